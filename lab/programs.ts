@@ -4,10 +4,10 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { root } from "../tools/setup.mjs";
+import { root, runtimes } from "../tools/setup.mjs";
 import { MissingError } from "./check.ts";
 
 /** Folder of everything that the lab installs; Git ignores it. */
@@ -122,6 +122,20 @@ export function mavenJar(name: string, group: string, artifact: string, version:
   });
 }
 
+/** `deno bundle`, with what it downloads in the folder of its path, which is for `DENO_DIR`. */
+function denoBundle(): Program {
+  const version: string = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devDependencies.deno;
+  const folder = join(LAB_FOLDER, `deno-bundle-${version}`);
+  return installed("deno bundle", version, folder, () => {
+    const half = `${folder}.part`;
+    mkdirSync(half, { recursive: true });
+    writeFileSync(join(half, "empty.mjs"), "");
+    const line = [runtimes.deno, "bundle", "--quiet", "-o", join(half, "out.mjs"), join(half, "empty.mjs")];
+    install(`deno bundle ${version}`, line, { DENO_DIR: half, DENO_TLS_CA_STORE: "system,mozilla" });
+    renameInto(half, folder);
+  });
+}
+
 function renameInto(half: string, folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   renameSync(half, folder);
@@ -157,6 +171,8 @@ export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy
 export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);
 export const VITE: Program = npmProgram("vite", "8.3.8", "package.json");
 export const WEBPACK: Program = npmProgram("webpack", "5.113.0", "package.json");
+/** The bundler of Deno, which downloads another program when it is first called. */
+export const DENO_BUNDLE: Program = denoBundle();
 /** The oldest compiler that the declarations are made for; the newest one is a package of ours. */
 export const TYPESCRIPT: Program = npmProgram("typescript", "5.0.4", "bin/tsc");
 export const JAVA: Program = debianProgram("java", "default-jre-headless");

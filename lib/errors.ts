@@ -12,6 +12,8 @@ export interface MogplexErrorOptions {
   cause?: unknown;
   /** See {@linkcode MogplexError.code}. @default the name of the exit code, in upper case */
   code?: string | null | undefined;
+  /** See {@linkcode MogplexError.serviceCode}. @default {null} */
+  serviceCode?: string | null | undefined;
 }
 
 export type { ErrorParts, ResultSoFar };
@@ -34,6 +36,8 @@ export class MogplexError extends Error {
    * `NETWORK`, `START_UNKNOWN`, `DEADLINE`.
    */
   readonly code: string | null;
+  /** The code that the service gave, such as `FORBIDDEN`; null when it gave none, or did not answer. */
+  readonly serviceCode: string | null;
 
   /**
    * @param problem What went wrong, in parts; or the whole message, for what is not a failed attempt.
@@ -49,6 +53,7 @@ export class MogplexError extends Error {
     this.advice = advice ?? null;
     const { code = exit.replace(/[A-Z]/g, "_$&").toUpperCase() } = options;
     this.code = code;
+    this.serviceCode = options.serviceCode ?? null;
   }
 
   /** Whether the same call can work later: true for the exit codes 69 and 75. */
@@ -154,7 +159,7 @@ export class ApiError extends MogplexError implements AnswerFacts {
     facts: AnswerFacts,
     options: MogplexErrorOptions = {},
   ) {
-    super(problem, exit, { ...options, code: facts.code });
+    super(problem, exit, { ...options, code: facts.code, serviceCode: facts.code });
     this.status = facts.status;
     this.#facts = facts;
   }

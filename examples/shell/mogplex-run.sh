@@ -6,7 +6,7 @@ set +ex # a trace would show the token
 #
 #   mogplex-run.sh 'Fix the flaky tests'     or: mogplex-run.sh - <task.md
 #
-#   MOGPLEX_API_KEY     the token; from a file: MOGPLEX_API_KEY=$(cat FILE)
+#   MOGPLEX_API_KEY     the token, made under Settings > Mogplex Keys; from a file: MOGPLEX_API_KEY=$(cat FILE)
 #   MOGPLEX_REPO_ID     UUID of the repository
 #   MOGPLEX_PROMPT      the prompt, if there is no argument
 #   MOGPLEX_HARNESS, MOGPLEX_MODE (SAFE, AUTO or YOLO), MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_ROOT,
@@ -80,6 +80,24 @@ encode() {
     }'
 }
 json() { printf '"%s"' "$(printf '%s' "$1" | encode)"; }
+# shellcheck disable=SC2016
+is_text() { # whether standard input is UTF-8, without NUL
+  od -An -v -tu1 | awk '
+    {
+      for (i = 1; i <= NF; i++) {
+        b = $i + 0
+        if (need > 0) {
+          if (b < low || b > high) bad = 1
+          need--; low = 128; high = 191
+        } else if (b > 127) {
+          need = b < 224 ? 1 : b < 240 ? 2 : 3
+          low = b == 224 ? 160 : b == 240 ? 144 : 128; high = b == 237 ? 159 : b == 244 ? 143 : 191
+          if (b < 194 || b > 244) bad = 1
+        } else if (b == 0) bad = 1
+      }
+    }
+    END { exit (bad || need > 0) }'
+}
 
 # ---- Time ---------------------------------------------------------------------------------------------------------------
 
@@ -317,12 +335,12 @@ a time such as 90 (seconds), 30m or 1h30m, at most 2592000 seconds: $(quote "$ti
 read_prompt() { # [PROMPT]
   [ "$#" -le 1 ] || usage 'Cannot start run: give the prompt as one argument, in quotes'
   case ${1-} in
-    -) head -c 1048577 ;; # more than the service takes
+    -) head -c 1048577 ;;
     -*) usage 'Cannot start run: the prompt begins like a flag, and there are none; give it by MOGPLEX_PROMPT' ;;
     *) printf '%s' "${1:-${MOGPLEX_PROMPT:-}}" ;;
   esac >"$work/prompt"
-  [ "$(tr -d '\000' <"$work/prompt" | wc -c)" -eq "$(wc -c <"$work/prompt")" ] ||
-    usage 'Cannot start run: the prompt contains a NUL character; save it as UTF-8'
+  [ "$(wc -c <"$work/prompt")" -le 1048576 ] || usage 'Cannot start run: the prompt must have at most 100000 characters'
+  is_text <"$work/prompt" || usage 'Cannot start run: the prompt is not UTF-8, or contains a NUL character; save it as UTF-8'
   grep -q '[^[:space:]]' "$work/prompt" ||
     usage 'Cannot start run: the prompt is empty; give it as an argument, as - for standard input, or in MOGPLEX_PROMPT'
 }

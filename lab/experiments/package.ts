@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { root, runtimes } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
-import { type Program, ROLLUP, TYPESCRIPT, VITE, WEBPACK } from "../programs.ts";
+import { DENO_BUNDLE, type Program, ROLLUP, TYPESCRIPT, VITE, WEBPACK } from "../programs.ts";
 
 /** Reads repositories of a service in process: something of the library, and all of the entry for tests. */
 export const SCRIPT = `
@@ -99,6 +99,21 @@ async function bundled(bench: Bench, bundler: Program): Promise<void> {
   bench.check("a bundle has of the package what a script uses", bytes < SMALL, `${bytes} bytes`);
 }
 
+async function bundledByDeno(bench: Bench): Promise<void> {
+  const cwd = await consumer(bench, { "script.mjs": SCRIPT });
+  // Not where the package is: the bundle has everything.
+  const elsewhere = bench.newFolder();
+  const output = join(elsewhere, "bundle.mjs");
+  const env = { DENO_DIR: DENO_BUNDLE.provide() };
+  const bundle = [runtimes.deno, "bundle", "--quiet", "--node-modules-dir=manual", "-o", output, "script.mjs"];
+  const { code, stderr } = await bench.run(bundle, { cwd, env });
+  bench.check("script.mjs is bundled without a warning", code === 0 && stderr === "", `${code}: ${stderr}`);
+  const run = [runtimes.deno, "run", "--no-prompt", "--allow-all", "--no-config", output];
+  const ended = await bench.run(run, { cwd: elsewhere, env });
+  const said = { code: ended.code, stdout: ended.stdout, stderr: ended.stderr };
+  bench.check("the bundle runs", JSON.stringify(said) === JSON.stringify(ENDED), ended.stdout + ended.stderr);
+}
+
 /** Every flag that makes a compiler stricter, and that does not speak of the style of the project. */
 export const STRICT_FLAGS: readonly string[] = [
   "strict",
@@ -157,6 +172,14 @@ export const PACKAGE: readonly Experiment[] = [
     limitSeconds: 180,
     run: (bench) => bundled(bench, bundler),
   })),
+  {
+    name: "package-deno-bundle",
+    system: "Bundlers",
+    programs: [DENO_BUNDLE],
+    tried: "the packed package is bundled and runs",
+    limitSeconds: 180,
+    run: bundledByDeno,
+  },
   {
     name: "package-typescript",
     system: "Compilers",

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import type { Clock } from "../clock.ts";
 import type { Fetch } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
@@ -57,7 +58,7 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
   checkOptions("create client", options, { ...keys, onNotice: "function" } satisfies Keys<ClientOptions>);
   const { token, url, env = environmentVariable, fetch, clock, onNotice } = options;
   const connection = resolveConnection({ env, token, url });
-  for (const message of connection.notices) onNotice?.({ kind: "text", message });
+  for (const message of connection.notices) unawaited(onNotice?.({ kind: "text", message }));
   return scriptClientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(systemName(env)) });
 }
 

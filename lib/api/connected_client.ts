@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { systemClock } from "../clock.ts";
 import { createTransport, type TransportOptions } from "../http/transport.ts";
 import type { Notice, OnNotice } from "../notice.ts";
@@ -59,7 +60,7 @@ export function ownClient<C extends object>(
   const { options, memory, count } = made.get(client) ?? {};
   if (options === undefined) return client;
   const tell: OnNotice = (notice) => {
-    options.onNotice?.(notice);
+    unawaited(options.onNotice?.(notice));
     // It is told once: the caller may have given both the same function.
     own.onNotice(notice, options.onNotice !== undefined);
   };

@@ -109,9 +109,10 @@ function redirected({ attempted, answer, facts, where, redact }: Described): Mog
   return new UnavailableError({ attempted: attempted.what, why, advice }, "unavailable", facts);
 }
 
-function unauthorized({ attempted, where }: Described): MogplexError {
+function unauthorized({ attempted, facts, where }: Described): MogplexError {
   const why = `the service refuses the token, which is unknown, expired or revoked (${where})`;
-  return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
+  const problem = { attempted: attempted.what, why, advice: newToken(attempted) };
+  return new UnauthorizedError(problem, { serviceCode: facts.code });
 }
 
 /** What to do after a 403. */

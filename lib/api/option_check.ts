@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { ownFields } from "../lookup.ts";
 import type { StartRequest } from "../model.ts";
 import { nearest } from "../nearest.ts";
 import { checkOptions, type Keys, type Kind, shown } from "./contract/options.ts";
@@ -54,7 +55,7 @@ export function checkRequestKeys(request: unknown): void {
     mode: "string",
   };
   checkOptions("start run", request, keys, "requests");
-  const { harness, mode } = request as Partial<StartRequest>;
+  const { harness, mode } = ownFields(request as Partial<StartRequest>);
   checkWord("harness", harness, HARNESSES);
   checkWord("mode", mode, MODES);
 }

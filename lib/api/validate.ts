@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { ownFields } from "../lookup.ts";
 import type { Harness, Mode, StartRequest } from "../model.ts";
 import {
   branchProblem,
@@ -239,11 +240,11 @@ function checkRoot(root: string): string | null {
  * @throws {UsageError} when a field breaks a rule of the service; it names the first such field.
  */
 export function validateStartRequest(request: StartRequest): StartRequest {
-  const { harness, baseBranch, workingBranch, createBranch, rootDirectory, mode } = request;
-  const valid: StartRequest = {
-    repoId: checkUuid(request.repoId, "repository id"),
-    prompt: checkPrompt(request.prompt),
-  };
+  const { repoId, prompt, harness, baseBranch, workingBranch, createBranch, rootDirectory, mode } = ownFields(request);
+  const valid: StartRequest = ownFields({
+    repoId: checkUuid(repoId, "repository id"),
+    prompt: checkPrompt(prompt),
+  });
   if (harness !== undefined) valid.harness = checkHarness(harness);
   if (baseBranch !== undefined) valid.baseBranch = checkBranch(baseBranch, "base branch");
   if (workingBranch !== undefined) valid.workingBranch = checkBranch(workingBranch, "working branch");
@@ -270,5 +271,6 @@ export function validateStartRequest(request: StartRequest): StartRequest {
   if (valid.harness === "mogplex" && (!valid.createBranch || valid.mode !== undefined)) {
     throw new UsageError({ attempted: 'use harness "mogplex"', why: "it needs createBranch, and takes no mode" });
   }
-  return valid;
+  // Callers get an ordinary object.
+  return { ...valid };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import type { Ending, Look, Operation, StopCause, Stopped } from "../job/operation.ts";
 import { RepositoryName } from "../job/repository_name.ts";
 import type { Session } from "../job/session.ts";
@@ -76,7 +77,7 @@ export class AutomationOperation implements Operation<AutomationItem, Automation
     if (!end.ok) throw end.error;
     this.#triggered = end.value;
     this.#name.ask(plan.request.repoId);
-    options.onTriggered?.(end.value);
+    unawaited(options.onTriggered?.(end.value));
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {

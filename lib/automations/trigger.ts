@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import type { CallOptions } from "../api/client.ts";
 import { checkOptions, checkSources } from "../api/option_check.ts";
 import { UnavailableError } from "../errors.ts";
@@ -83,7 +84,11 @@ export function triggerStarter(
   plan: TriggerPlan,
   { onStarting }: Pick<TriggerOptions, "onStarting">,
 ): TriggerStarter {
-  return new Starter(session, startable(session, plan), (idempotencyKey) => onStarting?.({ idempotencyKey }));
+  return new Starter(
+    session,
+    startable(session, plan),
+    (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })),
+  );
 }
 
 /** Triggers with a starter. @throws what {@linkcode triggerAutomation} throws. */
@@ -110,7 +115,7 @@ export async function triggerJob(
   const starter = triggerStarter(session, plan, options);
   try {
     const triggered = await triggerWith(starter, plan);
-    options.onTriggered?.(triggered);
+    unawaited(options.onTriggered?.(triggered));
     return triggered;
   } catch (error) {
     throw errorOf === undefined ? error : errorOf(error, starter);

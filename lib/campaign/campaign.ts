@@ -21,6 +21,7 @@ function campaignKeys(): Keys<CampaignOptions> {
     directory: "string",
     home: "string",
     allowOutside: "boolean",
+    webhookVariable: "string",
     forge: "object",
     stuckAfterMs: "number",
   };
@@ -69,7 +70,7 @@ export async function planCampaign(path: string, options: PlanCampaignOptions = 
 
 /**
  * Makes one wave of a campaign: records what has ended, starts what the limits of the service allow, and returns. Plans first when there is
- * no plan. Safe to be called again and again, by any machine that has the campaign's directory.
+ * no plan, but not with a branch as `home`, which may be lost: call {@linkcode planCampaign} for that. Safe to be called again and again, by any machine that has the campaign's directory.
  *
  * @param path Path of the campaign file.
  * @param options See {@linkcode AdvanceCampaignOptions}; all durations in milliseconds.

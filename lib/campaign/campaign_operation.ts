@@ -11,23 +11,24 @@ import { type EndOutcome, hasEnded } from "../result/ends.ts";
 import { isoTimeOrNull } from "../result/times.ts";
 import { resultError } from "../result/result_error.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
+import { placeNote } from "./journal/fold.ts";
 import { approveAll } from "./work/approve.ts";
 import type { CampaignItem } from "./campaign_items.ts";
+import type { CampaignOptions } from "./campaign_options.ts";
 import { CampaignGoesOnError, type CampaignResult } from "./campaign_result.ts";
 import { itemView, makeView } from "./make_view.ts";
 import { changedNote, type OpenedCampaign, reopen } from "./open_campaign.ts";
-import { checkOrigin, planLock } from "./plan/plan_campaign.ts";
+import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/request_pace.ts";
-import { campaignState, exitOf, isAtRest, toStartCount } from "./progress.ts";
+import { campaignState, exitOf, isAtRest, openStarts, toStartCount } from "./progress.ts";
 import type { ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import { followCampaign, type Progress } from "./work/follow.ts";
 import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/starts.ts";
 import type { PullRequests } from "./pulls/pull_requests.ts";
-import type { Store } from "./work/store.ts";
 import { makeWave } from "./work/wave.ts";
-import { reasonCleaner, serviceNow, type Work } from "./work/work.ts";
+import { serviceNow, type Work, workOn } from "./work/work.ts";
 
 /** Settings of a {@linkcode CampaignOperation}. */
 export interface CampaignSettings {
@@ -43,8 +44,15 @@ export interface CampaignSettings {
   tell?: (() => Promise<void>) | undefined;
   /** Called after each change, with a function that makes the view; for `brief` see `ViewInput.brief`. */
   onView: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
+  /**
+   * Called when a wave has begun, with the place of the one before in its trace, as a `traceparent`; null where nobody knows it. What it
+   * returns is the place of this one, which the journal remembers; null for none.
+   */
+  onWave?: ((before: string | null) => string | null) | undefined;
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
   pulls: PullRequests | undefined;
+  /** Which forges there are. */
+  forge?: CampaignOptions["forge"];
   /** See `ViewInput.stuckAfterMs`. */
   stuckAfterMs: number | undefined;
 }
@@ -59,7 +67,6 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
   readonly #settings: CampaignSettings;
   readonly #redact: Redactor;
   readonly #pace: RequestPace;
-  readonly #proven = new Set<string>();
   #work: Work | undefined;
   #rest: Rest | undefined;
   #sharedAt: number;
@@ -87,7 +94,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     let { store } = this.#opened;
     if (store === undefined) {
       const plan = await planLock(this.#session, this.#opened, skipInvalid);
-      await this.#opened.home.writeLock(plan.lock);
+      await writePlan(this.#opened, plan.lock);
       // A place that may not be written is found before anything is started.
       await this.#opened.home.flush();
       store = await reopen(this.#opened);
@@ -96,23 +103,13 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     checkOrigin(store.memory.lock, this.#session.client.origin);
     const changed = changedNote(this.#opened);
     if (changed !== null) this.#session.notify({ kind: "text", message: changed });
-    this.#work = this.#workOn(store);
-    if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
-    this.#settings.onView?.((brief) => this.view(brief));
-  }
-
-  #workOn(store: Store): Work {
-    return {
-      session: this.#session,
-      lock: store.memory.lock,
-      store,
+    this.#work = workOn(this.#session, store, this.#redact, {
       pulls: this.#settings.pulls,
       pace: this.#pace,
-      proven: this.#proven,
-      withoutEvents: new Set(),
-      seen: { sandboxes: null },
-      reason: reasonCleaner(this.#redact),
-    };
+      forge: this.#settings.forge,
+    });
+    if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
+    this.#settings.onView?.((brief) => this.view(brief));
   }
 
   async *items(look: Look): AsyncGenerator<CampaignItem, void, void> {
@@ -122,7 +119,8 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const { memory } = work.store;
     if (!isAtRest(memory) || work.store.openRuns().length > 0) {
       const states = this.#states(work);
-      yield* this.#beginWave(work, states);
+      await work.store.record({ type: "wave" });
+      yield { type: "wave", wave: work.store.memory.wave };
       yield* this.#advance(work, states, look.kind === "once");
     }
     yield this.#end(work);
@@ -130,21 +128,28 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
 
   async *#advance(work: Work, states: Map<string, ItemState>, once: boolean): AsyncGenerator<CampaignItem, void, void> {
     const deadline = this.#session.startedAt + this.#settings.timeoutMs;
+    const place = this.#settings.onWave?.(work.store.memory.place) ?? null;
+    if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
     // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
     const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work, deadline);
     for await (const progress of steps) {
       yield* this.#progress(work, states, progress);
       if (progress.type === "gate") await this.#settings.tell?.();
-      if (progress.type === "rest") await this.#share();
+      if (progress.type === "rest") await this.#share(work);
     }
   }
 
   /** Shares the journal with other machines, now and then: a process that stays makes many small steps. */
-  async #share(): Promise<void> {
+  async #share(work: Work): Promise<void> {
     const now = this.#session.clock.now();
     if (now < this.#sharedAt + SHARE_MS) return;
-    await this.#opened.home.flush();
     this.#sharedAt = now;
+    const { store } = work;
+    await store.share();
+    if (store.unshared === undefined) return;
+    const message =
+      `${store.unshared.message}. Runs are followed meanwhile, and nothing is started until it can be written`;
+    this.#session.notify({ kind: "text", message });
   }
 
   *#progress(
@@ -160,18 +165,6 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     }
   }
 
-  /** Records that a wave begins, and cancels what runs if somebody stopped the campaign in that way. */
-  async *#beginWave(work: Work, states: Map<string, ItemState>): AsyncGenerator<CampaignItem, void, void> {
-    const { store } = work;
-    await store.record({ type: "wave" });
-    yield { type: "wave", wave: store.memory.wave };
-    if (!store.memory.stopped?.cancel) return;
-    for (const open of store.openRuns()) {
-      await cancelRun(work, open);
-      yield* this.#changed(work, states, open.item.item.id);
-    }
-  }
-
   #states({ store }: Work): Map<string, ItemState> {
     return new Map([...store.memory.items].map(([id, { state }]) => [id, state]));
   }
@@ -180,9 +173,14 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const item = work.store.memory.items.get(id);
     if (item === undefined) return;
     const before = states.get(id) ?? "waiting";
+    const requiresPull = work.lock.success.require === "pull-request";
     states.set(id, item.state);
     this.#settings.onView?.((brief) => this.view(brief));
-    yield { type: "item", item: itemView(item, serviceNow(this.#session), this.#settings.stuckAfterMs), before };
+    yield {
+      type: "item",
+      item: itemView(item, serviceNow(this.#session), this.#settings.stuckAfterMs, requiresPull),
+      before,
+    };
   }
 
   *#rests(rest: Rest): Generator<CampaignItem, void, void> {
@@ -229,7 +227,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
   async stop(cause: StopCause): Promise<Stopped> {
     const work = this.#work;
     const open = work?.store.openRuns() ?? [];
-    const sent = work?.store.memory.counts.starting ?? 0;
+    const sent = work === undefined ? 0 : openStarts(work.store.memory).length;
     const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
       `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
     // A campaign goes on unless somebody asks to cancel it: the next wave finds its runs.

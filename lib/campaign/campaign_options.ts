@@ -29,6 +29,11 @@ export interface CampaignOptions extends ConnectOptions {
   /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
+   * Name of a variable with the address of a webhook that the campaign file may name, although it begins neither with `CAMPAIGN_` nor with
+   * `MOGPLEX_WEBHOOK`. @default {undefined}
+   */
+  webhookVariable?: string | undefined;
+  /**
    * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. @default {undefined} (they are
    * not read)
    */

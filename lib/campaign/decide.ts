@@ -3,22 +3,31 @@
  *
  * @module
  */
-import { UsageError } from "../errors.ts";
+import { UnauthorizedError, UsageError } from "../errors.ts";
+import { detected } from "../job/detected.ts";
+import { openSession, type Session } from "../job/session.ts";
 import { lookup } from "../lookup.ts";
 import { formatCount } from "../result/duration.ts";
 import { approveAll, closedGates } from "./work/approve.ts";
+import { sealLock } from "./journal/lock_file.ts";
 import { globProblem, matchesGlob } from "./file/glob.ts";
-import { hasRun, type ItemMemory } from "./journal/memory.ts";
+import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import { makeView } from "./make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import { type CampaignInternals, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
+import { type CampaignInternals, type OpenedCampaign, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
 import { adoptTask } from "./plan/make_lock.ts";
+import { checkOrigin } from "./plan/plan_campaign.ts";
+import { openStartsText } from "./progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
-import type { FollowUp } from "./journal/record.ts";
+import type { FollowUp, RecordBody } from "./journal/record.ts";
 import type { CampaignView, Stuck } from "./view.ts";
+import { followUpBranch } from "./pulls/follow_up_branch.ts";
 import { pullRequestsOf } from "./pulls/pull_requests.ts";
+import { createRedactor, joinRedactors } from "../text/redact.ts";
+import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
+import { workOn } from "./work/work.ts";
 
 /** Which items a decision is about. Those that fit every given choice. */
 export interface Selection {
@@ -36,12 +45,12 @@ export type Decision =
   | { kind: "retry"; select: Selection; adopt: boolean }
   /** Opens closed gates. */
   | { kind: "approve"; note: string | null }
-  /** Starts nothing more. `cancel`: the next wave cancels what runs. */
+  /** Starts nothing more. `cancel`: the next wave cancels what runs, and open starts are settled at once. */
   | { kind: "stop"; cancel: boolean }
   /** Lets it go on. */
   | { kind: "resume" }
-  /** Decides that items are not started any more. */
-  | { kind: "skip"; select: Selection; reason: string };
+  /** Decides that items are not started any more. `cancel`: their runs are cancelled too. */
+  | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
 /** What a decision changed. */
 export interface Decided {
@@ -51,6 +60,8 @@ export interface Decided {
   text: string;
   /** What the campaign looks like afterwards. */
   view: CampaignView;
+  /** Why the decision, which is recorded, could not be carried out at once; undefined when there was nothing to do, or it was. */
+  error?: unknown;
 }
 
 const LISTS = "`campaign status --all` lists the items";
@@ -117,7 +128,9 @@ function selected(
 
 /** Items that can be started again: what is at work must end first, and what the plan found invalid needs another plan. */
 function retriable(items: readonly ItemMemory[], attempted: string): ItemMemory[] {
-  const found = items.filter((item) => hasVerdict(item.state) && !hasRun(item) && item.item.excluded?.as !== "invalid");
+  const found = items.filter((item) =>
+    (hasVerdict(item.state) || isOpenStart(item)) && !hasRun(item) && item.item.excluded?.as !== "invalid"
+  );
   if (found.length > 0) return found;
   if (items.some(({ item }) => item.excluded?.as === "invalid")) {
     const why = "the plan could not use these repositories";
@@ -133,9 +146,9 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: b
     const why = "a follow-up has a task of its own, and --adopt-changes is about that of the file";
     throw new UsageError({ attempted, why, advice: "leave --adopt-changes out" });
   }
-  const without = items.find(({ branch }) => branch === null);
+  const without = items.map((item) => ({ item, ...followUpBranch(item) })).find(({ branch }) => branch === null);
   if (without === undefined) return;
-  const why = `the branch of ${without.item.repository} is not known, and a follow-up works on it`;
+  const why = `a follow-up of ${without.item.item.repository} has no branch to work on: ${without.reason}`;
   throw new UsageError({ attempted, why, advice: "name the others by --only, and mend this one by hand" });
 }
 
@@ -147,8 +160,177 @@ export interface DecideOptions extends CampaignOptions {
   dryRun?: boolean | undefined;
 }
 
+/** A decision that the journal has. */
+interface Recorded {
+  /** Names of the items that it is about. */
+  items: string[];
+  /** One sentence for people. */
+  text: string;
+  /** Names of items whose open start is to be settled now. */
+  settles: string[];
+}
+
+/** Open starts among items: their names. */
+function openOf(items: readonly ItemMemory[]): string[] {
+  return items.filter(isOpenStart).map(({ item }) => item.id);
+}
+
+/** Records what somebody decides, unless `dryRun`. */
+async function recordDecision(
+  opened: OpenedCampaign,
+  store: Store,
+  decision: Decision,
+  { by, dryRun = false }: DecideOptions,
+  view: CampaignView,
+): Promise<Recorded> {
+  const attempted = `${decision.kind} campaign`;
+  const record = async (body: RecordBody) => {
+    if (!dryRun) await store.record(body);
+  };
+  const all = [...store.memory.items.values()];
+  switch (decision.kind) {
+    case "retry": {
+      const { select, adopt } = decision;
+      const followUp = followUpOf(view, select.cause);
+      const items = retriable(selected(store, attempted, select, view), attempted);
+      if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
+      const open = items.filter(isOpenStart);
+      const again = items.filter((item) => !isOpenStart(item)).map(({ item }) => item.id);
+      const ids = items.map(({ item }) => item.id);
+      const { lock } = store.memory;
+      const next = adopt ? sealLock(await adoptTask(lock, opened.file, opened.fileHash, new Set(ids))) : lock;
+      const hashes = new Map(next.items.map(({ id, requestHash }) => [id, requestHash]));
+      // The same task would be started a second time.
+      const [same, other] = [false, true].map((changed) =>
+        openOf(open.filter(({ item }) => (hashes.get(item.id) !== item.requestHash) === changed))
+      );
+      const bodies: RecordBody[] = [
+        { type: "retry" as const, items: again, by, adopt, followUp },
+        { type: "retry" as const, items: same ?? [], by, adopt: false, settle: true },
+        { type: "retry" as const, items: other ?? [], by, adopt, settle: true },
+      ].filter(({ items }) => items.length > 0);
+      if (!dryRun && adopt) await store.changeLock(next, ...bodies);
+      else if (!dryRun) await store.record(...bodies);
+      const how = followUp !== undefined
+        ? ", on the branch of the pull request"
+        : adopt
+        ? ", with the task of the file"
+        : "";
+      const parts = [
+        ...again.length > 0
+          ? [`${formatCount(again.length, "item")} will be started again by the next wave${how}`]
+          : [],
+        ...open.length > 0
+          ? [
+            `${formatCount(open.length, "start")} without an answer ${
+              open.length === 1 ? "is" : "are"
+            } asked for first${adopt ? ", and the task of the file begins when its run has ended" : ""}`,
+          ]
+          : [],
+      ];
+      return { items: ids, text: parts.join("; "), settles: openOf(open) };
+    }
+    case "approve": {
+      const closed = closedGates(store);
+      if (closed.length === 0) {
+        const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
+        throw new UsageError({ attempted, why: "no gate is closed", advice });
+      }
+      if (!dryRun) await approveAll(store, by, decision.note === null ? null : opened.mask(decision.note));
+      return { items: [], text: `opened the gate of the ${closed.join(" and the ")}`, settles: [] };
+    }
+    case "stop": {
+      const { stopped } = store.memory;
+      const { cancel } = decision;
+      const open = openOf(all);
+      const isRepeated = stopped !== null && (stopped.cancel || !cancel);
+      if (isRepeated && !(cancel && open.length > 0)) {
+        const why = `it was stopped by ${stopped.by} at ${stopped.at}`;
+        throw new UsageError({ attempted, why, advice: "`campaign resume` lets it go on" });
+      }
+      if (!isRepeated) await record({ type: "stopped", by, cancel });
+      const count = store.openRuns().length;
+      const runs = formatCount(count, "run");
+      const goOn = cancel
+        ? `the next wave cancels ${runs}`
+        : `${runs} ${count === 1 ? "goes on to its" : "go on to their"} end`;
+      const parts = [
+        "nothing more is started",
+        ...count > 0 ? [goOn] : open.length > 0 ? [] : ["nothing runs"],
+        ...open.length > 0
+          ? [openStartsText(open.length) + (cancel ? "" : ": `campaign stop --cancel` finds out")]
+          : [],
+      ];
+      return { items: [], text: parts.join("; "), settles: cancel ? open : [] };
+    }
+    case "resume": {
+      if (store.memory.stopped === null) {
+        const advice = "`campaign approve` opens a gate, also after too many failures";
+        throw new UsageError({ attempted, why: "nobody stopped it", advice });
+      }
+      await record({ type: "resumed", by });
+      return { items: [], text: "the next wave starts runs again", settles: [] };
+    }
+    case "skip": {
+      const { select, reason, cancel = false } = decision;
+      const items = selected(store, attempted, select, view).filter((item) => {
+        const { state, skipped, pull } = item;
+        const isAtWork = hasRun(item) || isOpenStart(item);
+        if (cancel && isAtWork && skipped?.cancel !== true) return true;
+        // A pull request that nobody can read is counted as open, until somebody decides about it.
+        return state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable");
+      });
+      if (items.length === 0) {
+        const why = "these items have ended well, or are skipped already";
+        throw new UsageError({ attempted, why, advice: LISTS });
+      }
+      const open = openOf(items);
+      if (open.length > 0 && !cancel) {
+        const more = open.length === 1 ? "" : ` and ${open.length - 1} more`;
+        throw new UsageError({
+          attempted,
+          why: `the start of ${open[0]}${more} has no answer, so an agent may be at work`,
+          advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
+        });
+      }
+      const runs = items.filter(hasRun).length;
+      const ids = items.map(({ item }) => item.id);
+      await record({ type: "skipped", items: ids, by, reason: opened.mask(reason), ...(cancel && { cancel }) });
+      const parts = [
+        `${formatCount(items.length, "item")} will not be started any more`,
+        ...cancel && runs > 0 ? [`the next wave cancels ${formatCount(runs, "run")}`] : [],
+        ...open.length > 0 ? [openStartsText(open.length)] : [],
+      ];
+      return { items: ids, text: parts.join("; "), settles: open };
+    }
+  }
+}
+
+/** Settles open starts now, as far as that is possible here. @returns What became of them, for people, and why some are left. */
+async function settleHere(
+  opened: OpenedCampaign,
+  store: Store,
+  items: readonly string[],
+  options: DecideOptions,
+  internals: CampaignInternals,
+): Promise<{ texts: string[]; error: unknown }> {
+  let session: Session;
+  try {
+    session = openSession(options, { ...detected(options), ...internals });
+  } catch (error) {
+    // Whoever decides needs no token: a wave has one.
+    if (!(error instanceof UnauthorizedError)) throw error;
+    return { texts: ["there is no token here, so the next wave asks for them"], error: undefined };
+  }
+  const { token, env, client } = session;
+  checkOrigin(store.memory.lock, client.origin);
+  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), options);
+  const { told, error } = await settleNow(work, new Set(items));
+  return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };
+}
+
 /**
- * Records a decision.
+ * Records a decision, and carries out at once what it says about open starts.
  *
  * @param path Path of the campaign file.
  * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
@@ -160,89 +342,29 @@ export async function decideCampaign(
   options: DecideOptions,
   internals: CampaignInternals = {},
 ): Promise<Decided> {
-  const { dryRun = false } = options;
+  const { dryRun = false, stuckAfterMs } = options;
+  let recorded: Recorded | undefined;
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
-    const attempted = `${decision.kind} campaign`;
-    const by = opened.mask(options.by);
-    let store = plannedStore(opened, attempted);
+    let store = plannedStore(opened, `${decision.kind} campaign`);
     const nowMs = opened.clock.wallTime();
-    const { stuckAfterMs } = options;
     const view = () => makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs, stuckAfterMs });
     let before = view();
     const cause = "select" in decision ? decision.select.cause : undefined;
-    if (cause !== undefined && before.causes.every(({ word }) => word !== cause)) {
+    if (recorded === undefined && cause !== undefined && before.causes.every(({ word }) => word !== cause)) {
       // The word may come from a screen that has read the forge later than the last wave.
       await pullRequestsOf(options)?.refresh(store.memory, (body) => dryRun ? store.imagine(body) : store.record(body));
       before = view();
     }
-    const done = (items: readonly ItemMemory[], text: string): Decided => ({
-      items: items.map(({ item }) => item.id),
-      text: dryRun ? `nothing was recorded; it would say: ${text}` : text,
-      view: view(),
-    });
-    switch (decision.kind) {
-      case "retry": {
-        const { select, adopt } = decision;
-        const followUp = followUpOf(before, select.cause);
-        const items = retriable(selected(store, attempted, select, before), attempted);
-        if (followUp !== undefined) checkFollowUp(items, attempted, adopt);
-        const ids = items.map(({ item }) => item.id);
-        if (!dryRun && adopt) {
-          const lock = await adoptTask(store.memory.lock, opened.file, opened.fileHash, new Set(ids));
-          await store.record({ type: "retry", items: ids, by, adopt });
-          await opened.home.writeLock(lock);
-          store = await reopen(opened) ?? store;
-        } else if (!dryRun) await store.record({ type: "retry", items: ids, by, adopt, followUp });
-        return done(
-          items,
-          `${formatCount(items.length, "item")} will be started again by the next wave${
-            followUp !== undefined ? ", on the branch of the pull request" : adopt ? ", with the task of the file" : ""
-          }`,
-        );
-      }
-      case "approve": {
-        const closed = closedGates(store);
-        if (closed.length === 0) {
-          const advice = "nothing has to be approved; a manual canary closes its gate when its items have ended";
-          throw new UsageError({ attempted, why: "no gate is closed", advice });
-        }
-        if (!dryRun) await approveAll(store, by, decision.note === null ? null : opened.mask(decision.note));
-        return done([], `opened the gate of the ${closed.join(" and the ")}`);
-      }
-      case "stop": {
-        if (store.memory.stopped !== null && (store.memory.stopped.cancel || !decision.cancel)) {
-          const why = `it was stopped by ${store.memory.stopped.by} at ${store.memory.stopped.at}`;
-          throw new UsageError({ attempted, why, advice: "`campaign resume` lets it go on" });
-        }
-        if (!dryRun) await store.record({ type: "stopped", by, cancel: decision.cancel });
-        const count = store.openRuns().length;
-        const runs = formatCount(count, "run");
-        const goOn = `${runs} ${count === 1 ? "goes on to its" : "go on to their"} end`;
-        const what = count === 0 ? "nothing runs" : decision.cancel ? `the next wave cancels ${runs}` : goOn;
-        return done([], `nothing more is started; ${what}`);
-      }
-      case "resume": {
-        if (store.memory.stopped === null) {
-          const advice = "`campaign approve` opens a gate, also after too many failures";
-          throw new UsageError({ attempted, why: "nobody stopped it", advice });
-        }
-        if (!dryRun) await store.record({ type: "resumed", by });
-        return done([], "the next wave starts runs again");
-      }
-      case "skip": {
-        const { select, reason } = decision;
-        const items = selected(store, attempted, select, before).filter(({ state, skipped, pull }) =>
-          // A pull request that nobody can read is counted as open, until somebody decides about it.
-          state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable")
-        );
-        if (items.length === 0) {
-          const why = "these items have ended well, or are skipped already";
-          throw new UsageError({ attempted, why, advice: LISTS });
-        }
-        const ids = items.map(({ item }) => item.id);
-        if (!dryRun) await store.record({ type: "skipped", items: ids, by, reason: opened.mask(reason) });
-        return done(items, `${formatCount(items.length, "item")} will not be started any more`);
-      }
-    }
+    // After a lost race the journal may have the decision already: it is shared before anything is sent.
+    const own = recorded ??
+      await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
+    const { items, text, settles } = own;
+    if (dryRun) return { items, text: `nothing was recorded; it would say: ${text}`, view: view() };
+    store = await reopen(opened) ?? store;
+    if (settles.length === 0) return { items, text, view: view() };
+    await opened.home.flush();
+    recorded = own;
+    const { texts, error } = await settleHere(opened, store, settles, options, internals);
+    return { items, text: [text, ...texts].join("; "), view: view(), error };
   });
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detected } from "../job/detected.ts";
 import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
@@ -21,12 +22,14 @@ import { makeView } from "./make_view.ts";
 import {
   type CampaignInternals,
   changedNote,
+  checkMayPlan,
   type OpenedCampaign,
   plannedStore,
   withCampaign,
 } from "./open_campaign.ts";
 import { planCampaignWith } from "./planning.ts";
 import { tell, type Teller } from "./notify/tell.ts";
+import { ANY_COMMAND, type CampaignCommand } from "./report/commands.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
@@ -39,6 +42,10 @@ export interface CampaignJobInternals extends CampaignInternals {
   /** See {@linkcode CampaignSettings.onView}. */
   onView?: CampaignSettings["onView"];
   onInterrupt?: OnInterrupt | undefined;
+  /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
+  plans?: boolean | undefined;
+  /** See {@linkcode CampaignSettings.onWave}. */
+  onWave?: CampaignSettings["onWave"];
 }
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
@@ -57,6 +64,18 @@ function finished({ store, clock }: OpenedCampaign, stuckAfterMs: number | undef
     reason: null,
     error: null,
     resume: null,
+  };
+}
+
+/** How a person calls a campaign that a script works on. */
+function commandOf(file: string, { directory, home }: CampaignOptions): CampaignCommand {
+  return {
+    ...ANY_COMMAND,
+    file,
+    flags: [
+      ...directory === undefined ? [] : ["--dir", directory],
+      ...home === undefined ? [] : ["--home", home],
+    ],
   };
 }
 
@@ -84,7 +103,10 @@ export async function campaignJob(
       fetch: options.fetch,
       clock: opened.clock,
       signal,
-      note: (message) => options.onNotice?.({ kind: "text", message }),
+      random: internals.random,
+      command: internals.command ?? commandOf(path, options),
+      links: opened.links,
+      note: (message) => unawaited(options.onNotice?.({ kind: "text", message })),
     });
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
@@ -94,15 +116,17 @@ export async function campaignJob(
     if (done !== undefined) {
       await tell(opened, teller());
       const changed = changedNote(opened);
-      if (changed !== null) options.onNotice?.({ kind: "text", message: changed });
+      if (changed !== null) unawaited(options.onNotice?.({ kind: "text", message: changed }));
       return { result: done, error: undefined };
     }
+    checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
     const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
     const settings = {
-      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs },
+      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
       tell: () => tell(opened, teller()),
       onView: internals.onView,
+      onWave: internals.onWave,
     };
     const operation = new CampaignOperation(session, opened, settings);
     const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });

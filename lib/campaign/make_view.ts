@@ -9,7 +9,7 @@ import { forecast } from "./pace/forecast.ts";
 import { nextStarts, SANDBOX_LIMIT } from "./pace/next_starts.ts";
 import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
 import { quotaUse } from "./pace/quota.ts";
-import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems } from "./progress.ts";
+import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
@@ -52,14 +52,17 @@ function sentAtOf({ slotAt, sentAt }: StartMemory): string {
  *
  * @param nowMs Now, in milliseconds since 1970.
  * @param stuckAfterMs See `ViewInput.stuckAfterMs`.
+ * @param requiresPull Whether the campaign requires a pull request.
  */
 export function itemView(
   { item, state, reason, starts, sent, attempts, branch, pullRequest, pull }: ItemMemory,
   nowMs: number,
   stuckAfterMs = STUCK_AFTER_MS,
+  requiresPull = false,
 ): ItemView {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
+  const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;
   const view = {
     id: item.id,
     repository: item.repository,
@@ -73,6 +76,7 @@ export function itemView(
     branch,
     pullRequest,
     pullRequestState: pull,
+    ...(isUnchecked && { unchecked: true }),
     startedAt: last === undefined ? null : sentAtOf(last),
     endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
     canary: item.canary,
@@ -95,11 +99,13 @@ function nextWaveMs(
   meanRunMs: number,
   { starts, because, nextMs }: Pace,
   open: readonly StartMemory[],
+  settles: boolean,
 ): number | null {
   const times = open.map((start) => {
     const restMs = start.status === "awaiting_input" ? WAVE_MS.most : meanRunMs - ageMs(start, fromMs);
     return fromMs + Math.min(Math.max(restMs, WAVE_MS.least), WAVE_MS.most);
   });
+  if (settles) times.push(fromMs + WAVE_MS.least);
   if (starts > 0) times.push(fromMs);
   else if (nextMs !== null) times.push(Math.max(nextMs, fromMs + (because === "sandboxes" ? OTHERS_MS : 0)));
   return times.length === 0 ? null : Math.min(...times);
@@ -141,10 +147,12 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
 
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round }, counts, slotsMs, wave, trouble } = memory;
+  const { lock: { campaign, round, success }, counts, slotsMs, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
-  const items = [...memory.items.values()].map((item) => itemView(item, nowMs, input.stuckAfterMs));
+  const items = [...memory.items.values()].map((item) =>
+    itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
+  );
   const open = openStarts(memory);
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
@@ -153,9 +161,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = nextStarts(now);
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
-  const nextMs = isOver || open.length === 0 && now.closed !== null
+  const settles = toSettle(memory).length > 0;
+  const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
     ? null
-    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open);
+    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open, settles);
   return {
     schema: 1,
     campaign,

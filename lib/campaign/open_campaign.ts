@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { processDurableFiles } from "../files/disk.ts";
@@ -16,15 +17,16 @@ import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
 import { readCampaignFile } from "./file/read.ts";
 import { LostRaceError } from "../git/branch.ts";
 import { detectPlatform } from "../platforms/detect.ts";
-import type { Platform } from "../platforms/platform.ts";
+import type { Platform, PlatformLinks } from "../platforms/platform.ts";
 import { environmentVariable } from "../runtime.ts";
+import { checkLockHash } from "./journal/fold.ts";
 import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/address.ts";
-import { ANY_COMMAND, campaignCommand } from "./report/commands.ts";
+import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/commands.ts";
 import { type ShownPlace, shownText } from "./journal/home/shown.ts";
 import type { PullRequests } from "./pulls/pull_requests.ts";
 import { Store } from "./work/store.ts";
@@ -50,6 +52,8 @@ export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   read?: ReadCampaign | undefined;
   /** Gets the lock that is read, with the prompts that no view has. @default {undefined} */
   onLock?: ((lock: Lock) => void) | undefined;
+  /** How a person calls the campaign. @default the command `mogplex-ci` with its file and directory */
+  command?: CampaignCommand | undefined;
   /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
   onMask?: ((mask: Redactor) => void) | undefined;
 }
@@ -74,6 +78,10 @@ export interface OpenedCampaign {
   /** Masks the secret that the file names: the address of the webhook. */
   mask: Redactor;
   home: Home;
+  /** The branch that is its home, with the value of `--home`; null for a directory. */
+  branch: { name: string; home: string } | null;
+  /** Pages of the CI job. */
+  links: PlatformLinks;
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -83,17 +91,19 @@ export interface OpenedCampaign {
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
-  return opened.store = lock === undefined ? undefined : await Store.open(opened.home, lock);
+  const store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
+  if (store !== undefined) checkLockHash(store.memory);
+  return opened.store = store;
 }
 
 /** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
 export async function readFile(
   path: string,
-  { allowOutside = false }: CampaignOptions,
+  { allowOutside = false, webhookVariable }: CampaignOptions,
   io: Io,
   { readsStdin }: CampaignInternals,
 ): Promise<ReadCampaign> {
-  return await readCampaignFile(path, io, { allowOutside, stdin: readsStdin ? "read" : "skip" });
+  return await readCampaignFile(path, io, { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" });
 }
 
 /** What cannot be read is as if it were not there: opening it has the words for that. */
@@ -150,14 +160,22 @@ async function openAll(
     campaign: file.name,
     round: file.round,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
-    onNotice: (notice: Notice) => onNotice?.(notice),
+    onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
     access,
   });
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const opened: OpenedCampaign = { ...what, home, shown, store: undefined };
+  const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
+  const links = platform.links(env);
+  const opened: OpenedCampaign = { ...what, home, branch, shown, links, store: undefined };
   try {
-    await reopen(opened);
+    const store = await reopen(opened);
+    if (store !== undefined && store.memory.lock.hash === undefined) {
+      const message =
+        "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
+        `settings would not be noticed until ${planCommand(opened)} is run again`;
+      onNotice?.({ kind: "text", message });
+    }
   } catch (error) {
     await home.close();
     throw error;
@@ -173,7 +191,7 @@ const RACE_WAIT_MS = 10_000;
 /** Says who can read the branch. */
 function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
   const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
-  if (message !== null) onNotice?.({ kind: "text", message });
+  if (message !== null) unawaited(onNotice?.({ kind: "text", message }));
 }
 
 /** Opens a campaign once, and shares what `use` wrote. */
@@ -227,24 +245,51 @@ export async function withCampaign<T>(
       });
     } catch (error) {
       if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
-      onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" });
+      unawaited(
+        onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" }),
+      );
       await clock.sleep(random() * RACE_WAIT_MS, { signal });
     }
   }
 }
 
 /** The command that plans a campaign, to be copied. */
-export function planCommand({ directory, path }: OpenedCampaign): string {
-  const flags = directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory];
+function planCommand({ directory, path, branch }: OpenedCampaign): string {
+  const flags = [
+    ...directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory],
+    ...branch === null ? [] : ["--home", branch.home],
+  ];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }
 
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */
 export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
-  const { store, directory } = opened;
+  const { store, directory, branch } = opened;
   if (store !== undefined) return store;
+  if (branch !== null) throw noPlan(opened, attempted);
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
   throw new UsageError({ attempted, why, advice: `run ${planCommand(opened)} first, or name another directory` });
+}
+
+/**
+ * The error about a branch without a plan. It may be lost: planning anew would forget what people have stopped and skipped, and begin with
+ * repositories whose owners said no.
+ */
+function noPlan(opened: OpenedCampaign, attempted: string): UsageError {
+  const { branch } = opened;
+  return new UsageError({
+    attempted,
+    why: `nothing was planned on branch ${JSON.stringify(branch?.name)}, or the branch was lost`,
+    value: JSON.stringify(branch?.home),
+    advice: `restore a branch that was lost, since nothing else knows its stops and skips; for a new campaign run ${
+      planCommand(opened)
+    } once, by hand`,
+  });
+}
+
+/** Proves that a campaign may be planned by a step that does something else. @throws {UsageError} when only `plan` may. */
+export function checkMayPlan(opened: OpenedCampaign, plans: boolean): void {
+  if (opened.store === undefined && opened.branch !== null && !plans) throw noPlan(opened, "go on with the campaign");
 }
 
 /** Says that the file has changed since it was planned; null when it has not. */

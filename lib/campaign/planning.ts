@@ -11,7 +11,7 @@ import { makeView } from "./make_view.ts";
 import { type CampaignInternals, type OpenedCampaign, withCampaign } from "./open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "./pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS } from "./pace/pace.ts";
-import { type NewPlan, planLock } from "./plan/plan_campaign.ts";
+import { type NewPlan, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { forecastInput } from "./progress.ts";
 import { Store } from "./work/store.ts";
 import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
@@ -32,9 +32,9 @@ async function planOf(
   plan: NewPlan,
   { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
 ): Promise<CampaignPlan> {
-  if (!dryRun) await opened.home.writeLock(plan.lock);
+  if (!dryRun) await writePlan(opened, plan.lock);
   // The journal is read with the new lock, also where that is not written.
-  const store = await Store.open(opened.home, plan.lock);
+  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime());
   const { memory } = store;
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
   const nowMs = serviceNow(session);

@@ -4,10 +4,12 @@
  * @module
  */
 import { EXIT, type ExitName } from "../exit_codes.ts";
-import type { CampaignMemory, ItemMemory } from "./journal/memory.ts";
+import { type CampaignMemory, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import type { RecordBody } from "./journal/record.ts";
+import { formatCount } from "../result/duration.ts";
 import type { ForecastInput } from "./pace/forecast.ts";
 import type { PaceInput } from "./pace/pace.ts";
+import { followUpBranch } from "./pulls/follow_up_branch.ts";
 import {
   type CampaignState,
   GOOD_VERDICTS,
@@ -26,6 +28,33 @@ const BAD = ITEM_VERDICTS.filter((verdict) => verdict !== "needs-input" && !GOOD
 /** Whether the item waits for a start: its first, another one, or one whose answer is not known. */
 function isStartable({ state }: ItemMemory): boolean {
   return !hasVerdict(state) && state !== "running";
+}
+
+/** Whether somebody decided that the run of an item is cancelled, also one that an open start may have begun. */
+export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory): boolean {
+  return stopped?.cancel === true || skipped?.cancel === true;
+}
+
+/** Whether the service is to be asked what became of the open start of an item, since somebody has decided so. */
+function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
+  return isOpenStart(item) && (item.settle || isToCancel(memory, item));
+}
+
+/** Items whose open start is to be settled. A campaign that goes on sends the others again by itself. */
+export function toSettle(memory: CampaignMemory): ItemMemory[] {
+  return [...memory.items.values()].filter((item) => isToSettle(memory, item));
+}
+
+/** Items whose start is open. */
+export function openStarts({ items }: CampaignMemory): ItemMemory[] {
+  return [...items.values()].filter(isOpenStart);
+}
+
+/** Number of open starts, in words. */
+export function openStartsText(count: number): string {
+  return `${formatCount(count, "start")} ${count === 1 ? "has" : "have"} no answer, so ${
+    count === 1 ? "an agent" : "agents"
+  } may be at work`;
 }
 
 function canaryOf({ items }: CampaignMemory): ItemMemory[] {
@@ -60,22 +89,39 @@ export function startableItems(memory: CampaignMemory): ItemMemory[] {
   const onlyCanary = holdsBack(memory);
   const groups: [ItemMemory[], ItemMemory[], ItemMemory[]] = [[], [], []];
   for (const item of memory.items.values()) {
-    if (!isStartable(item) || onlyCanary && !item.item.canary) continue;
+    if (!isStartable(item) || onlyCanary && !item.item.canary || isToSettle(memory, item)) continue;
+    // It would be started as a task.
+    if (item.followUp !== null && !isOpenStart(item) && followUpBranch(item).branch === null) continue;
     groups[item.state === "starting" ? 0 : item.attempts > 0 || item.retries > 0 ? 2 : 1].push(item);
   }
   return groups.flat();
+}
+
+function redItems(items: CampaignMemory["items"]): ItemMemory[] {
+  return [...items.values()].filter(({ state, pull, followUp }) =>
+    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && followUp === null
+  );
+}
+
+/** Items whose red checks a follow-up should mend, and that get none: with the reason. */
+export function followUpsRefused({ lock, items }: CampaignMemory): { repository: string; reason: string }[] {
+  if (lock.onFailedChecks === null) return [];
+  return redItems(items).flatMap((item) => {
+    const { reason } = followUpBranch(item);
+    return reason === null ? [] : [{ repository: item.item.repository, reason }];
+  });
 }
 
 /**
  * Items whose pull request has red checks, and that are to be mended by a follow-up: names, in the order of the lock. Each gets as many as the
  * file allows, one after the other.
  */
-export function followUpsDue({ lock, items }: CampaignMemory): string[] {
+export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "items">): string[] {
   const rule = lock.onFailedChecks;
   if (rule === null) return [];
-  return [...items.values()].filter(({ state, pull, branch, followUp, starts }) =>
-    state === "succeeded" && pull?.state === "open" && pull.checks === "red" && branch !== null && followUp === null &&
-    starts.filter((start) => start.followUp === "checks").length < rule.attempts
+  return redItems(items).filter((item) =>
+    followUpBranch(item).branch !== null &&
+    item.starts.filter((start) => start.followUp === "checks").length < rule.attempts
   ).map(({ item }) => item.id);
 }
 
@@ -202,15 +248,18 @@ export function forecastInput(
 /** Where the campaign is, and why when it does not go on by itself. */
 export function campaignState(memory: CampaignMemory): { state: CampaignState; reason: string | null } {
   const { counts, stopped, gates } = memory;
-  if (openCount(memory) === 0) {
+  const settles = toSettle(memory).length > 0;
+  if (openCount(memory) === 0 && !settles) {
     return { state: counts["needs-input"] === 0 ? "done" : "waiting", reason: null };
   }
   const isStopped = stopped !== null || gates.threshold.closed;
   if (isStopped) {
     // The environment may name nobody.
     const who = stopped?.by === "unknown" ? "a person" : stopped?.by;
-    const reason = stopped === null ? gates.threshold.reason : `stopped by ${who}`;
-    return { state: counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };
+    const by = stopped === null ? gates.threshold.reason : `stopped by ${who}`;
+    const open = openStarts(memory).length;
+    const reason = open === 0 ? by : `${by}; ${openStartsText(open)}: \`campaign stop --cancel\` finds out`;
+    return { state: settles || counts.running + counts["needs-input"] > 0 ? "stopping" : "stopped", reason };
   }
   if (closedBy(memory) === "gate") return { state: "gated", reason: gates.canary.reason };
   if (memory.wave === 0) return { state: "planned", reason: null };
@@ -219,6 +268,7 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
 
 /** Whether nothing more happens by itself: it is done, or only a person can make it go on, and no run is at work. */
 export function isAtRest(memory: CampaignMemory): boolean {
+  if (toSettle(memory).length > 0) return false;
   if (openCount(memory) === 0) return true;
   // A gate that is due has to be recorded.
   return memory.counts.running === 0 && closedBy(memory) !== null && gateDue(memory) === undefined;

@@ -27,6 +27,16 @@ export interface PullRequestView {
   updatedAt: string | null;
   /** Why it, or a part of it, could not be read; null when it could be. */
   reason: string | null;
+  /** Newest commit of its branch, which the rest is about; null when the forge did not show it. @default {undefined} (an older record) */
+  commit?: string | null | undefined;
+  /** Why it is not that of the item's run, or may not be; null when it is. @default {undefined} (an older record) */
+  foreign?: string | null | undefined;
+  /** Whether its branch is the default branch, or protected; null when that was not shown. @default {undefined} (an older record) */
+  guarded?: boolean | null | undefined;
+  /** Whether it has to take in what its base branch has got since. @default {undefined} (an older record) */
+  behind?: boolean | undefined;
+  /** Whether its base branch has a merge queue. @default {undefined} (an older record) */
+  queue?: boolean | undefined;
 }
 
 /** What a pull request waits for that does not come by itself, most urgent first. */
@@ -74,6 +84,8 @@ export interface ItemView {
   pullRequest: string | null;
   /** What its forge says of the pull request; null when it was not read. */
   pullRequestState: PullRequestView | null;
+  /** Whether the pull request is required, and no forge was asked for it. @default {undefined} (it was, or none is required) */
+  unchecked?: boolean | undefined;
   /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */
   stuck: Stuck | null;
   /** When its newest start was sent, in ISO 8601, by the service's clock. */

@@ -79,8 +79,15 @@ export interface NotePlanner {
 export type ExtraEnd =
   /** A run or an automation run. `written`: reports that were written; `error`: what stopped the job without a verdict. */
   | { kind: "job"; result: AnyResult; error: unknown; written: readonly ReportTarget[] }
-  /** Waves of a campaign. `state`: where it is; null when that is not known. */
-  | { kind: "campaign"; exitCode: number; state: string | null; error: unknown };
+  /** Waves of a campaign: its name, its round, and where it is; null when that is not known. */
+  | {
+    kind: "campaign";
+    exitCode: number;
+    campaign: string | null;
+    round: string | null;
+    state: string | null;
+    error: unknown;
+  };
 
 /** What a program does in one job beside its reports. Nothing here throws. */
 export interface JobExtra {
@@ -92,6 +99,8 @@ export interface JobExtra {
   onNotice(notice: Notice): void;
   /** Called for each item of a campaign. */
   onItem(item: CampaignItem): void;
+  /** Called when a wave of a campaign has begun. @see CampaignJobInternals.onWave */
+  onWave(before: string | null): string | null;
   /** What the summary says about the run before: a sentence; null when there is none. */
   compare(result: AnyResult): Earlier | null;
   /** Called when everything else is done. */

@@ -210,7 +210,7 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
     },
     create(path, text) {
       refuse(parentOf(path));
-      return withTemporary(path, text, false, (temporary) => {
+      const isNew = withTemporary(path, text, true, (temporary) => {
         try {
           fs.linkSync(temporary, path);
           return true;
@@ -221,18 +221,24 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
         }
         // Not every file system has hard links. A reader may see an empty file for a moment then.
         try {
-          withFile(path, O_WRONLY | O_CREAT | O_EXCL, (file) => writeAll(file, text));
+          withFile(path, O_WRONLY | O_CREAT | O_EXCL, (file) => {
+            writeAll(file, text);
+            fs.fsyncSync(file);
+          });
           return true;
         } catch (error) {
           if (hasCode(error, "EEXIST")) return false;
           throw error;
         }
       });
+      if (isNew) syncDirectory(parentOf(path));
+      return isNew;
     },
     move(from, to) {
       look(from);
       look(to);
       fs.renameSync(from, to);
+      syncDirectory(parentOf(to));
     },
     remove(path) {
       refuse(parentOf(path));

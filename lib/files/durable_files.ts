@@ -63,7 +63,8 @@ export interface DurableFiles {
   /** Writes a file under a temporary name and renames it; on the disk on return. @throws when it cannot be written. */
   replace(path: string, text: string): void;
   /**
-   * Creates a file with its content in one step, so that of several processes exactly one succeeds. It may be lost when the machine stops.
+   * Creates a file with its content in one step, so that of several processes exactly one succeeds; on the disk on
+   * return, with all of its content.
    *
    * @returns False when there is something of this name.
    * @throws when it cannot be written.

@@ -32,6 +32,26 @@ export type ProcessState =
   /** This runtime may not find out. */
   | { state: "unknown" };
 
+/**
+ * Whether a process has ended.
+ *
+ * @returns Undefined when that cannot be found out: it may be on another machine, or in another container.
+ */
+export function hasEnded(
+  { host, bootId, pidSpace, pid, startedAt }: ProcessIdentity,
+  processes: Processes,
+): boolean | undefined {
+  const own = processes.own();
+  if (host === null || host !== own.host) return undefined;
+  // The machine was started anew since.
+  if (bootId !== null && own.bootId !== null && bootId !== own.bootId) return true;
+  if (pidSpace !== own.pidSpace) return undefined;
+  const found = pid === own.pid ? { state: "alive" as const, startedAt: own.startedAt } : processes.find(pid);
+  if (found.state === "dead") return true;
+  if (found.state === "unknown" || found.startedAt === null || startedAt === null) return undefined;
+  return found.startedAt !== startedAt;
+}
+
 /** The processes of this machine. */
 export interface Processes {
   /** This process. */

@@ -34,12 +34,14 @@ const FORMS: readonly [ForgeName, RegExp][] = [
  * Reads the address of a pull request, as a delivery event names it: `https://HOST/OWNER/NAME/pull/N`, or
  * `https://HOST/GROUP/…/NAME/-/merge_requests/N`.
  *
+ * @param trusted Origin of the service, to which no token of a forge goes. @default {undefined} (none)
  * @returns Undefined for everything else, and for plain HTTP to another machine than this one: a token would be sent in the clear.
  */
-export function parsePullRequest(text: string): PullRequestAddress | undefined {
+export function parsePullRequest(text: string, trusted?: string): PullRequestAddress | undefined {
   if (text.length > MAX_URL || !URL.canParse(text)) return undefined;
   const url = new URL(text);
-  const isSafe = url.protocol === "https:" || url.protocol === "http:" && isLoopback(url.hostname);
+  const isSafe = url.protocol === "https:" || url.protocol === "http:" && isLoopback(url.hostname) ||
+    url.origin === trusted;
   if (!isSafe || url.username !== "" || url.password !== "" || url.search !== "") return undefined;
   for (const [forge, form] of FORMS) {
     const [, repository, number] = form.exec(url.pathname) ?? [];

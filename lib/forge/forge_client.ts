@@ -4,11 +4,11 @@
  * @module
  */
 import type { Clock } from "../clock.ts";
-import { ApiError, MogplexError, RateLimitedError, UnavailableError } from "../errors.ts";
+import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError } from "../errors.ts";
 import { type Answer, describeAnswer, factsOf } from "../http/answer.ts";
 import { createTransport, type Fetch, type Transport, type Verdict } from "../http/transport.ts";
 import { userAgent } from "../http/user_agent.ts";
-import { parseJson } from "../lookup.ts";
+import { isObject, parseJson } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { callWithin } from "../retry/calls.ts";
 import { newTokenMemory } from "../retry/token_memory.ts";
@@ -45,16 +45,33 @@ export interface ForgeCall<T> {
   body?: unknown;
   /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit do */
   isLimit?(value: unknown): boolean;
+  /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
+  divisible?: boolean | undefined;
   /** Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API. */
   read(value: unknown): T | undefined;
 }
 
-/** Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. */
+/**
+ * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
+ * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
+ */
 function movedTo({ status, headers }: Answer, api: string): string | undefined {
   const location = headers.get("location") ?? "";
   if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
-  const { href } = new URL(location, api);
-  return href.startsWith(`${api}/`) ? href.slice(api.length) : undefined;
+  const [to, from] = [new URL(location, api), new URL(api)];
+  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${from.pathname}/`);
+  return isSame && to.username === "" ? to.pathname.slice(from.pathname.length) + to.search : undefined;
+}
+
+/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
+function isPage({ status, text }: Answer): boolean {
+  return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
+}
+
+/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
+export function isTooMuch(error: unknown): boolean {
+  return error instanceof NetworkError ||
+    error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
 }
 
 /** A redirect that stays within the API. */
@@ -75,12 +92,19 @@ function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): num
   return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
 }
 
+/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
+export const ABUSE = /secondary rate limit|abuse detection/i;
+
 /** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
 function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
   if (status === 429) return true;
   return status === 403 &&
-    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || /secondary rate limit/i.test(text));
+    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || ABUSE.test(text));
 }
+
+/** What a token lacks for an organisation that enforces SAML. */
+export const SINGLE_SIGN_ON =
+  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
 
 /** Calls one host. */
 export class ForgeClient {
@@ -118,8 +142,18 @@ export class ForgeClient {
     if (isLimit) return [`${this.#system} wants fewer requests, for longer than we may wait`, RateLimitedError];
     if (status >= 500) return [`${this.#system} is in trouble`, UnavailableError];
     if (status < 300) return [`the answer is not that of ${this.#system}'s API`, UnavailableError];
-    if (status < 400) return ["the answer is a redirect, which would lose the token", ApiError];
+    if (status < 400) {
+      const why =
+        "the answer is a redirect, which would lose the token: is it another host now, or does it want a login?";
+      return [why, ApiError];
+    }
+    if (status === 407 || isPage(answer)) {
+      const what = `something in between, such as a proxy, answers in the place of ${this.#system}`;
+      return [`${what}: let the host through, or name it in NO_PROXY`, UnavailableError];
+    }
     if (status === 401) return [`${this.#system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
+    // Source: GitHub, "Authenticating with single sign-on", header `X-GitHub-SSO`.
+    if (status === 403 && answer.headers.has("x-github-sso")) return [`${token} ${SINGLE_SIGN_ON}`, ApiError];
     if (status === 403) return [`${token} may not read this`, ApiError];
     if (status === 404) return [`${this.#system} does not show it to ${token}, or it is gone`, ApiError];
     const passes = status === 408 || status === 425;
@@ -153,7 +187,8 @@ export class ForgeClient {
     }
     const limits = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
     const world = { clock, onNotice, random, memory: this.#memory };
-    return await callWithin(world, { what, limits }, (limitMs) =>
+    const lasts = (error: unknown) => call.divisible === true && isTooMuch(error);
+    return await callWithin(world, { what, limits, lasts }, (limitMs) =>
       this.#transport.call({
         what,
         send: (send) =>

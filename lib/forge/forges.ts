@@ -6,7 +6,7 @@
 import { messageOf } from "../error_sentence.ts";
 import type { ForgeAccess } from "./access.ts";
 import { parsePullRequest, type PullRequestAddress } from "./address.ts";
-import { ForgeClient, type ForgeWorld } from "./forge_client.ts";
+import { ForgeClient, type ForgeWorld, isTooMuch } from "./forge_client.ts";
 import { findGithub, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github.ts";
 import { findGitlab, gitlabApi, readGitlab } from "./gitlab.ts";
 import type { ForgeName, PullRequestFacts, PullRequestOutcome } from "./pull_request.ts";
@@ -42,6 +42,8 @@ export class Forges {
   readonly #access: ForgeAccess;
   readonly #world: ForgeWorld;
   readonly #clients = new Map<string, ForgeClient>();
+  /** How many pull requests a host can show at once, where that is fewer than usual. */
+  readonly #sizes = new Map<ForgeClient, number>();
 
   constructor(access: ForgeAccess, world: ForgeWorld) {
     this.#access = access;
@@ -56,6 +58,11 @@ export class Forges {
   /** The only host with a token; see {@linkcode ForgeAccess.only}. */
   get only(): ForgeAccess["only"] {
     return this.#access.only;
+  }
+
+  /** Whether there is a token for the host of an address. */
+  mayAsk({ forge, host }: Pick<PullRequestAddress, "forge" | "host">): boolean {
+    return this.#access.tokenFor({ forge, host }) !== undefined;
   }
 
   /** The client of a host; undefined when no token is for it. */
@@ -99,32 +106,52 @@ export class Forges {
   async #readHost(
     client: ForgeClient,
     wanted: readonly { asked: string; address: PullRequestAddress }[],
-    { facts, refused, failed }: ForgeReading,
+    reading: ForgeReading,
+    largest = wanted[0]?.address.forge === "github" ? MAX_PULL_REQUESTS : 1,
   ): Promise<void> {
+    const { facts, refused, failed } = reading;
     const { clock, signal } = this.#world;
     const until = clock.now() + READING_MS;
-    const size = wanted[0]?.address.forge === "github" ? MAX_PULL_REQUESTS : 1;
-    for (let at = 0; at < wanted.length; at += size) {
+    const failAll = (from: number, why: string) => {
+      for (const { asked } of wanted.slice(from)) failed.set(asked, why);
+    };
+    /** Whether the last one that was asked for could be read. The first one may show that the host is out of reach. */
+    let worked = false;
+    for (let at = 0; at < wanted.length;) {
       if (clock.now() >= until) {
-        const why = `the forge is slow, and ${READING_MS / 60_000} minutes have passed`;
-        for (const { asked } of wanted.slice(at)) failed.set(asked, why);
-        return;
+        return failAll(at, `the forge is slow, and ${READING_MS / 60_000} minutes have passed`);
       }
+      const size = Math.min(this.#sizes.get(client) ?? largest, largest);
       const batch = wanted.slice(at, at + size);
       let outcomes: PullRequestOutcome[];
       try {
         outcomes = await readBatch(client, batch.map(({ address }) => address));
       } catch (error) {
         signal?.throwIfAborted();
-        // The next ones would fail in the same way, each after all of its attempts.
-        for (const { asked } of wanted.slice(at)) failed.set(asked, messageOf(error));
-        return;
+        if (isTooMuch(error) && batch.length > 1) {
+          this.#sizes.set(client, Math.floor(batch.length / 2));
+          continue;
+        }
+        // The next ones would fail in the same way, each after all of its attempts. One alone may be too much for the forge.
+        const reaches = worked && isTooMuch(error) ? at + 1 : wanted.length;
+        for (const { asked } of wanted.slice(at, reaches)) failed.set(asked, messageOf(error));
+        at = reaches;
+        worked = false;
+        continue;
       }
       for (const [index, { asked }] of batch.entries()) {
-        const outcome = outcomes[index] ?? { ok: false, reason: "it was not read" };
+        const outcome = outcomes[index] ?? { ok: false, reason: "it was not read", again: true };
         if (outcome.ok) facts.set(asked, outcome.facts);
-        else refused.set(asked, outcome.reason);
+        else (outcome.again ? failed : refused).set(asked, outcome.reason);
       }
+      const left = batch.filter(({ asked }) => failed.has(asked));
+      if (left.length > 0 && batch.length > 1) {
+        // What was left out of a large answer may be in a small one.
+        for (const { asked } of left) failed.delete(asked);
+        await this.#readHost(client, left, reading, Math.floor(batch.length / 2));
+      }
+      at += batch.length;
+      worked = true;
     }
   }
 

@@ -6,7 +6,7 @@
 import * as z from "zod/mini";
 import { isObject } from "../lookup.ts";
 import { isSamePlace, parsePullRequest, type PullRequestAddress } from "./address.ts";
-import type { ForgeClient } from "./forge_client.ts";
+import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "./forge_client.ts";
 import type { ChecksState, PullRequestFacts, PullRequestOutcome, ReviewState } from "./pull_request.ts";
 
 /** Most pull requests of one query. A query with more takes GitHub longer than its 10 seconds now and then. */
@@ -18,14 +18,20 @@ export function githubApi(origin: string, host: string): string {
   return host.endsWith(".ghe.com") ? `https://api.${host}` : `${origin}/api`;
 }
 
-const FIELDS = `fragment F on PullRequest {
+// Source: GitHub, GraphQL reference, `PullRequest` and `Ref`; `refUpdateRule` is what a reader may see of the protection of a branch. Older
+// servers of one's own know no queues, and refuse a query that names one.
+const fieldsOf = (knowsQueues: boolean) =>
+  `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergeable reviewDecision headRefName
+  headRefOid isCrossRepository mergeStateStatus${knowsQueues ? " isMergeQueueEnabled" : ""}
+  headRef { refUpdateRule { pattern } }
+  baseRepository { defaultBranchRef { name } }
   assignees(first: 1) { nodes { login } }
-  reviewRequests(first: 1) {
+  reviewRequests(first: 20) {
     totalCount
-    nodes { requestedReviewer { ... on User { login } ... on Team { combinedSlug } } }
+    nodes { requestedReviewer { __typename ... on User { login } ... on Team { combinedSlug } } }
   }
-  latestOpinionatedReviews(first: 20) { nodes { state } }
+  latestOpinionatedReviews(first: 20) { nodes { state author { __typename } } }
   commits(last: 1) { nodes { commit { statusCheckRollup { state } } } }
 }`;
 
@@ -34,7 +40,8 @@ function nodesOf<T extends z.core.SomeType>(node: T) {
 }
 
 const schema = z.lazy(() => {
-  const reviewer = z.object({ login: z.optional(z.string()), combinedSlug: z.optional(z.string()) });
+  const actor = z.object({ __typename: z.optional(z.string()) });
+  const reviewer = z.extend(actor, { login: z.optional(z.string()), combinedSlug: z.optional(z.string()) });
   return z.object({
     number: z.int(),
     url: z.string(),
@@ -45,11 +52,17 @@ const schema = z.lazy(() => {
     mergeable: z.nullable(z.string()),
     reviewDecision: z.nullable(z.string()),
     headRefName: z.string(),
+    headRefOid: z.nullish(z.string()),
+    isCrossRepository: z.nullish(z.boolean()),
+    mergeStateStatus: z.nullish(z.string()),
+    isMergeQueueEnabled: z.nullish(z.boolean()),
+    headRef: z.nullish(z.object({ refUpdateRule: z.nullish(z.object({ pattern: z.string() })) })),
+    baseRepository: z.nullish(z.object({ defaultBranchRef: z.nullish(z.object({ name: z.string() })) })),
     assignees: z.nullish(nodesOf(z.object({ login: z.string() }))),
     reviewRequests: z.nullish(
       z.extend(nodesOf(z.object({ requestedReviewer: z.nullish(reviewer) })), { totalCount: z.int() }),
     ),
-    latestOpinionatedReviews: z.nullish(nodesOf(z.object({ state: z.string() }))),
+    latestOpinionatedReviews: z.nullish(nodesOf(z.object({ state: z.string(), author: z.nullish(actor) }))),
     commits: z.nullish(nodesOf(z.object({
       commit: z.nullable(z.object({ statusCheckRollup: z.nullish(z.object({ state: z.string() })) })),
     }))),
@@ -75,7 +88,17 @@ function checksOf({ commits }: Node, hidden: ReadonlySet<string>): ChecksState |
   return commit.statusCheckRollup === null ? "none" : ROLLUP.get(commit.statusCheckRollup.state) ?? null;
 }
 
-/** `reviewDecision` is null where the branch needs no review: then the reviews themselves decide. */
+const isBot = (actor: { __typename?: string | undefined } | null | undefined) => actor?.__typename === "Bot";
+
+/** Persons and teams that were asked and have not decided. Those that are not shown count as such. */
+function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>): number {
+  return totalCount - (nodes ?? []).filter((node) => isBot(node?.requestedReviewer)).length;
+}
+
+/**
+ * `reviewDecision` is null where the branch needs no review: then the reviews themselves decide. A program that asks for changes keeps a pull
+ * request from being merged; its approval, and whether it was asked, say nothing about persons. A review that was dismissed is none.
+ */
 function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const { reviewDecision, latestOpinionatedReviews, reviewRequests } = node;
   if (reviewDecision === "APPROVED") return "approved";
@@ -84,15 +107,22 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const unknown = ["reviewDecision", "latestOpinionatedReviews", "reviewRequests"].some((name) => hidden.has(name));
   if (unknown || reviews === null || reviews === undefined) return null;
   if (reviews.some((review) => review?.state === "CHANGES_REQUESTED")) return "changes-requested";
-  if (reviewDecision === null && reviews.some((review) => review?.state === "APPROVED")) return "approved";
+  const isApproved = reviews.some((review) => review?.state === "APPROVED" && !isBot(review.author));
+  if (reviewDecision === null && isApproved) return "approved";
   if (reviewRequests === null || reviewRequests === undefined) return null;
   // An approval that does not suffice came from somebody who was asked, and is not asked any more.
-  return reviewRequests.totalCount > 0 || reviews.length > 0 ? "asked" : "not-asked";
+  return askedCount(reviewRequests) > 0 || isApproved ? "asked" : "not-asked";
 }
 
 function ownerOf({ assignees, reviewRequests }: Node): string | null {
-  const reviewer = reviewRequests?.nodes?.[0]?.requestedReviewer;
+  const reviewer = reviewRequests?.nodes?.find((node) => !isBot(node?.requestedReviewer))?.requestedReviewer;
   return assignees?.nodes?.[0]?.login ?? reviewer?.login ?? reviewer?.combinedSlug ?? null;
+}
+
+/** Whether the branch is the default one, or has a rule; null when that is hidden. */
+function guardOf({ headRefName, headRef, baseRepository }: Node, hidden: ReadonlySet<string>): boolean | null {
+  if (headRef?.refUpdateRule || baseRepository?.defaultBranchRef?.name === headRefName) return true;
+  return hidden.has("headRef") || hidden.has("baseRepository") ? null : false;
 }
 
 const STATES = { OPEN: "open", CLOSED: "closed", MERGED: "merged" } as const;
@@ -115,6 +145,11 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
     conflict: mergeable === "CONFLICTING" ? true : mergeable === "MERGEABLE" ? false : null,
     owner: ownerOf(node),
     branch: node.headRefName,
+    isForeign: node.isCrossRepository === true,
+    isGuarded: guardOf(node, hidden),
+    commit: node.headRefOid ?? null,
+    isBehind: node.mergeStateStatus === "BEHIND",
+    hasQueue: node.isMergeQueueEnabled === true,
     createdAt: node.createdAt,
     updatedAt: node.updatedAt,
     problem: missing.length === 0 ? null : `GitHub does not show ${missing.join(" and ")} to this token`,
@@ -125,13 +160,19 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
 interface PartError {
   type: string;
   path: readonly string[];
+  /** Whether the token is not authorised for an organisation's single sign-on. Source: GitHub's answers, `extensions.saml_failure`. */
+  saml: boolean;
 }
 
 function errorsOf(body: Record<string, unknown>): PartError[] {
   const errors = Array.isArray(body.errors) ? body.errors : [];
   return errors.map((error: unknown) => {
-    const { type, path } = isObject(error) ? error : {};
-    return { type: typeof type === "string" ? type : "", path: Array.isArray(path) ? path.map(String) : [] };
+    const { type, path, extensions } = isObject(error) ? error : {};
+    return {
+      type: typeof type === "string" ? type : "",
+      path: Array.isArray(path) ? path.map(String) : [],
+      saml: isObject(extensions) && extensions.saml_failure === true,
+    };
   });
 }
 
@@ -140,16 +181,24 @@ function isLimit(body: unknown): boolean {
   if (!isObject(body)) return false;
   const { errors } = body;
   const isSecondary = Array.isArray(errors) &&
-    errors.some((error: unknown) => isObject(error) && /secondary rate limit/i.test(String(error.message ?? "")));
+    errors.some((error: unknown) => isObject(error) && ABUSE.test(String(error.message ?? "")));
   return isSecondary || errorsOf(body).some(({ type }) => type === "RATE_LIMITED" || type === "RATE_LIMIT");
 }
 
-/** Why nothing is shown of a pull request, as a clause. */
-function refusalOf(errors: readonly PartError[]): string {
+/** Only these say something about the pull request. Everything else is trouble of this query. Source: GitHub's answers, as of `gh`. */
+const REFUSALS: readonly string[] = ["NOT_FOUND", "FORBIDDEN"];
+
+/** What became of a pull request that is not shown. */
+function notShown(errors: readonly PartError[]): PullRequestOutcome {
+  const refusal = errors.find(({ type }) => REFUSALS.includes(type));
+  if (refusal?.saml === true) return { ok: false, reason: `this token ${SINGLE_SIGN_ON}` };
+  if (refusal?.type === "NOT_FOUND") {
+    return { ok: false, reason: "GitHub does not show it to this token, or it is gone" };
+  }
+  if (refusal !== undefined) return { ok: false, reason: "this token may not read it" };
   const type = errors[0]?.type ?? "";
-  if (type === "NOT_FOUND") return "GitHub does not show it to this token, or it is gone";
-  if (type === "FORBIDDEN") return "this token may not read it";
-  return type === "" ? "GitHub left it out of its answer" : `GitHub left it out of its answer (${type.slice(0, 40)})`;
+  const reason = `GitHub left it out of its answer${type === "" ? "" : ` (${type.slice(0, 40)})`}`;
+  return { ok: false, reason, again: true };
 }
 
 interface Answered {
@@ -167,7 +216,10 @@ function outcomeOf({ data, errors }: Answered, alias: string, address: PullReque
   const own = errors.filter(({ path }) => path[0] === alias);
   const repository = Object.hasOwn(data, alias) ? data[alias] : undefined;
   const node = isObject(repository) ? repository.pullRequest : undefined;
-  if (!isObject(node) || own.some(({ path }) => path.length < 3)) return { ok: false, reason: refusalOf(own) };
+  if (!isObject(node) || own.some(({ path }) => path.length < 3)) return notShown(own);
+  // A part that took too long is not hidden: what was known of it still holds.
+  const trouble = own.filter(({ type }) => !REFUSALS.includes(type));
+  if (trouble.length > 0) return notShown(trouble);
   // Who was asked may be hidden, when it is a team. That somebody was asked is not.
   const hidden = own.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
   const facts = factsOf(node, new Set(hidden));
@@ -175,6 +227,11 @@ function outcomeOf({ data, errors }: Answered, alias: string, address: PullReque
   const place = parsePullRequest(facts.url);
   if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another pull request" };
   return { ok: true, facts: { ...facts, url: place.url } };
+}
+
+/** Whether all of them are on a service of GitHub itself, which has every field. */
+function knowsQueues(addresses: readonly PullRequestAddress[]): boolean {
+  return addresses.every(({ host }) => host === "github.com" || host.endsWith(".ghe.com"));
 }
 
 function namesOf({ repository }: Pick<PullRequestAddress, "repository">): [owner: string, name: string] {
@@ -199,12 +256,19 @@ export async function readGithub(
     return `p${index}: repository(owner: $o${index}, name: $n${index}) { pullRequest(number: $i${index}) { ...F } }`;
   });
   const declared = addresses.map((_, index) => `$o${index}: String!, $n${index}: String!, $i${index}: Int!`);
-  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${FIELDS}`;
+  const query = `query(${declared.join(", ")}) {\n${parts.join("\n")}\n}\n${fieldsOf(knowsQueues(addresses))}`;
   const [first] = addresses;
   const what = addresses.length === 1 && first !== undefined
     ? `read pull request ${first.url}`
     : `read ${addresses.length} pull requests at ${first?.host}`;
-  const answered = await client.call({ what, path: "/graphql", body: { query, variables }, isLimit, read: readBody });
+  const answered = await client.call({
+    what,
+    path: "/graphql",
+    body: { query, variables },
+    isLimit,
+    read: readBody,
+    divisible: addresses.length > 1,
+  });
   return addresses.map((address, index) => outcomeOf(answered, `p${index}`, address));
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError } from "../errors.ts";
+import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
 import { isSamePlace, parsePullRequest, type PullRequestAddress } from "./address.ts";
 import type { ForgeClient } from "./forge_client.ts";
 import type { ChecksState, PullRequestFacts, PullRequestOutcome, ReviewState } from "./pull_request.ts";
@@ -26,6 +26,9 @@ const mergeRequestSchema = z.lazy(() => {
     created_at: z.string(),
     updated_at: z.string(),
     source_branch: z.string(),
+    source_project_id: z.nullish(z.int()),
+    target_project_id: z.nullish(z.int()),
+    sha: z.nullish(z.string()),
     merge_status: z.nullish(z.string()),
     detailed_merge_status: z.nullish(z.string()),
     has_conflicts: z.nullish(z.boolean()),
@@ -35,9 +38,15 @@ const mergeRequestSchema = z.lazy(() => {
   });
 });
 const approvalsSchema = z.lazy(() =>
-  z.object({ approvals_left: z.nullish(z.int()), approved_by: z.array(z.object({ user })) })
+  z.object({
+    approvals_required: z.nullish(z.int()),
+    approvals_left: z.nullish(z.int()),
+    approved_by: z.array(z.object({ user })),
+  })
 );
 const reviewersSchema = z.lazy(() => z.array(z.object({ user, state: z.string() })));
+const branchSchema = z.lazy(() => z.object({ protected: z.boolean(), default: z.nullish(z.boolean()) }));
+const statusChecksSchema = z.lazy(() => z.array(z.object({ status: z.string() })));
 const listSchema = z.lazy(() =>
   z.array(z.object({
     web_url: z.string(),
@@ -79,6 +88,25 @@ function checksOf({ head_pipeline: pipeline }: MergeRequest): ChecksState | null
   return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
 }
 
+/** Users of project and group access tokens, and GitLab's own reviewer. Source: GitLab, "Project access tokens", "Bot users for projects". */
+const BOT = /^(?:project|group)_\d+_bot(?:_[\w-]*)?\d*$|^GitLabDuo$/;
+const isBot = ({ username }: { username: string }) => BOT.test(username);
+
+/**
+ * The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request".
+ */
+async function allChecksOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  request: MergeRequest,
+): Promise<ChecksState | null> {
+  const own = checksOf(request);
+  if (own === "red" || request.detailed_merge_status !== "status_checks_must_pass") return own;
+  const external = await part(client, address, "status_checks", statusChecksSchema);
+  // That they have not passed is known even where they are not shown.
+  return external?.some(({ status }) => status === "failed") ? "red" : "pending";
+}
+
 /** Before GitLab has looked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
 function conflictOf(request: MergeRequest): boolean | null {
   const { has_conflicts: conflicts, merge_status: status = "", detailed_merge_status: detail = "" } = request;
@@ -95,7 +123,7 @@ function pathOf({ repository, number }: PullRequestAddress): string {
 
 /** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
 function isHidden(error: unknown): error is ApiError {
-  return error instanceof ApiError && [403, 404].includes(error.status);
+  return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
 
 /** A further part of a merge request; undefined when this token does not see it, or this GitLab does not have it. */
@@ -124,17 +152,39 @@ async function reviewOf(
   request: MergeRequest,
 ): Promise<ReviewState | null> {
   if (request.detailed_merge_status === "requested_changes") return "changes-requested";
-  const wasAsked = (request.reviewers ?? []).length > 0;
-  const reviewers = wasAsked ? await part(client, address, "reviewers", reviewersSchema) : [];
+  const wasAsked = (request.reviewers ?? []).some((user) => !isBot(user));
+  const hasReviewers = (request.reviewers ?? []).length > 0;
+  const reviewers = hasReviewers ? await part(client, address, "reviewers", reviewersSchema) : [];
   if (reviewers?.some(({ state }) => state === "requested_changes")) return "changes-requested";
   const approvals = await part(client, address, "approvals", approvalsSchema);
   const approved = approvals === undefined
-    ? reviewers?.some(({ state }) => state === "approved") ?? false
-    : approvals.approved_by.length > 0;
-  if (approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
+    ? reviewers?.some(({ user, state }) => state === "approved" && !isBot(user)) ?? false
+    : approvals.approved_by.some(({ user }) => !isBot(user));
+  const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
+  if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
   // An approval that does not suffice shows that somebody looks at it.
   if (wasAsked || approved) return "asked";
   return approvals === undefined ? null : "not-asked";
+}
+
+/** Whether the branch is the default one, or protected; null when that is not shown. Source: GitLab, "Branches API". */
+async function guardOf(
+  client: ForgeClient,
+  { repository, url }: PullRequestAddress,
+  { source_branch: branch }: MergeRequest,
+): Promise<boolean | null> {
+  try {
+    const found = await client.call({
+      what: `read the branch of merge request ${url}`,
+      path: `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
+      read: (value) => z.safeParse(branchSchema, value).data,
+    });
+    return found.protected || found.default === true;
+  } catch (error) {
+    // The rest of the merge request is known all the same; without this there is only no follow-up.
+    if (error instanceof MogplexError) return null;
+    throw error;
+  }
 }
 
 async function factsOf(
@@ -150,7 +200,7 @@ async function factsOf(
   const place = parsePullRequest(request.web_url);
   if (!isSamePlace(address, place)) return { ok: false, reason: "the answer is about another merge request" };
   const isOpen = state === "open";
-  const checks = checksOf(request);
+  const checks = isOpen ? await allChecksOf(client, place, request) : checksOf(request);
   const review = isOpen ? await reviewOf(client, place, request) : null;
   const missing = isOpen
     ? [...(checks === null ? ["its pipeline"] : []), ...(review === null ? ["its review"] : [])]
@@ -164,8 +214,16 @@ async function factsOf(
       checks,
       review,
       conflict: isOpen ? conflictOf(request) : null,
-      owner: request.assignees?.[0]?.username ?? request.reviewers?.[0]?.username ?? null,
+      owner: request.assignees?.[0]?.username ?? request.reviewers?.find((user) => !isBot(user))?.username ?? null,
       branch: request.source_branch,
+      isForeign: request.source_project_id !== request.target_project_id,
+      // Only a follow-up needs it, which is for one of these.
+      isGuarded: checks === "red" || review === "changes-requested" || isOpen && conflictOf(request) === true
+        ? await guardOf(client, place, request)
+        : null,
+      commit: request.sha ?? null,
+      isBehind: request.detailed_merge_status === "need_rebase",
+      hasQueue: false,
       createdAt: request.created_at,
       updatedAt: request.updated_at,
       problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,

@@ -41,6 +41,16 @@ export interface PullRequestFacts {
   owner: string | null;
   /** Branch that it comes from. */
   branch: string;
+  /** Whether that branch is one of another repository, as of a fork. */
+  isForeign: boolean;
+  /** Whether that branch is the default branch, or protected; null when that is not shown. */
+  isGuarded: boolean | null;
+  /** Newest commit of the branch; null when it is not shown. */
+  commit: string | null;
+  /** Whether it has to take in what its target has got since, before it may be merged. */
+  isBehind: boolean;
+  /** Whether its target has a merge queue. */
+  hasQueue: boolean;
   /** When it was opened, and when something happened to it last, in ISO 8601. */
   createdAt: string;
   updatedAt: string;
@@ -48,5 +58,10 @@ export interface PullRequestFacts {
   problem: string | null;
 }
 
-/** What became of reading one pull request. `reason` is a clause about this one alone. */
-export type PullRequestOutcome = { ok: true; facts: PullRequestFacts } | { ok: false; reason: string };
+/**
+ * What became of reading one pull request. `reason` is a clause about this one alone; with `again` it could not be read this time, and what is
+ * known of it still holds.
+ */
+export type PullRequestOutcome =
+  | { ok: true; facts: PullRequestFacts }
+  | { ok: false; reason: string; again?: boolean };

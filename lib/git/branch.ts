@@ -4,7 +4,9 @@
  *
  * @module
  */
+import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
+import { adviceOn } from "./refusals.ts";
 import type { GitAnswer, SystemGit } from "./system_git.ts";
 
 /** Somebody else has written to the branch since it was read. Read it again, and decide anew. Exit code 75. */
@@ -30,14 +32,12 @@ export interface BranchFile {
   object: string;
 }
 
-/** The commit that was read, and the one that is to be pushed. */
-const [BASE, NEXT] = ["refs/mogplex/base", "refs/mogplex/next"];
-/** What Git says when a push would not be a fast-forward, or another push holds the branch. Source: Git, builtin/send-pack.c, refs.c. */
-const LOST =
-  /\[rejected\]|non-fast-forward|fetch first|stale info|cannot lock ref|failed to update ref|reference already exists/i;
-const NOT_ALLOWED =
-  /\[remote rejected\]|Authentication failed|could not read (?:Username|Password)|Permission denied|access denied|not allowed|protected|HTTP (?:401|403)|error: 40[13]|Repository not found|repository '[^']*' not found|does not appear to be a git repository/i;
+/** The commit that was read, the one that is to be pushed, and the newest one after a push whose answer was lost. */
+const [BASE, NEXT, SEEN] = ["refs/mogplex/base", "refs/mogplex/next", "refs/mogplex/seen"];
+/** Source: Git, fetch-pack and remote.c. */
 const NO_BRANCH = /couldn't find remote ref/i;
+/** Longest waits before another try, in milliseconds. A random half of each is left out: two jobs must not go on in step. */
+const WAITS_MS: readonly number[] = [2_000, 6_000];
 
 /** What the other end says is a text of somebody else: one line of it, without control characters. */
 function said({ stderr, code }: GitAnswer): string {
@@ -54,23 +54,41 @@ function data(text: string): string {
   return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
 }
 
+/** What {@linkcode GitBranch} waits by before it tries again. */
+export interface Waits {
+  clock: Clock;
+  /** Random numbers from 0 up to 1. */
+  random: () => number;
+  /** Ends a wait. */
+  signal?: AbortSignal | undefined;
+}
+
 /** See the module. */
 export class GitBranch {
   readonly #git: SystemGit;
   readonly #remote: string;
   readonly #branch: string;
+  readonly #waits: Waits;
   /** Whether there was such a branch when it was read or written last. */
   #exists = false;
+  /** Whether a push may have arrived whose answer was lost. */
+  #unsure = false;
 
   /**
    * @param git Git.
    * @param remote Address that `checkRemote` has checked.
    * @param branch Name of a branch that is valid.
    */
-  constructor(git: SystemGit, remote: string, branch: string) {
+  constructor(
+    git: SystemGit,
+    remote: string,
+    branch: string,
+    waits: Waits = { clock: systemClock, random: Math.random },
+  ) {
     this.#git = git;
     this.#remote = remote;
     this.#branch = branch;
+    this.#waits = waits;
   }
 
   /** Its name. */
@@ -80,16 +98,62 @@ export class GitBranch {
 
   #failure(attempted: string, answer: GitAnswer): MogplexError {
     const why = said(answer);
-    if (!NOT_ALLOWED.test(answer.stderr)) {
-      return new MogplexError({
-        attempted,
-        why,
-        advice: "when it can be reached, start the same command again: nothing is lost",
-      }, "unavailable");
+    const advice = adviceOn(answer.stderr);
+    if (advice !== undefined) return new UsageError({ attempted, why, advice });
+    return new MogplexError({
+      attempted,
+      why,
+      advice: "when it can be reached, start the same command again: nothing is lost",
+    }, "unavailable");
+  }
+
+  /** Waits before another try. Returns false when there is none. */
+  async #waited(tried: number): Promise<boolean> {
+    const longest = WAITS_MS[tried - 1];
+    if (longest === undefined) return false;
+    const { clock, random, signal } = this.#waits;
+    await clock.sleep(longest * (1 + random()) / 2, { signal });
+    return true;
+  }
+
+  /** Fetches the newest commit. Returns whether there is such a branch. */
+  async #fetch(attempted: string, to: string, ...flags: readonly string[]): Promise<boolean> {
+    const from = `+refs/heads/${this.#branch}:${to}`;
+    for (let tried = 1;; tried++) {
+      const answer = await this.#git.run(
+        ["fetch", "-q", ...flags, "--no-tags", "--no-write-fetch-head", "--", this.#remote, from],
+      );
+      if (answer.code === 0) return true;
+      if (NO_BRANCH.test(answer.stderr)) return false;
+      const failure = this.#failure(attempted, answer);
+      if (failure instanceof UsageError || !await this.#waited(tried)) throw failure;
     }
-    const advice =
-      "look at the address, and give a token that may write to this branch in MOGPLEX_GIT_TOKEN; a protected branch must let it push";
-    return new UsageError({ attempted, why, advice });
+  }
+
+  /**
+   * Whether the commit that was pushed is on the branch, although its push has failed: its answer may have been lost.
+   *
+   * @throws {LostRaceError} when it is not, and something else is.
+   */
+  async #hasArrived(attempted: string): Promise<boolean> {
+    // Not only the newest one: somebody may have added another commit to ours.
+    const exists = await this.#fetch(attempted, SEEN);
+    this.#unsure = false;
+    if (!exists) return false;
+    const { code } = await this.#git.run(["merge-base", "--is-ancestor", NEXT, SEEN]);
+    if (code === 0) return true;
+    const seen = await this.#git.run(["rev-parse", "-q", "--verify", SEEN]);
+    const base = this.#exists ? await this.#git.run(["rev-parse", "-q", "--verify", BASE]) : undefined;
+    const [now, before] = [seen, base].map((answer) => new TextDecoder().decode(answer?.stdout));
+    if (now !== before) throw new LostRaceError(this.#branch);
+    return false;
+  }
+
+  /** From now on the commit that was pushed is the one that was read. */
+  async #takeNext(attempted: string): Promise<void> {
+    await this.#run(attempted, ["update-ref", BASE, NEXT]);
+    this.#exists = true;
+    this.#unsure = false;
   }
 
   async #run(attempted: string, args: readonly string[], input?: string | Uint8Array): Promise<Uint8Array> {
@@ -106,22 +170,9 @@ export class GitBranch {
    */
   async read(): Promise<BranchFile[] | undefined> {
     const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
-    const from = `+refs/heads/${this.#branch}:${BASE}`;
-    const answer = await this.#git.run([
-      "fetch",
-      "-q",
-      "--depth=1",
-      "--no-tags",
-      "--no-write-fetch-head",
-      "--",
-      this.#remote,
-      from,
-    ]);
-    this.#exists = answer.code === 0;
-    if (answer.code !== 0) {
-      if (NO_BRANCH.test(answer.stderr)) return undefined;
-      throw this.#failure(attempted, answer);
-    }
+    this.#exists = await this.#fetch(attempted, BASE, "--depth=1");
+    this.#unsure = false;
+    if (!this.#exists) return undefined;
     const list = new TextDecoder().decode(await this.#run(attempted, ["ls-tree", "-r", "-l", "-z", BASE]));
     return list.split("\0").flatMap((row) => {
       const [, object, bytes, path] = /^100644 blob ([0-9a-f]+) +(\d+)\t([^]+)$/.exec(row) ?? [];
@@ -143,7 +194,7 @@ export class GitBranch {
   }
 
   /**
-   * Writes files in one commit on top of the one that was read, and pushes it. Other files of the branch stay.
+   * Writes files in one commit on top of the one that was read, and pushes it, three times if need be. Other files of the branch stay.
    *
    * @param files Contents by path; a path has letters, digits, dots, dashes, underscores and slashes only.
    * @param message Of the commit.
@@ -152,19 +203,29 @@ export class GitBranch {
    */
   async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {
     const attempted = `write to branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
+    if (this.#unsure && await this.#hasArrived(attempted)) await this.#takeNext(attempted);
     const parts = [`commit ${NEXT}\ncommitter Mogplex CI <ci@mogplex.invalid> now\n`, data(message)];
     if (this.#exists) parts.push(`from ${BASE}^0\n`);
     for (const [path, content] of files) parts.push(`M 100644 inline ${path}\n`, data(content));
     const flags = ["--quiet", "--force", "--date-format=now"];
     await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
-    const answer = await this.#git.run(["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`]);
-    if (answer.code !== 0) {
-      if (LOST.test(answer.stderr) && !/hook declined|protected/i.test(answer.stderr)) {
-        throw new LostRaceError(this.#branch);
+    for (let tried = 1;; tried++) {
+      this.#unsure = true;
+      const answer = await this.#git.run(["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`]);
+      if (answer.code === 0) break;
+      const failure = this.#failure(attempted, answer);
+      if (failure instanceof UsageError) {
+        this.#unsure = false;
+        throw failure;
       }
-      throw this.#failure(attempted, answer);
+      // Words do not tell a race from a push that has arrived: the branch does.
+      if (await this.#hasArrived(attempted)) break;
+      if (!await this.#waited(tried)) {
+        // The next one begins with a fetch: two that work show that the repository is back.
+        this.#unsure = true;
+        throw failure;
+      }
     }
-    await this.#run(attempted, ["update-ref", BASE, NEXT]);
-    this.#exists = true;
+    await this.#takeNext(attempted);
   }
 }

@@ -26,7 +26,6 @@ const SETTINGS: readonly (readonly [string, string])[] = [
   ["core.fsmonitor", "false"],
   ["core.sshCommand", "ssh -oBatchMode=yes -oConnectTimeout=30"],
   ["credential.helper", ""],
-  ["credential.helper", HELPER],
   ["credential.interactive", "false"],
   ["fetch.recurseSubmodules", "false"],
   ["gc.auto", "0"],
@@ -77,28 +76,45 @@ export interface SystemGit {
 
 /** Options of {@linkcode openGit}. */
 export interface GitOptions {
+  /**
+   * Address of the repository that is going to be read and written, after `checkRemote`. Its host alone gets the password: a proxy that asks
+   * for one gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
+   */
+  remote: string;
   /** Reads the environment. */
   env: (name: string) => string | undefined;
   /** Limits the time of each call. */
   clock: Clock;
+  /**
+   * Who the folder belongs to, as a text, and whether the owner of another folder has ended: then its folder goes, as a process that was
+   * killed could not remove it. @default {undefined} (nobody's folder is looked at)
+   */
+  owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   /** Ends calls. */
   signal?: AbortSignal | undefined;
 }
 
+/** The one scope whose server may ask for the password: scheme, host and port; undefined where none does. */
+function passwordScope(remote: string): string | undefined {
+  return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
+}
+
 /** The environment of Git. */
-function environment({ env }: GitOptions, folder: string): Record<string, string> {
+function environment({ env, remote }: GitOptions, folder: string): Record<string, string> {
+  const scope = passwordScope(remote);
   const kept = PASSED_ON.flatMap((name) => {
     const value = env(name);
     return value === undefined ? [] : [[name, value]];
   });
-  const settings = SETTINGS.flatMap(([key, value], index) => [
+  const all = scope === undefined ? SETTINGS : [...SETTINGS, [`credential.${scope}.helper`, HELPER] as const];
+  const settings = all.flatMap(([key, value], index) => [
     [`GIT_CONFIG_KEY_${index}`, key],
     [`GIT_CONFIG_VALUE_${index}`, value],
   ]);
   return {
     ...Object.fromEntries(kept),
     ...Object.fromEntries(settings),
-    GIT_CONFIG_COUNT: String(SETTINGS.length),
+    GIT_CONFIG_COUNT: String(all.length),
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CONFIG_NOSYSTEM: "1",
     GIT_ATTR_NOSYSTEM: "1",
@@ -109,8 +125,10 @@ function environment({ env }: GitOptions, folder: string): Record<string, string
     GIT_AUTHOR_EMAIL: "ci@mogplex.invalid",
     GIT_COMMITTER_NAME: "Mogplex CI",
     GIT_COMMITTER_EMAIL: "ci@mogplex.invalid",
-    MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
-    MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
+    ...(scope !== undefined && {
+      MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
+      MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
+    }),
     // Its messages are read.
     LC_ALL: "C",
   };
@@ -127,13 +145,47 @@ function cannotRun(cause: unknown): UsageError {
   }, { cause });
 }
 
+/** Beginning of the names of our folders, and the file in them that says whose they are. */
+const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
+/** Age at which a folder goes whose owner is not known, in milliseconds: no campaign is followed for longer than 30 days. */
+const MAX_AGE_MS = 31 * 86_400_000;
+
+/** Removes the folders of processes that were killed. What cannot be looked at stays. */
+function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
+  function isLeft(path: string): boolean {
+    const { uid, mtimeMs } = fs.lstatSync(path);
+    // In a temporary folder of all users there may be a folder of this name that somebody else has made.
+    if (process.getuid !== undefined && uid !== process.getuid()) return false;
+    const file = `${path}/${OWNER}`;
+    const facts = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (facts?.isFile() && facts.size <= 4_096) return hasEnded(fs.readFileSync(file, "utf8"));
+    return facts === undefined && Date.now() - mtimeMs > MAX_AGE_MS;
+  }
+  try {
+    for (const entry of fs.readdirSync(temporary, { withFileTypes: true })) {
+      if (!entry.isDirectory() || !entry.name.startsWith(FOLDER)) continue;
+      const path = `${temporary}/${entry.name}`;
+      try {
+        if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
+      } catch {
+        // Another process removes it, or it may not be looked at.
+      }
+    }
+  } catch {
+    // The temporary folder may not be read, as on Deno with narrow permissions.
+  }
+}
+
 /**
  * Opens a repository in a temporary folder.
  *
  * @throws {UsageError} when there is no Git, or Deno may not run it.
  */
 export async function openGit(options: GitOptions): Promise<SystemGit> {
-  const folder = fs.mkdtempSync(`${os.tmpdir()}/mogplex-git-`);
+  const { owner } = options;
+  if (owner !== undefined) sweep(fs, os.tmpdir(), (text) => owner.hasEnded(text));
+  const folder = fs.mkdtempSync(`${os.tmpdir()}/${FOLDER}`);
+  if (owner !== undefined) fs.writeFileSync(`${folder}/${OWNER}`, owner.text, { flag: "wx", mode: 0o600 });
   const env = environment(options, folder);
   const { clock, signal } = options;
 

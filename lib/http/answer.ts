@@ -106,9 +106,9 @@ export function factsOf(answer: Answer, code: string | null, redact: (text: stri
   return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
 }
 
-/** `HTTP 502, content type "text/html", request id "fra1::x"`. */
+/** `HTTP 502, content type "text/html", request id "fra1::x"`; with the code of the service, `HTTP 403 FORBIDDEN`. */
 export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text: string) => string): string {
-  const parts = [`HTTP ${answer.status}`];
+  const parts = [`HTTP ${answer.status}${facts.code === null ? "" : ` ${facts.code}`}`];
   const type = answer.headers.get("content-type");
   if (facts.code === null) {
     parts.push(type === null ? "no content type" : `content type "${excerpt(type, redact, 60)}"`);

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
@@ -177,7 +178,7 @@ export function createTransport(options: TransportOptions): Transport {
     const sentAt = clock.now();
     const tell = (status: number | null, requestId: string | null = null) => {
       const durationMs = Math.round(clock.now() - sentAt);
-      options.onRequest?.({ method: init.method ?? "GET", path, status, attempt, durationMs, requestId });
+      unawaited(options.onRequest?.({ method: init.method ?? "GET", path, status, attempt, durationMs, requestId }));
     };
     let answer: Response;
     try {

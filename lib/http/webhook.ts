@@ -6,6 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { isNotPermitted } from "../runtime.ts";
 import { TimedOut, withLimit } from "./attempt.ts";
+import { parseRetryAfter } from "./retry_after.ts";
 import type { Fetch } from "./transport.ts";
 import { userAgent } from "./user_agent.ts";
 
@@ -15,42 +16,86 @@ export interface WebhookOptions {
   fetch?: Fetch | undefined;
   /** Time. */
   clock: Clock;
-  /** Longest time of the call, in milliseconds. */
+  /** Longest time of one try, in milliseconds. */
   limitMs: number;
+  /** Longest time of all tries with the waits between them, in milliseconds. */
+  wholeMs: number;
+  /** Random numbers from 0 up to 1. @default {Math.random} */
+  random?: (() => number) | undefined;
   /** Ends the call. @default {undefined} */
   signal?: AbortSignal | undefined;
 }
 
+/** Longest waits before the second and the third try, in milliseconds. A random half of each is left out. */
+const WAITS_MS: readonly number[] = [3_000, 9_000];
+
+/** Why a try failed, and whether another one may succeed. */
+interface Failure {
+  why: string;
+  again: boolean;
+  /** What `Retry-After` asks for, in milliseconds; null when it is absent. */
+  retryAfterMs: number | null;
+}
+
+async function tryOnce(url: string, body: string, options: WebhookOptions): Promise<Failure | null> {
+  const { fetch: send, clock, limitMs, signal } = options;
+  async function ask(signal: AbortSignal): Promise<Failure | null> {
+    const answer = await (send ?? fetch)(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "User-Agent": userAgent(), Connection: "close" },
+      body,
+      redirect: "manual",
+      signal,
+    });
+    // What it says is of no use, and may be endless.
+    (answer as Response).body?.cancel().catch(() => {});
+    const { status, headers } = answer;
+    if (status >= 200 && status < 300) return null;
+    // Some runtimes show a redirect that is not followed as status 0.
+    const isRedirect = status === 0 || status >= 300 && status < 400;
+    return {
+      why: isRedirect ? "it answered with a redirect, which is not followed" : `it answered with HTTP ${status}`,
+      again: status >= 500 || [408, 425, 429].includes(status),
+      retryAfterMs: parseRetryAfter(headers.get("retry-after"), clock.wallTime()),
+    };
+  }
+  try {
+    return await withLimit(ask, { clock, limitMs, signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof TimedOut) {
+      return {
+        why: `there was no answer within ${Math.ceil(limitMs / 100) / 10} seconds`,
+        again: true,
+        retryAfterMs: null,
+      };
+    }
+    return isNotPermitted(error)
+      ? { why: "Deno may not reach its host: see --allow-net", again: false, retryAfterMs: null }
+      : { why: "the network failed", again: true, retryAfterMs: null };
+  }
+}
+
 /**
- * Sends a value as JSON by `POST`, once. Redirects are not followed, and no answer is read: a 2xx is all that matters.
+ * Sends a value as JSON by `POST`, the same bytes at most three times. Redirects are not followed, and no answer is read: a 2xx is all that
+ * matters. A `Retry-After` that is longer than the rest of the time ends it.
  *
  * @param url Address, already checked.
  * @returns Why it failed, as a clause without the address; null when it did not.
  * @throws `signal.reason` if the signal aborts.
  */
 export async function callWebhook(url: string, value: unknown, options: WebhookOptions): Promise<string | null> {
-  const { fetch: send, clock, limitMs, signal } = options;
-  async function ask(signal: AbortSignal): Promise<number> {
-    const answer = await (send ?? fetch)(url, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "User-Agent": userAgent(), Connection: "close" },
-      body: JSON.stringify(value),
-      redirect: "manual",
-      signal,
-    });
-    // What it says is of no use, and may be endless.
-    (answer as Response).body?.cancel().catch(() => {});
-    return answer.status;
-  }
-  try {
-    const status = await withLimit(ask, { clock, limitMs, signal });
-    if (status >= 200 && status < 300) return null;
-    // Some runtimes show a redirect that is not followed as status 0.
-    const isRedirect = status === 0 || status >= 300 && status < 400;
-    return isRedirect ? "it answered with a redirect, which is not followed" : `it answered with HTTP ${status}`;
-  } catch (error) {
-    signal?.throwIfAborted();
-    if (error instanceof TimedOut) return `there was no answer within ${limitMs / 1_000} seconds`;
-    return isNotPermitted(error) ? "Deno may not reach its host: see --allow-net" : "the network failed";
+  const { clock, limitMs, wholeMs, random = Math.random, signal } = options;
+  const body = JSON.stringify(value);
+  const until = clock.now() + wholeMs;
+  for (let tried = 0;; tried++) {
+    const failure = await tryOnce(url, body, { ...options, limitMs: Math.min(limitMs, until - clock.now()) });
+    if (failure === null) return null;
+    const { why, again, retryAfterMs } = failure;
+    const longest = WAITS_MS[tried];
+    if (!again || longest === undefined) return why;
+    const waitMs = Math.max(longest * (1 + random()) / 2, retryAfterMs ?? 0);
+    if (clock.now() + waitMs >= until) return why;
+    await clock.sleep(waitMs, { signal });
   }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { END_EXIT, type EndOutcome } from "../result/ends.ts";
@@ -116,7 +117,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     let outcome: EndOutcome | undefined;
     for await (const item of this.#operation.items(look)) {
       if (isEnd(item)) outcome = item.outcome;
-      this.#settings.onItem?.(item);
+      unawaited(this.#settings.onItem?.(item));
     }
     return outcome;
   }
@@ -132,9 +133,10 @@ export class Job<I extends JobItem, R extends JobResult> {
   async #failed(error: unknown): Promise<JobEnd<R>> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     const isLate = error instanceof DeadlineError || this.#isPast(error);
-    if (this.#settings.onTimeout === "cancel" && this.#following && isLate && error instanceof MogplexError) {
-      return await this.#cancelLate(error);
-    }
+    // A start that was given up without an answer may have begun something that nobody follows.
+    const isLost = !this.#following && this.#operation.mayExist && setbackOf(error, { worked: true }) !== undefined;
+    const cancels = this.#settings.onTimeout === "cancel" && (this.#following && isLate || isLost);
+    if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
     this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
     return this.#withoutVerdict(error, reasonOf(error));
   }
@@ -144,8 +146,12 @@ export class Job<I extends JobItem, R extends JobResult> {
     return this.#session.clock.now() >= this.#deadline && setbackOf(error, { worked: true }) !== undefined;
   }
 
-  /** Cancels at the deadline. A cancel also makes the service correct a status that is stuck although the work has ended. */
-  async #cancelLate(error: MogplexError): Promise<JobEnd<R>> {
+  /**
+   * Cancels at the deadline, or when a start was given up. What could not be found or cancelled is left to a later step.
+   *
+   * A cancel also makes the service correct a status that is stuck although the work has ended.
+   */
+  async #cancelLate(error: MogplexError, isLate: boolean): Promise<JobEnd<R>> {
     const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     const { answered, outcome, byItself, text } = stopped;
@@ -154,7 +160,7 @@ export class Job<I extends JobItem, R extends JobResult> {
       return await this.#ended(outcome);
     }
     // An answered cancel proves that the service was in reach: the deadline is the reason, not the error.
-    if (answered || error instanceof DeadlineError) {
+    if (answered && isLate || error instanceof DeadlineError) {
       const seconds = Math.round(this.#settings.timeoutMs / 1000);
       const attempted = error instanceof DeadlineError && error.attempted !== null
         ? error.attempted

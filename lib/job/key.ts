@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import type { OnNotice } from "../notice.ts";
 import type { JobIdentity } from "../platforms/platform.ts";
 import { sha256Hex } from "../sha256.ts";
@@ -75,14 +76,14 @@ export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
   if (scope === "random") return randomKey();
   if (identity === null) {
-    onNotice?.({ kind: "random_key", missing: ["CI system"] });
+    unawaited(onNotice?.({ kind: "random_key", missing: ["CI system"] }));
     return randomKey();
   }
   const when = period(scope, identity, nowMs);
   const fields: Field[] = [["server", identity.server], ["project", identity.project], ...when, ["job", identity.job]];
   const missing = fields.filter(([, value]) => value === null).map(([name]) => name);
   if (missing.length > 0) {
-    onNotice?.({ kind: "random_key", missing });
+    unawaited(onNotice?.({ kind: "random_key", missing }));
     return randomKey();
   }
   const values = when.map(([, value]) => value);

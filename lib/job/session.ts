@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { allCalls, type MogplexClient } from "../api/client.ts";
 import { type ClientFacts, connectedClient, type MakeCalls, ownClient, tokenOf } from "../api/connected_client.ts";
 import type { Keys } from "../api/option_check.ts";
@@ -134,7 +135,7 @@ export function connectWith<C extends object>(
       const total = waits.get(notice.cause) ?? { cause: notice.cause, count: 0, totalMs: 0 };
       waits.set(notice.cause, { ...total, count: total.count + 1, totalMs: total.totalMs + notice.delayMs });
     }
-    if (!quietly) onNotice?.(notice);
+    if (!quietly) unawaited(onNotice?.(notice));
   }
 
   function connect(): { client: C & ClientFacts; token?: string } {

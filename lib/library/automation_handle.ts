@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { checkOptions } from "../api/option_check.ts";
 import { verdictErrorOf } from "../automations/errors.ts";
 import type { AutomationItem } from "../automations/follow.ts";
@@ -48,7 +49,7 @@ export function automationHandle(
     begin(all, more, onStarted) {
       const onTriggered = (triggered: TriggeredRun) => {
         onStarted(triggered);
-        options.onTriggered?.(triggered);
+        unawaited(options.onTriggered?.(triggered));
       };
       return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
     },

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { type MogplexClient, scriptClientFor } from "../api/client.ts";
 import { findToken, originNotices, resolveOrigin } from "../api/connection/connection.ts";
 import { type KeptToken, keptToken } from "../api/connection/token_source.ts";
@@ -147,7 +148,7 @@ export class Connector {
     const found = this.#kept === undefined
       ? findToken({ env, token: token as string | undefined })
       : { token: this.#kept, tokenPlace: "the option token" };
-    for (const message of originNotices(origin)) onNotice?.({ kind: "text", message });
+    for (const message of originNotices(origin)) unawaited(onNotice?.({ kind: "text", message }));
     const own = userAgent(systemName(env));
     return scriptClientFor({
       ...origin,
@@ -159,7 +160,7 @@ export class Connector {
       userAgent: agent === undefined ? own : `${agent} ${own}`,
       onRequest: onRequest && ((request) => {
         try {
-          onRequest(request);
+          unawaited(onRequest(request));
         } catch {
           // A hook that fails must not lose a run that was paid for.
         }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { checkSources } from "../api/option_check.ts";
 import { MogplexError } from "../errors.ts";
 import { detected } from "../job/detected.ts";
@@ -37,7 +38,7 @@ export function relay<I extends { type: string }>(
   onItem: (item: Exclude<I, { type: "end" }>) => void,
 ): (item: I) => void {
   return (item) => {
-    own?.(item);
+    unawaited(own?.(item));
     if (item.type !== "end") onItem(item as Exclude<I, { type: "end" }>);
   };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { checkOptions, checkRequestKeys } from "../api/option_check.ts";
 import type { JobEnd } from "../job/job.ts";
 import type { Outcome, RunResult } from "../result/run_result.ts";
@@ -65,7 +66,7 @@ export function startHandle(connect: Connect, request: RunTask, options: VerbOpt
     checkRequestKeys(request);
     const tell = (started: StartedRun) => {
       onStarted(started);
-      options.onStarted?.(started);
+      unawaited(options.onStarted?.(started));
     };
     return runJob(request, { ...all, onStarted: tell }, more);
   });

@@ -16,6 +16,8 @@ export interface ResultError {
   value: string | null;
   /** What the reader can do; null when nothing is known to help. */
   advice: string | null;
+  /** The error code of the service, such as `FORBIDDEN`; null when it gave none. Absent in results of older versions. */
+  code?: string | null;
 }
 
 // The error line in the log has the details of a bug, with the place where it happened.
@@ -23,9 +25,9 @@ const BUG = "the toolkit failed";
 
 /** The parts of whatever was thrown. Everything but a {@linkcode MogplexError} is a bug of ours. */
 export function resultError(error: unknown): ResultError {
-  if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null };
-  const { attempted, why, value, advice } = error;
-  return { attempted, why, value, advice };
+  if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
+  const { attempted, why, value, advice, serviceCode: code } = error;
+  return { attempted, why, value, advice, code };
 }
 
 /** The whole message of an error in parts, as `reason` has it. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import type { Clock } from "../clock.ts";
 import { type MogplexError, UsageError } from "../errors.ts";
 import type { OnNotice } from "../notice.ts";
@@ -78,7 +79,9 @@ export async function callWithin<T>(
     if (count >= maxAttempts || clock.now() + delayMs >= deadline) return false;
     const { cause, detail, namedMs } = setback;
     const untilMs = clock.wallTime() + delayMs;
-    onNotice?.({ kind: "wait", what, cause, detail, attempt: count, delayMs, named: namedMs !== null, untilMs });
+    unawaited(
+      onNotice?.({ kind: "wait", what, cause, detail, attempt: count, delayMs, named: namedMs !== null, untilMs }),
+    );
     await clock.sleep(delayMs, { signal });
     return true;
   }

@@ -125,9 +125,29 @@ export function laterSetback(error: unknown): Setback | undefined {
   return isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
 }
 
+/** Codes and words of Node 20, Bun 1.4 and Deno 2.9 for a connection that was refused, and a name that is not known. */
+const NEVER_CONNECTED =
+  /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
+
+/**
+ * Whether no connection came about, so that no request was sent. What is not known to say so may have been sent.
+ */
+function neverConnected(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > MAX_CAUSES) return false;
+  const { code, errors } = error as { code?: unknown; errors?: unknown };
+  // Each address of a host is tried.
+  if (Array.isArray(errors) && errors.length > 0) return errors.every((each) => neverConnected(each, depth + 1));
+  if (typeof code === "string" && NEVER_CONNECTED.test(code)) return true;
+  return error.cause === undefined ? NEVER_CONNECTED.test(error.message) : neverConnected(error.cause, depth + 1);
+}
+
+/** Most causes that are looked at. */
+const MAX_CAUSES = 8;
+
 /** Whether the service may have carried out a request that failed with this error. */
 export function isAmbiguous(error: MogplexError): boolean {
-  if (error instanceof NetworkError || error instanceof BodyTooLargeError) return true;
+  if (error instanceof NetworkError) return !neverConnected(error);
+  if (error instanceof BodyTooLargeError) return true;
   if (!(error instanceof UnavailableError)) return false;
   const { status } = error;
   // 503 comes from the limiter or the host, before anything was written. Source: API reference, "Rate limits".

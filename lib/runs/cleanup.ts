@@ -66,7 +66,8 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
 /**
  * Decides. A run is cancelled when the state says that it was being cancelled, or that the process died while following it and
  * the CI system says that the job was cancelled or timed out, or with `always`. After a deadline, or when the service could
- * not be reached, the run is left alone: the retry is going to attach to it. So is one that a signal would have left alone.
+ * not be reached, the run is left alone: the retry is going to attach to it. So is one that a signal would have left alone. With
+ * `--on-timeout cancel` the process was cancelling it, also when no answer named the run.
  *
  * A process that died while it started the run knows no id. The start is then sent again, with the same key and the same bytes: it
  * finds the run, or starts one that is cancelled in the next moment. That is done only for a file that names this very

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import type { Ending, Look, Operation, Parting, StopCause, Stopped } from "../job/operation.ts";
 import type { Session } from "../job/session.ts";
 import type { Started } from "../job/started.ts";
@@ -182,7 +183,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
-    if (typeof this.#target !== "string") this.#target.options.onStarting?.({ idempotencyKey });
+    if (typeof this.#target !== "string") unawaited(this.#target.options.onStarting?.({ idempotencyKey }));
   }
 
   #announce(started: Started<StartResult>): void {
@@ -191,7 +192,7 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
-    this.#target.options.onStarted?.(started);
+    unawaited(this.#target.options.onStarted?.(started));
   }
 
   #record(item: FollowItem): void {

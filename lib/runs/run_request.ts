@@ -7,6 +7,7 @@ import type { MogplexClient } from "../api/client.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../api/repository.ts";
 import { isUuid } from "../api/contract/rules.ts";
 import { validateStartRequest } from "../api/validate.ts";
+import { ownFields } from "../lookup.ts";
 import type { StartRequest } from "../model.ts";
 import type { CallOptions } from "../retry/call_options.ts";
 
@@ -32,7 +33,9 @@ const SOME_ID = "00000000-0000-4000-8000-000000000000";
  *
  * @throws {UsageError} naming what breaks a rule; nothing was sent.
  */
-export function checkRunRequest({ repo, repoId, ...request }: RunRequest): CheckedRequest {
+export function checkRunRequest(given: RunRequest): CheckedRequest {
+  const request = ownFields(given);
+  const { repo, repoId } = request;
   const repository = checkRepository({ repo, repoId }, "start run");
   const { repoId: _, ...rest } = validateStartRequest({
     ...request,

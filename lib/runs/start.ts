@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { unawaited } from "../hook.ts";
 import { checkOptions, checkRequestKeys, checkSources } from "../api/option_check.ts";
 import { detected } from "../job/detected.ts";
 import { startError } from "../job/settle.ts";
@@ -43,12 +44,12 @@ export async function start(request: RunRequest, options: StartOptions = {}): Pr
   const starter = new Starter(
     session,
     startableRun(session, plan),
-    (idempotencyKey) => onStarting?.({ idempotencyKey }),
+    (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })),
   );
   try {
     const started = await starter.start();
     noteNewTask(session, plan, started);
-    onStarted?.(started);
+    unawaited(onStarted?.(started));
     return started;
   } catch (error) {
     throw startError(error, starter, signal);

@@ -181,11 +181,17 @@ function parseContent(value: Loose): RunState | undefined {
   };
 }
 
+/** Whether nothing is deeper than the request and the job: a file that somebody made up may be deeper than a stack holds. */
+function isShallow(value: unknown, levels = 3): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
+}
+
 function parseObject(content: string): Loose | undefined {
   if (content.length > MAX_LENGTH) return undefined;
   try {
     const value: unknown = JSON.parse(content);
-    return isObject(value) ? value : undefined;
+    return isObject(value) && isShallow(value) ? value : undefined;
   } catch {
     return undefined;
   }

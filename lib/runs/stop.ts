@@ -55,7 +55,9 @@ export async function stopRun(parts: StopParts): Promise<StoppedRun> {
 
   if (known === undefined && starter?.mayExist !== true) return none();
   if (!cancels(known?.owned ?? true)) return goesOn("the run goes on");
-  state?.update({ parting: "cancelling" });
+  // A later step has to know that the deadline cancels it, whatever a signal would have done.
+  const late = cause.kind === "deadline" && known === undefined;
+  state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
   try {
     const run = known ?? await starter?.find({ deadline, requestTimeoutMs: RESEND_MS });
     if (run === undefined) return none();

@@ -7,7 +7,7 @@ import { EXIT } from "../exit_codes.ts";
 import { exitType, type JobFacts, repositoryOf } from "./job_spans.ts";
 import { OWN, SEMCONV } from "./names.ts";
 import type { Span } from "./otlp.ts";
-import { newId, type TraceContext } from "./trace_context.ts";
+import { newId, parseTraceparent, type TraceContext } from "./trace_context.ts";
 
 /** An item of a campaign, as spans need it. */
 export interface CampaignItemFacts {
@@ -25,7 +25,9 @@ export interface CampaignItemFacts {
 export interface CampaignEnd {
   /** Exit code of the command. */
   exitCode: number;
-  /** Where the campaign is; null when that is not known. */
+  /** Its name, its round, and where it is; null when that is not known. */
+  campaign: string | null;
+  round: string | null;
   state: string | null;
 }
 
@@ -34,28 +36,53 @@ const MAX_ITEMS = 2_000;
 /** Verdicts that are errors in a trace. */
 const BAD: readonly string[] = ["failed", "overdue", "conflict", "invalid", "unknown", "needs-input"];
 
+/** A run that seems to begin less than this before its wave was begun by it: the clocks are known to the second. In milliseconds. */
+const CLOCKS_MS = 5_000;
+
+interface WaveFacts {
+  number: number;
+  spanId: string;
+  startMs: number;
+  endMs: number | null;
+  links: { traceId: string; spanId: string }[];
+}
+
 /** Takes waves and items as they come. */
 export class CampaignLog {
-  readonly #waves: { number: number; spanId: string; startMs: number; endMs: number | null }[] = [];
-  readonly #items = new Map<string, { item: CampaignItemFacts; parent: string | null }>();
+  readonly #waves: WaveFacts[] = [];
+  readonly #items = new Map<string, { item: CampaignItemFacts; wave: WaveFacts | undefined }>();
   #unshown = 0;
 
   /** A wave begins, and the one before it ends. */
   wave(number: number, wallMs: number): void {
     const last = this.#waves.at(-1);
     if (last !== undefined) last.endMs ??= wallMs;
-    this.#waves.push({ number, spanId: newId(8), startMs: wallMs, endMs: null });
+    this.#waves.push({ number, spanId: newId(8), startMs: wallMs, endMs: null, links: [] });
+  }
+
+  /**
+   * Links the wave that has begun with the one before it, which may have been another process.
+   *
+   * @param before Its `traceparent`; null for none.
+   * @returns The span of this one; undefined when none has begun.
+   */
+  link(before: string | null): string | undefined {
+    const wave = this.#waves.at(-1);
+    const place = before === null ? undefined : parseTraceparent(before);
+    if (wave !== undefined && place !== undefined) wave.links = [{ traceId: place.traceId, spanId: place.spanId }];
+    return wave?.spanId;
   }
 
   /** An item has changed. It gets a span once its run has ended. */
   item(item: CampaignItemFacts): void {
     if (item.endedAt === null || item.startedAt === null) return;
     if (!this.#items.has(item.id) && this.#items.size >= MAX_ITEMS) this.#unshown++;
-    else this.#items.set(item.id, { item, parent: this.#waves.at(-1)?.spanId ?? null });
+    else this.#items.set(item.id, { item, wave: this.#waves.at(-1) });
   }
 
   /** The spans of the job. @param facts Those of the job; its requests are counted. */
-  spans({ exitCode, state }: CampaignEnd, trace: TraceContext, facts: JobFacts): Span[] {
+  spans({ exitCode, campaign, round, state }: CampaignEnd, trace: TraceContext, facts: JobFacts): Span[] {
+    const named = { [OWN.campaignName]: campaign, [OWN.campaignRound]: round === "" ? null : round };
     const { startMs, endMs, skewMs, requests, task } = facts;
     const goesOn = exitCode === EXIT.rateLimited;
     const isGood = exitCode === EXIT.success || goesOn;
@@ -83,6 +110,7 @@ export class CampaignLog {
         [SEMCONV.taskResult]: result,
         [SEMCONV.errorType]: isGood || result === "cancellation" ? null : exitType(exitCode),
         [OWN.kind]: "campaign",
+        ...named,
         [OWN.exitCode]: exitCode,
         [OWN.campaignState]: state,
         [OWN.requests]: requests.count,
@@ -100,23 +128,30 @@ export class CampaignLog {
       kind: "internal",
       startMs: wave.startMs,
       endMs: wave.endMs ?? endMs,
-      attributes: { [OWN.campaignWave]: wave.number },
+      attributes: { ...named, [OWN.campaignWave]: wave.number },
+      links: wave.links,
       error: null,
     }));
-    const items = [...this.#items.values()].map(({ item, parent }): Span => {
+    const items = [...this.#items.values()].map(({ item, wave }): Span => {
       const isBad = BAD.includes(item.verdict);
+      const above = wave ?? { spanId: trace.spanId, startMs };
+      const beganMs = Date.parse(item.startedAt ?? "") + skewMs;
+      // A run that an earlier wave has started is not within this one, which has seen its end.
+      const isWithin = beganMs >= above.startMs - CLOCKS_MS;
       return {
         spanId: newId(8),
-        parentSpanId: parent ?? trace.spanId,
+        parentSpanId: isWithin ? above.spanId : null,
+        ...!isWithin && { links: [{ traceId: trace.traceId, spanId: above.spanId }] },
         name: "invoke_agent",
         kind: "client",
-        startMs: Date.parse(item.startedAt ?? "") + skewMs,
+        startMs: isWithin ? Math.max(beganMs, above.startMs) : beganMs,
         endMs: Date.parse(item.endedAt ?? "") + skewMs,
         attributes: {
           [SEMCONV.operation]: "invoke_agent",
           [SEMCONV.provider]: "mogplex",
           [SEMCONV.conversation]: item.runId,
           ...repositoryOf(item.repository),
+          ...named,
           [OWN.campaignItem]: item.id,
           [OWN.campaignVerdict]: item.verdict,
           [OWN.campaignStarts]: item.starts,

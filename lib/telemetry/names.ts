@@ -62,6 +62,8 @@ export const OWN = {
   waitCause: "mogplex.wait.cause",
   waitMs: "mogplex.wait.duration_ms",
   waitAttempt: "mogplex.wait.attempt",
+  campaignName: "mogplex.campaign.name",
+  campaignRound: "mogplex.campaign.round",
   campaignState: "mogplex.campaign.state",
   campaignWave: "mogplex.campaign.wave",
   campaignItem: "mogplex.campaign.item",

@@ -9,6 +9,7 @@ import { isObject } from "../lookup.ts";
 import { jsonText } from "../text/escape/json.ts";
 import { VERSION } from "../version.ts";
 import { SCHEMA_URL } from "./names.ts";
+import type { TraceContext } from "./trace_context.ts";
 
 /** Attributes by name. Null ones are left out. */
 export type Attributes = Readonly<Record<string, string | number | boolean | null>>;
@@ -43,6 +44,8 @@ export interface Span {
   attributes: Attributes;
   /** What happened within it. @default {[]} */
   events?: readonly SpanEvent[];
+  /** Other spans that it belongs with, as places in their traces. @default {[]} */
+  links?: readonly Pick<TraceContext, "traceId" | "spanId">[];
   /** A word for what went wrong; null when nothing did. */
   error: string | null;
 }
@@ -71,7 +74,18 @@ function nanos(ms: number): string {
 }
 
 function spanOf(traceId: string, span: Span) {
-  const { spanId, parentSpanId, remoteParent = false, name, kind, startMs, attributes, events = [], error } = span;
+  const {
+    spanId,
+    parentSpanId,
+    remoteParent = false,
+    name,
+    kind,
+    startMs,
+    attributes,
+    events = [],
+    links = [],
+    error,
+  } = span;
   return {
     traceId,
     spanId,
@@ -89,6 +103,7 @@ function spanOf(traceId: string, span: Span) {
         attributes: keyValues(event.attributes),
       })),
     }),
+    ...(links.length === 0 ? {} : { links: links.map((link) => ({ ...link, attributes: [], flags: FLAGS_SAMPLED })) }),
     ...(error === null ? {} : { status: { code: STATUS_ERROR, message: error } }),
   };
 }

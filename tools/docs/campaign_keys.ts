@@ -150,7 +150,8 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
       "A run that mends a pull request whose checks are red, on its branch. Needs a token of its forge. Default: none.",
   },
   "notify.webhook-variable": {
-    description: "Environment variable with the address that is called. The address is a secret.",
+    description:
+      "Environment variable with the address that is called, which is a secret. Its name begins with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` names it.",
     pattern: ENVIRONMENT,
     examples: ["CAMPAIGN_WEBHOOK"],
   },
@@ -158,6 +159,9 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     description: "Host of that address, with its port where it is not 443. No other one is called.",
     pattern: "^[A-Za-z0-9_.:[\\]-]+$",
     examples: ["hooks.slack.com"],
+  },
+  "notify.format": {
+    description: "Form of the message: that of a service, or all fields for a program.",
   },
   "notify.on[]": { description: "An event." },
   "notify.on": { description: "Events that are told, each once." },

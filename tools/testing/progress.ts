@@ -48,6 +48,11 @@ export function commandFor(file: string, name: string): string {
   return `npm test -- ${file}${name === "" ? "" : ` -t ${quoted(pattern)}`}`;
 }
 
+/** A line as it is printed: a whole page in one line would hide everything else. */
+function short(line: string): string {
+  return line.length <= 1_000 ? line : `${line.slice(0, 1_000)}… (${line.length} characters)`;
+}
+
 /** Reads the output of `bun test` line by line, and prints what matters of it. */
 export class Progress {
   readonly totals: Totals = { passed: 0, failed: 0, skipped: 0 };
@@ -96,7 +101,7 @@ export class Progress {
     if (end === "fail") {
       this.totals.failed++;
       this.#print(`FAIL ${this.#file}`);
-      for (const each of this.#held) this.#print(each);
+      for (const each of this.#held) this.#print(short(each));
       this.#print(line);
       // A hook has no name that a pattern could find.
       this.#print(`     alone: ${commandFor(this.#file, name === "(unnamed)" ? "" : name)}`);
@@ -113,7 +118,7 @@ export class Progress {
     if (this.#held.some((line) => line.startsWith("# Unhandled error"))) {
       this.totals.failed++;
       this.#print(`FAIL ${this.#file}`);
-      for (const each of this.#held) this.#print(each);
+      for (const each of this.#held) this.#print(short(each));
       this.#print(`     alone: ${commandFor(this.#file, "")}`);
     }
     this.#held = [];

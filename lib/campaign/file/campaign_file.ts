@@ -79,12 +79,20 @@ export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
  */
 export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
 
+/** The services whose form a message can have; `json` has all fields, for a program. */
+export const NOTIFY_FORMATS = ["slack", "teams", "google-chat", "discord", "json"] as const;
+
+/** See {@linkcode NOTIFY_FORMATS}. */
+export type NotifyFormat = (typeof NOTIFY_FORMATS)[number];
+
 /** Who is told what. */
 export interface Notify {
   /** Environment variable with the address, which is a secret. */
   variable: string;
   /** The only host that the address may have, as in URLs: in lower case, with the port where it is not 443. */
   host: string;
+  /** The form of the message. */
+  format: NotifyFormat;
   /** What is told. */
   on: readonly NotifyEvent[];
 }

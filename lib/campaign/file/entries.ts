@@ -8,7 +8,7 @@ import type { Place, RepositoryEntry } from "./campaign_file.ts";
 import { type FileIo, type Includes, linesOf, type ListLine, MAX_LIST_BYTES } from "./includes.ts";
 import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { nameGlob, repository, type Rule } from "./rules.ts";
+import { nameGlob, normalBranch, repository, type Rule } from "./rules.ts";
 import { MAX_ENTRIES } from "./schema.ts";
 import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from "./syntax/tree.ts";
 
@@ -94,11 +94,12 @@ export class EntryReader {
     const query = textAt(node, ["query"]);
     if (repo !== undefined) {
       const root = textAt(node, ["root"]);
+      const baseBranch = textAt(node, ["base-branch"]);
       const normal = root === undefined ? undefined : normaliseRoot(root);
       this.#addRepository({
         kind: "repository",
         repo,
-        baseBranch: textAt(node, ["base-branch"]),
+        baseBranch: baseBranch === undefined ? undefined : normalBranch(baseBranch),
         root: normal?.ok ? normal.root : undefined,
         variables: textsOf(nodeAt(node, ["variables"])),
         place,

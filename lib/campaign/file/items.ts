@@ -9,7 +9,7 @@ import { branchNameProblem } from "../../api/validate.ts";
 import type { Place, RepositoryEntry } from "./campaign_file.ts";
 import { placeText } from "./entries.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { BUILT_IN_VARIABLES, MAX_BRANCH } from "./rules.ts";
+import { BUILT_IN_VARIABLES, MAX_BRANCH, normalBranch } from "./rules.ts";
 import { variablesOf } from "./task.ts";
 import { parseTemplate, renderTemplate, type Template, templateProblems, variablesIn } from "./templates.ts";
 
@@ -130,7 +130,9 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
   if (problem !== undefined) {
     return `it becomes ${excerpt(branch)}: ${problem}; allowed are letters, digits, "_", ".", "/" and "-"`;
   }
-  return branch === base ? `it becomes ${excerpt(branch)}, which is the base branch; choose another` : undefined;
+  return base !== undefined && normalBranch(branch) === base
+    ? `it becomes ${excerpt(branch)}, which is the base branch; choose another`
+    : undefined;
 }
 
 /** The branches of one repository. */
@@ -186,7 +188,7 @@ function checkBranches(task: CheckedTask, { text, place }: TaskText, mistakes: M
     const advice = names.includes("root")
       ? "put a variable with another value for each entry into branch"
       : "put {{ root }} into branch, or a variable with another value for each entry";
-    const clash = others.problem(renderTemplate(pattern, values), entry, advice);
+    const clash = others.problem(normalBranch(renderTemplate(pattern, values)), entry, advice);
     if (clash !== undefined) mistakes.add(entry.place, "branch", clash);
   }
 }

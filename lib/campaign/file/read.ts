@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { ownFields } from "../../lookup.ts";
 import * as z from "zod/mini";
 import { parseDuration } from "../../result/duration.ts";
 import { sha256Hex } from "../../sha256.ts";
@@ -22,6 +23,8 @@ import { parseWindow } from "./windows.ts";
 export interface ReadCampaignOptions {
   /** Whether files that it names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
+  /** Variable with the address of a webhook that is permitted beside those with a usual name. @default {undefined} */
+  webhookVariable?: string | undefined;
   /** What becomes of the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
 }
@@ -41,12 +44,14 @@ function windowsOf(texts: readonly string[]): StartWindow[] {
 
 /** The result of a file without mistakes. */
 function fileOf(
-  input: CampaignInput,
+  read: CampaignInput,
   task: { prompt: string; variables: CampaignFile["variables"] },
   repositories: readonly RepositoryEntry[],
   exclude: readonly string[],
 ): CampaignFile {
-  const { agent, success, limits, canary, notify, "on-failed-checks": checks } = input;
+  const input = ownFields(read);
+  const { success, canary, notify, "on-failed-checks": checks } = input;
+  const [agent, limits] = [ownFields(input.agent), ownFields(input.limits)];
   const timeout = limits["run-timeout"];
   const threshold = limits["stop-after-failures"];
   return {
@@ -72,7 +77,7 @@ function fileOf(
     windows: windowsOf(input.windows),
     notify: notify === undefined
       ? null
-      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), on: notify.on },
+      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), format: notify.format, on: notify.on },
   };
 }
 
@@ -118,10 +123,15 @@ function promptFileText(tree: CheckedTree, includes: Includes, mistakes: Mistake
 async function readRest(
   tree: CheckedTree,
   issues: readonly z.core.$ZodIssue[],
-  { io, includes, stdin }: { io: FileIo; includes: Includes; stdin: StdinRule },
+  { io, includes, stdin, webhookVariable }: {
+    io: FileIo;
+    includes: Includes;
+    stdin: StdinRule;
+    webhookVariable: string | undefined;
+  },
   mistakes: MistakeList,
 ) {
-  reportRelations(tree, mistakes);
+  reportRelations(tree, mistakes, webhookVariable);
   const { root } = tree;
   /** A text of the file, and another one in the place of a wrong one, from which no second mistake follows. */
   function goodText(key: string): string {
@@ -164,7 +174,7 @@ export async function readCampaignFile(
   io: FileIo,
   options: ReadCampaignOptions = {},
 ): Promise<ReadCampaign> {
-  const { allowOutside = false, stdin = "refuse" } = options;
+  const { allowOutside = false, stdin = "refuse", webhookVariable } = options;
   const mistakes = new MistakeList();
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok) {
@@ -182,7 +192,7 @@ export async function readCampaignFile(
   // A file that was read wrongly from some place on has no task and no list that could be judged.
   if (brokenFrom < Infinity || root.kind !== "map") throw mistakes.error(path);
   const includes = new Includes(path, io, allowOutside);
-  const rest = await readRest(tree, issues, { io, includes, stdin }, mistakes);
+  const rest = await readRest(tree, issues, { io, includes, stdin, webhookVariable }, mistakes);
   if (!mistakes.empty || !checked.success) throw mistakes.error(path);
   const texts = [...includes.texts];
   return {

@@ -5,6 +5,7 @@
  */
 import { excerpt, type MistakeList } from "./mistakes.ts";
 import type { CheckedTree } from "./issues.ts";
+import { freeVariable, webhookVariable } from "./rules.ts";
 import { keyStartAt, nodeAt, textAt } from "./syntax/tree.ts";
 
 /** Keys with sentences, in which people write `#12`. */
@@ -24,8 +25,12 @@ function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): v
   }
 }
 
-/** Adds the mistakes of keys that do not go together. */
-export function reportRelations(tree: CheckedTree, mistakes: MistakeList): void {
+/**
+ * Adds the mistakes of keys that do not go together.
+ *
+ * @param webhook See {@linkcode ReadCampaignOptions.webhookVariable}.
+ */
+export function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: string | undefined): void {
   const { root, source } = tree;
   reportCutTexts(tree, mistakes);
   function add(path: readonly string[], message: string): void {
@@ -41,6 +46,12 @@ export function reportRelations(tree: CheckedTree, mistakes: MistakeList): void 
     const [second, key] = prompt > promptFile ? [prompt, "prompt"] : [promptFile, "prompt-file"];
     mistakes.add(source.placeAt(second), key, "prompt and prompt-file exclude each other; remove one of them");
   }
+
+  const variable = textAt(root, ["notify", "webhook-variable"]);
+  const wrong = variable === undefined || freeVariable(variable) !== undefined
+    ? undefined
+    : webhookVariable(variable, webhook);
+  if (wrong !== undefined) add(["notify", "webhook-variable"], wrong);
 
   const harness = textAt(root, ["agent", "harness"]);
   const mode = textAt(root, ["agent", "mode"]);

@@ -6,7 +6,9 @@
 import { isUuid, normaliseRoot } from "../../api/contract/rules.ts";
 import { branchNameProblem, textProblem } from "../../api/validate.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
-import { SECRET_VARIABLES } from "../../variables.ts";
+import { platformVariables } from "../../platforms/detect.ts";
+import { PERSON_VARIABLES } from "../../platforms/person.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../variables.ts";
 import { CAMPAIGN_NAME } from "./campaign_file.ts";
 import { globProblem } from "./glob.ts";
 
@@ -94,12 +96,48 @@ export function environmentName(text: string): string | undefined {
 /** Beginnings of variables that CI systems and other services give a meaning. */
 const FOREIGN = /^(?:ACTIONS|AWS|AZURE|BITBUCKET|BUILDKITE|CI|GH|GITHUB|GITLAB|GOOGLE|NPM|RUNNER|SYSTEM)_/i;
 
-/** Name of an environment variable that no CI system and no other service uses: its value is sent to a host. */
+/** Variables of the system that the toolkit, or Git for it, reads. */
+const OF_THE_SYSTEM: readonly string[] = [
+  "GIT_SSL_CAINFO",
+  "HOME",
+  "NODE_ENV",
+  "PATH",
+  "SSH_AUTH_SOCK",
+  "SSL_CERT_DIR",
+  "SSL_CERT_FILE",
+  "TERM",
+  "TMPDIR",
+];
+
+/** Whether the toolkit reads a variable for something else. */
+function isRead(name: string): boolean {
+  const known = [
+    ...[...OF_THE_SYSTEM, ...NETWORK_VARIABLES, ...TRACE_VARIABLES, ...PERSON_VARIABLES, ...platformVariables()],
+    ...VARIABLES.map((each) => each.name),
+  ];
+  return name.startsWith("MOGPLEX_") && !WEBHOOK.test(name) || known.some((each) => each.toUpperCase() === name);
+}
+
+/** Name of an environment variable that no CI system, no other service and no other part of the toolkit uses: its value is sent to a host. */
 export function freeVariable(text: string): string | undefined {
   const problem = environmentName(text);
   if (problem !== undefined) return problem;
-  const isForeign = FOREIGN.test(text) || SECRET_VARIABLES.includes(text.toUpperCase());
-  return isForeign ? "this variable belongs to a CI system or another service; give it a name of your own" : undefined;
+  const name = text.toUpperCase();
+  if (FOREIGN.test(text) || SECRET_VARIABLES.includes(name)) {
+    return "this variable belongs to a CI system or another service; give it a name of your own";
+  }
+  return isRead(name) ? "the toolkit reads this variable for something else; give it a name of your own" : undefined;
+}
+
+/** Names of variables that a campaign file may have sent somewhere by itself. */
+const WEBHOOK = /^(?:CAMPAIGN_|MOGPLEX_WEBHOOK)/;
+
+/** Name of a variable with the address of a webhook. @param permitted A name that a person has permitted beside the usual ones. */
+export function webhookVariable(text: string, permitted: string | undefined): string | undefined {
+  return WEBHOOK.test(text) || text === permitted
+    ? undefined
+    : "its name must begin with CAMPAIGN_ or MOGPLEX_WEBHOOK, so that a file cannot send any other secret of the job; " +
+      `rename it, or permit it by --webhook-variable ${text}`;
 }
 
 /** Host of an address, with its port where it is not that of HTTPS. */
@@ -132,7 +170,8 @@ export function repository(text: string): string | undefined {
   if (repo !== undefined) return `${allowed}; a branch is given by { repo: ${repo}, base-branch: ${branch} }`;
   const [owner = "", name = "", ...more] = text.split("/");
   if (more.length > 0) return `${allowed}: there are too many "/"`;
-  const isName = (part: string) => /^[A-Za-z0-9_.-]+$/.test(part) && part.length <= MAX_NAME && !/^\.\.?$/.test(part);
+  const isName = (part: string) =>
+    /^[A-Za-z0-9_.][A-Za-z0-9_.-]*$/.test(part) && part.length <= MAX_NAME && !part.includes("..") && part !== ".";
   return isName(owner) && isName(name) ? undefined : allowed;
 }
 
@@ -149,6 +188,11 @@ export function nameGlob(text: string): string | undefined {
   if (address !== undefined) return `it must be a name or a glob, without an address; did you mean "${address}"?`;
   if (isUuid(text)) return "names are compared, not ids; write owner/name";
   return globProblem(text);
+}
+
+/** The name of a branch as it is locked: `refs/heads/main` is `main`, and would be another item and another key. */
+export function normalBranch(name: string): string {
+  return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
 /** A branch that exists. */

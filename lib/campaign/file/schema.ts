@@ -6,7 +6,7 @@
  */
 import * as z from "zod/mini";
 import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
-import { NOTIFY_EVENTS } from "./campaign_file.ts";
+import { NOTIFY_EVENTS, NOTIFY_FORMATS } from "./campaign_file.ts";
 import * as rules from "./rules.ts";
 import { MAX_BRANCH, type Rule } from "./rules.ts";
 import { parseWindow } from "./windows.ts";
@@ -136,6 +136,7 @@ function notify() {
   return map({
     "webhook-variable": text("it must be the name of an environment variable", rules.freeVariable),
     "host": text("it must be the host of the address, as in hooks.slack.com", rules.hostName),
+    "format": z._default(choice(NOTIFY_FORMATS), "json"),
     "on": list(choice(NOTIFY_EVENTS), 1, NOTIFY_EVENTS.length),
   });
 }

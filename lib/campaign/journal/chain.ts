@@ -53,7 +53,10 @@ export interface Chain {
    * @param at This machine's time, in ISO 8601.
    * @throws {Error} when a body cannot be made fit: that is a mistake in our code. The chain is as before then.
    */
-  make(bodies: readonly RecordBody[], at: string): { record: JournalRecord; line: string }[];
+  make(
+    bodies: readonly (RecordBody & { lock?: string | undefined })[],
+    at: string,
+  ): { record: JournalRecord; line: string }[];
   /** Goes back to an earlier end: to what {@linkcode Chain.mark} returned. */
   reset(mark: ChainMark): void;
   /** The present end. */

@@ -29,9 +29,11 @@ const idOf = (text: string | null) => text !== null && isUuid(text) ? text.toLow
 type Details = NonNullable<Extract<RecordBody, { type: "pull-request" }>["details"]>;
 
 function fitDetails(details: Details): Details {
-  const { owner, createdAt, updatedAt, reason } = details;
+  const { owner, createdAt, updatedAt, reason, commit = null, foreign = null } = details;
   return {
     ...details,
+    commit: commit === null ? null : statusOf(commit),
+    foreign: foreign === null ? null : reasonOf(foreign),
     owner: owner === null ? null : oneLine(owner, MAX_PERSON) || null,
     createdAt: timeOrNull(createdAt),
     updatedAt: timeOrNull(updatedAt),
@@ -54,7 +56,8 @@ export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
     case "started": {
       const { runId, createdAt, slotAt, status } = body;
       const times = { createdAt: timeOrNull(createdAt), slotAt: timeOrNull(slotAt) ?? nowText };
-      return [{ ...body, ...times, runId: idOf(runId) ?? runId, status: statusOf(status) }];
+      const branch = body.branch === undefined ? {} : { branch: branchOf(body.branch) };
+      return [{ ...body, ...times, ...branch, runId: idOf(runId) ?? runId, status: statusOf(status) }];
     }
     case "seen":
       return [{ ...body, status: statusOf(body.status), updatedAt: timeOrNull(body.updatedAt) }];

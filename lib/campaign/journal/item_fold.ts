@@ -4,9 +4,18 @@
  * @module
  */
 import { MAX_SERVICE_FAILURES, outcomeOf } from "../outcomes.ts";
-import type { ItemState } from "../verdicts.ts";
+import { hasVerdict, type ItemState } from "../verdicts.ts";
 import { MAX_REASON, oneLine } from "./checks.ts";
-import { type CampaignMemory, hasRun, isSpent, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
+import {
+  type CampaignMemory,
+  hasRun,
+  isOpenStart,
+  isSpent,
+  type ItemMemory,
+  nextStart,
+  type StartMemory,
+} from "./memory.ts";
+import { followUpBranch } from "../pulls/follow_up_branch.ts";
 import type { JournalRecord, StartEnd } from "./record.ts";
 
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
@@ -77,11 +86,13 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
   if (hasRun(item)) throw new Contradiction(`the run of start ${item.starts.at(-1)?.number} has not ended`);
   if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
   let start = item.starts.at(-1);
+  const isAgain = isOpenStart(item) && start?.key === key;
   if (start?.number === number) {
     if (start.key !== key && !(start.end !== null && (item.adopt || start.kind !== kind))) {
       throw new Contradiction(`start ${number} has another key`);
     }
-    Object.assign(start, { kind, followUp, key, branch, sentAt, end: null, reason: null });
+    const lost = isAgain && (start.lost || start.openSlotMs !== null);
+    Object.assign(start, { kind, followUp, key, branch, sentAt, lost, end: null, reason: null });
   } else {
     start = {
       number,
@@ -89,6 +100,7 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
       followUp,
       key,
       branch,
+      answered: null,
       sentAt,
       slotAt: null,
       runId: null,
@@ -101,6 +113,7 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
       changed: null,
       counted: false,
       openSlotMs: null,
+      lost: false,
       intentSeq: record.seq,
     };
     item.starts.push(start);
@@ -109,7 +122,7 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
   // What was sent before and never answered may have taken a slot, and stays counted.
   start.openSlotMs = Date.parse(sentAt);
   addSlot(memory.slotsMs, start.openSlotMs);
-  item.adopt = false;
+  if (!(isAgain && item.settle)) item.adopt = false;
   item.followUp = followUp;
   item.reason = null;
   item.sent++;
@@ -127,6 +140,8 @@ export function applyStarted(memory: CampaignMemory, item: ItemMemory, record: O
   addSlot(memory.slotsMs, Date.parse(record.slotAt));
   start.status = record.status;
   start.createdAt = record.createdAt;
+  start.answered = record.branch ?? null;
+  item.settle = false;
   memory.refusedUntilMs = null;
   memory.sandboxes = null;
   noteSandbox(memory, start);
@@ -151,7 +166,11 @@ export function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"
 function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: ItemMemory["tally"] } {
   const outcome = outcomeOf(as);
   const isGood = as === "succeeded" || as === "unchanged";
-  if (item.skipped !== null && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
+  // What may be at work, and is to be cancelled, is not forgotten.
+  const isForgotten = item.skipped !== null && !(item.skipped.cancel && isOpenStart(item));
+  if (isForgotten && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
+  const last = item.starts.at(-1);
+  if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
   if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
   if (outcome.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
   const tally = outcome.ended ? outcome.failure ? "failure" : "ended" : "none";
@@ -194,6 +213,9 @@ export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<
   if (runId !== null) bindRun(memory, start, runId);
   if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
+  // A limit answers before it looks whether the key has a run; any other refusal says that it has none.
+  if (as === "service") start.lost ||= record.slot;
+  else if (as !== "quota") start.lost = false;
   start.end = as;
   start.reason = record.reason;
   start.changed = record.changed;
@@ -223,13 +245,37 @@ export function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<
     item.pull = null;
   }
   const { state, tally } = stateAfter(item, as);
+  if (item.adopt && isSpent(start) && as !== "needs-input") {
+    item.adopt = false;
+    item.allowed = Math.max(item.allowed, item.attempts + 1);
+  }
   if (state === "skipped") item.reason = item.skipped?.reason ?? null;
   setState(memory, item, state, tally);
 }
 
+/** The state of an item whose open start is to be sent again. */
+function openState({ starts }: ItemMemory): ItemState {
+  const end = starts.at(-1)?.end;
+  return end === "quota" ? "quota" : end === "service" ? "service" : "starting";
+}
+
 /** Somebody allowed another attempt. What is at work goes on: it would have to end first. */
-export function applyRetry(memory: CampaignMemory, item: ItemMemory, { adopt, followUp }: Of<"retry">): void {
-  if (item.item.excluded?.as === "invalid" || item.state === "starting" || hasRun(item)) return;
+export function applyRetry(
+  memory: CampaignMemory,
+  item: ItemMemory,
+  { adopt, followUp, settle = false }: Of<"retry">,
+): void {
+  if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
+  if (settle && isOpenStart(item)) {
+    item.retries++;
+    item.allowed = Math.max(item.allowed, item.attempts + 1);
+    item.settle = true;
+    item.adopt = adopt;
+    item.serviceFailures = 0;
+    item.skipped = null;
+    return setState(memory, item, openState(item), "none");
+  }
+  if (item.state === "starting") return;
   item.followUp = followUp ?? null;
   if (followUp !== undefined) return setState(memory, item, "waiting", "none");
   item.retries++;
@@ -242,8 +288,57 @@ export function applyRetry(memory: CampaignMemory, item: ItemMemory, { adopt, fo
 
 /** Somebody decided about an item. What is at work goes on to its end, which counts when it is good. */
 export function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
-  item.skipped = { by: record.by, reason: record.reason };
-  if (item.state === "starting" || hasRun(item)) return;
+  const { by, reason, cancel = false } = record;
+  item.skipped = { by, reason, cancel };
+  if (hasRun(item)) return;
+  // Earlier versions recorded it without `cancel`, and only what was being sent went on.
+  if (isOpenStart(item) && (cancel || item.state === "starting")) {
+    return setState(memory, item, openState(item), "none");
+  }
   item.reason = record.reason;
   setState(memory, item, "skipped", "none");
+}
+
+/** A refusal of the token stopped the wave: the start that it was about has begun no run, and is sent again as it was. */
+export function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
+  const start = lastStart(item, number);
+  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
+}
+
+/** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */
+const OPEN_MS = 86_400_000;
+
+/**
+ * Gives open starts their verdict when nobody has asked for them for a day since the campaign was stopped: nothing sends them again by
+ * itself, and an agent may have been at work. It is a function of lock, journal and time, and no record.
+ *
+ * @param nowMs Now, in milliseconds since 1970.
+ */
+export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
+  if (memory.stopped === null) return;
+  for (const item of memory.items.values()) {
+    const { state } = item;
+    if (!isOpenStart(item) || state === "failed" || state === "unknown") continue;
+    if (!(nowMs - Date.parse(item.starts.at(-1)?.sentAt ?? "") >= OPEN_MS)) continue;
+    item.reason =
+      "its start has had no answer for a day, so an agent may have been at work: `campaign stop --cancel`, " +
+      "`campaign skip --cancel` or `campaign retry` finds out";
+    setState(memory, item, "unknown", "none");
+  }
+}
+
+/** An open start is to be sent again, whatever became of its item. */
+export function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
+  if (isOpenStart(item) && hasVerdict(item.state)) setState(memory, item, openState(item), "none");
+}
+
+/** A pull request was read: a follow-up that waits for its start, and whose branch is not confirmed any more, is given up. */
+export function applyPull(memory: CampaignMemory, item: ItemMemory): void {
+  if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
+  const { reason } = followUpBranch(item);
+  if (reason === null) return;
+  item.followUp = null;
+  item.reason = oneLine(`no follow-up was made: ${reason}`, MAX_REASON);
+  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
 }

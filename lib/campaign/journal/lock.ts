@@ -44,6 +44,11 @@ export interface Lock {
   plannedAt: string;
   /** Origin of the service. */
   origin: string;
+  /**
+   * SHA-256 over everything else in the lock: see `sealLock`. The journal carries it. @default {undefined} (an earlier version has written
+   * the lock)
+   */
+  hash?: string | undefined;
   /** SHA-256 of the file with its includes, as 64 hex digits: tells whether the file has changed since. */
   fileHash: string;
   /** Tasks, by index. */

@@ -5,6 +5,7 @@
  */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { decodeUtf8 } from "../../runtime.ts";
+import { sha256Hex } from "../../sha256.ts";
 import { newerSchema } from "./checks.ts";
 import type { Lock, LockItem, LockTask } from "./lock.ts";
 import { MAX_ITEMS, readItemValue, readLockValue } from "./lock_schema.ts";
@@ -47,6 +48,29 @@ export function lockText(lock: Lock): string {
   const beginning = JSON.stringify(head, null, 2).slice(0, -2);
   const lines = items.map((item) => `    ${JSON.stringify(item)}`).join(",\n");
   return `${beginning},\n  "items": [${lines === "" ? "" : `\n${lines}\n  `}]\n}\n`;
+}
+
+/**
+ * The hash of a lock over all of its settings and items: SHA-256 of the lines `mogplex-ci/campaign-lock/1`, then of the JSON text of the
+ * settings, then of each item, each as the 64 hex digits of its own SHA-256.
+ */
+function hashOf(lock: Lock): string {
+  const { items, hash: _, ...settings } = lock;
+  const lines = [settings, ...items].map((part) => sha256Hex(JSON.stringify(part)));
+  return sha256Hex(["mogplex-ci/campaign-lock/1", ...lines].join("\n"));
+}
+
+/** Gives a lock its own hash. To be done whenever something in it has changed. @throws {Error} when it is not valid. */
+export function sealLock(lock: Lock): Lock {
+  const checked = readLockValue(lock);
+  if (!checked.ok) throw new Error(`Cannot seal the lock: ${checked.problem}`);
+  // The order of the fields is that of the reader.
+  return { ...lock, hash: hashOf(checked.lock) };
+}
+
+/** Whether a lock has its own hash. One of an earlier version has none. */
+export function isSealed(lock: Lock): boolean {
+  return lock.hash === hashOf(lock);
 }
 
 /** Two items that a campaign cannot tell apart: the names of the first such pair. */

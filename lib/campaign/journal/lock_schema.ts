@@ -85,6 +85,7 @@ function makeSchema() {
     origin: z.string().check(
       z.refine((text) => isWebUrl(text) && new URL(text).origin === text, "it is not an origin"),
     ),
+    hash: z.optional(hex(64)),
     fileHash: hex(64),
     tasks: z.array(task).check(z.minLength(1, "it is empty"), z.maxLength(MAX_TASKS, "it is too long")),
     success: z.object({ require: z.enum(["run", "changes", "pull-request"]), acceptUnchanged: z.boolean() }),

@@ -19,6 +19,8 @@ export interface StartMemory {
   key: string;
   /** Working branch that the request asks for; null when the service names it. */
   branch: string | null;
+  /** Working branch that the answer names, where the request asks for none; null when it does, or when that is not known. */
+  answered: string | null;
   /** When it was last sent: our estimate of the service's time, in ISO 8601. */
   sentAt: string;
   /** When it took its slot, by the service; null when that is not known. */
@@ -42,6 +44,8 @@ export interface StartMemory {
   counted: boolean;
   /** Our estimate of the slot that it took, in milliseconds since 1970, until the journal says whether it did. */
   openSlotMs: number | null;
+  /** Whether it was sent before without an answer that says that no run began: see {@linkcode isOpenStart}. */
+  lost: boolean;
   /** Number of the record that says that it is sent. */
   intentSeq: number;
 }
@@ -64,10 +68,20 @@ export interface ItemMemory {
   serviceFailures: number;
   /** How often somebody allowed another attempt. */
   retries: number;
-  /** Whether the next start may have another request, and so another key, than the one before under the same number. */
+  /**
+   * Whether the next start may have another request, and so another key, than the one before under the same number. With an open start, the
+   * new request waits for the end of the run that this one may have begun.
+   */
   adopt: boolean;
   /** Who decided that it is not to be started any more, and why; null when nobody did. */
-  skipped: { by: Person; reason: string } | null;
+  skipped: {
+    by: Person;
+    reason: string;
+    /** Whether its run is cancelled, also one that an open start may have begun. */
+    cancel: boolean;
+  } | null;
+  /** Whether somebody asked for what became of its open start: the run is its attempt. */
+  settle: boolean;
   /** Why it is in its state, in one line; null when there is nothing to say. */
   reason: string | null;
   /** Branch with the agent's changes. */
@@ -101,6 +115,11 @@ export interface GateMemory {
 /** A campaign at the end of its journal. */
 export interface CampaignMemory {
   readonly lock: Lock;
+  /**
+   * Hashes of the lock that the journal carries: the last one, and the one before as long as nothing else was recorded since. A crash may
+   * come between such a record and the lock. Null for none.
+   */
+  readonly lockHash: { current: string | null; before: string | null };
   /** Items by name, in the order of the lock. */
   readonly items: ReadonlyMap<string, ItemMemory>;
   /** Starts by the UUID of their run. */
@@ -121,6 +140,10 @@ export interface CampaignMemory {
   trouble: string | null;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
+  /** Where the last wave with a trace is in it, as a `traceparent`; null when none had one. */
+  place: string | null;
+  /** How many times a webhook was told something. */
+  toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
   sandboxes: number | null;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
@@ -155,6 +178,7 @@ export function newMemory(lock: Lock): CampaignMemory {
       retries: 0,
       adopt: false,
       skipped: null,
+      settle: false,
       reason: item.excluded?.reason ?? null,
       branch: null,
       pullRequest: null,
@@ -166,6 +190,7 @@ export function newMemory(lock: Lock): CampaignMemory {
   const gate = (): GateMemory => ({ closed: false, reason: null, approved: null });
   return {
     lock,
+    lockHash: { current: null, before: null },
     items,
     runs: new Map(),
     counts,
@@ -177,6 +202,8 @@ export function newMemory(lock: Lock): CampaignMemory {
     waveAt: null,
     trouble: null,
     told: null,
+    place: null,
+    toldCount: 0,
     sandboxes: null,
     seq: 0,
     lastAt: null,
@@ -193,6 +220,15 @@ export function newMemory(lock: Lock): CampaignMemory {
  */
 export function isSpent({ end, runId }: StartMemory): boolean {
   return end !== null && end !== "needs-input" && (runId !== null || end === "conflict");
+}
+
+/**
+ * Whether the last start of an item is open: its request may have arrived, and no answer says what became of it, so an agent may be at work.
+ * A refused connection, and a refusal by the service, are answers.
+ */
+export function isOpenStart({ starts }: Pick<ItemMemory, "starts">): boolean {
+  const last = starts.at(-1);
+  return last !== undefined && last.runId === null && (last.lost || last.openSlotMs !== null);
 }
 
 /** The number under which an item is started next. A start without an answer, or refused without a run, is sent again as it was. */

@@ -57,6 +57,8 @@ export type RecordBody =
     createdAt: string | null;
     /** When the start took its slot, by the service's `Date`: later than `createdAt` for a replay. */
     slotAt: string;
+    /** Working branch that the answer names, where the request asks for none; absent otherwise. */
+    branch?: string | null | undefined;
   }
   /** The status of a run has changed, and it has not ended. */
   | { type: "seen"; item: string; start: number; status: string; updatedAt: string | null }
@@ -88,8 +90,8 @@ export type RecordBody =
   }
   /** Sandboxes that others use keep the next start from being sent. `used`: all active ones of the user. */
   | { type: "sandboxes"; used: number }
-  /** An error stopped the wave. */
-  | { type: "trouble"; reason: string }
+  /** An error stopped the wave. `refused`: the start that the service refused with it, which began no run. */
+  | { type: "trouble"; reason: string; refused?: { item: string; start: number } | undefined }
   /** A pull request was read from its forge, and has changed. `details`: everything but its state; absent when only that is known. */
   | {
     type: "pull-request";
@@ -104,9 +106,17 @@ export type RecordBody =
   | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
   /** Somebody allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
   /** `followUp`: on the branch of its pull request, to mend that; absent for another attempt at the task. */
-  | { type: "retry"; items: readonly string[]; by: Person; adopt: boolean; followUp?: FollowUp | undefined }
-  /** Somebody, or a change of the list, decided about items. */
-  | { type: "skipped"; items: readonly string[]; by: Person; reason: string }
+  /** `settle`: their starts are open, and the run that is found is their attempt; with `adopt`, the new task begins when it has ended. */
+  | {
+    type: "retry";
+    items: readonly string[];
+    by: Person;
+    adopt: boolean;
+    followUp?: FollowUp | undefined;
+    settle?: boolean | undefined;
+  }
+  /** Somebody, or a change of the list, decided about items. `cancel`: their runs are cancelled, also those of open starts. */
+  | { type: "skipped"; items: readonly string[]; by: Person; reason: string; cancel?: boolean | undefined }
   /** Somebody stopped the campaign. `cancel`: what runs is cancelled as well. */
   | { type: "stopped"; by: Person; cancel: boolean }
   /** Somebody let it go on. */
@@ -131,4 +141,6 @@ export type JournalRecord = RecordBody & {
   at: string;
   /** Number of the wave, from 1; 0 before the first. */
   wave: number;
+  /** Hash of the lock from this record on; absent when it is the same as before. */
+  lock?: string | undefined;
 };

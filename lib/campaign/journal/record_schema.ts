@@ -42,6 +42,7 @@ function makeSchema() {
     previous: hex(64),
     at: time(),
     wave: whole(0, MAX_NUMBER),
+    lock: z.optional(hex(64)),
   };
   const item = visible(MAX_ITEM_ID, 1);
   const items = z.array(item).check(
@@ -78,6 +79,7 @@ function makeSchema() {
       replayed: z.boolean(),
       createdAt: z.nullable(time()),
       slotAt: time(),
+      branch: z.optional(branch),
     }),
     z.object({ ...place, type: z.literal("seen"), item, start, status, updatedAt: z.nullable(time()) }),
     z.object({
@@ -98,7 +100,7 @@ function makeSchema() {
       updatedAt: z.nullable(time()),
     }),
     z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
-    z.object({ ...place, type: z.literal("trouble"), reason }),
+    z.object({ ...place, type: z.literal("trouble"), reason, refused: z.optional(z.object({ item, start })) }),
     z.object({
       ...place,
       type: z.literal("pull-request"),
@@ -112,6 +114,11 @@ function makeSchema() {
         conflict: z.nullable(z.boolean()),
         owner: z.nullable(by),
         ...{ createdAt: z.nullable(time()), updatedAt: z.nullable(time()), reason: z.nullable(reason) },
+        commit: z.optional(z.nullable(status)),
+        foreign: z.optional(z.nullable(reason)),
+        guarded: z.optional(z.nullable(z.boolean())),
+        behind: z.optional(z.boolean()),
+        queue: z.optional(z.boolean()),
       })),
     }),
     z.object({ ...place, type: z.literal("gate"), gate, reason }),
@@ -123,8 +130,9 @@ function makeSchema() {
       by,
       adopt: z.boolean(),
       followUp,
+      settle: z.optional(z.boolean()),
     }),
-    z.object({ ...place, type: z.literal("skipped"), items, by, reason }),
+    z.object({ ...place, type: z.literal("skipped"), items, by, reason, cancel: z.optional(z.boolean()) }),
     z.object({ ...place, type: z.literal("stopped"), by, cancel: z.boolean() }),
     z.object({ ...place, type: z.literal("resumed"), by }),
     z.object({
@@ -151,6 +159,7 @@ function makeTests(): Map<unknown, [string, Test][]> {
   const number: Test = (value) => Number.isSafeInteger(value) && Number(value) >= 1 && Number(value) <= MAX_NUMBER;
   const flag: Test = (value) => typeof value === "boolean";
   const orNull = (test: Test): Test => (value) => value === null || test(value);
+  const orAbsent = (test: Test): Test => (value) => value === undefined || test(value);
   const shown = (most: number, least = 1) =>
     text((value) => value.length >= least && value.length <= most && isVisible(value));
   const time = text(isTime);
@@ -168,7 +177,15 @@ function makeTests(): Map<unknown, [string, Test][]> {
       sentAt: time,
       branch,
     },
-    started: { ...start, runId: id, status, replayed: flag, createdAt: times.createdAt, slotAt: time },
+    started: {
+      ...start,
+      runId: id,
+      status,
+      replayed: flag,
+      createdAt: times.createdAt,
+      slotAt: time,
+      branch: orAbsent(branch),
+    },
     seen: { ...start, status, updatedAt: times.updatedAt },
     ended: {
       ...start,
@@ -202,8 +219,9 @@ export function isUsualRecord(value: unknown): value is JournalRecord {
   if (typeof value !== "object" || value === null) return false;
   const record = value as Record<string, unknown>;
   const fields = (tests ??= makeTests()).get(record.type);
-  return fields !== undefined && Object.keys(record).length === fields.length &&
-    fields.every(([name, test]) => test(record[name]));
+  if (fields === undefined) return false;
+  const known = fields.filter(([name]) => Object.hasOwn(record, name)).length;
+  return Object.keys(record).length === known && fields.every(([name, test]) => test(record[name]));
 }
 
 /** Outcome of {@linkcode readRecord}. */

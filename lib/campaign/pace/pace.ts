@@ -24,6 +24,8 @@ export type Bound =
   | "window"
   | "gate"
   | "stopped"
+  /** The journal could not be shared with other machines. */
+  | "home"
   /** No item waits for a start. */
   | "nothing";
 

@@ -86,7 +86,7 @@ const SPARE_AT_GATE = 2;
 const SPARE = { least: 2, share: 0.1 };
 
 /** What {@linkcode wavePlan} computes from, beside the memory. Times in milliseconds. */
-export interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
+interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
   /** Shortest time between two waves. */
   everyMs: number;
 }

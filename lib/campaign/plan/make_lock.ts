@@ -3,7 +3,9 @@
  *
  * @module
  */
+import { normaliseRoot } from "../../api/contract/rules.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
+import { normalBranch } from "../file/rules.ts";
 import type { Lock, LockItem, LockTask } from "../journal/lock.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import type { LockChanges } from "./lock_changes.ts";
@@ -43,10 +45,16 @@ async function lockItem(
   return { ...resolved, requestHash: hash, task: index, canary: false };
 }
 
+/** What makes two items the same, in whatever spelling they are. */
 function identityOf(
   { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
 ): string {
-  return JSON.stringify([repositoryId, baseBranch, root]);
+  const normal = root === null ? null : normaliseRoot(root);
+  return JSON.stringify([
+    repositoryId.toLowerCase(),
+    normalBranch(baseBranch),
+    normal === null ? null : normal.ok ? normal.root : root,
+  ]);
 }
 
 /** The first lock of a campaign. */
@@ -112,7 +120,7 @@ function notesOn(locked: LockItem, now: ResolvedItem): string[] {
   if (locked.repository !== now.repository) {
     notes.push(`${locked.repository} is called ${now.repository} now; its item keeps the name`);
   }
-  if (locked.baseBranch !== now.baseBranch || locked.root !== now.root) {
+  if (identityOf({ ...locked, repositoryId: "" }) !== identityOf({ ...now, repositoryId: "" })) {
     const [old, fresh] = [locked, now].map(({ baseBranch, root }) => `${baseBranch}${root === null ? "" : `:${root}`}`);
     notes.push(`${locked.repository} has the default ${fresh} now; its item keeps ${old}`);
   }

@@ -8,11 +8,14 @@ import type { Session } from "../../job/session.ts";
 import { checkWhole, type OpenedCampaign } from "../open_campaign.ts";
 import { openListing } from "./listing.ts";
 import type { LockChanges } from "./lock_changes.ts";
+import { normalBranch } from "../file/rules.ts";
+import { sealLock } from "../journal/lock_file.ts";
 import { makeLock, wasStarted } from "./make_lock.ts";
 import { requestOf } from "./request.ts";
 import { RequestPace } from "./request_pace.ts";
 import { type EntryProblem, resolveEntries } from "./resolve.ts";
 import type { Lock } from "../journal/lock.ts";
+import { Store } from "../work/store.ts";
 
 /** A new lock, before it is written. */
 export interface NewPlan {
@@ -26,6 +29,14 @@ export interface NewPlan {
 function problemLine({ place, value, why, advice }: EntryProblem): string {
   const where = `${place.file}:${place.line}:${place.column}`;
   return `${where}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
+/** Writes a lock. A journal gets its hash, also one of which the lock was lost. */
+export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
+  const known = store ?? await Store.open(home, lock);
+  const { seq, lockHash } = known.memory;
+  if (seq === 0 || lockHash.current === lock.hash) await home.writeLock(lock);
+  else await known.changeLock(lock, { type: "note", text: "planned again" });
 }
 
 /** Proves that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
@@ -42,7 +53,7 @@ export function checkOrigin({ campaign, origin: planned }: Lock, origin: string)
 const MAX_PROBLEMS = 100;
 
 /** Repositories of a campaign file that cannot be used. Its message has a line for each. */
-export class RepositoriesError extends UsageError {
+class RepositoriesError extends UsageError {
   override name = "RepositoriesError";
 
   override get lines(): readonly string[] {
@@ -64,7 +75,9 @@ function refuseEntries(problems: readonly EntryProblem[]): RepositoriesError {
 /** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
 function checkBranches(lock: Lock): void {
   for (const item of lock.items) {
-    if (item.excluded !== null || requestOf(lock, item, 1).workingBranch !== item.baseBranch) continue;
+    const { workingBranch } = requestOf(lock, item, 1);
+    if (item.excluded !== null || workingBranch === undefined) continue;
+    if (normalBranch(workingBranch) !== normalBranch(item.baseBranch)) continue;
     const why = `branch becomes ${JSON.stringify(item.baseBranch)}, which is the base branch of ${item.repository}`;
     throw new UsageError({ attempted: "plan campaign", why, advice: "choose another branch, or remove the key" });
   }
@@ -101,6 +114,7 @@ export async function planLock(
   checkBranches(plan.lock);
   return {
     ...plan,
+    lock: sealLock(plan.lock),
     requests: client.requests - before,
     readingMs: clock.now() - startedAt,
   };

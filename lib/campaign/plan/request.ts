@@ -26,6 +26,11 @@ export function hashOfItem(
   return requestHash({ prompt, agent: task.agent, branch });
 }
 
+/** The hash of an item's request with one of the tasks of the lock. */
+export function taskHash(lock: Lock, item: LockItem, task: number): string {
+  return hashOfItem(lock, taskAt(lock, item, task), item);
+}
+
 /** What a follow-up is asked to do. For red checks the campaign file may say it in words of its own. */
 const FOLLOW_UP_PROMPTS: Readonly<Record<FollowUp, (item: LockItem) => string>> = {
   checks: () =>
@@ -44,16 +49,16 @@ function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: 
   return renderTemplate(onFailedChecks.prompt, values).trim();
 }
 
-function agentOf({ tasks }: Lock, { id, task: index }: LockItem): LockTask["agent"] {
+function taskAt({ tasks }: Lock, { id }: LockItem, index: number): LockTask {
   const task = tasks[index];
   if (task === undefined) throw new Error(`Cannot find task ${index} of item ${id}`);
-  return task.agent;
+  return task;
 }
 
 /** The hash of the request of a follow-up: as that of an item, with the branch that it works on in place of the pattern. */
 export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
   const prompt = followUpPrompt(lock, item, followUp);
-  return requestHash({ prompt, agent: agentOf(lock, item), branch });
+  return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });
 }
 
 /**
@@ -63,7 +68,7 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
  * @throws {Error} when the lock has no task for the item.
  */
 export function followUpRequestOf(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): StartRequest {
-  const { harness, mode } = agentOf(lock, item);
+  const { harness, mode } = taskAt(lock, item, item.task).agent;
   return {
     repoId: item.repositoryId,
     prompt: followUpPrompt(lock, item, followUp),
@@ -89,8 +94,7 @@ function branchOf(branch: string | null, start: number): string | undefined {
  * @throws {Error} when the lock has no task for the item.
  */
 export function requestOf(lock: Lock, item: LockItem, start: number): StartRequest {
-  const task = lock.tasks[item.task];
-  if (task === undefined) throw new Error(`Cannot find task ${item.task} of item ${item.id}`);
+  const task = taskAt(lock, item, item.task);
   const { prompt, branch } = taskOf(lock, task, item);
   const { harness, mode } = task.agent;
   return {

@@ -3,10 +3,12 @@
  *
  * @module
  */
-import { branchProblem, isUuid, normaliseRoot } from "../../api/contract/rules.ts";
+import { isUuid, normaliseRoot } from "../../api/contract/rules.ts";
+import { branchNameProblem } from "../../api/validate.ts";
 import { nearest } from "../../nearest.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
 import { matchesGlob } from "../file/glob.ts";
+import { normalBranch } from "../file/rules.ts";
 import { isVisible, MAX_BRANCH, MAX_REASON, oneLine } from "../journal/checks.ts";
 import type { LockItem } from "../journal/lock.ts";
 import { itemId } from "../journal/lock_file.ts";
@@ -40,7 +42,7 @@ export interface Resolved {
 }
 
 /** An entry that names a repository. */
-export type Named = Extract<RepositoryEntry, { kind: "repository" }>;
+type Named = Extract<RepositoryEntry, { kind: "repository" }>;
 
 /** Branch that the service starts from when a repository has no default branch. Source: contract 3.4. */
 const FALLBACK_BRANCH = "main";
@@ -106,15 +108,17 @@ class Collector {
 
   add(item: Omit<ResolvedItem, "id" | "excluded">, place: Place): void {
     const id = itemId(item.repository, item.baseBranch, item.root);
+    // Forges do not tell upper from lower case in the names of repositories.
+    const name = itemId(item.repository.toLowerCase(), item.baseBranch, item.root);
     const identity = JSON.stringify([item.repositoryId, item.baseBranch, item.root]);
-    const first = this.#named.get(identity);
+    const first = this.#named.get(identity) ?? this.#named.get(name);
     if (first !== undefined || this.#ids.has(id)) {
       const where = first === undefined ? "" : ` in ${first.file}:${first.line}`;
       const advice = "remove one of them";
       this.problems.push({ place, value: item.repository, why: `it is the same item as another one${where}`, advice });
       return;
     }
-    this.#named.set(identity, place);
+    this.#named.set(identity, place).set(name, place);
     this.#ids.add(id);
     this.#repositories.add(item.repositoryId);
     this.items.push({ ...item, id, excluded: null });
@@ -143,12 +147,14 @@ class Collector {
  * undefined.
  */
 function settingsProblem(name: string, baseBranch: string, root: string | null): string | undefined {
-  if (name.length > MAX_FULL_NAME || !NAME.test(name)) return "the service gives it a name that no repository can have";
+  if (name.length > MAX_FULL_NAME || !NAME.test(name) || /(?:^|\/)(?:-|\.\.?(?:\/|$))|\.\./.test(name)) {
+    return "the service gives it a name that no repository can have";
+  }
   if (baseBranch.length > MAX_BRANCH) return `its base branch has more than ${MAX_BRANCH} characters`;
   if (root !== null && (root.length > MAX_ROOT || !isVisible(root))) {
     return `its root directory has more than ${MAX_ROOT} characters, or some that are not visible`;
   }
-  const branch = branchProblem(baseBranch);
+  const branch = branchNameProblem(baseBranch);
   if (branch !== undefined) return `its base branch ${JSON.stringify(baseBranch)} is not accepted: ${branch}`;
   const normal = root === null ? { ok: true as const } : normaliseRoot(root);
   return normal.ok ? undefined : `its root directory ${JSON.stringify(root)} is not accepted: ${normal.problem}`;
@@ -161,7 +167,7 @@ function addListed(
   value: string,
 ): void {
   const repositoryId = repo.id.toLowerCase();
-  const baseBranch = entry.baseBranch ?? repo.default_branch ?? FALLBACK_BRANCH;
+  const baseBranch = entry.baseBranch ?? normalBranch(repo.default_branch ?? FALLBACK_BRANCH);
   const own = repo.root_directory === null ? { ok: true as const, root: null } : normaliseRoot(repo.root_directory);
   const root = entry.root === undefined ? own.ok ? own.root : repo.root_directory : entry.root;
   const why = settingsProblem(repo.full_name, baseBranch, root);

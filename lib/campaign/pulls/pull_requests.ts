@@ -3,10 +3,11 @@
  *
  * @module
  */
+import { unawaited } from "../../hook.ts";
 import { type Clock, systemClock } from "../../clock.ts";
 import { UsageError } from "../../errors.ts";
 import { FORGE_VARIABLES, resolveForgeAccess } from "../../forge/access.ts";
-import { parsePullRequest } from "../../forge/address.ts";
+import { parsePullRequest, type PullRequestAddress } from "../../forge/address.ts";
 import { type ForgeReading, Forges } from "../../forge/forges.ts";
 import type { ForgeName, PullRequestFacts } from "../../forge/pull_request.ts";
 import { formatCount } from "../../result/duration.ts";
@@ -15,6 +16,7 @@ import type { CampaignOptions } from "../campaign_options.ts";
 import type { CampaignMemory, ItemMemory } from "../journal/memory.ts";
 import type { Lock } from "../journal/lock.ts";
 import type { PullRequestMemory, RecordBody } from "../journal/record.ts";
+import { foreignReason, ownBranch } from "./follow_up_branch.ts";
 
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
@@ -35,8 +37,9 @@ export type Take = (body: RecordBody) => Promise<void> | void;
 /** What a reading may say to people. */
 export type Tell = (message: string) => void;
 
-function memoryOf(facts: PullRequestFacts, before: PullRequestMemory | null): PullRequestMemory {
+function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory {
   const { state, draft, checks, review, conflict, owner, createdAt, updatedAt, problem } = facts;
+  const before = item.pull;
   return {
     state,
     draft,
@@ -48,6 +51,11 @@ function memoryOf(facts: PullRequestFacts, before: PullRequestMemory | null): Pu
     createdAt,
     updatedAt,
     reason: problem,
+    commit: facts.commit,
+    foreign: foreignReason(item, facts),
+    guarded: facts.isGuarded,
+    behind: facts.isBehind,
+    queue: facts.hasQueue,
   };
 }
 
@@ -147,6 +155,16 @@ export class PullRequests {
     return [...changed];
   }
 
+  /** Whether there is a token for the forge of an address. */
+  mayAsk(address: PullRequestAddress): boolean {
+    return this.#forges.mayAsk(address);
+  }
+
+  /** Says once why an item gets no follow-up. */
+  tellNoFollowUp(repository: string, reason: string): void {
+    this.#tellOnce(`${repository}: no follow-up is made: ${reason}`);
+  }
+
   #tellProblems({ failed, refused, unasked }: ForgeReading): void {
     const reasons = new Map<string, number>();
     for (const reason of failed.values()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
@@ -165,19 +183,20 @@ export class PullRequests {
   }
 
   /**
-   * What settles an item of which nobody knows whether its run met the requirement: a pull request from the run's branch. That there is none
-   * settles nothing: it may come yet, or the branch may have another name.
+   * What settles an item of which nobody knows whether its run met the requirement: a pull request from the branch that we have asked for, or
+   * that the answer to the start has named. What events say settles nothing. Nor does it that there is none: it may come yet, or the branch may
+   * have another name.
    */
   async #settle({ items }: CampaignMemory, item: ItemMemory): Promise<(RecordBody & { item: string }) | undefined> {
     const start = item.starts.at(-1);
-    const branch = item.branch ?? start?.branch ?? null;
+    const branch = ownBranch(item);
     const place = placeOf(items.values()) ?? this.#forges.only;
     if (start?.end !== "unknown" || start.runId === null || branch === null || place === undefined) return undefined;
     if (!item.item.repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
     // An earlier round may have had a branch of that name. The clocks of two services differ by less.
     const since = Date.parse(start.createdAt ?? start.sentAt) - CLOCKS_MS;
     const { repository } = item.item;
-    const url = item.pullRequest ?? await this.#forges.find({ ...place, repository, branch, since });
+    const url = await this.#forges.find({ ...place, repository, branch, since });
     if (typeof url !== "string") return undefined;
     const { runId, status, createdAt, updatedAt } = start;
     return {
@@ -212,13 +231,14 @@ function placeOf(items: Iterable<ItemMemory>) {
 
 /** What a reading changes about an item's pull request; undefined for nothing. */
 function recordOf(
-  { item, pull }: ItemMemory,
+  memory: ItemMemory,
   url: string,
   { facts, refused }: ForgeReading,
 ): (RecordBody & { item: string }) | undefined {
+  const { item, pull } = memory;
   const [found, refusal] = [facts.get(url), refused.get(url)];
   if (found === undefined && refusal === undefined) return undefined;
-  const now = found === undefined ? unreadable(refusal ?? "") : memoryOf(found, pull);
+  const now = found === undefined ? unreadable(refusal ?? "") : memoryOf(memory, found);
   const address = found?.url ?? url;
   if (address === url && isSame(pull, now)) return undefined;
   const { state, ...details } = now;
@@ -236,7 +256,7 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   const access = forge === undefined ? undefined : resolveForgeAccess(env, forge.hosts);
   if (access === undefined) return undefined;
   const forges = new Forges(access, { clock, fetch, signal, onNotice, random });
-  return new PullRequests(forges, clock, (message) => onNotice?.({ kind: "text", message }));
+  return new PullRequests(forges, clock, (message) => unawaited(onNotice?.({ kind: "text", message })));
 }
 
 /** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */

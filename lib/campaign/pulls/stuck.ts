@@ -78,9 +78,9 @@ export function groupStuck(items: readonly ItemView[]): CauseGroup[] {
 }
 
 /** The state of an item's pull request in a few words: `open, red, conflict`; `not read`; null when there is none. */
-export function pullRequestText({ pullRequest, pullRequestState: pull }: ItemView): string | null {
+export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked = false }: ItemView): string | null {
   if (pullRequest === null) return null;
-  if (pull === null) return "not read";
+  if (pull === null) return unchecked ? "not checked" : "not read";
   if (pull.state !== "open") return pull.state;
   const words = [
     pull.draft ? "draft" : "open",

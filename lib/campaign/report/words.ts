@@ -101,6 +101,7 @@ export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day,
     window: "the next window of the file",
     gate: "somebody to approve",
     stopped: "somebody to resume the campaign",
+    home: "the branch of the campaign to be written again",
   };
   return texts[bound];
 }

@@ -11,6 +11,7 @@ import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../progress.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
 import { RunStreams } from "./run_streams.ts";
+import { obeyDecisions, worstOf } from "./settle.ts";
 import { type Rest, startSome, type Step } from "./starts.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
@@ -19,6 +20,8 @@ export type Progress = Step | { type: "rest"; rest: Rest };
 
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
 const LONGEST_SLEEP_MS = 60_000;
+/** Time until a cancel that failed is tried again, in milliseconds. */
+const OBEY_AGAIN_MS = 60_000;
 /** How long a run with an open stream is not looked at, in milliseconds: a proxy may hold its messages back. */
 const STREAM_MS = 5 * 60_000;
 /** Waits between looks after a stream has told of an end: the service may write the verdict later. In milliseconds. */
@@ -33,6 +36,8 @@ class Follower {
   readonly #seenAt = new Map<string, number>();
   /** What the next start waits for; undefined when that is to be found out. */
   #rest: Rest | undefined;
+  /** Point on the clock at which the decisions of people are obeyed again. */
+  #obeyAt = -Infinity;
   #failures = 0;
   /** Why the last step failed; undefined when it worked. */
   #error: MogplexError | undefined;
@@ -53,17 +58,23 @@ class Follower {
     try {
       while (!isAtRest(this.#work.store.memory) && clock.now() < this.#deadline) {
         yield* this.#pullRequests();
+        yield* this.#obey();
         yield* this.#start();
         if (isAtRest(this.#work.store.memory)) return;
         const next = this.#nextLook();
-        const at = Math.min(next?.atMs ?? Infinity, this.#startAt(), clock.now() + LONGEST_SLEEP_MS, this.#deadline);
+        const at = Math.min(
+          ...[next?.atMs ?? Infinity, this.#startAt(), this.#obeyAt],
+          ...[clock.now() + LONGEST_SLEEP_MS, this.#deadline],
+        );
         if (at > clock.now()) await this.#streams.sleep(at - clock.now());
         if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
         // The last end may have brought a pull request, and a pull request another start.
         if (isAtRest(this.#work.store.memory)) yield* this.#pullRequests();
       }
       // The service was out of reach at the end: that is the reason to leave.
-      if (this.#error !== undefined) throw this.#error;
+      const { failures } = this.#work;
+      const all = this.#error === undefined ? failures : [...failures, this.#error];
+      if (all.length > 0) throw worstOf(all);
     } finally {
       this.#streams.close();
     }
@@ -82,6 +93,18 @@ class Follower {
       this.#rest = undefined;
       yield { type: "changed", item };
     }
+  }
+
+  /** Does what people have decided about runs; again later, when something could not be done. */
+  async *#obey(): AsyncGenerator<Progress, void, void> {
+    const { session: { clock, ...session }, failures } = this.#work;
+    if (this.#obeyAt > clock.now()) return;
+    const rest = yield* obeyDecisions(this.#work);
+    this.#obeyAt = failures.length > 0
+      ? clock.now() + OBEY_AGAIN_MS
+      : rest === null
+      ? Infinity
+      : clock.now() + Math.max((rest.nextMs ?? 0) - serviceNow({ clock, ...session }), OBEY_AGAIN_MS);
   }
 
   async *#start(): AsyncGenerator<Progress, void, void> {

@@ -33,7 +33,11 @@ function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): bool
 }
 
 /** The judgement on a run that succeeded. */
-function judgeSuccess(facts: EventFacts, { require, acceptUnchanged }: CampaignFile["success"]): Judgement {
+function judgeSuccess(
+  facts: EventFacts,
+  { require, acceptUnchanged }: CampaignFile["success"],
+  doubt: (address: string) => string | null,
+): Judgement {
   const { changed, pullRequest } = facts;
   if (changed === false) {
     if (require === "run" || acceptUnchanged) return { as: "unchanged", reason: null };
@@ -43,7 +47,11 @@ function judgeSuccess(facts: EventFacts, { require, acceptUnchanged }: CampaignF
   if (changed === null) {
     return { as: "unknown", reason: "the run succeeded, and its events do not show whether it changed anything" };
   }
-  if (require === "changes" || pullRequest.state === "open") return { as: "succeeded", reason: null };
+  if (require === "changes") return { as: "succeeded", reason: null };
+  if (pullRequest.state === "open") {
+    const why = doubt(pullRequest.url ?? "");
+    return why === null ? { as: "succeeded", reason: null } : { as: "unknown", reason: why };
+  }
   return pullRequest.state === "none"
     ? { as: "failed", reason: "changes without a pull request" }
     : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
@@ -54,16 +62,18 @@ function judgeSuccess(facts: EventFacts, { require, acceptUnchanged }: CampaignF
  *
  * @param facts What its events say.
  * @param success What the campaign requires.
+ * @param doubt Why an address of a pull request in an event proves none, as a clause; null when it may count. @default none has a doubt
  * @returns Undefined while it goes on; an unknown status counts as going on.
  */
 export function judgeRun(
   run: Pick<Run, "status" | "error" | "runtime">,
   facts: EventFacts,
   success: CampaignFile["success"],
+  doubt: (address: string) => string | null = () => null,
 ): Judgement | undefined {
   switch (run.status) {
     case "success":
-      return judgeSuccess(facts, success);
+      return judgeSuccess(facts, success, doubt);
     case "failed": {
       const reason = run.error ?? facts.failureError ?? facts.failureMessage;
       if (lackedSandbox(run)) return { as: "quota", reason };

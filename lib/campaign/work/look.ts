@@ -8,6 +8,8 @@ import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { messageOf } from "../../error_sentence.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
+import { parsePullRequest } from "../../forge/address.ts";
+import { isLoopback } from "../../loopback.ts";
 import { laterSetback } from "../../retry/setback.ts";
 import { cancelWith } from "../../runs/cancel.ts";
 import { Reader } from "../../runs/events/reader.ts";
@@ -32,6 +34,13 @@ const EVENT_ATTEMPTS = 4;
 const EVENTS_MS = 30 * 60_000;
 /** Longest time of a cancel, in milliseconds. */
 const CANCEL_MS = 30_000;
+/**
+ * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds: the worker may take such a run up again. All
+ * of them must show its end.
+ */
+const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
+/** Most of these reads. */
+const MAX_HOLDS = 12;
 
 function otherUser(runId: string, cause: unknown): UsageError {
   return new UsageError({
@@ -175,12 +184,41 @@ async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: 
 
 const ANY_SUCCESS = { require: "run", acceptUnchanged: true } as const;
 
+/**
+ * Why the address that an event names does not prove that the item has a pull request: events are not to be trusted. A forge for which there
+ * is a token is asked in the next step.
+ */
+function doubtOf(
+  { lock: { origin }, pulls, forgeHosts }: Work,
+  { item: { repository } }: ItemMemory,
+  text: string,
+): string | null {
+  const address = parsePullRequest(text, origin);
+  const shown = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
+  if (address === undefined) return `the run names ${shown}, which is no address of a pull request`;
+  if (!repository.includes("/")) return "only the id of the repository is known, so its pull request cannot be told";
+  if (address.repository.toLowerCase() !== repository.toLowerCase()) {
+    return `the run names ${shown}, which is in another repository`;
+  }
+  if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${shown}`;
+  // An emulator on this machine has pages of its own.
+  if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
+    return null;
+  }
+  return `the run names ${shown}, whose host is not known: --forge-host names a forge of one's own`;
+}
+
+/** Most characters of an address in a reason. */
+const MAX_SHOWN_URL = 200;
+
 /** Records what a read has shown. @returns Whether the journal has something new. */
 async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
   const facts = factsFromEvents(events ?? []);
   // Its pull request is there already, and the forge says whether it is any better.
   const success = open.start.kind === "follow-up" ? ANY_SUCCESS : work.lock.success;
-  const end = events === null && mayYetShow(work, open, run) ? undefined : judgeRun(run, facts, success);
+  const end = events === null && mayYetShow(work, open, run)
+    ? undefined
+    : judgeRun(run, facts, success, (address) => doubtOf(work, open.item, address));
   if (end?.as === "unknown" && events === null) end.reason = "the run succeeded, and its events could not be read";
   if (end !== undefined && !(end.as === "needs-input" && open.start.end === "needs-input")) {
     await recordEnd(work, open, run, facts, end);
@@ -218,16 +256,112 @@ export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
   return true;
 }
 
+/** Why a run was cancelled, unless there is more to say. */
+const WITH_CAMPAIGN = "cancelled with the campaign";
+
+/** A run that is to be cancelled. */
+export interface ToCancel extends OpenRun {
+  /** Whether an open start has found it just now: it may not have a sandbox yet, and its end is read until it holds. */
+  isFound: boolean;
+  /** Why it is cancelled; null for the usual reason. */
+  why: string | null;
+}
+
+/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself, which is recorded. */
+async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
+  if (!work.proven.has(runIdOf(open))) await read(work, open);
+  const { run, byItself } = await cancel(work, open);
+  if (!byItself) return run;
+  await take(work, open, await read(work, open));
+  return undefined;
+}
+
 /**
  * Cancels the run of an item with its campaign, and records its end.
  *
  * @throws what {@linkcode lookAtRun} throws.
  */
 export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
-  if (!work.proven.has(runIdOf(open))) await read(work, open);
-  const { run, byItself } = await cancel(work, open);
-  if (byItself) await take(work, open, await read(work, open));
-  else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: "cancelled with the campaign" });
+  const run = await cancelOne(work, open);
+  if (run !== undefined) await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: WITH_CAMPAIGN });
+}
+
+/** Reads a run that was cancelled, and cancels it again when it has come back. @returns Whether it had. */
+async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
+  const { session, pace } = work;
+  const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
+  prove(work, each.item, run);
+  each.run = run;
+  if (isTerminal(run.status)) return true;
+  each.run = (await cancel(work, each)).run;
+  return false;
+}
+
+/**
+ * Cancels runs, and reads those that were just found without a sandbox until their end holds. Each is tried, whatever became of the others.
+ *
+ * @returns Names of the items that have changed, and what went wrong.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function cancelRuns(
+  work: Work,
+  runs: readonly ToCancel[],
+): Promise<{ changed: string[]; failures: unknown[] }> {
+  const { session: { clock, signal }, store } = work;
+  const failures: unknown[] = [];
+  const changed: string[] = [];
+  let held: (ToCancel & { run: Run })[] = [];
+
+  /** Does something with each run; those of which something went wrong are left to the next wave. */
+  async function each<T extends ToCancel>(all: readonly T[], act: (one: T) => Promise<void>): Promise<T[]> {
+    const done: T[] = [];
+    for (const one of all) {
+      try {
+        await act(one);
+        done.push(one);
+      } catch (error) {
+        signal?.throwIfAborted();
+        failures.push(error);
+      }
+    }
+    return done;
+  }
+
+  const end = async ({ run, why, isFound: _, ...open }: ToCancel & { run: Run }) => {
+    if (run.status === "success") await take(work, open, await read(work, open));
+    else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
+    changed.push(open.item.item.id);
+  };
+
+  await each(runs, async (one) => {
+    const run = await cancelOne(work, one);
+    if (run === undefined) changed.push(one.item.item.id);
+    else if (one.isFound && run.sandboxRecordId === null) held.push({ ...one, run });
+    else await end({ ...one, run });
+  });
+  let quiet = 0;
+  for (let count = 0; held.length > 0 && quiet < HOLD_MS.length && count < MAX_HOLDS; count++) {
+    await clock.sleep(HOLD_MS[quiet] ?? 0, { signal });
+    let cameBack = false;
+    held = await each(held, async (one) => void (cameBack ||= !await holds(work, one)));
+    quiet = cameBack ? 0 : quiet + 1;
+  }
+  await each(held, async (one) => {
+    if (quiet === HOLD_MS.length || isTerminal(one.run.status)) return await end(one);
+    throw new UnavailableRun(one.run.runId, store.memory.lock.campaign);
+  });
+  return { changed, failures };
+}
+
+/** A run does not stay cancelled. Exit code 69. */
+class UnavailableRun extends MogplexError {
+  constructor(runId: string, campaign: string) {
+    super({
+      attempted: `cancel run "${runId}" of campaign "${campaign}"`,
+      why: "the service takes it up again each time",
+      advice: "the next wave cancels it again; look at it in the app",
+    }, "unavailable");
+  }
 }
 
 /**
@@ -241,16 +375,22 @@ export async function proveUser(work: Work): Promise<void> {
   const { session, store, pace, proven } = work;
   const open = store.openRuns().filter((each) => !proven.has(runIdOf(each)));
   const newest = proven.size > 0 || open.length > 0 ? undefined : newestRun(work);
+  let refused: UsageError | undefined;
   for (const each of newest === undefined ? open : [newest]) {
     const runId = runIdOf(each);
     try {
       prove(work, each.item, await pace.request((call) => session.client.getRun(runId, call)));
     } catch (error) {
-      if (error instanceof NotFoundError) throw otherUser(runId, error);
+      if (error instanceof NotFoundError) {
+        // It may be gone with its repository: another run may prove whose the token is.
+        refused ??= otherUser(runId, error);
+        continue;
+      }
       // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
       if (laterSetback(error) === undefined || proven.size === 0) throw error;
     }
   }
+  if (refused !== undefined && proven.size === 0) throw refused;
 }
 
 /** The run that was started last, with its item; undefined when there is none. */

@@ -7,14 +7,14 @@ import { makeView } from "../make_view.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { type CampaignInternals, plannedStore, withCampaign } from "../open_campaign.ts";
 import { nextStarts } from "../pace/next_starts.ts";
-import { closedBy, gateDue, paceInput, startableItems } from "../progress.ts";
+import { closedBy, gateDue, isToCancel, paceInput, startableItems, toSettle } from "../progress.ts";
 import type { CampaignView } from "../view.ts";
 
 /** What the next wave would do. */
 export interface Preview {
   /** Names of the items whose runs it would read. */
   reads: string[];
-  /** Names of the items whose runs it would cancel, as somebody stopped the campaign in that way. */
+  /** Names of the items whose runs it would cancel, also those of open starts, as somebody decided so. */
   cancels: string[];
   /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
   starts: string[];
@@ -44,12 +44,13 @@ export async function previewWave(
     const { starts } = nextStarts(
       paceInput(memory, { nowMs, sandboxes, running: open.length, waiting: items.length, closed }),
     );
-    const names = open.map(({ item }) => item.item.id);
-    const cancels = memory.stopped?.cancel === true;
+    const settles = toSettle(memory);
+    const cancels = [...open.map(({ item }) => item), ...settles].filter((item) => isToCancel(memory, item));
+    const kept = settles.filter((item) => !isToCancel(memory, item));
     return Promise.resolve({
-      reads: cancels ? [] : names,
-      cancels: cancels ? names : [],
-      starts: items.slice(0, starts).map(({ item }) => item.id),
+      reads: open.filter(({ item }) => !isToCancel(memory, item)).map(({ item }) => item.item.id),
+      cancels: cancels.map(({ item }) => item.id),
+      starts: [...kept, ...items.slice(0, starts)].map(({ item }) => item.id),
       view: makeView(memory, { nowMs, meanRunMs: store.meanRunMs }),
     });
   });

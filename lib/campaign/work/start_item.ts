@@ -10,18 +10,21 @@ import type { StartResult } from "../../model.ts";
 import { hasEnded } from "../../result/ends.ts";
 import { isoTime } from "../../result/times.ts";
 import { retry } from "../../retry/retry.ts";
-import { type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
+import { isAmbiguous, type Setback, setbackDelay, setbackOf } from "../../retry/setback.ts";
 import { itemKey } from "../journal/fence.ts";
-import { type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
+import { taskOfStart } from "../journal/fold.ts";
+import { isOpenStart, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody, StartEnd } from "../journal/record.ts";
-import { followUpHash, followUpRequestOf, requestOf } from "../plan/request.ts";
+import { followUpBranch } from "../pulls/follow_up_branch.ts";
+import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/request.ts";
 import { proveAccess } from "./access.ts";
 import { serviceNow, type Work } from "./work.ts";
 
 /** What became of a start. */
 export type StartOutcome =
   /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
-  | { kind: "started"; start: StartMemory; found: boolean }
+  /** `replayed`: its key found a run that existed before. */
+  | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
   /** It did not start a run, and the journal says why. */
   | { kind: "refused"; as: StartEnd };
 
@@ -52,17 +55,29 @@ function endOf(error: unknown, setback: Setback | undefined): StartEnd {
   return exit === "usage" ? "invalid" : "service";
 }
 
+/** Whether the service has refused the token. */
+function isRefusal(error: unknown): error is MogplexError {
+  return error instanceof MogplexError && (error.exit === "unauthorized" || error.exit === "forbidden");
+}
+
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf({ session, lock, store }: Work, { item, followUp, branch: own, ...memory }: ItemMemory) {
+async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
   const start = nextStart(memory);
+  const last = memory.starts.at(-1);
+  // What may have begun a run is sent as it was, whatever the item is to do next.
+  const open = isOpenStart(memory) ? last : undefined;
+  const task = open === undefined ? undefined : taskOfStart(lock, memory, open, followUpHash, taskHash);
+  const item = task === undefined ? memory.item : { ...memory.item, task };
+  const { followUp, branch: own } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
   // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
   const isFollowUp = followUp !== null && own !== null;
+  if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${item.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
   const request = isFollowUp ? followUpRequestOf(lock, item, followUp, own) : requestOf(lock, item, start);
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
   const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
-  const key = itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
+  const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
   const announce = () =>
     store.record({
@@ -116,36 +131,84 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   );
   const item = memory.item.id;
   if (end.ok) {
-    await store.record(startedBody(work, item, start, end.value));
-    return startedOutcome(work, memory, end.value);
+    const why = notOurs(work, memory, end.value);
+    if (why === undefined) {
+      await store.record(startedBody(work, item, start, end.value, request.workingBranch ?? null));
+      return startedOutcome(work, memory, end.value);
+    }
+    await store.record(refusedBody(item, start, { as: "conflict", slot: true, reason: work.reason(why) }));
+    return { kind: "refused", as: "conflict" };
   }
   const { error, setback } = end;
-  const as = endOf(error, setback);
+  let as: StartEnd;
+  try {
+    as = endOf(error, setback);
+  } catch (cause) {
+    // A refusal of the token comes before anything else, so this request has begun no run.
+    if (isRefusal(cause)) {
+      await store.record({
+        type: "trouble",
+        reason: work.reason(cause.message) ?? cause.name,
+        refused: { item, start },
+      });
+    }
+    throw cause;
+  }
   if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, memory.item);
   }
-  await store.record({
-    type: "ended",
-    item,
-    start,
-    as,
-    runId: null,
-    slot: tookSlot(setback),
-    retryAt: as === "quota" ? isoTime(serviceNow(session) + Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS)) : null,
-    reason: work.reason(messageOf(error)),
-    status: null,
-    changed: null,
-    branch: null,
-    pullRequest: null,
-    createdAt: null,
-    updatedAt: null,
-  });
+  const slot = as === "service" && setback === undefined ? isAmbiguous(error as MogplexError) : tookSlot(setback);
+  const waitMs = Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS);
+  const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
+  await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));
   return { kind: "refused", as };
 }
 
-function startedBody({ session }: Work, item: string, start: number, run: StartResult): RecordBody {
-  const { runId, status, replayed, createdAt } = run;
-  return { type: "started", item, start, runId, status, replayed, createdAt, slotAt: isoTime(serviceNow(session)) };
+type Ended = Extract<RecordBody, { type: "ended" }>;
+
+/** The end of a start that brought no run. */
+function refusedBody(
+  item: string,
+  start: number,
+  { as, slot, reason, retryAt = null }: Pick<Ended, "as" | "slot" | "reason"> & Partial<Pick<Ended, "retryAt">>,
+): RecordBody {
+  const none = { status: null, changed: null, branch: null, pullRequest: null, createdAt: null, updatedAt: null };
+  return { type: "ended", item, start, as, runId: null, slot, retryAt, reason, ...none };
+}
+
+/** Why the run that the service answered with cannot be that of the start, as a clause; undefined when it can be. */
+function notOurs(
+  { store: { memory } }: Work,
+  { starts }: ItemMemory,
+  { runId }: StartResult,
+): string | undefined {
+  const owner = memory.runs.get(runId.toLowerCase());
+  if (owner === undefined || owner === starts.at(-1)) return undefined;
+  const other = [...memory.items.values()].find((each) => each.starts.includes(owner));
+  return `the service answered with run "${runId}", which is that of start ${owner.number} of ${other?.item.id}`;
+}
+
+/** @param asked The branch that the request asks for; null for none. */
+function startedBody(
+  { session }: Work,
+  item: string,
+  start: number,
+  run: StartResult,
+  asked: string | null,
+): RecordBody {
+  const { runId, status, replayed, createdAt, branch } = run;
+  const slotAt = isoTime(serviceNow(session));
+  return {
+    type: "started",
+    item,
+    start,
+    runId,
+    status,
+    replayed,
+    createdAt,
+    slotAt,
+    branch: asked === null ? branch.working : undefined,
+  };
 }
 
 function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {
@@ -158,5 +221,5 @@ function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory,
       "give the campaign another `round` if it is to run again";
     session.notify({ kind: "text", message });
   }
-  return { kind: "started", start, found };
+  return { kind: "started", start, found, replayed: run.replayed };
 }

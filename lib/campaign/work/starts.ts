@@ -22,7 +22,10 @@ const TROUBLE_MS = 60_000;
  * How long an item waits after a start that failed because of the service, by the number of its failures in a row, in milliseconds. The fifth
  * one makes it fail for good: no outage of less than an hour and a half does that.
  */
-const AFTER_FAILURE_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
+export const AFTER_FAILURE_MS: readonly number[] = [5, 15, 30, 60].map((minutes) => minutes * 60_000);
+
+/** How long nothing is started after the journal could not be shared, in milliseconds. */
+const UNSHARED_MS = 60_000;
 
 /** What further starts wait for. */
 export type Rest = Omit<Pace, "starts">;
@@ -93,6 +96,9 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
       await noteOthers(work, rest, input);
       return rest.because === "nothing" && nextMs !== null ? { because: "refused", nextMs } : rest;
     }
+    // A start that no other machine can learn of is not sent.
+    if (store.unshared !== undefined) await store.share();
+    if (store.unshared !== undefined) return { because: "home", nextMs: serviceNow(session) + UNSHARED_MS };
     if (sandboxes === null) {
       await proveUser(work);
       sandboxes = work.seen.sandboxes = await readSandboxes(work);

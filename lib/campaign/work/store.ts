@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { applyRecord, checkOpenStarts } from "../journal/fold.ts";
+import { MogplexError } from "../../errors.ts";
+import { applyRecord, checkOpenStarts, judgeRecords } from "../journal/fold.ts";
+import { giveUpOpenStarts } from "../journal/item_fold.ts";
 import type { Home } from "../journal/home/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../journal/record.ts";
-import { followUpHash } from "../plan/request.ts";
+import { followUpHash, taskHash } from "../plan/request.ts";
 import { fitBody } from "../journal/fit_body.ts";
 
 /** See the module. */
@@ -18,6 +20,7 @@ export class Store {
   /** Items with a run that has not ended, in the order of their starts. */
   readonly #open = new Set<ItemMemory>();
   #runMs = { sum: 0, count: 0 };
+  #unshared: MogplexError | undefined;
 
   private constructor(home: Home, memory: CampaignMemory) {
     this.#home = home;
@@ -27,25 +30,77 @@ export class Store {
   /**
    * Reads a journal.
    *
+   * @param nowMs Now, in milliseconds since 1970: see {@linkcode giveUpOpenStarts}. @default {-Infinity} (they stay open)
    * @throws {UsageError} when it was changed, contradicts itself, or does not fit the lock.
    */
-  static async open(home: Home, lock: Lock): Promise<Store> {
+  static async open(home: Home, lock: Lock, nowMs = -Infinity): Promise<Store> {
     const store = new Store(home, newMemory(lock));
     await home.readJournal((record, place) => store.#take(record, place));
-    checkOpenStarts(store.memory, followUpHash);
+    checkOpenStarts(store.memory, followUpHash, taskHash);
+    giveUpOpenStarts(store.memory, nowMs);
     return store;
   }
 
-  /** Writes records; they are on the disk on return. @throws what {@linkcode Home.append} throws. */
+  /**
+   * Writes records; they are on the disk on return.
+   *
+   * @throws {UsageError} when one contradicts those before it: nothing is written then.
+   * @throws what {@linkcode Home.append} throws.
+   */
   async record(...bodies: RecordBody[]): Promise<void> {
-    for (const record of await this.#home.append(bodies)) this.#take(record);
+    judgeRecords(this.memory, bodies.flatMap((body) => this.#imagined(body)));
+    const { lock: { hash: lock }, lockHash } = this.memory;
+    // What nothing carries yet is carried by the next record.
+    const [first, ...rest] = bodies;
+    const carried = first === undefined || lock === undefined || lock === lockHash.current
+      ? bodies
+      : [{ ...first, lock }, ...rest];
+    for (const record of await this.#home.append(carried)) this.#take(record);
+  }
+
+  /**
+   * Replaces the lock. The records carry its hash, and are written first: a crash in between leaves the lock that was there, with which the
+   * campaign goes on.
+   *
+   * @param lock With its hash.
+   * @param bodies Why it changes.
+   */
+  async changeLock(lock: Lock, ...bodies: RecordBody[]): Promise<void> {
+    judgeRecords(this.memory, bodies.flatMap((body) => this.#imagined(body)));
+    const { hash } = lock;
+    for (const record of await this.#home.append(bodies.map((body) => ({ ...body, lock: hash })))) this.#take(record);
+    await this.#home.writeLock(lock);
+  }
+
+  /** Why the journal is not shared with other machines, when that failed; undefined when it is. */
+  get unshared(): MogplexError | undefined {
+    return this.#unshared;
+  }
+
+  /**
+   * Shares the journal with other machines. Runs can be followed while its place is out of reach: {@linkcode Store.unshared} says so then.
+   *
+   * @throws what {@linkcode Home.flush} throws that does not pass by itself.
+   */
+  async share(): Promise<void> {
+    try {
+      await this.#home.flush();
+      this.#unshared = undefined;
+    } catch (error) {
+      if (!(error instanceof MogplexError) || error.exit !== "unavailable") throw error;
+      this.#unshared = error;
+    }
   }
 
   /** Takes a record into the memory that is not written: what the journal would say if this process might write. */
   imagine(body: RecordBody): void {
+    for (const record of this.#imagined(body)) this.#take(record);
+  }
+
+  #imagined(body: RecordBody): JournalRecord[] {
     const { seq, wave } = this.memory;
     const at = this.memory.lastAt ?? new Date(0).toISOString();
-    for (const fit of fitBody(body, at)) this.#take({ schema: 1, seq, previous: "", at, wave, ...fit });
+    return fitBody(body, at).map((fit) => ({ schema: 1, seq, previous: "", at, wave, ...fit }));
   }
 
   /** Items with a run that has not ended, and its start, oldest first. */

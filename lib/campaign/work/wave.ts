@@ -7,6 +7,7 @@
 import { laterSetback } from "../../retry/setback.ts";
 import type { Progress } from "./follow.ts";
 import { lookAtRun, type OpenRun } from "./look.ts";
+import { obeyDecisions, worstOf } from "./settle.ts";
 import { type Rest, startSome } from "./starts.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
@@ -32,7 +33,20 @@ class Wave {
   }
 
   async *run(): AsyncGenerator<Progress, void, void> {
-    const { session: { clock, signal }, store } = this.#work;
+    const { session: { signal }, failures } = this.#work;
+    try {
+      yield* this.#steps();
+    } catch (error) {
+      signal?.throwIfAborted();
+      this.#failures.push(error);
+    }
+    const all = [...this.#failures, ...failures];
+    if (all.length > 0) throw worstOf(all);
+  }
+
+  async *#steps(): AsyncGenerator<Progress, void, void> {
+    const { session: { clock, signal }, store, failures } = this.#work;
+    let held = yield* obeyDecisions(this.#work);
     const leaveBy = clock.now() + LINGER_MS;
     let due = store.openRuns();
     for (;;) {
@@ -41,16 +55,16 @@ class Wave {
       for (const item of await readPullRequests(this.#work)) yield { type: "changed", item };
       const rest = yield* startSome(this.#work);
       yield { type: "rest", rest };
-      const nextMs = this.#nextMs(rest, lookedMs);
+      const nextMs = Math.min(this.#nextMs(rest, lookedMs), held?.nextMs ?? Infinity);
       const waitMs = nextMs - serviceNow(this.#work.session);
-      if (this.#failures.length > 0 || !(clock.now() + waitMs <= leaveBy)) break;
+      if (this.#failures.length + failures.length > 0 || !(clock.now() + waitMs <= leaveBy)) break;
       await clock.sleep(waitMs, { signal });
       due = store.openRuns().filter((open) => {
         const ms = expectedEnd(this.#work, open);
         return ms > lookedMs && ms <= nextMs;
       });
+      if (held !== null) held = yield* obeyDecisions(this.#work);
     }
-    if (this.#failures.length > 0) throw this.#failures[0];
   }
 
   /** When something is expected to happen that this wave has not looked at, in milliseconds since 1970 by the service; Infinity for never. */
@@ -65,9 +79,9 @@ class Wave {
     } catch (error) {
       const { signal } = this.#work.session;
       signal?.throwIfAborted();
-      this.#failures.push(error);
       // A run that cannot be read keeps no other one from being started. When the service is out of reach, starting says so.
       if (laterSetback(error) === undefined) throw error;
+      this.#failures.push(error);
     }
   }
 }
@@ -75,7 +89,7 @@ class Wave {
 /**
  * Makes one wave.
  *
- * @throws the first error of a run that could not be read, once everything else is done; any other error at once.
+ * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
  * @throws `signal.reason` if the session's signal aborts.
  */
 export function makeWave(work: Work): AsyncGenerator<Progress, void, void> {

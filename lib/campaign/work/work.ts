@@ -5,9 +5,10 @@
  */
 import type { Session } from "../../job/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
+import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock } from "../journal/lock.ts";
-import type { RequestPace } from "../plan/request_pace.ts";
-import { followUpsDue } from "../progress.ts";
+import { RequestPace } from "../plan/request_pace.ts";
+import { followUpsDue, followUpsRefused } from "../progress.ts";
 import type { PullRequests } from "../pulls/pull_requests.ts";
 import type { Store } from "./store.ts";
 
@@ -23,14 +24,42 @@ export interface Work {
   readonly proven: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;
+  /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
+  readonly failures: unknown[];
+  /** Items whose open start this process has asked for. */
+  readonly asked: Set<string>;
   /** Active sandboxes of the user when they were last read; null before that. */
   readonly seen: { sandboxes: number | null };
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
   readonly pulls: PullRequests | undefined;
+  /** Hosts of forges, also of those for which there is no token. */
+  readonly forgeHosts: readonly string[];
   /** Spaces out the requests. */
   readonly pace: RequestPace;
   /** Makes a text of the service fit for the journal. */
   readonly reason: (text: string | null) => string | null;
+}
+
+/** Hosts at which everybody has repositories. */
+const PUBLIC_HOSTS: readonly string[] = ["github.com", "gitlab.com"];
+
+/** Makes a {@linkcode Work}. @param redact Masks secrets. */
+export function workOn(
+  session: Session,
+  store: Store,
+  redact: (text: string) => string,
+  { pulls, pace = new RequestPace(session), forge }:
+    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined }
+    & Pick<CampaignOptions, "forge"> = {},
+): Work {
+  const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
+  return {
+    forgeHosts: [...PUBLIC_HOSTS, ...named],
+    ...{ session, lock: store.memory.lock, store, pulls, pace, failures: [] },
+    ...{ proven: new Set<string>(), withoutEvents: new Set<string>(), asked: new Set<string>() },
+    seen: { sandboxes: null },
+    reason: reasonCleaner(redact),
+  };
 }
 
 /** Longest reason in the journal, in UTF-16 units. Source: specification of campaigns, section 5. */
@@ -64,6 +93,7 @@ export async function readPullRequests({ store, pulls }: Pick<Work, "store" | "p
   if (pulls === undefined) return [];
   const changed = await pulls.refresh(store.memory, (body) => store.record(body));
   const items = followUpsDue(store.memory);
+  for (const { repository, reason } of followUpsRefused(store.memory)) pulls.tellNoFollowUp(repository, reason);
   if (items.length > 0) {
     await store.record({ type: "retry", items, by: "on-failed-checks", adopt: false, followUp: "checks" });
   }

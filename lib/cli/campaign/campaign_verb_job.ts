@@ -31,6 +31,8 @@ export interface CampaignWork {
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
   onInterrupt?: CampaignJobInternals["onInterrupt"];
+  /** See {@linkcode CampaignJobInternals.plans}. */
+  plans?: boolean;
 }
 
 /** Shortest time between two reports while the campaign goes on, in milliseconds. */
@@ -67,7 +69,7 @@ function jsonLine(context: VerbContext, item: CampaignItem): void {
 export async function endWithCampaign(
   context: VerbContext,
   place: CampaignPlace,
-  { once, exitStatus, options, onInterrupt }: CampaignWork,
+  { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
 ): Promise<number> {
   const { io, flags, writer, clock, platform } = context;
   const note = planNote(context);
@@ -112,10 +114,11 @@ export async function endWithCampaign(
           if (json) jsonLine(context, item);
         },
       };
-      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest };
+      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
       const internals = internalsWith(place.internals, {
         interrupts,
         onInterrupt,
+        plans,
         onView,
         ...hooks,
       });
@@ -135,7 +138,8 @@ export async function endWithCampaign(
       writer.note(`the campaign is not done: ${[error.why, error.advice ?? []].flat().join("; ")}`);
     }
     const exitCode = goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
-    await extra?.ended({ kind: "campaign", exitCode, state: result.view?.state ?? null, error });
+    const { campaign = null, round = null, state = null } = result.view ?? {};
+    await extra?.ended({ kind: "campaign", exitCode, campaign, round, state, error });
     return exitCode;
   } finally {
     writer.unfence();

@@ -4,7 +4,9 @@
  * @module
  */
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
+import { exitCodeFor } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { explain } from "../explain.ts";
 import type { VerbContext } from "../verb.ts";
 import { CAUSE, DRY_RUN, FAILED, ONLY } from "./flags.ts";
 import { decider, maskToken, readPlace } from "./place.ts";
@@ -31,7 +33,7 @@ export async function decide(context: VerbContext, verb: string, decision: Decis
   maskToken(context);
   const dryRun = flags.has(DRY_RUN.name);
   const options = { ...place.options, by: decider(context), dryRun };
-  const { items, text, view } = await decideCampaign(
+  const { items, text, view, error } = await decideCampaign(
     place.path,
     masked(decision, writer.redact),
     options,
@@ -39,10 +41,17 @@ export async function decide(context: VerbContext, verb: string, decision: Decis
   );
   if (flags.has("json")) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
-    return EXIT.success;
+    return codeOf(context, error);
   }
   writer.out(writer.untrusted(text));
   writer.out(...items.slice(0, MAX_NAMES).map((name) => `  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(`  and ${items.length - MAX_NAMES} more`);
-  return EXIT.success;
+  return codeOf(context, error);
+}
+
+/** Says why a decision could not be carried out at once. @returns The exit code. */
+function codeOf({ writer }: VerbContext, error: unknown): number {
+  if (error === undefined) return EXIT.success;
+  explain(error, writer);
+  return exitCodeFor(error);
 }

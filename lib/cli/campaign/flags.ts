@@ -31,6 +31,14 @@ export const ALLOW_OUTSIDE: VerbFlag = {
   help: "Permit files outside of the folder of the campaign file",
 };
 
+/** A variable with the address of a webhook. */
+export const WEBHOOK_VARIABLE: Option<string> = {
+  name: "webhook-variable",
+  value: "NAME",
+  help: "Variable that the file may name for its webhook, although its name is not a usual one",
+  parse: anyText,
+};
+
 /** Sends and writes nothing. */
 export const DRY_RUN: VerbFlag = { name: "dry-run", help: "Print what would be done; send, start and write nothing" };
 
@@ -119,7 +127,7 @@ export const STUCK_AFTER: Option<number> = {
 export const FORGE: readonly VerbFlag[] = [FORGE_HOST, STUCK_AFTER];
 
 /** Flags that say which campaign a verb is about. */
-export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE];
+export const PLACE: readonly VerbFlag[] = [DIR, HOME, ALLOW_OUTSIDE, WEBHOOK_VARIABLE];
 
 /** Flags of every decision. */
 export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];

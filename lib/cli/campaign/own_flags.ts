@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Readiness } from "../../campaign/pulls/forge_commands.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { anyText, oneOf } from "../options/values.ts";
 import type { Option, VerbFlag } from "../verb.ts";
@@ -10,6 +11,12 @@ import { duration } from "./flags.ts";
 
 /** `campaign advance`: approves before the wave. */
 export const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
+
+/** `campaign advance`: plans on a branch, too. */
+export const PLAN_FIRST: VerbFlag = {
+  name: "plan",
+  help: "Plan first where a branch as home has no plan; by hand, never in a job that repeats: the branch may be lost",
+};
 
 /** `campaign approve`: the reason. */
 export const NOTE_TEXT: Option<string> = {
@@ -23,10 +30,17 @@ export const NOTE_TEXT: Option<string> = {
 export const MERGE: VerbFlag = { name: "merge", help: "Commands that merge what is approved and green" };
 /** See {@linkcode MERGE}. */
 export const CLOSE: VerbFlag = { name: "close", help: "Commands that close what is open" };
-/** `campaign commands`: nothing is left out. */
+/** `campaign commands`: more is taken. */
 export const ALL_OPEN: VerbFlag = {
   name: "all",
-  help: "Also for what is not ready to be merged, was not read, or is in another repository",
+  help: "--merge: also without a review or ended checks, never red; --close: also what was not read, or is elsewhere",
+};
+/** `campaign commands`: from when on a pull request is merged. */
+export const READY: Option<Readiness> = {
+  name: "ready",
+  value: "WHEN",
+  help: "approved: once a person has approved it; green: once its checks are green, for repositories without reviews",
+  parse: oneOf(["approved", "green"]),
 };
 /** `campaign commands`: how they merge. */
 export const METHOD: Option<"merge" | "squash" | "rebase"> = {
@@ -76,5 +90,8 @@ export const STATUS_EXIT: VerbFlag = {
 /** `campaign report`: the page shows the task. */
 export const WITH_PROMPT: VerbFlag = { name: "with-prompt", help: "Show the task on campaign.html" };
 
-/** `campaign stop`: runs are cancelled too. */
-export const CANCEL: VerbFlag = { name: "cancel", help: "The next wave cancels what runs" };
+/** `campaign stop` and `campaign skip`: runs are cancelled too. */
+export const CANCEL: VerbFlag = {
+  name: "cancel",
+  help: "The next wave cancels what runs; starts without an answer are found and cancelled at once",
+};

@@ -11,7 +11,7 @@ import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { noticeText } from "../log/notices.ts";
 import { requiredArgument } from "../options/arguments.ts";
 import type { VerbContext } from "../verb.ts";
-import { ALLOW_OUTSIDE, BY, DIR, FORGE_HOST, HOME, STUCK_AFTER } from "./flags.ts";
+import { ALLOW_OUTSIDE, BY, DIR, FORGE_HOST, HOME, STUCK_AFTER, WEBHOOK_VARIABLE } from "./flags.ts";
 
 /** A campaign on the command line. */
 export interface CampaignPlace {
@@ -40,6 +40,17 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
   const home = option(HOME);
   const directory = given ?? DEFAULT_DIRECTORY;
   const allowOutside = flags.has(ALLOW_OUTSIDE.name);
+  const webhookVariable = option(WEBHOOK_VARIABLE);
+  const command = {
+    program: context.vocabulary.program,
+    file: path,
+    flags: [
+      ...given === undefined ? [] : ["--dir", given],
+      ...home === undefined ? [] : ["--home", home],
+      ...allowOutside ? ["--allow-outside"] : [],
+      ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],
+    ],
+  };
   return {
     path,
     directory,
@@ -47,6 +58,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
       directory,
       home,
       allowOutside,
+      webhookVariable,
       forge: { hosts: flags.all(FORGE_HOST.name) },
       stuckAfterMs: option(STUCK_AFTER),
       clock,
@@ -57,21 +69,14 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
     internals: {
       io,
       platform,
+      command,
       ...machine,
       onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
       get connection() {
         return context.connection();
       },
     },
-    command: {
-      program: context.vocabulary.program,
-      file: path,
-      flags: [
-        ...given === undefined ? [] : ["--dir", given],
-        ...home === undefined ? [] : ["--home", home],
-        ...allowOutside ? ["--allow-outside"] : [],
-      ],
-    },
+    command,
   };
 }
 

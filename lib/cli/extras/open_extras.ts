@@ -35,6 +35,7 @@ export function openExtras(context: VerbContext): JobExtra {
     onRequest: (request) => parts.forEach((part) => part.onRequest?.(request)),
     onNotice: (notice) => parts.forEach((part) => part.onNotice?.(notice)),
     onItem: (item) => parts.forEach((part) => part.onItem?.(item)),
+    onWave: (before) => parts.map((part) => part.onWave?.(before) ?? null).find((place) => place !== null) ?? null,
     compare: (result) =>
       parts.map((part) => part.compare?.(result) ?? null).find((earlier) => earlier !== null) ?? null,
     async ended(end) {

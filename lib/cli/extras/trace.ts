@@ -53,6 +53,11 @@ class JobTrace {
         if (item.type === "wave") this.#campaign.wave(item.wave, clock.wallTime());
         if (item.type === "item") this.#campaign.item(item.item);
       },
+      onWave: (before) => {
+        const spanId = this.#campaign.link(before);
+        const { traceId, sampled } = this.#trace;
+        return spanId === undefined || !sampled ? null : `00-${traceId}-${spanId}-01`;
+      },
       ended: async (end) => {
         if (end.kind === "job") this.#publish(end);
         if (this.#trace.sampled) await this.#export(this.#spans(end), end.error instanceof InterruptedError);

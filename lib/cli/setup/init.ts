@@ -208,6 +208,14 @@ export async function initRepository(context: VerbContext): Promise<number> {
   const origin = originOf(context);
   const [name, recipe] = systemOf(context, origin);
   const repo = repoName(origin);
+  if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: "the address of the remote origin names no repository: a part of its name begins with a dash, or is . or ..",
+      value: JSON.stringify(repo.slice(0, 80)),
+      advice: "correct it: git remote set-url origin ADDRESS",
+    });
+  }
   const job = jobFile(recipe, SAFE_NAME.test(repo) ? repo : undefined);
   const { file, beside, add = "", needs } = recipe;
   if (flags.has("uninstall")) {

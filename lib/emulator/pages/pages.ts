@@ -83,7 +83,7 @@ function pullPath(world: World, run: RunRow): string | undefined {
   for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
     const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
     const path = typeof url === "string" && url.startsWith(`${world.origin}/`) ? url.slice(world.origin.length) : "";
-    if (/^\/__pulls\/[\w.-]+\/[\w.-]+\/\d+$/.test(path)) return path;
+    if (/^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/.test(path)) return path;
   }
   return undefined;
 }
@@ -125,7 +125,7 @@ export function homePage(world: World): string {
   const pulls = [...world.pulls.values()].flat();
   const pullRows = pulls.slice(-MAX_ROWS).reverse().map(({ repo, number, title, branch }) => ({
     cells: [
-      markup`<a href="/__pulls/${repo}/${number}">${repo}#${number}</a>`,
+      markup`<a href="/${repo}/pull/${number}">${repo}#${number}</a>`,
       markup`<bdi>${title}</bdi>`,
       code(branch),
     ],

@@ -26,5 +26,5 @@ export function openPull(
   const number = known?.number ?? pulls.length + 1;
   if (known !== undefined) Object.assign(known, { title, base, diff });
   else pulls.push({ number, repo, title, base, branch, diff });
-  return `${world.origin}/__pulls/${repo}/${number}`;
+  return `${world.origin}/${repo}/pull/${number}`;
 }

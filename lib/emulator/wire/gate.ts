@@ -7,7 +7,10 @@ import { API_PREFIX } from "../../api/contract/rules.ts";
 import type { World } from "../state/world.ts";
 
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
-const OPEN_PATHS = ["/__control/", "/__pulls/", "/__runs/", "/.well-known/", "/login"];
+const OPEN_PATHS = ["/__control/", "/__runs/", "/.well-known/", "/login"];
+
+/** Page of a pull request. */
+const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
 
 /** Path and query of a URL, exactly as they were sent. */
 export function splitUrl(url: string): { path: string; query: string } {
@@ -37,7 +40,7 @@ export function loginRedirect(path: string, query: string): Response {
  */
 export function passGate(world: World, request: Request): Response | undefined {
   const { path, query } = splitUrl(request.url);
-  if (OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
+  if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
   const host = request.headers.get("host") ?? new URL(request.url).host;
   const tail = query === "" ? "" : `?${query}`;
   if (host.startsWith("www.")) return redirect(308, `${new URL(request.url).protocol}//${host.slice(4)}${path}${tail}`);

@@ -52,7 +52,7 @@ export function addPublicRoutes(app: Hono, world: World): void {
   app.all(METADATA_PATH, () => bare(405));
   app.get("/", (c) => show(world, c, () => homePage(world)));
   app.get("/__runs/:id", (c) => show(world, c, () => runPage(world, c.req.param("id"))));
-  app.get("/__pulls/:owner/:name/:number", (c) => {
+  app.get("/:owner/:name/pull/:number", (c) => {
     const { owner, name, number } = c.req.param();
     return show(world, c, () => pullPage(world, `${owner}/${name}`, number));
   });

@@ -10,6 +10,7 @@ import type { RunEvent } from "../../model.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { AnyResult } from "../any_result.ts";
 import { type AutomationResult, emptyAutomationResult } from "../automation_result.ts";
+import type { ResultError } from "../result_error.ts";
 import { factsFromEvents } from "../run_facts.ts";
 import { phasesFromEvents } from "../run_phases.ts";
 import { emptyRunResult, type Outcome, type RunResult } from "../run_result.ts";
@@ -46,7 +47,13 @@ const isWait = (value: unknown) =>
 
 /** The fields that are neither texts nor numbers in an empty result, and those that only newer results have. */
 const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string, (value: unknown) => boolean>([
-  ["error", (value) => value === null || has(value, { attempted: isText, why: isText, value: isText, advice: isText })],
+  [
+    "error",
+    (value) =>
+      value === null ||
+      has(value, { attempted: isText, why: isText, value: isText, advice: isText }) &&
+        isText((value as ResultError).code ?? null),
+  ],
   ["branch", (value) => has(value, { base: isText, requested: isText, pushed: isText })],
   ["pullRequest", (value) => has(value, { state: isText, url: isText })],
   ["eventCount", (value) => has(value, { seen: isNumber })],

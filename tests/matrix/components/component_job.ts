@@ -6,7 +6,7 @@ import { parseAllDocuments } from "yaml";
 import { runtimes } from "../../../tools/setup.mjs";
 import { type Form, runStage } from "../../programs/processes/world/runner.ts";
 import { REPO, type Running } from "../../programs/processes/world/service.ts";
-import { type CiJob, openJob, type RuntimeService } from "../../programs/processes/world/stage.ts";
+import { type CiJob, openJob, type RuntimeService } from "../../programs/processes/world/ci_job.ts";
 import { imageOf } from "../../programs/components/project.ts";
 
 const APPLETS = (spawnSync("busybox", ["--list"], { encoding: "utf8" }).stdout ?? "").split("\n").filter(Boolean);

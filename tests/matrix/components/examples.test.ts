@@ -14,7 +14,7 @@ import { GITLAB_TOKEN, gitlabServer } from "../../unit/note/gitlab_server.ts";
 import { listen } from "../../programs/note/listen.ts";
 import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
 import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
-import { START } from "../../programs/processes/world/stage.ts";
+import { START } from "../../programs/processes/world/ci_job.ts";
 import {
   CAN_RUN,
   cleanCheckout,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
 import { filesBelow, type Service, sharedService } from "../../programs/processes/world/service.ts";
-import { CANCEL, START } from "../../programs/processes/world/stage.ts";
+import { CANCEL, START } from "../../programs/processes/world/ci_job.ts";
 import {
   CAN_RUN,
   cleanCheckout,

@@ -4,7 +4,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { VERSION } from "../../../lib/version.ts";
-import { type Service, startService } from "../../programs/processes/world/service.ts";
+import { type Service, sharedService } from "../../programs/processes/world/service.ts";
 import { CAN_SERVE, type GitServer, serveGit } from "./git_server.ts";
 import {
   CAN_RUN,
@@ -48,15 +48,12 @@ function publish(folder: string, versions: readonly string[]): Record<string, st
 
 beforeAll(async () => {
   if (!CAN) return;
-  service = await startService();
+  service = await sharedService();
   commits = publish(service.folder, ["1.1.0", "1.2.0", "2.0.0", "2.1.0-rc1"]);
   server = await serveGit(join(service.folder, "git"));
 }, 60_000);
 
-afterAll(async () => {
-  server?.close();
-  await service?.close();
-});
+afterAll(() => server?.close());
 
 test.skipIf(!CAN)(
   "a component of another project runs by commit, by version, by part of a version, and by the latest",

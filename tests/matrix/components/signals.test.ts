@@ -7,7 +7,7 @@ import { makeUser, NO_USER, type OtherUser } from "../processes/world/other_user
 import { EXECUTORS, type Form, FORMS, sessionOf, type Stop } from "../../programs/processes/world/runner.ts";
 import { RUNTIMES } from "../../programs/package/runtimes.ts";
 import { type Service, sharedService } from "../../programs/processes/world/service.ts";
-import { CANCEL, type RuntimeService, START, until } from "../../programs/processes/world/stage.ts";
+import { CANCEL, type RuntimeService, START, until } from "../../programs/processes/world/ci_job.ts";
 import {
   type Colour,
   type ComponentJob,

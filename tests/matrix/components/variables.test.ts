@@ -2,7 +2,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import { RUNTIMES } from "../../programs/package/runtimes.ts";
 import { type Service, sharedService } from "../../programs/processes/world/service.ts";
-import { START } from "../../programs/processes/world/stage.ts";
+import { START } from "../../programs/processes/world/ci_job.ts";
 import { type ComponentJob, type ComponentJobOptions, openComponentJob } from "./component_job.ts";
 import { templates } from "../../programs/components/project.ts";
 

@@ -5,7 +5,7 @@ import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../../tools/setup.mjs";
 import { launch, REPO, sharedService } from "../../programs/processes/world/service.ts";
-import { CANCEL, cancels, nothing, openJob, until } from "../../programs/processes/world/stage.ts";
+import { CANCEL, cancels, nothing, openJob, until } from "../../programs/processes/world/ci_job.ts";
 import { onEveryRuntime } from "./every_runtime.ts";
 
 onEveryRuntime(

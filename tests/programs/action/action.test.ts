@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import process from "node:process";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { runGithubLog } from "../../unit/hostile/parsers/github_runner.ts";
@@ -6,17 +6,15 @@ import { WITH_ACTION } from "../examples/systems/github_recipes.ts";
 import { type Machine, signalled, signalledAll, type Stop } from "../examples/systems/machine.ts";
 import { ACTIONS_APP, GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
 import { listen } from "../note/listen.ts";
-import { REPO, type Service, startService } from "../processes/world/service.ts";
-import { CANCEL, START } from "../processes/world/stage.ts";
+import { REPO, type Service, sharedService } from "../processes/world/service.ts";
+import { CANCEL, START } from "../processes/world/ci_job.ts";
 import { AGENT, onCleanMachine, runAction } from "./jobs.ts";
 
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A concurrent test with its own machine, whose files hold no token at the end. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
@@ -37,7 +35,7 @@ together("a job is green with all outputs and a summary when the run succeeds", 
       status: "success",
       outcome: "success",
       branch: expect.stringMatching(/^mogplex\//),
-      pull_request_url: expect.stringMatching(/\/__pulls\/acme\/web\/\d+$/),
+      pull_request_url: expect.stringMatching(/\/acme\/web\/pull\/\d+$/),
       replayed: "false",
       exit_code: "0",
     },

@@ -17,8 +17,8 @@ import { type Fields, parseYaml } from "../../unit/examples/strict.ts";
 import { GITHUB_TOKEN, githubServer } from "../../unit/note/github_server.ts";
 import { listen } from "../note/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
-import { type Service, startService } from "../processes/world/service.ts";
-import { START } from "../processes/world/stage.ts";
+import { type Service, sharedService } from "../processes/world/service.ts";
+import { START } from "../processes/world/ci_job.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
 import { workflowRun } from "./jobs.ts";
 
@@ -26,12 +26,11 @@ let service: Service;
 let folder = "";
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
   folder = mkdtempSync(join(tmpdir(), "mogplex-action-"));
 });
 
-afterAll(async () => {
-  await service.close();
+afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 

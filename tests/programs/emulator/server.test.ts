@@ -93,21 +93,21 @@ test("the page of a pull request shows title, branches and change, and escapes a
     branch: 'b"<i>',
     diff: "+<b>bold</b> & more",
   });
-  expect(address).toBe(`${url}/__pulls/acme/web/1`);
+  expect(address).toBe(`${url}/acme/web/pull/1`);
   const page = await fetch(address);
   const text = await page.text();
   expect(page.headers.get("content-type")).toStartWith("text/html");
-  expect(text).toContain("<h1>&lt;script&gt;alert(1)&lt;/script&gt;</h1>");
+  expect(text).toContain("<h1><bdi>&lt;script&gt;alert(1)&lt;/script&gt;</bdi></h1>");
   expect(text).toContain("+&lt;b&gt;bold&lt;/b&gt; &amp; more");
   expect(text).not.toMatch(/<script|<b>|<i>|second line/);
-  expect((await fetch(`${url}/__pulls/acme/web/2`)).status).toBe(404);
+  expect((await fetch(`${url}/acme/web/pull/2`)).status).toBe(404);
 });
 
 test("the page of a pull request is not shown under the host name of another site", async () => {
   const { url, emulator } = await served();
   openPull(emulator.world, { repo: "acme/web", prompt: "secret plan", base: "main", branch: "b", diff: "" });
   const page = async (host: string) => {
-    const { text } = await raw(url, `GET /__pulls/acme/web/1 HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+    const { text } = await raw(url, `GET /acme/web/pull/1 HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
     return [/^HTTP\/1.1 (\d+)/.exec(text)?.[1], text.includes("secret plan")];
   };
   expect([await page("127.0.0.1"), await page("localhost:1"), await page("[::1]:1")]).toEqual([

@@ -1,9 +1,9 @@
 /** What an agent says, in the log that the models of the CI systems read as the systems do. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { beforeAll, expect, test } from "bun:test";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { runGithubLog } from "../../unit/hostile/parsers/github_runner.ts";
-import { type Service, startService } from "../processes/world/service.ts";
-import { START } from "../processes/world/stage.ts";
+import { type Service, sharedService } from "../processes/world/service.ts";
+import { START } from "../processes/world/ci_job.ts";
 import { runAzure } from "./systems/models/azure.ts";
 import { optionsOf } from "./systems/github_recipes.ts";
 import { runGithubJob } from "./systems/models/github_steps.ts";
@@ -15,10 +15,8 @@ const SAID = CORPUS.map(({ text }) => text).filter((text) => text.length < 2_000
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** Has the agent say all that is hostile as soon as it is followed, and its run succeed. */
 async function speak({ recorder }: Machine): Promise<void> {

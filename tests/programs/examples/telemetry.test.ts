@@ -12,7 +12,7 @@ import { root, runtimes } from "../../../tools/setup.mjs";
 import { mixedView } from "../../unit/campaign/report/sample_view.ts";
 import { isInstalled, judge } from "../report/programs.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
-import { launch, REPO, type Service, startService } from "../processes/world/service.ts";
+import { launch, REPO, type Service, sharedService } from "../processes/world/service.ts";
 import { readBatch } from "../../unit/telemetry/receiver.ts";
 import { which } from "./shell/shells.ts";
 
@@ -40,12 +40,11 @@ const server = Bun.serve({
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 }, 60_000);
 
 afterAll(async () => {
   await server.stop(true);
-  await service.close();
 });
 
 /** Every metric that reports can write, with the labels that it can have. */

@@ -40,3 +40,34 @@ test("DurableFiles refuses directories, pipes and devices at once", () => {
   expect(() => disk.makeDirectory("pipe/x")).toThrow();
   expect(() => disk.list("pipe")).toThrow();
 });
+
+test("DurableFiles.create() has its file and its name on the disk before it returns, with and without hard links", () => {
+  const here = enter("synced");
+  for (const links of [true, false]) {
+    const steps: string[] = [];
+    const names = new Map<number, string>();
+    const told = {
+      ...fs,
+      openSync: ((path: string, ...rest: [number]) => {
+        const file = fs.openSync(path, ...rest);
+        names.set(file, path.includes("writer") ? "file" : "directory");
+        return file;
+      }) as typeof fs.openSync,
+      fsyncSync(file: number) {
+        steps.push(`sync ${names.get(file)}`);
+        fs.fsyncSync(file);
+      },
+      linkSync(from: fs.PathLike, to: fs.PathLike) {
+        if (!links) throw Object.assign(new Error("no links"), { code: "EPERM" });
+        steps.push("link");
+        fs.linkSync(from, to);
+      },
+    };
+    const path = join(here, `writer-${links}.json`);
+    expect(durableFilesOn(told).create(path, "{}")).toBe(true);
+    expect(steps).toEqual(
+      links ? ["sync file", "link", "sync directory"] : ["sync file", "sync file", "sync directory"],
+    );
+    expect(durableFilesOn(told).create(path, "{}")).toBe(false);
+  }
+});

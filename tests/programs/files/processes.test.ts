@@ -3,7 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
-import { systemProcesses } from "../../../lib/files/processes.ts";
+import { hasEnded, systemProcesses } from "../../../lib/files/processes.ts";
 
 const LINUX = existsSync("/proc/self/stat");
 
@@ -41,4 +41,20 @@ test.skipIf(!LINUX)("Processes.find() takes a process for dead whose exit code n
   while (!state().startsWith("Z")) await new Promise((resolve) => setTimeout(resolve, 5));
   expect(processes.find(pid)).toEqual({ state: "dead" });
   shell.kill("SIGKILL");
+});
+
+test("hasEnded() is sure of what has ended on this machine, and of nothing else", async () => {
+  const processes = systemProcesses();
+  const own = processes.own();
+  const child = spawn("sleep", ["60"], { stdio: "ignore" });
+  const pid = child.pid ?? 0;
+  const found = processes.find(pid);
+  const of = { ...own, pid, startedAt: found.state === "alive" ? found.startedAt : null };
+  expect([hasEnded(own, processes), hasEnded(of, processes)]).toEqual([false, LINUX ? false : undefined]);
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  expect(hasEnded(of, processes)).toBe(true);
+  expect(hasEnded({ ...own, bootId: "another start" }, processes)).toBe(LINUX ? true : undefined);
+  expect(hasEnded({ ...of, host: "elsewhere" }, processes)).toBeUndefined();
+  expect(hasEnded({ ...of, pidSpace: "pid:[1]" }, processes)).toBeUndefined();
 });

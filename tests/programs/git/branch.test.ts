@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import process from "node:process";
+import { virtualClock } from "../../../lib/clock.ts";
 import { GitBranch, LostRaceError } from "../../../lib/git/branch.ts";
 import { makeRemotes, type Remotes } from "./remotes.ts";
 
@@ -13,7 +15,10 @@ beforeAll(() => {
 afterAll(() => remotes.close());
 
 async function branchOf(remote: string, name = "state", options = {}): Promise<GitBranch> {
-  return new GitBranch(await remotes.open(options), remote, name);
+  return new GitBranch(await remotes.open({ remote, ...options }), remote, name, {
+    clock: virtualClock(),
+    random: Math.random,
+  });
 }
 
 async function texts(branch: GitBranch): Promise<Record<string, string> | undefined> {
@@ -166,4 +171,149 @@ test("openGit() throws when there is no Git, and names the way without", async (
   await expect(remotes.open({ env: (name) => name === "PATH" ? "/nonexistent" : undefined })).rejects.toThrow(
     "Cannot run git: it is not installed; install Git, or keep the campaign in a directory (--home dir)",
   );
+});
+
+/** Git whose network fails as a test wants it. */
+async function flaky(fault: (args: readonly string[], count: number) => "before" | "after" | undefined) {
+  const git = await remotes.open();
+  const counts = new Map<string, number>();
+  const failed = { code: 1, stdout: new Uint8Array(), stderr: "fatal: the remote end hung up unexpectedly" };
+  const run: typeof git.run = async (args, input) => {
+    const [name = ""] = args;
+    const count = (counts.get(name) ?? 0) + 1;
+    counts.set(name, count);
+    const at = fault(args, count);
+    if (at === "before") return failed;
+    const answer = await git.run(args, input);
+    return at === "after" ? failed : answer;
+  };
+  return { git: { ...git, run }, counts };
+}
+
+const quick = () => {
+  const clock = virtualClock();
+  return { clock, waits: { clock, random: () => 0.5 } };
+};
+
+test("GitBranch tries a fetch and a push three times, with growing waits", async () => {
+  const remote = remotes.make("flaky.git");
+  const { clock, waits } = quick();
+  const { git, counts } = await flaky(([name], count) => name === "push" && count < 3 ? "before" : undefined);
+  const branch = new GitBranch(git, remote, "state", waits);
+  await branch.read();
+  await branch.write(new Map([["lock.json", "{}"]]), "x");
+  expect([counts.get("push"), clock.slept]).toEqual([3, [1_500, 4_500]]);
+
+  const away = await flaky(([name]) => name === "fetch" ? "before" : undefined);
+  const other = new GitBranch(away.git, remote, "state", quick().waits);
+  await expect(other.read()).rejects.toMatchObject({ exit: "unavailable" });
+  expect(away.counts.get("fetch")).toBe(3);
+});
+
+test("GitBranch.write() succeeds when its answer is lost and the commit is on the branch, also below another one", async () => {
+  const remote = remotes.make("cut.git");
+  const { git } = await flaky(([name]) => name === "push" ? "after" : undefined);
+  const branch = new GitBranch(git, remote, "state", quick().waits);
+  await branch.read();
+  await branch.write(new Map([["lock.json", "1"]]), "one");
+  const other = await branchOf(remote);
+  let pushes = 0;
+  const faster = await flaky(([name]) => name === "push" ? "after" : undefined);
+  const run = faster.git.run;
+  const late = new GitBranch(
+    {
+      ...faster.git,
+      async run(args, input) {
+        const answer = await run(args, input);
+        if (args[0] === "push" && pushes++ === 0) {
+          await other.read();
+          await other.write(new Map([["README.md", "x"]]), "three");
+        }
+        return answer;
+      },
+    },
+    remote,
+    "state",
+    quick().waits,
+  );
+  await late.read();
+  await late.write(new Map([["lock.json", "2"]]), "two");
+  expect(remotes.git(remote, "log", "--reverse", "--format=%s", "state").split("\n")).toEqual(["one", "two", "three"]);
+  expect(pushes).toBe(1);
+  // The next one has to read what somebody has added.
+  await expect(late.write(new Map([["lock.json", "3"]]), "four")).rejects.toBeInstanceOf(LostRaceError);
+});
+
+test("GitBranch.write() goes on after an outage in which a push arrived unseen", async () => {
+  const remote = remotes.make("unseen.git");
+  let isAway = false;
+  const { git } = await flaky(([name]) =>
+    !isAway ? undefined : name === "push" ? "after" : name === "fetch" ? "before" : undefined
+  );
+  const branch = new GitBranch(git, remote, "state", quick().waits);
+  await branch.read();
+  await branch.write(new Map([["lock.json", "1"]]), "one");
+  isAway = true;
+  await expect(branch.write(new Map([["lock.json", "2"]]), "two")).rejects.toMatchObject({ exit: "unavailable" });
+  isAway = false;
+  await branch.write(new Map([["lock.json", "3"]]), "three");
+  expect(remotes.git(remote, "log", "--reverse", "--format=%s", "state").split("\n")).toEqual(["one", "two", "three"]);
+});
+
+test("openGit() gives the password to the host of the repository alone, and to no hook of a repository on this machine", async () => {
+  const remote = remotes.make("hooked.git");
+  const seen = join(remotes.folder, "seen");
+  for (const name of ["pre-receive", "update", "post-receive", "reference-transaction"]) {
+    writeFileSync(join(remote, "hooks", name), `#!/bin/sh\ncat >/dev/null\nenv >> ${seen}\n`);
+    chmodSync(join(remote, "hooks", name), 0o755);
+  }
+  const env = (name: string) => ({ PATH: process.env.PATH ?? "", MOGPLEX_GIT_TOKEN: "hunter2" })[name];
+  for (const address of [remote, `file://${remote}`]) {
+    const branch = await branchOf(address, `state-${address.length}`, { env });
+    await branch.read();
+    await branch.write(new Map([["a", "b"]]), "x");
+  }
+  const text = readFileSync(seen, "utf8");
+  expect(text).toContain("GIT_DIR");
+  expect(text).not.toContain("hunter2");
+
+  const git = await remotes.open({ env, remote: "https://git.example.com:8443/acme/web.git" });
+  const asked = async (protocol: string, host: string) => {
+    const answer = await git.run(["credential", "fill"], `protocol=${protocol}\nhost=${host}\n\n`);
+    return new TextDecoder().decode(answer.stdout).includes("password=hunter2");
+  };
+  expect(await asked("https", "git.example.com:8443")).toBe(true);
+  // A proxy asks by the same way.
+  for (
+    const [protocol, host] of [["https", "git.example.com"], ["http", "proxy.example.com:3128"], [
+      "https",
+      "example.com",
+    ]]
+  ) {
+    expect([host, await asked(protocol ?? "", host ?? "")]).toEqual([host, false]);
+  }
+});
+
+test("openGit() removes the folders of processes that were killed, and no other", async () => {
+  const before = process.env.TMPDIR;
+  const temporary = join(remotes.folder, "tmp");
+  mkdirSync(temporary);
+  process.env.TMPDIR = temporary;
+  try {
+    const owner = (text: string) => ({ text, hasEnded: (other: string) => other === "killed" });
+    const killed = await remotes.open({ owner: owner("killed") });
+    writeFileSync(join(killed.folder, "task.md"), "secret task");
+    const alive = await remotes.open({ owner: owner("alive") });
+    mkdirSync(join(temporary, "mogplex-git-young"));
+    mkdirSync(join(temporary, "elsewhere"));
+    writeFileSync(join(temporary, "elsewhere/owner.json"), "killed");
+    symlinkSync(join(temporary, "elsewhere"), join(temporary, "mogplex-git-link"));
+    const next = await remotes.open({ owner: owner("next") });
+    expect(readdirSync(temporary).sort()).toEqual(
+      ["elsewhere", "mogplex-git-link", "mogplex-git-young", basename(alive.folder), basename(next.folder)].sort(),
+    );
+  } finally {
+    if (before === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = before;
+  }
 });

@@ -49,6 +49,7 @@ export function makeRemotes(): Remotes {
       const made = await openGit({
         env: (name) => name === "PATH" ? ENV.PATH : undefined,
         clock: systemClock,
+        remote: "https://example.com/acme/web.git",
         ...options,
       });
       opened.push(made);

@@ -15,14 +15,14 @@ async function called(answer: (response: ServerResponse) => void): Promise<[stri
   const { port } = server.address() as AddressInfo;
   try {
     const url = `http://127.0.0.1:${port}/secret`;
-    return [await callWebhook(url, { text: "x" }, { clock: systemClock, limitMs: 300 }), paths];
+    return [await callWebhook(url, { text: "x" }, { clock: systemClock, limitMs: 300, wholeMs: 300 }), paths];
   } finally {
     server.closeAllConnections();
     server.close();
   }
 }
 
-test("callWebhook() sends once, and tells how a hostile server failed without its address", async () => {
+test("callWebhook() tells how a hostile server failed without its address", async () => {
   const flood = (response: ServerResponse): void => {
     response.on("error", () => {});
     const more = (): void => {

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "./world/service.ts";
-import { nothing, onNode, openJob, START } from "./world/stage.ts";
+import { nothing, onNode, openJob, START } from "./world/ci_job.ts";
 
 let service: Service;
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../../tools/setup.mjs";
 import { launch, type Service, startService } from "./world/service.ts";
-import { until } from "./world/stage.ts";
+import { until } from "./world/ci_job.ts";
 
 let service: Service;
 

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { launch, REPO, type Service, startService } from "./world/service.ts";
-import { CANCEL, cancels, type CiJob, nothing, onNode, openJob, START } from "./world/stage.ts";
+import { CANCEL, cancels, type CiJob, nothing, onNode, openJob, START } from "./world/ci_job.ts";
 
 let service: Service;
 
@@ -89,11 +89,11 @@ withJob("cleanup finds the run of a job that was killed while it started it, by 
 });
 
 withJob("cleanup does nothing after a deadline, and after a service that could not be reached", async (job) => {
-  expect((await job.launch(...job.follow("<stuck-pending>", "--timeout", "1")).ended).code).toBe(124);
+  expect((await job.launch(...job.follow("<stuck-pending>", "--timeout", "3")).ended).code).toBe(124);
   expect(await job.cleanup("canceled")).toEqual(nothing("the run was left to go on"));
   const other = await openJob(onNode(service));
   await service.control("fault", { kind: "500", route: "POST /runs", processed: true, times: 1_000 });
-  expect((await other.launch(...other.follow("<stuck-pending>", "--timeout", "1")).ended).code).toBe(69);
+  expect((await other.launch(...other.follow("<stuck-pending>", "--timeout", "3")).ended).code).toBe(69);
   await service.control("clearFaults");
   expect(await other.cleanup("canceled")).toEqual(nothing("the run was left to go on"));
   other.recorder.close();

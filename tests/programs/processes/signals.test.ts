@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Running, type Service, startService } from "./world/service.ts";
-import { CANCEL, cancels, type CiJob, noted, nothing, onNode, openJob, START, until } from "./world/stage.ts";
+import { CANCEL, cancels, type CiJob, noted, nothing, onNode, openJob, START, until } from "./world/ci_job.ts";
 
 let service: Service;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { EXECUTORS, quoted, runStage, type Stop } from "./world/runner.ts";
 import { launch, type Service, sharedService } from "./world/service.ts";
-import { CANCEL, type CiJob, nothing, onNode, openJob } from "./world/stage.ts";
+import { CANCEL, type CiJob, nothing, onNode, openJob } from "./world/ci_job.ts";
 
 let service: Service;
 

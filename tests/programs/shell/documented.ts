@@ -40,6 +40,46 @@ echo "::notice::Final run status: $STATUS"
 [ "$STATUS" = "success" ]
 `;
 
+/** Indents the lines of a script for a step. */
+function block(script: string): string {
+  return script.trimEnd().replace(/^(?=.)/gm, "          ");
+}
+
+/** "CI integration", GitHub Actions example: the whole workflow, but for the step "Install mogplex CLI" before these. */
+export const WORKFLOW = `name: Mogplex weekly cleanup
+
+on:
+  schedule:
+    - cron: "0 12 * * 1"    # Mondays 12:00 UTC
+  workflow_dispatch:
+
+jobs:
+  cleanup:
+    runs-on: ubuntu-latest
+    timeout-minutes: 30
+    steps:
+      - name: Start cleanup run
+        id: start
+        env:
+          MOGPLEX_API_KEY: \${{ secrets.MOGPLEX_API_KEY }}
+          MOGPLEX_REPO_ID: \${{ vars.MOGPLEX_REPO_ID }}
+        run: |
+${block(START_STEP)}
+
+      - name: Tail events
+        env:
+          MOGPLEX_API_KEY: \${{ secrets.MOGPLEX_API_KEY }}
+        run: |
+${block(TAIL_STEP)}
+
+      - name: Report final status
+        if: always()
+        env:
+          MOGPLEX_API_KEY: \${{ secrets.MOGPLEX_API_KEY }}
+        run: |
+${block(REPORT_STEP)}
+`;
+
 /** "CI integration", "Retry pattern for transient failures". */
 export const RETRY_LOOP = `attempt=0
 until mogplex runs events "$RUN_ID" --follow --timeout 600 ; do

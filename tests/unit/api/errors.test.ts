@@ -89,7 +89,7 @@ test("an error carries status, code, request id and the delay", async () => {
   );
   expect(error).toMatchObject({ status: 429, code: "RATE_LIMITED", requestId: "fra1::abc", retryAfterMs: 60_000 });
   expect(error.message).toBe(
-    `Cannot read run "${RUN_ID}": the token has used up its requests or starts for 60 seconds (HTTP 429, request id "fra1::abc"): ` +
+    `Cannot read run "${RUN_ID}": the token has used up its requests or starts for 60 seconds (HTTP 429 RATE_LIMITED, request id "fra1::abc"): ` +
       `"Slow down"; wait, or give this job its own token`,
   );
 });
@@ -106,7 +106,7 @@ test("an error names a delay in units that people read", async () => {
     ]
   ) {
     const { message } = await failure(bad(429, "RATE_LIMITED", "x", { "retry-after": String(seconds) }));
-    expect(message).toContain(`the token has used up its requests or starts for ${text} (HTTP 429)`);
+    expect(message).toContain(`the token has used up its requests or starts for ${text} (HTTP 429 RATE_LIMITED)`);
   }
 });
 

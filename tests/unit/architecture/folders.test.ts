@@ -108,7 +108,7 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   "node": "tests/programs/examples/scripts.ts",
   "shell": "tests/programs/examples/shell/shell_world.ts",
   "telemetry": "tests/programs/examples/telemetry.test.ts",
-  "testing": "tests/programs/examples/own_tests.test.ts",
+  "testing": "tests/matrix/examples/own_tests.test.ts",
 };
 
 /** The files that name the recipes of CI systems and the models that run them. */

@@ -13,7 +13,7 @@ const PARTS: readonly (readonly string[])[] = [
   ["campaign", "dashboard", "setup", "extras"],
   ["job"],
   ["options"],
-  ["explain.ts"],
+  ["explain.ts", "meanings.ts"],
   ["verb.ts"],
   ["vocabulary.ts", "log", "help_layout.ts", "note_plan.ts", "one_stream.ts"],
 ];

@@ -55,12 +55,15 @@ export function arrange(options: EmulatorOptions = {}): Arranged {
   const emulator = createEmulator({ fixture: parseFixture(fixture), clock, ...options });
   async function call(method: string, path: string, given: CallOptions = {}): Promise<Answered> {
     const { body, headers, token = "alice_rw" } = given;
-    const response = await emulator.fetch(`http://localhost${path.startsWith("/__") ? "" : "/api/v1/mogplex"}${path}`, {
-      method,
-      headers: { ...(token === null ? {} : { authorization: `Bearer ${TOKENS[token]}` }), ...headers },
-      body: body === undefined ? undefined : JSON.stringify(body),
-      redirect: "manual",
-    });
+    const response = await emulator.fetch(
+      `http://localhost${/^\/__|\/pull\/\d+$/.test(path) ? "" : "/api/v1/mogplex"}${path}`,
+      {
+        method,
+        headers: { ...(token === null ? {} : { authorization: `Bearer ${TOKENS[token]}` }), ...headers },
+        body: body === undefined ? undefined : JSON.stringify(body),
+        redirect: "manual",
+      },
+    );
     const text = await response.text();
     let json: unknown;
     try {

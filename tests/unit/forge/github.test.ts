@@ -27,6 +27,11 @@ test("Forges reads what GitHub says of a pull request in words of its own", asyn
     conflict: false,
     owner: "kim",
     branch: "mogplex/replace-moment",
+    isForeign: false,
+    isGuarded: false,
+    commit: "c0ffee".padEnd(40, "0"),
+    isBehind: false,
+    hasQueue: false,
     createdAt: "2026-03-01T10:00:00Z",
     updatedAt: "2026-03-01T11:00:00Z",
     problem: null,
@@ -34,6 +39,13 @@ test("Forges reads what GitHub says of a pull request in words of its own", asyn
 });
 
 test.each<[Node, Record<string, unknown>]>([
+  [{ isCrossRepository: true }, { isForeign: true }],
+  [{ headRef: { refUpdateRule: { pattern: "release/*" } } }, { isGuarded: true }],
+  [{ headRefName: "main" }, { isGuarded: true }],
+  [{ headRef: null, baseRepository: null }, { isGuarded: false }],
+  [{ mergeStateStatus: "BEHIND" }, { isBehind: true }],
+  [{ isMergeQueueEnabled: true }, { hasQueue: true }],
+  [{ headRefOid: null }, { commit: null }],
   [{ state: "MERGED" }, { state: "merged" }],
   [{ state: "CLOSED" }, { state: "closed" }],
   [rollup("FAILURE"), { checks: "red" }],
@@ -52,6 +64,37 @@ test.each<[Node, Record<string, unknown>]>([
   [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "APPROVED" }] } }, { review: "approved" }],
   [{ ...NO_REVIEW, reviewDecision: "REVIEW_REQUIRED" }, { review: "not-asked" }],
   [{ reviewDecision: "REVIEW_REQUIRED" }, { review: "asked" }],
+  [{ ...NO_REVIEW, latestOpinionatedReviews: { nodes: [{ state: "DISMISSED" }] } }, { review: "not-asked" }],
+  [{ reviewDecision: "REVIEW_REQUIRED", latestOpinionatedReviews: { nodes: [{ state: "DISMISSED" }] } }, {
+    review: "not-asked",
+  }],
+  ...[null, "REVIEW_REQUIRED"].map((reviewDecision): [Node, Record<string, unknown>] => [
+    { reviewDecision, latestOpinionatedReviews: { nodes: [{ state: "APPROVED", author: { __typename: "Bot" } }] } },
+    { review: "not-asked" },
+  ]),
+  [
+    {
+      ...NO_REVIEW,
+      latestOpinionatedReviews: { nodes: [{ state: "CHANGES_REQUESTED", author: { __typename: "Bot" } }] },
+    },
+    { review: "changes-requested" },
+  ],
+  [{ ...NO_REVIEW, reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: { __typename: "Bot" } }] } }, {
+    review: "not-asked",
+    owner: null,
+  }],
+  [
+    {
+      ...NO_REVIEW,
+      reviewRequests: {
+        totalCount: 2,
+        nodes: [{ requestedReviewer: { __typename: "Bot" } }, {
+          requestedReviewer: { __typename: "User", login: "kim" },
+        }],
+      },
+    },
+    { review: "asked", owner: "kim" },
+  ],
   [{
     ...NO_REVIEW,
     reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: { combinedSlug: "acme/web-team" } }] },
@@ -222,4 +265,110 @@ test("Forges.find finds the pull request of a branch, tells that there is none, 
   expect(await forges.find(place)).toBeNull();
   github.faults.push(json(401, {}));
   expect(await forges.find(place)).toBeUndefined();
+});
+
+test("Forges takes trouble of a query for what it is: only NOT_FOUND and FORBIDDEN say that a pull request is not shown", async () => {
+  // Source of the message: GitHub's answers, gayanvoice/top-github-users issue 107.
+  for (const type of ["", "INTERNAL", "RESOURCE_LIMITS_EXCEEDED", "TIMEOUT"]) {
+    const path = ["commits", "nodes", 0, "commit", "statusCheckRollup"];
+    const part = await readOne(aNode(), [{ type, path }]);
+    expect([part.facts, part.refused, part.failed]).toEqual([
+      undefined,
+      undefined,
+      expect.stringContaining("left it out"),
+    ]);
+    const whole = await readOne(aNode(), [{ type, path: [] }]);
+    expect([whole.refused, whole.failed]).toEqual([undefined, expect.stringContaining("left it out")]);
+  }
+  expect((await readOne(aNode(), [{ type: "NOT_FOUND", path: [] }])).refused).toContain("or it is gone");
+});
+
+test("Forges names the single sign-on that a token is not authorised for", async () => {
+  // Source of the answer: fwouts/prmonitor issue 1042.
+  const { forges, github } = forgeWorld();
+  const message = "Resource protected by organization SAML enforcement.";
+  github.faults.push(json(200, {
+    data: { p0: { pullRequest: null } },
+    errors: [{ type: "FORBIDDEN", path: ["p0", "pullRequest"], extensions: { saml_failure: true }, message }],
+  }));
+  expect((await forges.read([url("web")])).refused.get(url("web"))).toContain("single sign-on (SAML)");
+  github.faults.push(json(403, { message }, { "x-github-sso": "required; url=https://github.com/orgs/acme/sso?x=y" }));
+  const { failed } = await forges.read([url("web")]);
+  expect(failed.get(url("web"))).toContain("single sign-on (SAML)");
+});
+
+test("Forges waits after the abuse limit of an older GitHub Enterprise Server", async () => {
+  const { forges, github, clock } = forgeWorld();
+  github.pulls.set("acme/web#7", aNode());
+  const message = "You have triggered an abuse detection mechanism. Please wait a few minutes before you try again.";
+  github.faults.push(json(403, { message }));
+  const before = clock.now();
+  expect((await forges.read([url("web")])).facts.size).toBe(1);
+  expect(clock.now() - before).toBe(60_000);
+});
+
+test("Forges tells a proxy's page from a refusal of the forge, and what to do", async () => {
+  const { forges, github } = forgeWorld();
+  github.faults.push(...Array.from({ length: 50 }, () => html(403)));
+  const { failed, refused } = await forges.read([url("web")]);
+  expect([refused.size, failed.get(url("web"))]).toEqual([0, expect.stringContaining("name it in NO_PROXY")]);
+});
+
+/** A GitHub that answers as many pull requests as it can in its ten seconds. */
+function slowGithub(most: number, alone: ReadonlySet<string> = new Set()) {
+  const world = forgeWorld();
+  const answer = world.github.fetch;
+  const sizes: number[] = [];
+  world.github.fetch = async (address, init) => {
+    const { variables } = JSON.parse(String(init.body)) as { variables: Record<string, unknown> };
+    const names = Object.keys(variables).filter((key) => key.startsWith("n")).map((key) => String(variables[key]));
+    sizes.push(names.length);
+    return names.length > most || names.some((name) => alone.has(name)) ? html(502) : await answer(address, init);
+  };
+  return { ...world, sizes };
+}
+
+test("Forges halves a query that is too large for GitHub, down to one, and remembers the size", async () => {
+  const { forges, github, sizes } = slowGithub(13);
+  const urls = Array.from({ length: 50 }, (_, index) => url(`p${index}`));
+  for (let index = 0; index < 50; index++) github.pulls.set(`acme/p${index}#7`, aNode());
+  expect((await forges.read(urls)).facts.size).toBe(50);
+  expect(sizes).toEqual([50, 25, 12, 12, 12, 12, 2]);
+  sizes.length = 0;
+  expect((await forges.read(urls)).facts.size).toBe(50);
+  expect(sizes[0]).toBe(12);
+});
+
+test("Forges reads all but the one pull request that GitHub cannot show in time", async () => {
+  const { forges, github } = slowGithub(50, new Set(["p7"]));
+  const urls = Array.from({ length: 20 }, (_, index) => url(`p${index}`));
+  for (let index = 0; index < 20; index++) github.pulls.set(`acme/p${index}#7`, aNode());
+  const { facts, failed } = await forges.read(urls);
+  expect([facts.size, [...failed.keys()]]).toEqual([19, [url("p7")]]);
+});
+
+test("Forges gives up on a GitHub that is out of reach, and does not ask for each pull request", async () => {
+  const { forges, github, sizes } = slowGithub(0);
+  const urls = Array.from({ length: 50 }, (_, index) => url(`p${index}`));
+  for (let index = 0; index < 50; index++) github.pulls.set(`acme/p${index}#7`, aNode());
+  const { failed } = await forges.read(urls);
+  expect([failed.size, sizes.slice(0, 6)]).toEqual([50, [50, 25, 12, 6, 3, 1]]);
+  expect(sizes.length).toBeLessThan(40);
+});
+
+test("Forges asks again for what GitHub left out of a large answer, in smaller ones", async () => {
+  const { forges, github } = forgeWorld();
+  const urls = Array.from({ length: 8 }, (_, index) => url(`p${index}`));
+  for (let index = 0; index < 8; index++) github.pulls.set(`acme/p${index}#7`, aNode());
+  const answer = github.fetch;
+  github.fetch = async (address, init) => {
+    const { variables } = JSON.parse(String(init.body)) as { variables: Record<string, unknown> };
+    const large = Object.keys(variables).length > 3 * 2;
+    for (let index = 0; index < 8; index++) {
+      github.errors.set(`acme/p${index}#7`, large && index > 4 ? [{ type: "", path: [] }] : []);
+    }
+    return await answer(address, init);
+  };
+  const { facts, failed } = await forges.read(urls);
+  expect([facts.size, failed.size, github.received.length]).toEqual([8, 0, 5]);
 });

@@ -37,6 +37,12 @@ export function aNode(more: Node = {}): Node {
     mergeable: "MERGEABLE",
     reviewDecision: "APPROVED",
     headRefName: "mogplex/replace-moment",
+    headRefOid: "c0ffee".padEnd(40, "0"),
+    isCrossRepository: false,
+    mergeStateStatus: "CLEAN",
+    isMergeQueueEnabled: false,
+    headRef: { refUpdateRule: null },
+    baseRepository: { defaultBranchRef: { name: "main" } },
     assignees: { nodes: [] },
     reviewRequests: { totalCount: 0, nodes: [] },
     latestOpinionatedReviews: { nodes: [{ state: "APPROVED" }] },
@@ -113,7 +119,8 @@ export function githubForge(host = "github.com"): GithubForge {
         path: [alias, "pullRequest", ...error.path],
         message: "Resource not accessible",
       });
-      blank(shown, error.path);
+      if (error.path.length === 0) data[alias] = { pullRequest: null };
+      else blank(shown, error.path);
     }
   }
 

@@ -24,6 +24,11 @@ test("Forges reads what GitLab says of a merge request in the same words", async
     conflict: false,
     owner: "lee",
     branch: "mogplex/replace-moment",
+    isForeign: false,
+    isGuarded: null,
+    commit: "c0ffee".padEnd(40, "0"),
+    isBehind: false,
+    hasQueue: false,
     createdAt: "2026-03-01T10:00:00.000Z",
     updatedAt: "2026-03-01T11:00:00.000Z",
     problem: null,
@@ -42,6 +47,18 @@ test.each<[string, Request, Record<string, unknown>]>([
   ["merged", aRequest({ state: "merged" }), { state: "merged", review: null, problem: null }],
   ["closed", aRequest({ state: "closed" }), { state: "closed", problem: null }],
   ["locked", aRequest({ state: "locked" }), { state: "open" }],
+  ["of a fork", aRequest({ source_project_id: 9 }), { isForeign: true }],
+  ["that is behind", aRequest({ detailed_merge_status: "need_rebase" }), { isBehind: true }],
+  [
+    "of a protected branch",
+    aRequest({ has_conflicts: true }, { branch: { protected: true, default: false } }),
+    { isGuarded: true },
+  ],
+  ["of the default branch", aRequest({ has_conflicts: true }, { branch: { protected: false, default: true } }), {
+    isGuarded: true,
+  }],
+  ["of a branch of its own", aRequest({ has_conflicts: true }, { branch: { protected: false } }), { isGuarded: false }],
+  ["whose branch is not shown", aRequest({ has_conflicts: true }), { isGuarded: null, conflict: true }],
   ["a failed pipeline", aRequest({ head_pipeline: { status: "failed" } }), { checks: "red" }],
   ["a cancelled pipeline", aRequest({ head_pipeline: { status: "canceled" } }), { checks: "red" }],
   ["a pipeline that waits", aRequest({ head_pipeline: { status: "waiting_for_resource" } }), { checks: "pending" }],
@@ -79,6 +96,31 @@ test.each<[string, Request, Record<string, unknown>]>([
       review: "approved",
     },
   ],
+  ...([["passed", "pending"], ["failed", "red"], ["pending", "pending"]] as const).map((
+    [status, checks],
+  ): [string, Request, Record<string, unknown>] => [
+    `an external check that has ${status} and must pass`,
+    aRequest({ detailed_merge_status: "status_checks_must_pass" }, {
+      status_checks: [{ status: "passed" }, { status }],
+    }),
+    { checks },
+  ]),
+  ["external checks that are hidden", aRequest({ detailed_merge_status: "status_checks_must_pass" }), {
+    checks: "pending",
+  }],
+  [
+    "the approval of a project's bot",
+    aRequest({}, { approvals: { approvals_left: 0, approved_by: [{ user: { username: "project_7_bot_0a1b" } }] } }),
+    { review: "not-asked" },
+  ],
+  [
+    "a bot that was asked",
+    aRequest({ reviewers: [{ username: "GitLabDuo" }] }, {
+      ...UNAPPROVED,
+      reviewers: [{ user: { username: "GitLabDuo" }, state: "unreviewed" }],
+    }),
+    { review: "not-asked", owner: null },
+  ],
   ["a draft of an older GitLab", aRequest({ draft: undefined, work_in_progress: true }), { draft: true }],
 ])("Forges reads %s of GitLab", async (_name, request, expected) => {
   expect((await readOne(request)).facts).toMatchObject(expected);
@@ -114,6 +156,25 @@ test("Forges follows a project that was moved, once and within the API", async (
     gitlab.faults.push(new Response("", { status: 302, headers: { location } }));
     expect((await forges.read([URL_7])).failed.get(URL_7)).toContain("a redirect, which would lose the token");
   }
+});
+
+test("Forges follows a project that was moved on a GitLab whose proxy ends HTTPS, and sends the token to no other host", async () => {
+  const { forges, gitlab, strays } = forgeWorld();
+  gitlab.requests.set("acme/site!7", aRequest());
+  // Source: GitLab, lib/api/helpers.rb, `redirect!`: the address that Rack has seen, with the id in the place of the path.
+  const location = "http://gitlab.com:8080/api/v4/projects/acme%2Fsite/merge_requests/7";
+  gitlab.faults.push(new Response("", { status: 301, headers: { location } }));
+  expect((await forges.read([URL_7])).facts.get(URL_7)?.url).toBe("https://gitlab.com/acme/site/-/merge_requests/7");
+  expect(gitlab.received.every(({ url }) => url.startsWith("https://gitlab.com/api/v4/"))).toBe(true);
+  expect(strays).toEqual([]);
+});
+
+test("Forges takes a proxy's 403 page for no refusal of GitLab", async () => {
+  const { forges, gitlab } = forgeWorld();
+  gitlab.requests.set(`${PROJECT}!7`, aRequest());
+  gitlab.faults.push(...Array.from({ length: 50 }, () => html(403)));
+  const { refused, failed } = await forges.read([URL_7]);
+  expect([refused.size, failed.get(URL_7)]).toEqual([0, expect.stringContaining("name it in NO_PROXY")]);
 });
 
 test("Forges finds a self-managed GitLab that was named", async () => {

@@ -3,6 +3,8 @@
  * - a merge request: GitLab, "Merge requests API", "Get single MR", the response and the table of its attributes
  * - approvals: "Merge request approvals API", "Get configuration" of a merge request
  * - reviewers with their state: "Merge requests API", "Get single merge request reviewers"
+ * - a branch: "Branches API", "Get single repository branch"
+ * - external status checks: "External status checks API", "List status checks for a merge request"
  * - a project that was moved (301 to its new path): "Project repository and path redirects"
  * - 401, 403, 404 and 429: "REST API troubleshooting", status codes; "Rate limits", `Retry-After`
  */
@@ -12,7 +14,10 @@ import { json } from "./github_forge.ts";
 export interface Request {
   fields: Record<string, unknown>;
   approvals?: Response | Record<string, unknown>;
+  /** Its branch; not shown by default. */
+  branch?: { protected: boolean; default?: boolean };
   reviewers?: Response | { user: { username: string }; state: string }[];
+  status_checks?: Response | { status: string }[];
 }
 
 /** A GitLab. */
@@ -36,6 +41,9 @@ export function aRequest(more: Record<string, unknown> = {}, rest: Partial<Reque
       created_at: "2026-03-01T10:00:00.000Z",
       updated_at: "2026-03-01T11:00:00.000Z",
       source_branch: "mogplex/replace-moment",
+      source_project_id: 3,
+      target_project_id: 3,
+      sha: "c0ffee".padEnd(40, "0"),
       merge_status: "can_be_merged",
       detailed_merge_status: "mergeable",
       has_conflicts: false,
@@ -72,6 +80,15 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
   };
 
   function answer(path: string, search: string): Response {
+    const [, at = "", name] = /^\/projects\/([^/]+)\/repository\/branches\/([^/]+)$/.exec(path) ?? [];
+    if (name !== undefined) {
+      const found = [...forge.requests].find(([key, each]) =>
+        key.startsWith(`${decodeURIComponent(at)}!`) && typeof each !== "number" &&
+        each.fields.source_branch === decodeURIComponent(name)
+      )?.[1];
+      const branch = typeof found === "object" ? found.branch : undefined;
+      return branch === undefined ? json(404, { message: "404 Branch Not Found" }) : json(200, branch);
+    }
     const [, encoded = "", iid, part] = /^\/projects\/([^/]+)\/merge_requests(?:\/(\d+))?(?:\/(\w+))?$/.exec(path) ??
       [];
     const project = decodeURIComponent(encoded);
@@ -100,7 +117,11 @@ export function gitlabForge(host = "gitlab.com"): GitlabForge {
     if (part === undefined) {
       return json(200, { iid: Number(iid), web_url: webUrl(`${project}!${iid}`), ...request.fields });
     }
-    const value = part === "approvals" ? request.approvals : request.reviewers ?? [];
+    const value = part === "approvals"
+      ? request.approvals
+      : part === "status_checks"
+      ? request.status_checks ?? json(404, {})
+      : request.reviewers ?? [];
     return value instanceof Response ? value.clone() : json(200, value);
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
-import { checkRemote } from "../../../lib/git/remote.ts";
+import { parseHome } from "../../../lib/campaign/journal/home/open_home.ts";
+import { checkRemote, maskAddress } from "../../../lib/git/remote.ts";
 
 test.each([
   "https://github.com/acme/web.git",
@@ -56,4 +57,57 @@ test("checkRemote() refuses credentials, and does not repeat them", () => {
     expect(message).toContain("MOGPLEX_GIT_TOKEN");
     expect(message).not.toContain("hunter2");
   }
+});
+
+const PASSWORDS = [
+  "https://kim:hunter2@example.com/web.git",
+  "https://hunter2@example.com/web.git",
+  "http://kim:hunter2@example.com/web.git",
+  "ssh://kim:hunter2@example.com/web.git",
+  "git://kim:hunter2@example.com/web.git",
+  "ftp://kim:hunter2@example.com/web.git",
+  "kim:hunter2@example.com:acme/web.git",
+  "kim:hunter2@example.com/web.git",
+  "https:kim:hunter2@example.com/web.git",
+  "https:/kim:hunter2@example.com/web.git",
+  "//kim:hunter2@example.com/web.git",
+  "https://kim:hunter2/x?y@example.com/web.git",
+  "https://kim:hun@hunter2@example.com/web.git",
+  "https://kim:hunter2 @example.com/web.git",
+  "HTTPS://kim:hunter2@example.com/web.git",
+  "https://example.com/web.git?private_token=hunter2",
+  `https://kim:hunter2@example.com/${"x".repeat(3_000)}`,
+];
+
+test.each(PASSWORDS)("no message has the password of %s", (address) => {
+  for (
+    const act of [
+      () => checkRemote(address),
+      () => parseHome(`git:${address}#b`, undefined),
+      () => parseHome(address, undefined),
+      () => parseHome(`git:${address}`, undefined),
+      () => parseHome(`git:${address}#a..b`, undefined),
+      () => parseHome("git:origin#b", address),
+    ]
+  ) {
+    let message = "";
+    try {
+      act();
+    } catch (error) {
+      message = String(error);
+    }
+    expect(message).not.toBe("");
+    expect(message).not.toContain("hunter2");
+  }
+});
+
+test.each([
+  ["git@github.com:acme/web.git", "git@github.com:acme/web.git"],
+  ["ssh://git@example.com/web.git", "ssh://git@example.com/web.git"],
+  ["git:git@github.com:acme/web#state", "git:git@github.com:acme/web#state"],
+  ["https://kim:pw@example.com/web#state", "https://***@example.com/web#state"],
+  ["git:https://kim@example.com/web#state", "git:https://***@example.com/web#state"],
+  ["/srv/git/web.git", "/srv/git/web.git"],
+])("maskAddress() shows %s as %s", (text, shown) => {
+  expect(maskAddress(text)).toBe(shown);
 });

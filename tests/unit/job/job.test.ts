@@ -188,6 +188,30 @@ test("runJob() removes an old state file although it starts nothing", async () =
   expect(files.files.has(PATH)).toBe(false);
 });
 
+for (const onTimeout of ["cancel", "detach"] as const) {
+  test(`runJob() leaves a start without an answer to cleanup as ${onTimeout} says`, async () => {
+    const { result, state } = await tried({ start: [lost()] }, { timeoutMs: 5_000, onTimeout, onInterrupt: "detach" });
+    expect(result).toMatchObject({ runId: null, exitCode: 69 });
+    expect(state).toMatchObject({ left: onTimeout === "cancel" ? "cancelling" : "detached", phase: "starting" });
+    expect(state?.request).not.toBeNull();
+    // What a signal would have done does not keep cleanup from what the deadline has begun.
+    expect(state?.onInterrupt).toBe(onTimeout);
+  });
+}
+
+test("runJob() with onTimeout cancel finds the run of a start without an answer at the deadline, and cancels it", async () => {
+  const start = ({ maxAttempts }: { maxAttempts?: number | undefined }) => {
+    // The attempts of the start are single ones.
+    if (maxAttempts === 1) throw lost();
+    return started("pending");
+  };
+  const { result, state } = await tried({ start: [start], cancel: [cancelled("cancelled")] }, {
+    timeoutMs: 5_000,
+    onTimeout: "cancel",
+  });
+  expect([result.runId, result.status, result.exitCode, state?.left]).toEqual([RUN_ID, "cancelled", 124, "ended"]);
+});
+
 test("runJob() ends with the cause when the look at the deadline does not work", async () => {
   const { result, state } = await tried({ start: [started("pending")], events: [page("streaming"), limited()] }, {
     timeoutMs: 5_000,

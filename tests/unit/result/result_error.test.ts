@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { InterruptedError, MogplexError, UsageError } from "../../../lib/errors.ts";
+import { ForbiddenError, InterruptedError, MogplexError, UnauthorizedError, UsageError } from "../../../lib/errors.ts";
 import { reasonOf, resultError, resultSentence } from "../../../lib/result/result_error.ts";
 
 const PARTS = {
@@ -10,16 +10,30 @@ const PARTS = {
 };
 
 test("resultError() has the parts of an error, and null for each that it lacks", () => {
-  expect(resultError(new UsageError(PARTS))).toEqual(PARTS);
+  expect(resultError(new UsageError(PARTS))).toEqual({ ...PARTS, code: null });
   expect(resultError(new InterruptedError("SIGTERM")))
-    .toEqual({ attempted: "wait any longer", why: "SIGTERM received", value: null, advice: null });
+    .toEqual({ attempted: "wait any longer", why: "SIGTERM received", value: null, advice: null, code: null });
   expect(resultError(new MogplexError("The service is away", "unavailable")))
-    .toEqual({ attempted: null, why: "The service is away", value: null, advice: null });
+    .toEqual({ attempted: null, why: "The service is away", value: null, advice: null, code: null });
+});
+
+test("resultError() has the code of the service, and none of ours", () => {
+  const facts = { status: 403, code: "FORBIDDEN", requestId: null, retryAfterMs: null };
+  expect(resultError(new ForbiddenError(PARTS, "forbidden", facts)).code).toBe("FORBIDDEN");
+  expect(resultError(new ForbiddenError(PARTS, "forbidden", { ...facts, code: null })).code).toBeNull();
+  expect(resultError(new UnauthorizedError(PARTS, { serviceCode: "UNAUTHORIZED" })).code).toBe("UNAUTHORIZED");
+  expect(resultError(new UnauthorizedError(PARTS)).code).toBeNull();
 });
 
 test("resultError() and reasonOf() say nothing of a bug but that it is one", () => {
   for (const bug of [new TypeError("secret of the machine"), "thrown text", undefined]) {
-    expect(resultError(bug)).toEqual({ attempted: null, why: "the toolkit failed", value: null, advice: null });
+    expect(resultError(bug)).toEqual({
+      attempted: null,
+      why: "the toolkit failed",
+      value: null,
+      advice: null,
+      code: null,
+    });
     expect(reasonOf(bug)).toBe("the toolkit failed");
   }
 });

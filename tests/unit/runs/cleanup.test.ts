@@ -345,3 +345,14 @@ test("cleanup() sends nothing for a file that was made up or changed without the
   expect(end).toBeInstanceOf(ForbiddenError);
   expect(sent).toEqual([`/api/v1/mogplex/runs/${RUN_ID}/cancel`]);
 });
+
+test("decideCleanup() finds a start without an answer that --on-timeout cancel was cancelling", () => {
+  for (const onInterrupt of ["auto", "cancel"] as const) {
+    const state: RunState = { ...STARTING, onInterrupt, parting: "cancelling" };
+    for (const job of ["failed", "cancelled"] as const) {
+      expect(decideCleanup(state, job, false)).toMatchObject({ what: "find" });
+      expect(decideCleanup({ ...state, parting: "detached" }, job, false)).toMatchObject({ what: "nothing" });
+      expect(decideCleanup({ ...state, job: null }, job, false)).toMatchObject({ what: "nothing" });
+    }
+  }
+});

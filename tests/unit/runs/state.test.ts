@@ -305,3 +305,17 @@ test("isSameJob() compares the execution only when asked", () => {
   expect(isSameJob(JOB, { ...JOB, attempt: "2" }, true)).toBe(false);
   expect(isSameJob(null, null, true)).toBe(true);
 });
+
+test("readState() ignores a file that is deeper than a stack holds", () => {
+  const deep = "[".repeat(300_000) + "]".repeat(300_000);
+  const text = stateText(FOLLOWING, SEAL);
+  for (
+    const content of [
+      deep,
+      text.replace('"schema"', `"more": ${deep}, "schema"`),
+      text.replace('"server":', `"more": ${deep}, "server":`),
+    ]
+  ) {
+    expect(read(content)).toEqual({ claims: undefined, state: undefined, notices: NO_STATE });
+  }
+});

@@ -56,7 +56,7 @@ function theirs(resource: Record<string, string | number | boolean>, spans: read
     endTime: time(each.endMs),
     status: each.error === null ? { code: 0 } : { code: 2, message: each.error },
     attributes: each.attributes,
-    links: [],
+    links: (each.links ?? []).map((link) => ({ context: { ...link, traceFlags: 1 }, attributes: {} })),
     events: (each.events ?? []).map(({ name, atMs, attributes }) => ({ name, time: time(atMs), attributes })),
     duration: time(0),
     ended: true,
@@ -74,6 +74,7 @@ test("renderBatch() writes what OpenTelemetry's own package writes when it gets 
   const resource = { "service.name": "mogplex-ci", "answer": 42, "good": true };
   const spans = [
     span({ attributes: { text: "a\u2028b", whole: 7, part: 0.5, yes: true, no: false } }),
+    span({ spanId: "00f067aa0ba902b0", links: [{ traceId: TRACE, spanId: "10f067aa0ba902b7" }] }),
     span({ spanId: "00f067aa0ba902b8", parentSpanId: "00f067aa0ba902b7", kind: "client", error: "failed" }),
     span({
       spanId: "00f067aa0ba902b9",

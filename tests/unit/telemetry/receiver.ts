@@ -13,6 +13,7 @@ export interface ReceivedSpan {
   endTimeUnixNano: string;
   attributes: { key: string; value: Record<string, unknown> }[];
   events?: { timeUnixNano: string; name: string; attributes: { key: string; value: Record<string, unknown> }[] }[];
+  links?: { traceId: string; spanId: string }[];
   status?: { code: number; message?: string };
 }
 
@@ -83,6 +84,7 @@ const span = object({
 }, {
   parentSpanId: id(16),
   events: list(object({ timeUnixNano: nanos, name: text, attributes }), 1),
+  links: list(object({ traceId: id(32), spanId: id(16), attributes, flags: whole(0, 0x3ff) }), 1),
   status: object({ code: whole(1, 2) }, { message: text }),
 });
 

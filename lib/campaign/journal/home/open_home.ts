@@ -7,19 +7,26 @@ import { branchNameProblem } from "../../../api/validate.ts";
 import { systemClock } from "../../../clock.ts";
 import { UsageError } from "../../../errors.ts";
 import { GitBranch } from "../../../git/branch.ts";
-import { checkRemote } from "../../../git/remote.ts";
+import { checkRemote, maskAddress } from "../../../git/remote.ts";
 import { openGit } from "../../../git/system_git.ts";
+import { hasEnded } from "../../../files/processes.ts";
 import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
 import { openGitHome } from "./git_home.ts";
 import type { Home } from "./home.ts";
+import { parseWriter, writerText } from "./writer_entry.ts";
 
 /** A home, as it is named. */
-export type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
+type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
 
 const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
 
 function refused(text: string, why: string, advice: string): UsageError {
-  return new UsageError({ attempted: "use the home of a campaign", why, value: JSON.stringify(text), advice });
+  return new UsageError({
+    attempted: "use the home of a campaign",
+    why,
+    value: JSON.stringify(maskAddress(text)),
+    advice,
+  });
 }
 
 /**
@@ -50,7 +57,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 }
 
 /** Options of {@linkcode openHome}. */
-export interface HomeOptions extends DirHomeOptions {
+interface HomeOptions extends DirHomeOptions {
   /** Reads the environment. */
   env: (name: string) => string | undefined;
   /** Ends calls of Git. */
@@ -65,8 +72,16 @@ export interface HomeOptions extends DirHomeOptions {
  */
 export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
   if (address.kind === "dir") return await openDirHome(directory, options);
+  const owner = {
+    text: writerText({ token: "0".repeat(32), since: new Date().toISOString(), ...options.processes.own() }),
+    hasEnded(text: string) {
+      const facts = parseWriter(text);
+      return facts !== null && hasEnded(facts, options.processes) === true;
+    },
+  };
   // Calls of Git take the time of this machine, whatever clock the campaign has.
-  const git = await openGit({ ...options, clock: systemClock });
-  const branch = new GitBranch(git, address.remote, address.branch);
+  const git = await openGit({ ...options, remote: address.remote, clock: systemClock, owner });
+  const waits = { clock: options.clock, random: Math.random, signal: options.signal };
+  const branch = new GitBranch(git, address.remote, address.branch, waits);
   return await openGitHome({ ...options, branch, directory: `${git.folder}/campaign`, release: () => git.close() });
 }

@@ -8,7 +8,7 @@ import { EXIT } from "../../../exit_codes.ts";
 import { formatCount } from "../../../result/duration.ts";
 import { endWithCampaign } from "../../campaign/campaign_verb_job.ts";
 import { BY, DRY_RUN, EXIT_STATUS, FORGE, MEAN_RUN, PLACE, SKIP_INVALID } from "../../campaign/flags.ts";
-import { APPROVE } from "../../campaign/own_flags.ts";
+import { APPROVE, PLAN_FIRST } from "../../campaign/own_flags.ts";
 import { type CampaignPlace, decider, maskToken, readPlace } from "../../campaign/place.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../../options/table.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
@@ -43,6 +43,7 @@ async function advance(context: VerbContext): Promise<number> {
   return await endWithCampaign(context, place, {
     once: true,
     exitStatus: flags.has(EXIT_STATUS.name),
+    plans: flags.has(PLAN_FIRST.name),
     options: {
       skipInvalid: flags.has(SKIP_INVALID.name),
       meanRunMs: option(MEAN_RUN),
@@ -60,7 +61,7 @@ export const campaignAdvanceVerb: Verb = {
   flags: [
     PLACE,
     [APPROVE, BY],
-    [SKIP_INVALID, MEAN_RUN],
+    [PLAN_FIRST, SKIP_INVALID, MEAN_RUN],
     FORGE,
     [EXIT_STATUS, DRY_RUN],
     NOTE,

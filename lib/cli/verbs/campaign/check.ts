@@ -8,7 +8,7 @@ import { CampaignFileError, mistakeLine } from "../../../campaign/file/mistakes.
 import { readCampaignFile } from "../../../campaign/file/read.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { formatCount } from "../../../result/duration.ts";
-import { ALLOW_OUTSIDE } from "../../campaign/flags.ts";
+import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "../../campaign/flags.ts";
 import { requiredArgument } from "../../options/arguments.ts";
 import type { Verb, VerbContext, VerbFlag } from "../../verb.ts";
 
@@ -25,11 +25,15 @@ function summary({ name, round, repositories }: CampaignFile): string {
 }
 
 async function check(context: VerbContext): Promise<number> {
-  const { io, flags, writer } = context;
+  const { io, flags, option, writer } = context;
   const path = requiredArgument(context, "campaign check", "file");
   try {
     // The list of standard input is for plan; here it must not wait for one.
-    const options = { allowOutside: flags.has(ALLOW_OUTSIDE.name), stdin: "skip" as const };
+    const options = {
+      allowOutside: flags.has(ALLOW_OUTSIDE.name),
+      webhookVariable: option(WEBHOOK_VARIABLE),
+      stdin: "skip" as const,
+    };
     const { file } = await readCampaignFile(path, io, options);
     if (flags.has("json")) writer.json({ ok: true, mistakes: [] });
     else writer.out(writer.untrusted(`${path}: no mistakes: ${summary(file)}`));
@@ -52,7 +56,7 @@ export const campaignCheckVerb: Verb = {
   maxPositionals: 1,
   summary: "Check a campaign file and the files that it names, offline",
   group: "toolkit",
-  flags: [ALLOW_OUTSIDE, JSON_OBJECT],
+  flags: [ALLOW_OUTSIDE, WEBHOOK_VARIABLE, JSON_OBJECT],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
   examples: ["mogplex-ci campaign check campaign.yml"],

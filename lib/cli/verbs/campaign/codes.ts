@@ -48,3 +48,16 @@ export const OF_DECISIONS: Meanings = {
   unavailable: "the directory cannot be written",
   rateLimited: "another process is at work in the directory",
 };
+
+/** Codes of the verbs that also settle starts without an answer. */
+export const SETTLE_CODES: readonly ExitName[] = WAVE_CODES.filter((code) =>
+  code !== "failed" && code !== "awaitingInput"
+);
+
+/** What codes of these verbs mean. */
+export const OF_SETTLING: Meanings = {
+  ...OF_DECISIONS,
+  success: "it is recorded, and the next wave obeys; every start without an answer that it is about is settled",
+  unavailable: "the directory cannot be written; or the service gave no answer, and the next wave settles the rest",
+  rateLimited: "another process is at work in the directory; or no start is free to settle one, and the next wave does",
+};

@@ -11,7 +11,7 @@ import { UsageError } from "../../../errors.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { formatCount } from "../../../result/duration.ts";
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "../../campaign/flags.ts";
-import { ALL_OPEN, CLOSE, MERGE, METHOD } from "../../campaign/own_flags.ts";
+import { ALL_OPEN, CLOSE, MERGE, METHOD, READY } from "../../campaign/own_flags.ts";
 import { maskToken, readPlace } from "../../campaign/place.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
 
@@ -52,26 +52,34 @@ async function commands(context: VerbContext): Promise<number> {
   const method: MergeMethod | undefined = option(METHOD);
   const all = flags.has(ALL_OPEN.name);
   const action = merge ? "merge" : "close";
-  const { lines, unready, unread, elsewhere } = forgeCommands(chosen(context, view), action, { method, all });
+  const how = { method, all, ready: option(READY) };
+  const { lines, unready, behind, unread, elsewhere } = forgeCommands(chosen(context, view), action, how);
   if (flags.has("json")) {
-    writer.json(writer.clean({ commands: lines, unready, unread, elsewhere }));
+    writer.json(writer.clean({ commands: lines, unready, behind, unread, elsewhere }));
     return EXIT.success;
   }
   // They are made of a few harmless characters, and a shell is to read them as they are.
   writer.out(...lines);
   if (elsewhere.length > 0) {
     const count = formatCount(elsewhere.length, "pull request");
-    writer.note(`${count} in a repository with another name: left out; look where they are, --all takes them`);
+    const more = merge ? "" : ", --all takes them";
+    writer.note(`${count} of another repository or branch than the run's: left out; look where they are${more}`);
+  }
+  if (behind.length > 0) {
+    const count = formatCount(behind.length, "pull request");
+    writer.note(`${count} behind the base branch: left out until it is merged into them, as by gh pr update-branch`);
   }
   if (unready.length > 0) {
-    writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out; --all takes them`);
+    writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out`);
   }
   if (unread.length > 0) {
     const count = formatCount(unread.length, "pull request");
     writer.note(
-      all
+      all && !merge
         ? `${count} left out: their addresses are none of GitHub or GitLab, so no command is known for them`
-        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN, or --all`,
+        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN${
+          merge ? "" : ", or --all"
+        }`,
     );
   }
   return EXIT.success;
@@ -83,7 +91,7 @@ export const campaignCommandsVerb: Verb = {
   maxPositionals: 1,
   summary: "Print command lines of gh and glab that merge or close the open pull requests",
   group: "toolkit",
-  flags: [PLACE, [MERGE, CLOSE, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
+  flags: [PLACE, [MERGE, CLOSE, READY, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
   meanings: {
     success: "they were printed; none was run",
@@ -92,6 +100,7 @@ export const campaignCommandsVerb: Verb = {
   },
   examples: [
     "mogplex-ci campaign commands campaign.yml --merge",
+    "mogplex-ci campaign commands campaign.yml --merge --ready green",
     "mogplex-ci campaign commands campaign.yml --close --all",
   ],
   run: commands,

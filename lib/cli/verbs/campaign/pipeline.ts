@@ -9,7 +9,7 @@ import { makePipelineWith } from "../../../campaign/pipeline/make_pipeline.ts";
 import { messageOf } from "../../../error_sentence.ts";
 import { UsageError } from "../../../errors.ts";
 import { EXIT } from "../../../exit_codes.ts";
-import { JSON_OBJECT, MEAN_RUN, PLACE } from "../../campaign/flags.ts";
+import { ALLOW_OUTSIDE, DIR, HOME, JSON_OBJECT, MEAN_RUN } from "../../campaign/flags.ts";
 import { EVERY, FORMAT, FROM_JOB, IMAGE, OUTPUT, PROGRAM_FLAG, REHEARSAL, TAG } from "../../campaign/pipeline_flags.ts";
 import { maskToken, readPlace } from "../../campaign/place.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
@@ -81,7 +81,8 @@ export const campaignPipelineVerb: Verb = {
   summary: "Write the pipeline of a CI system that makes the waves; no request",
   group: "toolkit",
   flags: [
-    PLACE,
+    // The jobs name no variable: the file has one with a usual name.
+    [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
     [EVERY, MEAN_RUN, REHEARSAL],

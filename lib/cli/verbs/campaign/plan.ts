@@ -63,6 +63,7 @@ const LIMITS: Readonly<Record<Bound, string>> = {
   window: "the file's windows",
   gate: "a gate",
   stopped: "the stop",
+  home: "the campaign's branch",
   nothing: "nothing",
 };
 

@@ -1,5 +1,5 @@
 /**
- * `campaign retry`: lets items be started again. Sends nothing: the next wave obeys.
+ * `campaign retry`: lets items be started again. Sends something only where a start has no answer; else the next wave obeys.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { decide, readSelection } from "../../campaign/decide.ts";
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
 import { ADOPT } from "../../campaign/own_flags.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
-import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+import { OF_SETTLING, SETTLE_CODES } from "./codes.ts";
 
 export function retry(context: VerbContext): Promise<number> {
   const adopt = context.flags.has(ADOPT.name);
@@ -21,8 +21,8 @@ export const campaignRetryVerb: Verb = {
   summary: "Allow another attempt for items that ended",
   group: "toolkit",
   flags: [PLACE, FORGE, SELECTION, ADOPT, DECISION],
-  codes: LOCAL_CODES,
-  meanings: OF_DECISIONS,
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
   examples: [
     "mogplex-ci campaign retry campaign.yml --failed",
     "mogplex-ci campaign retry campaign.yml --only 'acme/web*'",

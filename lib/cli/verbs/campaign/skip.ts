@@ -1,22 +1,25 @@
 /**
- * `campaign skip`: decides about items. Sends nothing: the next wave obeys.
+ * `campaign skip`: decides about items. Sends something only where a start has no answer; else the next wave obeys.
  *
  * @module
  */
 import { UsageError } from "../../../errors.ts";
 import { decide, readSelection } from "../../campaign/decide.ts";
 import { DECISION, FORGE, PLACE, SELECTION } from "../../campaign/flags.ts";
-import { REASON } from "../../campaign/own_flags.ts";
+import { CANCEL, REASON } from "../../campaign/own_flags.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
-import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+import { OF_SETTLING, SETTLE_CODES } from "./codes.ts";
 
-function skip(context: VerbContext): Promise<number> {
+async function skip(context: VerbContext): Promise<number> {
   const reason = context.option(REASON)?.trim() ?? "";
   if (reason === "") {
     const advice = "give --reason TEXT: it stands in the reports";
     throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
   }
-  return decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason });
+  const cancel = context.flags.has(CANCEL.name);
+  const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
+  context.writer.note("only this journal knows it: what no later plan or round may start belongs into `exclude-file`");
+  return code;
 }
 
 export const campaignSkipVerb: Verb = {
@@ -25,9 +28,9 @@ export const campaignSkipVerb: Verb = {
   maxPositionals: 1,
   summary: "Decide that items are not started any more",
   group: "toolkit",
-  flags: [PLACE, FORGE, SELECTION, REASON, DECISION],
-  codes: LOCAL_CODES,
-  meanings: OF_DECISIONS,
+  flags: [PLACE, FORGE, SELECTION, CANCEL, REASON, DECISION],
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
   run: skip,
 };

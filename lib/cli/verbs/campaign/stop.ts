@@ -1,5 +1,5 @@
 /**
- * `campaign stop`: starts nothing more. Sends nothing: the next wave obeys.
+ * `campaign stop`: starts nothing more. Sends something only with `--cancel`, where a start has no answer; else the next wave obeys.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { decide } from "../../campaign/decide.ts";
 import { DECISION, PLACE } from "../../campaign/flags.ts";
 import { CANCEL } from "../../campaign/own_flags.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
-import { LOCAL_CODES, OF_DECISIONS } from "./codes.ts";
+import { OF_SETTLING, SETTLE_CODES } from "./codes.ts";
 
 function stop(context: VerbContext): Promise<number> {
   return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
@@ -20,8 +20,8 @@ export const campaignStopVerb: Verb = {
   summary: "Start nothing more; runs go on to their end",
   group: "toolkit",
   flags: [PLACE, CANCEL, DECISION],
-  codes: LOCAL_CODES,
-  meanings: OF_DECISIONS,
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
   examples: ["mogplex-ci campaign stop campaign.yml"],
   run: stop,
 };

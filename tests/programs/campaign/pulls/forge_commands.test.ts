@@ -17,6 +17,11 @@ const READY: PullRequestView = {
   createdAt: null,
   updatedAt: null,
   reason: null,
+  commit: "a".repeat(40),
+  foreign: null,
+  guarded: false,
+  behind: false,
+  queue: false,
 };
 
 const item = (number: number, pull: Partial<PullRequestView> | null, pullRequest?: string): ItemView =>
@@ -37,7 +42,10 @@ test("a shell runs the lines of forgeCommands() with the words that were meant, 
     "https://github.com/-acme/--web/pull/1",
     "https://[::1]/acme/web/pull/2",
   ];
-  const items = [...hostile, MERGE_REQUEST].map((url, index) => item(index, {}, url));
+  const items = [...hostile, MERGE_REQUEST].map((url, index) => ({
+    ...item(index, {}, url),
+    repository: ["-acme/--web", "acme/web", "acme/tools/web"][index - 5] ?? "acme/web",
+  }));
   const folder = mkdtempSync(join(tmpdir(), "mogplex-commands-"));
   for (const name of ["gh", "glab"]) {
     const path = join(folder, name);
@@ -57,9 +65,11 @@ test("a shell runs the lines of forgeCommands() with the words that were meant, 
   });
   expect([status, stderr]).toEqual([0, ""]);
   expect(readFileSync(join(folder, "called"), "utf8").trim().split("\n")).toEqual([
-    "[gh][pr][merge][https://github.com/-acme/--web/pull/1][--merge]",
-    "[gh][pr][merge][https://[::1]/acme/web/pull/2][--merge]",
-    "[glab][mr][merge][12][--repo][https://git.example.com:8443/acme/tools/web][--yes]",
+    `[gh][pr][merge][https://github.com/-acme/--web/pull/1][--merge][--match-head-commit][${"a".repeat(40)}]`,
+    `[gh][pr][merge][https://[::1]/acme/web/pull/2][--merge][--match-head-commit][${"a".repeat(40)}]`,
+    `[glab][mr][merge][12][--repo][https://git.example.com:8443/acme/tools/web][--yes][--sha][${
+      "a".repeat(40)
+    }][--auto-merge=false]`,
     "[gh][pr][close][https://github.com/-acme/--web/pull/1]",
     "[gh][pr][close][https://[::1]/acme/web/pull/2]",
     "[glab][mr][close][12][--repo][https://git.example.com:8443/acme/tools/web]",

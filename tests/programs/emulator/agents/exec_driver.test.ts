@@ -106,9 +106,9 @@ test("execDriver() pushes the agent's branch, opens a pull request and ends with
   expect(git("show", `${started.branch.working}:greeting.txt`)).toBe("Greet the world\nand be kind");
   const payload = stageOf(outcome, "git_delivery")?.payload;
   expect(payload).toMatchObject({ changed: true, base_branch: "main", auto_committed_files: [] });
-  expect(payload?.pull_request_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/__pulls\/acme\/web\/1$/);
+  expect(payload?.pull_request_url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/acme\/web\/pull\/1$/);
   const page = await (await fetch(String(payload?.pull_request_url))).text();
-  expect(page).toContain("<h1>Greet the world</h1>");
+  expect(page).toContain("<h1><bdi>Greet the world</bdi></h1>");
   expect(page.replace(/<[^>]+>/g, "")).toContain("-hello\n+Greet the world");
   expect(await tidied(started.runId)).toEqual([]);
 });

@@ -45,7 +45,7 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   const [, run = ""] = /href="(\/__runs\/[^"]+)">Fix it</.exec(page) ?? [];
   const events = await (await fetch(url + run)).text();
   for (const text of ["Pull request ready", "Harness run finished", "and more"]) expect(events).toContain(text);
-  const [, pull = ""] = /href="(\/__pulls\/acme\/web\/1)"/.exec(events) ?? [];
+  const [, pull = ""] = /href="(\/acme\/web\/pull\/1)"/.exec(events) ?? [];
   expect((await fetch(url + pull)).status).toBe(200);
   expect((await fetch(`${url}/__runs/nothing`)).status).toBe(404);
 });
@@ -65,7 +65,7 @@ test("a page permits its own style and nothing else", async () => {
 
 test("the pages are not shown under the host name of another site", async () => {
   const { url } = await served();
-  for (const path of ["/", "/__runs/x", "/__pulls/acme/web/1"]) {
+  for (const path of ["/", "/__runs/x", "/acme/web/pull/1"]) {
     const answer = await fetch(url + path, { headers: { host: "evil.example" } });
     expect([path, answer.status]).toEqual([path, 403]);
   }

@@ -6,8 +6,8 @@ import process from "node:process";
 import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
-import { type Ended, launch, REPO, type Service, startService } from "../../processes/world/service.ts";
-import { CANCEL } from "../../processes/world/stage.ts";
+import { type Ended, launch, REPO, sharedService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/ci_job.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
 import { openWorkFolder, type WorkFolder } from "../systems/campaign_recipes.ts";
@@ -110,12 +110,33 @@ test(
   60_000,
 );
 
+test(
+  "the loop of docs/exit-codes.md tries again on 75 with the same key, at most twice, and on no other code",
+  () =>
+    withService({ ...FAST, scenario: "agent-failure" }, async (service) => {
+      const { run } = place({ ...variables(service), CI: "true", MOGPLEX_CI_JOB: "loop" });
+      const script = `sleep() { echo "slept $1"; }\n${block("docs/exit-codes.md", "sh", "until")}`;
+      const refuse = (times: number) =>
+        service.emulator.control("fault", { kind: "429", route: "POST /runs", retryAfter: 86_400, times });
+      refuse(3);
+      const ends = [await run(script)];
+      refuse(1);
+      ends.push(await run(script));
+      expect(ends.map(({ code, stdout }) => [code, stdout.match(/^slept \d+$/gm)])).toEqual([
+        [75, ["slept 300", "slept 600"]],
+        [1, ["slept 300"]],
+      ]);
+      expect(new Set(service.recorder.of(START).map(({ key }) => key)).size).toBe(1);
+    }),
+  60_000,
+);
+
 test.skipIf(!HAS_JQ)("the lines of docs/scripts.md print what they say", () =>
   withService(FAST, async (service) => {
     const { run } = place(variables(service));
     const cases: [word: string, last: RegExp][] = [
       ["runs events", /success\n$/],
-      ["agent.log", /^http:\S+\/__pulls\/acme\/web\/\d+\n$/],
+      ["agent.log", /^http:\S+\/acme\/web\/pull\/\d+\n$/],
       ["tail -n 1", /^success\n$/],
       ["repos list", /^acme\/web\n$/],
     ];
@@ -136,7 +157,7 @@ test(
       const { cwd } = place({}, { "script.ts": text });
       const env = { ...variables(service), PATH: process.env.PATH ?? "" };
       const { code, stdout } = await launch([runtimes.bun, "--no-env-file", "script.ts"], { cwd, env }).ended;
-      expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/__pulls\/acme\/web\/1\n$/)]);
+      expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/acme\/web\/pull\/1\n$/)]);
     }),
   60_000,
 );
@@ -174,22 +195,18 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
 test("the workflow of the README and docs/github.md follows its run, and cancels it with the job", async () => {
   const workflow = block("docs/github.md", "yaml", "runs-on");
   expect(block("README.md", "yaml", "runs-on")).toBe(workflow);
-  const service: Service = await startService();
+  const service = await sharedService();
   const files = { "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
   const given = () => ({ ...newRun(), files, vars: { MOGPLEX_REPO_ID: REPO } });
   const playing = (scenario: string) => workflow.replace("Fix the flaky tests", `<${scenario}>`);
-  try {
-    await onMachine(service, async (machine) => {
-      for (const [scenario, status] of [["success", "success"], ["agent-failure", "failure"]] as const) {
-        expect((await runGithubJob(playing(scenario), machine, given())).status).toBe(status);
-      }
-      machine.stop = signalledAll("SIGKILL");
-      expect((await runGithubJob(playing("stuck-streaming"), machine, given())).status).toBe("cancelled");
-      expect(machine.recorder.of(CANCEL)).toHaveLength(1);
-    });
-  } finally {
-    await service.close();
-  }
+  await onMachine(service, async (machine) => {
+    for (const [scenario, status] of [["success", "success"], ["agent-failure", "failure"]] as const) {
+      expect((await runGithubJob(playing(scenario), machine, given())).status).toBe(status);
+    }
+    machine.stop = signalledAll("SIGKILL");
+    expect((await runGithubJob(playing("stuck-streaming"), machine, given())).status).toBe("cancelled");
+    expect(machine.recorder.of(CANCEL)).toHaveLength(1);
+  });
 }, 60_000);
 
 test("the pipeline of docs/gitlab.md is that of the README, which tests/components runs", () => {

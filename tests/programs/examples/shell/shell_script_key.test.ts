@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform } from "../../../../lib/platforms/detect.ts";
 import { deriveKey } from "../../../../lib/job/key.ts";
-import { START } from "../../processes/world/stage.ts";
+import { START } from "../../processes/world/ci_job.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 

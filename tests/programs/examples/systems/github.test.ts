@@ -1,19 +1,18 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/stage.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { type Service, sharedService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/ci_job.ts";
 import { codesOf, firstStep, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
-import { REPORT_STEP, START_STEP, TAIL_STEP } from "../../shell/documented.ts";
+import { parse } from "yaml";
+import { WORKFLOW } from "../../shell/documented.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { type Machine, MIRROR, onMachine, readExample, signalled, signalledAll } from "./machine.ts";
 
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A concurrent test with its own machine. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
@@ -109,7 +108,7 @@ together("task-with-comment.yml comments on the pull request in a job that has n
     ["comment", "success"],
   ]);
   expect(machine.calls().at(-1)).toMatch(
-    /^gh pr comment \S+\/__pulls\/acme\/web\/\d+ --body The agent ended with success, see https:\/\/\S+\/runs\/\d+$/,
+    /^gh pr comment \S+\/acme\/web\/pull\/\d+ --body The agent ended with success, see https:\/\/\S+\/runs\/\d+$/,
   );
 });
 
@@ -149,7 +148,7 @@ together("weekly-cleanup.yml tells later jobs the outcome and the pull request",
   const { outputs } = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
   expect(outputs).toEqual({
     outcome: "success",
-    pull_request_url: expect.stringMatching(/\/__pulls\/acme\/web\/\d+$/),
+    pull_request_url: expect.stringMatching(/\/acme\/web\/pull\/\d+$/),
   });
 });
 
@@ -218,15 +217,20 @@ together(
     const end = await runGithubJob(recipe, machine, newRun());
     expect(end).toMatchObject({
       status: "cancelled",
-      ran: ["Check out", "Install mogplex CLI", "Start cleanup run", "Tail events"],
+      ran: ["Check out", "Install mogplex CLI", "Start cleanup run", "Tail events", "Report final status"],
     });
     expect(sent(machine, CANCEL)).toBe(0);
   },
 );
 
-test("drop-in.yml has the documented steps word for word, but for the id of the run, which comes as a variable", () => {
-  const own = readExample("github-actions/drop-in.yml").replace(/^ {10}/gm, "");
+test("drop-in.yml is the documented workflow, but for its first steps, its permissions, and the id of the run, which comes as a variable", () => {
+  const own = parse(readExample("github-actions/drop-in.yml"));
+  const { jobs: { cleanup: { permissions, ...cleanup } }, permissions: none, ...rest } = own;
+  const [checkout, install, ...steps] = cleanup.steps;
+  expect([checkout.name, install.name, permissions, none])
+    .toEqual(["Check out", "Install mogplex CLI", { contents: "read" }, {}]);
   const id = "${{ steps.start.outputs.run_id }}";
-  for (const step of [START_STEP, TAIL_STEP, REPORT_STEP]) expect(own).toContain(step.replaceAll(id, "$RUN_ID"));
-  expect(own.match(/RUN_ID: \$\{\{ steps\.start\.outputs\.run_id \}\}/g)).toHaveLength(2);
+  const documented = parse(WORKFLOW.replaceAll(`"${id}"`, '"$RUN_ID"'));
+  for (const step of documented.jobs.cleanup.steps.slice(1)) step.env.RUN_ID = id;
+  expect({ ...rest, jobs: { cleanup: { ...cleanup, steps } } }).toEqual(documented);
 });

@@ -1,7 +1,7 @@
 /** The recipe with the action: what holds for the same recipe without it holds for it. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/stage.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { type Service, sharedService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/ci_job.ts";
 import { fields, parseYaml } from "../../../unit/examples/strict.ts";
 import { ACTION_RECIPE as FILE, optionsOf } from "./github_recipes.ts";
 import { type Machine, onMachine, readExample, signalled, signalledAll } from "./machine.ts";
@@ -10,10 +10,8 @@ import { readJob, runGithubJob } from "./models/github_steps.ts";
 let service: Service;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A concurrent test with its own machine. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {

@@ -19,6 +19,7 @@ export const RECIPES: Readonly<Record<string, Partial<JobOptions>>> = {
   "github-actions/weekly-cleanup.yml": {},
   "github-actions/fix-failing-ci.yml": { event: { workflow_run: workflowRun } },
   "github-actions/task-with-comment.yml": {},
+  "github-actions/agent-with-retries.yml": {},
   "github-actions/codemod-matrix.yml": { matrix: { repository: { name: "api", id: REPO } } },
   "forgejo/cleanup.yml": { marks: { GITEA_ACTIONS: "true", FORGEJO_ACTIONS: "true" } },
 };

@@ -1,7 +1,7 @@
 /** A used-up quota, which the emulator plays for the next start of anybody: one recipe after the other. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Service, startService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/stage.ts";
+import { CANCEL, START } from "../../processes/world/ci_job.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { codesOf, newRun, optionsOf, RECIPES } from "./github_recipes.ts";
 import { runGithubJob } from "./models/github_steps.ts";
@@ -21,19 +21,36 @@ function refuse(times: number): Promise<void> {
   return service.control("fault", { kind: "429", route: "POST /runs", retryAfter: 86_400, times });
 }
 
+const RETRIES = "github-actions/agent-with-retries.yml";
+
 for (const file of Object.keys(RECIPES)) {
+  const pauses = file === RETRIES ? ["120", "600"] : [];
   test(
     `${file} ends with 75, and has nothing to clean up, when the token's quota is used up`,
     () =>
       onMachine(service, async (machine) => {
-        await refuse(1);
+        await refuse(1 + pauses.length);
         const { status } = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
         expect({ status, codes: codesOf(file, machine) }).toEqual({ status: "failure", codes: [75, 0] });
+        expect(machine.slept()).toEqual(pauses);
         expect(machine.recorder.of(CANCEL)).toEqual([]);
       }),
     60_000,
   );
 }
+
+test(
+  "agent-with-retries.yml goes green with its second try, which sends the same key, when the quota is there again",
+  () =>
+    onMachine(service, async (machine) => {
+      await refuse(1);
+      const end = await runGithubJob(machine.recipe(RETRIES, "success"), machine, optionsOf(RETRIES, "success"));
+      expect([end.status, machine.slept()]).toEqual(["success", ["120"]]);
+      const keys = machine.recorder.of(START).map(({ key }) => key);
+      expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
+    }),
+  60_000,
+);
 
 test.skipIf(MISSING.length > 0)(
   "drop-in.yml ends with 75 when the token's quota is used up",
@@ -41,7 +58,7 @@ test.skipIf(MISSING.length > 0)(
     onMachine(service, async (machine) => {
       await refuse(1);
       const { status } = await runGithubJob(machine.recipe("github-actions/drop-in.yml", "success"), machine, newRun());
-      expect({ status, codes: machine.done.map(({ code }) => code) }).toEqual({ status: "failure", codes: [0, 75] });
+      expect({ status, codes: machine.done.map(({ code }) => code) }).toEqual({ status: "failure", codes: [0, 75, 1] });
     }),
   60_000,
 );

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import { type Service, startService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/stage.ts";
+import { beforeAll, expect, test } from "bun:test";
+import { type Service, sharedService } from "../../processes/world/service.ts";
+import { CANCEL, START } from "../../processes/world/ci_job.ts";
 import { runAzure } from "./models/azure.ts";
 import type { RunBuild } from "../build.ts";
 import { runBitbucket } from "./models/bitbucket.ts";
@@ -16,10 +16,8 @@ let service: Service;
 let builds = 0;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await sharedService();
 });
-
-afterAll(() => service.close());
 
 /** A test with a machine of its own, beside the others. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
@@ -77,7 +75,7 @@ together(
     const { outputs } = await runAzure(recipe, machine, { id: String(++builds) });
     expect(outputs).toMatchObject({
       "agent.MOGPLEX_OUTCOME": "success",
-      "agent.MOGPLEX_PULL_REQUEST_URL": expect.stringMatching(/\/__pulls\/acme\/web\/\d+$/),
+      "agent.MOGPLEX_PULL_REQUEST_URL": expect.stringMatching(/\/acme\/web\/pull\/\d+$/),
       summary: expect.stringContaining("success"),
     });
   },
@@ -97,7 +95,7 @@ for (const { file, run } of SYSTEMS) {
   });
 }
 
-const PULL_REQUEST = /\/__pulls\/acme\/web\/\d+$/;
+const PULL_REQUEST = /\/acme\/web\/pull\/\d+$/;
 
 together(
   "buildkite/pipeline.yml shows the summary, and sets the outputs as meta-data of the build",
@@ -161,13 +159,13 @@ for (const file of ["bitbucket/bitbucket-pipelines.yml", "teamcity/settings.kts"
 
 together("circleci/config.yml passes the outputs to a later job", async (machine) => {
   await runCircle(machine.recipe("circleci/config.yml", "success"), machine, { id: String(++builds) });
-  expect(machine.done.at(-1)?.stdout).toMatch(/^Pull request: \S+\/__pulls\/acme\/web\/\d+\n$/);
+  expect(machine.done.at(-1)?.stdout).toMatch(/^Pull request: \S+\/acme\/web\/pull\/\d+\n$/);
 });
 
 together("jenkins/Jenkinsfile describes the build by outcome and pull request", async (machine) => {
   const recipe = machine.recipe("jenkins/Jenkinsfile", "success");
   const { outputs } = await runJenkins(recipe, machine, { id: String(++builds) });
-  expect(outputs.description).toMatch(/^success\n\S+\/__pulls\/acme\/web\/\d+$/);
+  expect(outputs.description).toMatch(/^success\n\S+\/acme\/web\/pull\/\d+$/);
 });
 
 for (

@@ -147,7 +147,7 @@ export interface Running {
 export interface LaunchOptions {
   cwd?: string;
   env?: Record<string, string>;
-  stdin?: string;
+  stdin?: string | Uint8Array;
 }
 
 /** Every text below a folder, by path; no link is followed, and nothing opened that is no file, as a pipe would never end. */

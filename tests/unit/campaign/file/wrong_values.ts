@@ -128,9 +128,9 @@ export const VALUES: readonly WrongFile[] = [
   ),
   extra(
     "notify without a host, with another one, and with variables of others",
-    "notify: { webhook-variable: HOOK, on: [gatd] }",
+    "notify: { webhook-variable: CAMPAIGN_HOOK, on: [gatd] }",
     ["5:1 notify.host", "it is missing; it must be the host of the address, as in hooks.slack.com"],
-    ["5:40 notify.on[0]", 'did you mean "gated"?'],
+    ["5:49 notify.on[0]", 'did you mean "gated"?'],
   ),
   extra(
     "notify with an address, and with a variable of another service",
@@ -138,6 +138,25 @@ export const VALUES: readonly WrongFile[] = [
     ["5:29 notify.webhook-variable", "this variable belongs to a CI system or another service"],
     ["5:49 notify.host", 'did you mean "hooks.slack.com"?'],
     ["5:82 notify.on", "it must be a list of 1 to 3 items"],
+  ),
+  ...["SLACK_TOKEN", "VAULT_TOKEN", "HOOK", "campaign_hook"].map((name) =>
+    extra(
+      `notify with the variable ${name}, which a file may not have sent by itself`,
+      `notify: { webhook-variable: ${name}, host: hooks.slack.com, on: [done] }`,
+      ["5:29 notify.webhook-variable", `permit it by --webhook-variable ${name}`],
+    )
+  ),
+  ...["PATH", "MOGPLEX_URL", "https_proxy", "TRACEPARENT", "BUILD_URL"].map((name) =>
+    extra(
+      `notify with the variable ${name}, which the toolkit reads`,
+      `notify: { webhook-variable: ${name}, host: hooks.slack.com, on: [done] }`,
+      ["5:29 notify.webhook-variable", "the toolkit reads this variable for something else"],
+    )
+  ),
+  extra(
+    "notify with a format that there is not",
+    "notify: { webhook-variable: CAMPAIGN_HOOK, host: hooks.slack.com, format: slak, on: [done] }",
+    ["5:75 notify.format", 'did you mean "slack"?'],
   ),
   extra(
     "misspelt keys",

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test";
 import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario_texts.ts";
+import { pullRequestText } from "../../../../lib/campaign/pulls/stuck.ts";
+import type { ItemView } from "../../../../lib/campaign/view.ts";
 import { aNode, type GithubForge, githubForge, json, type Node, rollup } from "../../forge/github_forge.ts";
 import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, failureOf, project } from "../world.ts";
 
@@ -15,7 +17,8 @@ function worldOf(
   const github = githubForge();
   const set = (number: number, node: Node | null) => github.pulls.set(`${project(number)}#7`, node);
   nodes.forEach((node, index) => set(index + 1, node));
-  const world = campaignWorld({ count: nodes.length, scenarios: SCENARIO, github, ...options });
+  const file = { branch: "mogplex/replace-moment", ...options.file };
+  const world = campaignWorld({ count: nodes.length, scenarios: SCENARIO, github, ...options, file });
   return Object.assign(world, { github });
 }
 
@@ -278,4 +281,137 @@ test("advanceCampaign() tells of a foreign host, and advises nobody to send it a
   const notes = world.notices.filter((notice) => notice.includes("are not read"));
   expect(notes).toHaveLength(1);
   expect(notes[0]).not.toMatch(/forge-host \S*evil/);
+});
+
+const RED = rollup("FAILURE");
+
+/** What the event of the run names as its branch. */
+const eventBranch = (name: string) => SCENARIO.replaceAll("${branch}", name).replaceAll("${agentBranch}", name);
+
+const NO_FOLLOW_UP: readonly [what: string, node: Node, options: Partial<CampaignWorldOptions>, reason: RegExp][] = [
+  [
+    "of the base branch",
+    aNode({ ...RED, headRefName: "main" }),
+    {},
+    /it comes from branch "main", and the run works on/,
+  ],
+  ["of another branch", aNode({ ...RED, headRefName: "other" }), {}, /it comes from branch "other"/],
+  ["of a fork", aNode({ ...RED, isCrossRepository: true }), {}, /its branch is one of another repository/],
+  ["of a protected branch", aNode({ ...RED, headRef: { refUpdateRule: { pattern: "*" } } }), {}, /or protected/],
+  [
+    "of the default branch",
+    aNode({ ...RED, baseRepository: { defaultBranchRef: { name: "mogplex/replace-moment" } } }),
+    {},
+    /its branch is the default branch/,
+  ],
+  [
+    "of the base branch in another spelling",
+    aNode({ ...RED, headRefName: "Release" }),
+    { file: { branch: "Release", repositories: [{ repo: project(1), "base-branch": "release" }] } },
+    /its branch is the base branch/,
+  ],
+  [
+    "that an event names in another repository",
+    aNode(RED),
+    { scenarios: SCENARIO.replace("${repo}/pull/7", "acme/project-0009/pull/7") },
+    /it is in another repository, acme\/project-0009/,
+  ],
+];
+
+for (const [what, node, options, reason] of NO_FOLLOW_UP) {
+  test(`no follow-up is made on the branch of a pull request ${what}, and the reason is told`, async () => {
+    const { file, ...more } = options;
+    const world = worldOf([node], { ...more, file: { "on-failed-checks": { prompt: "Mend it" }, ...file } });
+    world.github.pulls.set("acme/project-0009#7", node);
+    for (let wave = 0; wave < 6; wave++) {
+      await world.advance();
+      await world.clock.sleep(15 * MINUTE);
+    }
+    expect([world.starts.length, (await world.read()).items[0]?.verdict]).toEqual([1, "succeeded"]);
+    expect(world.notices.filter((notice) => /no follow-up is made/.test(notice))[0]).toMatch(reason);
+    const retry = world.decide({ kind: "retry", select: { cause: "red-checks" }, adopt: false });
+    await expect(retry).rejects.toThrow(reason);
+    expect(world.starts.length).toBe(1);
+  });
+}
+
+for (const branch of ["mogplex/replace-moment", undefined]) {
+  test(`a follow-up works on the branch that ${branch === undefined ? "the answer named" : "was asked for"}, whatever an event says`, async () => {
+    const world = worldOf([aNode(RED)], {
+      scenarios: eventBranch("main"),
+      file: { "on-failed-checks": { prompt: "Mend it" }, branch },
+    });
+    await world.advance();
+    const { store } = world.emulator.world;
+    const named = [...store.runs.values()][0]?.working_branch ?? "";
+    world.github.pulls.set(`${project(1)}#7`, aNode({ ...RED, headRefName: named }));
+    await world.clock.sleep(15 * MINUTE);
+    await world.advance();
+    const { workingBranch, createBranch } = JSON.parse(world.starts[1]?.body ?? "{}");
+    expect([workingBranch, createBranch, named]).toEqual([
+      branch ?? named,
+      false,
+      branch ?? expect.stringMatching(/^mogplex\//),
+    ]);
+  });
+}
+
+test("a follow-up that was decided is given up when its branch is not confirmed any more", async () => {
+  const world = worldOf([aNode({ mergeable: "CONFLICTING" })]);
+  await world.waves(["done"]);
+  await world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: false });
+  world.github.pulls.set(`${project(1)}#7`, aNode({ mergeable: "CONFLICTING", headRefName: "main" }));
+  await world.clock.sleep(15 * MINUTE);
+  const { view } = await world.advance();
+  expect([world.starts.length, view.items[0]?.verdict]).toEqual([1, "succeeded"]);
+  expect(view.items[0]?.reason).toMatch(/^no follow-up was made: its pull request is not that of its run/);
+});
+
+const REQUIRED = { success: { require: "pull-request" } };
+const namedBy = (address: string) => SCENARIO.replace("https://github.com/${repo}/pull/7", address);
+
+test("an item is unknown as long as its forge has not confirmed the address in an event", async () => {
+  const world = worldOf([null, aNode({ createdAt: "2099-01-01T00:00:00Z" })], { file: REQUIRED });
+  const { view, code } = await world.waves(["done"]);
+  expect([view.items.map(({ verdict }) => verdict), code]).toEqual([["unknown", "succeeded"], 1]);
+  expect(view.items[0]?.reason).toContain("its forge has not confirmed the pull request");
+});
+
+test("an item stays unknown after its forge said 404, whatever address an event names", async () => {
+  const world = worldOf([aNode({ headRefName: "somebody-else", createdAt: "2099-01-01T00:00:00Z" })], {
+    scenarios: eventBranch("somebody-else"),
+    file: REQUIRED,
+  });
+  expect((await world.waves(["done"])).view.items[0]?.verdict).toBe("unknown");
+});
+
+const ADDRESSES: readonly [address: string, verdict: string, reason: RegExp | null][] = [
+  ["https://github.com/${repo}/pull/7", "succeeded", null],
+  ["https://gitlab.com/${repo}/-/merge_requests/7", "succeeded", null],
+  ["https://GitHub.com/ACME/project-0001/pull/7/", "succeeded", null],
+  ["http://localhost/${repo}/pull/7", "succeeded", null],
+  ["https://github.com/acme/project-0002/pull/7", "unknown", /which is in another repository/],
+  ["https://forge.evil.example/${repo}/pull/7", "unknown", /whose host is not known: --forge-host/],
+  ["https://github.com/${repo}/issues/7", "unknown", /no address of a pull request/],
+  ["https://github.com/${repo}/pull/7?x=1", "unknown", /no address of a pull request/],
+];
+
+for (const [address, verdict, reason] of ADDRESSES) {
+  test(`without a token of a forge the address ${address} makes an item ${verdict}`, async () => {
+    const world = campaignWorld({ count: 1, scenarios: namedBy(address), file: REQUIRED });
+    const { view } = await world.waves(["done"]);
+    const [item] = view.items;
+    expect([item?.verdict, item?.unchecked]).toEqual([
+      verdict as "unknown",
+      verdict === "succeeded" ? true : undefined,
+    ]);
+    if (reason === null) expect(pullRequestText(item as ItemView)).toBe("not checked");
+    else expect(item?.reason).toMatch(reason);
+  });
+}
+
+test("the pull requests of the emulator have the form of a forge", async () => {
+  const world = campaignWorld({ count: 1, file: REQUIRED });
+  const { view, code } = await world.waves(["done"]);
+  expect([view.items[0]?.pullRequest, code]).toEqual([`http://localhost/${project(1)}/pull/1`, 0]);
 });

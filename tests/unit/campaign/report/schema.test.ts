@@ -56,7 +56,7 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about"];
+const OPTIONAL: readonly string[] = ["about", "unchecked"];
 const ITEM: Fields<ItemView> = {
   id: true,
   repository: true,
@@ -70,6 +70,7 @@ const ITEM: Fields<ItemView> = {
   branch: true,
   pullRequest: true,
   pullRequestState: true,
+  unchecked: true,
   stuck: true,
   startedAt: true,
   endedAt: true,
@@ -89,6 +90,7 @@ const BOUNDS: Record<Bound, true> = {
   window: true,
   gate: true,
   stopped: true,
+  home: true,
   nothing: true,
 };
 

@@ -89,9 +89,9 @@ test("a file that is missing or no campaign file ends every verb with 2", async 
 
 test("the address of a webhook is masked in decisions, in what is printed and in the reports", async () => {
   const secret = "/services/T0123/B0123/aVerySecretPartOfThePath";
-  const notify = { "webhook-variable": "HOOK", host: "hooks.example", on: ["done"] };
+  const notify = { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example", on: ["done"] };
   const world = cliWorld({ count: 2, file: { notify } });
-  const env = { HOOK: `https://hooks.example${secret}`, MOGPLEX_DEV: "1", MOGPLEX_URL: "http://localhost" };
+  const env = { CAMPAIGN_HOOK: `https://hooks.example${secret}`, MOGPLEX_DEV: "1", MOGPLEX_URL: "http://localhost" };
   expect((await world.campaign("plan", [], { env })).code).toBe(0);
   const reason = `see https://hooks.example${secret}`;
   const skipped = await world.campaign("skip", ["--only", "acme/*", "--reason", reason, "--by", secret], { env });
@@ -102,4 +102,16 @@ test("the address of a webhook is masked in decisions, in what is printed and in
   const all = [journal, ...[skipped, shown, written].flatMap(({ stdout, stderr }) => [stdout, stderr])];
   expect(all.join("")).toContain("[redacted]");
   expect([...all, ...world.files.values()].filter((text) => text.includes("aVerySecretPart"))).toEqual([]);
+});
+
+test("--webhook-variable permits one name beside the usual ones, and no variable of others", async () => {
+  const notify = (name: string) => ({ "webhook-variable": name, host: "hooks.example", on: ["done"] });
+  const world = cliWorld({ count: 1, file: { notify: notify("HOOK") } });
+  const check = ["campaign", "check", "campaign.yml"];
+  expect((await world.cli(check)).stdout).toContain("permit it by --webhook-variable HOOK");
+  expect((await world.cli([...check, "--webhook-variable", "OTHER"])).code).toBe(2);
+  expect((await world.cli([...check, "--webhook-variable", "HOOK"])).code).toBe(0);
+  expect((await world.campaign("plan", ["--webhook-variable", "HOOK"])).code).toBe(0);
+  const foreign = cliWorld({ count: 1, file: { notify: notify("GITHUB_TOKEN") } });
+  expect((await foreign.cli([...check, "--webhook-variable", "GITHUB_TOKEN"])).code).toBe(2);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { readBatch, valuesOf } from "../../telemetry/receiver.ts";
+import { readBatch, type ReceivedSpan, valuesOf } from "../../telemetry/receiver.ts";
 import { cliWorld } from "./world.ts";
 
 const TRACE = ["--otel-file", "trace.jsonl"];
@@ -40,4 +40,47 @@ test("campaign advance traces the items whose end it sees, and a campaign that g
   await world.clock.sleep(30 * 60_000);
   const { io } = await world.campaign("advance", TRACE);
   expect(spansOf(io.files.get("trace.jsonl")).filter(({ name }) => name === "invoke_agent")).toHaveLength(2);
+});
+
+/** Nanoseconds of the start of a span. */
+const begin = ({ startTimeUnixNano }: ReceivedSpan) => BigInt(startTimeUnixNano);
+
+test("waves of several commands name campaign and round and are linked, and no span begins before the one above it", async () => {
+  const world = cliWorld({ count: 4, file: { round: "2026-12" } });
+  let text = "";
+  for (let wave = 0; wave < 3; wave++) {
+    const { code, io } = await world.campaign("advance", TRACE);
+    expect(code).toBe(0);
+    text = io.files.get("trace.jsonl") ?? "";
+    await world.clock.sleep(15 * 60_000);
+  }
+  const commands = text.trimEnd().split("\n").map((line) => spansOf(line));
+  expect(commands).toHaveLength(3);
+  const waves = commands.flatMap((spans) => spans.filter(({ name }) => name === "wave"));
+  expect(waves.length).toBeGreaterThan(1);
+  expect(waves[0]?.links).toBeUndefined();
+  for (const [index, wave] of waves.entries()) {
+    const before = waves[index - 1];
+    if (before !== undefined) expect(wave.links).toMatchObject([{ traceId: before.traceId, spanId: before.spanId }]);
+  }
+  for (const spans of commands) {
+    const byId = new Map(spans.map((span) => [span.spanId, span]));
+    for (const span of spans) {
+      const above = byId.get(span.parentSpanId ?? "");
+      if (above !== undefined) expect([span.name, begin(span) >= begin(above)]).toEqual([span.name, true]);
+      if (!span.name.startsWith("mogplex") && span.name !== "wave" && span.name !== "invoke_agent") continue;
+      const facts = valuesOf(span.attributes);
+      expect([facts.get("mogplex.campaign.name"), facts.get("mogplex.campaign.round")]).toEqual([
+        "replace-moment",
+        "2026-12",
+      ]);
+    }
+  }
+  // Their runs were started by an earlier wave: they stand beside the wave that has seen their end.
+  const items = commands.flat().filter(({ name }) => name === "invoke_agent");
+  expect(items).toHaveLength(4);
+  const ids = new Set(waves.map(({ spanId }) => spanId));
+  for (const { parentSpanId, links } of items) {
+    expect([parentSpanId, ids.has(links?.[0]?.spanId ?? "")]).toEqual([undefined, true]);
+  }
 });

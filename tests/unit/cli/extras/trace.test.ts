@@ -160,3 +160,9 @@ test("automations trigger --follow makes a span of the automation run", async ()
   expect(named(spans, "automation run")[0]?.parentSpanId).toBe(job?.spanId);
   expect(valuesOf(job?.attributes ?? []).get("mogplex.kind")).toBe("automation-run");
 });
+
+test("a good run has no red span: that the service has no event stream is no failure", async () => {
+  const { code, received } = await traced(RUN, { env: ENDPOINT });
+  expect(code).toBe(0);
+  expect(received.spans().filter(({ status }) => status?.code === 2).map(({ name }) => name)).toEqual([]);
+});

@@ -38,7 +38,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "00:00:33  finished  Harness run finished",
       "",
       "verdict       success (exit code 0)",
-      "pull request  https://mogplex.com/__pulls/acme/api/1",
+      "pull request  https://mogplex.com/acme/api/pull/1",
       "repository    acme/api",
       "task          Fix it",
       "run           <run> (success)",
@@ -47,7 +47,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "time          <time>",
       `reports       mogplex-ci/: ${Object.values(REPORT_FORMATS).map(({ file }) => file).join(" ")}`,
       "",
-    ].join("\n").replace("https://mogplex.com/__pulls", /pull request +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
+    ].join("\n").replace("https://mogplex.com", /pull request +(\S+)\/acme/.exec(stdout)?.[1] ?? ""),
   );
 });
 

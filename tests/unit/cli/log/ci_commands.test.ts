@@ -42,7 +42,7 @@ test("run --follow tells Azure each output once, the run at the start, the summa
   const branch = /MOGPLEX_BRANCH;isOutput=true\](.+)/.exec(stdout)?.[1] ?? "";
   const pullRequest = /MOGPLEX_PULL_REQUEST_URL;isOutput=true\](.+)/.exec(stdout)?.[1] ?? "";
   expect(branch).toStartWith("mogplex/external/");
-  expect(pullRequest).toStartWith("http://localhost/__pulls/");
+  expect(pullRequest).toStartWith("http://localhost/acme/");
   expect({ code, lines }).toEqual({
     code: 0,
     lines: [

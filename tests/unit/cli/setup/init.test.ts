@@ -126,3 +126,19 @@ test("init shows no password of a remote", async () => {
   expect(stdout).toStartWith("gitlab, repository acme/web\n");
   expect(stdout + stderr + Object.values(written).join("")).not.toContain("glpat");
 });
+
+test("init refuses a remote whose name would be an option of the command line, or leads elsewhere", async () => {
+  for (
+    const url of [
+      "https://github.com/-x/web",
+      "git@github.com:acme/-rf",
+      "https://github.com/acme/../victim",
+      "https://github.com/./web",
+    ]
+  ) {
+    const files = { ".git/config": `[remote "origin"]\n\turl = ${url}\n` };
+    const { code, written, stderr } = await init(["github"], files);
+    expect([url, code, Object.keys(written).filter((path) => path !== ".git/config")]).toEqual([url, 2, []]);
+    expect(stderr).toContain("names no repository");
+  }
+});

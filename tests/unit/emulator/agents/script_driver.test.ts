@@ -30,8 +30,8 @@ test("scriptDriver() plays success with every event, the finished one before the
   ]);
   const { json } = await call("GET", `/runs/${runId}/events`);
   const delivery = json.data.events.find((event: { message: string }) => event.message === "Pull request ready");
-  expect(delivery.payload).toMatchObject({ changed: true, pull_request_url: "http://localhost/__pulls/acme/api/1" });
-  expect((await call("GET", "/__pulls/acme/api/1")).text).toContain("Fix the flaky tests");
+  expect(delivery.payload).toMatchObject({ changed: true, pull_request_url: "http://localhost/acme/api/pull/1" });
+  expect((await call("GET", "/acme/api/pull/1")).text).toContain("Fix the flaky tests");
 });
 
 test("scriptDriver() gives the same story however often somebody looks", async () => {

@@ -58,9 +58,9 @@ test("the pages make elements of their own only, whatever the texts of a run are
       branch: word,
       diff: `+${word}\n@@ ${word}`,
     });
-    for (const path of ["/", `/__runs/${id}`, "/__pulls/acme/api/1"]) {
+    for (const path of ["/", `/__runs/${id}`, "/acme/api/pull/1"]) {
       const page = await (await emulator.fetch(`http://localhost${path}`)).text();
-      expect([path, breaches(page, elementsOf(page), /^(#|\/$|\/__(runs|pulls)\/)/)]).toEqual([path, []]);
+      expect([path, breaches(page, elementsOf(page), /^(#|\/$|\/__runs\/|\/acme\/api\/pull\/1$)/)]).toEqual([path, []]);
       for (const { nodeName, attrs = [] } of elements(page)) {
         for (const kind of [nodeName, ...attrs.map(({ name }) => `${nodeName}.${name}`)]) {
           if (first) own.add(kind);

@@ -3,7 +3,7 @@ import { webUrl } from "../../../../lib/text/escape/url.ts";
 
 test("webUrl() takes addresses of pull requests and nothing that is not one", () => {
   expect(webUrl("https://github.com/acme/web/pull/7")).toBe("https://github.com/acme/web/pull/7");
-  expect(webUrl("http://127.0.0.1:4010/__pulls/acme/web/1")).toBe("http://127.0.0.1:4010/__pulls/acme/web/1");
+  expect(webUrl("http://127.0.0.1:4010/acme/web/pull/1")).toBe("http://127.0.0.1:4010/acme/web/pull/1");
   for (
     const bad of [
       "",

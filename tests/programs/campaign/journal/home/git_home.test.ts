@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -98,7 +98,7 @@ test("advance() starts nothing when the branch may not be written", async () => 
   );
   chmodSync(join(remote, "hooks/pre-receive"), 0o755);
   const world = campaignWorld();
-  const failure = await failureOf(() => world.advance(homeOf(remote)));
+  const failure = await failureOf(() => world.advance({ ...homeOf(remote), internals: { plans: true } }));
   expect(failure).toStartWith('2 Cannot write to branch "mogplex-campaign/moment"');
   expect(world.starts).toEqual([]);
 });
@@ -106,7 +106,7 @@ test("advance() starts nothing when the branch may not be written", async () => 
 test("advance() ends with 2 and the place when a line on the branch was edited by hand", async () => {
   const remote = remotes.make("edited.git");
   const world = campaignWorld();
-  await world.advance(homeOf(remote));
+  await world.advance({ ...homeOf(remote), internals: { plans: true } });
   const starts = world.starts.length;
   const work = join(remotes.folder, "edited");
   remotes.git(remotes.folder, "clone", "-q", "-b", "mogplex-campaign/moment", remote, work);
@@ -124,4 +124,70 @@ test("advance() ends with 69 when the repository is out of reach, and starts not
   const failure = await failureOf(() => world.advance({ home: "git:https://127.0.0.1:9/acme/web.git#state", env }));
   expect(failure).toStartWith('69 Cannot read branch "state" of "https://127.0.0.1:9/acme/web.git"');
   expect(world.requests).toEqual([]);
+});
+
+test("`run` follows its runs and starts nothing while its branch cannot be written, and goes on when it can", async () => {
+  const remote = remotes.make("down.git");
+  const down = join(remotes.folder, "down");
+  writeFileSync(
+    join(remote, "hooks/pre-receive"),
+    `#!/bin/sh\nif [ -e ${down} ]; then echo 'Internal Server Error'; exit 1; fi\n`,
+  );
+  chmodSync(join(remote, "hooks/pre-receive"), 0o755);
+  const world = campaignWorld({ count: 35, scenarios: "play: success" });
+  await world.plan(homeOf(remote));
+  const starts: number[] = [];
+  world.before = (request) => {
+    if (request === "POST /runs" && starts.push(world.clock.now()) === 3) writeFileSync(down, "");
+  };
+  const held: number[] = [];
+  const { code, problem, view } = await world.run({
+    ...homeOf(remote),
+    onItem(item) {
+      if (item.type !== "waits" || item.because !== "home") return;
+      held.push(world.clock.now());
+      void world.clock.sleep(90 * 60_000).then(() => rmSync(down));
+    },
+  });
+  expect([code, problem, view.counts.succeeded, held.length]).toEqual([0, null, 35, 1]);
+  const [from = 0] = held;
+  const later = starts.filter((at) => at > from);
+  // The quota of the hour would have permitted the last ones long before.
+  expect(later.length).toBeGreaterThan(0);
+  expect(Math.min(...later) - from).toBeGreaterThanOrEqual(90 * 60_000);
+  expect(world.notices.filter((notice) => notice.includes("nothing is started until it can be written")).length).toBe(
+    1,
+  );
+  expect(remotes.git(remote, "log", "-1", "--format=%s", "mogplex-campaign/moment")).toContain("end");
+});
+
+test("a webhook is told although a push fails, and again with the same id when the journal does not know of it", async () => {
+  const remote = remotes.make("told.git");
+  const down = join(remotes.folder, "told-down");
+  writeFileSync(
+    join(remote, "hooks/pre-receive"),
+    `#!/bin/sh\nif [ -e ${down} ]; then echo 'Internal Server Error'; exit 1; fi\n`,
+  );
+  chmodSync(join(remote, "hooks/pre-receive"), 0o755);
+  const notify = { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example", on: ["done"] };
+  const world = campaignWorld({ count: 1, file: { notify } });
+  const ids: string[] = [];
+  const given = {
+    ...homeOf(remote),
+    env: (name: string) => name === "CAMPAIGN_HOOK" ? "https://hooks.example/x" : env(name),
+    fetch: (async (url: string, init: RequestInit) => {
+      if (!url.startsWith("https://hooks.example/")) return await world.emulator.fetch(url, init);
+      ids.push(JSON.parse(String(init.body)).id);
+      return new Response("ok");
+    }) as typeof globalThis.fetch,
+  };
+  await world.plan(given);
+  await world.advance(given);
+  await world.clock.sleep(30 * 60_000);
+  writeFileSync(down, "");
+  expect(await failureOf(() => world.advance(given))).toStartWith("69 Cannot write to branch");
+  rmSync(down);
+  expect((await world.advance(given)).view.state).toBe("done");
+  await world.advance(given);
+  expect([ids.length, new Set(ids).size]).toEqual([2, 1]);
 });

@@ -10,7 +10,7 @@ const TOKEN = { env: { GITHUB_TOKEN } };
 
 /** A campaign that is done: pull requests that are ready, red and merged. */
 async function done() {
-  const world = cliWorld({ count: 3, scenarios: SCENARIO });
+  const world = cliWorld({ count: 3, scenarios: SCENARIO, file: { branch: "mogplex/replace-moment" } });
   const github = githubForge();
   [aNode({ updatedAt: "2099-01-01T00:00:00Z" }), aNode(rollup("FAILURE")), aNode({ state: "MERGED" })].forEach((
     node,
@@ -24,8 +24,11 @@ async function done() {
 test("campaign commands prints what a shell can run, and runs nothing", async () => {
   const { world, github } = await done();
   const merged = await world.campaign("commands", ["--merge", "--method", "squash"], TOKEN);
-  expect([merged.code, merged.stdout]).toEqual([0, `gh pr merge https://github.com/${project(1)}/pull/7 --squash\n`]);
-  expect(merged.stderr).toContain("1 pull request not ready to be merged: left out; --all takes them");
+  expect([merged.code, merged.stdout]).toEqual([
+    0,
+    `gh pr merge https://github.com/${project(1)}/pull/7 --squash --match-head-commit ${"c0ffee".padEnd(40, "0")}\n`,
+  ]);
+  expect(merged.stderr).toContain("1 pull request not ready to be merged: left out");
   const closed = await world.campaign("commands", ["--close", "--cause", "red-checks"], TOKEN);
   expect(closed.stdout).toBe(`gh pr close https://github.com/${project(2)}/pull/7\n`);
   expect(github.received.every(({ query }) => query.startsWith("query("))).toBe(true);

@@ -10,7 +10,7 @@ test("campaign run follows a campaign to its end, with a line for each change an
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toMatch(/^00:00:00 {2}running {6}acme\/project-0001 {2}run [0-9a-f-]{36}$/m);
   expect(stdout).toMatch(
-    /^00:03:\d\d {2}succeeded {4}acme\/project-0001 {2}http:\/\/localhost\/__pulls\/.*\(3 min\)$/m,
+    /^00:03:\d\d {2}succeeded {4}acme\/project-0001 {2}http:\/\/localhost\/acme\/.*\(3 min\)$/m,
   );
   expect(stdout).toMatch(/^\.\.\. 0 of 2 items ended, 2 running; 2 of 150 starts a day; next wave 2026-09-01/m);
   expect(stdout.match(/campaign replace-moment is done: all 2 items succeeded\n/gi)).toHaveLength(1);

@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
-import { pinsOf, withPins } from "../../../../tools/build/pins.ts";
-import { root } from "../../../../tools/setup.mjs";
-import { runToEnd } from "../../package/runtimes.ts";
-import { REPO, type Service, startService } from "../../processes/world/service.ts";
-import { openRelease, type Release } from "../release.ts";
+import { pinsOf, withPins } from "../../../tools/build/pins.ts";
+import { root } from "../../../tools/setup.mjs";
+import { runToEnd } from "../../programs/package/runtimes.ts";
+import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
+import { openRelease, type Release } from "../../programs/examples/release.ts";
 
 const path = (process.env.PATH ?? "").split(delimiter);
 const able = ["curl", "git", "jq", "openssl"].every((name) => path.some((folder) => existsSync(join(folder, name))));

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../../unit/hostile/parsers/log_parsers.ts";
-import { CANCEL, START } from "../processes/world/stage.ts";
+import { CANCEL, START } from "../../programs/processes/world/ci_job.ts";
 import {
   openScripts,
   openWebhook,
@@ -14,7 +14,7 @@ import {
   type ScriptService,
   type ScriptServiceOptions,
   withService,
-} from "./scripts.ts";
+} from "../../programs/examples/scripts.ts";
 
 const AUTOMATION = "bun/dispatch_automation.ts";
 const FOLLOW = "deno/run_and_follow.ts";
@@ -63,7 +63,8 @@ for (const file of SCRIPTS) {
   }
 
   together(`${file} ends with 64 without a token, with the built dist/ beside it`, {}, async (service) => {
-    const beside = (text: string) => text.replace(/ from "(npm:)?@mogplex\/ci(@[\d.]+)?"/, ' from "./dist/mod.mjs"');
+    const beside = (text: string) =>
+      text.replace(/ from "(npm:)?@mogplex\/ci(@[\d.]+)?"/, ' from "../../programs/examples/dist/mod.mjs"');
     const { code, stderr, stdout } = await scripts.run(file, service, { edit: beside, env: { MOGPLEX_API_KEY: "" } });
     expect(code).toBe(64);
     expect(stdout + stderr).toContain("variable MOGPLEX_API_KEY is empty");

@@ -5,9 +5,9 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
 import { root } from "../../../tools/setup.mjs";
-import { CANCEL } from "../processes/world/stage.ts";
-import { type Ended, openRelease, type Release } from "./release.ts";
-import { type ScriptService, type ScriptServiceOptions, withService } from "./scripts.ts";
+import { CANCEL } from "../../programs/processes/world/ci_job.ts";
+import { type Ended, openRelease, type Release } from "../../programs/examples/release.ts";
+import { type ScriptService, type ScriptServiceOptions, withService } from "../../programs/examples/scripts.ts";
 
 const path = (process.env.PATH ?? "").split(delimiter);
 const able = ["curl", "openssl", "sha256sum"].every((name) => path.some((folder) => existsSync(join(folder, name))));

@@ -1,0 +1,187 @@
+/**
+ * Does what people have decided about runs: cancels those that are at work, and settles open starts. Such a start may have begun a run that
+ * nobody has seen, and there is no call that only finds it: the same key and bytes begin a run when the first request never arrived.
+ *
+ * @module
+ */
+import { MogplexError } from "../../errors.ts";
+import { laterSetback } from "../../retry/setback.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { isoTime } from "../../result/times.ts";
+import type { ItemMemory } from "../journal/memory.ts";
+import { nextStarts, SANDBOX_LIMIT } from "../pace/next_starts.ts";
+import { isToCancel, toSettle } from "../progress.ts";
+import { cancelRuns, proveUser, type ToCancel } from "./look.ts";
+import { startItem } from "./start_item.ts";
+import { AFTER_FAILURE_MS, type Rest, type Step } from "./starts.ts";
+import { serviceNow, type Work } from "./work.ts";
+
+/** Exit codes of errors, the worst first. Source: specification of campaigns, section 7. */
+const WORST: readonly number[] = [
+  ...[EXIT.sigint, EXIT.sigterm, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
+  ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
+];
+
+/** The worst of several errors, of which there is at least one. What is no error of ours is the worst. */
+export function worstOf(errors: readonly unknown[]): unknown {
+  const rank = (error: unknown) => error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;
+  return errors.toSorted((a, b) => rank(a) - rank(b))[0];
+}
+
+/** What {@linkcode obeyDecisions} tells beside the steps: what became of an open start. */
+export interface Settled {
+  /** Name of the item. */
+  item: string;
+  /** What became of its start, as a clause. */
+  text: string;
+  /** Whether the service gave no answer again. */
+  unanswered: boolean;
+}
+
+const NOT_ARRIVED = "the start had not arrived; asking made a run";
+
+/** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Nothing but the quotas of starts counts. */
+function freeMs(
+  { session, store: { memory: { slotsMs, refusedUntilMs } } }: Work,
+): Pick<Rest, "because" | "nextMs"> | null {
+  const { starts, ...rest } = nextStarts({
+    nowMs: serviceNow(session),
+    ...{ slotsMs, refusedUntilMs, sandboxRefusals: null, sandboxes: null, running: 0 },
+    ...{ parallel: SANDBOX_LIMIT, windows: [], closed: null, waiting: 1 },
+  });
+  return starts > 0 ? null : rest;
+}
+
+/** When an open start is sent again, in milliseconds since 1970 by the service. What this process has not asked for is asked for at once. */
+function dueMs({ asked }: Work, { item: { id }, starts, serviceFailures }: ItemMemory): number {
+  if (!asked.has(id)) return -Infinity;
+  const wait = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
+  return Date.parse(starts.at(-1)?.sentAt ?? "") + wait;
+}
+
+/** Asks for one open start. @returns Its run, where it is to be cancelled. */
+async function ask(
+  work: Work,
+  item: ItemMemory,
+  told: (settled: Settled) => void,
+): Promise<ToCancel[]> {
+  const { memory } = work.store;
+  const cancels = isToCancel(memory, item);
+  work.asked.add(item.item.id);
+  const outcome = await startItem(work, item);
+  const { id } = item.item;
+  if (outcome.kind === "refused") {
+    const { as } = outcome;
+    const what = as === "quota"
+      ? "no start is free to ask for its run"
+      : as === "service"
+      ? "the service gave no answer again"
+      : "the service refuses its start, which has begun no run";
+    told({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
+    return [];
+  }
+  const { start, replayed } = outcome;
+  if (!cancels) {
+    const text = `${replayed ? "its start had arrived" : NOT_ARRIVED}: run ${start.runId} is its attempt`;
+    told({ item: id, text, unanswered: false });
+    return [];
+  }
+  const made = `${NOT_ARRIVED}, cancelled`;
+  told({ item: id, text: replayed ? `its start had arrived: run ${start.runId} was found` : made, unanswered: false });
+  return [{ item, start, isFound: true, why: replayed ? null : made }];
+}
+
+/**
+ * Cancels the runs, and settles the open starts, for which somebody has decided so. Each is tried, whatever became of the others; what went
+ * wrong is in {@linkcode Work.failures}.
+ *
+ * @param only Items whose open start this is about, and nothing else. @default {undefined} (everything that was decided)
+ * @param told Gets what became of each open start.
+ * @returns A generator of what it has done; its value is what the rest waits for, null when nothing does.
+ * @throws the worst failure, once everything was tried, when one is of a kind that time does not mend.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function* obeyDecisions(
+  work: Work,
+  only?: ReadonlySet<string>,
+  told: (settled: Settled) => void = () => {},
+): AsyncGenerator<Step, Rest | null, void> {
+  const { session, store, failures } = work;
+  failures.length = 0;
+  const known = only === undefined ? store.openRuns().filter(({ item }) => isToCancel(store.memory, item)) : [];
+  yield* cancelAll(work, known.map((open) => ({ ...open, isFound: false, why: null })));
+  const items = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
+  if (items.length === 0) {
+    stopIfHopeless(failures);
+    return null;
+  }
+  const found: ToCancel[] = [];
+  let rest: Rest | null = null;
+  try {
+    // Asked for with the token of another user, it would begin a run there.
+    await proveUser(work);
+    for (const item of items) {
+      const held = freeMs(work) ?? { because: "refused" as const, nextMs: dueMs(work, item) };
+      if ((held.nextMs ?? -Infinity) > serviceNow(session)) {
+        rest = rest === null || (held.nextMs ?? 0) < (rest.nextMs ?? 0) ? held : rest;
+        continue;
+      }
+      found.push(...await ask(work, item, told));
+      yield { type: "changed", item: item.item.id };
+    }
+  } catch (error) {
+    session.signal?.throwIfAborted();
+    failures.push(error);
+  }
+  yield* cancelAll(work, found);
+  stopIfHopeless(failures);
+  const left = toSettle(store.memory).filter(({ item }) => only === undefined || only.has(item.id));
+  if (left.length === 0) return null;
+  const nextMs = Math.min(...left.map((item) => dueMs(work, item)).filter(Number.isFinite));
+  return rest ?? freeMs(work) ?? { because: "refused", nextMs: Number.isFinite(nextMs) ? nextMs : null };
+}
+
+/** Ends the step when no later one mends a failure: a run that cannot be proven ours, a token that is refused. */
+function stopIfHopeless(failures: readonly unknown[]): void {
+  if (failures.some((error) => laterSetback(error) === undefined)) throw worstOf(failures);
+}
+
+async function* cancelAll(
+  work: Work,
+  runs: readonly ToCancel[],
+): AsyncGenerator<Step, void, void> {
+  if (runs.length === 0) return;
+  const { changed, failures } = await cancelRuns(work, runs);
+  work.failures.push(...failures);
+  for (const item of changed) yield { type: "changed", item };
+}
+
+/**
+ * Obeys a decision about open starts at once.
+ *
+ * @param only Names of the items.
+ * @returns What became of each, and why not all of them are settled; undefined when they are.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
+  const told: Settled[] = [];
+  const failed = (error: unknown) => {
+    if (!work.failures.includes(error)) throw error;
+    return { done: true as const, value: null };
+  };
+  const steps = obeyDecisions(work, only, (settled) => told.push(settled));
+  let step = await steps.next().catch(failed);
+  while (!step.done) step = await steps.next().catch(failed);
+  if (work.failures.length > 0) return { told, error: worstOf(work.failures) };
+  if (step.value === null) return { told, error: undefined };
+  const attempted = "settle all open starts now";
+  const advice = "the decision is recorded, and the next wave goes on";
+  if (told.some(({ unanswered }) => unanswered)) {
+    const why = "the service gave no answer";
+    return { told, error: new MogplexError({ attempted, why, advice }, "unavailable") };
+  }
+  const { nextMs } = step.value;
+  const why = "asking for one takes a start of the quota, and none is free";
+  const from = nextMs === null ? advice : `${advice}: one is free at ${isoTime(nextMs)}`;
+  return { told, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
+}

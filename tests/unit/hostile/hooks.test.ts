@@ -1,0 +1,44 @@
+/** Hooks that are async functions and fail: their types permit them, and nobody waits for them. */
+import { expect, test } from "bun:test";
+import process from "node:process";
+import { createTestEmulator } from "../../../lib/emulator/testing.ts";
+import { createMogplex } from "../../../lib/library/mogplex.ts";
+import { run } from "../../../lib/runs/run.ts";
+import { start } from "../../../lib/runs/start.ts";
+import { campaignWorld } from "../campaign/world.ts";
+
+test("async hooks that reject change nothing, and do not end the process", async () => {
+  const unhandled: unknown[] = [];
+  const listen = (reason: unknown) => void unhandled.push(reason);
+  process.on("unhandledRejection", listen);
+  let calls = 0;
+  // deno-lint-ignore require-await
+  const hook = async () => {
+    calls++;
+    throw new Error("the hook has failed");
+  };
+  try {
+    const { connection, repo } = testRun();
+    const request = { repo, prompt: "x" };
+    const hooks = { onStarting: hook, onStarted: hook, onNotice: hook };
+    await start(request, { ...connection, ...hooks });
+    const result = await run(request, { ...connection, ...hooks, onItem: hook, throwOnFailure: false });
+    expect(result.outcome).toBe("success");
+    const mogplex = createMogplex({ ...connection, onRequest: hook, onNotice: hook });
+    expect((await mogplex.run({ ...request, prompt: "y" }, { onItem: hook, onStarted: hook })).outcome).toBe("success");
+    const world = campaignWorld({ count: 1 });
+    expect((await world.run({ onNotice: hook })).code).toBe(0);
+    // Rejections that nobody handles are told after the microtasks.
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  } finally {
+    process.off("unhandledRejection", listen);
+  }
+  expect(calls).toBeGreaterThan(10);
+  expect(unhandled).toEqual([]);
+});
+
+/** An emulator in process. */
+function testRun() {
+  const emulator = createTestEmulator();
+  return { connection: emulator.options, repo: "acme/web" };
+}

@@ -1,0 +1,57 @@
+/** Some code of the process has written to `Object.prototype`. */
+import { expect, test } from "bun:test";
+import { validateStartRequest } from "../../../lib/api/validate.ts";
+import { createEmulator } from "../../../lib/emulator/emulator.ts";
+import { virtualClock } from "../../../lib/clock.ts";
+import { start } from "../../../lib/runs/start.ts";
+import { campaignWorld } from "../campaign/world.ts";
+
+const FOREIGN = {
+  mode: "YOLO",
+  harness: "claude-code",
+  baseBranch: "evil",
+  workingBranch: "evil/x",
+  rootDirectory: "evil",
+};
+
+/** Does something while every object seems to have these fields. */
+async function polluted<T>(act: () => T | Promise<T>): Promise<T> {
+  for (const [name, value] of Object.entries(FOREIGN)) {
+    Object.defineProperty(Object.prototype, name, { value, configurable: true, writable: true, enumerable: false });
+  }
+  try {
+    return await act();
+  } finally {
+    for (const name of Object.keys(FOREIGN)) delete (Object.prototype as Record<string, unknown>)[name];
+  }
+}
+
+const ID = "00000000-0000-4000-8000-000000000001";
+
+test("validateStartRequest() reads nothing that stands on Object.prototype", async () => {
+  const valid = await polluted(() => JSON.stringify(validateStartRequest({ repoId: ID, prompt: "x" })));
+  expect(JSON.parse(valid)).toEqual({ repoId: ID, prompt: "x" });
+});
+
+test("start() and a campaign send nothing that stands on Object.prototype", async () => {
+  const bodies: string[] = [];
+  const clock = virtualClock();
+  const emulator = createEmulator({ clock, projects: [{ owner: "acme", count: 1 }] });
+  const fetch = (async (url: string, init: RequestInit) => {
+    if (init.method === "POST" && url.endsWith("/runs")) bodies.push(String(init.body));
+    return await emulator.fetch(url, init);
+  }) as typeof globalThis.fetch;
+  const [token] = emulator.world.store.tokens.keys();
+  const env = (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined;
+  const options = { token: token ?? "", url: "http://localhost", env, fetch, clock };
+  const request = { repo: "acme/project-0001", prompt: "x" };
+  await polluted(async () => void await start(request, options));
+  const world = campaignWorld({ count: 1 });
+  await polluted(async () => {
+    await world.plan();
+    await world.advance();
+  });
+  bodies.push(...world.starts.map(({ body }) => body));
+  expect(bodies.length).toBe(2);
+  for (const body of bodies) expect(body).not.toMatch(/evil|YOLO|claude/);
+});
