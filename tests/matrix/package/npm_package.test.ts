@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -142,7 +143,9 @@ test("deno check finds the types of the package's files and of a checkout from a
   // Types of Node are the only package of the project.
   symlinkSync(join(root, "node_modules/@types/node"), join(project, "node_modules/@types/node"));
   writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }));
-  const dist = join(consumer, "node_modules/@mogplex/ci/dist");
+  // Copied out of the package: in `node_modules` Deno takes the types that package.json names, and no others.
+  const dist = join(project, "dist");
+  cpSync(join(consumer, "node_modules/@mogplex/ci/dist"), dist, { recursive: true });
   const imports = `
 import * as files from "${dist}/mod.mjs";
 import * as filesTesting from "${dist}/testing.mjs";
@@ -193,6 +196,7 @@ test("the package holds programs with checksums and notices, the schema and no s
       "dist",
       "docs",
       "examples",
+      "lab",
       "lib",
       "package.json",
       "schema",
