@@ -33,9 +33,12 @@ if (process.env.MOGPLEX_TEST_LAYER === "unit") {
 }
 
 const before = state();
+const root = process.cwd();
 
 // With `--parallel` Bun calls this after each file, else after the last one.
 afterAll(() => {
+  // For the progress: results of several files come mixed.
+  if (process.env.MOGPLEX_TEST_LAYER !== undefined) process.stderr.write(`\n@done ${relative(root, Bun.main)}\n`);
   const after = state();
   const changed = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) =>
     before[key] !== after[key]
@@ -49,5 +52,5 @@ afterAll(() => {
   process.exitCode = before.exitCode as typeof process.exitCode ?? 0;
   globalThis.fetch = before.fetch as typeof fetch;
   process.chdir(String(before.cwd));
-  throw new Error(`${relative(String(before.cwd), Bun.main)} does not restore ${changed.join(", ")}`);
+  throw new Error(`${relative(root, Bun.main)} does not restore ${changed.join(", ")}`);
 });

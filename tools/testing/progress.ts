@@ -56,8 +56,8 @@ function short(line: string): string {
 /** Reads the output of `bun test` line by line, and prints what matters of it. */
 export class Progress {
   readonly totals: Totals = { passed: 0, failed: 0, skipped: 0 };
-  readonly #open = new Map<string, number>();
-  readonly #folders = new Map<string, { tests: number; ms: number }>();
+  readonly #open: ReadonlyMap<string, Set<string>>;
+  readonly #ms = new Map<string, number>();
   readonly #print: (line: string) => void;
   readonly #all: boolean;
   #held: string[] = [];
@@ -68,7 +68,8 @@ export class Progress {
   constructor(files: readonly string[], print: (line: string) => void, all = false) {
     this.#print = print;
     this.#all = all;
-    for (const file of files) this.#open.set(folderOf(file), (this.#open.get(folderOf(file)) ?? 0) + 1);
+    const folders = Map.groupBy(files, folderOf);
+    this.#open = new Map([...folders].map(([folder, its]) => [folder, new Set(its)]));
   }
 
   /** Number of tests so far. */
@@ -80,10 +81,12 @@ export class Progress {
   take(line: string): void {
     if (this.#ended) return;
     const file = /^(tests\/\S+\.test\.ts):$/.exec(line)?.[1];
+    const done = /^@done (tests\/\S+)$/.exec(line)?.[1];
     const result = /^\((pass|fail|skip|todo)\) (.*?)(?: \[([\d.]+)ms\])?$/.exec(line);
     // At the end Bun prints all failures again, and the totals.
     if (/^\d+ tests? failed:$/.test(line) || /^ *\d+ pass$/.test(line)) this.#end();
     else if (file !== undefined) this.#begin(file);
+    else if (done !== undefined) this.#done(done);
     else if (result === null) this.#held.push(line);
     else this.#result(result[1] ?? "", result[2] ?? "", Number(result[3] ?? 0), line);
   }
@@ -94,10 +97,8 @@ export class Progress {
   }
 
   #result(end: string, name: string, ms: number, line: string): void {
-    const folder = this.#folders.get(folderOf(this.#file)) ?? { tests: 0, ms: 0 };
-    folder.tests++;
-    folder.ms += ms;
-    this.#folders.set(folderOf(this.#file), folder);
+    const folder = folderOf(this.#file);
+    this.#ms.set(folder, (this.#ms.get(folder) ?? 0) + ms);
     if (end === "fail") {
       this.totals.failed++;
       this.#print(`FAIL ${this.#file}`);
@@ -122,12 +123,15 @@ export class Progress {
       this.#print(`     alone: ${commandFor(this.#file, "")}`);
     }
     this.#held = [];
-    const folder = folderOf(this.#file);
-    const left = (this.#open.get(folder) ?? 1) - 1;
-    this.#open.set(folder, left);
-    const { tests, ms } = this.#folders.get(folder) ?? { tests: 0, ms: 0 };
-    if (left === 0) this.#print(`done ${folder}  ${tests} tests, ${(ms / 1000).toFixed(1)} s`);
     this.#file = "";
+  }
+
+  /** Takes the word of `tests/preload.ts` that a file has ended: Bun prints results of several files in turn. */
+  #done(file: string): void {
+    const folder = folderOf(file);
+    const open = this.#open.get(folder);
+    if (open?.delete(file) !== true || open.size > 0) return;
+    this.#print(`done ${folder} (${((this.#ms.get(folder) ?? 0) / 1000).toFixed(1)} s)`);
   }
 
   #end(): void {

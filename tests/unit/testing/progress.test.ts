@@ -34,16 +34,21 @@ test("Progress prints a folder when all its files are done, and counts each test
     "",
     `${B}:`,
     "(pass) three",
+    `@done ${A}`,
     "",
     `${C}:`,
     "(pass) four [2.00ms]",
+    `@done ${C}`,
+    `${B}:`,
+    "(pass) five [500.00ms]",
+    `@done ${B}`,
     " 3 pass",
     " 1 skip",
     " 0 fail",
   ];
   expect(printed([A, B, C], lines)).toEqual({
-    out: ["done tests/unit/api  3 tests, 1.5 s", "done tests/unit  1 tests, 0.0 s"],
-    totals: { passed: 3, failed: 0, skipped: 1 },
+    out: ["done tests/unit (0.0 s)", "done tests/unit/api (2.0 s)"],
+    totals: { passed: 4, failed: 0, skipped: 1 },
   });
 });
 
@@ -64,7 +69,6 @@ test("Progress prints a failure at once with its output and its command, and not
       "error: expected 1",
       "(fail) two [0.10ms]",
       `     alone: npm test -- ${C} -t 'two'`,
-      "done tests/unit  2 tests, 0.0 s",
     ],
     totals: { passed: 1, failed: 1, skipped: 0 },
   });
@@ -89,6 +93,5 @@ test("Progress prints everything when it is asked to", () => {
   expect(printed([C], [`${C}:`, "said by a test", "(pass) one", " 1 pass"], true).out).toEqual([
     "said by a test",
     "(pass) one",
-    "done tests/unit  1 tests, 0.0 s",
   ]);
 });
