@@ -23,7 +23,7 @@ set +ex # a trace would show the token
 # these variables, or without sha256sum, shasum and openssl, the key is random.
 #
 # Tested in dash, bash, bash --posix, BusyBox, zsh, ksh93, mksh, posh, and yash in a UTF-8 locale. Needs curl 7.20 or newer and
-# awk, date, grep, head, mktemp, mv, od, printf, rm, sed, sleep, tr, wc. No jq.
+# awk, date, grep, head, mktemp, mv, od, printf, rm, sed, sh, sleep, tr, wc. No jq.
 
 # zsh as sh; other shells skip this line.
 [ -z "${ZSH_VERSION:-}" ] || emulate sh
@@ -50,6 +50,7 @@ leave() { # CODE OUTCOME REASON: every exit goes through here
   ended=$1
   if [ -n "$run" ]; then say "verdict $2 (exit code $1)${3:+: $3}; run $run ($run_status)"
   else say "$3" >&2; fi
+  [ -n "$armed" ] || [ -z "$work" ] || rm -rf "$work"
   exit "$1"
 }
 usage() { leave 2 error "$1"; }
@@ -115,13 +116,14 @@ pause() { # SECONDS: sleeps, at most until the deadline, and says something once
     [ $((now - spoke)) -lt 40 ] || say "... ${run_status:-starting} for $((now - began)) s"
     delay=$((until - now))
     [ "$delay" -le 40 ] || delay=40
-    sleep "$delay" >/dev/null 2>&1 &
-    program "$!" || leave 70 error 'Cannot wait: sleep does not work'
+    : >"$work/program"
+    program sleep "$delay" >/dev/null 2>&1 &
+    wait "$!" || leave 70 error 'Cannot wait: sleep does not work'
   done
 }
-program() { # PROCESS: waits for it, and leaves its id to the signal handler
-  echo "$1" >"$work/program"
-  wait "$1"
+program() { # NAME [ARGUMENT]...: becomes this program, after it has left its process id to the signal handler
+  # shellcheck disable=SC2016
+  exec sh -c 'echo "$$" >"$0" && exec "$@"' "$work/program" "$@"
 }
 
 # ---- Requests -----------------------------------------------------------------------------------------------------------
@@ -229,12 +231,13 @@ request() { # start|look|cancel|repos SECONDS: sends one request; sets http, bro
   [ -z "$loopback" ] || set -- "$@" --noproxy '*'
   : >"$work/head"
   : >"$work/body"
+  : >"$work/program"
   # The token goes over standard input and by echo: arguments are visible to other users.
   echo "header = \"Authorization: Bearer $token\"" |
-    curl -q -s -g -K - --proto "=${origin%%:*}" --connect-timeout 10 --max-filesize 4194304 -A mogplex-run.sh -H Expect: \
+    program curl -q -s -g -K - --proto "=${origin%%:*}" --connect-timeout 10 --max-filesize 4194304 -A mogplex-run.sh -H Expect: \
       -H 'Accept: application/json' -D "$work/head" -o "$work/body" -w '%{http_code}\n' --max-time "$@" \
       "$origin/api/v1/mogplex$to" >"$work/code" 2>/dev/null &
-  program "$!"
+  wait "$!"
   broken=$?
   # Never give a builtin an option where posh runs it: a later wait would fail at random. So backslashes are doubled for read.
   # shellcheck disable=SC2162
@@ -555,8 +558,14 @@ follow() {
 interrupt() { # NAME CODE: cancels the run in at most 4 s, as some runners kill after 5
   trap '' INT TERM HUP
   kill "$!" 2>/dev/null
-  # shellcheck disable=SC2162
-  ! read id 2>/dev/null <"$work/program" || kill "$id" 2>/dev/null
+  # What the child has just begun may still have to leave its id.
+  id='' tries=0
+  while [ -e "$work/program" ] && [ -z "$id" ] && [ "$tries" -lt 1000 ]; do
+    tries=$((tries + 1))
+    # shellcheck disable=SC2162
+    read id <"$work/program" || :
+  done
+  [ -z "$id" ] || kill "$id" 2>/dev/null
   # shellcheck disable=SC1091 # it is written by save
   [ ! -e "$work/state" ] || . "$work/state"
   clock
@@ -578,13 +587,12 @@ interrupt() { # NAME CODE: cancels the run in at most 4 s, as some runners kill 
 
 # ---- The program --------------------------------------------------------------------------------------------------------
 
-token='' run='' run_status='' ended='' work='' loopback='' may_exist='' first='' trouble='' tried='' looked_up='' proven='' denials=0
+token='' armed='' run='' run_status='' ended='' work='' loopback='' may_exist='' first='' trouble='' tried='' looked_up='' proven='' denials=0
 clock
 began=$now spoke=$now
 trap '' PIPE
 curl --version >/dev/null 2>&1 || usage 'Cannot send requests: there is no curl'
 work=$(mktemp -d) || usage 'Cannot make a temporary directory'
-trap 'rm -rf "$work"' EXIT
 read_token
 read_origin
 read_timeout
@@ -594,7 +602,9 @@ read_prompt ${1+"$@"}
 write_request
 derive_key
 # A child does the work, and this process only waits for it: so signals are handled at once, and none arrives in the middle of
-# an expansion, where bash loses it. Up to this line a signal ends the script like any other program.
+# an expansion, where bash loses it. Up to this line a signal ends the script like any other program; with a trap for EXIT alone,
+# mksh would end with 0.
+armed=1
 trap cleared EXIT
 trap 'interrupt SIGINT 130' INT
 trap 'interrupt SIGTERM 143' TERM

@@ -171,7 +171,7 @@ export function followAutomationRun(
   runId: string,
   options: FollowAutomationOptions = {},
 ): AsyncGenerator<AutomationItem, AutomationRun, void> {
-  checkOptions("follow automation run", options, followAutomationKeys());
+  options = checkOptions("follow automation run", options, followAutomationKeys());
   checkSources("follow automation run", options);
   const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
   const { timeoutMs, tokenShare } = checkWait(options);

@@ -148,7 +148,7 @@ export function listAutomations(options: ListAutomationsOptions = {}): AsyncGene
     pageSize: "number",
     onIncomplete: "function",
   };
-  checkOptions("list automations", options, keys);
+  options = checkOptions("list automations", options, keys);
   checkSources("list automations", options);
   return withoutEnd(automationsOf(openSession(options, detected(options)), options));
 }

@@ -107,7 +107,7 @@ export async function runAutomation(
   request: TriggerRequest,
   options: RunAutomationOptions = {},
 ): Promise<AutomationResult> {
-  checkOptions("trigger automation", options, runAutomationKeys());
+  options = checkOptions("trigger automation", options, runAutomationKeys());
   checkSources("trigger automation", options);
   checkTriggerKeys(request);
   let session: Session | undefined;

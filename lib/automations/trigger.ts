@@ -156,7 +156,7 @@ export async function triggerAutomation(
   request: TriggerRequest,
   options: TriggerOptions = {},
 ): Promise<TriggeredRun> {
-  checkOptions("trigger automation", options, triggerKeys());
+  options = checkOptions("trigger automation", options, triggerKeys());
   checkSources("trigger automation", options);
   checkTriggerKeys(request);
   const errorOf = (error: unknown, starter: TriggerStarter) => startError(error, starter, options.signal);

@@ -33,16 +33,17 @@ function advanceKeys(): Keys<AdvanceCampaignOptions> {
 }
 
 /** Checks the names and types of options. @throws {UsageError} naming the first that is wrong. */
-function check<T>(attempted: string, options: CampaignOptions, keys: Keys<T>): void {
-  checkOptions(attempted, options, keys);
+function check<T, O extends CampaignOptions>(attempted: string, given: O, keys: Keys<T>): O {
+  const options = checkOptions(attempted, given, keys);
   if (options.forge !== undefined) checkOptions(attempted, options.forge, { hosts: "object" }, "forge");
   checkSources(attempted, options);
+  return options;
 }
 
 /** Checks the options of {@linkcode runCampaign}. @throws {UsageError} naming the first that is wrong. */
-export function checkRunCampaign(options: RunCampaignOptions): void {
+export function checkRunCampaign(options: RunCampaignOptions): RunCampaignOptions {
   const keys: Keys<RunCampaignOptions> = { ...advanceKeys(), timeoutMs: "number" };
-  check("run campaign", options, keys);
+  return check("run campaign", options, keys);
 }
 
 /**
@@ -64,7 +65,7 @@ export function checkRunCampaign(options: RunCampaignOptions): void {
  */
 export async function planCampaign(path: string, options: PlanCampaignOptions = {}): Promise<CampaignPlan> {
   const own = { skipInvalid: "boolean", meanRunMs: "number", dryRun: "boolean" } as const;
-  check<PlanCampaignOptions>("plan campaign", options, { ...campaignKeys(), ...own });
+  options = check("plan campaign", options, { ...campaignKeys(), ...own });
   return await planCampaignWith(path, options, { readsStdin: true });
 }
 
@@ -84,7 +85,7 @@ export async function planCampaign(path: string, options: PlanCampaignOptions = 
  * ```
  */
 export async function advanceCampaign(path: string, options: AdvanceCampaignOptions = {}): Promise<CampaignView> {
-  check("advance campaign", options, advanceKeys());
+  options = check("advance campaign", options, advanceKeys());
   return viewOrThrow(await campaignJob(path, options, {}, true));
 }
 
@@ -104,7 +105,7 @@ export async function advanceCampaign(path: string, options: AdvanceCampaignOpti
  * ```
  */
 export async function runCampaign(path: string, options: RunCampaignOptions = {}): Promise<CampaignView> {
-  checkRunCampaign(options);
+  options = checkRunCampaign(options);
   return viewOrThrow(await campaignJob(path, options, {}, false));
 }
 
@@ -122,6 +123,6 @@ export async function runCampaign(path: string, options: RunCampaignOptions = {}
  * ```
  */
 export async function readCampaign(path: string, options: CampaignOptions = {}): Promise<CampaignView> {
-  check("read campaign", options, campaignKeys());
+  options = check("read campaign", options, campaignKeys());
   return await readCampaignWith(path, options, {});
 }

@@ -124,7 +124,7 @@ export async function cancelWith(
  * ```
  */
 export async function cancel(runId: string, options: CancelOptions = {}): Promise<CancelResult> {
-  checkOptions("cancel run", options, runKeys());
+  options = checkOptions("cancel run", options, runKeys());
   checkSources("cancel run", options);
   const id = checkUuid(runId, "run id");
   const timeoutMs = checkTimeout(options.timeoutMs ?? CANCEL_TIMEOUT_MS);

@@ -62,7 +62,7 @@ export interface FollowOptions extends ConnectOptions {
  * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
  */
 export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
-  checkOptions("follow run", options, runKeys());
+  options = checkOptions("follow run", options, runKeys());
   checkSources("follow run", options);
   return tellingRun(followRun(runId, options), runId, options.signal);
 }

@@ -220,7 +220,7 @@ async function ended(
  * ```
  */
 export async function run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
-  checkOptions("start run", options, runKeys() satisfies Keys<RunOptions>);
+  options = checkOptions("start run", options, runKeys() satisfies Keys<RunOptions>);
   checkSources("start run", options);
   checkRequestKeys(request);
   return await ended(options, (more) => runJob(request, options, more));
@@ -235,7 +235,7 @@ export async function run(request: RunRequest, options: RunOptions = {}): Promis
  * @throws what {@linkcode run} throws, except errors of the start.
  */
 export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
-  checkOptions("follow run", options, runKeys());
+  options = checkOptions("follow run", options, runKeys());
   checkSources("follow run", options);
   return await ended(options, (more) => attachJob(runId, options, more));
 }

@@ -35,7 +35,7 @@ import { noteNewTask, planStart, runKeys, startableRun, type StartedRun, type St
  * ```
  */
 export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
-  checkOptions("start run", options, runKeys());
+  options = checkOptions("start run", options, runKeys());
   checkSources("start run", options);
   checkRequestKeys(request);
   const session = openSession(options, detected(options));

@@ -4,7 +4,7 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
-import { exitType, type JobFacts, repositoryOf } from "./job_spans.ts";
+import { exitType, type JobFacts, placeBelow, repositoryOf } from "./job_spans.ts";
 import { OWN, SEMCONV } from "./names.ts";
 import type { Span } from "./otlp.ts";
 import { newId, parseTraceparent, type TraceContext } from "./trace_context.ts";
@@ -35,9 +35,6 @@ export interface CampaignEnd {
 const MAX_ITEMS = 2_000;
 /** Verdicts that are errors in a trace. */
 const BAD: readonly string[] = ["failed", "overdue", "conflict", "invalid", "unknown", "needs-input"];
-
-/** A run that seems to begin less than this before its wave was begun by it: the clocks are known to the second. In milliseconds. */
-const CLOCKS_MS = 5_000;
 
 interface WaveFacts {
   number: number;
@@ -137,14 +134,14 @@ export class CampaignLog {
       const above = wave ?? { spanId: trace.spanId, startMs };
       const beganMs = Date.parse(item.startedAt ?? "") + skewMs;
       // A run that an earlier wave has started is not within this one, which has seen its end.
-      const isWithin = beganMs >= above.startMs - CLOCKS_MS;
+      const place = placeBelow(beganMs, above.startMs);
       return {
         spanId: newId(8),
-        parentSpanId: isWithin ? above.spanId : null,
-        ...!isWithin && { links: [{ traceId: trace.traceId, spanId: above.spanId }] },
+        parentSpanId: place.isWithin ? above.spanId : null,
+        ...!place.isWithin && { links: [{ traceId: trace.traceId, spanId: above.spanId }] },
         name: "invoke_agent",
         kind: "client",
-        startMs: isWithin ? Math.max(beganMs, above.startMs) : beganMs,
+        startMs: place.startMs,
         endMs: Date.parse(item.endedAt ?? "") + skewMs,
         attributes: {
           [SEMCONV.operation]: "invoke_agent",

@@ -115,11 +115,22 @@ function jobSpan(result: AnyResult, trace: TraceContext, { startMs, endMs, reque
   };
 }
 
+/** A run that seems to begin less than this before what began it: the clocks are known to the second. In milliseconds. */
+const CLOCKS_MS = 5_000;
+
+/** Whether something that began at a time can be below a span, and when it begins there: never before it. */
+export function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
+  const isWithin = beganMs >= aboveMs - CLOCKS_MS;
+  return { isWithin, startMs: isWithin ? Math.max(beganMs, aboveMs) : beganMs };
+}
+
 /** The span of the work itself: what the service does while the job waits. Undefined when nothing of it is known. */
-function workSpan(result: AnyResult, trace: TraceContext, { endMs, skewMs }: JobFacts): Span | undefined {
+function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span | undefined {
+  const { endMs, skewMs } = facts;
   const { runId, createdAt, outcome } = result;
-  const startMs = Date.parse(createdAt ?? "") + skewMs;
-  if (runId === null || Number.isNaN(startMs)) return undefined;
+  const beganMs = Date.parse(createdAt ?? "") + skewMs;
+  if (runId === null || Number.isNaN(beganMs)) return undefined;
+  const { isWithin, startMs } = placeBelow(beganMs, facts.startMs);
   const ended = result.kind === "run"
     ? result.status !== null && hasEnded(result.status) ? result.updatedAt : null
     : result.completedAt;
@@ -128,7 +139,9 @@ function workSpan(result: AnyResult, trace: TraceContext, { endMs, skewMs }: Job
   const isAgent = result.kind === "run";
   return {
     spanId: newId(8),
-    parentSpanId: trace.spanId,
+    // A run that an earlier job has started is not within this one, which follows it.
+    parentSpanId: isWithin ? trace.spanId : null,
+    ...!isWithin && { links: [{ traceId: trace.traceId, spanId: trace.spanId }] },
     name: isAgent ? ["invoke_agent", short(result.harness) ?? []].flat().join(" ") : "automation run",
     kind: "client",
     startMs,

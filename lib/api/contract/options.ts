@@ -43,14 +43,15 @@ export function checkObject(attempted: string, value: unknown, what = "options")
  * @param options What the caller gave.
  * @param keys All options that there are.
  * @param what What the message calls it. @default {"options"}
+ * @returns The options, without what stands on `Object.prototype`.
  * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
  */
-export function checkOptions(
+export function checkOptions<T>(
   attempted: string,
-  options: unknown,
+  options: T,
   keys: Readonly<Record<string, Kind>>,
   what = "options",
-): void {
+): T {
   checkObject(attempted, options, what);
   for (const [key, value] of Object.entries(options as object)) {
     if (value === undefined) continue;
@@ -65,4 +66,8 @@ export function checkOptions(
       throw new UsageError({ attempted, why: `'${key}' must be ${article} ${kind}`, value: shown(key, value) });
     }
   }
+  // Some code of the process may have written to `Object.prototype`: what stands there was not given.
+  const foreign = Object.keys(keys).filter((key) => key in Object.prototype && !Object.hasOwn(options as object, key));
+  if (foreign.length === 0) return options;
+  return { ...options, ...Object.fromEntries(foreign.map((key) => [key, undefined])) };
 }

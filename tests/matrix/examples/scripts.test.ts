@@ -63,8 +63,7 @@ for (const file of SCRIPTS) {
   }
 
   together(`${file} ends with 64 without a token, with the built dist/ beside it`, {}, async (service) => {
-    const beside = (text: string) =>
-      text.replace(/ from "(npm:)?@mogplex\/ci(@[\d.]+)?"/, ' from "../../programs/examples/dist/mod.mjs"');
+    const beside = (text: string) => text.replace(/ from "(npm:)?@mogplex\/ci(@[\d.]+)?"/, ' from "./dist/mod.mjs"');
     const { code, stderr, stdout } = await scripts.run(file, service, { edit: beside, env: { MOGPLEX_API_KEY: "" } });
     expect(code).toBe(64);
     expect(stdout + stderr).toContain("variable MOGPLEX_API_KEY is empty");

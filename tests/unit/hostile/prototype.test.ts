@@ -7,6 +7,13 @@ import { start } from "../../../lib/runs/start.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
 const FOREIGN = {
+  idempotencyKey: "evil-key",
+  keyPart: "evil-part",
+  token: "mog_evilToken0000000000000001",
+  url: "https://evil.example",
+  approvedBy: "evil",
+  timeoutMs: 1,
+  maxEvents: 1,
   mode: "YOLO",
   harness: "claude-code",
   baseBranch: "evil",
@@ -38,7 +45,9 @@ test("start() and a campaign send nothing that stands on Object.prototype", asyn
   const clock = virtualClock();
   const emulator = createEmulator({ clock, projects: [{ owner: "acme", count: 1 }] });
   const fetch = (async (url: string, init: RequestInit) => {
-    if (init.method === "POST" && url.endsWith("/runs")) bodies.push(String(init.body));
+    if (init.method === "POST" && url.endsWith("/runs")) {
+      bodies.push(`${url} ${JSON.stringify([...new Headers(init.headers)])} ${init.body}`);
+    }
     return await emulator.fetch(url, init);
   }) as typeof globalThis.fetch;
   const [token] = emulator.world.store.tokens.keys();
@@ -51,7 +60,7 @@ test("start() and a campaign send nothing that stands on Object.prototype", asyn
     await world.plan();
     await world.advance();
   });
-  bodies.push(...world.starts.map(({ body }) => body));
+  bodies.push(...world.starts.map(({ key, body }) => `${key} ${body}`));
   expect(bodies.length).toBe(2);
-  for (const body of bodies) expect(body).not.toMatch(/evil|YOLO|claude/);
+  for (const body of bodies) expect(body).not.toMatch(/evil|YOLO|claude/i);
 });

@@ -6,7 +6,10 @@ import { join } from "node:path";
 import { ProjectStore } from "../../../../lib/emulator/agents/projects.ts";
 import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
 import { runtimes } from "../../../../tools/setup.mjs";
+import { withOwnTemporaryFolder } from "../../temporary.ts";
 import { serve } from "../served.ts";
+
+withOwnTemporaryFolder();
 
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -104,14 +107,13 @@ test("startEmulator() finds the Git repository of a project that was renamed, wi
 });
 
 test("startEmulator() makes no directory without a command, and leaves none behind when it cannot start", async () => {
-  const before = readdirSync(tmpdir()).filter((name) => name.startsWith("mogplex-emulator-projects-"));
   const projects = [{ owner: "acme", count: 2 }];
   const plain = await startEmulator({ projects });
   closing.push(plain.close);
   expect([plain.projects, plain.repos.length]).toEqual([undefined, 2]);
   const port = Number(new URL(plain.url).port);
   await expect(startEmulator({ projects, commands: { codex: "true" }, port })).rejects.toThrow("Cannot listen");
-  expect(readdirSync(tmpdir()).filter((name) => name.startsWith("mogplex-emulator-projects-"))).toEqual(before);
+  expect(readdirSync(tmpdir()).filter((name) => name.startsWith("mogplex-emulator-projects-"))).toEqual([]);
 });
 
 // On other runtimes: tests/matrix/runtimes/emulator.test.ts.

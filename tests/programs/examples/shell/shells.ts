@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 
 /** What the script says it needs, beside curl, and `sleep` and `date`, which are ours. */
-export const PROGRAMS: readonly string[] = "awk grep head mktemp mv od printf rm sed sha256sum tr wc"
+export const PROGRAMS: readonly string[] = "awk grep head mktemp mv od printf rm sed sh sha256sum tr wc"
   .split(" ");
 /** What every system has, and most shells have built in. yash runs its own only where the program is there, too. */
 export const EVERYWHERE: readonly string[] = ["[", "echo", "kill", "pwd", "test", "true"];

@@ -166,3 +166,26 @@ test("a good run has no red span: that the service has no event stream is no fai
   expect(code).toBe(0);
   expect(received.spans().filter(({ status }) => status?.code === 2).map(({ name }) => name)).toEqual([]);
 });
+
+test("a run that began before its job is linked to the job, and not below it", async () => {
+  const { emulator, clock } = world("success");
+  const received = collector();
+  const fetch = (url: string, init: RequestInit) => received.fetch(url, init, (url, init) => emulator.fetch(url, init));
+  const call = async (...args: string[]) => {
+    const io = fakeIo({ env: { MOGPLEX_API_KEY: TOKEN, ...ENDPOINT } });
+    return { code: await main(args, io, { fetch, clock }), io };
+  };
+  const { io } = await call("run", "--detach", "--repo", REPO, "x");
+  const runId = /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(io.text.stdout)?.[0] ?? "";
+  await clock.sleep(60_000);
+  received.requests.length = 0;
+  expect((await call("follow", runId)).code).toBe(0);
+  const spans = received.spans();
+  const [job] = named(spans, "mogplex run");
+  const [agent] = spans.filter(({ name }) => name.startsWith("invoke_agent"));
+  expect([agent?.parentSpanId, agent?.links?.[0]?.spanId]).toEqual([undefined, job?.spanId]);
+  for (const span of spans) {
+    const above = spans.find(({ spanId }) => spanId === span.parentSpanId);
+    if (above !== undefined) expect(BigInt(span.startTimeUnixNano) >= BigInt(above.startTimeUnixNano)).toBe(true);
+  }
+});
