@@ -236,7 +236,10 @@ test.skipIf(!CAN_RUN)(
     for (const path of ["templates/run.yml", "action/main.mjs", "docs/install.md"]) {
       const text = readFileSync(join(cwd, path), "utf8");
       // A digit of a version, of a checksum, or of code.
-      writeFileSync(join(cwd, path), text.replace(/(?<=SHA256=|^# Mogplex CI |^\/\/ @mogplex\/ci )[0-9a-f]/, "7"));
+      writeFileSync(
+        join(cwd, path),
+        text.replace(/(?<=SHA256=|^# Mogplex CI |^\/\/ @mogplex\/ci )[0-9a-f]/, (digit) => digit === "7" ? "8" : "7"),
+      );
       const refused = await run(["release-check"], RELEASE_COMMIT);
       writeFileSync(join(cwd, path), text);
       expect(refused.jobs["release-check"]?.code).toBe(1);

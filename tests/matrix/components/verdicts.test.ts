@@ -64,7 +64,7 @@ const CASES: Record<string, Case> = {
   },
   "service-down": {
     code: 69,
-    says: /^> error: Cannot tell whether the run was started: the network failed: .*refused/im,
+    says: /^> error: Cannot start run: the network failed: .*refused/im,
     inputs: { timeout: 2 },
     variables: { MOGPLEX_URL: NOBODY },
   },
