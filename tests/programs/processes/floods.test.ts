@@ -13,37 +13,37 @@ const command = built("mogplex.mjs");
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A flood, and Node with a small heap that follows it; `out` is where its reports are. */
-async function followed(flood: Flood): Promise<{ service: FloodServer; running: Running; out: string }> {
+/** A flood, and Node with a small heap, in MB, that follows it; `out` is where its reports are. */
+async function followed(flood: Flood, heap = 128): Promise<{ service: FloodServer; running: Running; out: string }> {
   const service = await startFlood(flood);
   const cwd = mkdtempSync(join(folder, "job-"));
   // Not in `cwd`, whose files are read when the process has ended.
   const out = mkdtempSync(join(folder, "out-"));
   const env = { MOGPLEX_API_KEY: FLOOD_TOKEN, MOGPLEX_URL: service.url, MOGPLEX_DEV: "1" };
-  const line = [runtimes.node, "--max-old-space-size=128", command, "follow", FLOOD_RUN, "--out", out];
+  const line = [runtimes.node, `--max-old-space-size=${heap}`, command, "follow", FLOOD_RUN, "--out", out];
   return { service, running: launch(line, { cwd, env }), out };
 }
 
 test(
-  "follow ends with the verdict after 8 000 events of 20 KB, in a heap of 128 MB, and writes them all",
+  "follow ends with the verdict after 4 000 events of 20 KB, in a heap of 64 MB, and writes them all",
   async () => {
-    const { service, running, out } = await followed({ events: 8_000, message: "x".repeat(20_000) });
+    const { service, running, out } = await followed({ events: 4_000, message: "x".repeat(20_000) }, 64);
     const { code, stderr } = await running.ended;
     service.close();
     expect([code, stderr]).toEqual([0, expect.not.stringContaining("heap")]);
-    // 8 000 and the one that ends the run, each with a little around its text.
-    expect(statSync(join(out, "events.ndjson")).size).toBeGreaterThan(160_000_000);
+    // 4 000 and the one that ends the run, each with a little around its text.
+    expect(statSync(join(out, "events.ndjson")).size).toBeGreaterThan(80_000_000);
     const { outcome, eventCount, eventsOmitted } = JSON.parse(
       readFileSync(join(out, "result.json"), "utf8"),
     );
-    expect([outcome, eventCount.seen, eventsOmitted]).toEqual(["success", 8_001, 7_800]);
+    expect([outcome, eventCount.seen, eventsOmitted]).toEqual(["success", 4_001, 3_800]);
   },
   180_000,
 );
 
-test("follow keeps nothing of messages that it cannot take, in a heap of 128 MB", async () => {
+test("follow keeps nothing of messages that it cannot take, in a heap of 64 MB", async () => {
   const payload = `{"a":[${"{},".repeat(30_000)}0],"b":"${"x".repeat(160_000)}"}`;
-  const { service, running } = await followed({ events: 1_500, payload });
+  const { service, running } = await followed({ events: 600, payload }, 64);
   const { code, stdout } = await running.ended;
   service.close();
   expect([code, stdout]).toEqual([0, expect.stringContaining("events        some went by unseen")]);
