@@ -198,7 +198,10 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
       breaker: socketBreaker,
     });
     const who = account(emulator);
-    const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, getRequestListener(emulator.app.fetch));
+    const server = createServer(
+      { keepAliveTimeout: KEEP_ALIVE_MS },
+      getRequestListener(emulator.app.fetch, { overrideGlobalObjects: false }),
+    );
     const url = await listen(server, port, host);
     emulator.world.origin = url;
     return {

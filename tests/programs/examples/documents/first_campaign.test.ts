@@ -41,7 +41,8 @@ test("docs/first-campaign.md shows what its commands print, and its campaign end
     const found = outputs.filter((text) => text.trim() !== "");
     expect(found).toHaveLength(5);
     if (WRITES) return writeOutputs(PAGE, found);
-    const advice = "Run MOGPLEX_WRITE_PAGES=1 npm test -- tests/examples/first_campaign.test.ts, and read the page";
+    const advice =
+      "Run MOGPLEX_WRITE_PAGES=1 npm test -- tests/programs/examples/documents/first_campaign.test.ts, and read the page";
     expect(shown.map(withoutChance), advice).toEqual(found.map(withoutChance));
     expect(existsSync(join(cwd, "mogplex-campaign/campaign.md"))).toBe(true);
   } finally {

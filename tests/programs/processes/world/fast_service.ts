@@ -43,10 +43,11 @@ export async function fastService({ repositories, runMs, speed }: FastServiceOpt
     runDuration: () => runMs,
   });
   let requests = 0;
-  const server = createServer(getRequestListener((request) => {
+  const listener = getRequestListener((request) => {
     requests++;
     return emulator.fetch(request);
-  }));
+  }, { overrideGlobalObjects: false });
+  const server = createServer(listener);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const [token = ""] = emulator.world.store.tokens.keys();
