@@ -46,7 +46,7 @@ onEveryRuntime("a job ends with 70 when a promise never settles", async ({ name,
 
 onEveryRuntime("run --follow ends with 124 at its deadline, and says how it was called", async (on) => {
   const job = await openJob(on);
-  const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "1")).ended;
+  const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "3")).ended;
   // Nothing is on the PATH.
   const called = on.name === "deno" ? "deno run …" : on.name;
   expect(stdout).toMatch(new RegExp(`\nresume        ${called} \\S*mogplex\\.mjs follow ${job.state().runId}\n`));

@@ -80,7 +80,7 @@ test("automations trigger --follow ends with 1 when the run fails, and 3 when it
 
 test("automations trigger --follow ends with 75 or 124 when nothing has ended in time", async () => {
   for (const [scenario, expected] of [["automation-suppressed", 75], ["automation-stuck", 124]] as const) {
-    const { code, stdout } = await trigger(scenario, "--follow", "--json", "--timeout", "1").ended;
+    const { code, stdout } = await trigger(scenario, "--follow", "--json", "--timeout", "3").ended;
     expect([code, last(stdout)]).toEqual([expected, expect.objectContaining({ exitCode: expected })]);
   }
 });

@@ -78,7 +78,7 @@ test("run --follow ends with 75 when the limit of starts outlasts the deadline",
 });
 
 test("run --follow ends with 124 and leaves the run alone when the deadline passes", async () => {
-  const { code, stdout } = await command(follow("<stuck-streaming>", "--timeout", "1"));
+  const { code, stdout } = await command(follow("<stuck-streaming>", "--timeout", "3"));
   const runId = new RegExp(`started run (${ID})`).exec(stdout)?.[1] ?? "";
   // The command as it was called: nothing is on the PATH.
   expect(stdout).toMatch(new RegExp(`\nresume        node \\S*mogplex\\.mjs follow ${runId}\n`));
@@ -104,7 +104,7 @@ test("run --follow attaches to the same run when the job was killed and starts a
   const runId = (await running.seen(new RegExp(`started run (${ID})`)))[1] ?? "";
   running.child.kill("SIGKILL");
   await running.ended;
-  const { code, stdout } = await command(follow("<stuck-streaming>", "--timeout", "1"), env);
+  const { code, stdout } = await command(follow("<stuck-streaming>", "--timeout", "3"), env);
   expect(stdout).toStartWith(`attached to run ${runId} (`);
   expect(code).toBe(124);
 });
