@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "6290d2738e752a67c9304320a4f5b6e3efa444f3a9834cc3e9bbf0edb89b0e4e"
+val MOGPLEX_CI_SHA256 = "e2fe44951eb945bfd7890ff895945d641e6e9de2c87025a4492d5c45d5af1145"
 
 project {
     buildType(Cleanup)
