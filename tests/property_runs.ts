@@ -9,3 +9,13 @@ import process from "node:process";
 export function propertyRuns(full: number): number {
   return process.env.MOGPLEX_TEST_RUNS === "full" ? full : Math.ceil(full / 10);
 }
+
+/**
+ * The combinations that a case of a corpus is tried in: all of them in the gate, two of them otherwise, other ones for the next case.
+ *
+ * @param index Number of the case.
+ */
+export function combinations<T>(all: readonly T[], index: number): readonly T[] {
+  if (process.env.MOGPLEX_TEST_RUNS === "full") return all;
+  return [0, 1].flatMap((offset) => all.slice((index + offset) % all.length, (index + offset) % all.length + 1));
+}
