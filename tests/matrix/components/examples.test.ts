@@ -13,7 +13,7 @@ import { DOWNLOAD } from "../../programs/examples/systems/machine.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/note/gitlab_server.ts";
 import { listen } from "../../programs/note/listen.ts";
 import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
-import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
+import { launch, REPO, type Service, startService } from "../../programs/processes/world/service.ts";
 import { START } from "../../programs/processes/world/ci_job.ts";
 import {
   CAN_RUN,
@@ -325,8 +325,14 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     spawnSync("git", ["init", "-q", "--bare", remote]);
     const text = read(`${RECIPES}/campaign-in-git.yml`);
     const home = `git:file://${remote}#`;
-    const { run, jobs, starts } = await copied(text.replace("git:origin#", home), campaignProject());
+    const { cwd, run, jobs, starts, recorder } = await copied(text.replaceAll("git:origin#", home), campaignProject());
     expect(await jobs()).toEqual([]);
+    // The branch may have been lost.
+    const { jobs: { campaign: unplanned } } = await run({ server: SCHEDULE });
+    expect([unplanned?.code, starts()]).toEqual([2, []]);
+    const env = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
+    const plan = ["campaign", "plan", "campaign.yml", "--home", `${home}mogplex-campaign/codemod`];
+    expect((await launch([runtimes.node, service.command, ...plan], { cwd, env }).ended).code).toBe(0);
     const states = [];
     for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
       const { jobs: { campaign } } = await run({ server: SCHEDULE });

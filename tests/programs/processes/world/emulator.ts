@@ -8,8 +8,12 @@ import { main } from "../../../../lib/emulator/main.ts";
 import { processIo } from "../../../../lib/io.ts";
 
 const [folder = "", ...flags] = process.argv.slice(2);
+const remove = () => rmSync(folder, { recursive: true, force: true });
 process.stdin.resume().on("end", () => {
-  rmSync(folder, { recursive: true, force: true });
+  remove();
   process.exit(0);
 });
 process.exitCode = await main(flags, await processIo());
+// A signal ended it.
+remove();
+process.exit();
