@@ -33,12 +33,15 @@ if (process.env.MOGPLEX_TEST_LAYER === "unit") {
 }
 
 const before = state();
+const { Request, Response } = globalThis;
 const root = process.cwd();
 
 // With `--parallel` Bun calls this after each file, else after the last one.
 afterAll(() => {
   // For the progress: results of several files come mixed.
   if (process.env.MOGPLEX_TEST_LAYER !== undefined) process.stderr.write(`\n@done ${relative(root, Bun.main)}\n`);
+  // @hono/node-server replaces both in the process that serves an emulator, and Bun.serve takes its own alone.
+  Object.assign(globalThis, { Request, Response });
   const after = state();
   const changed = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter((key) =>
     before[key] !== after[key]

@@ -200,7 +200,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
     const who = account(emulator);
     const server = createServer(
       { keepAliveTimeout: KEEP_ALIVE_MS },
-      getRequestListener(emulator.app.fetch, { overrideGlobalObjects: false }),
+      getRequestListener(emulator.app.fetch),
     );
     const url = await listen(server, port, host);
     emulator.world.origin = url;

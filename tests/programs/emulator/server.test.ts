@@ -39,13 +39,6 @@ test("startEmulator() serves a user with two tokens and a repository out of the 
   expect(body.data.repos).toMatchObject(repos);
 });
 
-test("startEmulator() leaves Request and Response of its process as they are", async () => {
-  const { Request, Response } = globalThis;
-  await served();
-  expect(globalThis.Request).toBe(Request);
-  expect(globalThis.Response).toBe(Response);
-});
-
 test("startEmulator() offers commands and control routes on loopback alone", async () => {
   await expect(startEmulator({ host: "0.0.0.0", controlRoutes: true })).rejects.toThrow('Cannot listen on "0.0.0.0"');
   await expect(startEmulator({ host: "192.168.0.1", commands: { codex: "true" } })).rejects.toThrow("need loopback");
