@@ -13,7 +13,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "./setup.mjs";
 import { Keys, passedTests, remember } from "./testing/cache.ts";
-import { BUILD, CHECKS, GATE_CHECKS, runChecks } from "./testing/checks.ts";
+import { BUILD, GATE_CHECKS, runChecks } from "./testing/checks.ts";
 import { folderOf, type Layer, LAYERS, sum, testFiles, type Totals } from "./testing/progress.ts";
 import { type Outcome, runFiles } from "./testing/run_files.ts";
 import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
@@ -103,7 +103,7 @@ async function main(args: readonly string[]): Promise<number> {
   const build = await runChecks(BUILD);
   if (build.failed > 0) return 1;
   const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap((layer) => testFiles(`tests/${layer}`)));
-  const checks = await timed("checks", () => runChecks({ ...CHECKS, ...GATE_CHECKS }));
+  const checks = await timed("checks", () => runChecks(GATE_CHECKS));
   const outcomes: Outcome[] = [];
   for (const layer of LAYERS) {
     outcomes.push(...await timed(layer, () => runLayer(layer, keys, seed)));

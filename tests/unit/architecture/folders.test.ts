@@ -30,6 +30,7 @@ test("tests has the three layers, their shared files, and the recorded exchanges
     "preload.ts",
     "programs",
     "property_runs.ts",
+    "timings.json",
     "unit",
   ]);
 });
@@ -86,6 +87,11 @@ test("tests/preload.ts refuses children, sockets and requests while tests/unit r
       () => fetch("http://127.0.0.1:9"),
     ]
   ) expect(outside).toThrow("in tests/unit: move the test to tests/programs");
+});
+
+test("tests/timings.json names files that are there", () => {
+  const files = Object.keys(JSON.parse(textOf("tests/timings.json")).files);
+  expect(files.filter((file) => !existsSync(join(root, file)))).toEqual([]);
 });
 
 test("a test file of a layer is imported by no other file, and programs never import from matrix", () => {
