@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { readFileSync, realpathSync, statSync } from "node:fs";
+// The namespace: an import of a name that only a program uses would stay in the files of the library.
+import * as fs from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
@@ -48,7 +49,7 @@ export function isMain(meta: ModuleMeta, fileName?: string): boolean {
     if (typeof meta.main === "boolean") return meta.main;
     const started = process.argv[1];
     if (started === undefined) return false;
-    return realpathSync(started) === realpathSync(fileURLToPath(meta.url));
+    return fs.realpathSync(started) === fs.realpathSync(fileURLToPath(meta.url));
   } catch {
     return false;
   }
@@ -200,8 +201,8 @@ const MAX_BYTES = 65_536;
  * @throws when the file cannot be read, is not an ordinary file, not UTF-8, or larger than 64 KiB.
  */
 export function readFileNow(path: string): string {
-  const facts = statSync(path);
+  const facts = fs.statSync(path);
   if (!facts.isFile()) throw new Error("it is not an ordinary file");
   if (facts.size > MAX_BYTES) throw new Error(`it is larger than ${MAX_BYTES} bytes`);
-  return decodeUtf8(readFileSync(path));
+  return decodeUtf8(fs.readFileSync(path));
 }

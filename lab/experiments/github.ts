@@ -78,6 +78,7 @@ interface Other {
 }
 
 const OTHERS: readonly Other[] = [
+  { file: "agent-with-retries.yml", payload: {}, jobs: 1 },
   { file: "codemod-matrix.yml", payload: { inputs: { task: "Rename the option" } }, jobs: 3 },
   { file: "dispatch-automation.yml", payload: {}, jobs: 1 },
   { file: "drop-in.yml", payload: {}, jobs: 1 },
