@@ -16,7 +16,7 @@ import jetbrains.buildServer.configs.kotlin.triggers.ScheduleTrigger
 version = "2025.03"
 
 val MOGPLEX_CI_VERSION = "0.1.0"
-val MOGPLEX_CI_SHA256 = "e2fe44951eb945bfd7890ff895945d641e6e9de2c87025a4492d5c45d5af1145"
+val MOGPLEX_CI_SHA256 = "10e78128e365baeb8e3e45682b27426771b11473ca84e49e18a5d52507b7a241"
 
 project {
     buildType(Cleanup)
