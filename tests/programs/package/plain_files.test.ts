@@ -6,7 +6,7 @@ import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
-import { automationId, launch, REPO, sharedService } from "../processes/world/service.ts";
+import { automationId, launch, REPO, startService } from "../processes/world/service.ts";
 
 const dist = join(built("mogplex.mjs"), "..");
 const files = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) => /\.m?js$/.test(name))
@@ -49,7 +49,8 @@ test("mogplex.mjs can be read: a statement a line, under the names of its source
 });
 
 test("every verb of mogplex.mjs does its work on a Node that makes no code of texts", async () => {
-  const service = await sharedService();
+  // Of its own: a campaign waits while runs of other tests hold the sandboxes of the user.
+  const service = await startService();
   const cwd = mkdtempSync(join(service.folder, "plain-"));
   const env = {
     ...{ MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token(), MOGPLEX_REPO_ID: REPO },
@@ -118,4 +119,5 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
   // The pages, too, which were made by code of their own.
   expect(readdirSync(join(cwd, "mogplex-ci"))).toContain("run.html");
   expect(readdirSync(join(cwd, "public"))).toContain("index.html");
+  await service.close();
 }, 120_000);
