@@ -86,11 +86,8 @@ async function main(args: readonly string[]): Promise<number> {
   );
   const fresh = args.includes("--all") || (process.env.CI ?? "") !== "";
   if (process.env[CUT_OFF] === undefined) {
-    print(
-      `Runs all tests: about ten minutes on two cores, less where ${
-        fresh ? "the cache is used" : "folders have passed before"
-      }.`,
-    );
+    const known = fresh ? "all of them" : "but for folders that have passed as they are";
+    print(`Runs the tests, ${known}: about twelve minutes on two cores when nothing is known.`);
     print(`The order of tests/unit is ${seed}: --seed=${seed} repeats it.`);
     const line = withoutNetwork();
     if (line !== undefined) {

@@ -107,8 +107,8 @@ export class Keys {
         for (const name of pathsIn(path, readFileSync(join(root, path), "utf8"), (each) => this.#known.has(each))) {
           named.add(name);
         }
-        // Data beside a test: a folder of documents, a schema.
-        named.add(dirname(path));
+        // Data beside a test, as a schema. The top of `tests` or `tools` has none, and would be all of it.
+        if (dirname(path).includes("/")) named.add(dirname(path));
       }
       entries = [...named].filter((path) =>
         /\.(ts|mjs)$/.test(path) && !path.startsWith("dist/") && !sources.has(path)
