@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { builtInScenario } from "../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../lib/emulator/agents/scenario.ts";
 import { builtInFixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import { type ServedEmulator, startEmulator } from "../lib/emulator/server.ts";
 import { RUNTIMES } from "../tests/programs/package/runtimes.ts";

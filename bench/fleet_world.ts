@@ -6,9 +6,9 @@ import type { Clock } from "../lib/clock.ts";
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
-import { RunFollower } from "../lib/runs/run_items.ts";
+import { RunFollower } from "../lib/run/follow.ts";
 import { type FleetClock, fleetClock } from "./fleet_clock.ts";
-import { openSession } from "../tests/unit/job/detecting.ts";
+import { openSession } from "../tests/unit/run/detecting.ts";
 
 /** How the jobs follow. `documented`: a poll each 1.5 s, exit 75 on 429, three attempts with 30 s between them. */
 export type FleetWay = "polling" | "stream" | "documented";

@@ -2,11 +2,11 @@
  * The network and the service of the soak on a bad day: about half of all requests fail in some way. It records what really
  * reached the client, to compare verdicts with.
  */
-import { isTerminal } from "../lib/api/contract/rules.ts";
+import { isTerminal } from "../lib/service/contract.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Emulator } from "../lib/emulator/emulator.ts";
-import type { RunRow } from "../lib/emulator/state/rows.ts";
-import { discard, isStream, playStreamFault } from "../lib/emulator/wire/faults/stream_faults.ts";
+import type { RunRow } from "../lib/emulator/state/store.ts";
+import { discard, isStream, playStreamFault } from "../lib/emulator/wire/faults.ts";
 import type { FleetClock } from "./fleet_clock.ts";
 import type { SoakPlan, Stretch } from "./soak_plan.ts";
 

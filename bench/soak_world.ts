@@ -1,13 +1,13 @@
 /** One run of the soak: plays a job of this library or one in the documented way, on its own service and clock, and judges it. */
 import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture } from "../lib/emulator/state/fixture.ts";
-import { createRevision } from "../lib/emulator/state/revision.ts";
+import { createRevision } from "../lib/emulator/state/store.ts";
 import { DeadlineError, MogplexError } from "../lib/errors.ts";
 import type { Notice } from "../lib/notice.ts";
 import { type FleetClock, fleetClock } from "./fleet_clock.ts";
 import { planSoak, SOAK_TIMEOUT_MS, type SoakPlan, type SoakRevision } from "./soak_plan.ts";
 import { jumpyClock, soakWire, type Wire } from "./soak_wire.ts";
-import { runJob } from "../tests/unit/job/detecting.ts";
+import { runJob } from "../tests/unit/run/detecting.ts";
 
 /** How a job follows: with this library, or as a script in the documented way. */
 export type SoakWay = "ours" | "documented";

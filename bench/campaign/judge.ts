@@ -1,6 +1,6 @@
 /** Compares what a way of working says of the repositories with what became of their runs. */
-import { isTerminal } from "../../lib/api/contract/rules.ts";
-import type { RunRow } from "../../lib/emulator/state/rows.ts";
+import { isTerminal } from "../../lib/service/contract.ts";
+import type { RunRow } from "../../lib/emulator/state/store.ts";
 import type { Verdicts } from "./ways.ts";
 import type { CampaignWorld, Told } from "./world.ts";
 

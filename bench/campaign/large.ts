@@ -8,8 +8,8 @@ import { mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { itemKey } from "../../lib/campaign/journal/fence.ts";
-import { openDirHome } from "../../lib/campaign/journal/home/dir_home.ts";
+import { itemKey } from "../../lib/campaign/journal/chain.ts";
+import { openDirHome } from "../../lib/campaign/journal/dir_home.ts";
 import type { Lock } from "../../lib/campaign/journal/lock.ts";
 import type { RecordBody } from "../../lib/campaign/journal/record.ts";
 import type { Clock } from "../../lib/clock.ts";

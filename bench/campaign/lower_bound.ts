@@ -1,5 +1,5 @@
 /** The shortest possible time of a campaign, against which its makespan is held. */
-import { type Schedule, schedule } from "../../lib/campaign/pace/schedule.ts";
+import { type Schedule, schedule } from "../../lib/campaign/pace/forecast.ts";
 
 /** What {@linkcode lowerBound} is computed from. */
 export interface LowerBoundInput {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { newMemory } from "../../lib/campaign/journal/memory.ts";
 import { gitlab } from "../../lib/campaign/pipeline/gitlab.ts";
 import { wavePlan } from "../../lib/campaign/pipeline/make_pipeline.ts";
-import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/pace.ts";
+import { DEFAULT_MEAN_RUN_MS } from "../../lib/campaign/pace/next_starts.ts";
 import { sampleInput } from "../../tests/unit/campaign/pipeline/sample_input.ts";
 import { campaignWorld } from "../../tests/unit/campaign/world.ts";
 import { type CampaignProject, openCampaignProject } from "../../tests/matrix/components/campaign_project.ts";

@@ -1,11 +1,10 @@
 /**
  * Ways to give one task to many repositories: ours, as a process that stays and in waves, and those that people write without campaigns.
  */
-import { campaignJob } from "../../lib/campaign/jobs.ts";
-import { CampaignGoesOnError } from "../../lib/campaign/campaign_result.ts";
+import { CampaignGoesOnError, campaignJob } from "../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
-import { run } from "../../lib/runs/run.ts";
+import { run } from "../../lib/run/run.ts";
 import { type CampaignWorld, ORIGIN, type Told } from "./world.ts";
 
 /** What a way says of each repository, by name. Those of which it says nothing are missing. */

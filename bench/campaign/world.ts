@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CampaignOptions } from "../../lib/campaign/campaign_options.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../lib/emulator/emulator.ts";
-import { builtInScenarios } from "../../lib/emulator/agents/builtin_scenarios.ts";
-import type { RunRow } from "../../lib/emulator/state/rows.ts";
+import { builtInScenarios } from "../../lib/emulator/agents/scenario.ts";
+import type { RunRow } from "../../lib/emulator/state/store.ts";
 import { type FleetClock, fleetClock } from "../fleet_clock.ts";
 import { seeded } from "../fleet_world.ts";
 

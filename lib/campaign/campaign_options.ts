@@ -3,11 +3,27 @@
  *
  * @module
  */
-import type { ConnectOptions } from "../job/session.ts";
-import type { CampaignItem } from "./campaign_items.ts";
-import type { Bound } from "./pace/pace.ts";
-import type { LockChanges } from "./plan/lock_changes.ts";
-import type { CampaignView } from "./view.ts";
+import type { EndOutcome } from "../run/result.ts";
+import type { ConnectOptions } from "../run/session.ts";
+import type { Bound } from "./pace/next_starts.ts";
+import type { LockChanges } from "./plan/make_lock.ts";
+import type { ItemState } from "./verdicts.ts";
+import type { CampaignView, ItemView } from "./view.ts";
+
+// What following a campaign yields.
+
+/** An item that following a campaign yields. */
+export type CampaignItem =
+  /** A wave begins. */
+  | { type: "wave"; wave: number }
+  /** A repository's verdict or state has changed. */
+  | { type: "item"; item: ItemView; before: ItemState }
+  /** Nothing is started any more until somebody approves. */
+  | { type: "gate"; gate: "canary" | "threshold"; reason: string }
+  /** What the next start waits for; comes when that changes. */
+  | { type: "waits"; because: Bound; nextAt: string | null }
+  /** The end: the last item. */
+  | { type: "end"; outcome: EndOutcome; view: CampaignView };
 
 /** Which forges may be sent a token. */
 export interface CampaignForge {

@@ -4,13 +4,13 @@
  * @module
  */
 import { UnauthorizedError, UsageError } from "../errors.ts";
-import { detected } from "../job/detected.ts";
-import { openSession, type Session } from "../job/session.ts";
+import { detected } from "../ci/detect.ts";
+import { openSession, type Session } from "../run/session.ts";
 import { lookup } from "../lookup.ts";
-import { formatCount } from "../result/duration.ts";
-import { approveAll, closedGates } from "./work/approve.ts";
-import { sealLock } from "./journal/lock_file.ts";
-import { globProblem, matchesGlob } from "./file/glob.ts";
+import { formatCount } from "../text/duration.ts";
+import { approveAll, closedGates } from "./work/wave.ts";
+import { sealLock } from "./journal/lock.ts";
+import { globProblem, matchesGlob } from "./file/rules.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import { makeView } from "./make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
@@ -22,8 +22,7 @@ import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { FollowUp, RecordBody } from "./journal/record.ts";
 import type { CampaignView, Stuck } from "./view.ts";
-import { followUpBranch } from "./pulls/follow_up_branch.ts";
-import { pullRequestsOf } from "./pulls/pull_requests.ts";
+import { followUpBranch, pullRequestsOf } from "./pulls.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";

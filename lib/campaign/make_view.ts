@@ -3,15 +3,13 @@
  *
  * @module
  */
-import { isoTimeOrNull } from "../result/times.ts";
+import { isoTimeOrNull } from "../run/result.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory } from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
-import { nextStarts, SANDBOX_LIMIT } from "./pace/next_starts.ts";
-import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
-import { quotaUse } from "./pace/quota.ts";
+import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "./pace/next_starts.ts";
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
-import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
+import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
 
 /** What a view needs beside the memory. */

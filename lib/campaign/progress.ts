@@ -6,10 +6,10 @@
 import { EXIT, type ExitName } from "../exit_codes.ts";
 import { type CampaignMemory, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import type { RecordBody } from "./journal/record.ts";
-import { formatCount } from "../result/duration.ts";
+import { formatCount } from "../text/duration.ts";
 import type { ForecastInput } from "./pace/forecast.ts";
-import type { PaceInput } from "./pace/pace.ts";
-import { followUpBranch } from "./pulls/follow_up_branch.ts";
+import type { PaceInput } from "./pace/next_starts.ts";
+import { followUpBranch } from "./pulls.ts";
 import {
   type CampaignState,
   GOOD_VERDICTS,

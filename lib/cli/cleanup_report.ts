@@ -7,11 +7,10 @@
 import { MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { writeReports } from "../report/write.ts";
-import { endOfRun } from "../result/ends.ts";
-import type { RunResult } from "../result/run_result.ts";
-import { lookJob } from "../runs/run.ts";
-import { connectOptions } from "./job/one_shot.ts";
-import { readPlaces } from "./options/places.ts";
+import { endOfRun, type RunResult } from "../run/result.ts";
+import { lookJob } from "../run/run.ts";
+import { connectOptions } from "./job/run_job.ts";
+import { readPlaces } from "./options.ts";
 import type { VerbContext } from "./verb.ts";
 import { cleanUp } from "./verbs/cleanup.ts";
 

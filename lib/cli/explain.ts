@@ -5,7 +5,7 @@
  */
 import { MogplexError } from "../errors.ts";
 import type { Io } from "../io.ts";
-import type { Platform } from "../platforms/platform.ts";
+import type { Platform } from "../ci/platform.ts";
 import { createRedactor } from "../text/redact.ts";
 import type { VerbGroup } from "./verb.ts";
 import { Writer } from "./log/writer.ts";

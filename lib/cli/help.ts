@@ -4,15 +4,59 @@
  * @module
  */
 import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
-import { REPORT_FORMATS } from "../report/formats.ts";
-import { type Variable, VARIABLES } from "../variables.ts";
 import { lookup } from "../lookup.ts";
+import { REPORT_FORMATS } from "../report/write.ts";
+import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
-import { columns, commands, plain, WIDTH, wrapped } from "./help_layout.ts";
-import { meaningOf, VARIABLE_MEANINGS } from "./meanings.ts";
-import { codesOf, flagsOf, type Meanings, type Verb, type VerbFlag } from "./verb.ts";
-import { PROGRAM, TOPICS } from "./vocabulary.ts";
+import {
+  codesOf,
+  flagsOf,
+  meaningOf,
+  type Meanings,
+  PROGRAM,
+  TOPICS,
+  VARIABLE_MEANINGS,
+  type Verb,
+  type VerbFlag,
+} from "./verb.ts";
 import { VERBS } from "./verbs.ts";
+
+// How help texts are laid out: columns and paragraphs that fit the narrowest common terminal.
+
+/** A text of the documents for a terminal: without backticks. */
+function plain(text: string): string {
+  return text.replaceAll("`", "");
+}
+
+/** Width of all help texts, in characters: that of the narrowest common terminal, which would break lines in the middle of words. */
+const WIDTH = 80;
+
+/** Breaks a text at its blanks. @param indent Blanks before each line but the first. */
+function wrapped(text: string, indent = 0): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const part of text.split(" ")) {
+    if (line !== "" && indent + line.length + 1 + part.length > WIDTH) {
+      lines.push(line);
+      line = part;
+    } else line += line === "" ? part : ` ${part}`;
+  }
+  return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
+/** One line for each row, or more if its last cell needs them. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) => {
+    const start = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `).join("");
+    return `  ${start}${wrapped(row.at(-1) ?? "", start.length + 2)}\n`;
+  }).join("");
+}
+
+/** Command lines as they are: a broken one could not be copied. */
+function commands(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}\n`).join("");
+}
 
 /** Variables that a verb reads. */
 function variablesOf(verb: Verb): Variable[] {

@@ -3,24 +3,125 @@
  *
  * @module
  */
+import { ALL_SYSTEMS } from "../ci/detect.ts";
 import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type ParsedFlags, parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
-import { ALL_SYSTEMS } from "../platforms/detect.ts";
+import { nearest } from "../nearest.ts";
 import { isMain, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
-import { EXTRAS } from "./extras/extras.ts";
-import { checkRow, findRows, findVerb, type FoundVerb, isGroup, possibleFlags } from "./find_verb.ts";
+import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
-import { GITLAB_NOTES } from "./job/gitlab_note.ts";
-import { chooseFolder, ignoringFolder } from "./job/laptop.ts";
-import { openContext } from "./job/open.ts";
-import { rememberEnd, rememberStart } from "./job/recent.ts";
-import { flagsOf, type MainOptions } from "./verb.ts";
+import { chooseFolder, ignoringFolder, rememberEnd, rememberStart } from "./job/laptop.ts";
+import { GITLAB_NOTES } from "./job/note.ts";
+import { openContext } from "./job/run_job.ts";
+import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
-import { commandVocabulary, PROGRAM } from "./vocabulary.ts";
+
+// Finds the verb that the arguments begin with.
+
+/** A verb, and the arguments after its words. */
+interface FoundVerb {
+  verb: Verb;
+  args: readonly string[];
+}
+
+/** The words by which a verb is called: its name, without the flag that chooses its row. */
+function wordsOf({ name }: Verb): string {
+  return name.replace(/ --.*$/, "");
+}
+
+/** The arguments that can be flags: those before `--`. */
+function possibleFlags(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--");
+  return end < 0 ? args : args.slice(0, end);
+}
+
+/** Name of the flag that an argument is, without dashes and value. */
+function flagName(arg: string): string | undefined {
+  return /^--([^=]+)/.exec(arg)?.[1];
+}
+
+function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
+  return possibleFlags(args).some((arg) => chosenBy.includes(flagName(arg) ?? ""));
+}
+
+function unknownGroupVerb(first: string, second: string, names: readonly string[]): UsageError {
+  const advice = `give one of ${names.join(", ")}`;
+  if (second === "" || second.startsWith("-")) {
+    return new UsageError({ attempted: `run ${JSON.stringify(first)}`, why: "a verb is missing", advice });
+  }
+  const hint = nearest(second, names);
+  return new UsageError({
+    attempted: `run ${JSON.stringify(`${first} ${second}`)}`,
+    why: "unknown verb",
+    advice: hint === undefined ? advice : `did you mean ${JSON.stringify(`${first} ${hint}`)}?`,
+  });
+}
+
+function unknownVerb(args: readonly string[]): UsageError {
+  const [first = "", second = ""] = args;
+  const advice = "see --help";
+  const names = [...new Set(VERBS.map(wordsOf))];
+  const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
+  if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
+  const hint = nearest(first, [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"]);
+  return new UsageError({
+    attempted: `run ${JSON.stringify(first)}`,
+    why: "unknown verb",
+    advice: hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`,
+  });
+}
+
+/**
+ * The rows of the verb that the arguments name: the one that a flag chooses, else all rows with these words, the plain one first.
+ *
+ * @throws {UsageError} when there is no such verb, naming the nearest one.
+ */
+function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
+  for (const count of [2, 1]) {
+    const rest = args.slice(count);
+    const rows = VERBS.filter((verb) => wordsOf(verb) === args.slice(0, count).join(" "));
+    const chosen = rows.filter((verb) => isChosen(verb, rest));
+    const [first, ...others] = (chosen.length > 0 ? chosen : rows).map((verb) => ({ verb, args: rest }));
+    if (first !== undefined) return [first, ...others];
+  }
+  throw unknownVerb(args);
+}
+
+/**
+ * The verb that the arguments call.
+ *
+ * @throws {UsageError} when there is no such verb.
+ */
+function findVerb(args: readonly string[]): FoundVerb {
+  return findRows(args)[0];
+}
+
+/**
+ * Checks that no flag is given that belongs to another row of the same words.
+ *
+ * @throws {UsageError} naming the flags that choose the other row.
+ */
+function checkRow({ verb, args }: FoundVerb): void {
+  const own = flagsOf(verb).map(({ name }) => name);
+  const others = VERBS.filter((each) => each !== verb && wordsOf(each) === wordsOf(verb));
+  for (const arg of possibleFlags(args)) {
+    const name = flagName(arg);
+    if (name === undefined || own.includes(name)) continue;
+    const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
+    if (other === undefined) continue;
+    const choice = (other.chosenBy ?? []).map((each) => `--${each}`).join(" or ");
+    throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works with ${choice} only` });
+  }
+}
+
+/** Whether some verbs begin with this word and a second one. */
+function isGroup(word: string): boolean {
+  return VERBS.some((verb) => wordsOf(verb).startsWith(`${word} `));
+}
 
 interface Call extends FoundVerb {
   /** Absent until the arguments were understood. */

@@ -3,28 +3,89 @@
  *
  * @module
  */
-import type { Connection } from "../api/connection/connection.ts";
+import type { CampaignItem } from "../campaign/campaign_options.ts";
+import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
-import type { DurableFiles } from "../files/durable_files.ts";
+import type { DurableFiles } from "../files/disk.ts";
 import type { Processes } from "../files/processes.ts";
 import type { FlagRow, ParsedFlags } from "../flags.ts";
-import type { Setting } from "../pages/run_page.ts";
-import type { CampaignItem } from "../campaign/campaign_items.ts";
-import type { Earlier } from "../history/compare.ts";
-import type { Fetch, RequestReport } from "../http/transport.ts";
-import type { Io } from "../io.ts";
-import type { Session } from "../job/session.ts";
+import type { Io, Stream } from "../io.ts";
+import { lookup } from "../lookup.ts";
 import type { Notice } from "../notice.ts";
-import type { Platform, ReadEnv, Systems } from "../platforms/platform.ts";
-import type { ReportTarget } from "../report/targets.ts";
-import type { AnyResult } from "../result/any_result.ts";
-import type { RunRequest } from "../runs/run_request.ts";
-import type { StartedRun } from "../runs/start_plan.ts";
+import type { Earlier } from "../report/history.ts";
+import type { MarkdownOptions } from "../report/markdown.ts";
+import type { NotePlace } from "../report/note.ts";
+import type { Setting } from "../report/run_page.ts";
+import type { ReportTarget } from "../report/write.ts";
+import type { RunRequest, StartedRun } from "../run/request.ts";
+import type { AnyResult } from "../run/result.ts";
+import type { Session } from "../run/session.ts";
+import type { Connection } from "../service/connection.ts";
+import type { Fetch, RequestReport } from "../service/transport.ts";
 import type { Variable } from "../variables.ts";
-import type { PlannedNote } from "./note_plan.ts";
-import type { Vocabulary } from "./vocabulary.ts";
 import type { Writer } from "./log/writer.ts";
+
+// What a program decides about the note of a job before the job starts.
+
+/** A note that is going to be written. `mayLink` and `links` are for its summary. */
+export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links"> {
+  /** Where. */
+  place: NotePlace;
+  /** Access token of the system. */
+  token: string;
+  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
+  tokenPlace: string;
+  /** Variable that holds the token; undefined if it is not in a variable of its own. */
+  tokenVariable?: string | undefined;
+  /** What distinguishes the notes of different jobs on one place: names of the job, and its node; see `noteMarker`. */
+  job: readonly [job: string, node: string];
+  /** The job as the note names it: untrusted text, which may be empty. */
+  label: string;
+}
+
+// What a program calls the things that a user can give to it: the command has flags, the GitLab components have inputs.
+
+/** Name of the command, as the help shows it. */
+export const PROGRAM = "mogplex-ci";
+
+/** Topics of the help that are no verb. */
+export const TOPICS: readonly string[] = ["environment", "exit-codes", "reports", "keys", "security"];
+
+/** Phrases of one program. All but `resume` and `cancel` follow "give". */
+export interface Vocabulary {
+  /** The program as it was called. */
+  readonly program: string;
+  /** Ways to give a task. */
+  readonly prompt: string;
+  /** The two variables that hold a task, for the case that both are set. */
+  readonly promptVariables: string;
+  /** Ways to give a repository. */
+  readonly repo: string;
+  /** Ways to give the id of a run. */
+  readonly runId: string;
+  /** How to go on with a run that has not ended; null when there is nothing to go on with. */
+  resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
+  /** How to cancel a run. */
+  cancel(runId: string): string;
+}
+
+/**
+ * Phrases of the command.
+ *
+ * @param program The command as it was called: `node mogplex.mjs`, where nothing else is on the PATH.
+ */
+export function commandVocabulary(program = PROGRAM): Vocabulary {
+  return {
+    program,
+    prompt: "an argument, - for standard input, --prompt-file, MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
+    promptVariables: "MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE",
+    repo: `--repo or MOGPLEX_REPO_ID (\`${program} repos list\` shows the names)`,
+    runId: "an argument or MOGPLEX_RUN_ID",
+    resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
+    cancel: (runId) => `${program} runs cancel ${runId}`,
+  };
+}
 
 /** What tests put in the place of the machine. */
 export interface MainOptions {
@@ -250,4 +311,64 @@ export function flagsOf({ flags }: Verb): VerbFlag[] {
 /** All exit codes of a verb, without lists of them; undefined for all of its group. */
 export function codesOf({ codes }: Verb): ExitName[] | undefined {
   return codes?.flat();
+}
+
+// One stream in place of two, for programs whose output only people read.
+
+/**
+ * The process with stdout and stderr as one stream. A runner reads two pipes and joins them as they come, so that an error would stand
+ * before or after the verdict by chance.
+ */
+export function inOneStream(process: Io): Io {
+  const closed = (_stream: Stream) => process.closed("stdout");
+  return { ...process, closed, write: (_stream, text) => process.write("stdout", text) };
+}
+
+// What our variables are for, for `--help` and the documents. A flag that a variable stands in for is described here and nowhere else.
+//
+// The programs of component and action print no help, and do not import this.
+
+/** One row for each of `VARIABLES`. */
+export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
+  MOGPLEX_API_KEY: "The access token (`mog_…`). Never a flag: arguments are visible to others.",
+  MOGPLEX_API_KEY_FILE: "File that holds the token, in place of the variable.",
+  MOGPLEX_TOKEN_VARIABLE: "Name of the variable that holds the token.",
+  MOGPLEX_URL: "Origin of the service.",
+  MOGPLEX_DEV: "`1` permits plain HTTP to this machine.",
+  MOGPLEX_DEV_HOST: "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.",
+  MOGPLEX_REPO_ID: "Repository: `owner/name`, or its id (see `repos list`).",
+  MOGPLEX_PROMPT: "Task for the agent.",
+  MOGPLEX_PROMPT_FILE: "File that holds the task.",
+  MOGPLEX_HARNESS: "Agent: `codex`, `claude-code` or `mogplex`.",
+  MOGPLEX_MODE: "`SAFE`, `AUTO` or `YOLO`.",
+  MOGPLEX_BASE_BRANCH: "Branch to start from.",
+  MOGPLEX_WORKING_BRANCH: "Branch to work on.",
+  MOGPLEX_CREATE_BRANCH: "Whether to create the working branch.",
+  MOGPLEX_ROOT: "Directory inside the repository; `.` is its root.",
+  MOGPLEX_RUN_ID: "Run to `follow` or to `report` on.",
+  MOGPLEX_TIMEOUT: "Maximum time to wait: `30m`, `1h30m`, or `90` (seconds).",
+  MOGPLEX_ON_TIMEOUT: "When that time is over: `detach` lets the run go on, `cancel` stops it.",
+  MOGPLEX_ON_INTERRUPT:
+    "At SIGINT and SIGTERM: `cancel` the run, `detach` lets it go on, `auto` cancels it if the job started it and nobody watches at a terminal.",
+  MOGPLEX_KEY_SCOPE: "What makes a new run: `pipeline`, `job`, `day` or `random`.",
+  MOGPLEX_KEY_PART: "Tells apart several runs of one job, and the nodes of a matrix on GitHub.",
+  MOGPLEX_TOKEN_SHARE: "How many jobs use the token at the same time.",
+  MOGPLEX_LOG: "Events in the log: `compact`, `full` or `json`.",
+  MOGPLEX_REPORT: "Reports to write, separated by commas; the flag may be given several times.",
+  MOGPLEX_SHOW_TASK: "Whether log, reports and note show the task: `true` or `false`.",
+  MOGPLEX_NOTE: "Note on the merge request of a GitLab pipeline: `auto` or `off`.",
+  MOGPLEX_NOTE_TOKEN_VARIABLE:
+    "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
+  MOGPLEX_OUT: "Directory of the reports.",
+  MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `task` (its first line as well) or `off`.",
+  MOGPLEX_CI_JOB: "Identity of the job on a CI system that is not recognised.",
+  MOGPLEX_JOB_STATUS:
+    "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
+  MOGPLEX_GIT_TOKEN: "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.",
+  MOGPLEX_GIT_USERNAME: "The user that it belongs to. GitHub and GitLab take any name.",
+};
+
+/** What a flag is for. */
+export function meaningOf({ help, variable }: VerbFlag): string {
+  return help ?? lookup(VARIABLE_MEANINGS, variable?.name ?? "") ?? "";
 }

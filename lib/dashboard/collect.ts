@@ -3,21 +3,38 @@
  *
  * @module
  */
-import type { CallOptions, MogplexClient } from "../api/client.ts";
+import { GOOD_VERDICTS, OPEN_STATES } from "../campaign/verdicts.ts";
 import type { Clock } from "../clock.ts";
+import { messageOf } from "../error_sentence.ts";
 import { ForbiddenError, MogplexError, NotFoundError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
+import type { DirectoryEntry, ListDirectory } from "../files/disk.ts";
+import { isObject, parseJson } from "../lookup.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
-import { formatCount } from "../result/duration.ts";
-import { instantMs } from "../result/times.ts";
+import { readResult } from "../run/read_result.ts";
+import { instantMs } from "../run/result.ts";
+import type { CallOptions, MogplexClient } from "../service/client.ts";
+import { formatCount } from "../text/duration.ts";
+import { jsonText } from "../text/escape.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+import { renderDashboardPage } from "./dashboard_page.ts";
 import {
   type AutomationEntry,
   type AutomationRuns,
+  type CampaignEntry,
   type DashboardData,
+  type Day,
+  dayOf,
+  type FileProblem,
   isRead,
   type ListName,
   type ListState,
+  readDays,
+  renderDays,
+  type RunEntry,
+  withDay,
 } from "./data.ts";
+import { renderDashboardMetrics } from "./metrics.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
 export const MAX_REQUESTS = 30;
@@ -274,4 +291,232 @@ export async function collect(options: CollectOptions): Promise<Collected> {
     sandboxes: sandboxes.map((each) => sandboxEntry(each, names)),
     automations: automations.map((each) => automationEntry(each, runs)),
   };
+}
+
+// Runs and campaigns of earlier jobs, from their files.
+
+// The words of a file may be those of another version.
+const GOOD: readonly string[] = GOOD_VERDICTS;
+const OPEN: readonly string[] = OPEN_STATES;
+const AT_WORK: readonly string[] = ["running", "starting"];
+
+/** What files say. */
+export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
+
+/** A count. @param max What is greater is none. */
+function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+  return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
+}
+
+const textIn = (value: unknown) => typeof value === "string" ? value : null;
+
+/** A campaign; undefined when the value is none. Numbers that are missing count as 0: there may be states that we do not know. */
+function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry | undefined {
+  const { schema, campaign, counts, state, items } = value;
+  if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
+  if (!isObject(counts) || !Array.isArray(items)) return undefined;
+  const all = Object.entries(counts);
+  const count = (isCounted: (name: string) => boolean) =>
+    all.filter(([name]) => isCounted(name)).reduce((sum, [, number]) => sum + numberIn(number), 0);
+  return {
+    file,
+    name: campaign,
+    round: textIn(value.round) ?? "",
+    state,
+    stateReason: textIn(value.stateReason),
+    items: count(() => true),
+    ended: count((name) => !OPEN.includes(name)),
+    good: count((name) => GOOD.includes(name)),
+    running: count((name) => AT_WORK.includes(name)),
+    nextWaveAt: textIn(value.nextWaveAt),
+    endsAt: textIn(value.endsAt),
+    exitCode: numberIn(value.exitCode, 255),
+    at: textIn(value.at) ?? "",
+  };
+}
+
+/** @throws {UsageError} when the text is no result. */
+function runIn(file: string, text: string): RunEntry {
+  const result = readResult([{ path: file, text }]);
+  return {
+    file,
+    kind: result.kind === "automation-run" ? "automation-run" : "run",
+    runId: result.runId,
+    repository: result.repository ?? null,
+    outcome: result.outcome,
+    exitCode: result.exitCode,
+    reason: result.reason,
+    pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
+    createdAt: result.createdAt,
+    durationMs: result.durationMs,
+  };
+}
+
+/** Newest first; those without a time last. */
+function byTime(a: RunEntry, b: RunEntry): number {
+  const ms = ({ createdAt }: RunEntry) => Date.parse(createdAt ?? "") || 0;
+  return ms(b) - ms(a) || (a.file < b.file ? -1 : 1);
+}
+
+/**
+ * What files say: each is a `result.json`, an `events.ndjson` or a `campaign.json`. A file that is neither is a problem that the dashboard
+ * shows, and no error.
+ *
+ * @param paths Files.
+ * @param readText Reads one; undefined when there is none. May throw.
+ */
+export function readStored(paths: readonly string[], readText: (path: string) => string | undefined): Stored {
+  const runs: RunEntry[] = [];
+  const campaigns: CampaignEntry[] = [];
+  const fileProblems: FileProblem[] = [];
+  for (const file of paths) {
+    try {
+      const text = readText(file);
+      if (text === undefined) throw new Error("There is no such file");
+      // Several lines of JSON are no JSON: events of a run.
+      const value = parseJson(text);
+      const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
+      if (campaign !== undefined) campaigns.push(campaign);
+      else runs.push(runIn(file, text));
+    } catch (error) {
+      fileProblems.push({ file, why: messageOf(error) });
+    }
+  }
+  campaigns.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
+  return { runs: runs.sort(byTime), campaigns, fileProblems };
+}
+
+// The files of a dashboard, as texts.
+
+/** Names of the files, in the order in which they are written: the page comes last, so that it never leads to missing ones. */
+export const FILES = {
+  data: "data.json",
+  metrics: "metrics.prom",
+  history: "history.jsonl",
+  page: "index.html",
+} as const;
+
+/** A file to write. */
+export interface DashboardFile {
+  /** Its name in the directory. */
+  name: string;
+  /** Its text. */
+  text: string;
+}
+
+/**
+ * Renders all files. The same data and the same history always give the same texts.
+ *
+ * @param data Data after `cleanDashboard`.
+ * @param history Text of `history.jsonl` as it is now; empty when there is none.
+ * @returns The files, and how many lines of the history are no day: they are left out from now on.
+ */
+export function renderDashboard(data: DashboardData, history: string): { files: DashboardFile[]; unread: number } {
+  const { days, unread } = readDays(history);
+  const all: Day[] = withDay(days, dayOf(data));
+  const files = [
+    { name: FILES.data, text: `${jsonText(data, 2)}\n` },
+    { name: FILES.metrics, text: renderDashboardMetrics(data) },
+    { name: FILES.history, text: renderDays(all) },
+    { name: FILES.page, text: renderDashboardPage(data, all) },
+  ];
+  return { files, unread };
+}
+
+// Files by patterns: `*` and `?` within a name, and `**` for any number of folders.
+
+/** Most entries of folders that are looked at for all patterns: a pattern such as `/**` would read the whole disk. */
+export const MAX_ENTRIES = 20_000;
+
+const SPECIAL = /[*?]/;
+
+/** What a part of a pattern matches. A name that begins with a dot is only found by a pattern that does so, as in shells. */
+function matcher(part: string): RegExp {
+  const source = part.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, "[^/]*").replace(/\?/g, "[^/]");
+  return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
+}
+
+/**
+ * The files that patterns match, sorted and each once. What a pattern finds may come from somebody else's job: below its first `*` or `?`
+ * no symbolic link is followed, and only ordinary files are found.
+ *
+ * @param patterns With `/` between folders. One without `*` and `?` is a path, which is returned as it is.
+ * @returns By pattern, in their order. `isCut`: whether there were more entries than {@linkcode MAX_ENTRIES}.
+ */
+export function filesOf(
+  patterns: readonly string[],
+  list: ListDirectory,
+): { found: Map<string, string[]>; isCut: boolean } {
+  let left = MAX_ENTRIES;
+  const entriesOf = (folder: string) => {
+    const entries = (list(folder === "" ? "." : folder) ?? []).slice(0, left);
+    left -= entries.length;
+    return entries;
+  };
+  const join = (folder: string, name: string) =>
+    folder === "" || folder === "/" ? `${folder}${name}` : `${folder}/${name}`;
+
+  const has = (folder: string, wanted: string, kind: DirectoryEntry["kind"]) =>
+    entriesOf(folder).some((each) => each.name === wanted && each.kind === kind);
+
+  /** @param isFound Whether the folder was found by a part of the pattern, and not named by the user. */
+  function walk(folder: string, parts: readonly string[], isFound = false): string[] {
+    const [part = "", ...rest] = parts;
+    const isLast = rest.length === 0;
+    if (part === "**") {
+      const below = entriesOf(folder).filter(({ name, kind }) => kind === "folder" && !name.startsWith("."));
+      return [
+        ...walk(folder, isLast ? ["*"] : rest, true),
+        ...below.flatMap(({ name }) => walk(join(folder, name), parts, true)),
+      ];
+    }
+    if (!SPECIAL.test(part)) {
+      if (isLast) return has(folder, part, "file") ? [join(folder, part)] : [];
+      return isFound && !has(folder, part, "folder") ? [] : walk(join(folder, part), rest, isFound);
+    }
+    const matches = matcher(part);
+    const wanted = isLast ? "file" : "folder";
+    return entriesOf(folder).filter(({ name, kind }) => matches.test(name) && kind === wanted)
+      .flatMap(({ name }) => isLast ? [join(folder, name)] : walk(join(folder, name), rest, true));
+  }
+
+  const found = new Map<string, string[]>();
+  for (const pattern of patterns) {
+    const isAbsolute = pattern.startsWith("/");
+    const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
+    const paths = SPECIAL.test(pattern) ? walk(isAbsolute ? "/" : "", parts) : [pattern];
+    found.set(pattern, [...new Set(paths)].sort());
+  }
+  return { found, isCut: left <= 0 };
+}
+
+// Makes the data of a dashboard fit for its files: every text in it is normalised, redacted and cut.
+
+/** Most UTF-16 units of a text: the errors of the service are the longest. */
+const MAX_TEXT = 2_000;
+/** UTF-16 units that are looked at: normalising takes time, and the most of a hostile text may be invisible. */
+const MAX_READ = 20_000;
+
+/** Fields that programs look up: only the token is masked in them. */
+const LOOKED_UP: readonly string[] = ["id", "runId", "status", "state", "outcome", "kind", "at", "schema"];
+
+/**
+ * A copy with every text normalised, redacted and cut after 2 000 characters.
+ *
+ * @param redact Removes secrets from one text; `token` removes the token alone.
+ */
+export function cleanDashboard(
+  data: DashboardData,
+  redact: { (text: string): string; token(text: string): string },
+): DashboardData {
+  function clean(value: unknown, key = ""): unknown {
+    if (typeof value === "string") {
+      const mask = LOOKED_UP.includes(key) ? redact.token : redact;
+      return cutText(mask(plainText(value.slice(0, MAX_READ))), MAX_TEXT);
+    }
+    if (Array.isArray(value)) return value.map((item) => clean(item, key));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, clean(item, name)]));
+  }
+  return clean(data) as DashboardData;
 }

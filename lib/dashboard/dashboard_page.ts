@@ -25,24 +25,26 @@ import {
   table,
   type TableRow,
   type Tone,
-} from "../pages/pages.ts";
-import { formatCount, formatDuration } from "../result/duration.ts";
-import { distanceText, instantMs, spanText, utcText } from "../result/times.ts";
+} from "../report/pages.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
+import { distanceText, instantMs, spanText, utcText } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
-import { type Concern, concernsOf, LIST_WORDS } from "./attention.ts";
 import {
   activeSandboxes,
   type AutomationEntry,
   type AutomationRuns,
+  type Concern,
+  concernsOf,
   countBy,
   type DashboardData,
+  type Day,
   isRead,
+  LIST_WORDS,
   type ListName,
   LISTS,
   type ListState,
   sumOf,
 } from "./data.ts";
-import type { Day } from "./history.ts";
 
 const PARTS: readonly (readonly [id: string, name: string])[] = [
   ["campaigns", "Campaigns"],

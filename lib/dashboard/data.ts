@@ -4,6 +4,10 @@
  *
  * @module
  */
+import { isObject, parseJson } from "../lookup.ts";
+import { instantMs } from "../run/result.ts";
+import { formatCount } from "../text/duration.ts";
+import { jsonLine } from "../text/escape.ts";
 
 /** The lists of the service that a dashboard reads, in this order. */
 export const LISTS = ["repositories", "sandboxes", "automations", "automationRuns"] as const;
@@ -216,4 +220,213 @@ export function countBy<T>(items: readonly T[], wordOf: (item: T) => string): Ma
 /** The sum of a number of each item. */
 export function sumOf<T>(items: readonly T[], numberOf: (item: T) => number): number {
   return items.reduce((sum, item) => sum + numberOf(item), 0);
+}
+
+// What on a dashboard needs a person, most urgent first.
+
+/** Something that needs a person. */
+export interface Concern {
+  /** What it is about, before its name; empty when {@linkcode Concern.what} says it. */
+  kind: "" | "automation" | "campaign";
+  /** Its name; empty without one. Untrusted text. */
+  name: string;
+  /** What is the matter, in words of ours. */
+  what: string;
+  /** What is known of it. Untrusted texts. */
+  details: readonly string[];
+  /** Which part of the page has more. */
+  part: "repositories" | "sandboxes" | "automations" | "campaigns" | "runs" | "missing";
+  /** Whether something went wrong, or only waits. */
+  tone: "bad" | "wait";
+}
+
+/** Names of the lists in sentences. */
+export const LIST_WORDS: Readonly<Record<ListName, string>> = {
+  repositories: "repositories",
+  sandboxes: "sandboxes",
+  automations: "automations",
+  automationRuns: "runs of automations",
+};
+
+/** Most sandboxes that are in use at the same time. Source: contract, 2.2. */
+const MAX_SANDBOXES = 3;
+/** After this time a sandbox that is still being made is stuck, in milliseconds. */
+const STUCK_MS = 3_600_000;
+/** Most names in a detail. */
+const MAX_NAMES = 5;
+
+/** Something about several things, of which the first are named. */
+function about(part: Concern["part"], tone: Concern["tone"], what: string, names: readonly string[]): Concern {
+  const shown = [...new Set(names)];
+  const more = shown.length - MAX_NAMES;
+  const details = [...shown.slice(0, MAX_NAMES), ...more > 0 ? [`${more} more`] : []];
+  return { kind: "", name: "", what, details, part, tone };
+}
+
+const texts = (...all: readonly (string | null | undefined)[]) => all.filter((text) => text) as string[];
+
+function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
+  const found = LISTS.filter((name) => ["failed", "partial"].includes(lists[name].state)).map((name) => {
+    const read = lists[name].state === "failed" ? "not read" : "not all read";
+    return about("missing", "bad", `${read}: ${LIST_WORDS[name]}`, texts(lists[name].why));
+  });
+  if (fileProblems.length > 0) {
+    const what = `${formatCount(fileProblems.length, "file")} could not be read`;
+    found.push(about("missing", "bad", what, fileProblems.map(({ file }) => file)));
+  }
+  return found;
+}
+
+function ofCampaigns({ campaigns }: DashboardData): Concern[] {
+  return campaigns.flatMap(({ name, state, stateReason, items, ended, good }): Concern[] => {
+    const bad = ended - good;
+    const details = texts(stateReason, `${good} of ${items} with a good end`);
+    const common = { kind: "campaign", name, details, part: "campaigns" } as const;
+    if (state === "gated" || state === "stopped") return [{ ...common, what: state, tone: "wait" }];
+    return bad > 0 ? [{ ...common, what: `${formatCount(bad, "item")} without a good end`, tone: "bad" }] : [];
+  });
+}
+
+function ofAutomations({ automations }: DashboardData): Concern[] {
+  const failing = automations.filter(({ runs }) => runs?.last?.status === "failed");
+  const unpublished = automations.filter(({ status, published }) => status === "active" && !published);
+  const found: Concern[] = failing.map(({ name, runs }) => ({
+    kind: "automation",
+    name,
+    what: "its last run failed",
+    details: texts(`${runs?.failed ?? 0} of the last ${runs?.read ?? 0} failed`, runs?.last?.error),
+    part: "automations",
+    tone: "bad",
+  }));
+  if (unpublished.length > 0) {
+    const what = `${formatCount(unpublished.length, "automation")} active without a published version`;
+    found.push(about("automations", "wait", what, unpublished.map(({ name }) => name)));
+  }
+  return found;
+}
+
+const sandboxCount = (count: number) => `${count} ${count === 1 ? "sandbox" : "sandboxes"}`;
+
+function ofSandboxes(data: DashboardData): Concern[] {
+  const { sandboxes, at } = data;
+  const nowMs = instantMs(at) ?? 0;
+  const namesOf = (chosen: DashboardData["sandboxes"]) =>
+    chosen.map(({ repository, branch }) => repository ?? branch ?? "no name");
+  const broken = sandboxes.filter(({ status }) => status === "error");
+  const stuck = sandboxes.filter(({ status, createdAt }) =>
+    ["creating", "installing"].includes(status) && nowMs - (instantMs(createdAt) ?? nowMs) > STUCK_MS
+  );
+  const used = activeSandboxes(data);
+  const found: Concern[] = [];
+  if (broken.length > 0) {
+    found.push(about("sandboxes", "bad", `${sandboxCount(broken.length)} with an error`, namesOf(broken)));
+  }
+  if (stuck.length > 0) {
+    const what = `${sandboxCount(stuck.length)} in the making for over an hour`;
+    found.push(about("sandboxes", "bad", what, namesOf(stuck)));
+  }
+  if (used >= MAX_SANDBOXES) {
+    const why = `With ${MAX_SANDBOXES} in use the service may refuse the next run`;
+    found.push(about("sandboxes", "wait", `${sandboxCount(used)} in use`, [why]));
+  }
+  return found;
+}
+
+function ofRuns({ runs }: DashboardData): Concern[] {
+  const waiting = runs.filter(({ outcome }) => outcome === "awaiting_input");
+  const bad = runs.filter(({ outcome }) => !["success", "started", "awaiting_input"].includes(outcome));
+  const namesOf = (chosen: DashboardData["runs"]) => chosen.map(({ repository, file }) => repository ?? file);
+  const found: Concern[] = [];
+  if (waiting.length > 0) {
+    const what = `${formatCount(waiting.length, "run")} ${waiting.length === 1 ? "waits" : "wait"} for a person`;
+    found.push(about("runs", "wait", what, namesOf(waiting)));
+  }
+  if (bad.length > 0) {
+    found.push(about("runs", "bad", `${formatCount(bad.length, "run")} without a good end`, namesOf(bad)));
+  }
+  return found;
+}
+
+/** Everything that needs a person. @param data Data after `cleanDashboard`. */
+export function concernsOf(data: DashboardData): Concern[] {
+  const all = [ofLists, ofCampaigns, ofAutomations, ofRuns, ofSandboxes].flatMap((find) => find(data));
+  return [...all.filter(({ tone }) => tone === "bad"), ...all.filter(({ tone }) => tone === "wait")];
+}
+
+// `history.jsonl`: the numbers of each day, one line a day, for the trend.
+
+/** The numbers of a day, by the last dashboard of it. A number is null when it was not read. */
+export interface Day {
+  /** Version of this form. */
+  schema: 1;
+  /** The day in UTC, as `2026-12-01`. */
+  day: string;
+  /** Repositories. */
+  repositories: number | null;
+  /** Sandboxes in use. */
+  sandboxes: number | null;
+  /** Automations. */
+  automations: number | null;
+  /** Runs of automations that failed in the 24 hours before. */
+  failedRuns: number | null;
+  /** Items of campaigns that have not ended. */
+  openItems: number;
+  /** Pull requests of the runs whose files were given. */
+  pullRequests: number;
+}
+
+/** Most days that are kept: some more than two years. */
+export const MAX_DAYS = 800;
+
+const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "openItems", "pullRequests"] as const;
+
+/** The numbers of a dashboard. */
+export function dayOf(data: DashboardData): Day {
+  const { at, repositories, automations, campaigns, runs } = data;
+  return {
+    schema: 1,
+    day: at.slice(0, 10),
+    repositories: countedIn(data, "repositories", repositories.length),
+    sandboxes: countedIn(data, "sandboxes", activeSandboxes(data)),
+    automations: countedIn(data, "automations", automations.length),
+    failedRuns: countedIn(data, "automationRuns", sumOf(automations, (each) => each.runs?.failedLastDay ?? 0)),
+    openItems: sumOf(campaigns, (each) => each.items - each.ended),
+    pullRequests: runs.filter(({ pullRequest }) => pullRequest !== null).length,
+  };
+}
+
+const isCount = (value: unknown) => value === null || Number.isSafeInteger(value) && Number(value) >= 0;
+
+function dayIn(line: string): Day | undefined {
+  const value = parseJson(line);
+  if (!isObject(value) || value.schema !== 1) return undefined;
+  const isDay = typeof value.day === "string" && /^\d{4}-\d\d-\d\d$/.test(value.day) &&
+    !Number.isNaN(Date.parse(value.day));
+  if (!isDay || !NUMBERS.every((name) => isCount(value[name] ?? null))) return undefined;
+  // What else stands there would be written again and again.
+  const numbers = Object.fromEntries(NUMBERS.map((name) => [name, value[name] ?? null]));
+  return { schema: 1, day: value.day, ...numbers } as Day;
+}
+
+/**
+ * Reads the days of a file.
+ *
+ * @returns The days in order, each once: its last line counts. `unread`: how many lines are no day.
+ */
+export function readDays(text: string): { days: Day[]; unread: number } {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const read = lines.map(dayIn);
+  const days = new Map(read.filter((day) => day !== undefined).map((day) => [day.day, day]));
+  const sorted = [...days.values()].sort((a, b) => a.day < b.day ? -1 : 1);
+  return { days: sorted, unread: read.filter((day) => day === undefined).length };
+}
+
+/** The days with that of a dashboard, in place of an older line of the same day: at most {@linkcode MAX_DAYS}. */
+export function withDay(days: readonly Day[], day: Day): Day[] {
+  return [...days.filter((each) => each.day !== day.day), day].sort((a, b) => a.day < b.day ? -1 : 1).slice(-MAX_DAYS);
+}
+
+/** The text of the file. */
+export function renderDays(days: readonly Day[]): string {
+  return days.map((day) => `${jsonLine(day)}\n`).join("");
 }

@@ -5,8 +5,8 @@
  *
  * @module
  */
-import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metric_families.ts";
-import { instantMs } from "../result/times.ts";
+import { type Family, type Labels, labelText, renderFamilies, single } from "../report/metrics.ts";
+import { instantMs } from "../run/result.ts";
 import {
   activeSandboxes,
   countBy,

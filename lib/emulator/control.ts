@@ -5,16 +5,13 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
-import { failRun } from "./agents/worker.ts";
-import { EVENT_TYPES, insertEvent, writeEvent } from "./service/events.ts";
+import { failRun } from "./agents/drivers.ts";
+import { EVENT_TYPES, insertEvent, updateRun, writeEvent } from "./service/runs.ts";
 import { releaseSandbox } from "./service/sandboxes.ts";
-import { addBulk } from "./state/bulk.ts";
+import { addBulk, splitScopes, type StoreOperation } from "./state/store.ts";
 import { randomToken } from "./state/fixture.ts";
-import { splitScopes } from "./state/store.ts";
 import { parseTimestamp } from "./state/postgres.ts";
-import type { StoreOperation } from "./state/rows.ts";
-import { updateRun } from "./service/runs.ts";
-import { isTerminal } from "../api/contract/rules.ts";
+import { isTerminal } from "../service/contract.ts";
 import { healthySurroundings, type SandboxMode, type World } from "./state/world.ts";
 
 /** Arguments of a control action. */

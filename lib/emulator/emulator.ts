@@ -11,25 +11,36 @@ import { joinDrivers, withRunSlots } from "./agents/drivers.ts";
 import { eventFeed } from "./state/event_feed.ts";
 import { UsageError } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
-import { type Breaker, ConnectionLost, Faults } from "./wire/faults/player.ts";
+import { type Breaker, ConnectionLost, Faults } from "./wire/faults.ts";
 import { type FaultKind, parseFault, type RandomFaults } from "./state/faults.ts";
 import { builtInFixture, type Fixture } from "./state/fixture.ts";
-import { passGate } from "./wire/gate.ts";
+import {
+  bare,
+  BodyTooLarge,
+  fail,
+  jsonReply,
+  type LoggedRequest,
+  logRequests,
+  passGate,
+  readBody,
+} from "./wire/request.ts";
 import { automationDriver } from "./agents/automation_driver.ts";
-import { type Projects, withProjects } from "./state/projects.ts";
+import {
+  type Driver,
+  healthySurroundings,
+  idleAutomationDriver,
+  idleDriver,
+  type Projects,
+  withProjects,
+  type World,
+} from "./state/world.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
-import { addPublicRoutes, hostOf } from "./wire/public_routes.ts";
-import { bare, fail, jsonReply } from "./wire/reply.ts";
-import { BodyTooLarge, readBody } from "./wire/request.ts";
-import { type LoggedRequest, logRequests } from "./wire/request_log.ts";
-import { createRevision, type Revision } from "./state/revision.ts";
-import { addRoutes } from "./wire/routes.ts";
+import { addPublicRoutes, addRoutes, hostOf } from "./wire/routes.ts";
+import { createRevision, type Revision, Store } from "./state/store.ts";
 import type { Scenario } from "./agents/scenario.ts";
 import type { RunFacts } from "./agents/schedule.ts";
 import { scriptDriver } from "./agents/script_driver.ts";
 import { serverClock } from "./state/server_clock.ts";
-import { Store } from "./state/store.ts";
-import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
 import { lookup } from "../lookup.ts";
 
 /** Options of {@linkcode createEmulator}. */

@@ -9,12 +9,12 @@ import { EXIT } from "../exit_codes.ts";
 import { parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
-import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
-import { renderScenario } from "./agents/recording/replay.ts";
+import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/scenario.ts";
+import { renderScenario } from "./agents/recording.ts";
 import { FLAGS, isPath, NAME, readOptions, readReplay } from "./options.ts";
 import { runCommand } from "./exec.ts";
 import { type ServedEmulator, startEmulator } from "./server.ts";
-import { SWITCHES } from "./state/revision.ts";
+import { SWITCHES } from "./state/store.ts";
 import { lookup } from "../lookup.ts";
 
 /** Text of `--help`. */

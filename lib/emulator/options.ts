@@ -8,21 +8,20 @@ import { systemClock, virtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
-import { builtInScenarios, SCENARIO_TEXTS } from "./agents/builtin_scenarios.ts";
+import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import {
   type EventRecording,
   MAX_RECORDING_BYTES,
   readRecording,
   type Recording,
-} from "./agents/recording/recording.ts";
-import { scenarioOf } from "./agents/recording/replay.ts";
-import { parseScenarios, type Scenario } from "./agents/scenario.ts";
+  scenarioOf,
+} from "./agents/recording.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./server.ts";
 import { parseFixture } from "./state/fixture.ts";
 import { parseRandomFaults } from "./state/faults.ts";
-import { MAX_PROJECTS, type Projects } from "./state/projects.ts";
-import { createRevision, type Revision, SWITCHES } from "./state/revision.ts";
-import { requestLine } from "./wire/request_log.ts";
+import { MAX_PROJECTS, type Projects } from "./state/world.ts";
+import { createRevision, type Revision, SWITCHES } from "./state/store.ts";
+import { requestLine } from "./wire/request.ts";
 
 /** Flags of the command. */
 export const FLAGS: readonly Flag[] = [

@@ -9,18 +9,16 @@ import { systemClock } from "../clock.ts";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
-import { socketBreaker } from "./wire/faults/breaker.ts";
+import { socketBreaker } from "./wire/faults.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
 import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
-import { ProjectStore } from "./agents/projects.ts";
+import { currentBranch, ProjectStore } from "./agents/git.ts";
 import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
-import { currentBranch } from "./agents/git.ts";
-import { mainUser, projectNames } from "./state/projects.ts";
-import { type Account, firstAccount } from "./service/account.ts";
-import type { Driver, World } from "./state/world.ts";
+import { type Driver, mainUser, projectNames, type World } from "./state/world.ts";
+import { type Account, firstAccount } from "./service/listings.ts";
 
 /** A local repository for runs to work on. */
 export interface LocalRepo {

@@ -4,15 +4,13 @@
  * @module
  */
 import { type Clock, type VirtualClock, virtualClock } from "../clock.ts";
-import { checkOptions, type Keys } from "../api/contract/options.ts";
+import { checkOptions, type Keys } from "../service/contract.ts";
 import { UsageError } from "../errors.ts";
-import { builtInScenarios } from "./agents/builtin_scenarios.ts";
-import { SCENARIO_NAMES } from "./agents/scenario_texts.ts";
-import { parseScenarios, type Scenario } from "./agents/scenario.ts";
+import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_NAMES } from "./agents/scenario.ts";
 import { createEmulator, type Emulator } from "./emulator.ts";
 import { builtInFixture } from "./state/fixture.ts";
-import { firstAccount } from "./service/account.ts";
-import { createRevision } from "./state/revision.ts";
+import { firstAccount } from "./service/listings.ts";
+import { createRevision } from "./state/store.ts";
 
 export { SCENARIO_NAMES };
 

@@ -4,12 +4,19 @@
  * @module
  */
 import { messageOf } from "../error_sentence.ts";
-import type { ForgeAccess } from "./access.ts";
-import { parsePullRequest, type PullRequestAddress } from "./address.ts";
-import { ForgeClient, type ForgeWorld, isTooMuch } from "./forge_client.ts";
+import {
+  type ForgeAccess,
+  ForgeClient,
+  type ForgeName,
+  type ForgeWorld,
+  isTooMuch,
+  parsePullRequest,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  type PullRequestOutcome,
+} from "./forge.ts";
 import { findGithub, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github.ts";
 import { findGitlab, gitlabApi, readGitlab } from "./gitlab.ts";
-import type { ForgeName, PullRequestFacts, PullRequestOutcome } from "./pull_request.ts";
 
 /** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
 const READING_MS = 10 * 60_000;

@@ -5,9 +5,18 @@
  */
 import * as z from "zod/mini";
 import { isObject } from "../lookup.ts";
-import { isSamePlace, parsePullRequest, type PullRequestAddress } from "./address.ts";
-import { ABUSE, type ForgeClient, SINGLE_SIGN_ON } from "./forge_client.ts";
-import type { ChecksState, PullRequestFacts, PullRequestOutcome, ReviewState } from "./pull_request.ts";
+import {
+  ABUSE,
+  type ChecksState,
+  type ForgeClient,
+  isSamePlace,
+  parsePullRequest,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  type PullRequestOutcome,
+  type ReviewState,
+  SINGLE_SIGN_ON,
+} from "./forge.ts";
 
 /** Most pull requests of one query. A query with more takes GitHub longer than its 10 seconds now and then. */
 export const MAX_PULL_REQUESTS = 50;

@@ -5,9 +5,16 @@
  */
 import * as z from "zod/mini";
 import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
-import { isSamePlace, parsePullRequest, type PullRequestAddress } from "./address.ts";
-import type { ForgeClient } from "./forge_client.ts";
-import type { ChecksState, PullRequestFacts, PullRequestOutcome, ReviewState } from "./pull_request.ts";
+import {
+  type ChecksState,
+  type ForgeClient,
+  isSamePlace,
+  parsePullRequest,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  type PullRequestOutcome,
+  type ReviewState,
+} from "./forge.ts";
 
 /** Base of the API of a host. Source: GitLab, "REST API", "Make a REST API call". */
 export function gitlabApi(origin: string): string {

@@ -1,9 +1,235 @@
 /**
- * Addresses of Git repositories that are safe to hand to Git: no program, no credentials, no option can be in one.
+ * Files on a branch of a remote repository, read and written without a checkout. A push is a compare-and-swap: it succeeds only when nobody
+ * has written to the branch since it was read.
  *
  * @module
  */
-import { UsageError } from "../errors.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { MogplexError, UsageError } from "../errors.ts";
+import { adviceOn, type GitAnswer, type SystemGit } from "./git.ts";
+
+/** Somebody else has written to the branch since it was read. Read it again, and decide anew. Exit code 75. */
+export class LostRaceError extends MogplexError {
+  override name = "LostRaceError";
+  /** @param branch Name of the branch. */
+  constructor(branch: string) {
+    super({
+      attempted: `write to branch ${JSON.stringify(branch)}`,
+      why: "another job has written to it meanwhile",
+      advice: "start the same command again: nothing is lost",
+    }, "rateLimited");
+  }
+}
+
+/** An ordinary file of the branch. */
+export interface BranchFile {
+  /** Its path. */
+  path: string;
+  /** Its length in bytes. */
+  bytes: number;
+  /** Name of its content in Git. */
+  object: string;
+}
+
+/** The commit that was read, the one that is to be pushed, and the newest one after a push whose answer was lost. */
+const [BASE, NEXT, SEEN] = ["refs/mogplex/base", "refs/mogplex/next", "refs/mogplex/seen"];
+/** Source: Git, fetch-pack and remote.c. */
+const NO_BRANCH = /couldn't find remote ref/i;
+/** Longest waits before another try, in milliseconds. A random half of each is left out: two jobs must not go on in step. */
+const WAITS_MS: readonly number[] = [2_000, 6_000];
+
+/** What the other end says is a text of somebody else: one line of it, without control characters. */
+function said({ stderr, code }: GitAnswer): string {
+  // deno-lint-ignore no-control-regex
+  const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
+    .map((line) => line.trim()).filter((line) => line !== "" && !/^(?:To|From) |^hint:/.test(line));
+  const line = lines.find((each) => /rejected|denied|fatal|error/i.test(each)) ?? lines.at(-1) ??
+    `git ended with ${code}`;
+  return line.slice(0, 300);
+}
+
+/** A text for `git fast-import`. */
+function data(text: string): string {
+  return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
+}
+
+/** What {@linkcode GitBranch} waits by before it tries again. */
+export interface Waits {
+  clock: Clock;
+  /** Random numbers from 0 up to 1. */
+  random: () => number;
+  /** Ends a wait. */
+  signal?: AbortSignal | undefined;
+}
+
+/** See the module. */
+export class GitBranch {
+  readonly #git: SystemGit;
+  readonly #remote: string;
+  readonly #branch: string;
+  readonly #waits: Waits;
+  /** Whether there was such a branch when it was read or written last. */
+  #exists = false;
+  /** Whether a push may have arrived whose answer was lost. */
+  #unsure = false;
+
+  /**
+   * @param git Git.
+   * @param remote Address that `checkRemote` has checked.
+   * @param branch Name of a branch that is valid.
+   */
+  constructor(
+    git: SystemGit,
+    remote: string,
+    branch: string,
+    waits: Waits = { clock: systemClock, random: Math.random },
+  ) {
+    this.#git = git;
+    this.#remote = remote;
+    this.#branch = branch;
+    this.#waits = waits;
+  }
+
+  /** Its name. */
+  get name(): string {
+    return this.#branch;
+  }
+
+  #failure(attempted: string, answer: GitAnswer): MogplexError {
+    const why = said(answer);
+    const advice = adviceOn(answer.stderr);
+    if (advice !== undefined) return new UsageError({ attempted, why, advice });
+    return new MogplexError({
+      attempted,
+      why,
+      advice: "when it can be reached, start the same command again: nothing is lost",
+    }, "unavailable");
+  }
+
+  /** Waits before another try. Returns false when there is none. */
+  async #waited(tried: number): Promise<boolean> {
+    const longest = WAITS_MS[tried - 1];
+    if (longest === undefined) return false;
+    const { clock, random, signal } = this.#waits;
+    await clock.sleep(longest * (1 + random()) / 2, { signal });
+    return true;
+  }
+
+  /** Fetches the newest commit. Returns whether there is such a branch. */
+  async #fetch(attempted: string, to: string, ...flags: readonly string[]): Promise<boolean> {
+    const from = `+refs/heads/${this.#branch}:${to}`;
+    for (let tried = 1;; tried++) {
+      const answer = await this.#git.run(
+        ["fetch", "-q", ...flags, "--no-tags", "--no-write-fetch-head", "--", this.#remote, from],
+      );
+      if (answer.code === 0) return true;
+      if (NO_BRANCH.test(answer.stderr)) return false;
+      const failure = this.#failure(attempted, answer);
+      if (failure instanceof UsageError || !await this.#waited(tried)) throw failure;
+    }
+  }
+
+  /**
+   * Whether the commit that was pushed is on the branch, although its push has failed: its answer may have been lost.
+   *
+   * @throws {LostRaceError} when it is not, and something else is.
+   */
+  async #hasArrived(attempted: string): Promise<boolean> {
+    // Not only the newest one: somebody may have added another commit to ours.
+    const exists = await this.#fetch(attempted, SEEN);
+    this.#unsure = false;
+    if (!exists) return false;
+    const { code } = await this.#git.run(["merge-base", "--is-ancestor", NEXT, SEEN]);
+    if (code === 0) return true;
+    const seen = await this.#git.run(["rev-parse", "-q", "--verify", SEEN]);
+    const base = this.#exists ? await this.#git.run(["rev-parse", "-q", "--verify", BASE]) : undefined;
+    const [now, before] = [seen, base].map((answer) => new TextDecoder().decode(answer?.stdout));
+    if (now !== before) throw new LostRaceError(this.#branch);
+    return false;
+  }
+
+  /** From now on the commit that was pushed is the one that was read. */
+  async #takeNext(attempted: string): Promise<void> {
+    await this.#run(attempted, ["update-ref", BASE, NEXT]);
+    this.#exists = true;
+    this.#unsure = false;
+  }
+
+  async #run(attempted: string, args: readonly string[], input?: string | Uint8Array): Promise<Uint8Array> {
+    const answer = await this.#git.run(args, input);
+    if (answer.code !== 0) throw this.#failure(attempted, answer);
+    return answer.stdout;
+  }
+
+  /**
+   * Reads the newest commit of the branch, and nothing of its history.
+   *
+   * @returns Its ordinary files; undefined when there is no such branch. Links, programs and submodules are not among them.
+   * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when it may not be read.
+   */
+  async read(): Promise<BranchFile[] | undefined> {
+    const attempted = `read branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
+    this.#exists = await this.#fetch(attempted, BASE, "--depth=1");
+    this.#unsure = false;
+    if (!this.#exists) return undefined;
+    const list = new TextDecoder().decode(await this.#run(attempted, ["ls-tree", "-r", "-l", "-z", BASE]));
+    return list.split("\0").flatMap((row) => {
+      const [, object, bytes, path] = /^100644 blob ([0-9a-f]+) +(\d+)\t([^]+)$/.exec(row) ?? [];
+      return object === undefined || path === undefined ? [] : [{ object, path, bytes: Number(bytes) }];
+    });
+  }
+
+  /** Contents of files that {@linkcode GitBranch.read} has found, in their order. */
+  async contents(files: readonly BranchFile[]): Promise<string[]> {
+    const names = files.map(({ object }) => `${object}\n`).join("");
+    const output = await this.#run("read files of the branch", ["cat-file", "--batch"], names);
+    let at = 0;
+    return files.map(({ bytes }) => {
+      // Each content stands between a line with its facts and a line feed.
+      const from = output.indexOf(10, at) + 1;
+      at = from + bytes + 1;
+      return new TextDecoder().decode(output.subarray(from, from + bytes));
+    });
+  }
+
+  /**
+   * Writes files in one commit on top of the one that was read, and pushes it, three times if need be. Other files of the branch stay.
+   *
+   * @param files Contents by path; a path has letters, digits, dots, dashes, underscores and slashes only.
+   * @param message Of the commit.
+   * @throws {LostRaceError} when somebody else has written meanwhile. Nothing is on the branch then.
+   * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when the branch may not be written.
+   */
+  async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {
+    const attempted = `write to branch ${JSON.stringify(this.#branch)} of ${JSON.stringify(this.#remote)}`;
+    if (this.#unsure && await this.#hasArrived(attempted)) await this.#takeNext(attempted);
+    const parts = [`commit ${NEXT}\ncommitter Mogplex CI <ci@mogplex.invalid> now\n`, data(message)];
+    if (this.#exists) parts.push(`from ${BASE}^0\n`);
+    for (const [path, content] of files) parts.push(`M 100644 inline ${path}\n`, data(content));
+    const flags = ["--quiet", "--force", "--date-format=now"];
+    await this.#run(attempted, ["fast-import", ...flags], parts.join(""));
+    for (let tried = 1;; tried++) {
+      this.#unsure = true;
+      const answer = await this.#git.run(["push", "-q", "--", this.#remote, `${NEXT}:refs/heads/${this.#branch}`]);
+      if (answer.code === 0) break;
+      const failure = this.#failure(attempted, answer);
+      if (failure instanceof UsageError) {
+        this.#unsure = false;
+        throw failure;
+      }
+      // Words do not tell a race from a push that has arrived: the branch does.
+      if (await this.#hasArrived(attempted)) break;
+      if (!await this.#waited(tried)) {
+        // The next one begins with a fetch: two that work show that the repository is back.
+        this.#unsure = true;
+        throw failure;
+      }
+    }
+    await this.#takeNext(attempted);
+  }
+}
+
+// Addresses of Git repositories that are safe to hand to Git: no program, no credentials, no option can be in one.
 
 /** Longest address, in characters. */
 const MAX_CHARS = 2_000;

@@ -4,10 +4,8 @@
  *
  * @module
  */
-import { jsonText } from "../text/escape/json.ts";
-import type { AnyResult } from "../result/any_result.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
-import type { RunResult } from "../result/run_result.ts";
+import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
+import { jsonText } from "../text/escape.ts";
 
 /** A result without its events, as programs get it: `events.ndjson` has them. */
 export function resultFields(result: AnyResult): Partial<RunResult> | AutomationResult {

@@ -4,18 +4,44 @@
  *
  * @module
  */
+import type { Redact } from "../run/clean.ts";
+import type { AnyResult, RunResult } from "../run/result.ts";
+import {
+  type AutomationTimes,
+  branchWords,
+  type GitFacts,
+  headlineOf,
+  type ResultView,
+  viewOf,
+  WAIT_CAUSES,
+} from "../run/result_view.ts";
+import { formatDuration } from "../text/duration.ts";
+import { markdownBlock, markdownCode, markdownLink } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
-import { markdownBlock, markdownCode, markdownLink } from "../text/escape/markdown.ts";
-import type { Redact } from "../result/clean.ts";
-import { formatDuration } from "../result/duration.ts";
-import { headlineOf } from "../result/headline.ts";
-import type { AnyResult } from "../result/any_result.ts";
-import { type AutomationTimes, type GitFacts, type ResultView, viewOf } from "../result/result_view.ts";
-import type { RunResult } from "../result/run_result.ts";
-import { branchWords, WAIT_CAUSES } from "../result/words.ts";
-import { lastLines } from "./log/last_lines.ts";
-import { codeCell, markdownTable } from "./markdown_table.ts";
-import type { ReportLinks } from "../pages/page_link.ts";
+import { lastLines } from "./event_text.ts";
+import type { ReportLinks } from "./page_link.ts";
+
+// Tables of the Markdown reports.
+
+const MAX_CELL = 300;
+
+/** Untrusted text as a cell, as code and cut; empty for null. */
+export function codeCell(text: string | null): string {
+  return text === null ? "" : markdownCode(cutText(text, MAX_CELL));
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+/**
+ * A table.
+ *
+ * @param rows Cells that are Markdown already: our own text, or made safe by {@linkcode codeCell}.
+ */
+export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+}
 
 // Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_SUMMARY_TEXT = 50_000;

@@ -3,20 +3,345 @@
  *
  * @module
  */
-import type { PlatformFiles, PlatformLinks } from "../platforms/platform.ts";
-import type { Earlier } from "../history/compare.ts";
-import { plainText } from "../text/plain_text.ts";
-import { cleanResult, type Redact } from "../result/clean.ts";
-import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
-import { renderAnnotations } from "./annotations.ts";
+import { githubRecord, type PlatformFiles, type PlatformLinks } from "../ci/platform.ts";
+import { errorSentence, messageOf } from "../error_sentence.ts";
+import { type ErrorParts, UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { cleanResult, type Redact } from "../run/clean.ts";
+import { renderNdjson } from "../run/event_file.ts";
+import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
+import { viewOf } from "../run/result_view.ts";
+import { bareValue, jsonText, renderDotenvFile, webUrl } from "../text/escape.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+import type { Earlier } from "./history.ts";
+import { renderJson } from "./json.ts";
+import { renderJunit } from "./junit.ts";
 import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
-import { renderRunPage } from "../pages/pages.ts";
-import type { RunPageOptions, Setting } from "../pages/run_page.ts";
-import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
-import type { AnyResult } from "../result/any_result.ts";
-import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
-import { type ReportLinks, withPageLink } from "../pages/page_link.ts";
-import { pagePath, type ReportIo, type ReportTarget } from "./targets.ts";
+import { renderOpenmetrics } from "./metrics.ts";
+import { type ReportLinks, withPageLink } from "./page_link.ts";
+import { renderRunPage } from "./pages.ts";
+import type { RunPageOptions, Setting } from "./run_page.ts";
+
+// `annotations.json`: links that GitLab shows on the page of the job.
+
+/** Heading under which GitLab lists the links. */
+const LIST = "Mogplex";
+const MAX_LABEL = 200;
+
+/** Most links that GitLab accepts. */
+const MAX_LINKS = 20;
+
+/** A link, if its address may be one. */
+export interface Annotation {
+  /** What is shown. */
+  label: string;
+  /** Where it leads; a link whose address `webUrl` refuses is left out. */
+  address: string | null;
+}
+
+/**
+ * Renders the first 20 links, which are less than 80 KB. Without any link the object is empty, which GitLab accepts as well.
+ *
+ * Source: GitLab, "Artifacts reports types", annotations; parse_annotations_artifact_service.rb.
+ */
+export function renderLinks(links: readonly Annotation[]): string {
+  const rows = links.flatMap(({ label, address }) => {
+    const url = webUrl(address ?? "");
+    return url === undefined ? [] : [{ external_link: { label: cutText(label.replace(/\s+/g, " "), MAX_LABEL), url } }];
+  }).slice(0, MAX_LINKS);
+  return `${jsonText(rows.length > 0 ? { [LIST]: rows } : {}, 2)}\n`;
+}
+
+/**
+ * Renders the links: the pull request, and the service with the run's id. The service documents no page of a run, so the link
+ * leads to its front page.
+ *
+ * @param result Result after `cleanResult`.
+ * @param links With the page of the run, which comes first. @default {{}}
+ */
+export function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): string {
+  const { git, runId, origin, kind: { noun } } = viewOf(result);
+  const address = git?.pullRequest.url ?? null;
+  return renderLinks([
+    ...(page === undefined ? [] : [{ label: `Page of this ${noun}`, address: page }]),
+    { label: `Pull request ${address}`, address },
+    ...(runId ? [{ label: `Mogplex (${noun} ${runId})`, address: origin }] : []),
+  ]);
+}
+
+// The outputs for later steps and jobs: GitHub outputs, variables of other systems, GitLab's dotenv file.
+
+// Public names of the GitHub output and the dotenv variable: a change is a new major version.
+const NAMES: Readonly<Record<OutputName, string>> = {
+  run_id: "MOGPLEX_RUN_ID",
+  status: "MOGPLEX_RUN_STATUS",
+  outcome: "MOGPLEX_OUTCOME",
+  branch: "MOGPLEX_BRANCH",
+  pull_request_url: "MOGPLEX_PULL_REQUEST_URL",
+  replayed: "MOGPLEX_REPLAYED",
+};
+
+/** The names of all dotenv variables. */
+export const OUTPUT_VARIABLES: readonly string[] = Object.values(NAMES);
+
+/** Name of a GitHub output. */
+export type OutputName = "run_id" | "status" | "outcome" | "branch" | "pull_request_url" | "replayed";
+
+/** Values by output; an absent output is not written. */
+export type Outputs = Partial<Record<OutputName, string>>;
+
+/**
+ * All outputs of a result. An empty value means none or unknown. `run_id` may be the id of an automation run; `branch` is the
+ * one that was pushed.
+ */
+export function outputsOf(result: AnyResult): Outputs {
+  const { runId, status, outcome, git, replayed } = viewOf(result);
+  return {
+    run_id: runId ?? "",
+    status: status ?? "",
+    outcome,
+    branch: git?.branch.pushed ?? "",
+    pull_request_url: git?.pullRequest.url ?? "",
+    replayed: replayed === null ? "" : String(replayed),
+  };
+}
+
+/** Renders records to append to `GITHUB_OUTPUT`, at the start of a line. A value that is not bare becomes empty, since people paste outputs into scripts. */
+export function renderGithubOutputs(outputs: Readonly<Partial<Record<string, string>>>): string {
+  return Object.entries(outputs).map(([name, value = ""]) => githubRecord(name, bareValue(value))).join("");
+}
+
+/** Outputs by the name of their variable, `MOGPLEX_…`. A value that is not bare becomes empty. */
+export function outputVariables(outputs: Outputs): Record<string, string> {
+  const entries = Object.entries(outputs).map(([name, value]) => [NAMES[name as OutputName], bareValue(value)]);
+  return Object.fromEntries(entries);
+}
+
+/** Renders `outputs.env`, one `NAME=value` a line. */
+export function renderOutputsEnv(outputs: Outputs): string {
+  return renderDotenvFile(outputVariables(outputs));
+}
+
+/** Renders `outputs.env` with all outputs of a result. */
+export function renderDotenv(result: AnyResult): string {
+  return renderOutputsEnv(outputsOf(result));
+}
+
+// The formats of `--report`. A new one is a renderer and a row here; a renderer reads a `ResultView`, which both kinds of
+// results have.
+
+/** A format of `--report`. */
+interface ReportFormat {
+  /** Name of the file in the output directory. */
+  readonly file: string;
+  /** One line for `--help`. */
+  readonly help: string;
+  /**
+   * Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. `redact` removes secrets from text that is
+   * joined from several events.
+   */
+  readonly render: (result: RunResult | AutomationResult, redact?: (text: string) => string) => string;
+}
+
+/** The name of a format of `--report`. */
+export type ReportFormatName =
+  | "json"
+  | "ndjson"
+  | "dotenv"
+  | "markdown"
+  | "html"
+  | "junit"
+  | "annotations"
+  | "openmetrics";
+
+/** The formats, by the name that `--report` takes. */
+export const REPORT_FORMATS = {
+  json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
+  ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
+  dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
+  markdown: {
+    file: "summary.md",
+    help: "summary for people",
+    render: (result, redact) => renderMarkdown(result, { redact }),
+  },
+  html: { file: "run.html", help: "page for people, in a browser", render: (result) => renderRunPage(result) },
+  junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
+  annotations: {
+    file: "annotations.json",
+    help: "links for the page of a GitLab job",
+    render: (result) => renderAnnotations(result),
+  },
+  openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
+} as const satisfies Record<ReportFormatName, ReportFormat>;
+
+// The files that reports go to: reads `--report FORMAT[=PATH]`, and checks the files before anything is started.
+
+/** A report and its file. */
+export interface ReportTarget {
+  /** Name of the format: a key of `REPORT_FORMATS`. */
+  format: ReportFormatName;
+  /** Path of its file, with `/`. */
+  path: string;
+}
+
+/** The file operations that reports need. */
+export type ReportIo = Pick<Io, "readFile" | "writeFile" | "appendFile" | "removeFile">;
+
+function pathIn(directory: string, file: string): string {
+  return `${directory.replace(/\/+$/, "")}/${file}`;
+}
+
+function isFormat(name: string): name is ReportFormatName {
+  return Object.hasOwn(REPORT_FORMATS, name);
+}
+
+/**
+ * Parses a value of `--report`.
+ *
+ * @param text `FORMAT` or `FORMAT=PATH`.
+ * @param directory Output directory, for a value without a path.
+ * @throws {UsageError} if the format is unknown or the path is empty.
+ */
+export function parseReportTarget(text: string, directory: string): ReportTarget {
+  const cut = text.indexOf("=");
+  const format = (cut < 0 ? text : text.slice(0, cut)).trim();
+  if (!isFormat(format)) {
+    const known = Object.keys(REPORT_FORMATS).join(", ");
+    throw new UsageError({
+      attempted: "write report",
+      why: `its format must be one of ${known}`,
+      value: JSON.stringify(format),
+    });
+  }
+  const path = cut < 0 ? pathIn(directory, REPORT_FORMATS[format].file) : text.slice(cut + 1);
+  if (path.trim() === "" || path === "-" || path.endsWith("/")) {
+    throw new UsageError({
+      attempted: `write report "${format}"`,
+      why: "its path must name a file",
+      value: JSON.stringify(path),
+    });
+  }
+  return { format, path };
+}
+
+/** A path without `./` and repeated slashes, so that it can be compared with another one. */
+export function plainPath(path: string): string {
+  return path.replace(/^(\.\/+)+/, "").replace(/\/(\.?\/)+/g, "/");
+}
+
+/** Path of the page among these reports, without `./`; undefined when there is none. */
+export function pagePath(targets: readonly ReportTarget[]): string | undefined {
+  const found = targets.find(({ format }) => format === "html");
+  return found && plainPath(found.path);
+}
+
+/** Every report, under its usual name in the directory. */
+export function defaultTargets(directory: string): ReportTarget[] {
+  return (Object.keys(REPORT_FORMATS) as ReportFormatName[])
+    .map((format) => ({ format, path: pathIn(directory, REPORT_FORMATS[format].file) }));
+}
+
+/** The parts of the message about a report that cannot be written. @param error What writing it threw. */
+function cannotWrite(report: string, path: string, error: unknown): ErrorParts {
+  return { attempted: `write report "${report}" to "${path}"`, why: messageOf(error) };
+}
+
+/**
+ * Checks that every report can be written, and removes the reports of an earlier job, so that they are not mistaken for those of
+ * this run.
+ *
+ * @throws {UsageError} if a file cannot be written, is behind a symbolic link, or is named twice.
+ */
+export function checkTargets(targets: readonly ReportTarget[], io: ReportIo): void {
+  const seen = new Map<string, string>();
+  for (const { format, path } of targets) {
+    const name = plainPath(path);
+    const other = seen.get(name);
+    if (other !== undefined) {
+      const why = `report "${other}" goes to the same file`;
+      throw new UsageError({ attempted: `write report "${format}"`, why, value: JSON.stringify(path) });
+    }
+    seen.set(name, format);
+    try {
+      io.writeFile(path, "");
+      io.removeFile(path);
+    } catch (error) {
+      throw new UsageError(cannotWrite(format, path, error), { cause: error });
+    }
+  }
+}
+
+// Writing that never ends a job, and the files of the CI system that reports are appended to.
+
+/** A report that could not be written. */
+export interface ReportProblem {
+  /** Format, `github-outputs`, `github-summary` or `pipeline-variables`. */
+  format: string;
+  /** Path of its file. */
+  path: string;
+  /** Message for the user. */
+  message: string;
+}
+
+/** The problem with a report. @param error What writing it threw. */
+export function problemOf(format: string, path: string, error: unknown): ReportProblem {
+  return { format, path, message: errorSentence(cannotWrite(format, path, error)) };
+}
+
+/** Writes one report; a problem is kept, and the next report is written nevertheless. */
+export type Attempt = (format: string, path: string, write: () => void) => void;
+
+/** Attempts to write reports, and the problems with them so far. */
+export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt } {
+  const problems: ReportProblem[] = [];
+  return {
+    problems,
+    attempt(format, path, write) {
+      try {
+        write();
+      } catch (error) {
+        problems.push(problemOf(format, path, error));
+      }
+    },
+  };
+}
+
+/** Whether the next text would continue the last line of a file, because a program before us did not end it. */
+function isLineOpen(path: string, io: ReportIo): boolean {
+  try {
+    return /[^\n]$/.test(io.readFile(path) ?? "");
+  } catch {
+    // Deno without read permission. CI systems give each step an empty file, so the line is most likely not open.
+    return false;
+  }
+}
+
+/** Outputs in the forms that CI systems read. */
+interface OutputTexts {
+  /** Records of GitHub's format. */
+  outputs(): string;
+  /** Lines `NAME=value`. */
+  variables(): string;
+}
+
+/**
+ * Appends outputs to the files that the CI system reads.
+ *
+ * @param redactToken Removes our own token from the finished text.
+ */
+export function appendOutputs(
+  texts: OutputTexts,
+  { outputs, variables }: PlatformFiles,
+  io: ReportIo,
+  attempt: Attempt,
+  redactToken: Redact,
+): void {
+  function append(path: string, text: string): void {
+    io.appendFile(path, `${isLineOpen(path, io) ? "\n" : ""}${redactToken(text)}`);
+  }
+  if (outputs !== undefined) attempt("github-outputs", outputs, () => append(outputs, texts.outputs()));
+  if (variables !== undefined) attempt("pipeline-variables", variables, () => append(variables, texts.variables()));
+}
 
 /** Options of {@linkcode writeReports}. */
 export interface WriteReportsOptions {

@@ -3,18 +3,53 @@
  *
  * @module
  */
-import { checkOptions, type Keys } from "../api/option_check.ts";
+import { detectPlatform } from "../ci/detect.ts";
+import type { ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
-import { detectPlatform } from "../platforms/detect.ts";
-import type { AutomationResult } from "../result/automation_result.ts";
-import { cleanResult } from "../result/clean.ts";
-import type { RunResult } from "../result/run_result.ts";
-import type { ReportFormatName } from "../report/formats.ts";
-import { parseReportTarget, type ReportTarget } from "../report/targets.ts";
-import { writeReports } from "../report/write.ts";
 import { processIo } from "../io.ts";
+import { parseReportTarget, type ReportFormatName, type ReportTarget, writeReports } from "../report/write.ts";
+import { cleanResult } from "../run/clean.ts";
+import type { AutomationResult, RunResult } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
-import { type LogTextOptions, scriptRedactor } from "./masking.ts";
+import { resolveToken } from "../service/connection.ts";
+import { checkOptions, type Keys } from "../service/validate.ts";
+import { escapeLogLine, jsonLine } from "../text/escape.ts";
+import { cutText, plainLines } from "../text/plain_text.ts";
+import { createRedactor, type Redactor, redactValue } from "../text/redact.ts";
+
+// The redactor of scripts: which secrets `report()` and `createLogText()` mask.
+
+/** Options of {@linkcode createLogText}: which secrets to mask. */
+export interface LogTextOptions {
+  /** Access token, which is masked. @default the token that a run would use */
+  token?: string | undefined;
+  /** Reads an environment variable; values of variables that hold secrets are masked. @default the environment of the process */
+  env?: ReadEnv | undefined;
+  /** Further texts to mask, of at least 8 characters. @default {[]} */
+  secrets?: readonly string[] | undefined;
+}
+
+/** Reads a file; undefined when it does not exist. */
+type ReadFile = (path: string) => string | undefined;
+
+/** The token that a run would use; undefined when there is none, or it could not be used. */
+function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | undefined {
+  try {
+    return resolveToken({ env, readFile });
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Creates the redactor for a script. A missing or unusable token is not an error: a script can report without one.
+ *
+ * @param readFile Reads the token file. @default reads the file system
+ */
+export function scriptRedactor(options: LogTextOptions, readFile?: ReadFile): Redactor {
+  const { env = environmentVariable, token, secrets } = options;
+  return createRedactor({ token: token ?? knownToken(env, readFile), env, secrets });
+}
 
 /** Options of {@linkcode report}: which secrets to mask. */
 export interface ReportOptions extends LogTextOptions {}
@@ -104,4 +139,54 @@ export async function report(
     redactToken: redact.token,
   });
   if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
+}
+
+// `createLogText()`: makes untrusted text safe to print from a script in a CI job.
+
+/** Makes untrusted text safe to print. */
+export interface LogText {
+  /**
+   * A text as one line without invisible characters, without secrets, and without anything that a CI system would obey as a
+   * command. You may print it as part of a longer line.
+   *
+   * @param text Anything.
+   * @param maxLength Most UTF-16 units to keep, at least 0; a mark says how many were cut. @default {1_000}
+   */
+  line(text: string, maxLength?: number): string;
+  /**
+   * A value as one line of JSON with every text masked: as harmless as {@linkcode LogText.line}, but for programs. Parsing it gives
+   * every text unchanged except for masked secrets.
+   *
+   * @param value Any value that `JSON.stringify` takes.
+   */
+  json(value: unknown): string;
+}
+
+/** Default length of a line, in UTF-16 units: a message can contain a whole file, and CI systems limit the size of logs. */
+const DEFAULT_LINE_LENGTH = 1_000;
+
+/**
+ * Creates functions that make text from agents, repositories and the service safe to print: messages of events, reasons, names of
+ * branches, and messages of errors, which quote the service.
+ *
+ * @example Print what an agent says
+ * ```ts
+ * import { createLogText } from "@mogplex/ci";
+ *
+ * const { line } = createLogText({ env: () => undefined });
+ * if (line("fine\n::error::forged mog_abcdefgh1234") !== "fine ::error::forged [redacted]") throw new Error("changed");
+ * if (line("\x1b[31m::error::forged") !== ": :error::forged") throw new Error("changed");
+ * ```
+ */
+export function createLogText(options: LogTextOptions = {}): LogText {
+  checkOptions("create log text", options, { token: "string", env: "function", secrets: "any" });
+  const redact = scriptRedactor(options);
+  return {
+    line(text, maxLength = DEFAULT_LINE_LENGTH) {
+      // Redact before joining lines, since a secret can have several, and before cutting: half a secret would not be recognised.
+      const lines = redact(plainLines(text).join("\n")).split("\n");
+      return escapeLogLine(cutText(lines.map((each) => each.trim()).join(" "), maxLength));
+    },
+    json: (value) => jsonLine(redactValue(value, redact)),
+  };
 }

@@ -5,9 +5,8 @@
  */
 import { EXIT } from "../exit_codes.ts";
 import { exitType, type JobFacts, placeBelow, repositoryOf } from "./job_spans.ts";
-import { OWN, SEMCONV } from "./names.ts";
-import type { Span } from "./otlp.ts";
-import { newId, parseTraceparent, type TraceContext } from "./trace_context.ts";
+import { OWN, SEMCONV, type Span } from "./otlp.ts";
+import { newId, parseTraceparent, type TraceContext } from "./settings.ts";
 
 /** An item of a campaign, as spans need it. */
 export interface CampaignItemFacts {

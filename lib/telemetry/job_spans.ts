@@ -5,13 +5,10 @@
  * @module
  */
 import { EXIT } from "../exit_codes.ts";
-import type { AnyResult } from "../result/any_result.ts";
-import { hasEnded } from "../result/ends.ts";
+import { type AnyResult, hasEnded } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
-import { OWN, SEMCONV } from "./names.ts";
-import type { Attributes, Span } from "./otlp.ts";
-import type { RequestLog } from "./requests.ts";
-import { newId, type TraceContext } from "./trace_context.ts";
+import { type Attributes, OWN, type RequestLog, SEMCONV, type Span } from "./otlp.ts";
+import { newId, type TraceContext } from "./settings.ts";
 
 /** What is known of a job beside its result. */
 export interface JobFacts {

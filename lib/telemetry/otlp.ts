@@ -5,17 +5,98 @@
  *
  * @module
  */
-import { isObject } from "../lookup.ts";
-import { jsonText } from "../text/escape/json.ts";
+import type { Platform, ReadEnv } from "../ci/platform.ts";
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../error_sentence.ts";
+import { ApiError, RateLimitedError, UnavailableError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { isObject, parseJson } from "../lookup.ts";
+import type { Notice } from "../notice.ts";
+import { type Answer, factsOf } from "../service/answer.ts";
+import { post } from "../service/post.ts";
+import { callWithin } from "../service/retry.ts";
+import { newTokenMemory } from "../service/token_pace.ts";
+import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
+import { jsonText } from "../text/escape.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
-import { SCHEMA_URL } from "./names.ts";
-import type { TraceContext } from "./trace_context.ts";
+import { type Endpoint, newId, type TraceContext } from "./settings.ts";
+
+// Names of attributes, in one place: those of the conventions may change with their next version.
+//
+// Source: OpenTelemetry, semantic conventions 1.44. `cicd.*`, `vcs.*` and `gen_ai.*` are in development there.
+
+/** Address of the schema that the names belong to. */
+export const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
+
+/** Names of the conventions. */
+export const SEMCONV = {
+  taskName: "cicd.pipeline.task.name",
+  taskRunId: "cicd.pipeline.task.run.id",
+  taskRunUrl: "cicd.pipeline.task.run.url.full",
+  taskResult: "cicd.pipeline.task.run.result",
+  pipelineRunId: "cicd.pipeline.run.id",
+  pipelineRunUrl: "cicd.pipeline.run.url.full",
+  repositoryUrl: "vcs.repository.url.full",
+  repositoryName: "vcs.repository.name",
+  ownerName: "vcs.owner.name",
+  headName: "vcs.ref.head.name",
+  headType: "vcs.ref.head.type",
+  baseName: "vcs.ref.base.name",
+  baseType: "vcs.ref.base.type",
+  changeId: "vcs.change.id",
+  changeState: "vcs.change.state",
+  operation: "gen_ai.operation.name",
+  agentName: "gen_ai.agent.name",
+  conversation: "gen_ai.conversation.id",
+  provider: "gen_ai.provider.name",
+  method: "http.request.method",
+  resend: "http.request.resend_count",
+  status: "http.response.status_code",
+  server: "server.address",
+  port: "server.port",
+  url: "url.full",
+  errorType: "error.type",
+  serviceName: "service.name",
+  serviceVersion: "service.version",
+} as const;
+
+/** Our own names. */
+export const OWN = {
+  kind: "mogplex.kind",
+  outcome: "mogplex.outcome",
+  exitCode: "mogplex.exit_code",
+  replayed: "mogplex.replayed",
+  requests: "mogplex.requests",
+  polls: "mogplex.requests.polls",
+  unshown: "mogplex.requests.unshown",
+  eventsSeen: "mogplex.events.seen",
+  eventsMissed: "mogplex.events.missed",
+  changed: "mogplex.changed",
+  files: "mogplex.files",
+  phase: "mogplex.phase",
+  open: "mogplex.open",
+  runStatus: "mogplex.run.status",
+  automation: "mogplex.automation.id",
+  requestId: "mogplex.request.id",
+  waitCause: "mogplex.wait.cause",
+  waitMs: "mogplex.wait.duration_ms",
+  waitAttempt: "mogplex.wait.attempt",
+  campaignName: "mogplex.campaign.name",
+  campaignRound: "mogplex.campaign.round",
+  campaignState: "mogplex.campaign.state",
+  campaignWave: "mogplex.campaign.wave",
+  campaignItem: "mogplex.campaign.item",
+  campaignVerdict: "mogplex.campaign.verdict",
+  campaignStarts: "mogplex.campaign.starts",
+  spansUnshown: "mogplex.spans.unshown",
+} as const;
 
 /** Attributes by name. Null ones are left out. */
 export type Attributes = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Something that happened at one time within a span. */
-export interface SpanEvent {
+interface SpanEvent {
   /** Its name. */
   name: string;
   /** Milliseconds since 1970. */
@@ -128,4 +209,237 @@ export function refusedSpans(answer: unknown): string | undefined {
   const partial = isObject(answer) ? answer.partialSuccess : undefined;
   const count = isObject(partial) ? Number(partial.rejectedSpans ?? 0) : 0;
   return count > 0 ? `${count} of the spans` : undefined;
+}
+
+// Sends spans to a collector, and writes them to a file. Neither throws: a trace is never a reason for another verdict.
+
+/** Spans in one request, and in one line of a file. */
+export const BATCH = 500;
+/** Longest time that an export delays the end of a job, in milliseconds. */
+export const EXPORT_MS = 2_000;
+/** The same after a signal, when the system is about to kill the process. */
+export const HURRIED_MS = 500;
+/** Largest answer that is read, in bytes. */
+const MAX_ANSWER_BYTES = 64 * 1024;
+const BACKOFF_MS = 200;
+
+/** How to export. */
+export interface ExportOptions {
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. */
+  clock: Clock;
+  /** Longest time of all of it, in milliseconds. */
+  limitMs: number;
+  /** Removes secrets from messages. */
+  redact: (text: string) => string;
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  random?: (() => number) | undefined;
+}
+
+async function compressed(text: string): Promise<Uint8Array> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Turns an answer that is no success into an error, whose class decides on a retry. */
+function judge(what: string, answer: Answer, redact: (text: string) => string): void {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return;
+  const facts = factsOf(answer, null, redact);
+  const problem = { attempted: what, why: `the collector answered HTTP ${status}` };
+  // Source: OpenTelemetry, OTLP over HTTP, "Retryable response codes".
+  if (status === 429) throw new RateLimitedError(problem, "rateLimited", facts);
+  if ([502, 503, 504].includes(status)) throw new UnavailableError(problem, "unavailable", facts);
+  throw new ApiError(problem, "unavailable", facts);
+}
+
+/**
+ * Sends batches one after the other, each again after a failure that a retry can mend, until the time is over.
+ *
+ * @returns What went wrong, as a sentence; undefined when everything has arrived.
+ */
+export async function sendSpans(
+  { url, headers, timeoutMs, gzip }: Endpoint,
+  batches: readonly string[],
+  { fetch, clock, limitMs, redact, random = Math.random }: ExportOptions,
+): Promise<string | undefined> {
+  const what = "send the trace";
+  const deadline = clock.now() + limitMs;
+  const world = { clock, onNotice: undefined, random, memory: newTokenMemory() };
+  const limits = { deadline, requestTimeoutMs: Math.min(timeoutMs, limitMs) };
+  try {
+    for (const batch of batches) {
+      if (clock.now() >= deadline) return `Cannot ${what}: there is no time for all of it`;
+      const request = {
+        what,
+        url,
+        headers: {
+          ...headers,
+          "Content-Type": "application/json",
+          ...(gzip && { "Content-Encoding": "gzip" }),
+          "User-Agent": userAgent(),
+          // Otherwise runtimes wait for the connection before they end.
+          Connection: "close",
+        },
+        body: gzip ? await compressed(batch) : batch,
+        maxBytes: MAX_ANSWER_BYTES,
+      };
+      const answer = await callWithin(world, { what, limits, backoffBaseMs: BACKOFF_MS }, async (attemptMs) => {
+        const leftMs = Math.max(1, Math.min(attemptMs, deadline - clock.now()));
+        const answer = await post(request, { fetch, clock, limitMs: leftMs, redact });
+        judge(what, answer, redact);
+        return answer;
+      });
+      const refused = refusedSpans(parseJson(answer.text));
+      if (refused !== undefined) return `Cannot ${what} whole: the collector refused ${refused}`;
+    }
+  } catch (error) {
+    return messageOf(error);
+  }
+  return undefined;
+}
+
+/**
+ * Appends batches to a file, each a line: the form that the collector's file exporter writes and its file receiver reads.
+ *
+ * @returns What went wrong, as a sentence; undefined when everything is in the file.
+ */
+export function writeSpans(path: string, batches: readonly string[], io: Pick<Io, "appendFile">): string | undefined {
+  try {
+    // It was checked before the job, and an agent may have put a link there since.
+    io.appendFile(path, batches.map((batch) => `${batch}\n`).join(""), "refuse");
+  } catch (error) {
+    return `Cannot write the trace to ${JSON.stringify(path)}: ${messageOf(error)}`;
+  }
+  return undefined;
+}
+
+// The requests and waits of a job: those worth a span are kept, all others are counted.
+
+/** Most requests with a span of their own, and most waits with an event. */
+const MAX_KEPT = 200;
+
+interface Kept extends RequestReport {
+  endMs: number;
+}
+
+/** Takes the requests of a job as the hooks report them. */
+export class RequestLog {
+  readonly #requests: Kept[] = [];
+  readonly #waits: SpanEvent[] = [];
+  /** Requests so far. */
+  count = 0;
+  /** Looks at the run that worked at once. */
+  polls = 0;
+  /** Requests worth a span for which there was no room. */
+  unshown = 0;
+
+  /** Takes a request. @param wallMs Wall time now, in milliseconds since 1970. */
+  add(request: RequestReport, wallMs: number): void {
+    this.count++;
+    const { status, attempt, method, path } = request;
+    // A service without event streams answers so to each job that asks for one. Source: contract, section 12.
+    const isProbe = method === "GET" && path.endsWith("/events/stream") && (status === 404 || status === 405);
+    const failed = status === null || status >= 400 && !isProbe;
+    if (!failed && attempt === 1 && method === "GET") this.polls++;
+    else if (this.#requests.length >= MAX_KEPT) this.unshown++;
+    else this.#requests.push({ ...request, endMs: wallMs });
+  }
+
+  /** Takes a notice: waits become events of the job's span. */
+  notice(notice: Notice, wallMs: number): void {
+    if (notice.kind !== "wait" || this.#waits.length >= MAX_KEPT) return;
+    const { cause, delayMs, attempt } = notice;
+    const attributes = { [OWN.waitCause]: cause, [OWN.waitMs]: Math.round(delayMs), [OWN.waitAttempt]: attempt };
+    this.#waits.push({ name: "mogplex.wait", atMs: wallMs, attributes });
+  }
+
+  /** The waits so far. */
+  get waits(): readonly SpanEvent[] {
+    return this.#waits;
+  }
+
+  /** A span for each request that is kept: starts, cancels, failures and retries. @param origin Of the service. */
+  spans(origin: string, parentSpanId: string): Span[] {
+    const server = URL.canParse(origin) ? new URL(origin) : undefined;
+    return this.#requests.map(({ method, path, status, attempt, durationMs, requestId, endMs }) => ({
+      spanId: newId(8),
+      parentSpanId,
+      name: `${method} ${path.replace(/[0-9a-f]{8}-[0-9a-f-]{27}/gi, "{id}")}`,
+      kind: "client",
+      startMs: endMs - durationMs,
+      endMs,
+      attributes: {
+        [SEMCONV.method]: method,
+        [SEMCONV.url]: server === undefined ? null : server.origin + path,
+        [SEMCONV.server]: server?.hostname ?? null,
+        [SEMCONV.port]: server === undefined ? null : Number(server.port) || (server.protocol === "http:" ? 80 : 443),
+        [SEMCONV.status]: status,
+        [SEMCONV.resend]: attempt > 1 ? attempt - 1 : null,
+        [OWN.requestId]: requestId,
+        [SEMCONV.errorType]: status === null ? "network" : status >= 400 ? String(status) : null,
+      },
+      error: status === null ? "no answer" : status >= 400 ? `HTTP ${status}` : null,
+    }));
+  }
+}
+
+// What made the spans: the program, and the job and pipeline that it runs in.
+
+/** Longest text of an attribute, in UTF-16 units. */
+const MAX_TEXT = 500;
+
+/** The job in its CI system. */
+export interface CiPlace {
+  /** The CI system. */
+  platform: Platform;
+  env: ReadEnv;
+}
+
+/** Every text normalised, without secrets, and short. */
+export function cleanAttributes(attributes: Attributes, redact: (text: string) => string): Attributes {
+  const clean = (text: string) => cutText(redact(plainText(text)), MAX_TEXT);
+  return Object.fromEntries(
+    Object.entries(attributes).map(([key, value]) => [
+      clean(key),
+      typeof value === "string" ? clean(value) || null : value,
+    ]),
+  );
+}
+
+/** The address of a repository, without what may be a token in front of its host. */
+function withoutUser(address: string | undefined): string | null {
+  return address?.replace(/\.git$/, "").replace(/^(https?:\/\/)[^/]*@/i, "$1") ?? null;
+}
+
+/** Attributes of the resource. @param given What the user gives; it wins. */
+export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMap<string, string>): Attributes {
+  const links = platform.links(env);
+  return {
+    [SEMCONV.serviceName]: "mogplex-ci",
+    [SEMCONV.serviceVersion]: VERSION,
+    [SEMCONV.pipelineRunId]: platform.identity(env)?.pipeline ?? null,
+    [SEMCONV.pipelineRunUrl]: links.pipeline ?? null,
+    [SEMCONV.repositoryUrl]: withoutUser(platform.remote(env)),
+    ...Object.fromEntries(given),
+  };
+}
+
+/**
+ * Attributes of the job as a task of its pipeline.
+ *
+ * @param spanId Names the task where there is no CI system.
+ */
+export function taskAttributes({ platform, env }: CiPlace, spanId: string): Attributes {
+  const { job = null, node = "", attempt = null } = platform.identity(env) ?? {};
+  const links = platform.links(env);
+  // Only GitLab's attempt is an id of its own.
+  const parts = platform.name === "gitlab" ? [attempt] : [job, node, attempt];
+  const id = parts.filter((part) => part !== null && part !== "").join("/");
+  return {
+    [SEMCONV.taskName]: job ?? "mogplex-ci",
+    [SEMCONV.taskRunId]: id || spanId,
+    [SEMCONV.taskRunUrl]: links.job ?? links.pipeline ?? null,
+  };
 }

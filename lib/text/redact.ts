@@ -7,8 +7,7 @@
  *
  * @module
  */
-import { type Span, unescapeText } from "./unescape.ts";
-import { plainText } from "./plain_text.ts";
+import { plainText, type Span, unescapeText } from "./plain_text.ts";
 import { SECRET_VARIABLES } from "../variables.ts";
 
 /** Replaces each secret. */

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { HARNESSES, MODES } from "../../lib/api/contract/rules.ts";
+import { HARNESSES, MODES } from "../../lib/service/contract.ts";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
-import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/job/interrupt.ts";
-import { KEY_SCOPES } from "../../lib/job/key.ts";
-import type { OutputName } from "../../lib/report/outputs.ts";
+import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/session.ts";
+import { KEY_SCOPES } from "../../lib/run/key.ts";
+import type { OutputName } from "../../lib/report/write.ts";
 import { VERSION } from "../../lib/version.ts";
 
 /** What people read about an input. Never with an expression in it: the runner would evaluate that. */

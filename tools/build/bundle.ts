@@ -48,13 +48,13 @@ export const PROGRAMS: readonly Program[] = [
 ];
 
 /** The modules of the library, by the name of their file. */
-const LIBRARY = { mod: "lib/library/exports.ts", testing: "testing.ts" };
+const LIBRARY = { mod: "lib/script/exports.ts", testing: "testing.ts" };
 
 /**
  * Modules that scripts may use without the rest. What only one of them needs gets a file of its own, so that a user's bundler can leave it
  * out as a whole: `yaml` has statements that no bundler dares to drop one by one.
  */
-const PARTS = { errors: "lib/errors.ts", runs: "lib/runs/run.ts", campaigns: "lib/campaign/campaign.ts" };
+const PARTS = { errors: "lib/errors.ts", runs: "lib/run/run.ts", campaigns: "lib/campaign/campaign.ts" };
 
 const OPTIONS = {
   absWorkingDir: root,

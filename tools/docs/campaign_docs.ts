@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { CAMPAIGN_FORMATS } from "../../lib/campaign/report/formats.ts";
-import { campaignVariables } from "../../lib/campaign/report/outputs.ts";
+import { CAMPAIGN_FORMATS, campaignVariables } from "../../lib/campaign/report/write.ts";
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../../lib/campaign/verdicts.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { VERBS } from "../../lib/cli/verbs.ts";

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MAX_PROMPT_LENGTH } from "../../lib/api/contract/rules.ts";
+import { MAX_PROMPT_LENGTH } from "../../lib/service/contract.ts";
 import { CAMPAIGN_NAME } from "../../lib/campaign/file/campaign_file.ts";
 import { MAX_VARIABLES } from "../../lib/campaign/file/schema.ts";
 

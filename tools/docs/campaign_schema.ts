@@ -4,12 +4,11 @@
  * @module
  */
 import * as z from "zod/mini";
-import { MAX_PROMPT_LENGTH } from "../../lib/api/contract/rules.ts";
-import { MAX_FILE_BYTES, MAX_LIST_BYTES } from "../../lib/campaign/file/includes.ts";
-import { MAX_TITLE } from "../../lib/campaign/file/items.ts";
+import { MAX_PROMPT_LENGTH } from "../../lib/service/contract.ts";
+import { MAX_FILE_BYTES, MAX_LIST_BYTES, MAX_TITLE } from "../../lib/campaign/file/items.ts";
 import { MAX_BRANCH } from "../../lib/campaign/file/rules.ts";
 import { campaignSchema, MAX_ENTRIES } from "../../lib/campaign/file/schema.ts";
-import { MAX_DEPTH } from "../../lib/campaign/file/syntax/parse.ts";
+import { MAX_DEPTH } from "../../lib/campaign/file/syntax.ts";
 import { CAMPAIGN_KEYS } from "./campaign_keys.ts";
 import { table } from "./markdown_table.ts";
 

@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { EXIT_TABLE, type ExitName } from "../../lib/exit_codes.ts";
-import { OUTPUT_VARIABLES } from "../../lib/report/outputs.ts";
+import { OUTPUT_VARIABLES } from "../../lib/report/write.ts";
 import { VERSION } from "../../lib/version.ts";
 import { componentNames, defaultImage, withPieces } from "../build/templates.ts";
 import { table } from "./markdown_table.ts";

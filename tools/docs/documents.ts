@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { OUTCOMES } from "../../lib/campaign/outcomes.ts";
-import { VARIABLE_MEANINGS } from "../../lib/cli/meanings.ts";
+import { VARIABLE_MEANINGS } from "../../lib/cli/verb.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
 import { componentNames } from "../build/templates.ts";

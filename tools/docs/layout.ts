@@ -39,7 +39,7 @@ export function isKnown(layer: string): boolean {
 }
 
 /** The frame of pages, and what is put into it. */
-const PAGE_KIT: readonly string[] = ["lib/pages/blocks.ts", "lib/pages/page.ts"];
+const PAGE_KIT: readonly string[] = ["lib/report/page.ts", "lib/report/page.ts"];
 
 /** Whether one file of `lib` (or `mod.ts`) may import another one. */
 export function mayImport(file: string, target: string): boolean {

@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { AutomationItem } from "../../lib/automations/follow.ts";
-import type { CampaignItem } from "../../lib/campaign/campaign_items.ts";
-import type { shownTrigger } from "../../lib/cli/log/automation_text.ts";
+import type { AutomationItem } from "../../lib/run/follow_automation.ts";
+import type { CampaignItem } from "../../lib/campaign/campaign_options.ts";
+import type { shownTrigger } from "../../lib/cli/log/lists.ts";
 import type { RunBranch, RunEvent, StartResult } from "../../lib/model.ts";
 
 type Schema = Readonly<Record<string, unknown>>;

@@ -6,10 +6,9 @@
 import type * as z from "zod/mini";
 import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
-import { formatCount } from "../../result/duration.ts";
+import { formatCount } from "../../text/duration.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { keyOf, keyStartAt, nodeAt, type Path, type Source, type TreeNode } from "./syntax/tree.ts";
-import { otherMeaning } from "./syntax/words.ts";
+import { keyOf, keyStartAt, nodeAt, otherMeaning, type Path, type Source, type TreeNode } from "./syntax.ts";
 
 type Issue = z.core.$ZodIssue;
 

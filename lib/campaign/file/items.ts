@@ -4,14 +4,491 @@
  *
  * @module
  */
-import { MAX_PROMPT_LENGTH } from "../../api/contract/rules.ts";
-import { branchNameProblem } from "../../api/validate.ts";
-import type { Place, RepositoryEntry } from "./campaign_file.ts";
-import { placeText } from "./entries.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { UsageError } from "../../errors.ts";
+import { type Io, parentOf } from "../../io.ts";
+import { lookup } from "../../lookup.ts";
+import { nearest } from "../../nearest.ts";
+import { isNotPermitted } from "../../runtime.ts";
+import { MAX_PROMPT_LENGTH, normaliseRoot } from "../../service/contract.ts";
+import { branchNameProblem } from "../../service/validate.ts";
+import type { CampaignFile, Place, RepositoryEntry } from "./campaign_file.ts";
+import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { BUILT_IN_VARIABLES, MAX_BRANCH, normalBranch } from "./rules.ts";
-import { variablesOf } from "./task.ts";
-import { parseTemplate, renderTemplate, type Template, templateProblems, variablesIn } from "./templates.ts";
+import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, normalBranch, repository, type Rule } from "./rules.ts";
+import { MAX_ENTRIES } from "./schema.ts";
+import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from "./syntax.ts";
+
+// The files that a campaign file names, and lists with one name a line.
+
+/** What reading needs. */
+export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
+
+/** Most bytes of the campaign file, and of the file with its task. */
+export const MAX_FILE_BYTES = 1024 * 1024;
+/** Most bytes of a list. */
+export const MAX_LIST_BYTES = 16 * 1024 * 1024;
+
+/** A file that was read, or why not. */
+export type ReadResult = { ok: true; path: string; text: string } | { ok: false; path: string; problem: string };
+
+/**
+ * A text as every checkout of it has it: without a byte order mark, and with LF line ends. Keys of starts contain texts, so they must not
+ * depend on a setting of Git.
+ */
+function normalised(text: string): string {
+  return text.replace(/^\ufeff/, "").replaceAll("\r\n", "\n");
+}
+
+const MISSING = "the file does not exist";
+
+/**
+ * Reads a file as a text.
+ *
+ * @param path Symbolic links are followed.
+ */
+export function readText(io: FileIo, path: string, maxBytes: number): ReadResult {
+  try {
+    const text = io.readFile(path, maxBytes, "follow");
+    return text === undefined ? { ok: false, path, problem: MISSING } : { ok: true, path, text: normalised(text) };
+  } catch (error) {
+    const why = messageOf(error);
+    const problem = isNotPermitted(error)
+      ? "Deno may not read the file; start it with --allow-read for it"
+      : `the file cannot be read: ${why}`;
+    return { ok: false, path, problem };
+  }
+}
+
+/** The files that a campaign file names, by path. */
+export class Includes {
+  readonly #io: FileIo;
+  readonly #folder: string;
+  readonly #allowOutside: boolean;
+  readonly #texts = new Map<string, string>();
+
+  /**
+   * @param path The campaign file.
+   * @param allowOutside Whether they may be outside of its folder.
+   */
+  constructor(path: string, io: FileIo, allowOutside: boolean) {
+    this.#io = io;
+    this.#folder = parentOf(path);
+    this.#allowOutside = allowOutside;
+  }
+
+  /** What was read, in the order of the campaign file. */
+  get texts(): ReadonlyMap<string, string> {
+    return this.#texts;
+  }
+
+  /** The path of a file as it is opened. */
+  pathOf(name: string): string {
+    if (name.startsWith("/") || this.#folder === ".") return name.replace(/^(?:\.\/)+/, "");
+    return `${this.#folder === "/" ? "" : this.#folder}/${name.replace(/^(?:\.\/)+/, "")}`;
+  }
+
+  /** Whether a file that exists is in the folder of the campaign file, links followed. @throws when that cannot be found out. */
+  #isInside(path: string): boolean {
+    const real = this.#io.realPath(path);
+    if (real === undefined) return true;
+    const folder = this.#io.realPath(this.#folder);
+    return folder !== undefined && `${real}/`.startsWith(`${folder.replace(/\/+$/, "")}/`);
+  }
+
+  /** Reads one. */
+  read(name: string, maxBytes: number): ReadResult {
+    const path = this.pathOf(name);
+    try {
+      if (!this.#allowOutside && !this.#isInside(path)) {
+        const problem = `${
+          excerpt(path)
+        } leads out of the folder of the campaign file; move it there, or permit it by --allow-outside`;
+        return { ok: false, path, problem };
+      }
+    } catch (error) {
+      const why = messageOf(error);
+      return { ok: false, path, problem: `the file cannot be read: ${why}` };
+    }
+    const result = readText(this.#io, path, maxBytes);
+    if (result.ok) this.#texts.set(path, result.text);
+    else if (result.problem === MISSING) {
+      return { ...result, problem: `${MISSING}; give its path as it is seen from the folder of the campaign file` };
+    }
+    return result;
+  }
+}
+
+/** A line of a list. */
+interface ListLine {
+  text: string;
+  place: Place;
+}
+
+/** The lines of a list, without comments and blank ones. A comment begins with `#` at the beginning of a line or after a blank. */
+export function* linesOf(file: string, text: string): Generator<ListLine> {
+  let line = 0;
+  for (const whole of text.split("\n")) {
+    line++;
+    const content = whole.replace(/(?:^|\s)#.*$/, "").trim();
+    if (content === "") continue;
+    yield { text: content, place: { file, line, column: whole.length - whole.trimStart().length + 1 } };
+  }
+}
+
+// The entries of `repositories`, lists included, and globs of `exclude`. Mistakes are those of single entries and of duplicates.
+
+/** What becomes of the list `-`. `read`: standard input is read. `skip`: it is not, and has no entries. `refuse`: it is a mistake. */
+export type StdinRule = "read" | "skip" | "refuse";
+
+/** A place for messages. */
+function placeText({ file, line, column }: Place): string {
+  return `${file}:${line}:${column}`;
+}
+
+/** Name of the list that comes from standard input, in places. */
+const STDIN = "<stdin>";
+
+/** Texts of a map, by key. A value that is no text, which is a mistake of its own, stands as it is written. */
+export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
+  const entries = node?.kind === "map" ? [...node.entries.values()] : [];
+  const texts = entries.map(({ key, value }) => {
+    if (value.kind !== "scalar") return [key, ""];
+    return [key, typeof value.value === "string" ? value.value : value.text];
+  });
+  return Object.assign(Object.create(null), Object.fromEntries(texts));
+}
+
+/** The globs of a list in the tree. */
+function globsOf(node: TreeNode | undefined): string[] {
+  if (node?.kind !== "list") return [];
+  return node.items.flatMap((item) => item.kind === "scalar" && typeof item.value === "string" ? [item.value] : []);
+}
+
+/** Collects entries, and refuses what is there twice. */
+export class EntryReader {
+  readonly #tree: CheckedTree;
+  readonly #includes: Includes;
+  readonly #mistakes: MistakeList;
+  readonly #entries: RepositoryEntry[] = [];
+  /** Places of what is known, by its identity. */
+  readonly #known = new Map<string, Place>();
+  /** Whether a list of standard input was left out. */
+  skippedStdin = false;
+
+  constructor(tree: CheckedTree, includes: Includes, mistakes: MistakeList) {
+    this.#tree = tree;
+    this.#includes = includes;
+    this.#mistakes = mistakes;
+  }
+
+  /** Names of the variables of all entries, those with mistakes included. */
+  get variableNames(): string[] {
+    const list = nodeAt(this.#tree.root, ["repositories"]);
+    if (list?.kind !== "list") return [];
+    return [...new Set(list.items.flatMap((item) => Object.keys(textsOf(nodeAt(item, ["variables"])))))];
+  }
+
+  /** Remembers what an identity stands for. @returns Whether it is new; it is a mistake if not. */
+  #isNew(identity: readonly unknown[], place: Place, key: string, what: string): boolean {
+    const id = JSON.stringify(identity);
+    const first = this.#known.get(id);
+    if (first === undefined) {
+      this.#known.set(id, place);
+      return true;
+    }
+    this.#mistakes.add(place, key, `${what} is there twice, first in ${placeText(first)}; remove one of the two`);
+    return false;
+  }
+
+  #addRepository(entry: RepositoryEntry & { kind: "repository" }, key: string): void {
+    const { repo, baseBranch = null, root, place } = entry;
+    const identity = ["repository", repo.toLowerCase(), baseBranch, root === undefined ? false : root];
+    const where = [baseBranch, root].filter((each) => typeof each === "string").map((each) => ` ${excerpt(each)}`);
+    if (this.#isNew(identity, place, key, `${excerpt(repo)}${where.join("")}`)) this.#entries.push(entry);
+  }
+
+  /** Adds a repository of which only name or id is given. */
+  #addName(repo: string, place: Place, key: string): void {
+    const variables = Object.create(null);
+    this.#addRepository({ kind: "repository", repo, baseBranch: undefined, root: undefined, variables, place }, key);
+  }
+
+  #map(node: MapNode, path: Path): void {
+    const place = this.#tree.source.placeAt(node.start);
+    const repo = textAt(node, ["repo"]);
+    const query = textAt(node, ["query"]);
+    if (repo !== undefined) {
+      const root = textAt(node, ["root"]);
+      const baseBranch = textAt(node, ["base-branch"]);
+      const normal = root === undefined ? undefined : normaliseRoot(root);
+      this.#addRepository({
+        kind: "repository",
+        repo,
+        baseBranch: baseBranch === undefined ? undefined : normalBranch(baseBranch),
+        root: normal?.ok ? normal.root : undefined,
+        variables: textsOf(nodeAt(node, ["variables"])),
+        place,
+      }, keyOf(path));
+    } else if (query !== undefined) {
+      const isNew = this.#isNew(["query", query.toLowerCase()], place, keyOf(path), `the query ${excerpt(query)}`);
+      if (isNew) this.#entries.push({ kind: "query", query, exclude: globsOf(nodeAt(node, ["exclude"])), place });
+    }
+  }
+
+  /** The lines of a list that obey a rule. */
+  *#goodLines(file: string, text: string, key: string, rule: Rule): Generator<ListLine> {
+    let count = 0;
+    for (const line of linesOf(file, text)) {
+      if (this.#mistakes.full) return;
+      if (++count > MAX_ENTRIES) {
+        this.#mistakes.add(line.place, key, `a list has at most ${MAX_ENTRIES} lines; divide the campaign`);
+        return;
+      }
+      const problem = rule(line.text);
+      if (problem === undefined) yield line;
+      else this.#mistakes.add(line.place, key, `it is ${excerpt(line.text)}; ${problem}; one a line`);
+    }
+  }
+
+  async #list(name: string, node: TreeNode, key: string, io: FileIo, stdin: StdinRule): Promise<void> {
+    const place = this.#tree.source.placeAt(node.start);
+    const path = name === "-" ? STDIN : this.#includes.pathOf(name);
+    if (!this.#isNew(["file", path], place, key, `the list ${excerpt(name)}`)) return;
+    let text: string;
+    if (name === "-") {
+      if (stdin === "refuse") {
+        this.#mistakes.add(place, key, "only plan reads standard input; write the list into a file");
+      }
+      this.skippedStdin = stdin === "skip";
+      if (stdin !== "read") return;
+      text = (await io.readStdin()).replaceAll("\r\n", "\n");
+    } else {
+      const result = this.#includes.read(name, MAX_LIST_BYTES);
+      if (!result.ok) return this.#mistakes.add(place, key, result.problem);
+      text = result.text;
+    }
+    if (linesOf(path, text).next().done) {
+      this.#mistakes.add({ file: path, line: 1, column: 1 }, key, "the list is empty; write one name or id a line");
+    }
+    for (const line of this.#goodLines(path, text, key, repository)) this.#addName(line.text, line.place, key);
+  }
+
+  /**
+   * The entries of `repositories` that have no mistake of their own, in the order of the file.
+   *
+   * @param wrong Indexes of entries in which the schema found a mistake.
+   */
+  async repositories(wrong: ReadonlySet<unknown>, io: FileIo, stdin: StdinRule): Promise<readonly RepositoryEntry[]> {
+    const list = nodeAt(this.#tree.root, ["repositories"]);
+    const items = list?.kind === "list" ? list.items.slice(0, MAX_ENTRIES) : [];
+    for (const [index, node] of items.entries()) {
+      const path = ["repositories", index];
+      if (wrong.has(index) || this.#mistakes.full) continue;
+      if (node.kind === "scalar" && typeof node.value === "string") {
+        this.#addName(node.value, this.#tree.source.placeAt(node.start), keyOf(path));
+      } else if (node.kind === "map") {
+        const file = nodeAt(node, ["file"]);
+        if (file?.kind === "scalar" && typeof file.value === "string") {
+          await this.#list(file.value, file, keyOf([...path, "file"]), io, stdin);
+        } else this.#map(node, path);
+      }
+    }
+    if (this.#entries.length > MAX_ENTRIES && list !== undefined) {
+      const message =
+        `there are ${this.#entries.length} entries; at most ${MAX_ENTRIES} are allowed; divide the campaign`;
+      this.#mistakes.add(this.#tree.source.placeAt(list.start), "repositories", message);
+    }
+    return this.#entries;
+  }
+
+  /** The globs of `exclude` and `exclude-file`. */
+  exclude(): string[] {
+    const globs = globsOf(nodeAt(this.#tree.root, ["exclude"]));
+    const node = nodeAt(this.#tree.root, ["exclude-file"]);
+    if (node?.kind !== "scalar" || typeof node.value !== "string") return globs;
+    const result = this.#includes.read(node.value, MAX_LIST_BYTES);
+    if (!result.ok) {
+      this.#mistakes.add(this.#tree.source.placeAt(node.start), "exclude-file", result.problem);
+      return globs;
+    }
+    const lines = this.#goodLines(result.path, result.text, "exclude-file", nameGlob);
+    return [...globs, ...[...lines].map(({ text }) => text)];
+  }
+}
+
+// Templates: `{{ name }}` stands for the value of a variable. `{{{{` is the text `{{`, and `${{ … }}` stays as it is.
+//
+// A value is inserted as it is: braces in it are no template.
+
+/** Part of a template: a text, or a variable with the place where it is written. */
+export type TemplatePart = string | { name: string; offset: number; length: number };
+
+/** What is wrong at a place of a template. */
+export interface TemplateProblem {
+  /** Offset in the text, in UTF-16 units. */
+  offset: number;
+  /** Length of the part at fault. */
+  length: number;
+  /** What is wrong, what is allowed, and the nearest name. */
+  message: string;
+}
+
+/** A template in parts. */
+interface Template {
+  parts: TemplatePart[];
+  /** Places that begin like a variable and are none. */
+  problems: TemplateProblem[];
+}
+
+/** Most problems of one text that are told. */
+const MAX_PROBLEMS = 100;
+/** Longest name that is compared with the known ones. */
+const MAX_NAME = 100;
+/** Most UTF-16 units of a text that was filled in: ten times what the service takes. A few variables could make one of gigabytes. */
+const MAX_TEXT = 1_000_000;
+
+// Sticky, and nothing that it repeats can contain the next `{{`: a text of any kind is read in linear time.
+const VARIABLE = /\{\{[ \t]*([A-Za-z][\w.-]*)[ \t]*\}\}/y;
+
+/** Takes a template apart, in linear time. */
+export function parseTemplate(text: string): Template {
+  const parts: TemplatePart[] = [];
+  const problems: TemplateProblem[] = [];
+  let from = 0;
+  for (let at = text.indexOf("{{"); at >= 0; at = text.indexOf("{{", at)) {
+    if (text.startsWith("{{{{", at)) {
+      parts.push(text.slice(from, at + 2));
+      at += 4;
+      from = at;
+      continue;
+    }
+    if (text[at - 1] === "$") {
+      at += 2;
+      continue;
+    }
+    VARIABLE.lastIndex = at;
+    const [all, name] = VARIABLE.exec(text) ?? [];
+    if (all === undefined || name === undefined) {
+      const shown = /^\{\{[^\n]{0,30}/.exec(text.slice(at, at + 32))?.[0] ?? "{{";
+      const message = `${JSON.stringify(shown)} is no variable; write {{ name }}, or {{{{ for the text {{`;
+      if (problems.length < MAX_PROBLEMS) problems.push({ offset: at, length: 2, message });
+      at += 2;
+      continue;
+    }
+    parts.push(text.slice(from, at), { name, offset: at, length: all.length });
+    at += all.length;
+    from = at;
+  }
+  parts.push(text.slice(from));
+  return { parts: parts.filter((part) => part !== ""), problems };
+}
+
+/** Names of the variables of a template, each once, in the order of the text. */
+export function variablesIn({ parts }: Template): string[] {
+  return [...new Set(parts.flatMap((part) => typeof part === "string" ? [] : [part.name]))];
+}
+
+/**
+ * Everything that is wrong with a template.
+ *
+ * @param known Names of all variables that have a value.
+ */
+export function templateProblems(text: string, known: readonly string[]): TemplateProblem[] {
+  const { parts, problems } = parseTemplate(text);
+  const names = new Set(known);
+  for (const part of parts) {
+    if (typeof part === "string" || names.has(part.name)) continue;
+    if (problems.length >= MAX_PROBLEMS) break;
+    const near = part.name.length > MAX_NAME ? undefined : nearest(part.name, known);
+    const hint = near === undefined ? `known are ${known.slice(0, 20).join(", ")}` : `did you mean "{{ ${near} }}"?`;
+    const name = part.name.slice(0, MAX_NAME);
+    const message = `there is no variable "${name}"; give it in variables, or write {{{{ for the text {{; ${hint}`;
+    problems.push({ offset: part.offset, length: part.length, message });
+  }
+  return problems.sort((a, b) => a.offset - b.offset);
+}
+
+/**
+ * The text of a template.
+ *
+ * @param values Values by name. A place that is no variable stays as it is.
+ * @throws {UsageError} when a variable has no value, or the text would have more than a million UTF-16 units.
+ */
+export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
+  const { parts } = typeof text === "string" ? parseTemplate(text) : text;
+  const attempted = "fill in a template";
+  let whole = "";
+  for (const part of parts) {
+    const value = typeof part === "string" ? part : lookup(values, part.name);
+    if (value === undefined) {
+      const name = typeof part === "string" ? part : part.name;
+      const why = "a variable has no value";
+      throw new UsageError({ attempted, why, value: JSON.stringify(name), advice: "give it in variables" });
+    }
+    if (whole.length + value.length > MAX_TEXT) {
+      throw new UsageError({ attempted, why: `the text would have more than ${MAX_TEXT} characters` });
+    }
+    whole += value;
+  }
+  return whole;
+}
+
+// The task of an item: prompt and branch with the values of its variables.
+
+/** The templates that items share. */
+export type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "branch">;
+
+/** What templates know about an item. */
+export interface TaskItem {
+  /** Name of the campaign. */
+  campaign: string;
+  /** Round of the campaign. */
+  round: string;
+  /** `owner/name`; for a hidden repository its id, which is its name then, without an owner. */
+  repository: string;
+  /** Root directory; null for the repository's root, which is an empty text. */
+  root: string | null;
+  /** Variables of the item. They win over those of the file. */
+  variables: Readonly<Record<string, string>>;
+}
+
+/** The texts of a request that differ between items. */
+export interface Task {
+  /** The title, a blank line, and the task. */
+  prompt: string;
+  /** Working branch; null when the service names it. */
+  branch: string | null;
+}
+
+/** The values of all variables of an item. The names of the built-in ones cannot be given. */
+export function variablesOf(file: CampaignFile["variables"], item: TaskItem): Readonly<Record<string, string>> {
+  const slash = item.repository.indexOf("/");
+  const values: Record<string, string> = Object.create(null);
+  return Object.assign(values, file, item.variables, {
+    "campaign": item.campaign,
+    "round": item.round,
+    "repository.owner": item.repository.slice(0, Math.max(slash, 0)),
+    "repository.name": item.repository.slice(slash + 1),
+    "root": item.root ?? "",
+  });
+}
+
+/**
+ * The task of an item.
+ *
+ * @param templates The task of the file, or of the lock.
+ * @throws {UsageError} when a variable has no value.
+ */
+export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
+  const values = variablesOf(templates.variables, item);
+  const title = templates.title === null ? "" : renderTemplate(templates.title, values).trim();
+  const prompt = renderTemplate(templates.prompt, values).trim();
+  return {
+    prompt: title === "" ? prompt : `${title}\n\n${prompt}`,
+    branch: templates.branch === null ? null : renderTemplate(templates.branch, values),
+  };
+}
 
 /** Longest title with the values of its variables, in UTF-16 units. Source: the service cuts names of pull requests there. */
 export const MAX_TITLE = 72;

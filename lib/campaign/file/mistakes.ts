@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { formatCount } from "../../result/duration.ts";
+import { formatCount } from "../../text/duration.ts";
 import type { Place } from "./campaign_file.ts";
 
 /** A mistake in a campaign file, or in a file that it names. */

@@ -3,14 +3,58 @@
  *
  * @module
  */
-import { isUuid, normaliseRoot } from "../../api/contract/rules.ts";
-import { branchNameProblem, textProblem } from "../../api/validate.ts";
-import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
-import { platformVariables } from "../../platforms/detect.ts";
-import { PERSON_VARIABLES } from "../../platforms/person.ts";
+import { platformVariables } from "../../ci/detect.ts";
+import { PERSON_VARIABLES } from "../../ci/platform.ts";
+import { nearest } from "../../nearest.ts";
+import { isUuid, normaliseRoot } from "../../service/contract.ts";
+import { branchNameProblem, textProblem } from "../../service/validate.ts";
+import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, TRACE_VARIABLES, VARIABLES } from "../../variables.ts";
-import { CAMPAIGN_NAME } from "./campaign_file.ts";
-import { globProblem } from "./glob.ts";
+import { CAMPAIGN_NAME, type StartWindow } from "./campaign_file.ts";
+
+// Globs of repository names: `*` for any characters within owner or name, `**` for any characters, `?` for one.
+
+/** Longest glob, in characters. */
+const MAX_GLOB = 250;
+
+/** What is wrong with a glob, and what is allowed; undefined when it is a good one. */
+export function globProblem(glob: string): string | undefined {
+  const allowed = "it must be a name or a glob of names, as in acme/legacy-* or */docs";
+  if (glob === "" || glob.length > MAX_GLOB) return allowed;
+  const odd = /[^A-Za-z0-9_./*?-]/u.exec(glob)?.[0];
+  if (odd !== undefined) {
+    return `${allowed}; the character ${JSON.stringify(odd)} is not permitted, only *, ** and ? are special`;
+  }
+  if (glob.includes("**")) return undefined;
+  if (glob.split("/").length === 2 && !glob.startsWith("/") && !glob.endsWith("/")) return undefined;
+  const owner = /^([\w.-]+)\/?$/.exec(glob)?.[1];
+  return owner === undefined ? `${allowed}: it needs one "/"` : `${allowed}; for all of ${owner} write "${owner}/*"`;
+}
+
+/**
+ * Whether a name fits a glob, without regard to case. The time is proportional to the product of both lengths, whatever they are.
+ *
+ * @param name `owner/name`.
+ */
+export function matchesGlob(glob: string, name: string): boolean {
+  const letters = [...name.toLowerCase()];
+  /** For each number of letters, whether the beginning of the glob fits them. */
+  let fits = [true, ...letters.map(() => false)];
+  for (const [step] of glob.toLowerCase().matchAll(/\*+|[^*]/gs)) {
+    const next = fits.map(() => false);
+    for (let count = 0; count < fits.length; count++) {
+      const last = letters[count - 1];
+      if (step.startsWith("*")) {
+        const goesOn = last !== undefined && (step.length > 1 || last !== "/") && next[count - 1] === true;
+        next[count] = fits[count] === true || goesOn;
+      } else {
+        next[count] = fits[count - 1] === true && (step === last || step === "?" && last !== "/");
+      }
+    }
+    fits = next;
+  }
+  return fits.at(-1) === true;
+}
 
 /** A rule for a text. */
 export type Rule = (text: string) => string | undefined;
@@ -232,4 +276,95 @@ export const THRESHOLD_FORMS = "it must be a number of items, at least 1, or a s
 /** A share of the items. */
 export function percentage(text: string): string | undefined {
   return /^(?:[1-9]\d?|100)%$/.test(text) ? undefined : THRESHOLD_FORMS;
+}
+
+// Windows: the times of the week in which runs may be started, as `Mon-Fri 20:00-06:00 Europe/Vienna`.
+
+const DAYS: readonly string[] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const FORM = 'it must be days, times and a time zone, as in "Mon-Fri 20:00-06:00 Europe/Vienna"';
+/** The zone of a window that names none. */
+const DEFAULT_ZONE = "UTC";
+
+/** A window, or what is wrong with its text and what is allowed. */
+export type WindowResult = { ok: true; window: StartWindow } | { ok: false; problem: string };
+
+class Problem extends Error {}
+
+function dayNumber(text: string): number {
+  const index = DAYS.findIndex((day) => day.toLowerCase() === text.toLowerCase());
+  if (index >= 0) return index + 1;
+  const near = nearest(text.slice(0, 3), DAYS.filter((day) => day[0]?.toLowerCase() === text[0]?.toLowerCase()));
+  const hint = near === undefined ? "" : `; did you mean "${near}"?`;
+  throw new Problem(`there is no day ${JSON.stringify(text)}; write ${DAYS.join(", ")}, or daily${hint}`);
+}
+
+/** `Mon-Fri`, `Sat-Mon`, `Mon,Wed,Fri-Sun` or `daily`. */
+function daysOf(text: string): number[] {
+  if (text.toLowerCase() === "daily") return [1, 2, 3, 4, 5, 6, 7];
+  const days = new Set<number>();
+  for (const part of text.split(",")) {
+    const [first = "", last = first, ...more] = part.split("-");
+    if (more.length > 0) throw new Problem(`${FORM}; a range of days has two days`);
+    const [from, to] = [dayNumber(first), dayNumber(last)];
+    for (let day = from; day !== to; day = day % 7 + 1) days.add(day);
+    days.add(to);
+  }
+  return [...days].sort((a, b) => a - b);
+}
+
+function minuteOf(text: string, latest: number): number {
+  const [, hours = "", minutes = ""] = /^(\d\d?):(\d\d)$/.exec(text) ?? [];
+  const minute = Number(hours) * 60 + Number(minutes);
+  if (hours !== "" && Number(minutes) < 60 && minute <= latest) return minute;
+  throw new Problem(
+    `${JSON.stringify(text)} is no time of day; write HH:MM, 00:00 to 23:59, and 24:00 for an end at midnight`,
+  );
+}
+
+function checkZone(zone: string): string {
+  try {
+    // Node 20 does not know offsets, and an offset does not change to summer time.
+    if (/^[A-Za-z]/.test(zone)) {
+      new Intl.DateTimeFormat("en", { timeZone: zone });
+      return zone;
+    }
+  } catch {
+    // An unknown zone.
+  }
+  const near = nearest(zone, [...Intl.supportedValuesOf("timeZone"), "UTC"]);
+  const hint = near === undefined ? "" : `; did you mean "${near}"?`;
+  throw new Problem(`there is no time zone ${JSON.stringify(zone)}; write its name, as in Europe/Vienna or UTC${hint}`);
+}
+
+function windowOf(text: string): StartWindow {
+  const [days = "", times = "", zone = DEFAULT_ZONE, ...more] = text.trim().split(/\s+/);
+  if (/^\d/.test(days)) throw new Problem(`${FORM}; the days are missing, "daily" means all of them`);
+  if (times === "" || more.length > 0) throw new Problem(FORM);
+  const [from = "", to, ...others] = times.split("-");
+  if (to === undefined || others.length > 0) throw new Problem(`${FORM}; the times are two, as in 20:00-06:00`);
+  const window = {
+    text,
+    days: daysOf(days),
+    fromMinute: minuteOf(from, 1_439),
+    toMinute: minuteOf(to, 1_440),
+    zone: checkZone(zone),
+  };
+  if (window.fromMinute === window.toMinute) {
+    throw new Problem("it begins and ends at the same time; for a whole day write 00:00-24:00");
+  }
+  return window;
+}
+
+/**
+ * Reads a window. Days are those on which it begins; an end that is not after the beginning is on the next day. Without a zone the times
+ * are in UTC.
+ */
+export function parseWindow(text: string): WindowResult {
+  if (text.length > 200) return { ok: false, problem: FORM };
+  try {
+    return { ok: true, window: windowOf(text) };
+  } catch (error) {
+    if (error instanceof Problem) return { ok: false, problem: error.message };
+    throw error;
+  }
 }

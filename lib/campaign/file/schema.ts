@@ -5,11 +5,11 @@
  * @module
  */
 import * as z from "zod/mini";
-import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../api/contract/rules.ts";
+import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../service/contract.ts";
 import { NOTIFY_EVENTS, NOTIFY_FORMATS } from "./campaign_file.ts";
 import * as rules from "./rules.ts";
 import { MAX_BRANCH, type Rule } from "./rules.ts";
-import { parseWindow } from "./windows.ts";
+import { parseWindow } from "./rules.ts";
 
 /** Most entries of `repositories` and of the files that it names, together. */
 export const MAX_ENTRIES = 20_000;

@@ -14,11 +14,121 @@
  * @module
  */
 import { parseJson } from "../../lookup.ts";
+import { isUuid } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { newerSchema } from "./checks.ts";
-import type { JournalRecord, RecordBody } from "./record.ts";
-import { fitBody } from "./fit_body.ts";
-import { isUsualRecord, readRecord, type RecordResult } from "./record_schema.ts";
+import type { LockTask } from "./lock.ts";
+import {
+  isTime,
+  isUsualRecord,
+  isVisible,
+  isWebUrl,
+  type JournalRecord,
+  MAX_BRANCH,
+  MAX_PERSON,
+  MAX_REASON,
+  MAX_RECORD_ITEMS,
+  MAX_STATUS,
+  newerSchema,
+  oneLine,
+  readRecord,
+  type RecordBody,
+  type RecordResult,
+  type StartKind,
+} from "./record.ts";
+
+// Makes a record's texts fit for the journal before it is written.
+
+const timeOrNull = (text: string | null) => text !== null && isTime(text) ? text : null;
+const statusOf = (text: string) => oneLine(text, MAX_STATUS) || "unknown";
+const personOf = (text: string) => oneLine(text, MAX_PERSON) || "unknown";
+const reasonOf = (text: string) => oneLine(text, MAX_REASON);
+// A name that is cut or changed would be another branch.
+const branchOf = (text: string | null) =>
+  text !== null && text !== "" && text.length <= MAX_BRANCH && isVisible(text) ? text : null;
+const idOf = (text: string | null) => text !== null && isUuid(text) ? text.toLowerCase() : null;
+
+type Details = NonNullable<Extract<RecordBody, { type: "pull-request" }>["details"]>;
+
+function fitDetails(details: Details): Details {
+  const { owner, createdAt, updatedAt, reason, commit = null, foreign = null } = details;
+  return {
+    ...details,
+    commit: commit === null ? null : statusOf(commit),
+    foreign: foreign === null ? null : reasonOf(foreign),
+    owner: owner === null ? null : oneLine(owner, MAX_PERSON) || null,
+    createdAt: timeOrNull(createdAt),
+    updatedAt: timeOrNull(updatedAt),
+    reason: reason === null ? null : reasonOf(reason),
+  };
+}
+
+/**
+ * Makes the texts of a body fit for a record: one visible line each, cut where they are too long; what cannot be mended (an address, a
+ * branch, a time of the service) becomes null. Ids, keys, numbers, and times of our own are left as they are.
+ *
+ * @param body Its reason must be masked already.
+ * @param nowText Stands in for a time of the service that must be there, in ISO 8601.
+ * @returns Several bodies where one names too many items.
+ */
+export function fitBody(body: RecordBody, nowText: string): RecordBody[] {
+  switch (body.type) {
+    case "intent":
+      return [{ ...body, branch: branchOf(body.branch), sentAt: timeOrNull(body.sentAt) ?? nowText }];
+    case "started": {
+      const { runId, createdAt, slotAt, status } = body;
+      const times = { createdAt: timeOrNull(createdAt), slotAt: timeOrNull(slotAt) ?? nowText };
+      const branch = body.branch === undefined ? {} : { branch: branchOf(body.branch) };
+      return [{ ...body, ...times, ...branch, runId: idOf(runId) ?? runId, status: statusOf(status) }];
+    }
+    case "seen":
+      return [{ ...body, status: statusOf(body.status), updatedAt: timeOrNull(body.updatedAt) }];
+    case "ended":
+      return [{
+        ...body,
+        runId: idOf(body.runId) ?? body.runId,
+        retryAt: timeOrNull(body.retryAt),
+        reason: body.reason === null ? null : reasonOf(body.reason),
+        status: body.status === null ? null : statusOf(body.status),
+        branch: branchOf(body.branch),
+        pullRequest: body.pullRequest !== null && isWebUrl(body.pullRequest) ? body.pullRequest : null,
+        createdAt: timeOrNull(body.createdAt),
+        updatedAt: timeOrNull(body.updatedAt),
+      }];
+    case "pull-request":
+      return [{ ...body, state: statusOf(body.state), ...(body.details && { details: fitDetails(body.details) }) }];
+    case "gate":
+    case "trouble":
+      return [{ ...body, reason: reasonOf(body.reason) }];
+    case "approved":
+      return [{ ...body, by: personOf(body.by), note: body.note === null ? null : reasonOf(body.note) }];
+    case "retry":
+      return chunks(body.items).map((items) => ({ ...body, items, by: personOf(body.by) }));
+    case "skipped":
+      return chunks(body.items).map((items) => ({
+        ...body,
+        items,
+        by: personOf(body.by),
+        reason: reasonOf(body.reason),
+      }));
+    case "stopped":
+    case "resumed":
+      return [{ ...body, by: personOf(body.by) }];
+    case "note":
+      return [{ ...body, text: reasonOf(body.text) }];
+    case "joined":
+    case "sandboxes":
+    case "wave":
+      return [body];
+  }
+}
+
+function chunks(items: readonly string[]): string[][] {
+  const count = Math.ceil(items.length / MAX_RECORD_ITEMS);
+  return Array.from(
+    { length: count },
+    (_, index) => items.slice(index * MAX_RECORD_ITEMS, (index + 1) * MAX_RECORD_ITEMS),
+  );
+}
 
 /** Most bytes of a line. The longest record has 100 items with names of 1500 characters. */
 export const MAX_LINE_BYTES = 524_288;
@@ -164,4 +274,52 @@ export function beginChain(campaign: string, round: string): Chain {
     },
     mark: () => end,
   };
+}
+
+// The fence: the idempotency key of a start follows from what is started, and from nothing else. Two workers that do not know of each other
+// send the same key and get the same run.
+
+/** What a key is derived from. No user, host or time is in it. */
+export interface FenceParts {
+  /** Name of the campaign. */
+  campaign: string;
+  /** Its round; empty by default. */
+  round: string;
+  /** See {@linkcode requestHash}. */
+  requestHash: string;
+  /** UUID of the repository; upper and lower case are the same. */
+  repositoryId: string;
+  /** Base branch. */
+  baseBranch: string;
+  /** Root directory; null for the repository's root. */
+  root: string | null;
+  /** What the start is for. */
+  kind: StartKind;
+  /** Number of the start, from 1. */
+  start: number;
+}
+
+/** The parts of a request that make it another task when they change. */
+export interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
+  /** The whole prompt with its title, as it is sent: every template is filled in. */
+  prompt: string;
+}
+
+/**
+ * The hash of a request: SHA-256 of the JSON array `["mogplex-ci/campaign-request/1", prompt, harness, mode, branch]`, as 64 hex digits.
+ * The branch is the pattern of the campaign file; null where the service names it, as is a mode that the service chooses.
+ */
+export function requestHash({ prompt, agent, branch }: RequestParts): string {
+  return sha256Hex(JSON.stringify(["mogplex-ci/campaign-request/1", prompt, agent.harness, agent.mode, branch]));
+}
+
+/**
+ * The idempotency key of a start: `cp1-` and the first 40 hex digits of SHA-256 of the JSON array `["mogplex-ci/campaign/1", campaign,
+ * round, request hash, repository id, base branch, root, kind, start number]`. Source: specification of campaigns, section 5.
+ */
+export function itemKey(parts: FenceParts): string {
+  const { campaign, round, repositoryId, baseBranch, root, kind, start } = parts;
+  const place = [repositoryId.toLowerCase(), baseBranch, root];
+  const text = JSON.stringify(["mogplex-ci/campaign/1", campaign, round, parts.requestHash, ...place, kind, start]);
+  return `cp1-${sha256Hex(text).slice(0, 40)}`;
 }

@@ -5,26 +5,357 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { PULL_REQUEST_STATUSES } from "../../forge/forge.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
+import { MAX_SERVICE_FAILURES, outcomeOf } from "../outcomes.ts";
+import { followUpBranch } from "../pulls.ts";
+import { hasVerdict, type ItemState } from "../verdicts.ts";
+import { itemKey } from "./chain.ts";
+import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import {
-  applyEnded,
-  applyIntent,
-  applyPull,
-  applyRefused,
-  applyRetry,
-  applySeen,
-  applySkipped,
-  applySlots,
-  applyStarted,
-  Contradiction,
-  reopenStart,
-} from "./item_fold.ts";
-import { itemKey } from "./fence.ts";
-import { type CampaignMemory, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
-import { PULL_REQUEST_STATUSES } from "../../forge/pull_request.ts";
-import type { Lock, LockItem } from "./lock.ts";
-import { isSealed } from "./lock_file.ts";
-import type { FollowUp, JournalRecord, PullRequestMemory } from "./record.ts";
+  type CampaignMemory,
+  hasRun,
+  isOpenStart,
+  isSpent,
+  type ItemMemory,
+  nextStart,
+  type StartMemory,
+} from "./memory.ts";
+import {
+  type FollowUp,
+  type JournalRecord,
+  MAX_REASON,
+  oneLine,
+  type PullRequestMemory,
+  type StartEnd,
+} from "./record.ts";
+
+// What a record of a start says about its item.
+
+type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
+
+/** Why a record contradicts those before it, as a clause. */
+class Contradiction extends Error {}
+
+/** Ends that only a run can bring. */
+const ENDS_OF_RUNS: readonly StartEnd[] = ["succeeded", "unchanged", "unknown", "cancelled", "needs-input", "overdue"];
+/** Ends after which the same start can end once more: a person answers, or settles it. */
+const OPEN_ENDS: readonly StartEnd[] = ["needs-input", "unknown"];
+/** The status of a run that has no sandbox yet. */
+const WITHOUT_SANDBOX = "pending";
+
+/** Gives an item a state, and what it adds to the counts of the campaign. */
+export function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
+  memory.counts[item.state]--;
+  memory.counts[state]++;
+  item.state = state;
+  memory.ended += Number(tally !== "none") - Number(item.tally !== "none");
+  memory.failures += Number(tally === "failure") - Number(item.tally === "failure");
+  item.tally = tally;
+}
+
+function addSlot(slots: number[], ms: number): void {
+  // Slots come nearly in order: the place is found at once.
+  let at = slots.length;
+  while (at > 0 && (slots[at - 1] ?? 0) > ms) at--;
+  slots.splice(at, 0, ms);
+}
+
+function removeSlot(slots: number[], ms: number): void {
+  const at = slots.lastIndexOf(ms);
+  if (at >= 0) slots.splice(at, 1);
+}
+
+/** Starts of which another journal knew have taken their slots. */
+function applySlots({ slotsMs }: CampaignMemory, times: readonly string[]): void {
+  for (const time of times) addSlot(slotsMs, Date.parse(time));
+}
+
+/** The last start of an item, of which a record speaks. */
+function lastStart({ starts }: ItemMemory, number: number): StartMemory {
+  const last = starts.at(-1);
+  if (last?.number === number) return last;
+  throw new Contradiction(`start ${number} was not sent, or another one was sent since`);
+}
+
+/** Notes the run of a start. */
+function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
+  const id = runId.toLowerCase();
+  if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has another run`);
+  const owner = memory.runs.get(id);
+  if (owner !== undefined && owner !== start) throw new Contradiction("its run belongs to another start");
+  start.runId = id;
+  (memory.runs as Map<string, StartMemory>).set(id, start);
+}
+
+/** A start that was sent after the last one that found no sandbox has found one. */
+function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory): void {
+  if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
+}
+
+/** A start is about to be sent. */
+function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
+  const { kind, key, branch, sentAt, start: number, followUp = null } = record;
+  const expected = nextStart(item);
+  if (hasRun(item)) throw new Contradiction(`the run of start ${item.starts.at(-1)?.number} has not ended`);
+  if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
+  let start = item.starts.at(-1);
+  const isAgain = isOpenStart(item) && start?.key === key;
+  if (start?.number === number) {
+    if (start.key !== key && !(start.end !== null && (item.adopt || start.kind !== kind))) {
+      throw new Contradiction(`start ${number} has another key`);
+    }
+    const lost = isAgain && (start.lost || start.openSlotMs !== null);
+    Object.assign(start, { kind, followUp, key, branch, sentAt, lost, end: null, reason: null });
+  } else {
+    start = {
+      number,
+      kind,
+      followUp,
+      key,
+      branch,
+      answered: null,
+      sentAt,
+      slotAt: null,
+      runId: null,
+      status: null,
+      createdAt: null,
+      updatedAt: null,
+      resumedAt: null,
+      end: null,
+      reason: null,
+      changed: null,
+      counted: false,
+      openSlotMs: null,
+      lost: false,
+      intentSeq: record.seq,
+    };
+    item.starts.push(start);
+  }
+  start.intentSeq = record.seq;
+  // What was sent before and never answered may have taken a slot, and stays counted.
+  start.openSlotMs = Date.parse(sentAt);
+  addSlot(memory.slotsMs, start.openSlotMs);
+  if (!(isAgain && item.settle)) item.adopt = false;
+  item.followUp = followUp;
+  item.reason = null;
+  item.sent++;
+  setState(memory, item, "starting", "none");
+}
+
+/** The service accepted a start. */
+function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"started">): void {
+  const start = lastStart(item, record.start);
+  if (start.end !== null) throw new Contradiction(`start ${start.number} has ended`);
+  bindRun(memory, start, record.runId);
+  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
+  start.slotAt = record.slotAt;
+  addSlot(memory.slotsMs, Date.parse(record.slotAt));
+  start.status = record.status;
+  start.createdAt = record.createdAt;
+  start.answered = record.branch ?? null;
+  item.settle = false;
+  memory.refusedUntilMs = null;
+  memory.sandboxes = null;
+  noteSandbox(memory, start);
+  setState(memory, item, "running", "none");
+}
+
+/** The status of a run has changed. */
+function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">): void {
+  const start = lastStart(item, record.start);
+  if (start.runId === null) throw new Contradiction(`start ${start.number} has no run`);
+  if (isSpent(start)) throw new Contradiction(`start ${start.number} has ended`);
+  if (start.end === "needs-input") start.resumedAt = record.updatedAt ?? record.at;
+  start.end = null;
+  item.reason = null;
+  start.status = record.status;
+  start.updatedAt = record.updatedAt ?? start.updatedAt;
+  noteSandbox(memory, start);
+  setState(memory, item, "running", "none");
+}
+
+/** What an item becomes when a start has ended. */
+function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: ItemMemory["tally"] } {
+  const outcome = outcomeOf(as);
+  const isGood = as === "succeeded" || as === "unchanged";
+  // What may be at work, and is to be cancelled, is not forgotten.
+  const isForgotten = item.skipped !== null && !(item.skipped.cancel && isOpenStart(item));
+  if (isForgotten && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
+  const last = item.starts.at(-1);
+  if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
+  if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
+  if (outcome.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
+  const tally = outcome.ended ? outcome.failure ? "failure" : "ended" : "none";
+  return { state: outcome.item ?? item.state, tally };
+}
+
+/**
+ * A follow-up has ended, or was refused. It is about the pull request, and the verdict of the item stays what it was: a success. Whether it has
+ * mended anything is for the forge to say.
+ */
+function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason }: Of<"ended">): void {
+  item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
+  item.reason = reason;
+  const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES;
+  const { again, item: state } = outcomeOf(as);
+  if (state !== null && (as === "needs-input" || again === "free" && !isOver)) {
+    return setState(memory, item, state, "none");
+  }
+  const isGood = as === "succeeded" || as === "unchanged";
+  item.followUp = null;
+  item.reason = isGood
+    ? null
+    : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
+  // What was read before it is not true any more.
+  if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
+  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
+}
+
+/** A start has ended, or was refused. */
+function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
+  const { as, runId, retryAt } = record;
+  const start = lastStart(item, record.start);
+  // A journal with a `joined` record may say so: one machine has cancelled the run, and the other one has only seen that somebody did.
+  const isOverdue = start.end === "cancelled" && as === "overdue";
+  if (start.end !== null && !OPEN_ENDS.includes(start.end) && !isOverdue) {
+    throw new Contradiction(`start ${start.number} has ended`);
+  }
+  if (runId === null && start.runId !== null) throw new Contradiction(`start ${start.number} has a run`);
+  if (runId === null && ENDS_OF_RUNS.includes(as)) throw new Contradiction(`no start ends ${as} without a run`);
+  if (runId !== null) bindRun(memory, start, runId);
+  if (start.openSlotMs !== null && !record.slot) removeSlot(memory.slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
+  // A limit answers before it looks whether the key has a run; any other refusal says that it has none.
+  if (as === "service") start.lost ||= record.slot;
+  else if (as !== "quota") start.lost = false;
+  start.end = as;
+  start.reason = record.reason;
+  start.changed = record.changed;
+  start.status = record.status ?? start.status;
+  start.createdAt = record.createdAt ?? start.createdAt;
+  start.updatedAt = record.updatedAt ?? start.updatedAt;
+
+  if (as === "quota" && retryAt !== null) {
+    memory.refusedUntilMs = Math.max(memory.refusedUntilMs ?? 0, Date.parse(retryAt));
+  }
+  if (as === "quota" && runId !== null) {
+    const lastMs = Date.parse(start.updatedAt ?? start.createdAt ?? record.at);
+    memory.sandboxRefusals = { count: (memory.sandboxRefusals?.count ?? 0) + 1, lastMs };
+    memory.sandboxRefusalSeq = record.seq;
+  } else if (runId !== null) noteSandbox(memory, start);
+
+  if (start.kind === "follow-up") return endFollowUp(memory, item, record);
+  if (outcomeOf(as).attempt && !start.counted) {
+    start.counted = true;
+    item.attempts++;
+  }
+  item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
+  item.reason = record.reason;
+  if (runId !== null) {
+    item.branch = record.branch;
+    item.pullRequest = record.pullRequest;
+    item.pull = null;
+  }
+  const { state, tally } = stateAfter(item, as);
+  if (item.adopt && isSpent(start) && as !== "needs-input") {
+    item.adopt = false;
+    item.allowed = Math.max(item.allowed, item.attempts + 1);
+  }
+  if (state === "skipped") item.reason = item.skipped?.reason ?? null;
+  setState(memory, item, state, tally);
+}
+
+/** The state of an item whose open start is to be sent again. */
+function openState({ starts }: ItemMemory): ItemState {
+  const end = starts.at(-1)?.end;
+  return end === "quota" ? "quota" : end === "service" ? "service" : "starting";
+}
+
+/** Somebody allowed another attempt. What is at work goes on: it would have to end first. */
+function applyRetry(
+  memory: CampaignMemory,
+  item: ItemMemory,
+  { adopt, followUp, settle = false }: Of<"retry">,
+): void {
+  if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
+  if (settle && isOpenStart(item)) {
+    item.retries++;
+    item.allowed = Math.max(item.allowed, item.attempts + 1);
+    item.settle = true;
+    item.adopt = adopt;
+    item.serviceFailures = 0;
+    item.skipped = null;
+    return setState(memory, item, openState(item), "none");
+  }
+  if (item.state === "starting") return;
+  item.followUp = followUp ?? null;
+  if (followUp !== undefined) return setState(memory, item, "waiting", "none");
+  item.retries++;
+  item.allowed = Math.max(item.allowed, item.attempts + 1);
+  item.adopt = adopt;
+  item.serviceFailures = 0;
+  item.skipped = null;
+  setState(memory, item, "waiting", "none");
+}
+
+/** Somebody decided about an item. What is at work goes on to its end, which counts when it is good. */
+function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
+  const { by, reason, cancel = false } = record;
+  item.skipped = { by, reason, cancel };
+  if (hasRun(item)) return;
+  // Earlier versions recorded it without `cancel`, and only what was being sent went on.
+  if (isOpenStart(item) && (cancel || item.state === "starting")) {
+    return setState(memory, item, openState(item), "none");
+  }
+  item.reason = record.reason;
+  setState(memory, item, "skipped", "none");
+}
+
+/** A refusal of the token stopped the wave: the start that it was about has begun no run, and is sent again as it was. */
+function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
+  const start = lastStart(item, number);
+  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
+}
+
+/** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */
+const OPEN_MS = 86_400_000;
+
+/**
+ * Gives open starts their verdict when nobody has asked for them for a day since the campaign was stopped: nothing sends them again by
+ * itself, and an agent may have been at work. It is a function of lock, journal and time, and no record.
+ *
+ * @param nowMs Now, in milliseconds since 1970.
+ */
+export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
+  if (memory.stopped === null) return;
+  for (const item of memory.items.values()) {
+    const { state } = item;
+    if (!isOpenStart(item) || state === "failed" || state === "unknown") continue;
+    if (!(nowMs - Date.parse(item.starts.at(-1)?.sentAt ?? "") >= OPEN_MS)) continue;
+    item.reason =
+      "its start has had no answer for a day, so an agent may have been at work: `campaign stop --cancel`, " +
+      "`campaign skip --cancel` or `campaign retry` finds out";
+    setState(memory, item, "unknown", "none");
+  }
+}
+
+/** An open start is to be sent again, whatever became of its item. */
+function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
+  if (isOpenStart(item) && hasVerdict(item.state)) setState(memory, item, openState(item), "none");
+}
+
+/** A pull request was read: a follow-up that waits for its start, and whose branch is not confirmed any more, is given up. */
+function applyPull(memory: CampaignMemory, item: ItemMemory): void {
+  if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
+  const { reason } = followUpBranch(item);
+  if (reason === null) return;
+  item.followUp = null;
+  item.reason = oneLine(`no follow-up was made: ${reason}`, MAX_REASON);
+  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
+}
 
 const FITTING =
   "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";

@@ -3,10 +3,145 @@
  *
  * @module
  */
-import type { Bound, Pace, PaceInput } from "./pace.ts";
-import { freeAt, QUOTAS, recentSlots } from "./quota.ts";
-import { nextOpening } from "./windows.ts";
-import { DAY_MS } from "./zone.ts";
+import { START_LIMITS } from "../../service/contract.ts";
+import type { StartWindow } from "../file/campaign_file.ts";
+import { DAY_MS, nextOpening } from "./windows.ts";
+
+// The pace of a campaign: how many starts the quotas allow now, or when the next one is possible and because of what. Pure.
+
+/** Mean time of a run while none has ended, in milliseconds. */
+export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
+
+/** Why nothing more is started now. The first five are quotas of the service. */
+export type Bound =
+  | "minute"
+  | "hour"
+  | "day"
+  | "sandboxes"
+  | "requests"
+  /** The service refused a start, and named when it takes the next one. */
+  | "refused"
+  /** The file's `parallel`. */
+  | "parallel"
+  /** The file's `open-pull-requests`, or pull requests that could not be read. */
+  | "pull-requests"
+  | "window"
+  | "gate"
+  | "stopped"
+  /** The journal could not be shared with other machines. */
+  | "home"
+  /** No item waits for a start. */
+  | "nothing";
+
+/** What {@linkcode nextStarts} decides on. Times are milliseconds since 1970 by the service's clock. */
+export interface PaceInput {
+  /** Now. */
+  nowMs: number;
+  /** When starts took their slots, ascending; older ones than a day do not matter. */
+  slotsMs: readonly number[];
+  /** Until when the service refuses starts, as it said; null for no refusal. */
+  refusedUntilMs: number | null;
+  /** Starts in a row that ended for want of a sandbox, and when the last one did. */
+  sandboxRefusals: { count: number; lastMs: number } | null;
+  /** Sandboxes of the user that are creating, installing or running; null when they could not be read. */
+  sandboxes: number | null;
+  /** Runs of this campaign that have not ended. */
+  running: number;
+  /** The file's `parallel`, 1 to 3. */
+  parallel: number;
+  /** When starts are permitted; empty for always. */
+  windows: readonly StartWindow[];
+  /** Whether a gate is closed, or somebody stopped the campaign. */
+  closed: "gate" | "stopped" | null;
+  /** Items that wait for a start. */
+  waiting: number;
+  /**
+   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. A run that is at work counts
+   * as one more, since it may open one. @default {null}
+   */
+  pullRequests?: { open: number | null; limit: number } | null | undefined;
+}
+
+/** What {@linkcode nextStarts} decided. */
+export interface Pace {
+  /** How many runs to start now. */
+  starts: number;
+  /** What limits that number. */
+  because: Bound;
+  /** When another start may be possible; null when time alone changes nothing (a run must end, a gate must open, nothing waits). */
+  nextMs: number | null;
+}
+
+// The service's quotas of starts: three sliding windows over the starts that it accepted.
+
+/** Names of the quotas of starts, shortest window first. */
+export type QuotaName = "minute" | "hour" | "day";
+
+/** A quota of starts. */
+export interface Quota {
+  /** Its name. */
+  name: QuotaName;
+  /** Starts that it allows within its window. */
+  count: number;
+  /** Length of its window, in milliseconds. */
+  windowMs: number;
+}
+
+const NAMES: readonly QuotaName[] = ["minute", "hour", "day"];
+
+/** The quotas of starts, shortest window first. */
+export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
+  const limit = START_LIMITS[index];
+  return limit === undefined ? [] : [{ name, ...limit }];
+});
+
+/**
+ * How much longer than its window a start counts, in milliseconds. One second, since the time of a slot may be known only to the second
+ * (header `Date`), rounded down; it also covers a service that counts a start exactly one window ago. One more, since our time of the
+ * service is an estimate. A day's 150 starts take two seconds longer by it.
+ */
+export const SLOT_GUARD_MS = 2_000;
+
+const MOST = Math.max(...QUOTAS.map(({ count }) => count));
+
+/**
+ * The starts that still matter, ascending: no quota counts more than the last 150. A start that lies in the future, since a clock was set,
+ * counts as one of this moment, so that nobody waits for longer than a window at a time.
+ *
+ * @param slotsMs When starts took their slots, in any order.
+ */
+export function recentSlots(slotsMs: readonly number[], nowMs: number): number[] {
+  const ascending = slotsMs.every((at, index) => index === 0 || at >= (slotsMs[index - 1] ?? at));
+  const sorted = ascending ? slotsMs : [...slotsMs].sort((a, b) => a - b);
+  return sorted.slice(-MOST).map((at) => Math.min(at, nowMs));
+}
+
+/**
+ * When a quota allows one more start, in milliseconds since 1970; the past, or -Infinity, when it does already.
+ *
+ * @param slots Starts, ascending.
+ */
+export function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
+  const oldest = slots[slots.length - count];
+  return oldest === undefined ? -Infinity : oldest + windowMs + SLOT_GUARD_MS;
+}
+
+/**
+ * How much of each quota is used at a moment, as {@linkcode nextStarts} counts it.
+ *
+ * @param slotsMs When starts took their slots, in any order.
+ */
+export function quotaUse(
+  slotsMs: readonly number[],
+  nowMs: number,
+): Record<QuotaName, { used: number; limit: number }> {
+  const slots = recentSlots(slotsMs, nowMs);
+  const entries = QUOTAS.map(({ name, count, windowMs }) => {
+    const used = slots.filter((at) => at + windowMs + SLOT_GUARD_MS > nowMs).length;
+    return [name, { used: Math.min(count, used), limit: count }];
+  });
+  return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number }>;
+}
 
 /** Active sandboxes that a user may have. Source: contract 2.2. */
 export const SANDBOX_LIMIT = 3;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
+import { isTerminal, REQUEST_LIMIT, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 
 /** Requests a minute that a campaign sends at most: 80 % of the limit, since other commands may use the token. */
 export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);

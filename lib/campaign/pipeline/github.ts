@@ -5,8 +5,8 @@
  * @module
  */
 import { Document, Scalar } from "yaml";
-import { formatDuration } from "../../result/duration.ts";
-import { parseHome } from "../journal/home/open_home.ts";
+import { formatDuration } from "../../text/duration.ts";
+import { parseHome } from "../journal/open_home.ts";
 import {
   commentAbove,
   commentBeside,

@@ -6,7 +6,7 @@
  */
 import { Document, type Node, Scalar } from "yaml";
 import { EXIT } from "../../exit_codes.ts";
-import { formatCount } from "../../result/duration.ts";
+import { formatCount } from "../../text/duration.ts";
 import {
   type CarriedFile,
   checkCarriedPath,

@@ -7,7 +7,7 @@ import { UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
-import { MAX_LIST_BYTES } from "../file/includes.ts";
+import { MAX_LIST_BYTES } from "../file/items.ts";
 import {
   type CampaignInternals,
   DEFAULT_DIRECTORY,
@@ -16,7 +16,7 @@ import {
   readFile,
   withCampaign,
 } from "../open_campaign.ts";
-import { DEFAULT_MEAN_RUN_MS } from "../pace/pace.ts";
+import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import { type ForecastInput, waveMoments } from "../pace/forecast.ts";
 import { closedBy, forecastInput } from "../progress.ts";

@@ -3,22 +3,26 @@
  *
  * @module
  */
+import { detected } from "../../ci/detect.ts";
 import { UsageError } from "../../errors.ts";
-import type { Session } from "../../job/session.ts";
-import { checkWhole, type OpenedCampaign } from "../open_campaign.ts";
-import { openListing } from "./listing.ts";
-import type { LockChanges } from "./lock_changes.ts";
+import { isoTimeOrNull } from "../../run/result.ts";
+import { openSession, type Session } from "../../run/session.ts";
+import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
 import { normalBranch } from "../file/rules.ts";
-import { sealLock } from "../journal/lock_file.ts";
-import { makeLock, wasStarted } from "./make_lock.ts";
-import { requestOf } from "./request.ts";
-import { RequestPace } from "./request_pace.ts";
-import { type EntryProblem, resolveEntries } from "./resolve.ts";
-import type { Lock } from "../journal/lock.ts";
+import { type Lock, sealLock } from "../journal/lock.ts";
+import { makeView } from "../make_view.ts";
+import { type CampaignInternals, checkWhole, type OpenedCampaign, withCampaign } from "../open_campaign.ts";
+import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "../pace/forecast.ts";
+import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
+import { forecastInput } from "../progress.ts";
+import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { Store } from "../work/store.ts";
+import { serviceNow } from "../work/work.ts";
+import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
+import { type EntryProblem, openListing, RequestPace, resolveEntries } from "./resolve.ts";
 
 /** A new lock, before it is written. */
-export interface NewPlan {
+interface NewPlan {
   lock: Lock;
   changes: LockChanges;
   /** Requests that the reading took, and its time in milliseconds. */
@@ -118,4 +122,55 @@ export async function planLock(
     requests: client.requests - before,
     readingMs: clock.now() - startedAt,
   };
+}
+
+// The job of `campaign plan`: freezes the list of a campaign, and computes how long it will take. Starts nothing.
+
+function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
+  return [0, ...WAVE_DISTANCES_MS].map((everyMs) => {
+    const found = everyMs === 0 ? whole : forecast({ ...input, waveEveryMs: everyMs });
+    const { endsAtMs, waves, computeMinutes } = found;
+    return { everyMs, endsAt: isoTimeOrNull(endsAtMs), waves, computeMinutes };
+  });
+}
+
+/** Writes a new lock, unless nothing is to be written, and computes how long the campaign will take. */
+async function planOf(
+  opened: OpenedCampaign,
+  session: Session,
+  plan: NewPlan,
+  { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
+): Promise<CampaignPlan> {
+  if (!dryRun) await writePlan(opened, plan.lock);
+  // The journal is read with the new lock, also where that is not written.
+  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime());
+  const { memory } = store;
+  const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
+  const nowMs = serviceNow(session);
+  const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
+  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
+  const whole = forecast(input);
+  return {
+    view: makeView(memory, { nowMs, meanRunMs }),
+    changes: plan.changes,
+    reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
+    bound: whole.bound,
+    without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
+    meanRunMs,
+    forecasts: forecastsOf(input, whole),
+  };
+}
+
+/** See {@linkcode planCampaign}. */
+export async function planCampaignWith(
+  path: string,
+  options: PlanCampaignOptions,
+  internals: CampaignInternals,
+): Promise<CampaignPlan> {
+  const { skipInvalid = false, dryRun = false } = options;
+  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
+    checkForge(opened.file, pullRequestsOf(options) !== undefined);
+    const session = openSession(options, { ...detected(options), ...internals });
+    return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
+  });
 }

@@ -4,9 +4,8 @@
  * @module
  */
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
-import { type CampaignCommand, campaignCommand, commandLine } from "./commands.ts";
-import { instantMs, timeText } from "../../result/times.ts";
-import { byVerdict, itemNames } from "./words.ts";
+import { byVerdict, type CampaignCommand, campaignCommand, commandLine, itemNames } from "./words.ts";
+import { instantMs, timeText } from "../../run/result.ts";
 
 /** Something to do. */
 export interface Step {

@@ -24,17 +24,16 @@ import {
   table,
   type TableRow,
   time,
-} from "../../pages/pages.ts";
-import { formatCount, formatDuration } from "../../result/duration.ts";
-import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
-import { ownerOf, pullRequestsSentence, pullRequestText } from "../pulls/stuck.ts";
+} from "../../report/pages.ts";
+import { formatCount, formatDuration } from "../../text/duration.ts";
+import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
+import { ownerOf, pullRequestsSentence, pullRequestText } from "../pulls.ts";
 import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "../view.ts";
 import { type Attention, attentionOf } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
-import { ANY_COMMAND } from "./commands.ts";
-import type { CampaignMarkdownOptions } from "./markdown.ts";
 import {
+  ANY_COMMAND,
   byVerdict,
   campaignName,
   countSentences,
@@ -46,6 +45,7 @@ import {
   STATES,
   totalsOf,
 } from "./words.ts";
+import type { CampaignMarkdownOptions } from "./markdown.ts";
 
 /** No text of a view has it: `plainText` takes out control characters. */
 const MARK = "\x01";

@@ -3,10 +3,221 @@
  *
  * @module
  */
+import { plainText } from "../../text/plain_text.ts";
+import { groupStuck } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
 import type { CauseGroup, ItemView } from "../view.ts";
-import { groupStuck } from "../pulls/stuck.ts";
-import { campaignNames, type CausePattern, causePattern } from "./cause_pattern.ts";
+
+// What a reason says when the parts are left out that differ from item to item: numbers, ids, hashes, temporary folders, names of
+// repositories and branches.
+
+/** A reason with places for the parts that differ. There is one text more than there are values. */
+interface CausePattern {
+  /** The texts around the places. */
+  readonly texts: readonly string[];
+  /** What stands at the places, in order. */
+  readonly values: readonly string[];
+}
+
+/** Names of repositories and branches of a campaign, for {@linkcode causePattern}. */
+export interface CampaignNames {
+  /** In lower case. */
+  readonly names: ReadonlySet<string>;
+  /** Most parts of a name between slashes. */
+  readonly parts: number;
+}
+
+// Twice what a journal holds of a reason.
+const MAX_REASON = 1_000;
+// Longer names exist; they are found when they have digits or hashes, as the service's have.
+const MAX_NAME_PARTS = 6;
+
+/** An ordinary word, with the sign behind it. Most tokens are one. */
+const WORD = /^([A-Za-z]+)[.,!?:]*$/;
+/** Characters between which names, paths and addresses stand. */
+const TOKEN = /[^\s"'`()<>{}[\]|;=]+/g;
+const TEMPORARY = ["tmp", "temp", ".tmp", "_temp"];
+/** A file name with an extension. */
+const FILE_NAME = /^[^.].*\.[a-z][a-z0-9]{0,4}$/;
+
+// A UUID; a number of its own, with its sign; a number with its unit; a run of letters and digits, in which hashes, ids and further
+// numbers are looked for.
+const VARIABLE = new RegExp(
+  [
+    "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "(?<![a-z0-9_])-?\\d+(?:[.,]\\d+)*(?![a-z0-9]|[.,]\\d)",
+    "\\d+(?:[.,]\\d+)+[a-z]*",
+    "[a-z0-9]+",
+  ].join("|"),
+  "gi",
+);
+const WHOLE = /^(?:-?\d+(?:[.,]\d+)*|[^-]*(?:-[^-]*){4})$/;
+const NUMBERS = /\d+(?:[.,]\d+)*/g;
+/** A code of an error, such as `TS2304` or `E0308`: another number is another cause. */
+const ERROR_CODE = /^[A-Z]{1,6}\d+$/;
+const MIN_HASH = 7;
+const MIN_ID = 12;
+
+/** Collects the names of a campaign. */
+function campaignNames(items: readonly ItemView[]): CampaignNames {
+  const names = new Set<string>();
+  let parts = 1;
+  for (const { repository, baseBranch, branch } of items) {
+    for (const name of [repository, baseBranch, branch ?? ""]) {
+      const count = name.split("/", MAX_NAME_PARTS + 1).length;
+      if (name.trim() === "" || count > MAX_NAME_PARTS) continue;
+      names.add(name.toLowerCase());
+      parts = Math.max(parts, count);
+    }
+  }
+  return { names, parts };
+}
+
+/** Collects texts and values, from the beginning of a reason to its end. */
+class Builder {
+  readonly texts: string[] = [];
+  readonly values: string[] = [];
+  #text = "";
+
+  text(text: string): void {
+    this.#text += text;
+  }
+
+  value(value: string): void {
+    this.texts.push(this.#text);
+    this.values.push(value);
+    this.#text = "";
+  }
+
+  end(): CausePattern {
+    return { texts: [...this.texts, this.#text], values: this.values };
+  }
+}
+
+function isHash(run: string): boolean {
+  return run.length >= MIN_HASH && /^(?:[0-9a-f]+|[0-9A-F]+)$/.test(run) && /\d/.test(run);
+}
+
+/** Whether letters and digits alternate as in a generated id. */
+function isRandom(run: string): boolean {
+  return run.length >= MIN_ID && (run.match(/\d[A-Za-z]|[A-Za-z]\d/g)?.length ?? 0) >= 3;
+}
+
+/** Every match of a pattern as a value, or whatever `each` makes of it; the rest as text. */
+function split(text: string, pattern: RegExp, to: Builder, each: (match: string) => void): void {
+  let end = 0;
+  for (const match of text.matchAll(pattern)) {
+    to.text(text.slice(end, match.index));
+    each(match[0]);
+    end = match.index + match[0].length;
+  }
+  to.text(text.slice(end));
+}
+
+/** Numbers, UUIDs, hashes and ids in a text without names. */
+function variables(text: string, to: Builder): void {
+  split(text, VARIABLE, to, (run) => {
+    if (!/\d/.test(run)) to.text(run);
+    else if (WHOLE.test(run) || isHash(run) || isRandom(run)) to.value(run);
+    else if (ERROR_CODE.test(run)) to.text(run);
+    else split(run, NUMBERS, to, (number) => to.value(number));
+  });
+}
+
+/** Where a path in a temporary folder stands in a token; undefined when there is none. A file name at its end is not part of it. */
+function temporaryPath(token: string): { from: number; until: number } | undefined {
+  const match = /(?<=^|[:@,])(?:file:\/\/)?(?:[A-Za-z]:)?[\\/](?![\\/])[^:]*/.exec(token);
+  if (match === null) return undefined;
+  const path = match[0].replace(/[.,!?]{1,3}$/, "");
+  const parts = path.split(/[\\/]/);
+  const root = parts.findIndex((part, at) =>
+    TEMPORARY.includes(part.toLowerCase()) || part === "folders" && parts[at - 1] === "var"
+  );
+  if (root < 0 || root === parts.length - 1) return undefined;
+  const last = parts.at(-1) ?? "";
+  const kept = parts.length > root + 2 && FILE_NAME.test(last) ? last.length : 0;
+  return { from: match.index, until: match.index + path.length - kept };
+}
+
+/** Whether the short name of a repository is meant, and not a word that only looks like it. */
+function isShortName(piece: string, own: string, before: string, after: string): boolean {
+  if (piece.toLowerCase() !== own) return false;
+  return /[^a-z]/.test(own) || /[/'"`]$/.test(before) || /^(?:[/@'"`]|\.git\b)/.test(after);
+}
+
+/** Splits the end off a name that belongs to the sentence, or to an address. */
+function nameAndRest(text: string): [name: string, rest: string] {
+  const rest = /(?:\.git)?[.,!?]*$/.exec(text.slice(-8))?.[0] ?? "";
+  return [text.slice(0, text.length - rest.length), rest];
+}
+
+/** What a token is read with. */
+interface Names extends CampaignNames {
+  /** Short name of the item's own repository, in lower case. */
+  readonly own: string;
+}
+
+/** Names, and everything else, in a token outside of temporary folders. */
+function pieces(token: string, before: string, after: string, { names, parts, own }: Names, to: Builder): void {
+  const all = token.split(/([/@:\\]+)/);
+  let at = 0;
+  /** Takes the longest name that begins here; false if there is none. */
+  function takeName(): boolean {
+    for (let count = Math.min(parts, Math.ceil((all.length - at) / 2)); count > 0; count--) {
+      const until = at + count * 2 - 1;
+      const [name, rest] = nameAndRest(all.slice(at, until).join(""));
+      if (!names.has(name.toLowerCase())) continue;
+      to.value(name);
+      to.text(rest);
+      at = until;
+      return true;
+    }
+    return false;
+  }
+  while (at < all.length) {
+    if (at % 2 === 0 && takeName()) continue;
+    const [name, rest] = nameAndRest(all[at] ?? "");
+    const around = [at === 0 ? before : all[at - 1] ?? "", rest + (at + 1 < all.length ? all[at + 1] ?? "" : after)];
+    if (at % 2 === 0 && own !== "" && isShortName(name, own, around[0] ?? "", around[1] ?? "")) {
+      to.value(name);
+      to.text(rest);
+    } else variables(all[at] ?? "", to);
+    at++;
+  }
+}
+
+/**
+ * Finds the parts of a reason that differ from item to item. Linear in its length.
+ *
+ * Left as they are: file names, words, and codes of errors in capitals (`TS2304`), since another code is another cause.
+ *
+ * @param item The item whose reason it is.
+ */
+function causePattern({ reason, repository }: ItemView, names: CampaignNames): CausePattern {
+  const text = plainText((reason ?? "").slice(0, MAX_REASON)).replace(/\s+/g, " ").trim();
+  const to = new Builder();
+  const context = { ...names, own: repository.slice(repository.lastIndexOf("/") + 1).toLowerCase() };
+  let end = 0;
+  for (const { 0: token, index } of text.matchAll(TOKEN)) {
+    to.text(text.slice(end, index));
+    end = index + token.length;
+    const word = WORD.exec(token)?.[1]?.toLowerCase();
+    if (word !== undefined && word !== context.own && !names.names.has(word)) {
+      to.text(token);
+      continue;
+    }
+    const [before, after] = [text.charAt(index - 1), text.charAt(end)];
+    const path = temporaryPath(token);
+    if (path === undefined) pieces(token, before, after, context, to);
+    else {
+      pieces(token.slice(0, path.from), before, "", context, to);
+      to.value(token.slice(path.from, path.until));
+      pieces(token.slice(path.until), "", after, context, to);
+    }
+  }
+  to.text(text.slice(end));
+  return to.end();
+}
 
 /** What is grouped: verdicts that are no good end, and starts that fail because of the service. A person has skipped the skipped ones. */
 const TROUBLES: readonly ItemState[] = [

@@ -3,13 +3,12 @@
  *
  * @module
  */
-import type { Redact } from "../../result/clean.ts";
-import { instantMs, isoTimeOrNull } from "../../result/times.ts";
-import { webUrl } from "../../text/escape/url.ts";
+import type { Redact } from "../../run/clean.ts";
+import { instantMs, isoTimeOrNull } from "../../run/result.ts";
+import { webUrl } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignAbout, CampaignView, CauseGroup, ItemView, PullRequestView } from "../view.ts";
-import type { CampaignCommand } from "./commands.ts";
-import { STATES } from "./words.ts";
+import { type CampaignCommand, STATES } from "./words.ts";
 
 // Longer than any id and any time of the service.
 const MAX_ID = 200;

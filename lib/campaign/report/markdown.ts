@@ -4,20 +4,19 @@
  *
  * @module
  */
-import type { PlatformLinks } from "../../platforms/platform.ts";
-import { codeCell, markdownTable } from "../../report/markdown_table.ts";
-import { formatCount } from "../../result/duration.ts";
-import { markdownBlock, markdownCode, markdownLink } from "../../text/escape/markdown.ts";
+import type { PlatformLinks } from "../../ci/platform.ts";
+import { codeCell, markdownTable } from "../../report/markdown.ts";
+import { formatCount } from "../../text/duration.ts";
+import { markdownBlock, markdownCode, markdownLink } from "../../text/escape.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { CampaignState } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
 import { type Attention, attentionOf } from "./attention.ts";
-import { ANY_COMMAND, type CampaignCommand } from "./commands.ts";
-import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../pulls/stuck.ts";
-import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
 import {
+  ANY_COMMAND,
   boundText,
   byVerdict,
+  type CampaignCommand,
   campaignName,
   countSentences,
   itemNames,
@@ -26,6 +25,8 @@ import {
   stateDetail,
   totalsOf,
 } from "./words.ts";
+import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../pulls.ts";
+import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 
 // Both together are far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;

@@ -3,16 +3,387 @@
  *
  * @module
  */
-import type { PlatformFiles } from "../../platforms/platform.ts";
-import { appendOutputs, collectProblems, type ReportProblem } from "../../report/append.ts";
-import type { ReportIo } from "../../report/targets.ts";
+import type { PlatformFiles } from "../../ci/platform.ts";
+import { type Case, type Mark, renderSuite } from "../../report/junit.ts";
+import { type Family, renderFamilies, single } from "../../report/metrics.ts";
+import {
+  appendOutputs,
+  collectProblems,
+  renderGithubOutputs,
+  renderLinks,
+  type ReportIo,
+  type ReportProblem,
+} from "../../report/write.ts";
+import type { Redact } from "../../run/clean.ts";
+import { instantMs } from "../../run/result.ts";
+import { bareValue, csvLine, jsonText, renderDotenvFile } from "../../text/escape.ts";
 import { plainText } from "../../text/plain_text.ts";
-import type { Redact } from "../../result/clean.ts";
-import type { CampaignView } from "../view.ts";
+import { STUCK_CAUSES } from "../pulls.ts";
+import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
+import type { CampaignView, ItemView } from "../view.ts";
+import { renderCampaignPage } from "./campaign_page.ts";
+import { isTrouble } from "./causes.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";
-import { CAMPAIGN_FORMAT_NAMES, CAMPAIGN_FORMATS, type CampaignFormat, type CampaignFormatName } from "./formats.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
-import { renderCampaignDotenv, renderCampaignGithubOutputs } from "./outputs.ts";
+import { hasEnded, itemNames, runMs, STATES, totalsOf } from "./words.ts";
+
+// `annotations.json`: links that GitLab shows on the page of the job.
+
+/** Renders links to pull requests: those that a person has to look at first, then the newest. @param view View after `cleanCampaign`. */
+export function renderCampaignAnnotations({ items }: CampaignView): string {
+  const names = itemNames(items);
+  const rank = ({ verdict }: ItemView) => isTrouble(verdict) ? 0 : 1;
+  const ended = ({ endedAt }: ItemView) => instantMs(endedAt) ?? 0;
+  const found = items.filter(({ pullRequest }) => pullRequest !== null)
+    .sort((a, b) => rank(a) - rank(b) || ended(b) - ended(a));
+  return renderLinks(
+    found.map(({ id, verdict, pullRequest }) => ({
+      label: `${names.get(id) ?? id} (${verdict}): ${pullRequest}`,
+      address: pullRequest,
+    })),
+  );
+}
+
+// `campaign.csv`: the items as a table for spreadsheets.
+
+type Cell = string | number | null;
+
+// Public names: a change is a new major version.
+type Column = readonly [name: string, cell: (item: ItemView, nowMs: number) => Cell];
+
+const COLUMNS: readonly Column[] = [
+  ["repository", (item) => item.repository],
+  ["base_branch", (item) => item.baseBranch],
+  ["root", (item) => item.root],
+  ["verdict", (item) => item.verdict],
+  ["reason", (item) => item.reason],
+  ["starts", (item) => item.starts],
+  ["attempts", (item) => item.attempts],
+  ["run_id", (item) => item.runId],
+  ["branch", (item) => item.branch],
+  ["pull_request", (item) => item.pullRequest],
+  ["started_at", (item) => item.startedAt],
+  ["ended_at", (item) => item.endedAt],
+  ["run_seconds", (item, nowMs) => {
+    const ms = runMs(item, nowMs);
+    return ms === null ? null : Math.round(ms / 1_000);
+  }],
+  ["canary", (item) => item.canary ? "yes" : "no"],
+  ["pull_request_state", ({ pullRequestState: pull }) => pull?.state ?? null],
+  ["checks", ({ pullRequestState: pull }) => pull?.checks ?? null],
+  ["review", ({ pullRequestState: pull }) => pull?.review ?? null],
+  [
+    "conflict",
+    ({ pullRequestState: pull }) => pull === null || pull.conflict === null ? null : pull.conflict ? "yes" : "no",
+  ],
+  ["owner", ({ pullRequestState: pull }) => pull?.owner ?? null],
+  ["stuck", (item) => item.stuck],
+];
+
+/**
+ * Renders a heading and a line for each item. Lines end in CR LF, texts are in quotes, and no cell is a formula. An unknown value is an
+ * empty cell.
+ *
+ * Source: RFC 4180.
+ *
+ * @param view View after `cleanCampaign`.
+ */
+export function renderCampaignCsv({ items, at }: CampaignView): string {
+  const nowMs = instantMs(at) ?? 0;
+  const heading = csvLine(COLUMNS.map(([name]) => name));
+  return heading + items.map((item) => csvLine(COLUMNS.map(([, cell]) => cell(item, nowMs)))).join("");
+}
+
+// `campaign.json`: the campaign for programs. Its schema is `schema/campaign-report.schema.json`.
+
+/** A field on lines of its own; a list has one line for each entry. */
+function field([name, value]: [string, unknown]): string {
+  const text = Array.isArray(value) && value.length > 0
+    ? `[\n${value.map((entry) => `    ${jsonText(entry)}`).join(",\n")}\n  ]`
+    : jsonText(value);
+  return `  ${jsonText(name)}: ${text}`;
+}
+
+/**
+ * Renders the view as it is, with one line for each item: a home in Git then shows what has changed.
+ *
+ * @param view View after `cleanCampaign`.
+ */
+export function renderCampaignJson(view: CampaignView): string {
+  return `{\n${Object.entries(view).map(field).join(",\n")}\n}\n`;
+}
+
+// `junit.xml`: a test case for each item, for the test pages of CI systems.
+
+/** Null for a case that passed. `failure`: the agent did not bring what was asked for; `error`: something else kept it from that. */
+const MARKS: Readonly<Record<ItemState, Mark | null>> = {
+  "needs-input": "error",
+  unknown: "error",
+  conflict: "error",
+  failed: "failure",
+  overdue: "failure",
+  cancelled: "error",
+  invalid: "error",
+  skipped: "skipped",
+  succeeded: null,
+  unchanged: null,
+  running: "skipped",
+  starting: "skipped",
+  quota: "skipped",
+  service: "skipped",
+  waiting: "skipped",
+};
+
+/** What a case says when nothing else is known. */
+const MEANINGS: Readonly<Record<ItemState, string>> = {
+  "needs-input": "The run waits for a person",
+  unknown: "The run succeeded; whether it brought what the file requires cannot be seen",
+  conflict: "The key belongs to another request",
+  failed: "The run failed, or did not bring what the file requires",
+  overdue: "The run took longer than limits.run-timeout, and was cancelled",
+  cancelled: "Somebody cancelled the run",
+  invalid: "The service refuses the request, or does not know the repository",
+  skipped: "Left out",
+  succeeded: "Succeeded",
+  unchanged: "No change was needed",
+  running: "The run has not ended",
+  starting: "The start was sent",
+  quota: "Waits: a limit refused its last start",
+  service: "Waits: its last start failed because of the service or the network",
+  waiting: "Waits for its start",
+};
+
+function caseOf(item: ItemView, name: string, nowMs: number): Case {
+  const { verdict, reason, runId, branch, pullRequest } = item;
+  const timeMs = runMs(item, nowMs) ?? 0;
+  const mark = MARKS[verdict];
+  if (mark === null) return { name, timeMs };
+  const message = `${verdict}: ${reason ?? MEANINGS[verdict]}`;
+  const lines = [
+    message,
+    ...(reason === null ? [] : [MEANINGS[verdict]]),
+    ...(runId === null ? [] : [`Run: ${runId}`]),
+    ...(branch === null ? [] : [`Branch: ${branch}`]),
+    ...(pullRequest === null ? [] : [`Pull request: ${pullRequest}`]),
+  ];
+  // The message is the first line of the text, since several readers show only the text.
+  return { name, timeMs, problem: { mark, type: verdict, message, text: lines.join("\n\n") } };
+}
+
+/** Names of cases. Items have unique names; two long ones may be the same after they were cut. */
+function uniqueNames(items: readonly ItemView[]): string[] {
+  const used = new Set<string>();
+  const next = new Map<string, number>();
+  return items.map(({ id }) => {
+    const base = id === "" ? "(no name)" : id;
+    let name = base;
+    for (let number = next.get(base) ?? 2; used.has(name); number++) {
+      name = `${base} (${number})`;
+      next.set(base, number + 1);
+    }
+    used.add(name);
+    return name;
+  });
+}
+
+function earliest(items: readonly ItemView[]): string | null {
+  let first: string | null = null;
+  for (const { startedAt } of items) {
+    if (startedAt !== null && (first === null || startedAt < first)) first = startedAt;
+  }
+  return first;
+}
+
+/**
+ * Renders the suite. An item without a verdict is skipped, and so is one that a person skipped. The round is no part of the suite's name:
+ * GitLab then compares a round with the one before.
+ *
+ * @param view View after `cleanCampaign`.
+ */
+export function renderCampaignJunit(view: CampaignView): string {
+  const { campaign, round, state, items, exitCode, waves } = view;
+  const nowMs = instantMs(view.at) ?? 0;
+  const names = uniqueNames(items);
+  const properties: [string, string][] = [
+    ["campaign", campaign],
+    ["round", round],
+    ["state", state],
+    ["exit_code", String(exitCode)],
+    ["waves", String(waves)],
+  ];
+  return renderSuite({
+    name: `Mogplex campaign ${campaign}`,
+    className: "Mogplex campaign",
+    beganAt: earliest(items),
+    properties: properties.filter(([, value]) => value !== ""),
+    cases: items.map((item, index) => caseOf(item, names[index] ?? "", nowMs)),
+  });
+}
+
+// `metrics.txt`: the campaign as OpenMetrics text.
+
+/** One that was not read counts as that, and as nothing else. */
+function pullRequests(items: readonly ItemView[]): Family[] {
+  const own = items.filter(({ pullRequest }) => pullRequest !== null);
+  const count = (state: string) => own.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;
+  const states = ["open", "merged", "closed", "unreadable", "not-read"];
+  return [
+    {
+      name: "pull_requests",
+      help: "Pull requests by state.",
+      samples: states.map((state) => [{ state }, count(state)] as const),
+    },
+    {
+      name: "pull_requests_stuck",
+      help: "Items whose pull request waits for what does not come by itself, by cause.",
+      samples: STUCK_CAUSES.map((cause) => [{ cause }, items.filter(({ stuck }) => stuck === cause).length] as const),
+    },
+  ];
+}
+
+function progress({ campaign, state, counts, items, causes, waves, exitCode }: CampaignView): Family[] {
+  return [
+    { name: "info", help: "Which campaign this is; always 1.", samples: [[{ campaign }, 1]] },
+    {
+      name: "state",
+      help: "1 for the state that the campaign has, 0 for all others.",
+      samples: CAMPAIGN_STATES.map((each) => [{ state: each }, each === state ? 1 : 0]),
+    },
+    {
+      name: "items",
+      help: "Items by verdict, or by state when they have none.",
+      samples: STATES.map((verdict) => [{ verdict }, counts[verdict]]),
+    },
+    single(
+      "causes",
+      "Different causes among the items without a good end.",
+      causes.filter(({ stuck }) => stuck === null).length,
+    ),
+    ...pullRequests(items),
+    single("starts", "Starts that were sent.", items.reduce((sum, item) => sum + item.starts, 0)),
+    single("attempts", "Starts that counted as attempts.", items.reduce((sum, item) => sum + item.attempts, 0)),
+    single("waves", "Waves so far.", waves),
+    single("exit_code", "Exit code that belongs to the campaign now.", exitCode),
+  ];
+}
+
+function quotas({ quota: { minute, hour, day, sandboxes } }: CampaignView): Family[] {
+  const windows = { minute, hour, day };
+  const samples = (value: "used" | "limit") =>
+    Object.entries(windows).map(([window, quota]) => [{ window }, quota[value]] as const);
+  return [
+    { name: "quota_starts_used", help: "Starts in the last minute, hour and day.", samples: samples("used") },
+    { name: "quota_starts_limit", help: "Starts that the service permits.", samples: samples("limit") },
+    single("quota_sandboxes_used", "Sandboxes in use, where they were read.", sandboxes.used),
+    single("quota_sandboxes_limit", "Sandboxes that the service permits.", sandboxes.limit),
+  ];
+}
+
+function times(view: CampaignView): Family[] {
+  const nowMs = instantMs(view.at) ?? 0;
+  const ended = view.items.filter(hasEnded).flatMap((item) => runMs(item, nowMs) ?? []);
+  const seconds = (name: string, help: string, ms: number | null): Family => ({
+    ...single(name, help, ms === null ? null : ms / 1_000),
+    unit: "seconds",
+  });
+  const mean = ended.length === 0 ? null : Math.round(ended.reduce((sum, ms) => sum + ms, 0) / ended.length);
+  return [
+    seconds("run_mean_seconds", "Mean time of the runs that have ended.", mean),
+    seconds("next_wave_timestamp_seconds", "When the next wave is due, since 1970.", instantMs(view.nextWaveAt)),
+    seconds("end_timestamp_seconds", "Earliest end, since 1970.", instantMs(view.endsAt)),
+  ];
+}
+
+/**
+ * Renders the metrics: `mogplex_campaign_…`. Unknown values are left out. No label holds an id, a repository or the round: each value
+ * would be a new series.
+ *
+ * @param view View after `cleanCampaign`.
+ */
+export function renderCampaignMetrics(view: CampaignView): string {
+  return renderFamilies([...progress(view), ...quotas(view), ...times(view)], "mogplex_campaign");
+}
+
+// The outputs of a campaign for later steps and jobs: GitHub outputs, variables of other systems, GitLab's dotenv file.
+
+const PREFIX = "MOGPLEX_";
+
+/**
+ * The outputs, by the name of their variable: `MOGPLEX_CAMPAIGN_STATE`, and so on. Public names: a change is a new major version. There are
+ * 15, because a GitLab job may not have many more. An empty value means none or unknown.
+ *
+ * `ITEMS` counts all items, `OPEN` those that have not ended, the others the items with a verdict.
+ */
+export function campaignVariables(view: CampaignView): Record<string, string> {
+  const { items, ended } = totalsOf(view);
+  const values: [string, string][] = [
+    ["STATE", view.state],
+    ["NEXT_WAVE_AT", view.nextWaveAt ?? ""],
+    ["ENDS_AT", view.endsAt ?? ""],
+    ["ITEMS", String(items)],
+    ["OPEN", String(items - ended)],
+    ...ITEM_VERDICTS.map((verdict): [string, string] => [
+      verdict.toUpperCase().replaceAll("-", "_"),
+      String(view.counts[verdict]),
+    ]),
+  ];
+  return Object.fromEntries(values.map(([name, value]) => [`${PREFIX}CAMPAIGN_${name}`, bareValue(value)]));
+}
+
+/** Renders `outputs.env`, one `NAME=value` a line. @param view View after `cleanCampaign`. */
+export function renderCampaignDotenv(view: CampaignView): string {
+  return renderDotenvFile(campaignVariables(view));
+}
+
+/** Renders records to append to `GITHUB_OUTPUT`: the same names in lower case, without `MOGPLEX_`. @param view View after `cleanCampaign`. */
+export function renderCampaignGithubOutputs(view: CampaignView): string {
+  const entries = Object.entries(campaignVariables(view));
+  return renderGithubOutputs(
+    Object.fromEntries(entries.map(([name, value]) => [name.slice(PREFIX.length).toLowerCase(), value])),
+  );
+}
+
+// The files of a campaign. A new one is a renderer and a row here.
+
+/** A report of a campaign. */
+interface CampaignFormat {
+  /** Name of the file in the campaign's directory. */
+  readonly file: string;
+  /** One line for `--help`. */
+  readonly help: string;
+  /** Renders a view that went through `cleanCampaign`. Pure; only those for people have a place for the options. */
+  readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
+}
+
+/** The reports, by name. */
+export const CAMPAIGN_FORMATS = {
+  json: {
+    file: "campaign.json",
+    help: "the campaign for programs (JSON Schema in the package)",
+    render: renderCampaignJson,
+  },
+  csv: { file: "campaign.csv", help: "the items for spreadsheets", render: renderCampaignCsv },
+  markdown: { file: "campaign.md", help: "summary for people", render: renderCampaignMarkdown },
+  html: { file: "campaign.html", help: "page for people, in a browser", render: renderCampaignPage },
+  junit: { file: "junit.xml", help: "a test case for each item", render: renderCampaignJunit },
+  openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderCampaignMetrics },
+  dotenv: {
+    file: "outputs.env",
+    help: "`MOGPLEX_CAMPAIGN_…` variables for later GitLab jobs",
+    render: renderCampaignDotenv,
+  },
+  annotations: {
+    file: "annotations.json",
+    help: "links for the page of a GitLab job",
+    render: renderCampaignAnnotations,
+  },
+} as const satisfies Record<string, CampaignFormat>;
+
+/** A key of {@linkcode CAMPAIGN_FORMATS}. */
+type CampaignFormatName = keyof typeof CAMPAIGN_FORMATS;
+
+/** The names of all reports, in their order. */
+export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
 
 /** Options of {@linkcode writeCampaignReports}. */
 export interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {

@@ -3,16 +3,15 @@
  *
  * @module
  */
-import { isTerminal } from "../../api/contract/rules.ts";
+import { isTerminal } from "../../service/contract.ts";
 import { MogplexError } from "../../errors.ts";
-import { laterSetback } from "../../retry/setback.ts";
-import { DEFAULT_MEAN_RUN_MS } from "../pace/pace.ts";
+import { laterSetback } from "../../service/retry.ts";
+import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../progress.ts";
-import { lookAtRun, type OpenRun } from "./look.ts";
-import { RunStreams } from "./run_streams.ts";
+import { lookAtRun, type OpenRun, RunStreams } from "./look.ts";
 import { obeyDecisions, worstOf } from "./settle.ts";
-import { type Rest, startSome, type Step } from "./starts.ts";
+import { type Rest, startSome, type Step } from "./start_item.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
 /** What {@linkcode followCampaign} yields: what it has done, or what the next start waits for. */

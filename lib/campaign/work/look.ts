@@ -3,19 +3,105 @@
  *
  * @module
  */
-import { isTerminal } from "../../api/contract/rules.ts";
-import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { messageOf } from "../../error_sentence.ts";
-import type { Run, RunEvent } from "../../model.ts";
-import { type EventFacts, factsFromEvents, noFacts } from "../../result/run_facts.ts";
-import { parsePullRequest } from "../../forge/address.ts";
+import { MogplexError, NotFoundError, UsageError } from "../../errors.ts";
+import { parsePullRequest } from "../../forge/forge.ts";
 import { isLoopback } from "../../loopback.ts";
-import { laterSetback } from "../../retry/setback.ts";
-import { cancelWith } from "../../runs/cancel.ts";
-import { Reader } from "../../runs/events/reader.ts";
+import type { Run, RunEvent } from "../../model.ts";
+import { cancelWith } from "../../run/cancel.ts";
+import { Reader, streamRefusal } from "../../run/events.ts";
+import { type EventFacts, factsFromEvents, isTerminalType, noFacts } from "../../run/result.ts";
+import type { Session } from "../../run/session.ts";
+import { isTerminal } from "../../service/contract.ts";
+import { laterSetback } from "../../service/retry.ts";
+import type { CampaignFile } from "../file/campaign_file.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
-import { type Judgement, judgeRun } from "./judge.ts";
+import type { StartEnd } from "../journal/record.ts";
+import type { RequestPace } from "../plan/resolve.ts";
 import { serviceNow, type Work } from "./work.ts";
+
+// How the run of an item ended, from what the service says of it. What an end means for the item is in `outcomes.ts`.
+
+/** An end with its reason. Texts of the service in the reason are untrusted. */
+interface Judgement {
+  /** How the start ended. */
+  as: StartEnd;
+  /** Why; null when there is nothing to say. */
+  reason: string | null;
+}
+
+/** The text of a run that got no sandbox. Source: contract 2.2. */
+const NO_SANDBOX = /too many active sandboxes/i;
+
+/** Whether a run failed for want of a sandbox. */
+function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
+  return status === "failed" && error !== null && NO_SANDBOX.test(error);
+}
+
+/**
+ * Whether a run failed before the service's queue took it: the queue was down when it was started. Source: contract section 5, "When the
+ * queue is unavailable".
+ */
+function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
+  return status === "failed" && (runtime === null || runtime.provider === null && runtime.runId === null);
+}
+
+/** The judgement on a run that succeeded. */
+function judgeSuccess(
+  facts: EventFacts,
+  { require, acceptUnchanged }: CampaignFile["success"],
+  doubt: (address: string) => string | null,
+): Judgement {
+  const { changed, pullRequest } = facts;
+  if (changed === false) {
+    if (require === "run" || acceptUnchanged) return { as: "unchanged", reason: null };
+    return { as: "failed", reason: "no change" };
+  }
+  if (require === "run") return { as: "succeeded", reason: null };
+  if (changed === null) {
+    return { as: "unknown", reason: "the run succeeded, and its events do not show whether it changed anything" };
+  }
+  if (require === "changes") return { as: "succeeded", reason: null };
+  if (pullRequest.state === "open") {
+    const why = doubt(pullRequest.url ?? "");
+    return why === null ? { as: "succeeded", reason: null } : { as: "unknown", reason: why };
+  }
+  return pullRequest.state === "none"
+    ? { as: "failed", reason: "changes without a pull request" }
+    : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
+}
+
+/**
+ * Judges a run.
+ *
+ * @param facts What its events say.
+ * @param success What the campaign requires.
+ * @param doubt Why an address of a pull request in an event proves none, as a clause; null when it may count. @default none has a doubt
+ * @returns Undefined while it goes on; an unknown status counts as going on.
+ */
+export function judgeRun(
+  run: Pick<Run, "status" | "error" | "runtime">,
+  facts: EventFacts,
+  success: CampaignFile["success"],
+  doubt: (address: string) => string | null = () => null,
+): Judgement | undefined {
+  switch (run.status) {
+    case "success":
+      return judgeSuccess(facts, success, doubt);
+    case "failed": {
+      const reason = run.error ?? facts.failureError ?? facts.failureMessage;
+      if (lackedSandbox(run)) return { as: "quota", reason };
+      if (lackedQueue(run)) return { as: "service", reason: reason ?? "the service's queue did not take the run" };
+      return { as: "failed", reason };
+    }
+    case "cancelled":
+      return { as: "cancelled", reason: null };
+    case "awaiting_input":
+      return { as: "needs-input", reason: "the run waits for a person: answer it in the app, or cancel it" };
+    default:
+      return undefined;
+  }
+}
 
 /** An item with its start whose run has not ended. */
 export interface OpenRun {
@@ -398,4 +484,103 @@ function newestRun({ store: { memory } }: Work): OpenRun | undefined {
   const start = [...memory.runs.values()].at(-1);
   const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));
   return start === undefined || item === undefined ? undefined : { item, start };
+}
+
+// The event streams of a campaign's runs, where the service has some: each tells at once that its run ends, for one request in place of
+// many looks. What a stream says is only a reason to look: verdicts come from the run itself.
+
+/** Time to wait before a stream that broke is opened again, in milliseconds. */
+const AGAIN_MS = 60_000;
+
+/** See the module. */
+export class RunStreams {
+  readonly #session: Session;
+  readonly #pace: RequestPace;
+  readonly #closed = new AbortController();
+  /** Runs with an open stream. */
+  readonly #live = new Map<string, AbortController>();
+  /** Points on the clock before which no stream of a run is opened. */
+  readonly #notBefore = new Map<string, number>();
+  readonly #ended = new Set<string>();
+  #wake: (() => void) | undefined;
+  /** Whether the service is known to have no streams. */
+  #absent = false;
+
+  constructor(session: Session, pace: RequestPace) {
+    this.#session = session;
+    this.#pace = pace;
+  }
+
+  /** Whether a stream of the run is open. */
+  isLive(runId: string): boolean {
+    return this.#live.has(runId);
+  }
+
+  /** Runs whose streams have told of an end since the last call. */
+  takeEnded(): string[] {
+    const ended = [...this.#ended];
+    this.#ended.clear();
+    return ended;
+  }
+
+  /** Opens streams for runs that have none, and closes those of all others. */
+  keep(runIds: readonly string[]): void {
+    const wanted = new Set(runIds);
+    for (const [runId, controller] of this.#live) if (!wanted.has(runId)) controller.abort();
+    for (const runId of wanted) {
+      const isWaiting = (this.#notBefore.get(runId) ?? -Infinity) > this.#session.clock.now();
+      if (!this.#absent && !this.#live.has(runId) && !isWaiting) void this.#watch(runId);
+    }
+  }
+
+  /** Waits for `ms` milliseconds, or until a stream tells of an end. @throws `signal.reason` if the session's signal aborts. */
+  async sleep(ms: number): Promise<void> {
+    const { clock, signal } = this.#session;
+    if (this.#ended.size > 0) return;
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    const signals = [woken.signal, ...signal === undefined ? [] : [signal]];
+    await clock.sleep(ms, { signal: AbortSignal.any(signals) }).catch(() => {});
+    this.#wake = undefined;
+    signal?.throwIfAborted();
+  }
+
+  /** Closes all streams. */
+  close(): void {
+    this.#closed.abort();
+    for (const controller of this.#live.values()) controller.abort();
+  }
+
+  async #watch(runId: string): Promise<void> {
+    const { client, clock } = this.#session;
+    const reader = new Reader(client, runId);
+    if (clock.now() < reader.streamsFrom) {
+      this.#absent = true;
+      return;
+    }
+    const own = new AbortController();
+    this.#live.set(runId, own);
+    const signal = AbortSignal.any([own.signal, this.#closed.signal]);
+    try {
+      const stream = await this.#pace.request((call) =>
+        reader.open(undefined, { ...call, signal, maxAttempts: 1 }, clock.now())
+      );
+      signal.addEventListener("abort", () => stream.close(), { once: true });
+      for (let step = await stream.next(); step.kind === "messages" && !signal.aborted; step = await stream.next()) {
+        const isEnd = step.messages.some((item) => item.type === "event" && isTerminalType(item.event.type));
+        if (isEnd) this.#tellEnd(runId);
+      }
+      stream.close();
+    } catch (error) {
+      if (streamRefusal(error, false) === "absent") this.#absent = true;
+    } finally {
+      this.#live.delete(runId);
+      this.#notBefore.set(runId, clock.now() + AGAIN_MS);
+    }
+  }
+
+  #tellEnd(runId: string): void {
+    this.#ended.add(runId);
+    this.#wake?.();
+  }
 }

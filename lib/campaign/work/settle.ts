@@ -5,15 +5,14 @@
  * @module
  */
 import { MogplexError } from "../../errors.ts";
-import { laterSetback } from "../../retry/setback.ts";
+import { laterSetback } from "../../service/retry.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { isoTime } from "../../result/times.ts";
+import { isoTime } from "../../run/result.ts";
 import type { ItemMemory } from "../journal/memory.ts";
 import { nextStarts, SANDBOX_LIMIT } from "../pace/next_starts.ts";
 import { isToCancel, toSettle } from "../progress.ts";
 import { cancelRuns, proveUser, type ToCancel } from "./look.ts";
-import { startItem } from "./start_item.ts";
-import { AFTER_FAILURE_MS, type Rest, type Step } from "./starts.ts";
+import { AFTER_FAILURE_MS, type Rest, startItem, type Step } from "./start_item.ts";
 import { serviceNow, type Work } from "./work.ts";
 
 /** Exit codes of errors, the worst first. Source: specification of campaigns, section 7. */

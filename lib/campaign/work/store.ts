@@ -4,14 +4,13 @@
  * @module
  */
 import { MogplexError } from "../../errors.ts";
-import { applyRecord, checkOpenStarts, judgeRecords } from "../journal/fold.ts";
-import { giveUpOpenStarts } from "../journal/item_fold.ts";
-import type { Home } from "../journal/home/home.ts";
+import { applyRecord, checkOpenStarts, giveUpOpenStarts, judgeRecords } from "../journal/fold.ts";
+import type { Home } from "../journal/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../journal/record.ts";
-import { followUpHash, taskHash } from "../plan/request.ts";
-import { fitBody } from "../journal/fit_body.ts";
+import { followUpHash, taskHash } from "../plan/make_lock.ts";
+import { fitBody } from "../journal/chain.ts";
 
 /** See the module. */
 export class Store {

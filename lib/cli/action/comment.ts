@@ -3,12 +3,38 @@
  *
  * @module
  */
+import type { Platform, ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
-import { GITHUB_TOKEN_NEEDS, githubComments, pullRequestOf } from "../../note/github.ts";
-import type { ReadEnv } from "../../platforms/platform.ts";
+import { GITHUB_TOKEN_NEEDS, githubComments, pullRequestOf } from "../../report/github_note.ts";
+import { sha256Hex } from "../../sha256.ts";
 import type { NotePlanner } from "../verb.ts";
 import { inputText, isOn } from "./inputs.ts";
-import { matrixNode } from "./matrix.ts";
+
+// The node of a matrix. GitHub's environment does not show it; an input of the action does, by its default.
+
+/** The node as JSON without blanks; an empty string when the job has no matrix, undefined when nobody says it. */
+function matrixNode(env: ReadEnv): string | undefined {
+  const text = inputText(env, "matrix");
+  if (text === undefined) return undefined;
+  try {
+    const node = JSON.stringify(JSON.parse(text));
+    return ["null", "{}", '""'].includes(node) ? "" : node;
+  } catch {
+    return text.trim();
+  }
+}
+
+/** The CI system, with the node in the identity of the job: as a hash, since a node can be of any length. */
+export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
+  const text = matrixNode(env);
+  if (text === undefined) return platform;
+  const node = text === "" ? "" : sha256Hex(text).slice(0, 40);
+  function identity(read: ReadEnv) {
+    const job = platform.identity(read);
+    return job === null ? null : { ...job, node };
+  }
+  return { ...platform, hidesNode: false, identity };
+}
 
 /** The workflow: its file, or where the runner does not say that, its name. A branch of it is no other workflow. */
 function workflowOf(env: ReadEnv): string {

@@ -4,9 +4,8 @@
  *
  * @module
  */
-import type { ReadEnv } from "../../platforms/platform.ts";
-import { IDEMPOTENCY_KEY } from "../options/table.ts";
-import { onOrOff } from "../options/values.ts";
+import type { ReadEnv } from "../../ci/platform.ts";
+import { IDEMPOTENCY_KEY, onOrOff } from "../options.ts";
 import type { ReadOption } from "../verb.ts";
 
 /** The inputs, each with our variable that it stands for; an empty text where there is none. `tools/build/action.ts` describes them. */

@@ -6,30 +6,136 @@
  *
  * @module
  */
+import { ONLY_GITHUB } from "../../ci/detect.ts";
+import { githubRecord, type Platform, type ReadEnv } from "../../ci/platform.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
 import { type Io, processIo } from "../../io.ts";
-import { githubRecord } from "../../platforms/github_files.ts";
-import { ONLY_GITHUB } from "../../platforms/only_github.ts";
-import type { Platform, ReadEnv } from "../../platforms/platform.ts";
-import { appendOutputs, collectProblems } from "../../report/append.ts";
-import { renderGithubOutputs } from "../../report/outputs.ts";
+import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
-import { createWriter, explain } from "../explain.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
-import { openContext } from "../job/open.ts";
+import { createWriter, explain } from "../explain.ts";
+import { openContext } from "../job/run_job.ts";
 import type { Writer } from "../log/writer.ts";
-import { inOneStream } from "../one_stream.ts";
-import { optionReader } from "../options/read.ts";
-import { STATE } from "../options/table.ts";
-import type { MainOptions, VerbContext } from "../verb.ts";
-import { GITHUB_COMMENTS } from "./comment.ts";
-import { givenToken, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
-import { withMatrixNode } from "./matrix.ts";
-import { actionVocabulary } from "./vocabulary.ts";
-import { argumentsOf, chosenWork, failureTitle, valuesOf } from "./work.ts";
+import { optionReader, STATE } from "../options.ts";
+import { INPUT } from "../start_request.ts";
+import { inOneStream, type MainOptions, type VerbContext, type VerbFunction, type Vocabulary } from "../verb.ts";
+import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
+import { followRun } from "../verbs/follow.ts";
+import { startAndFollow } from "../verbs/run_follow.ts";
+import { GITHUB_COMMENTS, withMatrixNode } from "./comment.ts";
+import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
+
+// The vocabulary of the GitHub action, which has inputs in place of flags, and a job to run again in place of a command.
+
+const BY_KEY = "the same command with --idempotency-key";
+
+/** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
+export function actionVocabulary(env: ReadEnv): Vocabulary {
+  return {
+    program: "the action",
+    prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
+    promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
+    repo: "input repo or variable MOGPLEX_REPO_ID",
+    runId: "input run-id",
+    resume({ resume, outcome, runId }) {
+      if (resume === null) return null;
+      const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
+      const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
+      const findsAgain = named !== undefined || !["job", "random"].includes(scope);
+      if (outcome !== "started" && findsAgain) return "run this job again";
+      // For an automation it says which key finds the run.
+      return resume.startsWith(BY_KEY)
+        ? resume.replace(BY_KEY, "this step with input idempotency-key")
+        : `the action with input run-id ${runId}`;
+    },
+    cancel: () => "in the app",
+  };
+}
+
+// What a step does: it starts a run, follows one that an earlier step, another job or somebody else has started, or triggers an automation
+// and follows its run.
+
+/** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
+const FOR_STARTS: readonly InputName[] = [
+  ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
+];
+
+/** A kind of work, chosen by the input that names what it is about. */
+interface Kind {
+  input: InputName;
+  run: VerbFunction;
+  /** Inputs that contradict it. */
+  refuses: readonly InputName[];
+  /** Title of the annotation when it failed before its run could. */
+  failed: string;
+}
+
+const KINDS: readonly Kind[] = [
+  {
+    input: "run-id",
+    run: followRun,
+    refuses: [...FOR_STARTS, "idempotency-key", "automation", "automation-input"],
+    failed: "The Mogplex run was not followed",
+  },
+  {
+    input: "automation",
+    run: automationsTriggerFollowVerb.run,
+    refuses: FOR_STARTS,
+    failed: "The Mogplex automation was not triggered",
+  },
+];
+
+/** What the step is about, and how; undefined when it starts a run. */
+function chosen(env: ReadEnv): Kind | undefined {
+  return KINDS.find(({ input }) => inputText(env, input) !== undefined);
+}
+
+/** The arguments that the verb of the step gets. */
+function argumentsOf(env: ReadEnv): string[] {
+  const kind = chosen(env);
+  return kind === undefined ? [] : [inputText(env, kind.input)?.trim() ?? ""];
+}
+
+/** The values of a flag that can be given several times: lines of the input `automation-input`. */
+function valuesOf(env: ReadEnv, flag: string): string[] {
+  if (flag !== INPUT.name) return [];
+  return (inputText(env, "automation-input") ?? "").split("\n").map((line) => line.trim()).filter((line) =>
+    line !== ""
+  );
+}
+
+/** The line is not shown: its value may be a secret. */
+function checkAutomationInput(env: ReadEnv): void {
+  const attempted = "use input automation-input";
+  if (inputText(env, "automation-input") === undefined) return;
+  if (inputText(env, "automation") === undefined) throw new UsageError({ attempted, why: "input automation is empty" });
+  const wrong = valuesOf(env, INPUT.name).findIndex((line) => !/^(?!:=)[^=]+=/.test(line));
+  if (wrong < 0) return;
+  throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
+}
+
+/** The work of the step. @throws {UsageError} when inputs contradict each other. */
+function chosenWork(env: ReadEnv): VerbFunction {
+  const kind = chosen(env);
+  if (kind !== undefined) {
+    const attempted = `use input ${kind.input}`;
+    const other = kind.refuses.find((name) => inputText(env, name) !== undefined);
+    if (other !== undefined) throw new UsageError({ attempted, why: `input ${other} does not go with it` });
+    if (!isOn(env, "follow", true)) {
+      throw new UsageError({ attempted, why: "the step follows the run, but input follow is false" });
+    }
+  }
+  checkAutomationInput(env);
+  return kind?.run ?? startAndFollow;
+}
+
+/** Title of the annotation for a step that failed before its run could. */
+function failureTitle(env: ReadEnv): string {
+  return chosen(env)?.failed ?? "The Mogplex run was not started";
+}
 
 /** A stage of the action. */
 export type Stage = "main" | "post";

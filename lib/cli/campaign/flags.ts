@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Readiness } from "../../campaign/forge_commands.ts";
 import { UsageError } from "../../errors.ts";
-import { EXIT } from "../../exit_codes.ts";
-import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
-import { anyText } from "../options/values.ts";
-import type { Option, VerbFlag } from "../verb.ts";
+import { EXIT, type ExitName } from "../../exit_codes.ts";
+import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
+import { anyText, oneOf } from "../options.ts";
+import type { Meanings, Option, VerbFlag } from "../verb.ts";
 
 /** Directory of the campaign. */
 export const DIR: Option<string> = {
@@ -66,7 +67,7 @@ export const SKIP_INVALID: VerbFlag = {
 };
 
 /** A length of time: `20m`, `1h30m`, or seconds. In milliseconds, more than 0. */
-export function duration(text: string, source: string): number {
+function duration(text: string, source: string): number {
   const ms = parseDuration(text.trim());
   if (ms !== undefined && ms > 0) return ms;
   const why = `it must be a time like ${DURATION_FORMS}`;
@@ -134,3 +135,233 @@ export const DECISION: readonly VerbFlag[] = [BY, DRY_RUN, JSON_OBJECT];
 
 /** The flags that choose items. */
 export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
+
+// Flags that one campaign verb has. They stand apart from its function, which is not loaded for the help.
+
+/** `campaign advance`: approves before the wave. */
+export const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
+
+/** `campaign advance`: plans on a branch, too. */
+export const PLAN_FIRST: VerbFlag = {
+  name: "plan",
+  help: "Plan first where a branch as home has no plan; by hand, never in a job that repeats: the branch may be lost",
+};
+
+/** `campaign approve`: the reason. */
+export const NOTE_TEXT: Option<string> = {
+  name: "note",
+  value: "TEXT",
+  help: "Why, for the journal",
+  parse: anyText,
+};
+
+/** `campaign commands`: what they do. */
+export const MERGE: VerbFlag = { name: "merge", help: "Commands that merge what is approved and green" };
+/** See {@linkcode MERGE}. */
+export const CLOSE: VerbFlag = { name: "close", help: "Commands that close what is open" };
+/** `campaign commands`: more is taken. */
+export const ALL_OPEN: VerbFlag = {
+  name: "all",
+  help: "--merge: also without a review or ended checks, never red; --close: also what was not read, or is elsewhere",
+};
+/** `campaign commands`: from when on a pull request is merged. */
+export const READY: Option<Readiness> = {
+  name: "ready",
+  value: "WHEN",
+  help: "approved: once a person has approved it; green: once its checks are green, for repositories without reviews",
+  parse: oneOf(["approved", "green"]),
+};
+/** `campaign commands`: how they merge. */
+export const METHOD: Option<"merge" | "squash" | "rebase"> = {
+  name: "method",
+  value: "METHOD",
+  help: "merge, squash or rebase (merge)",
+  parse: oneOf(["merge", "squash", "rebase"]),
+};
+
+/** `campaign plan`: no list is shortened. */
+export const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
+
+/** `campaign retry`: the attempt gets the task of today. */
+export const ADOPT: VerbFlag = { name: "adopt-changes", help: "With the task that the file has now" };
+
+/** `campaign run`: longest time of the command, in milliseconds. */
+export const RUN_TIMEOUT: Option<number> = {
+  name: "timeout",
+  value: "TIME",
+  help: "Longest time of the command; the campaign then goes on without it (30 days)",
+  parse: duration,
+};
+
+/** `campaign skip`: the reason. */
+export const REASON: Option<string> = {
+  name: "reason",
+  value: "TEXT",
+  help: "Why, for the journal (required)",
+  parse: anyText,
+};
+
+/** `campaign status`: the table is not shortened. */
+export const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
+
+/** `campaign status`: goes on printing. */
+export const WATCH: VerbFlag = {
+  name: "watch",
+  help: "Print again whenever something has changed, until the campaign is done or needs a person",
+};
+
+/** `campaign status`: ends with the code of the campaign. */
+export const STATUS_EXIT: VerbFlag = {
+  name: "exit-status",
+  help: `End with the code of the campaign: 0, 1, 4, or ${EXIT.rateLimited} while it goes on`,
+};
+
+/** `campaign report`: the page shows the task. */
+export const WITH_PROMPT: VerbFlag = { name: "with-prompt", help: "Show the task on campaign.html" };
+
+/** `campaign stop` and `campaign skip`: runs are cancelled too. */
+export const CANCEL: VerbFlag = {
+  name: "cancel",
+  help: "The next wave cancels what runs; starts without an answer are found and cancelled at once",
+};
+
+// Flags of `campaign pipeline`. They stand apart from its function, which is not loaded for the help.
+
+/** A text in which neither YAML nor a shell nor a CI system finds anything. */
+function fitting(form: RegExp, what: string): (text: string, source: string) => string {
+  return (text, source) => {
+    if (form.test(text)) return text;
+    throw new UsageError({ attempted: `use ${source}`, why: `it must be ${what}`, value: JSON.stringify(text) });
+  };
+}
+
+/** The CI system. */
+export const FORMAT: Option<string> = {
+  name: "format",
+  value: "NAME",
+  help: "CI system: gitlab or github (required)",
+  parse: anyText,
+};
+
+/** Where the files go. */
+export const OUTPUT: Option<string> = {
+  name: "output",
+  value: "PATH",
+  help: "File to write, or directory when it ends with / or several files are made (standard output)",
+  parse: fitting(/\S/, "a path"),
+};
+
+/** Container image. */
+export const IMAGE: Option<string> = {
+  name: "image",
+  value: "IMAGE",
+  help: "Container image of the jobs, best with a digest; it has sh, sha256sum and Node",
+  parse: fitting(/^[A-Za-z0-9][\w./:@-]{0,300}$/, "the name of an image"),
+};
+
+/** Machines. */
+export const TAG: Option<string> = {
+  name: "tag",
+  value: "TAG",
+  multiple: true,
+  help: "Tag of the runner, label or queue of the machine",
+  parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, blanks and ./:@=_-"),
+};
+
+/** Distance of waves, in milliseconds. */
+export const EVERY: Option<number> = {
+  name: "every",
+  value: "TIME",
+  help: "Shortest time between two waves, from 1m to 24h (15m)",
+  parse(text, source) {
+    const ms = duration(text, source);
+    if (ms >= 60_000 && ms <= 86_400_000) return ms;
+    throw new UsageError({
+      attempted: `use ${source}`,
+      why: "it must be from 1m to 24h",
+      value: JSON.stringify(text),
+    });
+  },
+};
+
+/** Rehearsals, in milliseconds. */
+export const REHEARSAL: Option<number> = {
+  name: "rehearsal",
+  value: "TIME",
+  help: "Use this time in place of every delay, to rehearse a pipeline against the emulator",
+  parse: duration,
+};
+
+/** The program. */
+export const PROGRAM_FLAG: Option<string> = {
+  name: "program",
+  value: "PATH",
+  help: "Path of mogplex.mjs in the repository, or command:NAME for one that the image has (ci/mogplex.mjs)",
+  parse: anyText,
+};
+
+/** The job whose artifacts hold plan, program and files. */
+export const FROM_JOB: Option<string> = {
+  name: "from-job",
+  value: "NAME",
+  help: "GitLab: job of this pipeline whose artifacts hold plan, program and files (the checkout has the files)",
+  parse: fitting(/^[A-Za-z0-9][A-Za-z0-9 _.:-]{0,100}$/, "the name of a job"),
+};
+
+// Exit codes of the campaign verbs.
+
+/** Codes of the verbs that make waves. */
+export const WAVE_CODES: readonly ExitName[] = [
+  "success",
+  "failed",
+  "usage",
+  "awaitingInput",
+  "unauthorized",
+  "forbidden",
+  "unavailable",
+  "internal",
+  "rateLimited",
+  "sigint",
+  "sigterm",
+];
+
+/** What codes of the verbs that make waves mean. */
+export const OF_WAVES: Meanings = {
+  success: "the campaign is done and good; or it goes on",
+  failed: "it is done with failures or unknowns; or it stopped after too many failures",
+  usage: "a mistake in file or arguments; a lock or journal that was changed; a token of another user",
+  awaitingInput: "only items are left that wait for a person",
+  unavailable: "service or directory out of reach; nothing is lost, the next wave goes on",
+  rateLimited: "it goes on (with --exit-status); another process is at work in its directory",
+};
+
+/** The same for `campaign run`, which stays. */
+export const OF_RUN: Meanings = {
+  ...OF_WAVES,
+  success: "the campaign is done and good",
+  rateLimited: "it goes on: --timeout passed, a gate is closed, somebody stopped it; another process is at work",
+};
+
+/** Codes of the verbs that only read or write the directory. */
+export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailable", "internal", "rateLimited"];
+
+/** What codes of the verbs that record a decision mean. */
+export const OF_DECISIONS: Meanings = {
+  success: "it is recorded, and the next wave obeys",
+  usage: "no item fits, or the decision makes no sense now; a mistake in file or arguments; a journal that was changed",
+  unavailable: "the directory cannot be written",
+  rateLimited: "another process is at work in the directory",
+};
+
+/** Codes of the verbs that also settle starts without an answer. */
+export const SETTLE_CODES: readonly ExitName[] = WAVE_CODES.filter((code) =>
+  code !== "failed" && code !== "awaitingInput"
+);
+
+/** What codes of these verbs mean. */
+export const OF_SETTLING: Meanings = {
+  ...OF_DECISIONS,
+  success: "it is recorded, and the next wave obeys; every start without an answer that it is about is settled",
+  unavailable: "the directory cannot be written; or the service gave no answer, and the next wave settles the rest",
+  rateLimited: "another process is at work in the directory; or no start is free to settle one, and the next wave does",
+};

@@ -3,24 +3,269 @@
  *
  * @module
  */
+import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../../campaign/pulls.ts";
 import { type Attention, attentionOf } from "../../campaign/report/attention.ts";
-import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "../../campaign/report/commands.ts";
+import { isTrouble } from "../../campaign/report/causes.ts";
 import {
+  ANY_COMMAND,
+  type CampaignCommand,
+  campaignCommand,
   campaignName,
   countSentences,
+  itemNames,
   nextStartText,
+  runMs,
   stateDetail,
   STATES,
   totalsOf,
 } from "../../campaign/report/words.ts";
-import { pullRequestsSentence, unreadAdvice } from "../../campaign/pulls/stuck.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
-import { formatCount } from "../../result/duration.ts";
-import { instantMs, timeText } from "../../result/times.ts";
-import { cellWidth } from "../../text/cells.ts";
-import { ItemTable, styleOf } from "./item_table.ts";
-import { Screen, type ScreenOptions } from "./screen.ts";
+import { instantMs, spanText, timeText } from "../../run/result.ts";
+import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
+import { formatCount } from "../../text/duration.ts";
+import { escapeLogLine } from "../../text/escape.ts";
+import { plainLines } from "../../text/plain_text.ts";
+
+// Lines for a terminal or a log: parts with a colour, cut and aligned by cells, safe whatever texts stand in them.
+
+/** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
+const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
+
+/** A colour or a weight. */
+type Style = keyof typeof STYLES;
+
+/** A part of a line. */
+export interface Span {
+  /** Our own text, or a result of {@linkcode Screen.text}. */
+  readonly text: string;
+  /** @default none */
+  readonly style?: Style | undefined;
+}
+
+/** Options of {@linkcode Screen}. */
+export interface ScreenOptions {
+  /** Cells of a line, at least 40; a smaller number counts as 40. */
+  width: number;
+  /** Whether lines may hold colours. */
+  colour: boolean;
+  /** Masks secrets in one text. @default {no change} */
+  redact?: ((text: string) => string) | undefined;
+  /** Makes one complete line inert in the log of the CI system. @default {escapeLogLine for every system} */
+  escapeLine?: ((line: string) => string) | undefined;
+}
+
+const MIN_WIDTH = 40;
+/** Longer than names that forges permit, and five lines of a narrow screen. */
+const MAX_TEXT = 400;
+/** UTF-16 units that are read of a text, of which the most may be invisible. */
+const MAX_READ = 20_000;
+const MAX_SECRET = 1_000;
+/** Cells of a command, which is not cut before: it would be another one. */
+const MAX_COMMAND = 4_000;
+
+/** Collects lines. */
+export class Screen {
+  /** The lines so far, safe to print. */
+  readonly lines: string[] = [];
+  /** Cells of a line. */
+  readonly width: number;
+  readonly #options: ScreenOptions;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+    this.width = Math.max(MIN_WIDTH, options.width);
+  }
+
+  /**
+   * An untrusted text on one line, without what is invisible, redacted.
+   *
+   * @param maxCells Longer texts are cut. @default {400}
+   */
+  text(untrusted: string, maxCells = MAX_TEXT): string {
+    const { redact = (text: string) => text } = this.#options;
+    // Redaction comes before lines are joined: a secret can have several. Cutting to cells comes last.
+    const lines = redact(plainLines(untrusted.slice(0, MAX_READ)).join("\n")).split("\n");
+    const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
+    // The end may be one half of a secret, which has no shape that could be found.
+    return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
+  }
+
+  /** Adds a line, which is cut to the width. */
+  line(...spans: readonly Span[]): void {
+    this.#add(spans, this.width);
+  }
+
+  /** Adds a command that people copy, on a line that is not cut. It may hold untrusted texts. */
+  command(indent: number, command: string): void {
+    this.#add([{ text: " ".repeat(indent) }, { text: this.text(command, MAX_COMMAND), style: "bold" }], Infinity);
+  }
+
+  /**
+   * Adds a text as one line or several, broken at blanks.
+   *
+   * @param indent Blanks before the first line.
+   * @param head Stands before the text, in its own style; it is not broken.
+   * @param hang Blanks before further lines. @default {indent}
+   */
+  paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {
+    const first = this.width - indent - cellWidth(head.text);
+    const [start = "", ...rest] = wrapCells(text, this.width - hang, first);
+    this.line({ text: " ".repeat(indent) }, head, { text: start, style });
+    for (const line of rest) this.line({ text: " ".repeat(hang) }, { text: line, style });
+  }
+
+  /** Adds an empty line. */
+  space(): void {
+    this.lines.push("");
+  }
+
+  #add(spans: readonly Span[], width: number): void {
+    const { colour, escapeLine = escapeLogLine } = this.#options;
+    const shown: Span[] = [];
+    let used = 0;
+    for (const { text, style } of spans) {
+      const cut = width === Infinity ? text : cutCells(text, width - used);
+      used += cellWidth(cut);
+      shown.push({ text: cut, style });
+      if (cut !== text) break;
+    }
+    const plain = shown.map(({ text }) => text).join("").trimEnd();
+    const safe = escapeLine(plain);
+    // A line that a CI system could take for a command loses its colours: they would hide the command from the check.
+    if (!colour || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
+    else this.lines.push(paint(shown));
+  }
+}
+
+function paint(spans: readonly Span[]): string {
+  const last = spans.findLastIndex(({ text }) => text.trimEnd() !== "");
+  return spans.slice(0, last + 1).map(({ text, style }, index) => {
+    const shown = index === last ? text.trimEnd() : text;
+    return style === undefined || shown.trim() === "" ? shown : `\x1b[${STYLES[style]}m${shown}\x1b[0m`;
+  }).join("");
+}
+
+// The table of items on a screen: item, verdict, run, pull request and its state, time, attempts.
+
+const GAP = "  ";
+/** From this width on there is room for whole ids and addresses. */
+const WIDE = 128;
+const SHORT_ID = 8;
+/** What the columns of names and of addresses keep when there is little room. */
+const MIN_NAME = 12;
+const MIN_PULL = 12;
+const MIN_STATE = 8;
+const MAX_NAME = 60;
+const NAME = 0;
+const PULL = 3;
+const STATE = 4;
+/** Columns of numbers, which are aligned on the right. */
+const NUMBERS: readonly number[] = [5, 6];
+
+/** The colour of a verdict. */
+function styleOf(state: ItemState): Style | undefined {
+  if (state === "succeeded" || state === "unchanged") return "green";
+  if (state === "needs-input" || state === "unknown") return "yellow";
+  if (state === "running" || state === "starting") return "cyan";
+  if (state === "service") return "yellow";
+  return isTrouble(state) ? "red" : "dim";
+}
+
+/** `#7` or `!7` for an address of a pull request or a merge request; otherwise the address. */
+function shortPull(url: string): string {
+  const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
+  return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;
+}
+
+function widest(texts: readonly string[]): number {
+  return texts.reduce((max, text) => Math.max(max, cellWidth(text)), 0);
+}
+
+/** A table that knows its columns before its first row. */
+export class ItemTable {
+  readonly #screen: Screen;
+  readonly #names: ReadonlyMap<string, string>;
+  readonly #nowMs: number;
+  readonly #wide: boolean;
+  readonly #head: readonly string[];
+  readonly #widths: number[];
+  /** Whether there is a column for the state of pull requests. */
+  readonly #hasPulls: boolean;
+
+  /**
+   * @param all All items of the campaign: their names depend on each other.
+   * @param measured The items that the columns have room for.
+   */
+  constructor(screen: Screen, all: readonly ItemView[], measured: readonly ItemView[], nowMs: number) {
+    this.#screen = screen;
+    this.#names = itemNames(all);
+    this.#nowMs = nowMs;
+    this.#wide = screen.width >= WIDE;
+    const pull = this.#wide ? "PULL REQUEST" : "PR";
+    this.#head = ["ITEM", "VERDICT", "RUN", pull, "PR STATE", "TIME", "ATTEMPTS"];
+    const rows = measured.map((item) => this.#cells(item));
+    this.#hasPulls = measured.some(({ pullRequest }) => pullRequest !== null);
+    this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
+    if (!this.#hasPulls) this.#widths[STATE] = 0;
+    this.#fit();
+  }
+
+  /** Makes addresses, then names, as short as the screen demands. */
+  #fit(): void {
+    const widths = this.#widths;
+    const over = () =>
+      widths.reduce((sum, width) => sum + width + GAP.length, this.#hasPulls ? 0 : -GAP.length) - this.#screen.width;
+    const shrink = (column: number, least: number) => {
+      const width = widths[column] ?? 0;
+      widths[column] = Math.max(Math.min(least, width), width - Math.max(0, over()));
+    };
+    widths[NAME] = Math.min(MAX_NAME, widths[NAME] ?? 0);
+    shrink(STATE, MIN_STATE);
+    shrink(PULL, MIN_PULL);
+    shrink(NAME, MIN_NAME);
+  }
+
+  #cells(item: ItemView): string[] {
+    const { id, verdict, runId, pullRequest, attempts } = item;
+    const run = runId === null ? "" : this.#screen.text(runId);
+    const pull = pullRequest === null ? "" : this.#screen.text(pullRequest);
+    const ms = runMs(item, this.#nowMs);
+    return [
+      this.#screen.text(this.#names.get(id) ?? id),
+      verdict,
+      this.#wide ? run : run.slice(0, SHORT_ID),
+      this.#wide ? pull : shortPull(pull),
+      pullRequestText(item) ?? "",
+      ms === null ? "" : spanText(ms),
+      attempts === 0 ? "" : String(attempts),
+    ];
+  }
+
+  #line(cells: readonly string[], style: (column: number) => Style | undefined): void {
+    const spans = cells.map((cell, column): Span => {
+      if (column === STATE && !this.#hasPulls) return { text: "" };
+      const side = NUMBERS.includes(column) ? "right" : "left";
+      return { text: `${GAP}${fitCells(cell, this.#widths[column] ?? 0, side)}`, style: style(column) };
+    });
+    this.#screen.line(...spans);
+  }
+
+  /** Adds the heading. */
+  heading(): void {
+    this.#line(this.#head, () => "dim");
+  }
+
+  /** Adds the row of an item. */
+  row(item: ItemView): void {
+    this.#line(this.#cells(item), (column) => column === 1 ? styleOf(item.verdict) : undefined);
+  }
+
+  /** Adds a line about rows that are not shown. */
+  more(count: number, verdict: ItemState, how: string): void {
+    this.#screen.line({ text: `${GAP}… ${count} more ${verdict}${how}`, style: "dim" });
+  }
+}
 
 /** Options of {@linkcode statusText}. */
 export interface StatusOptions extends ScreenOptions {

@@ -7,12 +7,12 @@ import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
 import type { Io } from "../../io.ts";
 import { lookup } from "../../lookup.ts";
-import type { ReadEnv } from "../../platforms/platform.ts";
+import type { ReadEnv } from "../../ci/platform.ts";
 import { isMain } from "../../runtime.ts";
-import { showDashboard } from "../dashboard/show_dashboard.ts";
+import { showDashboard } from "../dashboard.ts";
 import type { MainOptions, VerbContext, VerbFunction } from "../verb.ts";
-import { denoFlags, permissionsFor } from "../verbs/permissions.ts";
-import { componentMain, runComponent } from "./component_main.ts";
+import { denoFlags, permissionsFor } from "../verbs/doctor_checks.ts";
+import { componentMain, runComponent } from "./main.ts";
 import { INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
 
 /** Directory that GitLab Pages publishes. Source: GitLab, "GitLab Pages", `pages.publish`. */

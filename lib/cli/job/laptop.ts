@@ -4,21 +4,80 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
-import { openSession } from "../../job/session.ts";
-import { checkRunRequest, resolveRequest, type RunRequest } from "../../runs/run_request.ts";
-import { type Remembered, rememberedRun } from "./remembered.ts";
-import { requestHash } from "../../runs/state.ts";
-import { DEFAULT_OUT, outDirectory, type Places, statePath } from "../options/places.ts";
-import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, STATE } from "../options/table.ts";
-import type { Folder, VerbContext } from "../verb.ts";
-import { connectOptions, ONE_SHOT_MS } from "./one_shot.ts";
+import { NotFoundError, UsageError } from "../../errors.ts";
+import { checkRunRequest, resolveRequest, type RunRequest, type StartedRun } from "../../run/request.ts";
+import { type AnyResult, endOfRun } from "../../run/result.ts";
+import { openSession, type Session } from "../../run/session.ts";
+import { readState, requestHash, type StateFiles, stateSeal } from "../../run/state.ts";
+import type { CallOptions } from "../../service/client.ts";
+import { jsonLine } from "../../text/escape.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
+import {
+  DEFAULT_OUT,
+  IDEMPOTENCY_KEY,
+  KEY_PART,
+  KEY_SCOPE,
+  outDirectory,
+  type Places,
+  STATE,
+  statePath,
+} from "../options.ts";
+import type { Asked, Folder, VerbContext } from "../verb.ts";
+import { connectOptions, ONE_SHOT_MS } from "./run_job.ts";
+
+// What a folder remembers: the run that an earlier command left in its state file, while that run goes on. Outside CI nothing else tells a
+// command that it is called again.
+
+/** A run that goes on. */
+interface Remembered {
+  /** Its id; null when the answer to its start was lost: only its key finds it. */
+  runId: string | null;
+  /** Whether its request is the one that is asked for now. */
+  same: boolean;
+}
+
+/** How long a command may be about to start a run of which it has written the key alone, in milliseconds. */
+const STARTING_MS = 300_000;
+
+/**
+ * The run of a state file, if it goes on and the file was written with this token.
+ *
+ * @param hash Of the request that is asked for now: see `requestHash`.
+ * @returns Undefined when there is no such run, or it has ended.
+ * @throws {UsageError} when something else than an ordinary file is in its place.
+ * @throws what the client throws.
+ */
+async function rememberedRun(
+  { client, clock, token }: Session,
+  files: StateFiles,
+  path: string,
+  hash: string,
+  call: CallOptions,
+): Promise<Remembered | undefined> {
+  if (token === undefined) return undefined;
+  const nowMs = clock.wallTime();
+  const stored = readState(files, path, { job: null, execution: false, nowMs, notify() {} });
+  if (stored === undefined || stored.claims.parting === "ended") return undefined;
+  const state = stored.proven(stateSeal(token));
+  if (state === undefined || state.idempotencyKey === null) return undefined;
+  const { runId, startedAt } = state;
+  const same = state.requestHash === hash;
+  // The key of the same request finds the run, or starts it.
+  if (runId === null) return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same } : undefined;
+  try {
+    const end = endOfRun((await client.getRun(runId, call)).status);
+    return end === undefined || end === "awaiting_input" ? { runId, same } : undefined;
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
 
 /** Most folders that are looked at: one for each run that goes on. */
 const MAX_FOLDERS = 50;
 
 /** Whether nobody but a person calls the command again. */
-export function isLaptop({ platform, io }: VerbContext): boolean {
+function isLaptop({ platform, io }: VerbContext): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
@@ -109,4 +168,80 @@ export function ignoringFolder(context: VerbContext, { out, targets }: Pick<Plac
       // See above.
     }
   };
+}
+
+// What this machine started: a small file in the state directory of the user, outside CI alone. It holds neither the token nor, unless the
+// user asks for it, the task.
+//
+// One JSON object a line: a start, and later the end of the same run. A line that another version wrote, or that a crash cut, is skipped.
+
+/** Most lines that are kept when the file has become long, and the length at which that happens. */
+const KEPT = 200;
+const MOST = 400;
+/** Most bytes that are read. */
+const MAX_BYTES = 1024 * 1024;
+/** Most characters of a text in the file. */
+const MAX_TEXT = 200;
+
+/** Path of the file; undefined in CI, without a home, and where the user wants none. */
+export function recentFile(context: VerbContext): string | undefined {
+  const { io: { env } } = context;
+  if (!isLaptop(context) || env("MOGPLEX_RECENT")?.trim() === "off") return undefined;
+  const home = env("HOME");
+  const state = env("XDG_STATE_HOME") || (home ? `${home}/.local/state` : env("LOCALAPPDATA")?.replaceAll("\\", "/"));
+  // Source: XDG base directories: a relative path counts as unset.
+  return state && /^(?:\/|[A-Za-z]:)/.test(state) ? `${state}/mogplex-ci/recent.ndjson` : undefined;
+}
+
+/** Lines of the file; none when it cannot be read. */
+export function recentLines({ io }: VerbContext, path: string): string[] {
+  try {
+    return (io.readFile(path, MAX_BYTES, "refuse", "replace") ?? "").split("\n").filter((line) => line !== "");
+  } catch {
+    return [];
+  }
+}
+
+/** Adds a line. A failure is no reason to lose a run, and nothing to tell in every log. */
+function add(context: VerbContext, value: object): void {
+  const path = recentFile(context);
+  if (path === undefined) return;
+  const { io, writer } = context;
+  const text = `${writer.redact.token(jsonLine(writer.clean(value)))}\n`;
+  try {
+    const lines = recentLines(context, path);
+    if (lines.length > 0 && lines.length < MOST) io.appendFile(path, text);
+    else io.writeFile(path, [...lines.slice(-KEPT), text].join("\n"));
+  } catch {
+    // See above.
+  }
+}
+
+const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
+
+/** Remembers a start. */
+export function rememberStart(context: VerbContext, { run }: StartedRun, out: string, asked: Asked): void {
+  const { io, clock } = context;
+  let folder: string | undefined;
+  try {
+    folder = io.realPath(out);
+  } catch {
+    // Deno may not read it.
+  }
+  const withTask = io.env("MOGPLEX_RECENT")?.trim() === "task";
+  add(context, {
+    startedAt: new Date(clock.wallTime()).toISOString(),
+    runId: run.runId,
+    repository: short(asked.repository),
+    branch: short(run.branch.working),
+    folder: folder ?? out,
+    ...(withTask && { task: short(asked.task.trim().split("\n")[0] ?? "") }),
+  });
+}
+
+/** Remembers how a run ended, as far as this command knows. */
+export function rememberEnd(context: VerbContext, result: AnyResult): void {
+  if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
+  const { runId, outcome, exitCode, pullRequest } = result;
+  add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest.url) });
 }

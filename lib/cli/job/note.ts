@@ -4,17 +4,20 @@
  *
  * @module
  */
+import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
-import { noteMarker, writeNote } from "../../note/job_note.ts";
-import { withPageLink } from "../../pages/page_link.ts";
+import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS } from "../../report/gitlab_note.ts";
 import { type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
-import { pagePath, type ReportTarget } from "../../report/targets.ts";
-import type { AnyResult } from "../../result/any_result.ts";
-import { cleanResult } from "../../result/clean.ts";
-import { markdownCode } from "../../text/escape/markdown.ts";
+import { noteMarker, writeNote } from "../../report/note.ts";
+import { withPageLink } from "../../report/page_link.ts";
+import { pagePath, type ReportTarget } from "../../report/write.ts";
+import { cleanResult } from "../../run/clean.ts";
+import type { AnyResult } from "../../run/result.ts";
+import { checkTokenVariable } from "../../service/connection.ts";
+import { markdownCode } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import type { VerbContext } from "../verb.ts";
-import type { PlannedNote } from "../note_plan.ts";
+import { NOTE } from "../options.ts";
+import type { NotePlanner, PlannedNote, VerbContext } from "../verb.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
@@ -114,3 +117,56 @@ export function prepareNote(
   const plan = planNote(context);
   return (result, compared) => writeJobNote(context, plan, result, targets, compared);
 }
+
+// The note on the merge request of a GitLab pipeline: decides whether there is one, and with which token.
+
+/** Name of the variable that holds GitLab's token. */
+function tokenVariableOf(env: ReadEnv): string {
+  return env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || "GITLAB_TOKEN";
+}
+
+/** Hosts of this GitLab: a link to an issue or a merge request there would add a mention to it. */
+function ownHosts(env: ReadEnv, api: string): string[] {
+  return [api, env("CI_SERVER_URL") ?? ""].filter((url) => URL.canParse(url)).map((url) => new URL(url).hostname);
+}
+
+/** Notes on merge requests, with the token in the variable that `MOGPLEX_NOTE_TOKEN_VARIABLE` names. */
+export const GITLAB_NOTES: NotePlanner = {
+  secrets: (env) => [env(tokenVariableOf(env)) ?? ""],
+  wanted(context) {
+    const { io: { env }, platform } = context;
+    const wanted = context.option(NOTE) ?? "auto";
+    if (wanted === "off" || platform.name !== "gitlab") return false;
+    checkTokenVariable(tokenVariableOf(env), "write a note", "MOGPLEX_NOTE_TOKEN_VARIABLE");
+    return true;
+  },
+  plan({ io: { env }, platform }) {
+    const mergeRequest = mergeRequestOf(env);
+    if (mergeRequest === undefined) return undefined;
+    const place = gitlabNotes(mergeRequest);
+    const tokenVariable = tokenVariableOf(env);
+    const token = env(tokenVariable)?.trim() ?? "";
+    const tokenPlace = `variable ${tokenVariable}`;
+    const attempted = `write a note on ${place.where}`;
+    if (token === "") {
+      const advice =
+        `put a project access token of GitLab there, with ${TOKEN_NEEDS} (protected variables are absent on ` +
+        "unprotected refs and in pipelines of forks), or set MOGPLEX_NOTE=off";
+      throw new UsageError({ attempted, why: `${tokenPlace} is not set`, advice });
+    }
+    if (isFileVariable(tokenVariable, token)) {
+      throw new UsageError({ attempted, why: `${tokenPlace} is of type File`, advice: "change its type to Variable" });
+    }
+    const { job, node } = platform.identity(env) ?? { job: null, node: "" };
+    const hosts = ownHosts(env, place.api);
+    return {
+      place,
+      token,
+      tokenPlace,
+      tokenVariable,
+      job: [job ?? "", node],
+      label: job ?? "",
+      mayLink: (url) => !hosts.includes(new URL(url).hostname),
+    };
+  },
+};

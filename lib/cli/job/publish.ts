@@ -5,20 +5,20 @@
  */
 import { InterruptedError } from "../../errors.ts";
 import { resultFields } from "../../report/json.ts";
-import { EventFile } from "../../report/event_file.ts";
-import type { ReportTarget } from "../../report/targets.ts";
-import { problemOf, type ReportProblem } from "../../report/append.ts";
-import { writeReports, type WriteReportsOptions, writeRunId } from "../../report/write.ts";
-import type { AnyResult } from "../../result/any_result.ts";
-import { cleanResult } from "../../result/clean.ts";
-import type { AutomationOutcome } from "../../result/automation_result.ts";
-import type { Outcome } from "../../result/run_result.ts";
-import { commandOutputs, commandResult } from "../log/ci_commands.ts";
-import { isInteractive, logWidth } from "../log/interactive.ts";
-import type { LogForm } from "../log/live_log.ts";
-import { LABEL_WIDTH, verdictText } from "../log/verdict.ts";
-import type { Writer } from "../log/writer.ts";
-import type { Places } from "../options/places.ts";
+import { EventFile } from "../../run/event_file.ts";
+import {
+  problemOf,
+  type ReportProblem,
+  type ReportTarget,
+  writeReports,
+  type WriteReportsOptions,
+  writeRunId,
+} from "../../report/write.ts";
+import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts";
+import { cleanResult } from "../../run/clean.ts";
+import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
+import { LABEL_WIDTH, type LogForm, verdictText } from "../log/live_log.ts";
+import type { Places } from "../options.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";

@@ -3,6 +3,22 @@
  *
  * @module
  */
+import { EXIT } from "../../exit_codes.ts";
+import type {
+  Automation,
+  AutomationDetail,
+  AutomationRunSummary,
+  PrReviewRerun,
+  Repo,
+  Run,
+  RunEvent,
+  Sandbox,
+  StartResult,
+} from "../../model.ts";
+import type { TriggeredRun } from "../../run/automation_request.ts";
+import { MAX_LISTED } from "../../run/follow_automation.ts";
+import { AUTOMATION_EXIT, endOfAutomationRun } from "../../run/result.ts";
+import { blockText } from "./live_log.ts";
 import type { Writer } from "./writer.ts";
 
 /** Most repositories or sandboxes that one request gives. Source: API reference, "List repositories", "List sandboxes". */
@@ -45,4 +61,157 @@ export function printRows(writer: Writer, rows: readonly (readonly string[])[]):
 /** Length of the longest cell of each column. All rows have as many cells as the first one. */
 function columnWidths(rows: readonly (readonly string[])[]): number[] {
   return rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+}
+
+// The text forms of the drop-in verbs, word for word as the `mogplex` command documents them.
+//
+// Source: CLI, "Headless runs". The lines are not yet safe to print: each goes through `Writer.untrusted`.
+
+/** Where sandboxes can be stopped. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
+export const SANDBOX_PAGE = "https://mogplex.com/sandboxes";
+
+function branchText({ branch }: Run): string {
+  return `${branch.working} (base ${branch.base}${branch.createBranch ? ", created" : ""})`;
+}
+
+/** What `run` prints. */
+export function startLines(run: StartResult): string[] {
+  return [
+    `${run.replayed ? "matched existing" : "started"} run ${run.runId} (${run.status})`,
+    `repo    ${run.repoId}`,
+    `harness ${run.harness}`,
+    `branch  ${branchText(run)}`,
+    `tail events: mogplex runs events ${run.runId} --follow`,
+  ];
+}
+
+/** What `runs get` prints. */
+export function runLines(run: Run): string[] {
+  return [
+    `run     ${run.runId}`,
+    `status  ${run.status}`,
+    `harness ${run.harness}`,
+    `repo    ${run.repoId}`,
+    `branch  ${branchText(run)}`,
+    `sandbox ${run.sandboxId ?? "-"}`,
+    `events  ${run.eventsUrl}`,
+    `cancel  ${run.cancelUrl}`,
+    `created ${run.createdAt}`,
+    `updated ${run.updatedAt}`,
+  ];
+}
+
+/** What `runs events` prints for an event: columns two blanks apart. */
+export function eventLine(event: RunEvent): string {
+  const tool = event.toolName === null ? "" : `tool=${event.toolName}  `;
+  return `${event.createdAt}  ${event.type}  ${tool}${event.message ?? ""}`.trimEnd();
+}
+
+/** Cells of `repos list`. */
+export function repoCells(repo: Repo): string[] {
+  return [repo.id, repo.full_name, repo.default_branch ?? "-"];
+}
+
+/** Cells of `sandboxes list`. */
+export function sandboxCells(sandbox: Sandbox): string[] {
+  return [sandbox.id, sandbox.status, sandbox.working_branch ?? "-", sandbox.preview_url ?? "-", sandbox.created_at];
+}
+
+// What the verbs about automations and reviews print, and the fields of the service's records that they show. The lines are not
+// yet safe to print: each goes through `Writer.untrusted`.
+
+/** An automation as the list and `--json` show it: only known fields, since later ones can contain anything. */
+export function shownAutomation(automation: Automation): Automation {
+  const { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt } = automation;
+  return { id, name, description, status, publishedVersionId, installationId, createdAt, updatedAt };
+}
+
+/**
+ * The whole record as `--json` shows it, without its graphs.
+ *
+ * @param runSummary What the newest runs add up to; null when they could not be read.
+ */
+export function shownDetail(automation: AutomationDetail, runSummary: AutomationRunSummary | null): AutomationDetail {
+  const { publishedVersion } = automation;
+  const version = publishedVersion && { id: publishedVersion.id, versionNumber: publishedVersion.versionNumber };
+  return { ...shownAutomation(automation), publishedVersion: version, runSummary };
+}
+
+/** Cells of a row of `automations list`. The name comes last, since it can have any length. */
+export function automationCells({ id, status, publishedVersionId, name }: Automation): string[] {
+  return [id, status, publishedVersionId === null ? "never published" : "published", name];
+}
+
+function versionText({ publishedVersion, publishedVersionId }: AutomationDetail): string {
+  if (publishedVersionId === null) return "never published: it cannot be triggered";
+  const number = publishedVersion?.versionNumber ?? null;
+  return number === null ? publishedVersionId : `${number} (${publishedVersionId})`;
+}
+
+function summaryText(summary: AutomationRunSummary | null): string | null {
+  if (summary === null) return null;
+  const { runningCount, pendingCount, failed24h, lastRunId, lastRunStatus } = summary;
+  if (lastRunId === null) return "none";
+  const counts = `${runningCount} running, ${pendingCount} waiting, ${failed24h} failed in 24 hours`;
+  return `${counts} (of the newest ${MAX_LISTED} runs), last ${lastRunId} (${lastRunStatus})`;
+}
+
+/** What `automations get` prints. */
+export function automationText(automation: AutomationDetail): string {
+  const { id, name, description, status, installationId, createdAt, updatedAt, runSummary } = automation;
+  return blockText([
+    ["automation", id],
+    ["name", name],
+    ["description", description],
+    ["status", status === "active" ? status : `${status}: it cannot be triggered`],
+    ["version", versionText(automation)],
+    ["installation", installationId === null ? null : String(installationId)],
+    ["runs", summaryText(runSummary)],
+    ["created", createdAt],
+    ["updated", updatedAt],
+  ]);
+}
+
+/** The outcome of a trigger, as `--json` shows it. */
+export function shownTrigger({ automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun) {
+  return { automationId, runId, status, replayed, reason, idempotencyKey };
+}
+
+/** The lines about a trigger that started or found a run. */
+export function triggerLines(
+  { automationId, runId, status, replayed, reason, idempotencyKey }: TriggeredRun,
+): string[] {
+  const waits = status === "pending"
+    ? `, waits for a slot${reason === null ? "" : ` (${reason})`}; nothing runs yet`
+    : "";
+  const what = replayed ? "found" : status === "pending" ? "queued" : "triggered";
+  return [
+    `${what} automation ${automationId}: run ${runId} (${status})${waits}`,
+    ...(replayed ? ["the key was known: nothing was started now"] : []),
+    `key ${idempotencyKey}`,
+  ];
+}
+
+/**
+ * The exit code of a trigger without `--follow`, and the message when it is not 0. A run that works or has succeeded gives 0. A
+ * run that waits, or has an unknown status, gives 124, as when the deadline passes: it exists, so triggering again would be wrong.
+ * (A suppressed trigger gives 75, as after a 429: there is no run, so triggering again later is right.)
+ */
+export function triggerEnd({ runId, status, idempotencyKey }: TriggeredRun): { code: number; problem: string | null } {
+  const end = endOfAutomationRun(status);
+  if (status === "running" || end === "success") return { code: EXIT.success, problem: null };
+  const run = `automation run "${runId}"`;
+  if (end !== undefined) {
+    const problem = `The key belongs to ${run}, which ended ${JSON.stringify(status)}; another key starts another one`;
+    return { code: EXIT[AUTOMATION_EXIT[end]], problem };
+  }
+  const problem =
+    `Cannot say that ${run} runs: it is ${JSON.stringify(status)}; do not trigger it anew, the same command with ` +
+    `--idempotency-key ${JSON.stringify(idempotencyKey)} finds it, and --follow waits for it`;
+  return { code: EXIT.deadline, problem };
+}
+
+/** The outcome of a rerun, as `--json` shows it. */
+export function shownRerun({ queued, jobRunId, prNumber, repoId, started, deferred, reason, status }: PrReviewRerun) {
+  return { queued, jobRunId, prNumber, repoId, started, deferred, reason, status };
 }

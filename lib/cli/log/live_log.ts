@@ -4,23 +4,123 @@
  *
  * @module
  */
+import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
+import { lookup } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
 import type { Notice } from "../../notice.ts";
-import { jsonLine } from "../../text/escape/json.ts";
-import type { Platform } from "../../platforms/platform.ts";
-import { formatCount } from "../../result/duration.ts";
-import { bareRow, type Row, timedRow } from "../../report/log/event_text.ts";
-import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../report/log/event_text.ts";
-import { beginsPhase } from "../../result/run_phases.ts";
-import { hasEnded } from "../../result/ends.ts";
-import type { FollowItem } from "../../runs/run_items.ts";
-import { LogSection } from "./log_section.ts";
-import { noticeText } from "./notices.ts";
-import { colourLine, textIndent } from "./line_style.ts";
-import { statusParts } from "./status_line.ts";
-import type { Hang, Writer } from "./writer.ts";
-import { lookup } from "../../lookup.ts";
+import {
+  bareRow,
+  COMPACT_WIDTH,
+  CompactLog,
+  FULL_WIDTH,
+  fullEvent,
+  type Row,
+  timedRow,
+} from "../../report/event_text.ts";
+import type { ReportTarget } from "../../report/write.ts";
+import type { FollowItem } from "../../run/follow.ts";
+import { type AnyResult, beginsPhase, hasEnded, type RunResult } from "../../run/result.ts";
+import {
+  branchWords,
+  type GitFacts,
+  headlineOf,
+  mayHaveStarted,
+  type ResultView,
+  viewOf,
+} from "../../run/result_view.ts";
+import { formatCount, formatDuration } from "../../text/duration.ts";
+import { jsonLine } from "../../text/escape.ts";
+import { cutText, plainText } from "../../text/plain_text.ts";
+import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
+
+// Notices as lines of text: one formatter a kind.
+
+function timeText(wallTimeMs: number): string {
+  return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
+}
+
+/** One line about a notice. It may hold untrusted text, so it is not yet safe to print. */
+export function noticeText(notice: Notice): string {
+  switch (notice.kind) {
+    case "wait": {
+      const named = notice.named ? ", as the service asks" : "";
+      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
+        formatDuration(notice.delayMs)
+      }${named}, at ${timeText(notice.untilMs)}`;
+    }
+    case "heartbeat":
+      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
+    case "window_full":
+      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
+    case "events_missed":
+      return "Some events were missed: the feed shows only its newest 200";
+    case "unknown_status":
+      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
+    case "restart":
+      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
+    case "random_key":
+      return `Cannot identify this job (missing: ${
+        notice.missing.join(", ")
+      }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
+    case "shared_key":
+      return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
+        "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
+    case "text":
+      return notice.message;
+    default: {
+      // A new kind without a text does not compile.
+      const unknown: never = notice;
+      return String(unknown);
+    }
+  }
+}
+
+// What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
+
+/** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
+export interface Progress {
+  /** Now. */
+  nowMs: number;
+  /** When the job began. */
+  startedAt: number;
+  /** Longest time of the job; undefined to leave it out. */
+  timeoutMs: number | undefined;
+  /** What happens in the present phase; undefined when there is none. */
+  doing: string | undefined;
+  /** Tools that the agent uses now; untrusted. */
+  tools: readonly string[];
+  /** The service's word; untrusted. */
+  status: string;
+  /** When the status changed. */
+  statusAt: number;
+  /** When there was news. */
+  newsAt: number;
+}
+
+function wholeSeconds(ms: number): string {
+  return formatDuration(Math.round(ms / 1_000) * 1_000);
+}
+
+/** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
+export function clockText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
+}
+
+/** Time and its limit, phase or tools at work, status, silence. Untrusted text. */
+function statusParts(progress: Progress): string[] {
+  const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
+  const work = tools.length > 0 ? `the agent uses ${tools.join(", ")}` : doing;
+  return [
+    `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
+    ...(work === undefined ? [] : [work]),
+    `${status} for ${wholeSeconds(nowMs - statusAt)}`,
+    `quiet for ${wholeSeconds(nowMs - newsAt)}`,
+  ];
+}
 
 /** How events are logged. */
 export type LogForm = "compact" | "full" | "json";
@@ -276,4 +376,98 @@ export class LiveLog {
       newsAt: this.#newsAt,
     });
   }
+}
+
+// The block at the end of a job: the verdict, why, and what the reader can do next.
+
+/** Most UTF-16 units of a reason or an advice in the block; the reports have all of it. */
+const MAX_BLOCK_TEXT = 4_000;
+
+/** Width of the labels, and indent of what follows a line that is broken. */
+export const LABEL_WIDTH = 14;
+
+function pullRequest({ pullRequest: { state, url } }: GitFacts, outcome: ResultView["outcome"]): string {
+  if (url !== null || state === "none") return url ?? "none";
+  if (outcome === "success") return "unknown (no event seen says so)";
+  return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
+}
+
+/** What is known of the events; how many there were only if all is to be shown. Null when there is nothing to say. */
+function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
+  const parts = [full && `${seen} seen`, missed && "some went by unseen", windowFull && "later ones cannot be seen"];
+  return parts.filter(Boolean).join(", ") || null;
+}
+
+/** The paths of all reports; a directory that they share is named once. */
+function files(reports: readonly ReportTarget[]): string | null {
+  const paths = reports.map(({ path }) => path);
+  const directory = /^.*\//.exec(paths[0] ?? "")?.[0] ?? "";
+  const together = paths.length > 1 && directory !== "" && paths.every((path) => path.startsWith(directory));
+  const names = together ? [`${directory}:`, ...paths.map((path) => path.slice(directory.length))] : paths;
+  return names.length === 0 ? null : names.join(" ");
+}
+
+function shortened(text: string | null): string | null {
+  return text === null ? null : cutText(text, MAX_BLOCK_TEXT);
+}
+
+/** Options of {@linkcode verdictText}. */
+export interface VerdictOptions {
+  /** Reports that were written. */
+  reports: readonly ReportTarget[];
+  /** How to cancel the run. @default {undefined} (the block does not say) */
+  cancel?: ((runId: string) => string) | undefined;
+  /** Whether an error line in the same log has the whole message; the block then leaves the advice to it. */
+  inErrorLine: boolean;
+  /** Whether key, events and requests are shown. @default {false} */
+  full?: boolean | undefined;
+  /** How the run compares with the one before. @default {undefined} (the block does not say) */
+  compared?: string | undefined;
+}
+
+/** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
+export function verdictText(result: AnyResult, options: VerdictOptions): string {
+  const { reports, cancel, inErrorLine, full = false, compared } = options;
+  const view = viewOf(result);
+  const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;
+  const runMs = times?.durationMs ?? null;
+  const started = runId !== null;
+  // Only a start whose outcome is unknown needs the key to go on. The way to resume names it.
+  const lost = !started && resume === null && mayHaveStarted(result);
+  return blockText([
+    ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
+    ["pull request", started && git !== null ? pullRequest(git, view.outcome) : null],
+    ["repository", view.repository ?? view.repoId],
+    ["task", headlineOf(view).title],
+    ["reason", shortened(view.reason)],
+    ["what to do", view.nextStep ?? (inErrorLine ? null : shortened(view.advice))],
+    ["automation", view.automationId],
+    ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
+    ["start", replayed === null ? null : replayed ? "attached: the key was known" : `${begun} by this job`],
+    ["key", full || lost ? view.idempotencyKey : null],
+    ["branch", started && git !== null ? branchWords(git) : null],
+    ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
+    ["events", started && eventCount !== null ? events(eventCount, full) : null],
+    ["run time", runMs === null ? null : formatDuration(runMs)],
+    ["time", `${formatDuration(view.durationMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
+    ["before", compared ?? null],
+    ["reports", files(reports)],
+    ["resume", resume],
+    ["cancel", started && resume !== null ? cancel?.(runId) ?? null : null],
+  ]);
+}
+
+/** The verdict, with the phase in which a run failed, and whether a success changed nothing. */
+function endWords(view: ResultView): string {
+  const { outcome, verdict: { word }, git } = view;
+  if (outcome === "success" && git?.changed === false) return `${word}, no changes`;
+  return outcome === "failed" ? headlineOf(view).end : word;
+}
+
+/** Rows of label and text as lines, without those whose text is null. They are not yet safe to print. */
+export function blockText(rows: readonly (readonly [label: string, text: string | null])[]): string {
+  const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
+  return rows.filter((row) => row[1] !== null)
+    .map(([label, text]) => label.padEnd(LABEL_WIDTH) + plainText(text ?? "").trim().replaceAll("\n", indent))
+    .join("\n");
 }

@@ -4,13 +4,73 @@
  *
  * @module
  */
-import { cutText, plainLines } from "../../text/plain_text.ts";
-import { jsonLine } from "../../text/escape/json.ts";
-import type { Fence, Platform } from "../../platforms/platform.ts";
-import { joinRedactors, type Redactor, redactValue } from "../../text/redact.ts";
+import type { AnnotationLevel, Fence, Platform, Section } from "../../ci/platform.ts";
+import type { Clock } from "../../clock.ts";
 import type { Io, Stream } from "../../io.ts";
+import { lookup } from "../../lookup.ts";
+import { type Outputs, outputsOf, outputVariables, type ReportTarget } from "../../report/write.ts";
+import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts";
+import { headlineText, viewOf } from "../../run/result_view.ts";
+import { terminalSize } from "../../runtime.ts";
 import { hangCells } from "../../text/cells.ts";
-import { knowsLinks, wantsColours } from "./interactive.ts";
+import { jsonLine } from "../../text/escape.ts";
+import { cutText, plainLines } from "../../text/plain_text.ts";
+import { joinRedactors, type Redactor, redactValue } from "../../text/redact.ts";
+
+// Whether a person watches the output.
+
+/** Whether the terminal behind our streams only prints lines. Source: terminfo, entry `dumb`. */
+export function isDumb(io: Pick<Io, "env">): boolean {
+  return io.env("TERM") === "dumb";
+}
+
+/**
+ * Whether stdout has colours: on a terminal, and in the log of a CI system that shows them. `FORCE_COLOR` wins over everything else.
+ *
+ * @param ofCi Whether stdout is such a log.
+ * Source: no-color.org; Node.js, "tty", `FORCE_COLOR`.
+ */
+function wantsColours(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean {
+  const forced = io.env("FORCE_COLOR");
+  if (forced) return forced !== "0" && forced !== "false";
+  if (io.env("NO_COLOR")) return false;
+  return ofCi || io.isTerminal("stdout") && !isDumb(io);
+}
+
+/** Terminals that show links, by `TERM_PROGRAM`. Source: the documents of each, OSC 8. */
+const LINKING = ["ghostty", "iTerm.app", "vscode", "WezTerm"];
+/** First version of the library of GNOME's terminals with links, as `VTE_VERSION` has it: 0.50. */
+const LINKING_VTE = 5_000;
+
+/** Whether the terminal shows links. A multiplexer is none: what it passes on is not known. */
+function knowsLinks({ env }: Pick<Io, "env">): boolean {
+  const term = env("TERM") ?? "";
+  if (/^(?:screen|tmux|dumb)/.test(term)) return false;
+  return LINKING.includes(env("TERM_PROGRAM") ?? "") || Number(env("VTE_VERSION")) >= LINKING_VTE ||
+    Boolean(env("WT_SESSION")) || /^(?:xterm-kitty|foot|alacritty)/.test(term);
+}
+
+/** Cells of a line where nobody says how wide the log is: pages of CI systems scroll or break what is longer. */
+const USUAL_WIDTH = 180;
+
+/** Cells after which a line of the log is broken. */
+export function logWidth(io: Pick<Io, "isTerminal">): number {
+  return io.isTerminal("stdout") ? terminalSize()?.columns ?? 80 : USUAL_WIDTH;
+}
+
+/**
+ * Whether a person watches a stream on a terminal that can move its cursor: only then the log may redraw a line, leave out what is
+ * close by, and let a run go on after Ctrl-C.
+ *
+ * On a CI system nobody watches, although act and Buildkite's agent give their jobs a terminal.
+ * Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
+ */
+export function isInteractive(
+  { io, platform }: { io: Pick<Io, "env" | "isTerminal">; platform: Pick<Platform, "isCi"> },
+  stream: Stream = "stdout",
+): boolean {
+  return !platform.isCi && !isDumb(io) && io.isTerminal(stream);
+}
 
 /** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
 const STYLES = { dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
@@ -26,7 +86,7 @@ export interface Hang {
 }
 
 /** A colour or a weight. */
-export type Style = keyof typeof STYLES;
+type Style = keyof typeof STYLES;
 
 /** Prints lines on stdout and stderr. */
 export class Writer {
@@ -221,5 +281,156 @@ export class Writer {
     }
     this.#io.write(stream, lines.map((line) => `${this.#redact.token(line)}\n`).join(""));
     this.#show();
+  }
+}
+
+// How a line of the log looks: where its text begins, and the colours of its time and its label.
+
+// Other labels are not coloured.
+const LABEL_STYLES: Readonly<Record<string, Style>> = {
+  cancel: "yellow",
+  cancelled: "yellow",
+  failed: "red",
+  finished: "green",
+  log: "dim",
+  started: "dim",
+  status: "dim",
+  tool: "cyan",
+};
+
+// A broken line goes on below its text, so it has neither time nor label.
+const TIMED = /^(\d\d:\d\d:\d\d {2}| {10})([a-z]\S*)(.*)$/;
+const BARE = /^()([a-z]\S*)(.*)$/;
+
+/** Cells before the text of a line. @param times Whether lines begin with a time. */
+export function textIndent(times: boolean): number {
+  return times ? 20 : 10;
+}
+
+/** Colours time and label. @param line A line that is safe to print; colours are added, nothing else changes. */
+export function colourLine(writer: Pick<Writer, "coloured" | "paint">, line: string, times: boolean): string {
+  const [, time = "", label = "", text = ""] = (writer.coloured && (times ? TIMED : BARE).exec(line)) || [];
+  if (label === "") return line;
+  const style = lookup(LABEL_STYLES, label);
+  const shown = style === undefined ? label : writer.paint(style, label);
+  return `${time.trim() === "" ? time : writer.paint("dim", time)}${shown}${text}`;
+}
+
+// Commands in the log that tell the CI system the outputs, where the summary is, and a verdict other than success. For systems
+// that read files instead, `lib/report/write.ts` writes them. With `--json` there are no commands, since programs read stdout.
+
+/** Most UTF-16 units of a reason in a command; the log and the reports have all of it. */
+const MAX_ANNOTATION_TEXT = 1_000;
+
+// Other ends are nobody's mistake: they are warnings.
+const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
+
+/**
+ * Sets variables for later steps, on systems that read them from the log.
+ *
+ * @param variables Values by name; the values are results of `bareValue`.
+ */
+export function commandVariables(
+  writer: Writer,
+  platform: Platform,
+  variables: Readonly<Record<string, string>>,
+): void {
+  if (platform.setOutput === undefined) return;
+  for (const [name, value] of Object.entries(variables)) {
+    // The id of the run is published at the start, and once more with everything else.
+    writer.commandOnce(platform.setOutput(name, value));
+  }
+}
+
+/** Sets the variables of outputs, on systems that read them from the log. */
+export function commandOutputs(writer: Writer, platform: Platform, outputs: Outputs): void {
+  commandVariables(writer, platform, outputVariables(outputs));
+}
+
+/** Shows a Markdown report on the page of the build, on systems that read its path from the log. */
+export function commandSummary({ writer, io }: { writer: Writer; io: Io }, platform: Platform, path: string): void {
+  const { showSummary } = platform;
+  if (showSummary === undefined) return;
+  try {
+    const real = io.realPath(path);
+    if (real !== undefined) writer.command(showSummary(real));
+  } catch {
+    // Deno without read permission. The file exists, but its real path is not known.
+  }
+}
+
+/** Shows a verdict other than success on the page of the job, once. */
+function commandVerdict(writer: Writer, platform: Platform, result: AnyResult): void {
+  const view = viewOf(result);
+  const { outcome, exitCode, runId, status, repository, kind: { noun }, verdict: { headline } } = view;
+  // With the advice, which has no other place in the command.
+  const { reason } = result;
+  if (exitCode === 0 || platform.annotate === undefined) return;
+  const run = runId === null ? `no ${noun}` : `${noun} ${runId}${status === null ? "" : ` (${status})`}`;
+  const text = `${run}, exit code ${exitCode}${reason === null ? "" : `: ${cutText(reason, MAX_ANNOTATION_TEXT)}`}`;
+  // An id says less than the general words.
+  const title = repository === null ? headline : writer.untrusted(headlineText(view));
+  writer.command(platform.annotate(lookup(LEVELS, outcome) ?? "warning", title, writer.untrusted(text)));
+}
+
+/**
+ * Prints all commands that belong to a result.
+ *
+ * @param written Reports that were written.
+ */
+export function commandResult(
+  { writer, io }: { writer: Writer; io: Io },
+  platform: Platform,
+  result: AnyResult,
+  written: readonly ReportTarget[],
+): void {
+  // Redact before cutting: half a secret has no shape that could be found.
+  const clean = writer.clean(result);
+  commandOutputs(writer, platform, outputsOf(clean));
+  const summary = written.find((target) => target.format === "markdown");
+  if (summary !== undefined) commandSummary({ writer, io }, platform, summary.path);
+  commandVerdict(writer, platform, clean);
+}
+
+// The section of the log that is open, on systems that have sections.
+
+/** One section at a time. Its beginning is printed before its first line, since an empty section says nothing. */
+export class LogSection {
+  readonly #parts: { writer: Writer; platform: Platform; clock: Clock };
+  #section: Section | undefined;
+  #isShown = false;
+
+  /** @param parts Where the section is printed, in the form of which system. */
+  constructor(parts: { writer: Writer; platform: Platform; clock: Clock }) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Ends the present section and begins another one.
+   *
+   * @param name Letters, digits and `_`. Ids are made unique, since a job may follow several runs or campaigns.
+   * @param title What people see.
+   * @param folded Whether it is folded at first.
+   */
+  begin(name: string, title: string, folded: boolean): void {
+    this.end();
+    const { platform, clock } = this.#parts;
+    const id = `mogplex_${name}_${crypto.randomUUID().slice(0, 8)}`;
+    this.#section = platform.section?.(id, `Mogplex: ${title}`, clock.wallTime(), folded);
+  }
+
+  /** Prints the beginning of the section, unless it was printed or there is none. */
+  show(): void {
+    if (this.#section === undefined || this.#isShown) return;
+    this.#isShown = true;
+    this.#parts.writer.command(this.#section.open);
+  }
+
+  /** Ends the section, if there is one. */
+  end(): void {
+    const end = this.#isShown ? this.#section?.close(this.#parts.clock.wallTime()) ?? "" : "";
+    this.#section = undefined;
+    this.#isShown = false;
+    if (end !== "") this.#parts.writer.command(end);
   }
 }

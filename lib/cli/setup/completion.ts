@@ -5,8 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { flagsOf, type Verb, type VerbContext } from "../verb.ts";
-import { TOPICS } from "../vocabulary.ts";
+import { flagsOf, TOPICS, type Verb, type VerbContext } from "../verb.ts";
 
 /** What each shell reads, for a program on the PATH. */
 const SHELLS: ReadonlyMap<string, (program: string) => string> = new Map(Object.entries({

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { repoName } from "../../api/repository.ts";
+import { repoName } from "../../service/repository.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
@@ -12,8 +12,7 @@ import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { VerbContext } from "../verb.ts";
-import { CHECKSUM_FILE, FOLDER, PROGRAM_FILE, type Recipe, TASK, TASK_FILE } from "./recipe.ts";
-import { jobFile, RECIPES } from "./recipes.ts";
+import { CHECKSUM_FILE, FOLDER, jobFile, PROGRAM_FILE, type Recipe, RECIPES, TASK, TASK_FILE } from "./recipes.ts";
 
 const ATTEMPTED = "set up the repository";
 /** A name that is safe in a command line and in YAML. */

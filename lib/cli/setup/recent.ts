@@ -5,7 +5,7 @@
  */
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
-import { recentFile, recentLines } from "../job/recent.ts";
+import { recentFile, recentLines } from "../job/laptop.ts";
 import { printList } from "../log/lists.ts";
 import type { VerbContext } from "../verb.ts";
 

@@ -4,8 +4,137 @@
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
-import { CHECK, CLEAN, CRON, IMAGE, type Recipe, run, TASK_FILE, TOOL } from "./recipe.ts";
-import { SCRIPT_RECIPES } from "./script_recipes.ts";
+
+// What the jobs of all CI systems have in common: the files in the repository, and the commands.
+
+/** Directory of everything that `init` writes beside the file of the CI system. */
+export const FOLDER = "ci";
+/** The program. */
+export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
+/** Its checksum, as `sha256sum -c` reads it. */
+export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
+/** The task. */
+export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
+
+/** The first task: an agent that changes nothing by surprise. */
+export const TASK = "Update minor and patch versions of all dependencies and run the tests. Keep what passes.\n";
+
+/** Image of jobs in containers. */
+const IMAGE = "node:22.11.0-bookworm";
+/** Compares the program with its checksum. */
+const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
+/** Runs the program. */
+const TOOL = `node ${PROGRAM_FILE}`;
+/** Cancels what a job left at work. */
+const CLEAN = `${TOOL} cleanup`;
+/** Mondays in the morning, UTC. */
+const CRON = "17 6 * * 1";
+
+/** A CI system. */
+export interface Recipe {
+  /** Where the system looks for the file. */
+  file: string;
+  /** Where the file goes when the system's own exists already; undefined where the system takes any number of files. */
+  beside?: string;
+  /** What to do in that case, before the name of that file. */
+  add?: string;
+  /** Paths that show that the repository uses the system; the file itself is always one. */
+  marks?: readonly string[];
+  /** Hosts of repositories that use it. */
+  hosts?: RegExp;
+  /** What a person has to do. */
+  needs: string;
+  /** Names the repository where its name is not known. @default the variable MOGPLEX_REPO_ID does */
+  repo?: string;
+  /** The job. @param repo The flag that names the repository, after a blank; empty where a variable does. */
+  render(repo: string): string;
+}
+
+/** Runs the agent. @param repo As for `render`. @param verb `--follow` or `--detach`. */
+const run = (repo: string, verb = "--follow") => `${TOOL} run ${verb}${repo} --prompt-file ${TASK_FILE}`;
+
+// Jobs of CI systems that are written in a programming language: Groovy and Kotlin.
+
+// A list, since the bundler takes a line that begins with "import" for one of ours.
+const KOTLIN = ["*", "buildSteps.script", "triggers.schedule", "triggers.ScheduleTrigger"]
+  .map((name) => `import jetbrains.buildServer.configs.kotlin.${name}\n`).join("");
+
+/** The systems, by name. */
+const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
+  jenkins: {
+    file: "Jenkinsfile",
+    beside: "ci/mogplex.Jenkinsfile",
+    add: "Create a Pipeline job with the script path ",
+    needs: "a secret text credential mogplex-api-key, Node 20.11 on the agent",
+    render: (repo) =>
+      `pipeline {
+  agent { label 'linux' }
+  triggers { cron('H 6 * * 1') }
+  options { timeout(time: 40, unit: 'MINUTES'); disableConcurrentBuilds() }
+  environment { MOGPLEX_API_KEY = credentials('mogplex-api-key') }
+  stages {
+    stage('Mogplex') {
+      steps {
+        sh '${CHECK}'
+        sh 'exec ${run(repo)}'
+      }
+      post {
+        always {
+          withEnv(["MOGPLEX_JOB_STATUS=\${currentBuild.currentResult}"]) { sh '${CLEAN}' }
+          junit allowEmptyResults: true, testResults: 'mogplex-ci/junit.xml'
+          archiveArtifacts allowEmptyArchive: true, artifacts: 'mogplex-ci/**', excludes: 'mogplex-ci/run.json'
+        }
+      }
+    }
+  }
+}
+`,
+  },
+  teamcity: {
+    file: ".teamcity/settings.kts",
+    beside: "ci/mogplex.teamcity.kts",
+    add: "Copy the object Mogplex into .teamcity/settings.kts, with buildType(Mogplex) in the project, from ",
+    marks: [".teamcity"],
+    needs: "parameter mogplex.api.key (type password) of the project, Node 20.11 on the agent",
+    render: (repo) =>
+      `${KOTLIN}
+version = "2025.03"
+
+project {
+    buildType(Mogplex)
+}
+
+object Mogplex : BuildType({
+    name = "Mogplex"
+    maxRunningBuilds = 1
+    artifactRules = """
+        +:mogplex-ci => mogplex-ci
+        -:mogplex-ci/run.json
+    """.trimIndent()
+    vcs { root(DslContext.settingsRoot) }
+    params { param("env.MOGPLEX_API_KEY", "%mogplex.api.key%") }
+    steps {
+        script { scriptContent = """${CHECK}""" }
+        script { scriptContent = """exec ${run(repo)} --on-timeout cancel""" }
+        script {
+            executionMode = BuildStep.ExecutionMode.ALWAYS
+            scriptContent = """${CLEAN} --always"""
+        }
+    }
+    triggers {
+        schedule {
+            schedulingPolicy = weekly {
+                dayOfWeek = ScheduleTrigger.DAY.Monday
+                hour = 6
+            }
+            triggerBuild = always()
+        }
+    }
+    failureConditions { executionTimeoutMin = 40 }
+})
+`,
+  },
+};
 
 const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;

@@ -4,13 +4,12 @@
  *
  * @module
  */
-import type { Connection } from "../../api/connection/connection.ts";
+import type { Connection } from "../../service/connection.ts";
 import { UnauthorizedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { cleanup, type CleanupEnd } from "../../runs/cleanup.ts";
-import { connectOptions } from "../job/one_shot.ts";
-import { statePath } from "../options/places.ts";
-import { JSON_LINES, OUT, STATE } from "../options/table.ts";
+import { cleanup, type CleanupEnd } from "../../run/cleanup.ts";
+import { connectOptions } from "../job/run_job.ts";
+import { JSON_LINES, OUT, STATE, statePath } from "../options.ts";
 import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 
 const ALWAYS: VerbFlag = {

@@ -4,30 +4,31 @@
  *
  * @module
  */
-import { type FoundToken, originNotices, resolveOrigin } from "../../api/connection/connection.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { Origin } from "../../api/connection/origin.ts";
+import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../../service/connection.ts";
+import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
-import { formatCount } from "../../result/duration.ts";
-import { badUrl, checkProxy, checkUrl, reach } from "./doctor/address.ts";
+import type { Writer } from "../log/writer.ts";
+import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO, REPORT, STATE } from "../options.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { ASKING } from "./codes.ts";
 import {
   type Check,
+  checkCheckout,
+  checkCi,
+  checkFiles,
+  checkRuntime,
+  checkSettings,
   type CheckState,
+  checkVariables,
   follows,
   type Machine,
   thisMachine,
   type Tried,
   tried,
   warning,
-} from "./doctor/check.ts";
-import { checkCheckout, checkFiles } from "./doctor/checkout.ts";
-import { checkRuntime } from "./doctor/runtime.ts";
-import { checkService, checkToken, findToken } from "./doctor/service.ts";
-import { checkCi, checkSettings, checkVariables } from "./doctor/surroundings.ts";
-import type { Writer } from "../log/writer.ts";
-import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO, REPORT, STATE } from "../options/table.ts";
-import type { Verb, VerbContext } from "../verb.ts";
-import { ASKING } from "./codes.ts";
+} from "./doctor_checks.ts";
+import { badUrl, checkProxy, checkService, checkToken, checkUrl, findToken, reach } from "./doctor_service.ts";
 
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;

@@ -3,14 +3,21 @@
  *
  * @module
  */
-import { checkUuid } from "../../api/validate.ts";
-import { emptyRunResult } from "../../result/run_result.ts";
-import { attachJob } from "../../runs/run.ts";
-import { withReports } from "../job/refused_job.ts";
-import { runWholeJob } from "../job/run_job.ts";
-import { givenRunId, requiredRunId } from "../options/arguments.ts";
-import { readFollowSettings } from "../options/settings.ts";
-import { JSON_LINES, LOG, REPORTING, STATE, TIMEOUT, WATCHING } from "../options/table.ts";
+import { checkUuid } from "../../service/validate.ts";
+import { emptyRunResult } from "../../run/result.ts";
+import { attachJob } from "../../run/run.ts";
+import { runWholeJob, withReports } from "../job/run_job.ts";
+import {
+  givenRunId,
+  JSON_LINES,
+  LOG,
+  readFollowSettings,
+  REPORTING,
+  requiredRunId,
+  STATE,
+  TIMEOUT,
+  WATCHING,
+} from "../options.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 

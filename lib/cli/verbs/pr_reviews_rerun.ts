@@ -6,16 +6,14 @@
  *
  * @module
  */
-import { checkRepository, resolveRepository } from "../../api/repository.ts";
-import { isAmbiguous } from "../../retry/setback.ts";
+import { checkRepository, resolveRepository } from "../../service/repository.ts";
+import { isAmbiguous } from "../../service/retry.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { PrReviewRerun } from "../../model.ts";
-import { openOneShot } from "../job/one_shot.ts";
-import { shownRerun } from "../log/automation_text.ts";
-import { requiredRepo } from "../options/arguments.ts";
-import { JSON_LINES, REPO } from "../options/table.ts";
-import { wholeNumber } from "../options/values.ts";
+import { openOneShot } from "../job/run_job.ts";
+import { shownRerun } from "../log/lists.ts";
+import { JSON_LINES, REPO, requiredRepo, wholeNumber } from "../options.ts";
 import type { Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 

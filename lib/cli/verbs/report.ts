@@ -3,17 +3,13 @@
  *
  * @module
  */
-import { checkUuid } from "../../api/validate.ts";
+import { checkUuid } from "../../service/validate.ts";
 import { UsageError } from "../../errors.ts";
-import { emptyRunResult } from "../../result/run_result.ts";
-import { lookJob } from "../../runs/run.ts";
-import { printHistory } from "../extras/history.ts";
-import { reportFrom } from "../job/report_from.ts";
-import { withReports } from "../job/refused_job.ts";
-import { runWholeJob } from "../job/run_job.ts";
-import { givenRunId, namesRun, requiredRunId } from "../options/arguments.ts";
-import { HISTORY, JSON_LINES, REPORTING } from "../options/table.ts";
-import { anyText } from "../options/values.ts";
+import { emptyRunResult } from "../../run/result.ts";
+import { lookJob } from "../../run/run.ts";
+import { printHistory } from "../history.ts";
+import { reportFrom, runWholeJob, withReports } from "../job/run_job.ts";
+import { anyText, givenRunId, HISTORY, JSON_LINES, namesRun, REPORTING, requiredRunId } from "../options.ts";
 import type { Option, Verb, VerbContext } from "../verb.ts";
 
 const FROM: Option<string> = {

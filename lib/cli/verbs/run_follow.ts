@@ -4,27 +4,28 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { runJob } from "../../runs/run.ts";
-import { withReports } from "../job/refused_job.ts";
-import { runWholeJob } from "../job/run_job.ts";
-import { outDirectory, type Places } from "../options/places.ts";
-import { readRunSettings, type RunSettings } from "../options/settings.ts";
-import { readStartRequest } from "../options/start_request.ts";
+import { runJob } from "../../run/run.ts";
+import { runWholeJob, withReports } from "../job/run_job.ts";
 import {
+  anyText,
   JSON_LINES,
   KEYS,
   LOG,
   MODE,
   NO_CREATE_BRANCH,
+  outDirectory,
+  type Places,
   PROMPT_FILE,
+  readRunSettings,
   REPORTING,
   REQUEST,
+  type RunSettings,
   SHOW_TASK,
   STATE,
   TIMEOUT,
   WATCHING,
-} from "../options/table.ts";
-import { anyText } from "../options/values.ts";
+} from "../options.ts";
+import { readStartRequest } from "../start_request.ts";
 import type { Asked, Folder, Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { JSON_LINES } from "../options/table.ts";
-import { wholeNumber } from "../options/values.ts";
+import { JSON_LINES, wholeNumber } from "../options.ts";
 import { printRecent } from "../setup/recent.ts";
 import type { Option, Verb } from "../verb.ts";
 

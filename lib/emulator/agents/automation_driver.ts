@@ -4,8 +4,8 @@
  *
  * @module
  */
-import { hasSlot, startWaiting } from "../service/automations/slots.ts";
-import type { AutomationRunRow } from "../state/rows.ts";
+import { hasSlot, startWaiting } from "../service/automations.ts";
+import type { AutomationRunRow } from "../state/store.ts";
 import type { AutomationStep, AutomationStory, Scenario } from "./scenario.ts";
 import { matches, type Moment, schedule } from "./schedule.ts";
 import type { ScriptOptions } from "./script_driver.ts";

@@ -4,10 +4,17 @@
  * @module
  */
 import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import process from "node:process";
+import { messageOf } from "../../error_sentence.ts";
+import type { RunRow } from "../state/store.ts";
+import { agentBranch } from "./drivers.ts";
 
 /** A Git command failed. The message is the one that Git printed. */
-export class GitError extends Error {
+class GitError extends Error {
   override name = "GitError";
 }
 
@@ -56,7 +63,7 @@ export function chosenEnvironment(names: readonly string[] = []): Record<string,
 }
 
 /** Option that runs the other end of a fetch or push without hooks, too. That process does not inherit the settings above. */
-export function otherEnd(service: "upload-pack" | "receive-pack"): string {
+function otherEnd(service: "upload-pack" | "receive-pack"): string {
   return `--${service}=git -c core.hooksPath=/dev/null -c core.alternateRefsCommand=true -c safe.directory=* ${service}`;
 }
 
@@ -76,7 +83,7 @@ export interface GitOptions {
  * @returns Standard output.
  * @throws {GitError} if Git fails.
  */
-export function git(
+function git(
   directory: string,
   args: readonly string[],
   { signal, input = "" }: GitOptions = {},
@@ -116,4 +123,183 @@ export function currentBranch(path: string): string | undefined {
   if (exists.status !== 0) return undefined;
   const head = spawnSync("git", ["-C", path, "symbolic-ref", "--short", "HEAD"], options);
   return head.status === 0 ? head.stdout.trim() : "main";
+}
+
+// The agent's working copy: clones the repository, chooses the branch, and delivers the changes.
+
+/** A working copy. */
+export interface Checkout {
+  /** Directory that holds it. */
+  directory: string;
+  /** Branch that is checked out. */
+  branch: string;
+  /** Whether the branch was created. */
+  created: boolean;
+}
+
+/** Result of a delivery. */
+export interface Delivery {
+  /** Whether a branch was pushed. */
+  changed: boolean;
+  /** Tracked files that the agent did not commit, and the delivery did. */
+  autoCommitted: string[];
+  /** The change as a patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
+  diff: string;
+  /** Last commit of the branch. */
+  commit: string;
+}
+
+const MAX_DIFF_CHARS = 1_000_000;
+const MAX_NAMED_FILES = 20;
+
+/** Makes an empty directory for a run, `mogplex-emulator-<run id>-…`. */
+export function makeDirectory(run: RunRow): Promise<string> {
+  return mkdtemp(join(tmpdir(), `mogplex-emulator-${run.id}-`));
+}
+
+/** Removes the directory of a run. */
+export async function removeDirectory(directory: string): Promise<void> {
+  await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/**
+ * Clones a repository and checks out the branch of the run.
+ *
+ * @param path Repository, bare or not.
+ * @param directory Empty directory.
+ * @throws {GitError} with the service's message around Git's.
+ */
+export async function prepareCheckout(
+  path: string,
+  directory: string,
+  run: RunRow,
+  signal: AbortSignal,
+): Promise<Checkout> {
+  let branch = run.working_branch;
+  try {
+    await git(directory, ["clone", "--quiet", "--no-checkout", otherEnd("upload-pack"), "--", path, "."], { signal });
+    const names = await git(directory, ["for-each-ref", "--format=%(refname)", "refs/remotes/origin"], { signal });
+    const known = new Set(names.split("\n").map((name) => name.replace("refs/remotes/origin/", "")));
+    branch = agentBranch(run, (name) => known.has(name));
+    const created = !known.has(branch);
+    const start = `refs/remotes/origin/${created ? run.base_branch : branch}`;
+    await git(directory, ["checkout", "--quiet", "--no-track", "-B", branch, start, "--"], { signal });
+    return { directory, branch, created };
+  } catch (error) {
+    const reason = messageOf(error);
+    throw new GitError(`Could not synchronize ${branch} before the agent run: ${reason}`);
+  }
+}
+
+const lines = (text: string) => text.split("\n").filter((line) => line !== "");
+
+/**
+ * Commits changes to tracked files and pushes the branch.
+ *
+ * @throws {GitError} if there are untracked files, or if Git fails.
+ */
+export async function deliver({ directory, branch }: Checkout, run: RunRow, signal: AbortSignal): Promise<Delivery> {
+  try {
+    const untracked = lines(await git(directory, ["ls-files", "--others", "--exclude-standard"], { signal }));
+    if (untracked.length > 0) {
+      const more = untracked.length > MAX_NAMED_FILES ? ", …" : "";
+      throw new GitError(`untracked files remain: ${untracked.slice(0, MAX_NAMED_FILES).join(", ")}${more}`);
+    }
+    const autoCommitted = lines(await git(directory, ["diff", "--name-only", "HEAD"], { signal }));
+    if (autoCommitted.length > 0) {
+      await git(directory, ["commit", "--quiet", "--no-verify", "-a", "-m", "Commit remaining changes"], { signal });
+    }
+    const base = `refs/remotes/origin/${run.base_branch}`;
+    const commit = (await git(directory, ["rev-parse", "HEAD"], { signal })).trim();
+    const ahead = Number(await git(directory, ["rev-list", "--count", `${base}..HEAD`], { signal }));
+    if (ahead === 0) return { changed: false, autoCommitted, diff: "", commit };
+    const target = `HEAD:refs/heads/${branch}`;
+    await git(directory, ["push", "--quiet", "--no-verify", otherEnd("receive-pack"), "origin", target], { signal });
+    const diff = await git(directory, ["diff", "--no-ext-diff", `${base}...HEAD`], { signal });
+    return { changed: true, autoCommitted, diff: diff.slice(0, MAX_DIFF_CHARS), commit };
+  } catch (error) {
+    const reason = messageOf(error);
+    throw new GitError(`The agent finished, but GitHub delivery failed: ${reason}`);
+  }
+}
+
+// The Git repositories behind projects in bulk: a small bare one for each project that a run needs, made when it needs it.
+
+/** Files of a project. The source uses a library, so that a command which replaces one has something to change. */
+function filesOf(fullName: string): Readonly<Record<string, string>> {
+  const name = fullName.split("/")[1] ?? fullName;
+  return {
+    "README.md": `# ${name}\n\nCounts days. Dates are read with moment.\n`,
+    "package.json": `${
+      JSON.stringify(
+        { name, version: "1.0.0", type: "module", main: "src/days.js", dependencies: { moment: "^2.30.1" } },
+        null,
+        2,
+      )
+    }\n`,
+    "src/days.js": `import moment from "moment";
+
+/** Whole days from one date to another, both as in 2026-01-31. */
+export function daysBetween(from, to) {
+  return moment(to, "YYYY-MM-DD").diff(moment(from, "YYYY-MM-DD"), "days");
+}
+`,
+  };
+}
+
+// The same time for all, so that a project has the same first commit on every machine.
+const COMMITTED = "Mogplex Emulator <emulator@mogplex.invalid> 1767225600 +0000";
+
+/** The first commit as a stream for `git fast-import`. */
+function importStream(fullName: string, branch: string): string {
+  const data = (text: string) => `data ${new TextEncoder().encode(text).length}\n${text}\n`;
+  const files = Object.entries(filesOf(fullName)).map(([path, text]) => `M 100644 inline ${path}\n${data(text)}`);
+  return `commit refs/heads/${branch}\ncommitter ${COMMITTED}\n${data(`Begin ${fullName}\n`)}${files.join("")}`;
+}
+
+/** Git repositories of projects, in one temporary directory. */
+export class ProjectStore {
+  /** Directory of the repositories: `OWNER/NAME.git` for each. */
+  readonly directory: string;
+  readonly #made = new Map<string, Promise<string>>();
+
+  /** Makes the directory, `mogplex-emulator-projects-…`. */
+  constructor() {
+    this.directory = mkdtempSync(join(tmpdir(), "mogplex-emulator-projects-"));
+  }
+
+  /**
+   * Path of a project's repository, which is made if it does not exist yet.
+   *
+   * @param fullName `owner/name`.
+   * @param branch Its default branch, if it has to be made.
+   * @throws {GitError} if Git fails.
+   */
+  path(fullName: string, branch: string): Promise<string> {
+    const known = this.#made.get(fullName);
+    if (known !== undefined) return known;
+    const made = this.#make(fullName, branch);
+    this.#made.set(fullName, made);
+    // The next run tries again.
+    made.catch(() => this.#made.delete(fullName));
+    return made;
+  }
+
+  async #make(fullName: string, branch: string): Promise<string> {
+    const path = join(this.directory, `${fullName}.git`);
+    // Under another name until it is complete.
+    const draft = `${path}.new`;
+    await rm(draft, { recursive: true, force: true });
+    await mkdir(dirname(path), { recursive: true });
+    await git(dirname(path), ["init", "--quiet", "--bare", "--template=", `--initial-branch=${branch}`, "--", draft]);
+    await git(draft, ["fast-import", "--quiet"], { input: importStream(fullName, branch) });
+    await rename(draft, path);
+    return path;
+  }
+
+  /** Removes all of them. */
+  async close(): Promise<void> {
+    await Promise.allSettled(this.#made.values());
+    await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });
+  }
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { NewEvent } from "../service/events.ts";
+import type { NewEvent } from "../service/runs.ts";
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value);

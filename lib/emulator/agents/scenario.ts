@@ -8,11 +8,416 @@ import * as z from "zod/mini";
 import { UsageError } from "../../errors.ts";
 import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
+import { EVENT_TYPES } from "../service/runs.ts";
+import { FAULT_KINDS } from "../state/faults.ts";
 import { explainIssue } from "../state/fixture.ts";
-import { PLACEHOLDERS, type Scenario, scenarioSchema, scenarioSetSchema } from "./scenario_schema.ts";
-import { SCENARIO_TEXTS } from "./scenario_texts.ts";
+import { SWITCHES } from "../state/store.ts";
 
-export type { AutomationStep, AutomationStory, Scenario, ScenarioEvent, ScenarioStep } from "./scenario_schema.ts";
+// The built-in scenarios, as the text of their files. `--print-scenario NAME` prints one.
+
+// A healthy run until the agent works. Source: API reference, "Ordered flow, with what is visible when".
+const UNTIL_AGENT = `
+  - { after: 8, sandbox: up }
+  - after: 1
+    event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
+  - after: 2
+    event:
+      message: "Synchronized \${branch}"
+      payload: { stage: git_sync, base_branch: "\${base}", working_branch: "\${branch}", created_branch: true }
+  - after: 1
+    command: cmd_agent
+    event:
+      type: status_changed
+      message: Harness run streaming
+      payload: { from: pending, to: streaming, runtime_command_id: cmd_agent }`;
+
+const FINISHED = `
+  - after: 1
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
+  - { after: 0.2, call: success }
+  - { after: 1, status: success }`;
+
+function delivered(changed: boolean): string {
+  const message = changed ? "Pull request ready" : "No code changes to deliver";
+  const url = changed ? '"${pull}"' : "null";
+  return `
+  - after: 20
+    event:
+      message: ${message}
+      payload:
+        stage: git_delivery
+        changed: ${changed}
+        pull_request_url: ${url}
+        base_branch: "\${base}"
+        working_branch: "\${branch}"
+        auto_committed_files: []`;
+}
+
+const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote rejected (protected branch)";
+
+// Source: API reference, "What `error` contains".
+const RATE_LIMITED = "OpenAI rate-limited this run. Wait a moment, then try again.";
+
+/** Texts of the scenarios by name. A set of several scenarios is one of them. */
+export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
+  "success": `
+description: The agent changes something and opens a pull request; runs of automations succeed
+steps:${UNTIL_AGENT}${delivered(true)}${FINISHED}
+automation:
+  steps:
+    - { after: 25, status: success }`,
+  "no-changes": `
+description: The agent succeeds without changing anything
+steps:${UNTIL_AGENT}${delivered(false)}${FINISHED}`,
+  "agent-failure": `
+description: The agent exits with 1; runs of automations fail
+steps:${UNTIL_AGENT}
+  - after: 15
+    event: { type: failed, message: Harness run failed, payload: { exit_code: 1, failure_code: command_failed } }
+  - { after: 0.2, call: failed, error: Agent run exited with code 1. }
+  - { after: 1, status: failed, error: Agent run exited with code 1. }
+automation:
+  steps:
+    - { after: 15, status: failed, error: Agent run exited with code 1. }`,
+  "boot-failure": `
+description: The sandbox does not boot
+steps:
+  - { after: 12, fail: Too many active sandboxes }`,
+  "delivery-failure": `
+description: The agent succeeds and the push is refused; two failed events
+steps:${UNTIL_AGENT}
+  - after: 20
+    event: { type: failed, message: Harness stream failed, payload: { error: "${DELIVERY_ERROR}" } }
+  - { after: 0.2, call: failed, error: "${DELIVERY_ERROR}" }
+  - { after: 1, fail: "${DELIVERY_ERROR}" }`,
+  "rate-limited": `
+description: The provider of the model refuses the agent, which had too many requests
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: failed, message: Harness run failed, payload: { exit_code: 1, failure_code: rate_limited } }
+  - { after: 0.2, call: failed, error: "${RATE_LIMITED}" }
+  - { after: 1, status: failed, error: "${RATE_LIMITED}" }`,
+  "duplicate-failed": `
+description: The agent fails, and three events report its end
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: failed, message: Harness run failed, payload: { exit_code: 2, failure_code: command_failed } }
+  - after: 0.1
+    event: { type: failed, message: Harness stream failed, payload: { error: stream closed } }
+  - { after: 0.2, call: failed, error: Agent run exited with code 2. }
+  - { after: 1, fail: Agent run exited with code 2. }`,
+  "stuck-streaming": `
+description: The worker dies while the agent works; the run stays streaming for ever
+steps:${UNTIL_AGENT}`,
+  "stuck-pending": `
+description: No worker takes the run; it stays pending for ever
+steps: []`,
+  "cancelled-during-boot": `
+description: A person cancels the run while its sandbox boots, and it stays cancelled
+steps:
+  - { after: 5, cancel: true }`,
+  "cancelled-during-boot-revived": `
+description: A person cancels the run while its sandbox boots; the worker revives it and fails it
+steps:
+  - { after: 5, cancel: true }
+  - { after: 10, sandbox: up }`,
+  "queue-failure": `
+description: The queue refuses the run; the start is a 500 and its retry shows a failed run
+refuseQueue: Trigger.dev runtime is not configured`,
+  "many-events": `
+description: More events than one read shows
+steps:${UNTIL_AGENT}
+  - after: 1
+    repeat: 260
+    every: 0.25
+    event: { message: "step \${n} of 260\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
+  "agent-progress": `
+description: The agent reports progress and the use of tools, and opens a pull request (later revisions)
+steps:${UNTIL_AGENT}
+  - after: 3
+    event: { message: "I look at the tests.\\n", payload: { kind: assistant_delta } }
+  - after: 2
+    event: { type: tool_started, toolName: bash, message: bash started, payload: { kind: tool, toolCallId: call_1, state: running, input: { command: npm test } } }
+  - after: 4
+    event: { type: tool_finished, toolName: bash, message: bash finished, payload: { kind: tool, toolCallId: call_1, state: completed, output: 12 passed } }
+  - after: 2
+    event: { message: "All tests pass.\\n", payload: { kind: assistant_delta } }${delivered(true)}${FINISHED}`,
+  "awaiting-input": `
+description: The agent stops at a checkpoint for a person (later revisions)
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
+  - { after: 0.2, call: success }
+  - { after: 1, status: awaiting_input }`,
+  "awaiting-input-resumed": `
+description: The agent stops at a checkpoint, and a person answers a minute later; the list of events starts anew (later revisions)
+steps:${UNTIL_AGENT}
+  - after: 10
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }
+  - { after: 0.2, call: success }
+  - { after: 1, status: awaiting_input }
+  - { after: 60, resume: true }
+  - after: 1
+    event: { type: started, message: "Harness run started: \${harness}", payload: { harness_id: "\${harness}", ai_billing_source: platform } }
+${delivered(true)}${FINISHED}`,
+  "automation-slot": `
+description: A run of an automation waits half a minute for a slot, then succeeds
+automation:
+  slotAfter: 30
+  steps:
+    - { after: 20, status: success }`,
+  "automation-suppressed": `
+description: The service accepts triggers of automations and starts nothing, as too many runs are active
+automation: { suppress: REPO_PENDING_LIMIT }`,
+  "automation-resumed": `
+description: A run of an automation waits for a person, who answers a minute later; then it succeeds
+automation:
+  steps:
+    - { after: 10, wait: true }
+    - { after: 60, resume: true }
+    - { after: 10, status: success }`,
+  "automation-cancelled": `
+description: A person cancels a run of an automation in the app
+automation:
+  steps:
+    - { after: 10, status: cancelled }`,
+  "automation-stuck": `
+description: A run of an automation stays running for ever
+automation: { steps: [] }`,
+  "stuck-finished": `
+description: The agent finishes, then the worker dies; the run stays streaming for ever
+steps:${UNTIL_AGENT}
+  - after: 20
+    event: { type: finished, message: Harness run finished, payload: { exit_code: 0, failure_code: null } }`,
+  "campaign": `
+description: Most runs of a campaign succeed; in every hundred repositories a few end otherwise, by the end of their names
+scenarios:
+  - { match: { repo: ["*13", "*63"] }, play: agent-failure }
+  - { match: { repo: ["*27", "*77"] }, play: delivery-failure }
+  - { match: { repo: "*41" }, play: rate-limited }
+  - { match: { repo: ["*05", "*55"] }, play: no-changes }
+  - { match: { repo: "*50" }, play: success, duration: 100m }
+  - { match: { repo: "*99", with: extraRunFields }, play: awaiting-input }
+  - { play: success }`,
+};
+
+/** Names of the built-in scenarios. */
+export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
+
+/** Names of the built-in scenarios that another one can `play`: all but the sets. */
+export const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) =>
+  !lookup(SCENARIO_TEXTS, name)?.includes("\nscenarios:")
+);
+
+// What a scenario file may hold: the steps of runs and their times. `README.md` describes the format.
+
+const seconds = z.number().check(z.nonnegative());
+
+const DURATION = "it must be a time such as 20m, or { median: 20m, sigma: 0.5, seed: 1 }";
+const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
+const LENGTH = /^(\d+(?:\.\d+)?)([smh])$/;
+
+/** Seconds of `90`, `90s`, `20m` or `1.5h`; undefined for anything else. */
+function secondsIn(value: unknown): number | undefined {
+  if (typeof value === "number") return value > 0 && Number.isFinite(value) ? value : undefined;
+  const [, amount = "", unit = ""] = typeof value === "string" ? LENGTH.exec(value) ?? [] : [];
+  const product = Number(amount) * (lookup(UNIT_SECONDS, unit) ?? 0);
+  return product > 0 ? product : undefined;
+}
+
+const length = z.pipe(
+  z.custom<number | string>(
+    (value) => secondsIn(value) !== undefined,
+    "it must be a time above 0, such as 90s, 20m or 1.5h",
+  ),
+  z.transform((value: number | string) => secondsIn(value) ?? 0),
+);
+
+const durationSchema = z.strictObject({
+  /** Half of the runs are shorter. */
+  median: length,
+  /** Standard deviation of the logarithm. */
+  sigma: z._default(z.number().check(z.nonnegative()), 0.5),
+  /** Another seed gives other lengths. */
+  seed: z._default(z.int(), 1),
+});
+
+/** Names that may stand in `${…}` in the texts of a step. */
+export const PLACEHOLDERS = [
+  "runId",
+  "repo",
+  "harness",
+  "base",
+  "working",
+  "branch",
+  "prompt",
+  "pull",
+  "n",
+] as const;
+
+const count = z.number().check(z.int(), z.nonnegative());
+
+const faultSchema = z.strictObject({
+  /** One of the kinds. YAML reads `503` as a number. */
+  kind: z.pipe(
+    z.transform((value: unknown) => typeof value === "number" ? String(value) : value),
+    z.enum(FAULT_KINDS),
+  ),
+  /** Requests that it hits, as in `POST /runs` or `GET /runs/*`. */
+  route: z.optional(
+    z.custom<string>(
+      (value) => typeof value === "string" && value.includes("/"),
+      'it must be a path, such as "GET /runs/*"',
+    ),
+  ),
+  /** Number of requests that it hits. */
+  times: z.optional(count),
+  /** Seconds in `Retry-After`. */
+  retryAfter: z.optional(z.number().check(z.nonnegative())),
+  /** For `slow`: milliseconds until the headers come. */
+  delayMs: z.optional(z.number().check(z.nonnegative())),
+  /** For `stream-cut`: number of whole pieces before the cut. */
+  after: z.optional(count),
+  /** Whether the request takes effect although its answer is lost. */
+  processed: z.optional(z.boolean()),
+});
+
+const eventSchema = z.strictObject({
+  /** One of the nine types. */
+  type: z._default(z.enum(EVENT_TYPES), "log"),
+  /** Name of the tool that the event is about. */
+  toolName: z.optional(z.nullable(z.string())),
+  /** Text for the reader. */
+  message: z.optional(z.nullable(z.string())),
+  /** Further fields. */
+  payload: z._default(z.record(z.string(), z.unknown()), {}),
+  /** Store the payload unchanged instead of cleaning it as the service's writer does. */
+  verbatim: z._default(z.boolean(), false),
+});
+
+const stepSchema = z.strictObject({
+  /** Seconds since the step before. */
+  after: z._default(seconds, 0),
+  /** The sandbox is up: the run is `streaming` from now on. */
+  sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
+  /** Id of the agent's process, which a cancel has to kill. */
+  command: z.optional(z.string()),
+  /** An event to write. */
+  event: z.optional(eventSchema),
+  /** Number of times that the whole step plays. */
+  repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
+  /** Seconds between the repetitions. */
+  every: z._default(seconds, 0),
+  /** The inner call ends with this status. */
+  call: z.optional(z.enum(["success", "failed", "cancelled"])),
+  /** New status of the run. */
+  status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
+  /** Error text that goes with `call` and `status`. */
+  error: z.optional(z.nullable(z.string())),
+  /** The worker gives up with this error: the run fails, then the last event is written. */
+  fail: z.optional(z.string()),
+  /** From now on requests about this run meet a fault; with `route`, the requests of that route do. */
+  fault: z.optional(faultSchema),
+  /** A person answers a paused run in the app: it gets a new inner call without events (later revisions). */
+  resume: z.optional(z.literal(true)),
+  /** A person cancels the run in the app. */
+  cancel: z.optional(z.literal(true)),
+});
+
+const automationStepSchema = z.strictObject({
+  /** Seconds since the step before; for the first step, since the start of the work. The wait for a slot does not count. */
+  after: z._default(seconds, 0),
+  /** New status of the run. */
+  status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
+  /** Error text that goes with `status`. */
+  error: z.optional(z.nullable(z.string())),
+  /** The run waits for a person or an event. Its status stays. */
+  wait: z.optional(z.literal(true)),
+  /** A person lets the run continue. */
+  resume: z.optional(z.literal(true)),
+});
+
+const automationSchema = z.strictObject({
+  /** The service accepts the trigger and starts nothing, for this reason. */
+  suppress: z.optional(z.enum(["REPO_PENDING_LIMIT", "INSTALLATION_PENDING_LIMIT"])),
+  /** Number of triggers to suppress. @default all */
+  times: z.optional(z.number().check(z.int(), z.minimum(1))),
+  /** Seconds that the run waits for a slot although one is free. */
+  slotAfter: z.optional(seconds),
+  /** Steps in order. */
+  steps: z._default(z.array(automationStepSchema), []),
+});
+
+/** One value, or a list of values that are as good. */
+const oneOrMore = <T extends z.core.$ZodType>(type: T, what: string) =>
+  z.union([type, z.array(type).check(z.minLength(1))], `it must be ${what}, or a list of them`);
+
+const attempt = z.int().check(z.minimum(1));
+
+/** A scenario as a file writes it. */
+const scenarioSchema = z.strictObject({
+  /** Name of the scenario in messages. */
+  name: z.optional(z.string()),
+  /** What the scenario shows. */
+  description: z.optional(z.string()),
+  /** Runs that the scenario plays for: every given field has to fit. @default every run */
+  match: z._default(
+    z.strictObject({
+      /** Text that the prompt contains. */
+      prompt: z.optional(z.string()),
+      /** `owner/name`, in which `*` stands for any text and `?` for one character. */
+      repo: z.optional(oneOrMore(z.string(), "a name or pattern")),
+      /** Text that the idempotency key contains. */
+      key: z.optional(z.string()),
+      /** Harness. */
+      harness: z.optional(z.string()),
+      /** Text that the name of the automation contains. */
+      automation: z.optional(z.string()),
+      /** Number of the run among those of its repository and root directory, from 1. */
+      attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
+      /** Every nth of the runs that fit otherwise. */
+      every: z.optional(attempt),
+      /** Switch of the revision that has to be on. */
+      with: z.optional(z.enum(SWITCHES)),
+    }),
+    {},
+  ),
+  /** Plays the steps of this built-in scenario. */
+  play: z.optional(z.enum(PLAYABLE_NAMES)),
+  /** How long a run takes from its start to the last step, in seconds, or how that is distributed. @default as its steps say */
+  duration: z.optional(z.union([length, durationSchema], DURATION)),
+  /** All times are divided by this factor. */
+  speed: z._default(z.number().check(z.positive()), 1),
+  /** The queue refuses the run with this error. No step plays. */
+  refuseQueue: z.optional(z.string()),
+  /** Faults of the service from the start of the emulator on, in order. */
+  faults: z.optional(z.array(faultSchema)),
+  /** Steps of a run, in order. */
+  steps: z._default(z.array(stepSchema), []),
+  /** Script for runs of automations. Without it the scenario plays for none of them. */
+  automation: z.optional(automationSchema),
+});
+
+/** A set of scenarios as a file writes it: the first one that fits a run plays. */
+const scenarioSetSchema = z.strictObject({
+  /** Name of the set in messages. */
+  name: z.optional(z.string()),
+  /** What the set shows. */
+  description: z.optional(z.string()),
+  /** The scenarios. */
+  scenarios: z.array(scenarioSchema).check(z.minLength(1)),
+});
+
+/** A scenario. */
+export type Scenario = Omit<z.infer<typeof scenarioSchema>, "play">;
+/** A step of a {@linkcode Scenario}. */
+export type ScenarioStep = Scenario["steps"][number];
+/** The script of a {@linkcode Scenario} for runs of automations. */
+export type AutomationStory = z.infer<typeof automationSchema>;
+/** A step of an {@linkcode AutomationStory}. */
+export type AutomationStep = AutomationStory["steps"][number];
+/** An event of a {@linkcode ScenarioStep}. */
+export type ScenarioEvent = z.infer<typeof eventSchema>;
 
 type Schema = z.core.$ZodType;
 type Written = z.infer<typeof scenarioSchema>;
@@ -186,4 +591,38 @@ export function parseScenario(text: string, name: string): Scenario {
   const [scenario, ...more] = parseScenarios(text, name);
   if (scenario === undefined || more.length > 0) throw problem(`${name}: it has several scenarios`);
   return scenario;
+}
+
+// The built-in scenarios by name.
+
+/**
+ * The scenarios behind a built-in name: one, or those of a set, in order.
+ *
+ * @throws {UsageError} if nothing has that name.
+ */
+export function builtInScenarios(name: string): Scenario[] {
+  const text = lookup(SCENARIO_TEXTS, name);
+  if (text === undefined) {
+    throw new UsageError({
+      attempted: "find scenario",
+      why: `none is called "${name}"`,
+      advice: `there are ${SCENARIO_NAMES.join(", ")}`,
+    });
+  }
+  return parseScenarios(text, name).map((scenario) => ({ ...scenario, name: scenario.name ?? name }));
+}
+
+/**
+ * A built-in scenario by name.
+ *
+ * @throws {UsageError} if none has that name, or if it is the name of a set.
+ */
+export function builtInScenario(name: string): Scenario {
+  const [scenario, ...more] = builtInScenarios(name);
+  if (scenario !== undefined && more.length === 0) return scenario;
+  throw new UsageError({
+    attempted: "find scenario",
+    why: `"${name}" is a set of scenarios`,
+    advice: "take all of them with builtInScenarios()",
+  });
 }

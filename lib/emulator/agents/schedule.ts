@@ -4,7 +4,7 @@
  * @module
  */
 import { logNormal } from "../state/chance.ts";
-import type { Revision } from "../state/revision.ts";
+import type { Revision } from "../state/store.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** Facts about a run that the `match` of a scenario can ask for. */

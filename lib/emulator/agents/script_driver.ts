@@ -4,16 +4,24 @@
  *
  * @module
  */
-import { isTerminal } from "../../api/contract/rules.ts";
-import { cancelRun } from "../service/cancel.ts";
+import { isTerminal } from "../../service/contract.ts";
+import { cancelRun } from "../service/runs.ts";
 import { Chooser, type Moment, type RunFacts, schedule, secondsOf, stretch } from "./schedule.ts";
-import { agentBranch, closeCall, failRun, report, reportVerbatim, sandboxUp, setStatus } from "./worker.ts";
-import { resumeRun, startCommand } from "./worker.ts";
-import { openPull } from "../service/pulls.ts";
+import {
+  agentBranch,
+  closeCall,
+  failRun,
+  report,
+  reportVerbatim,
+  resumeRun,
+  sandboxUp,
+  setStatus,
+  startCommand,
+} from "./drivers.ts";
+import { openPull } from "../service/listings.ts";
 import { reserveSandbox } from "../service/sandboxes.ts";
-import type { RunRow } from "../state/rows.ts";
-import type { Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
-import type { PLACEHOLDERS } from "./scenario_schema.ts";
+import type { RunRow } from "../state/store.ts";
+import type { PLACEHOLDERS, Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
 import type { Fault } from "../state/faults.ts";
 import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, type World } from "../state/world.ts";

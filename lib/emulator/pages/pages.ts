@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isTerminal } from "../../api/contract/rules.ts";
+import { isTerminal } from "../../service/contract.ts";
 import { isLoopback } from "../../loopback.ts";
 import {
   block,
@@ -14,14 +14,16 @@ import {
   fold,
   type Html,
   markup,
+  type Page,
+  page,
+  policyOf,
   section,
   table,
   type TableRow,
   type Tone,
-} from "../../pages/blocks.ts";
-import { type Page, page, policyOf } from "../../pages/page.ts";
-import { firstAccount } from "../service/account.ts";
-import type { EventRow, RunRow } from "../state/rows.ts";
+} from "../../report/page.ts";
+import { firstAccount } from "../service/listings.ts";
+import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /** Headers of a page: no script, no form, no frame and no request to anywhere, whatever a text on it could contain. */

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { isUuid } from "../../api/contract/rules.ts";
 import type { Repo, Sandbox } from "../../model.ts";
+import { isUuid } from "../../service/contract.ts";
 import { formatTimestamp, likeFinder, parseUuid, storeText } from "../state/postgres.ts";
-import { sandboxStatus } from "./sandboxes.ts";
-import type { SandboxRow } from "../state/rows.ts";
+import type { SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
+import { sandboxStatus } from "./sandboxes.ts";
 
 // Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
 const MAX_LIFECYCLE_EVENTS = 200;
@@ -219,4 +219,58 @@ export function listModels(world: World, userId: string): PresentedModel[] {
     capabilities: model.capabilities ?? [],
     pricing: { input: model.pricing_input, output: model.pricing_output },
   }));
+}
+
+// The account that a user of the emulator is given: a token that may do everything, and what it reaches.
+
+/** Tokens and repositories of one user. */
+export interface Account {
+  /** A live token with both scopes. */
+  token: string;
+  /** A live read-only token of the same user; null if there is none. */
+  readOnlyToken: string | null;
+  /** Repositories of that user, also hidden ones. */
+  repos: { id: string; full_name: string }[];
+}
+
+/** The account of the first user with a live token of both scopes; undefined if there is none. */
+export function firstAccount(world: World): Account | undefined {
+  const tokens = [...world.store.tokens.values()].filter((token) =>
+    token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())
+  );
+  const full = tokens.find((token) => token.scopes.includes("read") && token.scopes.includes("write"));
+  if (full === undefined) return undefined;
+  const reading = tokens.find((token) => token.userId === full.userId && token.scopes.join() === "read");
+  const repos = [...world.store.repos.values()].filter((repo) => repo.userId === full.userId);
+  return {
+    token: full.token,
+    readOnlyToken: reading?.token ?? null,
+    repos: repos.map(({ id, full_name }) => ({ id, full_name })),
+  };
+}
+
+// Pull requests of the emulator.
+
+// Source: API reference, "Branches and pull requests".
+const MAX_TITLE_LENGTH = 72;
+
+/**
+ * Opens a pull request, or updates the one of the same branch.
+ *
+ * @param pull The first line of its `prompt` becomes the title.
+ * @returns Address of its page.
+ */
+export function openPull(
+  world: World,
+  pull: { repo: string; prompt: string; base: string; branch: string; diff: string },
+): string {
+  const { repo, base, branch, diff } = pull;
+  const title = (pull.prompt.split("\n")[0] ?? "").slice(0, MAX_TITLE_LENGTH);
+  const pulls = world.pulls.get(repo) ?? [];
+  world.pulls.set(repo, pulls);
+  const known = pulls.find((candidate) => candidate.branch === branch);
+  const number = known?.number ?? pulls.length + 1;
+  if (known !== undefined) Object.assign(known, { title, base, diff });
+  else pulls.push({ number, repo, title, base, branch, diff });
+  return `${world.origin}/${repo}/pull/${number}`;
 }

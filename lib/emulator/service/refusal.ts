@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FailureStatus } from "../../api/contract/routes.ts";
+import type { FailureStatus } from "../../service/contract.ts";
 
 /** A failure with an envelope of its own. Any other error that a handler throws is answered with a 500. */
 export class Refusal extends Error {

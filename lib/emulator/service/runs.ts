@@ -4,16 +4,232 @@
  * @module
  */
 import { messageOf } from "../../error_sentence.ts";
-import { isTerminal, isUuid } from "../../api/contract/rules.ts";
-import type { Run, StartResult } from "../../model.ts";
+import type { CancelResult, Run, RunEvent, StartResult } from "../../model.ts";
+import {
+  BASE_HARNESSES,
+  branchProblem,
+  HARNESSES,
+  isTerminal,
+  isUuid,
+  MAX_PROMPT_LENGTH,
+  MODES,
+  normaliseRoot,
+} from "../../service/contract.ts";
+import { sha256Hex } from "../../sha256.ts";
+import { DatabaseError, formatTimestamp, parseUuid, storeJson, storeText } from "../state/postgres.ts";
+import type { CallRow, EventRow, RepoRow, Revision, RunRow, SandboxRow } from "../state/store.ts";
+import { queueWork, type World } from "../state/world.ts";
 import type { Caller } from "./caller.ts";
-import { eventWindow, writeEvent } from "./events.ts";
-import { DatabaseError, formatTimestamp, parseUuid, storeText } from "../state/postgres.ts";
+import { canonicalJson, generatedBranch } from "./hash.ts";
 import { Refusal } from "./refusal.ts";
 import { holdSandbox, liveSandboxes, releaseSandbox } from "./sandboxes.ts";
-import type { CallRow, RunRow, SandboxRow } from "../state/rows.ts";
-import { type Body, type NormalisedStart, normaliseStart, trimmedOrNull } from "./start_request.ts";
-import { queueWork, type World } from "../state/world.ts";
+import { cleanForReading, cleanForStorage } from "./sanitise.ts";
+
+// The event table: writes events, and reads one of the two windows of them.
+
+/** Event types that the table allows. Source: API reference, "Event types". */
+export const EVENT_TYPES = [
+  "started",
+  "status_changed",
+  "tool_started",
+  "tool_finished",
+  "cancel_requested",
+  "cancelled",
+  "finished",
+  "failed",
+  "log",
+] as const;
+
+/** An event to write. */
+export interface NewEvent {
+  /** One of {@linkcode EVENT_TYPES}. */
+  type: string;
+  /** Name of the tool that the event is about. @default {null} */
+  toolName?: string | null | undefined;
+  /** Text for the reader. @default {null} */
+  message?: string | null | undefined;
+  /** Further fields. @default {{}} */
+  payload?: unknown;
+  /** Microseconds since 1970. @default now */
+  createdAt?: number | undefined;
+}
+
+/** Whether an event ends its call, and every stream of it. */
+export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): boolean {
+  return event_type === "finished" || event_type === "failed" || event_type === "cancelled";
+}
+
+function present(row: Omit<EventRow, "json">): RunEvent {
+  return {
+    id: row.id,
+    type: row.event_type,
+    toolName: row.tool_name,
+    message: row.message,
+    payload: cleanForReading(row.payload),
+    createdAt: formatTimestamp(row.created_at),
+  };
+}
+
+/**
+ * Stores an event unchanged, in order of time.
+ *
+ * @param callId Call of the event.
+ * @throws {DatabaseError} for a text that the database cannot hold, or an injected failure.
+ */
+export function insertEvent(world: World, callId: string, event: NewEvent): EventRow {
+  world.store.guard("insert", "ai_call_events");
+  const row = {
+    id: crypto.randomUUID(),
+    call_id: callId,
+    event_type: event.type,
+    tool_name: storeText(event.toolName ?? null),
+    message: storeText(event.message ?? null),
+    payload: storeJson(event.payload ?? {}),
+    created_at: event.createdAt ?? world.clock.stamp(),
+  };
+  const stored: EventRow = { ...row, json: JSON.stringify(present(row)) };
+  const rows = world.store.events.get(callId) ?? [];
+  let at = rows.length;
+  while (at > 0 && (rows[at - 1]?.created_at ?? 0) > row.created_at) at--;
+  // A new array, since answers are cached by it.
+  world.store.events.set(callId, [...rows.slice(0, at), stored, ...rows.slice(at)]);
+  world.feed.publish(stored);
+  return stored;
+}
+
+/** Writes an event as the service does: cleans the payload first, and ignores a failure to store it. */
+export function writeEvent(world: World, callId: string, event: NewEvent): void {
+  try {
+    insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
+  } catch {
+    // The service logs the failure and goes on. Source: conformance, action "failStore" on "ai_call_events".
+  }
+}
+
+/** The events of one read, oldest first: the first `limit` events, or the newest ones in later revisions. */
+export function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
+  const rows = world.store.events.get(callId) ?? [];
+  return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);
+}
+
+// Normalises a start request: which values count as absent, which defaults apply, and which field is refused first.
+
+/** A start request with its defaults. */
+interface NormalisedStart {
+  /** The id as it was sent, since its spelling is part of the hash. */
+  repoId: string;
+  prompt: string;
+  harness: string;
+  baseBranch: string;
+  workingBranch: string;
+  createBranch: boolean;
+  rootDirectory: string | null;
+  conversationId: string | null;
+  workspaceSessionId: string | null;
+  mode: string | null;
+  worktreeId: string | null;
+  agentId: string | null;
+}
+
+/** The fields of a body. A body that is not an object has none. */
+export type Body = Record<string, unknown>;
+
+/** The text without blanks around it; null for an empty one and for a value of any other type. */
+export function trimmedOrNull(value: unknown): string | null {
+  if (typeof value !== "string") return null;
+  const trimmed = value.trim();
+  return trimmed === "" ? null : trimmed;
+}
+
+// Modes that released versions of the command send. Source: API reference, "Start request" of later revisions.
+const LEGACY_MODES = ["single", "multi_agent", "council", "review", "test", "repair"];
+
+const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
+
+function readHarness(body: Body, revision: Revision): string {
+  const harness = trimmedOrNull(body.harness) ?? "codex";
+  const known: readonly string[] = revision.mogplexHarness ? HARNESSES : BASE_HARNESSES;
+  if (!known.includes(harness)) throw bad("Invalid harness");
+  const bound = body.createBranch === true && body.mode === undefined && body.worktreeId === undefined;
+  if (harness === "mogplex" && !bound) throw bad("Invalid harness");
+  return harness;
+}
+
+function readBranch(name: string, label: string): string {
+  if (name === "@" || branchProblem(name) !== undefined) throw bad(`Invalid ${label}`);
+  return name;
+}
+
+function readRoot(value: unknown, stored: string | null): string | null {
+  if (value === undefined) return stored;
+  if (value === null) return null;
+  const result = typeof value === "string" ? normaliseRoot(value) : undefined;
+  if (!result?.ok) throw bad("Invalid root directory");
+  return result.root;
+}
+
+function readMode(value: unknown, revision: Revision): string | null {
+  const mode = trimmedOrNull(value);
+  if (!revision.checksMode || value === undefined || value === null || (mode === null && value === "")) return mode;
+  if (mode === null && typeof value === "string") return null;
+  const upper = mode?.toUpperCase() ?? "";
+  if ((MODES as readonly string[]).includes(upper)) return upper;
+  if (mode !== null && LEGACY_MODES.includes(mode)) return mode;
+  throw bad(`mode must be one of ${MODES.join(", ")} (got ${JSON.stringify(value)})`);
+}
+
+/**
+ * Normalises a body, checking in the service's order.
+ *
+ * @param body Parsed JSON.
+ * @param repo The repository, which supplies defaults.
+ * @param key The idempotency key. A generated branch name is derived from it.
+ * @returns The request and its hash.
+ * @throws {Refusal} 400 for the first bad field.
+ */
+export function normaliseStart(
+  body: Body,
+  repo: RepoRow,
+  key: string,
+  revision: Revision,
+): { start: NormalisedStart; requestHash: string } {
+  const prompt = trimmedOrNull(body.prompt);
+  if (prompt === null) throw bad("Prompt is required");
+  if (prompt.length > MAX_PROMPT_LENGTH) throw bad("Prompt is too long");
+  const harness = readHarness(body, revision);
+  const baseBranch = readBranch(
+    trimmedOrNull(body.baseBranch) ?? trimmedOrNull(repo.default_branch) ?? "main",
+    "base branch",
+  );
+  const createBranch = body.createBranch === true;
+  const hashed = {
+    repoId: trimmedOrNull(body.repoId) ?? "",
+    prompt,
+    harness,
+    baseBranch,
+    createBranch,
+    rootDirectory: readRoot(body.rootDirectory, repo.root_directory),
+    conversationId: trimmedOrNull(body.conversationId),
+    workspaceSessionId: trimmedOrNull(body.workspaceSessionId),
+    mode: readMode(body.mode, revision),
+    ...(revision.extraRunFields ? { worktreeId: trimmedOrNull(body.worktreeId) } : {}),
+  };
+  const wanted = trimmedOrNull(body.workingBranch) ??
+    (createBranch ? generatedBranch(key, sha256Hex(canonicalJson(hashed))) : baseBranch);
+  const workingBranch = readBranch(wanted, "working branch");
+  if (createBranch && workingBranch === baseBranch) {
+    throw bad("Working branch must differ from base branch when createBranch is true");
+  }
+  return {
+    start: {
+      ...hashed,
+      workingBranch,
+      worktreeId: trimmedOrNull(body.worktreeId),
+      agentId: trimmedOrNull(body.agentId),
+    },
+    requestHash: sha256Hex(canonicalJson({ ...hashed, workingBranch })),
+  };
+}
 
 /** The run in the form of the API. */
 export function presentRun(world: World, row: RunRow): Run {
@@ -219,4 +435,177 @@ export function eventsBody(world: World, row: RunRow, limit: number): string {
   const text = `{"ok":true,"data":{"run":${JSON.stringify(presentRun(world, row))},"events":[${events}]}}`;
   cache.set(limit, { version: row.version, rows, text });
   return text;
+}
+
+// Repairs a run whose worker died, in later revisions.
+
+const DEAD = "The agent worker stopped before the run was finished";
+
+// A worker that lives says so after 15 minutes at the latest. Source: API reference, "Event types", "Worker heartbeat".
+const MAX_SILENCE_MICROS = 15 * 60_000_000;
+
+/** Microseconds since the last sign of life of a run: a change of its record, or an event. */
+function silenceOf(world: World, run: RunRow): number {
+  const last = world.store.events.get(run.ai_call_id)?.at(-1)?.created_at ?? 0;
+  return world.clock.wallMs() * 1_000 - Math.max(run.updated_at, last);
+}
+
+/**
+ * Whether nothing works on a run any more although it has not ended: its inner call has ended, or its worker died and has been
+ * silent for too long.
+ */
+function isOrphaned(world: World, run: RunRow): boolean {
+  if (isTerminal(run.status) || run.status === "awaiting_input") return false;
+  const worker = world.driver.worker?.(run);
+  if (worker === "working") return false;
+  const call = world.store.calls.get(run.ai_call_id);
+  if (call !== undefined && isTerminal(call.status)) return true;
+  return worker === "dead" && run.status === "streaming" && silenceOf(world, run) >= MAX_SILENCE_MICROS;
+}
+
+/** How a run ended, by its inner call or else by its last terminal event. A run without either has failed. */
+function endOf(world: World, run: RunRow): { status: string; error: string | null } {
+  const call = world.store.calls.get(run.ai_call_id);
+  if (call !== undefined && isTerminal(call.status)) return { status: call.status, error: call.error };
+  const last = (world.store.events.get(run.ai_call_id) ?? []).findLast(isTerminalEvent);
+  if (last?.event_type === "finished") return { status: "success", error: null };
+  if (last?.event_type === "cancelled") return { status: "cancelled", error: null };
+  return { status: "failed", error: DEAD };
+}
+
+const EVENT_OF: ReadonlyMap<string, string> = new Map([["success", "finished"], ["cancelled", "cancelled"]]);
+
+/** Closes a run whose worker died, as the service's supervisor does. Source: API reference, "Event types". */
+export function repairRun(world: World, run: RunRow): void {
+  if (!world.revision.repairsRuns || !isOrphaned(world, run)) return;
+  const end = endOf(world, run);
+  const call = world.store.calls.get(run.ai_call_id);
+  if (call !== undefined && !isTerminal(call.status)) Object.assign(call, { ...end, runtime_command_id: null });
+  updateRun(world, run, end);
+  writeEvent(world, run.ai_call_id, {
+    type: EVENT_OF.get(end.status) ?? "failed",
+    message: "Agent worker completion reconciled",
+    payload: { external_run_id: run.id, runtime_run_id: run.runtime_run_id, error: end.error },
+  });
+}
+
+// Cancels a run, statement by statement as the service does. Any statement can fail and then leaves the run half cancelled.
+
+const NO_ACCESS =
+  "Hosted sandbox compute requires a positive billing balance. Add funds or choose a plan in Settings > Billing.";
+
+const isActive = (status: string) => status === "pending" || status === "streaming" || status === "awaiting_input";
+
+const conflict = (status: 403 | 404 | 409 | 500, message: string) => new Refusal(status, "CONFLICT", message);
+
+function findCall(world: World, run: RunRow): CallRow | undefined {
+  world.store.guard("select", "ai_calls");
+  return world.store.calls.get(run.ai_call_id);
+}
+
+/** The sandbox record of a run. A database error looks like a missing record. */
+function findSandbox(world: World, run: RunRow): SandboxRow | undefined {
+  try {
+    world.store.guard("select", "sandboxes");
+    const sandbox = world.store.sandboxes.get(parseUuid(run.sandbox_record_id ?? ""));
+    return sandbox?.userId === run.user_id ? sandbox : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function killCommand(world: World, run: RunRow): void {
+  if (run.sandbox_record_id === null) throw new Refusal(400, "BAD_REQUEST", "Run has no sandbox metadata");
+  const sandbox = findSandbox(world, run);
+  if (sandbox === undefined) throw conflict(404, "Not found");
+  if (!world.store.users.get(run.user_id)?.hostedSandboxAccess) throw conflict(403, NO_ACCESS);
+  if (sandbox.sandbox_id === "pending") throw conflict(409, "Sandbox is not ready");
+  switch (world.around.sandboxMode) {
+    case "gone":
+      throw conflict(500, "provider: sandbox VM is gone");
+    case "nocommand":
+      throw new Error("provider: command not found");
+    case "killfail":
+      throw new Error("provider: kill failed");
+    case "ok":
+      world.driver.kill(run);
+  }
+}
+
+/** Copies the status of a finished call into the run, unless the run has ended as well. */
+function syncRun(world: World, run: RunRow, call: CallRow): void {
+  if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
+  else world.store.guard("update", "external_agent_runs");
+}
+
+/** Marks the call as to be cancelled. @returns Whether it was still active. */
+function requestCancellation(world: World, call: CallRow, at: string): boolean {
+  world.store.guard("update", "ai_calls");
+  if (!isActive(call.status)) return false;
+  call.control_state = "cancel_requested";
+  call.cancel_requested_at = at;
+  return true;
+}
+
+function finaliseCall(world: World, call: CallRow): void {
+  world.store.guard("update", "ai_calls");
+  if (!isActive(call.status) || call.control_state === "cancelled") {
+    world.store.guard("select", "ai_calls");
+    return;
+  }
+  call.status = "cancelled";
+  call.error = null;
+  call.control_state = "cancelled";
+}
+
+/**
+ * Cancels a run of a user.
+ *
+ * @returns Undefined if the user has no such run.
+ * @throws {Refusal} with the service's status and code.
+ * @throws any other error for a 500. The request for cancellation may stand all the same.
+ */
+export function cancelRun(world: World, userId: string, id: string): CancelResult | undefined {
+  const run = findRun(world, userId, id);
+  if (run === undefined) return undefined;
+  const result = (alreadyTerminal: boolean): CancelResult => ({
+    run: presentRun(world, run),
+    status: run.status,
+    alreadyTerminal,
+  });
+  if (isTerminal(run.status)) return result(true);
+
+  const call = findCall(world, run);
+  if (call === undefined) throw conflict(409, "Run state is inconsistent");
+  if (!isActive(call.status) && run.status !== "awaiting_input") {
+    syncRun(world, run, call);
+    return result(true);
+  }
+  if (run.status === "awaiting_input") {
+    call.status = "pending";
+    call.control_state = "active";
+  }
+  const requested = call.control_state !== "active";
+  const command = call.runtime_command_id;
+  const payload = { external_run_id: run.id, runtime_command_id: command };
+  if (!requested) {
+    const at = new Date(world.clock.wallMs()).toISOString();
+    if (!requestCancellation(world, call, call.cancel_requested_at ?? at)) {
+      throw conflict(409, "Run is no longer active");
+    }
+    writeEvent(world, call.id, { type: "cancel_requested", message: "Cancellation requested", payload });
+  }
+  if (command !== null) {
+    try {
+      killCommand(world, run);
+    } catch (error) {
+      if (!world.revision.ignoresKillFailures) throw error;
+    }
+  }
+  finaliseCall(world, call);
+  if (isTerminal(call.status)) syncRun(world, run, call);
+  if (call.status === "cancelled" && run.status === "cancelled") {
+    writeEvent(world, call.id, { type: "cancelled", message: "External Mogplex run cancelled", payload });
+  }
+  return result(false);
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { RunRow, SandboxRow } from "../state/rows.ts";
+import type { RunRow, SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /**

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EventRow } from "./rows.ts";
+import type { EventRow } from "./store.ts";
 
 /** A listener to the events of one call. */
 export interface FeedListener {

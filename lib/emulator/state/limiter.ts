@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../api/contract/rules.ts";
+import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../service/contract.ts";
 
 /** Whether a start is accepted. */
 export type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };

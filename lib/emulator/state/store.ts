@@ -6,24 +6,275 @@
 import { UsageError } from "../../errors.ts";
 import type { Fixture } from "./fixture.ts";
 import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.ts";
-import type {
-  AgentRow,
-  AutomationRow,
-  AutomationRunRow,
-  CallRow,
-  DispatchRow,
-  EventRow,
-  LifecycleRow,
-  ModelRow,
-  OAuthTokenRow,
-  PreferenceRow,
-  RepoRow,
-  RunRow,
-  SandboxRow,
-  StoreOperation,
-  TokenRow,
-  UserRow,
-} from "./rows.ts";
+
+// Records of the emulated database. Field names are the service's columns, since control actions and some routes show them.
+// Times are microseconds since 1970.
+
+/** Kinds of statements that the control action `failStore` can break. */
+export type StoreOperation = "select" | "insert" | "update" | "rpc";
+
+/** A user. */
+interface UserRow {
+  key: string;
+  id: string;
+  providerKeys: string[];
+  defaultModel: string | null;
+  hostedSandboxAccess: boolean;
+}
+
+/** A personal access token. */
+interface TokenRow {
+  id: string;
+  key: string;
+  userId: string;
+  token: string;
+  scopes: string[];
+  expiresAt: number | null;
+  revokedAt: number | null;
+  /** Later revisions: the token may only read and trigger automations. */
+  automationsOnly: boolean;
+}
+
+/** An OAuth access token. */
+interface OAuthTokenRow {
+  key: string;
+  userId: string;
+  token: string;
+  clientId: string;
+  scopes: string[];
+  expiresAt: number | null;
+}
+
+/** A repository. */
+export interface RepoRow {
+  id: string;
+  key: string;
+  userId: string;
+  full_name: string;
+  installation_id: number | null;
+  default_branch: string | null;
+  root_directory: string | null;
+  hidden: boolean;
+}
+
+/** A sandbox. */
+export interface SandboxRow {
+  id: string;
+  key: string;
+  userId: string;
+  sandbox_id: string | null;
+  repo_id: string;
+  status: string;
+  base_branch: string;
+  working_branch: string;
+  root_directory: string | null;
+  preview_url: string | null;
+  created_at: number;
+  last_active_at: number | null;
+  error: string | null;
+  install_log: string | null;
+  dev_log: string | null;
+  /** When it is free again after its last run; null while a run holds it, and for a sandbox that no run booted. */
+  free_at: number | null;
+}
+
+/** An entry of a sandbox's history. */
+interface LifecycleRow {
+  id: string;
+  sandboxId: string;
+  userId: string;
+  event_type: string;
+  decision_code: string | null;
+  worker_run_id: string | null;
+  payload: unknown;
+  created_at: number;
+}
+
+/** An input that an automation with an API trigger declares. */
+export interface AutomationInput {
+  name: string;
+  type: "string" | "integer" | "boolean" | "json";
+  required: boolean;
+  /** Permitted values; null for any. */
+  enum: unknown[] | null;
+  /** Regular expression that a string has to match; null for any. */
+  pattern: string | null;
+  /** Maximum length of a string in UTF-16 units; null for the default. */
+  maxLength: number | null;
+}
+
+/** An automation. */
+export interface AutomationRow {
+  id: string;
+  key: string;
+  userId: string;
+  installationId: number;
+  name: string;
+  description: string | null;
+  notes: string | null;
+  status: string;
+  publishedVersion: { id: string; versionNumber: number } | null;
+  /** Event that starts it. `api` is the API trigger of later revisions. */
+  startEvent: string;
+  /** Inputs of the API trigger. */
+  inputs: AutomationInput[];
+  /** Ids of the repositories that it may be triggered for; null for all. */
+  permittedRepoIds: string[] | null;
+  createdAt: number;
+  updatedAt: number;
+}
+
+/** A user's own agent. */
+interface AgentRow {
+  id: string;
+  userId: string;
+  name: string;
+  slug: string | null;
+  model: string;
+  description: string | null;
+  category: string | null;
+  source_template: string | null;
+}
+
+/** A model in the catalogue. */
+interface ModelRow {
+  id: string;
+  provider: string;
+  name: string;
+  context_length: number | null;
+  pricing_input: number | null;
+  pricing_output: number | null;
+  capabilities: string[] | null;
+  is_available: boolean;
+  is_hidden: boolean;
+}
+
+/** Whether a user turned a model on or off. */
+interface PreferenceRow {
+  userId: string;
+  model_id: string;
+  is_enabled: boolean;
+}
+
+/** A run. */
+export interface RunRow {
+  id: string;
+  user_id: string;
+  repo_id: string;
+  ai_call_id: string;
+  sandbox_record_id: string | null;
+  sandbox_id: string | null;
+  idempotency_key: string;
+  request_hash: string;
+  harness: string;
+  status: string;
+  prompt: string;
+  base_branch: string;
+  working_branch: string;
+  create_branch: boolean;
+  root_directory: string | null;
+  mode: string | null;
+  worktree_id: string | null;
+  agent_id: string | null;
+  terminal_commit_sha: string | null;
+  runtime_provider: string | null;
+  runtime_run_id: string | null;
+  error: string | null;
+  created_at: number;
+  updated_at: number;
+  /** Number of changes of the record. Answers are cached by it. */
+  version: number;
+}
+
+/** The inner call behind a run, which does the work. */
+export interface CallRow {
+  id: string;
+  user_id: string;
+  status: string;
+  error: string | null;
+  runtime_command_id: string | null;
+  control_state: string;
+  cancel_requested_at: string | null;
+}
+
+/** An event of a call. */
+export interface EventRow {
+  id: string;
+  call_id: string;
+  event_type: string;
+  tool_name: string | null;
+  message: string | null;
+  payload: unknown;
+  created_at: number;
+  /** The event as the API shows it. Made once, since an event is read many times and never changes. */
+  json: string;
+}
+
+/** A run of an automation. */
+export interface AutomationRunRow {
+  id: string;
+  userId: string;
+  idempotency_key: string;
+  flow_id: string;
+  flow_version_id: string;
+  runtime_provider: string | null;
+  runtime_run_id: string | null;
+  status: string;
+  created_at: number;
+  started_at: number | null;
+  completed_at: number | null;
+  input_tokens: number | null;
+  output_tokens: number | null;
+  duration_ms: number | null;
+  error: string | null;
+  start_attempts: number;
+  last_start_attempt_at: number | null;
+  last_start_error: string | null;
+  last_start_source: string | null;
+  cancel_requested_at: number | null;
+  cancelled_at: number | null;
+  cancel_reason: string | null;
+  cancel_error: string | null;
+  /** Its pauses for a person or an event. */
+  waits: WaitRow[];
+  /** Input of its trigger, without dropped names. */
+  input: Record<string, unknown>;
+  metadata: Record<string, unknown>;
+}
+
+/** A pause of an automation run, for a person or an event. */
+export interface WaitRow {
+  id: string;
+  status: string;
+  /** Secret that lets its holder continue the run. */
+  resume_token: string;
+  created_at: number;
+}
+
+/** An attempt to queue or to start an automation run, and its outcome. */
+export interface DispatchRow {
+  id: string;
+  job_run_id: string | null;
+  event_kind: string;
+  outcome: string;
+  reason: string | null;
+  metadata: unknown;
+  created_at: number;
+}
+
+/** A pull request. */
+export interface Pull {
+  /** Number within its repository, from 1. */
+  number: number;
+  /** `owner/name`. */
+  repo: string;
+  /** First line of the prompt, at most 72 characters. */
+  title: string;
+  base: string;
+  branch: string;
+  /** The change in the format of `git diff`; empty for a scripted run. */
+  diff: string;
+}
 
 /** The id that belongs to a key. @throws {UsageError} if there is none. */
 function idOf(ids: ReadonlyMap<string, string>, key: string): string {
@@ -230,4 +481,199 @@ export class Store {
       });
     }
   }
+}
+
+// Numbered records for tests of long lists. Values are those of the control action `bulk` in `tests/conformance/FORMAT.md`.
+
+const BULK_INSTALLATION = 101;
+const SECOND_MICROS = 1_000_000;
+
+/** Kinds of records, in the words of the control action. */
+export const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
+
+/** Records to add. */
+export interface Bulk {
+  /** One of {@linkcode BULK_KINDS}. */
+  what: string;
+  /** Owner. */
+  userId: string;
+  /** Number of records. */
+  count: number;
+  /** Sandbox of `lifecycleEvents`. */
+  sandboxId: string;
+}
+
+/**
+ * Adds numbered records.
+ *
+ * @throws {UsageError} for an unknown kind.
+ */
+export function addBulk(store: Store, { what, userId, count, sandboxId }: Bulk): void {
+  const start = parseTimestamp("2026-01-01T00:00:00+00:00");
+  const repo = [...store.repos.values()].find((candidate) => candidate.userId === userId);
+  for (let index = 0; index < count; index++) {
+    const number = String(index).padStart(3, "0");
+    const id = crypto.randomUUID();
+    const at = start + index * SECOND_MICROS;
+    switch (what) {
+      case "repos":
+        store.repos.set(id, {
+          id,
+          key: id,
+          userId,
+          full_name: `bulk/repo-${number}`,
+          installation_id: BULK_INSTALLATION,
+          default_branch: "main",
+          root_directory: null,
+          hidden: false,
+        });
+        break;
+      case "sandboxes":
+        store.addSandbox({
+          id,
+          key: id,
+          userId,
+          sandbox_id: `sbx_bulk_${number}`,
+          repo_id: repo?.id ?? "",
+          status: "stopped",
+          base_branch: "main",
+          working_branch: "main",
+          root_directory: null,
+          preview_url: null,
+          created_at: start,
+          last_active_at: at,
+          error: null,
+          install_log: null,
+          dev_log: null,
+          free_at: null,
+        });
+        break;
+      case "automations":
+        store.automations.set(id, {
+          id,
+          key: id,
+          userId,
+          installationId: BULK_INSTALLATION,
+          name: `Bulk ${number}`,
+          description: null,
+          notes: null,
+          status: "inactive",
+          publishedVersion: null,
+          startEvent: "push",
+          inputs: [],
+          permittedRepoIds: null,
+          createdAt: at,
+          updatedAt: start,
+        });
+        break;
+      case "lifecycleEvents":
+        store.lifecycle.push({
+          id,
+          userId,
+          sandboxId,
+          event_type: "tab_attached",
+          decision_code: null,
+          worker_run_id: null,
+          payload: storeJson({ n: index }),
+          created_at: at,
+        });
+        break;
+      default:
+        throw new UsageError({
+          attempted: "add records",
+          why: `unknown kind "${what}"`,
+          advice: `there are ${BULK_KINDS.join(", ")}`,
+        });
+    }
+  }
+}
+
+// The emulated revision of the service. The documentation describes the base. Each later behaviour is a switch, since a
+// deployed server may have any mixture of them.
+
+/** Switches for later behaviours. All are off in the base. */
+export interface Revision {
+  /** The events route returns the newest N instead of the first N. */
+  tailWindow: boolean;
+  /** A run that was cancelled while its sandbox booted stays cancelled. */
+  keepsCancelled: boolean;
+  /** Cancel goes on when the process cannot be killed. */
+  ignoresKillFailures: boolean;
+  /** An unknown `mode` is refused. */
+  checksMode: boolean;
+  /** The harness `mogplex` exists. */
+  mogplexHarness: boolean;
+  /** Runs have `worktreeId`, `agentId`, `mode` and `terminalCommitSha`; the first is part of the request hash. */
+  extraRunFields: boolean;
+  /** Tokens marked `automationsOnly` may not start runs, and may trigger automations with an API trigger only. */
+  automationsOnly: boolean;
+  /** Trigger keys are scoped to user and automation, compared, and replayed. */
+  comparedTriggers: boolean;
+  /** `GET /automations` has more than one page. In the base every page after the first is a 500. */
+  pagesAutomations: boolean;
+  /** `POST /pr-reviews/rerun` exists. */
+  prReviews: boolean;
+  /** `POST /automations/{id}/runs/{runId}/cancel` exists. */
+  automationRunCancel: boolean;
+  /** `GET /runs/{id}/events/stream` exists. */
+  stream: boolean;
+  /** Automations with an API trigger declare typed inputs; a trigger with others is refused. */
+  typedInputs: boolean;
+  /** All other automations drop inputs with reserved names. */
+  dropsInputs: boolean;
+  /** A replayed trigger has the reason `IDEMPOTENT_DUPLICATE` and no runtime. With `comparedTriggers` only. */
+  replayReason: boolean;
+  /** Metadata of an automation's run holds the input, its hash, the version's number, the trigger and the team. */
+  triggerMetadata: boolean;
+  /** An automation may name the repositories that it may be triggered for. */
+  permittedRepos: boolean;
+  /** Runs of an API trigger work on `mogplex/automation-<16 hex>` of user, automation and key. */
+  automationBranch: boolean;
+  /** `GET /runs/{id}` closes a run whose worker died. The events route does not. */
+  repairsRuns: boolean;
+  /** The harness `mogplex` writes events of its own. */
+  nativeEvents: boolean;
+  /** The sandbox of a `createBranch` run is stopped when the run ends. */
+  stopsSandboxes: boolean;
+  /** What a command prints on its standard output becomes events, as the text of an agent. */
+  agentOutput: boolean;
+}
+
+const BASE_REVISION: Readonly<Revision> = {
+  tailWindow: false,
+  keepsCancelled: false,
+  ignoresKillFailures: false,
+  checksMode: false,
+  mogplexHarness: false,
+  extraRunFields: false,
+  automationsOnly: false,
+  comparedTriggers: false,
+  pagesAutomations: false,
+  prReviews: false,
+  automationRunCancel: false,
+  stream: false,
+  typedInputs: false,
+  dropsInputs: false,
+  replayReason: false,
+  triggerMetadata: false,
+  permittedRepos: false,
+  automationBranch: false,
+  repairsRuns: false,
+  nativeEvents: false,
+  stopsSandboxes: false,
+  agentOutput: false,
+};
+
+/** Names of the switches. */
+export const SWITCHES = Object.keys(BASE_REVISION) as (keyof Revision)[];
+
+/**
+ * Makes a revision.
+ *
+ * @param name `base` turns every switch off, `later` turns every switch on.
+ * @param switches Switches that differ from it.
+ */
+export function createRevision(name: "base" | "later" = "base", switches: Partial<Revision> = {}): Revision {
+  const all = Object.fromEntries(SWITCHES.map((key) => [key, name === "later"])) as unknown as Revision;
+  return { ...all, ...switches };
 }

@@ -4,14 +4,12 @@
  * @module
  */
 import type { Context, TypedResponse } from "hono";
-import type { Failure } from "./reply.ts";
-import { parseLimit } from "./request.ts";
+import { type Failure, parseLimit } from "./request.ts";
 import { route } from "./route.ts";
-import { isTerminalEvent } from "../service/events.ts";
+import { findRun, isTerminalEvent, presentRun } from "../service/runs.ts";
 import { Refusal } from "../service/refusal.ts";
-import { findRun, presentRun } from "../service/runs.ts";
 import { DatabaseError, parseUuid } from "../state/postgres.ts";
-import type { EventRow, RunRow } from "../state/rows.ts";
+import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /** A stream with a type that Hono infers. */

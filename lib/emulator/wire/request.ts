@@ -3,9 +3,21 @@
  *
  * @module
  */
-import { DEFAULT_EVENTS, MAX_EVENTS, MAX_KEY_LENGTH } from "../../api/contract/rules.ts";
-import { trimmedOrNull } from "../service/start_request.ts";
+import type { MiddlewareHandler, TypedResponse } from "hono";
+import {
+  API_PREFIX,
+  DEFAULT_EVENTS,
+  type FailureEnvelope,
+  type FailureStatus,
+  MAX_EVENTS,
+  MAX_KEY_LENGTH,
+  REQUEST_WINDOW_MS,
+  type Success,
+} from "../../service/contract.ts";
+import type { Caller, Scope } from "../service/caller.ts";
 import { Refusal } from "../service/refusal.ts";
+import { trimmedOrNull } from "../service/runs.ts";
+import { DatabaseError } from "../state/postgres.ts";
 import type { World } from "../state/world.ts";
 
 /**
@@ -96,4 +108,236 @@ export async function readJson(world: World, request: Request): Promise<ParsedBo
   } catch {
     return { ok: false };
   }
+}
+
+// Answers in the service's envelopes, typed so that `hono/client` knows the result of a route.
+
+/** A JSON answer with a type that Hono infers. */
+export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
+/** A failure. */
+export type Failure = Reply<FailureEnvelope, FailureStatus>;
+
+// The service sends no charset. Source: conformance scenario "http/success-envelope".
+const JSON_TYPE = "application/json";
+
+/** A JSON answer. @param text JSON. */
+export function jsonReply(text: string, status: number, headers: Record<string, string> = {}): Response {
+  return new Response(text, { status, headers: { "content-type": JSON_TYPE, ...headers } });
+}
+
+/** A good answer: `data` in the envelope. */
+export function respond<T, Status extends 200 | 202>(data: T, status: Status): Reply<Success<T>, Status> {
+  return jsonReply(JSON.stringify({ ok: true, data }), status) as Reply<Success<T>, Status>;
+}
+
+/** A failure in the envelope. */
+export function fail(
+  status: FailureStatus,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): Failure {
+  return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
+}
+
+/**
+ * Answers an error that a handler threw: a {@linkcode Refusal} as it says, any other error with a 500.
+ *
+ * @param message Message of the 500.
+ */
+export function refuse(error: unknown, message: string): Failure {
+  if (error instanceof Refusal) return fail(error.status, error.code, error.message);
+  if (error instanceof BodyTooLarge) return bare(413) as Failure;
+  return fail(500, "INTERNAL_ERROR", message);
+}
+
+/** An answer of the framework: a status without a body. */
+export function bare(status: number, headers: Record<string, string> = {}): Response {
+  return new Response(null, { status, headers });
+}
+
+/** The site's page for an unknown path. */
+export function notFoundPage(): Response {
+  const page = "<!DOCTYPE html><html><head><title>404: This page could not be found.</title></head>" +
+    "<body><h1>404</h1><h2>This page could not be found.</h2></body></html>";
+  return new Response(page, { status: 404, headers: { "content-type": "text/html; charset=utf-8" } });
+}
+
+// The layers in front of the handlers: the host name, the framework's clean-up of paths, and the session gate.
+
+const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
+const OPEN_PATHS = ["/__control/", "/__runs/", "/.well-known/", "/login"];
+
+/** Page of a pull request. */
+const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
+
+/** Path and query of a URL, exactly as they were sent. */
+export function splitUrl(url: string): { path: string; query: string } {
+  const start = url.indexOf("/", url.indexOf("://") + 3);
+  const target = start < 0 ? "/" : url.slice(start);
+  const at = target.indexOf("?");
+  return at < 0 ? { path: target, query: "" } : { path: target.slice(0, at), query: target.slice(at + 1) };
+}
+
+// The body is bytes, since a string would get a content type.
+function redirect(status: 307 | 308, location: string): Response {
+  return new Response(new TextEncoder().encode(location), { status, headers: { location } });
+}
+
+/** The redirect to the login page: the answer to a request without a bearer token. */
+export function loginRedirect(path: string, query: string): Response {
+  // The framework encodes the query anew before it quotes it. Source: conformance scenario "auth/post-without-token/gate-on".
+  const search = query === "" ? "" : `?${new URLSearchParams(query)}`;
+  const next = new URLSearchParams({ next: `${path}${search}` });
+  return redirect(307, `/login?${next}`);
+}
+
+/**
+ * Answers a request that does not reach a handler.
+ *
+ * @returns Undefined for a request that does.
+ */
+export function passGate(world: World, request: Request): Response | undefined {
+  const { path, query } = splitUrl(request.url);
+  if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
+  const host = request.headers.get("host") ?? new URL(request.url).host;
+  const tail = query === "" ? "" : `?${query}`;
+  if (host.startsWith("www.")) return redirect(308, `${new URL(request.url).protocol}//${host.slice(4)}${path}${tail}`);
+  const tidy = path.replace(/[\\/]+/g, "/");
+  if (tidy !== path) return redirect(308, `${tidy}${tail}`);
+  if (path.length > 1 && path.endsWith("/")) return redirect(308, `${path.slice(0, -1)}${tail}`);
+  if (!world.around.gate || IMAGE.test(path) || path === `${API_PREFIX}/mcp`) return undefined;
+  const bearer = /^Bearer (?=.)/.test(request.headers.get("authorization") ?? "");
+  if (bearer && (path === API_PREFIX || path.startsWith(`${API_PREFIX}/`))) return undefined;
+  return loginRedirect(path, query);
+}
+
+// One line for each request, for the person who watches the emulator.
+
+/** A request that was answered, or whose connection broke. */
+export interface LoggedRequest {
+  /** Wall time of its arrival, in milliseconds since 1970. */
+  atMs: number;
+  /** HTTP method. */
+  method: string;
+  /** Path and query, as they were sent. */
+  target: string;
+  /** Status of the answer; null if there was none. */
+  status: number | null;
+  /** Milliseconds until the answer's headers. */
+  tookMs: number;
+  /** Kind of the fault that was played; undefined for none. */
+  fault: string | undefined;
+}
+
+/** Characters of a path that are shown. */
+const MAX_TARGET = 200;
+
+/** A request as a line: `02:56:05  202  POST /runs  3 ms`. Whatever the request contains, it is one line of plain ASCII. */
+export function requestLine({ atMs, method, target, status, tookMs, fault }: LoggedRequest): string {
+  const time = new Date(atMs).toISOString().slice(11, 19);
+  const short = target.startsWith(`${API_PREFIX}/`) ? target.slice(API_PREFIX.length) : target;
+  const shown = `${method} ${short.length > MAX_TARGET ? `${short.slice(0, MAX_TARGET)}...` : short}`;
+  const how = fault === undefined ? "" : `  (fault ${fault})`;
+  return `${time}  ${status ?? "---"}  ${shown.replace(/[^\x20-\x7e]/g, "?")}  ${Math.round(tookMs)} ms${how}`;
+}
+
+/**
+ * Tells each request when its answer has headers, or when its connection broke.
+ *
+ * @param faults Kinds of the faults that were played, by request.
+ */
+export function logRequests(
+  { clock }: World,
+  tell: (request: LoggedRequest) => void,
+  faults: WeakMap<Request, string>,
+): MiddlewareHandler {
+  return async (c, next) => {
+    const { raw } = c.req;
+    const atMs = clock.wallMs();
+    const { path, query } = splitUrl(raw.url);
+    const target = query === "" ? path : `${path}?${query}`;
+    const done = (status: number | null) =>
+      tell({ atMs, method: raw.method, target, status, tookMs: clock.wallMs() - atMs, fault: faults.get(raw) });
+    try {
+      await next();
+    } catch (error) {
+      done(null);
+      throw error;
+    }
+    done(faults.get(raw)?.startsWith("reset") ? null : c.res.status);
+  };
+}
+
+// Authenticates requests: the bearer header, the token tables, the request limit and the scopes, in the service's order.
+
+/** A caller, or the answer that ends the request. */
+export type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
+
+const PAT_PREFIX = "mog_";
+/** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */
+export const METADATA_PATH = "/.well-known/oauth-protected-resource/api/v1/mogplex/mcp";
+
+/** The 401. @param request Its host is part of the `WWW-Authenticate` header. */
+export function unauthorized(request: Request): Failure {
+  const url = new URL(request.url);
+  return fail(401, "UNAUTHORIZED", "Unauthorized", {
+    "www-authenticate": `Bearer resource_metadata="${url.protocol}//${url.host}${METADATA_PATH}"`,
+  });
+}
+
+function expired(world: World, expiresAt: number | null): boolean {
+  return expiresAt !== null && expiresAt / 1_000 < world.clock.wallMs();
+}
+
+function patCaller(world: World, token: string): Caller | "unknown" | "over budget" {
+  try {
+    world.store.guard("select", "user_api_keys");
+  } catch (error) {
+    // A database error looks like a bad token. Source: API reference, "Personal access tokens".
+    if (error instanceof DatabaseError) return "unknown";
+    throw error;
+  }
+  const row = world.store.tokens.get(token);
+  if (row === undefined || row.revokedAt !== null || expired(world, row.expiresAt)) return "unknown";
+  if (!world.requests.admit(row.id, world.clock.nowMs())) return "over budget";
+  const { userId, id, key, scopes, automationsOnly } = row;
+  return { userId, keyId: id, credential: "api_key", label: key, scopes, automationsOnly };
+}
+
+function oauthCaller(world: World, token: string): Caller | "unknown" {
+  const row = token.trim().startsWith(PAT_PREFIX) ? undefined : world.store.oauthTokens.get(token);
+  if (row === undefined || row.scopes.length === 0 || expired(world, row.expiresAt)) return "unknown";
+  const { userId, clientId, key, scopes } = row;
+  return { userId, keyId: clientId, credential: "oauth", label: key, scopes, automationsOnly: false };
+}
+
+/**
+ * Authenticates a request and checks its scope.
+ *
+ * A request without the scope counts against the request limit; a request with a bad token does not.
+ *
+ * @param scope Scope that the token needs. @default {undefined} (any)
+ */
+export function authenticate(world: World, request: Request, scope?: Scope): Authentication {
+  const header = request.headers.get("authorization");
+  if (header === null || !header.startsWith("Bearer ")) return { ok: false, reply: unauthorized(request) };
+  const token = header.slice("Bearer ".length);
+  const caller = token.startsWith(PAT_PREFIX) ? patCaller(world, token) : oauthCaller(world, token);
+  if (caller === "unknown") return { ok: false, reply: unauthorized(request) };
+  if (caller === "over budget") {
+    const seconds = REQUEST_WINDOW_MS / 1_000;
+    return {
+      ok: false,
+      reply: fail(429, "RATE_LIMITED", `Rate limit exceeded. Retry after ${seconds}s.`, {
+        "retry-after": String(seconds),
+      }),
+    };
+  }
+  if (scope !== undefined && !caller.scopes.includes(scope)) {
+    const message =
+      `Missing required scope: ${scope}. Issue a new token with the '${scope}' scope at /settings/api-keys.`;
+    return { ok: false, reply: fail(403, "FORBIDDEN", message) };
+  }
+  return { ok: true, caller };
 }

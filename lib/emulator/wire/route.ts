@@ -4,10 +4,8 @@
  * @module
  */
 import type { Context } from "hono";
-import type { Success } from "../../api/contract/routes.ts";
-import { authenticate } from "./auth.ts";
-import { type Failure, refuse, type Reply, respond } from "./reply.ts";
-import { searchParams } from "./request.ts";
+import type { Success } from "../../service/contract.ts";
+import { authenticate, type Failure, refuse, type Reply, respond, searchParams } from "./request.ts";
 import type { Caller, Scope } from "../service/caller.ts";
 import type { World } from "../state/world.ts";
 

@@ -5,26 +5,334 @@
  * @module
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
-import { API_PREFIX, type Uuid } from "../../api/contract/rules.ts";
-import type { KeyHeader, ResumeHeader, Routes } from "../../api/contract/routes.ts";
-import type { StartRequest } from "../../model.ts";
+import { isLoopback } from "../../loopback.ts";
+import type {
+  AutomationDetail,
+  PrReviewRerun,
+  RunEvents,
+  StartRequest,
+  StartResult,
+  TriggerResult,
+} from "../../model.ts";
 import {
-  getAutomation,
-  getAutomationRun,
-  getAutomationRuns,
-  getAutomations,
-  postAutomationRunCancel,
-  postPrReviewRerun,
-  postTrigger,
-} from "./automation_routes.ts";
+  API_PREFIX,
+  isUuid,
+  type KeyHeader,
+  type ResumeHeader,
+  type Routes,
+  type Success,
+  type Uuid,
+} from "../../service/contract.ts";
+import { homePage, pageHeaders, pullPage, runPage } from "../pages/pages.ts";
+import {
+  automationRunDetail,
+  cancelAutomationRun,
+  findAutomation,
+  listAutomationRuns,
+  listAutomations,
+  parseCursor,
+  presentAutomation,
+  triggerAutomation,
+} from "../service/automations.ts";
+import type { Caller } from "../service/caller.ts";
+import { listAgents, listModels, listRepos, listSandboxes, sandboxLogs } from "../service/listings.ts";
+import { Refusal } from "../service/refusal.ts";
+import {
+  type Body,
+  cancelRun,
+  eventsBody,
+  findRun,
+  presentRun,
+  repairRun,
+  startRun,
+  trimmedOrNull,
+} from "../service/runs.ts";
+import { DatabaseError, parseUuid } from "../state/postgres.ts";
+import type { Revision, RunRow } from "../state/store.ts";
+import { queueWork, type World } from "../state/world.ts";
 import { getEventStream } from "./event_stream.ts";
-import { getAgents, getMcpServers, getModels, getRepos, getSandboxes, getSandboxLogs } from "./listing_routes.ts";
-import { postAutomation, postMcp, postSandbox, readOutside, writeOutside } from "./outside_routes.ts";
-import { splitUrl } from "./gate.ts";
-import { bare, notFoundPage } from "./reply.ts";
-import { getEvents, getRun, postCancel, postRun } from "./run_routes.ts";
-import type { Revision } from "../state/revision.ts";
-import type { World } from "../state/world.ts";
+import {
+  bare,
+  fail,
+  type Failure,
+  jsonReply,
+  METADATA_PATH,
+  notFoundPage,
+  parseLimit,
+  readJson,
+  readKey,
+  type Reply,
+  splitUrl,
+} from "./request.ts";
+import { type Call, route } from "./route.ts";
+
+// Handlers of `/automations` and of `/pr-reviews`.
+
+const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
+
+/** `GET /automations`. */
+const getAutomations = route(
+  { scope: "read", failed: "Failed to list automations" },
+  ({ world, caller, query }) => {
+    const cursor = parseCursor(query.get("cursor"));
+    if (cursor === undefined) throw bad("Invalid cursor");
+    return listAutomations(world, caller.userId, parseLimit(query.get("limit"), 50, 100), cursor);
+  },
+);
+
+/** `GET /automations/{automationId}`. */
+const getAutomation = route(
+  { scope: "read", failed: "Failed to load automation" },
+  ({ world, caller, param }) => {
+    const automation = presentAutomation(findAutomation(world, caller.userId, param("automationId")));
+    // The answer has no `publishedVersionId`, unlike the list. A client takes the id from `publishedVersion`.
+    return { automation: automation as unknown as AutomationDetail };
+  },
+);
+
+/** `POST /automations/{automationId}/trigger`. */
+const postTrigger = route<{ run: TriggerResult }, 202>(
+  { scope: "write", failed: "Failed to trigger automation", status: 202 },
+  async ({ world, caller, request, param }) => {
+    const key = readKey(request);
+    const parsed = await readJson(world, request);
+    const body = (parsed.ok && parsed.value ? parsed.value : {}) as { repoId?: unknown; input?: unknown };
+    const repoId = trimmedOrNull(body.repoId);
+    if (repoId === null) throw bad("repoId is required");
+    const { input = {} } = body;
+    if (input === null || typeof input !== "object" || Array.isArray(input)) throw bad("input must be an object");
+    const trigger = { automationId: param("automationId"), repoId, key, input: { ...input } };
+    return { run: triggerAutomation(world, caller, trigger) };
+  },
+);
+
+/** `GET /automations/{automationId}/runs`. */
+const getAutomationRuns = route(
+  { scope: "read", failed: "Failed to list automation runs" },
+  ({ world, caller, query, param }) => ({
+    runs: listAutomationRuns(world, caller.userId, param("automationId"), parseLimit(query.get("limit"), 20, 50)),
+  }),
+);
+
+/** `GET /automations/{automationId}/runs/{runId}`. */
+const getAutomationRun = route(
+  { scope: "read", failed: "Failed to load automation run logs" },
+  ({ world, caller, param }) => ({
+    run: automationRunDetail(world, caller.userId, param("automationId"), param("runId")),
+  }),
+);
+
+/** `POST /automations/{automationId}/runs/{runId}/cancel`, in later revisions. */
+const postAutomationRunCancel = route(
+  { scope: "write", failed: "Failed to cancel automation run" },
+  ({ world, caller, param }) => {
+    const [automationId, runId] = [param("automationId"), param("runId")];
+    if (!isUuid(automationId) || !isUuid(runId)) throw bad("automationId and runId must be UUIDs");
+    const run = cancelAutomationRun(world, caller.userId, automationId, runId);
+    return { runId: run.id, status: run.status };
+  },
+);
+
+/** `POST /pr-reviews/rerun`, in later revisions. */
+const postPrReviewRerun = route<PrReviewRerun>(
+  { scope: "write", failed: "Failed to rerun pull request review" },
+  async ({ world, caller, request }) => {
+    const parsed = await readJson(world, request);
+    if (!parsed.ok || parsed.value === null || typeof parsed.value !== "object") throw bad("Invalid JSON body");
+    const body = parsed.value as { repoId?: unknown; prNumber?: unknown };
+    const repoId = trimmedOrNull(body.repoId);
+    if (repoId === null) throw bad("repoId must be a non-empty string");
+    const { prNumber } = body;
+    if (typeof prNumber !== "number" || !Number.isInteger(prNumber) || prNumber < 1) {
+      throw bad("prNumber must be a positive integer");
+    }
+    const repo = world.store.repos.get(repoId.toLowerCase());
+    if (repo === undefined || repo.userId !== caller.userId) {
+      throw new Refusal(404, "NOT_FOUND", "Repository not found");
+    }
+    const runtimeRunId = queueWork(world.around);
+    const result: PrReviewRerun = {
+      queued: true,
+      jobRunId: crypto.randomUUID(),
+      prNumber,
+      repoId: repo.id,
+      started: true,
+      deferred: false,
+      reason: null,
+      status: "running",
+    };
+    return { ...result, runtimeProvider: "trigger", runtimeRunId, workflowRunId: null, versionFallbackUsed: false };
+  },
+);
+
+// Handlers of the read-only lists.
+
+/** `GET /repos`. */
+const getRepos = route({ failed: "Failed to list repos" }, ({ world, caller, query }) => ({
+  repos: listRepos(world, caller.userId, {
+    query: trimmedOrNull(query.get("q")),
+    id: trimmedOrNull(query.get("id")),
+    limit: parseLimit(query.get("limit")),
+  }),
+}));
+
+/** `GET /sandboxes`. */
+const getSandboxes = route({ failed: "Failed to list sandboxes" }, ({ world, caller, query }) => ({
+  sandboxes: listSandboxes(world, caller.userId, {
+    repoId: trimmedOrNull(query.get("repo_id")),
+    status: trimmedOrNull(query.get("status")),
+    limit: parseLimit(query.get("limit")),
+  }),
+}));
+
+/** `GET /sandboxes/{sandboxId}/logs`. */
+const getSandboxLogs = route(
+  { scope: "read", failed: "Failed to load sandbox logs" },
+  ({ world, caller, param }) => {
+    const logs = sandboxLogs(world, caller.userId, param("sandboxId"));
+    if (logs === undefined) throw new Refusal(404, "NOT_FOUND", "Sandbox not found");
+    return logs;
+  },
+);
+
+/** `GET /agents`. */
+const getAgents = route({ scope: "read", failed: "Failed to list agents" }, ({ world, caller }) => ({
+  agents: listAgents(world, caller.userId),
+}));
+
+/** `GET /models`. */
+const getModels = route({ scope: "read", failed: "Failed to list models" }, ({ world, caller }) => ({
+  models: listModels(world, caller.userId),
+}));
+
+/** `GET /mcp/servers`. The users of a fixture have none. */
+const getMcpServers = route({ scope: "read", failed: "Failed to list MCP servers" }, () => ({
+  servers: [] as unknown[],
+}));
+
+// Handlers of `/runs`. The order of their checks is part of the contract.
+
+const LIMITER_UNAVAILABLE = "External Mogplex run rate limit unavailable";
+
+/**
+ * Takes a start slot.
+ *
+ * The limiter hands the id to the database before anything checks it. A malformed or unknown id is therefore a failure of the
+ * limiter: 503. Source: API reference, "Run-start limits".
+ *
+ * @returns The answer that refuses the start, if there is no slot.
+ */
+function claimStart(world: World, caller: Caller, repoId: unknown): Failure | undefined {
+  try {
+    if (world.around.limiterFailures > 0) {
+      world.around.limiterFailures--;
+      throw new DatabaseError("injected failure of the limiter");
+    }
+    if (typeof repoId === "string" && !world.store.repos.has(parseUuid(repoId.trim()))) {
+      throw new DatabaseError("insert violates foreign key constraint");
+    }
+  } catch {
+    return fail(503, "SERVICE_UNAVAILABLE", LIMITER_UNAVAILABLE, { "retry-after": "60" });
+  }
+  const key = world.startLimitScope === "user" ? caller.userId : `${caller.userId} ${caller.keyId}`;
+  const decision = world.starts.claim(key, world.clock.nowMs());
+  if (decision.allowed) return undefined;
+  return fail(429, "RATE_LIMITED", decision.message, { "retry-after": String(decision.retryAfterSeconds) });
+}
+
+/** @throws {Refusal} 403 for a token that may only trigger automations, in later revisions. */
+function refuseRestricted({ world, caller }: Call): void {
+  if (!world.revision.automationsOnly || !caller.automationsOnly) return;
+  const message =
+    "This API key can only trigger automations. Use POST /api/v1/mogplex/automations/{automationId}/trigger.";
+  throw new Refusal(403, "AUTOMATION_REQUIRED", message);
+}
+
+/** @throws {Refusal} 404 if the caller has no such run. */
+function requestedRun({ world, caller, param }: Call): RunRow {
+  const run = findRun(world, caller.userId, param("runId"));
+  if (run === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  return run;
+}
+
+/** `POST /runs`. */
+const postRun = route<StartResult, 202>(
+  { scope: "write", failed: "Failed to start run", status: 202 },
+  async (call) => {
+    const { world, caller, request } = call;
+    refuseRestricted(call);
+    const key = readKey(request);
+    const parsed = await readJson(world, request);
+    if (!parsed.ok) throw new Refusal(400, "BAD_REQUEST", "Invalid JSON body");
+    // A body of null crashes the service's handler outside its error mapping.
+    if (parsed.value === null) return bare(500) as Failure;
+    const body = (typeof parsed.value === "object" ? parsed.value : {}) as Body;
+    return claimStart(world, caller, body.repoId) ?? startRun(world, caller, key, body);
+  },
+);
+
+/** `GET /runs/{runId}`. */
+const getRun = route({ failed: "Failed to load run" }, (call) => {
+  const run = requestedRun(call);
+  repairRun(call.world, run);
+  return { run: presentRun(call.world, run) };
+});
+
+/** `GET /runs/{runId}/events`. */
+const getEvents = route<RunEvents>({ failed: "Failed to list events" }, (call) => {
+  const run = requestedRun(call);
+  const text = eventsBody(call.world, run, parseLimit(call.query.get("limit")));
+  return jsonReply(text, 200) as Reply<Success<RunEvents>, 200>;
+});
+
+/** `POST /runs/{runId}/cancel`. */
+const postCancel = route({ scope: "write", failed: "Failed to cancel run" }, ({ world, caller, param }) => {
+  const result = cancelRun(world, caller.userId, param("runId"));
+  if (result === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  return result;
+});
+
+// Handlers of routes that a CI client does not need. They refuse as the service does; where the service would go to work, they
+// answer 501.
+
+const FAILED = "Internal server error";
+
+function outside(): Failure {
+  return fail(501, "SERVICE_UNAVAILABLE", "This route is outside the emulator");
+}
+
+/** A route that reads more than the emulator has. */
+const readOutside = route<never>({ scope: "read", failed: FAILED }, outside);
+
+/** A route that changes more than the emulator has. */
+const writeOutside = route<never>({ scope: "write", failed: FAILED }, outside);
+
+/** `POST /mcp`: authenticates, and offers no method. */
+const postMcp = route({ failed: FAILED }, () => {
+  const error = { code: -32601, message: "Method not found: the emulator has no MCP tools" };
+  return jsonReply(JSON.stringify({ jsonrpc: "2.0", id: null, error }), 200) as Reply<Success<never>, 200>;
+});
+
+/** `POST /sandboxes`. */
+const postSandbox = route<never>({ scope: "write", failed: FAILED }, async (call) => {
+  refuseRestricted(call);
+  const parsed = await readJson(call.world, call.request);
+  const body = parsed.ok && parsed.value !== null && typeof parsed.value === "object" ? parsed.value : {};
+  const repoId = trimmedOrNull("repoId" in body ? body.repoId : null);
+  if (repoId === null) throw new Refusal(400, "BAD_REQUEST", "repoId is required");
+  return outside();
+});
+
+/** `POST /automations`. */
+const postAutomation = route<never>({ scope: "write", failed: FAILED }, async ({ world, request }) => {
+  const parsed = await readJson(world, request);
+  if (!parsed.ok || !parsed.value) throw new Refusal(400, "BAD_REQUEST", "Invalid JSON body");
+  const { installationId } = parsed.value as { installationId?: unknown };
+  if (typeof installationId !== "number" || !Number.isSafeInteger(installationId) || installationId <= 0) {
+    throw new Refusal(400, "BAD_REQUEST", "installationId must be a positive integer");
+  }
+  return outside();
+});
 
 /**
  * Declares the input of a route, for `hono/client`. It checks nothing: the handlers do, since the order of their checks is part
@@ -173,4 +481,53 @@ export function addRoutes(app: Hono, world: World): void {
   app.route("/", api);
   for (const [path, allowed] of methods) app.all(path, otherMethods(allowed));
   app.notFound(() => notFoundPage());
+}
+
+// Pages outside the API that need no token: the OAuth metadata, and what the emulator shows of its runs and pull requests.
+
+/** Host and port that a request was sent to, by its `Host` header. */
+export function hostOf(request: Request): string {
+  return request.headers.get("host") ?? new URL(request.url).host;
+}
+
+/** The document that a 401 points to. Source: RFC 9728, "Protected Resource Metadata". */
+function metadataOf(request: Request): string {
+  const { protocol, host } = new URL(request.url);
+  const origin = `${protocol}//${host}`;
+  return JSON.stringify({
+    resource: `${origin}${API_PREFIX}/mcp`,
+    authorization_servers: [origin],
+    scopes_supported: ["read", "write"],
+    bearer_methods_supported: ["header"],
+  });
+}
+
+/**
+ * Shows a page.
+ *
+ * An emulator on loopback does so under loopback names only. Otherwise a page in a browser on this machine could read it through a host
+ * name of its own that resolves to loopback.
+ *
+ * @param render Undefined if there is no such page.
+ */
+function show(world: World, c: Context, render: () => string | undefined): Response {
+  if (isLoopback(new URL(world.origin).host) && !isLoopback(hostOf(c.req.raw))) {
+    return fail(403, "FORBIDDEN", "Pages are shown over loopback");
+  }
+  world.driver.catchUp();
+  const text = render();
+  return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
+}
+
+/** Adds the public pages. */
+export function addPublicRoutes(app: Hono, world: World): void {
+  app.get(METADATA_PATH, (c) => jsonReply(metadataOf(c.req.raw), 200));
+  app.options(METADATA_PATH, () => bare(204, { allow: "GET, HEAD, OPTIONS" }));
+  app.all(METADATA_PATH, () => bare(405));
+  app.get("/", (c) => show(world, c, () => homePage(world)));
+  app.get("/__runs/:id", (c) => show(world, c, () => runPage(world, c.req.param("id"))));
+  app.get("/:owner/:name/pull/:number", (c) => {
+    const { owner, name, number } = c.req.param();
+    return show(world, c, () => pullPage(world, `${owner}/${name}`, number));
+  });
 }

@@ -4,7 +4,7 @@ import { stringify } from "yaml";
 import { main } from "../../../lib/cli/component/dashboard.ts";
 import { fakeIo } from "../../unit/cli/fake_io.ts";
 import { READ_ONLY_TOKEN, world } from "../../unit/cli/world.ts";
-import { breaches } from "../../unit/pages/page_parser.ts";
+import { breaches } from "../../unit/report/page_parser.ts";
 import { type Service, startService } from "../../programs/processes/world/service.ts";
 import {
   CAN_RUN,

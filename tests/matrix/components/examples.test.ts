@@ -10,8 +10,8 @@ import { componentNames, splitTemplate } from "../../../tools/build/templates.ts
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { DOWNLOAD } from "../../programs/examples/systems/machine.ts";
-import { GITLAB_TOKEN, gitlabServer } from "../../unit/note/gitlab_server.ts";
-import { listen } from "../../programs/note/listen.ts";
+import { GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
+import { listen } from "../../programs/report/listen.ts";
 import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
 import { launch, REPO, type Service, startService } from "../../programs/processes/world/service.ts";
 import { START } from "../../programs/processes/world/ci_job.ts";

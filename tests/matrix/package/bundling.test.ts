@@ -3,7 +3,7 @@ import { build } from "esbuild";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { VARIABLE_MEANINGS } from "../../../lib/cli/meanings.ts";
+import { VARIABLE_MEANINGS } from "../../../lib/cli/verb.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
 import { VERSION } from "../../../lib/version.ts";

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createRevision } from "../../../lib/emulator/state/revision.ts";
+import { createRevision } from "../../../lib/emulator/state/store.ts";
 import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";

@@ -3,11 +3,11 @@ import { expect } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { readHistory } from "../../../lib/history/record.ts";
+import { readHistory } from "../../../lib/report/history.ts";
 import { runtimes } from "../../../tools/setup.mjs";
-import { listen } from "../../programs/note/listen.ts";
+import { listen } from "../../programs/report/listen.ts";
 import { launch, REPO } from "../../programs/processes/world/service.ts";
-import { BOT, GITLAB_TOKEN, gitlabServer } from "../../unit/note/gitlab_server.ts";
+import { BOT, GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
 import { readBatch, valuesOf } from "../../unit/telemetry/receiver.ts";
 import { onEveryRuntime } from "./every_runtime.ts";
 

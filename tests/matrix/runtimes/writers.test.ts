@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
-import { openDirHome } from "../../../lib/campaign/journal/home/dir_home.ts";
+import { openDirHome } from "../../../lib/campaign/journal/dir_home.ts";
 import { systemClock } from "../../../lib/clock.ts";
 import { processDurableFiles } from "../../../lib/files/disk.ts";
 import { systemProcesses } from "../../../lib/files/processes.ts";
@@ -20,7 +20,7 @@ const worker = join(folder, "worker.mjs");
 const LINES = Object.values(RUNTIMES);
 
 beforeAll(async () => {
-  const entry = join(root, "tests/programs/campaign/journal/home/worker.ts");
+  const entry = join(root, "tests/programs/campaign/journal/worker.ts");
   await build({
     entryPoints: [entry],
     outfile: worker,

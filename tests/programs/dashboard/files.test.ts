@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
+import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { CORPUS } from "../../unit/hostile/corpus.ts";

@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { connect } from "node:net";
 import { startEmulator, type StartEmulatorOptions } from "../../../lib/emulator/server.ts";
-import { openPull } from "../../../lib/emulator/service/pulls.ts";
+import { openPull } from "../../../lib/emulator/service/listings.ts";
 
 const closing: (() => Promise<void>)[] = [];
 

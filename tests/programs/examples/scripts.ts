@@ -6,10 +6,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.ts";
-import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario_texts.ts";
+import {
+  builtInScenario,
+  parseScenario,
+  PLAYABLE_NAMES,
+  SCENARIO_TEXTS,
+} from "../../../lib/emulator/agents/scenario.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
-import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../../lib/emulator/server.ts";
 import { root } from "../../../tools/setup.mjs";
 import { type Recorder, startRecorder } from "../processes/world/recorder.ts";

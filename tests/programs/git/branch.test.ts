@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSyn
 import { basename, join } from "node:path";
 import process from "node:process";
 import { virtualClock } from "../../../lib/clock.ts";
-import { GitBranch, LostRaceError } from "../../../lib/git/branch.ts";
+import { GitBranch, LostRaceError } from "../../../lib/git/remote.ts";
 import { makeRemotes, type Remotes } from "./remotes.ts";
 
 let remotes: Remotes;

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { systemClock } from "../../../lib/clock.ts";
-import { type GitOptions, openGit, type SystemGit } from "../../../lib/git/system_git.ts";
+import { type GitOptions, openGit, type SystemGit } from "../../../lib/git/git.ts";
 
 /** Repositories, and what opens Git. */
 export interface Remotes {

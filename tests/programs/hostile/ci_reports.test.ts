@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { cleanResult } from "../../../lib/result/clean.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
 import { renderJunit } from "../../../lib/report/junit.ts";
 import { isInstalled, judge } from "../report/programs.ts";
 import { CORPUS } from "../../unit/hostile/corpus.ts";

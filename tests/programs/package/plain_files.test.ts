@@ -43,7 +43,7 @@ test("no comment of dist/ is as long as code", () => {
 test("mogplex.mjs can be read: a statement a line, under the names of its sources", () => {
   const lines = readFileSync(built("mogplex.mjs"), "utf8").split("\n");
   expect(lines.length).toBeGreaterThan(20_000);
-  for (const path of ["lib/cli/main.ts", "lib/campaign/jobs.ts", "lib/runs/run.ts"]) {
+  for (const path of ["lib/cli/main.ts", "lib/campaign/campaign.ts", "lib/run/run.ts"]) {
     expect(lines).toContain(`// ${path}`);
   }
 });

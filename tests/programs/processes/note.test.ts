@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { noteMarker } from "../../../lib/note/job_note.ts";
-import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../unit/note/gitlab_server.ts";
-import { listen } from "../note/listen.ts";
-import type { Fault } from "../../unit/note/served.ts";
+import { noteMarker } from "../../../lib/report/note.ts";
+import { BOT, GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../unit/report/gitlab_server.ts";
+import { listen } from "../report/listen.ts";
+import type { Fault } from "../../unit/report/served.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { type Ended, launch, REPO, type Service, sharedService } from "./world/service.ts";
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { readHistory } from "../../../lib/history/record.ts";
+import { readHistory } from "../../../lib/report/history.ts";
 import { readBatch, valuesOf } from "../../unit/telemetry/receiver.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { launch, REPO, type Service, sharedService } from "../processes/world/service.ts";

@@ -57,7 +57,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   {
     what: "hono/client",
     pattern: /["']hono\/client["']/,
-    owners: ["lib/api/routes_at.ts"],
+    owners: ["lib/service/calls.ts"],
   },
   {
     // By names a bundler would keep the whole package; `z.config()` would write into the process of a user who has zod himself.
@@ -81,7 +81,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   {
     what: "markup that no template has escaped",
     pattern: /\braw\b[^}]*\} from "hono\/html"|\bisEscaped\b/,
-    owners: ["lib/pages/page.ts", "lib/pages/blocks.ts"],
+    owners: ["lib/report/page.ts", "lib/report/page.ts"],
   },
   { what: "the template of pages", pattern: /["']hono\/html["']/, owners: ["lib/pages/"] },
   {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
-import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
+import { REPORT_FORMATS } from "../../../lib/report/write.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { sources, textOf } from "./imports.ts";

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../../../lib/campaign/campaign.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
-import type { Interrupts } from "../../../lib/job/interrupt.ts";
-import { processesOf } from "./journal/home/rooms.ts";
+import type { Interrupts } from "../../../lib/run/session.ts";
+import { processesOf } from "./journal/rooms.ts";
 import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;

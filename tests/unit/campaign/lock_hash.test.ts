@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseLock, sealLock } from "../../../lib/campaign/journal/lock_file.ts";
-import { lockText } from "../../../lib/campaign/journal/lock_file.ts";
+import { lockText, parseLock, sealLock } from "../../../lib/campaign/journal/lock.ts";
 import { type CampaignWorld, campaignWorld, DIRECTORY, failureOf, project } from "./world.ts";
 
 const LOCK = `${DIRECTORY}/lock.json`;

@@ -2,8 +2,12 @@
 import { type CampaignWorld, ORIGIN } from "../../../bench/campaign/world.ts";
 import { seeded } from "../../../bench/fleet_world.ts";
 import type { RunCampaignOptions } from "../../../lib/campaign/campaign_options.ts";
-import { campaignJob, type CampaignJobInternals, readCampaignWith } from "../../../lib/campaign/jobs.ts";
-import { CampaignGoesOnError } from "../../../lib/campaign/campaign_result.ts";
+import {
+  CampaignGoesOnError,
+  campaignJob,
+  type CampaignJobInternals,
+  readCampaignWith,
+} from "../../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../../lib/campaign/view.ts";
 import type { Processes } from "../../../lib/files/processes.ts";
 import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";

@@ -1,27 +1,36 @@
 /** A campaign on an emulator, in memory and on one virtual clock. */
-import type { CampaignPlan, PlanCampaignOptions, RunCampaignOptions } from "../../../lib/campaign/campaign_options.ts";
-import { campaignJob, type CampaignJobInternals, readCampaignWith } from "../../../lib/campaign/jobs.ts";
-import { CampaignGoesOnError, type CampaignResult } from "../../../lib/campaign/campaign_result.ts";
-import type { CampaignItem } from "../../../lib/campaign/campaign_items.ts";
+import type {
+  CampaignItem,
+  CampaignPlan,
+  PlanCampaignOptions,
+  RunCampaignOptions,
+} from "../../../lib/campaign/campaign_options.ts";
+import {
+  CampaignGoesOnError,
+  campaignJob,
+  type CampaignJobInternals,
+  type CampaignResult,
+  readCampaignWith,
+} from "../../../lib/campaign/campaign.ts";
 import { decideCampaign, type Decided, type DecideOptions, type Decision } from "../../../lib/campaign/decide.ts";
-import { openDirHome } from "../../../lib/campaign/journal/home/dir_home.ts";
+import { openDirHome } from "../../../lib/campaign/journal/dir_home.ts";
 import type { Lock } from "../../../lib/campaign/journal/lock.ts";
 import type { JournalRecord } from "../../../lib/campaign/journal/record.ts";
 import type { CampaignInternals } from "../../../lib/campaign/open_campaign.ts";
-import { planCampaignWith } from "../../../lib/campaign/planning.ts";
-import { type Preview, previewWave } from "../../../lib/campaign/work/preview.ts";
+import { planCampaignWith } from "../../../lib/campaign/plan/plan_campaign.ts";
+import { type Preview, previewWave } from "../../../lib/campaign/work/wave.ts";
 import type { ItemState } from "../../../lib/campaign/verdicts.ts";
 import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
-import { createRevision } from "../../../lib/emulator/state/revision.ts";
+import { createRevision } from "../../../lib/emulator/state/store.ts";
 import { MogplexError } from "../../../lib/errors.ts";
 import { type FakeIo, fakeIo } from "../cli/fake_io.ts";
 import type { GithubForge } from "../forge/github_forge.ts";
 import { GITHUB_TOKEN } from "../forge/world.ts";
 import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";
-import { processesOf } from "./journal/home/rooms.ts";
+import { processesOf } from "./journal/rooms.ts";
 
 /** Path of the campaign file. */
 export const FILE = "campaign.yml";

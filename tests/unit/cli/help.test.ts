@@ -1,12 +1,10 @@
 import { expect, test } from "bun:test";
 import { GROUPS } from "../../../lib/cli/help.ts";
-import { meaningOf, VARIABLE_MEANINGS } from "../../../lib/cli/meanings.ts";
-import { TOPICS } from "../../../lib/cli/vocabulary.ts";
+import { flagsOf, meaningOf, TOPICS, VARIABLE_MEANINGS } from "../../../lib/cli/verb.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { main } from "../../../lib/cli/main.ts";
-import { flagsOf } from "../../../lib/cli/verb.ts";
 import { EXIT_TABLE } from "../../../lib/exit_codes.ts";
-import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
+import { REPORT_FORMATS } from "../../../lib/report/write.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 import { fakeIo } from "./fake_io.ts";
 

@@ -1,12 +1,11 @@
 import { expect, test } from "bun:test";
-import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../../lib/report/log/event_text.ts";
-import { eventLine } from "../../../lib/cli/log/drop_in_text.ts";
-import { noticeText } from "../../../lib/cli/log/notices.ts";
-import { verdictText } from "../../../lib/cli/log/verdict.ts";
-import { commandVocabulary } from "../../../lib/cli/vocabulary.ts";
+import { COMPACT_WIDTH, CompactLog, FULL_WIDTH, fullEvent } from "../../../lib/report/event_text.ts";
+import { eventLine } from "../../../lib/cli/log/lists.ts";
+import { noticeText, verdictText } from "../../../lib/cli/log/live_log.ts";
+import { commandVocabulary } from "../../../lib/cli/verb.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import type { RunEvent } from "../../../lib/model.ts";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { detectPlatform } from "../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { LOG_PARSERS, type LogParser, terminalCommands } from "../hostile/parsers/log_parsers.ts";

@@ -1,14 +1,13 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { HARNESSES, MODES } from "../../../lib/api/contract/rules.ts";
-import { meaningOf, VARIABLE_MEANINGS } from "../../../lib/cli/meanings.ts";
-import * as TABLE from "../../../lib/cli/options/table.ts";
-import { codesOf, flagsOf, type VerbFlag } from "../../../lib/cli/verb.ts";
+import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
+import { codesOf, flagsOf, meaningOf, VARIABLE_MEANINGS, type VerbFlag } from "../../../lib/cli/verb.ts";
+import * as TABLE from "../../../lib/cli/options.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
-import { DEFAULT_TIMEOUT_MS } from "../../../lib/job/session.ts";
-import { AUTOMATION_EXIT, END_EXIT } from "../../../lib/result/ends.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../../lib/run/session.ts";
+import { AUTOMATION_EXIT, END_EXIT } from "../../../lib/run/result.ts";
 import { VARIABLES } from "../../../lib/variables.ts";
 
 const CODES = Object.keys(EXIT) as ExitName[];

@@ -1,6 +1,6 @@
 import { main } from "../../../lib/cli/main.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
-import { clientFor } from "../../../lib/api/client.ts";
+import { clientFor } from "../../../lib/service/client.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { collect, type CollectOptions } from "../../../lib/dashboard/collect.ts";
 import { UnauthorizedError, UsageError } from "../../../lib/errors.ts";
-import { bad, good } from "../http/answers.ts";
+import { bad, good } from "../service/answers.ts";
 
 const TOKEN = "mog_aliceReadOnlyToken00000000000001";
 const NOW = "2026-08-10T12:00:00+00:00";

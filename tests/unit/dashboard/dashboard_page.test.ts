@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
+import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
-import { breaches, elementsOf, textsOf } from "../pages/page_parser.ts";
+import { breaches, elementsOf, textsOf } from "../report/page_parser.ts";
 import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "./sample_data.ts";
 
 type Data = Parameters<typeof cleanDashboard>[0];

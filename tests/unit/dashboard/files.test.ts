@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
-import { FILES, renderDashboard } from "../../../lib/dashboard/files.ts";
-import { dayOf, MAX_DAYS, readDays, renderDays, withDay } from "../../../lib/dashboard/history.ts";
+import { cleanDashboard, FILES, renderDashboard } from "../../../lib/dashboard/collect.ts";
+import { dayOf, MAX_DAYS, readDays, renderDays, withDay } from "../../../lib/dashboard/data.ts";
 import { renderDashboardMetrics } from "../../../lib/dashboard/metrics.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { CORPUS } from "../hostile/corpus.ts";

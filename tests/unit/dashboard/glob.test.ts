@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { filesOf } from "../../../lib/dashboard/glob.ts";
-import { directoryLister } from "../../../lib/files/directory.ts";
+import { filesOf } from "../../../lib/dashboard/collect.ts";
+import { directoryLister } from "../../../lib/files/disk.ts";
 
 test("filesOf() finds what shells find, sorted, each once, and follows no link to a folder", async () => {
   const root = mkdtempSync(join(tmpdir(), "glob-"));

@@ -1,6 +1,5 @@
 /** Dashboards of every kind. */
-import type { AutomationEntry, DashboardData, ListName, ListState } from "../../../lib/dashboard/data.ts";
-import type { Day } from "../../../lib/dashboard/history.ts";
+import type { AutomationEntry, DashboardData, Day, ListName, ListState } from "../../../lib/dashboard/data.ts";
 
 const NOW = Date.parse("2026-12-01T06:00:00Z");
 const HOUR = 3_600_000;

@@ -13,8 +13,7 @@ import type {
   RunEntry,
   SandboxEntry,
 } from "../../../lib/dashboard/data.ts";
-import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
-import { FILES, renderDashboard } from "../../../lib/dashboard/files.ts";
+import { cleanDashboard, FILES, renderDashboard } from "../../../lib/dashboard/collect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { brokenDashboard, emptyDashboard, fullDashboard, hostileDashboard } from "./sample_data.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { renderCampaignJson } from "../../../lib/campaign/report/json.ts";
-import { readStored } from "../../../lib/dashboard/stored.ts";
+import { renderCampaignJson } from "../../../lib/campaign/report/write.ts";
+import { readStored } from "../../../lib/dashboard/collect.ts";
 import { renderJson } from "../../../lib/report/json.ts";
 import { anItem, everyVerdict, viewOf } from "../campaign/report/sample_view.ts";
 import { CORPUS } from "../hostile/corpus.ts";

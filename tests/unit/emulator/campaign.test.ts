@@ -1,10 +1,9 @@
 import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenarios } from "../../../lib/emulator/agents/builtin_scenarios.ts";
-import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
+import { builtInScenarios, parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { logNormal } from "../../../lib/emulator/state/chance.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
-import { createRevision } from "../../../lib/emulator/state/revision.ts";
+import { createRevision } from "../../../lib/emulator/state/store.ts";
 
 const MINUTE = 60_000;
 const ENDS = ["success", "failed", "cancelled", "awaiting_input"];

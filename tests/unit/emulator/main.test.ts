@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { helpText, main } from "../../../lib/emulator/main.ts";
 import { FLAGS, readOptions } from "../../../lib/emulator/options.ts";
-import { builtInScenarios, SCENARIO_NAMES } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenarios, SCENARIO_NAMES } from "../../../lib/emulator/agents/scenario.ts";
 import { parseFlags } from "../../../lib/flags.ts";
 import { fakeIo, type FakeIoOptions } from "../cli/fake_io.ts";
 

@@ -1,13 +1,12 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { SCENARIO_NAMES } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { parseScenario, SCENARIO_NAMES } from "../../../lib/emulator/agents/scenario.ts";
 import { ACTIONS } from "../../../lib/emulator/control.ts";
-import { EVENT_TYPES } from "../../../lib/emulator/service/events.ts";
+import { EVENT_TYPES } from "../../../lib/emulator/service/runs.ts";
 import { FAULT_KINDS } from "../../../lib/emulator/state/faults.ts";
 import { FLAGS } from "../../../lib/emulator/options.ts";
-import { SWITCHES } from "../../../lib/emulator/state/revision.ts";
-import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { SWITCHES } from "../../../lib/emulator/state/store.ts";
 
 const readme = readFileSync(join(import.meta.dir, "../../../lib/emulator/README.md"), "utf8");
 

@@ -4,8 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { virtualClock } from "../../../lib/clock.ts";
-import { durableFilesOn } from "../../../lib/files/disk.ts";
-import type { DurableFiles } from "../../../lib/files/durable_files.ts";
+import { type DurableFiles, durableFilesOn } from "../../../lib/files/disk.ts";
 import { memoryFiles } from "./memory_files.ts";
 
 const folder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "mogplex-files-")));

@@ -1,6 +1,6 @@
 /** Files in memory behind the interface of durable files, with crashes, failures and other processes between any two steps. */
 import type { Clock } from "../../../lib/clock.ts";
-import type { DurableFiles } from "../../../lib/files/durable_files.ts";
+import type { DurableFiles } from "../../../lib/files/disk.ts";
 
 /** Files in memory. */
 export interface MemoryFiles extends DurableFiles {

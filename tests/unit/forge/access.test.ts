@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { resolveForgeAccess } from "../../../lib/forge/access.ts";
-import { isSamePlace, parsePullRequest } from "../../../lib/forge/address.ts";
+import { isSamePlace, parsePullRequest, resolveForgeAccess } from "../../../lib/forge/forge.ts";
 import { forgeWorld, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
 
 const access = (env: Record<string, string>, hosts: string[] = []) =>

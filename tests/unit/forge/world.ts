@@ -1,8 +1,8 @@
 /** Forges on a virtual clock, with tokens in an environment. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { resolveForgeAccess } from "../../../lib/forge/access.ts";
+import { resolveForgeAccess } from "../../../lib/forge/forge.ts";
 import { Forges } from "../../../lib/forge/forges.ts";
-import type { Fetch } from "../../../lib/http/transport.ts";
+import type { Fetch } from "../../../lib/service/transport.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { type GithubForge, githubForge } from "./github_forge.ts";
 import { type GitlabForge, gitlabForge } from "./gitlab_forge.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { adviceOn } from "../../../lib/git/refusals.ts";
+import { adviceOn } from "../../../lib/git/git.ts";
 
 const rejected = (reason: string, ...remote: string[]) =>
   [...remote.map((line) => `remote: ${line}`), ` ! [remote rejected] state -> state (${reason})`].join("\n");

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { parseHome } from "../../../lib/campaign/journal/home/open_home.ts";
+import { parseHome } from "../../../lib/campaign/journal/open_home.ts";
 import { checkRemote, maskAddress } from "../../../lib/git/remote.ts";
 
 test.each([

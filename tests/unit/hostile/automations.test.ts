@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { main } from "../../../lib/cli/main.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { fakeIo } from "../cli/fake_io.ts";
-import { good, script } from "../http/answers.ts";
+import { good, script } from "../service/answers.ts";
 import { combinations } from "../../property_runs.ts";
 import { CORPUS } from "./corpus.ts";
 import { LOG_PARSERS, type LogParser, terminalCommands } from "./parsers/log_parsers.ts";

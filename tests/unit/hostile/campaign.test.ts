@@ -1,14 +1,13 @@
 import { expect, test } from "bun:test";
 import { writeCampaignReports } from "../../../lib/campaign/report/write.ts";
 import { itemNames, STATES } from "../../../lib/campaign/report/words.ts";
-import { campaignLine, heartbeatLine } from "../../../lib/cli/campaign/log_lines.ts";
-import { liveTable } from "../../../lib/cli/campaign/live_table.ts";
+import { campaignLine, heartbeatLine, liveTable } from "../../../lib/cli/campaign/live_campaign.ts";
 import { statusText } from "../../../lib/cli/campaign/status.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
-import { MAX_SUMMARY_BYTES } from "../../../lib/platforms/github_files.ts";
+import { detectPlatform } from "../../../lib/ci/detect.ts";
+import { MAX_SUMMARY_BYTES } from "../../../lib/ci/platform.ts";
 import { cellWidth } from "../../../lib/text/cells.ts";
-import { bareValue } from "../../../lib/text/escape/dotenv.ts";
+import { bareValue } from "../../../lib/text/escape.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { hostileView } from "../campaign/report/sample_view.ts";
 import { fakeIo } from "../cli/fake_io.ts";

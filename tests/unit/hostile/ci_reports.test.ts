@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { renderAnnotations } from "../../../lib/report/annotations.ts";
-import { cleanResult } from "../../../lib/result/clean.ts";
+import { renderAnnotations } from "../../../lib/report/write.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
 import { renderJunit } from "../../../lib/report/junit.ts";
-import { renderOpenmetrics } from "../../../lib/report/openmetrics.ts";
+import { renderOpenmetrics } from "../../../lib/report/metrics.ts";
 import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../report/gitlab_readers.ts";
 import { parseOpenmetrics } from "../report/openmetrics_parser.ts";
 import { CORPUS } from "./corpus.ts";

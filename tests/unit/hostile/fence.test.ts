@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { LiveLog, type LogForm } from "../../../lib/cli/log/live_log.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { detectPlatform } from "../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { REPO, world } from "../cli/world.ts";

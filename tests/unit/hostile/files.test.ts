@@ -1,11 +1,8 @@
 import { expect, test } from "bun:test";
-import { bareValue } from "../../../lib/text/escape/dotenv.ts";
-import { githubRecord, MAX_SUMMARY_BYTES } from "../../../lib/platforms/github_files.ts";
-import { REPORT_FORMATS, type ReportFormatName } from "../../../lib/report/formats.ts";
-import type { AutomationResult } from "../../../lib/result/automation_result.ts";
-import type { RunResult } from "../../../lib/result/run_result.ts";
-import type { ReportTarget } from "../../../lib/report/targets.ts";
-import { writeReports } from "../../../lib/report/write.ts";
+import { bareValue } from "../../../lib/text/escape.ts";
+import { githubRecord, MAX_SUMMARY_BYTES } from "../../../lib/ci/platform.ts";
+import { REPORT_FORMATS, type ReportFormatName, type ReportTarget, writeReports } from "../../../lib/report/write.ts";
+import type { AutomationResult, RunResult } from "../../../lib/run/result.ts";
 import { memoryIo } from "../report/memory_io.ts";
 import { CORPUS } from "./corpus.ts";
 import { parseDotenv, parseGithubFile, parseNdjson } from "./parsers/file_parsers.ts";

@@ -2,9 +2,9 @@
 import { expect, test } from "bun:test";
 import process from "node:process";
 import { createTestEmulator } from "../../../lib/emulator/testing.ts";
-import { createMogplex } from "../../../lib/library/mogplex.ts";
-import { run } from "../../../lib/runs/run.ts";
-import { start } from "../../../lib/runs/start.ts";
+import { createMogplex } from "../../../lib/script/mogplex.ts";
+import { run } from "../../../lib/run/run.ts";
+import { start } from "../../../lib/run/request.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
 test("async hooks that reject change nothing, and do not end the process", async () => {

@@ -1,6 +1,4 @@
-import type { AutomationResult } from "../../../lib/result/automation_result.ts";
-import type { ResultError } from "../../../lib/result/result_error.ts";
-import type { RunResult } from "../../../lib/result/run_result.ts";
+import type { AutomationResult, ResultError, RunResult } from "../../../lib/run/result.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "../report/sample.ts";
 
 /** The advice differs from the reason, so that reports show both. */

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { plainLines } from "../../../lib/text/plain_text.ts";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
-import type { Platform } from "../../../lib/platforms/platform.ts";
+import { detectPlatform } from "../../../lib/ci/detect.ts";
+import type { Platform } from "../../../lib/ci/platform.ts";
 import { CORPUS } from "./corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "./parsers/log_parsers.ts";
 

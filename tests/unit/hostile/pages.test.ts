@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 import { renderCampaignPage } from "../../../lib/campaign/report/campaign_page.ts";
 import { cleanCampaign, cleanProblem } from "../../../lib/campaign/report/clean.ts";
-import { cleanDashboard } from "../../../lib/dashboard/clean.ts";
+import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
-import { renderRunPage } from "../../../lib/pages/run_page.ts";
-import { cleanResult } from "../../../lib/result/clean.ts";
+import { renderRunPage } from "../../../lib/report/run_page.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { hostileView } from "../campaign/report/sample_view.ts";
 import { hostileDashboard } from "../dashboard/sample_data.ts";
-import { breaches, elementsOf, type PageElement } from "../pages/page_parser.ts";
+import { breaches, elementsOf, type PageElement } from "../report/page_parser.ts";
 import { CORPUS } from "./corpus.ts";
 import { automationResultOf, resultOf } from "./hostile_result.ts";
 import { terminalCommands } from "./parsers/log_parsers.ts";

@@ -1,9 +1,9 @@
 /** Some code of the process has written to `Object.prototype`. */
 import { expect, test } from "bun:test";
-import { validateStartRequest } from "../../../lib/api/validate.ts";
+import { validateStartRequest } from "../../../lib/service/validate.ts";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { start } from "../../../lib/runs/start.ts";
+import { start } from "../../../lib/run/request.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
 const FOREIGN = {

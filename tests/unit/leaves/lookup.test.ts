@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { lookup } from "../../../lib/lookup.ts";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
+import { detectPlatform } from "../../../lib/ci/detect.ts";
 
 const INHERITED = [...Object.getOwnPropertyNames(Object.prototype), "prototype", ""];
 

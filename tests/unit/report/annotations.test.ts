@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { renderAnnotations } from "../../../lib/report/annotations.ts";
+import { renderAnnotations } from "../../../lib/report/write.ts";
 import { readGitlabAnnotations } from "./gitlab_readers.ts";
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleResult } from "./sample.ts";

@@ -3,9 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type GrowingFile, processIo } from "../../../lib/io.ts";
-import { EventFile } from "../../../lib/report/event_file.ts";
-import { renderNdjson } from "../../../lib/report/ndjson.ts";
-import { cleanResult } from "../../../lib/result/clean.ts";
+import { EventFile, renderNdjson } from "../../../lib/run/event_file.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { sampleEvent, sampleResult, successEvents } from "./sample.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { parse } from "junit2json";
-import { escapeMarkup } from "../../../lib/text/escape/markup.ts";
-import { cleanResult } from "../../../lib/result/clean.ts";
+import { escapeMarkup } from "../../../lib/text/escape.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
 import { renderJunit } from "../../../lib/report/junit.ts";
 import { outlineXml } from "../hostile/parsers/markup_parsers.ts";
 import { readGitlabJunit } from "./gitlab_readers.ts";

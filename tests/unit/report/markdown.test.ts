@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { MAX_SUMMARY_BYTES } from "../../../lib/platforms/github_files.ts";
-import { cleanResult } from "../../../lib/result/clean.ts";
+import { MAX_SUMMARY_BYTES } from "../../../lib/ci/platform.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
 import { renderMarkdown } from "../../../lib/report/markdown.ts";
 import { outlineMarkdown } from "../hostile/parsers/markup_parsers.ts";
 import { sampleAutomationResult, sampleResult } from "./sample.ts";

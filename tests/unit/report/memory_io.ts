@@ -1,4 +1,4 @@
-import type { ReportIo } from "../../../lib/report/targets.ts";
+import type { ReportIo } from "../../../lib/report/write.ts";
 
 /** Files in memory. */
 export interface MemoryIo extends ReportIo {

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { escapeLabel } from "../../../lib/text/escape/openmetrics.ts";
-import { renderOpenmetrics } from "../../../lib/report/openmetrics.ts";
+import { escapeLabel } from "../../../lib/text/escape.ts";
+import { renderOpenmetrics } from "../../../lib/report/metrics.ts";
 import { readGitlabMetrics } from "./gitlab_readers.ts";
 import { type MetricFamily, parseOpenmetrics } from "./openmetrics_parser.ts";
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";

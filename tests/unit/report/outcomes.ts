@@ -1,6 +1,5 @@
 import { EXIT } from "../../../lib/exit_codes.ts";
-import type { AutomationOutcome, AutomationResult } from "../../../lib/result/automation_result.ts";
-import type { Outcome, RunResult } from "../../../lib/result/run_result.ts";
+import type { AutomationOutcome, AutomationResult, Outcome, RunResult } from "../../../lib/run/result.ts";
 import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
 const CODES: Record<Outcome, number> = {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { outputsOf, renderDotenv, renderGithubOutputs, renderOutputsEnv } from "../../../lib/report/outputs.ts";
+import { outputsOf, renderDotenv, renderGithubOutputs, renderOutputsEnv } from "../../../lib/report/write.ts";
 import { parseDotenv, parseGithubFile } from "../hostile/parsers/file_parsers.ts";
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleAutomationResult, sampleResult } from "./sample.ts";

@@ -1,6 +1,10 @@
 import type { RunEvent } from "../../../lib/model.ts";
-import { type AutomationResult, emptyAutomationResult } from "../../../lib/result/automation_result.ts";
-import { emptyRunResult, type RunResult } from "../../../lib/result/run_result.ts";
+import {
+  type AutomationResult,
+  emptyAutomationResult,
+  emptyRunResult,
+  type RunResult,
+} from "../../../lib/run/result.ts";
 
 /** An event; ids and times count up. */
 export function sampleEvent(index: number, fields: Partial<RunEvent> = {}): RunEvent {

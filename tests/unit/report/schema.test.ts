@@ -8,16 +8,18 @@ import {
   type AutomationOutcome,
   type AutomationResult,
   emptyAutomationResult,
-} from "../../../lib/result/automation_result.ts";
-import { cleanResult } from "../../../lib/result/clean.ts";
-import type { ResultError } from "../../../lib/result/result_error.ts";
-import { emptyRunResult, type Outcome, type RunResult } from "../../../lib/result/run_result.ts";
-import { attach } from "../../../lib/runs/run.ts";
-import { AUTOMATION, automationWorld, REQUEST } from "../automations/automations.ts";
+  emptyRunResult,
+  type Outcome,
+  type ResultError,
+  type RunResult,
+} from "../../../lib/run/result.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
+import { attach } from "../../../lib/run/run.ts";
+import { AUTOMATION, automationWorld, REQUEST } from "../run/automations.ts";
 import { CORPUS } from "../hostile/corpus.ts";
-import { anEvent, fakeClient, page, RUN_ID, someEvents } from "../runs/fake_client.ts";
+import { anEvent, fakeClient, page, RUN_ID, someEvents } from "../run/fake_client.ts";
 import { sampleResult } from "./sample.ts";
-import { runAutomationJob } from "../job/detecting.ts";
+import { runAutomationJob } from "../run/detecting.ts";
 
 interface Schema {
   required?: string[];

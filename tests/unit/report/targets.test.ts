@@ -13,8 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UsageError } from "../../../lib/errors.ts";
 import { processIo } from "../../../lib/io.ts";
-import { REPORT_FORMATS } from "../../../lib/report/formats.ts";
-import { checkTargets, defaultTargets, parseReportTarget } from "../../../lib/report/targets.ts";
+import { checkTargets, defaultTargets, parseReportTarget, REPORT_FORMATS } from "../../../lib/report/write.ts";
 import { memoryIo } from "./memory_io.ts";
 
 const io = await processIo();

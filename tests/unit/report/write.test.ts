@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { cleanResult } from "../../../lib/result/clean.ts";
-import { defaultTargets } from "../../../lib/report/targets.ts";
-import { writeReports, writeRunId } from "../../../lib/report/write.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
+import { defaultTargets, writeReports, writeRunId } from "../../../lib/report/write.ts";
 import { parseDotenv, parseGithubFile, parseNdjson } from "../hostile/parsers/file_parsers.ts";
 import { memoryIo } from "./memory_io.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "./sample.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { scriptRedactor } from "../../../lib/script/masking.ts";
+import { scriptRedactor } from "../../../lib/script/report.ts";
 
 const TOKEN = "mog_scriptTestToken";
 const FILE = { MOGPLEX_API_KEY_FILE: "/run/token" };

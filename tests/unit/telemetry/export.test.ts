@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import type { Fetch } from "../../../lib/http/transport.ts";
-import { sendSpans, writeSpans } from "../../../lib/telemetry/export.ts";
+import type { Fetch } from "../../../lib/service/transport.ts";
+import { sendSpans, writeSpans } from "../../../lib/telemetry/otlp.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { collector } from "./receiver.ts";
 

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { detectPlatform } from "../../../lib/platforms/detect.ts";
-import { SEMCONV } from "../../../lib/telemetry/names.ts";
-import { resourceAttributes } from "../../../lib/telemetry/resource.ts";
+import { detectPlatform } from "../../../lib/ci/detect.ts";
+import { resourceAttributes, SEMCONV } from "../../../lib/telemetry/otlp.ts";
 
 test.each([
   ["https://0123456789abcdef@git.example.com/acme/web.git", "https://git.example.com/acme/web"],

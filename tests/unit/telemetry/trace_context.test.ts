@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import type { Sampler } from "../../../lib/telemetry/settings.ts";
-import { newId, openTrace, parseTraceparent } from "../../../lib/telemetry/trace_context.ts";
+import { newId, openTrace, parseTraceparent, type Sampler } from "../../../lib/telemetry/settings.ts";
 
 const ALWAYS: Sampler = { byParent: true, root: "on", share: 1 };
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";

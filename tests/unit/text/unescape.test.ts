@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { unescapeText } from "../../../lib/text/unescape.ts";
+import { unescapeText } from "../../../lib/text/plain_text.ts";
 
 test("unescapeText() reads JSON's escapes, however often the text was escaped, and drops other backslashes", () => {
   for (

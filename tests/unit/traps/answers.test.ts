@@ -1,7 +1,7 @@
 /** Traps of successful answers. */
 import { expect, test } from "bun:test";
 import { exitCodeFor, ForbiddenError, UnavailableError } from "../../../lib/errors.ts";
-import { bad, good, run, RUN_ID, scripted, thrown } from "../http/answers.ts";
+import { bad, good, run, RUN_ID, scripted, thrown } from "../service/answers.ts";
 import { freshKey, REPO, REQUEST, service, WRITE_ONLY_TOKEN } from "./service.ts";
 
 test("trap 12: the run is found in each of the four answers that contain it, at different places", async () => {

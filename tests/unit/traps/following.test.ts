@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { exitCodeFor } from "../../../lib/errors.ts";
-import { attach, run } from "../../../lib/runs/run.ts";
-import { follow } from "../../../lib/runs/follow.ts";
-import { start } from "../../../lib/runs/start.ts";
+import { attach, run } from "../../../lib/run/run.ts";
+import { follow } from "../../../lib/run/follow.ts";
+import { start } from "../../../lib/run/request.ts";
 import { world } from "../cli/world.ts";
-import { good, run as runOf, thrown } from "../http/answers.ts";
+import { good, run as runOf, thrown } from "../service/answers.ts";
 import { REQUEST, service, TOKEN } from "./service.ts";
 
 const returned = { throwOnFailure: false } as const;

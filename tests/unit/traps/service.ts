@@ -1,14 +1,13 @@
 /** An emulated service and clients of it, on one virtual clock, for the tests of the numbered traps. */
-import type { TransportOptions } from "../../../lib/http/transport.ts";
-import { clientFor, type MogplexClient } from "../../../lib/api/client.ts";
+import type { TransportOptions } from "../../../lib/service/transport.ts";
+import { clientFor, type MogplexClient } from "../../../lib/service/client.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario, type Scenario } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
-import type { Scenario } from "../../../lib/emulator/agents/scenario.ts";
 import type { StartRequest } from "../../../lib/model.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import type { RunOptions } from "../../../lib/runs/run.ts";
+import type { RunOptions } from "../../../lib/run/run.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 
 export const ORIGIN = "https://mogplex.com";

@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { ConflictError, RateLimitedError, UsageError } from "../../../lib/errors.ts";
 import type { Emulator } from "../../../lib/emulator/emulator.ts";
-import type { AutomationRow } from "../../../lib/emulator/state/rows.ts";
+import type { AutomationRow } from "../../../lib/emulator/state/store.ts";
 import type { StartRequest } from "../../../lib/model.ts";
-import { triggerAutomation } from "../../../lib/automations/trigger.ts";
-import { deriveKey } from "../../../lib/job/key.ts";
-import { good, REPO_ID, run, scripted, thrown } from "../http/answers.ts";
+import { triggerAutomation } from "../../../lib/run/automation.ts";
+import { deriveKey } from "../../../lib/run/key.ts";
+import { good, REPO_ID, run, scripted, thrown } from "../service/answers.ts";
 import { freshKey, REPO, REPOS, REQUEST, SECOND_TOKEN, service } from "./service.ts";
 
 /** An active, published automation that fits. */

@@ -1,10 +1,9 @@
 /** Traps of status codes, redirects, headers and bodies. */
 import { expect, test } from "bun:test";
-import { createClient } from "../../../lib/api/client.ts";
-import { resolveConnection } from "../../../lib/api/connection/connection.ts";
-import { checkToken } from "../../../lib/api/connection/token.ts";
+import { createClient } from "../../../lib/service/client.ts";
+import { checkToken, resolveConnection } from "../../../lib/service/connection.ts";
 import { dropInExitCode, exitCodeFor, UnauthorizedError, UnavailableError, UsageError } from "../../../lib/errors.ts";
-import { bad, html, redirect, RUN_ID, scripted, thrown } from "../http/answers.ts";
+import { bad, html, redirect, RUN_ID, scripted, thrown } from "../service/answers.ts";
 import { freshKey, NOBODY, ORIGIN, REQUEST, service, TOKEN } from "./service.ts";
 
 test("trap 01: a redirect to the login page is not followed, and means unauthorized", async () => {

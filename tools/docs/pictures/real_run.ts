@@ -5,7 +5,7 @@
  */
 import { main } from "../../../lib/cli/main.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario } from "../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Io } from "../../../lib/io.ts";

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ProjectStore } from "../../../../lib/emulator/agents/projects.ts";
+import { ProjectStore } from "../../../../lib/emulator/agents/git.ts";
 import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
 import { runtimes } from "../../../../tools/setup.mjs";
 import { withOwnTemporaryFolder } from "../../temporary.ts";

@@ -1,7 +1,7 @@
 /** Streams over real sockets: clients that come, listen and leave. */
 import { expect, test } from "bun:test";
 import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
-import { createRevision } from "../../../../lib/emulator/state/revision.ts";
+import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { runtimes } from "../../../../tools/setup.mjs";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { listen, startRun, streamsEnd } from "../listeners.ts";

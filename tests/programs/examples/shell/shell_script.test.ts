@@ -2,7 +2,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { MODES } from "../../../../lib/api/contract/rules.ts";
+import { MODES } from "../../../../lib/service/contract.ts";
 import { EXIT_TABLE } from "../../../../lib/exit_codes.ts";
 import type { Ended } from "../../processes/world/service.ts";
 import { CANCEL, LOOK, START } from "../../processes/world/ci_job.ts";

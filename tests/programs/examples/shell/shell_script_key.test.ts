@@ -2,8 +2,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
-import { deriveKey } from "../../../../lib/job/key.ts";
+import { detectPlatform } from "../../../../lib/ci/detect.ts";
+import { deriveKey } from "../../../../lib/run/key.ts";
 import { START } from "../../processes/world/ci_job.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";

@@ -19,7 +19,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../../../lib/clock.ts";
-import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../../tools/setup.mjs";

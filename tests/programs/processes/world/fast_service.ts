@@ -5,7 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { OWNER, SANDBOXES } from "../../../../bench/campaign/world.ts";
 import type { Clock } from "../../../../lib/clock.ts";
-import { builtInScenarios } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenarios } from "../../../../lib/emulator/agents/scenario.ts";
 import { createEmulator, type Emulator } from "../../../../lib/emulator/emulator.ts";
 import { fastClock } from "./fast_clock.ts";
 

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario_texts.ts";
+import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 

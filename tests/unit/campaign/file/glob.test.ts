@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { globProblem, matchesGlob } from "../../../../lib/campaign/file/glob.ts";
+import { globProblem, matchesGlob } from "../../../../lib/campaign/file/rules.ts";
 
 test.each([
   ["acme/web", "acme/web", true],

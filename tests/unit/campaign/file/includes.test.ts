@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Includes, linesOf, MAX_FILE_BYTES, MAX_LIST_BYTES } from "../../../../lib/campaign/file/includes.ts";
+import { Includes, linesOf, MAX_FILE_BYTES, MAX_LIST_BYTES } from "../../../../lib/campaign/file/items.ts";
 import { readCampaignFile } from "../../../../lib/campaign/file/read.ts";
 import { processIo } from "../../../../lib/io.ts";
 import { fakeIo } from "../../cli/fake_io.ts";

@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { renderTask, variablesOf } from "../../../../lib/campaign/file/task.ts";
 import {
   parseTemplate,
+  renderTask,
   renderTemplate,
   templateProblems,
   variablesIn,
-} from "../../../../lib/campaign/file/templates.ts";
+  variablesOf,
+} from "../../../../lib/campaign/file/items.ts";
 
 const VALUES = { ticket: "OPS-12", "repository.name": "web", x: "{{ ticket }}" };
 

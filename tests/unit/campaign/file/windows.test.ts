@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { parseWindow } from "../../../../lib/campaign/file/windows.ts";
+import { parseWindow } from "../../../../lib/campaign/file/rules.ts";
 
 function windowOf(text: string) {
   const result = parseWindow(text);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type FenceParts, itemKey, requestHash } from "../../../../lib/campaign/journal/fence.ts";
+import { type FenceParts, itemKey, requestHash } from "../../../../lib/campaign/journal/chain.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 
 const REQUEST = {

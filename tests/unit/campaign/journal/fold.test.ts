@@ -2,10 +2,9 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { UsageError } from "../../../../lib/errors.ts";
-import { beginChain } from "../../../../lib/campaign/journal/chain.ts";
-import { itemKey } from "../../../../lib/campaign/journal/fence.ts";
+import { beginChain, itemKey } from "../../../../lib/campaign/journal/chain.ts";
 import { applyRecord, checkOpenStarts } from "../../../../lib/campaign/journal/fold.ts";
-import { followUpHash } from "../../../../lib/campaign/plan/request.ts";
+import { followUpHash } from "../../../../lib/campaign/plan/make_lock.ts";
 import {
   type CampaignMemory,
   hasRun,

@@ -1,9 +1,16 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../../../lib/errors.ts";
-import type { Lock, LockItem, LockTask } from "../../../../lib/campaign/journal/lock.ts";
-import { itemId, type LockChecks, lockText, parseLock } from "../../../../lib/campaign/journal/lock_file.ts";
-import { hashOfItem } from "../../../../lib/campaign/plan/request.ts";
+import {
+  itemId,
+  type Lock,
+  type LockChecks,
+  type LockItem,
+  type LockTask,
+  lockText,
+  parseLock,
+} from "../../../../lib/campaign/journal/lock.ts";
+import { hashOfItem } from "../../../../lib/campaign/plan/make_lock.ts";
 import { CAMPAIGN, lockItem, lockOf, ROUND } from "./sample.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isUsualRecord, readRecord } from "../../../../lib/campaign/journal/record_schema.ts";
+import { isUsualRecord, readRecord } from "../../../../lib/campaign/journal/record.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { history } from "./history.ts";
 import { recordsOf } from "./sample.ts";

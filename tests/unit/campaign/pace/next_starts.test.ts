@@ -1,8 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { nextStarts } from "../../../../lib/campaign/pace/next_starts.ts";
-import type { Pace, PaceInput } from "../../../../lib/campaign/pace/pace.ts";
-import { SLOT_GUARD_MS } from "../../../../lib/campaign/pace/quota.ts";
+import { nextStarts, type Pace, type PaceInput, SLOT_GUARD_MS } from "../../../../lib/campaign/pace/next_starts.ts";
 import { accepts, DAY, HOUR, mayStart, MINUTE, paceInput, randomNumbers, SECOND, START, window } from "./reference.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { freeAt, QUOTAS, quotaUse, recentSlots, SLOT_GUARD_MS } from "../../../../lib/campaign/pace/quota.ts";
+import { freeAt, QUOTAS, quotaUse, recentSlots, SLOT_GUARD_MS } from "../../../../lib/campaign/pace/next_starts.ts";
 import { DAY, HOUR, MINUTE, START } from "./reference.ts";
 
 test("QUOTAS names the limits of the contract", () => {

@@ -1,6 +1,6 @@
 /** Slow models that the tests hold the pace against: a limiter that counts, and a clock that is read minute by minute. */
 import type { StartWindow } from "../../../../lib/campaign/file/campaign_file.ts";
-import type { PaceInput } from "../../../../lib/campaign/pace/pace.ts";
+import type { PaceInput } from "../../../../lib/campaign/pace/next_starts.ts";
 
 export const SECOND = 1_000;
 export const MINUTE = 60_000;

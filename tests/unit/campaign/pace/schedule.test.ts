@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { lowerBound } from "../../../../bench/campaign/lower_bound.ts";
-import { roundUp, schedule } from "../../../../lib/campaign/pace/schedule.ts";
+import { roundUp, schedule } from "../../../../lib/campaign/pace/forecast.ts";
 import { DAY, HOUR, MINUTE, SECOND, START, window } from "./reference.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 

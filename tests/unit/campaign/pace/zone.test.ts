@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { offsetAt, offsetChange } from "../../../../lib/campaign/pace/zone.ts";
+import { offsetAt, offsetChange } from "../../../../lib/campaign/pace/windows.ts";
 import { DAY, HOUR, MINUTE } from "./reference.ts";
 
 test("offsetAt() knows summer time, half hours, and hours that are left out or shown twice", () => {

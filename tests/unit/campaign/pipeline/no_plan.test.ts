@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-const root = new URL("../../../../", import.meta.url).pathname;
+const root = new URL("../../../..", import.meta.url).pathname;
 
 function filesIn(folder: string): string[] {
   return readdirSync(join(root, folder)).flatMap((name) => {

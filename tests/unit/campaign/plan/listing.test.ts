@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { openListing } from "../../../../lib/campaign/plan/listing.ts";
-import { RequestPace } from "../../../../lib/campaign/plan/request_pace.ts";
+import { openListing, RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import type { Repo } from "../../../../lib/model.ts";

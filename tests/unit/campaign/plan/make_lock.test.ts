@@ -1,9 +1,7 @@
 import { expect, test } from "bun:test";
-import type { Lock } from "../../../../lib/campaign/journal/lock.ts";
-import { lockText, parseLock } from "../../../../lib/campaign/journal/lock_file.ts";
+import { type Lock, lockText, parseLock } from "../../../../lib/campaign/journal/lock.ts";
 import type { RecordBody } from "../../../../lib/campaign/journal/record.ts";
-import { makeLock } from "../../../../lib/campaign/plan/make_lock.ts";
-import { hashOfItem } from "../../../../lib/campaign/plan/request.ts";
+import { hashOfItem, makeLock } from "../../../../lib/campaign/plan/make_lock.ts";
 import type { ResolvedItem } from "../../../../lib/campaign/plan/resolve.ts";
 import type { CampaignFile } from "../../../../lib/campaign/file/campaign_file.ts";
 import { foldJournal, intent, recordsOf, uuidOf } from "../journal/sample.ts";

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { sealLock } from "../../../../lib/campaign/journal/lock_file.ts";
-import { lockText } from "../../../../lib/campaign/journal/lock_file.ts";
+import { lockText, sealLock } from "../../../../lib/campaign/journal/lock.ts";
 import { type CampaignWorld, campaignWorld, DIRECTORY, failureOf, project } from "../world.ts";
 
 const MINUTE = 60_000;

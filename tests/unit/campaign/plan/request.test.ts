@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { hashOfItem, requestOf } from "../../../../lib/campaign/plan/request.ts";
+import { hashOfItem, requestOf } from "../../../../lib/campaign/plan/make_lock.ts";
 import { lockItem, lockOf } from "../journal/sample.ts";
 
 const task = lockOf(1).tasks[0];

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { RequestPace } from "../../../../lib/campaign/plan/request_pace.ts";
+import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { REQUEST_BUDGET } from "../../../../lib/campaign/pace/poll_plan.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import type { RepositoryEntry } from "../../../../lib/campaign/file/campaign_file.ts";
-import type { ListedRepo, Listing } from "../../../../lib/campaign/plan/listing.ts";
-import { resolveEntries } from "../../../../lib/campaign/plan/resolve.ts";
+import { type ListedRepo, type Listing, resolveEntries } from "../../../../lib/campaign/plan/resolve.ts";
 
 const place = { file: "campaign.yml", line: 7, column: 5 };
 const id = (number: number) => `00000000-0000-4000-8000-${String(number).padStart(12, "0")}`;

@@ -3,7 +3,7 @@ import { renderCampaignPage } from "../../../../lib/campaign/report/campaign_pag
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
-import { breaches, elementsOf, textsOf } from "../../pages/page_parser.ts";
+import { breaches, elementsOf, textsOf } from "../../report/page_parser.ts";
 import { anItem, everyVerdict, mixedView, viewOf } from "./sample_view.ts";
 
 const rendered = (view: CampaignView) => renderCampaignPage(cleanCampaign(view, (text) => text));

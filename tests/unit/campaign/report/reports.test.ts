@@ -1,14 +1,14 @@
 import { expect, test } from "bun:test";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
-import { renderCampaignAnnotations } from "../../../../lib/campaign/report/annotations.ts";
-import { renderCampaignCsv } from "../../../../lib/campaign/report/csv.ts";
-import { renderCampaignJunit } from "../../../../lib/campaign/report/junit.ts";
-import { renderCampaignMetrics } from "../../../../lib/campaign/report/metrics.ts";
 import {
   campaignVariables,
+  renderCampaignAnnotations,
+  renderCampaignCsv,
   renderCampaignDotenv,
   renderCampaignGithubOutputs,
-} from "../../../../lib/campaign/report/outputs.ts";
+  renderCampaignJunit,
+  renderCampaignMetrics,
+} from "../../../../lib/campaign/report/write.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { parseCsv, parseDotenv, parseGithubFile } from "../../hostile/parsers/file_parsers.ts";
 import { outlineXml } from "../../hostile/parsers/markup_parsers.ts";

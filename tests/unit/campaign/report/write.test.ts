@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
-import { CAMPAIGN_FORMAT_NAMES, CAMPAIGN_FORMATS } from "../../../../lib/campaign/report/formats.ts";
-import { writeCampaignReports } from "../../../../lib/campaign/report/write.ts";
+import {
+  CAMPAIGN_FORMAT_NAMES,
+  CAMPAIGN_FORMATS,
+  writeCampaignReports,
+} from "../../../../lib/campaign/report/write.ts";
 import { parseDotenv, parseGithubFile } from "../../hostile/parsers/file_parsers.ts";
 import { memoryIo } from "../../report/memory_io.ts";
 import { anItem, mixedView, viewOf } from "./sample_view.ts";

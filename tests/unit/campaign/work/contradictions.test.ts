@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { openDirHome } from "../../../../lib/campaign/journal/home/dir_home.ts";
+import { openDirHome } from "../../../../lib/campaign/journal/dir_home.ts";
 import { Store } from "../../../../lib/campaign/work/store.ts";
-import { processesOf } from "../journal/home/rooms.ts";
+import { processesOf } from "../journal/rooms.ts";
 import { type CampaignWorld, campaignWorld, DIRECTORY, project } from "../world.ts";
 
 const MINUTE = 60_000;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { judgeRun } from "../../../../lib/campaign/work/judge.ts";
-import { type EventFacts, noFacts } from "../../../../lib/result/run_facts.ts";
+import { judgeRun } from "../../../../lib/campaign/work/look.ts";
+import { type EventFacts, noFacts } from "../../../../lib/run/result.ts";
 
 const RUNTIME = { provider: "trigger", runId: "run_1" };
 const run = (status: string, error: string | null = null) => ({ status, error, runtime: RUNTIME }) as const;

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
-import { RequestPace } from "../../../../lib/campaign/plan/request_pace.ts";
-import { RunStreams } from "../../../../lib/campaign/work/run_streams.ts";
+import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
+import { RunStreams } from "../../../../lib/campaign/work/look.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../../../lib/emulator/emulator.ts";
-import { createRevision } from "../../../../lib/emulator/state/revision.ts";
-import { openSession } from "../../job/detecting.ts";
+import { createRevision } from "../../../../lib/emulator/state/store.ts";
+import { openSession } from "../../run/detecting.ts";
 
 const MINUTE = 60_000;
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { Store } from "../../../../lib/campaign/work/store.ts";
-import { makeRoom } from "../journal/home/rooms.ts";
+import { makeRoom } from "../journal/rooms.ts";
 import { ended, foldJournal, intent, lockOf, started, uuidOf } from "../journal/sample.ts";
 
 const A = "acme/r0@main";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { reasonCleaner, serviceNow } from "../../../../lib/campaign/work/work.ts";
-import { isoTime } from "../../../../lib/result/times.ts";
+import { isoTime } from "../../../../lib/run/result.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { terminalCommands } from "../../hostile/parsers/log_parsers.ts";

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
-import { commandCampaign } from "../../../../lib/cli/campaign/ci_commands.ts";
+import { commandCampaign } from "../../../../lib/cli/campaign/campaign_job.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { anItem, mixedView, viewOf } from "../../campaign/report/sample_view.ts";
 import { fakeIo } from "../fake_io.ts";

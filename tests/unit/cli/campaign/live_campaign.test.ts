@@ -3,7 +3,7 @@ import { LiveCampaign } from "../../../../lib/cli/campaign/live_campaign.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { anItem, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
 import { githubCommands } from "../../hostile/parsers/log_parsers.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { liveTable } from "../../../../lib/cli/campaign/live_table.ts";
+import { liveTable } from "../../../../lib/cli/campaign/live_campaign.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
 import { anItem, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { campaignLine, changedItems, heartbeatLine } from "../../../../lib/cli/campaign/log_lines.ts";
+import { campaignLine, changedItems, heartbeatLine } from "../../../../lib/cli/campaign/live_campaign.ts";
 import { anItem, everyVerdict, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
 
 const nowMs = Date.parse(NOW);

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../note/gitlab_server.ts";
+import { GITLAB_TOKEN, type GitlabServer, gitlabServer } from "../../report/gitlab_server.ts";
 import { cliWorld } from "./world.ts";
 
 /** The environment of a job in a merge request's pipeline. */

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { main } from "../../../../lib/cli/main.ts";
 import { campaignFile, type CampaignWorld, campaignWorld, type CampaignWorldOptions } from "../../campaign/world.ts";
 import type { GithubForge } from "../../forge/github_forge.ts";
-import type { GitlabServer } from "../../note/gitlab_server.ts";
+import type { GitlabServer } from "../../report/gitlab_server.ts";
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 
 /** What one call of the command did. The campaign's directory is shown as `DIR`. */

@@ -1,6 +1,6 @@
 /** The report `ndjson`: every event, written while the run is followed. */
 import { expect, test } from "bun:test";
-import { createRevision } from "../../../../lib/emulator/state/revision.ts";
+import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { parseNdjson } from "../../hostile/parsers/file_parsers.ts";
 import type { FakeIo } from "../fake_io.ts";
 import { REPO, world } from "../world.ts";

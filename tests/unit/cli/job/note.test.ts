@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { MAX_NOTE_CHARACTERS } from "../../../../lib/note/gitlab.ts";
-import { noteMarker } from "../../../../lib/note/job_note.ts";
-import { cleanResult } from "../../../../lib/result/clean.ts";
+import { MAX_NOTE_CHARACTERS } from "../../../../lib/report/gitlab_note.ts";
+import { noteMarker } from "../../../../lib/report/note.ts";
+import { cleanResult } from "../../../../lib/run/clean.ts";
 import { renderMarkdown } from "../../../../lib/report/markdown.ts";
-import { GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "../../note/gitlab_server.ts";
-import type { Fault } from "../../note/served.ts";
+import { GITLAB_TOKEN, type GitlabServer, gitlabServer, type ServedToken } from "../../report/gitlab_server.ts";
+import type { Fault } from "../../report/served.ts";
 import { sampleResult } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";

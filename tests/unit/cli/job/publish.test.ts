@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { createWriter } from "../../../../lib/cli/explain.ts";
-import { GITLAB_NOTES } from "../../../../lib/cli/job/gitlab_note.ts";
-import { openContext } from "../../../../lib/cli/job/open.ts";
+import { GITLAB_NOTES } from "../../../../lib/cli/job/note.ts";
+import { openContext } from "../../../../lib/cli/job/run_job.ts";
 import {
   AT_END,
   type Ended,
@@ -10,9 +10,9 @@ import {
   type Publisher,
   WHEN_REFUSED,
 } from "../../../../lib/cli/job/publish.ts";
-import { commandVocabulary } from "../../../../lib/cli/vocabulary.ts";
+import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { UsageError } from "../../../../lib/errors.ts";
-import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import { sampleResult } from "../../report/sample.ts";
 import { fakeIo, type FakeIoOptions } from "../fake_io.ts";
 

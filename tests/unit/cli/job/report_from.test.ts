@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { renderJson } from "../../../../lib/report/json.ts";
-import { renderNdjson } from "../../../../lib/report/ndjson.ts";
+import { renderNdjson } from "../../../../lib/run/event_file.ts";
 import { sampleResult } from "../../report/sample.ts";
-import { textsOf } from "../../pages/page_parser.ts";
+import { textsOf } from "../../report/page_parser.ts";
 import { TOKEN, world } from "../world.ts";
 
 const FILES = {

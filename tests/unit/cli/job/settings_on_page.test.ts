@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { textsOf } from "../../pages/page_parser.ts";
+import { textsOf } from "../../report/page_parser.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
 test("run --follow writes a page that says where its settings came from, without the token", async () => {

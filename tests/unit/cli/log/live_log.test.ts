@@ -1,10 +1,15 @@
 import { expect, test } from "bun:test";
-import { KEPT_LINES, LiveLog, MAX_EVENT_BYTES, MAX_KEPT_BYTES } from "../../../../lib/cli/log/live_log.ts";
+import {
+  KEPT_LINES,
+  LiveLog,
+  type LogForm,
+  MAX_EVENT_BYTES,
+  MAX_KEPT_BYTES,
+} from "../../../../lib/cli/log/live_log.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import type { RunEvent } from "../../../../lib/model.ts";
-import type { LogForm } from "../../../../lib/cli/log/live_log.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { successEvents } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { noticeText } from "../../../../lib/cli/log/notices.ts";
+import { noticeText } from "../../../../lib/cli/log/live_log.ts";
 
 test("noticeText() has words for each kind", () => {
   const untilMs = Date.UTC(2026, 8, 1, 12, 0, 5);

@@ -1,10 +1,8 @@
 import { expect, test } from "bun:test";
-import { type VerdictOptions, verdictText } from "../../../../lib/cli/log/verdict.ts";
-import { commandVocabulary } from "../../../../lib/cli/vocabulary.ts";
+import { type VerdictOptions, verdictText } from "../../../../lib/cli/log/live_log.ts";
+import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { UnavailableError } from "../../../../lib/errors.ts";
-import { emptyAutomationResult } from "../../../../lib/result/automation_result.ts";
-import { resultError } from "../../../../lib/result/result_error.ts";
-import { emptyRunResult } from "../../../../lib/result/run_result.ts";
+import { emptyAutomationResult, emptyRunResult, resultError } from "../../../../lib/run/result.ts";
 import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
 
 const OPTIONS: VerdictOptions = { reports: [], cancel: commandVocabulary().cancel, inErrorLine: false };

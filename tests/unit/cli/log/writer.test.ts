@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
-import { jsonLine } from "../../../../lib/text/escape/json.ts";
-import { detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { jsonLine } from "../../../../lib/text/escape.ts";
+import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { fakeIo } from "../fake_io.ts";
 

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
-import { PROGRAM_FILE, TASK } from "../../../../lib/cli/setup/recipe.ts";
-import { RECIPES } from "../../../../lib/cli/setup/recipes.ts";
+import { PROGRAM_FILE, RECIPES, TASK } from "../../../../lib/cli/setup/recipes.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { fakeIo } from "../fake_io.ts";
 

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
-import { REPORT_FORMATS } from "../../../../lib/report/formats.ts";
-import { good, html, json, script } from "../../http/answers.ts";
+import { REPORT_FORMATS } from "../../../../lib/report/write.ts";
+import { good, html, json, script } from "../../service/answers.ts";
 import { fakeIo } from "../fake_io.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 import { AUTOMATION, DRAFT, JOB, lines, named, TRIGGER } from "./automation_texts.ts";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { good, script } from "../../http/answers.ts";
+import { good, script } from "../../service/answers.ts";
 import { fakeIo } from "../fake_io.ts";
 import { TOKEN } from "../world.ts";
 

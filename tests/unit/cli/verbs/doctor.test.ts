@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { DEFAULT_ORIGIN } from "../../../../lib/api/connection/origin.ts";
+import { DEFAULT_ORIGIN } from "../../../../lib/service/connection.ts";
 import { type Diagnosis, doctor, type Instead } from "./doctor_world.ts";
 import { READ_ONLY_TOKEN, REPO, world } from "../world.ts";
 

@@ -1,8 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isAtLeast, OLDEST } from "../../../../lib/cli/verbs/doctor/runtime.ts";
-import type { Check } from "../../../../lib/cli/verbs/doctor/check.ts";
+import { type Check, isAtLeast, OLDEST } from "../../../../lib/cli/verbs/doctor_checks.ts";
 import { doctor, type DoctorOptions, GITLAB } from "./doctor_world.ts";
 
 const root = join(import.meta.dir, "../../../..");

@@ -1,16 +1,15 @@
 /** `doctor` on an emulator in process, on a machine of the test's choice. */
 import { expect } from "bun:test";
 import { createWriter } from "../../../../lib/cli/explain.ts";
-import { openContext } from "../../../../lib/cli/job/open.ts";
-import { flagsOf } from "../../../../lib/cli/verb.ts";
+import { openContext } from "../../../../lib/cli/job/run_job.ts";
+import { commandVocabulary, flagsOf } from "../../../../lib/cli/verb.ts";
 import { checkJob, doctorVerb } from "../../../../lib/cli/verbs/doctor.ts";
-import type { Check, Machine } from "../../../../lib/cli/verbs/doctor/check.ts";
-import { commandVocabulary } from "../../../../lib/cli/vocabulary.ts";
+import type { Check, Machine } from "../../../../lib/cli/verbs/doctor_checks.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { parseFlags } from "../../../../lib/flags.ts";
-import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/platforms/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import fixture from "../../../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 import { REPO, TOKEN } from "../world.ts";

@@ -1,9 +1,8 @@
 import { expect, test } from "bun:test";
-import { denoFlags, permissionsFor } from "../../../../lib/cli/verbs/permissions.ts";
-import { ALL_SYSTEMS, detectPlatform, platformVariables } from "../../../../lib/platforms/detect.ts";
-import { PERSON_VARIABLES } from "../../../../lib/platforms/person.ts";
-import type { ReadEnv } from "../../../../lib/platforms/platform.ts";
-import { REPORT_FORMATS } from "../../../../lib/report/formats.ts";
+import { denoFlags, permissionsFor } from "../../../../lib/cli/verbs/doctor_checks.ts";
+import { ALL_SYSTEMS, detectPlatform, platformVariables } from "../../../../lib/ci/detect.ts";
+import { PERSON_VARIABLES, type ReadEnv } from "../../../../lib/ci/platform.ts";
+import { REPORT_FORMATS } from "../../../../lib/report/write.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../../../lib/variables.ts";
 import { world } from "../world.ts";
 

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
-import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
+import { builtInScenario, parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { API_REPO, arrange, type Arranged, AUTOMATION } from "../arrange.ts";
 
 async function trigger({ call }: Arranged, key = "k") {

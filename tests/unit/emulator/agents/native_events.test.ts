@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { nativeEvent } from "../../../../lib/emulator/agents/native_events.ts";
 import { arrange } from "../arrange.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { arrange, type Arranged } from "../arrange.ts";
 

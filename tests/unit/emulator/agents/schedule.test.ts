@@ -9,7 +9,7 @@ import {
   secondsOf,
   stretch,
 } from "../../../../lib/emulator/agents/schedule.ts";
-import { createRevision } from "../../../../lib/emulator/state/revision.ts";
+import { createRevision } from "../../../../lib/emulator/state/store.ts";
 
 const RUN = { repo: "acme/api", key: "nightly-7", prompt: "Fix the tests", harness: "codex", root: null, attempt: 2 };
 const AUTOMATION_RUN = { repo: "acme/api", key: "nightly-7", automation: "Nightly clean-up" };

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { builtInScenario, SCENARIO_NAMES } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
-import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
+import { builtInScenario, parseScenario, SCENARIO_NAMES } from "../../../../lib/emulator/agents/scenario.ts";
 import { API_REPO, arrange } from "../arrange.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 

@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import { parse } from "parse5";
-import { openPull } from "../../../../lib/emulator/service/pulls.ts";
+import { openPull } from "../../../../lib/emulator/service/listings.ts";
 import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { breaches, elementsOf } from "../../pages/page_parser.ts";
+import { breaches, elementsOf } from "../../report/page_parser.ts";
 import { arrange } from "../arrange.ts";
 
 interface Node {

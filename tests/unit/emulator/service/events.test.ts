@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { eventWindow, insertEvent } from "../../../../lib/emulator/service/events.ts";
+import { eventWindow, insertEvent } from "../../../../lib/emulator/service/runs.ts";
 import { arrange } from "../arrange.ts";
 
 const times = fc.array(fc.integer({ min: 0, max: 1_000 }), { maxLength: 300 });

@@ -2,8 +2,8 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { canonicalJson, fallbackBranch, generatedBranch } from "../../../../lib/emulator/service/hash.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
-import { normaliseStart } from "../../../../lib/emulator/service/start_request.ts";
-import { createRevision } from "../../../../lib/emulator/state/revision.ts";
+import { normaliseStart } from "../../../../lib/emulator/service/runs.ts";
+import { createRevision } from "../../../../lib/emulator/state/store.ts";
 
 const REPO_ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
 const KEY = "weekly-cleanup-2026-05-18";

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { arrange, type Arranged } from "../arrange.ts";
 
 const RECONCILED = "Agent worker completion reconciled";

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/builtin_scenarios.ts";
+import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
-import { createRevision } from "../../../../lib/emulator/state/revision.ts";
+import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { API_REPO, arrange, type Arranged } from "../arrange.ts";
 
 /** An emulator whose user has no active sandbox yet. */

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
-import { projectNames, projectRepos, withProjects } from "../../../../lib/emulator/state/projects.ts";
+import { projectNames, projectRepos, withProjects } from "../../../../lib/emulator/state/world.ts";
 import { arrange } from "../arrange.ts";
 
 test("projectRepos() gives the same names and ids each time, and no id twice", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createRevision, SWITCHES } from "../../../../lib/emulator/state/revision.ts";
+import { createRevision, SWITCHES } from "../../../../lib/emulator/state/store.ts";
 import { API_REPO, arrange } from "../arrange.ts";
 
 const body = { repoId: API_REPO, prompt: "x" };

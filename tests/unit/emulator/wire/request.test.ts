@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { trimmedOrNull } from "../../../../lib/emulator/service/start_request.ts";
+import { trimmedOrNull } from "../../../../lib/emulator/service/runs.ts";
 import { parseLimit, readKey } from "../../../../lib/emulator/wire/request.ts";
 
 test("parseLimit() always gives a number in range", () => {

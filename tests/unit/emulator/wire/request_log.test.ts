@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type LoggedRequest, requestLine } from "../../../../lib/emulator/wire/request_log.ts";
+import { type LoggedRequest, requestLine } from "../../../../lib/emulator/wire/request.ts";
 import { arrange } from "../arrange.ts";
 
 test("requestLine() is one short line of plain characters", () => {

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { readData, readFailure } from "../../../../lib/api/contract/envelope.ts";
 import {
   automationRunDataSchema,
   automationRunsSchema,
@@ -7,6 +6,8 @@ import {
   automationsSchema,
   cancelResultSchema,
   prReviewRerunSchema,
+  readData,
+  readFailure,
   reposSchema,
   runDataSchema,
   runEventsSchema,
@@ -14,7 +15,7 @@ import {
   type Schema,
   startResultSchema,
   triggerSchema,
-} from "../../../../lib/api/contract/schemas.ts";
+} from "../../../../lib/service/contract.ts";
 import { MAX_BODY_BYTES } from "../../../../lib/emulator/wire/request.ts";
 import { API_REPO, arrange, AUTOMATION, TOKENS } from "../arrange.ts";
 

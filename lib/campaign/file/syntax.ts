@@ -1,0 +1,655 @@
+/**
+ * Text to a tree. YAML 1.2 without what makes a file hard to read: aliases, anchors, merge keys, tags, directives. JSON is YAML.
+ *
+ * @module
+ */
+import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, type ParsedNode, Parser } from "yaml";
+import type { Place } from "./campaign_file.ts";
+import { excerpt, type MistakeList } from "./mistakes.ts";
+
+// A campaign file as a tree: every value and every key knows its place.
+
+/** Where a value stands: offsets in the text, in UTF-16 units, the end excluded. */
+interface Span {
+  start: number;
+  end: number;
+}
+
+/** A text, a number, true, false or nothing. */
+export interface ScalarNode extends Span {
+  kind: "scalar";
+  /** The value by the rules of YAML 1.2. */
+  value: string | number | boolean | null;
+  /** The value as a text, as it is written. */
+  text: string;
+  /** Whether it is written without quotes, and not as a block. */
+  plain: boolean;
+}
+
+/** A list. */
+export interface ListNode extends Span {
+  kind: "list";
+  items: TreeNode[];
+}
+
+/** A key with its value. */
+interface Entry {
+  key: string;
+  keyStart: number;
+  value: TreeNode;
+}
+
+/** A map. */
+export interface MapNode extends Span {
+  kind: "map";
+  /** By key; of a key that is there twice, the first. */
+  entries: Map<string, Entry>;
+}
+
+/** A value that is not used, since a mistake was found in it. Nothing else is said about it. */
+export interface BrokenNode extends Span {
+  kind: "broken";
+}
+
+/** A value. */
+export type TreeNode = ScalarNode | ListNode | MapNode | BrokenNode;
+
+/** Keys and indexes from the root to a value. */
+export type Path = readonly PropertyKey[];
+
+/** The text of a file and the places in it. */
+export class Source {
+  /** Path as the user wrote it. */
+  readonly file: string;
+  /** The text, without a byte order mark. */
+  readonly text: string;
+  /** Offsets at which lines begin. */
+  readonly #lines: number[] = [0];
+
+  constructor(file: string, text: string) {
+    this.file = file;
+    this.text = text;
+    for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) this.#lines.push(at + 1);
+  }
+
+  /** Index of the line of an offset, from 0. */
+  #lineOf(offset: number): number {
+    let [low, high] = [0, this.#lines.length - 1];
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      if ((this.#lines[middle] ?? 0) <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return low;
+  }
+
+  /** The place of an offset. Columns count UTF-16 units, as editors do. */
+  placeAt(offset: number): Place {
+    const line = this.#lineOf(offset);
+    return { file: this.file, line: line + 1, column: offset - (this.#lines[line] ?? 0) + 1 };
+  }
+
+  /** The line of an offset, without its end. */
+  lineAt(offset: number): string {
+    const line = this.#lineOf(offset);
+    return this.text.slice(this.#lines[line], this.#lines[line + 1]).replace(/\r?\n$/, "");
+  }
+
+  /** The end of the text, where an editor's cursor stands after the last character. */
+  get end(): number {
+    return this.text.length;
+  }
+}
+
+/** The value at a path; undefined when there is none. */
+export function nodeAt(root: TreeNode, path: Path): TreeNode | undefined {
+  let node: TreeNode | undefined = root;
+  for (const part of path) {
+    if (node?.kind === "map") node = node.entries.get(String(part))?.value;
+    else if (node?.kind === "list") node = node.items[Number(part)];
+    else return undefined;
+  }
+  return node;
+}
+
+/** Offset of the last key of a path; of the value, where that is an item of a list; undefined when there is neither. */
+export function keyStartAt(root: TreeNode, path: Path): number | undefined {
+  const parent = nodeAt(root, path.slice(0, -1));
+  if (parent?.kind === "map") return parent.entries.get(String(path.at(-1)))?.keyStart;
+  return nodeAt(root, path)?.start;
+}
+
+/** The text at a path; undefined when there is none, or something else. */
+export function textAt(root: TreeNode, path: Path): string | undefined {
+  const node = nodeAt(root, path);
+  return node?.kind === "scalar" && typeof node.value === "string" ? node.value : undefined;
+}
+
+/** A path for messages: `repositories[2].root`. */
+export function keyOf(path: Path): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === "number") return `${text}[${part}]`;
+    return text === "" ? String(part) : `${text}.${String(part)}`;
+  }, "");
+}
+
+/** The path to the innermost value that begins before an offset, or whose key does. */
+export function pathBefore(root: TreeNode, offset: number): Path {
+  const path: PropertyKey[] = [];
+  let node: TreeNode | undefined = root;
+  while (node !== undefined) {
+    let next: [PropertyKey, TreeNode] | undefined;
+    if (node.kind === "map") {
+      for (const { key, keyStart, value } of node.entries.values()) if (keyStart <= offset) next = [key, value];
+    } else if (node.kind === "list") {
+      node.items.forEach((item, index) => {
+        if (item.start <= offset) next = [index, item];
+      });
+    }
+    if (next === undefined) return path;
+    path.push(next[0]);
+    node = next[1];
+  }
+  return path;
+}
+
+/** Most items of a list that become data: more than any list may have. */
+const MAX_ITEMS = 20_001;
+
+/**
+ * The value as plain data, lists cut after 20001 items. Maps have no prototype, as their keys may be names of something inherited. A broken
+ * value is undefined.
+ */
+export function dataOf(node: TreeNode): unknown {
+  switch (node.kind) {
+    case "scalar":
+      return node.value;
+    case "list":
+      return node.items.slice(0, MAX_ITEMS).map(dataOf);
+    case "map":
+      return Object.assign(
+        Object.create(null),
+        Object.fromEntries([...node.entries.values()].map(({ key, value }) => [key, dataOf(value)])),
+      );
+    case "broken":
+      return undefined;
+  }
+}
+
+// The nodes of the YAML parser to our tree, and what is not permitted in them.
+
+/** The first character of a text, as `U+00A0`. */
+function codePoint(text: string): string {
+  return `U+${(text.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
+/** Turns the parser's nodes into a tree. */
+class Converter {
+  readonly #source: Source;
+  readonly #mistakes: MistakeList;
+  readonly #properties: readonly number[];
+  #brokenFrom: number;
+
+  /**
+   * @param mistakes Gets what is not permitted.
+   * @param properties Offsets of anchors and tags, ascending.
+   * @param brokenFrom From here on, a value in the place of a key is probably no mistake of its own.
+   */
+  constructor(
+    source: Source,
+    mistakes: MistakeList,
+    properties: readonly number[],
+    brokenFrom: number,
+  ) {
+    this.#source = source;
+    this.#mistakes = mistakes;
+    this.#properties = properties;
+    this.#brokenFrom = brokenFrom;
+  }
+
+  /** Where the structure is wrong for the first time: the value that was given, or an earlier one that was found. */
+  get brokenFrom(): number {
+    return this.#brokenFrom;
+  }
+
+  #add(offset: number, path: Path, message: string): void {
+    this.#mistakes.add(this.#source.placeAt(offset), keyOf(path), message);
+  }
+
+  /** Reports anchor and tag of a value. @returns Whether the value must not be used. */
+  #checkProperties(node: Node, start: number, path: Path): boolean {
+    const { anchor, tag } = node as { anchor?: string; tag?: string };
+    if (anchor === undefined && tag === undefined) return false;
+    const at = this.#properties.findLast((offset) => offset <= start) ?? start;
+    const text = /^[^\s,[\]{}]*/.exec(this.#source.text.slice(at, at + 100))?.[0] ?? "";
+    const [what, sign] = anchor === undefined ? ["a tag", "!"] : ["an anchor", "&"];
+    const message = `${what} (${
+      excerpt(text)
+    }) is not permitted; remove it, or put a text that begins with "${sign}" in quotes`;
+    this.#add(at, path, message);
+    return true;
+  }
+
+  /**
+   * Turns a value into a tree. The parser's nodes must not be nested so deeply that recursion overflows the stack.
+   *
+   * @param at Where the value would be, if it is empty.
+   * @param path Its place in the tree.
+   */
+  convert(node: unknown, at: number, path: Path): TreeNode {
+    if (node === null || node === undefined) {
+      return { kind: "scalar", value: null, text: "", plain: true, start: at, end: at };
+    }
+    const [start, end] = (node as Node).range ?? [at, at, at];
+    if (isAlias(node)) {
+      const text = `*${node.source}`;
+      this.#add(
+        start,
+        path,
+        `an alias (${
+          excerpt(text)
+        }) is not permitted; write the value itself, or put a text that begins with "*" in quotes`,
+      );
+      return { kind: "broken", start, end };
+    }
+    if (this.#checkProperties(node as Node, start, path)) return { kind: "broken", start, end };
+    if (isMap(node)) return this.#map(node.items, start, end, path);
+    if (isSeq(node)) {
+      const items = node.items.map((item, index) => this.convert(item, start, [...path, index]));
+      return { kind: "list", items, start, end };
+    }
+    if (!isScalar(node)) return { kind: "broken", start, end };
+    const value = node.value as string | number | boolean | null;
+    const text = node.source ?? "";
+    return { kind: "scalar", value, text, plain: node.type === "PLAIN", start, end };
+  }
+
+  #map(
+    pairs: readonly { key: unknown; value: unknown }[],
+    start: number,
+    end: number,
+    path: Path,
+  ): TreeNode {
+    const entries = new Map<string, Entry>();
+    for (const pair of pairs) {
+      const keyStart = (pair.key as Node | null)?.range?.[0] ?? start;
+      const key = this.#key(pair.key, keyStart, path);
+      if (key === undefined) {
+        if (this.#source.text.startsWith("{{", start)) return { kind: "broken", start, end };
+        continue;
+      }
+      const keyEnd = (pair.key as Node | null)?.range?.[1] ?? start;
+      const own = [...path, key];
+      const first = entries.get(key);
+      if (first !== undefined) {
+        const { line } = this.#source.placeAt(first.keyStart);
+        this.#add(keyStart, own, `duplicate key: it is also in line ${line}; remove one of the two`);
+      } else entries.set(key, { key, keyStart, value: this.convert(pair.value, keyEnd, own) });
+    }
+    return { kind: "map", entries, start, end };
+  }
+
+  /** The text of a key; undefined when it cannot be one. */
+  #key(node: unknown, start: number, path: Path): string | undefined {
+    if (isScalar(node) && !this.#checkProperties(node, start, path)) {
+      const key = node.source ?? "";
+      if (key === "<<") this.#add(start, path, "a merge key (<<) is not permitted; write the keys themselves");
+      else if (key === "__proto__") this.#add(start, [...path, key], 'there is no key "__proto__"; remove it');
+      else if (key === "") this.#add(start, path, "there is no key before the colon");
+      else if (/^\s/.test(key)) {
+        this.#add(start, path, `a key begins with the blank ${codePoint(key)}; indent with ordinary spaces`);
+        this.#brokenFrom = Math.min(this.#brokenFrom, start);
+      } else return key;
+    } else if (isAlias(node)) {
+      this.#add(start, path, `an alias (${excerpt(`*${node.source}`)}) is not permitted as a key`);
+    } else if (!isScalar(node) && start < this.#brokenFrom) {
+      const advice = this.#source.text.startsWith("{{", start - 1) || this.#source.text.startsWith("{{", start)
+        ? 'a text that begins with "{{" is read as a map; put the text in quotes'
+        : "a list or a map stands where a key is expected; put a text with brackets or braces in quotes";
+      this.#add(start, path, advice);
+    }
+    return undefined;
+  }
+}
+
+// What is said about text that is not YAML, or that another reader of YAML takes for something else.
+
+/** Words for the parser's errors, by a part of the parser's own message. */
+const SENTENCES: readonly (readonly [RegExp, string])[] = [
+  [/^Tabs are not allowed/, "a tab indents this line; indent with spaces"],
+  [/^Nested mappings/, 'a text with ": " in it is read as a key with a value; put the text in quotes'],
+  [
+    /^A block sequence may not be used as an implicit map key/,
+    "this item begins in another column than the others of its list; give all the same indentation",
+  ],
+  [/^Missing closing/, "a quote is not closed; close it, and double a quote inside of single quotes"],
+  [/^Flow sequence/, 'a list that begins with "[" is not closed by "]", or a line of it is not indented'],
+  [/^Flow map/, 'a map that begins with "{" is not closed by "}", or a line of it is not indented'],
+  [/^All mapping items/, "this key begins in another column than the others of its map; give all the same indentation"],
+  [
+    /^All sequence items/,
+    "this item begins in another column than the others of its list; give all the same indentation",
+  ],
+  [
+    /^Implicit map keys need/,
+    'this line has no ": "; write key: value with a blank after the colon, or put a text of several lines in quotes',
+  ],
+  [/^Implicit keys need to be on a single line/, "a text of several lines stands where a key is expected"],
+  [/^Missing , /, "a comma is missing before this"],
+  [/^Unexpected , in|^Unexpected empty item/, "there is nothing before this comma"],
+  [/^Missing space after :/, "a blank is missing after the colon"],
+  [
+    /^Comments must be separated/,
+    'a comment needs a blank before its "#"; if it is no comment, put the text in quotes',
+  ],
+  [/^Sequence item without/, 'this line of a list has no "- ", or its indentation is wrong'],
+  [/^Unexpected block-seq-ind/, "a list begins on the line of its key; begin it on the next line"],
+  [
+    /^A block sequence|^Block collections/,
+    'a comma or a closing quote is missing here, or lines without brackets stand inside of "[…]" or "{…}"',
+  ],
+  [
+    /^Block scalar header includes extra characters|^Not a YAML token/,
+    'there is text after "|" or ">"; begin it on the next line',
+  ],
+  [
+    /^Invalid escape sequence/,
+    'no such escape exists in double quotes; write "\\\\" for a backslash, or use single quotes',
+  ],
+  [/^(?:Alias|Anchor) cannot be an empty/, "an alias or an anchor has no name; put a text that begins so in quotes"],
+];
+
+/** Messages of the parser about something after the end of a value. */
+const AFTER_END = /at node end|in YAML (?:document|stream)/;
+
+/**
+ * What is said about an error of the YAML parser.
+ *
+ * @param message The parser's message.
+ * @param line The line of the error.
+ */
+function syntaxMessage(message: string, line: string): string {
+  if (/[:[,-] *\{\{/.test(line)) return 'a text that begins with "{{" is read as a map; put the text in quotes';
+  if (/^(?:<{7}|={7}|>{7})(?:\s|$)/.test(line)) {
+    return "this line is left of a merge conflict; keep one of the two parts, and remove the marks";
+  }
+  const start = /^Plain value cannot start with .*?(\S)$/.exec(message)?.[1];
+  if (start !== undefined) return `a text cannot begin with ${excerpt(start)}; put the text in quotes`;
+  if (/^\s*-[^\s-]/.test(line) && message.startsWith("Implicit map keys need")) {
+    return 'an item of a list needs a blank after its "-"';
+  }
+  const words = SENTENCES.find(([pattern]) => pattern.test(message))?.[1];
+  if (words !== undefined) return words;
+  if (AFTER_END.test(message)) {
+    return "there is something after the end of a value; check the indentation, and put a text with quotes, brackets or braces in quotes";
+  }
+  return `this is not YAML; check quotes, brackets and indentation (${excerpt(message)})`;
+}
+
+/** What a plain text is to some reader of YAML, although it may be meant as a text; undefined when all read it as a text. */
+export function otherMeaning(text: string): string | undefined {
+  if (/^(?:y|n|yes|no|on|off|true|false)$/i.test(text)) return "true or false";
+  if (/^(?:~|null)?$/i.test(text)) return "nothing";
+  if (/^[-+]?(?:\.inf|\.nan|0x[\da-f_]+|0o?[0-7_]+|0b[01_]+)$/i.test(text)) return "a number";
+  if (/^[-+]?(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[-+]?\d+)?$/i.test(text)) return "a number";
+  if (/^[-+]?\d[\d_]*(?::[0-5]?\d)+(?:\.\d*)?$/.test(text)) return "a number or a time";
+  if (/^\d{4}-\d\d?-\d\d?(?:[Tt ].*)?$/.test(text)) return "a date";
+  return undefined;
+}
+
+// The errors of the YAML parser, where a person would look for them.
+
+/** An error of the parser. */
+interface SyntaxProblem {
+  offset: number;
+  message: string;
+}
+
+/** The same for a reader of the file. */
+export interface PlacedProblem extends SyntaxProblem {
+  path: Path;
+}
+
+/** The innermost list or map in brackets that begins before an offset and is not closed. */
+function openBracket(root: TreeNode, source: Source, offset: number): { path: Path; start: number } | undefined {
+  for (let path = pathBefore(root, offset - 1);; path = path.slice(0, -1)) {
+    const node = nodeAt(root, path);
+    const close = source.text[node?.start ?? 0] === "[" ? "]" : "}";
+    const isOpen = node !== undefined && /[[{]/.test(source.text[node.start] ?? "") &&
+      source.text[node.end - 1] !== close;
+    if (isOpen) return { path, start: node.start };
+    if (path.length === 0) return undefined;
+  }
+}
+
+/** The key of a line whose place in the tree is not known. */
+function keyIn(line: string): Path | undefined {
+  const key = /^[\s-]*["']?([\w$-]+)["']?\s*:/.exec(line)?.[1];
+  return key === undefined ? undefined : [key];
+}
+
+/** What stands in the place of a key in a line that has none. */
+function firstWord(line: string): Path {
+  return [/\S{1,40}/.exec(line)?.[0] ?? ""];
+}
+
+/** A problem where a reader looks for it: the parser often notices it later than it begins. */
+function explained({ offset: noticed, message }: SyntaxProblem, root: TreeNode, source: Source): PlacedProblem {
+  const offset = Math.min(noticed, source.end);
+  const path = pathBefore(root, offset);
+  const plain = { offset, path, message: syntaxMessage(message, source.lineAt(offset)) };
+  const line = source.lineAt(offset);
+  const [tabbed] = /^ *\t/.exec(line) ?? [];
+  if (tabbed !== undefined) {
+    const from = offset - source.placeAt(offset).column + 1;
+    const at = from + tabbed.length - 1;
+    return {
+      offset: at,
+      path: keyIn(line) ?? pathBefore(root, from - 1),
+      message: syntaxMessage("Tabs are not allowed", line),
+    };
+  }
+  if (message.startsWith("Missing closing")) return { ...plain, offset: nodeAt(root, path)?.start ?? offset };
+  if (message.startsWith("Flow ")) {
+    const bracket = openBracket(root, source, offset);
+    return bracket === undefined ? plain : { ...plain, path: bracket.path, offset: bracket.start };
+  }
+  if (/^All mapping items|at node end|in YAML document/.test(message)) return { ...plain, path: keyIn(line) ?? path };
+  if (message.startsWith("Block collections")) return { ...plain, path: path.slice(0, -1) };
+  if (message.startsWith("Implicit map keys need")) return { ...plain, path: firstWord(line) };
+  if (!/^(?:Nested mappings|Implicit keys)/.test(message)) return plain;
+  const own = { ...plain, path: path.slice(0, -1) };
+  const before = source.placeAt(offset).column - 1;
+  if (/:(?:\s|$)/.test(line.slice(before))) return own;
+  // The text of this line goes on in the next one, which has a key.
+  const from = source.text.indexOf("\n", offset) + 1;
+  const blanks = /^\s*/.exec(source.text.slice(from))?.[0] ?? "";
+  const indentation = blanks.length - blanks.lastIndexOf("\n") - 1;
+  if (line.slice(0, before).trim() === "" && indentation <= before) {
+    return { ...own, path: firstWord(line), message: syntaxMessage("Implicit map keys need", line) };
+  }
+  const advice =
+    "this line is indented as if it continued the value before it; give the keys of a map the same indentation";
+  const next = from + blanks.length;
+  return { path: keyIn(source.lineAt(next)) ?? own.path, offset: next, message: advice };
+}
+
+/** Deepest nesting of a file. The format needs five levels, and the parser overflows the stack at some thousands. */
+export const MAX_DEPTH = 20;
+/** Most errors of the parser that are looked at. */
+const MAX_ERRORS = 200;
+
+const EMPTY = "the file is empty; begin it with version: 1";
+
+/** A file as a tree. */
+export interface Parsed {
+  /** Undefined when there is none: an empty file, one that is nested too deeply, or one with too many errors of syntax. */
+  root: TreeNode | undefined;
+  /** Where the first error of syntax is. What follows may be read wrongly. `Infinity` without one. */
+  brokenFrom: number;
+}
+
+/** What the lexer and the parser found. */
+interface Tokens {
+  tokens: CST.Token[];
+  /** Offsets of anchors and tags, ascending. */
+  properties: number[];
+  /** Where the nesting is too deep. */
+  tooDeepAt: number | undefined;
+}
+
+function tokensOf(text: string): Tokens {
+  const parser = new Parser();
+  const tokens: CST.Token[] = [];
+  const properties: number[] = [];
+  let offset = 0;
+  let isContent = false;
+  let errors = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    if (!isContent && (lexeme[0] === "&" || lexeme[0] === "!")) properties.push(offset);
+    // The mark before the content of a text. It and the other two marks stand for nothing in the file.
+    isContent = lexeme === "\x1f";
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === "error") errors++;
+    }
+    // The stack has the document and one element for each level.
+    if (parser.stack.length > MAX_DEPTH + 2) return { tokens, properties, tooDeepAt: offset };
+    if (errors > MAX_ERRORS) return { tokens, properties, tooDeepAt: undefined };
+    if (!["\x02", "\x18", "\x1f"].includes(lexeme)) offset += lexeme.length;
+  }
+  tokens.push(...parser.end());
+  return { tokens, properties, tooDeepAt: undefined };
+}
+
+/** Thrown to end the work of the composer, which has no limit of its own. */
+class TooManyErrors extends Error {}
+
+function offsetOf(source: unknown): number {
+  if (typeof source === "number") return source;
+  if (Array.isArray(source)) return Number(source[0]);
+  return (source as { offset: number }).offset;
+}
+
+/** Builds the first document. Errors are collected; a second document and directives are told apart by their tokens. */
+function compose({ tokens }: Tokens): { contents: ParsedNode | null; problems: SyntaxProblem[] } {
+  const problems: SyntaxProblem[] = [];
+  const composer = new Composer({
+    // The parser compares every key with every other one.
+    uniqueKeys: false,
+    merge: false,
+    schema: "core",
+    resolveKnownTags: false,
+    logLevel: "silent",
+  });
+  // The parser's own function makes an error with a stack for each problem, and never gives up.
+  Object.assign(composer, {
+    onError(source: unknown, code: string, message: string, isWarning?: boolean) {
+      if (isWarning || code === "TAG_RESOLVE_FAILED" || code.startsWith("MULTIPLE_")) return;
+      problems.push({ offset: offsetOf(source), message });
+      if (problems.length > MAX_ERRORS) throw new TooManyErrors();
+    },
+  });
+  let contents: ParsedNode | null = null;
+  try {
+    for (const token of tokens) {
+      if (token.type === "error") problems.push({ offset: token.offset, message: token.message });
+      else for (const _ of composer.next(token));
+    }
+    for (const document of composer.end()) contents = document.contents as ParsedNode | null;
+  } catch (error) {
+    if (!(error instanceof TooManyErrors)) throw error;
+  }
+  return { contents, problems };
+}
+
+/** Everything before a second document, with what is not permitted there taken out and told. */
+function onlyDocument(found: Tokens, source: Source, mistakes: MistakeList): Tokens {
+  const kept: CST.Token[] = [];
+  for (const token of found.tokens) {
+    if (token.type === "document" && kept.some(({ type }) => type === "document")) {
+      mistakes.add(
+        source.placeAt(token.offset),
+        "",
+        'a second document begins; one file is one campaign, remove "---"',
+      );
+      break;
+    }
+    if (token.type === "directive") {
+      mistakes.add(
+        source.placeAt(token.offset),
+        "",
+        "a directive (a line that begins with %) is not permitted; remove it",
+      );
+    } else kept.push(token);
+  }
+  return { ...found, tokens: kept };
+}
+
+/** Characters that YAML does not permit, and line breaks that it does not know. @returns Whether there are any. */
+function findForeignCharacters(source: Source, mistakes: MistakeList): boolean {
+  // deno-lint-ignore no-control-regex
+  const odd = [...source.text.matchAll(/\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g)].slice(0, MAX_ERRORS);
+  for (const { 0: character, index } of odd) {
+    const message = character === "\r"
+      ? "a carriage return without a line feed; save the file with LF or CRLF line ends"
+      : `the control character ${codePoint(character)} is not permitted; remove it`;
+    mistakes.add(source.placeAt(index), "", message);
+  }
+  return odd.length > 0;
+}
+
+/** The problems in their order, without those that follow from another one. */
+function withoutEchoes(problems: readonly SyntaxProblem[]): SyntaxProblem[] {
+  const offsets = new Set<number>();
+  let hasEnded = false;
+  // Of two at the same place, the one about brackets says more.
+  const rank = ({ message }: SyntaxProblem) => message.startsWith("Block collections") ? 0 : 1;
+  return [...problems].sort((a, b) => a.offset - b.offset || rank(a) - rank(b)).filter(({ offset, message }) => {
+    // After the end of the only value, nothing fits any more.
+    const isAfterEnd = AFTER_END.test(message);
+    const isEcho = offsets.has(offset) || isAfterEnd && hasEnded;
+    offsets.add(offset);
+    hasEnded ||= isAfterEnd;
+    return !isEcho;
+  });
+}
+
+/**
+ * Reads YAML or JSON.
+ *
+ * @param mistakes Gets every mistake of syntax.
+ * @throws nothing on purpose, whatever the text is.
+ */
+export function parseText(source: Source, mistakes: MistakeList): Parsed {
+  if (findForeignCharacters(source, mistakes)) return { root: undefined, brokenFrom: 0 };
+  const found = tokensOf(source.text);
+  if (found.tooDeepAt !== undefined) {
+    const message = `the file is nested more than ${MAX_DEPTH} levels deep; check brackets and indentation`;
+    mistakes.add(source.placeAt(found.tooDeepAt), "", message);
+    return { root: undefined, brokenFrom: 0 };
+  }
+  const { contents, problems } = compose(onlyDocument(found, source, mistakes));
+  if (contents === null && problems.length === 0) {
+    if (mistakes.empty) mistakes.add(source.placeAt(0), "", EMPTY);
+    return { root: undefined, brokenFrom: 0 };
+  }
+  const noticedFrom = Math.min(...problems.map(({ offset }) => offset));
+  const converter = new Converter(source, mistakes, found.properties, noticedFrom);
+  const root = converter.convert(contents, 0, []);
+  if (root.kind === "scalar" && root.value === null && problems.length === 0) {
+    mistakes.add(source.placeAt(0), "", EMPTY);
+    return { root: undefined, brokenFrom: 0 };
+  }
+  let { brokenFrom } = converter;
+  const lines = new Set<number>();
+  for (const problem of withoutEchoes(problems).map((each) => explained(each, root, source))) {
+    brokenFrom = Math.min(brokenFrom, problem.offset);
+    const place = source.placeAt(problem.offset);
+    // The first error of a line is often the cause of the others.
+    if (lines.has(place.line)) continue;
+    lines.add(place.line);
+    mistakes.add(place, keyOf(problem.path), problem.message);
+  }
+  return { root: contents === null ? undefined : root, brokenFrom };
+}

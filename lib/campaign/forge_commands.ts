@@ -1,0 +1,116 @@
+/**
+ * Command lines of `gh` and `glab` that merge or close the pull requests of a campaign. They are for a person to look at and to run: nothing
+ * here runs them.
+ *
+ * @module
+ */
+import { parsePullRequest, type PullRequestAddress } from "../forge/forge.ts";
+import { commandLine } from "./report/words.ts";
+import type { ItemView, PullRequestView } from "./view.ts";
+
+/** What is to become of pull requests. */
+export type PullRequestAction = "merge" | "close";
+
+/** How commits get into the base branch. */
+export type MergeMethod = "merge" | "squash" | "rebase";
+
+/** From when on a pull request is ready to be merged: once a person has approved it, or once its checks are green. */
+export type Readiness = "approved" | "green";
+
+/** The lines, and what was left out. */
+export interface ForgeCommands {
+  /** One command a pull request, in words and quotes of a POSIX shell. */
+  lines: string[];
+  /** Names of items whose pull request is open and not ready to be merged. */
+  unready: string[];
+  /** Names of items whose pull request has to take in its base branch first. */
+  behind: string[];
+  /** Names of items whose pull request was not read, or has an address that is none of GitHub or GitLab. */
+  unread: string[];
+  /** Names of items whose pull request is in another repository, or on another branch than the run's, as far as that is known. */
+  elsewhere: string[];
+}
+
+/** Options of {@linkcode forgeCommands}. */
+export interface ForgeCommandOptions {
+  /** How commits get into the base branch. @default {"merge"} */
+  method?: MergeMethod | undefined;
+  /** From when on a pull request is merged. @default {"approved"} */
+  ready?: Readiness | undefined;
+  /**
+   * Takes more. To merge: also what nobody has approved, and whose checks have not ended; never what is red, in conflict, behind, a draft, of
+   * another repository or branch, or was not read. To close: also what was not read, or is elsewhere. @default {false}
+   */
+  all?: boolean | undefined;
+}
+
+/** Whether a pull request may be merged: nothing that is known speaks against it. */
+function isReady({ draft, checks, review, conflict }: PullRequestView, { ready, all }: ForgeCommandOptions): boolean {
+  if (draft || conflict === true || checks === "red" || review === "changes-requested") return false;
+  if (all) return checks !== null;
+  return ready === "green" ? checks === "green" : (checks === "green" || checks === "none") && review === "approved";
+}
+
+/** Whether a pull request is not that of its item's run, or may not be. */
+function isElsewhere({ repository, pullRequestState: pull }: ItemView, address: PullRequestAddress): boolean {
+  return repository.toLowerCase() !== address.repository.toLowerCase() ||
+    pull?.foreign !== undefined && pull.foreign !== null;
+}
+
+function closeLine({ forge, origin, repository, number, url }: PullRequestAddress): string {
+  if (forge === "github") return commandLine("gh", "pr", "close", url);
+  return commandLine("glab", "mr", "close", String(number), "--repo", `${origin}/${repository}`);
+}
+
+/** The line that merges exactly the commit that was judged. */
+function mergeLine(
+  { forge, origin, repository, number, url }: PullRequestAddress,
+  commit: string,
+  method: MergeMethod,
+  queue: boolean,
+): string {
+  if (forge === "github") {
+    // The method of a merge queue is a setting of the queue.
+    return commandLine("gh", "pr", "merge", url, ...queue ? [] : [`--${method}`], "--match-head-commit", commit);
+  }
+  const place = [String(number), "--repo", `${origin}/${repository}`, "--yes"];
+  const how = method === "merge" ? [] : [`--${method}`];
+  // Without it `glab` merges later, whatever is there then.
+  return commandLine("glab", "mr", "merge", ...place, ...how, "--sha", commit, "--auto-merge=false");
+}
+
+/** A commit, as both forges write it. */
+const COMMIT = /^[0-9a-f]{40,64}$/;
+
+/**
+ * Makes the lines for pull requests that are open.
+ *
+ * @param items Items to make lines for. What is merged or closed has none.
+ */
+export function forgeCommands(
+  items: readonly ItemView[],
+  action: PullRequestAction,
+  options: ForgeCommandOptions = {},
+): ForgeCommands {
+  const { method = "merge", all = false } = options;
+  const made: ForgeCommands = { lines: [], unready: [], behind: [], unread: [], elsewhere: [] };
+  const seen = new Set<string>();
+  for (const item of items) {
+    const { id, pullRequest, pullRequestState: pull } = item;
+    if (pullRequest === null || pull?.state === "merged" || pull?.state === "closed") continue;
+    const address = parsePullRequest(pullRequest);
+    const commit = pull?.commit ?? "";
+    const merges = action === "merge";
+    const isKnown = pull?.state === "open" && (!merges || pull.foreign !== undefined && COMMIT.test(commit));
+    if (address === undefined || !isKnown && (merges || !all)) made.unread.push(id);
+    else if ((merges || !all) && isElsewhere(item, address)) made.elsewhere.push(id);
+    else if (merges && pull?.behind === true) made.behind.push(id);
+    else if (merges && (pull === null || !isReady(pull, options))) made.unready.push(id);
+    // Two items may share a repository, and a follow-up its pull request.
+    else if (!seen.has(address.url)) {
+      seen.add(address.url);
+      made.lines.push(merges ? mergeLine(address, commit, method, pull?.queue === true) : closeLine(address));
+    }
+  }
+  return made;
+}

@@ -1,0 +1,351 @@
+/**
+ * A home that is a directory: on a disk that stays, or in the artifact that one job of a pipeline hands to the next.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { MogplexError, UsageError } from "../../errors.ts";
+import type { DurableFiles, FileLine } from "../../files/disk.ts";
+import type { Processes } from "../../files/processes.ts";
+import type { OnNotice } from "../../notice.ts";
+import { beginChain, type Chain, type ChainProblem, MAX_LINE_BYTES } from "./chain.ts";
+import { diskError, type Home, type OnRecord } from "./home.ts";
+import { type LockChecks, lockText, MAX_LOCK_BYTES, parseLock } from "./lock.ts";
+import type { JournalRecord, RecordBody } from "./record.ts";
+import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
+
+// The files of a journal: segments of 1000 records, `journal/000001.ndjson` and so on.
+
+/** Records of a segment. Source: specification of campaigns, section 5. */
+export const SEGMENT_RECORDS = 1000;
+
+const RESTORE =
+  "restore lock.json and journal from the wave before (its artifact, commit or backup) and start again: " +
+  "runs that were started since are found by their keys";
+
+const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
+  cut: RESTORE,
+  damaged: RESTORE,
+  newer: "use that version, or a later one",
+  other: "use another --dir, or the campaign file that this directory belongs to",
+};
+
+/** A last line that was not written whole. */
+export interface TornLine {
+  /** Where it stands. */
+  place: string;
+  /** What is missing: only its line feed, or more, so that it has to go. */
+  missing: "line feed" | "more";
+}
+
+/** The segments of a directory. */
+interface Segments {
+  /**
+   * Reads all records into the chain, which has to be at its beginning.
+   *
+   * @returns The last line when it was not written whole; with `repair` it is whole, or gone, on the disk.
+   * @throws {UsageError} as `Home.readJournal` says.
+   */
+  read(onRecord: OnRecord, repair: boolean): TornLine | undefined;
+  /** Appends records to the chain and to the disk. Only after {@linkcode Segments.read}. @throws as `Home.append` says. */
+  append(bodies: readonly RecordBody[], at: string): JournalRecord[];
+}
+
+function nameOf(segment: number): string {
+  return `${String(segment).padStart(6, "0")}.ndjson`;
+}
+
+/** Number of the segment in which a record stands. */
+function segmentOf(seq: number): number {
+  return Math.floor((seq - 1) / SEGMENT_RECORDS) + 1;
+}
+
+function refused({ why, kind }: ChainProblem, place: string): UsageError {
+  return new UsageError({ attempted: "read journal", why, value: JSON.stringify(place), advice: ADVICE[kind] });
+}
+
+/** Where segments are: in a directory, which messages may call by another name. */
+export interface SegmentsPlace {
+  directory: string;
+  shownAs: string;
+}
+
+/** The segments below a directory. */
+function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace, chain: Chain): Segments {
+  const folder = `${directory}/journal`;
+  const shown = `${shownAs}/journal`;
+  /** Bytes of the last segment. */
+  let bytes = 0;
+
+  /** Numbers of the segments that are there. @throws {UsageError} when one is missing. */
+  function numbers(): number[] {
+    const names = attempt(folder, () => files.list(folder)) ?? [];
+    const found = names.filter((name) => /^\d{6}\.ndjson$/.test(name)).map((name) => Number.parseInt(name));
+    const gap = found.findIndex((number, index) => number !== index + 1);
+    if (gap < 0) return found;
+    throw refused({ why: "a segment is missing", kind: "damaged" }, `${shown}/${nameOf(gap + 1)}`);
+  }
+
+  function attempt<T>(path: string, read: () => T): T {
+    try {
+      return read();
+    } catch (cause) {
+      throw diskError(`read journal ${JSON.stringify(path)}`, cause, RESTORE);
+    }
+  }
+
+  /** Hands the lines of a segment on; what `onLine` throws is thrown as it is. */
+  function eachLine(path: string, onLine: (line: FileLine) => void): void {
+    let failure: { error: unknown } | undefined;
+    attempt(path, () => {
+      try {
+        files.readLines(path, MAX_LINE_BYTES, (line) => {
+          try {
+            onLine(line);
+          } catch (error) {
+            failure = { error };
+            throw error;
+          }
+        });
+      } catch (error) {
+        if (failure === undefined) throw error;
+      }
+    });
+    if (failure !== undefined) throw failure.error;
+  }
+
+  /** Reads a segment. In the last one a line that is cut may stand at the end; it is returned. */
+  function readSegment(
+    segment: number,
+    isLast: boolean,
+    onRecord: OnRecord,
+  ): (TornLine & { offset: number }) | undefined {
+    const path = `${folder}/${nameOf(segment)}`;
+    let number = 0;
+    let torn: TornLine & { offset: number; problem: ChainProblem } | undefined;
+    bytes = 0;
+    eachLine(path, (line) => {
+      const place = `${shown}/${nameOf(segment)}:${++number}`;
+      if (torn !== undefined) throw refused(torn.problem, torn.place);
+      if (!line.ended && !isLast) throw refused({ why: "the segment is cut", kind: "damaged" }, place);
+      const result = chain.read(line.bytes);
+      if (result.ok) {
+        if (segmentOf(chain.seq) !== segment) {
+          throw refused({ why: `the line belongs to segment ${nameOf(segmentOf(chain.seq))}`, kind: "damaged" }, place);
+        }
+        const problem: ChainProblem = { why: "the line is cut", kind: "cut" };
+        if (!line.ended) torn = { place, offset: line.offset, missing: "line feed", problem };
+        bytes = line.offset + line.bytes.length + (line.ended ? 1 : 0);
+        onRecord(result.record, place);
+        return;
+      }
+      const { problem } = result;
+      // A line without its end, or text that is no JSON, is what a crash in the middle of writing leaves behind.
+      const isCut = problem.kind === "cut" || !line.ended && problem.kind !== "newer";
+      if (!isLast || !isCut) throw refused(problem, place);
+      torn = { place, offset: line.offset, missing: "more", problem };
+    });
+    return torn;
+  }
+
+  /** Writes in the last segment, or in a new one. */
+  function write(path: string, act: () => void): void {
+    try {
+      act();
+    } catch (cause) {
+      if (cause instanceof MogplexError) throw cause;
+      const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+      const problem = { attempted: `write journal ${JSON.stringify(path)}`, why: messageOf(cause), advice };
+      throw new MogplexError(problem, "unavailable", { cause });
+    }
+  }
+
+  return {
+    read(onRecord, repair) {
+      const all = numbers();
+      let torn: (TornLine & { offset: number }) | undefined;
+      for (const segment of all) torn = readSegment(segment, segment === all.length, onRecord);
+      const path = `${folder}/${nameOf(all.length)}`;
+      if (all.length > segmentOf(chain.seq + 1)) {
+        const why = "the segment before it has not all of its records";
+        throw refused({ why, kind: "damaged" }, path);
+      }
+      if (torn === undefined) return undefined;
+      const { place, missing, offset } = torn;
+      if (repair && missing === "more") write(path, () => files.truncate(path, offset));
+      if (repair && missing === "line feed") {
+        write(path, () => files.append(path, "\n", bytes));
+        bytes++;
+      }
+      return { place, missing };
+    },
+    append(bodies, at) {
+      const mark = chain.mark();
+      const made = chain.make(bodies, at);
+      try {
+        for (let from = 0; from < made.length;) {
+          const segment = segmentOf(made[from]?.record.seq ?? 0);
+          const path = `${folder}/${nameOf(segment)}`;
+          const part = made.slice(from).filter(({ record }) => segmentOf(record.seq) === segment);
+          const isNew = part[0]?.record.seq === (segment - 1) * SEGMENT_RECORDS + 1;
+          const text = part.map(({ line }) => `${line}\n`).join("");
+          write(path, () => {
+            if (isNew) files.makeDirectory(folder);
+            files.append(path, text, isNew ? 0 : bytes);
+          });
+          bytes = (isNew ? 0 : bytes) + new TextEncoder().encode(text).length;
+          from += part.length;
+        }
+      } catch (error) {
+        chain.reset(mark);
+        throw error;
+      }
+      return made.map(({ record }) => record);
+    },
+  };
+}
+
+/** Options of {@linkcode openDirHome}. */
+export interface DirHomeOptions {
+  /** The disk. */
+  files: DurableFiles;
+  /** The processes of this machine; see `writer.json`. */
+  processes: Processes;
+  /** Its wall time is in the records, for people. */
+  clock: Clock;
+  /** Name of the campaign. */
+  campaign: string;
+  /** Its round; empty for none. */
+  round: string;
+  /**
+   * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: it changes nothing, not even a file, and does
+   * not wait for anybody.
+   */
+  access: "read" | "write";
+  /** What messages call the directory. @default its path */
+  shownAs?: string | undefined;
+  /** See {@linkcode LockChecks.requestHash}. */
+  requestHash?: LockChecks["requestHash"];
+  /** Hears what was repaired or taken over. */
+  onNotice: OnNotice;
+}
+
+/** What no artifact and no commit may contain. */
+const IGNORED = "# Says which process is at work here, and is of no use anywhere else.\nwriter*.json\n*.tmp\n";
+
+/**
+ * Opens a directory with `lock.json`, `journal/`, and while somebody writes `writer.json`.
+ *
+ * @param directory Its path. It is created when it is opened for writing.
+ * @throws {UsageError} when it is no directory, or is reached through a symbolic link.
+ * @throws {MogplexError} with exit code 75 when another process is at work there, 69 when the disk cannot be used.
+ */
+export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
+  const { files, clock, campaign, round, access, onNotice, shownAs = directory } = options;
+  const lockPath = `${directory}/lock.json`;
+  let writer: Writer | undefined;
+  if (access === "write") {
+    try {
+      files.makeDirectory(directory);
+      files.create(`${directory}/.gitignore`, IGNORED);
+    } catch (cause) {
+      throw diskError(`write in ${JSON.stringify(directory)}`, cause);
+    }
+    writer = await takeDirectory(directory, options);
+  }
+
+  let segments: Segments | undefined;
+  let failed: unknown;
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** Lets calls that came at the same time have their turn one after the other. */
+  function inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const result = last.then(act, act);
+    last = result.catch(() => {});
+    return result;
+  }
+
+  /** Proves that we may write. */
+  function mayWrite(): void {
+    if (writer === undefined) throw new Error("Cannot write: this home is open for reading, or closed");
+    writer.check();
+  }
+
+  // deno-lint-ignore require-await
+  async function readJournal(onRecord: OnRecord): Promise<Segments> {
+    segments = undefined;
+    const repair = writer !== undefined;
+    if (repair) mayWrite();
+    const read = openSegments(files, { directory, shownAs }, beginChain(campaign, round));
+    const torn = read.read(onRecord, repair);
+    segments = read;
+    if (torn === undefined || !repair) return read;
+    const what = torn.missing === "more" ? "removed the beginning of a line" : "completed the line feed of a line";
+    const text = `a crash had cut the journal: ${what} at ${torn.place}`;
+    onNotice({ kind: "text", message: text });
+    for (const record of append(read, [{ type: "note", text }])) {
+      onRecord(record, `${shownAs}/journal, record ${record.seq}`);
+    }
+    return read;
+  }
+
+  function append(to: Segments, bodies: readonly RecordBody[]): JournalRecord[] {
+    mayWrite();
+    try {
+      return to.append(bodies, new Date(clock.wallTime()).toISOString());
+    } catch (error) {
+      // What is on the disk now is not sure.
+      if (error instanceof MogplexError) failed = error;
+      throw error;
+    }
+  }
+
+  return {
+    // deno-lint-ignore require-await
+    async readLock() {
+      let file;
+      try {
+        file = files.read(lockPath, MAX_LOCK_BYTES);
+      } catch (cause) {
+        throw diskError(`read lock ${JSON.stringify(lockPath)}`, cause);
+      }
+      if (file === undefined) return undefined;
+      const { requestHash } = options;
+      return parseLock(file.content, { path: `${shownAs}/lock.json`, campaign, round, requestHash });
+    },
+    // deno-lint-ignore require-await
+    async writeLock(lock) {
+      mayWrite();
+      const text = lockText(lock);
+      try {
+        files.replace(lockPath, text);
+      } catch (cause) {
+        const advice = "when it can be written (is the disk full?), start the same command again: nothing is lost";
+        const problem = { attempted: `write lock ${JSON.stringify(lockPath)}`, why: messageOf(cause), advice };
+        throw new MogplexError(problem, "unavailable", { cause });
+      }
+    },
+    readJournal: (onRecord) => inTurn(async () => void await readJournal(onRecord)),
+    append: (bodies) =>
+      inTurn(async () => {
+        if (failed !== undefined) throw failed;
+        return append(segments ?? await readJournal(() => {}), bodies);
+      }),
+    flush: () => Promise.resolve(),
+    async atWork() {
+      if (writer !== undefined) return null;
+      try {
+        return await writerAtWork(directory, options);
+      } catch {
+        return null;
+      }
+    },
+    close: () =>
+      inTurn(() => {
+        writer?.release();
+        writer = undefined;
+        return Promise.resolve();
+      }),
+  };
+}

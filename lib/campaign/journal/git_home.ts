@@ -1,0 +1,147 @@
+/**
+ * A home that is a branch of a Git repository: every wave reads it and adds one commit. Between the two, lock and journal are in a directory
+ * that only this process knows.
+ *
+ * Two jobs may make a wave at the same time: the second push fails, and its job reads the branch again. What it has started meanwhile is found
+ * by its keys, since the same start sends the same key.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import type { GitBranch } from "../../git/remote.ts";
+import { formatCount } from "../../text/duration.ts";
+import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
+import type { Home } from "./home.ts";
+import type { JournalRecord } from "./record.ts";
+
+/** Options of {@linkcode openGitHome}. */
+export interface GitHomeOptions extends DirHomeOptions {
+  /** The branch. */
+  branch: GitBranch;
+  /** An empty directory that nobody else uses. */
+  directory: string;
+  /** Removes what the home has made on this machine. Never throws. */
+  release: () => Promise<void>;
+}
+
+/** Files of the branch that belong to a campaign. */
+const OURS = /^(?:lock\.json|journal\/\d{6}\.ndjson)$/;
+/** Most bytes of one of them. A segment has 1000 records, and a lock of 10 000 items some megabytes. */
+const MAX_FILE_BYTES = 64 * 1024 * 1024;
+
+/** How records are counted in the message of a commit, by their type. The rest is not worth a word. */
+const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
+  ["started", "start"],
+  ["ended", "end"],
+  ["gate", "gate"],
+  ["approved", "approval"],
+  ["retry", "retry"],
+  ["skipped", "skip"],
+  ["stopped", "stop"],
+  ["resumed", "resumption"],
+];
+
+/** Subject and body of a commit. */
+function messageOf(campaign: string, wave: number, hasLock: boolean, counts: ReadonlyMap<string, number>): string {
+  const parts = COUNTED.flatMap(([type, word]) => {
+    const count = counts.get(type) ?? 0;
+    return count === 0 ? [] : [formatCount(count, word)];
+  });
+  const all = [...hasLock ? ["plan"] : [], ...parts];
+  const subject = `${campaign}: ${wave === 0 ? "" : `wave ${wave}, `}${
+    all.length === 0 ? "no change" : all.join(", ")
+  }`;
+  return `${subject}\n\nWritten by the campaign. Do not edit: each record has the hash of the one before it.\n`;
+}
+
+/**
+ * Opens a branch as a home.
+ *
+ * @throws {UsageError} when the branch has a file that is too large, or may not be read.
+ * @throws {MogplexError} with exit code 69 when it is out of reach.
+ */
+export async function openGitHome({ branch, release, directory, ...options }: GitHomeOptions): Promise<Home> {
+  const { files, campaign, access } = options;
+  /** Lengths of the files as the branch has them, by path. */
+  const known = new Map<string, number>();
+
+  async function take(): Promise<void> {
+    files.makeDirectory(`${directory}/journal`);
+    const ours = (await branch.read() ?? []).filter(({ path }) => OURS.test(path));
+    const large = ours.find(({ bytes }) => bytes > MAX_FILE_BYTES);
+    if (large !== undefined) {
+      throw new UsageError({
+        attempted: "read the campaign from its branch",
+        why: `a file has more than ${MAX_FILE_BYTES} bytes`,
+        value: JSON.stringify(large.path),
+        advice: "restore the branch from an earlier commit",
+      });
+    }
+    const contents = await branch.contents(ours);
+    for (const [index, { path, bytes }] of ours.entries()) {
+      files.replace(`${directory}/${path}`, contents[index] ?? "");
+      known.set(path, bytes);
+    }
+  }
+
+  let home: Home;
+  try {
+    await take();
+    home = await openDirHome(directory, { ...options, access: "write", shownAs: `branch ${branch.name}` });
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  let lockWritten = false;
+  let wave = 0;
+  const counts = new Map<string, number>();
+  let isDirty = false;
+
+  function count(records: readonly JournalRecord[]): void {
+    for (const { type, wave: number } of records) {
+      counts.set(type, (counts.get(type) ?? 0) + 1);
+      wave = Math.max(wave, number);
+      isDirty = true;
+    }
+  }
+
+  function changed(): Map<string, string> {
+    const names = ["lock.json", ...(files.list(`${directory}/journal`) ?? []).map((name) => `journal/${name}`)];
+    const found = new Map<string, string>();
+    for (const name of names.filter((each) => OURS.test(each))) {
+      const facts = files.facts(`${directory}/${name}`);
+      if (facts === undefined || name !== "lock.json" && known.get(name) === facts.bytes) continue;
+      const file = files.read(`${directory}/${name}`, MAX_FILE_BYTES);
+      if (file === undefined) continue;
+      found.set(name, new TextDecoder().decode(file.content));
+    }
+    return found;
+  }
+
+  return {
+    readLock: () => home.readLock(),
+    readJournal: (onRecord) => home.readJournal(onRecord),
+    async writeLock(lock) {
+      await home.writeLock(lock);
+      lockWritten = isDirty = true;
+    },
+    async append(bodies) {
+      const records = await home.append(bodies);
+      count(records);
+      return records;
+    },
+    async flush() {
+      if (!isDirty || access === "read") return;
+      const found = changed();
+      await branch.write(found, messageOf(campaign, wave, lockWritten, counts));
+      for (const name of found.keys()) known.set(name, files.facts(`${directory}/${name}`)?.bytes ?? 0);
+      isDirty = lockWritten = false;
+      counts.clear();
+    },
+    atWork: () => Promise.resolve(null),
+    async close() {
+      await home.close();
+      await release();
+    },
+  };
+}

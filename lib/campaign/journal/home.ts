@@ -1,0 +1,172 @@
+/**
+ * A home: where lock and journal of a campaign are between two waves.
+ *
+ * @module
+ */
+import type { Platform, ReadEnv } from "../../ci/platform.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { MogplexError, UsageError } from "../../errors.ts";
+import type { Io } from "../../io.ts";
+import { isNotPermitted } from "../../runtime.ts";
+import type { Lock } from "./lock.ts";
+import type { JournalRecord, RecordBody } from "./record.ts";
+
+/**
+ * Takes a record while a journal is read.
+ *
+ * @param place Where it stands, for messages: `mogplex-campaign/journal/000001.ndjson:17`.
+ */
+export type OnRecord = (record: JournalRecord, place: string) => void;
+
+/** What a record says, and the hash of the lock when that has changed. */
+export type SealedBody = RecordBody & { lock?: string | undefined };
+
+/** Where lock and journal of a campaign are. One process at a time may write. */
+export interface Home {
+  /**
+   * Reads the lock; undefined when nothing was planned.
+   *
+   * @throws {UsageError} when it cannot be read, was changed, or belongs to another campaign.
+   */
+  readLock(): Promise<Lock | undefined>;
+  /**
+   * Replaces the lock. It is durable on return.
+   *
+   * @throws {MogplexError} with exit code 69 when it cannot be written, 75 when another process has taken over.
+   */
+  writeLock(lock: Lock): Promise<void>;
+  /**
+   * Reads the journal record by record, so that only one is in memory. A last line that a crash has cut is removed, and a `note` says so;
+   * a home that is open for reading passes over it.
+   *
+   * @param onRecord Called in the order of the journal; what it throws ends the reading, and is thrown. It may be called before a mistake
+   * further down is found.
+   * @throws {UsageError} when the journal was changed, has gaps, belongs to another campaign or was made by a newer version.
+   */
+  readJournal(onRecord: OnRecord): Promise<void>;
+  /**
+   * Appends records. They are durable on return: an `intent` is, before its request is sent.
+   *
+   * Texts are cut, and unfit ones become null, see `fitBody`; a body that names too many items becomes several records.
+   *
+   * @param bodies What they say; their reasons are masked.
+   * @returns The records as they were written, for the memory.
+   * @throws {MogplexError} with exit code 69 when not all can be written, 75 when another process has taken over. Nothing can be appended
+   * by this home then.
+   */
+  append(bodies: readonly RecordBody[]): Promise<JournalRecord[]>;
+  /**
+   * Shares what was written with other machines: at the end of a wave, a plan or a decision. A directory shares nothing.
+   *
+   * @throws {LostRaceError} when another machine has written meanwhile. What this one wrote is lost then, and has to be decided anew.
+   * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
+   */
+  flush(): Promise<void>;
+  /** Which other process is at work there, in a few words; null when none is, or it cannot be found out. Never throws. */
+  atWork(): Promise<string | null>;
+  /** Lets the next process in. Never throws. */
+  close(): Promise<void>;
+}
+
+// Whether everybody can read the branch that a campaign is kept on. Only the environment of the job is asked: no request is sent, and no
+// token is used.
+
+/** Most bytes of GitHub's file about the event of a workflow. Source: GitHub, "Webhook events and payloads", a payload has at most 25 MB. */
+const MAX_EVENT_BYTES = 26_214_400;
+
+/** Where the environment is asked. */
+export interface ShownPlace {
+  env: ReadEnv;
+  platform: Pick<Platform, "name" | "remote">;
+  /** Reads the file about the event. */
+  io: Pick<Io, "readFile">;
+  /** Whether nothing is on the branch yet: what is not known is worth a word only then. */
+  isNew: boolean;
+}
+
+/** GitHub's word for who may read the repository of the workflow; undefined when the file about the event does not say it. */
+function githubVisibility({ env, io }: ShownPlace): string | undefined {
+  const path = env("GITHUB_EVENT_PATH");
+  if (!path) return undefined;
+  try {
+    const event = JSON.parse(io.readFile(path, MAX_EVENT_BYTES) ?? "null") as unknown;
+    const { repository } = Object(event) as { repository?: unknown };
+    const { visibility, private: isPrivate } = Object(repository) as Record<string, unknown>;
+    if (typeof visibility === "string") return visibility;
+    return typeof isPrivate === "boolean" ? isPrivate ? "private" : "public" : undefined;
+  } catch {
+    // The file may be missing, or be something else: then it does not say it.
+    return undefined;
+  }
+}
+
+/** Who may read the repository of the job: `public`, `internal` or `private`; undefined where the environment does not say it. */
+function visibilityOf(place: ShownPlace): string | undefined {
+  switch (place.platform.name) {
+    case "gitlab":
+      return place.env("CI_PROJECT_VISIBILITY");
+    case "github":
+    case "gitea":
+    case "forgejo":
+      return githubVisibility(place);
+    default:
+      return undefined;
+  }
+}
+
+/** Addresses of one repository may differ in these. */
+function plain(address: string): string {
+  return address.replace(/\/+$/, "").replace(/\.git$/, "").toLowerCase();
+}
+
+/**
+ * A warning about a branch that everybody may read, as one sentence; null when there is nothing to say.
+ *
+ * @param remote Address of the repository of the branch. Only of the repository of the job something is known.
+ */
+export function shownText(remote: string, place: ShownPlace): string | null {
+  const own = place.platform.remote(place.env);
+  const visibility = own !== undefined && plain(own) === plain(remote) ? visibilityOf(place) : undefined;
+  if (visibility === "public") {
+    return "everybody can read the branch of this campaign, with the whole task and the names of all repositories in it: " +
+      "the repository is public; keep it in a private one, or in a directory (--home dir)";
+  }
+  if (visibility !== undefined || !place.isNew) return null;
+  return "the branch of this campaign will show the whole task and the names of all repositories to everybody who can read " +
+    "its repository; nothing here says whether that is everybody";
+}
+
+// What an error of the disk means for a campaign: whether its directory is the wrong one, or out of reach for a while.
+
+/** Codes of errors that say that there is something else in its place. Source: POSIX, errno.h. */
+const ELSEWHERE: readonly string[] = ["EEXIST", "ENOTDIR", "EISDIR", "ELOOP", "ENAMETOOLONG", "ENOENT", "EINVAL"];
+const NO_DIRECTORY: readonly string[] = ["EEXIST", "ENOTDIR"];
+
+/**
+ * The error for something that could not be read or written in a directory.
+ *
+ * @param attempted What was attempted, after "Cannot".
+ * @param cause What the disk said.
+ * @param advice What to do when there is something else in its place.
+ * @returns A {@linkcode UsageError} when the directory is the wrong one, or Deno may not use it; else one with exit code 69, since a disk that
+ * is full, read-only or broken may be mended.
+ */
+export function diskError(
+  attempted: string,
+  cause: unknown,
+  advice = "name another directory with --dir",
+): MogplexError {
+  const why = messageOf(cause);
+  if (isNotPermitted(cause)) {
+    const flags = "start it with --allow-read and --allow-write for the directory, " +
+      "the verb permissions prints all flags (permissions --out DIR)";
+    return new UsageError({ attempted, why: "Deno may not use it", advice: flags }, { cause });
+  }
+  const { code } = Object(cause) as { code?: unknown };
+  if (typeof code === "string" && !ELSEWHERE.includes(code)) {
+    const again = "when the disk can be used, start the same command again: nothing is lost";
+    return new MogplexError({ attempted, why, advice: again }, "unavailable", { cause });
+  }
+  const isFile = typeof code === "string" && NO_DIRECTORY.includes(code);
+  return new UsageError({ attempted, why: isFile ? "there is a file of this name" : why, advice }, { cause });
+}

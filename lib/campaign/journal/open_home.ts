@@ -1,0 +1,86 @@
+/**
+ * Which home is meant by a text, and how it is opened.
+ *
+ * @module
+ */
+import { systemClock } from "../../clock.ts";
+import { UsageError } from "../../errors.ts";
+import { hasEnded } from "../../files/processes.ts";
+import { openGit } from "../../git/git.ts";
+import { checkRemote, GitBranch, maskAddress } from "../../git/remote.ts";
+import { branchNameProblem } from "../../service/validate.ts";
+import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
+import { openGitHome } from "./git_home.ts";
+import type { Home } from "./home.ts";
+import { parseWriter, writerText } from "./writer.ts";
+
+/** A home, as it is named. */
+type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
+
+const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
+
+function refused(text: string, why: string, advice: string): UsageError {
+  return new UsageError({
+    attempted: "use the home of a campaign",
+    why,
+    value: JSON.stringify(maskAddress(text)),
+    advice,
+  });
+}
+
+/**
+ * Reads the name of a home.
+ *
+ * @param text `dir`, or `git:REMOTE#BRANCH`.
+ * @param origin Address of the repository of the CI job, for `git:origin`; undefined when it is not known. What a checkout says of itself
+ * does not count: somebody else may have written it, and credentials would go there.
+ * @throws {UsageError} when it is neither, or the address or the branch is not permitted.
+ */
+export function parseHome(text: string, origin: string | undefined): HomeAddress {
+  if (text === "dir") return { kind: "dir" };
+  if (!text.startsWith("git:")) throw refused(text, "there is no such kind of home", `write ${FORMS}`);
+  const at = text.lastIndexOf("#");
+  const [address, branch] = at < 0 ? [text.slice(4), ""] : [text.slice(4, at), text.slice(at + 1)];
+  if (branch === "") throw refused(text, "it names no branch", `write ${FORMS}`);
+  const problem = branchNameProblem(branch);
+  if (problem !== undefined) throw refused(text, `the branch cannot be used: ${problem}`, `write ${FORMS}`);
+  if (address !== "origin") return { kind: "git", remote: checkRemote(address), branch };
+  if (origin === undefined) {
+    throw refused(
+      text,
+      "no CI system says here which repository the job is for",
+      "write the address in the place of origin",
+    );
+  }
+  return { kind: "git", remote: checkRemote(origin), branch };
+}
+
+/** Options of {@linkcode openHome}. */
+interface HomeOptions extends DirHomeOptions {
+  /** Reads the environment. */
+  env: (name: string) => string | undefined;
+  /** Ends calls of Git. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Opens a home.
+ *
+ * @param directory The directory of a home that is one.
+ * @throws what {@linkcode openDirHome} and {@linkcode openGitHome} throw.
+ */
+export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
+  if (address.kind === "dir") return await openDirHome(directory, options);
+  const owner = {
+    text: writerText({ token: "0".repeat(32), since: new Date().toISOString(), ...options.processes.own() }),
+    hasEnded(text: string) {
+      const facts = parseWriter(text);
+      return facts !== null && hasEnded(facts, options.processes) === true;
+    },
+  };
+  // Calls of Git take the time of this machine, whatever clock the campaign has.
+  const git = await openGit({ ...options, remote: address.remote, clock: systemClock, owner });
+  const waits = { clock: options.clock, random: Math.random, signal: options.signal };
+  const branch = new GitBranch(git, address.remote, address.branch, waits);
+  return await openGitHome({ ...options, branch, directory: `${git.folder}/campaign`, release: () => git.close() });
+}

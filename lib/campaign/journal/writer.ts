@@ -1,0 +1,335 @@
+/**
+ * One writer a directory: `writer.json` says which process is at work, and of several processes that want to be, exactly one gets it.
+ *
+ * A process becomes the writer by creating a file that did not exist, which only one can do:
+ *
+ * - `writer.json`, when there is none.
+ * - `writer.ID.json`, when the writer with this id is dead. It is the only one that may then replace `writer.json`, and it renames its file
+ *   to it. Ids are random and never used again, so a process that was slow creates a file that nothing refers to, sees that, and starts anew.
+ * - To end its work, a writer first takes over from itself in the same way, so that nobody else can, and then removes both files.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { MogplexError } from "../../errors.ts";
+import type { DurableFiles } from "../../files/disk.ts";
+import type { Processes, ProcessIdentity } from "../../files/processes.ts";
+import { parseJson } from "../../lookup.ts";
+import type { OnNotice } from "../../notice.ts";
+import { sha256Hex } from "../../sha256.ts";
+import { plainText } from "../../text/plain_text.ts";
+import { diskError } from "./home.ts";
+
+// An entry of a directory's chain of writers: the file in which a process says that it is at work.
+
+/** What a writer says of itself. */
+interface WriterFacts extends ProcessIdentity {
+  /** 32 random hex digits. */
+  token: string;
+  /** This machine's time when it began, in ISO 8601. Only for people. */
+  since: string;
+}
+
+/** A writer file that was found. */
+interface WriterEntry {
+  /** Its path. */
+  path: string;
+  /** 32 hex digits that no other entry has: its token, or a hash of what is in it. */
+  id: string;
+  /** What it says; null when it cannot be understood. */
+  facts: WriterFacts | null;
+  /** When it was last touched, in milliseconds since 1970 by the clock of the file system. */
+  touchedMs: number;
+}
+
+/** SHA-256 as `sha256Hex` makes it. */
+type Hash = (content: string | Uint8Array) => string;
+
+const MAX_BYTES = 4096;
+/** More than any race makes: each entry after the first belongs to a process that died within a few microseconds. */
+const MAX_ENTRIES = 50;
+
+/** Path of the writer file of a directory. */
+function writerPath(directory: string): string {
+  return `${directory}/writer.json`;
+}
+
+/** Path of the file of the one process that may take over from an entry. */
+function successorPath(directory: string, id: string): string {
+  return `${directory}/writer.${id}.json`;
+}
+
+/** The id in the name of a file of {@linkcode successorPath}; undefined for any other name. */
+function idInName(name: string): string | undefined {
+  return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
+}
+
+/** Text of a writer file. */
+export function writerText(facts: WriterFacts): string {
+  return `${JSON.stringify({ schema: 1, ...facts }, null, 2)}\n`;
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? plainText(value, { maxLength: 200 }).replace(/\s+/g, " ") : null;
+}
+
+/** What a writer file says; null when it is not one of ours. */
+export function parseWriter(text: string): WriterFacts | null {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null) return null;
+  const { schema, token, since, host, bootId, pidSpace, pid, startedAt } = value as Record<string, unknown>;
+  if (schema !== 1 || typeof token !== "string" || !/^[0-9a-f]{32}$/.test(token)) return null;
+  // A number of 0 or less would mean a group of processes.
+  if (!Number.isSafeInteger(pid) || (pid as number) < 1) return null;
+  return {
+    token,
+    since: textOrNull(since) ?? "an unknown time",
+    host: textOrNull(host),
+    bootId: textOrNull(bootId),
+    pidSpace: textOrNull(pidSpace),
+    pid: pid as number,
+    startedAt: textOrNull(startedAt),
+  };
+}
+
+/**
+ * Reads the writers of a directory: `writer.json`, then the file of the one that takes over from it, and so on. The last one is at work.
+ *
+ * @throws when a file cannot be read.
+ */
+function readWriters(files: DurableFiles, directory: string, hash: Hash): WriterEntry[] {
+  const entries: WriterEntry[] = [];
+  let path = writerPath(directory);
+  while (entries.length < MAX_ENTRIES) {
+    const file = files.read(path, MAX_BYTES);
+    if (file === undefined) break;
+    const facts = parseWriter(new TextDecoder().decode(file.content));
+    // Two empty files of different times are two entries.
+    const id = facts?.token ?? hash(`${file.modifiedMs} ${hash(file.content)}`).slice(0, 32);
+    entries.push({ path, id, facts, touchedMs: file.modifiedMs });
+    path = successorPath(directory, id);
+  }
+  return entries;
+}
+
+/** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
+export const TOUCH_MS = 30_000;
+/** A writer of which nothing is known is dead when its file was not touched for so long, in milliseconds. Source: as above. */
+export const STALE_MS = 300_000;
+/** Each further try means that another process has won something meanwhile. */
+const MAX_TRIES = 100;
+
+/** What {@linkcode takeDirectory} needs. */
+export interface WriterWorld {
+  files: DurableFiles;
+  processes: Processes;
+  clock: Clock;
+  /** Hears when an entry of unknown state was taken over. */
+  onNotice: OnNotice;
+}
+
+/** The right to write in a directory. */
+export interface Writer {
+  /**
+   * @throws {MogplexError} with exit code 75 when another process has taken over, which it does after 5 minutes without a touch; 69 when
+   * that cannot be found out.
+   */
+  check(): void;
+  /** Lets the next process in. Does nothing when another process has taken over. */
+  release(): void;
+}
+
+/** Tokens of the writers that this process has open. */
+let openTokens: Set<string> | undefined;
+
+function busy(directory: string, why: string, advice: string): MogplexError {
+  return new MogplexError({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
+}
+
+function newToken(): string {
+  return crypto.randomUUID().replaceAll("-", "");
+}
+
+/**
+ * Whether a writer has ended: `stale` when that follows only from the time of its last touch.
+ *
+ * @param timeMs Tells the time, by the clock that the touch was made by.
+ */
+function judge(
+  entry: WriterEntry,
+  world: Pick<WriterWorld, "processes">,
+  timeMs: () => number,
+): "ended" | "stale" | "at work" {
+  const { facts } = entry;
+  const own = world.processes.own();
+  const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
+    facts.pidSpace === own.pidSpace;
+  if (here && facts.pid === own.pid) {
+    // Our own, or that of a process that had our number before.
+    return facts.startedAt === own.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
+  }
+  if (here) {
+    const found = world.processes.find(facts.pid);
+    if (found.state === "dead") return "ended";
+    if (found.state === "alive" && found.startedAt !== null && facts.startedAt !== null) {
+      // Another process may have got the number since.
+      return found.startedAt === facts.startedAt ? "at work" : "ended";
+    }
+  }
+  // A time in the future comes from a clock that was set back; such a file would never grow old.
+  return Math.abs(timeMs() - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
+}
+
+function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError {
+  const remove = `if you know that it has, remove ${JSON.stringify(path)}`;
+  if (facts === null) {
+    const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
+    return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
+  }
+  return busy(
+    directory,
+    `${processText(facts)} is at work there since ${facts.since}`,
+    `wait until it has ended; ${remove}`,
+  );
+}
+
+function processText({ pid, host }: WriterFacts): string {
+  return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
+}
+
+/**
+ * Which process is at work in a directory, in a few words; null when none is. Writes nothing.
+ *
+ * @throws when that cannot be read.
+ */
+export async function writerAtWork(
+  directory: string,
+  world: Pick<WriterWorld, "files" | "processes" | "clock">,
+): Promise<string | null> {
+  const last = readWriters(world.files, directory, await sha256Hex).at(-1);
+  if (last === undefined || judge(last, world, () => world.clock.wallTime()) !== "at work") return null;
+  return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
+}
+
+function takenOverNotice({ facts }: WriterEntry): string {
+  if (facts === null) return "the writer file could not be understood and was untouched for 5 minutes: taken over";
+  return `${
+    processText(facts)
+  }, at work since ${facts.since}, has not touched its writer file for 5 minutes: taken over`;
+}
+
+/**
+ * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds from then on.
+ *
+ * @throws {MogplexError} with exit code 75 when another process is at work, 69 when the disk cannot be used.
+ * @throws {UsageError} when there is something else in its place.
+ */
+export async function takeDirectory(directory: string, world: WriterWorld): Promise<Writer> {
+  return takeNow(directory, world, await sha256Hex);
+}
+
+/** {@linkcode takeDirectory} once a hash function is there. Every step of it is one call of {@linkcode DurableFiles}. */
+export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writer {
+  const { files, processes, clock, onNotice } = world;
+  const token = newToken();
+  const facts: WriterFacts = {
+    token,
+    ...processes.own(),
+    since: new Date(clock.wallTime()).toISOString(),
+  };
+
+  /** One try: whether we are the writer now. */
+  function attempt(): boolean {
+    const last = readWriters(files, directory, hash).at(-1);
+    if (last === undefined) return files.create(writerPath(directory), writerText(facts));
+    const verdict = judge(last, world, () => files.timeIn(directory));
+    if (verdict === "at work") throw busyWith(directory, last);
+    const successor = successorPath(directory, last.id);
+    if (!files.create(successor, writerText(facts))) return false;
+    if (readWriters(files, directory, hash).at(-1)?.id !== token) {
+      files.remove(successor);
+      return false;
+    }
+    files.move(successor, writerPath(directory));
+    if (verdict === "stale") onNotice({ kind: "text", message: takenOverNotice(last) });
+    return true;
+  }
+
+  /** Removes what processes that died in the middle of a try have left behind. Younger files may belong to one that is alive. */
+  function cleanUp(): void {
+    const nowMs = files.facts(writerPath(directory))?.modifiedMs ?? 0;
+    for (const name of files.list(directory) ?? []) {
+      if (name === `writer.${token}.json` || idInName(name) === undefined && !/\.[0-9a-f]{8}\.tmp$/.test(name)) {
+        continue;
+      }
+      const path = `${directory}/${name}`;
+      try {
+        if (nowMs - (files.facts(path)?.modifiedMs ?? nowMs) > STALE_MS) files.remove(path);
+      } catch {
+        // It is not a file of ours, and in nobody's way.
+      }
+    }
+  }
+
+  try {
+    let tries = 1;
+    while (!attempt()) {
+      if (tries++ >= MAX_TRIES) throw busy(directory, "other processes take it again and again", "try again later");
+    }
+    (openTokens ??= new Set()).add(token);
+    cleanUp();
+  } catch (cause) {
+    openTokens?.delete(token);
+    if (cause instanceof MogplexError) throw cause;
+    throw diskError(`write in ${JSON.stringify(directory)}`, cause);
+  }
+
+  const stopped = new AbortController();
+
+  /** @throws when that cannot be read. */
+  function isOurs(): boolean {
+    const entries = readWriters(files, directory, hash);
+    return entries.length === 1 && entries[0]?.id === token;
+  }
+
+  async function touchOften(): Promise<void> {
+    while (true) {
+      await clock.sleep(TOUCH_MS, { signal: stopped.signal, background: true });
+      try {
+        if (isOurs()) files.touch(writerPath(directory));
+      } catch {
+        // A file that cannot be touched grows old, and `check` sees it when another process has taken over.
+      }
+    }
+  }
+  // Ends with the abort, which is its only way out.
+  touchOften().catch(() => {});
+
+  return {
+    check() {
+      try {
+        if (isOurs()) return;
+      } catch (cause) {
+        const problem = { attempted: `write in ${JSON.stringify(directory)}`, why: messageOf(cause) };
+        throw new MogplexError(problem, "unavailable", { cause });
+      }
+      const why = "another process has taken over, as this one did not touch its writer file for 5 minutes";
+      throw busy(directory, why, "start the same command again: nothing is lost");
+    },
+    release() {
+      stopped.abort();
+      openTokens?.delete(token);
+      const guard = successorPath(directory, token);
+      const guardToken = newToken();
+      try {
+        if (!isOurs() || !files.create(guard, writerText({ ...facts, token: guardToken }))) return;
+        // Another process may have taken over before the guard was there.
+        if (readWriters(files, directory, hash).at(-1)?.id === guardToken) files.remove(writerPath(directory));
+        files.remove(guard);
+      } catch {
+        // The next process sees that this one has ended.
+      }
+    },
+  };
+}

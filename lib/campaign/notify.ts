@@ -1,0 +1,281 @@
+/**
+ * Tells a webhook that a campaign needs somebody, or is done: each event at least once, whoever sees it. A webhook that fails changes nothing,
+ * and the next wave tries again.
+ *
+ * @module
+ */
+import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
+import type { Clock } from "../clock.ts";
+import { LostRaceError } from "../git/remote.ts";
+import { callWebhook } from "../service/post.ts";
+import type { Fetch } from "../service/transport.ts";
+import { sha256Hex } from "../sha256.ts";
+import { cutText } from "../text/plain_text.ts";
+import type { NotifyEvent, NotifyFormat } from "./file/campaign_file.ts";
+import { toldNote } from "./journal/fold.ts";
+import type { CampaignMemory } from "./journal/memory.ts";
+import { webhookAddress } from "./notify_address.ts";
+import type { OpenedCampaign } from "./open_campaign.ts";
+import { campaignState, exitCodeOf } from "./progress.ts";
+import { type CampaignCommand, campaignCommand, countSentences } from "./report/words.ts";
+import { CAMPAIGN_FORMATS } from "./report/write.ts";
+import type { CampaignState, ItemState } from "./verdicts.ts";
+import type { Store } from "./work/store.ts";
+
+// What a webhook is to be told, and what it was told: the journal remembers it, for all machines.
+
+/** What there is to tell of a campaign now; null for nothing. */
+function eventOf(memory: CampaignMemory): NotifyEvent | null {
+  const { state } = campaignState(memory);
+  if (state === "done") return "done";
+  if (state === "gated" || memory.gates.threshold.closed) return "gated";
+  const { running, starting, waiting, quota, service } = memory.counts;
+  const isOpen = running + starting + waiting + quota + service > 0;
+  return state === "waiting" && !isOpen ? "stuck" : null;
+}
+
+// What a webhook gets, in the form that its service takes. No text of an agent, of the service or of the task is in it, and no name of a
+// repository of the campaign.
+
+/** What a webhook gets with `format: json`. Its schema is `schema/campaign-notification.schema.json`. */
+export interface Notification {
+  /** Version of this form. */
+  schema: 1;
+  /** Name of this message: the same for each try of it, on all machines, and another one for the next event. */
+  id: string;
+  /** A sentence and its links, in the field in which Slack, Mattermost and Rocket.Chat look for it. */
+  text: string;
+  /** The same, where Discord looks for it. */
+  content: string;
+  /** What has happened. */
+  event: NotifyEvent;
+  /** Name of the campaign. */
+  campaign: string;
+  /** Its round; empty when it has none. */
+  round: string;
+  /** Where the campaign is. */
+  state: CampaignState;
+  /** Number of items by verdict or state. */
+  counts: Readonly<Record<ItemState, number>>;
+  /** Exit code that belongs to it. */
+  exitCode: number;
+  /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
+  job: string | null;
+  /** Address of the page of the campaign; null where the CI system shows no files of a job. */
+  page: string | null;
+  /** Command that goes on with it, for a person to run. */
+  command: string;
+  /** When this was made, in ISO 8601. */
+  at: string;
+}
+
+/** Longest text of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
+const DISCORD_CHARS = 2_000;
+/** Most characters of the mark of a text that was cut. */
+const MARK_CHARS = 100;
+
+/** Links with their words. */
+function linksOf({ job, page }: Notification): [word: string, url: string][] {
+  return [
+    ...job === null ? [] : [["Job", job] as [string, string]],
+    ...page === null ? [] : [["Page", page] as [string, string]],
+  ];
+}
+
+/** The lines of a text, with addresses and the command as the service writes them. */
+function lines(
+  sentence: string,
+  message: Notification,
+  link: (word: string, url: string) => string,
+  code: (text: string) => string,
+): string {
+  const { command, id } = message;
+  return [
+    sentence,
+    ...linksOf(message).map(([word, url]) => link(word, url)),
+    `Next: ${code(command)}`,
+    `Message ${id}`,
+  ].join("\n");
+}
+
+const bare = (word: string, url: string) => `${word}: ${url}`;
+
+/** A command between backticks, which it cannot end: a service shows one with a backtick in it as it is. */
+const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
+
+/** The sentence with what a person needs, for services that show a text as it is. */
+export function plainLines(sentence: string, message: Notification): string {
+  return lines(sentence, message, bare, (text) => text);
+}
+
+/** Source: Slack, "Formatting message text", "Escaping text": these three, and nothing else. */
+function escapeSlack(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
+/** Source: Adaptive Cards, "RichTextBlock": its texts are no Markdown, as those of a `TextBlock` are. */
+function cardText(text: string, more: Record<string, unknown> = {}) {
+  return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
+}
+
+/**
+ * The body for a service.
+ *
+ * @param sentence One sentence without characters that a chat reads as a command, a link or a mention.
+ */
+export function bodyFor(format: NotifyFormat, sentence: string, message: Notification): unknown {
+  switch (format) {
+    case "json":
+      return message;
+    // Source: Slack, "Sending messages using incoming webhooks".
+    case "slack":
+      return {
+        text: lines(
+          sentence,
+          message,
+          (word, url) => `<${escapeSlack(url).replaceAll("|", "%7C")}|${word}>`,
+          (text) => inBackticks(escapeSlack(text)),
+        ),
+      };
+    // Source: Google Chat, "Build a Google Chat app as a webhook": a field that it does not know makes it refuse the message.
+    case "google-chat":
+      return { text: lines(sentence, message, bare, inBackticks) };
+    // Source: Discord, "Webhook Resource", "Execute Webhook"; an address in angle brackets has no preview.
+    case "discord":
+      return {
+        content: cutText(
+          lines(sentence, message, (word, url) => `${word}: <${url}>`, inBackticks),
+          DISCORD_CHARS - MARK_CHARS,
+        ),
+        allowed_mentions: { parse: [] },
+      };
+    // Source: Microsoft Teams, "Create and send messages", "Send Adaptive Cards using an Incoming Webhook"; workflows take the same.
+    case "teams":
+      return {
+        type: "message",
+        attachments: [{
+          contentType: "application/vnd.microsoft.card.adaptive",
+          contentUrl: null,
+          content: {
+            $schema: "http://adaptivecards.io/schemas/adaptive-card.json",
+            type: "AdaptiveCard",
+            version: "1.2",
+            body: [
+              cardText(sentence),
+              cardText(message.command, { fontType: "Monospace" }),
+              cardText(`Message ${message.id}`, { isSubtle: true }),
+            ],
+            actions: linksOf(message).map(([title, url]) => ({ type: "Action.OpenUrl", title, url })),
+          },
+        }],
+      };
+  }
+}
+
+/** What is needed to tell something. */
+export interface Teller {
+  env: ReadEnv;
+  fetch: Fetch | undefined;
+  clock: Clock;
+  signal: AbortSignal | undefined;
+  random: (() => number) | undefined;
+  /** How a person calls the campaign. */
+  command: CampaignCommand;
+  /** Pages of the CI job. */
+  links: PlatformLinks;
+  /** Hears why nothing was told; the message has no secret in it. */
+  note: (message: string) => void;
+}
+
+/** Longest time of one try, and of all of them, in milliseconds. */
+const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
+
+const EVENTS: Readonly<Record<NotifyEvent, string>> = {
+  gated: "is gated: nothing more is started until somebody approves",
+  stuck: "is stuck: it goes on only when a person has acted",
+  done: "is done",
+};
+
+/** A text of the file without what chats read as a command, a link or a mention. */
+function plain(text: string): string {
+  return text.replace(/[<>&@*_`~|[\]()#]/g, " ").replace(/\s+/g, " ").trim();
+}
+
+/** An address that may stand in a message; null for everything else. */
+function addressOrNull(text: string | undefined): string | null {
+  return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
+}
+
+/** The message, and the sentence in it. */
+function notificationOf(
+  { file: { notify }, directory, store }: Pick<OpenedCampaign, "file" | "directory"> & { store: Store },
+  event: NotifyEvent,
+  { command, links, clock }: Teller,
+): { body: unknown } {
+  const { memory } = store;
+  const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
+  const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
+  const sentence = [`Campaign ${name} ${EVENTS[event]}`, ...countSentences({ counts })].join(". ");
+  const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.html.file}`;
+  const message: Notification = {
+    schema: 1,
+    id: sha256Hex(JSON.stringify(["mogplex-ci/notification/1", campaign, round, plannedAt, toldCount, event])).slice(
+      0,
+      32,
+    ),
+    text: "",
+    content: "",
+    event,
+    campaign,
+    round,
+    state: campaignState(memory).state,
+    counts: { ...counts },
+    exitCode: exitCodeOf(memory),
+    job: addressOrNull(links.job ?? links.pipeline),
+    // A path that leads out of the checkout is none of a file of the job.
+    page: links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file) ? null : addressOrNull(links.file + file),
+    command: event === "gated" ? campaignCommand(command, "approve") : campaignCommand(command, "status"),
+    at: new Date(clock.wallTime()).toISOString(),
+  };
+  message.text = message.content = plainLines(sentence, message);
+  return { body: bodyFor(notify?.format ?? "json", sentence, message) };
+}
+
+/**
+ * Tells what there is to tell, unless it was told before.
+ *
+ * What has happened is shared first, so that of two machines the slower one sees what the other did. That it was told is recorded when the
+ * webhook has taken it: a crash in between tells it again, with the same id.
+ *
+ * @param stuck Whether an error has stopped the campaign that no later wave mends by itself.
+ * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
+ */
+export async function tell(
+  { file, directory, home, store }: Pick<OpenedCampaign, "file" | "directory" | "home" | "store">,
+  teller: Teller,
+  stuck = false,
+): Promise<void> {
+  const { env, fetch, clock, random, signal, note } = teller;
+  const { notify } = file;
+  if (notify === null || store === undefined || signal?.aborted) return;
+  const event = eventOf(store.memory) ?? (stuck ? "stuck" : null);
+  if (event === null || event === store.memory.told || !notify.on.includes(event)) return;
+  const address = webhookAddress(notify, env);
+  if (!address.ok) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
+  try {
+    await home.flush();
+  } catch (error) {
+    // A place that is out of reach, or may not be written, is no reason to tell nobody: it may be what there is to tell.
+    if (error instanceof LostRaceError) throw error;
+  }
+  const { body } = notificationOf({ file, directory, store }, event, teller);
+  const problem = await callWebhook(address.url, body, {
+    ...{ fetch, clock, random, signal },
+    limitMs: LIMIT_MS,
+    wholeMs: WHOLE_MS,
+  });
+  if (problem === null) return await store.record({ type: "note", text: toldNote(event) });
+  note(
+    `Cannot tell that the campaign is ${event}: the webhook in ${notify.variable}: ${problem}; the next wave tries again`,
+  );
+}

@@ -1,0 +1,54 @@
+/**
+ * The address of a webhook: where it comes from, and which one may be called.
+ *
+ * @module
+ */
+import { fileVariableAdvice, isFileVariable, type ReadEnv } from "../ci/platform.ts";
+import { isLoopback } from "../loopback.ts";
+import type { Notify } from "./file/campaign_file.ts";
+
+/** An address that may be called, or why there is none, as a clause that does not contain it. */
+export type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };
+
+const refused = (why: string): WebhookAddress => ({ ok: false, why });
+
+/** Whether plain HTTP to this machine is permitted. Source: the rule for `MOGPLEX_URL`. */
+function mayBePlain(env: ReadEnv, { hostname }: URL): boolean {
+  return env("MOGPLEX_DEV") === "1" && env("NODE_ENV") !== "production" && isLoopback(hostname);
+}
+
+/**
+ * Finds the address. The file names its host: a call of a secret address can do more than tell something (some of them start a deployment),
+ * and who may write the file may not see what variables hold.
+ */
+export function webhookAddress({ variable, host }: Notify, env: ReadEnv): WebhookAddress {
+  const text = env(variable)?.trim() ?? "";
+  if (text === "") return refused(`variable ${variable} is not set`);
+  if (isFileVariable(variable, text)) {
+    return refused(`variable ${variable} is of type File: ${fileVariableAdvice(variable)}`);
+  }
+  if (!URL.canParse(text)) return refused(`what variable ${variable} holds is no address`);
+  const url = new URL(text);
+  if (url.username !== "" || url.password !== "") return refused(`the address in ${variable} contains credentials`);
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && mayBePlain(env, url))) {
+    return refused(`the address in ${variable} must begin with https://`);
+  }
+  if (url.host !== host) {
+    return refused(`the address in ${variable} has another host than notify.host, which is ${host}`);
+  }
+  return { ok: true, url: url.href };
+}
+
+/** Shortest part of a path that is masked by itself, in characters: shorter ones are ordinary words. */
+const MIN_PART = 16;
+
+/** The parts of an address that must appear nowhere: all behind the scheme, all behind the host, and long parts of the path or the query. */
+export function secretsIn({ variable }: Notify, env: ReadEnv): string[] {
+  const text = env(variable)?.trim() ?? "";
+  if (!URL.canParse(text)) return text === "" ? [] : [text];
+  const { href, host, pathname, search } = new URL(text);
+  const behind = `${pathname}${search}`;
+  if (behind === "/") return [];
+  const parts = behind.split(/[/?&=#]/).filter((part) => part.length >= MIN_PART);
+  return [href.slice(href.indexOf("//") + 2), `${host}${behind}`, behind, text.replace(/^[a-z]+:\/\//i, ""), ...parts];
+}

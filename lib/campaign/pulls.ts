@@ -1,0 +1,448 @@
+/**
+ * Reads the pull requests of a campaign from their forges, and says what the journal has to remember of it: only what has changed.
+ *
+ * @module
+ */
+import { type Clock, systemClock } from "../clock.ts";
+import { UsageError } from "../errors.ts";
+import {
+  FORGE_VARIABLES,
+  type ForgeName,
+  parsePullRequest,
+  type PullRequestAddress,
+  type PullRequestFacts,
+  resolveForgeAccess,
+} from "../forge/forge.ts";
+import { type ForgeReading, Forges } from "../forge/forges.ts";
+import { unawaited } from "../hook.ts";
+import { instantMs } from "../run/result.ts";
+import { environmentVariable } from "../runtime.ts";
+import { formatCount } from "../text/duration.ts";
+import type { CampaignOptions } from "./campaign_options.ts";
+import { normalBranch } from "./file/rules.ts";
+import type { Lock } from "./journal/lock.ts";
+import type { CampaignMemory, ItemMemory, StartMemory } from "./journal/memory.ts";
+import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
+import { GOOD_VERDICTS } from "./verdicts.ts";
+import type { CauseGroup, ItemView, PullRequestView, Stuck } from "./view.ts";
+
+// On which branch a follow-up may work. It pushes there without a review, and what events say is not to be trusted: the branch is the one
+// that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
+
+/** The start of the item's task whose run is the newest: its pull request is that of the item. */
+function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
+  return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
+}
+
+/** The branch that the run of an item works on, as far as we know it ourselves; null when we do not. */
+function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
+  const start = taskStart(item);
+  return start?.branch ?? start?.answered ?? null;
+}
+
+/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
+export function branchKey(name: string): string {
+  return normalBranch(name.toLowerCase());
+}
+
+/** Why a pull request is not that of the item's run, as a clause; null when it is. */
+function foreignReason(
+  { item, starts }: Pick<ItemMemory, "item" | "starts">,
+  { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
+): string | null {
+  const repository = parsePullRequest(url)?.repository ?? "";
+  if (!item.repository.includes("/")) return "the name of the item's repository is not known, only its id";
+  if (repository.toLowerCase() !== item.repository.toLowerCase()) return `it is in another repository, ${repository}`;
+  if (isForeign) return "its branch is one of another repository";
+  const own = ownBranch({ starts });
+  if (own === null) return "neither the request nor the answer to its start named a branch";
+  return branch === own
+    ? null
+    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
+}
+
+/** The branch on which a follow-up of an item may work; else why there is none, as a clause. */
+export function followUpBranch(
+  item: Pick<ItemMemory, "item" | "starts" | "pull">,
+): { branch: string; reason: null } | { branch: null; reason: string } {
+  const { pull, item: { baseBranch } } = item;
+  const none = (reason: string) => ({ branch: null, reason });
+  const own = ownBranch(item);
+  if (pull === null || pull.foreign === undefined) return none("no forge has confirmed the branch of its pull request");
+  if (pull.state !== "open") {
+    return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
+  }
+  if (pull.foreign !== null) return none(`its pull request is not that of its run: ${pull.foreign}`);
+  if (own === null) return none("neither the request nor the answer to its start named a branch");
+  if (branchKey(own) === branchKey(baseBranch)) return none("its branch is the base branch");
+  if (pull.guarded !== false) {
+    return none(
+      pull.guarded === true
+        ? "its branch is the default branch, or protected"
+        : "its forge does not show whether its branch is protected",
+    );
+  }
+  return { branch: own, reason: null };
+}
+
+/** How long what was read of a pull request is not read again by the same process, in milliseconds. */
+const FRESH_MS = 5 * 60_000;
+
+/** How long pull requests of branches are looked for at once, in milliseconds; a search that takes this long is the last one. */
+const SEARCH_MS = 5 * 60_000;
+const SLOW_MS = 30_000;
+
+/** Most that the clocks of service and forge differ, in milliseconds. */
+const CLOCKS_MS = 5 * 60_000;
+
+/** Most pull requests, and most hosts, that are told one by one: there may be as many as items. */
+const MAX_TOLD = 20;
+
+/** Takes a record into the memory: a writer writes it, a reader only imagines it. */
+export type Take = (body: RecordBody) => Promise<void> | void;
+
+/** What a reading may say to people. */
+export type Tell = (message: string) => void;
+
+function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory {
+  const { state, draft, checks, review, conflict, owner, createdAt, updatedAt, problem } = facts;
+  const before = item.pull;
+  return {
+    state,
+    draft,
+    checks,
+    review,
+    // A forge that has not computed it yet has not found another answer.
+    conflict: conflict ?? (state === "open" ? before?.conflict ?? null : null),
+    owner,
+    createdAt,
+    updatedAt,
+    reason: problem,
+    commit: facts.commit,
+    foreign: foreignReason(item, facts),
+    guarded: facts.isGuarded,
+    behind: facts.isBehind,
+    queue: facts.hasQueue,
+  };
+}
+
+/** A pull request of which nothing is shown. What was known of it is not known any more. */
+function unreadable(reason: string): PullRequestMemory {
+  const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
+  return { state: "unreadable", draft: false, ...unknown, reason };
+}
+
+function isSame(a: PullRequestMemory | null, b: PullRequestMemory): boolean {
+  return a !== null && (Object.keys(b) as (keyof PullRequestMemory)[]).every((key) => a[key] === b[key]);
+}
+
+/** Reads the pull requests of one campaign. */
+export class PullRequests {
+  readonly #forges: Forges;
+  readonly #clock: Clock;
+  readonly #tell: Tell;
+  /** Points on the clock of the last readings, by what was read. */
+  readonly #readAt = new Map<string, number>();
+  readonly #told = new Set<string>();
+  /** Pull requests that the last reading could not read, for a while. */
+  #failed = new Set<string>();
+
+  constructor(forges: Forges, clock: Clock, tell: Tell) {
+    this.#forges = forges;
+    this.#clock = clock;
+    this.#tell = tell;
+  }
+
+  /** Pull requests that could not be read when they were last tried: what the journal says of them may be old. */
+  get failed(): number {
+    return this.#failed.size;
+  }
+
+  #isDue(key: string): boolean {
+    const at = this.#readAt.get(key);
+    if (at !== undefined && this.#clock.now() - at < FRESH_MS) return false;
+    this.#readAt.set(key, this.#clock.now());
+    return true;
+  }
+
+  /** Says something once. */
+  #tellOnce(message: string): void {
+    if (this.#told.has(message)) return;
+    this.#told.add(message);
+    this.#tell(message);
+  }
+
+  /**
+   * Reads what was not read lately, and records what has changed: states of pull requests, and items that turn out to have one.
+   *
+   * @returns Names of the items that have changed.
+   * @throws `signal.reason` if the signal of the forges aborts; what `record` throws.
+   */
+  async refresh(memory: CampaignMemory, record: Take): Promise<string[]> {
+    const changed = new Set<string>();
+    const take = async (body: RecordBody & { item: string }) => {
+      await record(body);
+      changed.add(body.item);
+    };
+    const searchUntil = this.#clock.now() + SEARCH_MS;
+    for (const item of memory.items.values()) {
+      if (item.state !== "unknown") continue;
+      const from = this.#clock.now();
+      const body = await this.#settle(memory, item);
+      if (body !== undefined) await take(body);
+      const now = this.#clock.now();
+      // A forge that does not answer would take its longest time for every item.
+      if (now - from >= SLOW_MS || now >= searchUntil) break;
+    }
+    const wanted = new Map<string, ItemMemory[]>();
+    for (const item of memory.items.values()) {
+      const { pullRequest: url, pull, state } = item;
+      // What is merged stays so.
+      if (url === null || pull?.state === "merged" || state === "skipped") continue;
+      wanted.set(url, [...wanted.get(url) ?? [], item]);
+    }
+    const due = [...wanted.keys()].filter((url) => this.#isDue(url));
+    if (due.length > 0) {
+      const reading = await this.#forges.read(due);
+      this.#tellProblems(reading);
+      for (const url of due) {
+        this.#failed.delete(url);
+        if (reading.failed.has(url)) this.#failed.add(url);
+        for (const item of wanted.get(url) ?? []) {
+          const body = recordOf(item, url, reading);
+          if (body !== undefined) await take(body);
+          const now = reading.facts.get(url)?.url;
+          if (now !== undefined && now !== url) {
+            this.#readAt.set(now, this.#clock.now());
+            this.#tellOnce(`${item.item.repository}: its pull request is at ${now} now`);
+          }
+        }
+      }
+    }
+    return [...changed];
+  }
+
+  /** Whether there is a token for the forge of an address. */
+  mayAsk(address: PullRequestAddress): boolean {
+    return this.#forges.mayAsk(address);
+  }
+
+  /** Says once why an item gets no follow-up. */
+  tellNoFollowUp(repository: string, reason: string): void {
+    this.#tellOnce(`${repository}: no follow-up is made: ${reason}`);
+  }
+
+  #tellProblems({ failed, refused, unasked }: ForgeReading): void {
+    const reasons = new Map<string, number>();
+    for (const reason of failed.values()) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    for (const [reason, count] of reasons) {
+      this.#tellOnce(`${formatCount(count, "pull request")} could not be read this time: ${reason}`);
+    }
+    for (const [url, reason] of [...refused].slice(0, MAX_TOLD)) this.#tellOnce(`${url} could not be read: ${reason}`);
+    if (refused.size > MAX_TOLD) this.#tellOnce(`${refused.size - MAX_TOLD} more pull requests could not be read`);
+    const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
+    for (const host of [...hosts].slice(0, MAX_TOLD)) {
+      const message = host === ""
+        ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
+        : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
+      this.#tellOnce(message);
+    }
+  }
+
+  /**
+   * What settles an item of which nobody knows whether its run met the requirement: a pull request from the branch that we have asked for, or
+   * that the answer to the start has named. What events say settles nothing. Nor does it that there is none: it may come yet, or the branch may
+   * have another name.
+   */
+  async #settle({ items }: CampaignMemory, item: ItemMemory): Promise<(RecordBody & { item: string }) | undefined> {
+    const start = item.starts.at(-1);
+    const branch = ownBranch(item);
+    const place = placeOf(items.values()) ?? this.#forges.only;
+    if (start?.end !== "unknown" || start.runId === null || branch === null || place === undefined) return undefined;
+    if (!item.item.repository.includes("/") || !this.#isDue(`${item.item.id} ${branch}`)) return undefined;
+    // An earlier round may have had a branch of that name. The clocks of two services differ by less.
+    const since = Date.parse(start.createdAt ?? start.sentAt) - CLOCKS_MS;
+    const { repository } = item.item;
+    const url = await this.#forges.find({ ...place, repository, branch, since });
+    if (typeof url !== "string") return undefined;
+    const { runId, status, createdAt, updatedAt } = start;
+    return {
+      type: "ended",
+      item: item.item.id,
+      start: start.number,
+      as: "succeeded",
+      runId,
+      slot: true,
+      retryAt: null,
+      reason: null,
+      status,
+      changed: true,
+      branch,
+      pullRequest: url,
+      createdAt,
+      updatedAt,
+    };
+  }
+}
+
+/** The one host of all pull requests of a campaign; undefined when there are none, or several. */
+function placeOf(items: Iterable<ItemMemory>) {
+  const places = new Map<string, { forge: ForgeName; host: string }>();
+  for (const { pullRequest } of items) {
+    const address = pullRequest === null ? undefined : parsePullRequest(pullRequest);
+    if (address !== undefined) places.set(address.origin, { forge: address.forge, host: address.host });
+  }
+  const [place] = places.values();
+  return places.size === 1 ? place : undefined;
+}
+
+/** What a reading changes about an item's pull request; undefined for nothing. */
+function recordOf(
+  memory: ItemMemory,
+  url: string,
+  { facts, refused }: ForgeReading,
+): (RecordBody & { item: string }) | undefined {
+  const { item, pull } = memory;
+  const [found, refusal] = [facts.get(url), refused.get(url)];
+  if (found === undefined && refusal === undefined) return undefined;
+  const now = found === undefined ? unreadable(refusal ?? "") : memoryOf(memory, found);
+  const address = found?.url ?? url;
+  if (address === url && isSame(pull, now)) return undefined;
+  const { state, ...details } = now;
+  return { type: "pull-request", item: item.id, state, url: address, details };
+}
+
+/**
+ * What reads the pull requests of a campaign, with the tokens of the environment.
+ *
+ * @returns Undefined when nobody asks for it, or there is no token.
+ * @throws {UsageError} when a host is none, or it is not clear which token is for it.
+ */
+export function pullRequestsOf(options: CampaignOptions, random?: () => number): PullRequests | undefined {
+  const { forge, env = environmentVariable, clock = systemClock, fetch, signal, onNotice } = options;
+  const access = forge === undefined ? undefined : resolveForgeAccess(env, forge.hosts);
+  if (access === undefined) return undefined;
+  const forges = new Forges(access, { clock, fetch, signal, onNotice, random });
+  return new PullRequests(forges, clock, (message) => unawaited(onNotice?.({ kind: "text", message })));
+}
+
+/** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */
+export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "onFailedChecks">, reads: boolean): void {
+  const key = limits.openPullRequests !== null
+    ? "limits.open-pull-requests"
+    : onFailedChecks !== null
+    ? "on-failed-checks"
+    : undefined;
+  if (key === undefined || reads) return;
+  const { github, gitlab } = FORGE_VARIABLES;
+  throw new UsageError({
+    attempted: `obey ${key}`,
+    why: "no token of a forge is there, so pull requests cannot be read",
+    advice: `set ${github} or ${gitlab}, or remove the key`,
+  });
+}
+
+// What pull requests wait for that does not come by itself, and its words.
+
+/** How long nothing happens until a pull request counts as stuck, in milliseconds. */
+export const STUCK_AFTER_MS = 3 * 86_400_000;
+
+/** The causes, most urgent first, with what they say. */
+const CAUSES: Readonly<Record<Stuck, string>> = {
+  "closed-unmerged": "the pull request was closed without being merged",
+  "conflict": "the pull request conflicts with its base branch",
+  "red-checks": "the checks of the pull request are red",
+  "changes-requested": "a review asks for changes",
+  "nobody-asked": "nobody was asked to review the pull request",
+  "no-reaction": "nothing has happened to the pull request for some time",
+  "no-pull-request": "the run succeeded and changed something, and there is no pull request",
+  "unreadable": "the forge does not show the pull request",
+};
+
+/** The causes, most urgent first. Each is the word of its group. */
+export const STUCK_CAUSES = Object.keys(CAUSES) as readonly Stuck[];
+
+/** Most owners that a group names. */
+const MAX_OWNERS = 20;
+
+/** What keeps a pull request that is open from being merged. */
+function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): Stuck | null {
+  if (pull.conflict === true) return "conflict";
+  if (pull.checks === "red") return "red-checks";
+  if (pull.review === "changes-requested") return "changes-requested";
+  // Nobody is asked to review a draft, and whoever has to look waits for the checks.
+  if (pull.review === "not-asked" && !pull.draft && pull.checks !== "pending") return "nobody-asked";
+  const lastMs = instantMs(pull.updatedAt);
+  return lastMs !== null && nowMs - lastMs >= stuckAfterMs ? "no-reaction" : null;
+}
+
+/**
+ * What the pull request of an item waits for; null for nothing.
+ *
+ * @param item Only an item that ended well has a pull request to wait for; what is wrong with any other is its verdict.
+ * @param changed Whether its newest run changed something; null when that is not known.
+ * @param nowMs Now, in milliseconds since 1970.
+ * @param stuckAfterMs How long nothing happens until it counts as stuck, in milliseconds.
+ */
+export function stuckCause(
+  { verdict, pullRequest, pullRequestState: pull, branch }: Omit<ItemView, "stuck">,
+  changed: boolean | null,
+  nowMs: number,
+  stuckAfterMs: number,
+): Stuck | null {
+  if (verdict === "skipped" || !GOOD_VERDICTS.includes(verdict)) return null;
+  if (pullRequest === null) return changed === true && branch !== null ? "no-pull-request" : null;
+  if (pull === null || pull.state === "merged") return null;
+  if (pull.state === "closed") return "closed-unmerged";
+  return pull.state === "unreadable" ? "unreadable" : stuckOpen(pull, nowMs, stuckAfterMs);
+}
+
+/** Who has to act on an item's pull request: who has it in hand, else whose repository it is. */
+export function ownerOf({ repository, pullRequestState }: ItemView): string {
+  return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
+}
+
+/** Groups of items whose pull requests wait for the same, most urgent first. */
+export function groupStuck(items: readonly ItemView[]): CauseGroup[] {
+  return STUCK_CAUSES.flatMap((stuck): CauseGroup[] => {
+    const own = items.filter((item) => item.stuck === stuck);
+    if (own.length === 0) return [];
+    const owners = [...new Set(own.map(ownerOf))].slice(0, MAX_OWNERS);
+    const ids = own.map(({ id }) => id);
+    return [{ verdict: "succeeded", cause: CAUSES[stuck], word: stuck, stuck, owners, items: ids }];
+  });
+}
+
+/** The state of an item's pull request in a few words: `open, red, conflict`; `not read`; null when there is none. */
+export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked = false }: ItemView): string | null {
+  if (pullRequest === null) return null;
+  if (pull === null) return unchecked ? "not checked" : "not read";
+  if (pull.state !== "open") return pull.state;
+  const words = [
+    pull.draft ? "draft" : "open",
+    ...(pull.checks === null ? ["checks not read"] : pull.checks === "none" ? [] : [pull.checks]),
+    ...(pull.conflict === true ? ["conflict"] : []),
+    ...(pull.review === null ? ["review not read"] : [pull.review.replace("-", " ")]),
+  ];
+  return words.join(", ");
+}
+
+/** The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; null when there are none. */
+export function pullRequestsSentence(items: readonly ItemView[]): string | null {
+  const own = items.filter(({ pullRequest }) => pullRequest !== null);
+  if (own.length === 0) return null;
+  const stuck = own.filter((item) => item.stuck !== null && item.pullRequestState?.state === "open").length;
+  const counts = (["open", "merged", "closed", "unreadable"] as const).map((state) => {
+    const count = own.filter((item) => item.pullRequestState?.state === state).length;
+    return count === 0 ? "" : `${count} ${state}${state === "open" && stuck > 0 ? ` (${stuck} stuck)` : ""}`;
+  });
+  const unread = own.filter(({ pullRequestState }) => pullRequestState === null).length;
+  const parts = [...counts, unread === 0 ? "" : `${unread} not read`].filter((part) => part !== "");
+  return `${formatCount(own.length, "pull request")}: ${parts.join(", ")}`;
+}
+
+/** What to do about pull requests that were not read; null when all were. */
+export function unreadAdvice(items: readonly ItemView[]): string | null {
+  const isUnread = items.some((item) => item.pullRequest !== null && item.pullRequestState === null);
+  return isUnread ? "pull requests are read with a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN" : null;
+}

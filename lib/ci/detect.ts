@@ -1,0 +1,92 @@
+/**
+ * Detects the CI system from the environment.
+ *
+ * To add a system, add its file to `systems/`, its mark to `marks.ts`, and its row to `SYSTEMS` below. Tests then require its documented environment in
+ * `tests/unit/platforms/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
+ *
+ * @module
+ */
+import { environmentVariable } from "../runtime.ts";
+import {
+  JOB_VARIABLE,
+  markVariables,
+  namedPlatform,
+  none,
+  type Platform,
+  type ReadEnv,
+  STATUS_VARIABLE,
+  systemName,
+  type Systems,
+} from "./platform.ts";
+import {
+  azure,
+  bitbucket,
+  buildkite,
+  circle,
+  forgejo,
+  gitea,
+  github,
+  gitlab,
+  jenkins,
+  teamcity,
+  woodpecker,
+} from "./systems.ts";
+
+const SYSTEMS: readonly Platform[] = [
+  forgejo,
+  gitea,
+  github,
+  gitlab,
+  azure,
+  buildkite,
+  circle,
+  bitbucket,
+  teamcity,
+  woodpecker,
+  jenkins,
+];
+
+/** The CI system that this job runs on: see {@linkcode systemName} for how it is found. */
+export function detectPlatform(env: ReadEnv): Platform {
+  const name = systemName(env);
+  return SYSTEMS.find((each) => each.name === name) ?? (name === "none" ? none : namedPlatform(name));
+}
+
+/** Every variable of any CI system that is ever read, sorted: for Deno's permissions. `lib/variables.ts` lists our own. */
+export function platformVariables(): string[] {
+  const names = new Set([...markVariables(), ...SYSTEMS.flatMap((each) => each.variables)]);
+  for (const own of [JOB_VARIABLE, STATUS_VARIABLE]) names.delete(own);
+  return [...names].sort();
+}
+
+/** Every CI system. */
+export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
+
+// For the program of the GitHub action: its jobs run on GitHub, or on a runner that takes its actions.
+
+/** Forgejo and Gitea by their marks, else GitHub. */
+export const ONLY_GITHUB: Systems = {
+  detect(env) {
+    if (env("FORGEJO_ACTIONS")) return forgejo;
+    return env("GITEA_ACTIONS") ? gitea : github;
+  },
+  variables() {
+    const marks = ["CI", "FORGEJO_ACTIONS", "GITEA_ACTIONS", "GITHUB_ACTIONS"];
+    return [...new Set([...marks, ...[forgejo, gitea, github].flatMap((each) => each.variables)])].sort();
+  },
+};
+
+// For the programs inside the GitLab components: their jobs run on GitLab only.
+
+/** GitLab, whatever the environment contains. */
+export const ONLY_GITLAB: Systems = {
+  detect: () => gitlab,
+  variables: () => ["CI", "GITLAB_CI", ...gitlab.variables].sort(),
+};
+
+// The CI system of a script: it may run anywhere, so every system is looked for. Programs that know theirs do not import this.
+
+/** The CI system that options point to. */
+export function detected({ env = environmentVariable }: { env?: ReadEnv | undefined }): { platform: Platform } {
+  return { platform: detectPlatform(env) };
+}

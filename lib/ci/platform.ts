@@ -1,0 +1,549 @@
+/**
+ * The interface of a CI system: plain data and functions of the environment. `systems/` has one file for each; `detectPlatform`
+ * picks one.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { lookup } from "../lookup.ts";
+import { escapeLogLine, type LogSyntax, webUrl } from "../text/escape.ts";
+import { VARIABLES } from "../variables.ts";
+
+/** Reads an environment variable; undefined when unset. */
+export type ReadEnv = (name: string) => string | undefined;
+
+/** What distinguishes one CI job from another, for idempotency keys. A field is null when the system does not provide it. */
+export interface JobIdentity {
+  /** Base URL of the CI server: different servers use the same ids. */
+  server: string | null;
+  /** Id or name of the project or repository on that server. */
+  project: string | null;
+  /** Id of the pipeline or workflow run; stays the same when a job is retried. */
+  pipeline: string | null;
+  /** Name of the job. */
+  job: string | null;
+  /** Node of a matrix or of parallel copies; an empty string when there is none, or the system does not show it. */
+  node: string;
+  /** Id or number of this execution; differs for every retry. */
+  attempt: string | null;
+  /**
+   * UTC date on which the pipeline was created, `YYYY-MM-DD`. Null where the system does not show it (GitHub and most others):
+   * keys then use the current day, so that a retry after midnight starts a second run.
+   */
+  date: string | null;
+  /** Description or expression of the schedule; an empty string when there is none. */
+  schedule: string;
+}
+
+/** State of the CI job, as a clean-up step sees it. */
+export type JobState = "success" | "failed" | "cancelled" | "timed_out" | "unknown";
+
+/** Files of the CI system that a job may append to; undefined where there is no such file. */
+export interface PlatformFiles {
+  /** Step outputs in GitHub's format (`GITHUB_OUTPUT`). */
+  outputs?: string | undefined;
+  /** Variables for later steps, one `NAME=value` on each line (`BITBUCKET_PIPELINES_VARIABLES_PATH`). */
+  variables?: string | undefined;
+  /** Step summary in Markdown (`GITHUB_STEP_SUMMARY`). */
+  summary?: string | undefined;
+}
+
+/** Addresses of the job's pages on its CI system. An address that the system does not provide is absent. */
+export interface PlatformLinks {
+  /** The job. */
+  job?: string | undefined;
+  /** The pipeline, workflow run or build that it belongs to. */
+  pipeline?: string | undefined;
+  /** The commit that it runs for. */
+  commit?: string | undefined;
+  /** Beginning of the address of a file among the job's artifacts: its path follows. */
+  file?: string | undefined;
+}
+
+/** Severity of an annotation. */
+export type AnnotationLevel = "notice" | "warning" | "error";
+
+/** Lines around a foldable part of the log. */
+export interface Section {
+  /** Line before it. */
+  readonly open: string;
+  /** Line after it; do not print it when it is empty. */
+  readonly close: (wallTimeMs: number) => string;
+}
+
+/** Lines around a part of the log in which the system obeys no command. Text in between cannot contain the second line. */
+export interface Fence {
+  /** Line before it. */
+  readonly open: string;
+  /** Line after it. */
+  readonly close: string;
+}
+
+/** The CI systems that a program knows. */
+export interface Systems {
+  /** The one that a job runs on. */
+  detect(env: ReadEnv): Platform;
+  /** Every variable of these systems that is ever read, sorted: for Deno's permissions. `lib/variables.ts` lists our own. */
+  variables(): string[];
+}
+
+/** A CI system. */
+export interface Platform {
+  /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */
+  readonly name: string;
+  /** Whether we stand in a CI job. */
+  readonly isCi: boolean;
+  /** Names of the variables that are read on this system. */
+  readonly variables: readonly string[];
+  /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
+  readonly hidesNode: boolean;
+  /**
+   * Name of the command with which a step registers a secret for masking; absent where there is none. The step that fetches the
+   * secret should use it. The toolkit does not: it would print the token, and that output may go to a file.
+   */
+  readonly maskCommand?: string;
+  /** Identity of this job; `MOGPLEX_CI_JOB` fills fields that the system does not provide. Null outside CI. */
+  identity(env: ReadEnv): JobIdentity | null;
+  /** State of the job, for `cleanup`: from `MOGPLEX_JOB_STATUS`, else from the system's own variable. */
+  jobState(env: ReadEnv): JobState;
+  /** Files that the system reads after the step. */
+  files(env: ReadEnv): PlatformFiles;
+  /** Pages of the job. */
+  links(env: ReadEnv): PlatformLinks;
+  /** Address of the repository that the job was started for, as Git fetches it; undefined where the system does not show it. */
+  remote(env: ReadEnv): string | undefined;
+  /** Longest time for the cancel of a run after a signal, in milliseconds. */
+  readonly interruptMs: number;
+  /** Whether the system shows the colours of a terminal in its log, although a job has none. */
+  readonly showsColours: boolean;
+  /** Whether the system writes a time before each line of the log. */
+  stampsLines(env: ReadEnv): boolean;
+  /**
+   * Makes one line of untrusted text inert in this system's log. The text has already passed `plainText`.
+   *
+   * @param line The complete line without its line break: harmless parts can add up to a command.
+   */
+  escapeLine(line: string): string;
+  /**
+   * A line for stdout that makes the system show a message outside the log; absent where it cannot. Makes title and text inert.
+   */
+  annotate?(level: AnnotationLevel, title: string, text: string): string;
+  /**
+   * A line for stdout that sets a variable for later steps or jobs; absent where a file does that, or the system cannot.
+   *
+   * @param name Name of the variable: `[A-Za-z0-9_]+`.
+   * @param value Result of `bareValue`.
+   */
+  setOutput?(name: string, value: string): string;
+  /** A line for stdout that shows a Markdown file on the page of the build; absent where a file does that, or the system cannot. */
+  showSummary?(absolutePath: string): string;
+  /**
+   * Lines that fold a part of the log; absent where the system cannot.
+   *
+   * @param name `[A-Za-z0-9_.-]+`, unique within the job.
+   * @param header Title of the section; made inert.
+   * @param folded Whether the section is closed at first, on systems that let the log choose.
+   */
+  section?(name: string, header: string, wallTimeMs: number, folded: boolean): Section;
+  /** A new pair of lines between which the system obeys no command; absent where the system has no such lines. */
+  fence?(): Fence;
+}
+
+// Addresses on the CI system, built from its variables.
+
+const PLACEHOLDER = /\{([A-Za-z0-9_]+)\}/g;
+
+/** Names of the variables in a template. */
+function linkVariables(template: string): string[] {
+  return [...template.matchAll(PLACEHOLDER)].map((match) => match[1] as string);
+}
+
+/**
+ * Fills a template such as `{CI_PROJECT_URL}/-/commit/{CI_COMMIT_SHA}`. A variable at its start is an address and loses slashes
+ * at its end when more text follows; all other values are percent-encoded.
+ *
+ * @returns The address, or undefined when a variable is not set or `webUrl` refuses the result.
+ */
+function fillLink(template: string, env: ReadEnv): string | undefined {
+  return webUrl(fillText(template, env) ?? "");
+}
+
+/** Fills a template as {@linkcode fillLink} does, for an address that need not be one of the web. */
+function fillText(template: string, env: ReadEnv): string | undefined {
+  let complete = true;
+  const text = template.replace(PLACEHOLDER, (placeholder, name: string, at: number) => {
+    const value = env(name) ?? "";
+    complete &&= value !== "";
+    if (placeholder === template) return value;
+    return at === 0 ? value.replace(/\/+$/, "") : encodeURI(value.replace(/\p{Cs}/gu, "\ufffd"));
+  });
+  return complete ? text : undefined;
+}
+
+// Builds a {@linkcode Platform} from a table of variable names, so that a CI system is mostly data.
+
+/** Variable with which the caller identifies the job, for the fields that the system does not provide. */
+export const JOB_VARIABLE = "MOGPLEX_CI_JOB";
+/** Variable with which the caller passes the state of the job, where the system does not provide it. */
+export const STATUS_VARIABLE = "MOGPLEX_JOB_STATUS";
+
+/**
+ * The variables that a field of the identity comes from, as a list of alternatives: the first one whose variables are all set
+ * counts. An alternative is one name, or several names joined by `+`, whose values are combined.
+ */
+export type Source = readonly string[];
+
+/** Description of a CI system for {@linkcode definePlatform}. */
+export interface PlatformTable {
+  /** See {@linkcode Platform.name}. */
+  name: string;
+  /** Base URL of the server, reduced to scheme, host and path. With `serverOrigin` any URL on the server, reduced to its origin. */
+  server?: Source;
+  /** Whether only the origin of `server` counts. @default {false} */
+  serverOrigin?: boolean;
+  /** See {@linkcode JobIdentity.project}. */
+  project?: Source;
+  /** See {@linkcode JobIdentity.pipeline}. */
+  pipeline?: Source;
+  /** See {@linkcode JobIdentity.job}. */
+  job?: Source;
+  /** See {@linkcode JobIdentity.node}. */
+  node?: Source;
+  /** See {@linkcode JobIdentity.attempt}. */
+  attempt?: Source;
+  /** When the pipeline was created: any format that `Date` parses, or seconds since 1970. */
+  created?: Source;
+  /** See {@linkcode JobIdentity.schedule}. */
+  schedule?: Source;
+  /** Variable with the state of the job. */
+  state?: Source;
+  /** Syntaxes of the commands that the system reads from its log. @default all that are known */
+  log?: readonly LogSyntax[];
+  /** Variable with the path of {@linkcode PlatformFiles.outputs}. */
+  outputs?: string;
+  /** Variable with the path of {@linkcode PlatformFiles.variables}. */
+  variables?: string;
+  /** Variable with the path of {@linkcode PlatformFiles.summary}. */
+  summary?: string;
+  /** Templates (see `fillLink`) of {@linkcode PlatformLinks}. */
+  links?: { job?: string; pipeline?: string; commit?: string; file?: string };
+  /** See {@linkcode Platform.remote}, with names of variables in braces. */
+  remote?: string;
+  /** Further variables that are read on this system only. */
+  reads?: readonly string[];
+  /** See {@linkcode Platform.hidesNode}. @default {false} */
+  hidesNode?: boolean;
+  /** See {@linkcode Platform.showsColours}. @default {false} */
+  showsColours?: boolean;
+  /** See {@linkcode Platform.maskCommand}. */
+  maskCommand?: string;
+  /** See {@linkcode Platform.annotate}. */
+  annotate?: Platform["annotate"];
+  /** See {@linkcode Platform.setOutput}. */
+  setOutput?: Platform["setOutput"];
+  /** See {@linkcode Platform.showSummary}. */
+  showSummary?: Platform["showSummary"];
+  /** See {@linkcode Platform.section}. */
+  section?: Platform["section"];
+  /** See {@linkcode Platform.fence}. */
+  fence?: Platform["fence"];
+  /** See {@linkcode Platform.interruptMs}. @default {4_000} */
+  interruptMs?: number;
+  /** See {@linkcode Platform.stampsLines}. @default never */
+  stampsLines?: Platform["stampsLines"];
+}
+
+/** Source: design, "Signals": some runners kill a job 5 s after the signal. */
+const INTERRUPT_MS = 4_000;
+
+const STATES: Record<string, JobState> = {
+  "0": "success",
+  success: "success",
+  succeeded: "success",
+  succeededwithissues: "success",
+  passed: "success",
+  failed: "failed",
+  failure: "failed",
+  unstable: "failed",
+  cancelled: "cancelled",
+  canceled: "cancelled",
+  aborted: "cancelled",
+  timedout: "timed_out",
+};
+
+function parseState(text: string): JobState {
+  const word = text.toLowerCase().replace(/[^a-z0-9]/g, "");
+  return lookup(STATES, word) ?? (/^[1-9]\d*$/.test(word) ? "failed" : "unknown");
+}
+
+function read(env: ReadEnv, source: Source = []): string | null {
+  for (const names of source) {
+    const values = names.split("+").map((name) => env(name) ?? "");
+    // As JSON: joined texts would make `a/b` + `c` equal to `a` + `b/c`.
+    if (!values.includes("")) return values.length === 1 ? values[0] as string : JSON.stringify(values);
+  }
+  return null;
+}
+
+function serverUrl(text: string | null, originOnly: boolean): string | null {
+  if (text === null || !URL.canParse(text)) return null;
+  const url = new URL(text);
+  if (!/^https?:$/.test(url.protocol)) return null;
+  // Without user and password: a password would go into the key, and would change it.
+  return url.origin + (originOnly ? "" : url.pathname.replace(/\/+$/, ""));
+}
+
+function utcDate(text: string | null): string | null {
+  const ms = /^\d{1,11}$/.test(text ?? "") ? Number(text) * 1_000 : Date.parse(text ?? "");
+  return Number.isNaN(ms) ? null : new Date(ms).toISOString().slice(0, 10);
+}
+
+/** Names of all variables in a table. */
+function variablesOf(table: PlatformTable): string[] {
+  const { links = {}, reads = [] } = table;
+  const sources = [
+    ...[table.server, table.project, table.pipeline, table.job, table.node, table.attempt, table.created],
+    ...[table.schedule, table.state],
+  ].flatMap((source) => source ?? []).flatMap((names) => names.split("+"));
+  const files = [table.outputs, table.variables, table.summary].filter((name) => name !== undefined);
+  return [...sources, ...files, ...reads, ...[...Object.values(links), table.remote ?? ""].flatMap(linkVariables)];
+}
+
+/**
+ * Builds a platform from its table.
+ *
+ * Fields of the identity that the system does not provide take the value of {@linkcode JOB_VARIABLE}, if it is set. Titles,
+ * texts and headers are made inert before the table's functions get them.
+ */
+export function definePlatform(table: PlatformTable): Platform {
+  const { annotate, section, setOutput, showSummary, fence, maskCommand, hidesNode = false, showsColours = false } =
+    table;
+
+  function identity(env: ReadEnv): JobIdentity {
+    const own = env(JOB_VARIABLE) || null;
+    return {
+      server: serverUrl(read(env, table.server), table.serverOrigin ?? false) ?? own,
+      project: read(env, table.project) ?? own,
+      pipeline: read(env, table.pipeline) ?? own,
+      job: read(env, table.job) ?? own,
+      node: read(env, table.node) ?? "",
+      attempt: read(env, table.attempt),
+      date: utcDate(read(env, table.created)),
+      schedule: read(env, table.schedule) ?? "",
+    };
+  }
+
+  function files(env: ReadEnv): PlatformFiles {
+    const value = (name: string | undefined) => (name && env(name)) || undefined;
+    return { outputs: value(table.outputs), variables: value(table.variables), summary: value(table.summary) };
+  }
+
+  function links(env: ReadEnv): PlatformLinks {
+    const { job, pipeline, commit, file } = table.links ?? {};
+    const link = (template: string | undefined) => template && fillLink(template, env);
+    return { job: link(job), pipeline: link(pipeline), commit: link(commit), file: link(file) };
+  }
+
+  return {
+    name: table.name,
+    isCi: true,
+    variables: variablesOf(table),
+    hidesNode,
+    showsColours,
+    identity,
+    jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),
+    files,
+    links,
+    remote: (env) => table.remote === undefined ? undefined : fillText(table.remote, env),
+    interruptMs: table.interruptMs ?? INTERRUPT_MS,
+    stampsLines: table.stampsLines ?? (() => false),
+    escapeLine: (line) => escapeLogLine(line, table.log),
+    ...(maskCommand && { maskCommand }),
+    ...(setOutput && { setOutput }),
+    ...(showSummary && { showSummary }),
+    ...(fence && { fence }),
+    ...(annotate && {
+      annotate: (level, title, text) => annotate(level, escapeLogLine(title), escapeLogLine(text)),
+    }),
+    ...(section && {
+      section: (name, header, ms, folded) =>
+        section(name.replace(/[^A-Za-z0-9_.-]/g, "_"), escapeLogLine(header), ms, folded),
+    }),
+  };
+}
+
+// CI systems that the toolkit knows by name only, and the platform outside CI.
+
+/** A system with plain output; the job's identity comes from `MOGPLEX_CI_JOB` alone. */
+export function namedPlatform(name: string): Platform {
+  return definePlatform({ name });
+}
+
+/** No CI system; there is no job to identify. */
+export const none: Platform = { ...namedPlatform("none"), isCi: false, identity: () => null };
+
+// The person for whom a process works, as far as the environment says.
+
+/** Variables that name a person: those of CI systems first. Source: the lists of variables in the documentation of each system. */
+export const PERSON_VARIABLES: readonly string[] = [
+  "GITLAB_USER_LOGIN",
+  "GITHUB_ACTOR",
+  "BUILDKITE_BUILD_CREATOR",
+  "BUILD_REQUESTEDFOR",
+  "BITBUCKET_STEP_TRIGGERER_UUID",
+  "CIRCLE_USERNAME",
+  "BUILD_USER_ID",
+  "USER",
+  "LOGNAME",
+  "USERNAME",
+];
+
+/** Name of the person; `unknown` when nothing says it. Not a proof of anything: anybody can set these variables. */
+export function personOf(env: ReadEnv): string {
+  for (const name of PERSON_VARIABLES) {
+    const value = env(name)?.trim();
+    if (value) return value;
+  }
+  return "unknown";
+}
+
+// The name of the CI system, by its marks in the environment. What the systems provide and accept is not here: a client needs the name
+// alone.
+
+/** A mark, `NAME` of a variable that is set or `NAME=value`, and the name of the system. */
+type Mark = readonly [mark: string, system: string];
+
+// In the order of detection: a system that also sets the variables of another one stands before it.
+const MARKS: readonly Mark[] = [
+  ["FORGEJO_ACTIONS", "forgejo"],
+  ["GITEA_ACTIONS", "gitea"],
+  ["GITHUB_ACTIONS", "github"],
+  ["GITLAB_CI", "gitlab"],
+  ["SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "azure_pipelines"],
+  ["BUILDKITE", "buildkite"],
+  ["CIRCLECI", "circle"],
+  ["BITBUCKET_COMMIT", "bitbucket"],
+  ["TEAMCITY_VERSION", "teamcity"],
+  ["CI=woodpecker", "woodpecker"],
+  ["JENKINS_URL", "jenkins"],
+  // Systems that are known by name only. The pairs are those of `std-env` without platforms that only run programs; a test compares them.
+  // The package itself is not used: it reads the environment when it is imported, which needs a permission on Deno.
+  ["APPVEYOR", "appveyor"],
+  ["AC_APPCIRCLE", "appcircle"],
+  ["APPCENTER_BUILD_ID", "appcenter"],
+  ["AWS_APP_ID", "aws_amplify"],
+  ["bamboo_planKey", "bamboo"],
+  ["BITRISE_IO", "bitrise"],
+  ["BUDDY_WORKSPACE_ID", "buddy"],
+  ["CIRRUS_CI", "cirrus"],
+  ["CLEAVR", "cleavr"],
+  ["CF_PAGES", "cloudflare_pages"],
+  ["WORKERS_CI", "cloudflare_workers"],
+  ["CODEBUILD_BUILD_ARN", "codebuild"],
+  ["CF_BUILD_ID", "codefresh"],
+  ["CODESPHERE_APP_ID", "codesphere"],
+  ["DRONE", "drone"],
+  ["DRONE_BUILD_EVENT", "drone"],
+  ["DSARI", "dsari"],
+  ["EO_PAGES_CI", "edgeone_pages"],
+  ["FIREBASE_APP_HOSTING", "firebase_app_hosting"],
+  ["GO_PIPELINE_LABEL", "gocd"],
+  ["HUDSON_URL", "hudson"],
+  ["LAYERCI", "layerci"],
+  ["MAGNUM", "magnum"],
+  ["NETLIFY", "netlify"],
+  ["NEVERCODE", "nevercode"],
+  ["RENDER", "render"],
+  ["SAILCI", "sail"],
+  ["SEMAPHORE", "semaphore"],
+  ["SCREWDRIVER", "screwdriver"],
+  ["SHIPPABLE", "shippable"],
+  ["TDDIUM", "solano"],
+  ["STORMKIT", "stormkit"],
+  ["STRIDER", "strider"],
+  ["TRAVIS", "travis"],
+  ["NOW_BUILDER", "vercel"],
+  ["ZEABUR", "zeabur"],
+];
+
+function isSet(env: ReadEnv, mark: string): boolean {
+  const [name = "", value] = mark.split("=");
+  return value === undefined ? Boolean(env(name)) : env(name) === value;
+}
+
+/**
+ * Name of the CI system that this job runs on; `ci` for an unknown system, and `none` outside CI.
+ *
+ * An unknown system is one that sets `CI` to anything but `false` or `0`; setting `MOGPLEX_CI_JOB` has the same effect.
+ */
+export function systemName(env: ReadEnv): string {
+  const found = MARKS.find(([mark]) => isSet(env, mark));
+  if (found !== undefined) return found[1];
+  const isCi = !["", "0", "false"].includes(env("CI")?.toLowerCase() ?? "");
+  return isCi || env(JOB_VARIABLE) ? "ci" : "none";
+}
+
+/** Every variable that {@linkcode systemName} reads, but for `MOGPLEX_CI_JOB`. */
+export function markVariables(): string[] {
+  return ["CI", ...MARKS.map(([mark]) => mark.split("=")[0] as string)];
+}
+
+// Variables that GitLab gives as a file: their value is the path of the file.
+
+/**
+ * Whether a value is the path that the runner gives for a variable of type File: that of the project, `.tmp/`, and the name of the
+ * variable. No token and no text looks like that, so nothing looks for the file: Deno has no permission to.
+ *
+ * Source: GitLab Runner 18.11, shells/bash.go, `Variable`, and common/build.go, `TmpProjectDir`; GitLab, "Use file type CI/CD variables".
+ */
+export function isFileVariable(name: string, value: string | undefined): boolean {
+  const text = value?.trim() ?? "";
+  return /^(?:\/|[A-Za-z]:)[^\n]*$/.test(text) && text.replaceAll("\\", "/").endsWith(`.tmp/${name}`);
+}
+
+/** What to do about a variable of type File that has to be a text. */
+export function fileVariableAdvice(name: string): string {
+  const sibling = VARIABLES.find((each) => each.name === `${name}_FILE`)?.name;
+  return `${sibling === undefined ? "" : `name it ${sibling}, or `}change its type to Variable`;
+}
+
+/**
+ * Reads a variable that holds a text. One whose name ends in `_FILE` may hold the path of a file.
+ *
+ * @throws {UsageError} when it is of type File.
+ */
+export function readTextVariable(env: ReadEnv, name: string): string | undefined {
+  const value = env(name);
+  if (name.endsWith("_FILE") || !isFileVariable(name, value)) return value;
+  throw new UsageError({
+    attempted: `use ${name}`,
+    why: "this variable is of type File, so that its value is the path of a file",
+    advice: fileVariableAdvice(name),
+  });
+}
+
+// Files that GitHub's runner reads after a step.
+
+/** Most bytes of a step summary. Source: GitHub, "Workflow commands", adding a job summary: 1 MiB a step. */
+export const MAX_SUMMARY_BYTES = 1024 * 1024;
+
+/**
+ * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. Write it at the start of a line, and
+ * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file.
+ * Source: nektos/act, pkg/container/parse_env_file.go.
+ *
+ * @param name Name of the output: `[A-Za-z_][A-Za-z0-9_-]*`.
+ * @param value Any text, with any number of lines.
+ * @param delimiter Pass it in tests only. @default a random one
+ * @throws {RangeError} if the name has other characters, or name or value contain the delimiter.
+ */
+export function githubRecord(name: string, value: string, delimiter = `ghadelimiter_${crypto.randomUUID()}`): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_-]*$/.test(name)) {
+    throw new RangeError(`Cannot write GitHub output as its name has other characters than A-Z a-z 0-9 _ -: "${name}"`);
+  }
+  // Source: actions/toolkit, prepareKeyValueMessage.
+  if (name.includes(delimiter) || value.includes(delimiter)) {
+    throw new RangeError("Cannot write GitHub output as its value contains the delimiter: run again");
+  }
+  return `${name}<<${delimiter}\n${value}\n${delimiter}\n`;
+}

@@ -1,0 +1,84 @@
+/**
+ * `campaign advance`: one wave. Collects what has ended, starts what the quotas allow, records, reports, and leaves.
+ *
+ * @module
+ */
+import { previewWave } from "../../campaign/work/wave.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { formatCount } from "../../text/duration.ts";
+import { JSON_LINES, NOTE, OTEL_FILE } from "../options.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
+import {
+  APPROVE,
+  BY,
+  DRY_RUN,
+  EXIT_STATUS,
+  FORGE,
+  MEAN_RUN,
+  OF_WAVES,
+  PLACE,
+  PLAN_FIRST,
+  SKIP_INVALID,
+  WAVE_CODES,
+} from "./flags.ts";
+
+/** Prints what a wave would do. */
+export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
+  const { flags, writer } = context;
+  maskToken(context);
+  const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitsFor: view.waitsFor }));
+    return EXIT.success;
+  }
+  const list = (head: string, names: readonly string[]) => [
+    names.length > 0 ? `${head}:` : head,
+    ...names.map((name) => `  ${writer.untrusted(name)}`),
+  ];
+  writer.out(
+    writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
+    ...list(`the next wave reads ${formatCount(reads.length, "run")}`, reads),
+    ...cancels.length > 0 ? list(`cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
+    ...list(`and starts ${formatCount(starts.length, "item")} at most`, starts),
+  );
+  return EXIT.success;
+}
+
+async function advance(context: VerbContext): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign advance");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: true,
+    exitStatus: flags.has(EXIT_STATUS.name),
+    plans: flags.has(PLAN_FIRST.name),
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      approvedBy: flags.has(APPROVE.name) ? decider(context) : undefined,
+    },
+  });
+}
+
+export const campaignAdvanceVerb: Verb = {
+  name: "campaign advance",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Make one wave: collect, start what the limits allow, report, leave",
+  group: "toolkit",
+  flags: [
+    PLACE,
+    [APPROVE, BY],
+    [PLAN_FIRST, SKIP_INVALID, MEAN_RUN],
+    FORGE,
+    [EXIT_STATUS, DRY_RUN],
+    NOTE,
+    OTEL_FILE,
+    JSON_LINES,
+  ],
+  codes: WAVE_CODES,
+  meanings: OF_WAVES,
+  examples: ["mogplex-ci campaign advance campaign.yml"],
+  run: advance,
+};

@@ -1,0 +1,380 @@
+/**
+ * A wave of a campaign, or a campaign to its end, on the command line: log or live table, reports, exit code.
+ *
+ * @module
+ */
+import { CampaignGoesOnError, campaignJob, type CampaignJobInternals } from "../../campaign/campaign.ts";
+import type { CampaignItem, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
+import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
+import { type CampaignInternals, DEFAULT_DIRECTORY, internalsWith } from "../../campaign/open_campaign.ts";
+import { cleanCampaign } from "../../campaign/report/clean.ts";
+import { renderCampaignMarkdown } from "../../campaign/report/markdown.ts";
+import { type CampaignCommand, campaignName, countSentences, stateDetail } from "../../campaign/report/words.ts";
+import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
+import type { CampaignView } from "../../campaign/view.ts";
+import { personOf, type Platform } from "../../ci/platform.ts";
+import { exitCodeFor, InterruptedError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { Io } from "../../io.ts";
+import { interruptible } from "../../run/session.ts";
+import { preferSmallHeap, terminalSize } from "../../runtime.ts";
+import { createRedactor, joinRedactors } from "../../text/redact.ts";
+import { explain } from "../explain.ts";
+import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
+import { noticeText } from "../log/live_log.ts";
+import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
+import { requiredArgument } from "../options.ts";
+import type { VerbContext } from "../verb.ts";
+import {
+  ALLOW_OUTSIDE,
+  BY,
+  CAUSE,
+  DIR,
+  DRY_RUN,
+  FAILED,
+  FORGE_HOST,
+  HOME,
+  ONLY,
+  STUCK_AFTER,
+  WEBHOOK_VARIABLE,
+} from "./flags.ts";
+import { LiveCampaign } from "./live_campaign.ts";
+import { statusText } from "./status.ts";
+
+// Which campaign a verb is about, and what the library needs to work on it.
+
+/** A campaign on the command line. */
+export interface CampaignPlace {
+  /** Path of the campaign file. */
+  path: string;
+  /** Path of the directory of its reports. */
+  directory: string;
+  options: CampaignOptions;
+  internals: CampaignInternals;
+  /** How hints write commands about it. */
+  command: CampaignCommand;
+}
+
+/**
+ * Reads the campaign of a verb. Service and token are looked for when a request is to be sent, and not before: a campaign that is done
+ * needs neither.
+ *
+ * @param verb Words of the verb, for messages.
+ * @throws {UsageError} when the file is missing, or a flag is wrong.
+ */
+export function readPlace(context: VerbContext, verb: string): CampaignPlace {
+  const { io, flags, option, clock, fetch, machine, notes, platform, writer } = context;
+  context.guard();
+  const path = requiredArgument(context, verb, "file");
+  const given = option(DIR);
+  const home = option(HOME);
+  const directory = given ?? DEFAULT_DIRECTORY;
+  const allowOutside = flags.has(ALLOW_OUTSIDE.name);
+  const webhookVariable = option(WEBHOOK_VARIABLE);
+  const command = {
+    program: context.vocabulary.program,
+    file: path,
+    flags: [
+      ...given === undefined ? [] : ["--dir", given],
+      ...home === undefined ? [] : ["--home", home],
+      ...allowOutside ? ["--allow-outside"] : [],
+      ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],
+    ],
+  };
+  return {
+    path,
+    directory,
+    options: {
+      directory,
+      home,
+      allowOutside,
+      webhookVariable,
+      forge: { hosts: flags.all(FORGE_HOST.name) },
+      stuckAfterMs: option(STUCK_AFTER),
+      clock,
+      fetch,
+      env: io.env,
+      onNotice: (notice) => writer.note(noticeText(notice)),
+    },
+    internals: {
+      io,
+      platform,
+      command,
+      ...machine,
+      onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
+      get connection() {
+        return context.connection();
+      },
+    },
+    command,
+  };
+}
+
+/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no mistake there. */
+export function maskToken(context: VerbContext): void {
+  try {
+    context.connection();
+  } catch {
+    // Then there is none to mask.
+  }
+}
+
+/** Who decides: the flag, else what the environment says. */
+export function decider({ option, io, writer }: VerbContext): string {
+  return writer.redact(option(BY)?.trim() || personOf(io.env));
+}
+
+// Commands in the log that tell the CI system the outputs of a campaign, where its summary is, and an end that is not good. With `--json` there
+// are none, since programs read stdout.
+
+/**
+ * Prints all commands that belong to a campaign.
+ *
+ * @param view Not yet cleaned.
+ * @param summary Path of `campaign.md`; null when it was not written.
+ */
+export function commandCampaign(
+  context: { writer: Writer; io: Io },
+  platform: Platform,
+  view: CampaignView,
+  summary: string | null,
+): void {
+  const { writer } = context;
+  // No command names an item.
+  const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
+  commandVariables(writer, platform, campaignVariables(clean));
+  if (summary !== null) commandSummary(context, platform, summary);
+  const { exitCode, state } = clean;
+  if (exitCode === EXIT.success || platform.annotate === undefined) return;
+  const text = [stateDetail(clean), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
+  // Any other end is nobody's mistake.
+  const level = exitCode === EXIT.failed ? "error" : "warning";
+  const title = `Mogplex campaign ${campaignName(clean)} is ${state}`;
+  writer.command(platform.annotate(level, title, writer.untrusted(text)));
+}
+
+// Makes a campaign known: reports in its directory, outputs, annotations and the note on a merge request.
+
+/** What to publish beside the reports. */
+export interface PublishOptions {
+  /** Message of the error that stopped the step; null for none. */
+  problem: string | null;
+  /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
+  isEnd: boolean;
+  /** The note that was planned. */
+  note: NotePlan;
+  /** Tasks that the page shows. @default {[]} */
+  prompts?: readonly string[];
+  /** Messages that were printed before, and are not printed again. @default {new Set()} */
+  known?: Set<string>;
+}
+
+/**
+ * Publishes a view. What cannot be written is one line on stderr, and changes no verdict.
+ *
+ * @returns Paths of the reports that could not be written.
+ */
+export async function publishCampaign(
+  context: VerbContext,
+  { directory, command }: CampaignPlace,
+  view: CampaignView,
+  { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
+): Promise<string[]> {
+  const { io, writer, platform, flags } = context;
+  const links = platform.links(io.env);
+  const redactToken = (text: string) => writer.redact.token(text);
+  const problems = writeCampaignReports(view, directory, io, writer.redact, {
+    files: isEnd ? platform.files(io.env) : {},
+    links,
+    redactToken,
+    command,
+    problem,
+    prompts,
+  });
+  for (const { message } of problems) {
+    if (!known.has(message)) writer.error(message);
+    known.add(message);
+  }
+  const unwritten = problems.map(({ path }) => path);
+  if (!isEnd) return unwritten;
+  const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
+  if (!flags.has("json")) {
+    const isWritten = !unwritten.includes(summary);
+    commandCampaign(context, platform, view, isWritten ? summary : null);
+  }
+  await writeTextNote(context, note, (mayLink) => {
+    const clean = cleanCampaign(view, writer.redact, redactToken);
+    return renderCampaignMarkdown(clean, { command, problem, links, mayLink });
+  });
+  return unwritten;
+}
+
+/** What a verb adds. */
+export interface CampaignWork {
+  /** Whether to make one wave only. */
+  once: boolean;
+  /** Whether a campaign that goes on ends the command with 75. */
+  exitStatus: boolean;
+  options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
+  onInterrupt?: CampaignJobInternals["onInterrupt"];
+  /** See {@linkcode CampaignJobInternals.plans}. */
+  plans?: boolean;
+}
+
+/** Shortest time between two reports while the campaign goes on, in milliseconds. */
+const REPORT_MS = 60_000;
+/** Width of a log that is no terminal, in cells. */
+const LOG_WIDTH = 120;
+
+/** Prints the whole campaign: what a reader needs to know at the end. */
+export function printStatus(
+  context: VerbContext,
+  { command }: Pick<CampaignPlace, "command">,
+  view: CampaignView,
+  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
+): void {
+  const { writer, platform } = context;
+  const size = isInteractive(context) ? terminalSize() : undefined;
+  writer.out(...statusText(view, {
+    width: size?.columns ?? LOG_WIDTH,
+    colour: writer.coloured,
+    redact: writer.redact,
+    escapeLine: (line) => platform.escapeLine(line),
+    command,
+    problem,
+    all,
+  }));
+}
+
+/** A line of `--json`. The end is printed when everything else is done. */
+function jsonLine(context: VerbContext, item: CampaignItem): void {
+  if (item.type !== "end") context.writer.json(context.writer.clean(item));
+}
+
+/** Does the work. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
+export async function endWithCampaign(
+  context: VerbContext,
+  place: CampaignPlace,
+  { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
+): Promise<number> {
+  const { io, flags, writer, clock, platform } = context;
+  const note = planNote(context);
+  const extra = await context.extras?.open(context);
+  // A campaign may have 10 000 items, and the container of a CI job little memory.
+  preferSmallHeap();
+  const json = flags.has("json");
+  const interactive = !json && isInteractive(context);
+  const live = json
+    ? undefined
+    : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
+  let reportedAt = -Infinity;
+  const known = new Set<string>();
+  const onView = (view: (brief?: boolean) => CampaignView) => {
+    const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
+    if (live === undefined && !isDue) return;
+    const now = view(!isDue && !interactive);
+    live?.update(now);
+    if (!isDue) return;
+    reportedAt = clock.now();
+    void publishCampaign(context, place, now, { problem: null, isEnd: false, note, known });
+  };
+  const process = {
+    onSignal: io.onSignal,
+    isTerminal: io.isTerminal,
+    exitNow(code: number) {
+      live?.leave();
+      io.exitNow(code);
+    },
+  };
+  try {
+    const { result, error } = await interruptible({ io: process, clock }, (interrupts) => {
+      const more: RunCampaignOptions = {
+        ...place.options,
+        ...options,
+        onNotice(notice) {
+          extra?.onNotice(notice);
+          if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
+        },
+        onItem(item) {
+          extra?.onItem(item);
+          if (json) jsonLine(context, item);
+        },
+      };
+      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
+      const internals = internalsWith(place.internals, {
+        interrupts,
+        onInterrupt,
+        plans,
+        onView,
+        ...hooks,
+      });
+      return campaignJob(place.path, more, internals, once);
+    }).finally(() => live?.close());
+    const goesOn = error instanceof CampaignGoesOnError;
+    const isInterrupted = error instanceof InterruptedError;
+    const problem = error instanceof Error && !goesOn && !isInterrupted ? error.message : null;
+    if (result.view !== null) {
+      await publishCampaign(context, place, result.view, { problem, isEnd: true, note, known });
+      if (json) writer.json({ type: "campaign", ...writer.clean(result.view) });
+      else printStatus(context, place, result.view, { problem });
+    }
+    if (problem !== null) explain(error, writer);
+    else if (isInterrupted) writer.error(result.reason ?? error.message);
+    else if (goesOn && !once) {
+      writer.note(`the campaign is not done: ${[error.why, error.advice ?? []].flat().join("; ")}`);
+    }
+    const exitCode = goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
+    const { campaign = null, round = null, state = null } = result.view ?? {};
+    await extra?.ended({ kind: "campaign", exitCode, campaign, round, state, error });
+    return exitCode;
+  } finally {
+    writer.unfence();
+  }
+}
+
+// Records a decision about a campaign and says what it means.
+
+/** Reads the flags that choose items. */
+export function readSelection({ flags, option }: VerbContext): Selection {
+  return { failed: flags.has(FAILED.name), cause: option(CAUSE), only: flags.all(ONLY.name) };
+}
+
+/** Most names of items that are printed. */
+const MAX_NAMES = 20;
+
+/** The decision with its texts fit for the journal: people copy all kinds of things into them. */
+function masked(decision: Decision, redact: (text: string) => string): Decision {
+  if (decision.kind === "skip") return { ...decision, reason: redact(decision.reason) };
+  if (decision.kind !== "approve" || decision.note === null) return decision;
+  return { ...decision, note: redact(decision.note) };
+}
+
+/** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
+export async function decide(context: VerbContext, verb: string, decision: Decision): Promise<number> {
+  const { flags, writer } = context;
+  const place = readPlace(context, verb);
+  maskToken(context);
+  const dryRun = flags.has(DRY_RUN.name);
+  const options = { ...place.options, by: decider(context), dryRun };
+  const { items, text, view, error } = await decideCampaign(
+    place.path,
+    masked(decision, writer.redact),
+    options,
+    place.internals,
+  );
+  if (flags.has("json")) {
+    writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
+    return codeOf(context, error);
+  }
+  writer.out(writer.untrusted(text));
+  writer.out(...items.slice(0, MAX_NAMES).map((name) => `  ${writer.untrusted(name)}`));
+  if (items.length > MAX_NAMES) writer.out(`  and ${items.length - MAX_NAMES} more`);
+  return codeOf(context, error);
+}
+
+/** Says why a decision could not be carried out at once. @returns The exit code. */
+function codeOf({ writer }: VerbContext, error: unknown): number {
+  if (error === undefined) return EXIT.success;
+  explain(error, writer);
+  return exitCodeFor(error);
+}

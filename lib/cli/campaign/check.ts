@@ -1,0 +1,64 @@
+/**
+ * `campaign check`: reads a campaign file and everything that it names, and prints every mistake. Sends nothing.
+ *
+ * @module
+ */
+import type { CampaignFile } from "../../campaign/file/campaign_file.ts";
+import { CampaignFileError, mistakeLine } from "../../campaign/file/mistakes.ts";
+import { readCampaignFile } from "../../campaign/file/read.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { formatCount } from "../../text/duration.ts";
+import { requiredArgument } from "../options.ts";
+import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
+
+/** What a good file asks for, in a few words. */
+function summary({ name, round, repositories }: CampaignFile): string {
+  const names = repositories.filter(({ kind }) => kind === "repository").length;
+  const queries = repositories.length - names;
+  const parts = [
+    `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`,
+    ...(names === 0 ? [] : [names === 1 ? "1 repository" : `${names} repositories`]),
+    ...(queries === 0 ? [] : [queries === 1 ? "1 query" : `${queries} queries`]),
+  ];
+  return parts.join(", ");
+}
+
+async function check(context: VerbContext): Promise<number> {
+  const { io, flags, option, writer } = context;
+  const path = requiredArgument(context, "campaign check", "file");
+  try {
+    // The list of standard input is for plan; here it must not wait for one.
+    const options = {
+      allowOutside: flags.has(ALLOW_OUTSIDE.name),
+      webhookVariable: option(WEBHOOK_VARIABLE),
+      stdin: "skip" as const,
+    };
+    const { file } = await readCampaignFile(path, io, options);
+    if (flags.has("json")) writer.json({ ok: true, mistakes: [] });
+    else writer.out(writer.untrusted(`${path}: no mistakes: ${summary(file)}`));
+    return EXIT.success;
+  } catch (error) {
+    if (!(error instanceof CampaignFileError)) throw error;
+    if (flags.has("json")) writer.json({ ok: false, mistakes: error.mistakes });
+    else writer.out(...error.mistakes.map((mistake) => writer.untrusted(mistakeLine(mistake))));
+    writer.error(`${path} has ${formatCount(error.count, "mistake")}`);
+    return EXIT.usage;
+  }
+}
+
+/** Not one object a line: the answer is one object. */
+const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object: ok, mistakes" };
+
+export const campaignCheckVerb: Verb = {
+  name: "campaign check",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Check a campaign file and the files that it names, offline",
+  group: "toolkit",
+  flags: [ALLOW_OUTSIDE, WEBHOOK_VARIABLE, JSON_OBJECT],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
+  examples: ["mogplex-ci campaign check campaign.yml"],
+  run: check,
+};

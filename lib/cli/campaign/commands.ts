@@ -1,0 +1,106 @@
+/**
+ * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It runs none of them.
+ *
+ * @module
+ */
+import { readCampaignWith } from "../../campaign/campaign.ts";
+import { matchesGlob } from "../../campaign/file/rules.ts";
+import { forgeCommands, type MergeMethod } from "../../campaign/forge_commands.ts";
+import type { CampaignView, ItemView } from "../../campaign/view.ts";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { formatCount } from "../../text/duration.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { maskToken, readPlace } from "./campaign_job.ts";
+import { ALL_OPEN, CAUSE, CLOSE, FORGE, JSON_OBJECT, MERGE, METHOD, ONLY, PLACE, READY } from "./flags.ts";
+
+/** The items that the flags choose. @throws {UsageError} when there is no such cause. */
+function chosen({ flags, option }: VerbContext, { items, causes }: CampaignView): ItemView[] {
+  const word = option(CAUSE);
+  const only = flags.all(ONLY.name);
+  const group = causes.find((cause) => cause.word === word);
+  if (word !== undefined && group === undefined) {
+    const advice = `there are ${causes.map((cause) => cause.word).join(", ") || "none"}`;
+    throw new UsageError({
+      attempted: "print commands",
+      why: "there is no such cause",
+      value: JSON.stringify(word),
+      advice,
+    });
+  }
+  const ids = new Set(group?.items);
+  return items.filter(({ id, repository }) =>
+    (group === undefined || ids.has(id)) &&
+    (only.length === 0 || only.some((glob) => matchesGlob(glob, repository) || matchesGlob(glob, id)))
+  );
+}
+
+async function commands(context: VerbContext): Promise<number> {
+  const { flags, option, writer } = context;
+  const place = readPlace(context, "campaign commands");
+  maskToken(context);
+  const [merge, close] = [flags.has(MERGE.name), flags.has(CLOSE.name)];
+  if (merge === close) {
+    throw new UsageError({
+      attempted: "print commands",
+      why: "it is not clear which",
+      advice: "give --merge or --close",
+    });
+  }
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  const method: MergeMethod | undefined = option(METHOD);
+  const all = flags.has(ALL_OPEN.name);
+  const action = merge ? "merge" : "close";
+  const how = { method, all, ready: option(READY) };
+  const { lines, unready, behind, unread, elsewhere } = forgeCommands(chosen(context, view), action, how);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ commands: lines, unready, behind, unread, elsewhere }));
+    return EXIT.success;
+  }
+  // They are made of a few harmless characters, and a shell is to read them as they are.
+  writer.out(...lines);
+  if (elsewhere.length > 0) {
+    const count = formatCount(elsewhere.length, "pull request");
+    const more = merge ? "" : ", --all takes them";
+    writer.note(`${count} of another repository or branch than the run's: left out; look where they are${more}`);
+  }
+  if (behind.length > 0) {
+    const count = formatCount(behind.length, "pull request");
+    writer.note(`${count} behind the base branch: left out until it is merged into them, as by gh pr update-branch`);
+  }
+  if (unready.length > 0) {
+    writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out`);
+  }
+  if (unread.length > 0) {
+    const count = formatCount(unread.length, "pull request");
+    writer.note(
+      all && !merge
+        ? `${count} left out: their addresses are none of GitHub or GitLab, so no command is known for them`
+        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN${
+          merge ? "" : ", or --all"
+        }`,
+    );
+  }
+  return EXIT.success;
+}
+
+export const campaignCommandsVerb: Verb = {
+  name: "campaign commands",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Print command lines of gh and glab that merge or close the open pull requests",
+  group: "toolkit",
+  flags: [PLACE, [MERGE, CLOSE, READY, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
+  codes: ["success", "usage", "unavailable", "internal"],
+  meanings: {
+    success: "they were printed; none was run",
+    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    unavailable: "the directory cannot be read",
+  },
+  examples: [
+    "mogplex-ci campaign commands campaign.yml --merge",
+    "mogplex-ci campaign commands campaign.yml --merge --ready green",
+    "mogplex-ci campaign commands campaign.yml --close --all",
+  ],
+  run: commands,
+};

@@ -1,0 +1,147 @@
+/**
+ * `campaign plan`: freezes the list of items, and computes when the campaign will be done. Starts nothing.
+ *
+ * @module
+ */
+import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_options.ts";
+import { internalsWith } from "../../campaign/open_campaign.ts";
+import type { Bound } from "../../campaign/pace/next_starts.ts";
+import { planCampaignWith } from "../../campaign/plan/plan_campaign.ts";
+import type { CampaignView, ItemView } from "../../campaign/view.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { timeText } from "../../run/result.ts";
+import { formatCount, formatDuration } from "../../text/duration.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { readPlace } from "./campaign_job.ts";
+import { ALL_PLANNED, DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
+
+/** Most names of one kind that are printed. */
+const MAX_NAMES = 10;
+
+function named(label: string, names: readonly string[], all: boolean): string[] {
+  if (names.length === 0) return [];
+  const shown = all ? names : names.slice(0, MAX_NAMES);
+  const rest = names.length - shown.length;
+  return [
+    `${label} ${formatCount(names.length, "item")}:`,
+    ...shown.map((name) => `  ${name}`),
+    ...rest > 0 ? [`  and ${rest} more (--all shows them)`] : [],
+  ];
+}
+
+function excludedLines(items: readonly ItemView[]): string[] {
+  const invalid = items.filter(({ verdict }) => verdict === "invalid");
+  if (invalid.length === 0) return [];
+  return [`${formatCount(invalid.length, "item")} cannot be used:`].concat(
+    invalid.slice(0, MAX_NAMES).map(({ repository, reason }) => `  ${repository}: ${reason}`),
+  );
+}
+
+function endText({ endsAt }: Pick<WavesForecast, "endsAt">, nowMs: number): string {
+  return endsAt === null ? "never: no window opens" : timeText(Date.parse(endsAt), nowMs);
+}
+
+function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowMs: number): string {
+  const label = everyMs === 0 ? "one process that stays" : `waves every ${formatDuration(everyMs)}`;
+  const cost = everyMs === 0 ? "" : `${waves} waves, `;
+  return `  ${label.padEnd(24)}${endText(end, nowMs).padEnd(42)}${cost}about ${
+    formatDuration(computeMinutes * 60_000)
+  } of a runner`;
+}
+
+/** Limits, by what they are. */
+const LIMITS: Readonly<Record<Bound, string>> = {
+  minute: "10 starts a minute",
+  hour: "30 starts an hour",
+  day: "150 starts a day",
+  sandboxes: "3 sandboxes at a time",
+  requests: "60 requests a minute",
+  refused: "the service's refusal of starts",
+  parallel: "the file's `parallel`",
+  "pull-requests": "the file's `open-pull-requests`",
+  window: "the file's windows",
+  gate: "a gate",
+  stopped: "the stop",
+  home: "the campaign's branch",
+  nothing: "nothing",
+};
+
+/** The reason for the end: what each limit costs. */
+function whyLines(bound: Bound, without: CampaignPlan["without"], nowMs: number): string[] {
+  if (bound === "nothing") return ["Only the runs themselves take that time."];
+  const rows = without.map((each) => `  without ${LIMITS[each.bound]}: ${endText(each, nowMs)}`);
+  return [`What decides it: ${LIMITS[bound]}`, ...rows];
+}
+
+function quotaLine({ quota: { minute, hour, day } }: CampaignView): string {
+  const used = [`${minute.used} of ${minute.limit} a minute`, `${hour.used} of ${hour.limit} an hour`];
+  return `Starts used by this campaign: ${[...used, `${day.used} of ${day.limit} a day`].join(", ")}`;
+}
+
+function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
+  const { view, changes, reading, forecasts, meanRunMs } = plan;
+  const nowMs = Date.parse(view.at);
+  const round = view.round === "" ? "" : `, round ${view.round}`;
+  const open = view.items.filter(({ verdict }) => !["invalid", "skipped"].includes(verdict));
+  const ms = reading.milliseconds;
+  return [
+    `Campaign ${view.campaign}${round}: ${formatCount(open.length, "item")}${dryRun ? "; nothing was written" : ""}`,
+    `Read in ${formatCount(reading.requests, "request")} and ${formatDuration(ms)}`,
+    ...named("Added", changes.added, all),
+    ...named("Skipped, since they left the list:", changes.skipped, all),
+    ...named("Left the list, and go on since they were started:", changes.kept, all),
+    ...excludedLines(view.items),
+    ...changes.notes.map((note) => `Note: ${note}`),
+    "",
+    ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
+      `Earliest end, with runs of ${formatDuration(meanRunMs)} on average:`,
+      ...forecasts.map((row) => waveRow(row, nowMs)),
+      ...whyLines(plan.bound, plan.without, nowMs),
+    ]),
+    quotaLine(view),
+  ];
+}
+
+/** A line, made harmless behind its indentation. */
+function indented({ writer }: VerbContext, line: string): string {
+  const [indent = ""] = /^ */.exec(line) ?? [];
+  return indent + writer.untrusted(line);
+}
+
+async function plan(context: VerbContext): Promise<number> {
+  const { flags, option, writer } = context;
+  const place = readPlace(context, "campaign plan");
+  const dryRun = flags.has(DRY_RUN.name);
+  const options = {
+    ...place.options,
+    skipInvalid: flags.has(SKIP_INVALID.name),
+    meanRunMs: option(MEAN_RUN),
+    dryRun,
+  };
+  const internals = internalsWith(place.internals, { readsStdin: true });
+  const found = await planCampaignWith(place.path, options, internals);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ dryRun, ...found }));
+    return EXIT.success;
+  }
+  writer.out(...planText(found, flags.has(ALL_PLANNED.name), dryRun).map((line) => indented(context, line)));
+  if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
+  return EXIT.success;
+}
+
+export const campaignPlanVerb: Verb = {
+  name: "campaign plan",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Freeze the list of repositories, and compute when it will be done; starts nothing",
+  group: "toolkit",
+  flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
+  codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
+  meanings: {
+    success: "the plan is written",
+    usage: "a mistake in the file; repositories that cannot be used; a list that the service does not show in full",
+    rateLimited: "429 for longer than it waits; another process is at work in the directory",
+  },
+  examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
+  run: plan,
+};

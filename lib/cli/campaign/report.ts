@@ -1,0 +1,52 @@
+/**
+ * `campaign report`: writes the reports again, from lock and journal; with a token of a forge it reads the pull
+ * requests.
+ *
+ * @module
+ */
+import { readCampaignWith } from "../../campaign/campaign.ts";
+import type { Lock } from "../../campaign/journal/lock.ts";
+import { internalsWith } from "../../campaign/open_campaign.ts";
+import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { planNote } from "../job/note.ts";
+import { NOTE } from "../options.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { maskToken, publishCampaign, readPlace } from "./campaign_job.ts";
+import { FORGE, JSON_OBJECT, PLACE, WITH_PROMPT } from "./flags.ts";
+
+async function report(context: VerbContext): Promise<number> {
+  const { flags, writer } = context;
+  const place = readPlace(context, "campaign report");
+  maskToken(context);
+  const note = planNote(context);
+  const prompts = new Set<string>();
+  const onLock = ({ tasks }: Lock) => tasks.forEach(({ title, prompt }) => prompts.add(`${title}\n\n${prompt}`));
+  const internals = internalsWith(place.internals, flags.has(WITH_PROMPT.name) ? { onLock } : {});
+  const view = await readCampaignWith(place.path, place.options, internals);
+  const options = { problem: null, isEnd: true, note, prompts: [...prompts] };
+  const unwritten = await publishCampaign(context, place, view, options);
+  const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
+    .filter((file) => !unwritten.includes(file));
+  if (flags.has("json")) writer.json(writer.clean({ state: view.state, files }));
+  else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
+  return unwritten.length === 0 ? EXIT.success : EXIT.usage;
+}
+
+export const campaignReportVerb: Verb = {
+  name: "campaign report",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Write the reports of a campaign again, from its lock and journal",
+  group: "toolkit",
+  flags: [PLACE, FORGE, [WITH_PROMPT], NOTE, JSON_OBJECT],
+  codes: ["success", "usage", "unavailable", "internal"],
+  meanings: {
+    success: "the reports are written",
+    usage:
+      "nothing was planned; a mistake in file or arguments; a changed lock or journal; a file that cannot be written",
+    unavailable: "the directory cannot be read",
+  },
+  examples: ["mogplex-ci campaign report campaign.yml"],
+  run: report,
+};

@@ -1,0 +1,25 @@
+/**
+ * `campaign resume`: lets a stopped campaign go on. Sends nothing: the next wave obeys.
+ *
+ * @module
+ */
+import type { Verb, VerbContext } from "../verb.ts";
+import { decide } from "./campaign_job.ts";
+import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
+
+function resume(context: VerbContext): Promise<number> {
+  return decide(context, "campaign resume", { kind: "resume" });
+}
+
+export const campaignResumeVerb: Verb = {
+  name: "campaign resume",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Let a stopped campaign go on",
+  group: "toolkit",
+  flags: [PLACE, DECISION],
+  codes: LOCAL_CODES,
+  meanings: OF_DECISIONS,
+  examples: ["mogplex-ci campaign resume campaign.yml"],
+  run: resume,
+};

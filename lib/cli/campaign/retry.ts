@@ -1,0 +1,29 @@
+/**
+ * `campaign retry`: lets items be started again. Sends something only where a start has no answer; else the next wave obeys.
+ *
+ * @module
+ */
+import type { Verb, VerbContext } from "../verb.ts";
+import { decide, readSelection } from "./campaign_job.ts";
+import { ADOPT, DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
+
+export function retry(context: VerbContext): Promise<number> {
+  const adopt = context.flags.has(ADOPT.name);
+  return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
+}
+
+export const campaignRetryVerb: Verb = {
+  name: "campaign retry",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Allow another attempt for items that ended",
+  group: "toolkit",
+  flags: [PLACE, FORGE, SELECTION, ADOPT, DECISION],
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
+  examples: [
+    "mogplex-ci campaign retry campaign.yml --failed",
+    "mogplex-ci campaign retry campaign.yml --only 'acme/web*'",
+  ],
+  run: retry,
+};

@@ -1,0 +1,48 @@
+/**
+ * `campaign run`: waves in this process, until the campaign is done, or until `--timeout`.
+ *
+ * @module
+ */
+import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../options.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { printPreview } from "./advance.ts";
+import { endWithCampaign, readPlace } from "./campaign_job.ts";
+import { DRY_RUN, FORGE, MEAN_RUN, OF_RUN, PLACE, RUN_TIMEOUT, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
+
+async function run(context: VerbContext): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign run");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: false,
+    exitStatus: true,
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      timeoutMs: option(RUN_TIMEOUT),
+    },
+    onInterrupt: option(ON_INTERRUPT_OPTION),
+  });
+}
+
+export const campaignRunVerb: Verb = {
+  name: "campaign run",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Follow a campaign until it is done, with a live table or a line for each change",
+  group: "toolkit",
+  flags: [
+    PLACE,
+    [RUN_TIMEOUT, ON_INTERRUPT_OPTION],
+    [SKIP_INVALID, MEAN_RUN],
+    FORGE,
+    DRY_RUN,
+    NOTE,
+    OTEL_FILE,
+    JSON_LINES,
+  ],
+  codes: WAVE_CODES,
+  meanings: OF_RUN,
+  examples: ["mogplex-ci campaign run campaign.yml --timeout 5h"],
+  run,
+};

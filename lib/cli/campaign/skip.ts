@@ -1,0 +1,34 @@
+/**
+ * `campaign skip`: decides about items. Sends something only where a start has no answer; else the next wave obeys.
+ *
+ * @module
+ */
+import { UsageError } from "../../errors.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { decide, readSelection } from "./campaign_job.ts";
+import { CANCEL, DECISION, FORGE, OF_SETTLING, PLACE, REASON, SELECTION, SETTLE_CODES } from "./flags.ts";
+
+async function skip(context: VerbContext): Promise<number> {
+  const reason = context.option(REASON)?.trim() ?? "";
+  if (reason === "") {
+    const advice = "give --reason TEXT: it stands in the reports";
+    throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
+  }
+  const cancel = context.flags.has(CANCEL.name);
+  const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
+  context.writer.note("only this journal knows it: what no later plan or round may start belongs into `exclude-file`");
+  return code;
+}
+
+export const campaignSkipVerb: Verb = {
+  name: "campaign skip",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Decide that items are not started any more",
+  group: "toolkit",
+  flags: [PLACE, FORGE, SELECTION, CANCEL, REASON, DECISION],
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
+  examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
+  run: skip,
+};

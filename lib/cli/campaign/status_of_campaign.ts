@@ -1,0 +1,119 @@
+/**
+ * `campaign status`: what a campaign looks like, and what needs a person. Read-only; with a token of a forge it
+ * reads the pull requests.
+ *
+ * @module
+ */
+import { readCampaignWith } from "../../campaign/campaign.ts";
+import { internalsWith } from "../../campaign/open_campaign.ts";
+import { pullRequestsOf } from "../../campaign/pulls.ts";
+import type { CampaignView } from "../../campaign/view.ts";
+import { InterruptedError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { interruptible } from "../../run/session.ts";
+import { isInteractive } from "../log/writer.ts";
+import type { Verb, VerbContext } from "../verb.ts";
+import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";
+import { ALL_ROWS, FORGE, JSON_OBJECT, PLACE, STATUS_EXIT, WATCH } from "./flags.ts";
+
+/** How often `--watch` reads the directory, in milliseconds. */
+const WATCH_MS = 5_000;
+const CLEAR = "\x1b[2J\x1b[H";
+
+function print(context: VerbContext, place: CampaignPlace, view: CampaignView): void {
+  const { flags, writer } = context;
+  if (flags.has("json")) return writer.json(writer.clean(view));
+  printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
+}
+
+function codeOf({ exitCode, state }: CampaignView): number {
+  const isOver = state === "done" || exitCode !== EXIT.success;
+  return isOver ? exitCode : EXIT.rateLimited;
+}
+
+/** Whether only a person can make it go on, and nobody is at work on it: there is nothing to watch. */
+function isAtRest({ state, exitCode, atWork }: CampaignView): boolean {
+  return atWork === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
+}
+
+/** What of a view is no function of the time alone. */
+function contentOf(
+  { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
+): string {
+  return JSON.stringify(view);
+}
+
+async function watch(context: VerbContext, place: CampaignPlace): Promise<CampaignView> {
+  const { io, clock } = context;
+  return await interruptible({ io, clock }, async ({ signal }) => {
+    let shown = "";
+    // One reader for all of them: it does not read again what it has read a moment ago.
+    const pulls = pullRequestsOf({ ...place.options, signal });
+    const internals = internalsWith(place.internals, { pulls });
+    for (;;) {
+      const view = await readCampaignWith(place.path, place.options, internals);
+      const content = contentOf(view);
+      if (content !== shown) {
+        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) io.write("stdout", CLEAR);
+        print(context, place, view);
+        shown = content;
+      }
+      if (view.state === "done") return view;
+      if (isAtRest(view)) {
+        context.writer.note("no longer watched: the campaign goes on only when somebody decides");
+        return view;
+      }
+      await clock.sleep(WATCH_MS, { signal });
+    }
+  });
+}
+
+async function status(context: VerbContext): Promise<number> {
+  const { flags } = context;
+  const place = readPlace(context, "campaign status");
+  maskToken(context);
+  if (flags.has(WATCH.name)) {
+    let last: CampaignView;
+    try {
+      last = await watch(context, place);
+    } catch (error) {
+      // The usual end of watching, and no error to tell.
+      if (error instanceof InterruptedError) return error.exitCode;
+      throw error;
+    }
+    return flags.has(STATUS_EXIT.name) ? codeOf(last) : EXIT.success;
+  }
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  print(context, place, view);
+  return flags.has(STATUS_EXIT.name) ? codeOf(view) : EXIT.success;
+}
+
+export const campaignStatusVerb: Verb = {
+  name: "campaign status",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Print what a campaign looks like and what needs a person",
+  group: "toolkit",
+  flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
+  codes: [
+    "success",
+    "failed",
+    "usage",
+    "awaitingInput",
+    "unavailable",
+    "internal",
+    "rateLimited",
+    "sigint",
+    "sigterm",
+  ],
+  meanings: {
+    success: "it was printed",
+    failed: "with --exit-status: done with failures or unknowns, or stopped after too many failures",
+    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    awaitingInput: "with --exit-status: only items are left that wait for a person",
+    unavailable: "the directory cannot be read",
+    rateLimited: "with --exit-status: it goes on",
+  },
+  examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
+  run: status,
+};

@@ -1,0 +1,25 @@
+/**
+ * `campaign stop`: starts nothing more. Sends something only with `--cancel`, where a start has no answer; else the next wave obeys.
+ *
+ * @module
+ */
+import type { Verb, VerbContext } from "../verb.ts";
+import { decide } from "./campaign_job.ts";
+import { CANCEL, DECISION, OF_SETTLING, PLACE, SETTLE_CODES } from "./flags.ts";
+
+function stop(context: VerbContext): Promise<number> {
+  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
+}
+
+export const campaignStopVerb: Verb = {
+  name: "campaign stop",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Start nothing more; runs go on to their end",
+  group: "toolkit",
+  flags: [PLACE, CANCEL, DECISION],
+  codes: SETTLE_CODES,
+  meanings: OF_SETTLING,
+  examples: ["mogplex-ci campaign stop campaign.yml"],
+  run: stop,
+};

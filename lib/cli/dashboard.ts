@@ -1,0 +1,320 @@
+/**
+ * `dashboard`: reads, renders and writes.
+ *
+ * @module
+ */
+import {
+  cleanDashboard,
+  collect,
+  FILES,
+  filesOf,
+  MAX_ENTRIES,
+  readStored,
+  renderDashboard,
+  type Stored,
+} from "../dashboard/collect.ts";
+import {
+  activeSandboxes,
+  type AutomationEntry,
+  concernsOf,
+  countBy,
+  type DashboardData,
+  sumOf,
+} from "../dashboard/data.ts";
+import { messageOf } from "../error_sentence.ts";
+import { InterruptedError, MogplexError, UsageError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { directoryLister } from "../files/disk.ts";
+import { distanceText, instantMs, utcText } from "../run/result.ts";
+import { interruptible, type Session } from "../run/session.ts";
+import { fitCells } from "../text/cells.ts";
+import { formatCount } from "../text/duration.ts";
+import { cutText } from "../text/plain_text.ts";
+import { openOneShot } from "./job/run_job.ts";
+import { isInteractive, type Writer } from "./log/writer.ts";
+import { anyText, JSON_LINES, wholeNumber } from "./options.ts";
+import type { Option, Verb, VerbContext, VerbFlag } from "./verb.ts";
+import { ASKING } from "./verbs/codes.ts";
+
+// The flags of `dashboard`.
+
+/** Where the files go. */
+const DASHBOARD_OUT: Option<string> = {
+  name: "out",
+  value: "DIR",
+  help: "Write index.html, data.json, metrics.prom and history.jsonl into this directory",
+  parse: anyText,
+};
+
+/** Files of runs and campaigns. */
+const RESULTS: VerbFlag = {
+  name: "results",
+  value: "GLOB",
+  multiple: true,
+  help: "Show these result.json, events.ndjson and campaign.json: a path, or a pattern with *, ? and **, in quotes",
+};
+
+/** Whether the token may start something. */
+const ALLOW_WRITE: VerbFlag = {
+  name: "allow-write-token",
+  help: "Take a token that could start something, too (default: refuse it)",
+};
+
+/** Whether a part of the lists is enough. */
+const PARTIAL: VerbFlag = { name: "partial", help: "End with 0 as long as one list could be read" };
+
+/** Seconds between two looks: one look may take half of what a token has in a minute. */
+const DASHBOARD_WATCH: Option<number> = {
+  name: "watch",
+  value: "SECONDS",
+  help: "Show a table and read everything again after so many seconds, 60 to 86400, until Ctrl-C",
+  parse: wholeNumber(60, 86_400),
+};
+
+// The dashboard as lines of a terminal.
+
+/** Most lines of a kind: a terminal has some 40. */
+const MAX_LINES = 12;
+const NAME_WIDTH = 32;
+
+type Print = Pick<Writer, "untrusted" | "paint">;
+
+function rows<T>(items: readonly T[], lineOf: (item: T) => string): string[] {
+  const more = items.length - MAX_LINES;
+  return [...items.slice(0, MAX_LINES).map(lineOf), ...more > 0 ? [`  … and ${more} more`] : []];
+}
+
+/** A name in a column. */
+function column(print: Print, text: string, width = NAME_WIDTH): string {
+  return fitCells(print.untrusted(text), width);
+}
+
+function automationLine(print: Print, { name, status, runs }: AutomationEntry, nowMs: number): string {
+  const at = instantMs(runs?.last?.createdAt ?? null);
+  const last = runs === null ? "not read" : runs.last === null ? "no run yet" : runs.last.status;
+  const failed = runs === null || runs.read === 0 ? "" : `${runs.failed} of ${runs.read} failed`;
+  const cells = [column(print, name), column(print, status, 9), column(print, last, 11)];
+  const line = `  ${cells.join(" ")} ${(at === null ? "" : distanceText(at, nowMs)).padEnd(14)} ${failed}`.trimEnd();
+  return runs?.last?.status === "failed" ? print.paint("red", line) : line;
+}
+
+function counts(print: Print, words: ReadonlyMap<string, number>): string {
+  return [...words].map(([word, count]) => `${count} ${print.untrusted(word)}`).join(", ");
+}
+
+/**
+ * The lines: what needs a person, then the lists.
+ *
+ * @param data Data after `cleanDashboard`.
+ * @param seconds Time until the next look.
+ * @returns Lines that are safe to print.
+ */
+function dashboardLines(data: DashboardData, print: Print, seconds: number): string[] {
+  const { repositories, sandboxes, automations, campaigns, runs, at, requests } = data;
+  const nowMs = instantMs(at) ?? 0;
+  const concerns = concernsOf(data);
+  const failed = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
+  const used = formatCount(requests, "request");
+  const heading = concerns.length === 0
+    ? "Nothing needs a person"
+    : `${formatCount(concerns.length, "thing")} to look at`;
+  return [
+    print.paint(concerns.length === 0 ? "green" : "yellow", heading),
+    print.paint("dim", `${utcText(nowMs)}, ${used}, again in ${seconds} s; Ctrl-C ends it`),
+    ...rows(concerns, ({ kind, name, what, details, tone }) => {
+      const title = kind === "" ? what : `${kind} ${name}: ${what}`;
+      const line = print.untrusted(cutText(`  ${title}${details.length > 0 ? ` (${details.join(", ")})` : ""}`, 200));
+      return print.paint(tone === "bad" ? "red" : "yellow", line);
+    }),
+    "",
+    `repositories: ${repositories.length}, sandboxes in use: ${
+      activeSandboxes(data)
+    }, failed automation runs in 24 h: ${failed}`,
+    ...sandboxes.length > 0 ? [`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
+    ...runs.length > 0 ? [`runs: ${counts(print, countBy(runs, ({ outcome }) => outcome))}`] : [],
+    ...campaigns.length > 0 ? ["", "campaigns"] : [],
+    ...rows(
+      campaigns,
+      ({ name, state, ended, items, good }) =>
+        `  ${column(print, name)} ${column(print, state, 9)} ${ended} of ${items} ended, ${good} good`,
+    ),
+    ...automations.length > 0 ? ["", "automations"] : [],
+    ...rows(automations, (each) => automationLine(print, each, nowMs)),
+  ];
+}
+
+// `dashboard --watch`: the table on a terminal, and in a log only what has changed.
+
+const CLEAR = "\x1b[2J\x1b[H";
+
+/** Options of {@linkcode watchDashboard}. */
+export interface WatchOptions {
+  /** Seconds between two looks. */
+  seconds: number;
+  /** Ends it. */
+  signal: AbortSignal;
+  /** Reads everything. */
+  look(): Promise<DashboardData>;
+  /** Gets everything that was read. */
+  onLook(data: DashboardData): void;
+}
+
+/** What of the data is no function of the time alone. */
+function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): string {
+  return JSON.stringify(data);
+}
+
+/**
+ * Looks again and again.
+ *
+ * @throws the error of the first look. A later one that fails is a note: the next one may work, unless the token is refused.
+ * @throws `signal.reason` when it aborts.
+ */
+async function watchDashboard(context: VerbContext, options: WatchOptions): Promise<never> {
+  const { io, writer, clock, flags } = context;
+  const { seconds, signal, look, onLook } = options;
+  const redraws = isInteractive(context) && !flags.has("json");
+  let shown = "";
+  for (;;) {
+    try {
+      const data = await look();
+      onLook(data);
+      const content = contentOf(data);
+      if (redraws) io.write("stdout", CLEAR);
+      if (flags.has("json")) writer.json(data);
+      else if (redraws || content !== shown) writer.out(...dashboardLines(data, writer, seconds));
+      shown = content;
+    } catch (error) {
+      const isFinal = !(error instanceof MogplexError) || ["unauthorized", "usage", "internal"].includes(error.exit);
+      if (isFinal || shown === "" || signal.aborted) throw error;
+      writer.note(messageOf(error));
+    }
+    await clock.sleep(seconds * 1_000, { signal });
+  }
+}
+
+const ATTEMPTED = "make a dashboard";
+/** Largest file of a run or a campaign: 10 000 items have half of it. */
+const MAX_BYTES = 16 * 1024 * 1024;
+/** Most files of runs and campaigns: a page with more is no dashboard. */
+const MAX_FILES = 2_000;
+
+/** What the files of `--results` say. @throws {UsageError} when there are too many. */
+function storedOf({ io, flags }: VerbContext): Stored {
+  const { found, isCut } = filesOf(flags.all(RESULTS.name), directoryLister());
+  const paths = [...new Set([...found.values()].flat())];
+  if (isCut) {
+    const why = `the patterns of --results look at more than ${MAX_ENTRIES} files and folders`;
+    throw new UsageError({ attempted: ATTEMPTED, why, advice: "begin them with a folder" });
+  }
+  if (paths.length > MAX_FILES) {
+    const why = `--results finds more than ${MAX_FILES} files`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
+  }
+  const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"));
+  const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
+    file,
+    why: "No file that can be read matches this pattern",
+  }));
+  return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
+}
+
+function write({ io, writer, flags }: VerbContext, out: string, data: DashboardData): void {
+  const directory = out.replace(/(.)\/+$/, "$1");
+  const pathOf = (name: string) => directory === "/" ? `/${name}` : `${directory}/${name}`;
+  let history = "";
+  try {
+    history = io.readFile(pathOf(FILES.history), MAX_BYTES, "refuse", "replace") ?? "";
+  } catch (cause) {
+    // It would be lost if we wrote another one.
+    const why = `"${pathOf(FILES.history)}" cannot be read`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
+  }
+  const { files, unread } = renderDashboard(data, history);
+  if (unread > 0) {
+    writer.note(`${formatCount(unread, "line")} of ${FILES.history} could not be read: left out from now on`);
+  }
+  for (const { name, text } of files) {
+    try {
+      io.writeFile(pathOf(name), text);
+    } catch (cause) {
+      const why = `"${pathOf(name)}" cannot be written`;
+      throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
+    }
+  }
+  if (!flags.has("json")) writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
+}
+
+/** Reads everything once. @param signal Ends it. */
+async function look(context: VerbContext, session: Session, signal?: AbortSignal): Promise<DashboardData> {
+  const { flags, clock, writer } = context;
+  // A mistake in a pattern costs no request.
+  const stored = storedOf(context);
+  const allowWriteToken = flags.has(ALLOW_WRITE.name);
+  const collected = await collect({ client: session.client, clock, signal, allowWriteToken });
+  return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
+}
+
+function say({ writer, flags }: VerbContext, data: DashboardData): void {
+  for (const { state, why } of Object.values(data.lists)) {
+    if (why !== null && state !== "skipped") writer.note(why);
+  }
+  for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
+  if (flags.has("json")) writer.json(data);
+}
+
+/** Does the work of the verb. @returns The exit code. */
+export async function showDashboard(context: VerbContext): Promise<number> {
+  const { flags, option, io, clock } = context;
+  const out = option(DASHBOARD_OUT);
+  const seconds = option(DASHBOARD_WATCH);
+  if (out === undefined && seconds === undefined && !flags.has("json")) {
+    const advice = "give --out DIR for the files, --watch SECONDS for a table, or --json for the data on stdout";
+    throw new UsageError({ attempted: ATTEMPTED, why: "nothing says where it goes", advice });
+  }
+  const { session } = openOneShot(context);
+  if (seconds !== undefined) {
+    try {
+      return await interruptible({ io, clock }, ({ signal }) =>
+        watchDashboard(context, {
+          seconds,
+          signal,
+          look: () => look(context, session, signal),
+          onLook: (data) => out !== undefined && write(context, out, data),
+        }));
+    } catch (error) {
+      // The usual end, which the table itself names: no error to tell.
+      if (error instanceof InterruptedError) return error.exitCode;
+      throw error;
+    }
+  }
+  const data = await look(context, session);
+  say(context, data);
+  if (out !== undefined) write(context, out, data);
+  return flags.has(PARTIAL.name) ? EXIT.success : data.exitCode;
+}
+
+// The row of `dashboard`.
+
+export const dashboardVerb: Verb = {
+  name: "dashboard",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Show repositories, sandboxes, automations, runs and campaigns as a page, as data and as metrics",
+  group: "toolkit",
+  flags: [[DASHBOARD_OUT, RESULTS, ALLOW_WRITE, PARTIAL, DASHBOARD_WATCH], JSON_LINES],
+  codes: [ASKING, "sigint", "sigterm"],
+  meanings: {
+    success: "everything was read",
+    usage: "bad arguments; the token could start something; a file cannot be written",
+    unauthorized: "no token, or the service refused it, maybe after some lists: the page says which",
+    forbidden: "the token may not read a list: the page says which",
+    unavailable: "the service failed at a list: the page says which",
+    rateLimited: "429 for longer than two minutes: the page says what is missing",
+  },
+  examples: [
+    "mogplex-ci dashboard --out public --results '*/result.json'",
+    "mogplex-ci dashboard --watch 300",
+  ],
+  run: showDashboard,
+};

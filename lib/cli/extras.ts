@@ -1,0 +1,93 @@
+/**
+ * What the command does in its jobs beside their reports, when a setting asks for it.
+ *
+ * @module
+ */
+import type { ReadEnv } from "../ci/platform.ts";
+import { messageOf } from "../error_sentence.ts";
+import { UsageError } from "../errors.ts";
+import { TRACE_VARIABLES } from "../variables.ts";
+import { openHistory } from "./history.ts";
+import { HISTORY, OTEL_FILE } from "./options.ts";
+import { openTraceOf } from "./trace.ts";
+import type { ExtraPermissions, JobExtra, JobExtras, VerbContext } from "./verb.ts";
+
+// Prepares traces and history of one job.
+
+/** Finds out before the job whether a file can be appended to. @throws {UsageError} when it cannot. */
+function checkAppends({ io }: VerbContext, attempted: string, path: string): void {
+  try {
+    io.appendFile(path, "", "refuse");
+  } catch (cause) {
+    const why = /^ENOENT\b/.test(messageOf(cause)) ? "its folder does not exist" : messageOf(cause);
+    throw new UsageError({ attempted, why, value: JSON.stringify(path) }, { cause });
+  }
+}
+
+/** See {@linkcode JobExtra}. @throws {UsageError} when a file that a flag names cannot be written. */
+function openExtras(context: VerbContext): JobExtra {
+  const file = context.option(OTEL_FILE);
+  if (file !== undefined) checkAppends(context, "write the trace", file);
+  const history = context.option(HISTORY);
+  if (history !== undefined) checkAppends(context, "write the history", history);
+  const parts: Partial<JobExtra>[] = [
+    history === undefined ? [] : openHistory(context, history),
+    openTraceOf(context, file) ?? [],
+  ].flat();
+  return {
+    onSession: (session) => parts.forEach((part) => part.onSession?.(session)),
+    onRequest: (request) => parts.forEach((part) => part.onRequest?.(request)),
+    onNotice: (notice) => parts.forEach((part) => part.onNotice?.(notice)),
+    onItem: (item) => parts.forEach((part) => part.onItem?.(item)),
+    onWave: (before) => parts.map((part) => part.onWave?.(before) ?? null).find((place) => place !== null) ?? null,
+    compare: (result) =>
+      parts.map((part) => part.compare?.(result) ?? null).find((earlier) => earlier !== null) ?? null,
+    async ended(end) {
+      for (const part of parts) await part.ended?.(end);
+    },
+  };
+}
+
+const HEADERS = ["OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"];
+const ENDPOINTS = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
+
+/** A value as it is in the header; as it was given where it cannot be decoded. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/** Values of the collector's headers: with the scheme of `Authorization`, and without. */
+function secrets(env: ReadEnv): string[] {
+  return HEADERS.flatMap((name) => (env(name) ?? "").split(",")).flatMap((pair) => {
+    const value = decoded(pair.slice(pair.indexOf("=") + 1).trim());
+    return [value, value.replace(/^[A-Za-z]+ +/, "")];
+  });
+}
+
+function isAskedFor({ io: { env }, option }: VerbContext): boolean {
+  return ENDPOINTS.some((name) => env(name)) || option(OTEL_FILE) !== undefined || option(HISTORY) !== undefined;
+}
+
+function permissions({ io: { env }, flags }: VerbContext): ExtraPermissions {
+  // The address for traces wins.
+  const url = ENDPOINTS.map((name) => env(name) ?? "").findLast((text) => text !== "") ?? "";
+  return {
+    net: URL.canParse(url) ? [new URL(url).host] : [],
+    env: TRACE_VARIABLES,
+    files: [HISTORY, OTEL_FILE].flatMap(({ name }) => flags.get(name) ?? []),
+  };
+}
+
+/** Traces and history. */
+export const EXTRAS: JobExtras = {
+  secrets,
+  permissions,
+  // deno-lint-ignore require-await
+  async open(context) {
+    return isAskedFor(context) ? openExtras(context) : undefined;
+  },
+};

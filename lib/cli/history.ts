@@ -1,0 +1,122 @@
+/**
+ * The history of a job: compares with the run before, and adds the run.
+ *
+ * @module
+ */
+import { messageOf } from "../error_sentence.ts";
+import { UsageError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import {
+  compareRuns,
+  comparisonSentence,
+  type History,
+  historyLine,
+  MAX_HISTORY_BYTES,
+  readHistory,
+  recordOf,
+  weeksOf,
+} from "../report/history.ts";
+import { cleanResult } from "../run/clean.ts";
+import type { AnyResult } from "../run/result.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
+import { printRows } from "./log/lists.ts";
+import type { JobExtra, VerbContext } from "./verb.ts";
+
+/** The text of the file; undefined when there is none. @throws when it cannot be read. */
+function fileText({ io }: VerbContext, path: string): string | undefined {
+  return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace");
+}
+
+const textOf = (context: VerbContext, path: string) => fileText(context, path) ?? "";
+
+/** Says which lines are no records. */
+function tell({ writer }: VerbContext, path: string, { skipped, skippedCount }: History): void {
+  for (const { line, why } of skipped) writer.note(`history ${JSON.stringify(path)}, line ${line} is left out: ${why}`);
+  const more = skippedCount - skipped.length;
+  if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} left out`);
+}
+
+/** The job in its CI system; null outside of CI. */
+function jobOf({ platform, io: { env } }: VerbContext): string | null {
+  const { job = null, node = "" } = platform.identity(env) ?? {};
+  return job === null || node === "" ? job : `${job} ${node}`;
+}
+
+/** Prepares the history of one job. */
+export function openHistory(context: VerbContext, path: string): Partial<JobExtra> {
+  const { writer: { redact }, writer, io, clock } = context;
+  const record = (result: AnyResult) =>
+    recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context));
+  return {
+    compare(result) {
+      const run = record(result);
+      if (run === undefined) return null;
+      try {
+        const history = readHistory(textOf(context, path));
+        tell(context, path, history);
+        const comparison = compareRuns(run, history.records);
+        const sentence = comparisonSentence(comparison);
+        return sentence === null ? null : { sentence, runs: comparison.earlier };
+      } catch (error) {
+        writer.note(`Cannot read the history ${JSON.stringify(path)}: ${messageOf(error)}`);
+        return null;
+      }
+    },
+    // deno-lint-ignore require-await
+    async ended(end) {
+      const run = end.kind === "job" ? record(end.result) : undefined;
+      if (run === undefined) return;
+      try {
+        // By one write: two jobs may write at once. An open line at the end is somebody's mistake, and stays one line.
+        const isOpen = /[^\n]$/.test(textOf(context, path));
+        io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(run))}`, "refuse");
+      } catch (error) {
+        writer.note(`Cannot write the history ${JSON.stringify(path)}: ${messageOf(error)}`);
+      }
+    },
+  };
+}
+
+/** Most weeks in the table: some 20 years. Somebody may have put one run into each week until the year 9999. */
+const MAX_WEEKS = 1_000;
+
+const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);
+
+/** `report --history FILE` without a run: prints the history by week. @throws {UsageError} when there is no history. */
+export function printHistory(context: VerbContext, path: string): number {
+  const { writer, flags } = context;
+  let text: string | undefined;
+  try {
+    text = fileText(context, path);
+  } catch (cause) {
+    throw new UsageError({ attempted: "read the history", why: messageOf(cause), value: JSON.stringify(path) }, {
+      cause,
+    });
+  }
+  const history = readHistory(text ?? "");
+  tell(context, path, history);
+  if (history.records.length === 0) {
+    throw new UsageError({
+      attempted: "read the history",
+      why: text === undefined ? "there is no such file" : "it has no run",
+      value: JSON.stringify(path),
+      advice: "a job writes it with `run --follow --history FILE`",
+    });
+  }
+  const weeks = weeksOf(history.records);
+  if (flags.has("json")) {
+    for (const week of weeks) writer.json({ type: "week", ...week });
+    return EXIT.success;
+  }
+  const left = weeks.length - MAX_WEEKS;
+  if (left > 0) writer.note(`${formatCount(left, "earlier week")} left out: --json has all`);
+  const rows = weeks.slice(-MAX_WEEKS).map(({ week, runs, share, p50Ms, p95Ms }) => [
+    week,
+    String(runs),
+    `${Math.floor(share * 100)} %`,
+    duration(p50Ms),
+    duration(p95Ms),
+  ]);
+  printRows(writer, [["week", "runs", "success", "p50", "p95"], ...rows]);
+  return EXIT.success;
+}

@@ -1,0 +1,312 @@
+/**
+ * What `run --follow` asks for: the task from one of its sources, and the rest from flags and variables.
+ *
+ * @module
+ */
+import { readTextVariable } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import type { StartRequest } from "../model.ts";
+import type { TriggerRequest } from "../run/automation_request.ts";
+import { checkRunRequest, type RunRequest } from "../run/request.ts";
+import { isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
+import {
+  anyText,
+  BASE_BRANCH,
+  BRANCH,
+  CREATE_BRANCH,
+  HARNESS,
+  MODE,
+  NO_CREATE_BRANCH,
+  PROMPT_FILE,
+  requiredRepo,
+  ROOT,
+} from "./options.ts";
+import type { Option, VerbContext, VerbFlag } from "./verb.ts";
+
+// Files of the checkout whose text is sent: a task, an input.
+
+/**
+ * A checkout can plant a link in the place of a file that we send, to have a file of the machine sent to the agent. A path that begins
+ * outside, or climbs with `..`, was written by the caller on purpose.
+ *
+ * @throws {UsageError} when a path below the working directory leads out of it.
+ */
+function refuseEscape({ io }: VerbContext, path: string, attempted: string): void {
+  if (path.split("/").includes("..")) return;
+  const below = `${io.realPath(".")?.replace(/\/+$/, "") ?? ""}/`;
+  if (path.startsWith("/") && !path.startsWith(below)) return;
+  const there = io.realPath(path);
+  if (there === undefined || there.startsWith(below)) return;
+  throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} leads out of the working directory` });
+}
+
+/**
+ * The text of a file that is going to be sent.
+ *
+ * @param attempted What is attempted, after "Cannot".
+ * @throws {UsageError} when it cannot be read, or leads out of the working directory.
+ */
+function readCheckoutFile(context: VerbContext, path: string, attempted: string): string {
+  const { io } = context;
+  const file = `file ${JSON.stringify(path)}`;
+  let text: string | undefined;
+  try {
+    refuseEscape(context, path, attempted);
+    text = io.readFile(path);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    if (isNotPermitted(cause)) {
+      const advice =
+        "start it with --allow-read for it, the verb permissions prints all flags (permissions --prompt-file FILE)";
+      throw new UsageError({ attempted, why: `Deno may not read ${file}`, advice }, { cause });
+    }
+    const reason = cause instanceof Error ? `: ${cause.message}` : "";
+    throw new UsageError({ attempted, why: `${file} cannot be read${reason}` }, { cause });
+  }
+  if (text === undefined) throw new UsageError({ attempted, why: `${file} does not exist` });
+  return text;
+}
+
+type ReadPrompt = () => string | Promise<string>;
+
+function ofFile(context: VerbContext, path: string): ReadPrompt {
+  return () => readCheckoutFile(context, path, "read prompt");
+}
+
+/** The sources of the command line, which win over those of the environment. */
+function givenPrompts(context: VerbContext): ReadPrompt[] {
+  const { io, flags } = context;
+  const [argument] = flags.positionals;
+  const file = flags.get(PROMPT_FILE.name);
+  return [
+    ...argument === undefined ? [] : [argument === "-" ? () => io.readStdin() : () => argument],
+    ...file === undefined ? [] : [ofFile(context, file)],
+  ];
+}
+
+/** The sources of the environment. */
+function variablePrompts(context: VerbContext): ReadPrompt[] {
+  const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT");
+  const file = context.option(PROMPT_FILE);
+  return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
+}
+
+/**
+ * The task.
+ *
+ * @throws {UsageError} when there is none, when two sources of the same rank have one, or when it cannot be read.
+ */
+async function readPrompt(context: VerbContext): Promise<string> {
+  const { vocabulary } = context;
+  const given = givenPrompts(context);
+  const [source, other] = given.length > 0 ? given : variablePrompts(context);
+  if (source === undefined) {
+    throw new UsageError({ attempted: "start run", why: "a prompt is missing", advice: `give ${vocabulary.prompt}` });
+  }
+  if (other !== undefined) {
+    const names = given.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
+    throw new UsageError({ attempted: "choose a prompt", why: `it comes from ${names}`, advice: "give one of them" });
+  }
+  return await source();
+}
+
+/**
+ * What flags and variables say of a request, but for its task and its repository; not checked.
+ *
+ * @throws {UsageError} when a switch is neither on nor off, or both.
+ */
+export function readRequestSettings({ flags, option }: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
+  if (flags.has(CREATE_BRANCH.name) && flags.has(NO_CREATE_BRANCH.name)) {
+    const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} exclude each other`;
+    throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
+  }
+  return {
+    // The words are checked with the rest of the request.
+    harness: option(HARNESS) as StartRequest["harness"],
+    mode: option(MODE) as StartRequest["mode"],
+    baseBranch: option(BASE_BRANCH),
+    workingBranch: option(BRANCH),
+    createBranch: flags.has(NO_CREATE_BRANCH.name) ? false : option(CREATE_BRANCH),
+    rootDirectory: option(ROOT),
+  };
+}
+
+/**
+ * The request, complete and checked.
+ *
+ * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
+ */
+export async function readStartRequest(context: VerbContext): Promise<RunRequest> {
+  const repo = requiredRepo(context, "start run");
+  const prompt = await readPrompt(context);
+  const request = { repo, prompt, ...readRequestSettings(context) };
+  checkRunRequest(request);
+  return request;
+}
+
+// What an automation is triggered with: the repository, and the input from a file and from single values.
+
+/** Single values of the input. */
+export const INPUT: Option<string> = {
+  name: "input",
+  value: "NAME=VALUE",
+  multiple: true,
+  help: "Input as text, or with := as JSON (count:=3); may be given several times",
+  parse: anyText,
+};
+
+/** A file with the whole input. */
+export const INPUT_FILE: Option<string> = {
+  name: "input-file",
+  value: "FILE",
+  help: "Input as a JSON object, - for standard input; --input wins over it",
+  parse: anyText,
+};
+
+/** The input of a trigger. */
+export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
+
+// A text, or a number. A text comes first, so that digits in it are no number.
+const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Whether JSON has a whole number that would be sent with other digits: `JSON.parse` keeps about sixteen of them. */
+function losesDigits(json: string): boolean {
+  // Backslashes stand in texts only. Without what follows them, a text ends at its next quotation mark.
+  const tokens = json.replace(/\\./gs, "").match(TEXT_OR_NUMBER) ?? [];
+  return tokens.some((token) => {
+    const value = Number(token);
+    // Numbers that are too large for JSON are refused with the request.
+    return /^-?\d+$/.test(token) && Number.isFinite(value) && !Number.isSafeInteger(value) &&
+      BigInt(token) !== BigInt(value);
+  });
+}
+
+const TOO_MANY_DIGITS = "it has a whole number with more digits than a number of JSON keeps";
+
+/** One value: `name=text`, or `name:=JSON`. Messages do not show the value: it may be a secret. */
+function inputPair(text: string): [name: string, value: unknown] {
+  const attempted = "use --input";
+  const [, name, sign, value = ""] = /^(?!:=)([^=]+?)(:?=)(.*)$/s.exec(text) ?? [];
+  if (name === undefined) {
+    throw new UsageError({ attempted, why: "it must have the form name=value, or name:=JSON" });
+  }
+  if (sign === "=") return [name, value];
+  const refused = (why: string) =>
+    new UsageError({ attempted, why, value: JSON.stringify(name), advice: "write name=value to send text" });
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    throw refused(`what follows ":=" is no JSON`);
+  }
+  if (losesDigits(value)) throw refused(TOO_MANY_DIGITS);
+  return [name, parsed];
+}
+
+/** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
+function inputPairs({ flags }: VerbContext): [name: string, value: unknown][] {
+  const pairs = flags.all(INPUT.name).map(inputPair);
+  const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
+  if (twice === undefined) return pairs;
+  throw new UsageError({ attempted: "use --input", why: "a name is given twice", value: JSON.stringify(twice[0]) });
+}
+
+/** The object that a file holds; `-` is standard input. @throws {UsageError} when it holds none. */
+async function readInputFile(context: VerbContext, path: string): Promise<Record<string, unknown>> {
+  const attempted = "read input";
+  const given = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
+  // Editors and shells on Windows put a byte order mark before it.
+  const text = given.replace(/^\ufeff/, "");
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new UsageError({ attempted, why: `${JSON.stringify(path)} holds no JSON` });
+  }
+  if (losesDigits(text)) {
+    const advice = "write that number as a text";
+    throw new UsageError({ attempted, why: TOO_MANY_DIGITS, value: JSON.stringify(path), advice });
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new UsageError({ attempted, why: `${JSON.stringify(path)} must hold a JSON object, {"name": value, …}` });
+}
+
+/**
+ * The request, complete. A single value wins over one of the file.
+ *
+ * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
+ */
+export async function readTriggerRequest(context: VerbContext): Promise<TriggerRequest> {
+  const repo = requiredRepo(context, "trigger automation");
+  const path = context.option(INPUT_FILE);
+  const pairs = inputPairs(context);
+  if (path === undefined && pairs.length === 0) return { repo };
+  const file = path === undefined ? {} : await readInputFile(context, path);
+  return { repo, input: Object.fromEntries([...Object.entries(file), ...pairs]) };
+}
+
+// Bun loads the `.env` files of its working directory, and in CI that is a checkout which anybody may have written: one line in it
+// could send the token elsewhere.
+
+// Source: Bun, "Environment variables": `.env`, `.env.<NODE_ENV>` and `.env.local` are read.
+const KINDS: readonly string[] = ["", ".development", ".production", ".test"];
+const FILES = KINDS.flatMap((kind) => [`.env${kind}`, `.env${kind}.local`]);
+// Variables that decide where the token goes, which certificates are trusted, what is started, or which files are written: ours, those
+// of proxies and certificates, and Bun's own. `steeringName` adds those by which a CI system is recognised.
+const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
+// A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as blanks, `\r` as the end of a line,
+// and looks for the sign on later lines, too. Matching more than Bun does is harmless here.
+const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
+
+/** The first name in the text of a `.env` file that would change our behaviour. */
+function steeringName(text: string, ofPlatforms: readonly string[]): string | undefined {
+  for (const [, name = ""] of text.replace(/[\v\f]/g, "\n").matchAll(ASSIGNMENT)) {
+    if (STEERING.test(name) || ofPlatforms.includes(name)) return name;
+  }
+  return undefined;
+}
+
+function readOrNothing(io: Io, file: string): string {
+  try {
+    return io.readFile(file, undefined, "follow", "replace") ?? "";
+  } catch {
+    // A directory of that name (some people keep a virtual environment in it), or a file that Bun could not read either.
+    return "";
+  }
+}
+
+/**
+ * The first `.env` file of the working directory that sets a variable which would change our behaviour, and the name of the variable.
+ *
+ * @param ofPlatforms Variables by which CI systems are recognised, and those that are read on them.
+ */
+export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: string; name: string } | undefined {
+  for (const file of FILES) {
+    const name = steeringName(readOrNothing(io, file), ofPlatforms);
+    if (name !== undefined) return { file, name };
+  }
+  return undefined;
+}
+
+/**
+ * Refuses to go on where Bun has loaded such a file in CI.
+ *
+ * @param runtime Name and version of the runtime. @default the present one
+ * @param args Its own arguments. @default those of the process
+ * @throws {UsageError} naming the file, the variable and the flags that help.
+ */
+export function guardCheckout(
+  { io, platform, systems }: Pick<VerbContext, "io" | "platform" | "systems">,
+  runtime: string = runtimeName(),
+  args: readonly string[] = runtimeArgs(),
+): void {
+  if (!runtime.startsWith("bun/") || args.includes("--no-env-file") || !platform.isCi) return;
+  const found = steeringFile(io, systems.variables());
+  if (found === undefined) return;
+  throw new UsageError({
+    attempted: `trust ${found.name}`,
+    why: `Bun read the file "${found.file}" of the checkout, which sets it`,
+    advice: "start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null",
+  });
+}

@@ -1,0 +1,252 @@
+/**
+ * `automations get`: prints an automation.
+ *
+ * @module
+ */
+import { MogplexError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { Automation } from "../../model.ts";
+import { AutomationSuppressedError, runAutomationJob, triggerJob } from "../../run/automation.ts";
+import type { TriggeredRun } from "../../run/automation_request.ts";
+import { type AutomationItem, MAX_LISTED, summarizeRuns } from "../../run/follow_automation.ts";
+import { automationsOf, MAX_AUTOMATIONS } from "../../run/list_automations.ts";
+import { type AutomationResult, emptyAutomationResult, endOfAutomationRun } from "../../run/result.ts";
+import type { Session } from "../../run/session.ts";
+import type { CallOptions } from "../../service/client.ts";
+import { checkUuid } from "../../service/validate.ts";
+import { connectOptions, endWithVerdict, openOneShot, withReports } from "../job/run_job.ts";
+import {
+  automationCells,
+  automationText,
+  printList,
+  shownAutomation,
+  shownDetail,
+  shownTrigger,
+  triggerEnd,
+  triggerLines,
+} from "../log/lists.ts";
+import type { LiveLog } from "../log/live_log.ts";
+import {
+  JSON_LINES,
+  KEYS,
+  type Places,
+  readTriggerSettings,
+  REPO,
+  REPORTING,
+  requiredArgument,
+  TIMEOUT,
+  WATCHING,
+  wholeNumber,
+} from "../options.ts";
+import { INPUTS, readTriggerRequest } from "../start_request.ts";
+import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import { ASKING, TRIGGERING } from "./codes.ts";
+
+/** What the newest runs add up to; null, with a notice, when they cannot be read: the automation itself is still worth printing. */
+async function recentRuns(session: Session, automationId: string, call: CallOptions) {
+  try {
+    const runs = await session.client.listAutomationRuns(automationId, { limit: MAX_LISTED }, call);
+    return summarizeRuns(runs, session.clock.wallTime());
+  } catch (error) {
+    if (!(error instanceof MogplexError)) throw error;
+    session.notify({ kind: "text", message: `the runs of the automation are not shown: ${error.message}` });
+    return null;
+  }
+}
+
+export const automationsGetVerb: Verb = {
+  name: "automations get",
+  usage: "<automation-id>",
+  maxPositionals: 1,
+  summary: "Print an automation: its version and a summary of its runs, without its graph",
+  group: "toolkit",
+  flags: [JSON_LINES],
+  codes: ASKING,
+  meanings: { success: "the request worked" },
+  examples: ['mogplex-ci automations get "$AUTOMATION_ID"'],
+  async run(context) {
+    const { flags, writer } = context;
+    const id = requiredArgument(context, "automations get", "automation-id");
+    const { session, call } = openOneShot(context);
+    const automation = await session.client.getAutomation(id, call);
+    const detail = shownDetail(automation, await recentRuns(session, id, call));
+    if (flags.has("json")) writer.json(detail);
+    else writer.out(...writer.untrustedLines(automationText(writer.clean(detail))));
+    return EXIT.success;
+  },
+};
+
+// `automations list`: lists the automations, newest first.
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 10_000;
+
+const LIMIT: Option<number> = {
+  name: "limit",
+  value: "N",
+  help: `At most N, 1 to ${MAX_LIMIT} (default ${DEFAULT_LIMIT})`,
+  parse: wholeNumber(1, MAX_LIMIT),
+};
+
+export const automationsListVerb: Verb = {
+  name: "automations list",
+  usage: "",
+  maxPositionals: 0,
+  summary: "List the automations, newest first",
+  group: "toolkit",
+  flags: [LIMIT, { name: "all", help: "All of them, however many requests that takes" }, JSON_LINES],
+  codes: ASKING,
+  meanings: { success: "the request worked" },
+  examples: [`mogplex-ci automations list --all --json | jq -r '.id + " " + .name'`],
+  async run(context) {
+    const { flags, writer, option } = context;
+    const limit = option(LIMIT);
+    const all = flags.has("all");
+    if (all && limit !== undefined) {
+      throw new UsageError({
+        attempted: "list automations",
+        why: "--all and --limit exclude each other",
+        advice: "give one of them",
+      });
+    }
+    const wanted = all ? Infinity : limit ?? DEFAULT_LIMIT;
+    const { session } = openOneShot(context);
+    const found: Automation[] = [];
+    let incomplete = false;
+    const options = {
+      pageSize: Math.min(wanted, MAX_AUTOMATIONS),
+      limit: wanted,
+      onIncomplete: () => incomplete = true,
+    };
+    const automations = automationsOf(session, options);
+    let next = await automations.next();
+    for (; !next.done; next = await automations.next()) found.push(shownAutomation(next.value));
+    // An incomplete list has its own notice.
+    const more = next.value && !incomplete;
+    printList(writer, flags.has("json"), found, automationCells);
+    if (more) writer.note(`there are more automations than the ${wanted} shown: see --limit and --all`);
+    return EXIT.success;
+  },
+};
+
+// `automations trigger`: triggers an automation and prints the run that it started or found.
+//
+// It ends with `success` when a run works or has succeeded, with `deadline` when it waits for a slot, and with `rateLimited` when the
+// service accepted the trigger and started nothing. See `triggerEnd`.
+
+/** Triggers, and prints the run that was started or found, or why there is none. */
+async function triggerOnce(context: VerbContext): Promise<number> {
+  const { flags, writer } = context;
+  const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");
+  const { key, timeoutMs } = readTriggerSettings(context);
+  const request = await readTriggerRequest(context);
+  try {
+    const options = { ...connectOptions(context), ...key, timeoutMs };
+    const internals = { connection: context.connection(), platform: context.platform };
+    const triggered = await triggerJob(automationId, request, options, internals);
+    const { code, problem } = triggerEnd(triggered);
+    if (flags.has("json")) writer.json({ ...shownTrigger(triggered), exitCode: code });
+    else writer.out(...triggerLines(triggered).map((line) => writer.untrusted(line)));
+    if (problem !== null) writer.error(problem);
+    return code;
+  } catch (error) {
+    if (flags.has("json") && error instanceof AutomationSuppressedError) {
+      const { reason, exitCode } = error;
+      writer.json({ automationId, runId: null, status: "suppressed", replayed: false, reason, exitCode });
+    }
+    throw error;
+  }
+}
+
+/** The verb. */
+export const automationsTriggerVerb: Verb = {
+  name: "automations trigger",
+  usage: "<automation-id>",
+  maxPositionals: 1,
+  summary: "Trigger an automation, and print the run that it started or found",
+  group: "toolkit",
+  flags: [REPO, INPUTS, KEYS, TIMEOUT, JSON_LINES],
+  codes: TRIGGERING,
+  meanings: { success: "the run works or has succeeded" },
+  examples: ['mogplex-ci automations trigger "$AUTOMATION_ID" --repo acme/web --input n=1'],
+  run: triggerOnce,
+};
+
+// `automations trigger --follow`: triggers an automation, waits for a slot, follows the run, reports, and ends with its verdict.
+
+const FOLLOW: VerbFlag = { name: "follow", help: "Wait for a slot and for the end: a whole CI job in one line" };
+
+function announce({ flags, writer }: VerbContext, triggered: TriggeredRun): void {
+  if (flags.has("json")) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
+  // The block at the end has the key where it is needed to go on.
+  const lines = triggerLines(triggered).filter((line) => !line.startsWith("key "));
+  writer.out(...lines.map((line) => writer.untrusted(line)));
+}
+
+function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationItem): void {
+  if (item.type === "end") return;
+  if (flags.has("json")) {
+    writer.json(
+      item.type === "status" ? { type: item.type, status: item.status } : { type: item.type, count: item.count },
+    );
+  }
+  if (item.type === "status") live.status(item.status, endOfAutomationRun(item.status) !== undefined);
+  else if (item.count > 0) live.line("waits", `for an answer in the app (${item.count})`);
+  else live.line("goes on", "");
+}
+
+async function triggerInto(context: VerbContext, automationId: string, places: Places): Promise<number> {
+  const { key, timeoutMs, tokenShare, onTimeout, onInterrupt } = readTriggerSettings(context);
+  const request = await readTriggerRequest(context);
+  return await endWithVerdict<AutomationItem, AutomationResult>(context, {
+    places,
+    log: "compact",
+    timeoutMs,
+    show: (live, item) => show(context, live, item),
+    work: ({ options, internals, live, publish }) => {
+      const onTriggered = (triggered: TriggeredRun) => {
+        announce(context, triggered);
+        publish.started(triggered.runId);
+        live.begin(triggered.status);
+      };
+      const all = { ...options, ...key, timeoutMs, tokenShare, onTimeout, onTriggered };
+      return runAutomationJob(automationId, request, all, { ...internals, onInterrupt });
+    },
+  });
+}
+
+/** Triggers an automation and follows its run. See {@linkcode endWithVerdict}. */
+async function triggerAndFollow(context: VerbContext): Promise<number> {
+  const automationId = context.flags.positionals[0]?.trim() ?? "";
+  return await withReports(
+    context,
+    async (places) => {
+      const argument = requiredArgument(context, "automations trigger", "automation-id");
+      return await triggerInto(context, checkUuid(argument, "automation id"), places);
+    },
+    { ...emptyAutomationResult(), automationId },
+  );
+}
+
+/** The verb. */
+export const automationsTriggerFollowVerb: Verb = {
+  name: "automations trigger --follow",
+  chosenBy: ["follow"],
+  usage: "<automation-id>",
+  maxPositionals: 1,
+  summary: "Trigger an automation, wait for its run, report, and end with its verdict",
+  group: "toolkit",
+  flags: [FOLLOW, REPO, INPUTS, KEYS, TIMEOUT, WATCHING, REPORTING, JSON_LINES],
+  codes: [TRIGGERING, "sigint", "sigterm"],
+  meanings: {
+    success: "the automation run succeeded",
+    failed: "the automation run failed",
+    cancelled: "the automation run was cancelled",
+    rateLimited: "429 for longer than the deadline allows; or nothing was started, since too many runs are active",
+    deadline: "--timeout passed; the run goes on, or waits for a slot, unless asked otherwise",
+  },
+  examples: [
+    'mogplex-ci automations trigger --follow "$AUTOMATION_ID" --repo acme/web',
+  ],
+  run: triggerAndFollow,
+};

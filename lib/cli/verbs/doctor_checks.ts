@@ -1,0 +1,502 @@
+/**
+ * Results of the checks of `doctor`.
+ *
+ * @module
+ */
+import { PERSON_VARIABLES, type Platform, type ReadEnv, STATUS_VARIABLE, type Systems } from "../../ci/platform.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { MogplexError, UsageError } from "../../errors.ts";
+import { EXIT, type ExitName } from "../../exit_codes.ts";
+import { type Io, parentOf } from "../../io.ts";
+import { lookup } from "../../lookup.ts";
+import { nearest } from "../../nearest.ts";
+import { OUTPUT_VARIABLES } from "../../report/write.ts";
+import { deriveKey } from "../../run/key.ts";
+import { checkRunRequest } from "../../run/request.ts";
+import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../../runtime.ts";
+import { resolveOrigin } from "../../service/connection.ts";
+import { formatDuration } from "../../text/duration.ts";
+import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
+import { type NotePlan, planNote } from "../job/note.ts";
+import {
+  JSON_LINES,
+  KEY_PART,
+  KEY_SCOPE,
+  type Places,
+  PROMPT_FILE,
+  readPlaces,
+  readRunSettings,
+  REPORTING,
+  STATE,
+} from "../options.ts";
+import { guardCheckout, readRequestSettings, steeringFile } from "../start_request.ts";
+import type { ExtraPermissions, Verb, VerbContext } from "../verb.ts";
+
+/** `skipped`: the check needs something that another check found missing. */
+export type CheckState = "ok" | "warning" | "failed" | "skipped";
+
+/** One check. Its texts may hold untrusted words, so they are not yet safe to print. */
+export interface Check {
+  /** What was checked: one word. */
+  name: string;
+  /** The result. */
+  state: CheckState;
+  /** What the check found, as part of a sentence. */
+  finding: string;
+  /** What to do; null when there is nothing to do. */
+  advice: string | null;
+  /** False if the token may not start runs; absent otherwise. */
+  startsRuns?: boolean;
+  /** Code that a job would end with because of it; for failed checks only. */
+  code?: number;
+}
+
+/** The process as `doctor` sees it. */
+export interface Machine {
+  /** Name and version of the runtime, as `node/20.11.0`. */
+  runtime: string;
+  /** Arguments of the runtime itself. Deno reveals none. */
+  args: readonly string[];
+  /** Names of all variables; undefined where they may not be listed. */
+  names: readonly string[] | undefined;
+  /** Whether a variable may not be read. */
+  refuses(name: string): boolean;
+}
+
+/** The process itself. */
+export function thisMachine(): Machine {
+  return { runtime: runtimeName(), args: runtimeArgs(), names: variableNames(), refuses: isVariableRefused };
+}
+
+/** Name and version of the runtime. */
+export function runtimeParts({ runtime }: Machine): { name: string; version: string } {
+  const [name = "", version = ""] = runtime.split("/");
+  return { name, version };
+}
+
+/** A check that found nothing wrong. */
+export function ok(name: string, finding: string): Check {
+  return { name, state: "ok", finding, advice: null };
+}
+
+/** A job can run, but not as well as it could, or not as was meant. */
+export function warning(name: string, finding: string, advice: string): Check {
+  return { name, state: "warning", finding, advice };
+}
+
+/** A job would end because of it, with the code `exit`. */
+export function failed(name: string, finding: string, advice: string, exit: ExitName): Check {
+  return { name, state: "failed", finding, advice, code: EXIT[exit] };
+}
+
+/** A check that could not be made. */
+export function skipped(name: string, why: string): Check {
+  return { name, state: "skipped", finding: why, advice: null };
+}
+
+/** A check that cannot be made because another one failed, which is the cause and has the advice. */
+export function follows(name: string, cause: string): Check {
+  return skipped(name, `${cause} failed`);
+}
+
+/** What an error says to do, as a sentence of its own; `other` if it says nothing. */
+export function adviceOf({ advice }: MogplexError, other: string): string {
+  return advice === null ? other : `${advice.charAt(0).toUpperCase()}${advice.slice(1)}`;
+}
+
+/** A check that failed with the error that a job would end with. The error's own advice is not said beside `advice`. */
+export function failedWith(name: string, error: MogplexError, advice: string): Check {
+  return failed(name, error.message.replace(`; ${error.advice}`, ""), advice, error.exit);
+}
+
+/** A value, or the error of ours in its place. */
+export type Tried<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
+
+/** Catches our own errors. @throws any other error: it is a bug. */
+export async function tried<T>(work: () => T | Promise<T>): Promise<Tried<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    if (error instanceof MogplexError) return { ok: false, error };
+    throw error;
+  }
+}
+
+// Checks of the checkout: files in it that runtimes obey, and the place where reports go.
+
+/** Larger files of the checkout are not read, in bytes; an index of Git has some 100 bytes a file. */
+const MAX_BYTES = 32 * 1024 * 1024;
+const HERMETIC_BUN = "Start it with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null";
+
+function textOf(io: Io, path: string): string | undefined {
+  try {
+    return io.readFile(path, MAX_BYTES, "refuse", "replace");
+  } catch {
+    // A link, a directory, too large, or not permitted: the checks do without it.
+    return undefined;
+  }
+}
+
+/** What Bun does with the working directory by default. Source: Bun, "bunfig.toml" and "Environment variables". */
+function bunHazard({ io, platform }: VerbContext, { args }: Machine): string | undefined {
+  const config = args.some((arg) => arg.startsWith("--config") || arg.startsWith("-c"));
+  if (!config && /^\s*preload\b/m.test(textOf(io, "bunfig.toml") ?? "")) {
+    return "Bun has run what bunfig.toml of the working directory preloads, with the token in its environment";
+  }
+  if (args.includes("--no-env-file") || !platform.isCi) return undefined;
+  return "Bun loads the .env files of the working directory, and in CI that is a checkout which others write";
+}
+
+/** Checks the files by which a checkout can steer a runtime. */
+export async function checkCheckout(context: VerbContext, machine: Machine): Promise<Check> {
+  const { io } = context;
+  const { name } = runtimeParts(machine);
+  const guarded = await tried(() => guardCheckout(context, machine.runtime, machine.args));
+  if (!guarded.ok) return failedWith("checkout", guarded.error, HERMETIC_BUN);
+  const hazard = name === "bun" ? bunHazard(context, machine) : undefined;
+  if (hazard !== undefined) return warning("checkout", hazard, HERMETIC_BUN);
+  const config = ["deno.json", "deno.jsonc"].find((file) => /"(?:imports|importMap)"/.test(textOf(io, file) ?? ""));
+  if (name === "deno" && config !== undefined) {
+    // Deno does not reveal its own flags, so they cannot be checked.
+    return warning("checkout", `${config} maps imports, ours too if we lie in the checkout`, "Start with --no-config");
+  }
+  const steering = steeringFile(io, context.systems.variables());
+  if (steering === undefined || name === "bun") return ok("checkout", "no file in it changes our settings");
+  return ok("checkout", `${steering.file} sets ${steering.name}, which ${name} does not read`);
+}
+
+/** Whether Git tracks files of a directory. Source: Git, "gitformat-index": versions 2 and 3 hold each path as it is, after its length. */
+function isTracked(io: Io, directory: string): boolean {
+  const path = directory.replace(/^(?:\.\/+)+/, "").replace(/\/+$/, "");
+  const index = textOf(io, ".git/index") ?? "";
+  return index.split(`${path}/`).slice(0, -1).some((before) => /\0[^]?$/.test(before.slice(-2)));
+}
+
+/** The missing directories of a path, the innermost first. */
+function missingDirectories(io: Io, directory: string): string[] {
+  if (io.realPath(directory) !== undefined || parentOf(directory) === directory) return [];
+  return [directory, ...missingDirectories(io, parentOf(directory))];
+}
+
+function removeEmpty(io: Io, directories: readonly string[]): void {
+  try {
+    for (const each of directories) io.removeDirectory(each);
+  } catch {
+    // Another process has put something there meanwhile.
+  }
+}
+
+/** Writes a file into each directory, as a job would, and removes it again. Existing reports stay as they are. */
+function proveWritable({ io }: VerbContext, { targets, state }: Places): void {
+  for (const directory of new Set([...targets.map(({ path }) => path), state].map(parentOf))) {
+    const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
+    try {
+      const made = missingDirectories(io, directory);
+      io.writeFile(path, "");
+      io.removeFile(path);
+      removeEmpty(io, made);
+    } catch (error) {
+      throw new UsageError({ attempted: `write to ${JSON.stringify(directory)}`, why: messageOf(error) });
+    }
+  }
+}
+
+/** Checks that reports, state and the files of the CI system can be written. */
+export async function checkFiles(context: VerbContext): Promise<Check> {
+  const { io } = context;
+  const places = await tried(() => readPlaces(context));
+  if (!places.ok) return skipped("files", "the settings do not say where they go");
+  const { out } = places.value;
+  const writable = await tried(() => proveWritable(context, places.value));
+  if (!writable.ok) {
+    return failedWith(
+      "files",
+      writable.error,
+      "Take another directory by --out; under Deno, permit it by --allow-write",
+    );
+  }
+  if (isTracked(io, out)) {
+    return warning(
+      "files",
+      `Git tracks files in ${JSON.stringify(out)}: reports and the state of the job would replace them`,
+      `Take the directory out of Git and put it into .gitignore, or take another one by --out`,
+    );
+  }
+  return ok("files", `${JSON.stringify(out)} can be written`);
+}
+
+// `permissions`: prints the minimal Deno permission flags for a run, made from the lists that the code itself reads.
+
+/** Variables that no list names: `NODE_ENV`, with which the origin is checked; what the
+ * terminal can show, and those of the network. */
+const OTHER_VARIABLES: readonly string[] = [
+  "NODE_ENV",
+  "FORCE_COLOR",
+  "NO_COLOR",
+  "TERM",
+  "TERM_PROGRAM",
+  "VTE_VERSION",
+  "WT_SESSION",
+  ...NETWORK_VARIABLES,
+];
+
+/** What a run may touch: the arguments of Deno's `--allow-…` flags. */
+export interface Permissions {
+  /** Hosts, with port where it is not the scheme's own. */
+  net: string[];
+  /** Names of variables. */
+  env: string[];
+  /** Files and directories that it may read. */
+  read: string[];
+  /** Files and directories that it may write. */
+  write: string[];
+}
+
+/** Files of a run, beside those that variables name. */
+export interface PermissionPaths {
+  /** Directory of the reports. */
+  out: string;
+  /** Files that it writes: state file, reports. */
+  written: readonly string[];
+  /** Files that it reads: the task. */
+  read: readonly string[];
+  /** What the program's jobs do beside their reports. @default {undefined} (nothing) */
+  extra?: ExtraPermissions | undefined;
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(`${directory.replace(/\/+$/, "")}/`);
+}
+
+/** Whether a path leads out of the working directory. */
+function isElsewhere(path: string): boolean {
+  return path.startsWith("/") || path.split("/").includes("..");
+}
+
+function distinct(values: readonly (string | undefined)[]): string[] {
+  return [...new Set(values.filter((value) => value !== undefined && value !== ""))] as string[];
+}
+
+/** Names of all variables that the program reads. */
+function readVariables(env: ReadEnv, systems: Systems): string[] {
+  const names = [
+    ...VARIABLES.map((each) => each.name),
+    ...OTHER_VARIABLES,
+    ...systems.variables(),
+    ...PERSON_VARIABLES,
+    ...SECRET_VARIABLES,
+  ];
+  return distinct([...names, env("MOGPLEX_TOKEN_VARIABLE")?.trim()]);
+}
+
+/**
+ * What a run may touch, by environment and flags.
+ *
+ * @param at Environment, CI system, and the systems that the program knows.
+ * @param note Whether a note is going to be written, and where.
+ * @throws {UsageError} when `MOGPLEX_URL` is not permitted.
+ */
+export function permissionsFor(
+  { env, platform, systems }: { env: ReadEnv; platform: Platform; systems: Systems },
+  paths: PermissionPaths,
+  note: NotePlan = { kind: "none" },
+): Permissions {
+  const origin = resolveOrigin({ env });
+  const files = platform.files(env);
+  // A file is written under a new name beside it and renamed, so its directory has to be open.
+  const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
+  const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
+  // Outputs are appended on a new line, so the end of an existing file is read first.
+  const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
+  return {
+    net: distinct([
+      origin.host,
+      note.kind === "write" ? new URL(note.place.api).host : undefined,
+      ...paths.extra?.net ?? [],
+    ]),
+    env: distinct([
+      ...readVariables(env, systems),
+      ...paths.extra?.env ?? [],
+      note.kind === "write" ? note.tokenVariable : undefined,
+    ]),
+    read: distinct([
+      ".",
+      ...[paths.out, ...outside, ...inputs, ...appended].filter((path) => path !== undefined && isElsewhere(path)),
+    ]),
+    write: distinct([paths.out, ...outside, ...appended, files.summary]),
+  };
+}
+
+/** The arguments of `deno run`. @throws {UsageError} when a path cannot stand in such a list. */
+export function denoFlags(permissions: Permissions): string[] {
+  return Object.entries(permissions).map(([name, values]: [string, string[]]) => {
+    const odd = values.find((value) => /[\s,*?[\]'"\\$]/.test(value));
+    if (odd !== undefined) {
+      throw new UsageError({
+        attempted: "print permissions",
+        why: "a path has a blank, a comma or a character of the shell",
+        value: JSON.stringify(odd),
+        advice: "use --json",
+      });
+    }
+    return `--allow-${name}=${values.join(",")}`;
+  });
+}
+
+/** What a run with these flags and variables may touch. @throws {UsageError} when one of them is not possible. */
+export function permissionsOf(context: VerbContext): Permissions {
+  const { io: { env }, platform, systems, flags } = context;
+  const { out, targets, state } = readPlaces(context);
+  const written = [state, ...targets.map((target) => target.path)];
+  const paths = { out, written, read: flags.all(PROMPT_FILE.name), extra: context.extras?.permissions(context) };
+  return permissionsFor({ env, platform, systems }, paths, planNote(context));
+}
+
+export const permissionsVerb: Verb = {
+  name: "permissions",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Print the minimal Deno permission flags for a run with the same flags and variables",
+  group: "toolkit",
+  flags: [PROMPT_FILE, REPORTING, STATE, JSON_LINES],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "the flags are printed" },
+  examples: ["mogplex-ci permissions --out reports"],
+  // deno-lint-ignore require-await
+  async run(context) {
+    const { flags, writer } = context;
+    const permissions = permissionsOf(context);
+    if (flags.has("json")) writer.json(permissions);
+    else writer.out(denoFlags(permissions).join(" "));
+    return EXIT.success;
+  },
+};
+
+// Checks of the runtime: its version, and the variables that it does not let us read.
+
+/** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
+export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
+
+/** Whether a version is at least another one; both begin with two numbers. */
+export function isAtLeast(version: string, oldest: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  const [oldMajor = 0, oldMinor = 0] = oldest.split(".").map(Number);
+  return major > oldMajor || (major === oldMajor && minor >= oldMinor);
+}
+
+/** Checks version and permissions. */
+export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): Check {
+  const { name, version } = runtimeParts(machine);
+  const oldest = lookup(OLDEST, name);
+  if (oldest === undefined || !isAtLeast(version, oldest)) {
+    const supported = Object.entries(OLDEST).map(([each, from]) => `${each} ${from}`).join(", ");
+    return warning("runtime", `${name} ${version} is not supported`, `Take one of these, or a later one: ${supported}`);
+  }
+  const refused = readVariables(env, systems).filter((variable) => machine.refuses(variable));
+  if (refused.length === 0) return ok("runtime", `${name} ${version}`);
+  return warning(
+    "runtime",
+    `${name} ${version} keeps ${refused.length} variables from us, which count as unset: ${
+      refused.slice(0, 3).join(", ")
+    }${refused.length > 3 ? ", …" : ""}`,
+    "Start it with the flags that the verb permissions prints (--allow-env and the others)",
+  );
+}
+
+// Checks of the CI system, the variables and the settings.
+
+/** Stands for a repository or a run where any would do: a UUID that does not exist. */
+export const NOBODY = "00000000-0000-4000-8000-000000000000";
+
+/** When a start makes a new run, by the scope of its key. */
+const STARTS: Readonly<Record<string, string>> = {
+  pipeline: "a job that is run again finds its run",
+  job: "each attempt of a job starts a new run",
+  day: "one run a day",
+  random: "each call starts a new run",
+};
+
+/** Whether the system lets a clean-up step learn how the job ended. */
+function showsJobState(platform: Platform): boolean {
+  return platform.jobState((name) => name === STATUS_VARIABLE ? undefined : "failed") !== "unknown";
+}
+
+/** Which features of the system a job uses, beside the identity. */
+function uses({ io, platform }: VerbContext): string[] {
+  const { outputs, variables, summary } = platform.files(io.env);
+  const written = [
+    (outputs ?? variables ?? platform.setOutput) && "outputs",
+    (summary ?? platform.showSummary) && "summary",
+  ].filter(Boolean).join(" and ");
+  const knowsState = io.env(STATUS_VARIABLE) !== undefined || showsJobState(platform);
+  return [
+    ...written === "" ? [] : [`${written} of the step are written`],
+    knowsState ? "cleanup learns how the job ended" : `cleanup needs ${STATUS_VARIABLE} to learn how the job ended`,
+  ];
+}
+
+/** Which key a start would get, and what the identity lacks for it. */
+async function keyOf(context: VerbContext): Promise<{ scope: string; missing: readonly string[] }> {
+  const { option, platform } = context;
+  // A scope that is not known is reported by the check of the settings.
+  const wanted = await tried(() => option(KEY_SCOPE));
+  const keyPart = option(KEY_PART);
+  const scope = (wanted.ok ? wanted.value : undefined) ?? (platform.isCi ? "pipeline" : "random");
+  const parts = { scope, identity: platform.identity(context.io.env), keyPart, repoId: NOBODY };
+  let missing: readonly string[] = [];
+  const key = deriveKey({ ...parts, nowMs: context.clock.wallTime() }, (notice) => {
+    if (notice.kind === "random_key") missing = notice.missing;
+  });
+  return { scope: key.scope, missing };
+}
+
+/** Checks which CI system this is, and which of its features a job would use. */
+export async function checkCi(context: VerbContext): Promise<Check> {
+  const { platform } = context;
+  const { scope, missing } = await keyOf(context);
+  const found = [
+    platform.isCi ? platform.name : "no CI system",
+    lookup(STARTS, scope) ?? "",
+    ...platform.isCi ? uses(context) : [],
+  ];
+  if (missing.length > 0) {
+    return warning(
+      "ci",
+      `${found.join("; ")}; the job cannot be identified (missing: ${missing.join(", ")})`,
+      "Set MOGPLEX_CI_JOB to a text that names pipeline and job and stays the same when the job is retried",
+    );
+  }
+  const alike = platform.hidesNode && context.option(KEY_PART) === undefined;
+  return ok("ci", [...found, ...alike ? ["the nodes of a matrix look alike: give each a --key-part"] : []].join("; "));
+}
+
+/** Checks for variables that look like ours but are not. */
+export function checkVariables({ io }: VerbContext, { names }: Machine): Check {
+  if (names === undefined) {
+    return skipped("variables", "Deno lists them with --allow-env for all only, so a mistyped name would not be seen");
+  }
+  const known = VARIABLES.map((each) => each.name);
+  const others = [...OUTPUT_VARIABLES, io.env("MOGPLEX_TOKEN_VARIABLE")?.trim()];
+  const odd = names.filter((name) => /^mogplex_/i.test(name) && !known.includes(name) && !others.includes(name))
+    .filter((name) => io.env(name));
+  const set = known.filter((name) => io.env(name));
+  if (odd.length === 0) return ok("variables", set.length === 0 ? "no MOGPLEX_ variable is set" : set.join(", "));
+  const advice = odd.map((name) => {
+    const hint = nearest(name.toUpperCase(), known);
+    return hint === undefined ? `Unset ${name}` : `Did you mean ${hint} in place of ${name}?`;
+  });
+  return warning("variables", `unknown names: ${odd.join(", ")}`, advice.join("; "));
+}
+
+/** Checks the values of flags and variables. */
+export async function checkSettings(context: VerbContext): Promise<Check> {
+  const settings = await tried(() => {
+    checkRunRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
+    return { ...readPlaces(context), ...readRunSettings(context) };
+  });
+  if (!settings.ok) {
+    return failedWith("settings", settings.error, adviceOf(settings.error, "Correct the value, or unset the variable"));
+  }
+  const { timeoutMs, out } = settings.value;
+  return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}, reports go to ${JSON.stringify(out)}`);
+}

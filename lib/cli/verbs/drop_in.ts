@@ -1,0 +1,331 @@
+/**
+ * `run` as the `mogplex` command documents it: starts a run. With `--follow` it is another verb, see `run_follow.ts`.
+ *
+ * @module
+ */
+import { ApiError, DeadlineError, InterruptedError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { ParsedFlags } from "../../flags.ts";
+import type { RunEvent, StartRequest } from "../../model.ts";
+import { followRun } from "../../run/follow.ts";
+import { END_EXIT, type EndOutcome } from "../../run/result.ts";
+import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../run/session.ts";
+import type { MogplexClient } from "../../service/client.ts";
+import { MAX_EVENTS } from "../../service/contract.ts";
+import { checkRepository, resolveRepository } from "../../service/repository.ts";
+import { openDropIn } from "../job/run_job.ts";
+import {
+  eventLine,
+  MOST_LISTED,
+  noteFull,
+  printList,
+  repoCells,
+  runLines,
+  SANDBOX_PAGE,
+  sandboxCells,
+  startLines,
+} from "../log/lists.ts";
+import { noticeText } from "../log/live_log.ts";
+import {
+  BASE_BRANCH,
+  BRANCH,
+  CREATE_BRANCH,
+  duration,
+  HARNESS,
+  JSON_LINES,
+  REPO,
+  REQUEST,
+  requiredArgument,
+  ROOT,
+  wholeNumber,
+} from "../options.ts";
+import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import { OF_RUNS } from "./codes.ts";
+
+/** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
+const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
+
+/** The documented message; where the variable is set, also why it does not count. */
+function missingRepo({ io }: VerbContext): string {
+  const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID counts with --follow or --detach only" : "";
+  return NO_REPO + ignored;
+}
+
+const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again (default: random)" };
+
+/** Fields of the request that flags give; absent ones stay absent, so that the repository's defaults hold. */
+function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartRequest {
+  return {
+    repoId,
+    prompt,
+    // The word is checked with the rest of the request.
+    harness: flags.get(HARNESS.name) as StartRequest["harness"],
+    baseBranch: flags.get(BASE_BRANCH.name),
+    workingBranch: flags.get(BRANCH.name),
+    createBranch: flags.has(CREATE_BRANCH.name) || undefined,
+    rootDirectory: flags.get(ROOT.name),
+  };
+}
+
+/** It reads flags only: the documented command has no variables for them. */
+export const runVerb: Verb = {
+  name: "run",
+  usage: '--repo owner/name "<prompt>" | -',
+  maxPositionals: 1,
+  summary: "Start a run and print its id, without waiting for it",
+  group: "drop-in",
+  flags: [REQUEST, KEY, JSON_LINES],
+  examples: [
+    'mogplex-ci run --repo acme/web --json "Fix the flaky tests" | jq -r .runId',
+  ],
+  async run(context) {
+    const { flags, writer } = context;
+    const repo = flags.get(REPO.name)?.trim() ?? "";
+    if (repo === "") throw new UsageError(missingRepo(context));
+    const repository = checkRepository({ repo }, "run");
+    const argument = requiredArgument(context, "run", "prompt");
+    const { client, call } = openDropIn(context);
+    const prompt = argument === "-" ? await context.io.readStdin() : argument;
+    const repoId = await resolveRepository(client, repository, call);
+    const idempotencyKey = flags.get(KEY.name) ?? crypto.randomUUID();
+    const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
+    if (flags.has("json")) writer.json(started);
+    else writer.out(...startLines(started).map((line) => writer.untrusted(line)));
+    return EXIT.success;
+  },
+};
+
+// `runs get`: prints a run.
+
+export const runsGetVerb: Verb = {
+  name: "runs get",
+  usage: "<run-id>",
+  maxPositionals: 1,
+  summary: "Print a run",
+  group: "drop-in",
+  flags: [JSON_LINES],
+  examples: ['mogplex-ci runs get "$RUN_ID" --json | jq -r .status'],
+  async run(context) {
+    const { flags, writer } = context;
+    const runId = requiredArgument(context, "runs get", "run-id");
+    const { client, call } = openDropIn(context);
+    const found = await client.getRun(runId, call);
+    if (flags.has("json")) writer.json(found);
+    else writer.out(...runLines(found).map((line) => writer.untrusted(line)));
+    return EXIT.success;
+  },
+};
+
+// `runs events`: prints the events of a run, with `--follow` until it ends.
+
+/** The documented flag, which no variable stands in for. */
+const TIMEOUT: Option<number> = {
+  name: "timeout",
+  value: "SECONDS",
+  help: `Maximum time to wait with --follow, also as 30m or 1h30m (default ${DEFAULT_TIMEOUT_MS / 1000})`,
+  parse: duration(MAX_TIMEOUT_MS),
+};
+
+function printEvent({ flags, writer }: VerbContext, event: RunEvent): void {
+  if (flags.has("json")) writer.json(event);
+  else writer.out(writer.untrusted(eventLine(event)));
+}
+
+/** Thrown for an answer that asks to wait longer than there is time. The follower does not try again after it. */
+class NoTimeLeft extends Error {}
+
+/** A client that gives up as soon as `Retry-After` does not fit: a script that waits for the exit code gets it at once. */
+function impatient(client: MogplexClient, remainingMs: () => number): MogplexClient {
+  const getRunEvents: MogplexClient["getRunEvents"] = async (...args) => {
+    try {
+      return await client.getRunEvents(...args);
+    } catch (error) {
+      const tooLong = error instanceof ApiError && (error.retryAfterMs ?? 0) > remainingMs();
+      throw tooLong ? new NoTimeLeft("Cannot wait as long as the service asks", { cause: error }) : error;
+    }
+  };
+  return Object.assign(Object.create(client) as MogplexClient, { getRunEvents });
+}
+
+async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: number): Promise<EndOutcome> {
+  const { io, flags, writer, clock } = context;
+  const { client } = openDropIn(context);
+  const interrupt = new AbortController();
+  const release = io.onSignal((signal) => interrupt.abort(new InterruptedError(signal)));
+  const deadline = clock.now() + timeoutMs;
+  try {
+    const items = followRun(runId, {
+      client: impatient(client, () => deadline - clock.now()),
+      env: io.env,
+      clock,
+      timeoutMs,
+      // The documented command polls, and its exit codes depend on what the polls meet.
+      stream: false,
+      signal: interrupt.signal,
+      onNotice: (notice) => writer.note(noticeText(notice)),
+    });
+    for await (const item of items) {
+      if (item.type === "event") printEvent(context, item.event);
+      if (item.type !== "end") continue;
+      const { run, outcome } = item;
+      if (flags.has("json")) writer.json({ runId: run.runId, status: run.status });
+      else writer.out(`--- run ${writer.untrusted(`${run.runId} ${run.status}`)} ---`);
+      return outcome;
+    }
+    throw new Error("Cannot say how the run ended: the follower stopped without an end");
+  } catch (error) {
+    if (error instanceof NoTimeLeft) throw error.cause;
+    if (error instanceof DeadlineError) {
+      throw new DeadlineError(`--follow timed out after ${timeoutMs / 1000}s waiting for terminal status`, {
+        cause: error,
+      });
+    }
+    throw error;
+  } finally {
+    release();
+  }
+}
+
+async function printOnce(context: VerbContext, runId: string): Promise<number> {
+  const { flags, writer } = context;
+  const { client, call } = openDropIn(context);
+  if (flags.get(TIMEOUT.name) !== undefined) writer.note("--timeout has no effect without --follow");
+  const { events } = await client.getRunEvents(runId, { limit: MAX_EVENTS }, call);
+  for (const event of events) printEvent(context, event);
+  if (events.length >= MAX_EVENTS) writer.note(`The feed shows ${MAX_EVENTS} events at most: there may be more`);
+  return EXIT.success;
+}
+
+export const runsEventsVerb: Verb = {
+  name: "runs events",
+  usage: "<run-id>",
+  maxPositionals: 1,
+  summary: "Print the events of a run; with --follow until it ends",
+  group: "drop-in",
+  flags: [
+    { name: "follow", help: "Go on until the run has ended; end with success whatever its status" },
+    TIMEOUT,
+    { name: "exit-status", help: "With --follow: end with the verdict, as the verb follow does" },
+    JSON_LINES,
+  ],
+  verdict: { flag: "exit-status", meanings: OF_RUNS },
+  examples: ['mogplex-ci runs events "$RUN_ID" --follow --timeout 600'],
+  async run(context) {
+    const { flags, writer } = context;
+    const runId = requiredArgument(context, "runs events", "run-id");
+    const timeoutMs = context.option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS;
+    const wantsVerdict = flags.has("exit-status");
+    if (!flags.has("follow")) {
+      if (!wantsVerdict) return await printOnce(context, runId);
+      throw new UsageError({ attempted: "print events", why: "--exit-status works with --follow only" });
+    }
+    const outcome = await printUntilEnd(context, runId, timeoutMs);
+    if (wantsVerdict) return EXIT[END_EXIT[outcome]];
+    if (outcome !== "awaiting_input") return EXIT.success;
+    // Not a terminal status, yet nothing here makes the run go on: the documented command would run into its timeout.
+    writer.error(`run ${runId} waits for a person and will not end by itself`);
+    return EXIT.failed;
+  },
+};
+
+// `runs cancel`: cancels a run.
+
+export const runsCancelVerb: Verb = {
+  name: "runs cancel",
+  usage: "<run-id>",
+  maxPositionals: 1,
+  summary: "Cancel a run; a run that has ended is not an error",
+  group: "drop-in",
+  flags: [JSON_LINES],
+  examples: ['mogplex-ci runs cancel "$RUN_ID"'],
+  async run(context) {
+    const { flags, writer } = context;
+    const runId = requiredArgument(context, "runs cancel", "run-id");
+    const { client, call } = openDropIn(context);
+    const result = await client.cancelRun(runId, call);
+    if (flags.has("json")) writer.json(result);
+    else {
+      writer.out(`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
+      writer.out(`status: ${writer.untrusted(result.status)}`);
+    }
+    return EXIT.success;
+  },
+};
+
+// `repos list`: lists the repositories that the token reaches.
+
+const LIMIT: Option<number> = {
+  name: "limit",
+  value: "N",
+  help: `At most N, 1 to ${MOST_LISTED} (default ${MOST_LISTED})`,
+  parse: wholeNumber(1, MOST_LISTED),
+};
+
+export const reposListVerb: Verb = {
+  name: "repos list",
+  usage: "",
+  maxPositionals: 0,
+  summary: "List the repositories that the token reaches",
+  group: "drop-in",
+  flags: [{ name: "query", value: "TEXT", help: "Only names that contain it" }, LIMIT, JSON_LINES],
+  examples: ["mogplex-ci repos list --json | jq '. | {id, full_name}'"],
+  async run(context) {
+    const { flags, writer } = context;
+    const limit = context.option(LIMIT) ?? MOST_LISTED;
+    const q = flags.get("query");
+    const { client, call } = openDropIn(context);
+    const repos = await client.listRepos({ q, limit }, call);
+    printList(writer, flags.has("json"), repos, repoCells);
+    noteFull(writer, "repositories", repos, limit);
+    return EXIT.success;
+  },
+};
+
+// `sandboxes list`: lists the sandboxes.
+
+export const sandboxesListVerb: Verb = {
+  name: "sandboxes list",
+  usage: "",
+  maxPositionals: 0,
+  summary: "List the sandboxes, most recently active first",
+  group: "drop-in",
+  flags: [
+    { name: "repo", value: "REPO", help: "Only those of one repository: owner/name, or its id" },
+    { name: "status", value: "WORD", help: "Only those with this status" },
+    JSON_LINES,
+  ],
+  examples: [`mogplex-ci sandboxes list --json | jq 'select(.status == "running")'`],
+  async run(context) {
+    const { flags, writer } = context;
+    const repo = flags.get("repo");
+    const repository = repo === undefined ? undefined : checkRepository({ repo }, "list sandboxes");
+    const status = flags.get("status");
+    const { client, call } = openDropIn(context);
+    const repoId = repository && await resolveRepository(client, repository, call);
+    const sandboxes = await client.listSandboxes({ repoId, status, limit: MOST_LISTED }, call);
+    printList(writer, flags.has("json"), sandboxes, sandboxCells);
+    noteFull(writer, "sandboxes", sandboxes, MOST_LISTED);
+    return EXIT.success;
+  },
+};
+
+// `sandboxes stop`: the documented placeholder. The service has no route for it; nothing is sent.
+
+export const sandboxesStopVerb: Verb = {
+  name: "sandboxes stop",
+  usage: "<sandbox-id>",
+  maxPositionals: 1,
+  summary: "Not supported by the API: prints the web page where a sandbox can be stopped",
+  group: "drop-in",
+  flags: [JSON_LINES],
+  examples: ['mogplex-ci sandboxes stop "$SANDBOX_ID"'],
+  // deno-lint-ignore require-await
+  async run(context) {
+    const { flags, writer } = context;
+    const id = requiredArgument(context, "sandboxes stop", "sandbox-id");
+    const url = `${SANDBOX_PAGE}/${encodeURIComponent(id)}`;
+    if (flags.has("json")) writer.json({ id, stopped: false, url });
+    else writer.out(`sandboxes cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`);
+    return EXIT.success;
+  },
+};

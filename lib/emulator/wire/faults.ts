@@ -1,0 +1,371 @@
+/**
+ * Answers requests with the faults that are due.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import type { HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { Context } from "hono";
+import type { Clock } from "../../clock.ts";
+import { API_PREFIX } from "../../service/contract.ts";
+import { chance } from "../state/chance.ts";
+import {
+  type Fault,
+  type FaultKind,
+  type RandomFaults,
+  STREAM_FAULT_KINDS,
+  type StreamFaultKind,
+} from "../state/faults.ts";
+import { bare, fail, loginRedirect, splitUrl, unauthorized } from "./request.ts";
+
+// Faults of streams: proxies that buffer them, connections that break in the middle of an event, silence, unexpected bytes.
+
+/** Breaks the connection of a stream. */
+export interface StreamBreaker {
+  /** @returns The error of the stream, where there is no connection to break. */
+  resetStream(): Error | undefined;
+}
+
+/** Replaces a piece of a stream by other pieces; null ends the stream. */
+type Spoil = (piece: string, index: number) => (string | null)[];
+
+/** Whether an answer is a stream. */
+export function isStream(answer: Response): boolean {
+  return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
+}
+
+/** Discards an answer that nobody reads. */
+export function discard(answer: Response): void {
+  answer.body?.cancel().catch(() => {});
+}
+
+/**
+ * Spoils the pieces of a stream.
+ *
+ * @param breaker Breaks the connection at the end; undefined for an orderly end.
+ */
+function spoiled(answer: Response, spoil: Spoil, breaker?: StreamBreaker): Response {
+  const reader = answer.body?.getReader();
+  const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
+  let index = 0;
+  const body = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      for (let sent = false; !sent;) {
+        const { value } = await reader?.read() ?? { value: undefined };
+        if (value === undefined) return controller.close();
+        for (const piece of spoil(decoder.decode(value, { stream: true }), index++)) {
+          sent = true;
+          if (piece !== null) {
+            controller.enqueue(encoder.encode(piece));
+            continue;
+          }
+          await reader?.cancel();
+          if (breaker === undefined) return controller.close();
+          // One turn later, so that the pieces before it are not lost with the connection.
+          await new Promise((resolve) => setTimeout(resolve, 0));
+          const error = breaker.resetStream();
+          // Without an error the stream stays open until its connection is gone.
+          return error === undefined ? await new Promise<void>(() => {}) : controller.error(error);
+        }
+      }
+    },
+    cancel: () => reader?.cancel(),
+  });
+  return new Response(body, { status: answer.status, headers: answer.headers });
+}
+
+/** A piece up to the middle of its last message. */
+function half(piece: string): string {
+  const messages = piece.split("\n\n").filter((message) => message !== "");
+  const last = messages.pop() ?? "";
+  return messages.map((message) => `${message}\n\n`).join("") + last.slice(0, Math.ceil(last.length / 2));
+}
+
+/**
+ * Ends a stream in the middle of a message.
+ *
+ * @param after Number of whole pieces before the cut: 0 cuts the first piece, 1 the first live event.
+ * @param breaker Breaks the connection; undefined for an orderly end.
+ */
+function cut(answer: Response, after: number, breaker: StreamBreaker | undefined): Response {
+  return spoiled(answer, (piece, index) => index < after ? [piece] : [half(piece), null], breaker);
+}
+
+const JUNK = [
+  `: ${"x".repeat(1024 * 1024)}\n\n`,
+  "data: \0\n\n",
+  "\0\0\0\n\n",
+  "id: \0\ndata: {}\n\n",
+  "retry: soon\nretry: 99999999999\nconstructor: x\n__proto__: y\n\n",
+  "event: run\ndata: null\n\n",
+  `event: run\ndata: {"runId":7,"status":"success"}\n\n`,
+  `event: finished\ndata: "finished"\n\n`,
+  "event: ping\r\ndata: {\r\ndata: }\r\n\r\n",
+  "data: {]\rid\r\r",
+  `event: log\ndata: {"id":"x"}\n\n`,
+  `data: ${"[".repeat(10_000)}\n\n`,
+];
+
+function messages(piece: string): string[] {
+  return piece.split("\n\n").filter((message) => message !== "").map((message) => `${message}\n\n`);
+}
+
+/** Every message twice, and the messages of one piece in reverse. */
+function disorder(piece: string, index: number): string[] {
+  const all = messages(piece);
+  const head = index === 0 ? all.splice(0, 2) : [];
+  return [[...head, ...all.reverse().flatMap((message) => [message, message])].join("")];
+}
+
+/**
+ * Plays a fault on a stream.
+ *
+ * @param next Carries the request out.
+ * @param after For `stream-cut`: see {@linkcode cut}.
+ * @param breaker Breaks the connection.
+ * @returns The answer itself, if it is not a stream.
+ */
+export async function playStreamFault(
+  kind: StreamFaultKind,
+  next: () => Promise<Response>,
+  after: number,
+  breaker: StreamBreaker,
+): Promise<Response> {
+  const answer = await next();
+  if (!isStream(answer)) return answer;
+  switch (kind) {
+    case "stream-cut":
+      return cut(answer, after, breaker);
+    case "stream-closed":
+      return spoiled(answer, (piece) => [piece, null]);
+    case "stream-silent":
+      return spoiled(answer, (piece, index) => index === 0 ? [piece] : []);
+    case "stream-disorder":
+      return spoiled(answer, disorder);
+    case "stream-hostile":
+      return spoiled(answer, (piece) => [...JUNK, ...messages(piece).flatMap((each) => [each, ...JUNK.slice(1)])]);
+    case "stream-buffered":
+      return spoiled(answer, () => []);
+  }
+  discard(answer);
+  switch (kind) {
+    case "stream-405":
+      return bare(405);
+    case "stream-html":
+      return new Response("<html><body>Welcome to the guest network</body></html>", {
+        headers: { "content-type": "text/html" },
+      });
+    case "stream-json":
+      return new Response(`{"ok":true,"data":{}}`, { headers: { "content-type": "application/json" } });
+    case "stream-500":
+      return fail(500, "INTERNAL_ERROR", "Failed to stream events");
+  }
+}
+
+const DEFAULT_RETRY_AFTER_SECONDS = 60;
+const DEFAULT_SLOW_MS = 1_000;
+
+/** A connection that broke. In process `fetch` rejects with it; a served emulator resets the socket. */
+export class ConnectionLost extends TypeError {
+  override name = "ConnectionLost";
+}
+
+/** Breaks connections. In process, where there are none, it imitates that. */
+export interface Breaker {
+  /** Breaks the connection before the first byte of the answer. */
+  resetNow(): Response;
+  /** Breaks the connection in the middle of the answer's body. */
+  resetMid(answer: Response): Promise<Response>;
+  /** Breaks the connection in the middle of a stream. @returns The error of the stream, where there is no connection to break. */
+  resetStream(): Error | undefined;
+}
+
+const inProcess: Breaker = {
+  resetNow() {
+    throw new ConnectionLost("connection reset before the answer");
+  },
+  async resetMid(answer) {
+    const bytes = new Uint8Array(await answer.arrayBuffer());
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(bytes.subarray(0, Math.ceil(bytes.length / 2))),
+      pull: (controller) => controller.error(new ConnectionLost("connection reset in the middle of the answer")),
+    });
+    return new Response(body, { status: answer.status, headers: answer.headers });
+  },
+  resetStream: () => new ConnectionLost("connection reset in the middle of a stream"),
+};
+
+function isStreamFault(kind: FaultKind): kind is StreamFaultKind {
+  return (STREAM_FAULT_KINDS as readonly string[]).includes(kind);
+}
+
+/** Whether the `route` of a fault matches a request. */
+export function matchesRoute(route: string, method: string, path: string): boolean {
+  const [first, second] = route.split(" ");
+  const pattern = second ?? first ?? "";
+  if (second !== undefined && first !== method) return false;
+  const wanted = pattern.split("/");
+  const actual = (path.startsWith(API_PREFIX) ? path.slice(API_PREFIX.length) : path).split("/");
+  return wanted.length === actual.length && wanted.every((part, index) => part === "*" || part === actual[index]);
+}
+
+/** All faults of one emulator. */
+export class Faults {
+  readonly #clock: Clock;
+  readonly #random: RandomFaults | undefined;
+  #planned: { fault: Fault; remaining: number }[] = [];
+  #count = 0;
+
+  /** @param clock Clock that `slow` waits on. @param random Random faults. @default {undefined} (none) */
+  constructor(clock: Clock, random?: RandomFaults) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Plans a fault. Faults come in the order in which they were planned. */
+  add(fault: Fault): void {
+    this.#planned.push({ fault, remaining: fault.times ?? 1 });
+  }
+
+  /** Forgets every planned fault. Random faults go on. */
+  clear(): void {
+    this.#planned = [];
+  }
+
+  /**
+   * Answers a request, with a fault if one is due.
+   *
+   * @param next Carries the request out.
+   * @param breaker Breaks connections. @default an imitation, for requests in process
+   * @param tell Takes the kind of the fault, before it is played.
+   */
+  async answer(
+    request: Request,
+    next: () => Promise<Response>,
+    breaker: Breaker = inProcess,
+    tell: (kind: FaultKind) => void = () => {},
+  ): Promise<Response> {
+    const fault = this.#take(request);
+    if (fault === undefined) return await next();
+    tell(fault.kind);
+    if (fault.processed && ["500", "empty5xx", "html502", "reset0"].includes(fault.kind)) discard(await next());
+    return await this.#play(fault, request, next, breaker);
+  }
+
+  #take(request: Request): Fault | undefined {
+    const { path } = splitUrl(request.url);
+    const isStart = request.method === "POST" && path === `${API_PREFIX}/runs`;
+    const opensStream = request.method === "GET" && path.endsWith("/events/stream");
+    const suits = (kind: FaultKind) => isStreamFault(kind) ? opensStream : kind !== "limiter-down" || isStart;
+    const planned = this.#planned.find(({ fault, remaining }) =>
+      remaining > 0 && suits(fault.kind) &&
+      (fault.runId === undefined || path.split("/").includes(fault.runId)) &&
+      (fault.route === undefined || matchesRoute(fault.route, request.method, path))
+    );
+    if (planned !== undefined) {
+      planned.remaining--;
+      return planned.fault;
+    }
+    const random = this.#random;
+    if (random === undefined) return undefined;
+    const n = this.#count++;
+    const seed = random.seed ?? 1;
+    if (chance(seed, n, 1) >= random.rate) return undefined;
+    const kind = random.kinds[Math.floor(chance(seed, n, 2) * random.kinds.length)];
+    if (kind === undefined || !suits(kind)) return undefined;
+    const { retryAfter, delayMs } = random;
+    return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
+  }
+
+  async #play(fault: Fault, request: Request, next: () => Promise<Response>, breaker: Breaker): Promise<Response> {
+    const retryAfter = { "retry-after": String(fault.retryAfter ?? DEFAULT_RETRY_AFTER_SECONDS) };
+    const { path, query } = splitUrl(request.url);
+    if (isStreamFault(fault.kind)) return await playStreamFault(fault.kind, next, fault.after ?? 1, breaker);
+    switch (fault.kind) {
+      case "429":
+        return fail(
+          429,
+          "RATE_LIMITED",
+          `Rate limit exceeded. Retry after ${fault.retryAfter ?? DEFAULT_RETRY_AFTER_SECONDS}s.`,
+          retryAfter,
+        );
+      case "503":
+      case "limiter-down":
+        return fail(503, "SERVICE_UNAVAILABLE", "External Mogplex run rate limit unavailable", retryAfter);
+      case "503-no-retry":
+        return fail(
+          503,
+          "SERVICE_UNAVAILABLE",
+          "Unable to check this team's API key access. Nothing was started; retry shortly.",
+        );
+      case "500":
+        return fail(500, "INTERNAL_ERROR", "Internal server error");
+      case "empty5xx":
+        return bare(500);
+      case "html502": {
+        const page = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>";
+        return new Response(page, { status: 502, headers: { "content-type": "text/html" } });
+      }
+      case "401":
+        return unauthorized(request);
+      case "login":
+        return loginRedirect(path, query);
+      case "truncated": {
+        const answer = await next();
+        if (isStream(answer)) return cut(answer, 0, undefined);
+        const bytes = new Uint8Array(await answer.arrayBuffer());
+        const half = bytes.slice(0, Math.floor(bytes.length / 2));
+        return new Response(half, { status: answer.status, headers: answer.headers });
+      }
+      case "reset0":
+        return breaker.resetNow();
+      case "resetMid": {
+        const answer = await next();
+        return isStream(answer) ? cut(answer, 0, breaker) : await breaker.resetMid(answer);
+      }
+      case "slow": {
+        const answer = await next();
+        await this.#clock.sleep(fault.delayMs ?? DEFAULT_SLOW_MS);
+        return answer;
+      }
+    }
+  }
+}
+
+// Breaks real connections, for the faults `reset0` and `resetMid` of a served emulator.
+
+// A reset discards bytes that were just written. The client is to receive the first half, so it gets this much time.
+const FLUSH_MS = 20;
+
+function reset(socket: Socket | null): void {
+  if (socket === null) return;
+  // Not every runtime can send a TCP reset. A connection that closes in the middle of an answer is as broken.
+  if (typeof socket.resetAndDestroy === "function") socket.resetAndDestroy();
+  else socket.destroy();
+}
+
+/** Breaks the connection of a request; undefined for a request in process, which has no connection. */
+export function socketBreaker(c: Context): Breaker | undefined {
+  const { outgoing } = (c.env ?? {}) as Partial<HttpBindings>;
+  if (outgoing === undefined) return undefined;
+  return {
+    resetNow() {
+      reset(outgoing.socket);
+      return RESPONSE_ALREADY_SENT;
+    },
+    async resetMid(answer) {
+      const bytes = new Uint8Array(await answer.arrayBuffer());
+      const headers = { ...Object.fromEntries(answer.headers), "content-length": String(bytes.length) };
+      outgoing.writeHead(answer.status, headers);
+      outgoing.write(bytes.subarray(0, Math.ceil(bytes.length / 2)));
+      setTimeout(() => reset(outgoing.socket), FLUSH_MS);
+      return RESPONSE_ALREADY_SENT;
+    },
+    resetStream() {
+      setTimeout(() => reset(outgoing.socket), FLUSH_MS);
+      return undefined;
+    },
+  };
+}

@@ -1,0 +1,443 @@
+/**
+ * Calls the API of one forge at one host: sends, judges and repeats. It counts its requests, and has no more than its budget.
+ *
+ * @module
+ */
+import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
+import type { Clock } from "../clock.ts";
+import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError, UsageError } from "../errors.ts";
+import { isObject, parseJson } from "../lookup.ts";
+import { isLoopback } from "../loopback.ts";
+import type { OnNotice } from "../notice.ts";
+import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
+import { callWithin } from "../service/retry.ts";
+import { newTokenMemory } from "../service/token_pace.ts";
+import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
+
+// What a forge says of a pull request, in words that GitHub and GitLab have in common. A merge request is a pull request here.
+
+/** A system that holds pull requests. */
+export type ForgeName = "github" | "gitlab";
+
+/** Whether a pull request is still to be decided. */
+export type PullRequestStatus = "open" | "merged" | "closed";
+
+/** What its checks say, all together. `none`: there are no checks. */
+export type ChecksState = "green" | "red" | "pending" | "none";
+
+/** Where its review is. `asked`: somebody was asked and has not decided. `not-asked`: nobody was asked. */
+export type ReviewState = "approved" | "changes-requested" | "asked" | "not-asked";
+
+/** The words, in the order of tables. */
+export const PULL_REQUEST_STATUSES: readonly PullRequestStatus[] = ["open", "merged", "closed"];
+/** See {@linkcode PULL_REQUEST_STATUSES}. */
+export const CHECKS_STATES: readonly ChecksState[] = ["red", "pending", "green", "none"];
+/** See {@linkcode PULL_REQUEST_STATUSES}. */
+export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-asked", "asked", "approved"];
+
+/** A pull request as its forge shows it. What could not be read is null, and never `none`. */
+export interface PullRequestFacts {
+  /** Its address now: another one than was asked for when the repository has another name now. */
+  url: string;
+  /** Open, merged or closed. */
+  state: PullRequestStatus;
+  /** Whether it is a draft. */
+  draft: boolean;
+  /** Its checks; null when they could not be read. */
+  checks: ChecksState | null;
+  /** Its review; null when it could not be read. */
+  review: ReviewState | null;
+  /** Whether it conflicts with its target; null when the forge has not found out. */
+  conflict: boolean | null;
+  /** Who has it in hand: who it is assigned to, else who was asked to review it. Null for nobody, and when that cannot be read. */
+  owner: string | null;
+  /** Branch that it comes from. */
+  branch: string;
+  /** Whether that branch is one of another repository, as of a fork. */
+  isForeign: boolean;
+  /** Whether that branch is the default branch, or protected; null when that is not shown. */
+  isGuarded: boolean | null;
+  /** Newest commit of the branch; null when it is not shown. */
+  commit: string | null;
+  /** Whether it has to take in what its target has got since, before it may be merged. */
+  isBehind: boolean;
+  /** Whether its target has a merge queue. */
+  hasQueue: boolean;
+  /** When it was opened, and when something happened to it last, in ISO 8601. */
+  createdAt: string;
+  updatedAt: string;
+  /** What of it could not be read, as a clause; null when all could be. */
+  problem: string | null;
+}
+
+/**
+ * What became of reading one pull request. `reason` is a clause about this one alone; with `again` it could not be read this time, and what is
+ * known of it still holds.
+ */
+export type PullRequestOutcome =
+  | { ok: true; facts: PullRequestFacts }
+  | { ok: false; reason: string; again?: boolean };
+
+// The address of a pull request: which forge holds it, and where there.
+
+/** Where a pull request is. */
+export interface PullRequestAddress {
+  forge: ForgeName;
+  /** Scheme, host and port. */
+  origin: string;
+  /** Host in lower case, with the port when it is not the usual one. */
+  host: string;
+  /** `owner/name`; on GitLab with all groups. */
+  repository: string;
+  /** Its number in the repository: 1 to 999 999 999. */
+  number: number;
+  /** The address in its usual form. */
+  url: string;
+}
+
+/** Most characters of an address: journals and reports take no longer one. */
+const MAX_URL = 2_048;
+
+const FORMS: readonly [ForgeName, RegExp][] = [
+  ["github", /^\/([\w.-]+\/[\w.-]+)\/pull\/([1-9]\d{0,8})\/?$/],
+  // Source: GitLab, "Routing": `/-/` since 12; older ones have none. Groups may be nested.
+  ["gitlab", /^\/((?:[\w.][\w.-]*\/){1,20}[\w.][\w.-]*)(?:\/-)?\/merge_requests\/([1-9]\d{0,8})\/?$/],
+];
+
+/**
+ * Reads the address of a pull request, as a delivery event names it: `https://HOST/OWNER/NAME/pull/N`, or
+ * `https://HOST/GROUP/…/NAME/-/merge_requests/N`.
+ *
+ * @param trusted Origin of the service, to which no token of a forge goes. @default {undefined} (none)
+ * @returns Undefined for everything else, and for plain HTTP to another machine than this one: a token would be sent in the clear.
+ */
+export function parsePullRequest(text: string, trusted?: string): PullRequestAddress | undefined {
+  if (text.length > MAX_URL || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  const isSafe = url.protocol === "https:" || url.protocol === "http:" && isLoopback(url.hostname) ||
+    url.origin === trusted;
+  if (!isSafe || url.username !== "" || url.password !== "" || url.search !== "") return undefined;
+  for (const [forge, form] of FORMS) {
+    const [, repository, number] = form.exec(url.pathname) ?? [];
+    if (repository === undefined || number === undefined) continue;
+    const { origin, host } = url;
+    return { forge, origin, host, repository, number: Number(number), url: origin + pathOf(forge, repository, number) };
+  }
+  return undefined;
+}
+
+function pathOf(forge: ForgeName, repository: string, number: string): string {
+  return forge === "github" ? `/${repository}/pull/${number}` : `/${repository}/-/merge_requests/${number}`;
+}
+
+/** Whether an address that a forge names is one of the same forge, host and number: its repository may have another name now. */
+export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undefined): b is PullRequestAddress {
+  return b !== undefined && a.forge === b.forge && a.origin === b.origin && a.number === b.number;
+}
+
+// Which forge gets which token. A token is sent to the forge that it is for, and to a host that the user has named; to no other.
+
+/** Variables with the tokens of the public forges. */
+export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = { github: "GITHUB_TOKEN", gitlab: "GITLAB_TOKEN" };
+
+const PUBLIC: Readonly<Record<ForgeName, string>> = { github: "github.com", gitlab: "gitlab.com" };
+
+/** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
+interface ForgeToken {
+  token: string;
+  place: string;
+}
+
+/** Which forge gets which token. */
+export interface ForgeAccess {
+  /** The token for a forge; undefined when none is for its host. */
+  tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
+  /** The only host with a token, where a repository must be; undefined when there are several, or more than one kind of forge is there. */
+  readonly only: { forge: ForgeName; host: string } | undefined;
+}
+
+/** A value that a header can hold, that is no name of a variable and not the token of the service. */
+function usable(env: ReadEnv, name: string): string | undefined {
+  const value = env(name)?.trim() ?? "";
+  const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);
+  return isToken && value !== env("MOGPLEX_API_KEY")?.trim() ? value : undefined;
+}
+
+function refuse(text: string, why: string, advice: string): UsageError {
+  return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
+}
+
+/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
+function parseHost(text: string): { host: string; variable: string | undefined } {
+  const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
+  const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
+  if (
+    !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
+  ) {
+    throw refuse(text, "it is not a host", form);
+  }
+  if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
+    // People put the token itself there.
+    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
+  }
+  return { host: new URL(`https://${host}`).host, variable };
+}
+
+/** The token for a host that the user has named. @throws {UsageError} when it is not clear which one, or there is none. */
+function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeToken] {
+  const { host, variable } = parseHost(text);
+  const names = variable === undefined ? Object.values(FORGE_VARIABLES) : [variable];
+  const found = names.flatMap((name) => {
+    const token = usable(env, name);
+    return token === undefined ? [] : [{ token, place: `variable ${name}` }];
+  });
+  const [token, other] = found;
+  if (token === undefined) {
+    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
+  }
+  if (other !== undefined) {
+    throw refuse(
+      text,
+      `both ${names.join(" and ")} are set, and only one may be sent there`,
+      `name it: ${host}=${FORGE_VARIABLES.github} or ${host}=${FORGE_VARIABLES.gitlab}`,
+    );
+  }
+  return [host, token];
+}
+
+/**
+ * Finds the tokens of forges in the environment: `GITHUB_TOKEN` is for github.com, `GITLAB_TOKEN` for gitlab.com.
+ *
+ * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
+ * @returns Undefined when there is no token at all.
+ * @throws {UsageError} when a host is none, or it is not clear which token is for it.
+ */
+export function resolveForgeAccess(env: ReadEnv, hosts: readonly string[] = []): ForgeAccess | undefined {
+  const named = new Map(hosts.map((text) => tokenOfHost(env, text)));
+  const known = new Map<string, { forge: ForgeName; host: string; token: ForgeToken }>();
+  for (const forge of ["github", "gitlab"] as const) {
+    const token = usable(env, FORGE_VARIABLES[forge]);
+    const host = PUBLIC[forge];
+    if (token === undefined || named.has(host)) continue;
+    known.set(host, { forge, host, token: { token, place: `variable ${FORGE_VARIABLES[forge]}` } });
+  }
+  if (named.size + known.size === 0) return undefined;
+  const [first] = known.values();
+  return {
+    tokenFor({ forge, host }) {
+      const own = known.get(host);
+      return named.get(host) ?? (own?.forge === forge ? own.token : undefined);
+    },
+    only: named.size === 0 && known.size === 1 && first !== undefined
+      ? { forge: first.forge, host: first.host }
+      : undefined,
+  };
+}
+
+/** Most requests of one client: three for each of a thousand pull requests. */
+const BUDGET = 3_000;
+/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
+const CALL_MS = 90_000;
+const ATTEMPT_MS = 20_000;
+/** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+const LIMIT_MS = 60_000;
+
+/** What all clients of a process share. */
+export interface ForgeWorld {
+  clock: Clock;
+  /** Sends requests. @default the global `fetch` */
+  fetch?: Fetch | undefined;
+  /** Ends every call. */
+  signal?: AbortSignal | undefined;
+  /** Called before every wait. */
+  onNotice?: OnNotice | undefined;
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  random?: (() => number) | undefined;
+}
+
+/** One request. */
+export interface ForgeCall<T> {
+  /** What is attempted, after "Cannot". */
+  what: string;
+  /** Path and query below the API, with a slash at its start. */
+  path: string;
+  /** Sent as JSON by `POST`. @default {undefined} (`GET` without a body) */
+  body?: unknown;
+  /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit do */
+  isLimit?(value: unknown): boolean;
+  /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
+  divisible?: boolean | undefined;
+  /** Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API. */
+  read(value: unknown): T | undefined;
+}
+
+/**
+ * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
+ * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
+ */
+function movedTo({ status, headers }: Answer, api: string): string | undefined {
+  const location = headers.get("location") ?? "";
+  if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
+  const [to, from] = [new URL(location, api), new URL(api)];
+  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${from.pathname}/`);
+  return isSame && to.username === "" ? to.pathname.slice(from.pathname.length) + to.search : undefined;
+}
+
+/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
+function isPage({ status, text }: Answer): boolean {
+  return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
+}
+
+/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
+export function isTooMuch(error: unknown): boolean {
+  return error instanceof NetworkError ||
+    error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
+}
+
+/** A redirect that stays within the API. */
+class Moved extends Error {
+  readonly path: string;
+  constructor(path: string) {
+    super("moved");
+    this.path = path;
+  }
+}
+
+/** The delay that a limit names, in milliseconds. GitHub names a time by another header where it has used up all requests of the hour. */
+function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
+  if (retryAfterMs !== null) return retryAfterMs;
+  const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
+  const isUsedUp = [headers.get("x-ratelimit-remaining"), headers.get("ratelimit-remaining")].includes("0");
+  if (!isUsedUp || !(reset > 0)) return LIMIT_MS;
+  return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
+}
+
+/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
+export const ABUSE = /secondary rate limit|abuse detection/i;
+
+/** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
+function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
+  if (status === 429) return true;
+  return status === 403 &&
+    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || ABUSE.test(text));
+}
+
+/** What a token lacks for an organisation that enforces SAML. */
+export const SINGLE_SIGN_ON =
+  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
+
+/** Calls one host. */
+export class ForgeClient {
+  readonly #world: ForgeWorld;
+  readonly #api: string;
+  readonly #system: string;
+  readonly #place: string;
+  readonly #transport: Transport;
+  readonly #memory = newTokenMemory();
+
+  /**
+   * @param api Base of the API, without a slash at its end. The token goes to its origin alone.
+   * @param system Name of the forge, for messages.
+   * @param tokenHeader Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`)
+   */
+  constructor(world: ForgeWorld, api: string, system: string, { token, place }: ForgeToken, tokenHeader?: string) {
+    this.#world = world;
+    this.#api = api;
+    this.#system = system;
+    this.#place = place;
+    const { clock, fetch } = world;
+    const { origin } = new URL(api);
+    this.#transport = createTransport({ token, tokenHeader, origin, fetch, clock, userAgent: userAgent() });
+  }
+
+  /** Requests that were sent so far. */
+  get requests(): number {
+    return this.#transport.requests;
+  }
+
+  /** Why a request failed, and the class by which `setbackOf` decides on a retry. */
+  #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
+    const { status } = answer;
+    const token = `the token in ${this.#place}`;
+    if (isLimit) return [`${this.#system} wants fewer requests, for longer than we may wait`, RateLimitedError];
+    if (status >= 500) return [`${this.#system} is in trouble`, UnavailableError];
+    if (status < 300) return [`the answer is not that of ${this.#system}'s API`, UnavailableError];
+    if (status < 400) {
+      const why =
+        "the answer is a redirect, which would lose the token: is it another host now, or does it want a login?";
+      return [why, ApiError];
+    }
+    if (status === 407 || isPage(answer)) {
+      const what = `something in between, such as a proxy, answers in the place of ${this.#system}`;
+      return [`${what}: let the host through, or name it in NO_PROXY`, UnavailableError];
+    }
+    if (status === 401) return [`${this.#system} refuses ${token}, which is unknown, expired or revoked`, ApiError];
+    // Source: GitHub, "Authenticating with single sign-on", header `X-GitHub-SSO`.
+    if (status === 403 && answer.headers.has("x-github-sso")) return [`${token} ${SINGLE_SIGN_ON}`, ApiError];
+    if (status === 403) return [`${token} may not read this`, ApiError];
+    if (status === 404) return [`${this.#system} does not show it to ${token}, or it is gone`, ApiError];
+    const passes = status === 408 || status === 425;
+    return [`${this.#system} refuses the request`, passes ? UnavailableError : ApiError];
+  }
+
+  #judge<T>({ what, read, isLimit }: ForgeCall<T>, answer: Answer): Verdict<T> {
+    const { redact } = this.#transport;
+    const good = answer.status >= 200 && answer.status < 300;
+    const body = good ? parseJson(answer.text) : undefined;
+    const limited = isLimited(answer) || good && isLimit?.(body) === true;
+    const value = good && !limited ? read(body) : undefined;
+    if (value !== undefined) return { ok: true, value };
+    const path = movedTo(answer, this.#api);
+    if (path !== undefined) throw new Moved(path);
+    const facts = factsOf(answer, null, redact);
+    const [why, errorClass] = this.#meaning(answer, limited);
+    const retryAfterMs = limited ? delayOf(answer, this.#world.clock.wallTime()) : facts.retryAfterMs;
+    const problem = { attempted: what, why: `${why} (${describeAnswer(answer, facts, redact)})` };
+    return { ok: false, error: new errorClass(problem, "unavailable", { ...facts, retryAfterMs }) };
+  }
+
+  async #send<T>(call: ForgeCall<T>): Promise<T> {
+    const { clock, signal, onNotice, random = Math.random } = this.#world;
+    const { what, path, body } = call;
+    if (this.requests >= BUDGET) {
+      throw new MogplexError(
+        { attempted: what, why: `${BUDGET} requests were sent, which is all we may` },
+        "unavailable",
+      );
+    }
+    const limits = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
+    const world = { clock, onNotice, random, memory: this.#memory };
+    const lasts = (error: unknown) => call.divisible === true && isTooMuch(error);
+    return await callWithin(world, { what, limits, lasts }, (limitMs) =>
+      this.#transport.call({
+        what,
+        send: (send) =>
+          send(this.#api + path, {
+            method: body === undefined ? "GET" : "POST",
+            headers: { Connection: "close", ...(body !== undefined && { "Content-Type": "application/json" }) },
+            body: body === undefined ? null : JSON.stringify(body),
+          }),
+        judge: (answer) => this.#judge(call, answer),
+      }, { limitMs, signal }));
+  }
+
+  /**
+   * Sends a request, and repeats it as long as that can help. A redirect within the API is followed once: GitLab answers so for a project
+   * that was moved.
+   *
+   * @throws {ApiError | NetworkError | BodyTooLargeError} when the last attempt failed; `signal.reason` if the signal aborts.
+   */
+  async call<T>(call: ForgeCall<T>): Promise<T> {
+    try {
+      return await this.#send(call);
+    } catch (error) {
+      if (!(error instanceof Moved) || call.body !== undefined) throw error;
+      try {
+        return await this.#send({ ...call, path: error.path });
+      } catch (again) {
+        if (!(again instanceof Moved)) throw again;
+        throw new MogplexError({ attempted: call.what, why: "it was redirected twice" }, "unavailable");
+      }
+    }
+  }
+}

@@ -1,0 +1,333 @@
+/**
+ * Runs the system's Git in a repository of its own, with settings of its own: nothing that a checkout, a user or a machine has configured
+ * counts, no hook runs, nothing asks for a password, and credentials are in no argument, no address and no file.
+ *
+ * @module
+ */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import type { Clock } from "../clock.ts";
+import { MogplexError, UsageError } from "../errors.ts";
+import { isNotPermitted } from "../runtime.ts";
+import { NETWORK_VARIABLES } from "../variables.ts";
+
+/** Longest time of one call of Git, in milliseconds. */
+const LIMIT_MS = 120_000;
+/** Most bytes that a call may print. The journal of 10 000 items has about 20 MB. */
+const MAX_OUTPUT = 256 * 1024 * 1024;
+
+/** Hands the password to Git when the server asks for one. Git runs it in a shell, and the environment has the values. */
+const HELPER =
+  `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$MOGPLEX_GIT_USERNAME" "$MOGPLEX_GIT_TOKEN"; }; f`;
+
+const SETTINGS: readonly (readonly [string, string])[] = [
+  ["core.hooksPath", "/dev/null"],
+  ["core.fsmonitor", "false"],
+  ["core.sshCommand", "ssh -oBatchMode=yes -oConnectTimeout=30"],
+  ["credential.helper", ""],
+  ["credential.interactive", "false"],
+  ["fetch.recurseSubmodules", "false"],
+  ["gc.auto", "0"],
+  // A server must not send the password on to another one.
+  ["http.followRedirects", "false"],
+  ["push.recurseSubmodules", "no"],
+  ["transfer.fsckObjects", "true"],
+];
+
+/** Variables that Git gets beside our own. Source: Git and curl, "Environment Variables". */
+const PASSED_ON = [
+  "PATH",
+  "HOME",
+  "TMPDIR",
+  "SSH_AUTH_SOCK",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "GIT_SSL_CAINFO",
+  ...NETWORK_VARIABLES.filter((name) => /proxy/i.test(name) && !name.startsWith("NODE")),
+];
+
+/** What a call of Git gave. */
+export interface GitAnswer {
+  /** Exit code; null when it was killed. */
+  code: number | null;
+  /** What it printed. */
+  stdout: Uint8Array;
+  /** What it said, at most the last 4000 characters. The other end may have written parts of it. */
+  stderr: string;
+}
+
+/** Git in a bare repository in a temporary folder. */
+export interface SystemGit {
+  /** The temporary folder, for files of the caller. */
+  readonly folder: string;
+  /**
+   * Runs Git.
+   *
+   * @param args Its arguments.
+   * @param input What it reads. @default {nothing}
+   * @throws {MogplexError} with exit code 69 when it takes longer than 120 seconds.
+   * @throws {UsageError} when there is no Git, or Deno may not run it.
+   */
+  run(args: readonly string[], input?: string | Uint8Array): Promise<GitAnswer>;
+  /** Removes the folder. Never throws. */
+  close(): Promise<void>;
+}
+
+/** Options of {@linkcode openGit}. */
+export interface GitOptions {
+  /**
+   * Address of the repository that is going to be read and written, after `checkRemote`. Its host alone gets the password: a proxy that asks
+   * for one gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
+   */
+  remote: string;
+  /** Reads the environment. */
+  env: (name: string) => string | undefined;
+  /** Limits the time of each call. */
+  clock: Clock;
+  /**
+   * Who the folder belongs to, as a text, and whether the owner of another folder has ended: then its folder goes, as a process that was
+   * killed could not remove it. @default {undefined} (nobody's folder is looked at)
+   */
+  owner?: { text: string; hasEnded(text: string): boolean } | undefined;
+  /** Ends calls. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The one scope whose server may ask for the password: scheme, host and port; undefined where none does. */
+function passwordScope(remote: string): string | undefined {
+  return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
+}
+
+/** The environment of Git. */
+function environment({ env, remote }: GitOptions, folder: string): Record<string, string> {
+  const scope = passwordScope(remote);
+  const kept = PASSED_ON.flatMap((name) => {
+    const value = env(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  const all = scope === undefined ? SETTINGS : [...SETTINGS, [`credential.${scope}.helper`, HELPER] as const];
+  const settings = all.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return {
+    ...Object.fromEntries(kept),
+    ...Object.fromEntries(settings),
+    GIT_CONFIG_COUNT: String(all.length),
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_ATTR_NOSYSTEM: "1",
+    GIT_ALLOW_PROTOCOL: "https:ssh:file",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_DIR: `${folder}/repository.git`,
+    GIT_AUTHOR_NAME: "Mogplex CI",
+    GIT_AUTHOR_EMAIL: "ci@mogplex.invalid",
+    GIT_COMMITTER_NAME: "Mogplex CI",
+    GIT_COMMITTER_EMAIL: "ci@mogplex.invalid",
+    ...(scope !== undefined && {
+      MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
+      MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
+    }),
+    // Its messages are read.
+    LC_ALL: "C",
+  };
+}
+
+function cannotRun(cause: unknown): UsageError {
+  const permitted = !isNotPermitted(cause);
+  return new UsageError({
+    attempted: "run git",
+    why: permitted ? "it is not installed" : "Deno may not run it",
+    advice: permitted
+      ? "install Git, or keep the campaign in a directory (--home dir)"
+      : "start it with --allow-run=git",
+  }, { cause });
+}
+
+/** Beginning of the names of our folders, and the file in them that says whose they are. */
+const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
+/** Age at which a folder goes whose owner is not known, in milliseconds: no campaign is followed for longer than 30 days. */
+const MAX_AGE_MS = 31 * 86_400_000;
+
+/** Removes the folders of processes that were killed. What cannot be looked at stays. */
+function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
+  function isLeft(path: string): boolean {
+    const { uid, mtimeMs } = fs.lstatSync(path);
+    // In a temporary folder of all users there may be a folder of this name that somebody else has made.
+    if (process.getuid !== undefined && uid !== process.getuid()) return false;
+    const file = `${path}/${OWNER}`;
+    const facts = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (facts?.isFile() && facts.size <= 4_096) return hasEnded(fs.readFileSync(file, "utf8"));
+    return facts === undefined && Date.now() - mtimeMs > MAX_AGE_MS;
+  }
+  try {
+    for (const entry of fs.readdirSync(temporary, { withFileTypes: true })) {
+      if (!entry.isDirectory() || !entry.name.startsWith(FOLDER)) continue;
+      const path = `${temporary}/${entry.name}`;
+      try {
+        if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
+      } catch {
+        // Another process removes it, or it may not be looked at.
+      }
+    }
+  } catch {
+    // The temporary folder may not be read, as on Deno with narrow permissions.
+  }
+}
+
+/**
+ * Opens a repository in a temporary folder.
+ *
+ * @throws {UsageError} when there is no Git, or Deno may not run it.
+ */
+export async function openGit(options: GitOptions): Promise<SystemGit> {
+  const { owner } = options;
+  if (owner !== undefined) sweep(fs, os.tmpdir(), (text) => owner.hasEnded(text));
+  const folder = fs.mkdtempSync(`${os.tmpdir()}/${FOLDER}`);
+  if (owner !== undefined) fs.writeFileSync(`${folder}/${OWNER}`, owner.text, { flag: "wx", mode: 0o600 });
+  const env = environment(options, folder);
+  const { clock, signal } = options;
+
+  function answered(args: readonly string[], input: string | Uint8Array, ended: AbortSignal): Promise<GitAnswer> {
+    return new Promise((resolve, reject) => {
+      const child = spawn("git", [...args], { cwd: folder, env, stdio: ["pipe", "pipe", "pipe"], signal: ended });
+      const chunks: Uint8Array[] = [];
+      let bytes = 0;
+      let stderr = "";
+      child.stdout.on("data", (chunk: Uint8Array) => {
+        bytes += chunk.length;
+        if (bytes <= MAX_OUTPUT) chunks.push(chunk);
+        else child.kill("SIGKILL");
+      });
+      child.stderr.setEncoding("utf8").on("data", (text: string) => stderr = (stderr + text).slice(-4_000));
+      child.on(
+        "error",
+        (error: NodeJS.ErrnoException) => reject(error.name === "AbortError" ? ended.reason : cannotRun(error)),
+      );
+      child.on("close", (code: number | null) => resolve({ code, stdout: Buffer.concat(chunks), stderr }));
+      // Git may end before it has read everything.
+      child.stdin.on("error", () => {});
+      child.stdin.end(input);
+    });
+  }
+
+  async function run(args: readonly string[], input: string | Uint8Array = ""): Promise<GitAnswer> {
+    signal?.throwIfAborted();
+    const late = new AbortController();
+    const done = new AbortController();
+    void clock.sleep(LIMIT_MS, { limit: true, background: true, signal: done.signal }).then(
+      () =>
+        late.abort(
+          new MogplexError({
+            attempted: `run git ${args[0]}`,
+            why: `it takes longer than ${LIMIT_MS / 1000} seconds`,
+            advice: "try again: nothing is lost",
+          }, "unavailable"),
+        ),
+      () => {},
+    );
+    try {
+      return await answered(args, input, signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]));
+    } finally {
+      done.abort();
+    }
+  }
+
+  // deno-lint-ignore require-await
+  async function close(): Promise<void> {
+    try {
+      fs.rmSync(folder, { recursive: true, force: true });
+    } catch {
+      // The system empties its temporary folder.
+    }
+  }
+
+  try {
+    const { code, stderr } = await run(["init", "-q", "--bare", env.GIT_DIR as string]);
+    if (code !== 0) {
+      throw new MogplexError({ attempted: "make a Git repository", why: stderr.trim(), advice: "" }, "unavailable");
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { folder, run, close };
+}
+
+// What Git, and the server at its other end, say when they do not do what they were asked, and whether only a person can change that.
+//
+// Everything that is not in this table passes by itself, or is settled by a look at the branch: an outage, a full disk, a race.
+
+/** Words that are no refusal, although a hook or a status says "rejected" beside them: the server is in trouble. With their sources. */
+const TROUBLE: readonly RegExp[] = [
+  // GitHub: "! [remote rejected] main -> main (Internal Server Error)", desktop/desktop issue 21249. Gitea says it beside "pre-receive hook
+  // declined", go-gitea/gitea issue 22293; GitLab as "GitLab: 500 Internal Server Error", NixOS/nixpkgs pull request 120947.
+  /Internal (?:Server|API) error/i,
+  // GitLab Shell, client/gitlabnet.go: "Internal API unreachable", and older "Failed to authorize your Git request: internal API unreachable".
+  /Internal API unreachable/i,
+  // Gitea, modules/private: "Unable to contact gitea: … connection refused", jfelten/gitea-helm-chart issue 85.
+  /Unable to contact|connection refused|connection reset/i,
+  // GitLab, lib/gitlab/git_access.rb: "Push operation timed out"; lib/gitlab/gitaly_client.rb: "The git server, Gitaly, is not available".
+  /timed out|time-?out|deadline exceeded|Gitaly, is not available|code = (?:Unavailable|Internal|DeadlineExceeded)/i,
+  // A hook in Ruby or Python that dies: rocq-prover/bot issue 2, gitlabhq/gitlabhq issue 9772.
+  /\(NoMethodError\)|Traceback \(most recent call last\)/,
+  // Git, http.c ("The requested URL returned error: %ld") and remote-curl.c ("RPC failed; HTTP %ld"); curl, lib/http_proxy.c (of a proxy).
+  /error: (?:408|425|429|5\d\d)\b|HTTP (?:408|425|429|5\d\d)\b|response (?:408|425|429|5\d\d)\b/,
+  // GitHub, "Rate limits"; GitLab, "Rate limits": over SSH and in bodies of 403.
+  /rate limit|too many requests|abuse detection/i,
+  // POSIX, strerror(): a disk that is full, of either side. Git adds it to whatever it could not do.
+  /No space left on device|Disk quota exceeded|Read-only file system|Input\/output error/i,
+];
+
+const TOKEN =
+  "look at the address, and give a token that may write to this branch in MOGPLEX_GIT_TOKEN; a protected branch must let it push";
+const ADDRESS = "look at the address, and whether the token in MOGPLEX_GIT_TOKEN may see the repository";
+const BRANCH = "name another branch with --home, or remove the one that is in its way";
+const PROXY = "let the proxy pass the host through, or name it in NO_PROXY";
+const TRUST =
+  "give the certificates of the server's authority in GIT_SSL_CAINFO or SSL_CERT_FILE, or its host key in known_hosts";
+const SERVER = "permit it in the settings of the repository, or name another one with --home";
+
+/** Words of what only a person can change, with what to do. The first that fits counts. Each with its source. */
+const REFUSALS: readonly (readonly [words: RegExp, advice: string])[] = [
+  // curl, lib/cf-h1-proxy.c and lib/http_proxy.c: "CONNECT tunnel failed, response 403", "Received HTTP code 407 from proxy after CONNECT".
+  [/CONNECT tunnel failed, response 4|HTTP code 4\d\d from proxy/, PROXY],
+  // curl, lib/vtls: "SSL certificate problem: …"; GnuTLS: "server certificate verification failed"; OpenSSH, sshconnect.c.
+  [/SSL certificate problem|certificate verification failed|Host key verification failed/i, TRUST],
+  // Git, http.c and credential.c; curl's 401 and 403 there; GitLab: "HTTP Basic: Access denied"; OpenSSH, sshconnect2.c: "Permission denied (".
+  [
+    /Authentication failed|could not read (?:Username|Password)|error: 40[13]\b|HTTP 40[13]\b|Access denied|Permission denied/i,
+    TOKEN,
+  ],
+  // Git, remote-curl.c, connect.c, upload-pack.c; GitHub over SSH; GitLab, lib/gitlab/git_access.rb; Azure DevOps, TF401019.
+  [
+    /repository '[^']*' not found|Repository not found|does not appear to be a git repository|could not be found or you don't have permission|A repository for this project does not exist|TF401019/i,
+    ADDRESS,
+  ],
+  // Git, refs.c and refs/files-backend.c: "'refs/heads/a' exists; cannot create 'refs/heads/a/b'"; refs.c since 2.50.
+  [/exists; cannot create|refname conflict|conflict due to case-insensitive/i, BRANCH],
+  // Git, builtin/receive-pack.c.
+  [/funny refname|deny updating a hidden ref|branch is currently checked out|deletion prohibited/i, BRANCH],
+  // Git, builtin/index-pack.c, builtin/unpack-objects.c; JGit, ReceivePack ("Object too large"); a proxy's or server's limit.
+  [/pack exceeds maximum allowed size|Object too large|error: 413\b|HTTP 413\b/i, SERVER],
+  // Git, object-file.c.
+  [/insufficient permission for adding an object/i, TOKEN],
+  // GitHub: "(protected branch hook declined)", "(push declined due to repository rule violations)", "GH006", "GH013", and of the SSH server:
+  // "marked as read only", "This repository was archived so it is read-only", "enabled or enforced SAML SSO".
+  [
+    /protected branch|repository rule violations|\bGH0\d\d\b|marked as read only|archived so it is read-only|SAML SSO|refusing to allow/i,
+    TOKEN,
+  ],
+  // GitLab, lib/gitlab/checks and git_access.rb: "You are not allowed to push code to protected branches on this project", "You can't push
+  // code to a read-only GitLab instance"; Azure DevOps: TF401027 and TF402455; Gerrit: "prohibited by Gerrit"; JGit: "creation prohibited".
+  [/not allowed|not permitted|You can't push|TF40\d{4}|prohibited/i, TOKEN],
+  // Git, builtin/receive-pack.c: a hook of the server says no. It says why in lines of its own, which stand above.
+  [/hook declined/i, TOKEN],
+];
+
+/** What to do about a refusal, when only a person can change it; undefined when the same may be permitted a little later. */
+export function adviceOn(stderr: string): string | undefined {
+  if (TROUBLE.some((words) => words.test(stderr))) return undefined;
+  return REFUSALS.find(([words]) => words.test(stderr))?.[1];
+}

@@ -1,0 +1,203 @@
+/**
+ * Events as lines of a log. The lines are not yet safe: each sink escapes them.
+ *
+ * @module
+ */
+import { lookup } from "../lookup.ts";
+import type { RunEvent } from "../model.ts";
+import type { Redact } from "../run/clean.ts";
+import { isTerminalType } from "../run/result.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
+import { cutText, ownCopy, plainText } from "../text/plain_text.ts";
+
+/** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
+export const COMPACT_WIDTH = 300;
+/** Longest line in the full form, in UTF-16 units: CI systems limit the log of a job. */
+export const FULL_WIDTH = 50_000;
+/** The agent's prose is broken at a blank after this many UTF-16 units. */
+const PROSE_WIDTH = 160;
+/** Most tools whose end is waited for. */
+const MAX_TOOLS = 100;
+/** What is kept of each text of such a tool, in UTF-16 units: more than a line shows. */
+const MAX_TOOL_TEXT = 1_000;
+/** An unfinished line of prose is held back up to this many UTF-16 units. */
+const MAX_PENDING = 10_000;
+
+// Shorter words for types, so that most messages begin in one column.
+const LABELS: Record<string, string> = {
+  status_changed: "status",
+  cancel_requested: "cancel",
+  tool_started: "tool",
+  tool_finished: "tool done",
+};
+
+/** Joins lines: each line of the log has to begin with our own label, and a second line would begin with untrusted text. */
+function oneLine(text: string): string {
+  return plainText(text).replace(/\n/g, " ").trim();
+}
+
+/** Time of day by the service's clock, in UTC; the text itself when it is not a time. */
+function timeOf(createdAt: string): string {
+  const ms = Date.parse(createdAt);
+  return Number.isNaN(ms) ? oneLine(createdAt) : new Date(ms).toISOString().slice(11, 19);
+}
+
+/** A line in the columns of the log. @param time `hh:mm:ss`, or an empty string. */
+export type Row = (time: string, label: string, text: string) => string;
+
+/** A line without a time, for a CI system that writes one before each line of the log. */
+export function bareRow(_time: string, label: string, text: string): string {
+  return `${oneLine(label).padEnd(9)} ${text}`.trimEnd();
+}
+
+/** A line with a time. */
+export function timedRow(time: string, label: string, text: string): string {
+  return `${time.padEnd(8)}  ${bareRow(time, label, text)}`.trimEnd();
+}
+
+function toolText(event: RunEvent): string {
+  return event.toolName === null ? "" : `tool=${oneLine(event.toolName)}  `;
+}
+
+function toolLine({ message, toolName }: Pick<RunEvent, "message" | "toolName">): string {
+  return oneLine(message ?? "") || oneLine(toolName ?? "tool");
+}
+
+/** One line: time, type, tool, and the first line of the message. */
+function compactEvent(event: RunEvent, row: Row): string {
+  const { type, message, payload } = event;
+  const [first = "", ...rest] = plainText(message ?? "").trim().split("\n");
+  const cause = type === "failed" && typeof payload.error === "string" ? oneLine(payload.error) : "";
+  const more = rest.length === 0 ? "" : ` (+${formatCount(rest.length, "line")})`;
+  const why = cause === "" || first.includes(cause) ? "" : `: ${cause}`;
+  return row(timeOf(event.createdAt), lookup(LABELS, type) ?? type, `${toolText(event)}${first}${why}${more}`);
+}
+
+/** Time, type and tool, all lines of the message, and the payload as JSON. */
+export function fullEvent(event: RunEvent, row: Row = timedRow): string {
+  const payload = Object.keys(event.payload).length > 0 ? `\n${JSON.stringify(event.payload)}` : "";
+  const text = plainText(`${event.message ?? ""}${payload}`).trimEnd().replace(/\n/g, "\n    ");
+  return row(timeOf(event.createdAt), lookup(LABELS, event.type) ?? event.type, `${toolText(event)}${text}`);
+}
+
+/** Breaks at blanks only. The next piece may continue the last line. */
+function breakProse(text: string): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > PROSE_WIDTH) {
+    const before = rest.lastIndexOf(" ", PROSE_WIDTH);
+    const cut = before > 0 ? before : rest.indexOf(" ", PROSE_WIDTH);
+    if (cut < 0) break;
+    lines.push(rest.slice(0, cut));
+    rest = rest.slice(cut + 1);
+  }
+  return [...lines, rest];
+}
+
+/**
+ * The compact form: one line an event, but for kinds of which later revisions of the service send many. The agent's prose comes in pieces,
+ * which are joined; a tool has one line, when it has finished.
+ */
+export class CompactLog {
+  readonly #redact: (text: string) => string;
+  readonly #row: Row;
+  readonly #tools = new Map<string, Pick<RunEvent, "message" | "toolName" | "createdAt">>();
+  #prose = "";
+  #time = "";
+
+  /** @param redact Masks secrets, before prose is broken into lines. */
+  constructor(redact: (text: string) => string, row: Row = timedRow) {
+    this.#redact = redact;
+    this.#row = row;
+  }
+
+  /** Names of the tools at work. They are untrusted. */
+  get running(): string[] {
+    return [...this.#tools.values()].map((event) => oneLine(event.toolName ?? "tool"));
+  }
+
+  /** The lines that an event completes. */
+  lines(event: RunEvent): string[] {
+    const { type, payload } = event;
+    const message = event.message ?? "";
+    if (payload.kind === "assistant_delta") return this.#piece(event, message);
+    // The harness `mogplex` reports in whole messages, under the kind `run_progress`.
+    if (payload.kind === "assistant_final" || payload.kind === "run_progress") {
+      return [...this.flush(), ...this.#piece(event, `${message.trim()}\n`)];
+    }
+    const before = this.flush();
+    // Events of the harness `mogplex` have no kind.
+    const isTool = payload.kind === "tool" || payload.kind === undefined;
+    const call = isTool && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
+    if (call !== undefined && type === "tool_started") {
+      this.#tools.set(ownCopy(cutText(call, MAX_TOOL_TEXT)), this.#begun(event));
+      return this.#tools.size > MAX_TOOLS ? [...before, ...this.#unfinished(1)] : before;
+    }
+    if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
+    if (isTerminalType(type)) before.push(...this.end());
+    return [...before, compactEvent(event, this.#row)];
+  }
+
+  /** The prose that still waits for its line break. */
+  flush(): string[] {
+    return this.#piece(undefined, "\n");
+  }
+
+  /** Everything that is held back: prose, and tools that were not seen to finish. */
+  end(): string[] {
+    const open = this.#unfinished(this.#tools.size);
+    return [...this.flush(), ...open];
+  }
+
+  /** What the log needs of a tool until it has finished. */
+  #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
+    const shown = (text: string | null) => text === null ? null : ownCopy(cutText(text, MAX_TOOL_TEXT));
+    return {
+      message: shown(message),
+      toolName: shown(toolName),
+      createdAt: ownCopy(cutText(createdAt, MAX_TOOL_TEXT)),
+    };
+  }
+
+  /** Gives up on the tools that have waited longest. */
+  #unfinished(count: number): string[] {
+    const oldest = [...this.#tools].slice(0, count);
+    for (const [call] of oldest) this.#tools.delete(call);
+    return oldest.map(([, event]) =>
+      this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)} (not seen to finish)`)
+    );
+  }
+
+  #finished(event: RunEvent, call: string): string {
+    const key = cutText(call, MAX_TOOL_TEXT);
+    const ms = Date.parse(event.createdAt) - Date.parse(this.#tools.get(key)?.createdAt ?? "");
+    this.#tools.delete(key);
+    return this.#row(timeOf(event.createdAt), "tool", `${toolLine(event)}${ms >= 0 ? ` (${formatDuration(ms)})` : ""}`);
+  }
+
+  #piece(event: RunEvent | undefined, text: string): string[] {
+    if (event !== undefined) this.#time = timeOf(event.createdAt);
+    const lines = this.#redact(plainText(this.#prose + text)).split("\n").flatMap(breakProse);
+    const rest = lines.pop() ?? "";
+    this.#prose = rest.length > MAX_PENDING ? "" : rest;
+    if (this.#prose === "") lines.push(rest);
+    return lines.filter((line) => line.trim() !== "").map((line) => this.#row(this.#time, "agent", line));
+  }
+}
+
+// The end of a run's log, for reports.
+
+/** More is in the log itself and in `events.ndjson`. */
+const LINES = 10;
+
+/**
+ * The last ten lines of the compact log before the run ended. Untrusted text.
+ *
+ * @param events Oldest first.
+ * @param redact Removes secrets: one can stand in several pieces of prose, which are joined here.
+ */
+export function lastLines(events: readonly RunEvent[], redact: Redact): string[] {
+  const log = new CompactLog(redact);
+  const lines = events.filter(({ type }) => !isTerminalType(type)).flatMap((event) => log.lines(event));
+  return [...lines, ...log.end()].slice(-LINES).map((line) => cutText(redact(line), COMPACT_WIDTH));
+}

@@ -1,0 +1,337 @@
+/**
+ * What is remembered of each run: one line of JSON in a file that grows. Anybody may have edited the file, and other programs may have written
+ * to it.
+ *
+ * @module
+ */
+import { isObject, parseJson } from "../lookup.ts";
+import { type AnyResult, hasEnded, utcText } from "../run/result.ts";
+import { formatDuration } from "../text/duration.ts";
+import { jsonLine } from "../text/escape.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+
+/** One run, as a history remembers it. */
+export interface HistoryRecord {
+  /** Version of this form. */
+  schemaVersion: 1;
+  /** Which kind of run it was. */
+  kind: AnyResult["kind"];
+  /** When the job wrote it, in ISO 8601. */
+  at: string;
+  /** UUID of the run. */
+  runId: string;
+  /** The job in its CI system; null outside of CI. Runs of the same job and repository are compared. */
+  job: string | null;
+  /** UUID of the repository; null when it is not known. */
+  repoId: string | null;
+  /** Name of the repository; null when it is not known. */
+  repository: string | null;
+  /** Agent; null for an automation run. */
+  harness: string | null;
+  /** The verdict. */
+  outcome: AnyResult["outcome"];
+  /** Exit code that belongs to it. */
+  exitCode: number;
+  /** Milliseconds that the run took, as the service says; null when it was not seen to end. */
+  tookMs: number | null;
+  /** Milliseconds that the job spent on it. */
+  durationMs: number;
+  /** HTTP requests sent. */
+  requests: number;
+  /** Key that finds the run again. */
+  key: string | null;
+}
+
+/** A line that is no record. */
+export interface SkippedLine {
+  /** Its number, from 1. */
+  line: number;
+  /** What is wrong with it, as a clause. */
+  why: string;
+}
+
+/** What a file holds. */
+export interface History {
+  /** Records, oldest first. Of the same run the last one. */
+  records: HistoryRecord[];
+  /** The first lines that are none, {@linkcode MAX_TOLD} at most. */
+  skipped: SkippedLine[];
+  /** How many lines are none. */
+  skippedCount: number;
+}
+
+/** Largest file that is read, in bytes: some 60 000 runs. */
+export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
+/** Most lines that are told of one by one. */
+export const MAX_TOLD = 5;
+/** Longest text of a record, in UTF-16 units: a line is short enough to be written at once. */
+const MAX_TEXT = 200;
+const MAX_LINE = 16_384;
+
+const OUTCOMES: readonly string[] = [
+  "success",
+  "failed",
+  "cancelled",
+  "awaiting_input",
+  "deadline",
+  "interrupted",
+  "suppressed",
+  "error",
+];
+
+const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
+
+function tookMs(result: AnyResult): number | null {
+  if (result.kind === "automation-run") return result.runDurationMs;
+  if (result.status === null || !hasEnded(result.status)) return null;
+  const ms = Date.parse(result.updatedAt ?? "") - Date.parse(result.createdAt ?? "");
+  return ms >= 0 ? ms : null;
+}
+
+/**
+ * The record of a run; undefined when there was none, or its end is left to another job.
+ *
+ * @param result After `cleanResult`.
+ * @param at Wall time now, in milliseconds since 1970.
+ * @param job The job in its CI system; null outside of CI.
+ */
+export function recordOf(result: AnyResult, at: number, job: string | null): HistoryRecord | undefined {
+  const { kind, runId, outcome, exitCode, repoId, durationMs, requests } = result;
+  if (runId === null || outcome === "started") return undefined;
+  return {
+    schemaVersion: 1,
+    kind,
+    at: new Date(at).toISOString(),
+    runId,
+    job: short(job),
+    repoId,
+    repository: short(result.repository),
+    harness: result.kind === "run" ? short(result.harness) : null,
+    outcome,
+    exitCode,
+    tookMs: tookMs(result),
+    durationMs,
+    requests,
+    key: short(result.idempotencyKey),
+  };
+}
+
+/** The line of a record, with its line break. */
+export function historyLine(record: HistoryRecord): string {
+  return `${jsonLine(record)}\n`;
+}
+
+const isText = (value: unknown): value is string => typeof value === "string" && value.length <= MAX_TEXT * 2;
+const isTextOrNull = (value: unknown): value is string | null => value === null || isText(value);
+/** The years 1970 to 9999: what is outside of them cannot be written as a day and a week. */
+function isMoment(text: string): boolean {
+  const ms = Date.parse(text);
+  return ms >= 0 && ms < 253_402_300_800_000;
+}
+const isAmount = (value: unknown): value is number => typeof value === "number" && value >= 0 && value < 1e13;
+
+/** A record; a text that says what is wrong with it otherwise. */
+function readRecord(text: string): HistoryRecord | string {
+  if (text.length > MAX_LINE) return "it is too long";
+  const value = parseJson(text);
+  if (value === undefined) return "it is not JSON";
+  if (!isObject(value)) return "it is no object";
+  const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome } = value;
+  const { exitCode, tookMs, durationMs, requests, key } = value;
+  if (schemaVersion !== 1) return '"schemaVersion" is not 1';
+  if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
+  if (!isText(at) || !isMoment(at)) return '"at" is no time';
+  if (!isText(runId) || runId === "") return '"runId" is missing';
+  if (!isText(outcome) || !OUTCOMES.includes(outcome)) return '"outcome" is not known';
+  if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
+  if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is no number';
+  if (![job, repoId, repository, harness, key].every(isTextOrNull)) return "a text is missing";
+  const [place, id, name, agent, found] = [job, repoId, repository, harness, key] as (string | null)[];
+  return {
+    schemaVersion,
+    kind,
+    at: new Date(at).toISOString(),
+    runId: plainText(runId),
+    job: short(place ?? null),
+    repoId: short(id ?? null),
+    repository: short(name ?? null),
+    harness: short(agent ?? null),
+    outcome: outcome as HistoryRecord["outcome"],
+    exitCode,
+    tookMs,
+    durationMs,
+    requests,
+    key: short(found ?? null),
+  };
+}
+
+/** Reads the content of a file. It never throws: what is no record is told. */
+export function readHistory(text: string): History {
+  const records = new Map<string, HistoryRecord>();
+  const skipped: SkippedLine[] = [];
+  let skippedCount = 0;
+  for (const [index, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const record = readRecord(line);
+    if (typeof record === "string") {
+      skippedCount++;
+      if (skipped.length < MAX_TOLD) skipped.push({ line: index + 1, why: record });
+      continue;
+    }
+    // The last line of a run counts, in its place.
+    records.delete(record.runId);
+    records.set(record.runId, record);
+  }
+  const sorted = [...records.values()].sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+  return { records: sorted, skipped, skippedCount };
+}
+
+// How a run compares with the runs before it.
+
+/** A run beside the ones before it. */
+export interface Comparison {
+  /** The run before; undefined when there is none. */
+  before: HistoryRecord | undefined;
+  /** In words: `2 min longer, failed before too`; null when there is no run before. */
+  text: string | null;
+  /** The runs before, newest first. */
+  earlier: readonly HistoryRecord[];
+}
+
+const VERBS: Readonly<Record<HistoryRecord["outcome"], string>> = {
+  success: "succeeded",
+  failed: "failed",
+  cancelled: "was cancelled",
+  awaiting_input: "waited for a person",
+  deadline: "did not end in time",
+  interrupted: "was interrupted",
+  started: "was started",
+  suppressed: "was not started",
+  error: "had no verdict",
+};
+
+/** Whether two runs are of one repository: by name where both have one, else by id. */
+function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
+  return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
+}
+
+/** A difference that nobody notices: a twentieth, or a second. */
+function isSmall(differenceMs: number, tookMs: number): boolean {
+  return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
+}
+
+/** @param longerMs Milliseconds by which the run took longer than the one before; null when one of the two is not known. */
+function timeText(longerMs: number | null, tookMs: number): string | null {
+  if (longerMs === null) return null;
+  if (isSmall(longerMs, tookMs)) return "about as long";
+  return `${formatDuration(Math.abs(longerMs))} ${longerMs > 0 ? "longer" : "shorter"}`;
+}
+
+/** @param same How many runs before had the verdict of the run, without another one in between. */
+function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["outcome"], same: number): string {
+  const verb = VERBS[before];
+  if (outcome !== before) return `${verb} before`;
+  return `${verb} before too${same > 1 ? `, ${same + 1} times in a row` : ""}`;
+}
+
+/**
+ * Compares a run with the runs of the same kind, job and repository before it.
+ *
+ * @param run The run, whether the history has it already or not.
+ * @param records Of the history, oldest first.
+ * @param count Most runs of {@linkcode Comparison.earlier}. @default {10}
+ */
+export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[], count = 10): Comparison {
+  const now = Date.parse(run.at);
+  const earlier = records.filter((each) =>
+    each.runId !== run.runId && each.kind === run.kind && each.job === run.job && isSameRepository(each, run) &&
+    Date.parse(each.at) <= now
+  ).reverse();
+  const [before] = earlier;
+  if (before === undefined) return { before, text: null, earlier: [] };
+  const longerMs = run.tookMs === null || before.tookMs === null ? null : run.tookMs - before.tookMs;
+  const other = earlier.findIndex(({ outcome }) => outcome !== run.outcome);
+  const same = other < 0 ? earlier.length : other;
+  const parts = [timeText(longerMs, before.tookMs ?? 0), verdictText(run.outcome, before.outcome, same)];
+  const text = parts.filter((part) => part !== null).join(", ");
+  return { before, text, earlier: earlier.slice(0, count) };
+}
+
+/** What reports say of the runs before. */
+export interface Earlier {
+  /** How the run compares with the one before. */
+  sentence: string;
+  /** The runs before, newest first. */
+  runs: readonly HistoryRecord[];
+}
+
+/** A comparison as a sentence of a report: when the run before was, and how they differ; null when there is none. */
+export function comparisonSentence({ before, text }: Comparison): string | null {
+  return before === undefined ? null : `Compared with the run before (${utcText(Date.parse(before.at))}): ${text}.`;
+}
+
+// A history by week: how many runs succeeded, and how long they took.
+
+/** One week. */
+export interface Week {
+  /** ISO week in UTC: `2026-W48`. */
+  week: string;
+  /** Its Monday, `2026-11-23`. */
+  from: string;
+  /** Runs. */
+  runs: number;
+  /** Those that succeeded. */
+  succeeded: number;
+  /** Share of them, from 0 to 1. */
+  share: number;
+  /** Half of the runs took at most so many milliseconds; null when no time is known. */
+  p50Ms: number | null;
+  /** 95 % of the runs took at most so many milliseconds; null when no time is known. */
+  p95Ms: number | null;
+}
+
+const DAY = 86_400_000;
+
+/** Name and Monday of the week that a time is in. Source: ISO 8601, week dates: a week belongs to the year of its Thursday. */
+export function weekOf(ms: number): { week: string; from: string } {
+  const day = Math.floor(ms / DAY);
+  // 1970-01-01 was a Thursday.
+  const monday = day - (((day + 3) % 7) + 7) % 7;
+  const thursday = new Date((monday + 3) * DAY);
+  const year = thursday.getUTCFullYear();
+  const number = Math.floor((monday + 3 - Date.UTC(year, 0, 1) / DAY) / 7) + 1;
+  return {
+    week: `${year}-W${String(number).padStart(2, "0")}`,
+    from: new Date(monday * DAY).toISOString().slice(0, 10),
+  };
+}
+
+/** The smallest of the values that at least this share of them does not exceed; null without values. @param share Above 0, at most 1. */
+export function quantile(values: readonly number[], share: number): number | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
+}
+
+/** The weeks that have runs, oldest first. */
+export function weeksOf(records: readonly HistoryRecord[]): Week[] {
+  const weeks = new Map<string, { from: string; records: HistoryRecord[] }>();
+  for (const record of records) {
+    const { week, from } = weekOf(Date.parse(record.at));
+    const found = weeks.get(week) ?? { from, records: [] };
+    found.records.push(record);
+    weeks.set(week, found);
+  }
+  return [...weeks].map(([week, { from, records }]) => {
+    const times = records.flatMap(({ tookMs }) => tookMs ?? []);
+    const succeeded = records.filter(({ outcome }) => outcome === "success").length;
+    return {
+      week,
+      from,
+      runs: records.length,
+      succeeded,
+      share: succeeded / records.length,
+      p50Ms: quantile(times, 0.5),
+      p95Ms: quantile(times, 0.95),
+    };
+  }).sort((a, b) => a.from < b.from ? -1 : 1);
+}

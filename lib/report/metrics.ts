@@ -1,0 +1,163 @@
+/**
+ * `metrics.txt`: the run as OpenMetrics text.
+ *
+ * @module
+ */
+import type { AnyResult } from "../run/result.ts";
+import { type ResultView, viewOf, WAIT_CAUSES } from "../run/result_view.ts";
+import { escapeLabel } from "../text/escape.ts";
+import { cutText } from "../text/plain_text.ts";
+
+// Families of metrics as OpenMetrics text, for GitLab's table of metrics and for programs that collect such files.
+//
+// A label must not hold the id of a run: a new value in every run would make every series a new one, in a database and in GitLab's
+// table, which compares two pipelines. All families are gauges, which look the same in Prometheus' older format.
+//
+// Source: OpenMetrics 1.0; Prometheus, "Metric and label naming".
+
+/** Labels of a sample; those whose text is null or empty are left out. */
+export type Labels = Readonly<Record<string, string | null>>;
+
+/** Metrics of one name. */
+export interface Family {
+  /** Without the prefix; ends in the unit when there is one. */
+  readonly name: string;
+  readonly unit?: "seconds";
+  readonly help: string;
+  readonly samples: readonly (readonly [labels: Labels, value: number])[];
+}
+
+const MAX_LABEL = 200;
+
+/** A text as it stands in a label: cut after 200 characters, escaped. */
+export function labelText(text: string): string {
+  return escapeLabel(cutText(text, MAX_LABEL));
+}
+
+/** A family with one value; without samples when it is not known. */
+export function single(name: string, help: string, value: number | null): Family {
+  return { name, help, samples: value === null ? [] : [[{}, value]] };
+}
+
+/** A family that answers a question by 1 or 0; without samples when the answer is not known. */
+function flag(name: string, help: string, value: boolean | null): Family {
+  return single(name, help, value === null ? null : Number(value));
+}
+
+function sample(name: string, labels: Labels, value: number): string {
+  const written = Object.entries(labels).filter(([, text]) => text)
+    .map(([key, text]) => `${key}="${labelText(text ?? "")}"`);
+  return `${name}${written.length > 0 ? `{${written.join(",")}}` : ""} ${value}`;
+}
+
+function renderFamily({ name: ending, unit, help, samples }: Family, prefix: string): string[] {
+  if (samples.length === 0) return [];
+  const name = `${prefix}_${ending}`;
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} gauge`,
+    ...(unit === undefined ? [] : [`# UNIT ${name} ${unit}`]),
+    ...samples.map(([labels, value]) => sample(name, labels, value)),
+  ];
+}
+
+/**
+ * Renders a whole file. Families without samples are left out.
+ *
+ * @param prefix Beginning of every name, without `_` at its end.
+ */
+export function renderFamilies(families: readonly Family[], prefix: string): string {
+  return `${[...families.flatMap((family) => renderFamily(family, prefix)), "# EOF"].join("\n")}\n`;
+}
+
+function prefixOf({ kind: { noun } }: ResultView): string {
+  return `mogplex_${noun.replaceAll(" ", "_")}`;
+}
+
+function verdictFamilies(view: ResultView): Family[] {
+  const { automationId, repoId, harness, status, failureCode, kind: { noun, outcomes } } = view;
+  return [
+    {
+      name: "info",
+      help: "What ran and how the server calls its end; always 1.",
+      samples: [[
+        { automation_id: automationId, repository_id: repoId, harness, status, failure_code: failureCode },
+        1,
+      ]],
+    },
+    {
+      name: "outcome",
+      help: `Verdict: 1 for the one outcome that the ${noun} has, 0 for all others.`,
+      samples: outcomes.map((outcome) => [{ outcome }, outcome === view.outcome ? 1 : 0]),
+    },
+    { name: "exit_code", help: "Exit code of the job.", samples: [[{}, view.exitCode]] },
+    flag("replayed", "Whether the start found a run that was there already.", view.replayed),
+    flag("changed", "Whether the agent changed anything.", view.git?.changed ?? null),
+  ];
+}
+
+function timeFamilies({ durationMs, times, phases, waits, kind: { noun } }: ResultView): Family[] {
+  const runMs = times?.durationMs ?? null;
+  const wait = (cause: string) => waits.find((total) => total.cause === cause);
+  const causes = Object.keys(WAIT_CAUSES);
+  return [
+    {
+      name: "duration_seconds",
+      unit: "seconds",
+      help: `Time that the job spent on the ${noun}.`,
+      samples: [[{}, durationMs / 1_000]],
+    },
+    {
+      name: "service_duration_seconds",
+      unit: "seconds",
+      help: `Time that the ${noun} took, as the service says.`,
+      samples: runMs === null ? [] : [[{}, runMs / 1_000]],
+    },
+    {
+      name: "phase_duration_seconds",
+      unit: "seconds",
+      help: `Time of each phase of the ${noun} that was seen to end.`,
+      samples: phases.flatMap(({ name, durationMs }) =>
+        durationMs === null ? [] : [[{ phase: name }, durationMs / 1_000]]
+      ),
+    },
+    {
+      name: "waits",
+      help: "Times that a request was held back or repeated, by cause.",
+      samples: causes.map((cause) => [{ cause }, wait(cause)?.count ?? 0]),
+    },
+    {
+      name: "wait_duration_seconds",
+      unit: "seconds",
+      help: "Time that requests were held back, by cause.",
+      samples: causes.map((cause) => [{ cause }, (wait(cause)?.totalMs ?? 0) / 1_000]),
+    },
+  ];
+}
+
+function trafficFamilies({ requests, eventCount, kind: { noun } }: ResultView): Family[] {
+  return [
+    { name: "http_requests", help: "HTTP requests that were sent.", samples: [[{}, requests]] },
+    {
+      name: "events_seen",
+      help: `Events of the ${noun} that were seen.`,
+      samples: eventCount === null ? [] : [[{}, eventCount.seen]],
+    },
+    flag("events_missed", "Whether events went by unseen.", eventCount?.missed ?? null),
+    flag(
+      "events_window_full",
+      "Whether the feed was full, so that later events cannot be seen.",
+      eventCount?.windowFull ?? null,
+    ),
+  ];
+}
+
+/**
+ * Renders the metrics: `mogplex_run_…`, or `mogplex_automation_run_…`. Unknown values are left out.
+ *
+ * @param result Result after `cleanResult`.
+ */
+export function renderOpenmetrics(result: AnyResult): string {
+  const view = viewOf(result);
+  return renderFamilies([...verdictFamilies(view), ...timeFamilies(view), ...trafficFamilies(view)], prefixOf(view));
+}

@@ -1,0 +1,375 @@
+/**
+ * A whole page: one file that asks for nothing else, under a policy that lets no other style and script in.
+ *
+ * @module
+ */
+import { html, raw } from "hono/html";
+import type { PlatformLinks } from "../ci/platform.ts";
+import { holdable, webUrl } from "../text/escape.ts";
+import { cutText } from "../text/plain_text.ts";
+import { VERSION } from "../version.ts";
+import { SCRIPT, STYLE } from "./assets.ts";
+
+// The template of pages and their building blocks. Texts that they get are shown as texts.
+
+/** Markup that {@linkcode markup} made. It is a String object, so the compiler does not take it for a text. */
+export interface Html {
+  /** By this, the template knows its own markup. */
+  readonly isEscaped: true;
+  /** The markup as a text. */
+  toString(): string;
+}
+
+/** What can stand in {@linkcode markup}: null, undefined and false are left out, and lists are joined. */
+export type Part = Html | string | number | null | undefined | false | readonly Part[];
+
+/**
+ * Markup from a template literal: the literal is taken as it is, values are escaped. A value may stand in content and in attributes in
+ * quotes, not in scripts, styles, names, and addresses that were not checked.
+ *
+ * It is `html` of hono with fewer types: given a promise, that would make a promise, and given an object, `[object Object]`. The name is
+ * another one since `deno fmt` lays out templates with the tag `html`, which adds blanks to texts and breaks parts of tags.
+ */
+export const markup = html as (strings: TemplateStringsArray, ...values: readonly Part[]) => Html;
+
+/** How something is, in colour: the words beside it say the same. */
+export type Tone = "good" | "bad" | "wait" | "none";
+
+// Longer than names that forges permit.
+const MAX_NAME = 500;
+const MAX_BLOCK = 50_000;
+
+/** A link. An address that must not be one is shown as text. @param text What is shown. @default the address */
+export function link(address: string, text: Part = address): Html {
+  const url = webUrl(address);
+  if (url === undefined) return markup`<bdi>${text}</bdi>`;
+  return markup`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
+}
+
+/** Links to the pages of the job on its CI system, as rows of {@linkcode facts}. */
+export function jobLinks({ job, pipeline, commit }: PlatformLinks): (readonly [name: string, value: Part])[] {
+  const rows = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
+  return rows.map(([name, url]) => [name, url !== undefined && webUrl(url) !== undefined && link(url)]);
+}
+
+/** A name, an id or a branch, cut after 500 characters; null for null and for an empty text. */
+export function code(text: string | null): Html | null {
+  return text === null || text === "" ? null : markup`<code><bdi>${cutText(text, MAX_NAME)}</bdi></code>`;
+}
+
+/** A text with its line breaks. @param max Most UTF-16 units that are shown. @default {50_000} */
+export function block(text: string, max = MAX_BLOCK): Html {
+  return markup`<pre dir="auto">${cutText(text, max)}</pre>`;
+}
+
+// What is read without opening anything.
+const FIRST_LINES = 8;
+const FIRST_TEXT = 1_000;
+
+/** A text of which a long rest is folded. @param max Most UTF-16 units that are shown. @default {50_000} */
+export function longBlock(text: string, max = MAX_BLOCK): Html {
+  const first = text.split("\n", FIRST_LINES + 1).slice(0, FIRST_LINES).join("\n");
+  const cut = first.length > FIRST_TEXT ? `${first.slice(0, FIRST_TEXT).replace(/[\ud800-\udbff]$/, "")} …` : first;
+  if (cut.length >= text.length) return block(text);
+  return markup`${block(`${cut}${cut === first ? "\n…" : ""}`)}${
+    fold(`all of it (${text.length} characters)`, block(text, max))
+  }`;
+}
+
+/** A time as `2026-12-01 14:05:09 UTC`; the text itself when it is no time, null for null. */
+export function time(text: string | null): Html | null {
+  if (text === null) return null;
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms)) return code(text);
+  const iso = new Date(ms).toISOString();
+  return markup`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
+}
+
+/** Something that opens. */
+export function fold(summary: Part, content: Part): Html {
+  return markup`<details><summary>${summary}</summary>${content}</details>`;
+}
+
+/** A short word in a frame. */
+export function chip(text: string, tone: Tone = "none"): Html {
+  return markup`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
+}
+
+/** Names with their values. Rows whose value is null or empty are left out; null when none is left. */
+export function facts(rows: readonly (readonly [name: string, value: Part])[]): Html | null {
+  const known = rows.filter(([, value]) => value !== null && value !== undefined && value !== "" && value !== false);
+  if (known.length === 0) return null;
+  return markup`<dl class="facts">${known.map(([name, value]) => markup`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
+}
+
+/** Large numbers with what they count. */
+export function numbers(rows: readonly (readonly [name: string, value: string | number, tone: Tone])[]): Html {
+  return markup`<dl class="numbers">${
+    rows.map(([name, value, tone]) =>
+      markup`<div class="${tone === "none" ? "" : tone}"><dt>${name}</dt><dd>${value}</dd></div>`
+    )
+  }</dl>`;
+}
+
+/** A part of a page with its heading; null when it has no content. @param id Unique on the page. */
+export function section(id: string, heading: Part, ...content: readonly Part[]): Html | null {
+  if (content.every((part) => part === null || part === undefined || part === false)) return null;
+  return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2>${content}</section>
+`;
+}
+
+/** A cell: what is shown, and what it is sorted by, if that is something else. */
+export type Cell = Part | { readonly show: Part; readonly value: string | number };
+
+/** A column. */
+export interface Column {
+  /** Its heading. */
+  readonly name: string;
+  /** Whether it has numbers, which stand on the right. @default {false} */
+  readonly number?: boolean;
+}
+
+/** A row of {@linkcode table}. */
+export interface TableRow {
+  /** Its kind, for the filter. @default {undefined} (it has none) */
+  readonly kind?: string | undefined;
+  /** Its cells, one for each column. */
+  readonly cells: readonly Cell[];
+}
+
+function cellOf(cell: Cell, { number = false }: Column, isFirst: boolean): Html {
+  const valued = typeof cell === "object" && cell !== null && "value" in cell ? cell : undefined;
+  const value = valued === undefined ? null : markup` data-v="${valued.value}"`;
+  const shown = valued === undefined ? cell as Part : valued.show;
+  if (isFirst) {
+    return markup`<th scope="row"${value}>${shown}</th>`;
+  }
+  return markup`<td${number ? markup` class="number"` : null}${value}>${shown}</td>`;
+}
+
+/** A table whose first cells name their rows. It scrolls sideways where it is too wide. */
+export function table(caption: string, columns: readonly Column[], rows: readonly TableRow[]): Html {
+  const head = columns.map(({ name, number = false }) =>
+    markup`<th scope="col"${number ? markup` class="number"` : null}>${name}</th>`
+  );
+  const body = rows.map(({ kind, cells }) =>
+    markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
+      cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0))
+    }</tr>
+`
+  );
+  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
+<thead><tr>${head}</tr></thead>
+<tbody data-rows>${body}</tbody></table></div>`;
+}
+
+/** What a list can do where scripts run. */
+export interface ListTools {
+  /** Class of the list. */
+  readonly name: string;
+  /** What its rows are, in the plural. */
+  readonly rows: string;
+  /** Kinds of rows, with their numbers. */
+  readonly kinds: readonly (readonly [kind: string, count: number])[];
+  /** Whether it is a table that can be copied. @default {false} */
+  readonly copy?: boolean;
+}
+
+/** A list with tools, which appear where scripts run. */
+export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
+  return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="search ${rows}" placeholder="search ${rows} ( / )"><select aria-label="kind of ${rows}"><option value="">all kinds</option>${
+    kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
+  }</select>${
+    copy && markup`<button type="button">copy as CSV</button>`
+  }<output aria-live="polite"></output></div>${content}</div>`;
+}
+
+/** The policy of a page: its own style, its own script if it has one, and no request to anywhere. */
+export function policyOf(script: boolean): string {
+  // Browsers ask the server for an icon where a page does not bring an empty one.
+  return `default-src 'none'; style-src 'sha256-${STYLE.hash}'; ` +
+    (script ? `script-src 'sha256-${SCRIPT.hash}'; ` : "") + "img-src data:; base-uri 'none'; form-action 'none'";
+}
+
+/** The first thing on a page. */
+export interface Verdict {
+  /** How it is, in colour. */
+  readonly tone: Tone;
+  /** The heading. */
+  readonly headline: Part;
+  /** The line below it. */
+  readonly line: Part;
+  /** Why, with its line breaks; null when there is nothing to say. */
+  readonly reason: string | null;
+  /** What to do, most important first. */
+  readonly next: readonly Part[];
+}
+
+const SIGNS: Readonly<Record<Tone, Html>> = {
+  good: markup`<path d="M8 16.5l5.5 5.5L24 11" />`,
+  bad: markup`<path d="M10 10l12 12M22 10L10 22" />`,
+  wait: markup`<path d="M16 8v9l6 4" />`,
+  none: markup`<path d="M9 16h14" />`,
+};
+
+function top({ tone, headline, line, reason, next }: Verdict): Html {
+  return markup`<header class="top ${tone}"><svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
+    SIGNS[tone]
+  }</svg><div><h1>${headline}</h1><p>${line}</p>${reason !== null && reason !== "" && block(reason)}${
+    next.map((each, index) =>
+      markup`<div class="step">${index === 0 && markup`<strong>What to do:</strong> `}${each}</div>`
+    )
+  }</div></header>`;
+}
+
+/** What a page is made of. */
+export interface Page {
+  /** In the title of the window. */
+  readonly title: string;
+  /** Its beginning. */
+  readonly verdict: Verdict;
+  /** Everything else. */
+  readonly body: Part;
+  /** Sentences for its end. */
+  readonly notes: readonly Part[];
+  /** Whether it has the script, which works on lists. @default {true} */
+  readonly script?: boolean;
+  /** After how many seconds the browser loads it again. @default {undefined} (never) */
+  readonly reloadSeconds?: number | undefined;
+}
+
+/** The text of a page. */
+export function page({ title, verdict, body, notes, script = true, reloadSeconds }: Page): string {
+  const made = markup`<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${raw(policyOf(script))}">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<meta name="robots" content="noindex">
+${
+    reloadSeconds !== undefined && markup`<meta http-equiv="refresh" content="${reloadSeconds}">\n`
+  }<link rel="icon" href="data:,">
+<title>${title}</title>
+<style>${raw(STYLE.text)}</style>
+</head>
+<body>
+<a class="skip" href="#main">to the content</a>
+${top(verdict)}
+<main id="main">
+${body}</main>
+<footer>${notes.map((note) => markup`<p>${note}</p>`)}<p>Mogplex CI ${VERSION}</p></footer>
+${script && markup`<script>${raw(SCRIPT.text)}</script>\n`}</body>
+</html>
+`;
+  // The template leaves these characters as they are. Parsers make line feeds of carriage returns.
+  return holdable(made.toString()).replaceAll("\r", "&#13;");
+}
+
+// Charts as inline SVG. They keep to presentation attributes, since some places block all styles, and their colours can be told from a white
+// and from a dark background. The numbers stand beside each chart as text.
+
+const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591", "#d64545"];
+
+/** A colour of charts: 0 to 3, 4 for grey, 5 for red. Greater numbers begin again. */
+export type Colour = number;
+
+function colourOf(colour: Colour): string {
+  return COLOURS[colour % COLOURS.length] as string;
+}
+
+const WIDTH = 1_000;
+
+/** A small square of a colour. */
+export function swatch(colour: Colour): Html {
+  return markup`<svg width="12" height="12" aria-hidden="true"><rect width="12" height="12" rx="2" fill="${
+    colourOf(colour)
+  }" /></svg>`;
+}
+
+/**
+ * A row of small squares, one for each thing in an order. What they mean is in its name, and beside it.
+ *
+ * @param label All of it in words.
+ */
+export function strip(label: string, colours: readonly Colour[]): Html {
+  const paths = new Map<Colour, string>();
+  colours.forEach((colour, index) => paths.set(colour, `${paths.get(colour) ?? ""}M${index * 9} 0h7v14h-7z`));
+  const squares = [...paths].map(([colour, path]) => markup`<path d="${path}" fill="${colourOf(colour)}" />`);
+  const width = Math.max(1, colours.length) * 9 - 2;
+  return markup`<svg role="img" aria-label="${label}" width="${width}" height="14" viewBox="0 0 ${width} 14">${squares}</svg>`;
+}
+
+/** A part of a bar. */
+export interface Share {
+  /** What it is. */
+  readonly name: string;
+  /** Its size; negative numbers count as 0. */
+  readonly value: number;
+  /** The size as text. */
+  readonly text: string;
+  /** Its colour. */
+  readonly colour: Colour;
+}
+
+/** A bar of parts, each as wide as its share; null when all are 0. */
+export function bar(name: string, shares: readonly Share[]): Html | null {
+  const total = shares.reduce((sum, { value }) => sum + Math.max(0, value), 0);
+  if (!(total > 0)) return null;
+  let at = 0;
+  const parts = shares.filter(({ value }) => value > 0).map(({ name, value, text, colour }) => {
+    // A part of a long whole is still to be seen.
+    const width = Math.max(2, value / total * WIDTH);
+    const x = Math.min(at, WIDTH - width);
+    at += value / total * WIDTH;
+    return markup`<rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${
+      colourOf(colour)
+    }"><title>${name}: ${text}</title></rect>`;
+  });
+  const label = shares.map(({ name, text }) => `${name} ${text}`).join(", ");
+  return markup`<svg class="wide" role="img" aria-label="${name}: ${label}" width="100%" height="28" viewBox="0 0 ${WIDTH} 28" preserveAspectRatio="none">${parts}</svg>`;
+}
+
+/** A line that goes up in steps. */
+export interface Line {
+  /** What it counts. */
+  readonly name: string;
+  /** Its colour. */
+  readonly colour: Colour;
+  /** Whether it is drawn in dashes. @default {false} */
+  readonly dashed?: boolean;
+  /** Its points by x, ascending. */
+  readonly points: readonly (readonly [x: number, y: number])[];
+}
+
+const HEIGHT = 220;
+
+/**
+ * Lines in steps over the same time.
+ *
+ * @param label All of it in words.
+ * @param to Both axes begin at 0 and end here.
+ */
+export function steps(label: string, lines: readonly Line[], to: { readonly x: number; readonly y: number }): Html {
+  const x = (value: number) => Math.round(Math.min(1, value / to.x) * WIDTH);
+  const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / to.y) * (HEIGHT - 4)).toFixed(1);
+  const paths = lines.map(({ colour, points, dashed = false }) => {
+    // Where several points have the same place, the last one counts.
+    const path = [...new Map(points.map(([px, py]) => [x(px), y(py)]))].map(([px, py]) => `H${px}V${py}`).join("");
+    return markup`<path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
+      colourOf(
+        colour,
+      )
+    }" stroke-width="2.5" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="6 5"`}/>`;
+  });
+  const grid = [0, 0.25, 0.5, 0.75, 1].map((part) =>
+    markup`<path d="M0 ${
+      y(
+        part * to.y,
+      )
+    }H${WIDTH}" stroke="#7b8591" stroke-opacity="0.35" vector-effect="non-scaling-stroke" />`
+  );
+  return markup`<svg class="wide" role="img" aria-label="${label}" width="100%" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${grid}${paths}</svg>`;
+}

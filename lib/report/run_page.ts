@@ -1,0 +1,482 @@
+/**
+ * `run.html`: a run for people, in a browser. Everything on it comes from the result. The parts of this file stand in the order of the page.
+ *
+ * @module
+ */
+import type { PlatformLinks } from "../ci/platform.ts";
+import { EXIT } from "../exit_codes.ts";
+import { lookup } from "../lookup.ts";
+import type { RunEvent } from "../model.ts";
+import type { AnyResult, Outcome } from "../run/result.ts";
+import {
+  branchWords,
+  headlineOf,
+  headlineText,
+  PHASE_WORDS,
+  type ResultView,
+  viewOf,
+  WAIT_CAUSES,
+} from "../run/result_view.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
+import { jsonText } from "../text/escape.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+import type { Earlier } from "./history.ts";
+import {
+  bar,
+  block,
+  chip,
+  code,
+  facts,
+  fold,
+  type Html,
+  jobLinks,
+  link,
+  list,
+  longBlock,
+  markup,
+  page,
+  type Part,
+  section,
+  type Share,
+  swatch,
+  table,
+  time,
+  type Tone,
+  type Verdict,
+} from "./page.ts";
+
+/** A setting that a job has read. */
+export interface Setting {
+  /** Its name: that of the flag, without dashes. */
+  readonly name: string;
+  /** Its value as it was written; the documented default where nothing was. */
+  readonly value: string;
+  /** `flag`, the name of the variable, or `default`. */
+  readonly from: string;
+}
+
+/** Options of {@linkcode renderRunPage}. */
+export interface RunPageOptions {
+  /** Pages of the job on its CI system. @default {{}} */
+  links?: PlatformLinks | undefined;
+  /** The runs before, fit to be shown. @default {undefined} (nothing is said about them) */
+  earlier?: Earlier | undefined;
+  /** Settings of the job with where they came from, fit to be shown. @default {[]} (nothing is said about them) */
+  settings?: readonly Setting[] | undefined;
+}
+
+const MAX_TASK = 100_000;
+const MAX_NAME = 400;
+
+/**
+ * Renders the page.
+ *
+ * @param result Result after `cleanResult`. Texts in it are shown as texts, and only its pull request becomes a link.
+ */
+export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
+  const view = viewOf(result);
+  const { task, finalMessage } = view;
+  const { schemaVersion } = result;
+  return page({
+    // A tab shows its beginning.
+    title: cutText(headlineText(view), MAX_NAME),
+    verdict: verdictOf(view),
+    body: [
+      section("what", "What it is about", changes(view, options)),
+      section("task", "Task", task !== null && longBlock(task, MAX_TASK)),
+      section("time", "Where the time went", phases(view)),
+      section("files", "Files changed", files(view)),
+      section("said", "What the agent said last", finalMessage !== null && longBlock(finalMessage)),
+      section("events", "Events", timeLine(view)),
+      section("requests", "Requests and waits", requests(view)),
+      section("settings", "Settings", settingsTable(options.settings ?? [])),
+      section("again", "Reproduce", reproduce(view)),
+      section("earlier", "The runs before it", earlierRuns(options.earlier)),
+      section("more", "Details", details(view)),
+    ],
+    notes: [
+      "The service does not report what a run costs.",
+      `Result of schema version ${schemaVersion}.`,
+    ],
+  });
+}
+
+const OUTCOME_TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {
+  success: "good",
+  failed: "bad",
+  error: "bad",
+  started: "none",
+};
+
+// By exit code, for jobs that ended without a verdict of the service.
+const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
+  [EXIT.usage, "Correct what the reason names, then start the job again. A retry alone changes nothing."],
+  [EXIT.unavailable, "Look whether the service and the network are up, then retry the job: nothing is started twice."],
+  [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: nothing is started twice."],
+  [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
+];
+
+function afterSuccess({ git }: ResultView): Part {
+  const url = git?.pullRequest.url ?? null;
+  if (url !== null) return markup`Review the pull request ${link(url)}`;
+  if (git?.changed === false) return "Nothing: the agent changed nothing.";
+  if (git?.branch.pushed) {
+    return "Look at the branch that the agent has pushed; there is no pull request that is known of.";
+  }
+  return "Look whether the work is there: no event that was seen says where it is.";
+}
+
+function nextOf(view: ResultView): Part {
+  const { outcome, resume, exitCode, kind: { noun } } = view;
+  const texts: Readonly<Record<Exclude<Outcome, "success" | "error"> | "suppressed", string>> = {
+    failed: `Correct what the reason names. Where a second try can help, start the ${noun} again.`,
+    cancelled: `Somebody has cancelled the ${noun}. Start it again if it is still wanted.`,
+    awaiting_input: "Answer the agent in the app.",
+    deadline: `The ${noun} may still be going on: follow it again.`,
+    interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,
+    started: "Follow it.",
+    suppressed: "Wait until one of the active runs has ended, then trigger it again.",
+  };
+  if (outcome === "success") return afterSuccess(view);
+  if (outcome === "error") return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1];
+  return lookup(texts, outcome);
+}
+
+/** The first line, of which each name keeps its direction to itself. */
+function heading(view: ResultView): Part {
+  const { where, title, end, more } = headlineOf(view);
+  const names = [where, title].filter((part) => part !== null);
+  const what = names.map((name, index) => markup`${index > 0 && ": "}<bdi>${name}</bdi>`);
+  // In a text of its own: the built file is ASCII, and a tagged template cannot be escaped.
+  return markup`${names.length === 0 ? `Mogplex ${view.kind.noun}` : what}${` \u2192 ${end} ${more}`}`;
+}
+
+/** The beginning of the page. */
+function verdictOf(view: ResultView): Verdict {
+  const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, phases, resume } = view;
+  const last = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
+  const next = advice ?? nextStep ?? nextOf(view);
+  const steps: Part[] = next === undefined ? [] : [next];
+  if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
+  return {
+    tone: lookup(OUTCOME_TONES, outcome) ?? "wait",
+    headline: heading(view),
+    line: markup`<strong>${word}</strong>, exit code ${exitCode}${
+      outcome === "failed" && last !== undefined && `, in ${last}`
+    }`,
+    reason,
+    next: steps,
+  };
+}
+
+function pullRequest({ git }: ResultView): Part {
+  if (git === null) return null;
+  const { state, url } = git.pullRequest;
+  if (url !== null) return link(url);
+  return state === "none" ? "none" : "unknown: no event that was seen says so";
+}
+
+function changes(view: ResultView, { links = {} }: RunPageOptions): Part {
+  const { git, repoId, repository, harness, automationId, kind, status } = view;
+  return facts([
+    ["Pull request", pullRequest(view)],
+    ["Branch", git === null ? null : markup`<bdi>${cutText(branchWords(git), MAX_NAME)}</bdi>`],
+    ["Base branch", code(git?.branch.base ?? null)],
+    ["Repository", repository === null ? code(repoId) : markup`<bdi>${cutText(repository, MAX_NAME)}</bdi>`],
+    ["Agent", code(harness)],
+    ["Automation", code(automationId)],
+    ["Status", kind.noun === "run" || status !== null ? code(status) : null],
+    ...jobLinks(links),
+  ]);
+}
+
+const MEANINGS: Readonly<Partial<Record<string, string>>> = {
+  queue: "waiting for a sandbox",
+  prepare: "the sandbox boots, the repository is cloned",
+  agent: "the agent works",
+  deliver: "branch and pull request",
+};
+
+const GREY = 4;
+/** Most phases that are shown: a run has four kinds of them. */
+const MAX_PHASES = 100;
+
+interface PhaseRow extends Share {
+  readonly began: string | null;
+  readonly meaning: string;
+}
+
+/** Bar and table of the phases, and the time that this job spent besides; null when no phase is known. */
+function phases(view: ResultView): Html | null {
+  const { times, durationMs, replayed } = view;
+  const known = times?.durationMs === undefined || times.durationMs === null
+    ? view.phases.slice(0, MAX_PHASES)
+    : [{ name: "run", startedAt: times.startedAt ?? "", durationMs: times.durationMs }];
+  const rows: PhaseRow[] = known.map(({ name, startedAt, durationMs }, index) => ({
+    name,
+    began: startedAt === "" ? null : startedAt,
+    meaning: lookup(MEANINGS, name) ?? "",
+    value: durationMs ?? 0,
+    text: durationMs === null ? "its end was not seen" : formatDuration(durationMs),
+    colour: index % GREY,
+  }));
+  if (rows.length === 0) return null;
+  const ours = durationMs - rows.reduce((sum, { value }) => sum + value, 0);
+  // Only a job that started the run was there all the time.
+  if (replayed === false && ours > 0 && known.every(({ durationMs }) => durationMs !== null)) {
+    const meaning = "this job, before the start and after the end";
+    rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
+  }
+  const columns = [{ name: "Phase" }, { name: "Took", number: true }, { name: "What happens" }, { name: "Began" }];
+  return markup`${bar("time by phase", rows)}${
+    table(
+      "Phases",
+      columns,
+      rows.map(({ name, meaning, began, text, colour }) => ({
+        cells: [markup`${swatch(colour)} ${code(name)}`, text, meaning, time(began)],
+      })),
+    )
+  }`;
+}
+
+const MAX_FILES = 500;
+
+function files(view: ResultView): Part {
+  const files = view.git?.files ?? null;
+  if (files === null) return null;
+  if (files.length === 0) {
+    return view.git?.changed
+      ? markup`<p>The delivery names none: the agent has committed its changes itself.</p>`
+      : null;
+  }
+  const more = files.length - MAX_FILES;
+  return markup`<ul>${files.slice(0, MAX_FILES).map((file) => markup`<li>${code(file)}</li>`)}</ul>${
+    more > 0 && markup`<p>and ${more} more</p>`
+  }`;
+}
+
+/** Most events that are shown: a feed has 200. */
+const MAX_EVENTS = 400;
+/** A pause from which on it is shown, in milliseconds. */
+const QUIET_MS = 60_000;
+/** Most bytes of all events together, so that the page stays far below what a browser shows at once. */
+const MAX_BYTES = 2_200_000;
+const MAX_MESSAGE = 4_000;
+const MAX_WORD = 100;
+
+const EVENT_TONES: ReadonlyMap<string, Tone> = new Map([
+  ["failed", "bad"],
+  ["finished", "good"],
+  ["cancelled", "wait"],
+]);
+
+/** Bytes of a text; the units of one that has certainly few enough, since a unit takes at most three. */
+function bytesOf(text: Html, enough: number): number {
+  const { length } = text.toString();
+  return length * 3 <= enough ? length : new TextEncoder().encode(text.toString()).length;
+}
+
+/** `+1:02:03` after the beginning. */
+function offsetText(ms: number): string {
+  const seconds = Math.max(0, Math.round(ms / 1_000));
+  const two = (value: number) => String(value).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+  return `+${hours > 0 ? `${hours}:${two(minutes)}` : minutes}:${two(seconds % 60)}`;
+}
+
+/** A text as markup of at most so many bytes: what is escaped takes up to six. */
+function within(text: string, maxBytes: number, render: (text: string) => Html): Html {
+  let length = text.length;
+  for (;;) {
+    const rendered = render(cutText(text, length));
+    const bytes = bytesOf(rendered, maxBytes);
+    if (bytes <= maxBytes || length < 16) return rendered;
+    length = Math.floor(length * Math.min(0.9, maxBytes / bytes));
+  }
+}
+
+function payloadOf({ payload }: RunEvent, maxBytes: number): Html | null {
+  const keys = Object.keys(payload);
+  if (keys.length === 0) return null;
+  const text = jsonText(payload, 1);
+  const summary = `payload: ${cutText(plainText(keys.slice(0, 6).join(", ")), MAX_WORD)}`;
+  return fold(summary, within(text, maxBytes, (part) => markup`<pre dir="auto">${part}</pre>`));
+}
+
+function eventItem(event: RunEvent, number: number, beganMs: number, maxBytes: number): Html {
+  const { type, toolName, message, createdAt } = event;
+  const ms = Date.parse(createdAt);
+  const kind = cutText(type, MAX_WORD);
+  const text = message === null || message === "" ? null : within(
+    cutText(message, MAX_MESSAGE),
+    maxBytes,
+    (part) => markup`<p dir="auto">${part}</p>`,
+  );
+  return markup`<li id="e-${number}" data-k="${kind}"><a class="n" href="#e-${number}">${number}</a> ${
+    Number.isNaN(ms)
+      ? markup`<span class="at">?</span>`
+      : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - beganMs)}</time>`
+  } ${chip(kind, EVENT_TONES.get(type))} ${toolName !== null && code(toolName)}<div class="what">${text}${
+    payloadOf(event, 2 * maxBytes - (text === null ? 0 : bytesOf(text, maxBytes)))
+  }</div></li>
+`;
+}
+
+function eventNotes({ eventsOmitted, eventCount }: ResultView, hidden: number): string[] {
+  const { seen = 0, missed = false, windowFull = false } = eventCount ?? {};
+  return [
+    `${formatCount(seen, "event")} seen.`,
+    ...(eventsOmitted + hidden > 0
+      ? [`${eventsOmitted + hidden} of them are not on this page; events.ndjson has them.`]
+      : []),
+    ...(missed ? ["Some went by unseen."] : []),
+    ...(windowFull ? ["The service shows 200 events: later ones could not be seen."] : []),
+  ];
+}
+
+/** The list of events; null when there is none. */
+function timeLine(view: ResultView): Html | null {
+  const events = view.events.slice(-MAX_EVENTS);
+  const [first] = events;
+  if (first === undefined) return null;
+  const created = Date.parse(view.createdAt ?? "");
+  const firstMs = Date.parse(first.createdAt);
+  const beganMs = Number.isNaN(created) ? firstMs : Math.min(created, firstMs);
+  const maxBytes = Math.floor(MAX_BYTES / (2 * events.length));
+  const kinds = new Map<string, { count: number; first: number }>();
+  let before = NaN;
+  const items = events.map((event, index) => {
+    const kind = cutText(event.type, MAX_WORD);
+    const known = kinds.get(kind);
+    kinds.set(kind, { count: (known?.count ?? 0) + 1, first: known?.first ?? index + 1 });
+    const ms = Date.parse(event.createdAt);
+    const quietMs = ms - before;
+    if (!Number.isNaN(ms)) before = ms;
+    const gap = quietMs >= QUIET_MS && markup`<li class="gap">quiet for ${formatDuration(quietMs)}</li>`;
+    return markup`${gap}${eventItem(event, index + 1, beganMs, maxBytes)}`;
+  });
+  const found = [...kinds];
+  const notes = eventNotes(view, view.events.length - events.length).join(" ");
+  return markup`<p class="soft">${notes} Times count from the start of the ${view.kind.noun}.</p><nav aria-label="first event of each type"><ul class="legend">${
+    found.map(([kind, { count, first }]) => markup`<li><a href="#e-${first}"><bdi>${kind}</bdi></a> (${count})</li>`)
+  }</ul></nav>${
+    list(
+      { name: "lines", rows: "events", kinds: found.map(([kind, { count }]) => [kind, count]) },
+      markup`<ol class="events" data-rows>${items}</ol>`,
+    )
+  }`;
+}
+
+function requests({ requests, waits, durationMs }: ResultView): Part {
+  return markup`<p>${requests} requests in ${formatDuration(durationMs)}; ${
+    waits.length === 0 ? "none had to wait" : "these waits were among them"
+  }.</p>${
+    waits.length > 0 &&
+    table(
+      "Waits by cause",
+      [{ name: "Because of" }, { name: "Times", number: true }, { name: "In all", number: true }],
+      waits.map(({ cause, count, totalMs }) => ({
+        cells: [WAIT_CAUSES[cause], count, {
+          show: formatDuration(totalMs),
+          value: totalMs,
+        }],
+      })),
+    )
+  }`;
+}
+
+function settingRows(settings: readonly Setting[]): Html {
+  return table(
+    "Settings of the job",
+    [{ name: "Setting" }, { name: "Value" }, { name: "From" }],
+    settings.map(({ name, value, from }) => ({
+      cells: [code(name), code(value), from === "flag" ? code(`--${name}`) : from],
+    })),
+  );
+}
+
+/** The settings that somebody has set, and the defaults folded; null when none is known. */
+function settingsTable(settings: readonly Setting[]): Html | null {
+  const set = settings.filter(({ from }) => from !== "default");
+  const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));
+  if (set.length + defaults.length === 0) return null;
+  return markup`${set.length > 0 && settingRows(set)}${defaults.length > 0 && fold("defaults", settingRows(defaults))}`;
+}
+
+/** The scenario of the emulator that ends as a run did. */
+function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string | undefined {
+  if (outcome === "failed") {
+    if (phases.at(-1)?.name === "deliver") return "delivery-failure";
+    return failureCode === null && phases.at(-1)?.name !== "agent" ? "boot-failure" : "agent-failure";
+  }
+  if (outcome === "success") return git?.changed === false ? "no-changes" : "success";
+  return lookup({ awaiting_input: "awaiting-input", deadline: "stuck-streaming" }, outcome);
+}
+
+/** Commands to copy; null for a result that names no run. */
+function reproduce(view: ResultView): Html | null {
+  const { runId, kind: { noun }, git } = view;
+  if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return null;
+  const scenario = scenarioOf(view);
+  const start = git?.branch.base ? " --create-branch" : "";
+  return markup`<p>Look at this run again, with the command-line tool:</p>${
+    block(`mogplex-ci report ${runId}`)
+  }<p>Start the same task again (the file has the task):</p>${
+    block(`mogplex-ci run --follow${start} --key-scope random --prompt-file task.md`)
+  }${
+    scenario !== undefined &&
+    markup`<p>A run that ends in this way, from the emulator, with this text as its scenario file:</p>${
+      block(`play: ${scenario}`)
+    }`
+  }`;
+}
+
+/** How the run compares, and a row for each run before it; null when none is known. */
+function earlierRuns(earlier: Earlier | undefined): Html | null {
+  if (earlier === undefined) return null;
+  const columns = [
+    { name: "When" },
+    { name: "Outcome" },
+    { name: "Exit code", number: true },
+    { name: "Took", number: true },
+    { name: "Requests", number: true },
+    { name: "Run" },
+  ];
+  return markup`<p>${earlier.sentence}</p>${
+    table(
+      "Runs before, newest first",
+      columns,
+      earlier.runs.map(({ at, outcome, exitCode, tookMs, requests, runId }) => ({
+        cells: [
+          time(at),
+          code(outcome),
+          exitCode,
+          tookMs === null ? "not known" : formatDuration(tookMs),
+          requests,
+          code(runId),
+        ],
+      })),
+    )
+  }`;
+}
+
+function startOf({ replayed, kind: { begun } }: ResultView): string {
+  if (replayed === null) return `not ${begun} by this job`;
+  return replayed ? "this job attached: the idempotency key was known" : `${begun} by this job`;
+}
+
+function details(view: ResultView): Html {
+  const { kind: { noun }, runId, repoId, failureCode, idempotencyKey, createdAt, times, origin } = view;
+  const content = facts([
+    [noun === "run" ? "Run" : "Automation run", code(runId)],
+    ["Repository id", code(repoId)],
+    ["Failure code", code(failureCode)],
+    ["Start", startOf(view)],
+    ["Idempotency key", code(idempotencyKey)],
+    ["Created", time(createdAt)],
+    ["Started", time(times?.startedAt ?? null)],
+    ["Completed", time(times?.completedAt ?? null)],
+    ["Service", code(origin)],
+  ]);
+  return fold("ids, key and times", content);
+}

@@ -1,0 +1,167 @@
+/**
+ * Plans a trigger before anything is sent: checks the request, derives its key, sets the deadline.
+ *
+ * @module
+ */
+import type { JobIdentity } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
+import { MAX_KEY_LENGTH } from "../service/contract.ts";
+import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
+import { checkOptions, checkTriggerInput, checkUuid, type Keys } from "../service/validate.ts";
+import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, type StartKey } from "./key.ts";
+import { checkTimeout, connectKeys, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "./session.ts";
+
+// Names of inputs that an automation may never see.
+
+/**
+ * Names and prefixes that later revisions of the service drop, unless the automation has an API trigger that declares them.
+ * Source: contract, section 12.
+ */
+const DROPPED =
+  /^(?:(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input).*|working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/s;
+
+/** The warning about names that the service may drop; undefined when there are none. */
+export function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
+  const names = Object.keys(input).filter((name) => DROPPED.test(name));
+  if (names.length === 0) return undefined;
+  return `the service may drop the input ${names.map((name) => JSON.stringify(name)).join(", ")}, as it uses ` +
+    "such names itself: only an API trigger that declares them passes them on";
+}
+
+/** Request of a trigger: `repo` or `repoId` names the repository. */
+export interface TriggerRequest extends RepositoryChoice {
+  /**
+   * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
+   * @default {undefined}
+   */
+  input?: Record<string, unknown> | undefined;
+}
+
+/**
+ * Options of {@linkcode triggerAutomation}. The key is derived as for {@linkcode start}, and also from the input: another input is
+ * another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service has one set of keys
+ * for all automations and repositories.
+ */
+export interface TriggerOptions extends ConnectOptions, KeyOptions {
+  /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** Called as soon as the run is started or found. @default {undefined} */
+  onTriggered?: ((triggered: TriggeredRun) => void) | undefined;
+}
+
+/** The names and types of {@linkcode TriggerOptions}. */
+export function triggerKeys(): Keys<TriggerOptions> {
+  return { ...connectKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
+}
+
+/** Checks the names and types of a trigger's request. @throws {UsageError} naming the field. */
+export function checkTriggerKeys(request: unknown): void {
+  const keys: Keys<TriggerRequest> = { repo: "string", repoId: "string", input: "any" };
+  checkOptions("trigger automation", request, keys, "requests");
+}
+
+/** A run of an automation that a trigger started or found. */
+export interface TriggeredRun {
+  /** UUID of the automation. */
+  automationId: string;
+  /** UUID of the automation run. */
+  runId: string;
+  /** `pending` while it waits for a slot and nothing runs yet, `running`, or how it ended. */
+  status: string;
+  /** Whether the key found a run that existed before, so that nothing was started. */
+  replayed: boolean;
+  /** The service's reason why it did not start at once; null if it sent none. */
+  reason: string | null;
+  /** Key that finds the run again, as it was sent. */
+  idempotencyKey: string;
+  /** The scope that the key was derived with; `given` for a key from the caller. */
+  keyScope: KeyScope | "given";
+  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, triggered the run. */
+  owned: boolean;
+}
+
+/** A trigger that is ready to be sent. */
+export interface TriggerPlan {
+  /** UUID of the automation. */
+  automationId: string;
+  /** The request in the form that is sent. */
+  request: { repoId: string; input?: Record<string, unknown> };
+  /** Its key. */
+  key: StartKey;
+  /** Identity of the CI job; null outside CI. */
+  job: JobIdentity | null;
+  /** Point on the clock until which to try, in milliseconds. */
+  deadline: number;
+}
+
+/**
+ * The prefix of a trigger's key. Older revisions have one set of keys for all users and automations; since an automation belongs to
+ * one user, its id keeps them apart. Every known revision finds a run by its key alone, even a run of another repository. Source:
+ * contract, trap 32 and section 12.
+ */
+function prefixOf(automationId: string, repoId: string): string {
+  return `${automationId}/${repoId}/`;
+}
+
+/** A key as a trigger prints it: two ids, then the rest. */
+const PRINTED_KEY = /^([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\/){2}/i;
+
+function prefixed(prefix: string, automationId: string, key: StartKey): StartKey {
+  // A key that an earlier trigger printed has the prefix already.
+  if (key.key.startsWith(prefix)) return key;
+  const attempted = "use idempotency key";
+  if (PRINTED_KEY.test(key.key) || key.key.startsWith(`${automationId}/`)) {
+    const why = "it is the key of another automation or repository";
+    throw new UsageError({
+      attempted,
+      why,
+      value: JSON.stringify(key.key),
+      advice: `such a key begins with "${prefix}"`,
+    });
+  }
+  const full = prefix + key.key;
+  if (full.length <= MAX_KEY_LENGTH) return { ...key, key: full };
+  const most = MAX_KEY_LENGTH - prefix.length;
+  const why = `it must have at most ${most} characters, since the ids of automation and repository are put before it`;
+  throw new UsageError({ attempted, why, value: `it has ${key.key.length}` });
+}
+
+/** Sorts the names of all objects in a value, so that equal inputs have equal JSON. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1);
+  return Object.fromEntries(entries.map(([key, each]) => [key, ordered(each)]));
+}
+
+/**
+ * Checks the request, looks up a repository that is given by name, and decides the key.
+ *
+ * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was triggered.
+ */
+export async function planTrigger(
+  session: Session,
+  automation: string,
+  request: TriggerRequest,
+  options: TriggerOptions,
+): Promise<TriggerPlan> {
+  const automationId = checkUuid(automation, "automation id");
+  const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
+  const repository = checkRepository(request, "trigger automation");
+  const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
+  const warning = droppedInputsWarning(input ?? {});
+  if (warning !== undefined) session.notify({ kind: "text", message: warning });
+  const { client, signal } = session;
+  const repoId = await resolveRepository(client, repository, { deadline, signal });
+  const job = jobOf(session, options);
+  // The oldest revision does not compare inputs: another input with the same key would silently find the first run.
+  const more = input === undefined ? undefined : JSON.stringify(ordered(input));
+  const key = planKey(session, options, "trigger automation", { job, repoId, more });
+  return {
+    automationId,
+    request: { repoId, ...(input !== undefined && { input }) },
+    key: prefixed(prefixOf(automationId, repoId), automationId, key),
+    job,
+    deadline,
+  };
+}

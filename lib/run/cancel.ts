@@ -1,0 +1,131 @@
+/**
+ * Cancels a run.
+ *
+ * @module
+ */
+import { detected } from "../ci/detect.ts";
+import type { Clock } from "../clock.ts";
+import { ConflictError } from "../errors.ts";
+import type { CancelResult } from "../model.ts";
+import type { MogplexClient } from "../service/client.ts";
+import { isTerminal } from "../service/contract.ts";
+import { retry, setbackOf } from "../service/retry.ts";
+import { tokenMemoryOf } from "../service/token_pace.ts";
+import { checkOptions, checkSources, checkUuid } from "../service/validate.ts";
+import { runKeys } from "./request.ts";
+import { checkTimeout, type ConnectOptions, openSession } from "./session.ts";
+
+/** Options of {@linkcode cancel}. */
+export interface CancelOptions extends ConnectOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {60_000} */
+  timeoutMs?: number | undefined;
+}
+
+/** Limits of {@linkcode cancelWith}. */
+export interface CancelLimits {
+  /** Point on the clock until which to try, in milliseconds. */
+  deadline: number;
+  /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */
+  signal?: AbortSignal | undefined;
+  /**
+   * Whether failed attempts follow each other closely and up to the deadline, in place of the delays of the client, which grow and
+   * would not fit into seconds. @default {false}
+   */
+  untilAnswered?: boolean | undefined;
+}
+
+/** Default of the whole wait, in milliseconds. */
+const CANCEL_TIMEOUT_MS = 60_000;
+/** With at most this time left, in milliseconds, one attempt gets all of it: a little more than after a signal. */
+const ONE_ATTEMPT_MS = 5_000;
+/** Wait between attempts with `untilAnswered`, in milliseconds. */
+const AGAIN_MS = 500;
+/** Wait before the second attempt, after a 409 because the run changes its state, in milliseconds. */
+const CONFLICT_MS = 300;
+
+/** Sends the cancel until the service answers, or no further attempt fits before the deadline. */
+async function askUntilAnswered(
+  client: MogplexClient,
+  clock: Clock,
+  runId: string,
+  call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
+): Promise<CancelResult> {
+  const retried = await retry({
+    memory: tokenMemoryOf(client),
+    signal: call.signal,
+    judge: (error) => setbackOf(error, { worked: true }),
+    attempt() {
+      const requestTimeoutMs = Math.min(call.requestTimeoutMs, Math.max(call.deadline - clock.now(), 1));
+      return client.cancelRun(runId, { ...call, requestTimeoutMs, maxAttempts: 1 });
+    },
+    async wait({ namedMs }) {
+      const delayMs = Math.max(namedMs ?? 0, AGAIN_MS);
+      if (clock.now() + delayMs >= call.deadline) return false;
+      await clock.sleep(delayMs, { signal: call.signal });
+      return true;
+    },
+  });
+  if (retried.ok) return retried.value;
+  throw retried.error;
+}
+
+/**
+ * Cancels a run. After a 409 (the run ended or changed its state meanwhile) it tries once more. After a second 409 it reads the run:
+ * a run that has ended is not an error.
+ *
+ * @throws {ConflictError} when the run can still not be cancelled and has not ended.
+ * @throws what else the client throws.
+ */
+export async function cancelWith(
+  client: MogplexClient,
+  clock: Clock,
+  runId: string,
+  limits: CancelLimits,
+): Promise<CancelResult> {
+  const { deadline, signal, untilAnswered = false } = limits;
+  const leftMs = Math.max(deadline - clock.now(), 1);
+  // One hanging connection must not use up all the time, unless there is too little for a second attempt.
+  const requestTimeoutMs = leftMs <= ONE_ATTEMPT_MS ? leftMs : Math.min(leftMs / 2, 30_000);
+  const call = { deadline, signal, requestTimeoutMs };
+  const ask = () => untilAnswered ? askUntilAnswered(client, clock, runId, call) : client.cancelRun(runId, call);
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+  }
+  await clock.sleep(CONFLICT_MS, { signal });
+  try {
+    return await ask();
+  } catch (error) {
+    if (!(error instanceof ConflictError)) throw error;
+    const run = await client.getRun(runId, call);
+    if (!isTerminal(run.status)) throw error;
+    return { run, status: run.status, alreadyTerminal: true };
+  }
+}
+
+/**
+ * Cancels a run; a run that has ended is not an error.
+ *
+ * Look at the `status` of the answer: it can be `success` if the run ended at the same moment, even with `alreadyTerminal: false`.
+ * A cancel also makes the service correct a status that is stuck although the work has ended.
+ *
+ * @param runId UUID of the run.
+ * @param options See {@linkcode CancelOptions}.
+ * @throws {ConflictError} when the run cannot be cancelled in its present state.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | NetworkError}
+ * @throws {UsageError} when an option or the id is out of range.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Cancel and say what became of it
+ * ```ts ignore
+ * console.log((await cancel("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")).status);
+ * ```
+ */
+export async function cancel(runId: string, options: CancelOptions = {}): Promise<CancelResult> {
+  options = checkOptions("cancel run", options, runKeys());
+  checkSources("cancel run", options);
+  const id = checkUuid(runId, "run id");
+  const timeoutMs = checkTimeout(options.timeoutMs ?? CANCEL_TIMEOUT_MS);
+  const { client, clock, signal, startedAt } = openSession(options, detected(options));
+  return await cancelWith(client, clock, id, { deadline: startedAt + timeoutMs, signal });
+}

@@ -1,0 +1,186 @@
+/**
+ * Makes a result fit for reports: every text in it is normalised, then redacted. Renderers get only such results.
+ *
+ * @module
+ */
+import type { RunEvent } from "../model.ts";
+import { webUrl } from "../text/escape.ts";
+import { cutText, plainText } from "../text/plain_text.ts";
+import { redactHidden, type Redactor } from "../text/redact.ts";
+import type { AnyResult, AutomationResult, ResultError, RunResult } from "./result.ts";
+
+/** Removes secrets from one text. */
+export type Redact = (text: string) => string;
+
+// Deeper than the service's own limit of 4, and far from exhausting the stack.
+const MAX_DEPTH = 24;
+
+// Longer than any id, status or time of the service.
+const MAX_ID = 200;
+
+/** How the kinds of texts are cleaned. */
+interface Cleaner {
+  /** A text of any length. */
+  text(value: string | null): string | null;
+  /** An id, a status or a time, or null. */
+  id(value: string | null): string | null;
+  /** An id, a status or a time. */
+  word(value: string): string;
+  /** Every text in a value, however deep. */
+  value(value: unknown, depth?: number): unknown;
+}
+
+function cleaner(redact: Redact, redactToken: Redact): Cleaner {
+  const some = (value: string) => redact(plainText(value));
+  // Cut after redaction: half a token has no shape that could be found.
+  const word = (value: string) => cutText(redactToken(plainText(value)), MAX_ID);
+
+  function cleanValue(value: unknown, depth = 0): unknown {
+    if (typeof value === "string") return some(value);
+    if (typeof value !== "object" || value === null) return value;
+    if (depth > MAX_DEPTH) return "[nested too deeply]";
+    if (Array.isArray(value)) return value.map((item) => cleanValue(item, depth + 1));
+    // `fromEntries` makes `__proto__` an own property, too.
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [redactHidden(key, redactToken), cleanValue(item, depth + 1)]),
+    );
+  }
+
+  return {
+    text: (value) => value === null ? null : some(value),
+    id: (value) => value === null ? null : word(value),
+    word,
+    value: cleanValue,
+  };
+}
+
+/** The fields that both kinds of results have. */
+function cleanCommon(result: AnyResult, { id, text, value }: Cleaner) {
+  return {
+    runId: id(result.runId),
+    repoId: id(result.repoId),
+    repository: text(result.repository ?? null),
+    status: id(result.status),
+    reason: text(result.reason),
+    error: value(result.error) as ResultError | null,
+    idempotencyKey: id(result.idempotencyKey),
+    createdAt: id(result.createdAt),
+    resume: text(result.resume),
+  };
+}
+
+function cleanOneEvent(event: RunEvent, { value, word }: Cleaner): RunEvent {
+  return {
+    // Cleans fields of later revisions as well.
+    ...value(event) as RunEvent,
+    id: word(event.id),
+    type: word(event.type),
+    createdAt: word(event.createdAt),
+  };
+}
+
+function cleanRun(result: RunResult, clean: Cleaner): RunResult {
+  const { id, text } = clean;
+  const { branch, pullRequest } = result;
+  const url = webUrl(text(pullRequest.url) ?? "") ?? null;
+  return {
+    ...result,
+    ...cleanCommon(result, clean),
+    harness: text(result.harness),
+    // Results of older versions have no task and no files.
+    task: text(result.task ?? null),
+    files: result.files?.map((path) => text(path) ?? "") ?? null,
+    finalMessage: text(result.finalMessage ?? null),
+    failureCode: text(result.failureCode),
+    branch: { base: text(branch.base), requested: text(branch.requested), pushed: text(branch.pushed) },
+    pullRequest: url === null && pullRequest.state === "open"
+      ? { state: "unknown", url }
+      : { state: pullRequest.state, url },
+    updatedAt: id(result.updatedAt),
+    events: result.events.map((event) => cleanOneEvent(event, clean)),
+  };
+}
+
+function cleanAutomationRun(result: AutomationResult, clean: Cleaner): AutomationResult {
+  const { id, word } = clean;
+  return {
+    ...result,
+    ...cleanCommon(result, clean),
+    automationId: word(result.automationId),
+    startedAt: id(result.startedAt),
+    completedAt: id(result.completedAt),
+  };
+}
+
+/** A copy of an event, cleaned as {@linkcode cleanResult} cleans those of a result. */
+export function cleanEvent(event: RunEvent, redact: Redact, redactToken: Redact): RunEvent {
+  return cleanOneEvent(event, cleaner(redact, redactToken));
+}
+
+/**
+ * A copy with every text normalised by `plainText` and then redacted. Only our own token is removed from ids, statuses, times
+ * and keys of objects. A pull request's address that must not be a link becomes null.
+ *
+ * @param redact Removes secrets from one text.
+ * @param redactToken Removes our own token from one text. @default {no change}
+ */
+export function cleanResult<R extends AnyResult>(
+  result: R,
+  redact: Redact,
+  redactToken: Redact = (text) => text,
+): R {
+  const clean = cleaner(redact, redactToken);
+  return (result.kind === "automation-run" ? cleanAutomationRun(result, clean) : cleanRun(result, clean)) as R;
+}
+
+// What a result prints by itself: a copy with secrets masked. The fields of the result keep the texts of the service.
+
+/** The method that `console.log` calls for an object, on Node, Deno and Bun. */
+const INSPECT = Symbol.for("nodejs.util.inspect.custom");
+
+type Fields = Record<string, unknown>;
+
+/** Makes `JSON.stringify` and `console.log` show something else for an object or a list. */
+function showInstead(value: object, masked: () => unknown): void {
+  const show = { value: masked, configurable: true };
+  Object.defineProperties(value, { toJSON: show, [INSPECT]: show });
+}
+
+/** Makes a field one that `console.dir` names but does not read: on Node it asks no object how to show it. */
+function hideFromDir(fields: Fields, name: string): void {
+  let value = fields[name];
+  Object.defineProperty(fields, name, {
+    get: () => value,
+    set: (next: unknown) => void (value = next),
+    enumerable: true,
+    configurable: true,
+  });
+}
+
+/** The fields whose texts have something to mask. Events are many: they count without being looked at. */
+function maskedFields(result: AnyResult, redact: Redactor): string[] {
+  const own = { ...result, events: [] } as unknown as AnyResult;
+  const shown = cleanResult(own, redact, redact.token) as unknown as Fields;
+  const differs = ([name, value]: [string, unknown]) => JSON.stringify(shown[name]) !== JSON.stringify(value);
+  return Object.entries(result).filter(differs).map(([name]) => name);
+}
+
+/**
+ * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask. Does
+ * nothing to a result that has it already.
+ *
+ * @returns The same object. A copy of it, by spreading for example, prints its texts as they are, and so does `console.table`, which takes
+ * text by text and asks no object.
+ */
+export function guardResult<R extends AnyResult>(result: R, redact: Redactor): R {
+  if (Object.hasOwn(result, "toJSON")) return result;
+  const fields = result as unknown as Fields;
+  const masked = () => cleanResult(result, redact, redact.token);
+  for (const name of maskedFields(result, redact)) {
+    const value = fields[name];
+    hideFromDir(fields, name);
+    if (typeof value === "object" && value !== null) showInstead(value, () => (masked() as unknown as Fields)[name]);
+  }
+  showInstead(result, masked);
+  return result;
+}

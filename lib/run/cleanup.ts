@@ -1,0 +1,219 @@
+/**
+ * Stopping what a job left behind, from a step that runs when the job was cancelled or killed.
+ *
+ * @module
+ */
+import type { JobState } from "../ci/platform.ts";
+import { systemClock } from "../clock.ts";
+import { ForbiddenError, MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
+import type { RunStatus, StartRequest } from "../model.ts";
+import { environmentVariable } from "../runtime.ts";
+import { resolveToken } from "../service/connection.ts";
+import { cancelWith } from "./cancel.ts";
+import { hasEnded } from "./result.ts";
+import {
+  cancelsOnInterrupt,
+  checkTimeout,
+  type ConnectOptions,
+  openSession,
+  type Session,
+  type SessionInternals,
+} from "./session.ts";
+import { isNewerThan } from "./start.ts";
+import { readState, type RunState, type StateFiles, stateSeal, StateWriter } from "./state.ts";
+
+/** Options of {@linkcode cleanup}. */
+export interface CleanupOptions extends ConnectOptions, SessionInternals {
+  /** Files, for the state. */
+  files: StateFiles;
+  /** Path of the state file. */
+  statePath: string;
+  /** Cancel the run even when the job is not known to be cancelled. @default {false} */
+  always?: boolean | undefined;
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {150_000} */
+  timeoutMs?: number | undefined;
+}
+
+/** What {@linkcode cleanup} did. */
+export interface CleanupEnd {
+  /** `nothing`: there was nothing to do; `cancelled`: the run was asked to stop, or had ended; `failed`: it may go on. */
+  action: "nothing" | "cancelled" | "failed";
+  /** Why, for the log. */
+  text: string;
+  /** UUID of the run, when it is known. */
+  runId: string | null;
+  /** The run's status, when it was heard. */
+  status: RunStatus | null;
+}
+
+/** What is to be done, and why. */
+export interface CleanupDecision {
+  /** Cancel the run; find it by sending its start again, then cancel it; or leave it. */
+  what: "cancel" | "find" | "nothing";
+  /** Why, for the log. */
+  why: string;
+}
+
+/**
+ * Source: API reference, "Rate limits": the service asks a refused request to wait for 60 s, and two such waits must fit. GitLab, "after_script",
+ * and GitHub, "Workflow cancellation": a cancelled job has five minutes to clean up.
+ */
+const CLEANUP_TIMEOUT_MS = 150_000;
+
+const OTHERS = "another job started the run";
+const STAYS = "the run is to go on when its job is stopped";
+
+/** Whether a signal would have cancelled the run. */
+function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
+  return cancelsOnInterrupt(onInterrupt, owned, false);
+}
+
+/**
+ * Decides. A run is cancelled when the state says that it was being cancelled, or that the process died while following it and
+ * the CI system says that the job was cancelled or timed out, or with `always`. After a deadline, or when the service could
+ * not be reached, the run is left alone: the retry is going to attach to it. So is one that a signal would have left alone. With
+ * `--on-timeout cancel` the process was cancelling it, also when no answer named the run.
+ *
+ * A process that died while it started the run knows no id. The start is then sent again, with the same key and the same bytes: it
+ * finds the run, or starts one that is cancelled in the next moment. That is done only for a file that names this very
+ * execution of the job, and only when a run that it starts would be cancelled: nothing is started and then left to go on.
+ *
+ * @param state The state file; undefined when there is none of this job.
+ */
+export function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
+  const nothing = (why: string): CleanupDecision => ({ what: "nothing", why });
+  if (state === undefined) return nothing("no state file of this job");
+  const { parting, phase, request } = state;
+  if (parting === "ended") return nothing("the run has ended, or none was started");
+  const stopped = job === "cancelled" || job === "timed_out";
+  if (!always && parting === "detached") return nothing("the run was left to go on");
+  if (!always && parting === "following" && !stopped) {
+    return nothing(`the run is not known to be cancelled: the job is "${job}"`);
+  }
+  if (!always && parting === "following" && !wouldCancel(state, state.owned ?? true)) {
+    return nothing(state.owned === false ? OTHERS : STAYS);
+  }
+  const why = always
+    ? "--always is set"
+    : parting === "cancelling"
+    ? "its cancellation was under way"
+    : `the job is "${job}"`;
+  if (phase === "started") return { what: "cancel", why };
+  const named = state.job !== null && state.job.pipeline !== null && state.job.attempt !== null;
+  if (request === null || !named) {
+    return nothing(
+      `the run's id is not known, and the job is not named well enough to send its start again; ` +
+        `idempotency key ${JSON.stringify(state.idempotencyKey)} and the same inputs find it`,
+    );
+  }
+  if (!always && !wouldCancel(state, true)) return nothing(STAYS);
+  return { what: "find", why };
+}
+
+/** What stopping a run takes. */
+interface StopOptions {
+  /** Service and time. */
+  session: Session;
+  /** The state file, as it was found. */
+  state: RunState;
+  /** Writes it. */
+  writer: StateWriter;
+  /** Point on the clock. */
+  deadline: number;
+  /** See {@linkcode CleanupOptions.always}. */
+  always: boolean;
+}
+
+/** A run that a start found. */
+interface FoundRun {
+  runId: string;
+  /** Whether this job owns it, so that it may stop it. */
+  owned: boolean;
+  /** Whether this very start began it. */
+  begun: boolean;
+}
+
+/** Finds the run of a start whose process died; it may turn out to be the run of another job. */
+async function find(
+  { session, state, deadline }: StopOptions,
+  request: StartRequest,
+  idempotencyKey: string,
+): Promise<FoundRun> {
+  const { client, signal } = session;
+  const run = await client.startRun(request, { idempotencyKey }, { deadline, signal, maxAttempts: 3 });
+  const begun = !run.replayed;
+  const mayBeOurs = isNewerThan(run, Date.parse(state.startedAt) - (client.clockSkewMs ?? 0));
+  return { runId: run.runId, owned: begun || (state.owned ?? mayBeOurs), begun };
+}
+
+async function stop(options: StopOptions): Promise<CleanupEnd> {
+  const { session: { client, clock, signal }, state, writer, deadline, always } = options;
+  let { runId } = state;
+  const { request, idempotencyKey } = state;
+  try {
+    if (runId === null && request !== null && idempotencyKey !== null) {
+      const found = await find(options, request, idempotencyKey);
+      runId = found.runId;
+      const cancels = always || found.begun || wouldCancel(state, found.owned);
+      writer.update({ runId, owned: found.owned, parting: cancels ? "cancelling" : "detached" });
+      if (!cancels) {
+        const text = `the key of the start belongs to run "${runId}", which another job started`;
+        return { action: "nothing", text, runId, status: null };
+      }
+    }
+    const { run: { status } } = await cancelWith(client, clock, runId as string, { deadline, signal });
+    const ended = hasEnded(status);
+    writer.update({ status, parting: ended ? "ended" : "cancelling" });
+    return { action: "cancelled", text: `run "${runId}" is ${JSON.stringify(status)}`, runId, status };
+  } catch (error) {
+    const known = error instanceof MogplexError;
+    const lasts = error instanceof UsageError || error instanceof UnauthorizedError || error instanceof ForbiddenError;
+    if (!known || lasts) throw error;
+    return { action: "failed", text: error.message, runId, status: null };
+  }
+}
+
+/** The token, or why there is none. */
+function tokenOf(options: CleanupOptions, env: (name: string) => string | undefined): string | UnauthorizedError {
+  try {
+    return resolveToken({ env, token: options.token, readFile: options.readFile });
+  } catch (error) {
+    if (error instanceof UnauthorizedError) return error;
+    throw error;
+  }
+}
+
+/**
+ * Stops what the job left behind. See {@linkcode decideCleanup}.
+ *
+ * @returns What was done. A run that could not be cancelled is in there, not thrown: the job has its verdict already.
+ * @throws {UsageError} when the state file is not an ordinary file, or cannot be read.
+ * @throws {UnauthorizedError | ForbiddenError} when there is something to do, and the token is absent or refused.
+ */
+export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
+  const { files, statePath, always = false, env = environmentVariable, timeoutMs = CLEANUP_TIMEOUT_MS } = options;
+  checkTimeout(timeoutMs);
+  const { platform } = options;
+  const notify = options.onNotice ?? (() => {});
+  const nowMs = (options.clock ?? systemClock).wallTime();
+  const stored = readState(files, statePath, { job: platform.identity(env), execution: true, nowMs, notify });
+  const token = tokenOf(options, env);
+  const decide = (state: RunState | undefined) => decideCleanup(state, platform.jobState(env), always);
+  if (typeof token !== "string") {
+    // A step that has nothing to do needs no token.
+    const { what, why } = decide(stored?.claims);
+    if (what !== "nothing") throw token;
+    return { action: "nothing", text: why, runId: null, status: null };
+  }
+  const seal = stateSeal(token);
+  const state = stored?.proven(seal);
+  const { what, why } = decide(state);
+  if (what === "nothing" || state === undefined) {
+    return { action: "nothing", text: why, runId: state?.runId ?? null, status: state?.status ?? null };
+  }
+  const session = openSession({ ...options, env }, options);
+  const writer = new StateWriter(files, statePath, seal, notify);
+  writer.adopt(state);
+  const end = await stop({ session, state, writer, deadline: session.startedAt + timeoutMs, always });
+  return end.action === "nothing" ? end : { ...end, text: `${end.text} (${why})` };
+}

@@ -1,0 +1,126 @@
+/**
+ * A file of events that grows while a run is followed, so that no event has to stay in memory until the end.
+ *
+ * @module
+ */
+import { messageOf } from "../error_sentence.ts";
+import { UsageError } from "../errors.ts";
+import { type GrowingFile, type Io, processIo } from "../io.ts";
+import type { RunEvent } from "../model.ts";
+import { jsonText } from "../text/escape.ts";
+import { createRedactor } from "../text/redact.ts";
+import { cleanEvent, type Redact } from "./clean.ts";
+import type { AnyResult } from "./result.ts";
+import { viewOf } from "./result_view.ts";
+import type { Connected } from "./session.ts";
+
+// `events.ndjson`: one JSON object a line for each event, oldest first.
+
+/** The line of one event, with its line break. The event must have passed `cleanEvent`. */
+export function ndjsonLine(event: RunEvent): string {
+  return `${jsonText(event)}\n`;
+}
+
+/**
+ * Renders the events that the result has kept; an empty text when there are none. An automation run has no events. The command writes the
+ * file while it follows the run, with all events: see `EventFile`.
+ */
+export function renderNdjson(result: AnyResult): string {
+  return viewOf(result).events.map(ndjsonLine).join("");
+}
+
+/** Gets the events of a run, oldest first, each once. Must not throw. */
+export interface EventSink {
+  /** Takes the next event. */
+  add(event: RunEvent): void;
+}
+
+/** Options of {@linkcode EventFile}. */
+export interface EventFileOptions {
+  /** Removes secrets from one text, before it is escaped. */
+  redact: Redact;
+  /** Removes our own token: from ids, from keys, and once more from each finished line. */
+  redactToken: Redact;
+  /** Called once, if the file cannot be written. Later events are dropped. @default {undefined} (nothing is called) */
+  onProblem?: ((error: unknown) => void) | undefined;
+}
+
+/**
+ * An NDJSON file. `add` returns after the whole line is in the file, so a process that is killed leaves only whole lines. A file that
+ * cannot be written must not end the job, so `add` does not throw: see {@linkcode EventFile.problem}.
+ */
+export class EventFile implements EventSink {
+  /** Path of the file. */
+  readonly path: string;
+  readonly #io: Pick<Io, "growFile">;
+  readonly #options: EventFileOptions;
+  #file: GrowingFile | undefined;
+  #begun = false;
+  #problem: unknown;
+
+  /** @param path The first event replaces this file. */
+  constructor(path: string, io: Pick<Io, "growFile">, options: EventFileOptions) {
+    this.path = path;
+    this.#io = io;
+    this.#options = options;
+  }
+
+  /** Whether the file was opened, or opening it failed. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** The error that made the file incomplete; undefined if every event so far is in it. */
+  get problem(): unknown {
+    return this.#problem;
+  }
+
+  /** Creates the empty file now and replaces an old one. @throws when it cannot be written. */
+  open(): void {
+    this.#begun = true;
+    this.#file ??= this.#io.growFile(this.path);
+  }
+
+  add(event: RunEvent): void {
+    if (this.#problem !== undefined) return;
+    const { redact, redactToken, onProblem } = this.#options;
+    try {
+      this.open();
+      this.#file?.write(redactToken(ndjsonLine(cleanEvent(event, redact, redactToken))));
+    } catch (error) {
+      this.#problem = error ?? new Error("unknown error");
+      onProblem?.(error);
+    }
+  }
+
+  /** Closes the file. Nothing may be added afterwards. */
+  close(): void {
+    this.#file?.close();
+    this.#file = undefined;
+  }
+}
+
+// The option `eventsFile` of the library: a file that gets all events of a run while the run is followed.
+
+/**
+ * Creates the file, so that a wrong path is found before a run is started. Secrets are masked as in reports.
+ *
+ * @param token Access token to mask if the session has none.
+ * @throws {UsageError} when the file cannot be written.
+ */
+export function openEventsFile(path: string, session: Connected, token?: string): EventFile {
+  const { env, notify } = session;
+  const redact = createRedactor({ token: session.token ?? token, env });
+  const attempted = `write events to ${JSON.stringify(path)}`;
+  const file = new EventFile(path, processIo(), {
+    redact,
+    redactToken: redact.token,
+    onProblem: (error) => notify({ kind: "text", message: `Cannot ${attempted} any more: ${messageOf(error)}` }),
+  });
+  try {
+    file.open();
+  } catch (cause) {
+    throw new UsageError({ attempted, why: messageOf(cause) }, { cause });
+  }
+  return file;
+}

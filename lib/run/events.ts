@@ -1,0 +1,428 @@
+/**
+ * Reads a run once: its status, and as many of its events as fit into an answer.
+ *
+ * @module
+ */
+import {
+  ApiError,
+  BodyTooLargeError,
+  ForbiddenError,
+  NotFoundError,
+  RateLimitedError,
+  UnavailableError,
+} from "../errors.ts";
+import type { Run, RunEvent } from "../model.ts";
+import type { RunReads } from "../service/calls.ts";
+import { MAX_EVENTS } from "../service/contract.ts";
+import { type CallOptions, isUnauthorized } from "../service/retry.ts";
+import { memoryOf, type RunEventStream, type StreamMemory } from "../service/stream.ts";
+import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
+import type { Subject } from "./source.ts";
+
+// Classifies the errors of opening a stream.
+
+/**
+ * Why a stream could not be opened:
+ * - `absent`: the service, or a proxy before it, has no streams;
+ * - `forgotten`: the service no longer knows the event after which the stream should continue;
+ * - `unauthorized`: as for any request, the service's database may be failing;
+ * - `lasting`: as for any request, a retry does not help;
+ * - `busy`: a stream can be opened after the delay that the service names;
+ * - `broken`: anything else; other requests may still work.
+ */
+export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
+
+/**
+ * Classifies the error. Source: design, "Following a run".
+ *
+ * @param error What opening the stream threw.
+ * @param resumes Whether the stream was to continue after an event.
+ */
+export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
+  if (isUnauthorized(error)) return "unauthorized";
+  if (!(error instanceof ApiError)) return "broken";
+  const { status, code } = error;
+  if (error instanceof ForbiddenError || error instanceof NotFoundError) return "lasting";
+  if (error instanceof RateLimitedError) return "busy";
+  if (status === 400 && resumes) return "forgotten";
+  if (!(error instanceof UnavailableError)) return "broken";
+  if (status === 404 && code === null || status === 405 || status >= 200 && status < 300) return "absent";
+  return status === 503 ? "busy" : "broken";
+}
+
+/** What one read returns. */
+export interface News {
+  /** The run. In the service it is read before the events, so it may be a little older. */
+  run: Run;
+  /** Events, oldest first, including ones that were seen before. */
+  events: RunEvent[];
+  /** How many events the request asked for; null if the events are not a page: they came by stream, or were not requested. */
+  limit: number | null;
+  /** Whether events were left out because the answer was too large. */
+  cut: boolean;
+}
+
+/** Time for which a service without streams is not asked again, in milliseconds: one 404 of a proxy must not last for ever. */
+const ABSENT_MS = 900_000;
+
+/** Reads one run. Remembers how many of its events fit into an answer. */
+export class Reader implements Subject<News> {
+  readonly #client: RunReads;
+  readonly #memory: StreamMemory;
+  #limit = MAX_EVENTS;
+  /** UUID of the run. */
+  readonly runId: string;
+
+  constructor(client: RunReads, runId: string) {
+    this.#client = client;
+    this.#memory = memoryOf(client);
+    this.runId = runId;
+  }
+
+  /** What a read attempts, after "Cannot". */
+  get what(): string {
+    return `read events of run "${this.runId}"`;
+  }
+
+  /**
+   * Reads run and events. If the answer is too large, it asks for half as many events, and in the end for the run alone.
+   *
+   * @throws what the client throws.
+   */
+  async read(call: CallOptions): Promise<News> {
+    let cut = false;
+    while (this.#limit >= 1) {
+      try {
+        const { run, events } = await this.#client.getRunEvents(this.runId, { limit: this.#limit }, call);
+        return { run, events, limit: this.#limit, cut };
+      } catch (error) {
+        if (!(error instanceof BodyTooLargeError)) throw error;
+        cut = true;
+        this.#limit = Math.floor(this.#limit / 2);
+      }
+    }
+    return { ...await this.readRecord(call), cut: true };
+  }
+
+  /**
+   * Reads the run without events. Only this read makes later revisions repair the record of a run whose worker died. Source: contract,
+   * section 12.
+   *
+   * @throws what the client throws.
+   */
+  async readRecord(call: CallOptions): Promise<News> {
+    const run = await this.#client.getRun(this.runId, call);
+    return { run, events: [], limit: null, cut: false };
+  }
+
+  /** Point on the clock from which to try a stream: `-Infinity` for now, `Infinity` if the client cannot open one. */
+  get streamsFrom(): number {
+    return typeof this.#client.openRunEvents === "function" ? this.#memory.absentUntil : Infinity;
+  }
+
+  /**
+   * Waits while another follower finds out whether the service has streams: one question is enough.
+   *
+   * @param nowMs Time on the clock.
+   * @returns Call it when the question is answered. @throws `signal.reason` if the signal aborts.
+   */
+  async askForStreams(signal: AbortSignal, nowMs: number): Promise<() => void> {
+    const memory = this.#memory;
+    const { asking, present } = memory;
+    if (asking === undefined && !present && nowMs >= memory.absentUntil) {
+      let answered = () => {};
+      memory.asking = new Promise((resolve) => answered = resolve);
+      return () => {
+        memory.asking = undefined;
+        answered();
+      };
+    }
+    await new Promise<void>((resolve, reject) => {
+      if (asking === undefined) return resolve();
+      asking.then(resolve);
+      signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    });
+    return () => {};
+  }
+
+  /**
+   * Opens the stream. If the service has none, no follower of this process asks again for {@linkcode ABSENT_MS}.
+   *
+   * @param lastEventId Id of the last event seen; undefined for the newest events.
+   * @param nowMs Time on the clock.
+   * @throws what the client throws.
+   */
+  async open(lastEventId: string | undefined, call: CallOptions, nowMs: number): Promise<RunEventStream> {
+    try {
+      const opened = await this.#client.openRunEvents(this.runId, { limit: MAX_EVENTS, lastEventId }, call);
+      this.#memory.present = true;
+      return opened;
+    } catch (error) {
+      if (streamRefusal(error, false) === "absent") this.#memory.absentUntil = nowMs + ABSENT_MS;
+      throw error;
+    }
+  }
+}
+
+// Which events were seen, in bounded memory.
+
+/** The first ids of a run are never forgotten: some revisions of the service show the first 200 events for ever. */
+const FIRST_IDS = 1_000;
+/**
+ * Of the others, this many of the newest are known, at most twice as many. A page of events, or the beginning of a stream, has at most 200
+ * events, the first or the newest ones, so a forgotten id does not come back. 40 000 UUIDs take about 4 MB.
+ */
+const RECENT_IDS = 20_000;
+/** The service's ids have 36 characters. A longer id is replaced by a hash: it may have millions of characters. */
+const MAX_ID_LENGTH = 200;
+
+/**
+ * A short key of an id: the id itself, unless it is too long.
+ *
+ * The hash does not withstand somebody who looks for collisions: a service could only hide its own events with them.
+ */
+export function idKey(id: string): string {
+  if (id.length <= MAX_ID_LENGTH) return id;
+  let high = 0xdeadbeef;
+  let low = 0x41c6ce57;
+  for (let index = 0; index < id.length; index++) {
+    const unit = id.charCodeAt(index);
+    high = Math.imul(high ^ unit, 2_654_435_761);
+    low = Math.imul(low ^ unit, 1_597_334_677);
+  }
+  return `${id.length} ${high >>> 0} ${low >>> 0}`;
+}
+
+/** Ids that were seen: the first ones and the newest ones. Grows in place, since a stream brings thousands of them one by one. */
+export class SeenIds {
+  readonly #first = new Set<string>();
+  // Two generations: removing the oldest id of a set one by one takes linear time each in V8.
+  #older = new Set<string>();
+  #newer = new Set<string>();
+
+  /** Whether no id was seen yet. */
+  get empty(): boolean {
+    return this.#first.size === 0;
+  }
+
+  /** Whether an id was seen, and is not forgotten. */
+  has(id: string): boolean {
+    return this.#hasKey(idKey(id));
+  }
+
+  /** Remembers an id. @returns Whether it is new. */
+  add(id: string): boolean {
+    const key = idKey(id);
+    if (this.#hasKey(key)) return false;
+    if (this.#first.size < FIRST_IDS) {
+      this.#first.add(key);
+      return true;
+    }
+    if (this.#newer.size >= RECENT_IDS) {
+      this.#older = this.#newer;
+      this.#newer = new Set();
+    }
+    this.#newer.add(key);
+    return true;
+  }
+
+  #hasKey(key: string): boolean {
+    return this.#first.has(key) || this.#newer.has(key) || this.#older.has(key);
+  }
+}
+
+// Finds out which events a page hides. The events route has no cursor and returns at most 200 events: on some revisions of the
+// service the first ones, on others the newest.
+
+/** The events seen so far, and what they show about the events route. */
+export interface WindowState {
+  /** Ids of events seen. It is changed in place, since a stream adds thousands of them one by one. */
+  readonly seen: SeenIds;
+  /** Whether the page shows the newest events: an event left it as a newer one came. */
+  readonly slides: boolean;
+  /** Number of full pages in a row without a new event. */
+  readonly still: number;
+  /** Keys of the ids of the last page. */
+  readonly last: readonly string[];
+  /** Whether events were missed. */
+  readonly missed: boolean;
+  /** Whether the page shows the first events for ever, so that later ones cannot be seen. */
+  readonly full: boolean;
+}
+
+/** A page of events. */
+export interface EventPage {
+  /** Its events, oldest first. */
+  readonly events: readonly RunEvent[];
+  /** How many events the request asked for. */
+  readonly limit: number;
+  /** Whether the run has ended. */
+  readonly ended: boolean;
+}
+
+/** The outcome of adding events. */
+export interface WindowStep {
+  /** The state afterwards. */
+  readonly state: WindowState;
+  /** Events not seen before, oldest first. */
+  readonly fresh: RunEvent[];
+}
+
+/**
+ * Full pages without a new event after which the page counts as full. A page of the newest events can also stay the same, but only
+ * if the agent pauses after exactly as many events as a page holds.
+ */
+const STILL_PAGES = 2;
+
+/** The state before the first page. */
+export function emptyWindow(): WindowState {
+  return { seen: new SeenIds(), slides: false, still: 0, last: [], missed: false, full: false };
+}
+
+/** The state with `missed` set. */
+export function withMissed(state: WindowState): WindowState {
+  return { ...state, missed: true };
+}
+
+/** Adds the events of a stream. They are not a page, so they say nothing about hidden events. */
+export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
+  return { fresh: events.filter((event) => state.seen.add(event.id)), state };
+}
+
+/** Whether events before a full page were missed. */
+function jumped(state: WindowState, events: readonly RunEvent[]): boolean {
+  // The first event of every run is `started`, written before the start is answered.
+  if (state.seen.empty) return events[0]?.type !== "started";
+  return events.every((event) => !state.seen.has(event.id));
+}
+
+/**
+ * Adds a page.
+ *
+ * Events are identified by id. After the first page, a full page without any known event means that events were missed. A full page
+ * that stays the same while the run goes on, or that lacks the last event of a run that has ended, means that later events cannot be
+ * seen.
+ */
+export function observe(state: WindowState, page: EventPage): WindowStep {
+  const { events, limit, ended } = page;
+  const last = events.map((event) => idKey(event.id));
+  const isFull = events.length >= limit;
+  const isFirst = state.seen.empty;
+  const missed = state.missed || isFull && jumped(state, events);
+  const { fresh } = add(state, events);
+  const onPage = new Set(last);
+  const slides = state.slides ||
+    isFull && fresh.length > 0 && state.last.length > 0 && state.last.some((id) => !onPage.has(id)) ||
+    isFull && isFirst && events[0]?.type !== "started";
+  const still = isFull && fresh.length === 0 ? state.still + 1 : 0;
+  const cut = ended && !events.some((event) => isTerminalType(event.type));
+  return {
+    fresh,
+    state: {
+      ...state,
+      slides,
+      still,
+      last,
+      missed,
+      full: !slides && isFull && (state.full || still >= STILL_PAGES || cut),
+    },
+  };
+}
+
+// The events of a run that stay in memory: the newest ones, and those that tell what became of it.
+
+/** Most events of a kind that are kept. */
+const MAX_COUNT = 200;
+/** Most bytes of the newest events: 200 of the service's largest fit. */
+const NEWEST_BYTES = 8 * 1024 * 1024;
+/** Most bytes of the earlier ones that matter. */
+const MATTERING_BYTES = 2 * 1024 * 1024;
+
+/** Whether an old event is still of use: it shows a phase, the branch, the pull request or the reason. */
+function matters(event: RunEvent): boolean {
+  const { type } = event;
+  return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
+}
+
+/** Where the text of an event is, and whether the event matters. */
+interface Entry {
+  readonly from: number;
+  readonly to: number;
+  readonly matters: boolean;
+}
+
+/**
+ * A queue of events within limits: JSON in one block of bytes, which is written round and round. Objects would outlive the young
+ * generation of the garbage collector, and 200 large ones then make the heap of Node grow by 40 MB.
+ */
+class EventRing {
+  readonly #bytes: Uint8Array;
+  readonly #entries: Entry[] = [];
+  #scratch = new Uint8Array(4_096);
+  #end = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = new Uint8Array(capacity);
+  }
+
+  get events(): RunEvent[] {
+    return this.#entries.map((entry) => this.#read(entry));
+  }
+
+  /** Adds an event unless it is too large. @returns The events that it displaced, as far as they matter. */
+  add(event: RunEvent): RunEvent[] {
+    const bytes = this.#bytes;
+    const text = this.#encode(JSON.stringify(event));
+    if (text === undefined) return [];
+    const wraps = text.length > bytes.length - this.#end;
+    const from = wraps ? 0 : this.#end;
+    const to = from + text.length;
+    const displaced: RunEvent[] = [];
+    for (let oldest = this.#entries[0]; oldest !== undefined; oldest = this.#entries[0]) {
+      const isLost = wraps && oldest.from >= this.#end || oldest.from < to && oldest.to > from;
+      if (!isLost && this.#entries.length < MAX_COUNT) break;
+      if (oldest.matters) displaced.push(this.#read(oldest));
+      this.#entries.shift();
+    }
+    bytes.set(text, from);
+    this.#entries.push({ from, to, matters: matters(event) });
+    this.#end = to;
+    return displaced;
+  }
+
+  /** The bytes of a text, until the next call; undefined when it is too large for the block. */
+  #encode(text: string): Uint8Array | undefined {
+    // A code unit takes three bytes at most.
+    const most = Math.min(text.length * 3, this.#bytes.length);
+    if (this.#scratch.length < most) this.#scratch = new Uint8Array(most);
+    const { read, written } = new TextEncoder().encodeInto(text, this.#scratch);
+    return read === text.length ? this.#scratch.subarray(0, written) : undefined;
+  }
+
+  #read({ from, to }: Entry): RunEvent {
+    return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#bytes.subarray(from, to)));
+  }
+}
+
+/** Gets all events of a run and keeps some of them. */
+export class KeptEvents {
+  readonly #newest = new EventRing(NEWEST_BYTES);
+  readonly #mattering = new EventRing(MATTERING_BYTES);
+  #seen = 0;
+
+  /** How many events were added. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  /** The kept events, in the order in which they were added. */
+  get events(): RunEvent[] {
+    return [...this.#mattering.events, ...this.#newest.events];
+  }
+
+  /** Adds the next event. */
+  add(event: RunEvent): void {
+    this.#seen++;
+    for (const displaced of this.#newest.add(event)) this.#mattering.add(displaced);
+  }
+}

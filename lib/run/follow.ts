@@ -1,0 +1,343 @@
+/**
+ * Follows a run to its end, as a generator of items.
+ *
+ * @module
+ */
+import { systemName } from "../ci/platform.ts";
+import { DeadlineError, MogplexError } from "../errors.ts";
+import type { Run, RunEvent, RunStatus } from "../model.ts";
+import { environmentVariable } from "../runtime.ts";
+import { KnownRepos, type RunReads, runReads } from "../service/calls.ts";
+import type { Pacer } from "../service/pacer.ts";
+import { checkOptions, checkSources, checkUuid } from "../service/validate.ts";
+import { formatCount } from "../text/duration.ts";
+import { type EventSink, openEventsFile } from "./event_file.ts";
+import { add, emptyWindow, KeptEvents, type News, observe, Reader, type WindowState, withMissed } from "./events.ts";
+import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
+import { checkWait } from "./options.ts";
+import { runKeys } from "./request.ts";
+import {
+  addEvent,
+  addMilestone,
+  END_EXIT,
+  endOfRun,
+  type EndOutcome,
+  type EventFacts,
+  hasEnded,
+  isTerminalType,
+  type Milestones,
+  noFacts,
+} from "./result.ts";
+import { type Connected, type ConnectOptions, connectWith } from "./session.ts";
+import { type CadenceEvent, leash, PollingSource, singleAttempt, type Source } from "./source.ts";
+import { StreamSource } from "./stream_source.ts";
+
+// Follows one run: turns reads and streams into items, and keeps run and events for the result.
+
+/** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some in between were missed. */
+export type GapCause = "window_full" | "events_missed";
+
+/** An item that following a run yields. */
+export type FollowItem =
+  /** The run's status: the first item, and again at each change. */
+  | { type: "status"; status: RunStatus; run: Run }
+  /** An event. Each comes once, oldest first. */
+  | { type: "event"; event: RunEvent }
+  /** Events cannot be seen. Comes once for each cause; `onNotice` is called as well. */
+  | { type: "gap"; cause: GapCause }
+  /** The end: the last item. */
+  | { type: "end"; outcome: EndOutcome; run: Run };
+
+/** Options of {@linkcode RunFollower}. */
+interface RunFollowerOptions {
+  /** Point on the clock until which to follow, in milliseconds. */
+  deadline: number;
+  /** Jobs that use the token at the same time, at least 1. @default {1} */
+  tokenShare?: number | undefined;
+  /** Whether to use the service's event stream if it has one. @default {true} */
+  stream?: boolean | undefined;
+  /** Gets every event before it is yielded. @default {undefined} */
+  sink?: EventSink | undefined;
+}
+
+/** Limits of {@linkcode RunFollower.conclude}. */
+export interface ConcludeLimits {
+  /** Time for the read, in milliseconds. @default {5_000} */
+  limitMs?: number | undefined;
+  /** Ends the read. @default the session's signal */
+  signal?: AbortSignal | undefined;
+}
+
+/** Time limit of the read after the end, in milliseconds. The verdict is known by then; the read finds reason and links. */
+const FINAL_READ_MS = 5_000;
+/** Wait for the last event if the status changed before it, in milliseconds. Source: contract 4.2, the two orderings. */
+const LAST_EVENT_MS = 500;
+
+const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.keys(END_EXIT)];
+
+/**
+ * Follows one run, and keeps what its result needs. Its memory does not grow with the number of events: a run may report more than fits.
+ */
+export class RunFollower {
+  readonly #session: Connected<RunReads>;
+  readonly #deadline: number;
+  readonly #pacer: Pacer;
+  readonly #reader: Reader;
+  readonly #source: Source<News>;
+  readonly #status: StatusWatch;
+  readonly #shownGaps = new Set<GapCause>();
+  readonly #close: () => void;
+  readonly #sink: EventSink | undefined;
+  #window: WindowState = emptyWindow();
+  #run: Run | undefined;
+  #lastEventId: string | null = null;
+  /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
+  #complete = false;
+  #facts = noFacts();
+  #milestones: Milestones | undefined;
+  /** Events seen, and those that are kept. */
+  readonly kept = new KeptEvents();
+
+  constructor(session: Connected<RunReads>, runId: string, options: RunFollowerOptions) {
+    const { client, clock, random, memory } = session;
+    const { deadline, tokenShare = 1, stream = true, sink } = options;
+    this.#session = session;
+    this.#sink = sink;
+    this.#deadline = deadline;
+    const subject = this.#reader = new Reader(client, runId);
+    // A separate leash: a wait beside a stream must stop once the stream has shown the end.
+    const tied = leash(session.signal);
+    const pacer = this.#pacer = session.pacer(deadline, tied.signal);
+    this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
+    const sourceOptions = { clock, subject, pacer, memory, deadline, signal: session.signal, tokenShare, random };
+    const source = this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
+    this.#close = () => {
+      source.close();
+      tied.close();
+    };
+  }
+
+  /** The run as last read; undefined before the first read. */
+  get run(): Run | undefined {
+    return this.#run;
+  }
+
+  /** Which events were seen, and whether some cannot be. */
+  get window(): WindowState {
+    return this.#window;
+  }
+
+  /** Id of the newest event; null before the first one. */
+  get lastEventId(): string | null {
+    return this.#lastEventId;
+  }
+
+  /** Branch, pull request and failure, as far as the events showed them. */
+  get facts(): EventFacts {
+    return this.#facts;
+  }
+
+  /** Beginnings of phases; undefined before the first event. */
+  get milestones(): Milestones | undefined {
+    return this.#milestones;
+  }
+
+  /** Yields items until the run ends. @throws what {@linkcode followToEnd} throws. */
+  items(): AsyncGenerator<FollowItem, Run, void> {
+    return followToEnd<News, FollowItem, Run>(this.#session, {
+      source: this.#source,
+      subject: this.#reader,
+      take: (news) => this.#take(news),
+      end: ({ run }) => {
+        const outcome = endOfRun(run.status);
+        return outcome === undefined ? undefined : this.conclude(run, outcome);
+      },
+      late: ({ run }) => this.#lateError(run),
+      close: this.#close,
+    });
+  }
+
+  /**
+   * Reads the run once.
+   *
+   * @throws {DeadlineError} when the run has not ended.
+   * @throws what the client throws after its retries until the deadline.
+   */
+  async *once(): AsyncGenerator<FollowItem, Run, void> {
+    const call = { deadline: this.#deadline, signal: this.#session.signal };
+    let run: Run | undefined;
+    for (const look of [() => this.#reader.read(call), () => this.#reader.readRecord(call)]) {
+      const news = await look();
+      yield* this.#take(news);
+      run = news.run;
+      const outcome = endOfRun(run.status);
+      if (outcome !== undefined) return yield* this.#end(run, outcome);
+    }
+    throw new DeadlineError({
+      attempted: `tell the verdict of run "${this.#reader.runId}"`,
+      why: `it has not ended, it is ${JSON.stringify(run?.status)}`,
+    });
+  }
+
+  /**
+   * Reads the events once more, for reason, branch and pull request, and yields the end.
+   *
+   * @param run The run when its end was seen. A later answer of the service does not change the verdict.
+   */
+  async *conclude(run: Run, outcome: EndOutcome, limits: ConcludeLimits = {}): AsyncGenerator<FollowItem, Run, void> {
+    const { clock } = this.#session;
+    const { limitMs = FINAL_READ_MS, signal = this.#session.signal } = limits;
+    const complete = this.#complete;
+    if (!complete) {
+      const waitMs = Math.min(LAST_EVENT_MS, this.#pacer.leftMs);
+      if (waitMs > 0) await clock.sleep(waitMs, { signal });
+    }
+    let last = run;
+    try {
+      const news = await this.#reader.read({ ...singleAttempt(clock, limitMs, signal), maxAttempts: 3 });
+      if (news.run.status === run.status) last = news.run;
+      yield* this.#take({ ...news, run: last });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!(error instanceof MogplexError)) throw error;
+      if (!complete) {
+        this.#session.notify({ kind: "text", message: `${error.message}; reason and links may be missing` });
+        this.#window = withMissed(this.#window);
+        yield* this.#gaps();
+      }
+    }
+    return yield* this.#end(last, outcome);
+  }
+
+  #keep(event: RunEvent): void {
+    this.#sink?.add(event);
+    this.kept.add(event);
+    this.#facts = addEvent(this.#facts, event);
+    this.#milestones = addMilestone(this.#milestones, event);
+    this.#complete ||= isTerminalType(event.type);
+    this.#lastEventId = event.id;
+  }
+
+  *#end(run: Run, outcome: EndOutcome): Generator<FollowItem, Run, void> {
+    this.#run = run;
+    yield { type: "end", outcome, run };
+    return run;
+  }
+
+  *#take(news: News): Generator<FollowItem, CadenceEvent, void> {
+    const { run, events, limit, cut } = news;
+    const { status } = run;
+    const ended = hasEnded(status);
+    const changed = this.#status.take(status);
+    this.#run = run;
+    const { state, fresh } = limit === null
+      ? add(this.#window, events)
+      : observe(this.#window, { events, limit, ended: ended && !this.#complete });
+    this.#window = cut ? withMissed(state) : state;
+    for (const event of fresh) this.#keep(event);
+    if (changed) yield { type: "status", status, run };
+    this.#status.announceUnknown();
+    for (const event of fresh) {
+      this.#pacer.spoke();
+      yield { type: "event", event };
+    }
+    yield* this.#gaps();
+    if (!ended && fresh.some((event) => isTerminalType(event.type))) return { kind: "ending" };
+    return { kind: changed || fresh.length > 0 ? "news" : "quiet" };
+  }
+
+  *#gaps(): Generator<FollowItem, void, void> {
+    const causes: GapCause[] = [];
+    if (this.#window.missed) causes.push("events_missed");
+    if (this.#window.full) causes.push("window_full");
+    for (const cause of causes) {
+      if (this.#shownGaps.has(cause)) continue;
+      this.#shownGaps.add(cause);
+      this.#session.notify({ kind: cause });
+      this.#pacer.spoke();
+      yield { type: "gap", cause };
+    }
+  }
+
+  #lateError({ runId, status }: Run): DeadlineError {
+    const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
+    const why = `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}`;
+    return new DeadlineError({ attempted: `wait for run "${runId}" any longer`, why });
+  }
+}
+
+/** Options of {@linkcode follow}. */
+export interface FollowOptions extends ConnectOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
+  /**
+   * Whether to use the service's event stream if it has one: it takes fewer requests and shows the end at once. Else the run is
+   * polled. @default {true}
+   */
+  stream?: boolean | undefined;
+  /**
+   * Path of a file for all events: one JSON object per line, written as the events come, with secrets masked as in reports. Replaces the
+   * file and creates missing directories. If writing fails later, `onNotice` gets one notice and the run is followed all the same.
+   * @default {undefined} (no file)
+   */
+  eventsFile?: string | undefined;
+}
+
+/**
+ * Follows a run until it ends.
+ *
+ * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and
+ * an `end` item last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a
+ * 5xx or a network failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early stops
+ * following and does not touch the run.
+ *
+ * @param runId UUID of the run.
+ * @param options See {@linkcode FollowOptions}; all durations in milliseconds.
+ * @returns A generator; its return value is the run at its end.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on; call again to resume.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
+ * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
+ * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Print events as they come
+ * ```ts ignore
+ * const { line } = createLogText();
+ * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {
+ *   if (item.type === "event") console.error(line(item.event.message ?? ""));
+ * }
+ * ```
+ * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
+ */
+export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
+  options = checkOptions("follow run", options, runKeys());
+  checkSources("follow run", options);
+  return tellingRun(followRun(runId, options), runId, options.signal);
+}
+
+/** {@linkcode follow} for the command line, whose options are checked already. */
+export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
+  const id = checkUuid(runId, "run id");
+  const { timeoutMs, tokenShare } = checkWait(options);
+  const system = systemName(options.env ?? environmentVariable);
+  const session = connectWith(options, {}, system, (caller) => runReads(caller, new KnownRepos()));
+  const deadline = session.startedAt + timeoutMs;
+  const how = { deadline, tokenShare, stream: options.stream };
+  if (options.eventsFile === undefined) return new RunFollower(session, id, how).items();
+  return followIntoFile(session, id, how, options);
+}
+
+async function* followIntoFile(
+  session: Connected<RunReads>,
+  runId: string,
+  how: RunFollowerOptions,
+  { eventsFile = "", token }: FollowOptions,
+): AsyncGenerator<FollowItem, Run, void> {
+  const sink = openEventsFile(eventsFile, session, token);
+  try {
+    return yield* new RunFollower(session, runId, { ...how, sink }).items();
+  } finally {
+    sink.close();
+  }
+}

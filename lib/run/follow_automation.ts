@@ -1,0 +1,320 @@
+/**
+ * Follows the run of an automation to its end, as a generator of items.
+ *
+ * @module
+ */
+import { detected } from "../ci/detect.ts";
+import { BodyTooLargeError, DeadlineError, MogplexError } from "../errors.ts";
+import type { AutomationRun, AutomationRunSummary } from "../model.ts";
+import type { CallOptions, MogplexClient } from "../service/client.ts";
+import type { Pacer } from "../service/pacer.ts";
+import { checkOptions, checkSources, checkUuid, type Keys } from "../service/validate.ts";
+import { formatCount } from "../text/duration.ts";
+import type { TriggeredRun } from "./automation_request.ts";
+import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
+import { checkWait } from "./options.ts";
+import {
+  AUTOMATION_EXIT,
+  type AutomationEnd,
+  type AutomationOutcome,
+  type AutomationResult,
+  emptyAutomationResult,
+  endOfAutomationRun,
+  resultError,
+} from "./result.ts";
+import { connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
+import { type CadenceEvent, type Leash, leash, PollingSource, type Subject } from "./source.ts";
+
+// Reads the run of an automation.
+
+/** Most runs that one list returns. Source: API reference, "List automation runs". */
+export const MAX_LISTED = 50;
+
+/** Reads one run of an automation. */
+export class AutomationReader implements Subject<AutomationRun> {
+  readonly #client: MogplexClient;
+  readonly #automationId: string;
+  #listed = false;
+  /** UUID of the automation run. */
+  readonly runId: string;
+
+  constructor(client: MogplexClient, automationId: string, runId: string) {
+    this.#client = client;
+    this.#automationId = automationId;
+    this.runId = runId;
+  }
+
+  /** What a read attempts, after "Cannot". */
+  get what(): string {
+    return `read automation run "${this.runId}"`;
+  }
+
+  /**
+   * Reads the run. Its record contains everything that the agents said. If that is too large, this and all later reads find the run in
+   * the list, whose records are short.
+   *
+   * @throws what the client throws.
+   * @throws {MogplexError} when the record is too large and the list does not contain the run.
+   */
+  async read(call: CallOptions): Promise<AutomationRun> {
+    if (!this.#listed) {
+      try {
+        return await this.#client.getAutomationRun(this.#automationId, this.runId, call);
+      } catch (error) {
+        if (!(error instanceof BodyTooLargeError)) throw error;
+        this.#listed = true;
+      }
+    }
+    const runs = await this.#client.listAutomationRuns(this.#automationId, { limit: MAX_LISTED }, call);
+    const run = runs.find(({ id }) => id.toLowerCase() === this.runId);
+    if (run !== undefined) return run;
+    const why = `its record is too large, and it is not among the newest ${MAX_LISTED} of its automation`;
+    throw new MogplexError({ attempted: this.what, why }, "unavailable");
+  }
+}
+
+/** An item that following the run of an automation yields. */
+export type AutomationItem =
+  /** The run's status: the first item, and again at each change. `pending`: the run waits for a slot. */
+  | { type: "status"; status: string; run: AutomationRun }
+  /** How many answers of people or events the run waits for now, at each change. Its status stays `running`. */
+  | { type: "waits"; count: number; run: AutomationRun }
+  /** The end: the last item. */
+  | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
+
+/** Options of {@linkcode followAutomationRun}. These runs have no event stream, so they are polled. */
+export interface FollowAutomationOptions extends ConnectOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
+}
+
+/** The names and types of {@linkcode FollowAutomationOptions}. */
+function followAutomationKeys(): Keys<FollowAutomationOptions> {
+  return { ...connectKeys(), timeoutMs: "number", tokenShare: "number" };
+}
+
+/** Options of {@linkcode AutomationFollower}. */
+export interface AutomationFollowerOptions {
+  /** Point on the clock until which to follow, in milliseconds. */
+  deadline: number;
+  /** Jobs that use the token at the same time, at least 1. */
+  tokenShare: number;
+}
+
+// Source: API reference, "List automation runs". They differ from the statuses of runs.
+const KNOWN_STATUSES: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
+
+/** Follows one run of an automation, and keeps the run as last read. */
+export class AutomationFollower {
+  readonly #session: Session;
+  readonly #deadline: number;
+  readonly #pacer: Pacer;
+  readonly #reader: AutomationReader;
+  readonly #source: PollingSource<AutomationRun>;
+  readonly #status: StatusWatch;
+  readonly #leash: Leash;
+  #run: AutomationRun | undefined;
+
+  constructor(session: Session, automationId: string, runId: string, options: AutomationFollowerOptions) {
+    const { client, clock, memory, random } = session;
+    const { deadline, tokenShare } = options;
+    this.#session = session;
+    this.#deadline = deadline;
+    const subject = this.#reader = new AutomationReader(client, automationId, runId);
+    this.#leash = leash(session.signal);
+    const pacer = this.#pacer = session.pacer(deadline, this.#leash.signal);
+    this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
+    const signal = session.signal;
+    this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
+  }
+
+  /** The run as last read; undefined before the first read. */
+  get run(): AutomationRun | undefined {
+    return this.#run;
+  }
+
+  /** Yields items until the run ends. @throws what {@linkcode followToEnd} throws. */
+  items(): AsyncGenerator<AutomationItem, AutomationRun, void> {
+    return followToEnd<AutomationRun, AutomationItem, AutomationRun>(this.#session, {
+      source: this.#source,
+      subject: this.#reader,
+      take: (run) => this.#take(run),
+      end: endItems,
+      late: (run) => this.#lateError(run),
+      close: () => {
+        this.#source.close();
+        this.#leash.close();
+      },
+    });
+  }
+
+  *#take(run: AutomationRun): Generator<AutomationItem, CadenceEvent, void> {
+    const { status } = run;
+    const waits = run.active_wait_count ?? 0;
+    const waitsBefore = this.#run?.active_wait_count ?? 0;
+    const changed = this.#status.take(status, waits > 0 ? `${status}, waiting for an answer` : status);
+    this.#run = run;
+    if (changed) yield { type: "status", status, run };
+    this.#status.announceUnknown();
+    if (waits !== waitsBefore) {
+      this.#pacer.spoke();
+      yield { type: "waits", count: waits, run };
+    }
+    return { kind: changed || waits !== waitsBefore ? "news" : "quiet" };
+  }
+
+  #lateError({ status, last_start_error: cause, active_wait_count: waits }: AutomationRun): DeadlineError {
+    const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
+    const notStarted = status === "pending" ? "; it waits for a slot and nothing has run yet" : "";
+    const why = notStarted !== "" && cause !== null ? ` (${JSON.stringify(cause)})` : "";
+    const asked = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
+    return new DeadlineError({
+      attempted: `wait for automation run "${this.#reader.runId}" any longer`,
+      why: `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}${notStarted}${why}${asked}`,
+    });
+  }
+}
+
+/** The `end` item of a run that has ended; undefined while the run goes on. */
+function endItems(run: AutomationRun): AsyncGenerator<AutomationItem, AutomationRun, void> | undefined {
+  const outcome = endOfAutomationRun(run.status);
+  return outcome === undefined ? undefined : endItem(outcome, run);
+}
+
+async function* endItem(
+  outcome: AutomationEnd,
+  run: AutomationRun,
+): AsyncGenerator<AutomationItem, AutomationRun, void> {
+  yield { type: "end", outcome, run };
+  return run;
+}
+
+/**
+ * Follows the run of an automation until it ends.
+ *
+ * Yields a `status` item first and at each change, a `waits` item when it starts or stops waiting for people, and an `end` item
+ * last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a 5xx or a network
+ * failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early does not touch the run.
+ *
+ * @param automationId UUID of the automation.
+ * @param runId UUID of its run: from {@linkcode triggerAutomation}.
+ * @param options See {@linkcode FollowAutomationOptions}; all durations in milliseconds.
+ * @returns A generator; its return value is the run at its end.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue; call again to resume.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
+ * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
+ * @throws {UsageError} when an option or an id is out of range.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Wait for the end
+ * ```ts
+ * import { followAutomationRun } from "@mogplex/ci";
+ *
+ * async function watch(automationId: string, runId: string): Promise<void> {
+ *   for await (const item of followAutomationRun(automationId, runId, { timeoutMs: 600_000 })) {
+ *     console.log(item.type === "waits" ? `waits for ${item.count}` : item.run.status);
+ *   }
+ * }
+ * console.log(typeof watch);
+ * ```
+ * Source: API reference, "Get an automation run", "Rate limits" (60 requests per 60 s per token).
+ */
+export function followAutomationRun(
+  automationId: string,
+  runId: string,
+  options: FollowAutomationOptions = {},
+): AsyncGenerator<AutomationItem, AutomationRun, void> {
+  options = checkOptions("follow automation run", options, followAutomationKeys());
+  checkSources("follow automation run", options);
+  const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
+  const { timeoutMs, tokenShare } = checkWait(options);
+  const session = openSession(options, detected(options));
+  const deadline = session.startedAt + timeoutMs;
+  const items = new AutomationFollower(session, ...ids, { deadline, tokenShare }).items();
+  return tellingRun(items, ids[1], options.signal);
+}
+
+// Builds the result of an automation run from the trigger, the follower and the end of the job.
+
+/** The parts of {@linkcode buildAutomationResult}. */
+export interface AutomationResultParts {
+  /** UUID of the automation. */
+  automationId: string;
+  /** UUID of the repository; undefined if the request was not checked yet. */
+  repoId: string | undefined;
+  /** Name of the repository; undefined when it is not known. */
+  repository: string | undefined;
+  /** The job's verdict. */
+  outcome: AutomationOutcome;
+  /** Exit code that belongs to it. */
+  exitCode: number;
+  /** Why; null to take the reason from the run. */
+  reason: string | null;
+  /** The error that ended the job; ignored if the outcome is a verdict of the service. @default {undefined} */
+  error?: unknown;
+  /** Key of the last attempt; undefined if nothing was sent. */
+  idempotencyKey: string | undefined;
+  /** The trigger's answer; undefined if there was none. */
+  triggered: TriggeredRun | undefined;
+  /** The run as last read; undefined if it was never read. */
+  run: AutomationRun | undefined;
+  /** Status from a cancel, which is newer than `run`. @default {undefined} */
+  status?: string | undefined;
+}
+
+export function buildAutomationResult(session: Session, parts: AutomationResultParts): AutomationResult {
+  const { automationId, repoId, outcome, exitCode, reason, error, triggered, run } = parts;
+  const status = parts.status ?? run?.status ?? triggered?.status ?? null;
+  const idempotencyKey = triggered?.idempotencyKey ?? parts.idempotencyKey ?? null;
+  const ended = endOfAutomationRun(status ?? "") !== undefined;
+  return {
+    ...emptyAutomationResult(),
+    automationId,
+    runId: run?.id ?? triggered?.runId ?? null,
+    repoId: repoId ?? null,
+    repository: parts.repository ?? null,
+    status,
+    outcome,
+    exitCode,
+    reason: reason ?? (run?.status === "failed" ? run.error : null),
+    error: error === undefined || endOfAutomationRun(outcome) !== undefined ? null : resultError(error),
+    replayed: triggered?.replayed ?? null,
+    idempotencyKey,
+    createdAt: run?.created_at ?? null,
+    startedAt: run?.started_at ?? null,
+    completedAt: run?.completed_at ?? null,
+    runDurationMs: run?.duration_ms ?? null,
+    requests: session.requests(),
+    waits: session.waits(),
+    durationMs: Math.round(session.clock.now() - session.startedAt),
+    origin: session.client.origin,
+    resume: ended || idempotencyKey === null ? null : `the same command with --idempotency-key ${idempotencyKey}`,
+  };
+}
+
+// What the newest runs of an automation add up to.
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Counts runs by their status. The service's own summary of an automation is never filled, so it cannot be shown.
+ *
+ * Source: contract, section 12: `runSummary` is zero while a run works and after one failed.
+ *
+ * @param runs Newest first, as the service lists them.
+ * @param nowMs Wall time in milliseconds since 1970: `failed24h` counts runs that failed in the 24 hours before it.
+ */
+export function summarizeRuns(runs: readonly AutomationRun[], nowMs: number): AutomationRunSummary {
+  function count(status: string, matches: (run: AutomationRun) => boolean = () => true): number {
+    return runs.filter((run) => run.status === status && matches(run)).length;
+  }
+  const [last] = runs;
+  return {
+    lastRunId: last?.id ?? null,
+    lastRunStatus: last?.status ?? null,
+    runningCount: count("running"),
+    pendingCount: count("pending"),
+    failed24h: count("failed", (run) => Date.parse(run.completed_at ?? run.created_at ?? "") > nowMs - DAY_MS),
+  };
+}

@@ -1,0 +1,490 @@
+/**
+ * The engine: starts an operation or attaches to it, follows it, stops it at a deadline or signal, and builds the end of the job. It
+ * knows no kind of operation.
+ *
+ * @module
+ */
+import { tellRun } from "../error_sentence.ts";
+import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { unawaited } from "../hook.ts";
+import type { Pacer } from "../service/pacer.ts";
+import { setbackOf } from "../service/retry.ts";
+import { cutText, ownCopy } from "../text/plain_text.ts";
+import { createRedactor } from "../text/redact.ts";
+import { guardResult } from "./clean.ts";
+import { type AnyResult, END_EXIT, type EndOutcome, reasonOf } from "./result.ts";
+import {
+  cancelsOnInterrupt,
+  type Connected,
+  INTERRUPT_MS,
+  interruptReason,
+  type Session,
+  type WatchSettings,
+} from "./session.ts";
+import { type CadenceEvent, lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
+
+// The interface that a kind of remote work implements for the engine: a run, the run of an automation.
+
+/** An item that following an operation yields. The engine reads `end` items and passes all items to the caller. */
+type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
+
+/** How far an operation is followed. */
+export type Look =
+  /** Until it ends. */
+  | { kind: "all" }
+  /** With a single read. */
+  | { kind: "once" }
+  /** The remaining items of an operation that {@linkcode Operation.stop} found ended, within `limitMs`. */
+  | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
+
+/** Why an operation is stopped. */
+export type StopCause =
+  /** The job's deadline passed, and the user asked to cancel at the deadline. `limitMs`: time for all of it. */
+  | { kind: "deadline"; limitMs: number }
+  /** A signal came. `cancels(owned)` says whether to cancel an operation that this job owns, or does not own. */
+  | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
+
+/** Outcome of an attempt to stop an operation. */
+export interface Stopped {
+  /** Whether the service answered with the state of the operation. */
+  answered: boolean;
+  /** How it ended; undefined if it goes on, or is not known to have ended. */
+  outcome?: EndOutcome | undefined;
+  /** Whether it ended before the cancel reached it. */
+  byItself?: boolean | undefined;
+  /** What happened, as a clause for messages: `the run was cancelled`. */
+  text: string;
+}
+
+/** The end of a job, from which {@linkcode Operation.result} builds the result. */
+export interface Ending {
+  /** The job's verdict. */
+  outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
+  /** Exit code that belongs to it. */
+  exitCode: number;
+  /** Why; null to take the reason from the service. */
+  reason: string | null;
+  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
+  error: unknown;
+}
+
+/** How the process leaves an operation: `detached`, it goes on; `ended`, nothing is left to do. */
+export type Parting = "detached" | "ended";
+
+/** A long-running piece of remote work that a job brings to a verdict. */
+export interface Operation<I extends JobItem, R> {
+  /** Its name in messages: `run "…"`. */
+  readonly label: string;
+  /** Whether it exists, or may exist because the answer to its start was lost. False if nothing was started. */
+  readonly mayExist: boolean;
+  /** Whether {@linkcode start} found something that no longer goes on by itself. @default {false} */
+  readonly foundEnded?: boolean;
+  /**
+   * Starts it, or finds the operation that an earlier attempt of the job started. Not called by `Job.attach`.
+   *
+   * @throws {MogplexError} when nothing was started or found; `signal.reason` if the session's signal aborts.
+   */
+  start(): Promise<void>;
+  /**
+   * Follows it. Once it has ended, the last item is its `end`.
+   *
+   * @throws {DeadlineError} if the job's deadline passes first and the last read works.
+   * @throws {MogplexError} that a retry cannot mend; `signal.reason` if the session's signal aborts.
+   */
+  items(look: Look): AsyncGenerator<I, unknown, void>;
+  /**
+   * Cancels it, or lets it go on if the cause says so. Sends its first request before control returns to the event loop. Never
+   * rejects because of the service or the network.
+   */
+  stop(cause: StopCause): Promise<Stopped>;
+  /** Builds the result from everything that is known now. */
+  result(ending: Ending): R;
+  /** Records for later steps of the CI job, such as `cleanup`, how the process leaves it. */
+  part?(parting: Parting): void;
+}
+
+/** Settings of a {@linkcode Job}. */
+export interface JobSettings<I> extends WatchSettings {
+  /** Longest time of the whole job, in milliseconds. */
+  timeoutMs: number;
+  /** Whether the job ends as soon as the operation is started or found. @default {false} */
+  startOnly?: boolean | undefined;
+  /** Called with each item as it comes. */
+  onItem: ((item: I) => void) | undefined;
+}
+
+/** How a job ended. */
+export interface JobEnd<R> {
+  /** Everything that is known of the operation. */
+  result: R;
+  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
+  error: unknown;
+  /** Whether the operation exists, or may exist because the answer to its start was lost. */
+  mayExist?: boolean | undefined;
+  /** What became of the operation after a signal, as a clause; undefined without a signal. */
+  stopped?: string | undefined;
+}
+
+/** The part of a result that the engine touches. */
+export interface JobResult {
+  /** Command that looks at the operation again; null if it has ended, or is not known. */
+  resume: string | null;
+}
+
+/** Time limit for cancelling at the deadline, in milliseconds. */
+export const CANCEL_MS = 20_000;
+
+/** One job on one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
+export class Job<I extends JobItem, R extends JobResult> {
+  readonly #session: Session;
+  readonly #operation: Operation<I, R>;
+  readonly #settings: JobSettings<I>;
+  #following = false;
+  #stopping: Promise<Stopped> | undefined;
+  /** After a signal: point on the clock until which the job may send requests. */
+  #leaveBy = Infinity;
+
+  constructor(session: Session, operation: Operation<I, R>, settings: JobSettings<I>) {
+    this.#session = session;
+    this.#operation = operation;
+    this.#settings = settings;
+    const { interrupts, onInterrupt } = settings;
+    if (interrupts === undefined) return;
+    const stop = () => {
+      const cancels = (owned: boolean) => cancelsOnInterrupt(onInterrupt, owned, interrupts.terminal);
+      this.#leaveBy = session.clock.now() + INTERRUPT_MS;
+      this.#stopping = operation.stop({ kind: "signal", limitMs: session.platform.interruptMs, cancels });
+    };
+    // Stop in the handler itself: the request must leave before anything else reacts to the signal.
+    if (interrupts.signal.aborted) stop();
+    else interrupts.signal.addEventListener("abort", stop, { once: true });
+  }
+
+  /**
+   * Starts the operation and follows it, or reads it `once`. The error that ends the job, a bug included, is returned in `error`, not
+   * thrown.
+   */
+  async start({ once = false }: { once?: boolean } = {}): Promise<JobEnd<R>> {
+    try {
+      await this.#operation.start();
+    } catch (error) {
+      return await this.#failed(error);
+    }
+    if (!this.#settings.startOnly) return await this.#follow({ kind: once ? "once" : "all" });
+    // A key can find a run that has ended: nothing was started, and its verdict is known.
+    return this.#operation.foundEnded ? await this.#follow({ kind: "once" }) : await this.#detach();
+  }
+
+  /** Follows an operation that exists, or reads it `once`. Returns errors as {@linkcode Job.start} does. */
+  async attach(once = false): Promise<JobEnd<R>> {
+    return await this.#follow({ kind: once ? "once" : "all" });
+  }
+
+  /** Deadline of the job, as a point on the clock. */
+  get #deadline(): number {
+    return this.#session.startedAt + this.#settings.timeoutMs;
+  }
+
+  async #detach(): Promise<JobEnd<R>> {
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    this.#operation.part?.("detached");
+    return this.#end({ outcome: "started", exitCode: EXIT.success, reason: null });
+  }
+
+  async #follow(look: Look): Promise<JobEnd<R>> {
+    this.#following = true;
+    try {
+      const outcome = await this.#drain(look);
+      if (outcome !== undefined) return await this.#ended(outcome);
+      throw new Error("Cannot tell the verdict: the items of the operation ended without an end");
+    } catch (error) {
+      return await this.#failed(error);
+    }
+  }
+
+  async #drain(look: Look): Promise<EndOutcome | undefined> {
+    let outcome: EndOutcome | undefined;
+    for await (const item of this.#operation.items(look)) {
+      if (isEnd(item)) outcome = item.outcome;
+      unawaited(this.#settings.onItem?.(item));
+    }
+    return outcome;
+  }
+
+  async #ended(outcome: EndOutcome): Promise<JobEnd<R>> {
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    const waits = outcome === "awaiting_input";
+    this.#operation.part?.(waits ? "detached" : "ended");
+    const reason = waits ? `${this.#operation.label} waits for a person: answer it in the app, or cancel it` : null;
+    return this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
+  }
+
+  async #failed(error: unknown): Promise<JobEnd<R>> {
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    const isLate = error instanceof DeadlineError || this.#isPast(error);
+    // A start that was given up without an answer may have begun something that nobody follows.
+    const isLost = !this.#following && this.#operation.mayExist && setbackOf(error, { worked: true }) !== undefined;
+    const cancels = this.#settings.onTimeout === "cancel" && (this.#following && isLate || isLost);
+    if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
+    this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
+    return this.#withoutVerdict(error, reasonOf(error));
+  }
+
+  /** Whether the deadline has passed and the error is one after which we would otherwise try again. */
+  #isPast(error: unknown): boolean {
+    return this.#session.clock.now() >= this.#deadline && setbackOf(error, { worked: true }) !== undefined;
+  }
+
+  /**
+   * Cancels at the deadline, or when a start was given up. What could not be found or cancelled is left to a later step.
+   *
+   * A cancel also makes the service correct a status that is stuck although the work has ended.
+   */
+  async #cancelLate(error: MogplexError, isLate: boolean): Promise<JobEnd<R>> {
+    const stopped = await this.#operation.stop({ kind: "deadline", limitMs: CANCEL_MS });
+    if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    const { answered, outcome, byItself, text } = stopped;
+    if (outcome !== undefined && byItself) {
+      await this.#drain({ kind: "rest", outcome });
+      return await this.#ended(outcome);
+    }
+    // An answered cancel proves that the service was in reach: the deadline is the reason, not the error.
+    if (answered && isLate || error instanceof DeadlineError) {
+      const seconds = Math.round(this.#settings.timeoutMs / 1000);
+      const attempted = error instanceof DeadlineError && error.attempted !== null
+        ? error.attempted
+        : `wait for ${this.#operation.label} longer than ${seconds} seconds`;
+      const why = error instanceof DeadlineError ? `${error.why}; ${text}` : text;
+      const late = new DeadlineError({ attempted, why }, { cause: error });
+      return this.#withoutVerdict(late, late.message);
+    }
+    return this.#withoutVerdict(error, `${error.message}; ${text}`);
+  }
+
+  async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
+    const error = this.#settings.interrupts?.signal.reason;
+    const { outcome, text } = await stopping;
+    const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
+    // The operation ended just as the signal came: read its links for the reports, if there is time.
+    const limitMs = this.#leaveBy - this.#session.clock.now();
+    if (own !== undefined && limitMs > 0) {
+      await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
+    }
+    const reason = interruptReason(this.#settings.interrupts, text);
+    return {
+      ...this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
+      stopped: text,
+    };
+  }
+
+  #withoutVerdict(error: unknown, reason: string): JobEnd<R> {
+    const outcome = error instanceof DeadlineError ? "deadline" : "error";
+    const end = this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
+    // A run that the service does not find cannot be followed later either.
+    if (error instanceof NotFoundError) end.result.resume = null;
+    return end;
+  }
+
+  #end(ending: Omit<Ending, "error"> & { error?: unknown }): JobEnd<R> {
+    const { error } = ending;
+    return { result: this.#operation.result({ ...ending, error }), error, mayExist: this.#operation.mayExist };
+  }
+}
+
+function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
+  return item.type === "end";
+}
+
+// Decides which ends of a job the library's calls return, and which they throw.
+
+/** Options of {@linkcode settle}. */
+export interface SettleOptions {
+  /** Whether to throw every end but a success. @default {true} */
+  throwOnFailure?: boolean | undefined;
+  /** The caller's signal. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The error for a call that the caller's signal ended, after a start that may have worked. */
+function abortedError(
+  reason: unknown,
+  known: { runId: string | null; idempotencyKey: string | null; said?: string | null },
+): AbortedError {
+  const { runId, idempotencyKey: key, said } = known;
+  const found = key === null ? "" : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
+  const run = said ?? (runId === null ? "the run may have been started" : `run "${runId}" goes on`);
+  return tellRun(new AbortedError(`The signal ended the call; ${run}${found}`, reason), { runId, idempotencyKey: key });
+}
+
+/** The part of a `Starter` that an error tells of. */
+type Sent = { readonly mayExist: boolean; readonly key: string };
+
+/** The error of a start that is not followed: with its key, if an attempt may have worked. */
+export function startError(error: unknown, { mayExist, key }: Sent, signal: AbortSignal | undefined): unknown {
+  if (!mayExist) return error;
+  const known = { runId: null, idempotencyKey: key };
+  if (signal?.aborted && error === signal.reason) return abortedError(error, known);
+  return error instanceof MogplexError ? tellRun(error, known) : error;
+}
+
+/** The items of a run, whose errors tell which run it is. */
+export async function* tellingRun<I, E>(
+  items: AsyncGenerator<I, E, void>,
+  runId: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<I, E, void> {
+  try {
+    return yield* items;
+  } catch (error) {
+    // The reason of a signal may belong to other calls as well.
+    const own = error instanceof MogplexError && !(signal?.aborted === true && error === signal.reason);
+    throw own ? tellRun(error, { runId }) : error;
+  }
+}
+
+/** Makes what a result prints by itself masked, with the secrets that reports mask. */
+export function guarded<R extends AnyResult>(result: R, session: Pick<Session, "token" | "env"> | undefined): R {
+  return guardResult(result, createRedactor(session && { token: session.token, env: session.env }));
+}
+
+/**
+ * Returns the result of a job, or throws.
+ *
+ * With `throwOnFailure: false` it returns the result of every run that exists, however the run ended. It always throws errors that
+ * came before there was a run, an error for the caller's signal, and bugs. An error after a start tells run, key and result.
+ *
+ * @param verdictError Makes the error for a verdict that is not a success; returns undefined for a success.
+ */
+export function settle<R extends AnyResult>(
+  { result, error, mayExist, stopped }: JobEnd<R>,
+  { throwOnFailure = true, signal }: SettleOptions,
+  verdictError: (result: R) => MogplexError | undefined,
+): R {
+  // The reason of the caller's signal may be one of our errors: throw it in any case.
+  const aborted = signal?.aborted === true && error === signal.reason;
+  const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
+  if (error !== undefined && !isReturned) throw withRun(error, { result, mayExist, stopped, aborted });
+  const verdict = throwOnFailure ? verdictError(result) : undefined;
+  if (verdict !== undefined) throw verdict;
+  return result;
+}
+
+/** The error with what is known of its run. The reason of a signal may belong to several calls, so it becomes the cause of another one. */
+function withRun<R extends AnyResult>(
+  error: unknown,
+  { result, mayExist, stopped, aborted }: Pick<JobEnd<R>, "result" | "mayExist" | "stopped"> & { aborted: boolean },
+): unknown {
+  const { runId } = result;
+  if (!mayExist) return error;
+  const idempotencyKey = result.idempotencyKey;
+  const known = { runId, idempotencyKey, said: stopped };
+  const told = aborted ? abortedError(error, known) : error;
+  return told instanceof MogplexError ? tellRun(told, { runId, idempotencyKey, result }) : told;
+}
+
+// The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
+
+/** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
+export interface Followed<N, I, E> {
+  /** Waits for news. */
+  source: Source<N>;
+  /** Read once more when the deadline comes. */
+  subject: Subject<N>;
+  /** Records news, yields the items that are new, and returns the outcome of the poll. */
+  take(news: N): Generator<I, CadenceEvent, void>;
+  /** The last items if the news says that it has ended; undefined while it goes on. */
+  end(news: N): AsyncGenerator<I, E, void> | undefined;
+  /** The error if the deadline comes first and the last read worked. */
+  late(news: N): DeadlineError;
+  /** Ends waits and requests. Is called more than once. */
+  close(): void;
+}
+
+/**
+ * Yields items until the end, and closes `followed` whatever happens.
+ *
+ * @throws {DeadlineError} if the deadline comes first and the last read works; else what the last read threw.
+ * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the session's signal aborts.
+ */
+export async function* followToEnd<N, I, E>(
+  session: Connected,
+  followed: Followed<N, I, E>,
+): AsyncGenerator<I, E, void> {
+  try {
+    let meaning: CadenceEvent | undefined;
+    for (;;) {
+      const inTime = await followed.source.next(meaning);
+      const news = inTime ?? await lookAtDeadline(followed.subject, session);
+      meaning = yield* followed.take(news);
+      const end = followed.end(news);
+      if (end !== undefined) {
+        followed.close();
+        return yield* end;
+      }
+      if (inTime === null) return yield* lastLook(session, followed, news);
+    }
+  } finally {
+    followed.close();
+  }
+}
+
+/** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
+async function* lastLook<N, I, E>(
+  session: Connected,
+  followed: Followed<N, I, E>,
+  seen: N,
+): AsyncGenerator<I, E, void> {
+  const news = await recordAtDeadline(followed.subject, session);
+  if (news === undefined) throw followed.late(seen);
+  yield* followed.take(news);
+  const end = followed.end(news);
+  if (end === undefined) throw followed.late(news);
+  followed.close();
+  return yield* end;
+}
+
+/** Most statuses that are announced: a service that sends ever new ones must not fill the memory. */
+const MAX_ANNOUNCED = 20;
+/** How many UTF-16 units of a status are compared. */
+const MAX_STATUS_LENGTH = 200;
+
+/** Tracks the status of something that is followed: finds changes, and announces each unknown status once. */
+export class StatusWatch {
+  readonly #session: Connected;
+  readonly #pacer: Pacer;
+  readonly #known: readonly string[];
+  readonly #announced = new Set<string>();
+  #status: string | undefined;
+
+  /** @param known All statuses that we understand. */
+  constructor(session: Connected, pacer: Pacer, known: readonly string[]) {
+    this.#session = session;
+    this.#pacer = pacer;
+    this.#known = known;
+  }
+
+  /**
+   * Records a status.
+   *
+   * @param shown Text for heartbeats. @default the status
+   * @returns Whether the status has changed.
+   */
+  take(status: string, shown = status): boolean {
+    const changed = status !== this.#status;
+    this.#status = status;
+    this.#pacer.status = shown;
+    if (changed) this.#pacer.spoke();
+    return changed;
+  }
+
+  /** Sends a notice if the status is unknown; once for each status. */
+  announceUnknown(): void {
+    const status = this.#status;
+    if (status === undefined || this.#known.includes(status)) return;
+    const shown = cutText(status, MAX_STATUS_LENGTH);
+    if (this.#announced.has(shown) || this.#announced.size >= MAX_ANNOUNCED) return;
+    this.#announced.add(ownCopy(shown));
+    this.#session.notify({ kind: "unknown_status", status });
+  }
+}

@@ -1,0 +1,203 @@
+/**
+ * Idempotency keys: a repeated job finds its run again, and no other job does.
+ *
+ * @module
+ */
+import type { JobIdentity } from "../ci/platform.ts";
+import { UsageError } from "../errors.ts";
+import { unawaited } from "../hook.ts";
+import type { OnNotice } from "../notice.ts";
+import { checkIdempotencyKey, type Keys } from "../service/validate.ts";
+import { sha256Hex } from "../sha256.ts";
+import { createRedactor } from "../text/redact.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * How often a job gets a new run. `pipeline`: once a pipeline, so that a retried job attaches to the run that it started; `job`: at
+ * every execution of the job; `day`: once a day, by the UTC date on which the pipeline was created; `random`: at every start.
+ */
+export type KeyScope = "pipeline" | "job" | "day" | "random";
+
+/** All scopes, for checks and for the help. */
+export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
+
+/** The parts that a key is derived from. */
+export interface KeyParts {
+  /** How often a job gets a new run. */
+  scope: KeyScope;
+  /** Identity of the CI job; null outside CI. */
+  identity: JobIdentity | null;
+  /** Distinguishes several runs of one job. @default {""} */
+  keyPart?: string | undefined;
+  /** UUID of the repository. It is part of the key, since the service keeps one set of keys a user, over all repositories. */
+  repoId: string;
+  /** Wall time in milliseconds since 1970. Its UTC date is used where the CI system does not say when the pipeline was created. */
+  nowMs: number;
+}
+
+/** A derived key. */
+export interface Key {
+  /** The key without a suffix; at most 200 characters. */
+  key: string;
+  /** The scope that applies: `random` if the identity was not complete. */
+  scope: KeyScope;
+}
+
+/** Last suffix of a derived key: the key itself, then `.2` to `.5`. Source: design, "Idempotency keys". */
+export const LAST_SUFFIX = 5;
+
+type Field = [name: string, value: string | null];
+
+/** The fields that limit how long a key is valid: pipeline, attempt or date, by scope. */
+function period(scope: KeyScope, identity: JobIdentity, nowMs: number): Field[] {
+  if (scope === "day") {
+    const date = identity.date ?? new Date(nowMs).toISOString().slice(0, 10);
+    return [["date of the pipeline", date], ["schedule", identity.schedule]];
+  }
+  const pipeline: Field = ["pipeline", identity.pipeline];
+  return scope === "job" ? [pipeline, ["attempt of the job", identity.attempt]] : [pipeline];
+}
+
+/** SHA-256 of a value's JSON text, as 64 hex digits. */
+export function hashOf(value: unknown): string {
+  return sha256Hex(JSON.stringify(value));
+}
+
+function randomKey(): Key {
+  return { key: crypto.randomUUID(), scope: "random" };
+}
+
+/**
+ * Derives the key of a start.
+ *
+ * `ci1-` and 40 hex digits of SHA-256 over the JSON array `["mogplex-ci/1", scope, CI server URL, project, pipeline, job name,
+ * matrix node, key part, repository id]`. With `job` the pipeline's place holds an array of pipeline and attempt, with `day`
+ * one of date and schedule, so that keys of different scopes or fields never collide.
+ *
+ * @param onNotice Called if the identity is not complete, so that the key is random.
+ */
+export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
+  const { scope, identity, keyPart = "", repoId, nowMs } = parts;
+  if (scope === "random") return randomKey();
+  if (identity === null) {
+    unawaited(onNotice?.({ kind: "random_key", missing: ["CI system"] }));
+    return randomKey();
+  }
+  const when = period(scope, identity, nowMs);
+  const fields: Field[] = [["server", identity.server], ["project", identity.project], ...when, ["job", identity.job]];
+  const missing = fields.filter(([, value]) => value === null).map(([name]) => name);
+  if (missing.length > 0) {
+    unawaited(onNotice?.({ kind: "random_key", missing }));
+    return randomKey();
+  }
+  const values = when.map(([, value]) => value);
+  const hash = hashOf([
+    "mogplex-ci/1",
+    scope,
+    identity.server,
+    identity.project,
+    values.length === 1 ? values[0] : values,
+    identity.job,
+    identity.node,
+    keyPart,
+    repoId.toLowerCase(),
+  ]);
+  return { key: `ci1-${hash.slice(0, 40)}`, scope };
+}
+
+/** The key with the number of a series: 1 is the key itself, 2 to 5 append `.2` to `.5`. */
+export function keyWithSuffix(key: string, suffix: number): string {
+  return suffix <= 1 ? key : `${key}.${suffix}`;
+}
+
+/** Splits a derived key into key and number. Any other key is returned whole, with number 1. */
+export function splitSuffix(key: string): { key: string; suffix: number } {
+  const match = /^(ci1-[0-9a-f]{40})\.([2-9])$/.exec(key);
+  return match ? { key: match[1] ?? key, suffix: Number(match[2]) } : { key, suffix: 1 };
+}
+
+// Decides the idempotency key of a start from the caller's options.
+
+/** Options for the idempotency key of a start. */
+export interface KeyOptions {
+  /**
+   * Key to use as it is, at most 200 characters. A run that it finds is taken however it ended.
+   * @default derived from the other options
+   */
+  idempotencyKey?: string | undefined;
+  /** How often a job gets a new run: `pipeline`, `job`, `day` or `random`. @default `pipeline` in CI, else `random` */
+  keyScope?: KeyScope | undefined;
+  /** Distinguishes several runs of one job; at most 1 000 characters. @default {""} */
+  keyPart?: string | undefined;
+  /** Identity of the CI job; null for none, which makes the key random. @default from the CI system's variables */
+  identity?: JobIdentity | null | undefined;
+  /**
+   * Called with the key before the first byte of a start is sent with it, so that the run can be found whatever happens: the same start
+   * with this key as `idempotencyKey` finds it. Called again for a further key. If it throws, nothing is sent. @default {undefined}
+   */
+  onStarting?: ((starting: { idempotencyKey: string }) => void) | undefined;
+}
+
+/** The names and types of {@linkcode KeyOptions}. */
+export function keyKeys(): Keys<KeyOptions> {
+  return { idempotencyKey: "string", keyScope: "string", keyPart: "string", identity: "any", onStarting: "function" };
+}
+
+/** The key of a start, before a suffix is added. */
+export interface StartKey {
+  /** Key without a suffix. */
+  key: string;
+  /** The scope that it was derived with; `given` for a key from the caller. */
+  scope: KeyScope | "given";
+  /** Number of the series to begin with: 1 is the key itself. */
+  suffix: number;
+}
+
+/** Longest {@linkcode KeyOptions.keyPart}. */
+const MAX_KEY_PART = 1_000;
+
+function checkKeyOptions(what: string, { keyScope, keyPart, idempotencyKey }: KeyOptions): void {
+  if (keyScope !== undefined && !KEY_SCOPES.includes(keyScope)) {
+    const why = `'keyScope' must be one of ${KEY_SCOPES.join(", ")}`;
+    throw new UsageError({ attempted: what, why, value: JSON.stringify(keyScope) });
+  }
+  if (keyPart !== undefined && keyPart.length > MAX_KEY_PART) {
+    const why = `'keyPart' must have at most ${MAX_KEY_PART} characters`;
+    throw new UsageError({ attempted: what, why, value: `it has ${keyPart.length}` });
+  }
+  if (idempotencyKey !== undefined && (keyScope !== undefined || keyPart !== undefined)) {
+    const why = "an idempotency key is used as it is: a key scope or a key part cannot change it";
+    throw new UsageError({ attempted: what, why, advice: "give one of them" });
+  }
+}
+
+/**
+ * Decides the key of a start.
+ *
+ * @param what What will be attempted, after "Cannot".
+ * @param about Further parts of a derived key; `more` distinguishes starts of one job in addition to the caller's `keyPart`.
+ * @throws {UsageError} when an option breaks a rule.
+ */
+export function planKey(
+  session: Session,
+  options: KeyOptions,
+  what: string,
+  about: { job: JobIdentity | null; repoId: string; more?: string },
+): StartKey {
+  const { idempotencyKey, keyPart = "" } = options;
+  checkKeyOptions(what, options);
+  if (idempotencyKey !== undefined) {
+    const { token: maskToken } = createRedactor({ token: session.token });
+    return { key: checkIdempotencyKey(idempotencyKey, maskToken), scope: "given", suffix: 1 };
+  }
+  const { job: identity, repoId, more } = about;
+  const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");
+  const part = more === undefined ? keyPart : JSON.stringify([keyPart, more]);
+  const parts = { scope, identity, keyPart: part, repoId, nowMs: session.clock.wallTime() };
+  return { ...deriveKey(parts, session.notify), suffix: 1 };
+}
+
+/** Identity of the CI job: the caller's if given, else from the CI system; null outside CI. */
+export function jobOf({ platform, env }: Session, { identity }: KeyOptions): JobIdentity | null {
+  return identity === undefined ? platform.identity(env) : identity;
+}

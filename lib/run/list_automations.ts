@@ -1,0 +1,158 @@
+/**
+ * Lists all automations, page by page.
+ *
+ * @module
+ */
+import { detected } from "../ci/detect.ts";
+import { ApiError, MogplexError } from "../errors.ts";
+import type { Automation } from "../model.ts";
+import { setbackOf } from "../service/retry.ts";
+import { checkOptions, checkSources, type Keys } from "../service/validate.ts";
+import { formatCount } from "../text/duration.ts";
+import { checkTimeout, connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
+
+/** Options of {@linkcode listAutomations}. */
+export interface ListAutomationsOptions extends ConnectOptions {
+  /** Longest time for one page in milliseconds, retries included: more than 0, at most 30 days. @default {60_000} */
+  timeoutMs?: number | undefined;
+  /** Automations that one request asks for: 1 to 100. @default {100} */
+  pageSize?: number | undefined;
+  /**
+   * Called if the list ends early: with the number of the first page that is missing (at least 2), the number of automations before
+   * it, and why it is missing: the error of its last attempt, or one that says why it was not requested. `onNotice` is called as well.
+   * If this function throws, the list throws that error.
+   * @default {undefined}
+   */
+  onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
+}
+
+/** Most automations that one request gives. Source: API reference, "List automations". */
+export const MAX_AUTOMATIONS = 100;
+const PAGE_TIMEOUT_MS = 60_000;
+/** Time limit of a page after the first, in milliseconds: on some revisions it always fails. Source: contract, section 12. */
+const LATER_PAGE_MS = 5_000;
+
+/** Most pages of a list. A service that always names another page would never end, and its items would fill the memory. */
+const MAX_PAGES = 1_000;
+
+type Page = Awaited<ReturnType<Session["client"]["listAutomations"]>>;
+
+/** Settings of reading a page. */
+interface Reading {
+  session: Session;
+  pageSize: number;
+  timeoutMs: number;
+}
+
+async function readPage({ session, pageSize, timeoutMs }: Reading, cursor: string | undefined): Promise<Page> {
+  const { client, clock, signal } = session;
+  const query = { limit: pageSize, ...(cursor !== undefined && { cursor }) };
+  const read = (limitMs: number) => client.listAutomations(query, { deadline: clock.now() + limitMs, signal });
+  if (cursor === undefined || timeoutMs <= LATER_PAGE_MS) return await read(timeoutMs);
+  try {
+    return await read(LATER_PAGE_MS);
+  } catch (error) {
+    // Wait if the service names a delay. A page that always fails comes without one.
+    if (error instanceof ApiError && error.retryAfterMs !== null) return await read(timeoutMs);
+    throw error;
+  }
+}
+
+/** Whether the list ends at a page with this error. A refused token is thrown instead: every other request would fail as well. */
+function endsList(error: unknown): error is MogplexError {
+  return error instanceof MogplexError && error.exit !== "unauthorized" && error.exit !== "forbidden";
+}
+
+/** Why a page that could not be read is missing, for the notice. */
+function failureOf(page: number, error: MogplexError): string {
+  const detail = setbackOf(error, { worked: true })?.detail ?? "it refused its own cursor";
+  return `the service failed at page ${page} (${detail}); some revisions of it cannot give a second page`;
+}
+
+/** Why no further page may be requested; undefined if one may. */
+function stopAfter(page: number, repeated: boolean): string | undefined {
+  // A repeated cursor would loop for ever.
+  if (repeated) return `the service gave the same cursor again at page ${page}`;
+  return page === MAX_PAGES ? `it has more than ${MAX_PAGES} pages` : undefined;
+}
+
+/**
+ * {@linkcode listAutomations} on a session.
+ *
+ * @returns A generator; its return value is whether there are more automations than those that were yielded.
+ */
+export async function* automationsOf(
+  session: Session,
+  options: Omit<ListAutomationsOptions, keyof ConnectOptions> & { limit?: number | undefined } = {},
+): AsyncGenerator<Automation, boolean, void> {
+  const { timeoutMs = PAGE_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS, limit = Infinity, onIncomplete } = options;
+  checkTimeout(timeoutMs);
+  const reading = { session, pageSize, timeoutMs };
+  const seen = new Set<string>();
+  let cursor: string | undefined;
+  let count = 0;
+  const endEarly = (page: number, why: string, error: MogplexError): true => {
+    session.notify({ kind: "text", message: `the list ends after ${formatCount(count, "automation")}, as ${why}` });
+    onIncomplete?.({ page, count, error });
+    return true;
+  };
+  for (let page = 1;; page++) {
+    let read: Page;
+    try {
+      read = await readPage(reading, cursor);
+    } catch (error) {
+      session.signal?.throwIfAborted();
+      if (page === 1 || !endsList(error)) throw error;
+      return endEarly(page, failureOf(page, error), error);
+    }
+    cursor = read.nextCursor ?? undefined;
+    for (const automation of read.automations) {
+      if (count >= limit) return true;
+      count++;
+      yield automation;
+    }
+    if (cursor === undefined) return false;
+    if (count >= limit) return true;
+    const why = stopAfter(page, seen.has(cursor));
+    if (why !== undefined) {
+      return endEarly(page + 1, why, new MogplexError({ attempted: "list automations", why }, "unavailable"));
+    }
+    seen.add(cursor);
+  }
+}
+
+/**
+ * Lists all automations, newest first. It requests a page only when the loop needs it.
+ *
+ * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
+ * service cannot return a second page. The same happens if the service gives a cursor twice, and after 1 000 pages.
+ *
+ * @param options See {@linkcode ListAutomationsOptions}.
+ * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}
+ * @throws {UsageError} when an option is out of range.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Find an automation by its name
+ * ```ts
+ * import { listAutomations } from "@mogplex/ci";
+ *
+ * async function idOf(name: string): Promise<string | undefined> {
+ *   for await (const automation of listAutomations()) if (automation.name === name) return automation.id;
+ * }
+ * console.log(typeof idOf);
+ * ```
+ */
+export function listAutomations(options: ListAutomationsOptions = {}): AsyncGenerator<Automation, void, void> {
+  const keys: Keys<ListAutomationsOptions> = {
+    ...connectKeys(),
+    timeoutMs: "number",
+    pageSize: "number",
+    onIncomplete: "function",
+  };
+  options = checkOptions("list automations", options, keys);
+  checkSources("list automations", options);
+  return withoutEnd(automationsOf(openSession(options, detected(options)), options));
+}
+
+async function* withoutEnd(items: AsyncGenerator<Automation, boolean, void>): AsyncGenerator<Automation, void, void> {
+  yield* items;
+}

@@ -1,0 +1,188 @@
+/**
+ * Reads a result back from the files that a job has written: `result.json`, and the events of `events.ndjson`.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { isObject, lookup, parseJson } from "../lookup.ts";
+import type { RunEvent } from "../model.ts";
+import { cutText } from "../text/plain_text.ts";
+import {
+  type AnyResult,
+  type AutomationResult,
+  emptyAutomationResult,
+  emptyRunResult,
+  factsFromEvents,
+  type Outcome,
+  phasesFromEvents,
+  type ResultError,
+  type RunResult,
+} from "./result.ts";
+import { kindWords, WAIT_CAUSES } from "./result_view.ts";
+
+/** A file that was read. */
+export interface ReadFile {
+  /** Its path, for messages. */
+  readonly path: string;
+  /** Its text. */
+  readonly text: string;
+}
+
+type Fields = Record<string, unknown>;
+
+const isText = (value: unknown) => value === null || typeof value === "string";
+const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
+const isAll = (check: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(check);
+
+/** Whether an object has these fields, each of the type that its check asks for. */
+function has(value: unknown, checks: Readonly<Record<string, (value: unknown) => boolean>>): boolean {
+  return isObject(value) && Object.entries(checks).every(([name, check]) => check(value[name]));
+}
+
+const isNumberOrNull = (value: unknown) => value === null || isNumber(value);
+const isPhase = (value: unknown) =>
+  has(value, { name: (name) => typeof name === "string", startedAt: isText, durationMs: isNumberOrNull });
+const isWait = (value: unknown) =>
+  has(value, {
+    cause: (cause) => typeof cause === "string" && lookup(WAIT_CAUSES, cause) !== undefined,
+    count: isNumber,
+    totalMs: isNumber,
+  });
+
+/** The fields that are neither texts nor numbers in an empty result, and those that only newer results have. */
+const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string, (value: unknown) => boolean>([
+  [
+    "error",
+    (value) =>
+      value === null ||
+      has(value, { attempted: isText, why: isText, value: isText, advice: isText }) &&
+        isText((value as ResultError).code ?? null),
+  ],
+  ["branch", (value) => has(value, { base: isText, requested: isText, pushed: isText })],
+  ["pullRequest", (value) => has(value, { state: isText, url: isText })],
+  ["eventCount", (value) => has(value, { seen: isNumber })],
+  ["phases", isAll(isPhase)],
+  ["waits", isAll(isWait)],
+  ["events", isAll(isEvent)],
+  ["replayed", (value) => value === null || typeof value === "boolean"],
+  ["changed", (value) => value === null || typeof value === "boolean"],
+  ["exitCode", (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255],
+  ["runDurationMs", isNumberOrNull],
+  ["repository", isText],
+  ["task", isText],
+  ["finalMessage", isText],
+  ["files", (value) => value === null || isAll((file) => typeof file === "string")(value)],
+]);
+
+function isEvent(value: unknown): value is RunEvent {
+  return has(value, {
+    id: (id) => typeof id === "string",
+    type: (type) => typeof type === "string",
+    toolName: isText,
+    message: isText,
+    payload: isObject,
+    createdAt: (time) => typeof time === "string",
+  });
+}
+
+/** Most characters of a value in a message. */
+const MAX_SHOWN = 100;
+
+/** A value of a file, for a message. Not every object can become a text: `{"toString":1}` cannot. */
+function shown(value: unknown): string {
+  return typeof value === "object" && value !== null ? "an object" : cutText(String(value), MAX_SHOWN);
+}
+
+function refuse({ path }: ReadFile, why: string, value?: string): never {
+  const advice = "give the result.json or the events.ndjson of a job";
+  throw new UsageError({ attempted: `read "${path}"`, why, value, advice });
+}
+
+/** A result with every field that ours have; fields that the file lacks are empty. */
+function resultIn(file: ReadFile, fields: Fields): AnyResult {
+  if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
+  const empty = fields.kind === "automation-run" ? emptyAutomationResult() : emptyRunResult();
+  const merged: Fields = { ...empty, ...fields };
+  for (const [name, value] of Object.entries(merged)) {
+    const usual = (empty as unknown as Fields)[name];
+    const check = CHECKS.get(name) ?? (typeof usual === "number" ? isNumber : isText);
+    // Fields that only a later version knows may be anything.
+    const isKnown = CHECKS.has(name) || usual !== undefined;
+    if (isKnown && name !== "kind" && !check(value)) {
+      refuse(file, `the field "${name}" has another type than results have`);
+    }
+  }
+  const outcomes: readonly unknown[] = kindWords(empty).outcomes;
+  if (!outcomes.includes(merged.outcome)) refuse(file, "its outcome is not known", shown(merged.outcome));
+  return { ...merged, kind: empty.kind } as AutomationResult | RunResult;
+}
+
+function eventsIn(file: ReadFile): RunEvent[] {
+  return file.text.split("\n").flatMap((line, index) => {
+    if (line.trim() === "") return [];
+    const event = parseJson(line);
+    if (!isEvent(event)) refuse(file, `line ${index + 1} is no event`);
+    return [event];
+  });
+}
+
+/** What the last event that ends a run says; events alone are no verdict, so the reason says where it comes from. */
+function ending(events: readonly RunEvent[]): Pick<RunResult, "outcome" | "exitCode" | "reason"> {
+  const ends = new Map<string, [Outcome, number]>([
+    ["finished", ["success", EXIT.success]],
+    ["failed", ["failed", EXIT.failed]],
+    ["cancelled", ["cancelled", EXIT.cancelled]],
+  ]);
+  const last = events.findLast(({ type }) => ends.has(type));
+  const [outcome, exitCode] = ends.get(last?.type ?? "") ?? ["deadline" as const, EXIT.deadline];
+  const { failureError, failureMessage } = factsFromEvents(events);
+  if (outcome === "failed") return { outcome, exitCode, reason: failureError ?? failureMessage };
+  const reason = last === undefined
+    ? "No event says how the run ended"
+    : "This is what the last event says; the status of the run was not read";
+  return { outcome, exitCode, reason };
+}
+
+function resultOfEvents(events: readonly RunEvent[]): RunResult {
+  const { pushedBranch, workingBranch, pullRequest, changed, failureCode } = factsFromEvents(events);
+  const payload = (name: string) => {
+    const found = events.map((event) => event.payload[name]).find((value) => typeof value === "string");
+    return typeof found === "string" ? found : null;
+  };
+  return {
+    ...emptyRunResult(),
+    ...ending(events),
+    runId: payload("external_run_id"),
+    harness: payload("harness_id"),
+    branch: { base: payload("base_branch"), requested: workingBranch, pushed: pushedBranch },
+    pullRequest,
+    changed,
+    failureCode,
+    phases: phasesFromEvents(events),
+    createdAt: events[0]?.createdAt ?? null,
+  };
+}
+
+/**
+ * Reads the files of one run: `result.json`, `events.ndjson`, or both.
+ *
+ * @throws {UsageError} for a file that is neither of them, and for two of the same kind.
+ */
+export function readResult(files: readonly ReadFile[]): AnyResult {
+  let result: AnyResult | undefined;
+  let events: RunEvent[] | undefined;
+  for (const file of files) {
+    // Several lines of JSON are no JSON.
+    const value = parseJson(file.text);
+    const isResult = isObject(value) && !isEvent(value);
+    if ((isResult ? result : events) !== undefined) refuse(file, "another file has the same content");
+    if (isResult) result = resultIn(file, value);
+    else events = eventsIn(file);
+  }
+  if (result !== undefined && result.kind === "automation-run") return result;
+  const found = events ?? [];
+  const { eventCount, ...rest } = result ?? resultOfEvents(found);
+  if (events === undefined) return { ...rest, eventCount };
+  return { ...rest, events: found, eventsOmitted: 0, eventCount: { ...eventCount, seen: found.length } };
+}

@@ -1,0 +1,623 @@
+/**
+ * The result of a run. Reports render this or an `AutomationResult`, and nothing else.
+ *
+ * @module
+ */
+import { errorSentence } from "../error_sentence.ts";
+import { MogplexError } from "../errors.ts";
+import { EXIT, type ExitName } from "../exit_codes.ts";
+import type { RunEvent, RunStatus } from "../model.ts";
+import type { WaitCause } from "../notice.ts";
+import { twoUnits } from "../text/duration.ts";
+import { webUrl } from "../text/escape.ts";
+import { ownCopy } from "../text/plain_text.ts";
+
+// The error of a result: what stopped us before the service gave a verdict, in parts.
+
+/** The parts of the error that stopped a job, as results and reports show them. Texts are untrusted. */
+export interface ResultError {
+  /** What was attempted, after "Cannot"; null when the message is not about an attempt. */
+  attempted: string | null;
+  /** Why it did not work; the whole message when the error has no parts. */
+  why: string;
+  /** The value at fault, quoted; null when there is none. */
+  value: string | null;
+  /** What the reader can do; null when nothing is known to help. */
+  advice: string | null;
+  /** The error code of the service, such as `FORBIDDEN`; null when it gave none. Absent in results of older versions. */
+  code?: string | null;
+}
+
+// The error line in the log has the details of a bug, with the place where it happened.
+const BUG = "the toolkit failed";
+
+/** The parts of whatever was thrown. Everything but a {@linkcode MogplexError} is a bug of ours. */
+export function resultError(error: unknown): ResultError {
+  if (!(error instanceof MogplexError)) return { attempted: null, why: BUG, value: null, advice: null, code: null };
+  const { attempted, why, value, advice, serviceCode: code } = error;
+  return { attempted, why, value, advice, code };
+}
+
+/** The whole message of an error in parts, as `reason` has it. */
+export function resultSentence({ attempted, why, value, advice }: ResultError): string {
+  if (attempted === null) return why;
+  return errorSentence({ attempted, why, value: value ?? undefined, advice: advice ?? undefined });
+}
+
+/** The whole message of whatever was thrown, for the `reason` of a result. */
+export function reasonOf(error: unknown): string {
+  return error instanceof MogplexError ? error.message : BUG;
+}
+
+/**
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `awaiting_input`: the run waits for a person, which
+ * is an end for CI. `deadline`: it did not end in time. `interrupted`: a signal stopped us. `started`: we were asked to start it
+ * only. `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
+ */
+export type Outcome =
+  | "success"
+  | "failed"
+  | "cancelled"
+  | "awaiting_input"
+  | "deadline"
+  | "interrupted"
+  | "started"
+  | "error";
+
+/** A phase of a run, as far as its events show it. */
+export interface Phase {
+  /** `queue` (accepted to sandbox ready), `prepare` (to agent process), `agent` (to its end), `deliver` (to the run's end). */
+  name: string;
+  /** When it began, in ISO 8601. */
+  startedAt: string;
+  /** Milliseconds; null while it goes on, or when its end was not seen. */
+  durationMs: number | null;
+}
+
+/** All waits of one cause. */
+export interface WaitTotal {
+  /** What the requests waited for. */
+  cause: WaitCause;
+  /** How many waits there were. */
+  count: number;
+  /** Sum of their lengths in milliseconds. */
+  totalMs: number;
+}
+
+/** Everything that is known of a run. Its texts are untrusted and not yet redacted. */
+export interface RunResult {
+  /** Version of this form. It changes when a field changes its meaning or goes away. */
+  schemaVersion: 1;
+  /** Tells this result from that of an automation run. */
+  kind: "run";
+  /** UUID of the run; null when none was started. */
+  runId: string | null;
+  /** UUID of the repository. */
+  repoId: string | null;
+  /** Name of the repository, `owner/name`; null when the service did not say it in time. */
+  repository: string | null;
+  /** The task, as it was sent; null when only the id of the run is known, or when the task is not to be shown. */
+  task: string | null;
+  /** Agent, such as `codex` or `claude-code`. */
+  harness: string | null;
+  /** Last status that the service reported; null when it reported none. */
+  status: RunStatus | null;
+  /** Our verdict. */
+  outcome: Outcome;
+  /** Exit code that belongs to the verdict. */
+  exitCode: number;
+  /** Why it ended so, in one or more lines; null when there is nothing to say. */
+  reason: string | null;
+  /** What stopped us before the service gave a verdict, in parts; null when it gave one. */
+  error: ResultError | null;
+  /** `failure_code` of the last `failed` event. */
+  failureCode: string | null;
+  /** True when the start found an existing run; null when we attached by id. */
+  replayed: boolean | null;
+  /** Key that finds the run again. */
+  idempotencyKey: string | null;
+  /** Branches; `pushed` comes from the events and is null when they did not say. */
+  branch: { base: string | null; requested: string | null; pushed: string | null };
+  /** `none` only when the service said so; `unknown` when the events that would say it were not seen. */
+  pullRequest: { state: "open" | "none" | "unknown"; url: string | null };
+  /** Whether the agent changed anything; null when unknown. */
+  changed: boolean | null;
+  /**
+   * Paths that the delivery event names, at most 25: changes that the service committed. Those that the agent committed itself are not
+   * among them. Null when no such event was seen.
+   */
+  files: string[] | null;
+  /** What the agent said last, at most 20 000 UTF-16 units; null when it said nothing, or the service does not report it. */
+  finalMessage: string | null;
+  /** When the service created the run, in ISO 8601. */
+  createdAt: string | null;
+  /** When the service last changed the run, in ISO 8601. */
+  updatedAt: string | null;
+  /** Phases, in order. */
+  phases: Phase[];
+  /** Number of events seen; whether some were missed; whether the feed was full, so that later ones cannot be seen. */
+  eventCount: { seen: number; missed: boolean; windowFull: boolean };
+  /** HTTP requests sent, retries included. */
+  requests: number;
+  /** Waits by cause. */
+  waits: WaitTotal[];
+  /** Milliseconds from the beginning of the job to its end. */
+  durationMs: number;
+  /** Origin of the service; empty when there is none that we may send requests to. */
+  origin: string;
+  /** How to look at the run again: a command, or what to do in a GitLab component. Null when it has ended. */
+  resume: string | null;
+  /**
+   * How many of the events seen are not in `events`. All of them are in the report `ndjson` of the command, and in the option
+   * `eventsFile` of a script; `onItem` gets each one. @default {0}
+   */
+  eventsOmitted: number;
+  /**
+   * Events, oldest first: the newest 200, and of earlier ones those that tell of a phase, a branch, the pull request or the end. A
+   * run may report more than fits into memory, so very large ones are missing as well. `result.json` has no events.
+   */
+  events: RunEvent[];
+}
+
+/** A result about which nothing is known yet. Every other one is made from it. */
+export function emptyRunResult(): RunResult {
+  return {
+    schemaVersion: 1,
+    kind: "run",
+    runId: null,
+    repoId: null,
+    repository: null,
+    task: null,
+    harness: null,
+    status: null,
+    outcome: "error",
+    exitCode: EXIT.internal,
+    reason: null,
+    error: null,
+    failureCode: null,
+    replayed: null,
+    idempotencyKey: null,
+    branch: { base: null, requested: null, pushed: null },
+    pullRequest: { state: "unknown", url: null },
+    changed: null,
+    files: null,
+    finalMessage: null,
+    createdAt: null,
+    updatedAt: null,
+    phases: [],
+    eventCount: { seen: 0, missed: false, windowFull: false },
+    requests: 0,
+    waits: [],
+    durationMs: 0,
+    origin: "",
+    resume: null,
+    eventsOmitted: 0,
+    events: [],
+  };
+}
+
+// The result of an automation run. Reports render this or a `RunResult`, and nothing else.
+
+/**
+ * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `deadline`: it did not end in time, or was still
+ * waiting for a slot. `suppressed`: nothing was started, since too many runs are active. `interrupted`: a signal stopped us.
+ * `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
+ */
+export type AutomationOutcome =
+  | "success"
+  | "failed"
+  | "cancelled"
+  | "deadline"
+  | "suppressed"
+  | "interrupted"
+  | "error";
+
+/** Everything that is known of an automation run. Its texts are untrusted and not yet redacted. */
+export interface AutomationResult {
+  /** Version of this form. It changes when a field changes its meaning or goes away. */
+  schemaVersion: 1;
+  /** Tells this result from that of a run. */
+  kind: "automation-run";
+  /** UUID of the automation; empty when none was named. */
+  automationId: string;
+  /** UUID of the automation run; null when none is known. */
+  runId: string | null;
+  /** UUID of the repository; null when it is not known. */
+  repoId: string | null;
+  /** Name of the repository, `owner/name`; null when the service did not say it in time. */
+  repository: string | null;
+  /** Last status that the service reported; null when it reported none. */
+  status: string | null;
+  /** Our verdict. */
+  outcome: AutomationOutcome;
+  /** Exit code that belongs to the verdict. */
+  exitCode: number;
+  /** Why it ended so, in one or more lines; null when there is nothing to say. */
+  reason: string | null;
+  /** What stopped us before the service gave a verdict, in parts; null when it gave one. */
+  error: ResultError | null;
+  /** Whether the key was known, so that nothing was started now; null when no trigger was answered. */
+  replayed: boolean | null;
+  /** Key that finds the run again. */
+  idempotencyKey: string | null;
+  /** When the service created it, in ISO 8601. */
+  createdAt: string | null;
+  /** When it began, in ISO 8601; null while it waits for a slot. */
+  startedAt: string | null;
+  /** When it ended, in ISO 8601; null while it goes on. */
+  completedAt: string | null;
+  /** Milliseconds that the run took, as the service says. */
+  runDurationMs: number | null;
+  /** HTTP requests sent, retries included. */
+  requests: number;
+  /** Waits by cause. */
+  waits: WaitTotal[];
+  /** Milliseconds from the beginning of the job to its end. */
+  durationMs: number;
+  /** Origin of the service; empty when there is none that we may send requests to. */
+  origin: string;
+  /** How to look at the run again; null when it has ended. */
+  resume: string | null;
+}
+
+/** A result about which nothing is known yet. Every other one is made from it. */
+export function emptyAutomationResult(): AutomationResult {
+  return {
+    schemaVersion: 1,
+    kind: "automation-run",
+    automationId: "",
+    runId: null,
+    repoId: null,
+    repository: null,
+    status: null,
+    outcome: "error",
+    exitCode: EXIT.internal,
+    reason: null,
+    error: null,
+    replayed: null,
+    idempotencyKey: null,
+    createdAt: null,
+    startedAt: null,
+    completedAt: null,
+    runDurationMs: null,
+    requests: 0,
+    waits: [],
+    durationMs: 0,
+    origin: "",
+    resume: null,
+  };
+}
+
+// The results of all kinds of operations. A new kind adds its result here.
+
+/** A result of any kind: `kind` says which. */
+export type AnyResult = RunResult | AutomationResult;
+
+// Which statuses end a run or an automation run, and the exit code that belongs to each end.
+
+/** How a run ends. `awaiting_input` is an end as well: only a person can make it go on. */
+export type EndOutcome = Extract<Outcome, "success" | "failed" | "cancelled" | "awaiting_input">;
+
+/** How the run of an automation ends. */
+export type AutomationEnd = Extract<AutomationOutcome, "success" | "failed" | "cancelled">;
+
+/** Exit code of toolkit verbs for each end of a run, by name. */
+export const END_EXIT: Readonly<Record<EndOutcome, ExitName>> = {
+  success: "success",
+  failed: "failed",
+  cancelled: "cancelled",
+  awaiting_input: "awaitingInput",
+};
+
+/** Exit code for each end of an automation run, by name. */
+export const AUTOMATION_EXIT: Readonly<Record<AutomationEnd, ExitName>> = {
+  success: END_EXIT.success,
+  failed: END_EXIT.failed,
+  cancelled: END_EXIT.cancelled,
+};
+
+/** The end that a run's status means; undefined while the run goes on, and for an unknown status. */
+export function endOfRun(status: RunStatus): EndOutcome | undefined {
+  return Object.hasOwn(END_EXIT, status) ? status as EndOutcome : undefined;
+}
+
+/** Whether a run with this status no longer goes on by itself. */
+export function hasEnded(status: RunStatus): boolean {
+  return endOfRun(status) !== undefined;
+}
+
+/** The end that an automation run's status means; undefined while it goes on, and for an unknown status. */
+export function endOfAutomationRun(status: string): AutomationEnd | undefined {
+  return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
+}
+
+// What the events of a run say beyond its status: the branch, the pull request, why it failed.
+
+/** Most UTF-16 units of {@linkcode finalMessageOf}. */
+const MAX_MESSAGE = 20_000;
+/** Most UTF-16 units that are kept of what the agent says: more, so that the message can be cut at a blank. */
+const MAX_SAID = 40_000;
+
+/** What {@linkcode addEvent} has found so far. Texts are untrusted. Its size does not grow with the number of events. */
+export interface EventFacts {
+  /** Branch that the agent worked on; null when the events did not say. */
+  readonly workingBranch: string | null;
+  /** Branch with the agent's changes, as pushed; null when nothing was pushed or the events did not say. */
+  readonly pushedBranch: string | null;
+  /** See {@linkcode RunResult.pullRequest}; also `unknown` when the address must not be shown. */
+  readonly pullRequest: RunResult["pullRequest"];
+  /** Whether the agent changed anything; null when unknown. */
+  readonly changed: boolean | null;
+  /** See {@linkcode RunResult.files}. */
+  readonly files: string[] | null;
+  /** What the agent said last; null when it said nothing. {@linkcode finalMessageOf} cuts it. */
+  readonly said: string | null;
+  /** Whether the next piece of prose continues {@linkcode EventFacts.said}. */
+  readonly speaking: boolean;
+  /** `failure_code` of the last `failed` event that has one. */
+  readonly failureCode: string | null;
+  /** Error text of the last `failed` event that has one. The run's own `error` explains a failure better. */
+  readonly failureError: string | null;
+  /** Message of the last `failed` event that has one. {@linkcode EventFacts.failureError} explains a failure better. */
+  readonly failureMessage: string | null;
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" && value.trim() !== "" ? value : null;
+}
+
+/** The facts before the first event. */
+export function noFacts(): EventFacts {
+  return {
+    workingBranch: null,
+    pushedBranch: null,
+    pullRequest: { state: "unknown", url: null },
+    changed: null,
+    files: null,
+    said: null,
+    speaking: false,
+    failureCode: null,
+    failureError: null,
+    failureMessage: null,
+  };
+}
+
+/** Whether {@linkcode addEvent} reads a branch or a pull request from the event. */
+export function isGitEvent({ type, payload }: RunEvent): boolean {
+  return type === "log" && (payload.stage === "git_sync" || payload.stage === "git_delivery");
+}
+
+type Delivery = Pick<EventFacts, "changed" | "files" | "pushedBranch" | "pullRequest">;
+
+function delivery(payload: RunEvent["payload"]): Delivery {
+  const changed = typeof payload.changed === "boolean" ? payload.changed : null;
+  const address = payload.pull_request_url;
+  const files = payload.auto_committed_files;
+  const url = webUrl(textOf(address) ?? "") ?? null;
+  return {
+    changed,
+    files: Array.isArray(files) ? files.filter((path) => textOf(path) !== null).map(String) : null,
+    pushedBranch: changed === true ? textOf(payload.working_branch) : null,
+    pullRequest: { state: address === null ? "none" : url === null ? "unknown" : "open", url },
+  };
+}
+
+/** What the agent said last, as results have it. It is cut between two words: half a secret has no shape that could be found. */
+export function finalMessageOf({ said }: EventFacts): string | null {
+  const text = said?.trim() ?? null;
+  if (text === null || text.length <= MAX_MESSAGE) return text;
+  let end = MAX_MESSAGE;
+  while (end > 0 && !/\s/.test(text.charAt(end))) end--;
+  return `${text.slice(0, end)} …`;
+}
+
+/** The facts after the agent has said something; undefined when the event has no words of it. */
+function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEvent): EventFacts | undefined {
+  if (type !== "log" || kind !== "assistant_final" && kind !== "run_progress" && kind !== "assistant_delta") {
+    return undefined;
+  }
+  const isPiece = kind === "assistant_delta";
+  const before = isPiece && facts.speaking ? facts.said ?? "" : "";
+  if (before.length >= MAX_SAID) return facts;
+  const said = before + (message ?? "");
+  if (textOf(said) === null) return facts;
+  return { ...facts, said: said.length > MAX_SAID ? ownCopy(said.slice(0, MAX_SAID)) : said, speaking: isPiece };
+}
+
+/**
+ * The facts after one more event.
+ *
+ * Source: service source, events of stages `git_sync` and `git_delivery`; there can be several `failed` events: the first comes
+ * from the agent, the last from the worker that gave up.
+ *
+ * @param facts What the earlier events said; it is not changed.
+ */
+export function addEvent(facts: EventFacts, event: RunEvent): EventFacts {
+  const { type, message, payload } = event;
+  if (isGitEvent(event)) {
+    const workingBranch = textOf(payload.working_branch) ?? facts.workingBranch;
+    return { ...facts, workingBranch, ...(payload.stage === "git_delivery" && delivery(payload)) };
+  }
+  const spoken = speech(facts, event);
+  if (spoken !== undefined) return spoken;
+  // Other events, such as a heartbeat of the worker, come in the middle of a sentence.
+  if (type === "tool_started" || type === "tool_finished") return { ...facts, speaking: false };
+  if (type !== "failed") return facts;
+  return {
+    ...facts,
+    failureCode: textOf(payload.failure_code) ?? facts.failureCode,
+    failureError: textOf(payload.error) ?? facts.failureError,
+    failureMessage: textOf(message) ?? facts.failureMessage,
+  };
+}
+
+/**
+ * Reads branch, pull request and failure from the events of a run: {@linkcode addEvent} for each of them.
+ *
+ * @param events Oldest first; some may be missing.
+ */
+export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
+  return events.reduce(addEvent, noFacts());
+}
+
+// The phases of a run, as far as its events show them.
+
+/** Options of {@linkcode phasesOf}. */
+export interface PhasesOptions {
+  /** `createdAt` of the run: the start of the first phase. @default the time of the first event */
+  createdAt?: string | null | undefined;
+  /** When the run ended: its `updatedAt`, once it is terminal. @default the time of the last event that ends a run */
+  endedAt?: string | null | undefined;
+}
+
+/** What {@linkcode addMilestone} keeps of the events: times in milliseconds since 1970, `NaN` where there is none. */
+export interface Milestones {
+  /** Time of the first event. */
+  readonly firstAt: number;
+  /** Beginnings of phases, in the order of the phases, at most one each. */
+  readonly begun: readonly { readonly name: string; readonly at: number }[];
+  /** Time of the last event that ends a run. */
+  readonly endedAt: number;
+}
+
+// The service has no code for a refused push, only this sentence. Source: service source, "What `error` contains".
+const NOT_DELIVERED = "The agent finished, but";
+
+const ENDS: readonly string[] = ["finished", "failed", "cancelled"];
+
+/** Whether an event of this type is the last one of a run. It does not prove that the run has ended: the status does. */
+export function isTerminalType(type: string): boolean {
+  return ENDS.includes(type);
+}
+
+/** Whether the agent's work was done, and could not be delivered. The event is the only one of its delivery. */
+function failsInDelivery({ type, message, payload }: RunEvent): boolean {
+  return type === "failed" && [payload.error, message].some((text) => String(text).startsWith(NOT_DELIVERED));
+}
+
+/** The phase that begins with an event; `""` when the run ends with it, undefined for any other event. */
+export function beginsPhase(event: RunEvent): string | undefined {
+  const { type, payload } = event;
+  // "External Mogplex run accepted" names the run, "Harness run started" does not.
+  if (type === "started" && payload.external_run_id === undefined) return "prepare";
+  if (type === "status_changed" && payload.to === "streaming") return "agent";
+  // Later revisions send the agent's final message before delivery. The base sends only `git_delivery`, at its end.
+  if (type === "log" && (payload.kind === "assistant_final" || payload.stage === "git_delivery")) return "deliver";
+  if (failsInDelivery(event)) return "deliver";
+  return isTerminalType(type) ? "" : undefined;
+}
+
+// In the order in which a run goes through them.
+const PHASES: readonly string[] = ["queue", "prepare", "agent", "deliver"];
+
+/**
+ * The milestones after one more event.
+ *
+ * @param milestones Those of the earlier events, which are not changed; undefined before the first event.
+ */
+export function addMilestone(milestones: Milestones | undefined, event: RunEvent): Milestones {
+  const name = beginsPhase(event);
+  if (milestones !== undefined && name === undefined) return milestones;
+  const at = Date.parse(event.createdAt);
+  const { firstAt, begun, endedAt } = milestones ?? { firstAt: at, begun: [], endedAt: NaN };
+  const end = isTerminalType(event.type) ? at : endedAt;
+  // The agent may say its last words before it fails: no delivery began then.
+  const failed = event.type === "failed" && typeof event.payload.exit_code === "number";
+  if (name === undefined || name === "") {
+    return { firstAt, begun: failed ? begun.filter((phase) => phase.name !== "deliver") : begun, endedAt: end };
+  }
+  const last = begun.at(-1);
+  // A resumed run repeats milestones: they do not begin a phase again.
+  const isNext = last === undefined || PHASES.indexOf(name) > PHASES.indexOf(last.name);
+  return { firstAt, begun: isNext && !Number.isNaN(at) ? [...begun, { name, at }] : begun, endedAt: end };
+}
+
+/**
+ * The phases between milestones: `queue` from acceptance to the sandbox, `prepare` to the agent's process, `agent` to its end,
+ * `deliver` to the end of the run. A phase whose beginning was not seen is left out; its time counts for the phase before it.
+ *
+ * @param milestones Undefined when there was no event.
+ */
+export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): Phase[] {
+  const phases: { name: string; at: number }[] = [];
+  const { createdAt, endedAt } = options;
+  const queuedAt = createdAt == null ? milestones?.firstAt ?? NaN : Date.parse(createdAt);
+  for (const { name, at } of [{ name: "queue", at: queuedAt }, ...milestones?.begun ?? []]) {
+    if (!Number.isNaN(at)) phases.push({ name, at: Math.max(at, phases.at(-1)?.at ?? at) });
+  }
+  let end = Date.parse(endedAt ?? "");
+  if (Number.isNaN(end)) end = milestones?.endedAt ?? NaN;
+  return phases.map(({ name, at }, index) => {
+    const until = phases[index + 1]?.at ?? end;
+    return {
+      name,
+      startedAt: new Date(at).toISOString(),
+      durationMs: Number.isNaN(until) ? null : Math.max(0, until - at),
+    };
+  });
+}
+
+/**
+ * Derives the phases from all events: {@linkcode addMilestone} for each of them, then {@linkcode phasesOf}.
+ *
+ * @param events Oldest first; some may be missing.
+ */
+export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): Phase[] {
+  return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
+}
+
+// Times for people, in UTC and as a distance from now, and spans that can take days.
+
+const MINUTE = 60_000;
+
+/**
+ * A span in at most two units: `40 s`, `12 min`, `4 h 35 min`, `6 d 3 h`. From ten minutes on it is rounded to minutes.
+ *
+ * @param ms Milliseconds; a negative number or NaN counts as zero.
+ */
+export function spanText(ms: number): string {
+  if (!(ms >= 500)) return "0 s";
+  const seconds = Math.round(ms / 1_000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 600) return twoUnits(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  const minutes = Math.round(ms / MINUTE);
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 48 * 60) return twoUnits(Math.floor(minutes / 60), "h", minutes % 60, "min");
+  const hours = Math.round(minutes / 60);
+  return twoUnits(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+/** Milliseconds since 1970; null when the text is not a time. */
+export function instantMs(time: string | null): number | null {
+  const ms = Date.parse(time ?? "");
+  return Number.isNaN(ms) ? null : ms;
+}
+
+/** A time in ISO 8601. @param ms Milliseconds since 1970. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** A time in ISO 8601; null for one that is none. @param ms Milliseconds since 1970; null, NaN or infinite for none. */
+export function isoTimeOrNull(ms: number | null): string | null {
+  return ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
+}
+
+/** A time as `2026-12-01 14:05 UTC`. @param ms Milliseconds since 1970, of the years 0 to 9999. */
+export function utcText(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+/** How far a time is from now: `in 12 min`, `3 h ago`, `now`. */
+export function distanceText(ms: number, nowMs: number): string {
+  const distance = ms - nowMs;
+  if (Math.abs(distance) < 1_000) return "now";
+  // Nobody waits by the second.
+  const rounded = Math.abs(distance) < MINUTE ? Math.abs(distance) : Math.round(Math.abs(distance) / MINUTE) * MINUTE;
+  return distance > 0 ? `in ${spanText(rounded)}` : `${spanText(rounded)} ago`;
+}
+
+/** A time and its distance: `2026-12-01 14:05 UTC (in 12 min)`. */
+export function timeText(ms: number, nowMs: number): string {
+  return `${utcText(ms)} (${distanceText(ms, nowMs)})`;
+}

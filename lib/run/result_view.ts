@@ -1,0 +1,373 @@
+/**
+ * A result as reports and the log show it. Runs and automation runs have the same view, so that a renderer need not know the kind.
+ *
+ * @module
+ */
+import { EXIT } from "../exit_codes.ts";
+import { lookup } from "../lookup.ts";
+import type { RunEvent } from "../model.ts";
+import type { WaitCause } from "../notice.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
+import { cutText } from "../text/plain_text.ts";
+import {
+  type AnyResult,
+  type AutomationOutcome,
+  factsFromEvents,
+  type Outcome,
+  type Phase,
+  type ResultError,
+  resultSentence,
+  type RunResult,
+} from "./result.ts";
+
+// What a reader can do when a run has ended without success.
+
+const AGENT = "Read what the agent said and did last, make the task more precise, then start again.";
+
+// By outcome, `failure_code` and phase. Source: API reference, "List run events", `failed`.
+const STEPS: Readonly<Record<string, string>> = {
+  cancelled: "Somebody stopped it. Start again if that was not meant.",
+  deadline: "Give the job more time.",
+  model_access_denied: "Choose an agent whose model the account may use.",
+  rate_limited: "The account has used up its model's limit: start again later.",
+  queue: "The sandbox did not start: start again, or look at the limit of sandboxes.",
+  prepare: "Check the access to the repository and its branches, then start again.",
+  deliver: "Check what the Git host refuses (protected branches, rights of Mogplex's app), then start again.",
+};
+
+/** What to do now; null when it succeeded, or when the reason says it. */
+export function nextStep(result: AnyResult): string | null {
+  const { outcome, kind } = result;
+  if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
+  if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
+  const { failureCode, phases } = result;
+  return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phases.at(-1)?.name ?? "") ?? AGENT;
+}
+
+// The words of logs and reports for kinds of results, verdicts, branches and causes of waits.
+
+/** The words for a run or an automation run. */
+interface KindWords {
+  /** Its name in the middle of a sentence. */
+  readonly noun: "run" | "automation run";
+  /** What a job starts, as the subject of a sentence. */
+  readonly started: "Mogplex run" | "automation";
+  /** What a job did to start it. */
+  readonly begun: "started" | "triggered";
+  /** All outcomes that a result of the kind can have. */
+  readonly outcomes: readonly (Outcome | AutomationOutcome)[];
+}
+
+/** A verdict in words. */
+interface VerdictWords {
+  /** Emoji before the headline, where there is room for one. */
+  readonly mark: string;
+  /** In the block at the end of a log, after "verdict". */
+  readonly word: string;
+  /** As a heading, a title or the first line of a failure. */
+  readonly headline: string;
+}
+
+interface VerdictRow {
+  readonly mark: string;
+  readonly word: string;
+  readonly headline: (kind: KindWords) => string;
+}
+
+const VERDICTS: Readonly<Record<Outcome | AutomationOutcome | "not_started", VerdictRow>> = {
+  success: { mark: "✅", word: "success", headline: ({ noun }) => `Mogplex ${noun} succeeded` },
+  failed: { mark: "❌", word: "failed", headline: ({ noun }) => `Mogplex ${noun} failed` },
+  cancelled: { mark: "🚫", word: "cancelled", headline: ({ noun }) => `Mogplex ${noun} was cancelled` },
+  awaiting_input: {
+    mark: "⏳",
+    word: "waits for a person",
+    headline: ({ noun }) => `Mogplex ${noun} waits for a person`,
+  },
+  deadline: { mark: "⏳", word: "did not end in time", headline: ({ noun }) => `Mogplex ${noun} did not end in time` },
+  interrupted: {
+    mark: "🚫",
+    word: "interrupted",
+    headline: ({ noun }) => `Following the Mogplex ${noun} was interrupted`,
+  },
+  started: {
+    mark: "🚀",
+    word: "started, not followed",
+    headline: ({ noun }) => `Mogplex ${noun} started, not followed`,
+  },
+  suppressed: {
+    mark: "⏳",
+    word: "nothing was started",
+    headline: ({ started }) => `The ${started} was not started`,
+  },
+  not_started: { mark: "❌", word: "not started", headline: ({ started }) => `The ${started} was not started` },
+  error: {
+    mark: "❌",
+    word: "not known",
+    headline: ({ noun }) => `The verdict on the Mogplex ${noun} is not known`,
+  },
+};
+
+const RUN: KindWords = {
+  noun: "run",
+  started: "Mogplex run",
+  begun: "started",
+  outcomes: ["success", "failed", "cancelled", "awaiting_input", "deadline", "interrupted", "started", "error"],
+};
+
+const AUTOMATION_RUN: KindWords = {
+  noun: "automation run",
+  started: "automation",
+  begun: "triggered",
+  outcomes: ["success", "failed", "cancelled", "deadline", "suppressed", "interrupted", "error"],
+};
+
+const KINDS: Readonly<Record<AnyResult["kind"], KindWords>> = { run: RUN, "automation-run": AUTOMATION_RUN };
+
+/** The words for what a result is about. A result without a `kind` is a run's, from an older version. */
+export function kindWords({ kind }: AnyResult): KindWords {
+  return lookup(KINDS, kind) ?? RUN;
+}
+
+// After any other error the run may have been started, since a request can arrive although its answer does not.
+const REFUSALS: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden, EXIT.rateLimited];
+
+function isRefused({ outcome, runId, idempotencyKey, exitCode }: AnyResult): boolean {
+  return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
+}
+
+/** Whether something may have been started although no answer says so. */
+export function mayHaveStarted(result: AnyResult): boolean {
+  return result.runId === null && result.idempotencyKey !== null && !isRefused(result);
+}
+
+/** The verdict of a result in words. A start that was refused or never sent has its own words. */
+export function verdictWords(result: AnyResult): VerdictWords {
+  const { mark, word, headline } = VERDICTS[isRefused(result) ? "not_started" : result.outcome];
+  return { mark, word, headline: headline(kindWords(result)) };
+}
+
+/**
+ * Where the work of the agent is, as far as that is known.
+ *
+ * @param show Makes a name fit for the place it is shown in. @default {as it is}
+ */
+export function branchWords(
+  { branch: { pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
+  show: (name: string) => string = (name) => name,
+): string {
+  if (pushed !== null) return show(pushed);
+  if (changed === false) return "nothing to push";
+  const { workingBranch } = factsFromEvents(events);
+  if (workingBranch !== null) return `${show(workingBranch)} (the agent worked on it; no push was seen)`;
+  return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
+}
+
+/** The phases of a run, after "failed in". */
+export const PHASE_WORDS: Readonly<Record<string, string>> = {
+  queue: "boot",
+  prepare: "preparation",
+  agent: "the agent's work",
+  deliver: "delivery",
+};
+
+/** The causes of waits, in words. */
+export const WAIT_CAUSES: Readonly<Record<WaitCause, string>> = {
+  rate_limit: "rate limit of the token",
+  start_limit: "limit of run starts",
+  unavailable: "service unavailable",
+  network: "network",
+  invalid_answer: "answer that is not the API's",
+  unauthorized: "token refused for a moment",
+};
+
+/** What the agent of a run did to the repository, and the events that say so. */
+export type GitFacts = Pick<RunResult, "branch" | "changed" | "events" | "files" | "pullRequest">;
+
+/** When the service worked on an automation run. */
+export interface AutomationTimes {
+  /** When it began, in ISO 8601; null while it waits for a slot. */
+  startedAt: string | null;
+  /** When it ended, in ISO 8601; null while it goes on. */
+  completedAt: string | null;
+  /** Milliseconds that it took, as the service says. */
+  durationMs: number | null;
+}
+
+/** The fields that mean the same in both kinds of results. */
+type Common = Pick<
+  AnyResult,
+  | "runId"
+  | "repoId"
+  | "repository"
+  | "status"
+  | "outcome"
+  | "exitCode"
+  | "replayed"
+  | "idempotencyKey"
+  | "createdAt"
+  | "requests"
+  | "waits"
+  | "durationMs"
+  | "origin"
+  | "resume"
+>;
+
+/** What reports and the log read of a result. Null and empty fields are not shown. */
+export interface ResultView extends Common {
+  /** What the result is about. */
+  kind: KindWords;
+  /** The verdict. */
+  verdict: VerdictWords;
+  /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */
+  reason: string | null;
+  /** What the reader can do, as the error says; untrusted text. */
+  advice: string | null;
+  /** What the reader can do after such an end, in our own words; null when the error says it, or nothing is to be done. */
+  nextStep: string | null;
+  /** The task; null when it is not known, or not to be shown. Untrusted text. */
+  task: string | null;
+  /** What the agent said last; null for an automation run. Untrusted text. */
+  finalMessage: string | null;
+  /** UUID of the automation; null for a run. */
+  automationId: string | null;
+  /** Times of an automation run; null for a run, which has phases. */
+  times: AutomationTimes | null;
+  /** Agent; null for an automation run. */
+  harness: string | null;
+  /** `failure_code` of the last `failed` event; null for an automation run. */
+  failureCode: string | null;
+  /** Branch, changes and pull request; null for an automation run, for which the service does not report them. */
+  git: GitFacts | null;
+  /** Phases in order; empty for an automation run. */
+  phases: readonly Phase[];
+  /** Events that were kept, oldest first; empty for an automation run, which has none. */
+  events: readonly RunEvent[];
+  /** How many events were seen and not kept. */
+  eventsOmitted: number;
+  /** How many events were seen; null for an automation run. */
+  eventCount: RunResult["eventCount"] | null;
+}
+
+/**
+ * The reason apart from the advice. A reason that says more than the error, such as what became of the run after a signal,
+ * stays whole.
+ */
+function explain(reason: string | null, error: ResultError | null): Pick<ResultView, "reason" | "advice"> {
+  if (error === null || error.advice === null) return { reason, advice: null };
+  const { advice } = error;
+  if (reason === null || reason === resultSentence(error)) {
+    return { reason: resultSentence({ ...error, advice: null }), advice };
+  }
+  return { reason, advice: reason.includes(advice) ? null : advice };
+}
+
+const NOTHING_OF_A_RUN = {
+  task: null,
+  finalMessage: null,
+  harness: null,
+  failureCode: null,
+  git: null,
+  phases: [],
+  events: [],
+  eventsOmitted: 0,
+  eventCount: null,
+};
+
+/** The view of a result of either kind. */
+export function viewOf(result: AnyResult): ResultView {
+  const explained = explain(result.reason, result.error ?? null);
+  const named = {
+    kind: kindWords(result),
+    verdict: verdictWords(result),
+    // Results of older versions have no `error` and no names.
+    ...explained,
+    nextStep: result.error?.advice ? null : nextStep(result),
+    repository: result.repository ?? null,
+  };
+  if (result.kind !== "automation-run") {
+    // Results of older versions have all events.
+    const { eventsOmitted = 0, task = null, finalMessage = null }: Partial<RunResult> = result;
+    return { ...result, ...named, automationId: null, times: null, git: result, eventsOmitted, task, finalMessage };
+  }
+  const { automationId, startedAt, completedAt, runDurationMs } = result;
+  return {
+    ...result,
+    ...NOTHING_OF_A_RUN,
+    ...named,
+    automationId: automationId || null,
+    times: { startedAt, completedAt, durationMs: runDurationMs },
+  };
+}
+
+// The first line of every report: where, what was asked, what came of it, in how long.
+
+/** Most UTF-16 units of a title. Source: API reference, "Branches and pull requests": that of a pull request has as many. */
+const MAX_TITLE = 72;
+/** The same of a repository: forges permit less. */
+const MAX_WHERE = 200;
+/** Most paths of a delivery event. Source: API reference, `payload`: lists are cut to 25 items. */
+const MAX_NAMED_FILES = 25;
+
+/** The parts of the line. The first two are untrusted. */
+export interface Headline {
+  /** Repository by name, else by id; the automation; null when none is known. */
+  where: string | null;
+  /** First line of the task, cut; null when the task is not known. */
+  title: string | null;
+  /** What came of it: `PR #12`, `no changes`, `failed in delivery`. */
+  end: string;
+  /** Files and time, in brackets: `(3 files, 4 min)`. */
+  more: string;
+}
+
+/** First line of a task that says something, without the marks of a heading. */
+function titleOf(task: string | null): string | null {
+  const line = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).find((each) => each !== "");
+  if (line === undefined) return null;
+  return line.length > MAX_TITLE ? `${cutText(line, MAX_TITLE - 1).replace(/\u2026\[.*$/s, "").trimEnd()}…` : line;
+}
+
+/** A pull request by its number, if its address ends in one. */
+function pullRequestWord(url: string): string {
+  const number = /\/(\d{1,12})\/?$/.exec(url)?.[1];
+  return number === undefined ? "pull request" : `PR #${number}`;
+}
+
+function endOf({ outcome, exitCode, verdict, git, phases }: ResultView): string {
+  const url = git?.pullRequest.url ?? null;
+  if (outcome === "failed") {
+    const phase = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
+    return phase === undefined ? verdict.word : `${verdict.word} in ${phase}`;
+  }
+  if (outcome === "error" && verdict.word === "not known") return "verdict not known";
+  if (outcome !== "success") return verdict.word;
+  if (exitCode === 0 && url !== null) return pullRequestWord(url);
+  if (git?.changed === false) return "no changes";
+  return git?.pullRequest.state === "none" ? "success, no pull request" : verdict.word;
+}
+
+/** How many files the delivery names: an agent may have committed more itself. */
+function filesWord(count: number): string {
+  return count < MAX_NAMED_FILES ? formatCount(count, "file") : `${count} files or more`;
+}
+
+/** The parts of the first line about a result. */
+export function headlineOf(view: ResultView): Headline {
+  const { automationId, repository, repoId, kind: { noun }, runId } = view;
+  const work = automationId === null ? runId === null ? null : `${noun} ${runId}` : `automation ${automationId}`;
+  const count = view.git?.files?.length ?? 0;
+  const where = repository ?? repoId ?? work;
+  return {
+    where: where === null ? null : cutText(where, MAX_WHERE),
+    title: titleOf(view.task),
+    end: endOf(view),
+    more: `(${count === 0 ? "" : `${filesWord(count)}, `}${formatDuration(view.durationMs)})`,
+  };
+}
+
+/** The line as plain text; untrusted. Where nothing is known of a run, the kind stands for it. */
+export function headlineText(view: ResultView): string {
+  const { where, title, end, more } = headlineOf(view);
+  const what = [where, title].filter((part) => part !== null).join(": ");
+  return `${what === "" ? `Mogplex ${view.kind.noun}` : what} → ${end} ${more}`;
+}

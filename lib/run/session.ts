@@ -1,0 +1,368 @@
+/**
+ * A session: client, clock, notices and counters that everything in one call of the library shares.
+ *
+ * @module
+ */
+import type { Platform, ReadEnv } from "../ci/platform.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { InterruptedError, UsageError } from "../errors.ts";
+import { unawaited } from "../hook.ts";
+import type { Io } from "../io.ts";
+import type { Repo } from "../model.ts";
+import type { Notice, OnNotice } from "../notice.ts";
+import { environmentVariable } from "../runtime.ts";
+import {
+  allCalls,
+  type ClientFacts,
+  connectedClient,
+  type MakeCalls,
+  type MogplexClient,
+  ownClient,
+  tokenOf,
+} from "../service/client.ts";
+import { type Connection, resolveConnection } from "../service/connection.ts";
+import { Pacer } from "../service/pacer.ts";
+import { type TokenMemory, tokenMemoryOf } from "../service/token_pace.ts";
+import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
+import type { Keys } from "../service/validate.ts";
+import type { WaitTotal } from "./result.ts";
+
+/** Which service to use, and replacements for environment, network and time. */
+export interface ConnectOptions {
+  /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
+  token?: string | undefined;
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  url?: string | undefined;
+  /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
+  client?: MogplexClient | undefined;
+  /** Reads an environment variable. @default the environment of the process */
+  env?: ReadEnv | undefined;
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /**
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
+   * on. @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/** The names and types of {@linkcode ConnectOptions}. */
+export function connectKeys(): Keys<ConnectOptions> {
+  return {
+    token: "string",
+    url: "string",
+    client: "object",
+    env: "function",
+    fetch: "function",
+    clock: "object",
+    signal: "object",
+    onNotice: "function",
+  };
+}
+
+/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the methods of the client that the call needs. */
+export interface Connected<C = unknown> {
+  /** The service. */
+  readonly client: C & ClientFacts;
+  /** Time. */
+  readonly clock: Clock;
+  /** Access token; undefined if the caller passed a client that we did not make. */
+  readonly token: string | undefined;
+  /** Reads the environment. */
+  readonly env: ReadEnv;
+  /** The caller's signal. */
+  readonly signal: AbortSignal | undefined;
+  /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
+  readonly notify: (notice: Notice, quietly?: boolean) => void;
+  /** Waits so far, by cause. */
+  readonly waits: () => WaitTotal[];
+  /** Requests sent since the session was opened. */
+  readonly requests: () => number;
+  /** Point on the clock at which it was opened. */
+  readonly startedAt: number;
+  /** Random numbers from 0 up to 1, for jitter. */
+  readonly random: () => number;
+  /** What the process has learned about the token. */
+  readonly memory: TokenMemory;
+  /**
+   * Makes a pacer, which waits at most until the deadline.
+   *
+   * @param deadline Point on the clock, in milliseconds.
+   * @param signal Ends every wait. @default {@linkcode Connected.signal}
+   */
+  pacer(deadline: number, signal?: AbortSignal): Pacer;
+}
+
+/** What a whole job shares: a client with all methods, and the CI system. */
+export interface Session extends Connected<MogplexClient> {
+  /** The CI system. */
+  readonly platform: Platform;
+}
+
+/** Options of a session that only tests and the command line set. */
+export interface SessionInternals {
+  /** See {@linkcode Connected.random}. @default {Math.random} */
+  random?: (() => number) | undefined;
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
+  readFile?: ((path: string) => string | undefined) | undefined;
+  /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
+  connection?: Connection | undefined;
+  /** The CI system. */
+  platform: Platform;
+  /** Called with the session as soon as it is open. @default {undefined} */
+  onSession?: ((session: Session) => void) | undefined;
+  /** Called after each request, unless the caller passed a client. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
+}
+
+/**
+ * Connects to the service.
+ *
+ * @param system Name of the CI system, for the service's log.
+ * @param calls The methods that the client needs.
+ * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
+ * @throws {UsageError} when the origin is not permitted.
+ * @internal
+ */
+export function connectWith<C extends object>(
+  options: Omit<ConnectOptions, "client"> & { client?: (C & ClientFacts) | undefined },
+  internals: Omit<SessionInternals, "platform">,
+  system: string,
+  calls: MakeCalls<C>,
+): Connected<C> {
+  const { env = environmentVariable, clock = systemClock, signal, onNotice } = options;
+  const { random = Math.random } = internals;
+  const waits = new Map<string, WaitTotal>();
+
+  function notify(notice: Notice, quietly = false): void {
+    if (notice.kind === "wait") {
+      const total = waits.get(notice.cause) ?? { cause: notice.cause, count: 0, totalMs: 0 };
+      waits.set(notice.cause, { ...total, count: total.count + 1, totalMs: total.totalMs + notice.delayMs });
+    }
+    if (!quietly) unawaited(onNotice?.(notice));
+  }
+
+  function connect(): { client: C & ClientFacts; token?: string } {
+    const { token, url, fetch } = options;
+    const { notices, ...connection } = internals.connection ??
+      resolveConnection({ env, token, url, readFile: internals.readFile });
+    for (const message of notices) notify({ kind: "text", message });
+    const agent = userAgent(system);
+    const { onRequest } = internals;
+    const client = connectedClient(
+      { ...connection, fetch, clock, onNotice: notify, random, userAgent: agent, onRequest },
+      calls,
+    );
+    return { client, token: connection.token };
+  }
+
+  function shared(given: C & ClientFacts): { client: C & ClientFacts; token: string | undefined } {
+    return { client: ownClient(given, calls, { onNotice: notify, random }), token: tokenOf(given) };
+  }
+
+  const { client, token } = options.client === undefined ? connect() : shared(options.client);
+  const before = client.requests;
+  const connected: Connected<C> = {
+    client,
+    clock,
+    token,
+    env,
+    signal,
+    notify,
+    waits: () => [...waits.values()],
+    requests: () => client.requests - before,
+    startedAt: clock.now(),
+    random,
+    memory: tokenMemoryOf(client),
+    pacer: (deadline, waitSignal = signal) =>
+      new Pacer({
+        clock,
+        deadline,
+        startedAt: connected.startedAt,
+        signal: waitSignal,
+        notify,
+        requests: connected.requests,
+        random,
+      }),
+  };
+  return connected;
+}
+
+/** Opens a session. @throws what {@linkcode connectWith} throws. */
+export function openSession(options: ConnectOptions, internals: SessionInternals): Session {
+  const { platform } = internals;
+  const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
+  internals.onSession?.(session);
+  return session;
+}
+
+/** Longest wait that {@linkcode checkTimeout} accepts, in milliseconds: 30 days. */
+export const MAX_TIMEOUT_MS = 30 * 86_400_000;
+
+/**
+ * Checks the longest time of a whole job, and returns it.
+ *
+ * @param timeoutMs Milliseconds, more than 0, at most 30 days.
+ * @throws {UsageError} when it is out of range.
+ */
+export function checkTimeout(timeoutMs: number): number {
+  if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
+  const why = `'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds`;
+  throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
+}
+
+/** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
+export const DEFAULT_TIMEOUT_MS = 1_800_000;
+
+// Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
+
+/**
+ * What a signal (SIGINT, SIGTERM) does to the run. `auto`: cancels it if this job owns it and no person watches at a terminal;
+ * `cancel`: always cancels it; `detach`: lets it go on.
+ */
+export type OnInterrupt = "auto" | "cancel" | "detach";
+
+/** All values of {@linkcode OnInterrupt}, for checks and for the help. */
+export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
+
+/** What the deadline does to the run: `detach` lets it go on, `cancel` cancels it. */
+export type OnTimeout = "detach" | "cancel";
+
+/** All values of {@linkcode OnTimeout}, for checks and for the help. */
+export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
+
+/** Signals of the process, for a job. */
+export interface Interrupts {
+  /** Aborts at the first signal, with an {@linkcode InterruptedError} as its reason. */
+  readonly signal: AbortSignal;
+  /** Whether a person sits at a terminal. */
+  readonly terminal: boolean;
+}
+
+/** What a job does with its operation at the deadline and at a signal. */
+export interface WatchSettings {
+  /** See {@linkcode OnTimeout}. */
+  onTimeout: OnTimeout;
+  /** See {@linkcode OnInterrupt}. */
+  onInterrupt: OnInterrupt;
+  /** Signals of the process; undefined in the library, which does not handle them. */
+  interrupts: Interrupts | undefined;
+}
+
+/** Combines the caller's signal and those of the process; undefined when there is neither. */
+export function endingSignal(signal: AbortSignal | undefined, interrupts?: Interrupts): AbortSignal | undefined {
+  const signals = [signal, interrupts?.signal].filter((each) => each !== undefined);
+  return signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+}
+
+/**
+ * The `reason` in the result of a job that a signal ended.
+ *
+ * @param text What became of its operation, as a clause: `the run goes on`.
+ */
+export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
+  const error = interrupts?.signal.reason;
+  // Not the message of the error: "cannot go on; the run goes on" would leave readers puzzled.
+  return `Stopped${error instanceof InterruptedError ? ` by ${error.signal}` : ""}; ${text}`;
+}
+
+/** Options of {@linkcode interruptible}. */
+export interface InterruptibleOptions {
+  /** The process. */
+  io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
+  /** Time. */
+  clock: Clock;
+}
+
+/**
+ * Time from a signal until the last request for the reports must have ended, in milliseconds. The cancel itself has
+ * `Platform.interruptMs`. Source: design, "Signals"; some runners kill after 5 s.
+ */
+export const INTERRUPT_MS = 4_000;
+
+/**
+ * Signals within this time, in milliseconds, count as one: `deno task`, `bun run` and `npm exec` deliver up to three.
+ * Source: measured on Node 20.20, Bun 1.4, Deno 2.9.
+ */
+const SAME_SIGNAL_MS = 1_500;
+
+/** Whether a signal cancels the run. `terminal`: whether a person watches at a terminal. */
+export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: boolean): boolean {
+  return what === "cancel" || what === "auto" && owned && !terminal;
+}
+
+/**
+ * Runs `body` and handles SIGINT and SIGTERM meanwhile: the first one aborts {@linkcode Interrupts.signal}; further ones within
+ * 1.5 s are ignored as repetitions; a later one ends the process at once.
+ *
+ * After a first signal the handlers stay until the process ends: a repetition may come after `body`, while reports are written.
+ */
+export async function interruptible<T>(
+  options: InterruptibleOptions,
+  body: (interrupts: Interrupts) => Promise<T>,
+): Promise<T> {
+  const { io, clock } = options;
+  const controller = new AbortController();
+  let firstAt: number | undefined;
+  const stop = io.onSignal((signal) => {
+    if (firstAt === undefined) {
+      firstAt = clock.now();
+      controller.abort(new InterruptedError(signal));
+    } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
+      io.exitNow(new InterruptedError(signal).exitCode);
+    }
+  });
+  try {
+    return await body({ signal: controller.signal, terminal: io.isTerminal("stdout") || io.isTerminal("stderr") });
+  } finally {
+    if (firstAt === undefined) stop();
+  }
+}
+
+// The name of a repository, for reports: people do not know its id.
+
+/** Longest time of the request, in milliseconds. */
+const ASK_MS = 10_000;
+/** Most repositories of one answer. Source: API reference, "List repositories". */
+const MAX_REPOS = 200;
+
+/** Asks for a name, once and beside everything else: nobody waits for the answer, and without it the id stands. */
+export class RepositoryName {
+  readonly #session: Session;
+  readonly #asking = new AbortController();
+  readonly #known: string | undefined;
+  #asked = false;
+  #repos: readonly Repo[] = [];
+
+  /** @param name The name, if it is known; then nothing is asked. */
+  constructor(session: Session, name?: string) {
+    this.#session = session;
+    this.#known = name;
+  }
+
+  /**
+   * Sends the one request, the first time that it is called. Never throws.
+   *
+   * @param repoId UUID of the repository. @default all repositories, for a caller that does not know the id yet
+   */
+  ask(repoId?: string): void {
+    if (this.#asked || this.#known !== undefined) return;
+    this.#asked = true;
+    void this.#list(repoId).then((repos) => this.#repos = repos, () => {});
+  }
+
+  /** The name of a repository, if it has come. The request ends, so that it keeps no process alive. */
+  take(repoId: string | undefined): string | undefined {
+    this.#asking.abort();
+    return this.#known ?? this.#repos.find(({ id }) => id === repoId)?.full_name;
+  }
+
+  async #list(id: string | undefined): Promise<Repo[]> {
+    const limits = { signal: this.#asking.signal, maxAttempts: 1, requestTimeoutMs: ASK_MS };
+    return await this.#session.client.listRepos({ id, limit: id === undefined ? MAX_REPOS : 1 }, limits);
+  }
+}

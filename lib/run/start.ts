@@ -1,0 +1,340 @@
+/**
+ * Starts exactly one operation: repeats attempts with the same key, and takes the next key of a series if the operation that was
+ * found has failed or was cancelled.
+ *
+ * @module
+ */
+import type { JobIdentity } from "../ci/platform.ts";
+import {
+  ApiError,
+  type ErrorParts,
+  MogplexError,
+  RateLimitedError,
+  StartUnknownError,
+  UnavailableError,
+} from "../errors.ts";
+import { MAX_RETRY_AFTER_MS } from "../service/answer.ts";
+import { START_BACKOFF_MS, startUnknown } from "../service/calls.ts";
+import type { CallOptions } from "../service/client.ts";
+import type { Pacer } from "../service/pacer.ts";
+import { retry, type Setback, statusOf } from "../service/retry.ts";
+import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
+import type { Session } from "./session.ts";
+
+// The data of a start: what is started, the answer, and whether this job owns what was found.
+
+/** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
+const CLOCK_SKEW_MS = 5_000;
+
+/** The part of a start's answer that {@linkcode Starter} reads. */
+export interface Found {
+  /** UUID of the run. */
+  runId: string;
+  /** Status, as the service sends it. */
+  status: string;
+  /** Whether the key found a run that existed before. */
+  replayed: boolean;
+  /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
+  createdAt: string | null;
+  /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
+  updatedAt: string | null;
+}
+
+/** Something that a {@linkcode Starter} can start. */
+export interface Startable<R extends Found> {
+  /** What is attempted, after "Cannot": `start run`. */
+  what: string;
+  /** Its key. */
+  key: StartKey;
+  /** Identity of the CI job; null outside CI. */
+  job: JobIdentity | null;
+  /** Point on the clock until which to try, in milliseconds. */
+  deadline: number;
+  /**
+   * Whether the service counts it against the limit of starts (so that a 429 can mean that limit), and fails it when its queue is
+   * down. Both hold for runs of agents, and neither for runs of automations.
+   */
+  takesSlot: boolean;
+  /** One attempt. All attempts with one key must send the same bytes. */
+  send(idempotencyKey: string, call: CallOptions): Promise<R>;
+}
+
+/** A run that was started or found, with its key. */
+export interface Started<R extends Found> {
+  /** UUID of the run. */
+  runId: string;
+  /** The start's answer. */
+  run: R;
+  /** Whether the run existed before this start. */
+  replayed: boolean;
+  /** Key that finds the run again. */
+  idempotencyKey: string;
+  /** The scope that the key was derived with; `given` for a key from the caller. */
+  keyScope: KeyScope | "given";
+  /** Whether this job owns the run and may stop it: see {@linkcode ownsRun}. */
+  owned: boolean;
+}
+
+/**
+ * Whether a run was created at or after a time of the service. False if the time of creation is not known.
+ *
+ * @param wallMs The time, in milliseconds since 1970.
+ * @param toleranceMs How much earlier it may have been created, in milliseconds.
+ */
+export function isNewerThan(
+  { createdAt }: Pick<Found, "createdAt">,
+  wallMs: number,
+  toleranceMs = CLOCK_SKEW_MS,
+): boolean {
+  return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
+}
+
+/**
+ * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
+ *
+ * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
+ * unnoticed; else `Infinity`.
+ */
+function ownsRun(run: Found, scope: StartKey["scope"], firstSentMs: number): boolean {
+  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
+    isNewerThan(run, firstSentMs);
+}
+
+/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
+const MAX_KEYS = 4;
+/** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
+const MAX_UNKNOWN = 8;
+/** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
+const DATE_DOUBT_MS = 2_000;
+
+/** One start. Keeps what is needed to find the operation again when a signal comes in the middle of it. */
+export class Starter<R extends Found> {
+  readonly #session: Session;
+  readonly #plan: Startable<R>;
+  readonly #pacer: Pacer;
+  readonly #onKey: (key: string) => void;
+  #suffix: number;
+  /** Number of attempts with an unknown outcome. */
+  #unknownAttempts = 0;
+  /** Whether any attempt of this process has failed. */
+  #triedBefore = false;
+  /** Point on the clock at which we sent the first attempt. */
+  #firstSentAt: number | undefined;
+  /** Point on the clock at which we sent the first attempt that was answered with a 5xx. */
+  #troubleAt: number | undefined;
+  #mayExist = false;
+  /** Whether an earlier attempt with the present key may have started its run unnoticed. */
+  #unsure = false;
+
+  /**
+   * @param plan What to start.
+   * @param onKey Called with each key before it is first used. If it throws, nothing is sent.
+   */
+  constructor(session: Session, plan: Startable<R>, onKey: (key: string) => void = () => {}) {
+    this.#session = session;
+    this.#plan = plan;
+    this.#onKey = onKey;
+    this.#suffix = plan.key.suffix;
+    this.#pacer = session.pacer(plan.deadline);
+  }
+
+  /** Key of the present attempt. */
+  get key(): string {
+    return keyWithSuffix(this.#plan.key.key, this.#suffix);
+  }
+
+  /** Whether a run with {@linkcode Starter.key} may exist, even if no answer said so. */
+  get mayExist(): boolean {
+    return this.#mayExist;
+  }
+
+  /**
+   * Starts a run, or finds the one that an earlier attempt of the job started. If a derived key finds a run that failed or was
+   * cancelled, the next key of the series is tried.
+   *
+   * @returns The run. After {@linkcode MAX_KEYS} keys it may be one that failed or was cancelled before.
+   * @throws {StartUnknownError} when an attempt may have worked although no answer says so; carries the key.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} when no attempt worked before the deadline; nothing was started.
+   * @throws {MogplexError} when the service refuses the start; `signal.reason` if the session's signal aborts.
+   */
+  async start(): Promise<Started<R>> {
+    const { notify } = this.#session;
+    for (let tried = 1;; tried++) {
+      // Check first: `onKey` writes the key into the state file, and it must not be there if it is never used.
+      this.#session.signal?.throwIfAborted();
+      this.#onKey(this.key);
+      const run = await this.#startWithKey();
+      const { status } = run;
+      if (!this.#isStale(run)) {
+        if (this.#isShared(run)) notify({ kind: "shared_key", runId: run.runId });
+        return this.#started(run);
+      }
+      if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
+        const message = `every key of this job that was tried belongs to a run that ${status}; ` +
+          "none is started afresh (key scope job, or a key part, would start one)";
+        notify({ kind: "text", message });
+        return this.#started(run);
+      }
+      this.#suffix++;
+      notify({ kind: "restart", runId: run.runId, status, suffix: this.#suffix });
+    }
+  }
+
+  /**
+   * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
+   *
+   * @returns The run; undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
+   * @throws what the one request throws.
+   */
+  async find(call: CallOptions): Promise<Started<R> | undefined> {
+    // The attempt in flight may have started the run that is found now.
+    this.#unsure = true;
+    this.#triedBefore = true;
+    this.#unknownAttempts++;
+    const run = await this.#plan.send(this.key, call);
+    return this.#isStale(run) ? undefined : this.#started(run);
+  }
+
+  /**
+   * Whether another job of the pipeline has the same key. On its first attempt a job cannot find a run of its own, so where the
+   * CI system does not distinguish the nodes of a matrix, another node must have started the run.
+   */
+  #isShared({ replayed }: R): boolean {
+    return replayed && this.#isFirstAttempt && this.#session.platform.hidesNode && !this.#triedBefore;
+  }
+
+  /** Whether no earlier attempt of this job can have used the key. */
+  get #isFirstAttempt(): boolean {
+    const { key: { scope }, job } = this.#plan;
+    return (scope === "pipeline" || scope === "job") && job?.attempt === "1";
+  }
+
+  /**
+   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, so that a new one is to be started.
+   *
+   * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
+   */
+  #isStale(run: R): boolean {
+    const { scope } = this.#plan.key;
+    const derived = scope !== "given" && scope !== "random";
+    const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
+    return derived && dead && !this.#isOurs(run);
+  }
+
+  #started(run: R): Started<R> {
+    const { scope } = this.#plan.key;
+    // Another job's run can be as new as our attempt. It can be ours only if we sent an attempt with an unknown outcome.
+    const owned = ownsRun(run, scope, this.#unsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
+    const { runId, replayed } = run;
+    return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
+  }
+
+  /**
+   * Converts a point on our clock to the service's wall time; `Infinity` for undefined. Our wall time may be wrong by hours, or may
+   * have been corrected meanwhile, so it is only used relative to the service's last `Date`.
+   */
+  #serviceTime(at: number | undefined): number {
+    const { client, clock } = this.#session;
+    return at === undefined ? Infinity : clock.wallTime() - (client.clockSkewMs ?? 0) - (clock.now() - at);
+  }
+
+  /**
+   * Whether this process started a run that failed or was cancelled. Then its verdict counts, and another start would be a second
+   * run.
+   *
+   * In a job that may have been retried, a cancelled run counts only if it was certainly cancelled after the first request: a job that is
+   * retried right after it was stopped finds the run that it cancelled itself.
+   *
+   * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
+   */
+  #isOurs(run: R): boolean {
+    // The service's `Date` has whole seconds and is older than the answer: times made of it are never too late.
+    const isExact = this.#session.client.clockSkewMs !== undefined;
+    const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
+    if (
+      this.#plan.takesSlot && run.status === "failed" &&
+      isNewerThan(run, this.#serviceTime(this.#troubleAt), toleranceMs)
+    ) {
+      const why = `the service was in trouble, and failed run "${run.runId}" before it began`;
+      throw new UnavailableError({ attempted: this.#plan.what, why, advice: "try again later" }, "unavailable", {
+        status: 500,
+        code: null,
+        requestId: null,
+        retryAfterMs: null,
+      });
+    }
+    // Even a refused attempt may have started the run: a proxy can refuse a request that it has passed on.
+    if (!this.#triedBefore) return false;
+    const sentMs = this.#serviceTime(this.#firstSentAt);
+    if (run.status !== "cancelled" || this.#isFirstAttempt) return isNewerThan(run, sentMs, toleranceMs);
+    const doubtMs = isExact ? DATE_DOUBT_MS : CLOCK_SKEW_MS;
+    return isNewerThan(run, sentMs, 0) && Date.parse(run.updatedAt ?? "") >= sentMs + doubtMs;
+  }
+
+  async #startWithKey(): Promise<R> {
+    const { clock, signal, memory } = this.#session;
+    const { deadline, takesSlot } = this.#plan;
+    let sentAt = 0;
+    this.#unsure = false;
+    const end = await retry<R>({
+      memory,
+      signal,
+      starts: takesSlot,
+      attempt: (attempt) => {
+        sentAt = clock.now();
+        this.#firstSentAt ??= sentAt;
+        this.#mayExist = true;
+        return this.#plan.send(this.key, { signal, deadline, maxAttempts: 1, attempt });
+      },
+      onFailure: (error, setback) => {
+        if (setback !== undefined && !setback.refused) {
+          this.#unsure = true;
+          this.#unknownAttempts++;
+          if ((statusOf(error) ?? 0) >= 500) this.#troubleAt ??= sentAt;
+        }
+        this.#triedBefore = true;
+        this.#mayExist = this.#unsure;
+      },
+      wait: (setback, count) => this.#wait(setback, count),
+    });
+    if (!end.ok) throw this.#finalError(end.error, end.setback);
+    return end.value;
+  }
+
+  /** Waits for the next attempt. @returns Whether there is one before the deadline. */
+  async #wait(setback: Setback, count: number): Promise<boolean> {
+    const tooMany = !setback.refused && this.#unknownAttempts >= MAX_UNKNOWN;
+    if (tooMany || (setback.namedMs ?? 0) >= this.#pacer.leftMs) return false;
+    return await this.#pacer.setBack(this.#plan.what, setback, count, START_BACKOFF_MS);
+  }
+
+  /** The error to throw when a start is given up. */
+  #finalError(error: unknown, setback: Setback | undefined): unknown {
+    if (setback === undefined || !(error instanceof MogplexError)) {
+      if (this.#unsure) {
+        const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
+          `idempotency key ${JSON.stringify(this.key)} and the same inputs`;
+        this.#session.notify({ kind: "text", message });
+      }
+      return error;
+    }
+    if (this.#unsure) return error instanceof StartUnknownError ? error : startUnknown(error, this.key);
+    if (!(error instanceof ApiError) || setback.namedMs === null) return error;
+    return this.#tooLate(error, setback.namedMs);
+  }
+
+  /** Adds to an error when a start would be possible. */
+  #tooLate(error: ApiError, namedMs: number): MogplexError {
+    const at = new Date(this.#session.clock.wallTime() + namedMs).toISOString();
+    const when = namedMs >= MAX_RETRY_AFTER_MS ? `not work before ${at}` : `work from ${at} on`;
+    const later = `the deadline comes first, it would ${when}`;
+    const problem: ErrorParts = {
+      attempted: error.attempted ?? this.#plan.what,
+      why: error.attempted === null ? error.message : error.why,
+      advice: error.advice === null ? later : `${error.advice}; ${later}`,
+    };
+    const limited = error instanceof RateLimitedError;
+    if (limited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
+    return new UnavailableError(problem, "unavailable", error, { cause: error });
+  }
+}

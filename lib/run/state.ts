@@ -1,0 +1,377 @@
+/**
+ * The state file: what a later step of the same job needs to know to clean up. It contains neither URL nor token.
+ *
+ * The working directory of a job cannot be trusted, so the file carries a proof that a holder of the token wrote it. It is one
+ * JSON object:
+ *
+ * - `schema` is 2, then come the fields of {@linkcode RunState} in the order of the interface (`parting` is called `left` in the
+ *   file), then `proof`.
+ * - `proof` is an HMAC-SHA-256 as 64 lower-case hex digits. Its key is the token in UTF-8. Its message is the UTF-8 of the JSON text
+ *   `["mogplex-ci/state/2",CONTENT]` without blanks, as `JSON.stringify` makes it. CONTENT is the object of the file without `proof`:
+ *   all of its fields in the order of the file, so that a changed, added, removed or moved field changes the message.
+ *
+ * The proof says nothing about the token, which has 140 bits or more.
+ *
+ * @module
+ */
+import type { JobIdentity } from "../ci/platform.ts";
+import { messageOf } from "../error_sentence.ts";
+import { MogplexError, UsageError } from "../errors.ts";
+import type { Io } from "../io.ts";
+import { isObject } from "../lookup.ts";
+import type { StartRequest } from "../model.ts";
+import type { OnNotice } from "../notice.ts";
+import { isUuid } from "../service/contract.ts";
+import { validateStartRequest } from "../service/validate.ts";
+import { hmacSha256 } from "../sha256.ts";
+import type { Parting } from "./job.ts";
+import { hashOf } from "./key.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT, type OnInterrupt } from "./session.ts";
+
+/** The files that are needed. */
+export type StateFiles = Pick<Io, "readFile" | "writeFile" | "removeFile" | "realPath">;
+
+/**
+ * How the process left the run. `following`: it is at work, or it died; `detached`: it let the run go on, on purpose;
+ * `cancelling`: it wants the run to stop and does not know whether it did; `ended`: nothing is left to do.
+ */
+export type StateParting = Parting | "following" | "cancelling";
+
+/** What the file says. */
+export interface RunState {
+  /** `starting`: the request is going to be sent, or was; `started`: the run is known. */
+  phase: "starting" | "started";
+  /** Key of the start; null when the job only followed the run. */
+  idempotencyKey: string | null;
+  /** Whether this job owns the run, as far as is known: see `ownsRun`. */
+  owned: boolean | null;
+  /** Wall time before the first request, as an ISO text: a replay that is older was started by another job. */
+  startedAt: string;
+  /** What a signal does to the run; a process that is killed leaves the same to `cleanup`. */
+  onInterrupt: OnInterrupt;
+  /** SHA-256 of the request; null when the job only followed the run. */
+  requestHash: string | null;
+  /** The request, while the run is not known: only sending it again finds the run. */
+  request: StartRequest | null;
+  /** Who the job is; null outside CI. */
+  job: JobIdentity | null;
+  /** Real path of the file's directory, where nothing else distinguishes the job from others; null in CI. */
+  folder: string | null;
+  /** UUID of the run. */
+  runId: string | null;
+  /** The server's last word. */
+  status: string | null;
+  /** Id of the newest event seen. */
+  lastEventId: string | null;
+  /** How the run was left. */
+  parting: StateParting;
+}
+
+/** Makes the proof of a file's content, which is its object without `proof`: see the module. */
+export type StateSeal = (content: object) => string;
+
+/** Purpose and version: a code that somebody makes with the same token for anything else does not fit. */
+const PURPOSE = "mogplex-ci/state/2";
+const SCHEMA = 2;
+/** Largest file that is read, in characters: a prompt of 100 000 of them, escaped, and the rest. */
+const MAX_LENGTH = 1_000_000;
+/** The same before it is read, in bytes. */
+const MAX_BYTES = 4 * MAX_LENGTH;
+/** Age at which a file is ignored, in milliseconds: no wait is that long, and no leaked file should count for ever. */
+const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
+const PARTINGS: readonly StateParting[] = ["following", "detached", "cancelling", "ended"];
+
+/** Makes the proofs of one token. */
+export function stateSeal(token: string): StateSeal {
+  return (content) => hmacSha256(token, JSON.stringify([PURPOSE, content]));
+}
+
+/** The text of a state file. */
+export function stateText({ parting, ...state }: RunState, seal: StateSeal): string {
+  const content = { schema: SCHEMA, ...state, left: parting };
+  return `${JSON.stringify({ ...content, proof: seal(content) }, null, 2)}\n`;
+}
+
+/** SHA-256 of a request in the form that the client sends. @throws {UsageError} when it breaks a rule of the service. */
+export function requestHash(request: StartRequest): string {
+  const valid = validateStartRequest(request);
+  return hashOf(Object.entries(valid).sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** Whether two identities are those of one job; with `execution` also of one execution of it. */
+export function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
+  if (a === null || b === null) return a === b;
+  const fields: (keyof JobIdentity)[] = ["server", "project", "pipeline", "job", "node"];
+  if (execution) fields.push("attempt");
+  return fields.every((field) => a[field] === b[field]);
+}
+
+/**
+ * Real path of a state file's directory for a job that its identity does not distinguish from others; null for every other job, whose
+ * file may be carried to the directory of its retry.
+ *
+ * @throws when it cannot be found out.
+ */
+export function stateFolder(files: StateFiles, path: string, job: JobIdentity | null): string | null {
+  if (job !== null && job.pipeline !== null) return null;
+  const folder = files.realPath(path.replace(/[^/]*$/, "") || ".");
+  if (folder === undefined) throw new Error("its directory does not exist");
+  return folder;
+}
+
+type Loose = Record<string, unknown>;
+
+const textOf = (value: unknown, limit = 1_000): string | null =>
+  typeof value === "string" && value.length <= limit ? value : null;
+
+function parseJob(value: unknown): JobIdentity | null {
+  if (!isObject(value)) return null;
+  const { server, project, pipeline, job, node, attempt, date, schedule } = value;
+  return {
+    server: textOf(server),
+    project: textOf(project),
+    pipeline: textOf(pipeline),
+    job: textOf(job),
+    node: textOf(node) ?? "",
+    attempt: textOf(attempt),
+    date: textOf(date),
+    schedule: textOf(schedule) ?? "",
+  };
+}
+
+function parseRequest(value: unknown): StartRequest | null {
+  if (!isObject(value)) return null;
+  try {
+    return validateStartRequest(value as unknown as StartRequest);
+  } catch {
+    return null;
+  }
+}
+
+function parseContent(value: Loose): RunState | undefined {
+  const { phase } = value;
+  const parting = PARTINGS.find((each) => each === value.left);
+  const onInterrupt = ON_INTERRUPT.find((each) => each === value.onInterrupt);
+  const startedAt = textOf(value.startedAt, 40);
+  const runId = textOf(value.runId);
+  const idempotencyKey = textOf(value.idempotencyKey, 200);
+  const hash = textOf(value.requestHash, 64);
+  if (phase !== "starting" && phase !== "started" || parting === undefined || onInterrupt === undefined) {
+    return undefined;
+  }
+  if (startedAt === null || Number.isNaN(Date.parse(startedAt))) return undefined;
+  if (runId !== null && !isUuid(runId) || (phase === "started") !== (runId !== null)) return undefined;
+  // Only a run that exists can be followed without a key.
+  if ((idempotencyKey === null) !== (hash === null) || runId === null && hash === null) return undefined;
+  return {
+    phase,
+    idempotencyKey,
+    owned: typeof value.owned === "boolean" ? value.owned : null,
+    startedAt,
+    onInterrupt,
+    requestHash: hash,
+    request: parseRequest(value.request),
+    job: parseJob(value.job),
+    folder: textOf(value.folder, 5_000),
+    runId,
+    status: textOf(value.status),
+    lastEventId: textOf(value.lastEventId),
+    parting,
+  };
+}
+
+/** Whether nothing is deeper than the request and the job: a file that somebody made up may be deeper than a stack holds. */
+function isShallow(value: unknown, levels = 3): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
+}
+
+function parseObject(content: string): Loose | undefined {
+  if (content.length > MAX_LENGTH) return undefined;
+  try {
+    const value: unknown = JSON.parse(content);
+    return isObject(value) && isShallow(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Options of {@linkcode readState}. */
+export interface ReadStateOptions {
+  /** Who this job is. */
+  job: JobIdentity | null;
+  /** Whether the file has to be of this very execution of the job, rather than of an earlier one. */
+  execution: boolean;
+  /** Whether it is an error that there is no file. @default {false} */
+  required?: boolean | undefined;
+  /** Wall time in milliseconds since 1970. */
+  nowMs: number;
+  /** Hears why a file is ignored. */
+  notify: OnNotice;
+}
+
+/** A state file whose proof has not been checked yet. */
+export interface StoredState {
+  /** What the file says. Whoever may write the directory can have made it up: only good for deciding to do nothing. */
+  readonly claims: RunState;
+  /** The same when it was written with the token of the seal; undefined, with a notice, when it was not. */
+  proven(seal: StateSeal): RunState | undefined;
+}
+
+/**
+ * Reads a state file. One that is damaged, old, or of another job is ignored with a notice.
+ *
+ * @returns Undefined when there is no file, or it is ignored.
+ * @throws {UsageError} when something else than an ordinary file is in its place, or it cannot be read; when there is none, and it
+ * is required.
+ */
+export function readState(files: StateFiles, path: string, options: ReadStateOptions): StoredState | undefined {
+  const { job, execution, required = false, nowMs, notify } = options;
+  const ignore = (why: string) => {
+    notify({ kind: "text", message: `state file ${JSON.stringify(path)} is ignored: ${why}` });
+    return undefined;
+  };
+  let content: string | undefined;
+  let folder: string | null = null;
+  try {
+    // Bytes that are not UTF-8 are damaged content, which is ignored below.
+    content = files.readFile(path, MAX_BYTES, "refuse", "replace");
+    if (content !== undefined) folder = stateFolder(files, path, job);
+  } catch (cause) {
+    const why = messageOf(cause);
+    throw new UsageError({ attempted: `read state file ${JSON.stringify(path)}`, why }, { cause });
+  }
+  if (content === undefined) {
+    if (!required) return undefined;
+    throw new UsageError({ attempted: "resume", why: "there is no state file", value: JSON.stringify(path) });
+  }
+  const value = parseObject(content);
+  if (value?.schema === 1) return ignore("an older version wrote it, which did not prove the whole content (schema 1)");
+  const claims = value?.schema === SCHEMA ? parseContent(value) : undefined;
+  if (value === undefined || claims === undefined) return ignore("its content is not that of a state file");
+  if (!isSameJob(claims.job, job, execution)) return ignore("another job wrote it");
+  if (claims.folder !== folder) return ignore("it was written in another directory");
+  if (nowMs - Date.parse(claims.startedAt) > MAX_AGE_MS) return ignore("it is older than 31 days");
+  const { proof, ...sealed } = value;
+  return {
+    claims,
+    proven: (seal) =>
+      proof === seal(sealed) ? claims : ignore("it was not written, or not as it is now, by a job with this token"),
+  };
+}
+
+// Writing the state file, each time as a whole and with a new proof.
+
+/** What a new state file begins with. */
+export type StateBeginning = Pick<
+  RunState,
+  "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "request" | "job" | "runId"
+>;
+
+/** A status or an id of the service; anything else that it may have sent (our own token, say) has no place in a file. */
+const word = (value: string | null): string | null =>
+  value !== null && /^[a-z0-9_-]{1,64}$/i.test(value) &&
+    !value.startsWith("mog_")
+    ? value
+    : null;
+
+/** Writes one state file. */
+export class StateWriter {
+  readonly #files: StateFiles;
+  readonly #path: string;
+  readonly #seal: StateSeal;
+  readonly #notify: OnNotice;
+  #state: RunState | undefined;
+  #broken = false;
+
+  /** @param notify Hears once when the file cannot be written any more. */
+  constructor(files: StateFiles, path: string, seal: StateSeal, notify: OnNotice) {
+    this.#files = files;
+    this.#path = path;
+    this.#seal = seal;
+    this.#notify = notify;
+  }
+
+  /**
+   * Proves that the file can be written, and removes what an earlier job left in its place.
+   *
+   * @throws {UsageError} when it cannot be written.
+   */
+  clear(): void {
+    // Written first: that refuses a symbolic link, which a removal would follow.
+    this.#attempt(() => this.#files.writeFile(this.#path, ""));
+    this.#attempt(() => this.#files.removeFile(this.#path));
+  }
+
+  /**
+   * Writes the first state in the place of an old file. Called before anything is started, and again for each further key.
+   *
+   * @throws {UsageError} when the file cannot be written.
+   */
+  begin(beginning: StateBeginning): void {
+    const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, request, job, runId } = beginning;
+    try {
+      this.#attempt(() => {
+        this.#state = {
+          phase: runId === null ? "starting" : "started",
+          idempotencyKey,
+          owned,
+          startedAt,
+          onInterrupt,
+          requestHash,
+          request,
+          job,
+          folder: stateFolder(this.#files, this.#path, job),
+          runId,
+          status: null,
+          lastEventId: null,
+          parting: "following",
+        };
+        this.#write(this.#state);
+      });
+    } catch (error) {
+      // Nothing is going to be started, so nothing is to be written about it either.
+      this.#state = undefined;
+      throw error;
+    }
+  }
+
+  /** Goes on with the state of an earlier process, without writing it. */
+  adopt(state: RunState): void {
+    this.#state = { ...state };
+  }
+
+  /** Changes the state. A file that cannot be written is no reason to lose a run: a notice says so once. */
+  update(change: Partial<Pick<RunState, "runId" | "owned" | "status" | "lastEventId" | "parting">>): void {
+    const { runId } = change;
+    if (this.#state === undefined) return;
+    const before = JSON.stringify(this.#state);
+    Object.assign(this.#state, change, runId ? { phase: "started", request: null } : {});
+    this.#state.status = word(this.#state.status);
+    this.#state.lastEventId = word(this.#state.lastEventId);
+    if (JSON.stringify(this.#state) === before || this.#broken) return;
+    try {
+      this.#write(this.#state);
+    } catch {
+      this.#broken = true;
+      this.#notify({
+        kind: "text",
+        message: `state file ${JSON.stringify(this.#path)} cannot be written any more: cleanup will not know this run`,
+      });
+    }
+  }
+
+  #attempt(write: () => void): void {
+    try {
+      write();
+    } catch (cause) {
+      if (cause instanceof MogplexError) throw cause;
+      const why = messageOf(cause);
+      throw new UsageError({ attempted: `write state file ${JSON.stringify(this.#path)}`, why }, { cause });
+    }
+  }
+
+  #write(state: RunState): void {
+    this.#files.writeFile(this.#path, stateText(state, this.#seal));
+  }
+}

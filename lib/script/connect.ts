@@ -1,0 +1,187 @@
+/**
+ * How the verbs of one `createMogplex()` reach the service.
+ *
+ * @module
+ */
+import { type ReadEnv, systemName } from "../ci/platform.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { UsageError } from "../errors.ts";
+import { unawaited } from "../hook.ts";
+import { lookup } from "../lookup.ts";
+import type { OnNotice } from "../notice.ts";
+import type { ConnectOptions } from "../run/session.ts";
+import { environmentVariable } from "../runtime.ts";
+import { type MogplexClient, scriptClientFor } from "../service/client.ts";
+import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
+import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
+import { checkOptions, type Keys } from "../service/validate.ts";
+
+/** Options of {@linkcode createMogplex}. */
+export interface MogplexOptions {
+  /**
+   * Access token, or a function that gives it. The function is called at the first request, and again after the service has refused the
+   * token: keep no token yourself. @default the variable `MOGPLEX_API_KEY`
+   */
+  token?: string | (() => string | Promise<string>) | undefined;
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  url?: string | undefined;
+  /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default {undefined} (`MOGPLEX_DEV=1` permits it) */
+  plainHttp?: "loopback" | undefined;
+  /** Further headers of each request, for a gateway before the service. @default {{}} */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** Put before our own `User-Agent`, such as `deploy-bot/3`. @default {undefined} (none) */
+  userAgent?: string | undefined;
+  /**
+   * Reads an environment variable; null for none at all: then nothing comes from the surroundings, not even the CI system, and `token` is
+   * needed. @default the environment of the process
+   */
+  env?: ReadEnv | null | undefined;
+  /** Sends requests; that of the package undici fits. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /** Called after each request, without any secret. What it throws is ignored. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
+  /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/** Options of a verb, without those that the client has. */
+export type VerbOptions<T> = Omit<T, "client" | "token" | "url" | "fetch" | "env" | "clock">;
+
+/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
+export type Connect = () => Promise<ConnectOptions>;
+
+/** Headers that only we may set, or that would break a request. */
+const OUR_HEADERS: Readonly<Record<string, true>> = {
+  accept: true,
+  authorization: true,
+  connection: true,
+  "content-length": true,
+  "content-type": true,
+  cookie: true,
+  host: true,
+  "idempotency-key": true,
+  "last-event-id": true,
+  "transfer-encoding": true,
+  "user-agent": true,
+};
+
+const ATTEMPTED = "create client";
+
+/** The headers in the form that is sent. @throws {UsageError} naming the header. */
+function checkHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+  for (const [name, value] of Object.entries(headers)) {
+    const shown = JSON.stringify(name.slice(0, 80));
+    if (lookup(OUR_HEADERS, name.toLowerCase()) !== undefined) {
+      throw new UsageError({
+        attempted: ATTEMPTED,
+        why: `'headers' must not have ${shown}, which the toolkit sets itself`,
+      });
+    }
+    try {
+      if (typeof value !== "string") throw new TypeError("no text");
+      new Headers([[name, value]]);
+    } catch (cause) {
+      throw new UsageError({ attempted: ATTEMPTED, why: `'headers' has an entry ${shown} that is no header` }, {
+        cause,
+      });
+    }
+  }
+  return Object.fromEntries(Object.entries(headers));
+}
+
+function checkAll(options: MogplexOptions): void {
+  const keys: Keys<MogplexOptions> = {
+    token: "any",
+    url: "string",
+    plainHttp: "string",
+    headers: "object",
+    userAgent: "string",
+    env: "any",
+    fetch: "function",
+    clock: "object",
+    onRequest: "function",
+    onNotice: "function",
+  };
+  checkOptions(ATTEMPTED, options, keys);
+  const { token, plainHttp, env, userAgent: agent = "" } = options;
+  const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
+  if (!["undefined", "string", "function"].includes(typeof token)) {
+    throw refuse("'token' must be a string or a function");
+  }
+  if (env !== undefined && env !== null && typeof env !== "function") throw refuse("'env' must be a function or null");
+  if (plainHttp !== undefined && plainHttp !== "loopback") throw refuse(`'plainHttp' must be "loopback"`);
+  if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must be printable ASCII, at most 200 characters");
+}
+
+/** The options of one `createMogplex()`, checked, and the client that is made from them when it is needed. */
+export class Connector {
+  readonly #options: MogplexOptions;
+  readonly #env: ReadEnv;
+  readonly #headers: Record<string, string>;
+  readonly #kept: KeptToken | undefined;
+  #client: MogplexClient | undefined;
+
+  /** @throws {UsageError} when an option is wrong. */
+  constructor(options: MogplexOptions) {
+    checkAll(options);
+    this.#options = options;
+    const { env, headers = {}, token } = options;
+    this.#env = env === null ? () => undefined : env ?? environmentVariable;
+    this.#headers = checkHeaders(headers);
+    this.#kept = typeof token === "function" ? keptToken(token) : undefined;
+  }
+
+  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
+  get client(): MogplexClient {
+    return this.#client ??= this.#connect();
+  }
+
+  #connect(): MogplexClient {
+    const { url, plainHttp, token, fetch, clock = systemClock, onRequest, onNotice, userAgent: agent } = this.#options;
+    const env = this.#env;
+    const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
+    const found = this.#kept === undefined
+      ? findToken({ env, token: token as string | undefined })
+      : { token: this.#kept, tokenPlace: "the option token" };
+    for (const message of originNotices(origin)) unawaited(onNotice?.({ kind: "text", message }));
+    const own = userAgent(systemName(env));
+    return scriptClientFor({
+      ...origin,
+      ...found,
+      addressPlace: url === undefined ? undefined : "the option url",
+      fetch,
+      clock,
+      headers: this.#headers,
+      userAgent: agent === undefined ? own : `${agent} ${own}`,
+      onRequest: onRequest && ((request) => {
+        try {
+          unawaited(onRequest(request));
+        } catch {
+          // A hook that fails must not lose a run that was paid for.
+        }
+      }),
+    });
+  }
+
+  /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
+  readonly connect: Connect = async () => {
+    const { clock, onNotice } = this.#options;
+    const { client } = this;
+    await this.#kept?.get();
+    return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };
+  };
+
+  /** Reads the environment. */
+  get env(): ReadEnv {
+    return this.#env;
+  }
+
+  /** The token, for masks; undefined while none is known. */
+  get token(): string | undefined {
+    if (this.#kept !== undefined) return this.#kept.last;
+    const { token } = this.#options;
+    return typeof token === "string" ? token : undefined;
+  }
+}

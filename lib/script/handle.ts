@@ -1,0 +1,477 @@
+/**
+ * Handles: work that goes on, which one can await, iterate, or both.
+ *
+ * @module
+ */
+import { campaignJob, type CampaignResult, checkRunCampaign, viewOrThrow } from "../campaign/campaign.ts";
+import type { CampaignItem, RunCampaignOptions } from "../campaign/campaign_options.ts";
+import type { CampaignView } from "../campaign/view.ts";
+import { detected } from "../ci/detect.ts";
+import { MogplexError } from "../errors.ts";
+import { unawaited } from "../hook.ts";
+import {
+  automationVerdictErrorOf,
+  runAutomationJob,
+  runAutomationKeys,
+  type RunAutomationOptions,
+} from "../run/automation.ts";
+import { checkTriggerKeys, type TriggeredRun, type TriggerRequest } from "../run/automation_request.ts";
+import { cancel } from "../run/cancel.ts";
+import type { FollowItem } from "../run/follow.ts";
+import type { AutomationItem } from "../run/follow_automation.ts";
+import { guarded, type JobEnd, settle } from "../run/job.ts";
+import { abortInternals, type JobInternals } from "../run/options.ts";
+import { noteNewTask, runKeys, type StartedRun } from "../run/request.ts";
+import type { AnyResult, AutomationOutcome, AutomationResult, EndOutcome, Outcome, RunResult } from "../run/result.ts";
+import { attachJob, type JobOptions, type run, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
+import type { ConnectOptions, OnTimeout, Session } from "../run/session.ts";
+import { checkOptions, checkRequestKeys, checkSources } from "../service/validate.ts";
+import type { Connect, VerbOptions } from "./connect.ts";
+
+/**
+ * The method of `await using`, where the compiler knows its name: it stops following, as leaving the loop does, and the work goes on at the
+ * service. Without it, declarations would ask for a newer `lib` than a project may have.
+ */
+export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: infer S extends symbol }
+  ? { [K in S]: () => Promise<void> }
+  : Record<never, never>;
+
+/**
+ * Work that began when the handle was made. Await it for its result, loop over it for what happens meanwhile, or do both.
+ *
+ * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
+ */
+export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
+  /** Resolves as soon as the work is started or found; rejects with the error of the start. */
+  readonly started: Promise<S>;
+  /**
+   * Stops the work at the service, and resolves with its answer. The handle then ends as the work ends. Waits for the start if it is on
+   * its way.
+   */
+  cancel(): Promise<void>;
+}
+
+/** What a {@linkcode Handle} drives. `E` is the end of the work, with or without an error. */
+interface HandleWork<I, R, S, E> {
+  /** Does the work. Rejects only when it cannot begin. */
+  begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
+  /** The result of an end. @throws what a caller who awaits the handle gets. */
+  settle(end: E, signal: AbortSignal): R;
+  /** The last item of an end; undefined when iterating throws as {@linkcode HandleWork.settle} does. */
+  last(end: E, signal: AbortSignal): I | undefined;
+  /** Stops the work at the service. */
+  cancel(started: S): Promise<void>;
+  /** An item that says that earlier ones were dropped; undefined when there is none. */
+  readonly gap?: I | undefined;
+  /** Ends the work, as leaving the loop does. @default {undefined} */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Items that are kept for a loop that has not begun, and for one that is slow; older ones are dropped. */
+const MAX_EARLY = 200;
+const MAX_LATE = 10_000;
+
+const ignore = () => {};
+
+/** See {@linkcode Handle}. */
+class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
+  readonly [Symbol.toStringTag] = "Handle";
+  readonly #work: HandleWork<I, R, S, E>;
+  readonly #leave = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #end: Promise<E>;
+  readonly #result: Promise<R>;
+  readonly #started: Promise<S>;
+  #items: I[] = [];
+  #dropped = false;
+  #wake = ignore;
+  #ended = false;
+  /** Whether the last item or the error of the end was given to a loop. */
+  #told = false;
+  #iterated = false;
+  #startWatched = false;
+
+  constructor(work: HandleWork<I, R, S, E>) {
+    this.#work = work;
+    const leave = this.#leave.signal;
+    const signal = this.#signal = work.signal === undefined ? leave : AbortSignal.any([work.signal, leave]);
+    let onStarted: (started: S) => void = ignore;
+    let notStarted: (error: unknown) => void = ignore;
+    this.#started = new Promise((resolve, reject) => {
+      onStarted = resolve;
+      notStarted = reject;
+    });
+    this.#started.catch(ignore);
+    this.#end = work.begin({ signal, onItem: (item) => this.#keep(item), onStarted });
+    this.#end.then(ignore, ignore).then(() => {
+      this.#ended = true;
+      this.#wake();
+    });
+    this.#result = this.#end.then((end) => work.settle(end, signal));
+    this.#result.then(
+      () => notStarted(new MogplexError("The work ended before it was started", "internal")),
+      (error) => {
+        // Whoever waits for the start gets the error there.
+        if (this.#startWatched) this.#result.catch(ignore);
+        notStarted(error);
+      },
+    );
+  }
+
+  #keep(item: I): void {
+    this.#items.push(item);
+    if (this.#items.length > (this.#iterated ? MAX_LATE : MAX_EARLY)) {
+      this.#items.shift();
+      this.#dropped = true;
+    }
+    this.#wake();
+  }
+
+  get started(): Promise<S> {
+    this.#startWatched = true;
+    return this.#started;
+  }
+
+  async cancel(): Promise<void> {
+    await this.#work.cancel(await this.started);
+  }
+
+  then<A = R, B = never>(
+    onResult?: ((result: R) => A | PromiseLike<A>) | null,
+    onError?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#result.then(onResult, onError);
+  }
+
+  catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<R | B> {
+    return this.#result.catch(onError);
+  }
+
+  finally(onEnd?: (() => void) | null): Promise<R> {
+    return this.#result.finally(onEnd);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<I, undefined, void> {
+    this.#iterated = true;
+    // The loop shows how it ended, so nobody need await the handle as well.
+    this.#result.catch(ignore);
+    return {
+      next: () => this.#next(),
+      return: () => {
+        this.#goAway();
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  async #next(): Promise<IteratorResult<I, undefined>> {
+    for (;;) {
+      if (this.#told) return { done: true, value: undefined };
+      if (this.#dropped && this.#work.gap !== undefined) {
+        this.#dropped = false;
+        return { done: false, value: this.#work.gap };
+      }
+      const item = this.#items.shift();
+      if (item !== undefined) return { done: false, value: item };
+      if (this.#ended) return await this.#last();
+      await new Promise<void>((resolve) => this.#wake = resolve);
+      this.#wake = ignore;
+    }
+  }
+
+  async #last(): Promise<IteratorResult<I, undefined>> {
+    this.#told = true;
+    const end = await this.#end;
+    const last = this.#work.last(end, this.#signal);
+    if (last !== undefined) return { done: false, value: last };
+    this.#work.settle(end, this.#signal);
+    return { done: true, value: undefined };
+  }
+
+  /** Stops following. An end that is already there stays what it is. */
+  #goAway(): void {
+    this.#told = true;
+    this.#items = [];
+    this.#result.catch(ignore);
+    this.#leave.abort(new DOMException("The handle was left", "AbortError"));
+    this.#wake();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#goAway();
+    await this.#result.catch(ignore);
+  }
+}
+
+/** The signal among options that nobody has checked; undefined when it is none: the check of the options says so. */
+function signalIn(options: unknown): AbortSignal | undefined {
+  const signal = (options as { signal?: unknown } | null | undefined)?.signal;
+  return signal instanceof AbortSignal ? signal : undefined;
+}
+
+/** Begins work and makes its handle. */
+function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I, R, S> {
+  return new WorkHandle(work);
+}
+
+// What the handles of runs, of automations and of campaigns have in common.
+
+/** The last item of a handle. */
+interface End<R extends AnyResult> {
+  type: "end";
+  outcome: R["outcome"];
+  exitCode: number;
+  result: R;
+}
+
+/** Options that every job of the library has. */
+interface FollowedOptions<I> {
+  signal?: AbortSignal | undefined;
+  onAbort?: OnTimeout | undefined;
+  throwOnFailure?: boolean | undefined;
+  onItem?: ((item: I) => void) | undefined;
+}
+
+/** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
+function relay<I extends { type: string }>(
+  own: ((item: I) => void) | undefined,
+  onItem: (item: Exclude<I, { type: "end" }>) => void,
+): (item: I) => void {
+  return (item) => {
+    unawaited(own?.(item));
+    if (item.type !== "end") onItem(item as Exclude<I, { type: "end" }>);
+  };
+}
+
+/**
+ * Whether the end of a job is an item; a loop throws otherwise: for errors that came before there was a run, for the caller's signal, and for
+ * bugs.
+ */
+function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: AbortSignal): boolean {
+  if (error === undefined) return true;
+  return error instanceof MogplexError && runId !== null && !(signal.aborted && error === signal.reason);
+}
+
+/** A job that a handle drives. `O` are its options, `I` its items. */
+export interface HandledJob<O, I, R extends AnyResult, S> {
+  /** What is attempted, after "Cannot". */
+  attempted: string;
+  options: O & FollowedOptions<I>;
+  /** Refuses what the caller gave. @throws {UsageError} */
+  check(): void;
+  /** Does the work. `all` has the connection and the caller's options. */
+  begin(all: O & ConnectOptions, more: JobInternals, onStarted: (started: S) => void): Promise<JobEnd<R>>;
+  /** See {@linkcode settle}. */
+  verdictError: (result: R) => MogplexError | undefined;
+  /** Stops the work at the service. */
+  cancel(started: S): Promise<void>;
+}
+
+/** The work of a handle whose job ends with a result of its own kind. */
+function jobWork<O extends object, I extends { type: string }, R extends AnyResult, S>(
+  connect: Connect,
+  { attempted, options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
+): HandleWork<Exclude<I, { type: "end" }> | End<R>, R, S, JobEnd<R>> {
+  return {
+    signal: signalIn(options),
+    async begin({ signal, onItem, onStarted }) {
+      check();
+      const all = { ...await connect(), ...options, signal, onItem: relay(options.onItem, onItem) };
+      checkSources(attempted, all);
+      let session: Session | undefined;
+      const how = { signal: options.signal, onAbort: options.onAbort };
+      const more = abortInternals<JobInternals>(how, {
+        ...detected(all),
+        onSession: (opened) => void (session = opened),
+      });
+      const end = await begin(all, more, onStarted);
+      guarded(end.result, session);
+      return end;
+    },
+    settle: (end, signal) => settle(end, { throwOnFailure: options.throwOnFailure, signal }, verdictError),
+    last(end, signal) {
+      const { result } = end;
+      const { outcome, exitCode } = result;
+      return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
+    },
+    cancel,
+  };
+}
+
+// Handles of runs: `mogplex.run()` and `mogplex.attach()`.
+
+/** The last item of a run's handle. */
+export interface RunEnd {
+  /** Tells it from other items. */
+  type: "end";
+  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
+  outcome: Outcome;
+  /** Exit code that belongs to the verdict. */
+  exitCode: number;
+  /** What is known of the run. */
+  result: RunResult;
+}
+
+/** An item of a run's handle. */
+export type RunHandleItem = Exclude<FollowItem, { type: "end" }> | RunEnd;
+
+/** A run that was started or found: await it, iterate it, or both. */
+export type RunHandle = Handle<RunHandleItem, RunResult, StartedRun>;
+
+/** A run that is followed by its id. */
+export type AttachedRun = Handle<RunHandleItem, RunResult, { runId: string }>;
+
+/** What a run is to do, and where. */
+export type RunTask = Parameters<typeof run>[0];
+
+/** What the handles of a started and of an attached run have in common. */
+function runHandle<S extends { runId: string }>(
+  connect: Connect,
+  options: VerbOptions<RunOptions>,
+  begin: (options: RunOptions, more: JobOptions, onStarted: (started: S) => void) => Promise<JobEnd<RunResult>>,
+): Handle<RunHandleItem, RunResult, S> {
+  const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
+    attempted: "follow run",
+    options,
+    check: () => checkOptions("follow run", options, runKeys()),
+    begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask }, onStarted),
+    verdictError: verdictErrorOf,
+    cancel: async ({ runId }) => void await cancel(runId, await connect()),
+  });
+  return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>({
+    ...work,
+    gap: { type: "gap", cause: "events_missed" },
+  });
+}
+
+/** Starts a run and follows it. */
+export function startHandle(connect: Connect, request: RunTask, options: VerbOptions<RunOptions>): RunHandle {
+  return runHandle<StartedRun>(connect, options, (all, more, onStarted) => {
+    checkRequestKeys(request);
+    const tell = (started: StartedRun) => {
+      onStarted(started);
+      unawaited(options.onStarted?.(started));
+    };
+    return runJob(request, { ...all, onStarted: tell }, more);
+  });
+}
+
+/** Follows a run that exists. */
+export function attachHandle(connect: Connect, runId: string, options: VerbOptions<RunOptions>): AttachedRun {
+  return runHandle<{ runId: string }>(connect, options, async (all, more, onStarted) => {
+    const end = attachJob(runId, all, more);
+    onStarted({ runId });
+    return await end;
+  });
+}
+
+// Handles of automations: `mogplex.automations.run()`.
+
+/** The last item of an automation's handle. */
+export interface AutomationRunEnd {
+  /** Tells it from other items. */
+  type: "end";
+  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
+  outcome: AutomationOutcome;
+  /** Exit code that belongs to the verdict. */
+  exitCode: number;
+  /** What is known of the run. */
+  result: AutomationResult;
+}
+
+/** An item of an automation's handle. */
+export type AutomationHandleItem = Exclude<AutomationItem, { type: "end" }> | AutomationRunEnd;
+
+/** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
+export type AutomationHandle = Handle<AutomationHandleItem, AutomationResult, TriggeredRun>;
+
+/** Triggers an automation and follows its run. */
+export function automationHandle(
+  connect: Connect,
+  automationId: string,
+  request: TriggerRequest,
+  options: VerbOptions<RunAutomationOptions>,
+): AutomationHandle {
+  const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, TriggeredRun>(connect, {
+    attempted: "trigger automation",
+    options,
+    check() {
+      checkOptions("trigger automation", options, runAutomationKeys());
+      checkTriggerKeys(request);
+    },
+    begin(all, more, onStarted) {
+      const onTriggered = (triggered: TriggeredRun) => {
+        onStarted(triggered);
+        unawaited(options.onTriggered?.(triggered));
+      };
+      return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
+    },
+    verdictError: automationVerdictErrorOf,
+    async cancel({ runId }) {
+      const { client } = await connect();
+      await client?.cancelAutomationRun(automationId, runId);
+    },
+  });
+  return handleOf(work);
+}
+
+// Handles of campaigns: `mogplex.campaigns.run()`.
+
+/** The last item of a campaign's handle. */
+export interface CampaignEnd {
+  /** Tells it from other items. */
+  type: "end";
+  /** Our verdict; `started` when the campaign goes on without us. */
+  outcome: EndOutcome | "started" | "interrupted" | "error";
+  /** Exit code that belongs to it: 75 when the campaign goes on. */
+  exitCode: number;
+  /** What the campaign looks like. */
+  result: CampaignView;
+}
+
+/** An item of a campaign's handle. */
+export type CampaignHandleItem = Exclude<CampaignItem, { type: "end" }> | CampaignEnd;
+
+/** A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. */
+export type CampaignHandle = Handle<CampaignHandleItem, CampaignView, CampaignView>;
+
+/** Follows a campaign to its end. */
+export function campaignHandle(
+  connect: Connect,
+  path: string,
+  options: VerbOptions<RunCampaignOptions>,
+): CampaignHandle {
+  const stop = new AbortController();
+  const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, JobEnd<CampaignResult>>({
+    signal: signalIn(options),
+    async begin({ signal, onItem, onStarted }) {
+      checkRunCampaign(options);
+      const all: RunCampaignOptions = {
+        ...await connect(),
+        ...options,
+        signal,
+        onItem: relay(options.onItem, onItem),
+      };
+      let told = false;
+      const onView = (view: () => CampaignView) => {
+        if (!told) onStarted(view());
+        told = true;
+      };
+      const interrupts = { signal: stop.signal, terminal: false };
+      const end = await campaignJob(path, all, { onView, interrupts, onInterrupt: "cancel" }, false);
+      if (!told && end.result.view !== null) onStarted(end.result.view);
+      // The campaign was stopped because `cancel()` was called: that is no error.
+      return stop.signal.aborted && end.error === stop.signal.reason ? { ...end, error: undefined } : end;
+    },
+    settle: viewOrThrow,
+    last({ result: { view, outcome, exitCode }, error }) {
+      const goesOn = error === undefined || outcome === "started";
+      return view !== null && goesOn ? { type: "end", outcome, exitCode, result: view } : undefined;
+    },
+    async cancel() {
+      stop.abort(new DOMException("The campaign was cancelled", "AbortError"));
+      await handle.then(() => {}, () => {});
+    },
+  });
+  return handle;
+}

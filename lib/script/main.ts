@@ -1,0 +1,95 @@
+/**
+ * `main()`: what surrounds the work of a script in a CI job.
+ *
+ * @module
+ */
+import { systemClock } from "../clock.ts";
+import { messageOf } from "../error_sentence.ts";
+import { exitCodeFor, MogplexError, UsageError } from "../errors.ts";
+import { EXIT } from "../exit_codes.ts";
+import { processIo } from "../io.ts";
+import { interruptible } from "../run/session.ts";
+import { programArgs, setExitCode } from "../runtime.ts";
+import { checkOptions } from "../service/validate.ts";
+import { createLogText, type LogText, type LogTextOptions } from "./report.ts";
+
+/** What the work of a script gets from {@linkcode main}. */
+export interface MainContext {
+  /** Aborts at SIGINT and SIGTERM, with an {@linkcode InterruptedError}. Pass it on, with `onAbort: "cancel"` to stop the run too. */
+  signal: AbortSignal;
+  /** Arguments of the command line, after the name of the script. */
+  args: string[];
+  /** Makes a text safe to print, on one line, with secrets masked: see {@linkcode createLogText}. */
+  line: LogText["line"];
+}
+
+/** Longest message that is printed, in UTF-16 units. */
+const MAX_MESSAGE = 4_000;
+
+/** What is printed of whatever was thrown, line by line. An error that is not ours is shown with its place. */
+function linesOf(error: unknown): string[] {
+  if (error instanceof MogplexError) {
+    const reason = error.result?.reason ?? null;
+    const said = reason === null || error.message.includes(reason) ? [] : [`reason: ${reason}`];
+    return [...error.lines.map((text) => `error: ${text}`), ...said];
+  }
+  const isBug = error instanceof Error && exitCodeFor(error) === EXIT.internal;
+  return (isBug ? error.stack ?? error.message : messageOf(error)).split("\n").map((text, index) =>
+    index === 0 ? `error: ${text}` : text
+  );
+}
+
+/** The exit code that a script's work came to. @throws {UsageError} when it is no exit code. */
+function codeOf(value: unknown): number {
+  const code = typeof value === "object" && value !== null ? (value as { exitCode?: unknown }).exitCode : value;
+  if (code === undefined || code === null) return EXIT.success;
+  if (typeof code === "number" && Number.isInteger(code) && code >= 0 && code <= 255) return code;
+  throw new UsageError({
+    attempted: "end the script",
+    why: "its exit code must be a whole number from 0 to 255",
+    value: String(code),
+  });
+}
+
+/**
+ * Runs the work of a script and ends the process with the verdict's exit code.
+ *
+ * It passes SIGINT and SIGTERM on as a signal (a second one after 1.5 s ends the process at once), prints an error on stderr with secrets
+ * masked and in words that no CI system takes for a command, and survives a reader that closes the pipe. The exit code is 70 until the
+ * work is done, so that a script which ends by accident is never green.
+ *
+ * @param work What the script does. A number that it returns is the exit code; so is the `exitCode` of an object, such as a result. Nothing
+ * means 0. What it throws becomes the exit code of {@linkcode exitCodeFor}.
+ * @param options Which secrets to mask.
+ * @returns The exit code. It never throws.
+ * @example A job that is cancelled together with its run
+ * ```ts ignore
+ * await main(({ signal }) => createMogplex().run({ repoId, prompt }, { signal, onAbort: "cancel" }));
+ * ```
+ */
+export async function main(
+  work: (context: MainContext) => unknown,
+  options: LogTextOptions = {},
+): Promise<number> {
+  setExitCode(EXIT.internal);
+  const io = processIo();
+  // Nothing is written: only the listeners for a closed pipe are set.
+  for (const stream of ["stdout", "stderr"] as const) io.write(stream, "");
+  let line = createLogText({ env: () => undefined }).line;
+  let code: number;
+  try {
+    checkOptions("start script", options, { token: "string", env: "function", secrets: "any" });
+    line = createLogText(options).line;
+    code = codeOf(
+      await interruptible(
+        { io, clock: systemClock },
+        async ({ signal }) => await work({ signal, args: programArgs(), line }),
+      ),
+    );
+  } catch (error) {
+    code = exitCodeFor(error);
+    for (const text of linesOf(error)) io.write("stderr", `${line(text, MAX_MESSAGE)}\n`);
+  }
+  setExitCode(code);
+  return code;
+}

@@ -1,0 +1,291 @@
+/**
+ * Reads an HTTP answer whole, within a size limit, and describes it for messages.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { AnswerFacts } from "../errors.ts";
+
+// Finds JSON texts that would take too much memory, before they are parsed: values take up to 20 times as much as their text.
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN = [0x5b, 0x7b];
+
+/** Index after the string whose first character is at `from`. */
+function afterString(text: string, from: number): number {
+  for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--;
+    if ((end - before) % 2 === 1) return end + 1;
+  }
+  return text.length;
+}
+
+/**
+ * Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings.
+ *
+ * @param text Anything.
+ */
+export function hasMoreValues(text: string, limit: number): boolean {
+  // A value takes at least one character.
+  if (text.length <= limit) return false;
+  let count = 0;
+  for (let at = 0; at < text.length && count <= limit;) {
+    const unit = text.charCodeAt(at++);
+    if (unit === QUOTE) at = afterString(text, at);
+    else if (unit === COMMA || unit === OPEN[0] || unit === OPEN[1]) count++;
+  }
+  return count > limit;
+}
+
+// Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+// Source: RFC 9110, section 5.6.7 (IMF-fixdate, then the two obsolete forms that a recipient must accept).
+const HTTP_DATES = [
+  /^[A-Z][a-z]{2}, (?<day>\d{2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
+  /^[A-Z][a-z]{5,8}, (?<day>\d{2})-(?<month>[A-Z][a-z]{2})-(?<year>\d{2}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
+  /^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/,
+];
+
+/**
+ * Reads an HTTP date.
+ *
+ * @param text Value of a header.
+ * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
+ * @returns Milliseconds since 1970; null when the text is not an HTTP date.
+ */
+export function parseHttpDate(text: string, nowMs: number): number | null {
+  for (const form of HTTP_DATES) {
+    const parts = form.exec(text)?.groups;
+    if (parts === undefined) continue;
+    const month = MONTHS.indexOf(parts.month ?? "");
+    const day = Number(parts.day);
+    const [hour = 0, minute = 0, second = 0] = (parts.time ?? "").split(":").map(Number);
+    let year = Number(parts.year);
+    if (parts.year?.length === 2) {
+      const thisYear = new Date(nowMs).getUTCFullYear();
+      year += thisYear - thisYear % 100;
+      if (year > thisYear + 50) year -= 100;
+    }
+    // 60 is a leap second.
+    if (month < 0 || hour > 23 || minute > 59 || second > 60) return null;
+    const date = new Date(0);
+    date.setUTCFullYear(year, month, day);
+    if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return null;
+    return date.getTime() + ((hour * 60 + minute) * 60 + second) * 1000;
+  }
+  return null;
+}
+
+/**
+ * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
+ * would not be a valid date.
+ */
+export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
+
+/**
+ * Reads `Retry-After`.
+ *
+ * @param value Value of the header, or null when there is none.
+ * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
+ * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
+ */
+export function parseRetryAfter(value: string | null, nowMs: number): number | null {
+  if (value === null) return null;
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
+  const at = parseHttpDate(value, nowMs);
+  return at === null ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS);
+}
+
+/** An answer with its body read. */
+export interface Answer {
+  /** HTTP status. */
+  status: number;
+  /** Headers as they came. */
+  headers: Headers;
+  /** Body as text. The body of an error is cut at 64 KiB. */
+  text: string;
+  /** Milliseconds that `Retry-After` asks for, or null. */
+  retryAfterMs: number | null;
+  /** The sender's wall time from its `Date` header, in milliseconds since 1970; null without that header. */
+  dateMs: number | null;
+}
+
+/** The body would take too much memory; the message says why. */
+export class TooLarge extends Error {}
+
+/** Largest body that is read, in bytes: eight times 200 events of 20 000 characters with their messages. */
+export const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/** Most JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
+const MAX_VALUES = 500_000;
+
+async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
+  const declared = Number(response.headers.get("content-length"));
+  const tooLarge = `the answer is larger than ${limit} bytes`;
+  if (!cut && declared > limit) {
+    await response.body?.cancel();
+    throw new TooLarge(tooLarge);
+  }
+  const reader = response.body?.getReader();
+  if (reader === undefined) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let size = 0;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.length;
+    text += decoder.decode(value, { stream: true });
+    if (size <= limit) continue;
+    // Do not await: a sender that never stops may never confirm.
+    reader.cancel().catch(() => {});
+    if (cut) return text.slice(0, limit);
+    throw new TooLarge(tooLarge);
+  }
+}
+
+/**
+ * Reads an answer to its end, so that its connection can be used again.
+ *
+ * @param limit Largest body in bytes.
+ * @param wallMs Wall time, in milliseconds since 1970.
+ * @throws {TooLarge} when the body is larger than the limit.
+ * @throws what reading throws when the connection breaks.
+ */
+export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
+  const { status, headers } = response;
+  const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
+  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
+  // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
+  const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
+  return { status, headers, text, retryAfterMs, dateMs };
+}
+
+/**
+ * Makes untrusted text fit for a message: one line, no control or formatting characters, secrets masked, cut to a length.
+ *
+ * @param redact Masks secrets.
+ * @param limit Most characters, before the `…` that marks a cut.
+ */
+export function excerpt(text: string, redact: (text: string) => string, limit = 160): string {
+  const head = text.length > 4096 ? text.slice(0, 4096).replace(/\S{1,512}$/, "") : text;
+  const clean = redact(head.replace(/[\p{C}\p{Z}\s]+/gu, " ").trim());
+  return clean.length > limit ? `${clean.slice(0, limit)}…` : clean;
+}
+
+/** Headers that say who answered, when, and when to come again. */
+const HELPFUL = /^(?:content-type|date|location|retry-after|server|via|cf-ray|x-ratelimit-[a-z-]+|x-([a-z0-9-]+-)?id)$/;
+
+/** Value of the first `x-*-id` header, masked; null when there is none. */
+export function requestIdOf(headers: Headers, redact: (text: string) => string): string | null {
+  for (const [name, value] of headers) {
+    const id = /^x-([a-z0-9-]+-)?id$/.test(name) && excerpt(value, redact, 120);
+    if (id) return id;
+  }
+  return null;
+}
+
+/** The facts of an answer that an error carries. */
+export function factsOf(answer: Answer, code: string | null, redact: (text: string) => string): AnswerFacts {
+  const helpful = [...answer.headers].filter(([name]) => HELPFUL.test(name));
+  const headers = Object.fromEntries(helpful.map(([name, value]) => [name, excerpt(value, redact, 120)]));
+  const requestId = requestIdOf(answer.headers, redact);
+  return { status: answer.status, code, requestId, retryAfterMs: answer.retryAfterMs, headers };
+}
+
+/** `HTTP 502, content type "text/html", request id "fra1::x"`; with the code of the service, `HTTP 403 FORBIDDEN`. */
+export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text: string) => string): string {
+  const parts = [`HTTP ${answer.status}${facts.code === null ? "" : ` ${facts.code}`}`];
+  const type = answer.headers.get("content-type");
+  if (facts.code === null) {
+    parts.push(type === null ? "no content type" : `content type "${excerpt(type, redact, 60)}"`);
+  }
+  if (facts.requestId !== null) parts.push(`request id "${facts.requestId}"`);
+  return parts.join(", ");
+}
+
+// The time limit of one attempt, and its two network failures: {@linkcode Lost} and {@linkcode TimedOut}.
+
+/**
+ * The network failed: wraps whatever `fetch` or the reading of a body threw. Wrapping it at that place means that no later code
+ * has to recognise a network failure by its text.
+ */
+export class Lost extends Error {
+  constructor(cause: unknown) {
+    super("connection lost", { cause });
+  }
+}
+
+/** The attempt took longer than its limit. */
+export class TimedOut extends Error {}
+
+/** Options of {@linkcode withLimit}. */
+export interface LimitOptions {
+  clock: Clock;
+  /** Longest time of the work, in milliseconds. */
+  limitMs: number;
+  /** Ends the work early; the call then rejects with its reason. */
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * Runs `work` until it settles, its time is up, or the caller aborts.
+ *
+ * @param work Gets a signal that aborts in the last two cases. The call then rejects without waiting for `work`.
+ * @throws {TimedOut} when the time is up.
+ * @throws `signal.reason` when the caller aborts; what `work` throws.
+ */
+export function withLimit<T>(work: (signal: AbortSignal) => Promise<T>, options: LimitOptions): Promise<T> {
+  const { clock, limitMs, signal } = options;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const inner = new AbortController();
+    const ended = new AbortController();
+    function end(settle: () => void): void {
+      signal?.removeEventListener("abort", onAbort);
+      ended.abort();
+      settle();
+    }
+    function onAbort(): void {
+      end(() => reject(signal?.reason));
+      inner.abort();
+    }
+    signal?.addEventListener("abort", onAbort, { once: true });
+    clock.sleep(limitMs, { signal: ended.signal, limit: true }).then(() => {
+      end(() => reject(new TimedOut()));
+      inner.abort();
+    }, () => {});
+    work(inner.signal).then((value) => end(() => resolve(value)), (error) => end(() => reject(error)));
+  });
+}
+
+function describe(error: unknown, depth = 0): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = (error as { code?: unknown }).code;
+  const own = typeof code === "string" && !error.message.includes(code) ? `${error.message} (${code})` : error.message;
+  const inner = error.cause === undefined || depth > 2 ? "" : describe(error.cause, depth + 1);
+  return inner === "" || own.includes(inner) ? own : `${own}: ${inner}`;
+}
+
+/**
+ * Describes a network failure, and gives a cause that an error may keep: the original, or a masked copy if any message or stack
+ * in the chain of causes contains a secret.
+ */
+export function explainLoss(lost: Lost, redact: (text: string) => string): { detail: string; cause: unknown } {
+  const detail = describe(lost.cause);
+  const masked = redact(detail);
+  let texts = detail;
+  for (let error = lost.cause, depth = 0; error instanceof Error && depth < 4; error = error.cause, depth++) {
+    texts += error.stack ?? "";
+  }
+  if (redact(texts) === texts) return { detail: masked, cause: lost.cause };
+  const copy = new Error(masked);
+  copy.stack = `Error: ${masked}`;
+  return { detail: masked, cause: copy };
+}

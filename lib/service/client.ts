@@ -1,0 +1,252 @@
+/**
+ * The client of the service, with one method for each route. Answers are checked against the contract; any other answer is thrown as
+ * an error of a class in `lib/errors.ts`.
+ *
+ * @module
+ */
+import { systemName } from "../ci/platform.ts";
+import { type Clock, systemClock } from "../clock.ts";
+import { unawaited } from "../hook.ts";
+import type { Notice, OnNotice } from "../notice.ts";
+import { environmentVariable } from "../runtime.ts";
+import type { Redactor } from "../text/redact.ts";
+import {
+  automationCalls,
+  type Caller,
+  createCaller,
+  listCalls,
+  type MogplexClient,
+  routesAt,
+  runCalls,
+} from "./calls.ts";
+import { type KeptToken, resolveConnection } from "./connection.ts";
+import type { CallOptions } from "./retry.ts";
+import { shareMemory } from "./stream.ts";
+import { newTokenMemory, paceOf, shareTokenMemory, type TokenMemory } from "./token_pace.ts";
+import { createTransport, type Fetch, type TransportOptions, userAgent } from "./transport.ts";
+import { checkOptions, type Keys, type Kind } from "./validate.ts";
+
+// A client on a checked connection, with the methods that its user needs: whoever follows a run does not carry the methods that start one.
+// What is marked as internal is left out of the declarations, which must lead to no types of a package.
+
+/** A connection that `resolveConnection` has checked. */
+interface CheckedConnection extends TransportOptions {
+  /** Called before every wait. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  random?: (() => number) | undefined;
+  /** Where the token comes from, for messages. @default {"variable MOGPLEX_API_KEY"} */
+  tokenPlace?: string | undefined;
+  /** Where the address comes from, for messages. @default {"MOGPLEX_URL"} */
+  addressPlace?: string | undefined;
+}
+
+/** What every client has besides its methods. */
+export type ClientFacts = Pick<MogplexClient, "origin" | "requests" | "clockSkewMs">;
+
+/** Makes the methods of a client. The redactor masks secrets. @internal */
+export type MakeCalls<C> = (caller: Caller, redact: Redactor) => C;
+
+/** What we know of a client that we made. */
+interface Made {
+  options: CheckedConnection;
+  memory: TokenMemory;
+  /** Counts a request of a client that was made from this one. */
+  count(): void;
+}
+
+const made = new WeakMap<object, Made>();
+
+/**
+ * A client of the same service, token and memory, whose requests and waits are counted for one call alone.
+ *
+ * @param calls The methods that the call needs.
+ * @returns The client itself if we did not make it.
+ * @internal
+ */
+export function ownClient<C extends object>(
+  client: C & ClientFacts,
+  calls: MakeCalls<C>,
+  own: { onNotice: (notice: Notice, quietly: boolean) => void; random: () => number },
+): C & ClientFacts {
+  const { options, memory, count } = made.get(client) ?? {};
+  if (options === undefined) return client;
+  const tell: OnNotice = (notice) => {
+    unawaited(options.onNotice?.(notice));
+    // It is told once: the caller may have given both the same function.
+    own.onNotice(notice, options.onNotice !== undefined);
+  };
+  return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, memory);
+}
+
+/** The token of a client; undefined if we did not make it, or no token was needed so far. */
+export function tokenOf(client: object): string | undefined {
+  const token = made.get(client)?.options.token;
+  return typeof token === "object" ? (token as KeptToken).last : token;
+}
+
+/**
+ * Makes a client for a checked connection.
+ *
+ * @param calls The client's methods.
+ * @param memory What the process has learned about the token. @default nothing
+ * @internal
+ */
+export function connectedClient<C extends object>(
+  options: CheckedConnection,
+  calls: MakeCalls<C>,
+  memory?: TokenMemory,
+): C & ClientFacts {
+  const { origin, tokenPlace, addressPlace, clock = systemClock, onNotice, random = Math.random } = options;
+  const known = memory ?? newTokenMemory(paceOf(clock, options.token, origin));
+  let more = 0;
+  const transport = createTransport({
+    ...options,
+    onSend() {
+      known.pace.sent(clock.now());
+      options.onSend?.();
+    },
+  });
+  const world = { clock, onNotice, random, memory: known };
+  const caller = createCaller({ api: routesAt(origin), transport, world, tokenPlace, addressPlace });
+  const client = {
+    origin,
+    get requests() {
+      return transport.requests + more;
+    },
+    get clockSkewMs() {
+      return transport.clockSkewMs;
+    },
+    ...calls(caller, transport.redact),
+  };
+  made.set(client, {
+    options,
+    memory: known,
+    count() {
+      more++;
+      options.onSend?.();
+    },
+  });
+  shareTokenMemory(client, known);
+  shareMemory(client, origin, options.fetch);
+  return client;
+}
+
+// The methods of a client that scripts get: they refuse names and types that they do not have before anything is sent.
+
+/** The methods of a client. */
+type Calls = Omit<MogplexClient, keyof ClientFacts>;
+
+/** The keys of each argument that is an object; null for an id. */
+type Arguments<A extends readonly unknown[]> = {
+  readonly [I in keyof A]: A[I] extends string ? null : Keys<NonNullable<A[I]>>;
+};
+
+function argumentKeys(): { readonly [M in keyof Calls]: Arguments<Required<Parameters<Calls[M]>>> } {
+  const call: Keys<CallOptions> = {
+    signal: "object",
+    deadline: "number",
+    overrun: "boolean",
+    maxAttempts: "number",
+    attempt: "number",
+    requestTimeoutMs: "number",
+  };
+  const key = { idempotencyKey: "any" } as const;
+  const limit = { limit: "any" } as const;
+  return {
+    listRepos: [{ q: "any", id: "any", ...limit }, call],
+    listSandboxes: [{ repoId: "any", status: "any", ...limit }, call],
+    startRun: [
+      {
+        ...{ repoId: "any", prompt: "any", harness: "any", baseBranch: "any", workingBranch: "any" },
+        ...{ createBranch: "any", rootDirectory: "any", mode: "any" },
+      },
+      key,
+      call,
+    ],
+    checkStartAccess: [call],
+    getRun: [null, call],
+    getRunEvents: [null, limit, call],
+    openRunEvents: [null, { lastEventId: "any", ...limit }, call],
+    cancelRun: [null, call],
+    listAutomations: [{ cursor: "any", ...limit }, call],
+    getAutomation: [null, call],
+    triggerAutomation: [null, { repoId: "any", input: "any" }, key, call],
+    listAutomationRuns: [null, limit, call],
+    getAutomationRun: [null, null, call],
+    cancelAutomationRun: [null, null, call],
+    rerunPrReview: [{ repoId: "any", prNumber: "any" }, call],
+  };
+}
+
+/** Makes methods that check their arguments. Values whose kind is `any` are checked by the method itself. */
+function checkedCalls(calls: Calls): Calls {
+  const checked = Object.entries(argumentKeys()).map(([name, keys]) => {
+    const method = calls[name as keyof Calls] as (...given: unknown[]) => Promise<unknown>;
+    // Async: a mistake rejects, as it does in the method.
+    const call = async (...given: unknown[]) => {
+      for (const [index, known] of (keys as readonly (Readonly<Record<string, Kind>> | null)[]).entries()) {
+        const value = given[index];
+        if (known === null || value === undefined) continue;
+        checkOptions(`call '${name}'`, value, known, index === keys.length - 1 ? "options" : "requests");
+      }
+      return await method(...given);
+    };
+    return [name, call];
+  });
+  return Object.fromEntries(checked) as Calls;
+}
+
+export type { CallOptions, MogplexClient };
+
+/** Options of {@linkcode createClient}. */
+export interface ClientOptions {
+  /** Access token. @default the variable `MOGPLEX_API_KEY` */
+  token?: string | undefined;
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  url?: string | undefined;
+  /** Reads an environment variable. @default the environment of the process */
+  env?: ((name: string) => string | undefined) | undefined;
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Source of time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /** Called before every wait, and for an origin that is not the default. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/**
+ * Makes a client.
+ *
+ * @param options See {@linkcode ClientOptions}.
+ * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
+ * @throws {UsageError} when the origin is not permitted: plain HTTP needs `MOGPLEX_DEV=1` and an address of this machine.
+ * @example List repositories
+ * ```ts ignore
+ * const client = createClient();
+ * for (const repo of await client.listRepos()) console.log(repo.id, repo.full_name);
+ * ```
+ */
+export function createClient(options: ClientOptions = {}): MogplexClient {
+  const keys = { token: "string", url: "string", env: "function", fetch: "function", clock: "object" } as const;
+  checkOptions("create client", options, { ...keys, onNotice: "function" } satisfies Keys<ClientOptions>);
+  const { token, url, env = environmentVariable, fetch, clock, onNotice } = options;
+  const connection = resolveConnection({ env, token, url });
+  for (const message of connection.notices) unawaited(onNotice?.({ kind: "text", message }));
+  return scriptClientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(systemName(env)) });
+}
+
+/** All methods of a client. @internal */
+export function allCalls(caller: Caller, redact: Redactor): Calls {
+  return { ...listCalls(caller), ...runCalls(caller, redact), ...automationCalls(caller, redact) };
+}
+
+/** {@linkcode clientFor} for scripts: its methods check names and types of what they get. */
+export function scriptClientFor(options: CheckedConnection): MogplexClient {
+  return connectedClient(options, (caller, redact) => checkedCalls(allCalls(caller, redact)));
+}
+
+/** Makes a client with all methods for a checked connection. */
+export function clientFor(options: CheckedConnection): MogplexClient {
+  return connectedClient(options, allCalls);
+}

@@ -1,0 +1,353 @@
+/**
+ * Finds the address of the service and the access token in the options and the environment.
+ *
+ * @module
+ */
+import { fileVariableAdvice, isFileVariable, readTextVariable } from "../ci/platform.ts";
+import { MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
+import { isLoopback } from "../loopback.ts";
+import { readFileNow } from "../runtime.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
+import type { TokenSource } from "./transport.ts";
+
+// Checks the address of the service: which origins may receive the token.
+
+/** Default address of the service. Source: API reference, "Base URL". */
+export const DEFAULT_ORIGIN = "https://mogplex.com";
+
+/** Options of {@linkcode parseOrigin}. */
+export interface ParseOriginOptions {
+  /** `MOGPLEX_DEV=1`: permits plain HTTP to this machine. @default {false} */
+  dev?: boolean | undefined;
+  /** With `dev`: one more host (`name` or `name:port`) to which plain HTTP is permitted. @default {undefined} */
+  devHost?: string | undefined;
+  /** `NODE_ENV=production`: refuses plain HTTP, whatever else is set. @default {false} */
+  production?: boolean | undefined;
+  /** Permits plain HTTP to this machine, whatever else is set. @default {false} */
+  loopback?: boolean | undefined;
+  /** Where the address comes from, for messages. @default {"MOGPLEX_URL"} */
+  place?: string | undefined;
+}
+
+/** A checked address of the service. */
+export interface Origin {
+  /** Scheme, host and port, without a trailing slash. */
+  origin: string;
+  /** Host, with the port when it is not the default of the scheme. */
+  host: string;
+  /** Whether it differs from {@linkcode DEFAULT_ORIGIN}; the user must see a notice about such an origin. */
+  custom: boolean;
+  /** Whether it is plain HTTP. */
+  plain: boolean;
+}
+
+/**
+ * Checks an origin and normalises it: `https://www.mogplex.com/` becomes `https://mogplex.com`, since the service redirects the
+ * former and a redirect loses the token.
+ *
+ * @param text The address, as in `MOGPLEX_URL`.
+ * @throws {UsageError} when it is not a URL, has a path, query, fragment or credentials, or is plain HTTP without permission.
+ */
+export function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
+  const { dev = false, devHost, production = false, loopback = false, place = "MOGPLEX_URL" } = options;
+  const attempted = `use ${place}`;
+  const value = JSON.stringify(createRedactor()(text.slice(0, 200)));
+  const trimmed = text.trim();
+  if (!URL.canParse(trimmed)) {
+    throw new UsageError({
+      attempted,
+      why: "it is not a URL",
+      value,
+      advice: `give an origin such as ${DEFAULT_ORIGIN}`,
+    });
+  }
+  const url = new URL(trimmed);
+  if (url.username !== "" || url.password !== "") {
+    throw new UsageError({ attempted, why: "it contains credentials", advice: "remove the part before the @" });
+  }
+  if (url.protocol !== "https:" && url.protocol !== "http:") {
+    throw new UsageError({ attempted, why: "its scheme must be https", value });
+  }
+  if (url.pathname !== "/" || /[?#]/.test(trimmed)) {
+    throw new UsageError({ attempted, why: "it must be an origin without path or query", value });
+  }
+  const plain = url.protocol === "http:";
+  if (plain) {
+    const permitted = isLoopback(url.hostname) ||
+      (devHost !== undefined && (devHost === url.host || devHost === url.hostname));
+    if ((!dev || production || !permitted) && !(loopback && isLoopback(url.hostname))) {
+      throw new UsageError({
+        attempted,
+        why: "plain HTTP would show the token to the network",
+        value,
+        advice: place !== "MOGPLEX_URL"
+          ? 'plainHttp: "loopback" of createMogplex() permits it to this machine'
+          : production
+          ? "use https: NODE_ENV=production never permits plain HTTP"
+          : permitted
+          ? "set MOGPLEX_DEV=1, which permits it to this host"
+          : "with MOGPLEX_DEV=1 it is permitted to this machine, and to the host in MOGPLEX_DEV_HOST",
+      });
+    }
+  }
+  if (url.hostname === "www.mogplex.com") url.hostname = "mogplex.com";
+  return { origin: url.origin, host: url.host, custom: url.origin !== DEFAULT_ORIGIN, plain };
+}
+
+// Checks an access token before it is sent.
+
+/** Why a configured variable can be absent in a CI job. Source: GitLab, "Protect a CI/CD variable"; GitHub, "Using secrets". */
+const WHY_ABSENT =
+  "(protected variables are absent on unprotected refs, and merge or pull requests from forks get no secrets)";
+
+/**
+ * Checks the name of the variable that holds a token.
+ *
+ * @param attempted What is attempted, after "Cannot".
+ * @param setting Variable that contains the name.
+ * @throws {UsageError} when it is not a name. The message does not show it, since users put the token itself there.
+ */
+export function checkTokenVariable(name: string, attempted: string, setting: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
+  throw new UsageError({
+    attempted,
+    why: `${setting} must be the name of a variable (letters, digits, underscores), not a token`,
+  });
+}
+
+/**
+ * Checks a token and trims it: `fetch` throws on blanks and line breaks around it.
+ *
+ * Does not check its length, on which documentation and service disagree. Accepts tokens without the prefix `mog_`, which can be
+ * OAuth tokens.
+ *
+ * @param source Where it was found, for messages: `CI/CD variable MOGPLEX_API_KEY`.
+ * @throws {UnauthorizedError} when it is empty or cannot be a token. The message does not show it.
+ */
+export function checkToken(text: string, source: string): string {
+  const token = text.trim();
+  const attempted = `use the token in ${source}`;
+  if (token === "") throw new UnauthorizedError({ attempted: "read token", why: `${source} is empty ${WHY_ABSENT}` });
+  if (/^\$|^%.*%$/.test(token)) {
+    throw new UnauthorizedError({
+      attempted,
+      why: "it refers to a variable that was not expanded",
+      advice: "set that variable, or put the token itself there",
+    });
+  }
+  if (/^bearer\s/i.test(token)) {
+    throw new UnauthorizedError({ attempted, why: 'it starts with the word "Bearer"', advice: "remove that word" });
+  }
+  if (/^["'].*["']$/s.test(token)) {
+    throw new UnauthorizedError({ attempted, why: "it is in quotation marks", advice: "remove them" });
+  }
+  // Source: RFC 6750, section 2.1 (b64token), for OAuth; API reference, "Authentication", for `mog_`.
+  const form = token.startsWith("mog_") ? /^mog_[A-Za-z0-9]+$/ : /^[A-Za-z0-9._~+/-]+=*$/;
+  if (!form.test(token)) {
+    throw new UnauthorizedError({
+      attempted,
+      why: "it has characters that no token has, or is several lines long",
+      advice: 'copy the token again: it is "mog_" followed by letters and digits',
+    });
+  }
+  return token;
+}
+
+/** Options of {@linkcode resolveConnection}. */
+export interface ConnectionOptions {
+  /** Reads an environment variable. */
+  env: (name: string) => string | undefined;
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`; undefined when it does not exist. @default reads the file system */
+  readFile?: ((path: string) => string | undefined) | undefined;
+  /** Access token; takes precedence over the environment. @default {undefined} */
+  token?: string | undefined;
+  /** Where that token was given, for messages. @default {"the option token"} */
+  tokenPlace?: string | undefined;
+  /** Address of the service; takes precedence over the environment. @default {undefined} */
+  url?: string | undefined;
+  /** Whether plain HTTP to this machine is permitted, whatever the environment says. @default {false} */
+  loopback?: boolean | undefined;
+  /** Read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
+  dropIn?: boolean | undefined;
+}
+
+/** A checked token. */
+export interface FoundToken {
+  /** Access token, trimmed. */
+  token: string;
+  /** Where it was found, for messages: `variable MOGPLEX_API_KEY`. */
+  tokenPlace: string;
+}
+
+/** A checked token, and the checked origin to send it to. */
+export interface Connection extends Origin, FoundToken {
+  /** Where the address was given, for messages; undefined for the variable `MOGPLEX_URL`. */
+  addressPlace?: string | undefined;
+  /** Lines that the user must see: that the origin is not the default one, or that it uses plain HTTP. */
+  notices: string[];
+}
+
+const TOKEN_VARIABLE = "MOGPLEX_API_KEY";
+
+function checked(text: string, tokenPlace: string): FoundToken {
+  return { token: checkToken(text, tokenPlace), tokenPlace };
+}
+
+/**
+ * Finds the token and where it came from.
+ *
+ * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
+ */
+export function findToken(options: ConnectionOptions): FoundToken {
+  const { env, token, tokenPlace = "the option token", dropIn = false } = options;
+  if (token !== undefined) return checked(token, tokenPlace);
+  const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
+  const named = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
+  const variable = checkTokenVariable(named, "read token", "MOGPLEX_TOKEN_VARIABLE");
+  const value = env(variable);
+  const path = own("MOGPLEX_API_KEY_FILE");
+  if (path === undefined) {
+    if (value === undefined) {
+      throw new UnauthorizedError({
+        attempted: "read token",
+        why: `variable ${variable} is not set`,
+        advice: `create a token under Settings > Mogplex Keys and put it there ${WHY_ABSENT}`,
+      });
+    }
+    if (isFileVariable(variable, value)) {
+      throw new UnauthorizedError({
+        attempted: "read token",
+        why: `variable ${variable} is of type File, so that its value is the path of a file`,
+        advice: fileVariableAdvice(TOKEN_VARIABLE),
+      });
+    }
+    return checked(value, `variable ${variable}`);
+  }
+  if (value !== undefined && value.trim() !== "") {
+    throw new UsageError({
+      attempted: "read token",
+      why: `${variable} and MOGPLEX_API_KEY_FILE are both set`,
+      advice: "unset one of them",
+    });
+  }
+  return checked(readTokenFile(path, options), "the file of MOGPLEX_API_KEY_FILE");
+}
+
+/**
+ * Finds the token only.
+ *
+ * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
+ */
+export function resolveToken(options: ConnectionOptions): string {
+  return findToken(options).token;
+}
+
+function readTokenFile(path: string, { readFile = readFileNow }: ConnectionOptions): string {
+  const attempted = "read token";
+  const value = JSON.stringify(path);
+  let text: string | undefined;
+  try {
+    text = readFile(path);
+  } catch (cause) {
+    const advice = cause instanceof Error ? cause.message : undefined;
+    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE cannot be read", value, advice }, {
+      cause,
+    });
+  }
+  if (text === undefined) {
+    throw new UsageError({ attempted, why: "the file of MOGPLEX_API_KEY_FILE does not exist", value });
+  }
+  return text;
+}
+
+/**
+ * Finds the origin.
+ *
+ * @throws {UsageError} See {@linkcode parseOrigin}.
+ */
+export function resolveOrigin({ env, url, loopback, dropIn = false }: ConnectionOptions): Origin {
+  return parseOrigin(url ?? (readTextVariable(env, "MOGPLEX_URL")?.trim() || DEFAULT_ORIGIN), {
+    loopback,
+    place: url === undefined ? undefined : "option url",
+    dev: env("MOGPLEX_DEV") === "1",
+    devHost: dropIn ? undefined : env("MOGPLEX_DEV_HOST")?.trim() || undefined,
+    production: env("NODE_ENV") === "production",
+  });
+}
+
+/** Lines that the user must see before the first request to an origin; none for the default one. */
+export function originNotices({ origin, custom, plain }: Origin): string[] {
+  return custom ? [`sending requests and the token to ${origin}${plain ? ", unencrypted" : ""}`] : [];
+}
+
+/**
+ * Finds the token and the origin.
+ *
+ * @throws {UnauthorizedError} when there is no token, or one that cannot be a token.
+ * @throws {UsageError} when the settings contradict each other, or the origin is not permitted.
+ */
+export function resolveConnection(options: ConnectionOptions): Connection {
+  const origin = resolveOrigin(options);
+  const addressPlace = options.url === undefined ? undefined : "the option url";
+  return { ...origin, ...findToken(options), addressPlace, notices: originNotices(origin) };
+}
+
+// Tokens that a function gives, from a vault for example: asked for when needed, kept until the service refuses one.
+
+/** Number of tokens that are masked, the newest ones: they are replaced every hour or day. */
+const MAX_MASKED = 5;
+
+/** A {@linkcode TokenSource} that knows the token which it gave last. */
+export interface KeptToken extends TokenSource {
+  /** The last token; undefined before the first one. */
+  readonly last: string | undefined;
+}
+
+/**
+ * Asks `give` for a token at the first request, and again after the service has refused one.
+ *
+ * @param give The caller's function. What it throws is the cause of an {@linkcode UnauthorizedError}; its message is not shown, as it may
+ * contain a secret.
+ */
+export function keptToken(give: () => string | Promise<string>): KeptToken {
+  let current: Promise<string> | undefined;
+  let last: string | undefined;
+  const masked: Redactor[] = [createRedactor()];
+
+  async function ask(): Promise<string> {
+    let text: unknown;
+    try {
+      text = await give();
+    } catch (cause) {
+      if (cause instanceof MogplexError) throw cause;
+      throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token failed" }, {
+        cause,
+      });
+    }
+    if (typeof text !== "string") {
+      throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token gave no text" });
+    }
+    const token = checkToken(text, "the option token");
+    if (token !== last) masked.splice(0, masked.length >= MAX_MASKED ? 1 : 0, createRedactor({ token }));
+    return last = token;
+  }
+
+  const mask = (text: string) => masked.reduce((masking, redact) => redact(masking), text);
+  const maskTokens = (text: string) => masked.reduce((masking, redact) => redact.token(masking), text);
+  return {
+    get last() {
+      return last;
+    },
+    get() {
+      if (current !== undefined) return current;
+      const asked = current = ask();
+      // A failure is not kept: the next request asks again.
+      asked.catch(() => current = undefined);
+      return asked;
+    },
+    refused(token) {
+      if (token === last) current = undefined;
+    },
+    redact: Object.assign(mask, { token: maskTokens }),
+  };
+}

@@ -1,0 +1,600 @@
+/**
+ * Schemas of the service's answers. They are tolerant: they keep unknown fields, and accept any text as a status or code. Each is built on
+ * its first use, since a start of the command needs few of them.
+ *
+ * Our own words stand in `custom` issues alone: `envelope.ts` makes the rest of a message from code and path of an issue.
+ *
+ * @module
+ */
+import type { Hono } from "hono";
+import type { BlankEnv } from "hono/types";
+import * as z from "zod/mini";
+import { UsageError } from "../errors.ts";
+import { isObject, lookup } from "../lookup.ts";
+import type {
+  Automation,
+  AutomationDetail,
+  AutomationRun,
+  CancelResult,
+  PrReviewRerun,
+  Repo,
+  Run,
+  RunEvent,
+  RunEvents,
+  Sandbox,
+  StartRequest,
+  StartResult,
+  TriggerResult,
+} from "../model.ts";
+import { nearest } from "../nearest.ts";
+import { cutText, ownCopy } from "../text/plain_text.ts";
+
+// The service's limits and its rules for names. The client checks them before it sends a request; the emulator enforces them.
+
+/** Path prefix of every public route. Source: API reference, "Base URL". */
+export const API_PREFIX = "/api/v1/mogplex";
+/** Longest idempotency key after trimming. Source: API reference, "Start a run". */
+export const MAX_KEY_LENGTH = 200;
+/** Longest prompt after trimming, in UTF-16 units. Source: API reference, "Start a run". */
+export const MAX_PROMPT_LENGTH = 100_000;
+/** Most events in one answer. Source: API reference, "List run events". */
+export const MAX_EVENTS = 200;
+/** Events in one answer to a request without `limit`. Source: as above. */
+export const DEFAULT_EVENTS = 100;
+/** Requests that a token may send within {@linkcode REQUEST_WINDOW_MS}. Source: API reference, "Rate limits". */
+export const REQUEST_LIMIT = 60;
+/** Length of the sliding window of {@linkcode REQUEST_LIMIT}, in milliseconds. */
+export const REQUEST_WINDOW_MS = 60_000;
+/** Runs that a token may start, shortest window first. Source: API reference, "Rate limits". */
+export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
+  { count: 10, windowMs: 60_000 },
+  { count: 30, windowMs: 3_600_000 },
+  { count: 150, windowMs: 86_400_000 },
+];
+/** Agents of the base revision. Source: API reference, "Start a run". */
+export const BASE_HARNESSES = ["codex", "claude-code"] as const;
+/** Agents that a client may request. `mogplex` exists in later revisions; it needs `createBranch` and takes no `mode`. */
+export const HARNESSES = [...BASE_HARNESSES, "mogplex"] as const;
+/** Values of `mode` that every revision accepts. */
+export const MODES = ["SAFE", "AUTO", "YOLO"] as const;
+/** Statuses in which a run has ended, in every revision. */
+const TERMINAL_STATUSES = ["success", "failed", "cancelled"] as const;
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A text that was checked: {@linkcode isUuid}. */
+export type Uuid = string & { readonly isUuid: true };
+
+/** Whether a text is a UUID, in upper or lower case. */
+export function isUuid(text: string): text is Uuid {
+  return UUID.test(text);
+}
+
+/** Whether a run with this status has ended. */
+export function isTerminal(status: string): boolean {
+  return (TERMINAL_STATUSES as readonly string[]).includes(status);
+}
+
+/**
+ * The rule of the service that a branch name breaks, or undefined when the service accepts it.
+ *
+ * The service is stricter than Git: it refuses `dependabot/npm/@types/node`, a legal branch.
+ *
+ * @param name The name, trimmed.
+ */
+export function branchProblem(name: string): string | undefined {
+  const odd = /[^A-Za-z0-9_./-]/u.exec(name)?.[0];
+  if (odd !== undefined) return `the character ${JSON.stringify(odd)} is not permitted`;
+  if (name === "") return "it is empty";
+  if (name === "HEAD") return `it is the reserved name "HEAD"`;
+  if (name.startsWith("/")) return `it starts with "/"`;
+  if (name.endsWith("/")) return `it ends with "/"`;
+  if (name.endsWith(".")) return `it ends with "."`;
+  if (name.endsWith(".lock")) return `it ends with ".lock"`;
+  if (name.includes("..")) return `it contains ".."`;
+  if (name.includes("//")) return `it contains "//"`;
+  return undefined;
+}
+
+/** Outcome of {@linkcode normaliseRoot}. */
+export type RootResult = { ok: true; root: string | null } | { ok: false; problem: string };
+
+/**
+ * Normalises a root directory as the service does: `/apps//web/` becomes `apps/web`, and `.` becomes null.
+ *
+ * @param text The requested directory, not trimmed.
+ */
+export function normaliseRoot(text: string): RootResult {
+  if (text.includes("\0")) return { ok: false, problem: "it contains a NUL character" };
+  // Looked for before blanks are trimmed, and in these two forms only. Source: API reference, "Start a run", `rootDirectory`.
+  if (text.split("/").some((part) => /^%2e(?:%2e)?$/i.test(part))) {
+    return { ok: false, problem: "it contains a percent-encoded dot segment" };
+  }
+  const root = text.trim().replace(/^\.\//, "").replace(/^\/+/, "").replace(/\/{2,}/g, "/").replace(/\/+$/, "");
+  if (root === "" || root === ".") return { ok: true, root: null };
+  if (root.split("/").includes("..")) return { ok: false, problem: `it contains the segment ".."` };
+  return { ok: true, root };
+}
+
+/** A schema of what the service sends. */
+export type Schema<T> = z.ZodMiniType<T>;
+
+const text = z.string();
+/** An id that the toolkit writes into paths, files and outputs of the job: it must be a UUID. */
+export const uuid: Schema<string> = z.lazy(() => z.string().check(z.refine(isUuid, "it is not a UUID")));
+// The following never make an answer invalid: they read any value, also an absent one.
+/** The value if it is text; null when it is absent or of another type. */
+const textOf = (value: unknown) => typeof value === "string" ? value : null;
+const numberOf = (value: unknown) => typeof value === "number" ? value : null;
+const textOrNull = z.transform(textOf);
+const textOrEmpty = z.transform((value: unknown) => typeof value === "string" ? value : "");
+const numberOrNull = z.transform(numberOf);
+const flag = z.transform((value: unknown) => value === true);
+const objectOrEmpty = z.transform((value: unknown) => isObject(value) ? value : {});
+const queueHandle = z.transform((value: unknown) => {
+  if (!isObject(value)) return null;
+  const { provider, runId } = value;
+  return { ...value, provider: textOf(provider), runId: textOf(runId) };
+});
+
+/**
+ * A list, read up to the first wrong element. `z.array` collects what is wrong with all of them: an answer can have half a million, and the
+ * package passes them on as arguments of one call, which throws.
+ */
+function list<T>(element: Schema<T>) {
+  return z.pipe(
+    z.array(z.unknown()),
+    z.transform((values: unknown[], { issues }): T[] => {
+      const read: T[] = [];
+      for (const [index, value] of values.entries()) {
+        const { success, data, error } = z.safeParse(element, value);
+        if (success) read.push(data);
+        else {
+          issues.push(...error.issues.map((issue) => ({ ...issue, path: [index, ...issue.path], input: undefined })));
+          break;
+        }
+      }
+      return read;
+    }),
+  );
+}
+
+const runShape = {
+  runId: uuid,
+  aiCallId: textOrNull,
+  sandboxRecordId: textOrNull,
+  sandboxId: textOrNull,
+  repoId: text,
+  harness: text,
+  status: text,
+  branch: z.lazy(() => z.looseObject({ base: text, working: text, createBranch: flag })),
+  rootDirectory: textOrNull,
+  eventsUrl: textOrEmpty,
+  cancelUrl: textOrEmpty,
+  createdAt: text,
+  updatedAt: text,
+  error: textOrNull,
+  runtime: queueHandle,
+};
+
+/** A run. */
+export const runSchema: Schema<Run> = z.lazy(() => z.looseObject(runShape));
+/** `data` of the answer to a start: the fields of the run and `replayed`, side by side. */
+export const startResultSchema: Schema<StartResult> = z.lazy(() => z.looseObject({ ...runShape, replayed: flag }));
+/** `data` of the answer with one run. */
+export const runDataSchema: Schema<{ run: Run }> = z.lazy(() => z.looseObject({ run: runSchema }));
+/** An event of a run. */
+export const eventSchema: Schema<RunEvent> = z.lazy(() =>
+  z.looseObject({
+    id: text,
+    type: text,
+    toolName: textOrNull,
+    message: textOrNull,
+    payload: objectOrEmpty,
+    createdAt: text,
+  })
+);
+/** `data` of the answer with a run and its events. */
+export const runEventsSchema: Schema<RunEvents> = z.lazy(() =>
+  z.looseObject({ run: runSchema, events: list(eventSchema) })
+);
+/** Words beside a run's status that older documents know. They say nothing of the run. Source: contract 4.7. */
+const CANCEL_WORDS: readonly string[] = ["cancellation_requested", "already_terminal"];
+/** `data` of the answer to cancelling a run. An answer that contradicts itself must not become a verdict. */
+export const cancelResultSchema: Schema<CancelResult> = z.lazy(() =>
+  z.looseObject({ run: runSchema, status: text, alreadyTerminal: flag }).check(
+    z.refine(({ run, status }) => run.status === status || CANCEL_WORDS.includes(status), {
+      path: ["status"],
+      error: "it differs from the status of the run",
+    }),
+  )
+);
+/** `data` of the list of repositories. */
+export const reposSchema: Schema<{ repos: Repo[] }> = z.lazy(() =>
+  z.looseObject({
+    repos: list(z.looseObject({
+      id: text,
+      full_name: text,
+      installation_id: numberOrNull,
+      default_branch: textOrNull,
+      root_directory: textOrNull,
+    })),
+  })
+);
+/** `data` of the list of sandboxes. */
+export const sandboxesSchema: Schema<{ sandboxes: Sandbox[] }> = z.lazy(() =>
+  z.looseObject({
+    sandboxes: list(z.looseObject({
+      id: text,
+      sandbox_id: textOrNull,
+      repo_id: text,
+      status: text,
+      base_branch: textOrNull,
+      working_branch: textOrNull,
+      root_directory: textOrNull,
+      preview_url: textOrNull,
+      created_at: text,
+      last_active_at: textOrNull,
+      error: textOrNull,
+    })),
+  })
+);
+
+const automationShape = {
+  id: text,
+  installationId: numberOrNull,
+  name: text,
+  description: textOrNull,
+  status: text,
+  publishedVersionId: textOrNull,
+  createdAt: text,
+  updatedAt: text,
+};
+
+const publishedVersion = z.transform((value: unknown) => {
+  if (!isObject(value) || typeof value.id !== "string") return null;
+  return { ...value, id: value.id, versionNumber: numberOf(value.versionNumber) };
+});
+const runSummary = z.transform((value: unknown) => {
+  if (!isObject(value)) return null;
+  const { lastRunId, lastRunStatus, runningCount, pendingCount, failed24h } = value;
+  return {
+    lastRunId: textOf(lastRunId),
+    lastRunStatus: textOf(lastRunStatus),
+    runningCount: numberOf(runningCount),
+    pendingCount: numberOf(pendingCount),
+    failed24h: numberOf(failed24h),
+  };
+});
+
+/** `data` of the list of automations. */
+export const automationsSchema: Schema<{ automations: Automation[]; nextCursor: string | null }> = z.lazy(() =>
+  z.looseObject({ automations: list(z.looseObject(automationShape)), nextCursor: textOrNull })
+);
+/**
+ * `data` of the answer with one automation; its graphs are kept unchanged. This route has the version's id only inside the
+ * version, so it is copied to `publishedVersionId`, where the list has it. Source: recorded exchanges, `automations/*`.
+ */
+export const automationSchema: Schema<{ automation: AutomationDetail }> = z.lazy(() =>
+  z.looseObject({
+    automation: z.pipe(
+      z.looseObject({ ...automationShape, publishedVersion, runSummary }),
+      z.transform((each) => ({ ...each, publishedVersionId: each.publishedVersion?.id ?? each.publishedVersionId })),
+    ),
+  })
+);
+/** `data` of the answer to a trigger. */
+export const triggerSchema: Schema<{ run: TriggerResult }> = z.lazy(() =>
+  z.looseObject({
+    run: z.looseObject({
+      automationId: text,
+      // An optional id: null when it is null or absent.
+      jobRunId: z.pipe(z.nullish(uuid), z.transform((id) => id ?? null)),
+      outcome: text,
+      reason: textOrNull,
+      started: flag,
+      status: textOrNull,
+      runtime: queueHandle,
+    }),
+  })
+);
+/** A run of an automation as the service sends it: with what it was triggered with, which is not for printing. */
+export interface AutomationRunRecord extends AutomationRun {
+  /** Repository that it works on. */
+  repo?: { id: string | null } | null;
+  /** The input, among names of the service's own. */
+  metadata?: Record<string, unknown> | null;
+}
+/** A run of an automation. All other fields are dropped, since they hold resume tokens and raw records of calls. */
+const automationRunSchema: Schema<AutomationRunRecord> = z.lazy(() =>
+  z.object({
+    id: text,
+    status: text,
+    created_at: textOrNull,
+    started_at: textOrNull,
+    completed_at: textOrNull,
+    duration_ms: numberOrNull,
+    error: textOrNull,
+    last_start_error: textOrNull,
+    active_wait_count: numberOrNull,
+    repo: z.transform((value: unknown) => isObject(value) ? { id: textOf(value.id) } : null),
+    metadata: z.transform((value: unknown) => isObject(value) ? value : null),
+  })
+);
+/** `data` of the list of an automation's runs. */
+export const automationRunsSchema: Schema<{ runs: AutomationRunRecord[] }> = z.lazy(() =>
+  z.looseObject({ runs: list(automationRunSchema) })
+);
+/** `data` of the answer with one run of an automation; `run` is documented as nullable. */
+export const automationRunDataSchema: Schema<{ run: AutomationRunRecord | null }> = z.lazy(() =>
+  z.looseObject({ run: z.nullable(automationRunSchema) })
+);
+/** `data` of the answer to cancelling a run of an automation. Only its HTTP status is known, so `status` may be absent. */
+export const automationCancelSchema: Schema<{ status: string | null }> = z.lazy(() =>
+  z.looseObject({ status: textOrNull })
+);
+/** `data` of the answer to `POST /pr-reviews/rerun`. */
+export const prReviewRerunSchema: Schema<PrReviewRerun> = z.lazy(() =>
+  z.looseObject({
+    queued: flag,
+    jobRunId: text,
+    prNumber: z.number(),
+    repoId: text,
+    started: flag,
+    deferred: flag,
+    reason: textOrNull,
+    status: textOrNull,
+  })
+);
+
+/** Body of an answer that reports an error. */
+export interface FailureEnvelope {
+  /** Always false. */
+  ok: false;
+  /** What went wrong. */
+  error: {
+    /** Stable word; one code can come with several HTTP statuses. */
+    code: string;
+    /** Text for people; it may change, so never parse it. */
+    message: string;
+  };
+}
+
+/** Schema of {@linkcode FailureEnvelope}. */
+export const failureSchema: Schema<FailureEnvelope> = z.lazy(() =>
+  z.looseObject({ ok: z.literal(false), error: z.looseObject({ code: text, message: textOrEmpty }) })
+);
+/** The envelope of an answer with data. */
+export const successSchema: Schema<{ ok: true; data?: unknown }> = z.lazy(() =>
+  z.object({ ok: z.literal(true), data: z.optional(z.unknown()) })
+);
+
+// Decodes answers of the service: checks the envelope and its data against the schemas, and cuts off deep nesting and long texts.
+
+// Deeper than anything the service sends (it limits payloads to 4 levels), and far from overflowing the stack.
+const MAX_DEPTH = 32;
+
+/** Stands in for a value that is nested too deeply. */
+export const TOO_DEEP = "[nested too deeply]";
+
+/**
+ * Most UTF-16 units of a text; the service takes half a million at most. Masking a text that is made for it takes 50 times its size.
+ */
+const MAX_TEXT_LENGTH = 1024 * 1024;
+
+/**
+ * Cuts off values that are nested too deeply, in place: code that walks through them would overflow the stack, and lose the verdict. Texts
+ * that are too long are cut.
+ */
+function limitValue(value: unknown, depth = 1): unknown {
+  if (typeof value === "string") {
+    return value.length > MAX_TEXT_LENGTH ? ownCopy(cutText(value, MAX_TEXT_LENGTH)) : value;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  if (depth > MAX_DEPTH) return TOO_DEEP;
+  const record = value as Record<string, unknown>;
+  for (const key of Object.keys(record)) {
+    const inner = record[key];
+    const limited = limitValue(inner, depth + 1);
+    if (limited !== inner) record[key] = limited;
+  }
+  return value;
+}
+
+/** Outcome of {@linkcode readData}. */
+export type ReadResult<T> = { ok: true; data: T } | { ok: false; problem: string };
+
+/** Reads a value. @param place Where it stands in the answer. */
+function read<T>(schema: Schema<T>, value: unknown, place: readonly string[] = []): ReadResult<T> {
+  const { success, data, error } = z.safeParse(schema, value);
+  if (success) return { ok: true, data };
+  const [issue] = error.issues;
+  const path = [...place, ...issue?.path ?? []].map(String).join(".") || "(root)";
+  // Only the schemas' own rules have words of ours.
+  return { ok: false, problem: `${path}: ${issue?.code === "custom" ? issue.message : issue?.code}` };
+}
+
+/**
+ * Reads `data` from a success envelope.
+ *
+ * @param body Parsed JSON of the answer; deep nesting and long texts in it are cut off in place.
+ * @param schema Schema of `data`.
+ * @returns The data, or path and kind of the first mismatch; never the mismatching value.
+ */
+export function readData<T>(body: unknown, schema: Schema<T>): ReadResult<T> {
+  const envelope = read(successSchema, limitValue(body));
+  return envelope.ok ? read(schema, envelope.data.data, ["data"]) : envelope;
+}
+
+/** Decodes a parsed value by a schema and cuts off deep nesting and long texts in it; undefined when it does not match. */
+export function readValue<T>(value: unknown, schema: Schema<T>): T | undefined {
+  return z.safeParse(schema, limitValue(value)).data;
+}
+
+/** The error of a failure envelope; undefined when the parsed body is not one. */
+export function readFailure(body: unknown): FailureEnvelope["error"] | undefined {
+  return z.safeParse(failureSchema, body).data?.error;
+}
+
+// The public routes as one type, for `hono/client` in the client and for the emulator. It contains no code, so no server code
+// enters the client's bundle. When client and emulator disagree on a route, the program does not compile.
+
+/** HTTP statuses with which the service sends the failure envelope. */
+export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 429 | 500 | 501 | 502 | 503;
+
+/** Success envelope around `T`. */
+export interface Success<T> {
+  /** Always true. */
+  ok: true;
+  /** The requested data. */
+  data: T;
+}
+
+/** One route: its input, and its answers. */
+export type Endpoint<Input, Data, Status extends 200 | 202 = 200> =
+  | { input: Input; output: Success<Data>; outputFormat: "json"; status: Status }
+  | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
+
+/** A route that answers with a stream of server-sent events on success; its output is the text of the stream. */
+export type StreamEndpoint<Input> =
+  | { input: Input; output: string; outputFormat: "text"; status: 200 }
+  | { input: Input; output: FailureEnvelope; outputFormat: "json"; status: FailureStatus };
+
+/** Header that makes a start or trigger safe to repeat. */
+export interface KeyHeader {
+  /** 1 to 200 characters. */
+  "Idempotency-Key": string;
+}
+
+/** Header that resumes a stream after an event. */
+export interface ResumeHeader {
+  /** UUID of the last event that was received. */
+  "Last-Event-ID"?: string;
+}
+
+/** Every route that the client uses. `hono/client` does not encode parameters of a path, so only checked ids may be one. */
+export type Routes = {
+  "/api/v1/mogplex/repos": {
+    $get: Endpoint<{ query: { q?: string; id?: string; limit?: string } }, { repos: Repo[] }>;
+  };
+  "/api/v1/mogplex/sandboxes": {
+    $get: Endpoint<{ query: { repo_id?: string; status?: string; limit?: string } }, { sandboxes: Sandbox[] }>;
+  };
+  "/api/v1/mogplex/runs": {
+    $post: Endpoint<{ header: KeyHeader; json: StartRequest }, StartResult, 202>;
+  };
+  "/api/v1/mogplex/runs/:runId": {
+    $get: Endpoint<{ param: { runId: Uuid } }, { run: Run }>;
+  };
+  "/api/v1/mogplex/runs/:runId/events": {
+    $get: Endpoint<{ param: { runId: Uuid }; query: { limit?: string } }, RunEvents>;
+  };
+  "/api/v1/mogplex/runs/:runId/events/stream": {
+    $get: StreamEndpoint<{ param: { runId: Uuid }; query: { limit?: string }; header: ResumeHeader }>;
+  };
+  "/api/v1/mogplex/runs/:runId/cancel": {
+    $post: Endpoint<{ param: { runId: Uuid } }, CancelResult>;
+  };
+  "/api/v1/mogplex/automations": {
+    $get: Endpoint<
+      { query: { limit?: string; cursor?: string } },
+      { automations: Automation[]; nextCursor: string | null }
+    >;
+  };
+  "/api/v1/mogplex/automations/:automationId": {
+    $get: Endpoint<{ param: { automationId: Uuid } }, { automation: AutomationDetail }>;
+  };
+  "/api/v1/mogplex/automations/:automationId/trigger": {
+    $post: Endpoint<
+      {
+        param: { automationId: Uuid };
+        header: KeyHeader;
+        json: { repoId: string; input?: Record<string, unknown> };
+      },
+      { run: TriggerResult },
+      202
+    >;
+  };
+  "/api/v1/mogplex/automations/:automationId/runs": {
+    $get: Endpoint<{ param: { automationId: Uuid }; query: { limit?: string } }, { runs: AutomationRunRecord[] }>;
+  };
+  "/api/v1/mogplex/automations/:automationId/runs/:runId": {
+    $get: Endpoint<{ param: { automationId: Uuid; runId: Uuid } }, { run: AutomationRunRecord | null }>;
+  };
+  "/api/v1/mogplex/automations/:automationId/runs/:runId/cancel": {
+    $post: Endpoint<{ param: { automationId: Uuid; runId: Uuid } }, { status: string | null }>;
+  };
+  "/api/v1/mogplex/pr-reviews/rerun": {
+    $post: Endpoint<{ json: { repoId: string; prNumber: number } }, PrReviewRerun>;
+  };
+};
+
+/** Type of the service for `hono/client`. */
+export type Api = Hono<BlankEnv, Routes, "/">;
+
+// Checks the names and the types of what a script passes: of the library's options, and of those of the emulator for tests.
+
+/** What `typeof` says of a value; `any` for a value that other code checks. */
+export type Kind = "string" | "number" | "boolean" | "function" | "object" | "any";
+
+/** The keys of an object of type `T`, with the kind of each. */
+export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
+
+/** Keys whose value no message shows. */
+const HIDDEN: readonly string[] = ["token", "secrets", "headers", "prompt", "input", "idempotencyKey"];
+
+/** A value for a message: short, and never a secret. */
+export function shown(key: string, value: unknown): string {
+  if (value === null || Array.isArray(value)) return value === null ? "null" : "a list";
+  if (typeof value === "object" || typeof value === "function") {
+    return typeof value === "object" ? "an object" : "a function";
+  }
+  if (HIDDEN.includes(key)) return `a ${typeof value}`;
+  return (typeof value === "string" ? JSON.stringify(value) : String(value)).slice(0, 80);
+}
+
+/**
+ * Refuses what has no names: a spread takes a number, a list and null for nothing.
+ *
+ * @throws {UsageError} when it is no object.
+ */
+export function checkObject(attempted: string, value: unknown, what = "options"): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new UsageError({ attempted, why: `${what} must be an object`, value: shown(what, value) });
+}
+
+/**
+ * Checks the names and the types of options. A key whose value is undefined is not looked at.
+ *
+ * @param attempted What is attempted, after "Cannot".
+ * @param options What the caller gave.
+ * @param keys All options that there are.
+ * @param what What the message calls it. @default {"options"}
+ * @returns The options, without what stands on `Object.prototype`.
+ * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
+ */
+export function checkOptions<T>(
+  attempted: string,
+  options: T,
+  keys: Readonly<Record<string, Kind>>,
+  what = "options",
+): T {
+  checkObject(attempted, options, what);
+  for (const [key, value] of Object.entries(options as object)) {
+    if (value === undefined) continue;
+    const kind = lookup(keys, key);
+    if (kind === undefined) {
+      const near = nearest(key, Object.keys(keys));
+      const advice = near === undefined ? `there are ${Object.keys(keys).join(", ")}` : `did you mean '${near}'?`;
+      throw new UsageError({ attempted, why: `${what} have no '${key.slice(0, 80)}'`, advice });
+    }
+    if (kind !== "any" && (typeof value !== kind || value === null)) {
+      const article = kind === "object" ? "an" : "a";
+      throw new UsageError({ attempted, why: `'${key}' must be ${article} ${kind}`, value: shown(key, value) });
+    }
+  }
+  // Some code of the process may have written to `Object.prototype`: what stands there was not given.
+  const foreign = Object.keys(keys).filter((key) => key in Object.prototype && !Object.hasOwn(options as object, key));
+  if (foreign.length === 0) return options;
+  return { ...options, ...Object.fromEntries(foreign.map((key) => [key, undefined])) };
+}

@@ -1,0 +1,237 @@
+/**
+ * Turns an answer of the service into its data or an error. The HTTP status selects the class, the error code in the body refines
+ * it, and the text in the body is only shown.
+ *
+ * @module
+ */
+import {
+  type AnswerFacts,
+  ApiError,
+  ConflictError,
+  ForbiddenError,
+  type MogplexError,
+  NotFoundError,
+  RateLimitedError,
+  UnauthorizedError,
+  UnavailableError,
+} from "../errors.ts";
+import { parseJson } from "../lookup.ts";
+import { formatCount, formatDuration } from "../text/duration.ts";
+import type { Redactor } from "../text/redact.ts";
+import { type Answer, describeAnswer, excerpt, factsOf, MAX_RETRY_AFTER_MS } from "./answer.ts";
+import { readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
+import type { Verdict } from "./transport.ts";
+
+/** Facts about a call, for its messages. */
+export interface Attempted {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  /** Scope that the route needs. */
+  scope: "read" | "write";
+  /** Idempotency key, if the call is a start. */
+  key?: string | undefined;
+  /** Whether the call triggers an automation, whose settings can refuse what the token permits. @default {false} */
+  trigger?: boolean | undefined;
+  /** Whether some revisions of the service lack the route. @default {false} */
+  recent?: boolean | undefined;
+  /** UUID, in lower case, of the run that the answer must be about. @default {undefined} (not checked) */
+  runId?: string | undefined;
+  /** UUID, in lower case, of the repository of that run. @default {undefined} (not known yet) */
+  repoId?: string | undefined;
+  /** Where the token comes from. @default {"variable MOGPLEX_API_KEY"} */
+  tokenPlace?: string | undefined;
+  /** Where the address comes from. @default {"MOGPLEX_URL"} */
+  addressPlace?: string | undefined;
+}
+
+/** Whether a redirect leads to the login page, and its origin; an empty text if `Location` is not an absolute URL. */
+function redirectTarget(answer: Answer): { login: boolean; origin: string } {
+  const location = answer.headers.get("location") ?? "";
+  const login = /^[^?#]*\/login(?:[?#/]|$)/.test(location);
+  return { login, origin: URL.canParse(location) ? new URL(location).origin : "" };
+}
+
+/** An answer, with its description for messages. */
+interface Described {
+  attempted: Attempted;
+  answer: Answer;
+  facts: AnswerFacts;
+  /** Status, content type and request id. */
+  where: string;
+  /** The same with an excerpt of the answer, masked and cut. */
+  said: string;
+  redact: Redactor;
+}
+
+function describe(
+  attempted: Attempted,
+  answer: Answer,
+  failure: ReturnType<typeof readFailure>,
+  redact: Redactor,
+): Described {
+  const facts = factsOf(answer, failure === undefined ? null : excerpt(failure.code, redact, 60), redact);
+  const where = describeAnswer(answer, facts, redact);
+  const shown = excerpt(failure?.message ?? answer.text, redact);
+  return { attempted, answer, facts, where, said: shown === "" ? `(${where})` : `(${where}): "${shown}"`, redact };
+}
+
+function checkAddress({ addressPlace = "MOGPLEX_URL" }: Attempted): string {
+  return `check ${addressPlace} and what lies between`;
+}
+
+/** The error for an answer that does not come from the API. */
+function foreign({ attempted, facts, said }: Described): UnavailableError {
+  const { what, recent } = attempted;
+  const missing = recent && facts.status === 404 ? ", or the service's revision does not have this route" : "";
+  const problem = {
+    attempted: what,
+    why: `the answer is not the API's ${said}`,
+    advice: checkAddress(attempted) + missing,
+  };
+  return new UnavailableError(problem, "unavailable", facts);
+}
+
+function newToken({ tokenPlace = "variable MOGPLEX_API_KEY" }: Attempted): string {
+  return `create one under Settings > Mogplex Keys and put it into ${tokenPlace}`;
+}
+
+function redirected({ attempted, answer, facts, where, redact }: Described): MogplexError {
+  const { login, origin } = redirectTarget(answer);
+  if (login) {
+    const why = `the service saw no token and redirects to its login page (${where})`;
+    return new UnauthorizedError({ attempted: attempted.what, why, advice: newToken(attempted) });
+  }
+  const target = origin === "" ? "" : ` to "${excerpt(origin, redact)}"`;
+  const why = `the answer is a redirect${target} (${where}), which would lose the token`;
+  const advice = `set ${attempted.addressPlace ?? "MOGPLEX_URL"} to the service's own origin`;
+  return new UnavailableError({ attempted: attempted.what, why, advice }, "unavailable", facts);
+}
+
+function unauthorized({ attempted, facts, where }: Described): MogplexError {
+  const why = `the service refuses the token, which is unknown, expired or revoked (${where})`;
+  const problem = { attempted: attempted.what, why, advice: newToken(attempted) };
+  return new UnauthorizedError(problem, { serviceCode: facts.code });
+}
+
+/** What to do after a 403. */
+function forbiddenAdvice({ attempted: { scope, trigger = false }, facts, said }: Described): string {
+  if (facts.code === "AUTOMATION_REQUIRED") {
+    return trigger
+      ? "give the automation an API trigger, or use a token with full access"
+      : "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access";
+  }
+  // Only the text tells a missing scope from a rule of the workspace or of the automation.
+  if (/\bscope\b/i.test(said)) return `it needs the scope "${scope}" (Settings > Mogplex Keys)`;
+  return trigger
+    ? "see which repositories the automation permits, and what the token may do (Settings > Mogplex Keys)"
+    : "see what the token may do (Settings > Mogplex Keys)";
+}
+
+function forbidden(described: Described): MogplexError {
+  const { attempted: { what, trigger = false }, facts, said } = described;
+  const only = facts.code === "AUTOMATION_REQUIRED";
+  const may = trigger ? "only trigger automations with an API trigger" : "only trigger automations";
+  const why = `the token may ${only ? may : "not do this"} ${said}`;
+  return new ForbiddenError({ attempted: what, why, advice: forbiddenAdvice(described) }, "forbidden", facts);
+}
+
+function conflict({ attempted: { what, key = "" }, facts, said, redact }: Described): MogplexError {
+  if (facts.code !== "IDEMPOTENCY_CONFLICT") {
+    return new ConflictError({ attempted: what, why: `its present state does not permit it ${said}` }, "usage", facts);
+  }
+  const why = `the idempotency key ${JSON.stringify(redact(key))} was already used for another request ${said}`;
+  const advice = "a key cannot be used again, so give another idempotency key, or a key part for each of the jobs";
+  return new ConflictError({ attempted: what, why, advice }, "usage", facts);
+}
+
+/** A delay that the service named, for a message. */
+function delayText(ms: number): string {
+  if (ms >= MAX_RETRY_AFTER_MS) return "30 days or more";
+  return ms < 3_600_000 ? formatCount(Math.ceil(ms / 1_000), "second") : formatDuration(ms);
+}
+
+function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
+  const wait = facts.retryAfterMs === null ? "" : ` for ${delayText(facts.retryAfterMs)}`;
+  const why = `the token has used up its requests or starts${wait} ${said}`;
+  return new RateLimitedError(
+    { attempted: what, why, advice: "wait, or give this job its own token" },
+    "rateLimited",
+    facts,
+  );
+}
+
+function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): MogplexError {
+  const { status } = answer;
+  const { what } = attempted;
+  const failure = readFailure(parseJson(answer.text));
+  const described = describe(attempted, answer, failure, redact);
+  const { facts, said } = described;
+  if (status >= 300 && status < 400) return redirected(described);
+  if (status === 401) return unauthorized(described);
+  if (status === 403) return forbidden(described);
+  if (status === 409) return conflict(described);
+  if (status === 429) return rateLimited(described);
+  if (status === 404 && failure !== undefined) {
+    const advice = "check the id, and whether the token's user may see it";
+    return new NotFoundError({ attempted: what, why: `the service does not find it ${said}`, advice }, "usage", facts);
+  }
+  if (status >= 500 && failure !== undefined) {
+    return new UnavailableError({ attempted: what, why: `the service is in trouble ${said}` }, "unavailable", facts);
+  }
+  const refused = status === 400 || failure !== undefined && status < 500 && ![405, 408, 425].includes(status);
+  return refused
+    ? new ApiError({ attempted: what, why: `the service refuses the request ${said}` }, "usage", facts)
+    : foreign(described);
+}
+
+/** Refuses an answer about another run, or a run of another repository, from a cache for example: it must not become a verdict. */
+function sameRun<T>({ runId, repoId }: Attempted, result: ReadResult<T>): ReadResult<T> {
+  if (runId === undefined || !result.ok) return result;
+  // The documentation permits null for an automation run; the client's method handles that.
+  const { run } = result.data as { run?: { runId?: string; id?: string; repoId?: string } | null };
+  if (run === null) return result;
+  if ((run?.runId ?? run?.id)?.toLowerCase() !== runId) return { ok: false, problem: "data.run.runId: another run" };
+  return repoId === undefined || run?.repoId?.toLowerCase() === repoId
+    ? result
+    : { ok: false, problem: "data.run.repoId: another repository than before" };
+}
+
+/**
+ * Turns an answer into its data, or into the error that the caller gets.
+ *
+ * @param schema Schema of `data` in a 2xx answer.
+ */
+export function judge<T>(attempted: Attempted, answer: Answer, schema: Schema<T>, redact: Redactor): Verdict<T> {
+  if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
+  const body = parseJson(answer.text);
+  const result = sameRun(attempted, readData(body, schema));
+  if (result.ok) return { ok: true, value: result.data };
+  const facts = factsOf(answer, null, redact);
+  const where = describeAnswer(answer, facts, redact);
+  // For JSON, the path of the mismatch says more than an excerpt, and shows no data.
+  const problem = typeof body === "object" && body !== null
+    ? {
+      attempted: attempted.what,
+      why: `the answer breaks the API's contract at ${excerpt(result.problem, redact)} (${where})`,
+    }
+    : {
+      attempted: attempted.what,
+      why: `the answer is not the API's (${where}): "${excerpt(answer.text, redact)}"`,
+      advice: checkAddress(attempted),
+    };
+  return { ok: false, error: new UnavailableError(problem, "unavailable", facts) };
+}
+
+/** The error for an answer that is not the expected event stream. After a 2xx a retry does not help. */
+export function refuse(attempted: Attempted, answer: Answer, redact: Redactor): Verdict<never> {
+  if (answer.status < 200 || answer.status > 299) return { ok: false, error: errorFor(attempted, answer, redact) };
+  const facts = factsOf(answer, null, redact);
+  const why = `the answer is not an event stream (${describeAnswer(answer, facts, redact)})`;
+  return { ok: false, error: new UnavailableError({ attempted: attempted.what, why }, "unavailable", facts) };
+}
+
+/** Whether the service, or a proxy before it, lacks the route: a 404 or 405 that does not come from the API. */
+export function isMissingRoute(error: unknown): boolean {
+  if (!(error instanceof UnavailableError) || error.code !== null) return false;
+  return error.status === 404 || error.status === 405;
+}

@@ -1,0 +1,114 @@
+/**
+ * Waits within a deadline, with heartbeats so that the log is never silent for more than a minute.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import type { Notice } from "../notice.ts";
+import { type Setback, setbackDelay } from "./retry.ts";
+
+/** Options of {@linkcode Pacer}. */
+export interface PacerOptions {
+  /** Time. */
+  clock: Clock;
+  /** Point on the clock at which every wait ends, in milliseconds. */
+  deadline: number;
+  /** Point on the clock from which heartbeats count the elapsed time. */
+  startedAt: number;
+  /** Ends every wait. */
+  signal: AbortSignal | undefined;
+  /** Called for waits and heartbeats. `quietly`: count the wait, but do not log it again. */
+  notify: (notice: Notice, quietly?: boolean) => void;
+  /** Number of requests sent. */
+  requests: () => number;
+  /** Random numbers from 0 up to 1, for jitter. */
+  random: () => number;
+}
+
+// All in milliseconds.
+/** Longest time without a line in the log. Source: design, "Quiet is visible". */
+const HEARTBEAT_MS = 60_000;
+/** Longest backoff after the first failed attempt. */
+const BACKOFF_MS = 1_000;
+/** Time without a trouble after which the same one is logged again. */
+const FORGET_MS = 600_000;
+
+/** Keeps the deadline and the heartbeats of one job. */
+export class Pacer {
+  readonly #options: PacerOptions;
+  #spokeAt: number;
+  /** The lasting trouble that the log already shows, and the point on the clock until which it counts as the same. */
+  #trouble = { what: "", until: -Infinity };
+  /** Status that heartbeats show. Set it whenever it changes. */
+  status = "starting";
+
+  /** @param options See {@linkcode PacerOptions}. */
+  constructor(options: PacerOptions) {
+    this.#options = options;
+    this.#spokeAt = options.clock.now();
+  }
+
+  /** Milliseconds until the deadline; 0 or less once it has passed. */
+  get leftMs(): number {
+    return this.#options.deadline - this.#options.clock.now();
+  }
+
+  /** Call this when a line was logged, so that the next heartbeat is put off. */
+  spoke(): void {
+    this.#spokeAt = this.#options.clock.now();
+  }
+
+  /**
+   * Waits, at most until the deadline. Sends a heartbeat before a wait that would leave the log silent for too long.
+   *
+   * @param ms Milliseconds.
+   * @returns Whether there is time left before the deadline.
+   * @throws `signal.reason` if the signal aborts.
+   */
+  async pause(ms: number): Promise<boolean> {
+    const { clock, deadline, signal } = this.#options;
+    const until = Math.min(clock.now() + ms, deadline);
+    for (let restMs = until - clock.now(); restMs > 0; restMs = until - clock.now()) {
+      const silentMs = clock.now() - this.#spokeAt;
+      if (silentMs + Math.min(restMs, HEARTBEAT_MS) > HEARTBEAT_MS) this.#heartbeat();
+      await clock.sleep(Math.min(restMs, HEARTBEAT_MS), { signal });
+    }
+    return this.leftMs > 0;
+  }
+
+  /**
+   * Sends a notice about a setback and waits, at most until the deadline. If a busy service names a delay again and again, only the
+   * first notice is logged, and heartbeats show that the job still waits.
+   *
+   * @param what What is attempted, after "Cannot".
+   * @param attempt Number of failed attempts in a row, at least 1.
+   * @param baseMs Longest backoff after the first of them, in milliseconds.
+   * @returns Whether there is time left before the deadline.
+   * @throws `signal.reason` if the signal aborts.
+   */
+  async setBack(what: string, setback: Setback, attempt: number, baseMs = BACKOFF_MS): Promise<boolean> {
+    const { clock, notify, random } = this.#options;
+    const delayMs = Math.min(setbackDelay(setback, attempt, baseMs, random), Math.max(this.leftMs, 0));
+    const { cause, detail, namedMs } = setback;
+    // Log each wait of a start: it is for another permitted start each time. Polling just goes on.
+    const lasting = namedMs !== null && cause !== "start_limit";
+    const trouble = `${what}: ${detail}`;
+    const known = lasting && this.#isKnown(trouble);
+    if (lasting) this.#trouble = { what: trouble, until: clock.now() + delayMs + FORGET_MS };
+    const untilMs = clock.wallTime() + delayMs;
+    const named = namedMs !== null && namedMs <= delayMs;
+    notify({ kind: "wait", what, cause, detail, attempt, delayMs, named, untilMs }, known);
+    if (!known) this.spoke();
+    return await this.pause(delayMs);
+  }
+
+  #isKnown(trouble: string): boolean {
+    return this.#trouble.what === trouble && this.#options.clock.now() < this.#trouble.until;
+  }
+
+  #heartbeat(): void {
+    const { clock, startedAt, notify, requests } = this.#options;
+    notify({ kind: "heartbeat", status: this.status, elapsedMs: clock.now() - startedAt, requests: requests() });
+    this.spoke();
+  }
+}

@@ -1,0 +1,183 @@
+/**
+ * Sends one `POST` without our token: for servers that are not the service.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import { MogplexError, NetworkError } from "../errors.ts";
+import { isNotPermitted } from "../runtime.ts";
+import { createRedactor } from "../text/redact.ts";
+import {
+  type Answer,
+  excerpt,
+  explainLoss,
+  Lost,
+  parseRetryAfter,
+  readAnswer,
+  TimedOut,
+  TooLarge,
+  withLimit,
+} from "./answer.ts";
+import { type Fetch, type FetchInit, userAgent } from "./transport.ts";
+
+/** A request. */
+export interface PostRequest {
+  /** What is attempted, after "Cannot". */
+  what: string;
+  /** Address. */
+  url: string;
+  /** All headers. */
+  headers: Readonly<Record<string, string>>;
+  /** Body. */
+  body: string | Uint8Array;
+  /** Largest body of an answer, in bytes. */
+  maxBytes: number;
+}
+
+/** How to send it. */
+export interface PostOptions {
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. */
+  clock: Clock;
+  /** Longest time of headers and body together, in milliseconds. */
+  limitMs: number;
+  /** Removes secrets from the message of a failure. @default {what looks like a secret} */
+  redact?: ((text: string) => string) | undefined;
+}
+
+/**
+ * Sends a request once, without following redirects.
+ *
+ * @returns The answer, whatever its status is.
+ * @throws {NetworkError} when there is none within the limit, or it is too large.
+ */
+export async function post(
+  request: PostRequest,
+  { fetch: send, clock, limitMs, redact }: PostOptions,
+): Promise<Answer> {
+  const { what, url, headers, body, maxBytes } = request;
+  async function ask(signal: AbortSignal): Promise<Answer> {
+    try {
+      // The type of a caller's `fetch` knows texts alone; all take bytes.
+      const init = {
+        method: "POST",
+        headers: { ...headers },
+        body: body as string,
+        redirect: "manual",
+        signal,
+      } as const;
+      return await readAnswer(await (send ?? fetch)(url, init as FetchInit) as Response, maxBytes, clock.wallTime());
+    } catch (cause) {
+      throw cause instanceof TooLarge ? cause : new Lost(cause);
+    }
+  }
+  try {
+    return await withLimit(ask, { clock, limitMs, signal: undefined });
+  } catch (thrown) {
+    if (thrown instanceof MogplexError) throw thrown;
+    const known = redact ?? createRedactor();
+    // Deno names the address, whose query may hold a key.
+    const mask = (text: string) => known(text.replaceAll(url, new URL(url).origin));
+    if (thrown instanceof Lost) {
+      const { detail, cause } = explainLoss(thrown, mask);
+      const why = `the network failed: ${excerpt(detail, mask, 300)}`;
+      throw new NetworkError({ attempted: what, why }, { cause });
+    }
+    const late = `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`;
+    const why = thrown instanceof TimedOut ? late : thrown instanceof Error ? thrown.message : String(thrown);
+    throw new NetworkError({ attempted: what, why });
+  }
+}
+
+// Sends one message to a webhook. Its address is a secret, so no text of a failure is passed on: runtimes put addresses into them.
+
+/** Options of {@linkcode callWebhook}. */
+export interface WebhookOptions {
+  /** Sends the request. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. */
+  clock: Clock;
+  /** Longest time of one try, in milliseconds. */
+  limitMs: number;
+  /** Longest time of all tries with the waits between them, in milliseconds. */
+  wholeMs: number;
+  /** Random numbers from 0 up to 1. @default {Math.random} */
+  random?: (() => number) | undefined;
+  /** Ends the call. @default {undefined} */
+  signal?: AbortSignal | undefined;
+}
+
+/** Longest waits before the second and the third try, in milliseconds. A random half of each is left out. */
+const WAITS_MS: readonly number[] = [3_000, 9_000];
+
+/** Why a try failed, and whether another one may succeed. */
+interface Failure {
+  why: string;
+  again: boolean;
+  /** What `Retry-After` asks for, in milliseconds; null when it is absent. */
+  retryAfterMs: number | null;
+}
+
+async function tryOnce(url: string, body: string, options: WebhookOptions): Promise<Failure | null> {
+  const { fetch: send, clock, limitMs, signal } = options;
+  async function ask(signal: AbortSignal): Promise<Failure | null> {
+    const answer = await (send ?? fetch)(url, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "User-Agent": userAgent(), Connection: "close" },
+      body,
+      redirect: "manual",
+      signal,
+    });
+    // What it says is of no use, and may be endless.
+    (answer as Response).body?.cancel().catch(() => {});
+    const { status, headers } = answer;
+    if (status >= 200 && status < 300) return null;
+    // Some runtimes show a redirect that is not followed as status 0.
+    const isRedirect = status === 0 || status >= 300 && status < 400;
+    return {
+      why: isRedirect ? "it answered with a redirect, which is not followed" : `it answered with HTTP ${status}`,
+      again: status >= 500 || [408, 425, 429].includes(status),
+      retryAfterMs: parseRetryAfter(headers.get("retry-after"), clock.wallTime()),
+    };
+  }
+  try {
+    return await withLimit(ask, { clock, limitMs, signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (error instanceof TimedOut) {
+      return {
+        why: `there was no answer within ${Math.ceil(limitMs / 100) / 10} seconds`,
+        again: true,
+        retryAfterMs: null,
+      };
+    }
+    return isNotPermitted(error)
+      ? { why: "Deno may not reach its host: see --allow-net", again: false, retryAfterMs: null }
+      : { why: "the network failed", again: true, retryAfterMs: null };
+  }
+}
+
+/**
+ * Sends a value as JSON by `POST`, the same bytes at most three times. Redirects are not followed, and no answer is read: a 2xx is all that
+ * matters. A `Retry-After` that is longer than the rest of the time ends it.
+ *
+ * @param url Address, already checked.
+ * @returns Why it failed, as a clause without the address; null when it did not.
+ * @throws `signal.reason` if the signal aborts.
+ */
+export async function callWebhook(url: string, value: unknown, options: WebhookOptions): Promise<string | null> {
+  const { clock, limitMs, wholeMs, random = Math.random, signal } = options;
+  const body = JSON.stringify(value);
+  const until = clock.now() + wholeMs;
+  for (let tried = 0;; tried++) {
+    const failure = await tryOnce(url, body, { ...options, limitMs: Math.min(limitMs, until - clock.now()) });
+    if (failure === null) return null;
+    const { why, again, retryAfterMs } = failure;
+    const longest = WAITS_MS[tried];
+    if (!again || longest === undefined) return why;
+    const waitMs = Math.max(longest * (1 + random()) / 2, retryAfterMs ?? 0);
+    if (clock.now() + waitMs >= until) return why;
+    await clock.sleep(waitMs, { signal });
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Repositories by name: people know `owner/name`, the service takes ids.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import type { Repo } from "../model.ts";
+import { nearest } from "../nearest.ts";
+import type { MogplexClient } from "./calls.ts";
+import { isUuid } from "./contract.ts";
+import type { CallOptions } from "./retry.ts";
+import { checkText, checkUuid } from "./validate.ts";
+
+/** A repository, in one of two ways. */
+export interface RepositoryChoice {
+  /** Full name (`owner/name`), address of its page or of a clone, or its id. @default {undefined} (`repoId` is given) */
+  repo?: string | undefined;
+  /** UUID of the repository. @default {undefined} (`repo` is given) */
+  repoId?: string | undefined;
+}
+
+/** A full name. Source: GitHub and GitLab permit no other characters in the names of owners, groups and repositories. */
+const NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
+/** Most names in an answer. Source: API reference, "List repositories". */
+const PAGE = 200;
+/** Most names that a message offers. */
+const MAX_NEAR = 3;
+
+/** `owner/name` from what people paste, which may be the address of a page or of a clone. */
+export function repoName(text: string): string {
+  return text.trim().replace(/^.*(?:\/\/|@)[^/:]+(?::\d+\/|[/:])/, "").replace(/\.git$/, "").replace(/^\/+|\/+$/g, "");
+}
+
+/**
+ * The repository of a request: its id in lower case, or its name.
+ *
+ * @param attempted What is attempted, after "Cannot".
+ * @throws {UsageError} when none is given, two are, or it is neither a name nor an id; nothing was sent.
+ */
+export function checkRepository({ repo, repoId }: RepositoryChoice, attempted: string): string {
+  if (repo !== undefined && repoId !== undefined) {
+    const why = "'repo' and 'repoId' both name a repository";
+    throw new UsageError({ attempted, why, advice: "give one of them" });
+  }
+  if (repo === undefined) {
+    if (repoId !== undefined) return checkUuid(repoId, "repository id");
+    throw new UsageError({ attempted, why: "a repository is missing", advice: "give its name or its id" });
+  }
+  const given = checkText(repo, "repository").trim();
+  if (isUuid(given)) return given.toLowerCase();
+  const name = repoName(given);
+  if (NAME.test(name)) return name;
+  throw new UsageError({
+    attempted: "use repository",
+    why: "it must be owner/name or an id (UUID)",
+    value: JSON.stringify(given.slice(0, 80)),
+    advice: '"repos list" shows names and ids',
+  });
+}
+
+/** The name that a caller gave, `owner/name`; undefined for an id, for nothing, and for what is neither. */
+export function givenName(repo: unknown): string | undefined {
+  const name = typeof repo === "string" ? repoName(repo) : "";
+  return NAME.test(name) ? name : undefined;
+}
+
+const lower = ({ full_name }: Repo) => full_name.toLowerCase();
+
+/** Names that the user may have meant, the nearest one first. A failure to find any is not an error. */
+async function namesNear(client: MogplexClient, name: string, call: CallOptions): Promise<string[]> {
+  const wanted = name.toLowerCase();
+  const slash = wanted.lastIndexOf("/") + 1;
+  try {
+    for (const q of [wanted.slice(0, slash), wanted.slice(slash)]) {
+      const names = (await client.listRepos({ q, limit: PAGE }, call)).map(({ full_name }) => full_name)
+        .filter((each) => NAME.test(each));
+      const best = nearest(wanted, names.map((each) => each.toLowerCase()));
+      const first = names.find((each) => each.toLowerCase() === best);
+      // All that have this very name under another owner, or the one that a typing error hides.
+      const same = names.filter((each) => each.toLowerCase().endsWith(`/${wanted.slice(slash)}`));
+      const near = [...first === undefined ? [] : [first], ...same.filter((each) => each !== first)];
+      if (near.length > 0) return near.slice(0, MAX_NEAR);
+    }
+  } catch {
+    // The message is about the name. It is complete without suggestions.
+  }
+  return [];
+}
+
+/**
+ * The id of a repository. An id is returned as it is, without a request; a name costs one, and two more when it is not found.
+ *
+ * @param repository From {@linkcode checkRepository}.
+ * @throws {UsageError} when the service lists no repository of that name, or several.
+ * @throws what the client throws.
+ */
+export async function resolveRepository(
+  client: MogplexClient,
+  repository: string,
+  call: CallOptions = {},
+): Promise<string> {
+  if (isUuid(repository)) return repository;
+  const wanted = repository.toLowerCase();
+  // The underscore is a wildcard of the service: it finds more, never less.
+  const page = await client.listRepos({ q: wanted, limit: PAGE }, call);
+  const [found, other] = page.filter((repo) => lower(repo) === wanted && isUuid(repo.id));
+  if (found !== undefined && other === undefined) return found.id.toLowerCase();
+  const refused = (why: string, advice: string) =>
+    new UsageError({ attempted: "find repository", why, value: JSON.stringify(repository), advice });
+  if (found !== undefined && other !== undefined) {
+    throw refused("several have this name", `give the id of one: ${found.id} or ${other.id}`);
+  }
+  if (page.length >= PAGE) throw refused(`the service lists ${PAGE} names like it and no more`, "give its id");
+  const near = await namesNear(client, wanted, call);
+  const advice = near.length > 0
+    ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
+    : "check the name, and that the token's user can see it; a hidden one is found by its id alone";
+  throw refused("the service lists none of this name", advice);
+}

@@ -1,0 +1,374 @@
+/**
+ * The one retry loop: calls of the client, starts, reads of a run and the note on a merge request all use it.
+ *
+ * @module
+ */
+import type { Clock } from "../clock.ts";
+import {
+  ApiError,
+  BodyTooLargeError,
+  MogplexError,
+  NetworkError,
+  RateLimitedError,
+  StartUnknownError,
+  UnauthorizedError,
+  UnavailableError,
+  UsageError,
+} from "../errors.ts";
+import { unawaited } from "../hook.ts";
+import type { OnNotice, WaitCause } from "../notice.ts";
+import type { TokenMemory } from "./token_pace.ts";
+
+// Exponential backoff, for failures after which the service did not name a delay.
+
+/** Longest delay, in milliseconds. */
+export const MAX_BACKOFF_MS = 30_000;
+
+/**
+ * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
+ * that failed together do not all come back at once.
+ *
+ * @param attempt Number of the attempt that failed, from 1.
+ * @param baseMs Longest delay after the first attempt, in milliseconds.
+ * @param random Number from 0 up to 1.
+ */
+export function backoffMs(attempt: number, baseMs: number, random: number): number {
+  const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
+  return Math.round(full / 2 + random * full / 2);
+}
+
+// What a failed attempt means: whether a retry can help, why and how long to wait, and whether the service may have carried out the
+// failed request. This is the only place that decides so.
+
+/** A failed attempt after which a retry makes sense. */
+export interface Setback {
+  /** Why to wait. */
+  cause: WaitCause;
+  /** A few words for the log, from our own messages, never from a body. */
+  detail: string;
+  /** What the reader can do about it. @default {undefined} (no advice is known) */
+  advice?: string | null | undefined;
+  /** Delay that the service named in `Retry-After`, in milliseconds; null without one. */
+  namedMs: number | null;
+  /** Whether the service certainly did nothing. If not, a request that changes something may have worked. */
+  refused: boolean;
+  /** Delay that the caller decided, in milliseconds; must be at least the named one. @default the named one, else a backoff */
+  delayMs?: number | undefined;
+}
+
+/** Circumstances that {@linkcode setbackOf} needs beside the error. */
+export interface Circumstances {
+  /** Whether the service has accepted this token in this process. */
+  worked: boolean;
+  /** Whether the service counts the attempt against the limit of starts, so that a 429 can mean that limit. @default {false} */
+  starts?: boolean | undefined;
+}
+
+/** Most retries after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
+const MAX_UNAUTHORIZED = 2;
+
+// Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
+const REQUEST_LIMIT_DELAY_MS = 60_000;
+
+/** The named delay; null for zero, which would retry without a pause. */
+function namedDelay(error: ApiError): number | null {
+  return error.retryAfterMs !== null && error.retryAfterMs > 0 ? error.retryAfterMs : null;
+}
+
+/** Why the attempt failed. What was attempted is left out, since the log line says it already. */
+function detailOf(error: MogplexError): string {
+  if (error instanceof ApiError) return `HTTP ${error.status}${error.code === null ? "" : ` ${error.code}`}`;
+  return error.why;
+}
+
+/** HTTP status of an error or of its cause; null if there was no answer. */
+export function statusOf(error: unknown): number | null {
+  if (error instanceof StartUnknownError) return statusOf(error.cause);
+  return error instanceof ApiError ? error.status : null;
+}
+
+/** Whether the service refused the token. */
+export function isUnauthorized(error: unknown): error is MogplexError {
+  return error instanceof UnauthorizedError || error instanceof MogplexError && error.exit === "unauthorized";
+}
+
+/**
+ * The cause for an answer that is not the API's refusal of the request; undefined if a retry cannot help.
+ *
+ * 501 and 505 say that the server can never do it. Other statuses below 500 do not come from the API: the address is wrong if the
+ * token has never worked, and a proxy is in trouble if it has.
+ */
+function unavailableCause(status: number, worked: boolean): WaitCause | undefined {
+  if (status === 501 || status === 505) return undefined;
+  if (status >= 500 || status === 408 || status === 425) return "unavailable";
+  return worked || status >= 200 && status < 300 ? "invalid_answer" : undefined;
+}
+
+function causeOf(error: MogplexError, { worked, starts = false }: Circumstances): WaitCause | undefined {
+  if (error instanceof RateLimitedError) {
+    const slots = starts && ![null, REQUEST_LIMIT_DELAY_MS].includes(error.retryAfterMs);
+    return slots ? "start_limit" : "rate_limit";
+  }
+  if (error instanceof UnavailableError) return unavailableCause(error.status, worked);
+  if (error instanceof NetworkError) return "network";
+  return isUnauthorized(error) && worked ? "unauthorized" : undefined;
+}
+
+/**
+ * Decides whether a retry can help after an error.
+ *
+ * @param error What an attempt threw.
+ * @returns Undefined for an error that a retry cannot mend.
+ */
+export function setbackOf(error: unknown, circumstances: Circumstances): Setback | undefined {
+  if (!(error instanceof MogplexError)) return undefined;
+  if (error instanceof StartUnknownError) {
+    const { attempted, why, advice } = error;
+    return setbackOf(error.cause, circumstances) ??
+      { cause: "network", detail: attempted === null ? error.message : why, advice, namedMs: null, refused: false };
+  }
+  const cause = causeOf(error, circumstances);
+  if (cause === undefined) return undefined;
+  return {
+    cause,
+    detail: detailOf(error),
+    advice: error instanceof NetworkError ? error.advice : null,
+    namedMs: error instanceof ApiError ? namedDelay(error) : null,
+    refused: !isAmbiguous(error),
+  };
+}
+
+/**
+ * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
+ * token its second chance.
+ *
+ * @returns Undefined for an error that time does not mend.
+ */
+export function laterSetback(error: unknown): Setback | undefined {
+  return isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
+}
+
+/** Codes and words of Node 20, Bun 1.4 and Deno 2.9 for a connection that was refused, and a name that is not known. */
+const NEVER_CONNECTED =
+  /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
+
+/**
+ * Whether no connection came about, so that no request was sent. What is not known to say so may have been sent.
+ */
+function neverConnected(error: unknown, depth = 0): boolean {
+  if (!(error instanceof Error) || depth > MAX_CAUSES) return false;
+  const { code, errors } = error as { code?: unknown; errors?: unknown };
+  // Each address of a host is tried.
+  if (Array.isArray(errors) && errors.length > 0) return errors.every((each) => neverConnected(each, depth + 1));
+  if (typeof code === "string" && NEVER_CONNECTED.test(code)) return true;
+  return error.cause === undefined ? NEVER_CONNECTED.test(error.message) : neverConnected(error.cause, depth + 1);
+}
+
+/** Most causes that are looked at. */
+const MAX_CAUSES = 8;
+
+/** Whether the service may have carried out a request that failed with this error. */
+export function isAmbiguous(error: MogplexError): boolean {
+  if (error instanceof NetworkError) return !neverConnected(error);
+  if (error instanceof BodyTooLargeError) return true;
+  if (!(error instanceof UnavailableError)) return false;
+  const { status } = error;
+  // 503 comes from the limiter or the host, before anything was written. Source: API reference, "Rate limits".
+  return status === 408 || status >= 200 && status < 300 || status >= 500 && ![501, 503, 505].includes(status);
+}
+
+/**
+ * The delay before the next attempt, in milliseconds: the caller's if it decided one, else the named one in full, else a backoff.
+ *
+ * @param attempt Number of failed attempts in a row, at least 1.
+ * @param baseMs Longest backoff after the first of them, in milliseconds.
+ * @param random Gives numbers from 0 up to 1.
+ */
+export function setbackDelay(setback: Setback, attempt: number, baseMs: number, random: () => number): number {
+  return setback.delayMs ?? setback.namedMs ?? backoffMs(attempt, baseMs, random());
+}
+
+/** Options of {@linkcode retry}. */
+export interface RetryOptions<T> {
+  /** What the process has learned about the token. The loop records here that the service accepted it. */
+  memory: TokenMemory;
+  /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
+  signal?: AbortSignal | undefined;
+  /** Whether the service counts an attempt against the limit of starts. @default {false} */
+  starts?: boolean | undefined;
+  /**
+   * One attempt.
+   *
+   * @param count Number of the attempt, from 1.
+   */
+  attempt(count: number): Promise<T>;
+  /** The setback that an error means; undefined if a retry cannot mend it. @default {@linkcode setbackOf} */
+  judge?: ((error: unknown) => Setback | undefined) | undefined;
+  /** Called after each failed attempt; `setback` is undefined if a retry cannot mend the error. If it throws, the loop ends. */
+  onFailure?: ((error: unknown, setback: Setback | undefined) => void | Promise<void>) | undefined;
+  /**
+   * Waits for the next attempt.
+   *
+   * @param count Number of failed attempts, at least 1.
+   * @returns Whether to make another attempt.
+   */
+  wait(setback: Setback, count: number): Promise<boolean>;
+}
+
+/** How the attempts ended: with a value, or with the last error. `setback` is undefined if a retry cannot mend that error. */
+export type Retried<T> = { ok: true; value: T } | { ok: false; error: unknown; setback: Setback | undefined };
+
+/** Adds the advice to the detail of a setback, once a process. */
+function withAdvice(setback: Setback, memory: TokenMemory): Setback {
+  if (!setback.advice || memory.advised) return setback;
+  memory.advised = true;
+  return { ...setback, detail: `${setback.detail}; ${setback.advice}` };
+}
+
+/**
+ * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
+ *
+ * @returns The value or the last error: errors of attempts are not thrown.
+ * @throws `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
+ */
+export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
+  const { memory, signal, starts, judge = (error) => setbackOf(error, { worked: memory.worked, starts }) } = options;
+  let unauthorized = 0;
+  for (let count = 1;; count++) {
+    signal?.throwIfAborted();
+    try {
+      const value = await options.attempt(count);
+      memory.worked = true;
+      return { ok: true, value };
+    } catch (error) {
+      signal?.throwIfAborted();
+      const spent = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED;
+      const setback = spent ? undefined : judge(error);
+      // An error code of the API proves that the service accepted the token. A later 401 may then be temporary.
+      memory.worked ||= error instanceof ApiError && error.code !== null;
+      await options.onFailure?.(error, setback);
+      if (setback === undefined || !await options.wait(withAdvice(setback, memory), count)) {
+        return { ok: false, error, setback };
+      }
+    }
+  }
+}
+
+// Limits of a single call of the client.
+
+/** How long and how often one call may try. All durations in milliseconds. */
+export interface CallOptions {
+  /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */
+  signal?: AbortSignal | undefined;
+  /**
+   * Point on the client's clock (`clock.now()`) until which the call may wait and try again. If the next wait would pass it, the
+   * call throws the last error at once. The first attempt is always made and gets at least 2 s (less if `requestTimeoutMs` is
+   * less), so that a last read at a deadline is possible. It is no date: `Date.now()` plus something is refused.
+   * @default now + 120 000 ms
+   */
+  deadline?: number | undefined;
+  /**
+   * Whether an attempt may pass the deadline, within its own limit. The deadline then only limits waits. @default {false}
+   */
+  overrun?: boolean | undefined;
+  /** Most attempts, the first one included; 1 never retries. @default {Infinity} (limited by the deadline) */
+  maxAttempts?: number | undefined;
+  /** Number of the first attempt for `onRequest`, where the caller repeats calls itself. @default {1} */
+  attempt?: number | undefined;
+  /** Longest time of one attempt, headers and body together. @default {30_000} */
+  requestTimeoutMs?: number | undefined;
+}
+
+// Calls of the client: each retries on its own, within its own limits.
+
+/** State that all calls of one client share. */
+export interface CallWorld {
+  /** Time. */
+  clock: Clock;
+  /** Called before every wait. */
+  onNotice: OnNotice | undefined;
+  /** Random numbers from 0 up to 1, for jitter. */
+  random: () => number;
+  /** What the process has learned about the token. */
+  memory: TokenMemory;
+}
+
+/** Description of one call, for {@linkcode callWithin}. */
+export interface StandAloneCall {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  /** How long and how often to try. */
+  limits: CallOptions | undefined;
+  /** Whether the service counts it against the limit of starts. @default {false} */
+  starts?: boolean | undefined;
+  /** Longest backoff after the first attempt, in milliseconds. @default {1_000} */
+  backoffBaseMs?: number | undefined;
+  /** Whether this call gives up after an error, although other calls would retry. @default never */
+  lasts?: ((error: unknown) => boolean) | undefined;
+  /** Called after each failed attempt, before the call decides on a retry. If it throws, the call ends with that error. */
+  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
+}
+
+// All in milliseconds.
+/** Longest time of one attempt, headers and body together. */
+const REQUEST_MS = 30_000;
+/** Longest time of a call without a deadline. */
+const CALL_MS = 120_000;
+/** Farthest deadline: no job is longer than 30 days. */
+const MAX_CALL_MS = 31 * 86_400_000;
+/** Longest backoff after the first attempt. */
+const BACKOFF_MS = 1_000;
+/** Shortest limit of a first attempt, so that a last read at a deadline is possible. */
+const FIRST_ATTEMPT_MS = 2_000;
+
+/**
+ * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline.
+ *
+ * @param attempt One attempt; gets its time limit in milliseconds, and its number from 1.
+ * @throws {UsageError} when the deadline is no point on the clock: a date would be one for ever.
+ * @throws what the last attempt threw, or `onFailure`; `signal.reason` if the signal aborts.
+ */
+export async function callWithin<T>(
+  world: CallWorld,
+  call: StandAloneCall,
+  attempt: (limitMs: number, count: number) => Promise<T>,
+): Promise<T> {
+  const { clock, onNotice, random, memory } = world;
+  const { what, starts, limits = {}, backoffBaseMs = BACKOFF_MS } = call;
+  const { signal, maxAttempts = Infinity, requestTimeoutMs = REQUEST_MS, overrun = false } = limits;
+  const deadline = limits.deadline ?? clock.now() + CALL_MS;
+  if (!(deadline - clock.now() <= MAX_CALL_MS)) {
+    const why = "'deadline' is no point on the clock of the client, which does not count from 1970";
+    const advice = "give clock.now() plus milliseconds, with systemClock if you gave no clock";
+    throw new UsageError({ attempted: what, why, value: String(deadline), advice });
+  }
+
+  async function wait(setback: Setback, count: number): Promise<boolean> {
+    const delayMs = setbackDelay(setback, count, backoffBaseMs, random);
+    if (count >= maxAttempts || clock.now() + delayMs >= deadline) return false;
+    const { cause, detail, namedMs } = setback;
+    const untilMs = clock.wallTime() + delayMs;
+    unawaited(
+      onNotice?.({ kind: "wait", what, cause, detail, attempt: count, delayMs, named: namedMs !== null, untilMs }),
+    );
+    await clock.sleep(delayMs, { signal });
+    return true;
+  }
+
+  const end = await retry<T>({
+    memory,
+    signal,
+    attempt(count) {
+      const leftMs = Math.max(deadline - clock.now(), count === 1 ? FIRST_ATTEMPT_MS : 0);
+      return attempt(
+        overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs),
+        count + (limits.attempt ?? 1) - 1,
+      );
+    },
+    judge: (error) => call.lasts?.(error) ? undefined : setbackOf(error, { worked: memory.worked, starts }),
+    onFailure: (error) => call.onFailure?.(error as MogplexError),
+    wait,
+  });
+  if (!end.ok) throw end.error;
+  return end.value;
+}

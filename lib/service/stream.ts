@@ -1,0 +1,109 @@
+/**
+ * Decodes the messages of the stream of a run's events.
+ *
+ * @module
+ */
+import type { Run, RunEvent } from "../model.ts";
+import { ownCopy } from "../text/plain_text.ts";
+import { hasMoreValues } from "./answer.ts";
+import { eventSchema, isUuid, readValue, runSchema, type Schema } from "./contract.ts";
+import type { EventStream, Fetch, StreamMessage, StreamStep } from "./transport.ts";
+
+/** One message of the stream of a run. */
+export type StreamItem =
+  /** The run as it was when the stream was opened: the first message. The stream does not report later changes of the run. */
+  | { type: "run"; run: Run }
+  /** An event of the run. */
+  | { type: "event"; event: RunEvent }
+  /** A message that has the id of an event but cannot be decoded. */
+  | { type: "unreadable"; id: string };
+
+/** An open stream of a run's events. */
+export interface RunEventStream {
+  /**
+   * Waits for the next messages. Do not call it again before it has returned.
+   *
+   * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   */
+  next(limitMs?: number): Promise<StreamStep<StreamItem>>;
+  /** Closes the stream and its connection. */
+  close(): void;
+}
+
+/** Most values of a message in JSON. Source: contract 4.4, a payload has at most 20 000 characters. */
+const MAX_VALUES = 20_000;
+
+function read<T>(message: StreamMessage, schema: Schema<T>): T | undefined {
+  if (hasMoreValues(message.data, MAX_VALUES)) return undefined;
+  try {
+    return readValue(JSON.parse(message.data), schema);
+  } catch {
+    return undefined;
+  }
+}
+
+function itemOf(message: StreamMessage, believes: (run: Run) => boolean): StreamItem | undefined {
+  if (message.event === "run") {
+    const run = read(message, runSchema);
+    return run === undefined || !believes(run) ? undefined : { type: "run", run };
+  }
+  const event = read(message, eventSchema);
+  if (event !== undefined) return { type: "event", event };
+  // A message without an id is a keep-alive.
+  return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: ownCopy(message.id) } : undefined;
+}
+
+/**
+ * Decodes the messages of a stream and drops keep-alives.
+ *
+ * @param believes Whether a message may say this about a run; the message is dropped if not.
+ */
+export function readRunEvents(stream: EventStream, believes: (run: Run) => boolean): RunEventStream {
+  const decode = (message: StreamMessage) => itemOf(message, believes);
+  return {
+    async next(limitMs) {
+      const step = await stream.next(limitMs);
+      if (step.kind !== "messages") return step;
+      return { kind: "messages", messages: step.messages.map(decode).filter((item) => item !== undefined) };
+    },
+    close: () => stream.close(),
+  };
+}
+
+// Remembers which services have no streams of events, so that a process asks each of them only once.
+
+/** What this process knows about one service. */
+export interface StreamMemory {
+  /** Point on the clock until which the service counts as one without streams of events. */
+  absentUntil: number;
+  /** The first question whether it has them, while there is no answer; undefined before and after. */
+  asking?: Promise<void> | undefined;
+  /** Whether a stream was opened. */
+  present: boolean;
+}
+
+function unknown(): StreamMemory {
+  return { absentUntil: -Infinity, present: false };
+}
+
+/** Key for the runtime's own `fetch`. */
+const OWN_FETCH = {};
+// Keyed by the `fetch` function first, then by origin: two `fetch` functions may reach different services at one origin.
+const services = new WeakMap<object, Map<string, StreamMemory>>();
+const clients = new WeakMap<object, StreamMemory>();
+
+/** Makes a client share the memory of its service with all other clients of that service. */
+export function shareMemory(client: object, origin: string, fetch: Fetch | undefined): void {
+  const known = services.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
+  services.set(fetch ?? OWN_FETCH, known);
+  const memory = known.get(origin) ?? unknown();
+  known.set(origin, memory);
+  clients.set(client, memory);
+}
+
+/** The memory of a client's service. A client that the toolkit did not create has its own memory. */
+export function memoryOf(client: object): StreamMemory {
+  const memory = clients.get(client) ?? unknown();
+  clients.set(client, memory);
+  return memory;
+}

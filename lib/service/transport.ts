@@ -1,0 +1,542 @@
+/**
+ * Sends one request: adds the token, limits the time, reads the answer. Nothing else calls `fetch`, and nothing here retries.
+ *
+ * @module
+ */
+import { createParser } from "eventsource-parser";
+import { type Clock, systemClock } from "../clock.ts";
+import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
+import { unawaited } from "../hook.ts";
+import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
+import { VERSION } from "../version.ts";
+import {
+  type Answer,
+  excerpt,
+  explainLoss,
+  Lost,
+  MAX_BODY_BYTES,
+  readAnswer,
+  requestIdOf,
+  TimedOut,
+  TooLarge,
+  withLimit,
+} from "./answer.ts";
+
+// Advice for a network that fails because of this machine: the runtime does not use the proxy, or does not know the certificate
+// authority.
+
+/** A proxy that the environment sets for the service. */
+export interface ProxySetting {
+  /** Name of the variable. */
+  variable: string;
+  /** How to make this runtime use it; null when it already does. */
+  advice: string | null;
+}
+
+/** The process as {@linkcode proxySetting} sees it; tests pass their own. */
+export interface ProxyWorld {
+  /** Reads the environment of the process, since that is where the runtime looks for its proxy. */
+  env(name: string): string | undefined;
+  /** As `runtimeName()` gives it. */
+  runtime: string;
+  /** Arguments of the runtime itself. */
+  args: readonly string[];
+}
+
+function thisProcess(): ProxyWorld {
+  return { env: environmentVariable, runtime: runtimeName(), args: runtimeArgs() };
+}
+
+/** Whether `NO_PROXY` exempts a host: by its name, by the end of its name, or by `*`. */
+function isExempt(hostname: string, list: string): boolean {
+  const entries = list.split(/[\s,]+/).filter((entry) => entry !== "").map((entry) =>
+    entry.replace(/:\d+$/, "").replace(/^\*?\.(?=.)/, "")
+  );
+  return entries.some((entry) => entry === "*" || hostname === entry || hostname.endsWith(`.${entry}`));
+}
+
+/**
+ * The proxy that the environment sets for the service, and whether this runtime uses it; null when there is none, or `NO_PROXY`
+ * exempts the host.
+ *
+ * Deno and Bun use `HTTPS_PROXY` and `ALL_PROXY`. Node uses only `HTTPS_PROXY`, and only with `NODE_USE_ENV_PROXY=1` or
+ * `--use-env-proxy`, from 22.21.0 and 24.0.0 on.
+ * Source: Node.js, "Enterprise Network Configuration"; `tests/matrix/runtimes/proxies.test.ts` tries it.
+ *
+ * @param origin Origin of the service. Plain HTTP stays on this machine or its local network, so only `https:` is considered.
+ */
+export function proxySetting(origin: string, world: ProxyWorld = thisProcess()): ProxySetting | null {
+  const { protocol, hostname } = new URL(origin);
+  const { env, runtime, args } = world;
+  const [name = "", version = ""] = runtime.split("/");
+  const all = name === "node" ? [] : ["ALL_PROXY", "all_proxy"];
+  const variable = ["HTTPS_PROXY", "https_proxy", ...all].find((each) => env(each));
+  if (protocol !== "https:" || variable === undefined) return null;
+  if (isExempt(hostname, env("NO_PROXY") || env("no_proxy") || "")) return null;
+  if (name !== "node") return { variable, advice: null };
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  if (major < 22 || major === 22 && minor < 21 || major === 23) {
+    return { variable, advice: "use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun" };
+  }
+  const asked = env("NODE_USE_ENV_PROXY") === "1" || args.includes("--use-env-proxy") ||
+    (env("NODE_OPTIONS") ?? "").includes("--use-env-proxy");
+  return { variable, advice: asked ? null : "set NODE_USE_ENV_PROXY=1" };
+}
+
+/** Name of the variable that adds a certificate authority; `runtime` is as `runtimeName()` gives it. */
+export function authorityVariable(runtime: string): string {
+  return runtime.startsWith("deno/") ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS";
+}
+
+/** Whether a network failure is about an unknown certificate authority: OpenSSL's codes, or rustls. */
+function isUnknownAuthority(detail: string): boolean {
+  return /UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT)|SELF_SIGNED_CERT|UnknownIssuer/.test(detail);
+}
+
+/**
+ * What the reader can do about a network failure; undefined when no advice is known.
+ *
+ * @param origin Origin of the service.
+ * @param detail The runtime's message. It only selects the advice; it never decides whether this is a network failure.
+ */
+export function networkAdvice(
+  origin: string,
+  detail: string,
+  world: ProxyWorld = thisProcess(),
+): string | undefined {
+  if (isUnknownAuthority(detail)) {
+    const variable = authorityVariable(world.runtime);
+    return `the authority of its certificate is not known here: name its PEM file in ${variable}`;
+  }
+  // Deno and Bun use their proxy, and on Deno reading a variable may ask the user for a permission.
+  const proxy = world.runtime.startsWith("node/") ? proxySetting(origin, world) : null;
+  if (proxy === null || proxy.advice === null) return undefined;
+  return `${proxy.variable} is set, but ${world.runtime.replace("node/", "Node ")} does not use it: ${proxy.advice}`;
+}
+
+// Reads server-sent events from an answer that may never end.
+
+/** A message of a stream. */
+export interface StreamMessage {
+  /** Its `event:`; undefined when it has none. */
+  event?: string | undefined;
+  /** Its `id:`; undefined when it has none. */
+  id?: string | undefined;
+  /** Its lines of `data:`. */
+  data: string;
+}
+
+/** The outcome of one wait for a stream. */
+export type StreamStep<Message> =
+  /** Bytes came. The list is empty if they were a comment or only a part of a message. */
+  | { kind: "messages"; messages: Message[] }
+  /** Nothing came in time. The stream is still open. */
+  | { kind: "silent" }
+  /** The stream has ended: the service, the network, a limit of the runtime, or we ended it. */
+  | {
+    kind: "closed";
+    /** Why it ended, in a few words with secrets masked; null for an orderly end. */
+    detail: string | null;
+    /** Whether a message was longer than {@linkcode MAX_MESSAGE_LENGTH}. The same message would end the next stream as well. */
+    tooLarge: boolean;
+  };
+
+/** An open stream. */
+export interface EventStream {
+  /**
+   * Waits for the next messages. One call at a time.
+   *
+   * @param limitMs Longest wait in milliseconds. @default {Infinity}
+   */
+  next(limitMs?: number): Promise<StreamStep<StreamMessage>>;
+  /** Ends the stream and its connection. */
+  close(): void;
+}
+
+/** Options of {@linkcode readEventStream}. */
+export interface EventStreamOptions {
+  /** Time, for limits. */
+  clock: Clock;
+  /** Aborts the request when the stream ends. */
+  life: AbortController;
+  /** Ends the stream. */
+  signal: AbortSignal | undefined;
+  /** Masks secrets. */
+  redact: Redactor;
+}
+
+/**
+ * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
+ * service, whose payload has at most 20 000 characters. Source: contract 4.4.
+ */
+export const MAX_MESSAGE_LENGTH = 512 * 1024;
+
+/** Whether an answer is an event stream: status 200 and `text/event-stream`. */
+export function isEventStream(response: Response): boolean {
+  const type = response.headers.get("content-type") ?? "";
+  return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
+}
+
+/** Reads messages. Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
+export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
+  const { clock, life, signal, redact } = options;
+  const reader = response.body?.getReader();
+  const decoder = new TextDecoder();
+  let messages: StreamMessage[] = [];
+  let tooLarge = false;
+  let closed: StreamStep<never> | undefined;
+  let pending: Promise<void> | undefined;
+  let over: AbortController | undefined;
+  /** Whether the last piece ended with a carriage return: a line feed that follows belongs to it. */
+  let returned = false;
+
+  const parser = createParser({
+    maxBufferSize: MAX_MESSAGE_LENGTH,
+    onEvent: (message) => messages.push(message),
+    onError: ({ type }) => tooLarge ||= type === "max-buffer-size-exceeded",
+  });
+
+  function end(detail: string | null): void {
+    if (closed !== undefined) return;
+    closed = { kind: "closed", detail, tooLarge };
+    signal?.removeEventListener("abort", close);
+    over?.abort();
+    // Do not await: a sender that never stops may never confirm.
+    reader?.cancel().catch(() => {});
+    life.abort();
+  }
+
+  function close(): void {
+    end("closed by us");
+  }
+
+  /**
+   * Makes each end of a line a line feed. The time of the parser grows with the square of carriage returns in a piece (version 3.1.1: 6
+   * seconds for 512 KiB of them), in which no deadline and no signal is heard; and it waits for what follows one.
+   */
+  function withLineFeeds(piece: string): string {
+    if (piece === "") return piece;
+    const text = returned && piece.startsWith("\n") ? piece.slice(1) : piece;
+    returned = piece.endsWith("\r");
+    return text.replace(/\r\n?/g, "\n");
+  }
+
+  /** Reads one chunk and feeds the parser. Never rejects. */
+  async function pull(): Promise<void> {
+    try {
+      const piece = await reader?.read();
+      if (closed !== undefined) return;
+      if (piece?.value === undefined) return end(null);
+      parser.feed(withLineFeeds(decoder.decode(piece.value, { stream: true })));
+      if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
+    } catch (cause) {
+      end(excerpt(explainLoss(new Lost(cause), redact).detail, redact, 300));
+    }
+  }
+
+  async function next(limitMs = Infinity): Promise<StreamStep<StreamMessage>> {
+    let late = false;
+    if (closed === undefined && messages.length === 0) {
+      pending ??= pull().finally(() => pending = undefined);
+      over = new AbortController();
+      const timeUp = limitMs === Infinity ? [] : [clock.sleep(limitMs, { signal: over.signal, limit: true })];
+      late = await Promise.race([
+        pending.then(() => false),
+        ...timeUp.map((sleep) => sleep.then(() => true, () => false)),
+      ]);
+      over.abort();
+    }
+    const fresh = messages;
+    messages = [];
+    // Deliver messages that came before the end first.
+    if (fresh.length === 0 && closed !== undefined) return closed;
+    return late && fresh.length === 0 ? { kind: "silent" } : { kind: "messages", messages: fresh };
+  }
+
+  if (signal?.aborted) close();
+  else signal?.addEventListener("abort", close, { once: true });
+  return { next, close };
+}
+
+// The `User-Agent` header.
+
+/**
+ * The value of the header: `mogplex-ci/<version> (<runtime>; <CI system>)`.
+ *
+ * @param ci Name of the CI system; `none` outside CI.
+ */
+export function userAgent(ci = "none"): string {
+  return `mogplex-ci/${VERSION} (${runtimeName()}; ${ci.replace(/[^A-Za-z0-9._-]/g, "_") || "none"})`;
+}
+
+/** What we pass to `fetch`. */
+export interface FetchInit {
+  /** `GET` or `POST`. */
+  method?: string;
+  /** All headers. */
+  headers: Record<string, string>;
+  /** JSON; absent without a body. */
+  body?: string;
+  /** A redirect is an answer: one that is followed drops the token or sends it to another host. */
+  redirect: "manual";
+  /** Ends the request. */
+  signal: AbortSignal;
+}
+
+/** What we need of an answer. */
+export interface FetchAnswer {
+  /** HTTP status. */
+  readonly status: number;
+  /** Whether the status is from 200 to 299. */
+  readonly ok: boolean;
+  /** The headers. */
+  readonly headers: { get(name: string): string | null };
+  /** The body; null when there is none. */
+  readonly body: unknown;
+}
+
+/** The part of `fetch` that we use. The global `fetch` has this type, and so has that of the package undici. */
+export type Fetch = (url: string, init: FetchInit) => FetchAnswer | Promise<FetchAnswer>;
+
+/** One request, for a hook. It has no header, no query, no body and no token. */
+export interface RequestReport {
+  /** `GET` or `POST`. */
+  method: string;
+  /** Path of the address, without its query. */
+  path: string;
+  /** HTTP status; null when there was no answer. */
+  status: number | null;
+  /** Number of the attempt, from 1, where the call is repeated after a failure. */
+  attempt: number;
+  /** Milliseconds until the headers came, or the request failed. */
+  durationMs: number;
+  /** Id of the request, as the service's host names it; null when the answer had none. */
+  requestId: string | null;
+}
+
+/** Gives the access token of each request. */
+export interface TokenSource {
+  /** The token to send. @throws {MogplexError} when there is none. */
+  get(): string | Promise<string>;
+  /** The service answered 401 to this token: the next request asks for another one. */
+  refused(token: string): void;
+  /** Masks every token that was given lately. */
+  readonly redact: Redactor;
+}
+
+/** Options of {@linkcode createTransport}. */
+export interface TransportOptions {
+  /** Access token, or what gives it. It is sent to `origin` and nowhere else. */
+  token: string | TokenSource;
+  /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
+  tokenHeader?: string | undefined;
+  /** Origin of the service, already checked by `parseOrigin`. */
+  origin: string;
+  /** Sends requests. @default the global `fetch` at the time of each request */
+  fetch?: Fetch | undefined;
+  /** Source of time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /** `User-Agent`. @default {userAgent()} */
+  userAgent?: string | undefined;
+  /** Further headers of each request, by name; checked. @default {} */
+  headers?: Readonly<Record<string, string>> | undefined;
+  /** Called after each request. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
+  /** Called before each request is sent. @default {undefined} */
+  onSend?: (() => void) | undefined;
+  /** Largest body of an answer, in bytes. @default {33_554_432} */
+  maxBodyBytes?: number | undefined;
+}
+
+/** What an answer means. */
+export type Verdict<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
+
+/** A request and how to judge its answer. */
+export interface Call<T> {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  /** Makes the request. Must call the given `fetch` exactly once. */
+  send(fetch: (url: string | URL | Request, init?: RequestInit) => Promise<Response>): Promise<Response>;
+  /** Turns the answer into a value or an error. */
+  judge(answer: Answer): Verdict<T>;
+}
+
+/** A request that expects an event stream. */
+export interface StreamCall extends Omit<Call<never>, "judge"> {
+  /** Turns an answer that is not an event stream into an error. The body of a 2xx is not read: `text` is empty. */
+  refuse(answer: Answer): Verdict<never>;
+}
+
+/** Limits of one request. */
+export interface RequestLimits {
+  /** Longest time for headers and body together, in milliseconds. */
+  limitMs: number;
+  /** Ends the request, which then rejects with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+  /** Number of the attempt, for `onRequest`. @default {1} */
+  attempt?: number | undefined;
+}
+
+/** Sends requests. */
+export interface Transport {
+  /** HTTP requests sent so far. */
+  readonly requests: number;
+  /** Milliseconds by which our wall time is ahead of the service's, from the `Date` of its last answer; undefined if none had one. */
+  readonly clockSkewMs: number | undefined;
+  /** Masks the token and texts that look like a secret. */
+  readonly redact: Redactor;
+  /**
+   * Sends a request once.
+   *
+   * @throws the error that `judge` returns.
+   * @throws {NetworkError} when no complete answer came within the limit.
+   * @throws {BodyTooLargeError} when the answer is larger than `maxBodyBytes`.
+   * @throws {UsageError} when Deno may not reach the origin; nothing was sent.
+   * @throws `signal.reason` if the signal aborts.
+   */
+  call<T>(call: Call<T>, limits: RequestLimits): Promise<T>;
+  /**
+   * Opens an event stream. The limit applies until the headers have come; the signal also ends the open stream.
+   *
+   * @throws as {@linkcode Transport.call} does.
+   */
+  open(call: StreamCall, limits: RequestLimits): Promise<EventStream>;
+}
+
+/** Makes a transport for one token and one origin. The runtime's `fetch` keeps the connections. */
+export function createTransport(options: TransportOptions): Transport {
+  const { token, tokenHeader, origin, clock = systemClock, maxBodyBytes = MAX_BODY_BYTES } = options;
+  const agent = options.userAgent ?? userAgent();
+  const source: TokenSource | undefined = typeof token === "string" ? undefined : token;
+  const redact = source?.redact ?? createRedactor({ token: token as string });
+  let requests = 0;
+  let skewMs: number | undefined;
+
+  async function fetchOnce(
+    url: string,
+    init: RequestInit,
+    signal: AbortSignal,
+    attempt = 1,
+    accept = "application/json",
+  ): Promise<Response> {
+    const { origin: target, pathname: path } = new URL(url);
+    if (target !== origin) throw new Error("Cannot send the token to another origin");
+    const sent = source === undefined ? token as string : await source.get();
+    const headers = new Headers(init.headers);
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+    if (tokenHeader === undefined) headers.set("Authorization", `Bearer ${sent}`);
+    else headers.set(tokenHeader, sent);
+    headers.set("Accept", accept);
+    headers.set("User-Agent", agent);
+    requests++;
+    options.onSend?.();
+    const sentAt = clock.now();
+    const tell = (status: number | null, requestId: string | null = null) => {
+      const durationMs = Math.round(clock.now() - sentAt);
+      unawaited(options.onRequest?.({ method: init.method ?? "GET", path, status, attempt, durationMs, requestId }));
+    };
+    let answer: Response;
+    try {
+      const send = options.fetch ?? fetch;
+      const how = { ...init, headers: Object.fromEntries(headers), redirect: "manual", signal } as FetchInit;
+      answer = await send(url, how) as Response;
+    } catch (cause) {
+      tell(null);
+      throw new Lost(cause);
+    }
+    if (answer.status === 401) source?.refused(sent);
+    if (options.onRequest !== undefined) tell(answer.status, requestIdOf(answer.headers, redact));
+    return answer;
+  }
+
+  async function read(response: Response): Promise<Answer> {
+    try {
+      const answer = await readAnswer(response, maxBodyBytes, clock.wallTime());
+      if (answer.dateMs !== null) skewMs = clock.wallTime() - answer.dateMs;
+      return answer;
+    } catch (cause) {
+      throw cause instanceof TooLarge ? cause : new Lost(cause);
+    }
+  }
+
+  async function answerOf<T>(call: Call<T>, signal: AbortSignal, attempt?: number): Promise<Verdict<T>> {
+    return call.judge(await read(await call.send((url, init = {}) => fetchOnce(String(url), init, signal, attempt))));
+  }
+
+  async function streamOf(
+    call: StreamCall,
+    signal: AbortSignal,
+    { signal: callerSignal, attempt }: RequestLimits,
+  ): Promise<Verdict<EventStream>> {
+    // The limit for opening must not end the stream later.
+    const life = new AbortController();
+    const abort = () => life.abort(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+    const accept = "text/event-stream";
+    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, life.signal, attempt, accept));
+    if (isEventStream(response)) {
+      signal.removeEventListener("abort", abort);
+      return { ok: true, value: readEventStream(response, { clock, life, signal: callerSignal, redact }) };
+    }
+    // Never read the body of a 2xx that is not an event stream: it may be endless.
+    if (response.ok) response.body?.cancel().catch(() => {});
+    const { status, headers } = response;
+    return call.refuse(await read(response.ok ? new Response(null, { status, headers }) : response));
+  }
+
+  function networkError(attempted: string, why: string, cause?: unknown): NetworkError {
+    // A `fetch` from the caller may use other proxies and certificates.
+    const advice = options.fetch === undefined ? networkAdvice(origin, why) : undefined;
+    return new NetworkError({ attempted, why, advice }, { cause });
+  }
+
+  /** Deno denied the request, and would deny every further one. */
+  function notPermitted(attempted: string, cause: unknown): UsageError {
+    const { host } = new URL(origin);
+    const advice = `start it with --allow-net=${host}, the verb permissions prints all flags`;
+    return new UsageError({ attempted, why: `Deno may not reach ${host}`, advice }, { cause });
+  }
+
+  function errorOf(attempted: string, limitMs: number, thrown: unknown): unknown {
+    if (thrown instanceof TimedOut) {
+      return networkError(attempted, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);
+    }
+    if (thrown instanceof Lost) {
+      if (isNotPermitted(thrown.cause)) return notPermitted(attempted, thrown.cause);
+      const { detail, cause } = explainLoss(thrown, redact);
+      return networkError(attempted, `the network failed: ${excerpt(detail, redact, 300)}`, cause);
+    }
+    if (thrown instanceof TooLarge) {
+      return new BodyTooLargeError({ attempted, why: thrown.message });
+    }
+    return thrown;
+  }
+
+  async function once<T>(
+    what: string,
+    { limitMs, signal }: RequestLimits,
+    ask: (signal: AbortSignal) => Promise<Verdict<T>>,
+  ): Promise<T> {
+    let verdict: Verdict<T>;
+    try {
+      verdict = await withLimit(ask, { clock, limitMs, signal });
+    } catch (thrown) {
+      throw errorOf(what, limitMs, thrown);
+    }
+    if (!verdict.ok) throw verdict.error;
+    return verdict.value;
+  }
+
+  return {
+    get requests() {
+      return requests;
+    },
+    get clockSkewMs() {
+      return skewMs;
+    },
+    redact,
+    call: (call, limits) => once(call.what, limits, (signal) => answerOf(call, signal, limits.attempt)),
+    open: (call, limits) => once(call.what, limits, (signal) => streamOf(call, signal, limits)),
+  };
+}

@@ -1,0 +1,333 @@
+/**
+ * Checks requests before they are sent: the service counts a refused request against the token's limits.
+ *
+ * @module
+ */
+import { UsageError } from "../errors.ts";
+import { ownFields } from "../lookup.ts";
+import type { Harness, Mode, StartRequest } from "../model.ts";
+import { nearest } from "../nearest.ts";
+import {
+  branchProblem,
+  checkOptions,
+  HARNESSES,
+  isUuid,
+  type Keys,
+  type Kind,
+  MAX_KEY_LENGTH,
+  MAX_PROMPT_LENGTH,
+  MODES,
+  normaliseRoot,
+  shown,
+  type Uuid,
+} from "./contract.ts";
+
+/** A value for a message: as JSON, on one line, cut to 80 characters. */
+function quoted(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+/**
+ * What is wrong with a text that is going to be sent; undefined when nothing is. The service's database stores neither NUL nor half
+ * of a surrogate pair: the answer would be a 500, however often it is tried. Source: contract, section 12.
+ */
+export function textProblem(text: string): string | undefined {
+  if (text.includes("\0")) return "it contains a NUL character (U+0000)";
+  const half = /\p{Surrogate}/u.exec(text)?.[0];
+  return half === undefined ? undefined : `it contains half of a surrogate pair, ${JSON.stringify(half)}`;
+}
+
+/** Whether so many characters are NUL that the text was UTF-16 once. */
+function wasUtf16(text: string): boolean {
+  const nuls = text.split("\0").length - 1;
+  return nuls > 1 && nuls * 3 > text.length;
+}
+
+/**
+ * Checks a text that is going to be sent.
+ *
+ * @param what Name of the field, for messages.
+ * @throws {UsageError} when the service cannot store it, or it is not text.
+ */
+export function checkText(text: string, what: string): string {
+  const attempted = `use ${what}`;
+  // Scripts are not always typed, and the service silently ignores a value of the wrong type.
+  if (typeof text !== "string") throw new UsageError({ attempted, why: "it must be text", value: quoted(text) });
+  const why = textProblem(text);
+  if (why === undefined) return text;
+  const advice = wasUtf16(text) ? "it seems to come from a file in UTF-16: save it as UTF-8" : undefined;
+  throw new UsageError({ attempted, why, advice });
+}
+
+/** {@linkcode checkText} for a text that may be absent. */
+export function checkOptional(text: string | undefined, what: string): string | undefined {
+  return text === undefined ? undefined : checkText(text, what);
+}
+
+function trimText(value: string, what: string): string {
+  return checkText(value, what).trim();
+}
+
+/** Deepest nesting of an input. Other code walks through it, and would overflow the stack. */
+const MAX_INPUT_DEPTH = 200;
+
+function checkValue(value: unknown, depth: number): void {
+  const attempted = "trigger automation";
+  if (depth > MAX_INPUT_DEPTH) {
+    throw new UsageError({ attempted, why: `'input' is nested more than ${MAX_INPUT_DEPTH} levels deep` });
+  }
+  const texts = typeof value === "string"
+    ? [value]
+    : typeof value === "object" && value !== null
+    ? Object.keys(value)
+    : [];
+  for (const text of texts) {
+    const problem = textProblem(text);
+    // The value is not shown: it may be a secret.
+    if (problem !== undefined) throw new UsageError({ attempted, why: `'input' cannot be stored: ${problem}` });
+  }
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) checkValue(inner, depth + 1);
+  }
+}
+
+/** A value for `JSON.stringify`, which would write numbers without a place in JSON, such as 1e400 is read as, as null. */
+function finite(_name: string, value: unknown): unknown {
+  if (typeof value !== "number" || Number.isFinite(value)) return value;
+  throw new UsageError({
+    attempted: "trigger automation",
+    why: "'input' has a number that is too large or not a number",
+  });
+}
+
+/**
+ * Checks the input of a trigger.
+ *
+ * @returns The input as JSON makes it.
+ * @throws {UsageError} when it is not an object of names and values, or one that the service cannot store.
+ */
+export function checkTriggerInput(input: Record<string, unknown>): Record<string, unknown> {
+  const attempted = "trigger automation";
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(input, finite);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    throw new UsageError({ attempted, why: "'input' cannot be written as JSON" }, { cause });
+  }
+  if (text === undefined || !text.startsWith("{")) {
+    const why = "'input' must be an object of names and values";
+    throw new UsageError({ attempted, why, value: `it is ${Array.isArray(input) ? "a list" : typeof input}` });
+  }
+  const value: Record<string, unknown> = JSON.parse(text);
+  checkValue(value, 0);
+  return value;
+}
+
+/**
+ * Checks an id and converts it to lower case.
+ *
+ * @param what Name of the field, for messages.
+ * @throws {UsageError} when it is not a UUID: the service answers 500 or 503 to such an id.
+ */
+export function checkUuid(id: string, what: string): Uuid {
+  const text = typeof id === "string" ? id.trim().toLowerCase() : "";
+  if (isUuid(text)) return text;
+  throw new UsageError({
+    attempted: `use ${what}`,
+    why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
+    value: quoted(id),
+    advice: what === "repository id" ? '"repos list" shows the ids' : undefined,
+  });
+}
+
+/** A token of the service, wherever it stands. Source: contract 1.3: 24 or more characters after the prefix. */
+const TOKEN_FORM = /mog_[A-Za-z0-9]{20}/;
+
+/**
+ * Checks an idempotency key and trims it.
+ *
+ * @param maskToken Masks the access token in a text. @default tokens are known by their form alone
+ * @throws {UsageError} when it is empty, longer than 200 characters, not printable ASCII, which a header needs, or contains an access
+ * token, since logs, reports and the service's database show keys.
+ */
+export function checkIdempotencyKey(key: string, maskToken: (text: string) => string = (text) => text): string {
+  const attempted = "use idempotency key";
+  const trimmed = trimText(key, "idempotency key");
+  if (trimmed === "") throw new UsageError({ attempted, why: "it is empty" });
+  if (TOKEN_FORM.test(trimmed) || maskToken(trimmed) !== trimmed) {
+    throw new UsageError({ attempted, why: "it contains an access token", advice: "take a key that anybody may see" });
+  }
+  if (trimmed.length > MAX_KEY_LENGTH) {
+    throw new UsageError({
+      attempted,
+      why: `it must have at most ${MAX_KEY_LENGTH} characters, but has ${trimmed.length}`,
+    });
+  }
+  const odd = /[^\x20-\x7e]/u.exec(trimmed)?.[0];
+  if (odd !== undefined) {
+    throw new UsageError({
+      attempted,
+      why: `it contains ${quoted(odd)}`,
+      advice: "use printable ASCII characters only",
+    });
+  }
+  return trimmed;
+}
+
+/**
+ * The rule of the service or of Git that a branch name breaks; undefined when there is none. Git refuses some names that the service
+ * accepts, which would fail the run minutes later.
+ *
+ * @param name The name, trimmed.
+ */
+export function branchNameProblem(name: string): string | undefined {
+  return branchProblem(name) ?? gitProblem(name);
+}
+
+function gitProblem(name: string): string | undefined {
+  if (name.startsWith("-")) return `it starts with "-", which Git refuses`;
+  if (/(^|\/)\./.test(name)) return `a part of it starts with ".", which Git refuses`;
+  if (/\.lock\//.test(name)) return `a part of it ends with ".lock", which Git refuses`;
+  return undefined;
+}
+
+function checkBranch(name: string, what: string): string {
+  const trimmed = trimText(name, what);
+  const problem = branchNameProblem(trimmed);
+  if (problem === undefined) return trimmed;
+  throw new UsageError({
+    attempted: `use ${what}`,
+    why: problem,
+    value: quoted(name),
+    advice: 'the service accepts letters, digits, "_", ".", "/" and "-"',
+  });
+}
+
+function checkPrompt(prompt: string): string {
+  const trimmed = trimText(prompt, "prompt");
+  if (trimmed === "") throw new UsageError({ attempted: "start run", why: "the prompt is empty" });
+  if (trimmed.length > MAX_PROMPT_LENGTH) {
+    throw new UsageError({
+      attempted: "start run",
+      why: `the prompt must have at most ${MAX_PROMPT_LENGTH} characters, but has ${trimmed.length}`,
+    });
+  }
+  return trimmed;
+}
+
+function checkWord<T extends string>(text: string, word: string, known: readonly T[], what: string): T {
+  if ((known as readonly string[]).includes(word)) return word as T;
+  throw new UsageError({ attempted: `use ${what}`, why: `it must be one of ${known.join(", ")}`, value: quoted(text) });
+}
+
+function checkHarness(harness: string): Harness {
+  return checkWord(harness, trimText(harness, "harness"), HARNESSES, "harness");
+}
+
+function checkMode(mode: string): Mode {
+  return checkWord(mode, trimText(mode, "mode").toUpperCase(), MODES, "mode");
+}
+
+function checkRoot(root: string): string | null {
+  trimText(root, "root directory");
+  // Pass the untrimmed text: the service looks for some characters before it trims.
+  const result = normaliseRoot(root);
+  if (result.ok) return result.root;
+  throw new UsageError({ attempted: "use root directory", why: result.problem, value: quoted(root) });
+}
+
+/**
+ * Checks a start and normalises it as the service would, so that every attempt sends the same bytes.
+ *
+ * @returns The request with trimmed values; fields that are absent or undefined stay absent.
+ * @throws {UsageError} when a field breaks a rule of the service; it names the first such field.
+ */
+export function validateStartRequest(request: StartRequest): StartRequest {
+  const { repoId, prompt, harness, baseBranch, workingBranch, createBranch, rootDirectory, mode } = ownFields(request);
+  const valid: StartRequest = ownFields({
+    repoId: checkUuid(repoId, "repository id"),
+    prompt: checkPrompt(prompt),
+  });
+  if (harness !== undefined) valid.harness = checkHarness(harness);
+  if (baseBranch !== undefined) valid.baseBranch = checkBranch(baseBranch, "base branch");
+  if (workingBranch !== undefined) valid.workingBranch = checkBranch(workingBranch, "working branch");
+  if (createBranch !== undefined) {
+    // The service silently takes any other value for false.
+    if (typeof createBranch !== "boolean") {
+      throw new UsageError({
+        attempted: "use createBranch",
+        why: "it must be true or false",
+        value: quoted(createBranch),
+      });
+    }
+    valid.createBranch = createBranch;
+  }
+  if (rootDirectory !== undefined) valid.rootDirectory = rootDirectory === null ? null : checkRoot(rootDirectory);
+  if (mode !== undefined) valid.mode = checkMode(mode);
+  if (valid.createBranch && valid.workingBranch !== undefined && valid.workingBranch === valid.baseBranch) {
+    throw new UsageError({
+      attempted: "create working branch",
+      why: "it must differ from the base branch",
+      value: quoted(workingBranch),
+    });
+  }
+  if (valid.harness === "mogplex" && (!valid.createBranch || valid.mode !== undefined)) {
+    throw new UsageError({ attempted: 'use harness "mogplex"', why: "it needs createBranch, and takes no mode" });
+  }
+  // Callers get an ordinary object.
+  return { ...valid };
+}
+
+// Checks what a script passes to the library: a misspelt option or field must not start another run than the one that was meant.
+
+export { checkOptions, type Keys, type Kind };
+
+/** Two options that say the same thing cannot both be obeyed. @throws {UsageError} for a `client` beside what it is made from. */
+export function checkSources(
+  attempted: string,
+  { client, ...options }: { client?: unknown; token?: unknown; url?: unknown; fetch?: unknown },
+): void {
+  if (client === undefined) return;
+  for (const name of ["token", "url", "fetch"] as const) {
+    if (options[name] === undefined) continue;
+    const advice = `leave out one of them: a client has its own ${name}`;
+    throw new UsageError({ attempted, why: `'client' and '${name}' are both given`, advice });
+  }
+}
+
+function checkKnownWord(field: string, value: unknown, words: readonly string[]): void {
+  if (value === undefined || typeof value === "string" && words.includes(value)) return;
+  const text = String(value);
+  const near = words.find((word) => word.toLowerCase() === text.trim().toLowerCase()) ?? nearest(text, words);
+  throw new UsageError({
+    attempted: "start run",
+    why: `'${field}' must be one of ${words.join(", ")}`,
+    value: shown(field, value),
+    advice: near === undefined ? undefined : `did you mean ${near}?`,
+  });
+}
+
+/**
+ * Checks names, types and words of a start's request, before its values are checked as for the command.
+ *
+ * @throws {UsageError} naming the field.
+ */
+export function checkRequestKeys(request: unknown): void {
+  const keys: Keys<StartRequest> & { repo: Kind } = {
+    repo: "string",
+    repoId: "string",
+    prompt: "string",
+    harness: "string",
+    baseBranch: "string",
+    workingBranch: "string",
+    createBranch: "boolean",
+    rootDirectory: "any",
+    mode: "string",
+  };
+  checkOptions("start run", request, keys, "requests");
+  const { harness, mode } = ownFields(request as Partial<StartRequest>);
+  checkKnownWord("harness", harness, HARNESSES);
+  checkKnownWord("mode", mode, MODES);
+}

@@ -1,0 +1,291 @@
+/**
+ * Comma-separated values that no spreadsheet takes for formulas.
+ *
+ * @module
+ */
+import { lookup } from "../lookup.ts";
+
+// What makes a cell a formula, with the full-width forms that spreadsheets fold, and the blanks that they skip before it.
+// Source: OWASP, "CSV Injection".
+const FORMULA = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
+
+/**
+ * A text as a cell, in quotes. A cell that a spreadsheet would take for a formula gets an apostrophe in front.
+ *
+ * Source: RFC 4180, section 2, rules 5 to 7.
+ *
+ * @param text Anything; NUL becomes U+FFFD.
+ */
+export function csvCell(text: string): string {
+  const safe = text.replaceAll("\0", "\ufffd").replaceAll('"', '""');
+  return `"${FORMULA.test(text) ? "'" : ""}${safe}"`;
+}
+
+/**
+ * A line with its line break. Numbers are written as they are, null as an empty cell, and texts by {@linkcode csvCell}.
+ *
+ * @param cells Cells from the left; numbers must be finite.
+ */
+export function csvLine(cells: readonly (string | number | null)[]): string {
+  const written = cells.map((cell) => cell === null ? "" : typeof cell === "number" ? String(cell) : csvCell(cell));
+  return `${written.join(",")}\r\n`;
+}
+
+// Dotenv files as GitLab reads them (`artifacts:reports:dotenv`): one `NAME=value` a line, nothing else.
+
+/** Most bytes of a file that GitLab takes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
+export const MAX_DOTENV_BYTES = 5_000;
+
+// GitLab expands `%NAME%` inside the values of a report, also to a secret of that name; `%%` is its escape. Two hexadecimal
+// digits after `%` are allowed, since addresses contain them. Source: gitlabhq, lib/expand_variables.rb.
+const REFERENCE = /%(?:%|(?![0-9A-Fa-f]{2}%)[A-Za-z_][A-Za-z0-9_]*%)/;
+
+/**
+ * The text, if it is safe to paste anywhere: letters and digits of any script and `._/:@%+=,#?~-`, at most 1 024 units.
+ *
+ * Quotes, blanks, `$` and the like are refused on purpose: GitLab does not unquote, and people write `${{ … }}` and `$NAME`
+ * without quotes into shell scripts. A first character `-`, `~`, `#` or `=` is refused as well: `git fetch origin
+ * $MOGPLEX_BRANCH` would take `--upload-pack=./x` for an option. GitLab would expand `%NAME%`.
+ *
+ * @returns The text itself, or an empty string when it is not safe.
+ */
+export function bareValue(text: string): string {
+  const bare = text.length <= 1_024 && /^(?![-~#=])[\p{L}\p{N}\p{M}._/:@%+=,#?~-]*$/u.test(text);
+  return bare && !REFERENCE.test(text) ? text : "";
+}
+
+/**
+ * Renders a dotenv file.
+ *
+ * @param values Values by name. A value that {@linkcode bareValue} refuses becomes empty, since the format has no quoting.
+ * @throws {RangeError} if a name has other characters than `[A-Za-z0-9_]`, or the file would be too large; the caller chooses
+ * both, so either is a bug.
+ */
+export function renderDotenvFile(values: Readonly<Record<string, string>>): string {
+  let text = "";
+  for (const [name, value] of Object.entries(values)) {
+    if (!/^[A-Za-z0-9_]+$/.test(name)) {
+      throw new RangeError(`Cannot write dotenv file as a name has other characters than A-Z a-z 0-9 _: "${name}"`);
+    }
+    text += `${name}=${bareValue(value)}\n`;
+  }
+  const bytes = new TextEncoder().encode(text).length;
+  if (bytes > MAX_DOTENV_BYTES) {
+    throw new RangeError(`Cannot write dotenv file as it must be at most ${MAX_DOTENV_BYTES} bytes: it has ${bytes}`);
+  }
+  return text;
+}
+
+// JSON that is safe to show on a terminal and in a log.
+
+/**
+ * JSON in which every invisible character is written as `\uXXXX`, so that it is harmless on a terminal: `JSON.stringify`
+ * does not escape C1 control characters, direction overrides and zero-width characters.
+ *
+ * @param value Any value that `JSON.stringify` takes.
+ * @param indent Blanks for each level; 0 gives one line. @default {0}
+ */
+export function jsonText(value: unknown, indent = 0): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\x7f-\x9f\u2028\u2029\ufff9-\ufffb\p{Default_Ignorable_Code_Point}]/gu,
+    (char) => char.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""),
+  );
+}
+
+/**
+ * A value as one line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value.
+ */
+export function jsonLine(value: unknown): string {
+  return jsonText(value)
+    // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
+    .replace(/#(?=#)/g, "\\u0023")
+    .replace(/(section_(?:start|end)|travis_(?:fold|time)):/gi, "$1\\u003a");
+}
+
+// Makes a line of untrusted text inert in the log of a CI system: a visible blank breaks up each command that the system would
+// obey. Text should have passed `plainText`; a line that has not is safe as well.
+
+/** A syntax of commands that some CI systems read from the log. */
+export type LogSyntax = "workflow" | "legacy" | "section" | "group";
+
+const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
+  // GitHub skips blanks at the start, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
+  workflow: [/^\s*:(?=:)/, "$&\u0020"],
+  // `##[name]` anywhere in the line: GitHub's old form (ActionCommand.TryParse) and Azure's formats. `##vso[` is Azure's and
+  // `##teamcity[` TeamCity's command, both without regard to case on some versions.
+  legacy: [/##(?=(?:vso|teamcity)?\[)/gi, "## "],
+  // GitLab, `section_start:<unix>:<name>`; Travis, `travis_fold:start:<name>` and `travis_time:`.
+  section: [/(?:section_(?:start|end)|travis_(?:fold|time))(?=:)/gi, "$& "],
+  // Buildkite: a line that starts with one of four marks and a blank. Source: its documentation, "Managing log output".
+  group: [/^(?:---|~~~|\+\+\+|\^\^\^)/, " $&"],
+};
+
+// Line breaks, and the two characters that start terminal sequences.
+// deno-lint-ignore no-control-regex
+const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
+
+/**
+ * Makes one line inert. Pass the complete line: two harmless halves can make a command.
+ *
+ * @param line The line; each line break in it becomes a blank.
+ * @param syntaxes Syntaxes that the system reads. @default all of them
+ */
+export function escapeLogLine(
+  line: string,
+  syntaxes: readonly LogSyntax[] = ["workflow", "legacy", "section", "group"],
+): string {
+  let safe = line.replace(UNSAFE, " ");
+  for (const name of syntaxes) safe = safe.replace(RULES[name][0], RULES[name][1]);
+  return safe;
+}
+
+// Text inside logging commands of Azure Pipelines: `##vso[area.action property=…;]data`.
+
+/**
+ * Escapes the data after the bracket. There is no function for properties, because the toolkit writes no untrusted text there.
+ * Source: azure-pipelines-task-lib, taskcommand.ts, escapeData; azure-pipelines-agent, CommandStringConvertor (`%AZP25`).
+ */
+export function escapeLoggingData(text: string): string {
+  return text.replaceAll("%", "%AZP25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+
+// Untrusted text in Markdown: always as code, where no renderer looks for links, images, HTML, mentions or quick actions.
+
+/** Length of the longest run of backticks. */
+function longestRun(text: string): number {
+  let longest = 0;
+  for (const run of text.match(/`+/g) ?? []) longest = Math.max(longest, run.length);
+  return longest;
+}
+
+/**
+ * Text as inline code, safe inside a table as well. Line breaks become blanks, and `|` becomes `│`, because renderers disagree
+ * on how to escape it in a table.
+ *
+ * @param text Anything; a blank text gives an empty string.
+ */
+export function markdownCode(text: string): string {
+  const line = text.replace(/\s+/g, " ").replaceAll("|", "│").trim();
+  if (line === "") return "";
+  const fence = "`".repeat(longestRun(line) + 1);
+  const pad = /^`|`$/.test(line) ? " " : "";
+  return `${fence}${pad}${line}${pad}${fence}`;
+}
+
+/**
+ * Text as a block of code, with a fence that is longer than any run of backticks in the text. Put it between empty lines, at
+ * the left margin.
+ *
+ * Every line, the fences included, is indented by one blank, which renderers remove. GitLab looks for quick actions (`/close`
+ * at the very start of a line) in the source, and its older versions end any block at the first line of three backticks: no
+ * line of untrusted text may begin at the left margin.
+ * Source: gitlabhq, lib/gitlab/quick_actions/extractor.rb: `^\/` both before and after it was taught Markdown.
+ *
+ * @param text Anything, with any number of lines.
+ */
+export function markdownBlock(text: string): string {
+  const fence = "`".repeat(Math.max(3, longestRun(text) + 1));
+  const lines = text.split(/\r\n?|[\n\v\f\x85\u2028\u2029]/);
+  return [`${fence}text`, ...lines, fence].map((line) => ` ${line}`).join("\n");
+}
+
+/**
+ * A link.
+ *
+ * @param url Result of `webUrl`.
+ * @param text Markdown of our own. @default the address, as code
+ */
+export function markdownLink(url: string, text = markdownCode(url)): string {
+  // `&` could start a reference (`&colon;`); the others could end the destination or the cell of a table.
+  const target = url.replace(/[^\w:/.~%@?=&#+,;-]/g, (char) => encodeURIComponent(char).replace(/^[^%]/, percent))
+    .replaceAll("&", "&amp;");
+  return `[${text}](<${target}>)`;
+}
+
+// For `!'()*`, which `encodeURIComponent` does not encode.
+function percent(char: string): string {
+  return `%${char.charCodeAt(0).toString(16).toUpperCase()}`;
+}
+
+// Text for XML and HTML.
+
+// Characters that XML 1.0 cannot hold, not even as a reference. Source: XML 1.0, production 2 (Char).
+// deno-lint-ignore no-control-regex
+const NO_XML = /[\0-\x08\v\f\x0e-\x1f\ufffe\uffff]|\p{Cs}/gu;
+const REFERENCES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+/** The text with U+FFFD for each character that XML cannot hold: most control characters, halves of surrogate pairs. */
+export function holdable(text: string): string {
+  return text.replace(NO_XML, "\ufffd");
+}
+
+/**
+ * Escapes text for XML and HTML: for content, and for attributes in quotes of either kind. Not for scripts, styles, comments,
+ * names and addresses (`href`): no escaping makes those safe.
+ *
+ * @param text Anything; characters that XML cannot hold become U+FFFD.
+ */
+export function escapeMarkup(text: string): string {
+  // Parsers turn unescaped line breaks and tabs inside attributes into blanks.
+  return holdable(text).replace(
+    /[&<>"'\t\n\r]/g,
+    (char) => lookup(REFERENCES, char) ?? `&#${char.charCodeAt(0)};`,
+  );
+}
+
+// Values of labels in OpenMetrics text. The older text format of Prometheus escapes them in the same way.
+
+const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };
+
+/**
+ * Escapes the value of a label, for use between double quotes. Every kind of line break becomes `\n`, the only one that the
+ * format can express. NUL and lone surrogates become U+FFFD, and `#` becomes `＃`: GitLab stops reading a line at the first `#`,
+ * even inside quotes. Source: OpenMetrics 1.0, "ABNF"; GitLab, parser of metrics reports.
+ *
+ * @param text Anything.
+ */
+export function escapeLabel(text: string): string {
+  return text.replace(/\0|\p{Cs}/gu, "\ufffd").replaceAll("#", "＃").replace(/\r\n?|[\v\f\x85\u2028\u2029]/g, "\n")
+    .replace(/[\\"\n]/g, (char) => lookup(ESCAPES, char) as string);
+}
+
+// Text inside service messages of TeamCity: `##teamcity[name attribute='…']`.
+
+/**
+ * Escapes the value of an attribute. Two percent signs become `％` (U+FF05): what stands between them would be a reference to a parameter
+ * of the build, a password for example, which TeamCity puts in where the value is used. No escaping of it is documented for service
+ * messages.
+ *
+ * Source: TeamCity, "Service messages", escaped values; "Using build parameters".
+ */
+export function escapeServiceMessage(text: string): string {
+  const plain = text.indexOf("%") === text.lastIndexOf("%") ? text : text.replaceAll("%", "\uff05");
+  return plain.replace(/[|'[\]]/g, "|$&").replaceAll("\n", "|n").replaceAll("\r", "|r");
+}
+
+// Untrusted addresses, such as that of a pull request.
+
+/**
+ * Checks an address that is to become a link: `http` or `https`, without user and password, at most 2 048 units.
+ *
+ * @param text Anything.
+ * @returns The address in normal form, or undefined when it is not safe as a link (`javascript:`, several lines).
+ */
+export function webUrl(text: string): string | undefined {
+  // `new URL` drops tabs and line breaks and repairs much else, so check the form first.
+  if (!/^https?:\/\/[^\s\\]+$/i.test(text) || text.length > 2_048 || !URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  return url.username === "" && url.password === "" ? url.href : undefined;
+}
+
+// Text inside workflow commands of GitHub Actions, Gitea and Forgejo: `::name property=…::data`.
+
+/** Escapes the data after the second `::`. Source: actions/runner, ActionCommand; actions/toolkit, escapeData. */
+export function escapeWorkflowData(text: string): string {
+  return text.replaceAll("%", "%25").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}
+
+/** Escapes the value of a property. Source: actions/runner, ActionCommand; actions/toolkit, escapeProperty. */
+export function escapeWorkflowProperty(text: string): string {
+  return escapeWorkflowData(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
+}

@@ -1,0 +1,243 @@
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
+import { renderCampaignPage } from "../../../lib/campaign/report/campaign_page.ts";
+import { cleanCampaign } from "../../../lib/campaign/report/clean.ts";
+import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
+import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
+import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { homePage, pullPage, runPage } from "../../../lib/emulator/pages/pages.ts";
+import { openPull } from "../../../lib/emulator/service/listings.ts";
+import { renderRunPage } from "../../../lib/report/run_page.ts";
+import { cleanResult } from "../../../lib/run/clean.ts";
+import { isInstalled } from "../../programs/report/programs.ts";
+import { anItem, everyVerdict, mixedView, viewOf } from "../../unit/campaign/report/sample_view.ts";
+import {
+  brokenDashboard,
+  emptyDashboard,
+  fullDashboard,
+  hostileDashboard,
+  someDays,
+} from "../../unit/dashboard/sample_data.ts";
+import { arrange } from "../../unit/emulator/arrange.ts";
+import { CORPUS } from "../../unit/hostile/corpus.ts";
+import { resultOf } from "../../unit/hostile/hostile_result.ts";
+import { sampleAutomationResult, sampleEvent, sampleResult } from "../../unit/report/sample.ts";
+
+const same = (text: string) => text;
+const LONG = "a-very-long-name-".repeat(20);
+const DONE = { state: "done", nextWaveAt: null, endsAt: null, waitsFor: null } as const;
+// Source: Jenkins, "Configuring Content Security Policy", the default of DirectoryBrowserSupport.
+const JENKINS = "sandbox; default-src 'none'; img-src 'self'; style-src 'self';";
+
+const campaign = (view: Parameters<typeof cleanCampaign>[0]) => renderCampaignPage(cleanCampaign(view, same));
+const dashboard = (...[data, days]: Parameters<typeof renderDashboardPage>) =>
+  renderDashboardPage(cleanDashboard(data, Object.assign(same, { token: same })), days);
+const failed = sampleResult({
+  outcome: "failed",
+  status: "failed",
+  exitCode: 1,
+  reason: "npm test exited with code 1",
+  pullRequest: { state: "none", url: null },
+  events: [0, 1, 7].map((minute) =>
+    sampleEvent(minute, {
+      type: minute === 7 ? "failed" : "log",
+      message: minute === 7 ? "Harness run failed" : `line ${minute}`,
+      payload: { minute },
+    })
+  ),
+});
+
+const PAGES = new Map<string, () => string>(Object.entries({
+  "run.html": () => renderRunPage(sampleResult()),
+  "failed.html": () => renderRunPage(failed),
+  "nothing.html": () => renderRunPage(sampleResult({ outcome: "error", events: [], phases: [], waits: [] })),
+  "automation.html": () => renderRunPage(sampleAutomationResult()),
+  "long.html": () => renderRunPage(cleanResult(resultOf(LONG), same)),
+  "right-to-left.html": () => renderRunPage(cleanResult(resultOf("תקן את הבדיקות أصلح الاختبارات"), same)),
+  "campaign.html": () => campaign(mixedView(40)),
+  "verdicts.html": () => campaign(everyVerdict()),
+  "thousand.html": () => campaign(mixedView(1_000)),
+  "no-items.html": () => campaign(viewOf([], { ...DONE, state: "planned" })),
+  "dashboard.html": () => dashboard(fullDashboard(12), someDays(40)),
+  "dashboard-empty.html": () => dashboard(emptyDashboard(), someDays(1)),
+  "dashboard-broken.html": () => dashboard(brokenDashboard()),
+  "dashboard-full.html": () => dashboard(fullDashboard(100), someDays(800)),
+  "dashboard-long.html": () => dashboard(hostileDashboard(LONG)),
+  "dashboard-rtl.html": () => dashboard(hostileDashboard("תקן את הבדיקות أصلح الاختبارات"), someDays(2)),
+  "one-item.html": () => campaign(viewOf([anItem(0, "succeeded", { repository: `${LONG}/${LONG}` })], DONE)),
+}));
+// Every hostile text in every field of an event, and the addresses of the corpus in all other places.
+const HOSTILE = CORPUS.map(({ text }) => text.slice(0, 2_000));
+PAGES.set("hostile.html", () => {
+  const texts = HOSTILE.filter((text) => /^https?:|^javascript:|^data:|</.test(text)).join(" ");
+  const events = HOSTILE.map((text, index) =>
+    sampleEvent(index, { type: text, toolName: text, message: text, payload: { text } })
+  );
+  return renderRunPage(cleanResult({ ...resultOf(texts), events }, same));
+});
+
+/** The pages of an emulator with a run that has ended, and with a pull request. */
+async function addEmulatorPages(): Promise<void> {
+  const { emulator: { world }, clock, start } = arrange({ scenarios: [parseScenario("play: agent-failure", "s")] });
+  const id = await start("key", { prompt: `${LONG}\n${LONG}` });
+  await clock.advance(600_000);
+  world.driver.catchUp();
+  const diff = `--- a/${LONG}\n+++ b/${LONG}\n@@ -1 +1 @@\n-${LONG}\n+${LONG}\n same\n`;
+  openPull(world, { repo: "acme/api", prompt: LONG, base: "main", branch: LONG, diff });
+  PAGES.set("emulator.html", () => homePage(world));
+  PAGES.set("emulator-run.html", () => runPage(world, id) ?? "");
+  PAGES.set("emulator-pull.html", () => pullPage(world, "acme/api", "1") ?? "");
+}
+
+// Texts, since the types of a browser are not those of our runtimes.
+const SIZE_AND_COLOUR = "[document.documentElement.scrollWidth - document.documentElement.clientWidth, " +
+  "getComputedStyle(document.body).backgroundColor]";
+
+const browserPath = ["chromium", "chromium-browser"].find((name) => isInstalled(name));
+const test_ = test.skipIf(browserPath === undefined);
+let browser: Browser;
+let server: Server;
+let origin = "";
+const asked: string[] = [];
+
+beforeAll(async () => {
+  if (browserPath === undefined) return;
+  await addEmulatorPages();
+  server = createServer(({ url = "" }, response) => {
+    const { pathname, searchParams } = new URL(url, "http://localhost");
+    asked.push(pathname);
+    const render = PAGES.get(pathname.slice(1));
+    if (searchParams.has("jenkins")) response.setHeader("Content-Security-Policy", JENKINS);
+    response.writeHead(render === undefined ? 404 : 200, { "content-type": "text/html; charset=utf-8" });
+    response.end(render?.());
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const executablePath = Bun.which(browserPath) ?? undefined;
+  browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+});
+
+afterAll(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+/** Opens a page, and looks at it. @returns What the console said, unless the policy of the place has to refuse something. */
+async function look(
+  name: string,
+  options: BrowserContextOptions,
+  work: (page: Page) => Promise<void>,
+): Promise<string[]> {
+  const context = await browser.newContext(options);
+  const page = await context.newPage();
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  page.on("pageerror", ({ message }) => said.push(message));
+  await page.goto(`${origin}/${name}`);
+  await work(page);
+  await context.close();
+  return said;
+}
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** What axe finds of impact serious or critical. @param rules Only these. @default all */
+async function findings(page: Page, rules?: string[]): Promise<string[]> {
+  return await page.evaluate(async (values) => {
+    // deno-lint-ignore no-explicit-any
+    const { violations } = await (globalThis as any).axe.run(values === undefined ? {} : { runOnly: values });
+    // deno-lint-ignore no-explicit-any
+    return violations.filter(({ impact }: any) => impact === "serious" || impact === "critical").map((each: any) =>
+      `${each.id}: ${each.nodes[0].html.slice(0, 200)} ${each.nodes[0].failureSummary}`
+    );
+  }, rules);
+}
+
+test_(
+  "pages ask for nothing and leave the console empty, and nothing sticks out, wide and narrow, light and dark",
+  async () => {
+    for (const name of PAGES.keys()) {
+      asked.length = 0;
+      const said = await look(name, { viewport: { width: 320, height: 800 }, colorScheme: "dark" }, async (page) => {
+        const sticksOut = () => page.evaluate<[number, string]>(SIZE_AND_COLOUR);
+        expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(20, 23, 27)"]);
+        await page.setViewportSize({ width: 2_560, height: 800 });
+        await page.emulateMedia({ colorScheme: "light" });
+        expect([name, ...await sticksOut()]).toEqual([name, 0, "rgb(255, 255, 255)"]);
+      });
+      expect([name, said, asked]).toEqual([name, [], [`/${name}`]]);
+    }
+  },
+);
+
+test_("axe finds nothing serious on pages, light and dark", async () => {
+  for (
+    const name of ["failed.html", "long.html", "verdicts.html", "dashboard.html"]
+      .concat("emulator.html", "emulator-run.html", "emulator-pull.html")
+  ) {
+    await look(name, { colorScheme: "light", viewport: { width: 600, height: 800 }, bypassCSP: true }, async (page) => {
+      await page.evaluate(axe);
+      expect([name, await findings(page)]).toEqual([name, []]);
+      await page.emulateMedia({ colorScheme: "dark" });
+      expect([name, await findings(page, ["color-contrast"])]).toEqual([name, []]);
+    });
+  }
+});
+
+test_("everything is there without JavaScript, and under Jenkins' policy, which takes the style as well", async () => {
+  for (const [name, options] of [["failed.html", { javaScriptEnabled: false }], ["failed.html?jenkins", {}]] as const) {
+    await look(name, options, async (page) => {
+      const text = await page.locator("body").innerText();
+      for (
+        const each of ["failed, exit code 1", "npm test exited with code 1", "quiet for 6 min", "Harness run failed"]
+      ) {
+        expect(text).toContain(each);
+      }
+      expect(await page.locator(".tools").isVisible()).toBe(false);
+      expect(await page.locator("[data-k]").count()).toBe(3);
+    });
+  }
+  await look("campaign.html", { javaScriptEnabled: false }, async (page) => {
+    expect(await page.locator("tr[data-k]").count()).toBe(40);
+    expect(await page.locator("pre", { hasText: "mogplex-ci campaign retry" }).count()).toBe(3);
+  });
+});
+
+test_("the script searches, filters and sorts, and a link to a hidden row shows it", async () => {
+  await look("failed.html", {}, async (page) => {
+    const shown = () => page.locator("li[data-k]:visible").count();
+    await page.keyboard.press("/");
+    await page.keyboard.type("failed harness");
+    expect([await shown(), await page.locator("output").innerText()]).toEqual([1, "1 of 3"]);
+    await page.keyboard.press("Escape");
+    await page.locator("select").selectOption("failed");
+    expect(await shown()).toBe(1);
+    await page.evaluate("location.hash = '#e-1'");
+    await page.waitForFunction("document.querySelectorAll('li[data-k]:not([hidden])').length === 3");
+  });
+  await look("verdicts.html", {}, async (page) => {
+    const times = () => page.locator("tr[data-k] td:nth-child(5)").allInnerTexts();
+    await page.getByRole("button", { name: "Time" }).click();
+    const up = (await times()).filter(Boolean);
+    await page.getByRole("button", { name: "Time" }).click();
+    expect((await times()).filter(Boolean)).toEqual(up.toReversed());
+    expect((await times()).at(-1)).toBe("");
+    expect(await page.locator("th[aria-sort=descending]").count()).toBe(1);
+  });
+});
+
+test_("the script copies the rows that are shown as CSV, and no cell is a formula", async () => {
+  await look("campaign.html", { permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
+    await page.locator("select").selectOption("failed");
+    await page.getByRole("button", { name: "copy as CSV" }).click();
+    await page.getByRole("button", { name: "copied" }).waitFor();
+    const lines = (await page.evaluate<string>("navigator.clipboard.readText()")).split(/\r?\n/);
+    expect(lines.length).toBe(4);
+    expect(lines[0]).toBe('"Item","Verdict","Why","Pull request or branch","Time","Attempts","Run"');
+    expect(lines[1]).toStartWith('"acme/service-16","failed","fatal: could not push');
+  });
+});

@@ -1,0 +1,117 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { build } from "esbuild";
+import { openDirHome } from "../../../../lib/campaign/journal/dir_home.ts";
+import { systemClock } from "../../../../lib/clock.ts";
+import { processDurableFiles } from "../../../../lib/files/disk.ts";
+import { systemProcesses } from "../../../../lib/files/processes.ts";
+import { root, runtimes } from "../../../../tools/setup.mjs";
+import { CAMPAIGN, ROUND } from "../../../unit/campaign/journal/sample.ts";
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-writers-")));
+const worker = join(folder, "worker.mjs");
+/** Three processes on Node. */
+const LINES = Array.from({ length: 3 }, () => [runtimes.node]);
+
+beforeAll(async () => {
+  const entry = join(root, "tests/programs/campaign/journal/worker.ts");
+  await build({
+    entryPoints: [entry],
+    outfile: worker,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "node20",
+  });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Runs the worker to its end. */
+async function run(runtime: readonly string[], ...args: (string | number)[]) {
+  const { PATH = "", HOME = "" } = process.env;
+  const line = [...runtime, worker, ...args.map(String)];
+  const child = spawn(line[0] ?? "", line.slice(1), { env: { PATH, HOME, NO_COLOR: "1" } });
+  const text = { stdout: "", stderr: "" };
+  for (const stream of ["stdout", "stderr"] as const) {
+    child[stream].setEncoding("utf8").on("data", (chunk: string) => void (text[stream] += chunk));
+  }
+  const [code, signal] = await once(child, "close") as [number | null, string | null];
+  const numbers = text.stdout.split("\n").filter((each) => /^\d+$/.test(each)).map(Number);
+  return { code, signal, ...text, numbers };
+}
+
+/** Numbers of the records, once the whole chain was read. */
+async function numbersIn(directory: string): Promise<number[]> {
+  const home = await openDirHome(directory, {
+    files: await processDurableFiles(),
+    processes: await systemProcesses(),
+    clock: systemClock,
+    campaign: CAMPAIGN,
+    round: ROUND,
+    access: "read",
+    onNotice: () => {},
+  });
+  const numbers: number[] = [];
+  await home.readJournal(({ seq }) => void numbers.push(seq));
+  return numbers;
+}
+
+test("of processes that race for a directory exactly one has it at a time, and no record is lost", async () => {
+  const directory = join(folder, "race");
+  const ended = await Promise.all([...LINES, ...LINES].map((runtime) => run(runtime, "work", directory, 8, 0)));
+  for (const { code, stderr } of ended) expect([code, stderr]).toEqual([0, ""]);
+  const known = ended.flatMap(({ numbers }) => numbers).sort((a, b) => a - b);
+  // Two that had it at the same time would have bound their records to the same one.
+  expect(known).toEqual(Array.from({ length: 6 * 8 * 2 }, (_, index) => index + 1));
+  expect(await numbersIn(directory)).toEqual(known);
+  expect(readdirSync(directory).sort()).toEqual([".gitignore", "journal"]);
+});
+
+test("the same holds while some of them are killed at any step, and others race to take over", async () => {
+  const directory = join(folder, "deaths");
+  const known: number[] = [];
+  for (let turn = 0; turn < 5; turn++) {
+    const steps = LINES.map((_, index) => 3 + turn * 11 + index * 4);
+    const mortals = LINES.map((runtime, index) => run(runtime, "work", directory, 8, steps[index] ?? 0));
+    const others = LINES.map((runtime) => run(runtime, "work", directory, 3, 0));
+    const ended = await Promise.all([...mortals, ...others]);
+    for (const { code, signal, stderr } of ended) {
+      expect([code === 0 || signal === "SIGKILL", stderr]).toEqual([true, ""]);
+    }
+    for (const { code } of ended.slice(LINES.length)) expect(code).toBe(0);
+    expect(ended.slice(0, LINES.length).some(({ signal }) => signal === "SIGKILL")).toBe(true);
+    known.push(...ended.flatMap(({ numbers }) => numbers));
+  }
+  expect(new Set(known).size).toBe(known.length);
+  const all = await numbersIn(directory);
+  expect(all).toEqual(all.map((_, index) => index + 1));
+  expect(known.filter((seq) => !all.includes(seq))).toEqual([]);
+});
+
+test("a process that was killed is followed at once by the next one", async () => {
+  const directory = join(folder, "killed");
+  // After the writer file, before the first record.
+  expect((await run([runtimes.node], "work", directory, 1, 12)).signal).toBe("SIGKILL");
+  expect(existsSync(join(directory, "writer.json"))).toBe(true);
+  expect(await run([runtimes.node], "once", directory)).toMatchObject({ code: 0, stdout: "done\n", stderr: "" });
+});
+
+test("a directory, or a part of it, that is a symbolic link is refused, and nothing behind it changes", async () => {
+  const outside = join(folder, "outside");
+  mkdirSync(join(outside, "journal"), { recursive: true });
+  symlinkSync(outside, join(folder, "link"));
+  const linked = join(folder, "linked");
+  mkdirSync(linked);
+  symlinkSync(join(outside, "journal"), join(linked, "journal"));
+  const first = await run([runtimes.node], "once", join(folder, "link"));
+  expect(first.stdout).toMatch(/^2 Cannot write in ".*link": it is reached through the symbolic link/);
+  const second = await run([runtimes.node], "once", linked);
+  expect(second.stdout).toMatch(/^2 Cannot read journal ".*journal": it is reached through the symbolic link/);
+  expect([readdirSync(outside), readdirSync(join(outside, "journal"))]).toEqual([["journal"], []]);
+});

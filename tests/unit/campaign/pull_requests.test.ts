@@ -1,0 +1,417 @@
+import { expect, test } from "bun:test";
+import { pullRequestText } from "../../../lib/campaign/pulls.ts";
+import type { ItemView } from "../../../lib/campaign/view.ts";
+import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
+import { aNode, type GithubForge, githubForge, json, type Node, rollup } from "../forge/github_forge.ts";
+import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, failureOf, project } from "./world.ts";
+
+const MINUTE = 60_000;
+/** Every run opens pull request 7 of its repository. */
+const SCENARIO = (SCENARIO_TEXTS.success ?? "").replace('"${pull}"', '"https://github.com/${repo}/pull/7"');
+
+/** A campaign whose pull requests are on a GitHub. @param nodes What GitHub says of the pull request of each repository, by its number. */
+function worldOf(
+  nodes: (Node | null)[],
+  options: Partial<CampaignWorldOptions> = {},
+): CampaignWorld & { github: GithubForge } {
+  const github = githubForge();
+  const set = (number: number, node: Node | null) => github.pulls.set(`${project(number)}#7`, node);
+  nodes.forEach((node, index) => set(index + 1, node));
+  const file = { branch: "mogplex/replace-moment", ...options.file };
+  const world = campaignWorld({ count: nodes.length, scenarios: SCENARIO, github, ...options, file });
+  return Object.assign(world, { github });
+}
+
+const states = (view: { items: readonly { pullRequestState: { state: string } | null }[] }) =>
+  view.items.map(({ pullRequestState }) => pullRequestState?.state ?? null);
+
+test("advanceCampaign() reads pull requests, and records only what has changed", async () => {
+  const world = worldOf([
+    aNode({ reviewRequests: { totalCount: 1, nodes: [{ requestedReviewer: { login: "kim" } }] } }),
+    aNode({ state: "MERGED" }),
+  ]);
+  const { view } = await world.waves(["done"]);
+  expect(states(view)).toEqual(["open", "merged"]);
+  expect(view.items[0]?.pullRequestState).toMatchObject({
+    checks: "green",
+    review: "approved",
+    owner: "kim",
+    reason: null,
+  });
+  const recorded = async () => (await world.records()).filter(({ type }) => type === "pull-request").length;
+  expect(await recorded()).toBe(2);
+  const before = world.github.received.length;
+  await world.clock.sleep(15 * MINUTE);
+  // After the end no request goes to the service, and what is merged is not read again.
+  const requests = world.requests.length;
+  await world.advance();
+  expect([await recorded(), world.requests.length - requests]).toEqual([2, 0]);
+  expect(world.github.received.slice(before).map(({ variables }) => variables.n0)).toEqual(["project-0001"]);
+  world.github.pulls.set(`${project(1)}#7`, aNode(rollup("FAILURE")));
+  await world.clock.sleep(15 * MINUTE);
+  expect((await world.advance()).view.items[0]?.stuck).toBe("red-checks");
+  expect(await recorded()).toBe(3);
+});
+
+test("readCampaign() shows what the forge says now, and writes nothing", async () => {
+  const world = worldOf([aNode()]);
+  await world.waves(["done"]);
+  world.github.pulls.set(`${project(1)}#7`, aNode({ mergeable: "CONFLICTING" }));
+  await world.clock.sleep(10 * MINUTE);
+  const count = (await world.records()).length;
+  const view = await world.read();
+  expect(view.items[0]).toMatchObject({ stuck: "conflict", pullRequestState: { conflict: true } });
+  expect(view.causes).toMatchObject([{
+    word: "conflict",
+    stuck: "conflict",
+    owners: ["acme"],
+    items: [view.items[0]?.id],
+  }]);
+  expect((await world.records()).length).toBe(count);
+});
+
+test("advanceCampaign() without a token reads no pull request, and says that it was not read", async () => {
+  const world = campaignWorld({ count: 1, scenarios: SCENARIO });
+  const { view } = await world.waves(["done"]);
+  expect([view.items[0]?.pullRequest, view.items[0]?.pullRequestState, view.items[0]?.stuck]).toEqual([
+    `https://github.com/${project(1)}/pull/7`,
+    null,
+    null,
+  ]);
+});
+
+test("advanceCampaign() tells a pull request that it may not see, and one that it could not read", async () => {
+  const world = worldOf([aNode(), null]);
+  const { view } = await world.waves(["done"]);
+  expect(states(view)).toEqual(["open", "unreadable"]);
+  expect(view.items[1]).toMatchObject({
+    stuck: "unreadable",
+    pullRequestState: { checks: null, reason: "this token may not read it" },
+  });
+  expect(world.notices.filter((notice) => notice.includes("may not read it"))).toHaveLength(1);
+  world.github.faults.push(json(403, { message: "secondary rate limit" }, { "retry-after": "3600" }));
+  await world.clock.sleep(15 * MINUTE);
+  // What was known stays known.
+  expect(states((await world.advance()).view)).toEqual(["open", "unreadable"]);
+  expect(world.notices.at(-1)).toContain(
+    "2 pull requests could not be read this time: Cannot read 2 pull requests at github.com",
+  );
+});
+
+test("advanceCampaign() settles an item that is unknown by the pull request of its branch", async () => {
+  // Nothing in the events says what came of it.
+  const hidden = SCENARIO.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
+  const world = worldOf([
+    aNode({ headRefName: "mend-1", createdAt: "2099-01-01T00:00:00Z" }),
+    aNode({ headRefName: "other" }),
+  ], {
+    scenarios: hidden,
+    file: {
+      branch: "mend-{{ ticket }}",
+      success: { require: "pull-request" },
+      repositories: [1, 2].map((number) => ({
+        repo: project(number),
+        variables: { ticket: String(number) },
+      })),
+    },
+  });
+  const { view } = await world.waves(["done"]);
+  expect(view.items.map(({ verdict, pullRequest }) => [verdict, pullRequest])).toEqual([
+    ["succeeded", `https://github.com/${project(1)}/pull/7`],
+    ["unknown", null],
+  ]);
+});
+
+test("advanceCampaign() keeps its end, whatever address a forge names for a pull request", async () => {
+  const world = worldOf([aNode({ url: `https://github.com/acme/${"x".repeat(3_000)}/pull/7` })]);
+  const { view } = await world.waves(["done"]);
+  expect([view.exitCode, states(view), view.items[0]?.pullRequestState?.reason]).toEqual([
+    0,
+    ["unreadable"],
+    "the answer is about another pull request",
+  ]);
+});
+
+test("advanceCampaign() looks for no further branch when the forge does not answer", async () => {
+  const hidden = SCENARIO.replace(/pull_request_url: .*/, 'pull_request_url: "javascript:alert(1)"');
+  const world = worldOf([aNode(), aNode(), aNode(), aNode()], {
+    scenarios: hidden,
+    file: { branch: "mend", success: { require: "pull-request" } },
+  });
+  const asked = new Set<unknown>();
+  world.github.fetch = (_url, init) => {
+    asked.add(JSON.parse(String(init.body)).variables.n);
+    return new Promise((_, reject) => init.signal?.addEventListener("abort", () => reject(new Error("aborted"))));
+  };
+  const { view } = await world.waves(["done", "waiting"]);
+  expect([view.counts.unknown, asked.size]).toEqual([4, 1]);
+});
+
+const LIMITED = { file: { limits: { "open-pull-requests": 2 } } };
+
+test("limits.open-pull-requests lets no more runs start than may open a pull request", async () => {
+  const world = worldOf([aNode(), aNode(), aNode(), aNode()], LIMITED);
+  const first = await world.advance();
+  expect([first.view.counts.running, first.view.waitsFor]).toEqual([2, "pull-requests"]);
+  await world.clock.sleep(15 * MINUTE);
+  const second = await world.advance();
+  expect([second.view.counts.succeeded, second.view.counts.waiting, second.view.waitsFor]).toEqual([
+    2,
+    2,
+    "pull-requests",
+  ]);
+  expect(second.view.nextWaveAt).not.toBeNull();
+  world.github.pulls.set(`${project(1)}#7`, aNode({ state: "MERGED" }));
+  await world.clock.sleep(15 * MINUTE);
+  expect((await world.advance()).view.counts).toMatchObject({ running: 1, waiting: 1 });
+});
+
+test("limits.open-pull-requests starts nothing while one of the pull requests cannot be read", async () => {
+  const world = worldOf([null, aNode({ state: "MERGED" }), aNode(), aNode()], LIMITED);
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  const { view } = await world.advance();
+  expect([view.counts.succeeded, view.counts.waiting, view.waitsFor]).toEqual([2, 2, "pull-requests"]);
+  // A person who knows better says so.
+  await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "gone" });
+  expect((await world.advance()).view.counts).toMatchObject({ skipped: 1, running: 2 });
+});
+
+test("limits.open-pull-requests starts nothing when the forge is out of reach, although the journal knows the pull requests", async () => {
+  const world = worldOf([aNode({ state: "CLOSED" }), aNode(), aNode()], LIMITED);
+  world.github.faults.push(...Array.from({ length: 200 }, () => new Response("<html>", { status: 502 })));
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  const { view } = await world.advance();
+  expect([view.counts.waiting, view.waitsFor]).toEqual([1, "pull-requests"]);
+  world.github.faults.length = 0;
+  await world.clock.sleep(15 * MINUTE);
+  expect((await world.advance()).view.counts.running).toBe(1);
+});
+
+test.each([["limits.open-pull-requests", LIMITED.file], ["on-failed-checks", {
+  "on-failed-checks": { prompt: "Mend it" },
+}]])(
+  "%s without a token of a forge is refused before anything is sent",
+  async (key, file) => {
+    const world = campaignWorld({ file });
+    for (const act of [() => world.plan(), () => world.advance(), () => world.run()]) {
+      expect(await failureOf(act)).toStartWith(`2 Cannot obey ${key}: no token of a forge is there`);
+    }
+    expect(world.requests).toEqual([]);
+  },
+);
+
+test("on-failed-checks starts a run on the same branch, as often as it says and no more", async () => {
+  const world = worldOf([aNode(rollup("FAILURE"))], {
+    file: { "on-failed-checks": { prompt: "Mend the checks of {{ repository.name }}", attempts: 2 } },
+  });
+  for (let wave = 0; wave < 12; wave++) {
+    await world.advance();
+    await world.clock.sleep(15 * MINUTE);
+  }
+  const { view } = await world.advance();
+  const bodies = world.starts.map(({ body }) => JSON.parse(body));
+  const [first] = bodies;
+  const branch = view.items[0]?.branch;
+  expect(bodies.slice(1).map(({ prompt, createBranch, workingBranch }) => [prompt, createBranch, workingBranch]))
+    .toEqual(
+      Array.from({ length: 2 }, () => ["Mend the checks of project-0001", false, branch]),
+    );
+  expect([first.createBranch, new Set(world.starts.map(({ key }) => key)).size]).toEqual([true, 3]);
+  expect(view.items[0]).toMatchObject({ verdict: "succeeded", starts: 3, attempts: 1, stuck: "red-checks" });
+  const intents = (await world.records()).flatMap((record) =>
+    record.type === "intent" ? [[record.kind, record.start]] : []
+  );
+  expect(intents).toEqual([["task", 1], ["follow-up", 2], ["follow-up", 3]]);
+  // Read again from the disk, the journal says the same.
+  expect((await world.read()).items).toEqual(view.items);
+});
+
+test("a follow-up that has no answer is sent again under its key, and one that fails leaves the item as it was", async () => {
+  const world = worldOf([aNode(rollup("FAILURE"))], {
+    file: { "on-failed-checks": { prompt: "Mend it" } },
+  });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  world.before = (request) => request === "POST /runs" ? Promise.reject(new TypeError("fetch failed")) : undefined;
+  await world.advance();
+  world.before = undefined;
+  await world.clock.sleep(15 * MINUTE);
+  await world.advance();
+  const keys = new Set(world.starts.slice(1).map(({ key }) => key));
+  expect([keys.size, world.starts.length > 2]).toEqual([1, true]);
+  world.setRun(project(1), { status: "failed", error: "npm test exited with 1" });
+  expect((await world.advance()).view.items[0]).toMatchObject({
+    verdict: "succeeded",
+    attempts: 1,
+    reason: "the follow-up ended as failed: npm test exited with 1",
+  });
+});
+
+test("decideCampaign() lets a run resolve the conflicts of exactly the pull requests that have some", async () => {
+  const world = worldOf([aNode({ mergeable: "CONFLICTING" }), aNode()]);
+  await world.waves(["done"]);
+  const { items, text } = await world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: false });
+  expect([items, text]).toEqual([
+    [`${project(1)}@main`],
+    "1 item will be started again by the next wave, on the branch of the pull request",
+  ]);
+  await world.advance();
+  const { prompt, createBranch } = JSON.parse(world.starts.at(-1)?.body ?? "{}");
+  expect([prompt, createBranch, world.starts.length]).toEqual([
+    expect.stringContaining("conflicts with its base branch main"),
+    false,
+    3,
+  ]);
+  const adopt = world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: true });
+  await expect(adopt).rejects.toThrow();
+});
+
+test("runCampaign() reads the pull requests before it ends, and mends red checks without another call", async () => {
+  const world = worldOf([aNode(rollup("FAILURE")), aNode()], { file: { "on-failed-checks": { prompt: "Mend it" } } });
+  const { code, view } = await world.run();
+  expect([code, view.items.map(({ starts }) => starts), states(view)]).toEqual([0, [2, 1], ["open", "open"]]);
+});
+
+test("advanceCampaign() tells of a foreign host, and advises nobody to send it a token", async () => {
+  const scenarios = SCENARIO.replace("https://github.com/", "https://forge.evil.example/");
+  const world = worldOf([aNode()], { scenarios });
+  await world.waves(["done"]);
+  const notes = world.notices.filter((notice) => notice.includes("are not read"));
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).not.toMatch(/forge-host \S*evil/);
+});
+
+const RED = rollup("FAILURE");
+
+/** What the event of the run names as its branch. */
+const eventBranch = (name: string) => SCENARIO.replaceAll("${branch}", name).replaceAll("${agentBranch}", name);
+
+const NO_FOLLOW_UP: readonly [what: string, node: Node, options: Partial<CampaignWorldOptions>, reason: RegExp][] = [
+  [
+    "of the base branch",
+    aNode({ ...RED, headRefName: "main" }),
+    {},
+    /it comes from branch "main", and the run works on/,
+  ],
+  ["of another branch", aNode({ ...RED, headRefName: "other" }), {}, /it comes from branch "other"/],
+  ["of a fork", aNode({ ...RED, isCrossRepository: true }), {}, /its branch is one of another repository/],
+  ["of a protected branch", aNode({ ...RED, headRef: { refUpdateRule: { pattern: "*" } } }), {}, /or protected/],
+  [
+    "of the default branch",
+    aNode({ ...RED, baseRepository: { defaultBranchRef: { name: "mogplex/replace-moment" } } }),
+    {},
+    /its branch is the default branch/,
+  ],
+  [
+    "of the base branch in another spelling",
+    aNode({ ...RED, headRefName: "Release" }),
+    { file: { branch: "Release", repositories: [{ repo: project(1), "base-branch": "release" }] } },
+    /its branch is the base branch/,
+  ],
+  [
+    "that an event names in another repository",
+    aNode(RED),
+    { scenarios: SCENARIO.replace("${repo}/pull/7", "acme/project-0009/pull/7") },
+    /it is in another repository, acme\/project-0009/,
+  ],
+];
+
+for (const [what, node, options, reason] of NO_FOLLOW_UP) {
+  test(`no follow-up is made on the branch of a pull request ${what}, and the reason is told`, async () => {
+    const { file, ...more } = options;
+    const world = worldOf([node], { ...more, file: { "on-failed-checks": { prompt: "Mend it" }, ...file } });
+    world.github.pulls.set("acme/project-0009#7", node);
+    for (let wave = 0; wave < 6; wave++) {
+      await world.advance();
+      await world.clock.sleep(15 * MINUTE);
+    }
+    expect([world.starts.length, (await world.read()).items[0]?.verdict]).toEqual([1, "succeeded"]);
+    expect(world.notices.filter((notice) => /no follow-up is made/.test(notice))[0]).toMatch(reason);
+    const retry = world.decide({ kind: "retry", select: { cause: "red-checks" }, adopt: false });
+    await expect(retry).rejects.toThrow(reason);
+    expect(world.starts.length).toBe(1);
+  });
+}
+
+for (const branch of ["mogplex/replace-moment", undefined]) {
+  test(`a follow-up works on the branch that ${branch === undefined ? "the answer named" : "was asked for"}, whatever an event says`, async () => {
+    const world = worldOf([aNode(RED)], {
+      scenarios: eventBranch("main"),
+      file: { "on-failed-checks": { prompt: "Mend it" }, branch },
+    });
+    await world.advance();
+    const { store } = world.emulator.world;
+    const named = [...store.runs.values()][0]?.working_branch ?? "";
+    world.github.pulls.set(`${project(1)}#7`, aNode({ ...RED, headRefName: named }));
+    await world.clock.sleep(15 * MINUTE);
+    await world.advance();
+    const { workingBranch, createBranch } = JSON.parse(world.starts[1]?.body ?? "{}");
+    expect([workingBranch, createBranch, named]).toEqual([
+      branch ?? named,
+      false,
+      branch ?? expect.stringMatching(/^mogplex\//),
+    ]);
+  });
+}
+
+test("a follow-up that was decided is given up when its branch is not confirmed any more", async () => {
+  const world = worldOf([aNode({ mergeable: "CONFLICTING" })]);
+  await world.waves(["done"]);
+  await world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: false });
+  world.github.pulls.set(`${project(1)}#7`, aNode({ mergeable: "CONFLICTING", headRefName: "main" }));
+  await world.clock.sleep(15 * MINUTE);
+  const { view } = await world.advance();
+  expect([world.starts.length, view.items[0]?.verdict]).toEqual([1, "succeeded"]);
+  expect(view.items[0]?.reason).toMatch(/^no follow-up was made: its pull request is not that of its run/);
+});
+
+const REQUIRED = { success: { require: "pull-request" } };
+const namedBy = (address: string) => SCENARIO.replace("https://github.com/${repo}/pull/7", address);
+
+test("an item is unknown as long as its forge has not confirmed the address in an event", async () => {
+  const world = worldOf([null, aNode({ createdAt: "2099-01-01T00:00:00Z" })], { file: REQUIRED });
+  const { view, code } = await world.waves(["done"]);
+  expect([view.items.map(({ verdict }) => verdict), code]).toEqual([["unknown", "succeeded"], 1]);
+  expect(view.items[0]?.reason).toContain("its forge has not confirmed the pull request");
+});
+
+test("an item stays unknown after its forge said 404, whatever address an event names", async () => {
+  const world = worldOf([aNode({ headRefName: "somebody-else", createdAt: "2099-01-01T00:00:00Z" })], {
+    scenarios: eventBranch("somebody-else"),
+    file: REQUIRED,
+  });
+  expect((await world.waves(["done"])).view.items[0]?.verdict).toBe("unknown");
+});
+
+const ADDRESSES: readonly [address: string, verdict: string, reason: RegExp | null][] = [
+  ["https://github.com/${repo}/pull/7", "succeeded", null],
+  ["https://gitlab.com/${repo}/-/merge_requests/7", "succeeded", null],
+  ["https://GitHub.com/ACME/project-0001/pull/7/", "succeeded", null],
+  ["http://localhost/${repo}/pull/7", "succeeded", null],
+  ["https://github.com/acme/project-0002/pull/7", "unknown", /which is in another repository/],
+  ["https://forge.evil.example/${repo}/pull/7", "unknown", /whose host is not known: --forge-host/],
+  ["https://github.com/${repo}/issues/7", "unknown", /no address of a pull request/],
+  ["https://github.com/${repo}/pull/7?x=1", "unknown", /no address of a pull request/],
+];
+
+for (const [address, verdict, reason] of ADDRESSES) {
+  test(`without a token of a forge the address ${address} makes an item ${verdict}`, async () => {
+    const world = campaignWorld({ count: 1, scenarios: namedBy(address), file: REQUIRED });
+    const { view } = await world.waves(["done"]);
+    const [item] = view.items;
+    expect([item?.verdict, item?.unchecked]).toEqual([
+      verdict as "unknown",
+      verdict === "succeeded" ? true : undefined,
+    ]);
+    if (reason === null) expect(pullRequestText(item as ItemView)).toBe("not checked");
+    else expect(item?.reason).toMatch(reason);
+  });
+}
+
+test("the pull requests of the emulator have the form of a forge", async () => {
+  const world = campaignWorld({ count: 1, file: REQUIRED });
+  const { view, code } = await world.waves(["done"]);
+  expect([view.items[0]?.pullRequest, code]).toEqual([`http://localhost/${project(1)}/pull/1`, 0]);
+});

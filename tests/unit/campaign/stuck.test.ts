@@ -1,0 +1,94 @@
+import { expect, test } from "bun:test";
+import {
+  groupStuck,
+  pullRequestsSentence,
+  pullRequestText,
+  STUCK_CAUSES,
+  stuckCause,
+} from "../../../lib/campaign/pulls.ts";
+import type { ItemView, PullRequestView, Stuck } from "../../../lib/campaign/view.ts";
+import { anItem, NOW } from "./report/sample_view.ts";
+
+const DAY = 86_400_000;
+const NOW_MS = Date.parse(NOW);
+
+/** A pull request with which nothing is wrong. */
+export function aPull(more: Partial<PullRequestView> = {}): PullRequestView {
+  const updatedAt = new Date(NOW_MS - DAY).toISOString();
+  const good = {
+    state: "open",
+    draft: false,
+    checks: "green",
+    review: "approved",
+    conflict: false,
+    owner: null,
+  } as const;
+  return { ...good, createdAt: updatedAt, updatedAt, reason: null, ...more };
+}
+
+const causeOf = (item: Partial<ItemView>, changed: boolean | null = true) =>
+  stuckCause(anItem(1, item.verdict ?? "succeeded", item), changed, NOW_MS, 3 * DAY);
+
+const old = new Date(NOW_MS - 3 * DAY).toISOString();
+test.each<[Partial<PullRequestView>, Stuck | null]>([
+  [{}, null],
+  [{ state: "merged", conflict: true }, null],
+  [{ state: "closed", checks: "red" }, "closed-unmerged"],
+  [{ state: "unreadable" }, "unreadable"],
+  [{ conflict: true, checks: "red" }, "conflict"],
+  [{ checks: "red", review: "changes-requested" }, "red-checks"],
+  [{ checks: "none" }, null],
+  [{ checks: null, review: null, conflict: null }, null],
+  [{ review: "changes-requested" }, "changes-requested"],
+  [{ review: "not-asked" }, "nobody-asked"],
+  [{ review: "not-asked", draft: true }, null],
+  [{ review: "not-asked", checks: "pending" }, null],
+  [{ review: "asked" }, null],
+  [{ review: "asked", updatedAt: old }, "no-reaction"],
+  [{ draft: true, updatedAt: old }, "no-reaction"],
+  [{ updatedAt: null }, null],
+])("stuckCause() of the pull request %j is %p", (pull, expected) => {
+  expect(causeOf({ pullRequestState: aPull(pull) })).toBe(expected);
+});
+
+test("stuckCause() looks at items alone that ended well", () => {
+  expect(causeOf({ pullRequestState: null })).toBeNull();
+  expect(causeOf({ pullRequest: null })).toBe("no-pull-request");
+  expect(causeOf({ pullRequest: null }, false)).toBeNull();
+  expect(causeOf({ pullRequest: null }, null)).toBeNull();
+  for (const verdict of ["failed", "skipped", "running"] as const) {
+    expect(causeOf({ verdict, pullRequestState: aPull({ checks: "red" }) })).toBeNull();
+  }
+});
+
+test("groupStuck() puts items of one cause together, with those who have them in hand", () => {
+  const items = [
+    anItem(1, "succeeded", { stuck: "red-checks", pullRequestState: aPull({ owner: "kim" }) }),
+    anItem(2, "succeeded", { stuck: "conflict", pullRequestState: aPull() }),
+    anItem(3, "succeeded", { stuck: "red-checks", pullRequestState: aPull() }),
+    anItem(4, "succeeded"),
+  ];
+  expect(groupStuck(items).map(({ word, owners, items: ids }) => [word, owners, ids.length])).toEqual([
+    ["conflict", ["acme"], 1],
+    ["red-checks", ["kim", "acme"], 2],
+  ]);
+  expect(new Set(STUCK_CAUSES).size).toBe(8);
+});
+
+test("pullRequestText() and pullRequestsSentence() never take what was not read for nothing", () => {
+  const of = (pull: PullRequestView | null) => pullRequestText(anItem(1, "succeeded", { pullRequestState: pull }));
+  expect([of(null), of(aPull()), of(aPull({ checks: null, review: null })), of(aPull({ state: "closed" }))]).toEqual([
+    "not read",
+    "open, green, approved",
+    "open, checks not read, review not read",
+    "closed",
+  ]);
+  expect(of(aPull({ draft: true, checks: "none", review: "not-asked", conflict: true }))).toBe(
+    "draft, conflict, not asked",
+  );
+  const items = [null, aPull({ state: "merged" }), aPull()].map((pull, index) =>
+    anItem(index, "succeeded", { pullRequestState: pull, stuck: index === 2 ? "red-checks" : null })
+  );
+  expect(pullRequestsSentence(items)).toBe("3 pull requests: 1 open (1 stuck), 1 merged, 1 not read");
+  expect(pullRequestsSentence([anItem(1, "failed")])).toBeNull();
+});

@@ -1,0 +1,90 @@
+import { expect, test } from "bun:test";
+import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
+import { project } from "../../campaign/world.ts";
+import { aNode, githubForge, rollup } from "../../forge/github_forge.ts";
+import { GITHUB_TOKEN } from "../../forge/world.ts";
+import { cliWorld } from "./world.ts";
+
+const SCENARIO = (SCENARIO_TEXTS.success ?? "").replace('"${pull}"', '"https://github.com/${repo}/pull/7"');
+const TOKEN = { env: { GITHUB_TOKEN } };
+
+/** A campaign that is done: pull requests that are ready, red and merged. */
+async function done() {
+  const world = cliWorld({ count: 3, scenarios: SCENARIO, file: { branch: "mogplex/replace-moment" } });
+  const github = githubForge();
+  [aNode({ updatedAt: "2099-01-01T00:00:00Z" }), aNode(rollup("FAILURE")), aNode({ state: "MERGED" })].forEach((
+    node,
+    index,
+  ) => github.pulls.set(`${project(index + 1)}#7`, node));
+  world.forge = github;
+  await world.campaign("run");
+  return { world, github };
+}
+
+test("campaign commands prints what a shell can run, and runs nothing", async () => {
+  const { world, github } = await done();
+  const merged = await world.campaign("commands", ["--merge", "--method", "squash"], TOKEN);
+  expect([merged.code, merged.stdout]).toEqual([
+    0,
+    `gh pr merge https://github.com/${project(1)}/pull/7 --squash --match-head-commit ${"c0ffee".padEnd(40, "0")}\n`,
+  ]);
+  expect(merged.stderr).toContain("1 pull request not ready to be merged: left out");
+  const closed = await world.campaign("commands", ["--close", "--cause", "red-checks"], TOKEN);
+  expect(closed.stdout).toBe(`gh pr close https://github.com/${project(2)}/pull/7\n`);
+  expect(github.received.every(({ query }) => query.startsWith("query("))).toBe(true);
+  const without = await world.campaign("commands", ["--close"]);
+  expect([without.stdout, without.stderr]).toEqual(["", expect.stringContaining("3 pull requests not read")]);
+  for (const args of [[], ["--merge", "--close"]]) expect((await world.campaign("commands", args)).code).toBe(2);
+  expect((await world.campaign("commands", ["--close", "--cause", "red"], TOKEN)).stderr).toContain("red-checks");
+});
+
+test("campaign commands --all does not ask for --all when an address is none of a forge", async () => {
+  const world = cliWorld({
+    count: 1,
+    scenarios: (SCENARIO_TEXTS.success ?? "").replace("${pull}", "http://127.0.0.1/1"),
+  });
+  await world.campaign("run");
+  const { code, stdout, stderr } = await world.campaign("commands", ["--close", "--all"]);
+  expect([code, stdout]).toEqual([0, ""]);
+  expect(stderr).toContain("1 pull request left out: their addresses are none of GitHub or GitLab");
+});
+
+test("campaign status reads pull requests with a token, and says once that they are not read without one", async () => {
+  const { world, github } = await done();
+  const without = await world.campaign("status");
+  expect(without.stdout.match(/are read with a token/g)).toHaveLength(1);
+  expect(without.stdout.match(/not read {2}/g)).toHaveLength(3);
+  expect(github.received).toHaveLength(0);
+  const { code, stdout } = await world.campaign("status", [], TOKEN);
+  expect(code).toBe(0);
+  expect(stdout).toContain("3 pull requests: 2 open (1 stuck), 1 merged");
+  expect(stdout).toContain("stuck: red-checks (1): the checks of the pull request are red; in the hands of acme");
+  expect(stdout).toContain("mogplex-ci campaign retry campaign.yml --dir DIR --cause red-checks");
+  const json = JSON.parse((await world.campaign("status", ["--json"], TOKEN)).stdout);
+  expect(json.items[1]).toMatchObject({ stuck: "red-checks", pullRequestState: { state: "open", checks: "red" } });
+  expect(`${stdout}${JSON.stringify(json)}`).not.toContain(GITHUB_TOKEN);
+  // The word of a cause that only the screen knows is good for a retry.
+  const { stdout: retried } = await world.campaign("retry", ["--cause", "red-checks"], TOKEN);
+  expect(retried).toContain("1 item will be started again by the next wave, on the branch of the pull request");
+});
+
+test("campaign status --stuck-after says how long nothing may happen to a pull request", async () => {
+  const { world, github } = await done();
+  github.pulls.set(
+    `${project(1)}#7`,
+    aNode({ reviewDecision: "REVIEW_REQUIRED", updatedAt: new Date(world.clock.wallTime() - 7_200_000).toISOString() }),
+  );
+  expect((await world.campaign("status", [], TOKEN)).stdout).not.toContain("no-reaction");
+  expect((await world.campaign("status", ["--stuck-after", "2h"], TOKEN)).stdout).toContain("stuck: no-reaction (1)");
+  expect((await world.campaign("status", ["--stuck-after", "1d"], TOKEN)).stdout).not.toContain("no-reaction");
+  expect((await world.campaign("status", ["--stuck-after", "soon"], TOKEN)).code).toBe(2);
+  expect((await world.campaign("status", ["--forge-host", "x y"], TOKEN)).code).toBe(2);
+});
+
+test("campaign report writes what the forge says now", async () => {
+  const { world } = await done();
+  await world.campaign("report", [], TOKEN);
+  expect(world.report("campaign.md")).toContain("3 pull requests: 2 open (1 stuck), 1 merged");
+  expect(world.report("campaign.csv")).toContain('"open","red"');
+  expect(world.report("metrics.txt")).toContain('mogplex_campaign_pull_requests_stuck{cause="red-checks"} 1');
+});

@@ -1,0 +1,139 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { project } from "../../campaign/world.ts";
+import { type CliWorld, cliWorld } from "./world.ts";
+
+const MINUTE = 60_000;
+
+const journal = (world: CliWorld) =>
+  readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8").trimEnd().split("\n");
+const last = (world: CliWorld) => JSON.parse(journal(world).at(-1) ?? "{}");
+
+test("campaign retry, approve, stop, resume and skip record who decided, print what it means, and send nothing", async () => {
+  const world = cliWorld({ count: 4, scenarios: "play: agent-failure", file: { canary: { size: 2 } } });
+  await world.campaign("run");
+  const requests = world.requests.length;
+
+  expect(await world.campaign("retry", ["--only", project(1), "--by", "ann"])).toMatchObject({
+    code: 0,
+    stderr: "",
+    stdout: `1 item will be started again by the next wave\n  ${project(1)}@main\n`,
+  });
+  expect(last(world)).toMatchObject({ type: "retry", items: [`${project(1)}@main`], by: "ann", adopt: false });
+
+  const skip = ["--only", project(2), "--reason", "archived"];
+  expect(await world.campaign("skip", skip)).toMatchObject({
+    code: 0,
+    stdout: `1 item will not be started any more\n  ${project(2)}@main\n`,
+  });
+  expect(last(world)).toMatchObject({ type: "skipped", by: "kim", reason: "archived" });
+
+  const note = ["--note", "looked at it"];
+  expect(await world.campaign("approve", note)).toMatchObject({ code: 0, stdout: "opened the gate of the canary\n" });
+  expect(last(world)).toMatchObject({ type: "approved", gate: "canary", by: "kim", note: "looked at it" });
+
+  expect(await world.campaign("stop")).toMatchObject({ code: 0, stdout: "nothing more is started; nothing runs\n" });
+  expect(last(world)).toMatchObject({ type: "stopped", by: "kim", cancel: false });
+
+  expect(await world.campaign("resume")).toMatchObject({ code: 0, stdout: "the next wave starts runs again\n" });
+  expect(last(world)).toMatchObject({ type: "resumed", by: "kim" });
+  expect(world.requests.length).toBe(requests);
+});
+
+test("decisions take the CI's user where nobody is named", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("plan");
+  await world.campaign("stop", [], { env: { GITHUB_ACTIONS: "true", GITHUB_ACTOR: "octocat" } });
+  expect(last(world)).toMatchObject({ by: "octocat" });
+});
+
+const DECISIONS: readonly [verb: string, args: string[]][] = [
+  ["retry", ["--failed"]],
+  ["approve", []],
+  ["stop", ["--cancel"]],
+  ["resume", []],
+  ["skip", ["--failed", "--reason", "x"]],
+];
+
+for (const [verb, args] of DECISIONS) {
+  test(`campaign ${verb} --dry-run records nothing, and --json is one object`, async () => {
+    const world = cliWorld({
+      count: 4,
+      scenarios: "play: agent-failure",
+      file: { canary: { size: 1 }, limits: { parallel: 1 } },
+    });
+    await world.campaign("run");
+    if (verb === "resume") await world.campaign("stop");
+    const before = journal(world);
+    const { code, stdout } = await world.campaign(verb, [...args, "--dry-run"]);
+    expect([code, stdout.startsWith("nothing was recorded; it would say: "), journal(world)]).toEqual([
+      0,
+      true,
+      before,
+    ]);
+    const json = await world.campaign(verb, [...args, "--json"]);
+    expect(JSON.parse(json.stdout)).toMatchObject({ decision: verb, dryRun: false });
+    expect(journal(world).length).toBe(before.length + 1);
+  });
+
+  test(`campaign ${verb} before a plan ends with 2`, async () => {
+    const { code, stderr } = await cliWorld().campaign(verb, args);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("nothing was planned in")]);
+  });
+}
+
+const BAD: readonly [verb: string, args: string[], message: RegExp][] = [
+  ["retry", [], /no item is named; give --failed, --cause WORD or --only GLOB/],
+  ["retry", ["--cause", "nothing"], /there is no such cause: "nothing"; no item has a cause now/],
+  ["retry", ["--only", ""], /no item fits: ""; it must be a name or a glob/],
+  ["skip", ["--only", project(1)], /the reason is missing; give --reason TEXT/],
+  ["skip", ["--reason", "x"], /no item is named/],
+  ["approve", [], /no gate is closed/],
+  ["resume", [], /nobody stopped it/],
+  ["stop", ["--now"], /--now/],
+  ["approve", ["--by", "a", "b"], /one argument too many/],
+];
+
+for (const [verb, args, message] of BAD) {
+  test(`campaign ${verb} ${args.join(" ")} ends with 2`, async () => {
+    const world = cliWorld({ count: 2 });
+    await world.campaign("plan");
+    const { code, stderr } = await world.campaign(verb, args);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(message)]);
+  });
+}
+
+test("a decision while a process is at work ends with 75, and says which", async () => {
+  const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
+  const work = world.campaign("run");
+  await world.clock.sleep(5 * MINUTE);
+  const { code, stderr } = await world.campaign("stop");
+  expect([code, stderr]).toEqual([
+    75,
+    expect.stringMatching(/^error: Cannot write in "DIR": process \d+ on ".*" is at work/),
+  ]);
+  expect((await world.campaign("status")).stdout).toMatch(/ {2}at work {7}process \d+ on /);
+  expect((await work).code).toBe(0);
+});
+
+test("campaign retry --adopt-changes starts items again with the task of the file", async () => {
+  const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
+  await world.campaign("run");
+  world.write({ prompt: "A better task" });
+  expect(await world.campaign("retry", ["--failed", "--adopt-changes"])).toMatchObject({
+    code: 0,
+    stdout: `1 item will be started again by the next wave, with the task of the file\n  ${project(1)}@main\n`,
+    stderr: "",
+  });
+  const { stderr } = await world.campaign("advance");
+  expect(stderr).toBe("");
+});
+
+test("a long list of items is cut on the screen, and whole in JSON", async () => {
+  const world = cliWorld({ count: 30 });
+  await world.campaign("plan");
+  const { stdout } = await world.campaign("skip", ["--only", "acme/*", "--reason", "x", "--dry-run"]);
+  expect(stdout.split("\n").slice(20, 23)).toEqual([`  ${project(20)}@main`, "  and 10 more", ""]);
+  const json = await world.campaign("skip", ["--only", "acme/*", "--reason", "x", "--json"]);
+  expect(JSON.parse(json.stdout).items.length).toBe(30);
+});

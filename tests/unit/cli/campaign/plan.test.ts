@@ -1,0 +1,171 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { expect, test } from "bun:test";
+import { project } from "../../campaign/world.ts";
+import { cliWorld } from "./world.ts";
+
+test("campaign plan prints the items, the arithmetic and what decides it, writes the lock and starts nothing", async () => {
+  const world = cliWorld({ count: 400 });
+  const { code, stdout, stderr } = await world.campaign("plan");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const lines = stdout.split("\n");
+  expect(lines[0]).toBe("Campaign replace-moment: 400 items");
+  expect(lines[1]).toMatch(/^Read in \d+ requests and /);
+  expect(stdout).toContain(`Added 400 items:\n  ${project(1)}@main\n`);
+  expect(stdout).toContain("  and 390 more (--all shows them)\n");
+  expect(stdout).toContain("Earliest end, with runs of 20 min on average:\n  one process that stays  2026-09-03 ");
+  for (const every of ["10 min", "15 min", "20 min", "1 h"]) {
+    expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .* waves, about .* of a runner\n`));
+  }
+  expect(stdout).toMatch(/What decides it: 150 starts a day\n {2}without 150 starts a day: 2026-09-/);
+  expect(stdout).toContain("Starts used by this campaign: 0 of 10 a minute, 0 of 30 an hour, 0 of 150 a day\n");
+  expect(stdout).toEndWith("Wrote DIR/lock.json; nothing was started\n");
+  expect(existsSync(`${world.directory}/lock.json`)).toBe(true);
+  expect(world.requests.some((request) => request.startsWith("POST"))).toBe(false);
+  expect((await world.campaign("plan", ["--all"])).stdout).not.toContain("more (--all");
+});
+
+test("campaign plan --dry-run writes nothing, and --json is one object", async () => {
+  const world = cliWorld({ count: 2 });
+  const { code, stdout } = await world.campaign("plan", ["--dry-run", "--json"]);
+  const { dryRun, view, changes, bound, forecasts, reading, meanRunMs } = JSON.parse(stdout);
+  expect([code, stdout.split("\n").length, dryRun, view.state, changes.added.length]).toEqual([
+    0,
+    2,
+    true,
+    "planned",
+    2,
+  ]);
+  expect([bound, forecasts.length, reading.requests, meanRunMs]).toEqual(["nothing", 5, 1, 1_200_000]);
+  expect(existsSync(world.directory)).toBe(false);
+  expect((await world.campaign("plan", ["--dry-run"])).stdout).toContain("2 items; nothing was written\n");
+});
+
+test("campaign plan --mean-run is what the forecast goes by until runs have ended", async () => {
+  const world = cliWorld({ count: 3 });
+  const { stdout } = await world.campaign("plan", ["--mean-run", "1h30m"]);
+  expect(stdout).toContain("Earliest end, with runs of 1 h 30 min on average:");
+  await world.campaign("run");
+  expect((await world.campaign("plan")).stdout).not.toContain("1 h 30 min");
+});
+
+test("campaign plan refuses repositories that cannot be used, each on a line with its place, and writes no lock", async () => {
+  const world = cliWorld({ file: { repositories: [project(1), "acme/projekt-0002", "acme/nope"] } });
+  const { code, stdout, stderr } = await world.campaign("plan");
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  const lines = stderr.trimEnd().split("\n");
+  expect(lines.length).toBe(3);
+  expect(lines[0]).toBe(
+    "error: Cannot plan campaign: 2 repositories cannot be used; correct the file, or keep them out with --skip-invalid:",
+  );
+  expect(lines[1]).toMatch(
+    /^error: campaign\.yml:1:\d+: "acme\/projekt-0002": .* did you mean "acme\/project-0002"\?$/,
+  );
+  expect(lines[2]).toMatch(/^error: campaign\.yml:1:\d+: "acme\/nope": the service lists no repository of this name/);
+  expect(existsSync(`${world.directory}/lock.json`)).toBe(false);
+
+  const skipped = await world.campaign("plan", ["--skip-invalid"]);
+  expect([skipped.code, skipped.stdout.includes("2 items cannot be used:\n  acme/projekt-0002: the service")]).toEqual([
+    0,
+    true,
+  ]);
+  expect(skipped.stdout).toStartWith("Campaign replace-moment: 1 item\n");
+});
+
+test("campaign plan, again, prints the difference", async () => {
+  const world = cliWorld({ count: 4, file: { repositories: [1, 2, 3].map(project), limits: { parallel: 1 } } });
+  await world.campaign("advance");
+  world.write({ repositories: [2, 4].map(project), prompt: "Another task", limits: { parallel: 2 } });
+  const { code, stdout } = await world.campaign("plan");
+  expect(code).toBe(0);
+  expect(stdout).toContain(`Added 1 item:\n  ${project(4)}@main\n`);
+  expect(stdout).toContain(`Skipped, since they left the list: 1 item:\n  ${project(3)}@main\n`);
+  expect(stdout).toContain(`Left the list, and go on since they were started: 1 item:\n  ${project(1)}@main\n`);
+  expect(stdout).toContain("Note: limits changed, and holds from now on\n");
+  expect(stdout).toContain("Note: the task in the file has changed, and the campaign goes on with the locked one");
+  expect(stdout).toContain("Starts used by this campaign: 1 of 10 a minute");
+});
+
+test("campaign plan reads a list of standard input", async () => {
+  const world = cliWorld({ count: 3, file: { repositories: [{ file: "-" }] } });
+  const { code, stdout } = await world.campaign("plan", [], {
+    stdin: `${project(1)}\n${project(3)}  # the last one\n`,
+  });
+  expect([code, stdout.split("\n")[0]]).toEqual([0, "Campaign replace-moment: 2 items"]);
+  expect((await world.campaign("advance")).code).toBe(0);
+});
+
+const CODES: readonly [
+  what: string,
+  set: Record<string, unknown> | undefined,
+  env: Record<string, string>,
+  code: number,
+][] = [
+  ["no token", undefined, { MOGPLEX_API_KEY: "" }, 64],
+  ["a token that was revoked", { revokedAt: "2026-09-01T00:00:00Z" }, {}, 64],
+];
+
+for (const [what, set, env, expected] of CODES) {
+  test(`campaign plan ends with ${expected}: ${what}`, async () => {
+    const world = cliWorld();
+    if (set !== undefined) world.emulator.control("setToken", { token: world.token, set });
+    const { code, stderr } = await world.campaign("plan", [], { env });
+    expect([code, stderr.startsWith("error: ")]).toEqual([expected, true]);
+  });
+}
+
+test("campaign plan ends with 69 while the service is out of reach", async () => {
+  const world = cliWorld();
+  world.emulator.control("fault", { kind: "reset0", times: 1_000 });
+  expect((await world.campaign("plan")).code).toBe(69);
+});
+
+const BAD: readonly [args: string[], message: RegExp][] = [
+  [["--mean-run", "soon"], /--mean-run.*it must be a time like .*"soon"/],
+  [["--mean-run", "0"], /--mean-run/],
+  [["--home", "git:origin#x"], /home.*no CI system says here.*"git:origin#x"/],
+  [["--home", "s3://bucket"], /no such kind of home: "s3:\/\/bucket"; write dir, git:ADDRESS#BRANCH/],
+  [["--home", "git:/srv/x.git"], /it names no branch/],
+  [["--home", "git:/srv/x.git#-x"], /the branch cannot be used: it starts with "-"/],
+  [["--home", "git:ext::sh -c id#x"], /the address of a Git repository/],
+  [["--timeout", "1h"], /--timeout/],
+  [["other.yml"], /one argument too many: "other\.yml"/],
+];
+
+for (const [args, message] of BAD) {
+  test(`campaign plan refuses ${args.join(" ")}`, async () => {
+    const world = cliWorld();
+    const { code, stderr } = await world.campaign("plan", args);
+    expect([code, world.requests]).toEqual([2, []]);
+    expect(stderr).toMatch(message);
+  });
+}
+
+test("a directory that an earlier version has planned with lanes is refused with words, and each lane goes on by itself", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("advance");
+  const lane = `${world.directory}/lanes/a`;
+  mkdirSync(`${world.directory}/lanes`);
+  renameSync(world.directory, `${world.directory}-before`);
+  mkdirSync(`${world.directory}/lanes`, { recursive: true });
+  renameSync(`${world.directory}-before`, lane);
+  const lock = readFileSync(`${lane}/lock.json`, "utf8");
+  writeFileSync(`${lane}/lock.json`, lock.replace('"schema": 1,', '"schema": 1,\n  "lane": "a",'));
+  for (const verb of ["plan", "advance", "status", "approve"]) {
+    const { code, stderr } = await world.campaign(verb);
+    expect([verb, code]).toEqual([verb, 2]);
+    expect(stderr).toContain('an earlier version has planned it with lanes in "DIR"');
+    expect(stderr).toContain("--dir DIR/lanes/a");
+  }
+  const started = world.runs().length;
+  const { code, stderr } = await world.cli(["campaign", "run", "campaign.yml", "--dir", lane]);
+  expect([code, stderr.includes("lane"), world.runs().length]).toEqual([0, false, started]);
+});
+
+test("a campaign file with lanes is refused with its place and what to do", async () => {
+  const world = cliWorld({ file: { lanes: [{ name: "a", "token-variable": "KEY_A" }] } });
+  const { code, stderr } = await world.campaign("plan");
+  expect([code, world.requests]).toEqual([2, []]);
+  expect(stderr).toMatch(
+    /campaign\.yml:\d+:\d+: lanes: this version has no such key any more: a campaign has one user/,
+  );
+});

@@ -1,0 +1,134 @@
+import { expect, test } from "bun:test";
+import { project } from "../../campaign/world.ts";
+import { cliWorld } from "./world.ts";
+
+const MINUTE = 60_000;
+
+test("campaign run follows a campaign to its end, with a line for each change and a heartbeat a minute", async () => {
+  const world = cliWorld({ count: 2, runDuration: () => 3 * MINUTE });
+  const { code, stdout, stderr } = await world.campaign("run");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stdout).toMatch(/^00:00:00 {2}running {6}acme\/project-0001 {2}run [0-9a-f-]{36}$/m);
+  expect(stdout).toMatch(
+    /^00:03:\d\d {2}succeeded {4}acme\/project-0001 {2}http:\/\/localhost\/acme\/.*\(3 min\)$/m,
+  );
+  expect(stdout).toMatch(/^\.\.\. 0 of 2 items ended, 2 running; 2 of 150 starts a day; next wave 2026-09-01/m);
+  expect(stdout.match(/campaign replace-moment is done: all 2 items succeeded\n/gi)).toHaveLength(1);
+  expect(JSON.parse(world.report("campaign.json")).state).toBe("done");
+});
+
+test("campaign run ends with 75 at its timeout, and says that the same command goes on", async () => {
+  const world = cliWorld({ count: 4, runDuration: () => 20 * MINUTE });
+  const { code, stderr } = await world.campaign("run", ["--timeout", "5m"]);
+  expect({ code, stderr }).toEqual({
+    code: 75,
+    stderr: "note: the campaign is not done: 3 runs at work, and 1 item to be started; the next call goes on\n",
+  });
+  expect((await world.campaign("run")).code).toBe(0);
+  expect(world.runs().length).toBe(4);
+});
+
+test("campaign run ends with 75 at a gate, and says who opens it", async () => {
+  const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
+  const { code, stderr, stdout } = await world.campaign("run");
+  expect(code).toBe(75);
+  expect(stderr).toMatch(
+    /^note: the campaign is not done: it waits for approval: the canary item has ended well.*; approve it/,
+  );
+  expect(stdout).toContain("mogplex-ci campaign approve campaign.yml --dir DIR\n");
+});
+
+test("campaign run ends with 1 at the threshold", async () => {
+  const world = cliWorld({
+    count: 6,
+    scenarios: "play: agent-failure",
+    file: { limits: { "stop-after-failures": 2 } },
+  });
+  const { code, stdout } = await world.campaign("run");
+  expect([code, stdout.includes("is stopped: 2 of 2 ended items failed")]).toEqual([1, true]);
+});
+
+for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+  test(`campaign run leaves at ${signal} with ${code}, and its runs go on`, async () => {
+    const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
+    const ended = await world.campaign("run", [], {
+      before: (io) => void world.clock.sleep(3 * MINUTE).then(() => io.signal(signal)),
+    });
+    expect([ended.code, ended.stderr]).toEqual([
+      code,
+      expect.stringContaining("the campaign goes on with the next wave"),
+    ]);
+    expect(ended.stdout).toContain("Campaign replace-moment is running: 2 runs at work");
+    expect(world.requests.filter((request) => request.endsWith("/cancel"))).toEqual([]);
+  });
+
+  test(`campaign run --on-interrupt cancel cancels what runs at ${signal}`, async () => {
+    const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
+    const ended = await world.campaign("run", ["--on-interrupt", "cancel"], {
+      before: (io) => void world.clock.sleep(3 * MINUTE).then(() => io.signal(signal)),
+    });
+    expect([ended.code, ended.stderr]).toEqual([code, expect.stringContaining("2 of 2 runs were cancelled")]);
+    expect(world.runs().every((run) => run.endsWith(" cancelled"))).toBe(true);
+  });
+}
+
+test("a second signal ends campaign run at once", async () => {
+  const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
+  const { io } = await world.campaign("run", [], {
+    before(io) {
+      void world.clock.sleep(3 * MINUTE).then(() => {
+        io.signal("SIGTERM");
+        world.clock.advance(2_000);
+        io.signal("SIGTERM");
+      });
+    },
+  });
+  expect(io.exited).toBe(143);
+});
+
+test("campaign run --dry-run says what the first wave does, and sends nothing", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("plan");
+  const requests = world.requests.length;
+  const { code, stdout } = await world.campaign("run", ["--dry-run"]);
+  expect([code, stdout.includes("and starts 2 items at most:"), world.requests.length]).toEqual([0, true, requests]);
+});
+
+test("campaign run --json prints the same items as the library, and no heartbeat", async () => {
+  const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
+  const { code, stdout } = await world.campaign("run", ["--json"]);
+  const items = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  expect(code).toBe(75);
+  expect(items[0]).toEqual({ type: "wave", wave: 1 });
+  expect(items).toContainEqual({ type: "gate", gate: "canary", reason: "the canary item has ended well: look at it" });
+  expect(items.at(-1)).toMatchObject({ type: "campaign", state: "gated" });
+  expect(new Set(items.map(({ type }) => type))).toEqual(new Set(["wave", "item", "gate", "waits", "campaign"]));
+});
+
+test("campaign run survives a service that is down for a while, and says that it waits", async () => {
+  const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
+  world.before = (request) => {
+    const minutes = world.clock.now() / MINUTE;
+    if (request.startsWith("GET /runs/") && minutes > 5 && minutes < 45) throw new TypeError("connection refused");
+  };
+  const { code, stderr } = await world.campaign("run");
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/note: Cannot read .* yet \(.*\): trying again in/);
+  expect(world.runs()).toEqual([`${project(1)} success`]);
+});
+
+const BAD: readonly [args: string[], message: RegExp][] = [
+  [["--timeout", "never"], /--timeout.*it must be a time like/],
+  [["--timeout", "31d"], /timeout/],
+  [["--on-interrupt", "kill"], /--on-interrupt/],
+  [["--approve"], /--approve/],
+];
+
+for (const [args, message] of BAD) {
+  test(`campaign run refuses ${args.join(" ")}`, async () => {
+    const world = cliWorld();
+    const { code, stderr } = await world.campaign("run", args);
+    expect([code, world.requests]).toEqual([2, []]);
+    expect(stderr).toMatch(message);
+  });
+}

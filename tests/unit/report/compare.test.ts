@@ -1,0 +1,66 @@
+import { expect, test } from "bun:test";
+import { compareRuns, comparisonSentence, type HistoryRecord } from "../../../lib/report/history.ts";
+
+const MINUTE = 60_000;
+
+function record(day: number, more: Partial<HistoryRecord> = {}): HistoryRecord {
+  return {
+    schemaVersion: 1,
+    kind: "run",
+    at: new Date(Date.UTC(2026, 10, day, 14, 5)).toISOString(),
+    runId: `run-${day}`,
+    job: "agent",
+    repoId: "r",
+    repository: "acme/web",
+    harness: "codex",
+    outcome: "success",
+    exitCode: 0,
+    tookMs: 10 * MINUTE,
+    durationMs: 11 * MINUTE,
+    requests: 20,
+    key: null,
+    ...more,
+  };
+}
+
+test("compareRuns() says how a run differs from the one before", () => {
+  const text = (run: Partial<HistoryRecord>, ...before: Partial<HistoryRecord>[]) =>
+    compareRuns(record(20, run), before.map((each, index) => record(index + 1, each))).text;
+  const failed = { outcome: "failed" } as const;
+  expect(text({ ...failed, tookMs: 12 * MINUTE }, failed)).toBe("2 min longer, failed before too");
+  expect(text({ tookMs: 7 * MINUTE }, failed)).toBe("3 min shorter, failed before");
+  expect(text(failed, {})).toBe("about as long, succeeded before");
+  expect(text({ tookMs: 10 * MINUTE + 20_000 }, {}, {}, {})).toBe(
+    "about as long, succeeded before too, 4 times in a row",
+  );
+  expect(text(failed, {}, failed, failed)).toBe("about as long, failed before too, 3 times in a row");
+  expect(text({ tookMs: null, outcome: "deadline" }, {})).toBe("succeeded before");
+  expect(text({})).toBeNull();
+});
+
+test("compareRuns() compares with runs of the same kind, job and repository that ended before", () => {
+  const others = [
+    record(1, { job: "other" }),
+    record(2, { repository: "acme/api" }),
+    record(2, { repoId: "s", repository: null }),
+    record(3, { kind: "automation-run" }),
+    record(25, {}),
+    record(20, {}),
+  ];
+  expect(compareRuns(record(20), others)).toEqual({
+    before: undefined,
+    text: null,
+    earlier: [],
+  });
+  const { before, earlier } = compareRuns(record(20), [...others, record(4), record(5), record(6)], 2);
+  expect(before?.runId).toBe("run-6");
+  expect(compareRuns(record(20), [record(4, { repoId: "s" })]).before?.runId).toBe("run-4");
+  expect(compareRuns(record(20, { repository: null }), [record(4)]).before?.runId).toBe("run-4");
+  expect(earlier.map(({ runId }) => runId)).toEqual(["run-6", "run-5"]);
+});
+
+test("comparisonSentence() names the time of the run before", () => {
+  const sentence = comparisonSentence(compareRuns(record(20, { tookMs: 12 * MINUTE }), [record(19)]));
+  expect(sentence).toBe("Compared with the run before (2026-11-19 14:05 UTC): 2 min longer, succeeded before too.");
+  expect(comparisonSentence(compareRuns(record(20), []))).toBeNull();
+});

@@ -1,0 +1,57 @@
+import { expect, test } from "bun:test";
+import { markup, page } from "../../../lib/report/page.ts";
+import { breaches, elementsOf, textsOf } from "./page_parser.ts";
+
+function empty(): string {
+  const verdict = { tone: "none", headline: "<nothing>", line: "so far", reason: null, next: [] } as const;
+  return page({ title: "</title><b>", verdict, body: null, notes: [] });
+}
+
+test("page() is one file that keeps all rules, of at most 60 KB when it has nothing in it", () => {
+  expect(breaches(empty())).toEqual([]);
+  expect(new TextEncoder().encode(empty()).length).toBeLessThan(20_000);
+  expect([textsOf(empty(), "title"), textsOf(empty(), "h1"), textsOf(empty(), "b")]).toEqual([
+    ["</title><b>"],
+    ["<nothing>"],
+    [],
+  ]);
+});
+
+test("page() has its language, one main part, and a policy before anything that it is about", () => {
+  const elements = elementsOf(empty());
+  const tags = elements.map(({ tag }) => tag);
+  expect(elements[0]?.attributes.lang).toBe("en");
+  expect(tags.filter((tag) => tag === "main" || tag === "h1")).toEqual(["h1", "main"]);
+  const policy = elements.findIndex(({ attributes }) => attributes["http-equiv"] !== undefined);
+  for (const tag of ["link", "style", "script"]) expect(tags.indexOf(tag)).toBeGreaterThan(policy);
+  // Each of these is an error in the console, or has no effect in a document.
+  expect(elements[policy]?.attributes.content).not.toMatch(/frame-ancestors|report-uri|sandbox|unsafe/);
+});
+
+test("page() replaces characters that are not to be in a document, wherever they come from", () => {
+  const text = "a\0b\x1b[31mc\ud800d\uffff\re";
+  const verdict = { tone: "none", headline: text, line: "", reason: text, next: [text] } as const;
+  const made = page({ title: text, verdict, body: markup`<p title="${text}">${text}</p>`, notes: [text] });
+  // deno-lint-ignore no-control-regex
+  expect(made).not.toMatch(/[\0-\x08\v-\x1f\uffff]|\p{Cs}/u);
+  const shown = "a\ufffdb\ufffd[31mc\ufffdd\ufffd\re";
+  expect([...textsOf(made, "title"), ...textsOf(made, "h1"), ...textsOf(made, "pre")]).toEqual([shown, shown, shown]);
+  expect(elementsOf(made).filter(({ tag, attributes }) => tag === "p" && attributes.title === shown).length).toBe(1);
+  expect(breaches(made)).toEqual([]);
+});
+
+test("page() without its script has a policy that lets none in, and is loaded again if it says so", () => {
+  const verdict = { tone: "none", headline: "", line: "", reason: null, next: [] } as const;
+  const made = page({ title: "", verdict, body: null, notes: [], script: false, reloadSeconds: 3 });
+  expect(breaches(made)).toEqual([]);
+  expect(elementsOf(made).filter(({ tag }) => tag === "script")).toEqual([]);
+  const metas = elementsOf(made).map(({ attributes }) => attributes);
+  expect(metas.find((each) => each["http-equiv"] === "Content-Security-Policy")?.content).not.toContain("script-src");
+  expect(metas.find((each) => each["http-equiv"] === "refresh")?.content).toBe("3");
+});
+
+test("breaches() sees what the rules forbid", () => {
+  const bad = empty().replace("</main>", '<img src="x"><a href="javascript:x">x</a><p style="a" onclick="b"></main>')
+    .replace("<script>", "<script>alert(1);");
+  expect(breaches(bad).length).toBe(6);
+});

@@ -1,0 +1,77 @@
+import { expect, test } from "bun:test";
+import * as fc from "fast-check";
+import { historyLine, type HistoryRecord, MAX_TOLD, readHistory, recordOf } from "../../../lib/report/history.ts";
+import { emptyRunResult } from "../../../lib/run/result.ts";
+
+const AT = Date.UTC(2026, 10, 27, 12);
+
+const RESULT = {
+  ...emptyRunResult(),
+  runId: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11",
+  status: "success",
+  outcome: "success",
+  exitCode: 0,
+  createdAt: "2026-11-27T11:00:00.000Z",
+  updatedAt: "2026-11-27T11:04:00.500Z",
+  repository: "acme/web",
+  requests: 12,
+} as const;
+
+const record = (more: Partial<HistoryRecord> = {}) =>
+  ({ ...recordOf({ ...RESULT }, AT, "agent"), ...more }) as HistoryRecord;
+
+test("recordOf() takes verdict, times, requests and key of a run", () => {
+  expect(record()).toMatchObject({ at: "2026-11-27T12:00:00.000Z", job: "agent", outcome: "success", tookMs: 240_500 });
+});
+
+test("recordOf() knows no time of a run that was not seen to end, and no record without a run", () => {
+  expect(recordOf({ ...RESULT, status: "streaming", outcome: "deadline" }, AT, null)?.tookMs).toBeNull();
+  expect(recordOf({ ...RESULT, runId: null }, AT, null)).toBeUndefined();
+  expect(recordOf({ ...RESULT, outcome: "started" }, AT, null)).toBeUndefined();
+});
+
+test("readHistory() reads what historyLine() writes, in the order of times", () => {
+  const other = record({ runId: "b", at: "2026-11-26T12:00:00.000Z" });
+  const { records, skipped } = readHistory(historyLine(record()) + historyLine(other));
+  expect(records).toEqual([other, record()]);
+  expect(skipped).toEqual([]);
+});
+
+test("readHistory() takes the last line of a run", () => {
+  const { records } = readHistory(historyLine(record({ outcome: "deadline", exitCode: 124 })) + historyLine(record()));
+  expect(records).toEqual([record()]);
+});
+
+test("readHistory() leaves out every line that is no record, and says why", () => {
+  const lines: [string, string][] = [
+    ["hello", "it is not JSON"],
+    ["[]", "it is no object"],
+    [`{"schemaVersion":2}`, '"schemaVersion" is not 1'],
+    [JSON.stringify({ ...record(), at: "soon" }), '"at" is no time'],
+    [JSON.stringify({ ...record(), at: "+275760-09-13T00:00:00.000Z" }), '"at" is no time'],
+    [JSON.stringify({ ...record(), at: "-271821-04-20T00:00:00.000Z" }), '"at" is no time'],
+    [JSON.stringify({ ...record(), outcome: "great" }), '"outcome" is not known'],
+    [JSON.stringify({ ...record(), requests: "7" }), "a number is missing"],
+    [JSON.stringify({ ...record(), tookMs: -1 }), '"tookMs" is no number'],
+    [JSON.stringify({ ...record(), job: 7 }), "a text is missing"],
+    [JSON.stringify({ ...record(), job: "x".repeat(20_000) }), "it is too long"],
+    [historyLine(record()).slice(0, 40), "it is not JSON"],
+  ];
+  for (const [line, why] of lines) {
+    const { records, skipped } = readHistory(`${historyLine(record())}\n${line}\n`);
+    expect({ records, skipped }).toEqual({ records: [record()], skipped: [{ line: 3, why }] });
+  }
+  const many = readHistory("x\n".repeat(20));
+  expect([many.skipped.length, many.skippedCount]).toEqual([MAX_TOLD, 20]);
+});
+
+test("readHistory() never throws, and its texts have no line breaks and no invisible characters", () => {
+  const text = fc.string({ unit: "binary", maxLength: 30 });
+  const hostile = text.map((job) => JSON.stringify({ ...record(), job, runId: `r${job}` }));
+  fc.assert(fc.property(fc.array(fc.oneof(text, fc.json(), hostile)), (lines) => {
+    for (const { job, runId } of readHistory(lines.join("\n")).records) {
+      // deno-lint-ignore no-control-regex
+      expect(`${job}${runId}`).not.toMatch(/[\x00-\x08\x1b\u202e]/);
+    }
+  }));
+});

@@ -1,0 +1,130 @@
+import { expect, test } from "bun:test";
+import { virtualClock } from "../../../lib/clock.ts";
+import { DeadlineError, NotFoundError } from "../../../lib/errors.ts";
+import type { Notice } from "../../../lib/notice.ts";
+import { interruptible } from "../../../lib/run/session.ts";
+import { attachJob, lookJob } from "./detecting.ts";
+import { anEvent, cancelled, fakeClient, JOB, limited, page, refusal, RUN_ID, someEvents } from "./fake_client.ts";
+import { fakeProcess, memoryFiles } from "./memory_files.ts";
+import { PATH, TOKEN, tried } from "./trial.ts";
+
+test("attachJob() follows a run, and leaves it alone on a signal", async () => {
+  const { result, calls } = await tried({ events: [page("streaming")] }, {
+    attachTo: RUN_ID,
+    signals: [[2_000, "SIGTERM"]],
+  });
+  expect(result).toMatchObject({
+    runId: RUN_ID,
+    outcome: "interrupted",
+    exitCode: 143,
+    replayed: null,
+    idempotencyKey: null,
+  });
+  expect(calls).not.toContain("cancel");
+});
+
+test("attachJob() cancels on a signal when asked", async () => {
+  const { result } = await tried({ events: [page("streaming")], cancel: [cancelled("cancelled")] }, {
+    attachTo: RUN_ID,
+    signals: [[2_000, "SIGTERM"]],
+    onInterrupt: "cancel",
+  });
+  expect(result).toMatchObject({ status: "cancelled", exitCode: 143 });
+});
+
+test("lookJob() looks once: the verdict, or 124 when the run has not ended", async () => {
+  const clock = virtualClock();
+  const done = fakeClient(clock, { events: [page("failed", [anEvent("f", "failed")], { error: "exit 1" })] });
+  expect((await lookJob(RUN_ID, { client: done, clock })).result).toMatchObject({
+    outcome: "failed",
+    reason: "exit 1",
+  });
+  expect(done.requests).toBe(1);
+  const busy = fakeClient(clock, { events: [page("streaming", someEvents(1, 3))] });
+  const { result, error } = await lookJob(RUN_ID, { client: busy, clock });
+  expect(error).toBeInstanceOf(DeadlineError);
+  expect(result).toMatchObject({ outcome: "deadline", exitCode: 124, status: "streaming", eventCount: { seen: 3 } });
+  // The events, then the run itself.
+  expect(busy.heard.map(({ what }) => what)).toEqual(["events", "run"]);
+});
+
+const FOLLOWED = {
+  schema: 2,
+  phase: "started",
+  idempotencyKey: null,
+  requestHash: null,
+  request: null,
+  owned: false,
+  runId: RUN_ID,
+};
+
+test("attachJob() leaves a state as runJob() does, of a run that it does not own", async () => {
+  const script = { events: [page("streaming"), page("success", [anEvent("f", "finished")])] };
+  const { states, state } = await tried(script, { attachTo: RUN_ID, onInterrupt: "cancel", identity: JOB });
+  expect(states[0]).toMatchObject({ ...FOLLOWED, job: JOB, folder: null, onInterrupt: "cancel", left: "following" });
+  expect(state).toMatchObject({ ...FOLLOWED, left: "ended", status: "success" });
+  const local = await tried(script, { attachTo: RUN_ID });
+  expect(local.state).toMatchObject({ ...FOLLOWED, job: null, folder: "/builds/web/out/", onInterrupt: "auto" });
+});
+
+test("attachJob() leaves a lost cancel to cleanup", async () => {
+  const { state, calls } = await tried({ events: [page("streaming")], cancel: [limited()] }, {
+    attachTo: RUN_ID,
+    signals: [[2_000, "SIGTERM"]],
+    onInterrupt: "cancel",
+  });
+  expect(calls).toContain("cancel");
+  expect(state).toMatchObject({ ...FOLLOWED, left: "cancelling" });
+});
+
+test("attachJob() leaves a run that goes on to nobody", async () => {
+  const signalled = await tried({ events: [page("streaming")] }, { attachTo: RUN_ID, signals: [[2_000, "SIGTERM"]] });
+  expect(signalled.state).toMatchObject({ ...FOLLOWED, left: "detached" });
+  const late = await tried({ events: [page("streaming")] }, { attachTo: RUN_ID, timeoutMs: 5_000 });
+  expect(late.state).toMatchObject({ ...FOLLOWED, left: "detached" });
+  const unknown = await tried({ events: [refusal(NotFoundError, "usage", 404)] }, { attachTo: RUN_ID });
+  expect(unknown.state).toMatchObject({ ...FOLLOWED, left: "detached" });
+});
+
+test("attachJob() cancels when the signal comes before it has sent anything, and says so in the state", async () => {
+  const clock = virtualClock();
+  const client = fakeClient(clock, { events: [page("streaming")], cancel: [cancelled("cancelled")] });
+  const files = memoryFiles();
+  const { io, send } = fakeProcess();
+  const { result } = await interruptible({ io, clock }, async (interrupts) => {
+    const more = { interrupts, onInterrupt: "cancel", files, statePath: PATH } as const;
+    const job = attachJob(RUN_ID, { client, token: TOKEN, clock, identity: null }, more);
+    send("SIGTERM");
+    return await job;
+  });
+  expect(result).toMatchObject({ outcome: "interrupted", exitCode: 143, status: "cancelled" });
+  expect(client.heard.map(({ what }) => what)).toContain("cancel");
+  expect(JSON.parse(files.files.get(PATH) ?? "")).toMatchObject({ ...FOLLOWED, left: "ended", status: "cancelled" });
+});
+
+test("attachJob() follows although its state cannot be written, and says so once", async () => {
+  const clock = virtualClock();
+  const client = fakeClient(clock, { events: [page("success", [anEvent("f", "finished")])] });
+  const notices: Notice[] = [];
+  const files = {
+    ...memoryFiles(),
+    writeFile() {
+      throw new Error("it is not an ordinary file");
+    },
+  };
+  const options = { client, token: TOKEN, clock, identity: null, onNotice: (notice: Notice) => notices.push(notice) };
+  const { result } = await attachJob(RUN_ID, options, { files, statePath: PATH });
+  expect(result).toMatchObject({ outcome: "success", exitCode: 0 });
+  expect(notices).toEqual([{
+    kind: "text",
+    message: `Cannot write state file "${PATH}": it is not an ordinary file; cleanup will not know this run`,
+  }]);
+});
+
+test("lookJob() writes no state file", async () => {
+  const clock = virtualClock();
+  const client = fakeClient(clock, { events: [page("success", [anEvent("f", "finished")])] });
+  const files = memoryFiles({ [PATH]: "of the job that started the run" });
+  await lookJob(RUN_ID, { client, token: TOKEN, clock, identity: null }, { files, statePath: PATH });
+  expect(files.written).toEqual([]);
+});

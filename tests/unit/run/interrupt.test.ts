@@ -1,0 +1,67 @@
+import { expect, test } from "bun:test";
+import { virtualClock } from "../../../lib/clock.ts";
+import { InterruptedError, type InterruptSignal } from "../../../lib/errors.ts";
+import { cancelsOnInterrupt, interruptible, type Interrupts } from "../../../lib/run/session.ts";
+import { fakeProcess } from "./memory_files.ts";
+
+/** Sends signals at points of time and says with which codes the process was ended. */
+async function sent(signals: [at: number, signal: InterruptSignal][]) {
+  const clock = virtualClock();
+  const { io, send, exits, handled } = fakeProcess();
+  let seen: Interrupts | undefined;
+  await interruptible({ io, clock }, async (interrupts) => {
+    seen = interrupts;
+    for (const [at, signal] of signals) {
+      await clock.sleep(at - clock.now());
+      send(signal);
+    }
+  });
+  return { exits, handled: handled(), reason: seen?.signal.reason };
+}
+
+test("interruptible() aborts at the first signal, with what it was", async () => {
+  const { reason, exits } = await sent([[0, "SIGTERM"]]);
+  expect(reason).toBeInstanceOf(InterruptedError);
+  expect(reason).toMatchObject({ signal: "SIGTERM", exitCode: 143 });
+  expect(exits).toEqual([]);
+});
+
+test("interruptible() takes signals within 1.5 s for one", async () => {
+  const { reason, exits } = await sent([[0, "SIGINT"], [1, "SIGINT"], [2, "SIGTERM"], [1_499, "SIGINT"]]);
+  expect(reason).toMatchObject({ signal: "SIGINT", exitCode: 130 });
+  expect(exits).toEqual([]);
+});
+
+test("interruptible() ends the process at once at a later signal", async () => {
+  expect((await sent([[0, "SIGINT"], [1_500, "SIGTERM"]])).exits).toEqual([143]);
+  expect((await sent([[0, "SIGTERM"], [3_000, "SIGINT"]])).exits).toEqual([130]);
+});
+
+test("interruptible() stops handling signals when its body is over, also when that throws", async () => {
+  expect((await sent([])).handled).toBe(false);
+  const { io, handled } = fakeProcess();
+  await expect(interruptible({ io, clock: virtualClock() }, () => Promise.reject(new Error("no")))).rejects.toThrow(
+    "no",
+  );
+  expect(handled()).toBe(false);
+});
+
+test("interruptible() takes a twin of the first signal for the same when its body is over, and a late one for another", async () => {
+  const clock = virtualClock();
+  const { io, send, exits, handled } = fakeProcess();
+  await interruptible({ io, clock }, () => Promise.resolve(send("SIGTERM")));
+  expect(handled()).toBe(true);
+  send("SIGTERM");
+  expect(exits).toEqual([]);
+  await clock.sleep(1_500);
+  send("SIGTERM");
+  expect(exits).toEqual([143]);
+});
+
+test("cancelsOnInterrupt() cancels the runs of this job, unless somebody watches at a terminal", () => {
+  expect(cancelsOnInterrupt("auto", true, false)).toBe(true);
+  expect(cancelsOnInterrupt("auto", false, false)).toBe(false);
+  expect(cancelsOnInterrupt("auto", true, true)).toBe(false);
+  expect(cancelsOnInterrupt("cancel", false, true)).toBe(true);
+  expect(cancelsOnInterrupt("detach", true, false)).toBe(false);
+});

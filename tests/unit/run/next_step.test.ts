@@ -1,0 +1,21 @@
+import { expect, test } from "bun:test";
+import { nextStep } from "../../../lib/run/result_view.ts";
+import { sampleAutomationResult, sampleResult } from "../report/sample.ts";
+
+test("nextStep() depends on the phase that failed, and on a code that says more", () => {
+  const phase = (name: string) => [{ name, startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
+  const failed = (fields: object) => nextStep(sampleResult({ outcome: "failed", exitCode: 1, ...fields })) ?? "";
+  expect(failed({ phases: phase("deliver") })).toStartWith("Check what the Git host refuses");
+  expect(failed({ phases: phase("queue") })).toStartWith("The sandbox did not start");
+  expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The account has used up");
+  for (const odd of [{ phases: [] }, { phases: phase("__proto__"), failureCode: "constructor" }]) {
+    expect(failed(odd)).toStartWith("Read what the agent said");
+  }
+});
+
+test("nextStep() says nothing after a success, nor where the reason says it", () => {
+  for (const outcome of ["success", "awaiting_input", "interrupted", "started", "error"] as const) {
+    expect(nextStep(sampleResult({ outcome }))).toBeNull();
+  }
+  expect(nextStep(sampleAutomationResult({ outcome: "failed" }))).toContain("trigger the automation again");
+});

@@ -1,0 +1,244 @@
+/** Handles, against the emulator on a virtual clock. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import {
+  AbortedError,
+  createMogplex,
+  DeadlineError,
+  RunFailedError,
+  type RunHandleItem,
+  UsageError,
+} from "../../../mod.ts";
+import { createEmulator, type TestEmulatorOptions } from "../../../testing.ts";
+
+const unhandled: unknown[] = [];
+const note = (error: unknown) => void unhandled.push(error);
+beforeAll(() => void process.on("unhandledRejection", note));
+afterAll(() => {
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
+});
+
+function world(options: TestEmulatorOptions = {}) {
+  const service = createEmulator(options);
+  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  return { service, request, mogplex: createMogplex(service.options), clock: service.clock };
+}
+
+async function itemsOf(handle: AsyncIterable<RunHandleItem>): Promise<RunHandleItem[]> {
+  const items: RunHandleItem[] = [];
+  for await (const item of handle) items.push(item);
+  return items;
+}
+
+const kinds = (items: readonly RunHandleItem[]) => [...new Set(items.map(({ type }) => type))];
+
+test("run() gives a handle to await, with the result of run()", async () => {
+  const { mogplex, request, service } = world();
+  const handle = mogplex.run(request);
+  const { runId } = await handle.started;
+  expect(await handle).toMatchObject({ runId, outcome: "success", exitCode: 0 });
+  expect(service.runs).toMatchObject([{ runId, status: "success", prompt: request.prompt }]);
+});
+
+test("a handle that is iterated ends with outcome, exit code and result, and never throws for an outcome", async () => {
+  for (const [scenario, outcome, exitCode] of [["success", "success", 0], ["agent-failure", "failed", 1]] as const) {
+    const { mogplex, request } = world({ scenario });
+    const items = await itemsOf(mogplex.run(request));
+    expect(kinds(items)).toEqual(["status", "event", "end"]);
+    expect(items.at(-1)).toMatchObject({ type: "end", outcome, exitCode, result: { outcome, exitCode } });
+  }
+  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+  const late = await itemsOf(mogplex.run(request, { timeoutMs: 60_000 }));
+  expect(late.at(-1)).toMatchObject({
+    type: "end",
+    outcome: "deadline",
+    exitCode: 124,
+    result: { status: "streaming" },
+  });
+});
+
+test("a handle that is awaited and iterated shows the items and rejects with the verdict", async () => {
+  const { mogplex, request } = world({ scenario: "agent-failure" });
+  const handle = mogplex.run(request);
+  const [items, error] = await Promise.all([itemsOf(handle), handle.catch((thrown) => thrown)]);
+  expect(items.at(-1)).toMatchObject({ type: "end", outcome: "failed" });
+  expect(error).toBeInstanceOf(RunFailedError);
+});
+
+test("iterating throws what came before there was a run", async () => {
+  const { mogplex } = world();
+  await expect(itemsOf(mogplex.run({ repoId: "nonsense", prompt: "x" }))).rejects.toBeInstanceOf(UsageError);
+  const handle = mogplex.run({ repoId: "nonsense", prompt: "x" });
+  await expect(handle.started).rejects.toBeInstanceOf(UsageError);
+});
+
+test("leaving the loop stops following at once, and leaves the run alone", async () => {
+  const { mogplex, request, service, clock } = world();
+  const handle = mogplex.run(request);
+  for await (const item of handle) if (item.type === "status") break;
+  const leftAt = clock.now();
+  expect(await handle.catch((error) => error)).toBeInstanceOf(AbortedError);
+  expect(clock.now()).toBe(leftAt);
+  const [run] = service.runs;
+  const again = await mogplex.attach(run?.runId ?? "");
+  expect(again).toMatchObject({ runId: run?.runId as string, outcome: "success" });
+});
+
+test("await using stops following at the end of the block, and causes no unhandled rejection", async () => {
+  const { mogplex, request, service } = world();
+  {
+    await using handle = mogplex.run(request);
+    await handle.started;
+  }
+  const { runId = "" } = service.runs[0] ?? {};
+  {
+    await using again = mogplex.attach(runId);
+    expect(await again.started).toEqual({ runId });
+  }
+  expect(await mogplex.attach(runId)).toMatchObject({ outcome: "success" });
+});
+
+test("cancel() cancels the run, and the handle ends as it does", async () => {
+  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+  const handle = mogplex.run(request, { throwOnFailure: false });
+  const items = itemsOf(handle);
+  await handle.cancel();
+  expect(await handle).toMatchObject({ outcome: "cancelled", exitCode: 3 });
+  expect((await items).at(-1)).toMatchObject({ type: "end", outcome: "cancelled" });
+});
+
+test("onAbort: cancel stops the run when the signal fires, also while its start is under way", async () => {
+  for (const early of [true, false]) {
+    const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
+    const stop = new AbortController();
+    const keys: string[] = [];
+    const handle = mogplex.run(request, {
+      signal: stop.signal,
+      onAbort: "cancel",
+      onStarting({ idempotencyKey }) {
+        keys.push(idempotencyKey);
+        if (early) queueMicrotask(() => queueMicrotask(() => stop.abort(new DOMException("late", "TimeoutError"))));
+      },
+    });
+    if (!early) void handle.started.then(() => stop.abort(new DOMException("late", "TimeoutError")));
+    const error = await handle.catch((thrown) => thrown);
+    expect(error.exitCode ?? 124).toBe(124);
+    expect(keys.length).toBe(1);
+    expect(service.runs.map(({ status }) => status).filter((status) => status !== "cancelled")).toEqual([]);
+  }
+});
+
+test("an aborted handle rejects with run, key and result, and the run goes on", async () => {
+  const { mogplex, request, service } = world();
+  const stop = new AbortController();
+  const reason = new DOMException("enough", "AbortError");
+  const handle = mogplex.run(request, { signal: stop.signal });
+  const { runId, idempotencyKey } = await handle.started;
+  stop.abort(reason);
+  const error = await handle.catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(AbortedError);
+  expect(error).toMatchObject({
+    cause: reason,
+    exitCode: 130,
+    runId,
+    idempotencyKey,
+    result: { runId, outcome: "error" },
+  });
+  expect(error.message).toContain(idempotencyKey);
+  expect(service.runs[0]?.status).not.toBe("cancelled");
+});
+
+test("a deadline tells run, key and result", async () => {
+  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+  const handle = mogplex.run(request, { timeoutMs: 30_000 });
+  const { runId, idempotencyKey } = await handle.started;
+  const error = await handle.catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(DeadlineError);
+  expect(error).toMatchObject({ code: "DEADLINE", runId, idempotencyKey, result: { status: "streaming", runId } });
+});
+
+test("follow() tells which run its errors are about", async () => {
+  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+  const { runId } = await mogplex.start(request);
+  const error = await Array.fromAsync(mogplex.follow(runId, { timeoutMs: 20_000 })).catch((thrown) => thrown);
+  expect(error).toMatchObject({ name: "DeadlineError", runId });
+});
+
+test("a loop that begins late gets the newest items, after a gap that says so", async () => {
+  const steps = Array.from({ length: 230 }, (_, index) => `{ after: 1, event: { type: log, message: "m${index}" } }`);
+  const scenario = `steps:\n  [{ sandbox: up }, ${steps.join(", ")}, { after: 1, status: success }]`;
+  const { mogplex, request } = world({ scenario, revision: "later" });
+  const handle = mogplex.run(request);
+  await handle;
+  const items = await itemsOf(handle);
+  expect(items[0]).toEqual({ type: "gap", cause: "events_missed" });
+  expect(items.length).toBe(202);
+  expect(items.at(-1)).toMatchObject({ type: "end", outcome: "success" });
+});
+
+test("automations.run() gives the same kind of handle", async () => {
+  const { mogplex, service } = world({ scenario: "automation-slot" });
+  const request = { repoId: service.repos[0]?.id ?? "" };
+  const items = [];
+  const handle = mogplex.automations.run(service.automations[0]?.id ?? "", request);
+  for await (const item of handle) items.push(item);
+  expect(items.at(-1)).toMatchObject({
+    type: "end",
+    outcome: "success",
+    exitCode: 0,
+    result: { kind: "automation-run" },
+  });
+  expect(await handle).toMatchObject({ outcome: "success" });
+});
+
+/** A service where everybody's token may read one run that has ended: it never says that there are too many requests. */
+async function ended() {
+  const { mogplex, request, service } = world();
+  const { runId = "" } = await mogplex.start(request);
+  await mogplex.attach(runId);
+  const answers = new Map<string, string>();
+  async function fetch(url: string, init: RequestInit) {
+    const { pathname } = new URL(url);
+    const headers = { authorization: `Bearer ${service.options.token}` };
+    const text = answers.get(pathname) ?? await (await service.options.fetch(url, { ...init, headers })).text();
+    answers.set(pathname, text);
+    return new Response(text, { headers: { "content-type": "application/json" } });
+  }
+  const mogplexOf = (customer: number) =>
+    createMogplex({ ...service.options, fetch, token: `mog_customer${String(customer).padStart(24, "0")}` });
+  await mogplexOf(0).attach(runId);
+  return { runId, mogplexOf };
+}
+
+test(
+  "1 000 handles at once end as each should, and leave nothing behind: no listener on a shared signal, no promise that rejects unheard",
+  async () => {
+    const { runId, mogplexOf } = await ended();
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const { addEventListener, removeEventListener } = signal;
+    signal.addEventListener = function (...args: unknown[]) {
+      listeners++;
+      return (addEventListener as (...all: unknown[]) => void).apply(this, args);
+    };
+    signal.removeEventListener = function (...args: unknown[]) {
+      listeners--;
+      return (removeEventListener as (...all: unknown[]) => void).apply(this, args);
+    };
+    async function use(index: number): Promise<string> {
+      const handle = mogplexOf(index).attach(runId, { signal, stream: false });
+      if (index % 3 === 0) return (await handle).outcome;
+      if (index % 3 === 1) return (await itemsOf(handle)).at(-1)?.type ?? "";
+      for await (const { type } of handle) return type;
+      return "";
+    }
+    const ends = await Promise.all(Array.from({ length: 1_000 }, (_, index) => use(index)));
+    expect(["success", "end", "status"].map((word) => ends.filter((end) => end === word).length)).toEqual([
+      334,
+      333,
+      333,
+    ]);
+    expect(listeners).toBeLessThanOrEqual(2);
+  },
+  60_000,
+);

@@ -1,0 +1,107 @@
+/** What a script can write by mistake: nothing may start another run than the one that was meant. */
+import { expect, test } from "bun:test";
+import * as library from "../../../mod.ts";
+import { createMogplex } from "../../../mod.ts";
+import { createEmulator } from "../../../testing.ts";
+
+const service = createEmulator();
+const REPO = service.repos[0]?.id ?? "";
+const REQUEST = { repoId: REPO, prompt: "Fix the flaky tests" };
+const { options } = service;
+
+/** What a call throws or rejects with. */
+async function thrownBy(call: () => unknown): Promise<unknown> {
+  try {
+    await call();
+    return "no error";
+  } catch (error) {
+    return error;
+  }
+}
+
+/** What every call gets, one wrong thing each, and a part of the message. */
+const REQUESTS: [unknown, string][] = [
+  [{ ...REQUEST, createbranch: true }, "did you mean 'createBranch'?"],
+  [{ ...REQUEST, base_branch: "main" }, "did you mean 'baseBranch'?"],
+  [{ ...REQUEST, promt: "x" }, "did you mean 'prompt'?"],
+  [{ ...REQUEST, mode: "yolo" }, "did you mean YOLO?"],
+  [{ ...REQUEST, mode: "fast" }, "one of SAFE, AUTO, YOLO"],
+  [{ ...REQUEST, harness: "claude" }, "one of codex, claude-code"],
+  [{ ...REQUEST, harness: "Codex" }, "did you mean codex?"],
+  [{ ...REQUEST, createBranch: "true" }, "'createBranch' must be a boolean"],
+  [{ ...REQUEST, prompt: 7 }, "'prompt' must be a string"],
+  [{ ...REQUEST, baseBranch: null }, "'baseBranch' must be a string: null"],
+  ["Fix the flaky tests", "requests must be an object"],
+  [null, "requests must be an object: null"],
+  [[REQUEST], "requests must be an object: a list"],
+];
+const OPTIONS: [unknown, string][] = [
+  [{ timeout: 5 }, "did you mean 'timeoutMs'?"],
+  [{ timeoutMs: "60000" }, "'timeoutMs' must be a number"],
+  [{ timeoutms: 5 }, "did you mean 'timeoutMs'?"],
+  [{ keyscope: "day" }, "did you mean 'keyScope'?"],
+  [{ onItems: () => {} }, "did you mean 'onItem'?"],
+  [{ onItem: "print" }, "'onItem' must be a function"],
+  [{ signal: 5 }, "'signal' must be an object"],
+  [{ onabort: "cancel" }, "did you mean 'onAbort'?"],
+  [{ onAbort: "kill" }, "must be one of detach, cancel"],
+  [{ constructor: 1 }, "options have no 'constructor'"],
+  [JSON.parse('{"__proto__": {"timeoutMs": 1}}'), "options have no '__proto__'"],
+  [60_000, "options must be an object: 60000"],
+  ["fast", "options must be an object"],
+];
+
+test("requests with a misspelt field, a wrong type or a wrong word are refused, and nothing is started", async () => {
+  for (const [request, part] of REQUESTS) {
+    const wrong = request as typeof REQUEST;
+    for (
+      const call of [
+        () => library.run(wrong, options),
+        () => library.start(wrong, options),
+        () => createMogplex(options).run(wrong),
+        () => createMogplex(options).start(wrong),
+      ]
+    ) {
+      const error = await thrownBy(call);
+      expect(error, JSON.stringify(request)).toMatchObject({
+        name: "UsageError",
+        message: expect.stringContaining(part),
+      });
+    }
+  }
+  expect(service.runs).toEqual([]);
+});
+
+test("options with a misspelt name or a wrong type are refused by every call, and nothing is started", async () => {
+  const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  for (const [given, part] of OPTIONS) {
+    const plain = typeof given === "object"
+      ? Object.defineProperties({ ...options }, Object.getOwnPropertyDescriptors(given))
+      : given;
+    const wrong = plain as typeof options;
+    const verb = given as Record<never, never>;
+    for (
+      const call of [
+        () => library.run(REQUEST, wrong),
+        () => library.attach(id, wrong),
+        () => createMogplex(options).run(REQUEST, verb),
+        () => createMogplex(options).attach(id, verb),
+      ]
+    ) {
+      const error = await thrownBy(call);
+      expect(error, JSON.stringify(given)).toMatchObject({
+        name: "UsageError",
+        message: expect.stringContaining(part),
+      });
+    }
+  }
+  expect(service.runs).toEqual([]);
+});
+
+test("messages about options never show a token, a prompt or a header", async () => {
+  const secret = "mog_abcdefghijklmnopqrstuvwx";
+  for (const wrong of [{ token: { toString: () => secret } }, { token: [secret] }, { idempotencyKey: 7 }]) {
+    const error = await library.run(REQUEST, wrong as never).catch((thrown) => thrown);
+    expect(error).toMatchObject({ name: "UsageError", message: expect.not.stringContaining(secret) });
+  }
+});

@@ -1,0 +1,149 @@
+/** `createMogplex()`: its options, and the verbs that are no handles. */
+import { expect, test } from "bun:test";
+import { createClient, createMogplex, type MogplexOptions, type RequestReport, run, start } from "../../../mod.ts";
+import { createEmulator, type TestEmulatorOptions } from "../../../testing.ts";
+
+function world(options: TestEmulatorOptions = {}, more: MogplexOptions = {}) {
+  const service = createEmulator(options);
+  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  return { service, request, mogplex: createMogplex({ ...service.options, ...more }) };
+}
+
+test("createMogplex() has the verbs and one method for each route", async () => {
+  const { mogplex, request, service } = world();
+  expect((await mogplex.api.listRepos({ q: undefined })).map(({ id }) => id)).toEqual([request.repoId]);
+  const { runId } = await mogplex.start(request, { idempotencyKey: "one" });
+  expect((await mogplex.cancel(runId)).status).toBe("cancelled");
+  const followed: string[] = [];
+  for await (const item of mogplex.follow(runId)) followed.push(item.type);
+  expect(followed.at(-1)).toBe("end");
+  for await (const automation of mogplex.automations.list()) {
+    expect(automation.id).toBe(service.automations[0]?.id ?? "");
+  }
+  await expect(mogplex.campaigns.plan("no-such-file.yml")).rejects.toThrow("no-such-file.yml");
+});
+
+test("createMogplex() asks a token function once, again after a refusal, and masks what it gave", async () => {
+  const service = createEmulator();
+  const { token, ...rest } = service.options;
+  let asked = 0;
+  const tokens = ["mog_expiredToken0000000000001", token];
+  const mogplex = createMogplex({ ...rest, token: () => Promise.resolve(tokens[asked++] ?? token) });
+  const refused = await mogplex.api.listRepos().catch((error) => error);
+  expect(refused).toMatchObject({ name: "UnauthorizedError" });
+  expect(JSON.stringify(refused)).not.toContain("expiredToken");
+  await mogplex.api.listRepos();
+  await mogplex.api.listRepos();
+  expect(asked).toBe(2);
+  const failing = createMogplex({ ...rest, token: () => Promise.reject(new Error("vault: secret-path-4711")) });
+  const error = await failing.start({ repoId: service.repos[0]?.id ?? "", prompt: "x" }).catch((thrown) => thrown);
+  expect(error).toMatchObject({ name: "UnauthorizedError", message: expect.not.stringContaining("4711") });
+});
+
+test("createMogplex() sends its headers and user agent, and tells of each request without any secret", async () => {
+  const seen: Headers[] = [];
+  const told: RequestReport[] = [];
+  const service = createEmulator();
+  const mogplex = createMogplex({
+    ...service.options,
+    headers: { "X-Gateway": "blue" },
+    userAgent: "deploy-bot/3",
+    onRequest(request) {
+      told.push(request);
+      throw new Error("ignored");
+    },
+    fetch(url, init) {
+      seen.push(new Headers(init.headers));
+      return service.options.fetch(url, init);
+    },
+  });
+  service.control("fault", { kind: "503", times: 1 });
+  await mogplex.api.listRepos({ q: "secret-name" });
+  expect(seen.map((headers) => [headers.get("x-gateway"), headers.get("user-agent")?.split(" ")[0]])).toEqual([
+    ["blue", "deploy-bot/3"],
+    ["blue", "deploy-bot/3"],
+  ]);
+  expect(told.map(({ method, path, status, attempt }) => [method, path, status, attempt])).toEqual([
+    ["GET", "/api/v1/mogplex/repos", 503, 1],
+    ["GET", "/api/v1/mogplex/repos", 200, 2],
+  ]);
+  expect(JSON.stringify(told)).not.toMatch(/mog_|secret-name/);
+});
+
+test("createMogplex() takes nothing from the surroundings with env: null", async () => {
+  const mogplex = createMogplex({ env: null });
+  expect(() => mogplex.api).toThrow("MOGPLEX_API_KEY is not set");
+  await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("is not set");
+});
+
+test("createMogplex() permits plain HTTP to this machine by an option, and names the option in its messages", () => {
+  const token = "mog_abcdefghijklmnopqrstuvwx";
+  const url = "http://127.0.0.1:9";
+  expect(createMogplex({ token, url, plainHttp: "loopback", env: null }).api.origin).toBe(url);
+  const messageFor = (options: MogplexOptions) => {
+    try {
+      return createMogplex({ token, env: null, ...options }).api.origin;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  expect(messageFor({ url })).toContain("Cannot use option url as plain HTTP would show the token to the network");
+  expect(messageFor({ url: "http://mogplex.example", plainHttp: "loopback" })).toContain("plain HTTP");
+  expect(messageFor({ url: "nonsense" })).not.toContain("MOGPLEX_URL");
+});
+
+test("createMogplex() refuses headers that are ours, and options that it does not know", () => {
+  const refusals: [MogplexOptions, string][] = [
+    [{ headers: { Authorization: "x" } }, '"Authorization"'],
+    [{ headers: { "bad name": "x" } }, "is no header"],
+    [{ headers: { "x-a": "a\nb" } }, "is no header"],
+    [{ userAgent: "a\nb" }, "userAgent"],
+    [{ plainHttp: "yes" as never }, "plainHttp"],
+    [{ token: 7 as never }, "'token'"],
+    [{ tokn: "x" } as never, "did you mean 'token'?"],
+  ];
+  for (const [options, part] of refusals) expect(() => createMogplex(options)).toThrow(part);
+});
+
+test("a shared client is counted for each call alone, and its own count has all of them", async () => {
+  const service = createEmulator();
+  const { clock, env, ...connect } = service.options;
+  const client = createClient({ ...connect, clock, env });
+  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  const [first, second] = await Promise.all([
+    run(request, { client, clock, env }),
+    run({ ...request, prompt: "Other" }, { client, clock, env }),
+  ]);
+  expect(client.requests).toBe(first.requests + second.requests);
+  expect(Math.min(first.requests, second.requests)).toBeGreaterThan(3);
+});
+
+test("two sources for one fact are refused", async () => {
+  const service = createEmulator();
+  const { clock, env, ...connect } = service.options;
+  const client = createClient({ ...connect, clock, env });
+  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  await expect(start(request, { client, token: connect.token })).rejects.toThrow("'client' and 'token' are both given");
+  await expect(run(request, { client, url: connect.url })).rejects.toThrow("'client' and 'url' are both given");
+});
+
+test("a deadline that is a date is refused, since it would be one for ever", async () => {
+  const { mogplex } = world();
+  await expect(mogplex.api.listRepos({}, { deadline: Date.now() + 5_000 })).rejects.toThrow("no point on the clock");
+});
+
+test("one 404 turns streams off for a quarter of an hour, not for ever", async () => {
+  const asked: number[] = [];
+  const service = createEmulator({ scenario: "stuck-streaming", revision: "later" });
+  const mogplex = createMogplex({
+    ...service.options,
+    fetch(url, init) {
+      if (!url.includes("/events/stream")) return service.options.fetch(url, init);
+      asked.push(Math.round(service.clock.now() / 60_000));
+      return asked.length === 1 ? new Response("gone", { status: 404 }) : service.options.fetch(url, init);
+    },
+  });
+  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  await mogplex.run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
+  expect(asked.slice(0, 2)).toEqual([0, 15]);
+});

@@ -1,0 +1,70 @@
+/** Keys of the library: each task of a job is a run, and a retried job finds each of them again. */
+import { expect, test } from "bun:test";
+import { deriveKey } from "../../../lib/run/key.ts";
+import { createMogplex, type Notice, type RunOptions, type VerbOptions } from "../../../mod.ts";
+import { createEmulator } from "../../../testing.ts";
+import { runJob } from "../run/detecting.ts";
+
+const JOB = {
+  ...{
+    server: "https://ci.example",
+    project: "acme/web",
+    pipeline: "7",
+    job: "fix",
+    node: "",
+    date: null,
+    schedule: "",
+  },
+  attempt: "1",
+};
+
+function world() {
+  const service = createEmulator();
+  const mogplex = createMogplex(service.options);
+  const notices: string[] = [];
+  const onNotice = (notice: Notice) => void (notice.kind === "text" && notices.push(notice.message));
+  async function started(prompt: string, more: VerbOptions<RunOptions> = {}) {
+    const request = { repoId: service.repos[0]?.id ?? "", prompt };
+    return await mogplex.start(request, { identity: JOB, onNotice, ...more });
+  }
+  return { service, started, notices: () => notices.filter((text) => text.includes("differs")) };
+}
+
+test("two tasks of a job are two runs, and a retried job finds both again, in any order", async () => {
+  const { service, started, notices } = world();
+  const first = [await started("Fix the tests"), await started("Update the docs")];
+  expect(new Set(first.map(({ runId }) => runId)).size).toBe(2);
+  const again = { identity: { ...JOB, attempt: "2" } };
+  const second = [await started("Update the docs", again), await started("Fix the tests", again)];
+  expect(second.map(({ runId, replayed }) => [runId, replayed])).toEqual([[first[1]?.runId ?? "", true], [
+    first[0]?.runId ?? "",
+    true,
+  ]]);
+  expect(service.runs.length).toBe(2);
+  expect(notices()).toEqual([]);
+});
+
+test("a retried job with another task says once that it is a new run", async () => {
+  const { started, notices } = world();
+  await started("Fix build 1");
+  const { replayed } = await started("Fix build 2", { identity: { ...JOB, attempt: "2" } });
+  expect(replayed).toBe(false);
+  expect(notices()).toEqual([expect.stringContaining("a new run")]);
+});
+
+test("the same task twice is one run, and two with a key part", async () => {
+  const { started } = world();
+  const one = await started("Fix the tests");
+  expect((await started("Fix the tests")).runId).toBe(one.runId);
+  expect((await started("  Fix the tests\n")).runId).toBe(one.runId);
+  expect((await started("Fix the tests", { keyPart: "2" })).runId).not.toBe(one.runId);
+});
+
+test("the key of the command stays what it was: the request is no part of it", async () => {
+  const service = createEmulator();
+  const repoId = service.repos[0]?.id ?? "";
+  const options = { ...service.options, identity: JOB };
+  const { result } = await runJob({ repoId, prompt: "Fix the tests" }, options);
+  const { key } = await deriveKey({ scope: "pipeline", identity: JOB, repoId, nowMs: 0 });
+  expect(result.idempotencyKey).toBe(key);
+});

@@ -1,0 +1,182 @@
+import { expect, test } from "bun:test";
+import { UnauthorizedError, UsageError } from "../../../lib/errors.ts";
+import { checkToken, type ConnectionOptions, resolveConnection } from "../../../lib/service/connection.ts";
+import { TOKEN } from "./answers.ts";
+
+function resolve(variables: Record<string, string>, more: Partial<ConnectionOptions> = {}) {
+  return resolveConnection({ env: (name) => variables[name], ...more });
+}
+function refusal(variables: Record<string, string>, more?: Partial<ConnectionOptions>): Error {
+  try {
+    resolve(variables, more);
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error("Expected a refusal");
+}
+
+test("resolveConnection() takes token and origin from the environment, and trims the token", () => {
+  expect(resolve({ MOGPLEX_API_KEY: ` ${TOKEN}\n` })).toEqual(
+    {
+      token: TOKEN,
+      tokenPlace: "variable MOGPLEX_API_KEY",
+      origin: "https://mogplex.com",
+      host: "mogplex.com",
+      custom: false,
+      plain: false,
+      notices: [],
+    },
+  );
+});
+
+test("resolveConnection() announces another origin, and plain HTTP", () => {
+  expect(resolve({ MOGPLEX_API_KEY: TOKEN, MOGPLEX_URL: "https://mogplex.example" }).notices).toEqual(
+    ["sending requests and the token to https://mogplex.example"],
+  );
+  expect(resolve({ MOGPLEX_API_KEY: TOKEN, MOGPLEX_URL: "http://localhost:4000", MOGPLEX_DEV: "1" }).notices).toEqual(
+    ["sending requests and the token to http://localhost:4000, unencrypted"],
+  );
+});
+
+test("resolveConnection() treats an empty variable as unset, except the token's", () => {
+  const empty = {
+    MOGPLEX_URL: "",
+    MOGPLEX_DEV: "",
+    MOGPLEX_DEV_HOST: "",
+    MOGPLEX_API_KEY_FILE: "",
+    MOGPLEX_TOKEN_VARIABLE: " ",
+  };
+  expect(resolve({ ...empty, MOGPLEX_API_KEY: TOKEN }).origin).toBe("https://mogplex.com");
+  const error = refusal({ ...empty, MOGPLEX_API_KEY: "" });
+  expect(error).toBeInstanceOf(UnauthorizedError);
+  expect(error.message).toBe(
+    "Cannot read token: variable MOGPLEX_API_KEY is empty (protected variables are absent on unprotected refs, and merge or " +
+      "pull requests from forks get no secrets)",
+  );
+});
+
+test("resolveConnection() knows a variable of type File by its path, and says what to call it", () => {
+  const why = "is of type File, so that its value is the path of a file";
+  const advice = "name it MOGPLEX_API_KEY_FILE, or change its type to Variable";
+  for (const name of ["MOGPLEX_API_KEY", "OTHER_TOKEN"]) {
+    for (
+      const path of [
+        "/builds/acme/web.tmp/",
+        "/srv/gitlab-runner/builds/t1_x/0/acme/web.tmp/",
+        "C:\\GitLab\\web.tmp\\",
+      ]
+    ) {
+      const error = refusal({ MOGPLEX_TOKEN_VARIABLE: name, [name]: path + name });
+      expect(error).toBeInstanceOf(UnauthorizedError);
+      expect(error.message).toBe(`Cannot read token: variable ${name} ${why}; ${advice}`);
+    }
+  }
+  const url = refusal({ MOGPLEX_API_KEY: TOKEN, MOGPLEX_URL: "/builds/acme/web.tmp/MOGPLEX_URL" });
+  expect(url).toBeInstanceOf(UsageError);
+  expect(url.message).toBe(`Cannot use MOGPLEX_URL: this variable ${why}; change its type to Variable`);
+  // Other paths are texts like any other.
+  expect(refusal({ MOGPLEX_API_KEY: "/builds/acme/web.tmp/OTHER\n/x" }).message).not.toContain("type File");
+});
+
+test("resolveConnection() names the variable that is not set", () => {
+  expect(refusal({})).toMatchObject({
+    attempted: "read token",
+    why: "variable MOGPLEX_API_KEY is not set",
+    value: null,
+    advice: expect.stringMatching(
+      /^create a token under Settings > Mogplex Keys and put it there \(protected variables /,
+    ),
+  });
+  expect(refusal({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }).message).toContain("variable TEAM_KEY is not set");
+});
+
+test("resolveConnection() reads the variable of MOGPLEX_TOKEN_VARIABLE, and refuses what is not a name without showing it", () => {
+  expect(resolve({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY", TEAM_KEY: TOKEN, MOGPLEX_API_KEY: "mog_other" }).token).toBe(
+    TOKEN,
+  );
+  const error = refusal({ MOGPLEX_TOKEN_VARIABLE: `${TOKEN}-` });
+  expect(error).toBeInstanceOf(UsageError);
+  expect(error.message).not.toContain(TOKEN);
+});
+
+test("resolveConnection() reads the token from a file", () => {
+  const readFile = (path: string) => path === "/run/token" ? `${TOKEN}\n` : undefined;
+  expect(resolve({ MOGPLEX_API_KEY_FILE: "/run/token" }, { readFile }).token).toBe(TOKEN);
+  expect(resolve({ MOGPLEX_API_KEY_FILE: "/run/token", MOGPLEX_API_KEY: "" }, { readFile }).token).toBe(TOKEN);
+  expect(refusal({ MOGPLEX_API_KEY_FILE: "/run/token" }, { readFile: () => " " }).message).toContain("is empty");
+  const missing = refusal({ MOGPLEX_API_KEY_FILE: "/no" }, { readFile });
+  expect(missing).toBeInstanceOf(UsageError);
+  expect(missing.message).toBe('Cannot read token as the file of MOGPLEX_API_KEY_FILE does not exist: "/no"');
+  const broken = () => {
+    throw new Error("EACCES");
+  };
+  expect(refusal({ MOGPLEX_API_KEY_FILE: "/no" }, { readFile: broken }).message).toContain("cannot be read");
+});
+
+test("resolveConnection() refuses a variable and a file at once", () => {
+  const error = refusal({ MOGPLEX_API_KEY_FILE: "/run/token", MOGPLEX_API_KEY: TOKEN });
+  expect(error).toBeInstanceOf(UsageError);
+  expect(error).toMatchObject({
+    message: "Cannot read token: MOGPLEX_API_KEY and MOGPLEX_API_KEY_FILE are both set; unset one of them",
+    advice: "unset one of them",
+  });
+});
+
+test("resolveConnection() prefers options to the environment", () => {
+  const connection = resolve({ MOGPLEX_API_KEY: "mog_other", MOGPLEX_URL: "https://other.example" }, {
+    token: TOKEN,
+    url: "https://this.example",
+  });
+  expect([connection.token, connection.origin]).toEqual([TOKEN, "https://this.example"]);
+  expect(refusal({ MOGPLEX_API_KEY: TOKEN }, { token: "" })).toBeInstanceOf(UnauthorizedError);
+});
+
+test("resolveConnection() permits plain HTTP to the host of MOGPLEX_DEV_HOST", () => {
+  const variables = {
+    MOGPLEX_API_KEY: TOKEN,
+    MOGPLEX_URL: "http://emulator:4000",
+    MOGPLEX_DEV: "1",
+    MOGPLEX_DEV_HOST: "emulator",
+  };
+  expect(resolve(variables)).toMatchObject({ origin: "http://emulator:4000", plain: true });
+  expect(refusal({ ...variables, MOGPLEX_DEV: "true" })).toBeInstanceOf(UsageError);
+  expect(refusal({ ...variables, NODE_ENV: "production" })).toBeInstanceOf(UsageError);
+});
+
+test("resolveConnection() reads only the documented variables for drop-in verbs", () => {
+  const read = new Set<string>();
+  const env = (name: string) => {
+    read.add(name);
+    return { MOGPLEX_API_KEY: TOKEN, MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY", MOGPLEX_API_KEY_FILE: "/run/token" }[name];
+  };
+  expect(resolveConnection({ env, dropIn: true }).token).toBe(TOKEN);
+  expect([...read].sort()).toEqual(["MOGPLEX_API_KEY", "MOGPLEX_DEV", "MOGPLEX_URL", "NODE_ENV"]);
+});
+
+test("checkToken() accepts tokens of any length, and those of OAuth", () => {
+  for (const token of ["mog_a", TOKEN, `mog_${"x".repeat(200)}`, "oauth-alice-read-write-0001", "a.b_c~d+e/f=="]) {
+    expect(checkToken(token, "x")).toBe(token);
+  }
+});
+
+test("checkToken() names the mistake in anything else, and never shows the text", () => {
+  const cases: [string, string][] = [
+    ["", "is empty"],
+    ["\n", "is empty"],
+    ["$MOGPLEX_API_KEY", "was not expanded"],
+    ["${MOGPLEX_API_KEY}", "was not expanded"],
+    ["%MOGPLEX_API_KEY%", "was not expanded"],
+    ["Bearer secret99", `the word "Bearer"`],
+    [`"secret99"`, "quotation marks"],
+    ["mog_", "no token has"],
+    ["mog_secret99-x", "no token has"],
+    ["mog_secret99\nmog_other", "no token has"],
+    ["secret99 x", "no token has"],
+    ["secret99é", "no token has"],
+  ];
+  for (const [text, message] of cases) {
+    expect(() => checkToken(text, "variable X")).toThrow(UnauthorizedError);
+    expect(() => checkToken(text, "variable X")).toThrow(message);
+    expect(() => checkToken(text, "variable X")).not.toThrow("secret99");
+  }
+});

@@ -1,0 +1,85 @@
+import { expect, test } from "bun:test";
+import { UnavailableError, UsageError } from "../../../lib/errors.ts";
+import type { Repo } from "../../../lib/model.ts";
+import type { MogplexClient } from "../../../lib/service/client.ts";
+import { checkRepository, repoName, resolveRepository } from "../../../lib/service/repository.ts";
+
+const ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+const OTHER = "8f3a2b1c-1234-4abc-9def-1234567890cd";
+
+function repo(full_name: string, id = ID): Repo {
+  return { id, full_name, installation_id: 1, default_branch: "main", root_directory: null };
+}
+
+/** A client that lists repositories as the service does; `asked` has the queries. */
+function client(repos: Repo[], asked: (string | undefined)[] = []): MogplexClient {
+  const listRepos: MogplexClient["listRepos"] = ({ q = "", limit = 200 } = {}) => {
+    asked.push(q);
+    return Promise.resolve(repos.filter(({ full_name }) => full_name.toLowerCase().includes(q)).slice(0, limit));
+  };
+  return { listRepos } as MogplexClient;
+}
+
+const refusal = (work: () => unknown) => {
+  try {
+    return work();
+  } catch (error) {
+    return error instanceof UsageError ? error.message : error;
+  }
+};
+
+test("checkRepository() takes names, addresses and ids, and refuses everything else", () => {
+  const of = (repo: string) => refusal(() => checkRepository({ repo }, "start run"));
+  for (const name of ["acme/web", " acme/web ", "https://github.com/acme/web", "git@github.com:acme/web.git"]) {
+    expect(of(name)).toBe("acme/web");
+  }
+  expect(of("ssh://git@gitlab.example:2222/group/sub/web.git")).toBe("group/sub/web");
+  expect([of(ID.toUpperCase()), refusal(() => checkRepository({ repoId: ID }, "start run"))]).toEqual([ID, ID]);
+  for (const wrong of ["", "web", "acme/", "/", "acme/w b", "acme/%", `${ID}0`, "a/b\n"]) {
+    if (wrong !== "a/b\n") expect(String(of(wrong))).toContain("it must be owner/name or an id (UUID)");
+  }
+  expect(refusal(() => checkRepository({ repoId: "acme/web" }, "start run"))).toContain("must be a UUID");
+  expect(refusal(() => checkRepository({}, "start run"))).toBe(
+    "Cannot start run: a repository is missing; give its name or its id",
+  );
+  expect(refusal(() => checkRepository({ repo: "acme/web", repoId: ID }, "start run"))).toContain("give one of them");
+});
+
+test("repoName() reads the name in what people paste", () => {
+  expect(repoName("https://gitlab.example:8443/acme/web/")).toBe("acme/web");
+});
+
+test("resolveRepository() sends nothing for an id, and one request for a name, in whatever case", async () => {
+  const asked: string[] = [];
+  const service = client([repo("acme/web-old", OTHER), repo("Acme/Web")], asked);
+  expect([await resolveRepository(service, ID), asked]).toEqual([ID, []]);
+  expect([await resolveRepository(service, "acme/WEB"), asked]).toEqual([ID, ["acme/web"]]);
+});
+
+test("resolveRepository() offers near names of the owner, and the same name of another owner", async () => {
+  const service = client([repo("acme/web"), repo("acme/api"), repo("globex/billing")]);
+  const near = (name: string) => resolveRepository(service, name).catch((error: Error) => error.message);
+  expect(await near("acme/wbe")).toBe(
+    `Cannot find repository as the service lists none of this name: "acme/wbe"; did you mean "acme/web"?`,
+  );
+  expect(await near("acme/billing")).toEndWith(`did you mean "globex/billing"?`);
+  expect(await near("nobody/nothing")).toContain("check the name, and that the token's user can see it");
+});
+
+test("resolveRepository() refuses a name that several repositories have, and one that a full page may hide", async () => {
+  const two = client([repo("acme/web"), repo("ACME/web", OTHER)]);
+  await expect(resolveRepository(two, "acme/web")).rejects.toThrow(`give the id of one: ${ID} or ${OTHER}`);
+  const many = client(Array.from({ length: 300 }, (_, index) => repo(`x-acme/web${index}`)));
+  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("200 names like it and no more");
+});
+
+test("resolveRepository() throws what the look-up throws, but not what the search for near names throws", async () => {
+  const down = () =>
+    Promise.reject(
+      new UnavailableError("down", "unavailable", { status: 500, code: null, requestId: null, retryAfterMs: null }),
+    );
+  await expect(resolveRepository({ listRepos: down } as unknown as MogplexClient, "a/b")).rejects.toThrow("down");
+  let calls = 0;
+  const later = { listRepos: () => ++calls === 1 ? Promise.resolve([]) : down() } as unknown as MogplexClient;
+  await expect(resolveRepository(later, "a/b")).rejects.toBeInstanceOf(UsageError);
+});
