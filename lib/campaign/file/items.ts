@@ -537,12 +537,15 @@ function valuesOf({ campaign, round, variables }: CheckedTask, entry?: Repositor
 
 /** Length of a template with its values, without building the text. */
 function lengthOf({ parts }: Template, values: Values): number {
-  return parts.reduce((sum, part) => sum + (typeof part === "string" ? part : values[part.name] ?? "").length, 0);
+  return parts.reduce(
+    (sum, part) => sum + (typeof part === "string" ? part : lookup(values, part.name) ?? "").length,
+    0,
+  );
 }
 
 /** Whether a template with its values is blank. */
 function isBlank({ parts }: Template, values: Values): boolean {
-  return parts.every((part) => (typeof part === "string" ? part : values[part.name] ?? "").trim() === "");
+  return parts.every((part) => (typeof part === "string" ? part : lookup(values, part.name) ?? "").trim() === "");
 }
 
 /** Adds what is wrong with the templates themselves. @returns Whether every variable of every text has a value for every entry. */
