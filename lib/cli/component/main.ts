@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ONLY_GITLAB } from "../../ci/detect.ts";
+import { ONLY_GITLAB } from "../../ci/gitlab.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
