@@ -228,7 +228,7 @@ function safeInformation(args: readonly string[]): string | undefined {
  *
  * The help and the version are printed before a stream is opened or a module of the runtime loaded.
  */
-async function runProgram(): Promise<void> {
+export async function runProgram(): Promise<void> {
   // A promise that never settles ends the process with this code, on every runtime.
   setExitCode(EXIT.internal);
   const args = programArgs();
