@@ -58,7 +58,7 @@ interface SoakJob {
 const ORIGIN = "https://mogplex.example";
 const RUNS = `${ORIGIN}/api/v1/mogplex/runs`;
 const PROMPT = "Fix the flaky tests";
-/** Time limit of the last look and of the read after it, 5 s each, and a margin. Source: lib/runs/follower.ts. */
+/** Time limit of the last look and of the read after it, 5 s each, and a margin. Source: lib/run/job.ts. */
 const LAST_LOOKS_MS = 11_000;
 const IDENTITY = {
   server: "https://ci.example",

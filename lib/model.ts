@@ -1,7 +1,7 @@
 /**
  * The records of the service that callers see: runs, events, repositories, sandboxes, automations.
  *
- * Plain types on purpose: no schema library appears in a public signature. The schemas in `lib/api/contract` must produce
+ * Plain types on purpose: no schema library appears in a public signature. The schemas in `lib/service/contract.ts` must produce
  * exactly these types, or they do not compile.
  *
  * @module

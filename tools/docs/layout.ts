@@ -8,15 +8,14 @@
 export const LAYERS: readonly (readonly string[])[] = [
   ["mod"],
   ["cli"],
-  ["library"],
+  ["script"],
   ["dashboard"],
   ["campaign"],
-  ["runs", "automations", "script"],
-  ["job"],
-  ["api", "forge", "note", "report", "telemetry"],
-  ["pages"],
-  ["history"],
-  ["http", "retry", "platforms", "result"],
+  ["report", "telemetry"],
+  ["run"],
+  ["forge"],
+  ["service"],
+  ["ci"],
   ["text", "files", "git"],
   ["leaves"],
 ];
@@ -39,7 +38,7 @@ export function isKnown(layer: string): boolean {
 }
 
 /** The frame of pages, and what is put into it. */
-const PAGE_KIT: readonly string[] = ["lib/report/page.ts", "lib/report/page.ts"];
+const PAGE_KIT: readonly string[] = ["lib/report/page.ts"];
 
 /** Whether one file of `lib` (or `mod.ts`) may import another one. */
 export function mayImport(file: string, target: string): boolean {
@@ -50,7 +49,7 @@ export function mayImport(file: string, target: string): boolean {
   // The emulator and the client share the contract and never import each other.
   // They also share the frame and the blocks of pages: these know no service, no run and no campaign, and show what they are given.
   if (from === "emulator") {
-    return to === "leaves" || target.startsWith("lib/api/contract/") || PAGE_KIT.includes(target);
+    return to === "leaves" || target === "lib/service/contract.ts" || PAGE_KIT.includes(target);
   }
   return depth(to) > depth(from);
 }
@@ -61,68 +60,35 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/files": "files that are whole after a crash, and which processes are alive; knows no campaign",
   "lib/git": "the system's Git, without anybody's settings; knows no campaign",
   "lib/text": "untrusted text in, harmless text out; knows no CI system and no service",
-  "lib/text/escape": "one function for each kind of output that a text is written to",
-  "lib/result": "what is known at the end, as plain data; renders nothing, fetches nothing",
-  "lib/result/stored": "files of an earlier job, read again",
-  "lib/http": "one request; the only caller of fetch",
-  "lib/retry": "whether and when to try again: the only table, the only loop, the only backoff",
-  "lib/platforms": "what a CI system provides and accepts; functions of the environment alone",
-  "lib/platforms/systems": "one table for each CI system",
-  "lib/api": "the service's wire: answers become data or an error class",
-  "lib/api/connection": "which service and which token",
-  "lib/api/calls": "one function for each call of the service",
-  "lib/api/contract": "routes, limits and schemas, shared with the emulator",
+  "lib/ci": "what a CI system provides and accepts, one table a system; functions of the environment alone",
+  "lib/service": "the one client: wire, one attempt, retry, stream, token; the only caller of fetch",
   "lib/forge": "pull requests as GitHub and GitLab show them; only reads, and knows no campaign",
-  "lib/note": "the one note of a job on a merge request or a pull request",
-  "lib/report": "the files of a result, one renderer for each format",
-  "lib/report/log": "events as lines of a log",
-  "lib/pages": "files that a browser shows: building blocks, style and script, and whole pages made of them; pure",
-  "lib/history": "what is remembered of each run, and how runs compare",
+  "lib/run": "a run, and the run of an automation, from the request to the result",
+  "lib/report": "a result as files: one renderer for each format, the page, the note, the history",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
-  "lib/job": "the engine: starts or attaches to an operation and follows it to a verdict; knows no kind of operation",
-  "lib/runs": "a run as an operation",
-  "lib/runs/events": "what a run reports, each event once, by stream or by polling",
-  "lib/automations": "the run of an automation as an operation",
-  "lib/script": "what scripts call beside run and follow",
-  "lib/library": "what only scripts use: the client with its verbs, handles, main(); no command imports it",
+  "lib/script": "what scripts call: the client with its verbs, handles, main(); no command imports it",
   "lib/dashboard": "lists of the service and files of earlier jobs as one page, as data and as metrics; only reads",
-  "lib/campaign": "one task over many repositories as an operation whose items are runs",
+  "lib/campaign": "one task over many repositories: plan, waves, verdicts, pull requests",
   "lib/campaign/file": "the campaign file to data, and every mistake in it with its place; sends nothing",
-  "lib/campaign/file/syntax": "YAML and JSON to a tree whose values and keys know their places",
-  "lib/campaign/journal":
-    "what a campaign remembers: lock, chained records, and what follows from them; knows no service",
-  "lib/campaign/journal/home": "where lock and journal are between two waves, and who is at work there",
-  "lib/campaign/notify": "what a webhook is told of a campaign, and when",
+  "lib/campaign/journal": "what a campaign remembers, where it is kept, and who is at work there; knows no service",
   "lib/campaign/pace": "how many starts the quotas allow, and when the next; pure",
   "lib/campaign/pipeline": "files of CI systems that make the waves of a campaign; one pure module a system",
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
-  "lib/campaign/pulls":
-    "the pull requests of a campaign: what is read of them, what they wait for, what a person can run",
   "lib/campaign/report": "words, files and the page of a campaign, from its view alone",
-  "lib/cli": "the program: help, the list of verbs, errors to exit codes",
-  "lib/cli/verbs": "one file for each verb of the toolkit",
-  "lib/cli/verbs/campaign": "one file for each verb of `campaign`",
-  "lib/cli/verbs/dashboard": "the row of `dashboard`",
-  "lib/cli/verbs/doctor": "the checks of `doctor`",
-  "lib/cli/verbs/drop_in": "one file for each verb of the product's own command",
-  "lib/cli/options": "flags, variables and files to settings",
+  "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
+  "lib/cli/verbs": "the verbs of the toolkit",
+  "lib/cli/campaign": "the verbs of `campaign`, one file each, and what they print",
   "lib/cli/job": "a job on the command line, from the context to the exit code",
-  "lib/cli/extras": "what the command does beside its reports: traces, history",
   "lib/cli/log": "everything that is printed while a job runs",
   "lib/cli/action": "the program inside the GitHub action",
-  "lib/cli/dashboard": "what `dashboard` prints and writes",
-  "lib/cli/campaign": "the screens of a campaign, and what is printed while it runs",
   "lib/cli/setup": "verbs that set something up or look at this machine",
   "lib/cli/component": "the program inside the GitLab templates",
   "lib/emulator": "a local server that obeys the contract; the client never imports it",
-  "lib/emulator/wire": "its HTTP: routes, authentication, event streams",
-  "lib/emulator/wire/faults": "failures on demand and at random",
+  "lib/emulator/wire": "its HTTP: routes, authentication, event streams, failures on demand and at random",
   "lib/emulator/pages": "what it shows in a browser: runs, events, pull requests",
   "lib/emulator/service": "what the emulated service does",
-  "lib/emulator/service/automations": "automations, their triggers, slots and runs",
   "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
-  "lib/emulator/agents/recording": "recorded runs, as scenarios that play them again",
   "lib/emulator/state": "what the emulator remembers",
 };
 

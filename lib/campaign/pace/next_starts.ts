@@ -10,7 +10,7 @@ import { DAY_MS, nextOpening } from "./windows.ts";
 // The service's quotas of starts: three sliding windows over the starts that it accepted.
 
 /** Names of the quotas of starts, shortest window first. */
-export type QuotaName = "minute" | "hour" | "day";
+type QuotaName = "minute" | "hour" | "day";
 
 /** A quota of starts. */
 export interface Quota {

@@ -16,7 +16,7 @@ import { printRows } from "../log/lists.ts";
 import type { VerbContext } from "../verb.ts";
 
 /** A run that this machine started. */
-export interface RecentRun {
+interface RecentRun {
   /** When, in ISO 8601. */
   startedAt: string;
   /** UUID of the run. */

@@ -18,13 +18,10 @@ const WAYS_IN: Readonly<Record<string, readonly string[]>> = {
 
 /** Rooms, each with those it may import from besides itself. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
-  wire: ["wire/faults", "pages", "service", "service/automations", "state"],
+  wire: ["pages", "service", "state"],
   pages: ["service", "state"],
-  "wire/faults": ["wire", "service", "state"],
-  "agents/recording": ["agents", "service"],
-  agents: ["service", "service/automations", "state"],
+  agents: ["service", "state"],
   service: ["state"],
-  "service/automations": ["service", "state"],
   state: [],
 };
 

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
+import { forgejo, gitea, github } from "../../../lib/ci/github.ts";
+import { gitlab } from "../../../lib/ci/gitlab.ts";
+import * as systems from "../../../lib/ci/systems.ts";
 import { detectPlatform, platformVariables } from "../../../lib/ci/detect.ts";
 import type { JobIdentity, JobState, Platform, PlatformFiles, PlatformLinks } from "../../../lib/ci/platform.ts";
 import { deriveKey, KEY_SCOPES, type KeyScope } from "../../../lib/run/key.ts";
@@ -72,25 +75,19 @@ async function compare(one: Environment, other: Environment, scope: KeyScope): P
   return first.key === second.key ? "same" : "other";
 }
 
-/** Names of the systems that have a file in `lib/platforms/systems`. */
-async function namesOfFiles(): Promise<string[]> {
-  const systems = join(import.meta.dir, "../../../lib/platforms/systems");
-  const modules: Record<string, Partial<Platform>>[] = await Promise.all(
-    readdirSync(systems).map((file) => import(join(systems, file))),
-  );
-  return modules.flatMap((module) => Object.values(module)).flatMap(({ name, identity }) =>
-    identity && name ? [name] : []
-  );
-}
+/** Names of the systems that have a table in `lib/ci`. */
+const SYSTEM_NAMES = Object.values<Partial<Platform>>({ forgejo, gitea, github, gitlab, ...systems }).flatMap((
+  { name, identity },
+) => identity && name ? [name] : []);
 
-/** The documented one of the systems that are known by name alone. When it gets a file in `systems`, take another one. */
+/** The documented one of the systems that are known by name alone. when it gets a place in `systems.ts`, take another one. */
 const NAMED = "drone";
 
-test("tests/platforms/environments has every system with a file, one that is known by name, one unknown and none", async () => {
-  const names = await namesOfFiles();
+test("tests/unit/ci/environments has every system with a table, one that is known by name, one unknown and none", () => {
+  const names = SYSTEM_NAMES;
   expect(names.length).toBeGreaterThanOrEqual(11);
-  expect(names, `"${NAMED}" has a file now: name another system in NAMED, and document it`).not.toContain(NAMED);
-  const advice = "Document the system's environment in tests/platforms/environments";
+  expect(names, `"${NAMED}" is there now: name another system in NAMED, and document it`).not.toContain(NAMED);
+  const advice = "Document the system's environment in tests/unit/ci/environments";
   expect(DOCUMENTED.map(({ name }) => name).sort(), advice).toEqual([...names, NAMED, "ci", "none"].sort());
 });
 
