@@ -12,6 +12,7 @@ import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { VerbContext } from "../verb.ts";
+import { PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import { CHECKSUM_FILE, FOLDER, PROGRAM_FILE, type Recipe, TASK, TASK_FILE } from "./recipe.ts";
 import { jobFile, RECIPES } from "./recipes.ts";
 
@@ -182,7 +183,7 @@ function uninstall(
   const own = isUnchanged(context);
   for (const [path, text] of [...jobs, [TASK_FILE, TASK] as const]) {
     const old = present(context, path);
-    if (old === text) steps.remove(path);
+    if (old !== undefined && withoutStage(old) === withoutStage(text)) steps.remove(path);
     else if (old !== undefined) steps.say(`keep ${path}, which init did not write, or somebody changed`);
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE].filter((each) => exists(context, each))) {
@@ -195,6 +196,24 @@ function uninstall(
     // There are other files in it, or it is not there.
   }
 }
+
+/** A file of the pipeline that one may not be able to read: a link, or a path outside the repository. */
+function readOrNothing(context: VerbContext, path: string): string | undefined {
+  if (path.split("/").includes("..")) return undefined;
+  try {
+    return present(context, path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What to do where the stages of the pipeline could not be read. */
+const editStage = (path: string, stage: string) => [
+  `The stages of the pipeline are in files that are not in this repository. Without a stage that exists the whole pipeline is`,
+  `invalid, so edit this line of ${path}:`,
+  "",
+  stage.trimEnd(),
+];
 
 /** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
 // deno-lint-ignore require-await
@@ -216,7 +235,9 @@ export async function initRepository(context: VerbContext): Promise<number> {
       advice: "correct it: git remote set-url origin ADDRESS",
     });
   }
-  const job = jobFile(recipe, SAFE_NAME.test(repo) ? repo : undefined);
+  const stages = recipe.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
+  const stage = stages === undefined ? "" : stageLine(stages);
+  const job = jobFile(recipe, SAFE_NAME.test(repo) ? repo : undefined, stage);
   const { file, beside, add = "", needs } = recipe;
   if (flags.has("uninstall")) {
     uninstall(
@@ -228,7 +249,9 @@ export async function initRepository(context: VerbContext): Promise<number> {
   }
   const { text, checksum, note } = programOf(context);
   const theirs = present(context, file);
-  const path = beside !== undefined && theirs !== undefined && theirs !== job ? beside : file;
+  const path = beside !== undefined && theirs !== undefined && withoutStage(theirs) !== withoutStage(job)
+    ? beside
+    : file;
   if (!exists(context, ".git")) context.writer.note("there is no .git here: is this the root of the repository?");
   steps.say(`${name}${SAFE_NAME.test(repo) ? `, repository ${repo}` : ""}`);
   steps.add(PROGRAM_FILE, text, note);
@@ -236,6 +259,7 @@ export async function initRepository(context: VerbContext): Promise<number> {
   steps.add(TASK_FILE, TASK);
   steps.add(path, job);
   if (path !== file) context.writer.out("", ...`${add}${path}`.split("\n"));
+  if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
   const next = context.flags.has("dry-run")
     ? "Nothing was written. Without --dry-run these files are."
     : `Then commit these files, and try it: ${context.vocabulary.program} doctor`;

@@ -43,8 +43,13 @@ export interface Recipe {
   needs: string;
   /** Names the repository where its name is not known. @default the variable MOGPLEX_REPO_ID does */
   repo?: string;
-  /** The job. @param repo The flag that names the repository, after a blank; empty where a variable does. */
-  render(repo: string): string;
+  /**
+   * The job.
+   *
+   * @param repo The flag that names the repository, after a blank; empty where a variable does.
+   * @param stage The line that names the stage of the job, for GitLab.
+   */
+  render(repo: string, stage: string): string;
 }
 
 /** Runs the agent. @param repo As for `render`. @param verb `--follow` or `--detach`. */

@@ -68,9 +68,9 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     hosts: /gitlab/,
     needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule",
     repo: '"$CI_PROJECT_PATH"',
-    render: (repo) =>
+    render: (repo, stage) =>
       `mogplex:
-  image: ${IMAGE}
+${stage}  image: ${IMAGE}
   timeout: 50 minutes
   rules: # without them every push would start an agent, and agents push
     - if: $CI_PIPELINE_SOURCE == "schedule" || $CI_PIPELINE_SOURCE == "web"
@@ -223,12 +223,17 @@ ${
   ...SCRIPT_RECIPES,
 }));
 
-/** The job of a system, under two lines that say what it is. */
-export function jobFile({ file, needs, repo, render }: Recipe, name: string | undefined): string {
+/**
+ * The job of a system, under two lines that say what it is.
+ *
+ * @param name The name of the repository, if it is known.
+ * @param stage The line that names the stage of the job, for GitLab.
+ */
+export function jobFile({ file, needs, repo, render }: Recipe, name: string | undefined, stage = ""): string {
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const given = name === undefined ? repo : name;
   const variable = given === undefined ? ", variable MOGPLEX_REPO_ID (owner/name)" : "";
   return `${sign} Written by mogplex-ci init. On Mondays, or by hand, an agent does the task in ${TASK_FILE}.
 ${sign} Needs: ${needs}${variable}.
-${render(given === undefined ? "" : ` --repo ${given}`)}`;
+${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
 }

@@ -142,3 +142,49 @@ test("init refuses a remote whose name would be an option of the command line, o
     expect(stderr).toContain("names no repository");
   }
 });
+
+/** The line of the job that names its stage, and whether `init` asks for it to be edited. */
+async function stageFor(files: Record<string, string>) {
+  const { code, written, stdout, stderr } = await init(["gitlab"], files);
+  const job = written["ci/mogplex.gitlab-ci.yml"] ?? "";
+  return [code, /^ {2}stage: .*$/m.exec(job)?.[0], stdout.includes("edit this line of ci/mogplex.gitlab-ci.yml"), stderr];
+}
+
+test("init gives the GitLab job the last ordinary stage of the repository's pipeline, or none where it names none", async () => {
+  const cases: [files: Record<string, string>, line: string | undefined][] = [
+    [{ ".gitlab-ci.yml": "stages: [build]\nbuild:\n  stage: build\n  script: [make]\n" }, "  stage: build"],
+    [{ ".gitlab-ci.yml": "stages: [.pre, build, deploy, .post]\n" }, "  stage: deploy"],
+    [{ ".gitlab-ci.yml": "stages:\n  - build all # both\n" }, '  stage: "build all"'],
+    [{ ".gitlab-ci.yml": "spec:\n  inputs: {}\n---\nstages: [ship]\n" }, "  stage: ship"],
+    [{ ".gitlab-ci.yml": "x: { script: [!reference [.a, script]] }\n" }, undefined],
+    [{ ".gitlab-ci.yml": "include: ci/a.yml\n", "ci/a.yml": "stages: [build, check]\n" }, "  stage: check"],
+    [{ ".gitlab-ci.yml": "stages: [build]\ninclude: { project: a/b, file: c.yml }\n" }, "  stage: build"],
+    [{ ".gitlab-ci.yml": "include: [{ local: /ci/a.yml }]\n", "ci/a.yml": "a: { script: [x] }\n" }, undefined],
+  ];
+  for (const [files, line] of cases) expect(await stageFor(files)).toEqual([0, line, false, ""]);
+});
+
+test("init prints the line to edit where it cannot read the stages of the GitLab pipeline", async () => {
+  const line = "  stage: test # replace it by one of the stages of your pipeline";
+  for (
+    const text of [
+      "include:\n  - component: $CI_SERVER_FQDN/a/b/c@1\n",
+      "include: https://example.com/a.yml\n",
+      "include: { local: ci/*.yml }\n",
+      "include: ../other.yml\n",
+      "stages: !reference [.shared, stages]\n",
+      "stages: [.pre]\n",
+      "stages: [",
+    ]
+  ) {
+    expect([text, ...await stageFor({ ".gitlab-ci.yml": text, "../other.yml": "stages: [x]\n" })])
+      .toEqual([text, 0, line, true, ""]);
+  }
+});
+
+test("init --uninstall removes a GitLab job whose stage somebody has changed", async () => {
+  const { written } = await init(["gitlab"], { ".gitlab-ci.yml": "include: https://example.com/a.yml\n" });
+  const job = written["ci/mogplex.gitlab-ci.yml"]?.replace(/ {2}stage: .*/, "  stage: agents") ?? "";
+  const { written: left } = await init(["gitlab", "--uninstall"], { ...written, "ci/mogplex.gitlab-ci.yml": job });
+  expect(Object.keys(left)).toEqual([".gitlab-ci.yml"]);
+});
