@@ -147,27 +147,59 @@ function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
+/** What a job is to do: each needs other rights. */
+export type Purpose = "run" | "follow" | "dashboard" | "automation";
+
+/** All purposes, the default first. */
+export const PURPOSES: readonly Purpose[] = ["run", "follow", "dashboard", "automation"];
+
+/** How to get a token with these rights. */
+const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;
+
 /**
- * Checks what the token may do. A token that may not start runs is no failure: dashboards only read, and some tokens are for automations
- * only.
+ * What the token may do, for a job of this purpose.
+ *
+ * @param missing The scopes that it lacks.
+ * @param restricted Whether it may trigger automations, and start nothing else.
  */
-function checkScopes(asked: Asked): Check {
+function judgeScopes(missing: readonly string[], restricted: boolean, purpose: Purpose): Check {
+  const name = "scopes";
+  const [writes, reads] = [!missing.includes("write"), !missing.includes("read")];
+  const both = createToken("the scopes read and write");
+  if (!reads && !writes && !restricted) return failed(name, "read and write are missing", both, "forbidden");
+  if (purpose === "dashboard") {
+    if (!writes && !restricted) return ok(name, "the token may read, and start nothing");
+    const advice = `${createToken("the scope read alone")}, or give dashboard --allow-write-token`;
+    return failed(name, "the token may start runs or automations, and a dashboard only reads", advice, "usage");
+  }
+  if (purpose === "follow") {
+    if (!reads) return warning(name, "read is missing", both);
+    return ok(name, writes ? "the token may read and write" : "the token may read, so it may follow runs");
+  }
+  if (restricted) {
+    const finding = "the token may read and trigger automations, but not start runs";
+    const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
+    return purpose === "automation" ? ok(name, finding) : failed(name, finding, advice, "forbidden");
+  }
+  if (!writes) {
+    const what = purpose === "automation" ? "trigger automations" : "start runs";
+    return failed(name, `the token may not ${what}, since write is missing`, both, "forbidden");
+  }
+  if (!reads) return warning(name, "read is missing", both);
+  return ok(name, "the token may start runs (read and write)");
+}
+
+/** Checks whether the token may do what the job is for. */
+function checkScopes(asked: Asked, purpose: Purpose): Check {
   const { automations, starts } = asked;
   const isForbidden = ({ ok, error }: { ok: boolean; error?: MogplexError }) => !ok && error instanceof ForbiddenError;
   const other = [automations, starts].find((each) => !each.ok && !isForbidden(each));
   if (other?.ok === false) return unasked("scopes", asked, other.error);
+  const restricted = !starts.ok && starts.error instanceof ForbiddenError &&
+    starts.error.code === "AUTOMATION_REQUIRED";
   const missing = [...isForbidden(automations) ? ["read"] : [], ...isForbidden(starts) ? ["write"] : []];
-  if (missing.length === 0) return ok("scopes", "the token may start runs (read and write)");
-  if (!starts.ok && starts.error instanceof ForbiddenError && starts.error.code === "AUTOMATION_REQUIRED") {
-    const finding = "the token may read and trigger automations, but not start runs";
-    const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
-    return { ...warning("scopes", finding, advice), startsRuns: false };
-  }
-  const advice = "Create a token with the scopes read and write (Settings > Mogplex Keys)";
-  if (missing.length === 2) return failed("scopes", "read and write are missing", advice, "forbidden");
-  if (missing.includes("read")) return warning("scopes", "read is missing", advice);
-  const finding = `the token may not start runs, since write is missing: a start ends with code ${EXIT.forbidden}`;
-  return { ...warning("scopes", finding, advice), startsRuns: false };
+  const check = judgeScopes(missing, restricted, purpose);
+  return missing.includes("write") ? { ...check, startsRuns: false } : check;
 }
 
 /** Checks for the event stream, by asking for that of a run that does not exist. */
@@ -211,12 +243,13 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
 }
 
 /** Checks the repository; without answers it is not looked up. */
-function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | undefined): Check {
+function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | undefined, purpose: Purpose): Check {
   if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos);
   if (!repos?.ok) return follows("repository", "access");
   const [first] = repos.value;
   if (wanted === undefined) {
     const count = repos.value.length < MAX_REPOS ? "" : " at least";
+    if (purpose !== "run") return ok("repository", "none is given, and none is needed");
     const found = `none is given; the token reaches${count} ${
       formatCount(repos.value.length, "repository")
         .replace(/ys$/, "ies")
@@ -240,13 +273,18 @@ export type ServiceChecks = Record<"access" | "scopes" | "server" | "repository"
  * Makes all checks that ask the service.
  *
  * @param connection The service and the token; or the check because of which the service cannot be asked.
+ * @param purpose What the job is for.
  */
-export async function checkService(context: VerbContext, connection: Connection | string): Promise<ServiceChecks> {
+export async function checkService(
+  context: VerbContext,
+  connection: Connection | string,
+  purpose: Purpose,
+): Promise<ServiceChecks> {
   const { option, clock, fetch, platform } = context;
   const wanted = option(REPO)?.trim();
   if (typeof connection === "string") {
     const skip = (name: string) => follows(name, connection);
-    const repository = checkRepository(wanted, undefined);
+    const repository = checkRepository(wanted, undefined, purpose);
     return {
       access: skip("access"),
       scopes: skip("scopes"),
@@ -258,8 +296,8 @@ export async function checkService(context: VerbContext, connection: Connection 
   const asked = await ask(client, wanted, clock.now() + ALL_MS);
   return {
     access: checkAccess(asked),
-    scopes: checkScopes(asked),
+    scopes: checkScopes(asked, purpose),
     server: checkServer(asked),
-    repository: checkRepository(wanted, asked.repos),
+    repository: checkRepository(wanted, asked.repos, purpose),
   };
 }

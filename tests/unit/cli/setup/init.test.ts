@@ -147,7 +147,12 @@ test("init refuses a remote whose name would be an option of the command line, o
 async function stageFor(files: Record<string, string>) {
   const { code, written, stdout, stderr } = await init(["gitlab"], files);
   const job = written["ci/mogplex.gitlab-ci.yml"] ?? "";
-  return [code, /^ {2}stage: .*$/m.exec(job)?.[0], stdout.includes("edit this line of ci/mogplex.gitlab-ci.yml"), stderr];
+  return [
+    code,
+    /^ {2}stage: .*$/m.exec(job)?.[0],
+    stdout.includes("edit this line of ci/mogplex.gitlab-ci.yml"),
+    stderr,
+  ];
 }
 
 test("init gives the GitLab job the last ordinary stage of the repository's pipeline, or none where it names none", async () => {
