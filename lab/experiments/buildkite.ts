@@ -32,7 +32,7 @@ const upload = (text: string) => text.replaceAll("$$", "$");
 function startJob(bench: Bench, service: Service): Job {
   const recipe = parse(bench.example("buildkite/pipeline.yml")) as { env: Record<string, string>; steps: Step[] };
   const step = recipe.steps.find((each) => JSON.stringify(each).includes("run --follow")) as Step;
-  const cwd = bench.newFolder();
+  const cwd = bench.checkout();
   const env = {
     ...service.env,
     ...recipe.env,

@@ -19,7 +19,6 @@ import {
   UnauthorizedError,
   UnavailableError,
 } from "../../../errors.ts";
-import { EXIT } from "../../../exit_codes.ts";
 import { userAgent } from "../../../http/user_agent.ts";
 import type { Repo } from "../../../model.ts";
 import { formatCount } from "../../../result/duration.ts";
