@@ -147,6 +147,8 @@ export interface Folder {
   out: string;
   /** State file of the run to attach to; undefined for a new run. */
   resumePath: string | undefined;
+  /** How long ago that run may have ended, in milliseconds; undefined: as long as it likes. */
+  maxEndAgeMs?: number | undefined;
 }
 
 /** What a start is about, in the words of the caller. */

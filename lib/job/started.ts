@@ -75,6 +75,16 @@ export function isNewerThan(
 }
 
 /**
+ * Milliseconds since the last change of a run that has ended, which is its end; `Infinity` if its time is not known.
+ *
+ * @param nowMs The service's wall time.
+ */
+export function endAgeMs({ updatedAt }: Pick<Found, "updatedAt">, nowMs: number): number {
+  const endMs = Date.parse(updatedAt ?? "");
+  return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
+}
+
+/**
  * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
  *
  * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run

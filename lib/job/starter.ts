@@ -18,10 +18,11 @@ import {
 import { MAX_RETRY_AFTER_MS } from "../http/retry_after.ts";
 import type { Pacer } from "../retry/pacer.ts";
 import { retry } from "../retry/retry.ts";
+import { endOfRun } from "../result/ends.ts";
 import { type Setback, statusOf } from "../retry/setback.ts";
 import { keyWithSuffix, LAST_SUFFIX } from "./key.ts";
 import type { Session } from "./session.ts";
-import { CLOCK_SKEW_MS, type Found, isNewerThan, ownsRun, type Startable, type Started } from "./started.ts";
+import { CLOCK_SKEW_MS, endAgeMs, type Found, isNewerThan, ownsRun, type Startable, type Started } from "./started.ts";
 
 /** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
 const MAX_KEYS = 4;
@@ -133,12 +134,18 @@ export class Starter<R extends Found> {
   }
 
   /**
-   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, so that a new one is to be started.
+   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, or any key one that ended too long ago for it, so
+   * that a new one is to be started.
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isStale(run: R): boolean {
-    const { scope } = this.#plan.key;
+    const { scope, maxEndAgeMs = Infinity } = this.#plan.key;
+    const end = endOfRun(run.status);
+    const isOver = run.replayed && end !== undefined && end !== "awaiting_input";
+    if (isOver && maxEndAgeMs < Infinity) {
+      return endAgeMs(run, this.#serviceTime(this.#session.clock.now())) > maxEndAgeMs;
+    }
     const derived = scope !== "given" && scope !== "random";
     const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
     return derived && dead && !this.#isOurs(run);

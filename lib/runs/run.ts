@@ -67,6 +67,8 @@ export interface JobOptions extends JobInternals {
   statePath?: string | undefined;
   /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
   resumePath?: string | undefined;
+  /** See {@linkcode RunStart.maxEndAgeMs}. */
+  maxEndAgeMs?: number | undefined;
 }
 
 /** A job with checked options, ready to start or attach. */
@@ -158,7 +160,7 @@ export async function runJob(
   return await withJob(options, { ...more, repository }, async (opened) => {
     const resumed = readResumed(opened, options, more);
     opened.settings.state?.clear();
-    return await opened.job({ request, options, resumed, byTask: more.byTask }).start();
+    return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
   });
 }
 

@@ -50,6 +50,8 @@ export interface RunStart {
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
+  /** How long ago the run of that key may have ended, in milliseconds; undefined: as long as it likes. @default {undefined} */
+  maxEndAgeMs?: number | undefined;
   /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
   byTask?: ((session: Session, plan: StartPlan, started: Started<StartResult>) => void) | undefined;
 }
@@ -97,11 +99,12 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, resumed, byTask } = this.#target;
+    const { request, options, resumed, maxEndAgeMs, byTask } = this.#target;
     const plan = resumePlan(
       this.#session,
       await planStart(this.#session, request, options, byTask !== undefined),
       resumed,
+      maxEndAgeMs,
     );
     const starter = new Starter(
       this.#session,

@@ -7,7 +7,8 @@
 import { UsageError } from "../../errors.ts";
 import { openSession } from "../../job/session.ts";
 import { checkRunRequest, resolveRequest, type RunRequest } from "../../runs/run_request.ts";
-import { type Remembered, rememberedRun } from "./remembered.ts";
+import { formatDuration } from "../../result/duration.ts";
+import { type Remembered, rememberedRun, UNTOLD_MS } from "./remembered.ts";
 import { requestHash } from "../../runs/state.ts";
 import { DEFAULT_OUT, outDirectory, type Places, statePath } from "../options/places.ts";
 import { IDEMPOTENCY_KEY, KEY_PART, KEY_SCOPE, STATE } from "../options/table.ts";
@@ -23,7 +24,8 @@ export function isLaptop({ platform, io }: VerbContext): boolean {
 }
 
 /**
- * Chooses the folder of a start: that of the run that goes on with the same request, else the first one without a run that goes on.
+ * Chooses the folder of a start: that of the run with the same request that goes on, or whose end nobody was told, else the first one without
+ * a run that goes on.
  *
  * @param wantsNew Whether a run with the same request counts as another one.
  * @throws {UsageError} when `--state` names the file of another run that goes on.
@@ -45,7 +47,8 @@ export async function chooseFolder(context: VerbContext, asked: RunRequest, want
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);
     const found = await rememberedRun(session, io, path, hash, call);
-    if (found === undefined) {
+    // A run that has ended is in nobody's way.
+    if (found === undefined || found.endAgeMs !== null && (wantsNew || ownKey)) {
       if (count > 1) {
         writer.note(`another run of this folder goes on: the files of this one go to ${JSON.stringify(out)}`);
       }
@@ -53,7 +56,7 @@ export async function chooseFolder(context: VerbContext, asked: RunRequest, want
     }
     if (found.same && !wantsNew && !ownKey) {
       writer.note(sentenceOf(found));
-      return { request, out, resumePath: path };
+      return { request, out, resumePath: path, maxEndAgeMs: UNTOLD_MS };
     }
     if (option(STATE) !== undefined) {
       const why = `run "${found.runId ?? "unknown"}" of that state file goes on`;
@@ -72,7 +75,13 @@ export async function chooseFolder(context: VerbContext, asked: RunRequest, want
   });
 }
 
-function sentenceOf({ runId }: Remembered): string {
+function sentenceOf({ runId, endAgeMs }: Remembered): string {
+  if (endAgeMs !== null) {
+    return `run "${runId}" of this folder, with the same request, ended well ${
+      formatDuration(endAgeMs)
+    } ago, and nobody was told: ` +
+      "here is its end (--new starts another one)";
+  }
   const run = runId === null
     ? "an earlier start of this folder was not answered"
     : `run "${runId}" of this folder goes on`;
