@@ -82,19 +82,21 @@ function holdsBack(memory: CampaignMemory): boolean {
 }
 
 /**
- * Items that may be started, in their order: those whose start has no answer yet, then the canary, then the order of the file; items that
- * had an attempt come last.
+ * Items that may be started, in their order: those whose start has no answer yet, then those that a person has asked for, who waits to see
+ * whether the cause is mended, then the canary, then the order of the file. Items that had an attempt and that nobody asked for come last. A
+ * canary that still holds the others back comes before all of them: then nothing else is in the list.
  */
 export function startableItems(memory: CampaignMemory): ItemMemory[] {
   const onlyCanary = holdsBack(memory);
-  const groups: [ItemMemory[], ItemMemory[], ItemMemory[]] = [[], [], []];
+  const [unanswered, asked, fresh, tried]: ItemMemory[][] = [[], [], [], []];
   for (const item of memory.items.values()) {
     if (!isStartable(item) || onlyCanary && !item.item.canary || isToSettle(memory, item)) continue;
     // It would be started as a task.
     if (item.followUp !== null && !isOpenStart(item) && followUpBranch(item).branch === null) continue;
-    groups[item.state === "starting" ? 0 : item.attempts > 0 || item.retries > 0 ? 2 : 1].push(item);
+    const hadAttempt = item.attempts > 0 || item.retries > 0;
+    (item.state === "starting" ? unanswered : item.asked ? asked : hadAttempt ? tried : fresh)?.push(item);
   }
-  return groups.flat();
+  return [unanswered, asked, fresh, tried].flatMap((group) => group ?? []);
 }
 
 function redItems(items: CampaignMemory["items"]): ItemMemory[] {

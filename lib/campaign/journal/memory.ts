@@ -68,6 +68,8 @@ export interface ItemMemory {
   serviceFailures: number;
   /** How often somebody allowed another attempt. */
   retries: number;
+  /** Whether a person asked for its next start, which goes first. */
+  asked: boolean;
   /**
    * Whether the next start may have another request, and so another key, than the one before under the same number. With an open start, the
    * new request waits for the end of the run that this one may have begun.
@@ -176,6 +178,7 @@ export function newMemory(lock: Lock): CampaignMemory {
       allowed: lock.limits.attempts,
       serviceFailures: 0,
       retries: 0,
+      asked: false,
       adopt: false,
       skipped: null,
       settle: false,
