@@ -51,6 +51,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_URL", { service: true, dropIn: true, fallback: "`https://mogplex.com`" }),
   variable("MOGPLEX_DEV", { service: true, dropIn: true }),
   variable("MOGPLEX_DEV_HOST", { service: true }),
+  variable("MOGPLEX_DEV_START_LIMITS", { service: true }),
   variable("MOGPLEX_REPO_ID", {
     option: "repo",
     value: "REPO",

@@ -147,7 +147,7 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
 
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round, success }, counts, slotsMs, wave, trouble } = memory;
+  const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
   const items = [...memory.items.values()].map((item) =>
@@ -174,7 +174,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     counts: { ...counts },
     items,
     causes: brief ? [] : groupByCause(items),
-    quota: { ...quotaUse(slotsMs, nowMs), sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT } },
+    quota: {
+      ...quotaUse(quotas.length === 0 ? [] : slotsMs, nowMs),
+      sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT },
+    },
     waves: wave,
     trouble,
     atWork,

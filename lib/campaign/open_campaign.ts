@@ -23,6 +23,7 @@ import { checkLockHash } from "./journal/fold.ts";
 import type { Home } from "./journal/home/home.ts";
 import { openHome, parseHome } from "./journal/home/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
+import { type Quota, quotasFor } from "./pace/quota.ts";
 import { hashOfItem } from "./plan/request.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify/address.ts";
@@ -82,6 +83,8 @@ export interface OpenedCampaign {
   branch: { name: string; home: string } | null;
   /** Pages of the CI job. */
   links: PlatformLinks;
+  /** Quotas of starts that the service has. */
+  readonly quotas: readonly Quota[];
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -91,7 +94,9 @@ export interface OpenedCampaign {
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
-  const store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
+  const store = lock === undefined
+    ? undefined
+    : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
   if (store !== undefined) checkLockHash(store.memory);
   return opened.store = store;
 }
@@ -163,7 +168,8 @@ async function openAll(
     onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
     access,
   });
-  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
+  const quotas = quotasFor(env);
+  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask, quotas };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
   const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
   const links = platform.links(env);

@@ -218,12 +218,18 @@ export function paceInput(
     & Partial<Pick<PaceInput, "closed">>
     & { failed?: number | undefined },
 ): PaceInput {
-  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits: { parallel, openPullRequests: limit }, windows } } =
-    memory;
+  const {
+    slotsMs,
+    quotas,
+    refusedUntilMs,
+    sandboxRefusals,
+    lock: { limits: { parallel, openPullRequests: limit }, windows },
+  } = memory;
   const { open, unread } = openPullRequests(memory);
   const pullRequests = limit === null ? null : { open: unread + failed > 0 ? null : open, limit };
   return {
     slotsMs,
+    quotas,
     refusedUntilMs,
     sandboxRefusals,
     parallel,
@@ -239,12 +245,12 @@ export function forecastInput(
   memory: CampaignMemory,
   rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
 ): ForecastInput {
-  const { slotsMs, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
+  const { slotsMs, quotas, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
   const waiting = toStartCount(memory);
   // A canary that holds the others back is all that may be started.
   const startable = startableItems(memory).length;
   const canary = startable < waiting ? startable : null;
-  return { slotsMs, refusedUntilMs, waiting, canary, parallel, windows, ...rest };
+  return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, ...rest };
 }
 
 /** Where the campaign is, and why when it does not go on by itself. */

@@ -16,6 +16,8 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_URL: "Origin of the service.",
   MOGPLEX_DEV: "`1` permits plain HTTP to this machine.",
   MOGPLEX_DEV_HOST: "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.",
+  MOGPLEX_DEV_START_LIMITS:
+    "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
   MOGPLEX_REPO_ID: "Repository: `owner/name`, or its id (see `repos list`).",
   MOGPLEX_PROMPT: "Task for the agent.",
   MOGPLEX_PROMPT_FILE: "File that holds the task.",

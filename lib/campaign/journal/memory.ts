@@ -5,6 +5,7 @@
  */
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
+import { type Quota, QUOTAS } from "../pace/quota.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { FollowUp, Person, PullRequestMemory, StartEnd, StartKind } from "./record.ts";
 
@@ -117,6 +118,8 @@ export interface GateMemory {
 /** A campaign at the end of its journal. */
 export interface CampaignMemory {
   readonly lock: Lock;
+  /** Quotas of starts that the service has. No record says so: a local Mogplex may have none. */
+  readonly quotas: readonly Quota[];
   /**
    * Hashes of the lock that the journal carries: the last one, and the one before as long as nothing else was recorded since. A crash may
    * come between such a record and the lock. Null for none.
@@ -162,7 +165,7 @@ export interface CampaignMemory {
 }
 
 /** The memory of a campaign of which nothing was started. */
-export function newMemory(lock: Lock): CampaignMemory {
+export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): CampaignMemory {
   const names: readonly ItemState[] = [...ITEM_VERDICTS, ...OPEN_STATES];
   const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<ItemState, number>;
   const items = new Map<string, ItemMemory>();
@@ -193,6 +196,7 @@ export function newMemory(lock: Lock): CampaignMemory {
   const gate = (): GateMemory => ({ closed: false, reason: null, approved: null });
   return {
     lock,
+    quotas,
     lockHash: { current: null, before: null },
     items,
     runs: new Map(),

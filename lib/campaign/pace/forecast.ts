@@ -6,7 +6,7 @@
 import type { StartWindow } from "../file/campaign_file.ts";
 import { nextStarts, SANDBOX_LIMIT } from "./next_starts.ts";
 import type { Bound } from "./pace.ts";
-import { QUOTAS, recentSlots } from "./quota.ts";
+import { type Quota, QUOTAS, recentSlots } from "./quota.ts";
 import { insert, roundUp, schedule, type ScheduleInput } from "./schedule.ts";
 import { DAY_MS } from "./zone.ts";
 
@@ -22,6 +22,8 @@ export interface ForecastInput {
   nowMs: number;
   /** When starts took their slots, ascending. */
   slotsMs: readonly number[];
+  /** Quotas of starts that the service has. @default {QUOTAS} */
+  quotas?: readonly Quota[] | undefined;
   /** Items that wait for a start. */
   waiting: number;
   /** When the runs were started that have not ended. @default {[]} */
@@ -124,6 +126,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     const pace = nextStarts({
       nowMs: at,
       slotsMs: slots,
+      quotas: input.quotas,
       refusedUntilMs,
       sandboxRefusals: null,
       sandboxes: null,
@@ -151,14 +154,14 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
 
 /** What ends the campaign sooner when it is left out, the strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
-  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs } = input;
+  const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs } = input;
   const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
-  const all: ScheduleInput = { nowMs: refusedMs, slotsMs, runsMs, parallel, busyUntilMs, windows, waveEveryMs };
+  const all: ScheduleInput = { nowMs: refusedMs, slotsMs, runsMs, parallel, busyUntilMs, quotas, windows, waveEveryMs };
   const changes: [Bound, Partial<ScheduleInput>][] = [
     ["window", { windows: [] }],
-    ...QUOTAS.map(({ name }): [Bound, Partial<ScheduleInput>] => [
+    ...quotas.map(({ name }): [Bound, Partial<ScheduleInput>] => [
       name,
-      { quotas: QUOTAS.filter((quota) => quota.name !== name) },
+      { quotas: quotas.filter((quota) => quota.name !== name) },
     ]),
     // The file's limit hides the service's: without the latter nothing changes.
     parallel < SANDBOX_LIMIT ? ["parallel", { parallel: SANDBOX_LIMIT }] : ["sandboxes", { parallel: Infinity }],

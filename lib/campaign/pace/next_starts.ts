@@ -44,14 +44,14 @@ function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
 
 /** What only time ends, and when. */
 function timedHold(state: State): { because: Bound; nextMs: number | null } | null {
-  const { nowMs, slotsMs, refusedUntilMs, windows } = state;
+  const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, windows } = state;
   let because: Bound | null = null;
   let nextMs = nowMs;
   function until(bound: Bound, ms: number): void {
     if (ms > nextMs) [because, nextMs] = [bound, ms];
   }
   // The longest window first: of two that end together it is the one to name.
-  for (const quota of QUOTAS.toReversed()) until(quota.name, freeAt(quota, slotsMs));
+  for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
   // No quota is longer than a day, so what lies further ahead comes from a clock that was set.
   until("refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
   until("sandboxes", probeAt(state));

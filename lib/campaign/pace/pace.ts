@@ -4,6 +4,7 @@
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
+import type { Quota } from "./quota.ts";
 
 /** Mean time of a run while none has ended, in milliseconds. */
 export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
@@ -35,6 +36,8 @@ export interface PaceInput {
   nowMs: number;
   /** When starts took their slots, ascending; older ones than a day do not matter. */
   slotsMs: readonly number[];
+  /** Quotas of starts that the service has. @default {QUOTAS} */
+  quotas?: readonly Quota[] | undefined;
   /** Until when the service refuses starts, as it said; null for no refusal. */
   refusedUntilMs: number | null;
   /** Starts in a row that ended for want of a sandbox, and when the last one did. */

@@ -27,6 +27,15 @@ export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
 });
 
 /**
+ * The quotas of the service that the environment points at: a local Mogplex may have been started without.
+ *
+ * @param env Reads a variable.
+ */
+export function quotasFor(env: (name: string) => string | undefined): readonly Quota[] {
+  return env("MOGPLEX_DEV") === "1" && env("MOGPLEX_DEV_START_LIMITS")?.trim() === "off" ? [] : QUOTAS;
+}
+
+/**
  * How much longer than its window a start counts, in milliseconds. One second, since the time of a slot may be known only to the second
  * (header `Date`), rounded down; it also covers a service that counts a start exactly one window ago. One more, since our time of the
  * service is an estimate. A day's 150 starts take two seconds longer by it.
