@@ -51,7 +51,6 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_URL", { service: true, dropIn: true, fallback: "`https://mogplex.com`" }),
   variable("MOGPLEX_DEV", { service: true, dropIn: true }),
   variable("MOGPLEX_DEV_HOST", { service: true }),
-  variable("MOGPLEX_DEV_START_LIMITS", { service: true }),
   variable("MOGPLEX_REPO_ID", {
     option: "repo",
     value: "REPO",
@@ -143,6 +142,8 @@ export const VARIABLES: readonly Variable[] = [
     readWith: "home",
     fallback: "`mogplex-ci`",
   }),
+  variable("MOGPLEX_CAMPAIGN_HOME", { option: "home", value: "HOME", fallback: "the file's `home`, else `dir`" }),
+  variable("MOGPLEX_DEV_START_LIMITS", { readWith: "home" }),
 ];
 
 /** Names of variables of CI systems and shells whose values are masked when they look like secrets. */

@@ -35,6 +35,25 @@ import { Store } from "./work/store.ts";
 /** Directory of a campaign when none is given. */
 export const DEFAULT_DIRECTORY = "mogplex-campaign";
 
+/**
+ * Where a campaign is: what the caller says, then the variable, then the file.
+ *
+ * @param fileHome What the file says: a directory, or a branch.
+ * @returns `home` is undefined when nobody says it: the directory then.
+ */
+export function placeOf(
+  { directory, home }: Pick<CampaignOptions, "directory" | "home">,
+  fileHome: string | null,
+  env: (name: string) => string | undefined,
+): { directory: string; home: string | undefined } {
+  const isBranch = fileHome?.startsWith("git:") === true;
+  const ownDirectory = fileHome === null || fileHome === "dir" || isBranch ? DEFAULT_DIRECTORY : fileHome;
+  return {
+    directory: directory ?? ownDirectory,
+    home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
+  };
+}
+
 /** Options that only the command line and tests set. */
 export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   /** The CI system, if the caller has detected it. @default {undefined} (detected from the environment) */
@@ -153,8 +172,8 @@ async function openAll(
   if (masks.length > 0) internals.onMask?.(mask);
   const platform = internals.platform ?? detectPlatform(env);
   const files = internals.files ?? processDurableFiles();
-  const directory = options.directory ?? DEFAULT_DIRECTORY;
-  const address = parseHome(options.home ?? "dir", platform.remote(env));
+  const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);
+  const address = parseHome(homeText, platform.remote(env));
   if (address.kind === "dir") refuseLanes(files, directory);
   const home = await openHome(address, directory, {
     env,
@@ -171,7 +190,7 @@ async function openAll(
   const quotas = quotasFor(env);
   const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask, quotas };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
+  const branch = address.kind === "dir" ? null : { name: address.branch, home: homeText };
   const links = platform.links(env);
   const opened: OpenedCampaign = { ...what, home, branch, shown, links, store: undefined };
   try {
@@ -260,10 +279,11 @@ export async function withCampaign<T>(
 }
 
 /** The command that plans a campaign, to be copied. */
-function planCommand({ directory, path, branch }: OpenedCampaign): string {
+function planCommand({ directory, path, branch, file }: OpenedCampaign): string {
+  const own = placeOf({}, file.home, () => undefined);
   const flags = [
-    ...directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory],
-    ...branch === null ? [] : ["--home", branch.home],
+    ...directory === own.directory ? [] : ["--dir", directory],
+    ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
   ];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }
@@ -274,7 +294,10 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   if (store !== undefined) return store;
   if (branch !== null) throw noPlan(opened, attempted);
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
-  throw new UsageError({ attempted, why, advice: `run ${planCommand(opened)} first, or name another directory` });
+  const advice =
+    `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
+    `campaign file; for a new campaign run ${planCommand(opened)}`;
+  throw new UsageError({ attempted, why, advice });
 }
 
 /**

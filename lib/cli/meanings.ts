@@ -16,8 +16,6 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_URL: "Origin of the service.",
   MOGPLEX_DEV: "`1` permits plain HTTP to this machine.",
   MOGPLEX_DEV_HOST: "With `MOGPLEX_DEV=1`: another host allowed over plain HTTP.",
-  MOGPLEX_DEV_START_LIMITS:
-    "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
   MOGPLEX_REPO_ID: "Repository: `owner/name`, or its id (see `repos list`).",
   MOGPLEX_PROMPT: "Task for the agent.",
   MOGPLEX_PROMPT_FILE: "File that holds the task.",
@@ -48,6 +46,10 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
   MOGPLEX_GIT_TOKEN: "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.",
   MOGPLEX_GIT_USERNAME: "The user that it belongs to. GitHub and GitLab take any name.",
+  MOGPLEX_CAMPAIGN_HOME:
+    "Where lock and journal of a campaign are kept between two waves: `dir`, or `git:REMOTE#BRANCH`, as with the key `home` of its file.",
+  MOGPLEX_DEV_START_LIMITS:
+    "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
 };
 
 /** What a flag is for. */

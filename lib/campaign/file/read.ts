@@ -14,6 +14,7 @@ import { type CheckedTree, reportAmbiguous, reportIssues } from "./issues.ts";
 import { reportItems, type TaskText } from "./items.ts";
 import { MistakeList } from "./mistakes.ts";
 import { reportRelations } from "./relations.ts";
+import { fileHome } from "./rules.ts";
 import { type CampaignInput, campaignSchema } from "./schema.ts";
 import { parseText } from "./syntax/parse.ts";
 import { dataOf, nodeAt, type ScalarNode, Source, textAt } from "./syntax/tree.ts";
@@ -57,6 +58,7 @@ function fileOf(
   return {
     name: input.name,
     round: input.round,
+    home: input.home ?? null,
     title: input.title ?? null,
     prompt: task.prompt.trim(),
     variables: task.variables,
@@ -160,6 +162,15 @@ async function readRest(
   }, mistakes);
   const { skippedStdin } = reader;
   return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
+}
+
+/** The home that a campaign file names, of which nothing else is judged yet; null when it names none that is permitted. */
+export function readFileHome(path: string, io: FileIo): string | null {
+  const whole = readText(io, path, MAX_FILE_BYTES);
+  if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;
+  const { root } = parseText(new Source(path, whole.text), new MistakeList());
+  const home = root === undefined ? undefined : textAt(root, ["home"]);
+  return home === undefined || fileHome(home) !== undefined ? null : home;
 }
 
 /**

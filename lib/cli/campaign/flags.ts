@@ -6,6 +6,7 @@
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
+import { option } from "../options/table.ts";
 import { anyText } from "../options/values.ts";
 import type { Option, VerbFlag } from "../verb.ts";
 
@@ -18,12 +19,7 @@ export const DIR: Option<string> = {
 };
 
 /** Where lock and journal are kept between two waves. */
-export const HOME: Option<string> = {
-  name: "home",
-  value: "HOME",
-  help: "Where lock and journal are kept between two waves: dir, or git:REMOTE#BRANCH (dir)",
-  parse: anyText,
-};
+export const HOME: Option<string> = option("home", anyText);
 
 /** Permits files outside of the campaign file's folder. */
 export const ALLOW_OUTSIDE: VerbFlag = {

@@ -4,7 +4,8 @@
  * @module
  */
 import type { CampaignOptions } from "../../campaign/campaign_options.ts";
-import { type CampaignInternals, DEFAULT_DIRECTORY } from "../../campaign/open_campaign.ts";
+import { readFileHome } from "../../campaign/file/read.ts";
+import { type CampaignInternals, placeOf } from "../../campaign/open_campaign.ts";
 import type { CampaignCommand } from "../../campaign/report/commands.ts";
 import { personOf } from "../../platforms/person.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
@@ -37,8 +38,10 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
+  // What the file says needs no flag in the commands that are printed.
   const home = option(HOME);
-  const directory = given ?? DEFAULT_DIRECTORY;
+  const place = placeOf({ directory: given, home }, readFileHome(path, io), io.env);
+  const { directory } = place;
   const allowOutside = flags.has(ALLOW_OUTSIDE.name);
   const webhookVariable = option(WEBHOOK_VARIABLE);
   const command = {
@@ -56,7 +59,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
     directory,
     options: {
       directory,
-      home,
+      home: place.home,
       allowOutside,
       webhookVariable,
       forge: { hosts: flags.all(FORGE_HOST.name) },

@@ -20,7 +20,7 @@ import { anyText, duration, oneOf, onOrOff, type Parse, wholeNumber } from "./va
  *
  * @throws {Error} when no variable has a flag of that name.
  */
-function option<T>(name: string, parse: Parse<T>): Option<T> {
+export function option<T>(name: string, parse: Parse<T>): Option<T> {
   const variable = VARIABLES.find((each) => each.option === name);
   if (variable === undefined) throw new Error(`Cannot list option ${name}: no variable has it`);
   const { value } = variable;

@@ -158,7 +158,7 @@ test("advanceCampaign(), runCampaign() and readCampaign() work on a directory of
   const options = { token, url: "http://localhost", env, fetch, clock, directory };
   expect(await failureOf(() => readCampaign(file, options))).toBe(
     `2 Cannot read campaign: nothing was planned in ${JSON.stringify(directory)}; ` +
-      `run \`mogplex-ci campaign plan ${file} --dir ${directory}\` first, or name another directory`,
+      `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run \`mogplex-ci campaign plan ${file} --dir ${directory}\``,
   );
   expect((await planCampaign(file, options)).view.state).toBe("planned");
   expect((await advanceCampaign(file, options)).counts.running).toBe(1);

@@ -176,7 +176,7 @@ test("--help shows the variables that a verb reads, and no others", async () => 
   expect(await environment("report")).toEqual(
     [...service, "RUN_ID", "REPORT", "NOTE", "NOTE_TOKEN_VARIABLE", "OUT"].sort(),
   );
-  const ofOthers = ["RUN_ID", "JOB_STATUS", "GIT_TOKEN", "GIT_USERNAME"];
+  const ofOthers = ["RUN_ID", "JOB_STATUS", "GIT_TOKEN", "GIT_USERNAME", "CAMPAIGN_HOME", "DEV_START_LIMITS"];
   expect(await environment("run", "--follow")).toEqual(
     VARIABLES.map(({ name }) => name.replace("MOGPLEX_", "")).filter((name) => !ofOthers.includes(name)).sort(),
   );

@@ -17,6 +17,7 @@ test("readCampaignFile() reads the example of the documents with everything that
   expect(file).toEqual({
     name: "replace-moment",
     round: "2026-12",
+    home: null,
     title: "Replace moment by Temporal",
     prompt: TASK.trim(),
     variables: { ticket: "OPS-12" },
@@ -204,6 +205,27 @@ test("MINIMAL needs each of its keys", async () => {
   for (const key of Object.keys(MINIMAL)) {
     expect(await mistakesOf(fileWith({ [key]: "" }))).toEqual([
       expect.stringContaining(`1:1 ${key}: it is missing; `),
+    ]);
+  }
+});
+
+test("readCampaignFile() takes a directory or a branch of the job's repository as home, and no address: it would get the token", async () => {
+  for (const home of ["mogplex-campaign", "state/waves", ".waves", "dir", "git:origin#mogplex-campaign/codemod"]) {
+    expect((await read(fileWith({ home: `home: ${JSON.stringify(home)}` }))).file.home).toBe(home);
+  }
+  for (
+    const home of [
+      "git:https://evil.example/a.git#x",
+      "git:git@evil.example:a#x",
+      "git:origin",
+      "/etc",
+      "../x",
+      "a/../../x",
+      "",
+    ]
+  ) {
+    expect(await mistakesOf(fileWith({ home: `home: ${JSON.stringify(home)}` }))).toEqual([
+      expect.stringContaining("it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH"),
     ]);
   }
 });
