@@ -10,6 +10,12 @@ export const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** Its checksum, as `sha256sum -c` reads it. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
+/** The licences of what is in the program, to which its first lines point. */
+export const LICENCES_FILE = `${PROGRAM_FILE}.licenses.txt`;
+/** Where Git finds that the program is generated. GitLab reads no other file than this one of the root. */
+export const ATTRIBUTES_FILE = ".gitattributes";
+/** GitHub and GitLab then show the program collapsed; it is still a diff, since somebody is to review it. */
+export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
 /** The task. */
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
@@ -41,6 +47,8 @@ export interface Recipe {
   hosts?: RegExp;
   /** What a person has to do. */
   needs: string;
+  /** Whether the file itself starts the job on Mondays. @default {false} (a person makes the schedule) */
+  weekly?: boolean;
   /** Names the repository where its name is not known. @default the variable MOGPLEX_REPO_ID does */
   repo?: string;
   /**

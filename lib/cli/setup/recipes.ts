@@ -23,6 +23,7 @@ function forge(folder: string, where: string, keep: string, hosts: RegExp): Reci
     marks: [folder],
     hosts,
     needs: "secret MOGPLEX_API_KEY",
+    weekly: true,
     repo: '"$GITHUB_REPOSITORY"',
     render: (repo) =>
       `name: Mogplex
@@ -123,6 +124,7 @@ steps:
     add: "Create a pipeline from ",
     hosts: /dev\.azure|visualstudio/,
     needs: "secret variable MOGPLEX_API_KEY of the pipeline",
+    weekly: true,
     render: (repo) =>
       `trigger: none
 pr: none
@@ -229,11 +231,17 @@ ${
  * @param name The name of the repository, if it is known.
  * @param stage The line that names the stage of the job, for GitLab.
  */
-export function jobFile({ file, needs, repo, render }: Recipe, name: string | undefined, stage = ""): string {
+export function jobFile(recipe: Recipe, name: string | undefined, stage = ""): string {
+  const { file, repo, weekly = false, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const given = name === undefined ? repo : name;
-  const variable = given === undefined ? ", variable MOGPLEX_REPO_ID (owner/name)" : "";
-  return `${sign} Written by mogplex-ci init. On Mondays, or by hand, an agent does the task in ${TASK_FILE}.
-${sign} Needs: ${needs}${variable}.
+  const when = weekly ? "On Mondays, or by hand," : "On the schedule that you make, or by hand,";
+  return `${sign} Written by mogplex-ci init. ${when} an agent does the task in ${TASK_FILE}.
+${sign} Needs: ${needsOf(recipe, name)}.
 ${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
+}
+
+/** What a person has to do, with the variable for the repository where nothing else names it. @param name As for {@linkcode jobFile}. */
+export function needsOf({ needs, repo }: Recipe, name: string | undefined): string {
+  return (name ?? repo) === undefined ? `${needs}, variable MOGPLEX_REPO_ID (owner/name)` : needs;
 }

@@ -16,6 +16,7 @@ export const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     beside: "ci/mogplex.Jenkinsfile",
     add: "Create a Pipeline job with the script path ",
     needs: "a secret text credential mogplex-api-key, Node 20.11 on the agent",
+    weekly: true,
     render: (repo) =>
       `pipeline {
   agent { label 'linux' }
@@ -46,6 +47,7 @@ export const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     add: "Copy the object Mogplex into .teamcity/settings.kts, with buildType(Mogplex) in the project, from ",
     marks: [".teamcity"],
     needs: "parameter mogplex.api.key (type password) of the project, Node 20.11 on the agent",
+    weekly: true,
     render: (repo) =>
       `${KOTLIN}
 version = "2025.03"

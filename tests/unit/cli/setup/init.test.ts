@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { PROGRAM_FILE, TASK } from "../../../../lib/cli/setup/recipe.ts";
-import { RECIPES } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { fakeIo } from "../fake_io.ts";
 
@@ -20,6 +20,7 @@ async function init(args: string[], files: Record<string, string> = {}, program 
 test("init writes the program, a checksum that fits, a task and the job of the system that it finds", async () => {
   const { code, written, stdout } = await init([], { ".git/config": ORIGIN });
   expect([code, Object.keys(written).sort()]).toEqual([0, [
+    ".gitattributes",
     ".github/workflows/mogplex.yml",
     "ci/mogplex-task.md",
     "ci/mogplex.mjs",
@@ -39,7 +40,11 @@ test("init finds each system by its files, wherever the remote is", async () => 
     for (const mark of [file, ...marks]) {
       const path = /\.(?:ya?ml)$|file$/.test(mark) ? mark : `${mark}/other`;
       const { stdout } = await init(["--dry-run"], { [path]: "x", ".git/config": ORIGIN });
-      expect([name, mark, stdout.split("\n")[0]]).toEqual([name, mark, `${name}, repository acme/web`]);
+      expect([name, mark, stdout.split("\n")[0]]).toEqual([
+        name,
+        mark,
+        `Setting up ${name} for the repository acme/web`,
+      ]);
     }
   }
 });
@@ -123,7 +128,7 @@ test("init takes no name from a remote that is a path, or that could end a comma
 test("init shows no password of a remote", async () => {
   const config = '[remote "origin"]\n\turl = https://me:glpat-secret@gitlab.example/acme/web.git\n';
   const { stdout, stderr, written } = await init(["gitlab"], { ".git/config": config });
-  expect(stdout).toStartWith("gitlab, repository acme/web\n");
+  expect(stdout).toStartWith("Setting up gitlab for the repository acme/web\n");
   expect(stdout + stderr + Object.values(written).join("")).not.toContain("glpat");
 });
 
@@ -192,4 +197,44 @@ test("init --uninstall removes a GitLab job whose stage somebody has changed", a
   const job = written["ci/mogplex.gitlab-ci.yml"]?.replace(/ {2}stage: .*/, "  stage: agents") ?? "";
   const { written: left } = await init(["gitlab", "--uninstall"], { ...written, "ci/mogplex.gitlab-ci.yml": job });
   expect(Object.keys(left)).toEqual([".gitlab-ci.yml"]);
+});
+
+test("init says in its last lines all that is needed, and how to try the program that it has written", async () => {
+  for (const system of ["jenkins", "bitbucket"]) {
+    const { stdout, written } = await init([system]);
+    expect(stdout).toMatch(/\nNeeds: .*, variable MOGPLEX_REPO_ID \(owner\/name\)\.\n/);
+    expect(stdout).toEndWith("\nThen commit these files, and try it: node ci/mogplex.mjs doctor\n");
+    const named = await init([system], { ".git/config": ORIGIN });
+    expect(named.stdout).not.toContain("MOGPLEX_REPO_ID");
+    expect(Object.keys(written)).toContain(".gitattributes");
+  }
+});
+
+test("init writes the licences that lie beside the program, and has it shown collapsed in reviews", async () => {
+  const licences = { [`${FILE}.licenses.txt`]: "MIT\n" };
+  const { written } = await init(["github"], licences);
+  expect(written["ci/mogplex.mjs.licenses.txt"]).toBe("MIT\n");
+  expect(written[".gitattributes"]).toBe("ci/mogplex.mjs linguist-generated gitlab-generated\n");
+  expect((await init(["github", "--uninstall"], { ...licences, ...written })).written).toEqual({});
+  const theirs = { ".gitattributes": "*.png binary\n" };
+  const kept = await init(["github"], theirs);
+  expect(kept.written).toMatchObject(theirs);
+  expect(kept.stdout).toContain(
+    "Add to .gitattributes, so that reviews show the program collapsed:\n\nci/mogplex.mjs linguist-generated",
+  );
+});
+
+test("init speaks of Mondays only where the file itself starts the job", async () => {
+  for (const [name, recipe] of RECIPES) {
+    const text = jobFile(recipe, "acme/web");
+    const own = ["github", "forgejo", "gitea", "azure", "jenkins", "teamcity"].includes(name);
+    expect([name, text.includes("On Mondays")]).toEqual([name, own]);
+  }
+});
+
+test("init in a folder below the root says where the root is", async () => {
+  const files = { "../../.git/HEAD": "" };
+  const io = fakeIo({ files: { [FILE]: PROGRAM, ...files } });
+  expect(await main(["init"], io, { programFile: FILE })).toBe(2);
+  expect(io.text.stderr).toContain("the root of the repository is ../..: call it there");
 });
