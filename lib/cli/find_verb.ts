@@ -71,7 +71,9 @@ export function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
     const rest = args.slice(count);
     const rows = VERBS.filter((verb) => wordsOf(verb) === args.slice(0, count).join(" "));
     const chosen = rows.filter((verb) => isChosen(verb, rest));
-    const [first, ...others] = (chosen.length > 0 ? chosen : rows).map((verb) => ({ verb, args: rest }));
+    const plain = rows.filter(({ chosenBy }) => chosenBy === undefined);
+    const plainFirst = [...plain, ...rows.filter((verb) => !plain.includes(verb))];
+    const [first, ...others] = (chosen.length > 0 ? chosen : plainFirst).map((verb) => ({ verb, args: rest }));
     if (first !== undefined) return [first, ...others];
   }
   throw unknownVerb(args);

@@ -123,9 +123,9 @@ function rowHelp(verb: Verb): string {
   return parts.join("\n");
 }
 
-/** Help of a verb: of each of its rows, clearly apart. */
+/** Help of a verb: of each of its rows, clearly apart, in the order of the list. */
 export function verbHelp(rows: readonly Verb[]): string {
-  return rows.map(rowHelp).join(`\n${"-".repeat(WIDTH)}\n\n`);
+  return VERBS.filter((verb) => rows.includes(verb)).map(rowHelp).join(`\n${"-".repeat(WIDTH)}\n\n`);
 }
 
 /** Verbs of the program's help by what they are for, by the beginnings of their names. */

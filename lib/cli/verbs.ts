@@ -42,8 +42,8 @@ import { runsRecentVerb } from "./verbs/runs_recent.ts";
 
 /** Every verb. */
 export const VERBS: readonly Verb[] = [
-  runVerb,
   runFollowVerb,
+  runVerb,
   followVerb,
   reportVerb,
   cleanupVerb,
