@@ -40,7 +40,7 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_NOTE_TOKEN_VARIABLE:
     "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
   MOGPLEX_OUT: "Directory of the reports.",
-  MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `task` (its first line as well) or `off`.",
+  MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `ids` (no line of the task) or `off`.",
   MOGPLEX_CI_JOB: "Identity of the job on a CI system that is not recognised.",
   MOGPLEX_JOB_STATUS:
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",

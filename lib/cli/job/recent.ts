@@ -1,6 +1,6 @@
 /**
- * What this machine started: a small file in the state directory of the user, outside CI alone. It holds neither the token nor, unless the
- * user asks for it, the task.
+ * What this machine started: a small file in the state directory of the user, outside CI alone. It holds no token, and of the task its first
+ * line unless the user wants otherwise.
  *
  * One JSON object a line: a start, and later the end of the same run. A line that another version wrote, or that a crash cut, is skipped.
  *
@@ -8,9 +8,12 @@
  */
 import { jsonLine } from "../../text/escape/json.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { END_EXIT, type EndOutcome } from "../../result/ends.ts";
 import type { AnyResult } from "../../result/any_result.ts";
 import type { StartedRun } from "../../runs/start_plan.ts";
 import type { Asked, VerbContext } from "../verb.ts";
+import { SHOW_TASK } from "../options/table.ts";
 import { isLaptop } from "./laptop.ts";
 
 /** Most lines that are kept when the file has become long, and the length at which that happens. */
@@ -66,7 +69,7 @@ export function rememberStart(context: VerbContext, { run }: StartedRun, out: st
   } catch {
     // Deno may not read it.
   }
-  const withTask = io.env("MOGPLEX_RECENT")?.trim() === "task";
+  const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && context.option(SHOW_TASK) !== false;
   add(context, {
     startedAt: new Date(clock.wallTime()).toISOString(),
     runId: run.runId,
@@ -75,6 +78,11 @@ export function rememberStart(context: VerbContext, { run }: StartedRun, out: st
     folder: folder ?? out,
     ...(withTask && { task: short(asked.task.trim().split("\n")[0] ?? "") }),
   });
+}
+
+/** Remembers what the service says of the end of a run. */
+export function rememberState(context: VerbContext, runId: string, outcome: EndOutcome): void {
+  add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: null });
 }
 
 /** Remembers how a run ended, as far as this command knows. */
