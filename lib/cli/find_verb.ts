@@ -100,7 +100,16 @@ export function checkRow({ verb, args }: FoundVerb): void {
     const name = flagName(arg);
     if (name === undefined || own.includes(name)) continue;
     const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
-    if (other === undefined) continue;
+    if (other === undefined) {
+      const hint = nearest(name, [...own, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
+      // A flag of this row is named where the flags are parsed.
+      if (hint === undefined || own.includes(hint)) continue;
+      throw new UsageError({
+        attempted: `parse arguments of ${wordsOf(verb)}`,
+        why: `unknown flag "--${name}"`,
+        advice: `did you mean "--${hint}"?`,
+      });
+    }
     const choice = (other.chosenBy ?? []).map((each) => `--${each}`).join(" or ");
     throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works with ${choice} only` });
   }

@@ -34,6 +34,11 @@ function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
 
+/** Whether two runs had one task, as far as both are known: how long another task took says nothing. */
+function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
+  return a.task === null || b.task === null || a.task === b.task;
+}
+
 /** A difference that nobody notices: a twentieth, or a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
@@ -54,7 +59,7 @@ function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["o
 }
 
 /**
- * Compares a run with the runs of the same kind, job and repository before it.
+ * Compares a run with the runs of the same kind, job, repository and task before it.
  *
  * @param run The run, whether the history has it already or not.
  * @param records Of the history, oldest first.
@@ -64,6 +69,7 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   const now = Date.parse(run.at);
   const earlier = records.filter((each) =>
     each.runId !== run.runId && each.kind === run.kind && each.job === run.job && isSameRepository(each, run) &&
+    isSameTask(each, run) &&
     Date.parse(each.at) <= now
   ).reverse();
   const [before] = earlier;

@@ -4,13 +4,15 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { nearest } from "../../nearest.ts";
 import { DURATION_FORMS, parseDuration } from "../../result/duration.ts";
 
 /** Reads a value: see `Option.parse`. */
 export type Parse<T> = (text: string, source: string) => T;
 
-function refusal(source: string, why: string, text: string): UsageError {
-  return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
+function refusal(source: string, why: string, text: string, hint?: string): UsageError {
+  const advice = hint === undefined ? undefined : `did you mean ${JSON.stringify(hint)}?`;
+  return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text), advice });
 }
 
 /** Any text; the code that uses it checks it. */
@@ -23,7 +25,7 @@ export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   return (text, source) => {
     const choice = choices.find((each) => each === text);
     if (choice !== undefined) return choice;
-    throw refusal(source, `it must be one of ${choices.join(", ")}`, text);
+    throw refusal(source, `it must be one of ${choices.join(", ")}`, text, nearest(text, choices));
   };
 }
 

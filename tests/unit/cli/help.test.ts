@@ -78,8 +78,8 @@ test("--help shows a flag's variable and default as the list of variables has th
 test("--help of a group shows its verbs only, with an example of each", async () => {
   expect(await help("runs", "--help")).toBe(
     "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
-      "  runs recent           Print the runs that this machine started outside CI,\n" +
-      "                        and how they stand\n" +
+      "  runs recent           Print the runs that this machine started outside CI, and\n" +
+      "                        how they stand\n" +
       "  runs get <run-id>     Print a run\n" +
       "  runs events <run-id>  Print the events of a run; with --follow until it ends\n" +
       "  runs cancel <run-id>  Cancel a run; a run that has ended is not an error\n\n" +

@@ -1,5 +1,5 @@
 /**
- * Checks that ask the service, with the token. They have no effect, and send at most six requests in all.
+ * Checks that ask the service, with the token. They have no effect, and send at most eight requests in all.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import {
   type FoundToken,
 } from "../../../api/connection/connection.ts";
 import { isUuid } from "../../../api/contract/rules.ts";
-import { repoName } from "../../../api/repository.ts";
+import { namesNear, repoName } from "../../../api/repository.ts";
 import {
   ForbiddenError,
   type MogplexError,
@@ -225,7 +225,7 @@ function shortList(repos: readonly Repo[]): string {
 }
 
 /** Looks up a repository that is given by name. */
-function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
+function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: readonly string[]): Check {
   const given = JSON.stringify(wanted);
   const name = repoName(wanted).toLowerCase();
   if (!repos?.ok) {
@@ -237,13 +237,21 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
   const known = repos.value.filter((repo) => isUuid(repo.id));
   const same = known.find((repo) => repo.full_name.toLowerCase() === name);
   if (same !== undefined) return ok("repository", foundRepository(same));
-  const near = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
-  return failed("repository", `${given} is not found; ${near}`, "Give the name of one that is listed", "usage");
+  const listed = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
+  const advice = near.length === 0
+    ? "Give the name of one that is listed"
+    : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}?`;
+  return failed("repository", `${given} is not found; ${listed}`, advice, "usage");
 }
 
-/** Checks the repository; without answers it is not looked up. */
-function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | undefined, purpose: Purpose): Check {
-  if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos);
+/** Checks the repository; without answers it is not looked up. @param near Names that the user may have meant. */
+function checkRepository(
+  wanted: string | undefined,
+  repos: Tried<Repo[]> | undefined,
+  purpose: Purpose,
+  near: readonly string[] = [],
+): Check {
+  if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos, near);
   if (!repos?.ok) return follows("repository", "access");
   const [first] = repos.value;
   if (wanted === undefined) {
@@ -263,6 +271,19 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
     `the token reaches no listed repository with the id ${wanted}`,
     "Compare it with repos list. A hidden repository is not listed, but runs can start on it",
   );
+}
+
+/** Names that the user may have meant by one that is not listed; none when it is, or is an id. Takes two requests at most. */
+async function namesMeant(
+  client: MogplexClient,
+  wanted: string | undefined,
+  { repos }: Asked,
+  deadline: number,
+): Promise<string[]> {
+  if (wanted === undefined || isUuid(wanted) || !repos.ok) return [];
+  const name = repoName(wanted).toLowerCase();
+  if (repos.value.some(({ full_name }) => full_name.toLowerCase() === name)) return [];
+  return await namesNear(client, name, { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 });
 }
 
 /** Results by name of the check. */
@@ -297,6 +318,11 @@ export async function checkService(
     access: checkAccess(asked),
     scopes: checkScopes(asked, purpose),
     server: checkServer(asked),
-    repository: checkRepository(wanted, asked.repos, purpose),
+    repository: checkRepository(
+      wanted,
+      asked.repos,
+      purpose,
+      await namesMeant(client, wanted, asked, clock.now() + ALL_MS),
+    ),
   };
 }

@@ -229,3 +229,12 @@ test("readCampaignFile() takes a directory or a branch of the job's repository a
     ]);
   }
 });
+
+test("readCampaignFile() names the word that a short one stands for", async () => {
+  expect(await mistakesOf(fileWith({ agent: "agent: { harness: claude }" }))).toEqual([
+    expect.stringContaining('did you mean "claude-code"?'),
+  ]);
+  expect(await mistakesOf(fileWith({ success: "success: { require: pr }" }))).toEqual([
+    expect.stringContaining('did you mean "pull-request"?'),
+  ]);
+});

@@ -430,3 +430,8 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
   const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
   expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });
 });
+
+test("doctor names the repository that a typing error hides", async () => {
+  const { checks, code } = await doctor({ args: ["--repo", "acme/aip"] });
+  expect([code, checks.repository?.advice]).toEqual([2, 'Did you mean "acme/api"?']);
+});
