@@ -65,7 +65,7 @@ export class LiveCampaign {
     // What is printed at the end begins with that line.
     if (view.state === "done") return;
     if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
-      this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view)}`);
+      this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view, undefined, true)}`);
     }
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { isTrouble } from "../../campaign/report/causes.ts";
-import { boundText, STATES, totalsOf } from "../../campaign/report/words.ts";
+import { boundText, outlookMs, STATES, totalsOf } from "../../campaign/report/words.ts";
 import { hasVerdict, type ItemState, OPEN_STATES } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { distanceText, instantMs, timeText } from "../../result/times.ts";
@@ -54,8 +54,8 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
 
 /** What comes next and why, and when it may be over. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
-  const { waitsFor, nextWaveAt, endsAt, state, stateReason } = view;
-  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  const { waitsFor, state, stateReason } = view;
+  const { next, end } = outlookMs(view);
   const isWaiting = waitsFor !== null && waitsFor !== "nothing" && state !== "done";
   const start = parts([
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },

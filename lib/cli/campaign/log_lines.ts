@@ -4,11 +4,11 @@
  *
  * @module
  */
-import { boundText, nextWaveText, runMs, totalsOf } from "../../campaign/report/words.ts";
+import { boundText, outlookMs, runMs, totalsOf } from "../../campaign/report/words.ts";
 import { pullRequestText } from "../../campaign/pulls/stuck.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { formatCount } from "../../result/duration.ts";
-import { spanText } from "../../result/times.ts";
+import { spanText, timeText } from "../../result/times.ts";
 
 /** Most UTF-16 units of a line; the reports have all of it. It is cut after it was redacted. */
 export const MAX_LINE = 500;
@@ -70,12 +70,13 @@ export function heartbeatLine(view: CampaignView, nowMs: number): string {
     `${running} running`,
     ...(bad > 0 ? [`${bad} without a good end`] : []),
   ];
-  const wave = nextWaveText(view, nowMs);
+  const { next, end } = outlookMs(view);
   const parts = [
     counts.join(", "),
     `${day.used} of ${day.limit} starts a day`,
     ...(waitsFor === null || waitsFor === "nothing" ? [] : [`next start waits for ${boundText(waitsFor, view.quota)}`]),
-    ...(wave === null ? [] : [wave]),
+    ...(next !== null ? [`next wave ${timeText(next, nowMs)}`] : []),
+    ...(next === null && end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
   ];
   return `... ${parts.join("; ")}`;
 }
