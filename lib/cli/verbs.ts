@@ -13,6 +13,7 @@ import { campaignApproveVerb } from "./verbs/campaign/approve.ts";
 import { campaignCheckVerb } from "./verbs/campaign/check.ts";
 import { campaignPipelineVerb } from "./verbs/campaign/pipeline.ts";
 import { campaignCommandsVerb } from "./verbs/campaign/commands.ts";
+import { campaignNewVerb } from "./verbs/campaign/new.ts";
 import { campaignPlanVerb } from "./verbs/campaign/plan.ts";
 import { campaignReportVerb } from "./verbs/campaign/report.ts";
 import { campaignResumeVerb } from "./verbs/campaign/resume.ts";
@@ -57,6 +58,7 @@ export const VERBS: readonly Verb[] = [
   automationsTriggerVerb,
   automationsTriggerFollowVerb,
   prReviewsRerunVerb,
+  campaignNewVerb,
   campaignCheckVerb,
   campaignPlanVerb,
   campaignAdvanceVerb,
