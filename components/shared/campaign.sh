@@ -46,6 +46,7 @@ case $MOGPLEX_INPUT_ACTION in
       set -- "$@" --tag "${mogplex_tags%%,*}"
       case $mogplex_tags in *,*) mogplex_tags=${mogplex_tags#*,} ;; *) mogplex_tags= ;; esac
     done
+    [ "$MOGPLEX_INPUT_RETRY_INTERRUPTED" != true ] || set -- "$@" --retry-interrupted
     mogplex_campaign pipeline --format gitlab --program "${mogplex_program#./}" --image "$MOGPLEX_INPUT_IMAGE" --every "$MOGPLEX_INPUT_EVERY" \
       --from-job "$CI_JOB_NAME" --output mogplex-campaign-pipeline/ "$@" 2>&1 || exit $?
     ;;

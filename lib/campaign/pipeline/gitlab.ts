@@ -6,6 +6,7 @@
  */
 import { Document, type Node, Scalar } from "yaml";
 import { EXIT } from "../../exit_codes.ts";
+import { RETRY_WHEN, RUNNER_INTERRUPTED } from "../../platforms/gitlab_retry.ts";
 import { formatCount } from "../../result/duration.ts";
 import {
   type CarriedFile,
@@ -234,7 +235,7 @@ class PipelineDocument {
 
   /** What all jobs have. */
   #base() {
-    const { settings: { image = IMAGE, tags } } = this.#input;
+    const { settings: { image = IMAGE, tags, retryInterrupted } } = this.#input;
     return {
       image,
       ...tags.length > 0 && { tags: [...tags] },
@@ -244,11 +245,11 @@ class PipelineDocument {
       retry: {
         max: 2,
         when: [
-          "runner_system_failure",
+          ...RETRY_WHEN,
           "stuck_or_timeout_failure",
           "scheduler_failure",
           "stale_schedule",
-          "api_failure",
+          ...retryInterrupted ? [RUNNER_INTERRUPTED] : [],
         ],
       },
     };

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { parse } from "yaml";
 import type { PipelineFile, PipelineInput } from "../../../../lib/campaign/pipeline/format.ts";
 import { gitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
+import { RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/platforms/gitlab_retry.ts";
 import { carriedFile, sampleInput } from "./sample_input.ts";
 
 const MINUTE_MS = 60_000;
@@ -165,4 +166,17 @@ test("gitlab() refuses a file that GitLab would not take, and files whose names 
       "has a name that the jobs need",
     );
   }
+});
+
+test("gitlab() has each job tried again after the failures of a runner, and after a stopped one in GitLab's newer word when asked", () => {
+  const words = (retryInterrupted: boolean) => {
+    const { retry } = job(only(sampleInput({ settings: { retryInterrupted } })), ".mogplex-job") as Job & {
+      retry: { max: number; when: string[] };
+    };
+    expect(retry.max).toBe(2);
+    return retry.when;
+  };
+  expect(words(false)).toEqual([...RETRY_WHEN, "stuck_or_timeout_failure", "scheduler_failure", "stale_schedule"]);
+  expect(words(false)).not.toContain(RUNNER_INTERRUPTED);
+  expect(words(true)).toEqual([...words(false), RUNNER_INTERRUPTED]);
 });
