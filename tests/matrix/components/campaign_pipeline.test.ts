@@ -1,10 +1,15 @@
 /** The child pipeline of a campaign, run job by job as GitLab would run it, each in a folder of its own. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorkFolder, type WorkFolder } from "../../programs/examples/systems/campaign_recipes.ts";
 import { type CampaignProject, openCampaignProject } from "./campaign_project.ts";
-import { CAN_RUN } from "../../programs/components/project.ts";
+import { parse } from "yaml";
+import { CAN_RUN, imageOf } from "../../programs/components/project.ts";
+import { until } from "../../programs/processes/world/ci_job.ts";
+import { EXECUTORS, FORMS, runStage } from "../../programs/processes/world/runner.ts";
+import { makeUser, NO_USER } from "../processes/world/other_user.ts";
 
 let work: WorkFolder;
 
@@ -111,6 +116,54 @@ test.skipIf(!CAN_SIGNAL)(
     }
   },
   60_000,
+);
+
+test.skipIf(!CAN_SIGNAL || NO_USER !== undefined)(
+  `a wave whose shell executor runs it as another user starts no more agents when su is stopped${
+    NO_USER === undefined ? "" : ` (skipped: ${NO_USER})`
+  }`,
+  async () => {
+    const account = makeUser();
+    try {
+      for (const form of Object.keys(FORMS) as (keyof typeof FORMS)[]) {
+        const project = await openCampaignProject(work, ["a", "b", "c"]);
+        await project.call("plan", "campaign.yml");
+        const child = parse(await project.generate(), { merge: true });
+        await project.run({ jobs: ["plan"] });
+        const cwd = join(project.cwd, "job");
+        cpSync(project.artifact("plan", ""), join(cwd, "mogplex-pipeline"), { recursive: true });
+        spawnSync("chown", ["-R", account.name, cwd]);
+        for (const folder of [work.folder, project.cwd]) chmodSync(folder, 0o755);
+        // The first start is answered when the signal of a cancelled job has long arrived.
+        const begun = Promise.withResolvers<void>();
+        project.service.recorder.intercept = async ({ what }) => {
+          if (what !== "POST /runs") return;
+          begun.resolve();
+          const from = performance.now();
+          await until("the shell of the job has gone, and that was seen", () => performance.now() - from > 5_000);
+        };
+        const { url } = project.service.recorder;
+        const env = { MOGPLEX_DEV: "1", MOGPLEX_URL: url, MOGPLEX_API_KEY: project.service.token };
+        const script = [...child["wave-1"].before_script, ...child[".mogplex-wave"].script];
+        const PATH = imageOf(work.folder, "node");
+        const wave = runStage(script, {
+          cwd,
+          env: { ...env, PATH, CI: "true", GITLAB_CI: "true" },
+          form,
+          user: account.name,
+        });
+        await begun.promise;
+        await EXECUTORS.shell(wave.child.pid ?? 0);
+        await wave.ended;
+        await until("nothing of the job is left", () => account.processes().length === 0);
+        expect([form, project.counts().starts]).toEqual([form, 1]);
+        await project.close();
+      }
+    } finally {
+      account.remove();
+    }
+  },
+  90_000,
 );
 
 test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () => {

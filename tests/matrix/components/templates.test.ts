@@ -354,7 +354,7 @@ test(
 );
 
 test("the program is run by the first of deno, bun and node that is there, or by the one that was chosen", () => {
-  const launch = readFileSync(join(root, "components/shared/launch.sh"), "utf8");
+  const launch = withPieces("# include watch\n# include launch");
   const folder = mkdtempSync(join(tmpdir(), "mogplex-launch-"));
   const ranBy = (there: readonly string[], chosen = "auto") => {
     const bin = mkdtempSync(join(folder, "bin-"));
@@ -398,7 +398,7 @@ test("nothing is fetched when a job runs", () => {
 const HAS_SHELLCHECK = spawnSync("shellcheck", ["--version"]).status === 0;
 
 test.skipIf(!HAS_SHELLCHECK)("the scripts of the jobs are clean to shellcheck", () => {
-  const pieces = ["unpack", "launch", "finish", "campaign"].map((name) => `# include ${name}`).join("\n");
+  const pieces = ["unpack", "watch", "launch", "finish", "campaign"].map((name) => `# include ${name}`).join("\n");
   const input = `#!/bin/sh\n${withPieces(pieces)}`.replace("@@BUNDLE@@", "H4sI").replaceAll(
     "@@SHA256@@",
     "0".repeat(64),
