@@ -1,11 +1,12 @@
 /** The child pipeline of a campaign, run job by job as GitLab would run it, each in a folder of its own. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorkFolder, type WorkFolder } from "../../programs/examples/systems/campaign_recipes.ts";
 import { type CampaignProject, openCampaignProject } from "./campaign_project.ts";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
+import { root, sha256 } from "../../../tools/setup.mjs";
 import { CAN_RUN, imageOf } from "../../programs/components/project.ts";
 import { until } from "../../programs/processes/world/ci_job.ts";
 import { EXECUTORS, FORMS, runStage } from "../../programs/processes/world/runner.ts";
@@ -118,20 +119,59 @@ test.skipIf(!CAN_SIGNAL)(
   60_000,
 );
 
-test.skipIf(!CAN_SIGNAL || NO_USER !== undefined)(
-  `a wave whose shell executor runs it as another user starts no more agents when su is stopped${
+/** A job that makes a wave, with its checkout. */
+interface WaveJob {
+  script: string[];
+  /** Its variables. */
+  env?: Record<string, string>;
+}
+
+/** What the jobs are made of: the files of their checkout go to `cwd`. */
+const WAVE_JOBS: Record<string, (project: CampaignProject, cwd: string) => Promise<WaveJob>> = {
+  async "a wave"(project, cwd) {
+    await project.call("plan", "campaign.yml");
+    const child = parse(await project.generate());
+    await project.run({ jobs: ["plan"] });
+    cpSync(project.artifact("plan", ""), join(cwd, "mogplex-pipeline"), { recursive: true });
+    return { script: [...child["wave-1"].before_script, ...child[".mogplex-wave"].script] };
+  },
+  async "campaign-in-git.yml"(project, cwd) {
+    const remote = join(cwd, "remote");
+    spawnSync("git", ["init", "-q", "--bare", `${remote}.git`]);
+    await project.call("plan", "campaign.yml", "--home", `git:file://${remote}.git#mogplex-campaign/codemod`);
+    for (const name of ["campaign.yml", "task.md", "repositories.txt", "ci"]) {
+      if (existsSync(join(project.cwd, name))) cpSync(join(project.cwd, name), join(cwd, name), { recursive: true });
+    }
+    const sum = sha256(readFileSync(join(cwd, "ci/mogplex.mjs"), "utf8"));
+    writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${sum}  mogplex.mjs\n`);
+    const { campaign } = parse(readFileSync(join(root, "examples/gitlab/campaign-in-git.yml"), "utf8"));
+    return { script: campaign.script, env: { CI_PROJECT_URL: `file://${remote}` } };
+  },
+  async "scheduled-campaign.yml"(project, cwd) {
+    await project.call("plan", "campaign.yml");
+    cpSync(project.cwd, cwd, { recursive: true, filter: (path) => !path.startsWith(cwd) && !path.includes(".git") });
+    const text = readFileSync(join(root, "examples/gitlab/scheduled-campaign.yml"), "utf8");
+    const [, document] = parseAllDocuments(text).map((each) => each.toJS());
+    const command = join(cwd, "ci/mogplex.mjs");
+    const MOGPLEX_CI_SHA256 = sha256(readFileSync(command, "utf8"));
+    return {
+      script: document.campaign.script,
+      env: { MOGPLEX_CI_URL: `file://${command}`, MOGPLEX_CI_SHA256, COMMAND: "" },
+    };
+  },
+};
+
+test.skipIf(!CAN_SIGNAL || NO_USER !== undefined).each(Object.entries(WAVE_JOBS))(
+  `%s whose shell executor runs it as another user starts no more agents when su is stopped${
     NO_USER === undefined ? "" : ` (skipped: ${NO_USER})`
   }`,
-  async () => {
+  async (_name, prepare) => {
     const account = makeUser();
     try {
       for (const form of Object.keys(FORMS) as (keyof typeof FORMS)[]) {
         const project = await openCampaignProject(work, ["a", "b", "c"]);
-        await project.call("plan", "campaign.yml");
-        const child = parse(await project.generate(), { merge: true });
-        await project.run({ jobs: ["plan"] });
-        const cwd = join(project.cwd, "job");
-        cpSync(project.artifact("plan", ""), join(cwd, "mogplex-pipeline"), { recursive: true });
+        const cwd = mkdtempSync(join(work.folder, "job-"));
+        const { script, env: more = {} } = await prepare(project, cwd);
         spawnSync("chown", ["-R", account.name, cwd]);
         for (const folder of [work.folder, project.cwd]) chmodSync(folder, 0o755);
         // The first start is answered when the signal of a cancelled job has long arrived.
@@ -144,11 +184,10 @@ test.skipIf(!CAN_SIGNAL || NO_USER !== undefined)(
         };
         const { url } = project.service.recorder;
         const env = { MOGPLEX_DEV: "1", MOGPLEX_URL: url, MOGPLEX_API_KEY: project.service.token };
-        const script = [...child["wave-1"].before_script, ...child[".mogplex-wave"].script];
         const PATH = imageOf(work.folder, "node");
         const wave = runStage(script, {
           cwd,
-          env: { ...env, PATH, CI: "true", GITLAB_CI: "true" },
+          env: { ...env, PATH, CI: "true", GITLAB_CI: "true", ...more },
           form,
           user: account.name,
         });
