@@ -151,7 +151,7 @@ const VERDICTS = [
   "image_pull_failure",
   "runner_configuration_error",
   "job_canceled",
-  // New with 19.1, as the word for a stopped runner is: a registry that cannot be reached.
+  // A registry that cannot be reached. Servers before 19.1 call it runner_system_failure, and are asked to retry it.
   "runner_external_dependency_failure",
 ];
 
