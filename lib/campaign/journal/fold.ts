@@ -9,6 +9,7 @@ import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
 import {
   applyEnded,
   applyIntent,
+  applyMissing,
   applyPull,
   applyRefused,
   applyRetry,
@@ -108,6 +109,9 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     case "trouble":
       memory.trouble = record.reason;
+      if (record.missing !== undefined) {
+        applyMissing(itemOf(memory, record.missing.item, place), record.missing.start);
+      }
       if (record.refused === undefined) return;
       return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
     case "pull-request": {

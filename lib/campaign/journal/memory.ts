@@ -46,6 +46,8 @@ export interface StartMemory {
   openSlotMs: number | null;
   /** Whether it was sent before without an answer that says that no run began: see {@linkcode isOpenStart}. */
   lost: boolean;
+  /** Whether the service did not find its run when it was looked at last, nor anything else of the campaign. */
+  missing: boolean;
   /** Number of the record that says that it is sent. */
   intentSeq: number;
 }

@@ -91,7 +91,13 @@ export type RecordBody =
   /** Sandboxes that others use keep the next start from being sent. `used`: all active ones of the user. */
   | { type: "sandboxes"; used: number }
   /** An error stopped the wave. `refused`: the start that the service refused with it, which began no run. */
-  | { type: "trouble"; reason: string; refused?: { item: string; start: number } | undefined }
+  /** `missing`: the start whose run the service did not find, nor anything else of the campaign. */
+  | {
+    type: "trouble";
+    reason: string;
+    refused?: { item: string; start: number } | undefined;
+    missing?: { item: string; start: number } | undefined;
+  }
   /** A pull request was read from its forge, and has changed. `details`: everything but its state; absent when only that is known. */
   | {
     type: "pull-request";

@@ -100,7 +100,13 @@ function makeSchema() {
       updatedAt: z.nullable(time()),
     }),
     z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
-    z.object({ ...place, type: z.literal("trouble"), reason, refused: z.optional(z.object({ item, start })) }),
+    z.object({
+      ...place,
+      type: z.literal("trouble"),
+      reason,
+      refused: z.optional(z.object({ item, start })),
+      missing: z.optional(z.object({ item, start })),
+    }),
     z.object({
       ...place,
       type: z.literal("pull-request"),

@@ -20,7 +20,7 @@ export interface Work {
   readonly lock: Lock;
   /** The journal, and what it says now. */
   readonly store: Store;
-  /** Runs that this process has seen to be of their item's repository, and so of this token's user. */
+  /** Ids that this process has found, and that are so of this token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;

@@ -140,6 +140,23 @@ export class Store {
     this.currentSandboxes.add(sandbox);
   }
 
+  /** Removes a run with its key, its inner call and its events. */
+  removeRun({ id, user_id, idempotency_key, ai_call_id }: RunRow): void {
+    this.runs.delete(id);
+    this.runKeys.delete(`${user_id} ${idempotency_key}`);
+    this.calls.delete(ai_call_id);
+    this.events.delete(ai_call_id);
+    this.bootedSandboxes.delete(id);
+    for (const holders of this.sandboxHolders.values()) holders.delete(id);
+  }
+
+  /** Removes a sandbox. */
+  removeSandbox(sandbox: SandboxRow): void {
+    this.sandboxes.delete(sandbox.id);
+    this.currentSandboxes.delete(sandbox);
+    this.sandboxHolders.delete(sandbox.id);
+  }
+
   /** Id of the user with this key. @throws {UsageError} if there is none. */
   userId(key: string): string {
     for (const user of this.users.values()) if (user.key === key) return user.id;
