@@ -82,6 +82,9 @@ export class Store {
   /** In order of time. */
   readonly dispatches: DispatchRow[] = [];
 
+  /** How many times repositories were listed. */
+  repoLists = 0;
+
   readonly #fixture: Fixture;
   readonly #failures = new Map<string, number>();
 
