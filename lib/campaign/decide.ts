@@ -27,7 +27,7 @@ import { pullRequestsOf } from "./pulls/pull_requests.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
-import { workOn } from "./work/work.ts";
+import { expectToken, workOn } from "./work/work.ts";
 
 /** Which items a decision is about. Those that fit every given choice. */
 export interface Selection {
@@ -336,6 +336,7 @@ async function settleHere(
     if (!(error instanceof UnauthorizedError)) throw error;
     return { texts: ["there is no token here, so the next wave asks for them"], error: undefined };
   }
+  expectToken(session, store);
   const { token, env, client } = session;
   checkOrigin(store.memory.lock, client.origin);
   const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), options);

@@ -94,6 +94,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       memory.wave = record.wave;
       memory.waveAt = record.at;
       memory.trouble = null;
+      memory.tokenRefused = false;
       memory.sandboxes = null;
       return;
     case "intent":
@@ -109,6 +110,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return;
     case "trouble":
       memory.trouble = record.reason;
+      memory.tokenRefused = record.exit !== undefined;
       if (record.missing !== undefined) {
         applyMissing(itemOf(memory, record.missing.item, place), record.missing.start);
       }

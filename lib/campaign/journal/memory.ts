@@ -140,6 +140,8 @@ export interface CampaignMemory {
   waveAt: string | null;
   /** What stopped the last wave; null when nothing did. */
   trouble: string | null;
+  /** Whether it was stopped since the service refused the token. */
+  tokenRefused: boolean;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
   /** Where the last wave with a trace is in it, as a `traceparent`; null when none had one. */
@@ -203,6 +205,7 @@ export function newMemory(lock: Lock): CampaignMemory {
     wave: 0,
     waveAt: null,
     trouble: null,
+    tokenRefused: false,
     told: null,
     place: null,
     toldCount: 0,

@@ -91,10 +91,12 @@ export type RecordBody =
   /** Sandboxes that others use keep the next start from being sent. `used`: all active ones of the user. */
   | { type: "sandboxes"; used: number }
   /** An error stopped the wave. `refused`: the start that the service refused with it, which began no run. */
+  /** `exit`: 64 when the service refused the token. */
   /** `missing`: the start whose run the service did not find, nor anything else of the campaign. */
   | {
     type: "trouble";
     reason: string;
+    exit?: 64 | undefined;
     refused?: { item: string; start: number } | undefined;
     missing?: { item: string; start: number } | undefined;
   }

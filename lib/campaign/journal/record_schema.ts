@@ -7,6 +7,7 @@
 import * as z from "zod/mini";
 import { isUuid } from "../../api/contract/rules.ts";
 import { uuid } from "../../api/contract/schemas.ts";
+import { EXIT } from "../../exit_codes.ts";
 import { ITEM_VERDICTS } from "../verdicts.ts";
 import {
   hex,
@@ -104,6 +105,7 @@ function makeSchema() {
       ...place,
       type: z.literal("trouble"),
       reason,
+      exit: z.optional(z.literal(EXIT.unauthorized)),
       refused: z.optional(z.object({ item, start })),
       missing: z.optional(z.object({ item, start })),
     }),

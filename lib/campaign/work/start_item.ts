@@ -18,7 +18,7 @@ import type { RecordBody, StartEnd } from "../journal/record.ts";
 import { followUpBranch } from "../pulls/follow_up_branch.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/request.ts";
 import { proveAccess } from "./access.ts";
-import { serviceNow, type Work } from "./work.ts";
+import { serviceNow, troubleBody, type Work } from "./work.ts";
 
 /** What became of a start. */
 export type StartOutcome =
@@ -146,11 +146,8 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   } catch (cause) {
     // A refusal of the token comes before anything else, so this request has begun no run.
     if (isRefusal(cause)) {
-      await store.record({
-        type: "trouble",
-        reason: work.reason(cause.message) ?? cause.name,
-        refused: { item, start },
-      });
+      const reason = work.reason(cause.message) ?? cause.name;
+      await store.record({ ...troubleBody(reason, cause), refused: { item, start } });
     }
     throw cause;
   }

@@ -3,11 +3,14 @@
  *
  * @module
  */
+import type { MogplexError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
 import type { Session } from "../../job/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock } from "../journal/lock.ts";
 import { RequestPace } from "../plan/request_pace.ts";
+import type { RecordBody } from "../journal/record.ts";
 import { followUpsDue, followUpsRefused } from "../progress.ts";
 import type { PullRequests } from "../pulls/pull_requests.ts";
 import type { Store } from "./store.ts";
@@ -38,6 +41,20 @@ export interface Work {
   readonly pace: RequestPace;
   /** Makes a text of the service fit for the journal. */
   readonly reason: (text: string | null) => string | null;
+}
+
+/** The record of what stopped a wave. @param reason Made fit for the journal. */
+export function troubleBody(reason: string, error: MogplexError): Extract<RecordBody, { type: "trouble" }> {
+  return { type: "trouble", reason, ...(error.exit === "unauthorized" && { exit: EXIT.unauthorized }) };
+}
+
+/**
+ * Tells the client that the token has worked before, where the journal shows it: the service's first answer may then be a 401 that passes.
+ * Not after a wave that ended with a refused token.
+ */
+export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
+  if (store === undefined || store.memory.tokenRefused) return;
+  memory.workedBefore ||= store.memory.runs.size > 0;
 }
 
 /** Hosts at which everybody has repositories. */

@@ -162,6 +162,26 @@ test("runJob() sends the key of a state file again with resume, for the same req
   expect(counts()).toMatchObject({ runs: 3 });
 });
 
+test("runJob() with resume lets a first 401 pass three times, where the state file shows that the token has worked", async () => {
+  const { options, counts, emulator } = world("success");
+  const files = memoryFiles();
+  const more = { files, statePath: "run.json" };
+  const random = { keyScope: "random" } as const;
+  await runJob(REQUEST, { ...options(), ...random }, more);
+  files.files.set("old.json", files.files.get("run.json") ?? "");
+  emulator.control("fault", { kind: "401", times: 3 });
+  const resumed = { ...more, resumePath: "old.json" };
+  const { result } = await runJob(REQUEST, { ...options({ CI_JOB_ID: "9002" }), ...random }, resumed);
+  expect(result).toMatchObject({ replayed: true, outcome: "success" });
+  emulator.control("fault", { kind: "401", times: 4 });
+  const refused = await runJob(REQUEST, { ...options({ CI_JOB_ID: "9002" }), ...random }, resumed);
+  expect(refused.result.exitCode).toBe(64);
+  // Without a state file nothing says that it ever worked.
+  emulator.control("fault", { kind: "401", times: 1 });
+  expect((await runJob(REQUEST, { ...options(), ...random }, more)).result.exitCode).toBe(64);
+  expect(counts()).toMatchObject({ runs: 1 });
+});
+
 test("runJob() waits for its turn when the start limit is reached", async () => {
   const { options, clock } = world("success");
   for (let index = 0; index < 10; index++) {
@@ -208,6 +228,24 @@ test("cleanup() cancels the run of a process that was killed in a cancelled job"
   const end = await cleanup({ ...options({ CI_JOB_STATUS: "canceled" }), files: copy, statePath: "run.json" });
   expect(end).toMatchObject({ action: "cancelled", status: "cancelled" });
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
+});
+
+test("cleanup() lets a first 401 pass, since the state file shows that the token has worked", async () => {
+  const { options, emulator, clock } = world("stuck-streaming");
+  const files = memoryFiles();
+  const killed = new AbortController();
+  void clock.sleep(30_000).then(() => {
+    files.writeFile = () => {};
+    killed.abort(new Error("kill -9"));
+  });
+  await runJob(REQUEST, { ...options(), signal: killed.signal }, {
+    files: { ...files, writeFile: (p, t) => files.writeFile(p, t) },
+    statePath: "run.json",
+  });
+  const copy = memoryFiles({ "run.json": files.files.get("run.json") ?? "" });
+  emulator.control("fault", { kind: "401", times: 3 });
+  const end = await cleanup({ ...options({ CI_JOB_STATUS: "canceled" }), files: copy, statePath: "run.json" });
+  expect(end).toMatchObject({ action: "cancelled", status: "cancelled" });
 });
 
 test("runJob() survives a start whose queue was down with 69, and its retry starts afresh", async () => {
