@@ -107,6 +107,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       pulls: this.#settings.pulls,
       pace: this.#pace,
       forge: this.#settings.forge,
+      started: this.#opened.started,
     });
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#settings.onView?.((brief) => this.view(brief));

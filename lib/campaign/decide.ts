@@ -339,7 +339,10 @@ async function settleHere(
   expectToken(session, store);
   const { token, env, client } = session;
   checkOrigin(store.memory.lock, client.origin);
-  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), options);
+  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), {
+    ...options,
+    started: opened.started,
+  });
   const { told, error } = await settleNow(work, new Set(items));
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };
 }

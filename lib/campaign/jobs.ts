@@ -10,7 +10,7 @@ import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { checkWatch } from "../job/options.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession } from "../job/session.ts";
-import { InterruptedError, MogplexError } from "../errors.ts";
+import { InterruptedError, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { environmentVariable } from "../runtime.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
@@ -134,6 +134,7 @@ export async function campaignJob(
     const end = await job.start({ once });
     // Everything is read again and decided anew.
     if (end.error instanceof LostRaceError) throw end.error;
+    opened.refuses = end.error instanceof UsageError;
     const { token, env } = session;
     await noteTrouble(
       opened,

@@ -71,6 +71,11 @@ export function placeNote(traceparent: string): string {
   return `${PLACE}${traceparent}`;
 }
 
+/** Whether the text of a note only says where a wave is in its trace. */
+export function isPlaceNote(text: string): boolean {
+  return text.startsWith(PLACE);
+}
+
 /** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
@@ -204,7 +209,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
   noteLock(memory.lockHash, record);
   memory.told = toldAfter(memory, record);
   if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
-  if (record.type === "note" && record.text.startsWith(PLACE)) memory.place = record.text.slice(PLACE.length);
+  if (record.type === "note" && isPlaceNote(record.text)) memory.place = record.text.slice(PLACE.length);
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }

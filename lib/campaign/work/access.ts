@@ -7,7 +7,8 @@
 import { NotFoundError, UsageError } from "../../errors.ts";
 import { messageOf } from "../../error_sentence.ts";
 import type { LockItem } from "../journal/lock.ts";
-import { hasRun, type StartMemory } from "../journal/memory.ts";
+import { type CampaignMemory, hasRun, type StartMemory } from "../journal/memory.ts";
+import { hasVerdict } from "../verdicts.ts";
 import type { Work } from "./work.ts";
 
 /** Most other repositories, and most other runs, that are looked for. */
@@ -89,6 +90,7 @@ export async function whyGone(
       ? `${gone}, although it lists its repository`
       : `${gone}, nor its repository in its list: the repository was removed`;
   }
+  if (isGivenUp(store.memory, item.id)) return `the service does not find run "${runId}"`;
   const error = otherUser(runId, cause);
   const last = store.memory.items.get(item.id);
   if (last !== undefined && hasRun(last) && last.starts.at(-1)?.missing === false) {
@@ -96,6 +98,14 @@ export async function whyGone(
     await store.record({ type: "trouble", reason, missing: { item: item.id, start } });
   }
   throw error;
+}
+
+/** Whether a person has given an item up, and nothing else is left to do: whose the token is does not matter any more. */
+function isGivenUp(memory: CampaignMemory, id: string): boolean {
+  if (memory.stopped?.cancel) return false;
+  return [...memory.items.values()].every(({ item, state, skipped }) =>
+    skipped !== null && !skipped.cancel || item.id !== id && hasVerdict(state)
+  );
 }
 
 function otherUser(runId: string, cause: unknown): UsageError {

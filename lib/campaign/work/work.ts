@@ -13,6 +13,7 @@ import { RequestPace } from "../plan/request_pace.ts";
 import type { RecordBody } from "../journal/record.ts";
 import { followUpsDue, followUpsRefused } from "../progress.ts";
 import type { PullRequests } from "../pulls/pull_requests.ts";
+import type { OwnStarts } from "./own_starts.ts";
 import type { Store } from "./store.ts";
 
 /** See the module. */
@@ -29,6 +30,8 @@ export interface Work {
   readonly withoutEvents: Set<string>;
   /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
   readonly failures: unknown[];
+  /** Starts that the service has accepted from this process. */
+  readonly started: OwnStarts;
   /** Items whose open start this process has asked for. */
   readonly asked: Set<string>;
   /** Active sandboxes of the user when they were last read; null before that. */
@@ -65,14 +68,14 @@ export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace = new RequestPace(session), forge }:
-    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined }
+  { pulls, pace = new RequestPace(session), forge, started = new Map() }:
+    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined; started?: OwnStarts | undefined }
     & Pick<CampaignOptions, "forge"> = {},
 ): Work {
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {
     forgeHosts: [...PUBLIC_HOSTS, ...named],
-    ...{ session, lock: store.memory.lock, store, pulls, pace, failures: [] },
+    ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
     ...{ proven: new Set<string>(), withoutEvents: new Set<string>(), asked: new Set<string>() },
     seen: { sandboxes: null },
     reason: reasonCleaner(redact),

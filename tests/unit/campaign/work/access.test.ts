@@ -180,8 +180,20 @@ test.each(WAYS)(
   },
 );
 
+test("an item that was skipped before its run was missed is given up by the next wave, when it is all that is left", async () => {
+  const world = campaignWorld({ count: 2, file: { limits: { parallel: 2 } }, scenarios: STUCK });
+  await world.advance();
+  remove(world, project(1));
+  remove(world, project(2));
+  await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "it was removed" });
+  expect((await world.advance()).code).toBe(2);
+  await world.decide({ kind: "skip", select: { only: [project(2)] }, reason: "it was removed" });
+  const { code, view } = await world.advance();
+  expect([code, view.state, view.counts.skipped]).toEqual([0, "done", 2]);
+});
+
 test("skip of an item whose run no wave has missed leaves the run to its end", async () => {
-  const world = campaignWorld({ count: 1, scenarios: STUCK });
+  const world = campaignWorld({ count: 2, scenarios: STUCK });
   await world.advance();
   await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "by hand" });
   world.token = world.otherToken();
