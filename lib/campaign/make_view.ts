@@ -6,9 +6,9 @@
 import { isoTimeOrNull } from "../result/times.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory } from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
-import { nextStarts, SANDBOX_LIMIT } from "./pace/next_starts.ts";
+import { nextStarts } from "./pace/next_starts.ts";
 import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
-import { quotaUse } from "./pace/quota.ts";
+import { quotaUse, SANDBOX_LIMIT } from "./pace/quota.ts";
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
@@ -145,6 +145,12 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
   };
 }
 
+/** Sandboxes in use. Those of ended runs are told only where sandboxes were read. */
+function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
+  const ended = used === null ? 0 : Math.min(lingering.size, used);
+  return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
+}
+
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round, success }, counts, slotsMs, wave, trouble } = memory;
@@ -160,7 +166,9 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const waiting = startableItems(memory).length;
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = nextStarts(now);
-  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
+  // The time of a record is that of the machine that wrote it, and quotas go by the service's.
+  const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
+  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
   const settles = toSettle(memory).length > 0;
   const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
     ? null
@@ -174,7 +182,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     counts: { ...counts },
     items,
     causes: brief ? [] : groupByCause(items),
-    quota: { ...quotaUse(slotsMs, nowMs), sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT } },
+    quota: { ...quotaUse(slotsMs, nowMs), sandboxes: sandboxesView(memory, sandboxes) },
     waves: wave,
     trouble,
     atWork,

@@ -120,8 +120,8 @@ export interface QuotaView {
   hour: { used: number; limit: number };
   /** Starts in the last 24 hours, with the limit. */
   day: { used: number; limit: number };
-  /** Sandboxes in use, where they were read, and the limit. */
-  sandboxes: { used: number | null; limit: number };
+  /** Sandboxes in use, where they were read, and the limit. `ended`: how many of them are of ended runs of the campaign; absent for none. */
+  sandboxes: { used: number | null; limit: number; ended?: number };
 }
 
 /** A gate that somebody has opened. */

@@ -21,7 +21,7 @@ import {
   reopenStart,
 } from "./item_fold.ts";
 import { itemKey } from "./fence.ts";
-import { type CampaignMemory, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
+import { type CampaignMemory, isSpent, type ItemMemory, nextStart, type StartMemory } from "./memory.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/pull_request.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import { isSealed } from "./lock_file.ts";
@@ -112,7 +112,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return applyEnded(memory, itemOf(memory, record.item, place), record);
     case "sandboxes":
       memory.sandboxes = record.used;
-      return;
+      return applyLingering(memory, record);
     case "trouble":
       memory.trouble = record.reason;
       memory.tokenRefused = record.exit !== undefined;
@@ -162,6 +162,34 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
   }
 }
 
+/** Sandboxes of ended runs were looked at: one that is gone has stayed until some time between the two looks. */
+function applyLingering(
+  { items, lingering, lingered }: CampaignMemory,
+  { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
+): void {
+  if (now === undefined || seenAt === undefined) return;
+  const seenMs = Date.parse(seenAt);
+  for (const [id, { endedMs, seenMs: beforeMs }] of lingering) {
+    if (now.includes(id)) continue;
+    lingering.delete(id);
+    // What was started again has taken another one.
+    const last = items.get(id)?.starts.at(-1);
+    if (last === undefined || !isSpent(last) || Date.parse(last.updatedAt ?? "") !== endedMs) continue;
+    lingered.sumMs += Math.max((beforeMs + seenMs) / 2 - endedMs, 0);
+    lingered.count++;
+  }
+  for (const id of now) {
+    const endedMs = Date.parse(items.get(id)?.starts.at(-1)?.updatedAt ?? "");
+    if (!Number.isNaN(endedMs)) lingering.set(id, { endedMs, seenMs: Math.max(seenMs, endedMs) });
+  }
+}
+
+/** How far this machine's time is from the service's, which every start tells. */
+function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
+  const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
+  if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
+}
+
 function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): void {
   if (lock === undefined) hash.before = null;
   else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
@@ -207,6 +235,7 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
     }, { cause });
   }
   noteLock(memory.lockHash, record);
+  noteSkew(memory, record);
   memory.told = toldAfter(memory, record);
   if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
   if (record.type === "note" && isPlaceNote(record.text)) memory.place = record.text.slice(PLACE.length);

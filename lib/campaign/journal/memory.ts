@@ -150,6 +150,12 @@ export interface CampaignMemory {
   toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
   sandboxes: number | null;
+  /** Items whose run has ended, and whose sandbox was active when sandboxes were looked at last: when both was, by the service. */
+  readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
+  /** How long sandboxes that are gone stayed active after their runs, in milliseconds. */
+  readonly lingered: { sumMs: number; count: number };
+  /** How much later this machine's time was than the service's when the last start was sent, in milliseconds. */
+  skewMs: number;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
   seq: number;
   lastAt: string | null;
@@ -210,6 +216,9 @@ export function newMemory(lock: Lock): CampaignMemory {
     place: null,
     toldCount: 0,
     sandboxes: null,
+    lingering: new Map(),
+    lingered: { sumMs: 0, count: 0 },
+    skewMs: 0,
     seq: 0,
     lastAt: null,
     slotsMs: [],
@@ -241,6 +250,13 @@ export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   const last = starts.at(-1);
   if (last === undefined) return 1;
   return isSpent(last) ? last.number + 1 : last.number;
+}
+
+/** How long a sandbox stays active after its run, as far as the journal shows; null when none was seen to. In milliseconds. */
+export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
+  if (lingered.count > 0) return lingered.sumMs / lingered.count;
+  const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
+  return ages.length === 0 ? null : Math.max(...ages);
 }
 
 /** Whether an item has a run that has not ended. */

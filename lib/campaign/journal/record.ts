@@ -88,8 +88,9 @@ export type RecordBody =
     createdAt: string | null;
     updatedAt: string | null;
   }
-  /** Sandboxes that others use keep the next start from being sent. `used`: all active ones of the user. */
-  | { type: "sandboxes"; used: number }
+  /** Sandboxes that others use keep the next start from being sent, or those of ended runs have changed. `used`: all active ones of the user. */
+  /** `lingering`: items whose run has ended and whose sandbox is active, at the time `seenAt` of the service. */
+  | { type: "sandboxes"; used: number; lingering?: readonly string[] | undefined; seenAt?: string | undefined }
   /** An error stopped the wave. `refused`: the start that the service refused with it, which began no run. */
   /** `exit`: 64 when the service refused the token. */
   /** `missing`: the start whose run the service did not find, nor anything else of the campaign. */

@@ -100,7 +100,13 @@ function makeSchema() {
       createdAt: z.nullable(time()),
       updatedAt: z.nullable(time()),
     }),
-    z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
+    z.object({
+      ...place,
+      type: z.literal("sandboxes"),
+      used: whole(0, MAX_NUMBER),
+      lingering: z.optional(z.array(item).check(z.maxLength(MAX_RECORD_ITEMS))),
+      seenAt: z.optional(time()),
+    }),
     z.object({
       ...place,
       type: z.literal("trouble"),

@@ -5,6 +5,7 @@
  */
 import type { MogplexClient } from "../../api/client.ts";
 import { REQUEST_WINDOW_MS } from "../../api/contract/rules.ts";
+import { RateLimitedError } from "../../errors.ts";
 import type { Clock } from "../../clock.ts";
 import type { CallOptions } from "../../retry/call_options.ts";
 import { REQUEST_BUDGET } from "../pace/poll_plan.ts";
@@ -27,6 +28,8 @@ export interface RequestPaceOptions {
 /** Sends requests one after the other, at most {@linkcode REQUEST_BUDGET} in any minute. */
 export class RequestPace {
   readonly #options: RequestPaceOptions;
+  /** The last 429, and the point on the clock until which it holds for every request of the token. */
+  #refused: { error: RateLimitedError; until: number } | undefined;
   /** Points on the clock of the requests of the last minute, oldest first. */
   #sentAt: number[] = [];
 
@@ -48,7 +51,7 @@ export class RequestPace {
   }
 
   /**
-   * Waits until a request fits, and sends it.
+   * Waits until a request fits, and sends it. A 429 answers for all requests until the time that it names: nothing is sent until then.
    *
    * @param send Gets the limits of the call.
    * @throws what `send` throws; `signal.reason` if the signal aborts.
@@ -56,11 +59,17 @@ export class RequestPace {
   async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
     const { client, clock, signal, limitMs = REQUEST_MS } = this.#options;
     signal?.throwIfAborted();
+    if (this.#refused !== undefined && clock.now() < this.#refused.until) throw this.#refused.error;
     const waitMs = this.waitMs;
     if (waitMs > 0) await clock.sleep(waitMs, { signal });
     const before = client.requests;
     try {
       return await send({ signal, deadline: clock.now() + limitMs });
+    } catch (error) {
+      if (error instanceof RateLimitedError) {
+        this.#refused = { error, until: clock.now() + (error.retryAfterMs ?? REQUEST_WINDOW_MS) };
+      }
+      throw error;
     } finally {
       this.#sentAt.push(...Array.from({ length: client.requests - before }, () => clock.now()));
     }

@@ -16,8 +16,8 @@ export interface Judgement {
   reason: string | null;
 }
 
-/** The text of a run that got no sandbox. Source: contract 2.2. */
-const NO_SANDBOX = /too many active sandboxes/i;
+/** The texts of a run that got no sandbox: all are limits of the user. Source: contract 2.2 and section 13. */
+const NO_SANDBOX = /too many active sandboxes|sandbox boot rate limit exceeded|sandbox boot quota exceeded/i;
 
 /** Whether a run failed for want of a sandbox. */
 function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {

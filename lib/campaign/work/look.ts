@@ -44,7 +44,7 @@ const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 const MAX_HOLDS = 12;
 
 /** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
-function prove({ proven }: Work, { item }: ItemMemory, run: Run): void {
+function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
       attempted: `go on with run "${run.runId}" of ${item.repository}`,
@@ -53,6 +53,16 @@ function prove({ proven }: Work, { item }: ItemMemory, run: Run): void {
     });
   }
   proven.add(run.runId.toLowerCase());
+  noteBoot(booting, run);
+}
+
+/** Remembers whether a run has a sandbox. */
+export function noteBoot(
+  booting: Set<string>,
+  { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
+): void {
+  if (sandboxRecordId === null) booting.add(runId.toLowerCase());
+  else booting.delete(runId.toLowerCase());
 }
 
 function runIdOf({ start }: OpenRun): string {

@@ -211,10 +211,15 @@ function startedBody(
   };
 }
 
-function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {
+function startedOutcome(
+  { session, proven, booting }: Work,
+  { item, starts }: ItemMemory,
+  run: StartResult,
+): StartOutcome {
   const start = starts.at(-1);
   if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
   proven.add(run.runId.toLowerCase());
+  if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
   const found = hasEnded(run.status);
   if (run.replayed && found && start.number === 1) {
     const message = `${item.repository}: its key found a run that had ended before; ` +

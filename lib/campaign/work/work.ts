@@ -34,8 +34,10 @@ export interface Work {
   readonly started: OwnStarts;
   /** Items whose open start this process has asked for. */
   readonly asked: Set<string>;
-  /** Active sandboxes of the user when they were last read; null before that. */
+  /** Active sandboxes of the user when they were last read, with the own ones that boot; null before that. */
   readonly seen: { sandboxes: number | null };
+  /** Runs that this process has seen without a sandbox: one is on its way, and in no list of the service. */
+  readonly booting: Set<string>;
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
   readonly pulls: PullRequests | undefined;
   /** Hosts of forges, also of those for which there is no token. */
@@ -76,7 +78,12 @@ export function workOn(
   return {
     forgeHosts: [...PUBLIC_HOSTS, ...named],
     ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
-    ...{ proven: new Set<string>(), withoutEvents: new Set<string>(), asked: new Set<string>() },
+    ...{
+      proven: new Set<string>(),
+      withoutEvents: new Set<string>(),
+      asked: new Set<string>(),
+      booting: new Set<string>(),
+    },
     seen: { sandboxes: null },
     reason: reasonCleaner(redact),
   };

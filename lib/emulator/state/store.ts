@@ -55,6 +55,8 @@ export class Store {
   readonly currentSandboxes = new Set<SandboxRow>();
   /** Sandboxes that runs booted, by run id. */
   readonly bootedSandboxes = new Map<string, SandboxRow>();
+  /** Boots whose sandbox has no row yet, by run id: of whom, and since when in microseconds since 1970. */
+  readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
   /** Ids of the runs that hold a sandbox, by its id. */
   readonly sandboxHolders = new Map<string, Set<string>>();
   /** In order of arrival. */
@@ -122,6 +124,7 @@ export class Store {
       this.repos,
       this.sandboxes,
       this.bootedSandboxes,
+      this.sandboxClaims,
       this.sandboxHolders,
       this.automations,
       this.runs,
@@ -150,6 +153,7 @@ export class Store {
     this.calls.delete(ai_call_id);
     this.events.delete(ai_call_id);
     this.bootedSandboxes.delete(id);
+    this.sandboxClaims.delete(id);
     for (const holders of this.sandboxHolders.values()) holders.delete(id);
   }
 
