@@ -124,7 +124,7 @@ async function read(work: Work, open: OpenRun): Promise<Seen> {
   }
   try {
     const maxAttempts = withoutEvents.has(runId) ? 1 : EVENT_ATTEMPTS;
-    const { run, events } = await pace.request((call) => reader.read({ ...call, maxAttempts }));
+    const { run, events } = await pace.request((call) => reader.read({ maxAttempts, ...call }));
     prove(work, open.item, run);
     withoutEvents.delete(runId);
     return { run, events };

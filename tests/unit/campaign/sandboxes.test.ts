@@ -93,10 +93,34 @@ test("the first 429 of a wave answers for all of its requests", async () => {
   await world.clock.sleep(15 * MINUTE);
   world.emulator.control("fault", { kind: "429", times: 5 });
   world.requests.length = 0;
+  const before = world.clock.now();
   const { code } = await world.advance();
-  expect([code, world.requests.length]).toEqual([75, 1]);
+  // It waits for the time that the service names once, and asks again.
+  expect([code, world.requests.length, Math.round((world.clock.now() - before) / 1_000)]).toEqual([75, 2, 60]);
   world.emulator.control("clearFaults");
   await world.clock.sleep(MINUTE);
+  expect((await world.advance()).problem).toBe(null);
+});
+
+test("a wave whose first requests are refused by 429 goes on after the time that the service names", async () => {
+  const world = campaignWorld({ count: 6, runDuration: () => 10 * MINUTE });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  world.emulator.control("fault", { kind: "429", times: 1 });
+  const { problem, view } = await world.advance();
+  expect([problem, view.counts.succeeded, view.counts.running]).toEqual([null, 3, 3]);
+});
+
+test("once the service is out of reach the requests of a wave ask once each", async () => {
+  const world = campaignWorld({ count: 6, runDuration: () => 30 * MINUTE });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  world.before = () => Response.json({ ok: false, error: { code: "X", message: "x" } }, { status: 503 });
+  world.requests.length = 0;
+  expect((await world.advance()).code).toBe(69);
+  // Four attempts at the events of the first run, one at its record; one each for the other two runs, and one before a start.
+  expect(world.requests.length).toBeLessThanOrEqual(10);
+  world.before = undefined;
   expect((await world.advance()).problem).toBe(null);
 });
 
