@@ -212,7 +212,7 @@ function startedBody(
 }
 
 function startedOutcome(
-  { session, proven, booting }: Work,
+  { session, lock, proven, booting }: Work,
   { item, starts }: ItemMemory,
   run: StartResult,
 ): StartOutcome {
@@ -221,8 +221,10 @@ function startedOutcome(
   proven.add(run.runId.toLowerCase());
   if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
   const found = hasEnded(run.status);
-  if (run.replayed && found && start.number === 1) {
-    const message = `${item.repository}: its key found a run that had ended before; ` +
+  // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
+  const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
+  if (run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs) {
+    const message = `${item.repository}: its key found a run that had ended before the plan; ` +
       "give the campaign another `round` if it is to run again";
     session.notify({ kind: "text", message });
   }
