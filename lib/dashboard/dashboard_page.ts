@@ -11,21 +11,18 @@ import {
   facts,
   fold,
   type Html,
-  type Line,
   link,
   list,
   markup,
   numbers,
-  page,
   type Part,
   section,
-  steps,
-  strip,
-  swatch,
   table,
   type TableRow,
   type Tone,
-} from "../pages/pages.ts";
+} from "../pages/blocks.ts";
+import { type Line, steps, strip, swatch } from "../pages/charts.ts";
+import { page } from "../pages/page.ts";
 import { formatCount, formatDuration } from "../result/duration.ts";
 import { distanceText, instantMs, spanText, utcText } from "../result/times.ts";
 import { cutText } from "../text/plain_text.ts";

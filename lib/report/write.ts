@@ -10,12 +10,11 @@ import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
 import { renderAnnotations } from "./annotations.ts";
 import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
-import { renderRunPage } from "../pages/pages.ts";
-import type { RunPageOptions, Setting } from "../pages/run_page.ts";
+import { renderRunPage, type RunPageOptions, type Setting } from "../pages/run_page.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
-import { type ReportLinks, withPageLink } from "../pages/page_link.ts";
+import { type ReportLinks, withPageLink } from "./page_link.ts";
 import { pagePath, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** Options of {@linkcode writeReports}. */

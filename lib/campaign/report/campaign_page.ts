@@ -10,21 +10,19 @@ import {
   facts,
   type Html,
   jobLinks,
-  type Line,
   link,
   list,
   longBlock,
   markup,
   numbers,
-  page,
   type Part,
   section,
-  steps,
-  swatch,
   table,
   type TableRow,
   time,
-} from "../../pages/pages.ts";
+} from "../../pages/blocks.ts";
+import { type Line, steps, swatch } from "../../pages/charts.ts";
+import { page } from "../../pages/page.ts";
 import { formatCount, formatDuration } from "../../result/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../result/times.ts";
 import { ownerOf, pullRequestsSentence, pullRequestText } from "../pulls/stuck.ts";
