@@ -138,6 +138,10 @@ export interface OpenedGate {
 
 /** What a campaign was planned with, and what remembers it. */
 export interface CampaignAbout {
+  /** Title of the task, with the names of its variables; null without one. @default {undefined} (it is not known) */
+  title?: string | null | undefined;
+  /** First line of the task, with the names of its variables. @default {undefined} (it is not known) */
+  task?: string | undefined;
   /** SHA-256 of the campaign file with the files that it names, as 64 hex digits: of the plan. */
   fileHash: string;
   /** When it was planned last, in ISO 8601, by the clock of that machine. */

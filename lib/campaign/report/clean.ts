@@ -84,8 +84,10 @@ export function cleanCampaign(
       canary: item.canary,
     };
   }
-  function cleanAbout({ opened, ...about }: CampaignAbout): CampaignAbout {
+  function cleanAbout({ opened, title, task, ...about }: CampaignAbout): CampaignAbout {
     return {
+      ...(title !== undefined && { title: some(name, title) }),
+      ...(task !== undefined && { task: name(task) }),
       ...about,
       fileHash: id(about.fileHash),
       plannedAt: instant(about.plannedAt) ?? new Date(0).toISOString(),

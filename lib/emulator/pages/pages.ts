@@ -64,7 +64,7 @@ function timeOfDay(micros: number): Html {
 function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
   if (all === 0) return markup`<p class="soft">None yet.</p>`;
   const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
-  return table(count, columns.map((name) => ({ name })), rows);
+  return table(count, columns.map((name) => ({ name })), rows, true);
 }
 
 function repositoryOf(world: World, { repo_id }: RunRow): Html {
