@@ -200,7 +200,7 @@ footer {
 }
 .clip {
   display: inline-block;
-  max-width: 22rem;
+  max-width: 17rem;
   vertical-align: bottom;
 }
 .clip summary {

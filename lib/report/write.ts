@@ -25,6 +25,8 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
+  /** The program as it was called, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
+  program?: string | undefined;
   /** The runs before; absent without a history. @default {undefined} */
   earlier?: Earlier | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
@@ -92,8 +94,15 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier } = options;
-  const around = { links, redact, settings, earlier, compared: earlier?.sentence };
+  const { earlier, program } = options;
+  const around = {
+    program: program === undefined ? undefined : redact(plainText(program)),
+    links,
+    redact,
+    settings,
+    earlier,
+    compared: earlier?.sentence,
+  };
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
   }

@@ -315,7 +315,7 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
   const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
   return markup`<ul class="legend">${
-    kinds.map(([state, count]) => markup`<li>${chip(state, toneOf(state))} ${count}</li>`)
+    kinds.map(([state, count]) => markup`<li class="line">${chip(state, toneOf(state))} ${count}</li>`)
   }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", COLUMNS, rows))}`;
 }
 
