@@ -197,8 +197,8 @@ function trend(all: readonly Day[]): Html | null {
   const label = `From ${first.day} to ${last.day}, at the end: ${now}`;
   const columns = [
     { name: "Day" },
-    { name: "Repositories", number: true },
-    { name: "Automations", number: true },
+    { name: "Repositories", number: true, extra: true },
+    { name: "Automations", number: true, extra: true },
     ...LINES.map(([, words]) => ({ name: words, number: true })),
   ];
   const rows = days.slice(-MAX_ROWS).reverse().map((day) => ({

@@ -297,7 +297,9 @@ svg {
   justify-content: space-between;
   gap: 1rem;
   margin: 0;
-  white-space: nowrap;
+}
+.chart p :last-child {
+  text-align: right;
 }
 .legend {
   display: flex;
@@ -524,7 +526,7 @@ footer {
   }
   th,
   td {
-    padding-right: 0.6rem;
+    padding-right: 0.5rem;
   }
   thead th {
     white-space: normal;
@@ -574,9 +576,17 @@ footer {
   }
   .clip,
   .clip summary,
-  .scroll :is(td, th) {
+  thead th,
+  .scroll td:not(.number) {
     max-width: none;
     white-space: normal;
+    overflow-wrap: break-word;
+  }
+  table {
+    font-size: 0.85em;
+  }
+  th button::after {
+    content: none;
   }
 }
 `);

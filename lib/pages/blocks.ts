@@ -87,7 +87,7 @@ export function fold(summary: Part, content: Part): Html {
 }
 
 /** Most UTF-16 units that stand on one line of a table. */
-const MAX_LINE = 36;
+const MAX_LINE = 32;
 
 /** A text in a list, where cells have one line; all of a long one at a click. Null for null and for an empty text. */
 export function oneLine(text: string | null): Html | null {
