@@ -200,7 +200,7 @@ footer {
 }
 .clip {
   display: inline-block;
-  max-width: 17rem;
+  max-width: clamp(8rem, 22vw, 17rem);
   vertical-align: bottom;
 }
 .clip summary {
@@ -242,9 +242,13 @@ dl.numbers {
   display: flex;
   flex-direction: column-reverse;
   justify-content: flex-end;
-  padding: 0.6rem 0.9rem;
+  padding: 0.6rem 0.75rem;
   border: 1px solid var(--line);
   border-radius: 8px;
+}
+.numbers dt {
+  font-size: 0.9em;
+  line-height: 1.35;
 }
 .numbers dd {
   color: var(--tone, var(--ink));
@@ -520,9 +524,6 @@ footer {
   .extra,
   .tools button {
     display: none;
-  }
-  .clip {
-    max-width: 10rem;
   }
   th,
   td {
