@@ -45,9 +45,9 @@ async function runCutOff(line: readonly string[]): Promise<number> {
   return code ?? 70;
 }
 
-/** Runs the folders of a layer that have not passed as they are. */
-async function runLayer(layer: Layer, keys: Keys | undefined, seed: number): Promise<Outcome[]> {
-  const folders = Map.groupBy(testFiles(`tests/${layer}`), folderOf);
+/** Runs the folders of some layers that have not passed as they are. */
+async function runLayers(layers: readonly Layer[], keys: Keys | undefined, seed?: number): Promise<Outcome[]> {
+  const folders = Map.groupBy(layers.flatMap((layer) => testFiles(`tests/${layer}`)), folderOf);
   const totals: Outcome[] = [];
   const open = new Map<string, { files: string[]; key: string | undefined }>();
   for (const [folder, files] of folders) {
@@ -61,7 +61,7 @@ async function runLayer(layer: Layer, keys: Keys | undefined, seed: number): Pro
   }
   const files = [...open.values()].flatMap((each) => each.files);
   if (files.length === 0) return totals;
-  const outcome = await runFiles(files, { full: true, ...layer === "unit" ? { seed } : {} });
+  const outcome = await runFiles(files, { full: true, ...seed === undefined ? {} : { seed } });
   for (const [folder, { key }] of open) {
     const cases = outcome.cases.filter(({ file }) => folderOf(file) === folder);
     // An error outside of tests is in no report: then nothing is remembered.
@@ -101,10 +101,11 @@ async function main(args: readonly string[]): Promise<number> {
   if (build.failed > 0) return 1;
   const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap((layer) => testFiles(`tests/${layer}`)));
   const checks = await timed("checks", () => runChecks(GATE_CHECKS));
-  const outcomes: Outcome[] = [];
-  for (const layer of LAYERS) {
-    outcomes.push(...await timed(layer, () => runLayer(layer, keys, seed)));
-  }
+  const outcomes = [
+    ...await timed("unit", () => runLayers(["unit"], keys, seed)),
+    // Together: at the end of each run some processes wait for the slowest file of another one.
+    ...await timed("programs and matrix", () => runLayers(["programs", "matrix"], keys)),
+  ];
   const cases = outcomes.flatMap((outcome) => outcome.cases);
   for (const line of summaryOf(cases, sourceOf, missingPrograms())) print(line);
   const parts: Totals[] = [build, checks, ...outcomes];
