@@ -37,6 +37,12 @@ export interface PullRequestView {
   behind?: boolean | undefined;
   /** Whether its base branch has a merge queue. @default {undefined} (an older record) */
   queue?: boolean | undefined;
+  /** How many files it changes; null when that was not shown. @default {undefined} (an older record) */
+  files?: number | null | undefined;
+  /** How many lines it adds; null when that was not shown. @default {undefined} (an older record) */
+  additions?: number | null | undefined;
+  /** How many lines it removes; null when that was not shown. @default {undefined} (an older record) */
+  deletions?: number | null | undefined;
 }
 
 /** What a pull request waits for that does not come by itself, most urgent first. */

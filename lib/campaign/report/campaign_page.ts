@@ -275,6 +275,14 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   }</ul></figure>`;
 }
 
+/** How much a pull request changes: `+12 -3 in 2 files`; null where its forge does not say. */
+function sizeText(pull: ItemView["pullRequestState"]): string | null {
+  const { files = null, additions = null, deletions = null } = pull ?? {};
+  const lines = additions === null || deletions === null ? null : `+${additions} -${deletions}`;
+  const count = files === null ? null : formatCount(files, "file");
+  return [lines, count].filter((part) => part !== null).join(" in ") || null;
+}
+
 function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
   const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
@@ -282,7 +290,9 @@ function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
   const pull = pullRequestState === null ? null : pullRequestText(item);
   const work: Part = pullRequest === null
     ? oneLine(branch)
-    : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`}`;
+    : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`} ${
+      sizeText(pullRequestState)
+    }`;
   return {
     kind: verdict,
     cells: [

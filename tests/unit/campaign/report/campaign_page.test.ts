@@ -78,7 +78,7 @@ test("renderCampaignPage() shows what became of pull requests, and whose hands t
   const pull = { draft: false, checks: "red", review: "asked", conflict: null, owner: "lin", reason: null } as const;
   const times = { createdAt: "2026-12-01T00:00:00Z", updatedAt: "2026-12-02T00:00:00Z" };
   const url = (number: number) => ({ pullRequest: `https://github.com/acme/r/pull/${number}` });
-  const open = { ...pull, ...times, state: "open" } as const;
+  const open = { ...pull, ...times, state: "open", files: 2, additions: 12, deletions: 3 } as const;
   const merged = { ...open, state: "merged", checks: "green" } as const;
   const items = [
     anItem(0, "succeeded", { ...url(1), pullRequestState: open, stuck: "red-checks" }),
@@ -87,7 +87,9 @@ test("renderCampaignPage() shows what became of pull requests, and whose hands t
   const page = rendered(viewOf(items, { state: "running" }));
   expect(breaches(page)).toEqual([]);
   const text = textsOf(page, "main").join(" ");
-  for (const each of ["2 pull requests: 1 open (1 stuck), 1 merged", "open, red, asked", "merged: 1"]) {
+  for (
+    const each of ["2 pull requests: 1 open (1 stuck), 1 merged", "open, red, asked", "+12 -3 in 2 files", "merged: 1"]
+  ) {
     expect(text).toContain(each);
   }
   expect(textsOf(page, "p").some((each) => each.includes("owner lin"))).toBe(true);
