@@ -335,9 +335,8 @@ td {
   text-align: left;
   vertical-align: top;
 }
-[data-list] td,
-.rows td,
-tbody th {
+[data-list] :is(td, tbody th),
+.rows :is(td, tbody th) {
   white-space: nowrap;
 }
 thead th {

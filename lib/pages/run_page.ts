@@ -475,7 +475,7 @@ function startAgain({ repository, repoId, harness, task }: ResultView, options: 
   ];
   const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
   if (task === null || task.length > MAX_TYPED_TASK) {
-    const missing = task === null ? "The job did not show its task. Write it to" : "Copy the task to";
+    const missing = task === null ? "The task is not on this page. Write it to" : "Copy the task to";
     return markup`<p>${missing} <code>task.md</code>, then start it again:</p>${
       block(`${start} --prompt-file task.md`)
     }`;
@@ -494,7 +494,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Html | null {
     block(`export MOGPLEX_URL=${shellWord(origin)}${isLocal(origin) ? " MOGPLEX_DEV=1" : ""}`)
   }<p>Write the reports of this run again:</p>${block(`${program} report ${runId}`)}${startAgain(view, options)}${
     scenario !== undefined &&
-    markup`<p>Let a run of the emulator end in this way:</p>${
+    markup`<p>With the emulator as <code>mogplex-emulator</code> on the PATH, a run ends in this way:</p>${
       block(
         `mogplex-emulator exec --scenario ${scenario} -- ${program} run --follow 'Try it'`,
       )

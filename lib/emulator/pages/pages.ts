@@ -96,8 +96,8 @@ function settings(world: World): string {
     "export MOGPLEX_DEV=1",
     `export MOGPLEX_URL=${world.origin}`,
     `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
-    `export MOGPLEX_REPO_ID=${account?.repos[0]?.id ?? "…"}`,
-    'node mogplex.mjs run --follow --create-branch "Fix the flaky tests"',
+    `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
+    'node mogplex.mjs run --follow "Fix the flaky tests"',
   ].join("\n");
 }
 
