@@ -141,8 +141,7 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
     return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
   });
   return {
-    title,
-    task: prompt.trim().split("\n", 1)[0] ?? "",
+    title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
     ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
     records: seq,
     lastRecordAt: lastAt,

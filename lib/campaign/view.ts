@@ -144,10 +144,11 @@ export interface OpenedGate {
 
 /** What a campaign was planned with, and what remembers it. */
 export interface CampaignAbout {
-  /** Title of the task, with the names of its variables; null without one. @default {undefined} (it is not known) */
-  title?: string | null | undefined;
-  /** First line of the task, with the names of its variables. @default {undefined} (it is not known) */
-  task?: string | undefined;
+  /**
+   * Title of the task, with the names of its variables: pull requests have it, too. Without one, the first line of the task, by which the
+   * service names them. @default {undefined} (it is not known)
+   */
+  title?: string | undefined;
   /** SHA-256 of the campaign file with the files that it names, as 64 hex digits: of the plan. */
   fileHash: string;
   /** When it was planned last, in ISO 8601, by the clock of that machine. */

@@ -62,16 +62,17 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const { items, ended, good, bad, running } = totalsOf(view);
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
-  const { title = null, task = "" } = view.about ?? {};
+  const { title = "" } = view.about ?? {};
+  const task = firstLine(prompts.at(-1) ?? "", title);
   const headline = `Campaign ${campaignName(view, marked)} is ${view.state}`;
   const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
   return page({
-    title: `${headline.replaceAll(MARK, "")}${title === null ? "" : `: ${title}`}`,
+    title: `${headline.replaceAll(MARK, "")}${title === "" ? "" : `: ${title}`}`,
     verdict: {
       tone,
       headline: isolated(headline),
-      line: markup`${title !== null && markup`<strong><bdi>${title}</bdi></strong><br>`}${
-        task !== "" && task !== title && markup`<bdi>${cutText(task, MAX_TASK_LINE)}</bdi><br>`
+      line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
+        task !== "" && markup`<bdi>${cutText(task, MAX_TASK_LINE)}</bdi><br>`
       }${isolated(sentence(stateDetail(view, marked)))}`,
       reason: null,
       next: [
@@ -112,6 +113,11 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       `View of schema version ${view.schema}.`,
     ],
   });
+}
+
+/** The first line of a task that is not its title; empty when there is none. */
+function firstLine(prompt: string, title: string): string {
+  return prompt.split("\n").map((line) => line.trim()).find((line) => line !== "" && line !== title) ?? "";
 }
 
 /** Most UTF-16 units of the task in the head. */

@@ -84,10 +84,9 @@ export function cleanCampaign(
       canary: item.canary,
     };
   }
-  function cleanAbout({ opened, title, task, ...about }: CampaignAbout): CampaignAbout {
+  function cleanAbout({ opened, title, ...about }: CampaignAbout): CampaignAbout {
     return {
-      ...(title !== undefined && { title: some(name, title) }),
-      ...(task !== undefined && { task: name(task) }),
+      ...(title !== undefined && { title: name(title) }),
       ...about,
       fileHash: id(about.fileHash),
       plannedAt: instant(about.plannedAt) ?? new Date(0).toISOString(),

@@ -23,7 +23,6 @@ test("renderCampaignPage() begins with where the campaign is, four numbers and w
 
 const ABOUT = {
   title: "Replace moment by <Temporal>",
-  task: "Replace every use of moment.",
   fileHash: "ab".repeat(32),
   plannedAt: "2026-12-01T00:00:00Z",
   origin: "https://mogplex.com",
@@ -35,7 +34,9 @@ const ABOUT = {
 } as const;
 
 test("renderCampaignPage() has title and task in the head, and a bar of the items over the numbers", () => {
-  const page = rendered({ ...mixedView(100), about: ABOUT });
+  const view = cleanCampaign({ ...mixedView(100), about: ABOUT }, (text) => text);
+  const prompts = [`${ABOUT.title}\n\nReplace every use of moment.\nRun the tests.`];
+  const page = renderCampaignPage(view, { prompts });
   expect(breaches(page)).toEqual([]);
   expect(textsOf(page, "header")[0]).toContain("is runningReplace moment by <Temporal>Replace every use of moment.");
   expect(textsOf(page, "title")[0]).toEndWith(": Replace moment by <Temporal>");

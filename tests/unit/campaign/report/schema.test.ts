@@ -56,7 +56,7 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "task", "title", "unchecked"];
+const OPTIONAL: readonly string[] = ["about", "title", "unchecked"];
 const ITEM: Fields<ItemView> = {
   id: true,
   repository: true,
@@ -96,7 +96,6 @@ const BOUNDS: Record<Bound, true> = {
 
 const ABOUT: Record<keyof CampaignAbout, true> = {
   title: true,
-  task: true,
   fileHash: true,
   plannedAt: true,
   origin: true,
