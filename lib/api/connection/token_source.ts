@@ -5,7 +5,7 @@
  */
 import { MogplexError, UnauthorizedError } from "../../errors.ts";
 import type { TokenSource } from "../../http/transport.ts";
-import { createRedactor, type Redactor } from "../../text/redact.ts";
+import { createRedactor, type Redactor, redactorOf } from "../../text/redact.ts";
 import { checkToken } from "./token.ts";
 
 /** Number of tokens that are masked, the newest ones: they are replaced every hour or day. */
@@ -62,6 +62,10 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
     refused(token) {
       if (token === last) current = undefined;
     },
-    redact: Object.assign(mask, { token: maskTokens }),
+    redact: redactorOf({
+      mask,
+      token: maskTokens,
+      longest: () => Math.max(0, ...masked.map(({ longest }) => longest)),
+    }),
   };
 }

@@ -41,6 +41,8 @@ export interface PipelineSettings {
   readonly everyMs: number;
   /** For rehearsals: takes the place of every delay, in milliseconds; undefined for real delays. */
   readonly rehearsalMs: number | undefined;
+  /** Whether jobs whose runner was stopped are tried again by a word that older servers do not know. */
+  readonly retryInterrupted: boolean;
   /** The job of the CI system in which the pipeline is made and whose artifacts hold everything; undefined for a checkout. */
   readonly source: { readonly pipeline: string; readonly job: string } | undefined;
 }

@@ -211,13 +211,15 @@ function startedBody(
   };
 }
 
-function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {
+function startedOutcome({ session, lock, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {
   const start = starts.at(-1);
   if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
   proven.add(run.runId.toLowerCase());
   const found = hasEnded(run.status);
-  if (run.replayed && found && start.number === 1) {
-    const message = `${item.repository}: its key found a run that had ended before; ` +
+  // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
+  const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
+  if (run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs) {
+    const message = `${item.repository}: its key found a run that had ended before the plan; ` +
       "give the campaign another `round` if it is to run again";
     session.notify({ kind: "text", message });
   }

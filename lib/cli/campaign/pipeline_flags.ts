@@ -5,7 +5,8 @@
  */
 import { UsageError } from "../../errors.ts";
 import { anyText } from "../options/values.ts";
-import type { Option } from "../verb.ts";
+import { INTERRUPTED_SINCE } from "../../platforms/gitlab_retry.ts";
+import type { Option, VerbFlag } from "../verb.ts";
 import { duration } from "./flags.ts";
 
 /** A text in which neither YAML nor a shell nor a CI system finds anything. */
@@ -71,6 +72,13 @@ export const REHEARSAL: Option<number> = {
   value: "TIME",
   help: "Use this time in place of every delay, to rehearse a pipeline against the emulator",
   parse: duration,
+};
+
+/** Jobs of stopped runners. */
+export const RETRY_INTERRUPTED: VerbFlag = {
+  name: "retry-interrupted",
+  help:
+    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; an older one refuses the file`,
 };
 
 /** The program. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { EXIT } from "../../exit_codes.ts";
+import { RETRY_WHEN } from "../../platforms/gitlab_retry.ts";
 import { CHECK, CLEAN, CRON, IMAGE, type Recipe, run, TASK_FILE, TOOL } from "./recipe.ts";
 import { SCRIPT_RECIPES } from "./script_recipes.ts";
 
@@ -80,7 +81,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     - ${run(repo)} 2>&1 || exit $?
   after_script:
     - ${CLEAN}
-  retry: { max: 2, when: [runner_system_failure, api_failure], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
+  retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
   resource_group: mogplex
   artifacts:
     when: always

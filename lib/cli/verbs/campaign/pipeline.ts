@@ -10,7 +10,17 @@ import { messageOf } from "../../../error_sentence.ts";
 import { UsageError } from "../../../errors.ts";
 import { EXIT } from "../../../exit_codes.ts";
 import { ALLOW_OUTSIDE, DIR, HOME, JSON_OBJECT, MEAN_RUN } from "../../campaign/flags.ts";
-import { EVERY, FORMAT, FROM_JOB, IMAGE, OUTPUT, PROGRAM_FLAG, REHEARSAL, TAG } from "../../campaign/pipeline_flags.ts";
+import {
+  EVERY,
+  FORMAT,
+  FROM_JOB,
+  IMAGE,
+  OUTPUT,
+  PROGRAM_FLAG,
+  REHEARSAL,
+  RETRY_INTERRUPTED,
+  TAG,
+} from "../../campaign/pipeline_flags.ts";
 import { maskToken, readPlace } from "../../campaign/place.ts";
 import type { Verb, VerbContext } from "../../verb.ts";
 
@@ -37,6 +47,7 @@ function settingsOf(context: VerbContext): PipelineSettings {
     tags: flags.all(TAG.name).map((tag) => TAG.parse(tag, `--${TAG.name}`)),
     everyMs: option(EVERY) ?? EVERY_MS,
     rehearsalMs: option(REHEARSAL),
+    retryInterrupted: flags.has(RETRY_INTERRUPTED.name),
     source: sourceOf(context),
   };
 }
@@ -85,7 +96,7 @@ export const campaignPipelineVerb: Verb = {
     [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
-    [EVERY, MEAN_RUN, REHEARSAL],
+    [EVERY, MEAN_RUN, REHEARSAL, RETRY_INTERRUPTED],
     JSON_OBJECT,
   ],
   codes: ["success", "usage", "unavailable", "internal"],
