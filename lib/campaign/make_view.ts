@@ -132,13 +132,16 @@ function endMs(
 
 /** What the campaign was planned with, and what remembers it. */
 function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
-  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows } = lock;
+  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
+  // The newest plan has the last one.
+  const { title = null, prompt = "" } = tasks.at(-1) ?? {};
   const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
   const opened = (["canary", "threshold"] as const).flatMap((gate) => {
     const { approved } = gates[gate];
     return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
   });
   return {
+    title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
     ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
     records: seq,
     lastRecordAt: lastAt,

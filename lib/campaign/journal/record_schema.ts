@@ -16,6 +16,7 @@ import {
   isWebUrl,
   MAX_BRANCH,
   MAX_ITEM_ID,
+  MAX_NUMBER,
   MAX_PERSON,
   MAX_REASON,
   MAX_RECORD_ITEMS,
@@ -29,8 +30,6 @@ import {
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/pull_request.ts";
 import type { JournalRecord, StartEnd } from "./record.ts";
 
-/** Largest number of a start, a record or a wave. */
-const MAX_NUMBER = 1e9;
 /** Most times of a `joined` record: more than the service takes in a day. */
 const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
@@ -56,6 +55,7 @@ function makeSchema() {
   const reason = visible(MAX_REASON);
   const branch = z.nullable(visible(MAX_BRANCH, 1));
   const gate = z.enum(GATES);
+  const size = z.optional(z.nullable(whole(0, MAX_NUMBER)));
   const followUp = z.optional(z.enum(["checks", "conflict", "review"]));
   return z.discriminatedUnion("type", [
     z.object({ ...place, type: z.literal("wave") }),
@@ -133,6 +133,7 @@ function makeSchema() {
         guarded: z.optional(z.nullable(z.boolean())),
         behind: z.optional(z.boolean()),
         queue: z.optional(z.boolean()),
+        ...{ files: size, additions: size, deletions: size },
       })),
     }),
     z.object({ ...place, type: z.literal("gate"), gate, reason }),
