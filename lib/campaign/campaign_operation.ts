@@ -57,6 +57,8 @@ export interface CampaignSettings {
   stuckAfterMs: number | undefined;
 }
 
+/** How long a wave waits altogether for requests after a 429, in milliseconds: the service names a minute each time. */
+const PATIENCE_MS = 62_000;
 /** Time between two shares of the journal, in milliseconds. */
 const SHARE_MS = 5 * 60_000;
 
@@ -107,6 +109,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
       pulls: this.#settings.pulls,
       pace: this.#pace,
       forge: this.#settings.forge,
+      started: this.#opened.started,
     });
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#settings.onView?.((brief) => this.view(brief));
@@ -131,6 +134,7 @@ export class CampaignOperation implements Operation<CampaignItem, CampaignResult
     const place = this.#settings.onWave?.(work.store.memory.place) ?? null;
     if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
     // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
+    if (once) this.#pace.patienceMs = PATIENCE_MS;
     const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work, deadline);
     for await (const progress of steps) {
       yield* this.#progress(work, states, progress);

@@ -10,7 +10,7 @@ import { endingSignal, type OnInterrupt } from "../job/interrupt.ts";
 import { Job, type JobEnd } from "../job/job.ts";
 import { checkWatch } from "../job/options.ts";
 import { checkTimeout, MAX_TIMEOUT_MS, openSession } from "../job/session.ts";
-import { InterruptedError, MogplexError } from "../errors.ts";
+import { InterruptedError, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { environmentVariable } from "../runtime.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
@@ -33,7 +33,7 @@ import { ANY_COMMAND, type CampaignCommand } from "./report/commands.ts";
 import { isAtRest } from "./progress.ts";
 import type { CampaignView } from "./view.ts";
 import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
-import { readPullRequests, reasonCleaner, type Work } from "./work/work.ts";
+import { expectToken, readPullRequests, reasonCleaner, troubleBody, type Work } from "./work/work.ts";
 
 export { planCampaignWith };
 
@@ -122,6 +122,7 @@ export async function campaignJob(
     checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
     const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
+    expectToken(session, opened.store);
     const settings = {
       ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
       tell: () => tell(opened, teller()),
@@ -133,6 +134,7 @@ export async function campaignJob(
     const end = await job.start({ once });
     // Everything is read again and decided anew.
     if (end.error instanceof LostRaceError) throw end.error;
+    opened.refuses = end.error instanceof UsageError;
     const { token, env } = session;
     await noteTrouble(
       opened,
@@ -149,7 +151,7 @@ async function noteTrouble({ store }: OpenedCampaign, error: unknown, clean: Wor
   if (store === undefined || !(error instanceof MogplexError)) return;
   if (error instanceof CampaignGoesOnError || error instanceof InterruptedError) return;
   const reason = clean(error.message) ?? error.name;
-  if (store.memory.trouble !== reason) await store.record({ type: "trouble", reason }).catch(() => {});
+  if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
 /** Whether no later wave mends an error by itself: a token that is refused, a journal that was changed. */

@@ -6,9 +6,9 @@
 import { isoTimeOrNull } from "../result/times.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory } from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
-import { nextStarts, SANDBOX_LIMIT } from "./pace/next_starts.ts";
+import { nextStarts } from "./pace/next_starts.ts";
 import { DEFAULT_MEAN_RUN_MS, type Pace } from "./pace/pace.ts";
-import { quotaUse } from "./pace/quota.ts";
+import { quotaUse, SANDBOX_LIMIT } from "./pace/quota.ts";
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls/stuck.ts";
@@ -132,17 +132,26 @@ function endMs(
 
 /** What the campaign was planned with, and what remembers it. */
 function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
-  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows } = lock;
+  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
+  // The newest plan has the last one.
+  const { title = null, prompt = "" } = tasks.at(-1) ?? {};
   const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
   const opened = (["canary", "threshold"] as const).flatMap((gate) => {
     const { approved } = gates[gate];
     return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
   });
   return {
+    title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
     ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
     records: seq,
     lastRecordAt: lastAt,
   };
+}
+
+/** Sandboxes in use. Those of ended runs are told only where sandboxes were read. */
+function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
+  const ended = used === null ? 0 : Math.min(lingering.size, used);
+  return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
 }
 
 /** Makes the view. */
@@ -160,7 +169,9 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const waiting = startableItems(memory).length;
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = nextStarts(now);
-  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
+  // The time of a record is that of the machine that wrote it, and quotas go by the service's.
+  const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
+  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
   const settles = toSettle(memory).length > 0;
   const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
     ? null
@@ -176,7 +187,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     causes: brief ? [] : groupByCause(items),
     quota: {
       ...quotaUse(quotas.length === 0 ? [] : slotsMs, nowMs),
-      sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT },
+      sandboxes: sandboxesView(memory, sandboxes),
     },
     waves: wave,
     trouble,

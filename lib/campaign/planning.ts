@@ -15,7 +15,7 @@ import { type NewPlan, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { forecastInput } from "./progress.ts";
 import { Store } from "./work/store.ts";
 import { checkForge, pullRequestsOf } from "./pulls/pull_requests.ts";
-import { serviceNow } from "./work/work.ts";
+import { expectToken, serviceNow } from "./work/work.ts";
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
   return [0, ...WAVE_DISTANCES_MS].map((everyMs) => {
@@ -62,6 +62,7 @@ export async function planCampaignWith(
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     checkForge(opened.file, pullRequestsOf(options) !== undefined);
     const session = openSession(options, { ...detected(options), ...internals });
+    expectToken(session, opened.store);
     return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
   });
 }

@@ -17,6 +17,7 @@ import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { GITLAB_NOTES } from "./job/gitlab_note.ts";
 import { chooseFolder, ignoringFolder } from "./job/laptop.ts";
 import { openContext } from "./job/open.ts";
+import { openPage } from "./job/open_page.ts";
 import { rememberEnd, rememberStart } from "./job/recent.ts";
 import { flagsOf, type MainOptions } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
@@ -101,7 +102,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           verbs: VERBS,
           notes: GITLAB_NOTES,
           extras: EXTRAS,
-          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd },
+          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd, openPage },
           dropIn: group === "drop-in",
         },
         options,

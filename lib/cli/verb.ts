@@ -137,6 +137,8 @@ export interface Laptop {
   rememberStart(context: VerbContext, started: StartedRun, out: string, asked: Asked): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: VerbContext, result: AnyResult): void;
+  /** See `openPage` in `job/open_page.ts`. */
+  openPage(context: VerbContext, path: string): Promise<void>;
 }
 
 /** Where the files of a start go, and what it attaches to. */

@@ -86,6 +86,32 @@ export function fold(summary: Part, content: Part): Html {
   return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
 
+/** Most UTF-16 units that stand on one line of a table. */
+const MAX_LINE = 32;
+
+/** A text in a list, where cells have one line; all of a long one at a click. Null for null and for an empty text. */
+export function oneLine(text: string | null): Html | null {
+  if (text === null || text === "") return null;
+  const all = markup`<bdi>${cutText(text, MAX_BLOCK)}</bdi>`;
+  if (text.length <= MAX_LINE) return all;
+  return markup`<details class="clip"><summary>${all}</summary></details>`;
+}
+
+/** The beginning of an id, with all of it in its title; null for null. */
+export function shortId(id: string | null): Html | null {
+  return id === null ? null : markup`<code title="${cutText(id, MAX_NAME)}">${cutAtFirst(id)}</code>`;
+}
+
+/** What stands before the first hyphen of a UUID, or the text itself. */
+function cutAtFirst(id: string): string {
+  return /^[\da-f]{8}(?=-)/.exec(id)?.[0] ?? cutText(id, MAX_LINE);
+}
+
+/** A pull request by its number, as `#7`; by its address where that has none. */
+export function pullLink(address: string): Html {
+  return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
+}
+
 /** A short word in a frame. */
 export function chip(text: string, tone: Tone = "none"): Html {
   return markup`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
@@ -123,6 +149,8 @@ export interface Column {
   readonly name: string;
   /** Whether it has numbers, which stand on the right. @default {false} */
   readonly number?: boolean;
+  /** Whether a phone leaves it out. @default {false} */
+  readonly extra?: boolean;
 }
 
 /** A row of {@linkcode table}. */
@@ -133,28 +161,44 @@ export interface TableRow {
   readonly cells: readonly Cell[];
 }
 
-function cellOf(cell: Cell, { number = false }: Column, isFirst: boolean): Html {
+function classOf({ number = false, extra = false }: Column): Html | null {
+  const names = [number && "number", extra && "extra"].filter(Boolean).join(" ");
+  return names === "" ? null : markup` class="${names}"`;
+}
+
+function cellOf(cell: Cell, column: Column, isFirst: boolean): Html {
   const valued = typeof cell === "object" && cell !== null && "value" in cell ? cell : undefined;
   const value = valued === undefined ? null : markup` data-v="${valued.value}"`;
   const shown = valued === undefined ? cell as Part : valued.show;
   if (isFirst) {
     return markup`<th scope="row"${value}>${shown}</th>`;
   }
-  return markup`<td${number ? markup` class="number"` : null}${value}>${shown}</td>`;
+  return markup`<td${classOf(column)}${value}>${shown}</td>`;
 }
 
-/** A table whose first cells name their rows. It scrolls sideways where it is too wide. */
-export function table(caption: string, columns: readonly Column[], rows: readonly TableRow[]): Html {
-  const head = columns.map(({ name, number = false }) =>
-    markup`<th scope="col"${number ? markup` class="number"` : null}>${name}</th>`
-  );
+/**
+ * A table whose first cells name their rows. It scrolls sideways where it is too wide.
+ *
+ * @param caption What it has in it, for those who hear the page.
+ * @param shown Whether the caption is to be seen, too: not where the heading says the same. @default {false}
+ */
+export function table(
+  caption: string,
+  columns: readonly Column[],
+  rows: readonly TableRow[],
+  shown = false,
+): Html {
+  const head = columns.map((column) => markup`<th scope="col"${classOf(column)}>${column.name}</th>`);
   const body = rows.map(({ kind, cells }) =>
     markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
       cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0))
     }</tr>
 `
   );
-  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
+  const name = shown
+    ? markup`<caption>${caption}</caption>`
+    : markup`<caption><span class="hide">${caption}</span></caption>`;
+  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>${name}
 <thead><tr>${head}</tr></thead>
 <tbody data-rows>${body}</tbody></table></div>`;
 }

@@ -28,6 +28,8 @@ export interface Verdict {
   readonly reason: string | null;
   /** What to do, most important first. */
   readonly next: readonly Part[];
+  /** What stands at its end. @default {null} */
+  readonly more?: Part;
 }
 
 const SIGNS: Readonly<Record<Tone, Html>> = {
@@ -37,14 +39,14 @@ const SIGNS: Readonly<Record<Tone, Html>> = {
   none: markup`<path d="M9 16h14" />`,
 };
 
-function top({ tone, headline, line, reason, next }: Verdict): Html {
+function top({ tone, headline, line, reason, next, more = null }: Verdict): Html {
   return markup`<header class="top ${tone}"><svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
     SIGNS[tone]
   }</svg><div><h1>${headline}</h1><p>${line}</p>${reason !== null && reason !== "" && block(reason)}${
     next.map((each, index) =>
       markup`<div class="step">${index === 0 && markup`<strong>What to do:</strong> `}${each}</div>`
     )
-  }</div></header>`;
+  }${more}</div></header>`;
 }
 
 /** What a page is made of. */

@@ -8,7 +8,7 @@ import { jsonText } from "../text/escape/json.ts";
 import { webUrl } from "../text/escape/url.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { viewOf } from "../result/result_view.ts";
-import type { ReportLinks } from "../pages/page_link.ts";
+import type { ReportLinks } from "./page_link.ts";
 
 /** Heading under which GitLab lists the links. */
 const LIST = "Mogplex";

@@ -8,7 +8,7 @@ import { renderAnnotations } from "./annotations.ts";
 import { renderJson } from "./json.ts";
 import { renderJunit } from "./junit.ts";
 import { renderMarkdown } from "./markdown.ts";
-import { renderRunPage } from "../pages/pages.ts";
+import { renderRunPage } from "../pages/run_page.ts";
 import { renderNdjson } from "./ndjson.ts";
 import { renderOpenmetrics } from "./openmetrics.ts";
 import { renderDotenv } from "./outputs.ts";

@@ -15,7 +15,7 @@ import type { RunResult } from "../result/run_result.ts";
 import { branchWords, WAIT_CAUSES } from "../result/words.ts";
 import { lastLines } from "./log/last_lines.ts";
 import { codeCell, markdownTable } from "./markdown_table.ts";
-import type { ReportLinks } from "../pages/page_link.ts";
+import type { ReportLinks } from "./page_link.ts";
 
 // Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
 const MAX_SUMMARY_TEXT = 50_000;

@@ -10,12 +10,11 @@ import { cleanResult, type Redact } from "../result/clean.ts";
 import { REPORT_FORMATS, type ReportFormat, type ReportFormatName } from "./formats.ts";
 import { renderAnnotations } from "./annotations.ts";
 import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
-import { renderRunPage } from "../pages/pages.ts";
-import type { RunPageOptions, Setting } from "../pages/run_page.ts";
+import { renderRunPage, type RunPageOptions, type Setting } from "../pages/run_page.ts";
 import { type Outputs, outputsOf, renderGithubOutputs, renderOutputsEnv } from "./outputs.ts";
 import type { AnyResult } from "../result/any_result.ts";
 import { appendOutputs, collectProblems, type OutputTexts, type ReportProblem } from "./append.ts";
-import { type ReportLinks, withPageLink } from "../pages/page_link.ts";
+import { type ReportLinks, withPageLink } from "./page_link.ts";
 import { pagePath, type ReportIo, type ReportTarget } from "./targets.ts";
 
 /** Options of {@linkcode writeReports}. */
@@ -26,6 +25,8 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
+  /** The program as it was called, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
+  program?: string | undefined;
   /** The runs before; absent without a history. @default {undefined} */
   earlier?: Earlier | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
@@ -93,8 +94,15 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier } = options;
-  const around = { links, redact, settings, earlier, compared: earlier?.sentence };
+  const { earlier, program } = options;
+  const around = {
+    program: program === undefined ? undefined : redact(plainText(program)),
+    links,
+    redact,
+    settings,
+    earlier,
+    compared: earlier?.sentence,
+  };
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
   }

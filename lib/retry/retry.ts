@@ -4,7 +4,7 @@
  * @module
  */
 import { ApiError } from "../errors.ts";
-import { isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf } from "./setback.ts";
+import { firstUnauthorized, isUnauthorized, MAX_UNAUTHORIZED, type Setback, setbackOf } from "./setback.ts";
 import type { TokenMemory } from "./token_memory.ts";
 
 /** Options of {@linkcode retry}. */
@@ -53,6 +53,17 @@ function withAdvice(setback: Setback, memory: TokenMemory): Setback {
 export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
   const { memory, signal, starts, judge = (error) => setbackOf(error, { worked: memory.worked, starts }) } = options;
   let unauthorized = 0;
+
+  function meaningOf(error: unknown): Setback | undefined {
+    if (!isUnauthorized(error)) return judge(error);
+    unauthorized++;
+    if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
+    const setback = firstUnauthorized(error, unauthorized);
+    // Once is enough: other requests of the process do not wait as long.
+    memory.workedBefore = setback !== undefined;
+    return setback;
+  }
+
   for (let count = 1;; count++) {
     signal?.throwIfAborted();
     try {
@@ -61,8 +72,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
       return { ok: true, value };
     } catch (error) {
       signal?.throwIfAborted();
-      const spent = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED;
-      const setback = spent ? undefined : judge(error);
+      const setback = meaningOf(error);
       // An error code of the API proves that the service accepted the token. A later 401 may then be temporary.
       memory.worked ||= error instanceof ApiError && error.code !== null;
       await options.onFailure?.(error, setback);

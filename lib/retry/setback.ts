@@ -44,6 +44,24 @@ export interface Circumstances {
 /** Most retries after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
 export const MAX_UNAUTHORIZED = 2;
 
+/**
+ * Waits after a 401 that comes first, where an earlier process shows that the token has worked, in milliseconds: about a minute, and within
+ * the time of one request.
+ */
+const FIRST_UNAUTHORIZED_MS: readonly number[] = [10_000, 15_000, 30_000];
+
+/**
+ * What a 401 means with a token that only an earlier process has seen to work.
+ *
+ * @param count Number of such answers in a row, from 1.
+ * @returns Undefined when it was tried often enough.
+ */
+export function firstUnauthorized(error: MogplexError, count: number): Setback | undefined {
+  const delayMs = FIRST_UNAUTHORIZED_MS[count - 1];
+  const setback = setbackOf(error, { worked: true });
+  return delayMs === undefined || setback === undefined ? undefined : { ...setback, delayMs };
+}
+
 // Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
 

@@ -116,7 +116,7 @@ async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: O
 function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
   if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
-  const { notify, clock } = session;
+  const { notify, clock, memory } = session;
   const stored = readState(files, resumePath, {
     job: jobOf(session, options),
     execution: false,
@@ -124,7 +124,10 @@ function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobO
     nowMs: clock.wallTime(),
     notify,
   });
-  return stored?.proven(seal);
+  const state = stored?.proven(seal);
+  // Only a token that the service has accepted has a run.
+  memory.workedBefore ||= typeof state?.runId === "string";
+  return state;
 }
 
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */

@@ -14,6 +14,7 @@ import type { EventSink } from "../report/event_file.ts";
 import { hasEnded } from "../result/ends.ts";
 import type { RunResult } from "../result/run_result.ts";
 import { buildResult } from "./result.ts";
+import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
 import { type FollowItem, RunFollower } from "./run_items.ts";
 import type { RunRequest } from "./run_request.ts";
 import { planStart, resumePlan, startableRun, type StartOptions, type StartPlan } from "./start_plan.ts";
@@ -72,6 +73,10 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   /** The run as the cancel returned it. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
+  /** How many starts have followed one that found no sandbox. */
+  #lacks = 0;
+  /** Whether the last run got no sandbox. */
+  #lacked = false;
 
   /** @param target What to start, or the id of a run that exists. */
   constructor(session: Session, settings: RunSettings, target: RunStart | string) {
@@ -119,12 +124,57 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
-    const items = this.#itemsOf(look);
-    if (items === undefined) return;
-    for await (const item of items) {
-      this.#record(item);
-      yield item;
+    for (;;) {
+      const items = this.#itemsOf(look);
+      if (items === undefined) return;
+      const agent = new AgentWatch();
+      let lacking: Run | undefined;
+      for await (const item of items) {
+        this.#record(item);
+        if (item.type === "event") agent.take(item.event);
+        const isOwn = typeof this.#target !== "string" && look.kind === "all";
+        if (item.type === "end" && isOwn && lackedSandbox(item.run) && !agent.hasBegun) lacking = item.run;
+        else yield item;
+      }
+      if (lacking === undefined) return;
+      await this.#startAgain(lacking);
     }
+  }
+
+  /**
+   * Starts once more after a run that got no sandbox, a while later: no agent has begun, so nothing is done twice.
+   *
+   * @throws {MogplexError} with exit code 75 when there is no time or no key for another start.
+   */
+  async #startAgain(run: Run): Promise<void> {
+    const { clock, startedAt, notify } = this.#session;
+    const starter = this.#starter;
+    const deadline = startedAt + this.#settings.timeoutMs;
+    const waitMs = SANDBOX_WAITS_MS[this.#lacks];
+    const why = starter?.hasNext !== true
+      ? "a key that was given starts one run"
+      : waitMs === undefined
+      ? "four starts have found none"
+      : clock.now() + waitMs >= deadline
+      ? "the deadline comes before another start makes sense"
+      : undefined;
+    this.#lacked = true;
+    if (why !== undefined || starter === undefined || waitMs === undefined) {
+      throw noSandbox(run, clock.now() - startedAt, why ?? "nothing was started");
+    }
+    const minutes = waitMs / 60_000;
+    notify({
+      kind: "text",
+      message:
+        `no sandbox was free for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
+    });
+    const pacer = this.#session.pacer(deadline);
+    pacer.status = "waiting for a sandbox";
+    await pacer.pause(waitMs);
+    this.#lacks++;
+    this.#started = undefined;
+    this.#announce(await starter.startNext());
+    this.#lacked = false;
   }
 
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
@@ -159,7 +209,8 @@ export class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    this.#settings.state?.update({ parting });
+    // A run that got no sandbox has ended, although it is no verdict.
+    this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
   }
 
   result({ outcome, exitCode, reason, error }: Ending): RunResult {

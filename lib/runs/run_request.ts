@@ -51,5 +51,5 @@ export async function resolveRequest(
   { repository, rest }: CheckedRequest,
   call: CallOptions,
 ): Promise<StartRequest> {
-  return { repoId: await resolveRepository(client, repository, call), ...rest };
+  return { repoId: await resolveRepository(client, repository, call, rest.rootDirectory), ...rest };
 }

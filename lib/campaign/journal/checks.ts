@@ -6,6 +6,8 @@
 import * as z from "zod/mini";
 import { plainText } from "../../text/plain_text.ts";
 
+/** Largest number of a start, a record, a wave, and of lines of a change. */
+export const MAX_NUMBER = 1e9;
 /** Most characters of a reason or a note. Source: specification of campaigns, section 5. */
 export const MAX_REASON = 500;
 /** Most characters of a status, of the service or of a forge. */

@@ -114,6 +114,7 @@ export function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of
       counted: false,
       openSlotMs: null,
       lost: false,
+      missing: false,
       intentSeq: record.seq,
     };
     item.starts.push(start);
@@ -156,6 +157,7 @@ export function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"
   if (isSpent(start)) throw new Contradiction(`start ${start.number} has ended`);
   if (start.end === "needs-input") start.resumedAt = record.updatedAt ?? record.at;
   start.end = null;
+  start.missing = false;
   item.reason = null;
   start.status = record.status;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
@@ -308,6 +310,11 @@ export function applyRefused(memory: CampaignMemory, item: ItemMemory, number: n
   const start = lastStart(item, number);
   if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
+}
+
+/** The run of a start was not found, and nothing says whose the token was. */
+export function applyMissing(item: ItemMemory, number: number): void {
+  lastStart(item, number).missing = true;
 }
 
 /** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */

@@ -88,10 +88,19 @@ export type RecordBody =
     createdAt: string | null;
     updatedAt: string | null;
   }
-  /** Sandboxes that others use keep the next start from being sent. `used`: all active ones of the user. */
-  | { type: "sandboxes"; used: number }
+  /** Sandboxes that others use keep the next start from being sent, or those of ended runs have changed. `used`: all active ones of the user. */
+  /** `lingering`: items whose run has ended and whose sandbox is active, at the time `seenAt` of the service. */
+  | { type: "sandboxes"; used: number; lingering?: readonly string[] | undefined; seenAt?: string | undefined }
   /** An error stopped the wave. `refused`: the start that the service refused with it, which began no run. */
-  | { type: "trouble"; reason: string; refused?: { item: string; start: number } | undefined }
+  /** `exit`: 64 when the service refused the token. */
+  /** `missing`: the start whose run the service did not find, nor anything else of the campaign. */
+  | {
+    type: "trouble";
+    reason: string;
+    exit?: 64 | undefined;
+    refused?: { item: string; start: number } | undefined;
+    missing?: { item: string; start: number } | undefined;
+  }
   /** A pull request was read from its forge, and has changed. `details`: everything but its state; absent when only that is known. */
   | {
     type: "pull-request";

@@ -7,6 +7,7 @@
 import * as z from "zod/mini";
 import { isUuid } from "../../api/contract/rules.ts";
 import { uuid } from "../../api/contract/schemas.ts";
+import { EXIT } from "../../exit_codes.ts";
 import { ITEM_VERDICTS } from "../verdicts.ts";
 import {
   hex,
@@ -15,6 +16,7 @@ import {
   isWebUrl,
   MAX_BRANCH,
   MAX_ITEM_ID,
+  MAX_NUMBER,
   MAX_PERSON,
   MAX_REASON,
   MAX_RECORD_ITEMS,
@@ -28,8 +30,6 @@ import {
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/pull_request.ts";
 import type { JournalRecord, StartEnd } from "./record.ts";
 
-/** Largest number of a start, a record or a wave. */
-const MAX_NUMBER = 1e9;
 /** Most times of a `joined` record: more than the service takes in a day. */
 const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
@@ -55,6 +55,7 @@ function makeSchema() {
   const reason = visible(MAX_REASON);
   const branch = z.nullable(visible(MAX_BRANCH, 1));
   const gate = z.enum(GATES);
+  const size = z.optional(z.nullable(whole(0, MAX_NUMBER)));
   const followUp = z.optional(z.enum(["checks", "conflict", "review"]));
   return z.discriminatedUnion("type", [
     z.object({ ...place, type: z.literal("wave") }),
@@ -99,8 +100,21 @@ function makeSchema() {
       createdAt: z.nullable(time()),
       updatedAt: z.nullable(time()),
     }),
-    z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
-    z.object({ ...place, type: z.literal("trouble"), reason, refused: z.optional(z.object({ item, start })) }),
+    z.object({
+      ...place,
+      type: z.literal("sandboxes"),
+      used: whole(0, MAX_NUMBER),
+      lingering: z.optional(z.array(item).check(z.maxLength(MAX_RECORD_ITEMS))),
+      seenAt: z.optional(time()),
+    }),
+    z.object({
+      ...place,
+      type: z.literal("trouble"),
+      reason,
+      exit: z.optional(z.literal(EXIT.unauthorized)),
+      refused: z.optional(z.object({ item, start })),
+      missing: z.optional(z.object({ item, start })),
+    }),
     z.object({
       ...place,
       type: z.literal("pull-request"),
@@ -119,6 +133,7 @@ function makeSchema() {
         guarded: z.optional(z.nullable(z.boolean())),
         behind: z.optional(z.boolean()),
         queue: z.optional(z.boolean()),
+        ...{ files: size, additions: size, deletions: size },
       })),
     }),
     z.object({ ...place, type: z.literal("gate"), gate, reason }),

@@ -4,9 +4,9 @@
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
-import { nextStarts, SANDBOX_LIMIT } from "./next_starts.ts";
+import { nextStarts } from "./next_starts.ts";
 import type { Bound } from "./pace.ts";
-import { type Quota, QUOTAS, recentSlots } from "./quota.ts";
+import { type Quota, QUOTAS, recentSlots, SANDBOX_LIMIT } from "./quota.ts";
 import { insert, roundUp, schedule, type ScheduleInput } from "./schedule.ts";
 import { DAY_MS } from "./zone.ts";
 
@@ -38,6 +38,8 @@ export interface ForecastInput {
   spread?: number | undefined;
   /** When starts are permitted; empty for always. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
+  /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
+  lingerMs?: number | undefined;
   /** Until when the service refuses starts; null for no refusal. @default {null} */
   refusedUntilMs?: number | null | undefined;
   /** Starts that an item needs on average, at least 1: more than 1 with retries. @default {1} */
@@ -112,8 +114,10 @@ function planOf(input: ForecastInput): Plan {
 
 /** Plays the campaign. @param moments Gets the moment of each wave. @returns When it is over; null when the windows never open. */
 function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
-  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs } = input;
+  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const ends = [...busyUntilMs];
+  // When each sandbox is free, ascending: it outlives its run.
+  const frees = busyUntilMs.map((end) => end + lingerMs);
   const slots = [...slotsMs];
   // How many runs start before the canary's gate opens; null when it is open.
   let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
@@ -121,6 +125,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
   for (let at = nowMs;;) {
     moments.push(at);
     while ((ends[0] ?? Infinity) <= at) ends.shift();
+    while ((frees[0] ?? Infinity) <= at) frees.shift();
     if (gate !== null && started >= gate && ends.length === 0) gate = null;
     if (started === runsMs.length && ends.length === 0) return at;
     const pace = nextStarts({
@@ -129,7 +134,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
       quotas: input.quotas,
       refusedUntilMs,
       sandboxRefusals: null,
-      sandboxes: null,
+      sandboxes: frees.length,
       running: ends.length,
       parallel,
       windows,
@@ -138,11 +143,16 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     });
     for (const runMs of runsMs.slice(started, started + pace.starts)) {
       insert(ends, at + runMs);
+      insert(frees, at + runMs + lingerMs);
       slots.push(at);
     }
     started += pace.starts;
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
-    const next = Math.min(pace.nextMs ?? Infinity, ends[0] ?? Infinity);
+    // Here it is known when a sandbox is free: nobody has to look again.
+    const next = Math.min(
+      pace.because === "sandboxes" ? frees[0] ?? Infinity : pace.nextMs ?? Infinity,
+      ends[0] ?? Infinity,
+    );
     if (next === Infinity) return null;
     const before = at;
     at = waveEveryMs === undefined ? next : roundUp(next, nowMs, waveEveryMs);
@@ -152,11 +162,28 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
   }
 }
 
+/** What is left out of a schedule to see whether the file's limit of runs, or the service's of sandboxes, delays it. */
+function byCapacity(parallel: number, lingerMs: number): [Bound, Partial<ScheduleInput>][] {
+  if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
+  const own: [Bound, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
+  return lingerMs === 0 ? [own] : [own, ["sandboxes", { lingerMs: 0 }]];
+}
+
 /** What ends the campaign sooner when it is left out, the strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
-  const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs } = input;
+  const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
-  const all: ScheduleInput = { nowMs: refusedMs, slotsMs, runsMs, parallel, busyUntilMs, quotas, windows, waveEveryMs };
+  const all: ScheduleInput = {
+    nowMs: refusedMs,
+    slotsMs,
+    runsMs,
+    parallel,
+    busyUntilMs,
+    quotas,
+    windows,
+    waveEveryMs,
+    lingerMs,
+  };
   const changes: [Bound, Partial<ScheduleInput>][] = [
     ["window", { windows: [] }],
     ...quotas.map(({ name }): [Bound, Partial<ScheduleInput>] => [
@@ -164,7 +191,7 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
       { quotas: quotas.filter((quota) => quota.name !== name) },
     ]),
     // The file's limit hides the service's: without the latter nothing changes.
-    parallel < SANDBOX_LIMIT ? ["parallel", { parallel: SANDBOX_LIMIT }] : ["sandboxes", { parallel: Infinity }],
+    ...byCapacity(parallel, lingerMs),
     ["refused", { nowMs }],
   ];
   const { endsAtMs } = schedule(all);

@@ -4,12 +4,10 @@
  * @module
  */
 import type { Bound, Pace, PaceInput } from "./pace.ts";
-import { freeAt, QUOTAS, recentSlots } from "./quota.ts";
+import { freeAt, QUOTAS, recentSlots, SANDBOX_LIMIT } from "./quota.ts";
 import { nextOpening } from "./windows.ts";
 import { DAY_MS } from "./zone.ts";
 
-/** Active sandboxes that a user may have. Source: contract 2.2. */
-export const SANDBOX_LIMIT = 3;
 const MINUTE_MS = 60_000;
 /** Waits before the second and each later probe for a free sandbox, in milliseconds; the last one repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);

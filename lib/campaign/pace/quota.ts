@@ -18,6 +18,9 @@ export interface Quota {
   windowMs: number;
 }
 
+/** Active sandboxes that a user may have. Source: contract 2.2. */
+export const SANDBOX_LIMIT = 3;
+
 const NAMES: readonly QuotaName[] = ["minute", "hour", "day"];
 
 /** The quotas of starts, shortest window first. */

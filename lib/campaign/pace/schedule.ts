@@ -5,7 +5,7 @@
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
-import { type Quota, QUOTAS } from "./quota.ts";
+import { type Quota, QUOTAS, SANDBOX_LIMIT } from "./quota.ts";
 import { nextOpening } from "./windows.ts";
 
 /** What {@linkcode schedule} is computed from. Times are milliseconds since 1970. */
@@ -18,6 +18,8 @@ export interface ScheduleInput {
   runsMs: readonly number[];
   /** Runs at the same time, at least 1; `Infinity` for no limit. */
   parallel: number;
+  /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
+  lingerMs?: number | undefined;
   /** When the runs end that are at work now; at most `parallel` of them. @default {[]} */
   busyUntilMs?: readonly number[] | undefined;
   /** Quotas of starts. @default {QUOTAS} */
@@ -55,16 +57,23 @@ export function insert(moments: number[], ms: number): void {
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { nowMs, slotsMs, runsMs, parallel, busyUntilMs = [], quotas = QUOTAS, windows = [], waveEveryMs } = input;
+  const { lingerMs = 0 } = input;
   const ended = (ms: number) => waveEveryMs === undefined ? ms : roundUp(ms, nowMs, waveEveryMs);
   const busy = busyUntilMs.map(ended).sort((a, b) => a - b);
   const idle = Number.isFinite(parallel) ? Math.max(0, parallel - busy.length) : 0;
   const places = [...Array.from({ length: idle }, () => nowMs), ...busy];
+  // Sandboxes bind only where they outlive their runs: otherwise `parallel` is never more.
+  const boxes = lingerMs === 0 ? [] : [
+    ...Array.from({ length: Math.max(0, SANDBOX_LIMIT - busy.length) }, () => nowMs),
+    ...busyUntilMs.map((ms) => ended(ms + lingerMs)).sort((a, b) => a - b),
+  ];
   const starts = [...slotsMs];
   let lastStartMs = nowMs;
   let endsAtMs = Math.max(nowMs, ...busy);
   for (const runMs of runsMs) {
     let at = lastStartMs;
     if (Number.isFinite(parallel)) at = Math.max(at, places[0] ?? at);
+    at = Math.max(at, boxes[0] ?? at);
     for (const { count, windowMs } of quotas) {
       const oldest = starts[starts.length - count];
       if (oldest !== undefined) at = Math.max(at, oldest + windowMs);
@@ -72,6 +81,10 @@ export function schedule(input: ScheduleInput): Schedule {
     const opening = nextOpening(windows, at);
     if (opening === null) return { lastStartMs: Infinity, endsAtMs: Infinity };
     const end = ended(opening + runMs);
+    if (lingerMs > 0) {
+      boxes.shift();
+      insert(boxes, ended(opening + runMs + lingerMs));
+    }
     places.shift();
     insert(places, end);
     starts.push(opening);

@@ -6,7 +6,7 @@
  */
 import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
 import { UsageError } from "../../errors.ts";
-import { shellWord as posixWord } from "../report/commands.ts";
+import { shellWord as posixWord } from "../../text/escape/shell.ts";
 
 /** A file of the repository that the jobs of a pipeline work with. */
 export interface CarriedFile {

@@ -119,8 +119,9 @@ class SplitListing implements Listing {
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
     for (const repo of matching) found.set(repo.id, repo);
     if (page.length < PAGE) return;
-    // Repositories of one and the same name are not told apart by longer prefixes.
-    if (matching.filter((repo) => lower(repo) === prefix).length > 1) throw this.#cannotSplit(prefix);
+    // Rows of one and the same name are listed together, and are not told apart by longer prefixes.
+    const last = page.at(-1);
+    if (last !== undefined && lower(last) === prefix) throw this.#cannotSplit(prefix);
     const isPure = matching.length === page.length;
     const longer = wanted?.filter((name) => name.length > prefix.length);
     // The name itself sorts first of all that begin with it, but names that only contain it may have taken its place.

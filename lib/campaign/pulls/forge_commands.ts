@@ -5,7 +5,7 @@
  * @module
  */
 import { parsePullRequest, type PullRequestAddress } from "../../forge/address.ts";
-import { commandLine } from "../report/commands.ts";
+import { commandLine } from "../../text/escape/shell.ts";
 import type { ItemView, PullRequestView } from "../view.ts";
 
 /** What is to become of pull requests. */

@@ -4,7 +4,8 @@
  * @module
  */
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
-import { type CampaignCommand, campaignCommand, commandLine } from "./commands.ts";
+import { commandLine } from "../../text/escape/shell.ts";
+import { type CampaignCommand, campaignCommand } from "./commands.ts";
 import { instantMs, timeText } from "../../result/times.ts";
 import { byVerdict, itemNames } from "./words.ts";
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { commandLine } from "../../text/escape/shell.ts";
+
 /** How a campaign is called on the command line. */
 export interface CampaignCommand {
   /** The program. */
@@ -16,16 +18,6 @@ export interface CampaignCommand {
 
 /** Used where nobody says how the campaign is called. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
-
-/** A word for a POSIX shell. Quotes stand around everything that the shell could read in another way. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-/** A command line: the words as given, in quotes where that is needed. */
-export function commandLine(program: string, ...args: readonly string[]): string {
-  return [program, ...args.map(shellWord)].join(" ");
-}
 
 /**
  * The command line of a campaign verb.

@@ -86,6 +86,11 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
 }
 
 /** What the next start waits for, after "waits for". */
+/** Sandboxes in use, which were read. */
+export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
+  return `${used} of ${limit} in use${ended > 0 ? `, ${ended} of ended runs` : ""}`;
+}
+
 export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day, sandboxes }: QuotaView): string {
   const used = (quota: { used: number | null; limit: number }) =>
     quota.used === null ? `${quota.limit} in all` : `${quota.used} of ${quota.limit} used`;
@@ -113,10 +118,14 @@ export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day,
  */
 export function nextStartText({ waitsFor, quota, counts, items }: CampaignView, stays = false): string | null {
   if (waitsFor === null) return stays ? "is due" : "comes with the next wave";
-  const others = (quota.sandboxes.used ?? 0) - counts.running - counts["needs-input"];
-  if (waitsFor === "sandboxes" && others > 0) {
-    const { used, limit } = quota.sandboxes;
-    return `waits for a free sandbox (${used} of ${limit} used, ${others} of them not by this campaign)`;
+  const { used, limit, ended = 0 } = quota.sandboxes;
+  const others = (used ?? 0) - ended - counts.running - counts["needs-input"];
+  if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
+    const parts = [
+      ...ended > 0 ? [`${ended} of them of ended runs`] : [],
+      ...others > 0 ? [`${others} ${ended > 0 ? "" : "of them "}not by this campaign`] : [],
+    ];
+    return `waits for a free sandbox (${used} of ${limit} used, ${parts.join(", ")})`;
   }
   if (waitsFor !== "nothing") return `waits for ${boundText(waitsFor, quota)}`;
   if (counts.waiting === 0) return null;

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Run } from "../../model.ts";
+import { lackedSandbox } from "../../runs/no_sandbox.ts";
 import type { EventFacts } from "../../result/run_facts.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import type { StartEnd } from "../journal/record.ts";
@@ -14,14 +15,6 @@ export interface Judgement {
   as: StartEnd;
   /** Why; null when there is nothing to say. */
   reason: string | null;
-}
-
-/** The text of a run that got no sandbox. Source: contract 2.2. */
-const NO_SANDBOX = /too many active sandboxes/i;
-
-/** Whether a run failed for want of a sandbox. */
-function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
-  return status === "failed" && error !== null && NO_SANDBOX.test(error);
 }
 
 /**

@@ -17,8 +17,9 @@ import { isOpenStart, type ItemMemory, nextStart, type StartMemory } from "../jo
 import type { RecordBody, StartEnd } from "../journal/record.ts";
 import { followUpBranch } from "../pulls/follow_up_branch.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/request.ts";
+import type { OwnStart } from "./own_starts.ts";
 import { proveAccess } from "./access.ts";
-import { serviceNow, type Work } from "./work.ts";
+import { serviceNow, troubleBody, type Work } from "./work.ts";
 
 /** What became of a start. */
 export type StartOutcome =
@@ -61,7 +62,7 @@ function isRefusal(error: unknown): error is MogplexError {
 }
 
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
+async function planOf({ session, lock }: Work, memory: ItemMemory) {
   const start = nextStart(memory);
   const last = memory.starts.at(-1);
   // What may have begun a run is sent as it was, whatever the item is to do next.
@@ -79,18 +80,17 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
   const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
   const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
-  const announce = () =>
-    store.record({
-      type: "intent",
-      item: item.id,
-      kind,
-      start,
-      key,
-      sentAt: isoTime(serviceNow(session)),
-      branch,
-      ...(isFollowUp && { followUp }),
-    });
-  return { start, key, request, announce };
+  const intent = () => ({
+    type: "intent" as const,
+    item: item.id,
+    kind,
+    start,
+    key,
+    sentAt: isoTime(serviceNow(session)),
+    branch,
+    ...(isFollowUp && { followUp }),
+  });
+  return { start, key, request, intent };
 }
 
 /**
@@ -103,8 +103,9 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
 export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
   const { session, store, pace } = work;
   const { client, clock, memory: token, random } = session;
-  const { start, key, request, announce } = await planOf(work, memory);
+  const { start, key, request, intent } = await planOf(work, memory);
   const deadline = clock.now() + START_MS;
+  let announced = intent();
   let isAnnounced = false;
   const end = await pace.request(({ signal }) =>
     retry<StartResult>({
@@ -113,7 +114,7 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
       starts: true,
       async attempt() {
         // Each attempt that may take a slot is a record of its own: the quota counts them.
-        if (!isAnnounced) await announce();
+        if (!isAnnounced) await store.record(announced = intent());
         isAnnounced = true;
         return await client.startRun(request, { idempotencyKey: key }, { signal, deadline, maxAttempts: 1 });
       },
@@ -133,7 +134,9 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   if (end.ok) {
     const why = notOurs(work, memory, end.value);
     if (why === undefined) {
-      await store.record(startedBody(work, item, start, end.value, request.workingBranch ?? null));
+      const started = startedBody(work, item, start, end.value, request.workingBranch ?? null);
+      work.started.set(key, { intent: announced, started });
+      await store.record(started);
       return startedOutcome(work, memory, end.value);
     }
     await store.record(refusedBody(item, start, { as: "conflict", slot: true, reason: work.reason(why) }));
@@ -146,11 +149,8 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
   } catch (cause) {
     // A refusal of the token comes before anything else, so this request has begun no run.
     if (isRefusal(cause)) {
-      await store.record({
-        type: "trouble",
-        reason: work.reason(cause.message) ?? cause.name,
-        refused: { item, start },
-      });
+      const reason = work.reason(cause.message) ?? cause.name;
+      await store.record({ ...troubleBody(reason, cause), refused: { item, start } });
     }
     throw cause;
   }
@@ -195,7 +195,7 @@ function startedBody(
   start: number,
   run: StartResult,
   asked: string | null,
-): RecordBody {
+): OwnStart["started"] {
   const { runId, status, replayed, createdAt, branch } = run;
   const slotAt = isoTime(serviceNow(session));
   return {
@@ -211,10 +211,15 @@ function startedBody(
   };
 }
 
-function startedOutcome({ session, lock, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {
+function startedOutcome(
+  { session, lock, proven, booting }: Work,
+  { item, starts }: ItemMemory,
+  run: StartResult,
+): StartOutcome {
   const start = starts.at(-1);
   if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
   proven.add(run.runId.toLowerCase());
+  if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
   const found = hasEnded(run.status);
   // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
   const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();

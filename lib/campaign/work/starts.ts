@@ -3,7 +3,10 @@
  *
  * @module
  */
-import type { ItemMemory } from "../journal/memory.ts";
+import { isTerminal } from "../../api/contract/rules.ts";
+import type { Sandbox } from "../../model.ts";
+import { isoTime } from "../../result/times.ts";
+import { isSpent, type ItemMemory } from "../journal/memory.ts";
 import { nextStarts } from "../pace/next_starts.ts";
 import type { Pace, PaceInput } from "../pace/pace.ts";
 import { gateDue, paceInput, startableItems } from "../progress.ts";
@@ -52,10 +55,40 @@ function readyItems({ session, store }: Work): { items: ItemMemory[]; nextMs: nu
   return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
 }
 
-/** How many sandboxes of the user are active. @throws what the client throws. */
-async function readSandboxes({ session, pace }: Work): Promise<number> {
+/** Own runs that have no sandbox yet: the service counts their boots, and lists nothing. */
+function bootingRuns({ store, booting }: Work): number {
+  return store.openRuns().filter(({ start: { runId, status } }) =>
+    runId !== null && !isTerminal(status ?? "") && (booting.has(runId) || status === null)
+  ).length;
+}
+
+/** Items whose run has ended, and whose sandbox is among active ones. Nothing stops a sandbox when its run ends. */
+function lingeringItems({ store: { memory } }: Work, active: readonly Sandbox[]): string[] {
+  const places = new Set(active.map(({ repo_id, working_branch }) => `${repo_id} ${working_branch}`));
+  if (places.size === 0) return [];
+  return [...memory.items.values()].filter(({ item: { repositoryId }, starts, branch }) => {
+    const last = starts.at(-1);
+    if (last === undefined || last.runId === null || !isSpent(last)) return false;
+    return [last.branch, last.answered, branch].some((name) => name !== null && places.has(`${repositoryId} ${name}`));
+  }).map(({ item }) => item.id);
+}
+
+/**
+ * How many sandboxes of the user are active, with those that own runs boot. Records which of them are of ended runs, when that has changed.
+ *
+ * @throws what the client and the journal throw.
+ */
+async function readSandboxes(work: Work): Promise<number> {
+  const { session, pace, store } = work;
   const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
-  return rows.filter(({ status }) => ACTIVE.includes(status)).length;
+  const active = rows.filter(({ status }) => ACTIVE.includes(status));
+  const used = active.length + bootingRuns(work);
+  const lingering = lingeringItems(work, active);
+  const { lingering: before } = store.memory;
+  if (lingering.length !== before.size || lingering.some((id) => !before.has(id))) {
+    await store.record({ type: "sandboxes", used, lingering, seenAt: isoTime(serviceNow(session)) });
+  }
+  return used;
 }
 
 /** Records that sandboxes of others are in the way, so that a reader of the journal sees why nothing is started. */

@@ -3,13 +3,17 @@
  *
  * @module
  */
+import type { MogplexError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
 import type { Session } from "../../job/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock } from "../journal/lock.ts";
 import { RequestPace } from "../plan/request_pace.ts";
+import type { RecordBody } from "../journal/record.ts";
 import { followUpsDue, followUpsRefused } from "../progress.ts";
 import type { PullRequests } from "../pulls/pull_requests.ts";
+import type { OwnStarts } from "./own_starts.ts";
 import type { Store } from "./store.ts";
 
 /** See the module. */
@@ -20,16 +24,20 @@ export interface Work {
   readonly lock: Lock;
   /** The journal, and what it says now. */
   readonly store: Store;
-  /** Runs that this process has seen to be of their item's repository, and so of this token's user. */
+  /** Ids that this process has found, and that are so of this token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;
   /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
   readonly failures: unknown[];
+  /** Starts that the service has accepted from this process. */
+  readonly started: OwnStarts;
   /** Items whose open start this process has asked for. */
   readonly asked: Set<string>;
-  /** Active sandboxes of the user when they were last read; null before that. */
+  /** Active sandboxes of the user when they were last read, with the own ones that boot; null before that. */
   readonly seen: { sandboxes: number | null };
+  /** Runs that this process has seen without a sandbox: one is on its way, and in no list of the service. */
+  readonly booting: Set<string>;
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
   readonly pulls: PullRequests | undefined;
   /** Hosts of forges, also of those for which there is no token. */
@@ -40,6 +48,20 @@ export interface Work {
   readonly reason: (text: string | null) => string | null;
 }
 
+/** The record of what stopped a wave. @param reason Made fit for the journal. */
+export function troubleBody(reason: string, error: MogplexError): Extract<RecordBody, { type: "trouble" }> {
+  return { type: "trouble", reason, ...(error.exit === "unauthorized" && { exit: EXIT.unauthorized }) };
+}
+
+/**
+ * Tells the client that the token has worked before, where the journal shows it: the service's first answer may then be a 401 that passes.
+ * Not after a wave that ended with a refused token.
+ */
+export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
+  if (store === undefined || store.memory.tokenRefused) return;
+  memory.workedBefore ||= store.memory.runs.size > 0;
+}
+
 /** Hosts at which everybody has repositories. */
 const PUBLIC_HOSTS: readonly string[] = ["github.com", "gitlab.com"];
 
@@ -48,15 +70,20 @@ export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace = new RequestPace(session), forge }:
-    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined }
+  { pulls, pace = new RequestPace(session), forge, started = new Map() }:
+    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined; started?: OwnStarts | undefined }
     & Pick<CampaignOptions, "forge"> = {},
 ): Work {
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {
     forgeHosts: [...PUBLIC_HOSTS, ...named],
-    ...{ session, lock: store.memory.lock, store, pulls, pace, failures: [] },
-    ...{ proven: new Set<string>(), withoutEvents: new Set<string>(), asked: new Set<string>() },
+    ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
+    ...{
+      proven: new Set<string>(),
+      withoutEvents: new Set<string>(),
+      asked: new Set<string>(),
+      booting: new Set<string>(),
+    },
     seen: { sandboxes: null },
     reason: reasonCleaner(redact),
   };

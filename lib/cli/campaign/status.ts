@@ -9,6 +9,7 @@ import {
   campaignName,
   countSentences,
   nextStartText,
+  sandboxesText,
   stateDetail,
   STATES,
   totalsOf,
@@ -127,7 +128,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   fact(
     screen,
     "sandboxes",
-    sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : `${sandboxes.used} of ${sandboxes.limit} in use`,
+    sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes),
   );
   fact(screen, "next start", nextStartText(view));
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;

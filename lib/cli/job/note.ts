@@ -6,7 +6,7 @@
  */
 import { MogplexError, UsageError } from "../../errors.ts";
 import { noteMarker, writeNote } from "../../note/job_note.ts";
-import { withPageLink } from "../../pages/page_link.ts";
+import { withPageLink } from "../../report/page_link.ts";
 import { type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
 import { pagePath, type ReportTarget } from "../../report/targets.ts";
 import type { AnyResult } from "../../result/any_result.ts";

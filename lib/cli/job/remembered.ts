@@ -39,7 +39,7 @@ const STARTING_MS = 300_000;
  * @throws what the client throws.
  */
 export async function rememberedRun(
-  { client, clock, token }: Session,
+  { client, clock, token, memory }: Session,
   files: StateFiles,
   path: string,
   hash: string,
@@ -57,6 +57,7 @@ export async function rememberedRun(
   if (runId === null) {
     return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same, endAgeMs: null } : undefined;
   }
+  memory.workedBefore = true;
   try {
     const run = await client.getRun(runId, call);
     const end = endOfRun(run.status);

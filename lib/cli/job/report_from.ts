@@ -9,7 +9,8 @@ import { checkTargets, plainPath } from "../../report/targets.ts";
 import { writeReports } from "../../report/write.ts";
 import { verdictWords } from "../../result/words.ts";
 import { readPlaces } from "../options/places.ts";
-import { REPORT } from "../options/table.ts";
+import { OPEN, REPORT } from "../options/table.ts";
+import { isInteractive } from "../log/interactive.ts";
 import type { VerbContext } from "../verb.ts";
 
 /** Largest file that is read: the events of a very long run. */
@@ -28,8 +29,8 @@ function textOf({ io }: VerbContext, path: string): string {
  * @returns The exit code of the result that was read.
  * @throws {UsageError} when a file is no result and no events, or when a report would replace it.
  */
-export function reportFrom(context: VerbContext, paths: readonly string[]): number {
-  const { io, flags, option, writer } = context;
+export async function reportFrom(context: VerbContext, paths: readonly string[]): Promise<number> {
+  const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();
   try {
     // The token is masked in what is written. None is needed.
@@ -49,6 +50,7 @@ export function reportFrom(context: VerbContext, paths: readonly string[]): numb
   checkTargets(targets, io);
   const problems = writeReports(result, targets, io, writer.redact, {
     redactToken: (text) => writer.redact.token(text),
+    program: laptop && vocabulary.program,
   });
   if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
   const { runId, status, outcome, exitCode } = result;
@@ -59,5 +61,7 @@ export function reportFrom(context: VerbContext, paths: readonly string[]): numb
       ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
     );
   }
+  const page = targets.find(({ format }) => format === "html")?.path;
+  if (page !== undefined && flags.has(OPEN.name) && isInteractive(context)) await laptop?.openPage(context, page);
   return exitCode;
 }

@@ -55,11 +55,13 @@ export interface VerdictOptions {
   full?: boolean | undefined;
   /** How the run compares with the one before. @default {undefined} (the block does not say) */
   compared?: string | undefined;
+  /** Path of the page, for a person to open. @default {undefined} (the block does not say) */
+  page?: string | undefined;
 }
 
 /** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
-  const { reports, cancel, inErrorLine, full = false, compared } = options;
+  const { reports, cancel, inErrorLine, full = false, compared, page } = options;
   const view = viewOf(result);
   const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;
   const runMs = times?.durationMs ?? null;
@@ -84,6 +86,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["time", `${formatDuration(view.durationMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
     ["before", compared ?? null],
     ["reports", files(reports)],
+    ["page", page === undefined ? null : `open ${page}`],
     ["resume", resume],
     ["cancel", started && resume !== null ? cancel?.(runId) ?? null : null],
   ]);

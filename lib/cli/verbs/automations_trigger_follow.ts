@@ -17,7 +17,7 @@ import { requiredArgument } from "../options/arguments.ts";
 import { INPUTS, readTriggerRequest } from "../options/automation_input.ts";
 import type { Places } from "../options/places.ts";
 import { readTriggerSettings } from "../options/settings.ts";
-import { JSON_LINES, KEYS, REPO, REPORTING, TIMEOUT, WATCHING } from "../options/table.ts";
+import { JSON_LINES, KEYS, OPEN, REPO, REPORTING, TIMEOUT, WATCHING } from "../options/table.ts";
 import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 import { TRIGGERING } from "./codes.ts";
 
@@ -83,7 +83,7 @@ export const automationsTriggerFollowVerb: Verb = {
   maxPositionals: 1,
   summary: "Trigger an automation, wait for its run, report, and end with its verdict",
   group: "toolkit",
-  flags: [FOLLOW, REPO, INPUTS, KEYS, TIMEOUT, WATCHING, REPORTING, JSON_LINES],
+  flags: [FOLLOW, REPO, INPUTS, KEYS, TIMEOUT, WATCHING, REPORTING, [OPEN], JSON_LINES],
   codes: [TRIGGERING, "sigint", "sigterm"],
   meanings: {
     success: "the automation run succeeded",

@@ -10,7 +10,7 @@ import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
 import { givenRunId, requiredRunId } from "../options/arguments.ts";
 import { readFollowSettings } from "../options/settings.ts";
-import { JSON_LINES, LOG, REPORTING, STATE, TIMEOUT, WATCHING } from "../options/table.ts";
+import { JSON_LINES, LOG, OPEN, REPORTING, STATE, TIMEOUT, WATCHING } from "../options/table.ts";
 import type { Verb, VerbContext } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
@@ -40,7 +40,7 @@ export const followVerb: Verb = {
   maxPositionals: 1,
   summary: "Attach to a run and end with its verdict",
   group: "toolkit",
-  flags: [TIMEOUT, WATCHING, LOG, REPORTING, STATE, JSON_LINES],
+  flags: [TIMEOUT, WATCHING, LOG, REPORTING, [OPEN], STATE, JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: OF_RUNS,
   examples: ["mogplex-ci follow 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11 --timeout 15m"],

@@ -12,7 +12,7 @@ import { reportFrom } from "../job/report_from.ts";
 import { withReports } from "../job/refused_job.ts";
 import { runWholeJob } from "../job/run_job.ts";
 import { givenRunId, namesRun, requiredRunId } from "../options/arguments.ts";
-import { HISTORY, JSON_LINES, REPORTING } from "../options/table.ts";
+import { HISTORY, JSON_LINES, OPEN, REPORTING } from "../options/table.ts";
 import { anyText } from "../options/values.ts";
 import type { Option, Verb, VerbContext } from "../verb.ts";
 
@@ -56,7 +56,7 @@ export const reportVerb: Verb = {
   maxPositionals: 1,
   summary: "Write reports for an existing run and end with its verdict, without waiting",
   group: "toolkit",
-  flags: [[FROM], REPORTING, JSON_LINES],
+  flags: [[FROM], REPORTING, [OPEN], JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
   examples: [

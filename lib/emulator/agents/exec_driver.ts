@@ -11,7 +11,7 @@ import { isTerminal } from "../../api/contract/rules.ts";
 import { type Checkout, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./checkout.ts";
 import { harnessExit, outputRead, startHarness, stopHarness } from "./command.ts";
 import { openPull } from "../service/pulls.ts";
-import { reserveSandbox } from "../service/sandboxes.ts";
+import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/rows.ts";
 import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "./worker.ts";
 import type { Driver, World } from "../state/world.ts";
@@ -193,7 +193,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     queued(run) {
       const abort = new AbortController();
       const state: Work = { run, abort, child: undefined, timedOut: false, done: Promise.resolve() };
-      reserveSandbox(world, run);
+      claimSandbox(world, run);
       works.set(run.id, state);
       state.done = (async () => {
         // The 202 is sent before any step of the boot is visible.

@@ -10,7 +10,7 @@ import { Chooser, type Moment, type RunFacts, schedule, secondsOf, stretch } fro
 import { agentBranch, closeCall, failRun, report, reportVerbatim, sandboxUp, setStatus } from "./worker.ts";
 import { resumeRun, startCommand } from "./worker.ts";
 import { openPull } from "../service/pulls.ts";
-import { reserveSandbox } from "../service/sandboxes.ts";
+import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/rows.ts";
 import type { Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
 import type { PLACEHOLDERS } from "./scenario_schema.ts";
@@ -220,7 +220,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, 
         killedMs: undefined,
         pullUrl: undefined,
       };
-      if (scenario.steps.some(({ sandbox }) => sandbox !== undefined)) reserveSandbox(world, run);
+      if (scenario.steps.some(({ sandbox }) => sandbox !== undefined)) claimSandbox(world, run);
       plays.set(run.id, play);
       enter(play);
     },

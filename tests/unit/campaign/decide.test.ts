@@ -107,7 +107,7 @@ test("decideCampaign() refuses all decisions before anything was planned", async
   const world = campaignWorld();
   for (const decision of [retry({ failed: true }), stop(), skip({ only: ["*"] }), { kind: "resume" } as const]) {
     expect(await failureOf(() => world.decide(decision))).toMatch(
-      /^2 Cannot \w+ campaign: nothing was planned in "d"; run `mogplex-ci campaign plan campaign.yml --dir d` first/,
+      /^2 Cannot \w+ campaign: nothing was planned in "d"; .* for a new campaign run `mogplex-ci campaign plan campaign.yml --dir d`/,
     );
   }
 });

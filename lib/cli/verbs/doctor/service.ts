@@ -10,7 +10,7 @@ import {
   type FoundToken,
 } from "../../../api/connection/connection.ts";
 import { isUuid } from "../../../api/contract/rules.ts";
-import { namesNear, repoName } from "../../../api/repository.ts";
+import { namesNear, repoName, rowOf, rowsText } from "../../../api/repository.ts";
 import {
   ForbiddenError,
   type MogplexError,
@@ -235,8 +235,12 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
     return failed("repository", `${given} is neither owner/name nor an id`, "Give one that repos list shows", "usage");
   }
   const known = repos.value.filter((repo) => isUuid(repo.id));
-  const same = known.find((repo) => repo.full_name.toLowerCase() === name);
+  const rows = known.filter((repo) => repo.full_name.toLowerCase() === name);
+  const same = rowOf(rows);
   if (same !== undefined) return ok("repository", foundRepository(same));
+  if (rows.length > 1) {
+    return failed("repository", `several have the name ${given}`, `Give the id of one: ${rowsText(rows)}`, "usage");
+  }
   const listed = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
   const advice = near.length === 0
     ? "Give the name of one that is listed"

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { withPageLink } from "../../../lib/pages/page_link.ts";
+import { withPageLink } from "../../../lib/report/page_link.ts";
 
 const LINKS = {
   job: "https://gitlab.example.com/a/-/jobs/1",
