@@ -1,6 +1,15 @@
 /** `docs/campaigns.md`, and the section of the README: every command in them is run. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../../../../tools/setup.mjs";
@@ -14,9 +23,11 @@ import { endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "../system
 const PAGE = readPage("docs/campaigns.md");
 const FAST = { speed: 10_000, sandboxLimit: 3 };
 
-/** Commands in the text of the page. */
+/** Commands in the text of the page, up to what needs a forge or a CI system. */
 const INLINE = [
-  ...PAGE.replace(/^```[^]*?^```$/gm, "").matchAll(/`((?:campaign|retry|skip) (?!FILE`)[^`]+)`/g),
+  ...PAGE.replace(/^## Pull requests$[^]*/m, "").replace(/^```[^]*?^```$/gm, "").matchAll(
+    /`((?:campaign|retry|skip) (?!FILE`)[^`]+)`/g,
+  ),
 ].map(([, command = ""]) => command);
 
 let work: WorkFolder;
@@ -73,7 +84,7 @@ test(
     withService({ ...FAST, names: ["web", "api"] }, async (service) => {
       const file = "version: 1\nname: runtimes\nprompt: Fix it\nrepositories: [{ query: acme/ }]\n";
       const { run } = place(service, { "campaign.yml": file });
-      const [, ...blocks] = texts(PAGE, "sh");
+      const blocks = texts(PAGE, "sh").filter((text) => /^(?:ALLOW=|bun )/.test(text));
       expect(blocks).toHaveLength(2);
       for (const block of blocks) expect(await run(block), block).toMatchObject({ code: 0 });
       expect((await run("mogplex-ci campaign status campaign.yml")).stdout).toContain("is done: all 2 items succeeded");
@@ -83,6 +94,21 @@ test(
       expect(service.recorder.of(START)).toHaveLength(2);
     }),
   120_000,
+);
+
+test(
+  "the lines of docs/campaigns.md for a child pipeline of GitLab write its file",
+  () =>
+    withService({ ...FAST, names: ["web"] }, async (service) => {
+      const file = "version: 1\nname: lines\nprompt: Fix it\nrepositories: [acme/web]\n";
+      const { cwd, run } = place(service, { "campaign.yml": file });
+      mkdirSync(join(cwd, "ci"));
+      copyFileSync(work.command, join(cwd, "ci/mogplex.mjs"));
+      const [block = ""] = texts(PAGE, "sh").filter((text) => text.includes("campaign pipeline"));
+      expect(await run(block)).toMatchObject({ code: 0 });
+      expect(readFileSync(join(cwd, "campaign.gitlab-ci.yml"), "utf8")).toContain("wave-1:");
+    }),
+  60_000,
 );
 
 test(
@@ -140,7 +166,6 @@ test(
       expect(readFileSync(join(cwd, "mogplex-campaign/campaign.md"), "utf8")).toContain("page");
       expect(await command("campaign status", "", 0)).toBe(0);
       expect(await command("campaign status FILE --watch", "", 0)).toBe(0);
-      expect(await command("campaign run", "|| true", 0)).toBe(0);
       expect([...new Set(INLINE)].sort(), "Run it here").toEqual([...ran].sort());
     }),
   // A wave stays up to 20 seconds for what is about to happen.

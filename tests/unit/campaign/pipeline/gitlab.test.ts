@@ -187,7 +187,7 @@ test("gitlab() has each job tried again after the failures of a runner, and afte
 });
 
 test("the documents say what to do for every code of a wave that is not green, killed and stopped ones included", () => {
-  const document = readFileSync(join(root, "docs/campaign-pipelines.md"), "utf8");
+  const document = readFileSync(join(root, "docs/campaigns.md"), "utf8");
   const table = /### When a wave is not green\n([^]*?)\n\n[A-Z]/.exec(document)?.[1] ?? "";
   const told = [...table.matchAll(/^\| (?:red|yellow), ([^|]*)\|/gm)].flatMap(([, codes = ""]) =>
     codes.match(/\d+/g) ?? []
