@@ -116,7 +116,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_REPORT", {
     option: "report",
     value: "FORMAT[=PATH]",
-    fallback: "all formats",
+    fallback: "all; three on a terminal",
   }),
   variable("MOGPLEX_SHOW_TASK", {
     option: "show-task",

@@ -5,7 +5,7 @@
  */
 import { EXIT_TABLE, type ExitName } from "../exit_codes.ts";
 import { lookup } from "../lookup.ts";
-import { REPORT_FORMATS } from "../report/write.ts";
+import { REPORT_FORMATS, TERMINAL_FORMATS } from "../report/write.ts";
 import { type Variable, VARIABLES } from "../variables.ts";
 import { VERSION } from "../version.ts";
 import {
@@ -69,13 +69,16 @@ function variablesOf(verb: Verb): Variable[] {
   });
 }
 
+function usageOf({ name, value }: VerbFlag): string {
+  return value === undefined ? `--${name}` : `--${name} ${value}`;
+}
+
+/** A flag with its default. Its variable stands in `help environment`: with it most rows would need two lines. */
 function flagRow(flag: VerbFlag, read: readonly Variable[]): string[] {
-  const { name, value, variable } = flag;
-  const usage = value === undefined ? `--${name}` : `--${name} ${value}`;
+  const { variable } = flag;
   const meaning = plain(meaningOf(flag)).replace(/\.$/, "");
-  if (variable === undefined || !read.includes(variable)) return [usage, meaning];
-  const fallback = variable.fallback === "–" ? "" : `, default ${plain(variable.fallback)}`;
-  return [usage, `${meaning} [${variable.name}${fallback}]`];
+  const fallback = variable !== undefined && read.includes(variable) ? plain(variable.fallback) : "–";
+  return [usageOf(flag), fallback === "–" ? meaning : `${meaning} [${fallback}]`];
 }
 
 /** Groups of flags, the common ones first in each; a flag that is in none belongs to the verb itself. */
@@ -120,11 +123,12 @@ function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): strin
   );
 }
 
-function variableRows(variables: readonly Variable[], label = ({ name }: Variable) => name): string {
-  return columns(variables.map((each) => [
-    label(each),
-    plain(lookup(VARIABLE_MEANINGS, each.name) ?? "") +
-    (each.fallback === "–" ? "" : ` (default: ${plain(each.fallback)})`),
+/** Each variable with the flag that wins over it. */
+function variableRows(variables: readonly Variable[]): string {
+  return columns(variables.map(({ name, dropIn, option, fallback }) => [
+    name + (dropIn ? " *" : ""),
+    (option === null ? "" : `--${option}: `) + plain(lookup(VARIABLE_MEANINGS, name) ?? "").replace(/\.$/, "") +
+    (fallback === "–" ? "" : ` [${plain(fallback)}]`),
   ]));
 }
 
@@ -143,33 +147,67 @@ function nameLines(names: readonly string[]): string {
   return `  ${wrapped(names.join(" "), 2)}\n`;
 }
 
-function rowHelp(verb: Verb): string {
-  const { name, usage, summary, examples, meanings, verdict } = verb;
+/** Names of variables that a verb reads beside those of its flags. */
+function environmentPart(verb: Verb): string {
+  const read = variablesOf(verb);
+  const others = read.filter((variable) => !flagsOf(verb).some((flag) => flag.variable === variable));
+  const beside = others.length < read.length ? "those of the flags are in help environment" : "help environment";
+  return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
+}
+
+/** Codes in one line, and in rows what they mean for this verb alone: what they mean elsewhere stands in `help exit-codes`. */
+function exitParts(verb: Verb): string[] {
+  const { group, meanings, verdict } = verb;
+  const column = group === "drop-in" ? "dropIn" : "toolkit";
   const codes = codesOf(verb);
+  const rows = EXIT_TABLE.filter((row) =>
+    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
+  );
+  const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
+  // What a verdict means is in the common table; the words that verbs share differ from it in nothing that a reader needs.
+  const own = meanings?.success === undefined ? "" : exitRows(
+    column,
+    (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
+    meanings,
+  );
+  return [line + own, ...verdict === undefined ? [] : [`With --${verdict.flag} it ends with the codes of follow.\n`]];
+}
+
+function rowHelp(verb: Verb): string {
+  const { name, usage, summary, examples } = verb;
   const flags = flagsOf(verb);
   const read = variablesOf(verb);
-  const parts = [
+  return [
     `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
     `${wrapped(summary)}\n`,
     ...flagParts(flags, read),
     `Examples:\n${commands(examples)}`,
-  ];
-  if (flags.some((flag) => flag.name === "report")) {
-    parts.push(`Formats of reports (see help reports):\n${nameLines(Object.keys(REPORT_FORMATS))}`);
-  }
-  const others = read.filter((variable) => !flags.some((flag) => flag.variable === variable));
-  const beside = others.length < read.length ? "beside the variables in brackets; " : "";
-  parts.push(`Environment (${beside}see help environment):\n${nameLines(others.map((each) => each.name))}`);
-  parts.push(`Exit codes:\n${exitRows(verb.group === "drop-in" ? "dropIn" : "toolkit", codes, meanings)}`);
-  if (verdict !== undefined) {
-    parts.push(`Exit codes with --${verdict.flag}:\n${exitRows("toolkit", codes, verdict.meanings)}`);
-  }
-  return parts.join("\n");
+    environmentPart(verb),
+    ...exitParts(verb),
+  ].join("\n");
 }
 
-/** Help of a verb: of each of its rows, clearly apart, in the order of the list. */
+/** Another row of the same words, beside one that is shown as a whole: what differs. */
+function otherRowHelp(verb: Verb, shown: Verb): string {
+  const known = flagsOf(shown).map(({ name }) => name);
+  const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
+  const without = (shown.chosenBy ?? []).map((name) => `--${name}`).join(" and ");
+  // What a drop-in verb reads is less than what the others read, and worth its line.
+  const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
+  return [
+    `Without ${without} (${verb.name} ${verb.usage}):\n  ${
+      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}`, 2)
+    }\n${own.length === 0 ? "" : columns(own.map((flag) => flagRow(flag, [])))}${commands(verb.examples)}`,
+    ...exitParts(verb),
+  ].join("\n");
+}
+
+/** Help of a verb: its richest row as a whole, then what differs in the other ones. */
 export function verbHelp(rows: readonly Verb[]): string {
-  return VERBS.filter((verb) => rows.includes(verb)).map(rowHelp).join(`\n${"-".repeat(WIDTH)}\n\n`);
+  const [shown, ...others] = VERBS.filter((verb) => rows.includes(verb))
+    .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
+  if (shown === undefined) return "";
+  return [rowHelp(shown), ...others.map((verb) => otherRowHelp(verb, shown))].join("\n");
 }
 
 /** Verbs of the program's help by what they are for, by the beginnings of their names. */
@@ -182,28 +220,44 @@ const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boole
   ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
 ];
 
+/** The first things that a user needs. Groups of verbs have a row each. */
+const FIRST = ["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent", "dashboard"];
+const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
+  ["campaign", "One task in many repositories: see campaign --help"],
+  ["automations", "List and trigger automations: see automations --help"],
+];
+
 /** Help of the program, or of a group of verbs such as `runs`. */
 export function programHelp(group?: string): string {
-  const verbs = group === undefined ? VERBS : VERBS.filter((verb) => verb.name.startsWith(`${group} `));
   const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
   if (group !== undefined) {
+    const verbs = VERBS.filter((verb) => verb.name.startsWith(`${group} `));
     const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
     const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
     return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
   }
-  const width = Math.max(...verbs.map(({ name }) => name.length));
-  const chapters = CHAPTERS.map(([title, belongs]) =>
-    `${title}:\n${columns(verbs.filter(belongs).map(({ name, summary }) => [name.padEnd(width), summary]))}`
-  );
-  const first = verbs.filter(({ name }) => ["run --follow", "doctor"].includes(name));
+  const first = FIRST.flatMap((name) => VERBS.filter((verb) => verb.name === name));
   return [
     usage,
     `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
-    ...chapters,
-    `Flags:\n${columns([["--help", "Print this text, or that of a verb"], ["--version", "Print the version"]])}`,
-    `More: help ${TOPICS.join(", help ")}\n`,
-    `Examples:\n${commands(first.flatMap((verb) => verb.examples.slice(0, 1)))}`,
+    `Verbs (each has --help):\n${columns([...first.map(({ name, summary }) => [name, summary]), ...FIRST_GROUPS])}`,
+    `${wrapped(`More: help ${TOPICS.join(", help ")}`)}\n`,
+    `Examples:\n${
+      commands(
+        first.filter(({ name }) => ["run --follow", "doctor"].includes(name)).flatMap(({ examples }) =>
+          examples.slice(0, 1)
+        ),
+      )
+    }`,
   ].join("\n");
+}
+
+/** Every verb, by what it is for. */
+function allVerbs(): string {
+  const width = Math.max(...VERBS.map(({ name }) => name.length));
+  return CHAPTERS.map(([title, belongs]) =>
+    `${title}:\n${columns(VERBS.filter(belongs).map(({ name, summary }) => [name.padEnd(width), summary]))}`
+  ).join("\n");
 }
 
 const DROP_IN = "run without --follow, runs, repos, sandboxes";
@@ -216,19 +270,25 @@ function paragraphs(...texts: readonly string[]): string {
 /** Help of a topic; undefined when there is none of that name. */
 export function topicHelp(topic: string): string | undefined {
   switch (topic) {
+    case "verbs":
+      return allVerbs();
     case "environment":
-      return `Environment (${DROP_IN} read those marked *):\n${
-        variableRows(VARIABLES, ({ name, dropIn }) => name + (dropIn ? " *" : ""))
-      }`;
+      return `Environment (${DROP_IN} read those marked *):\n${variableRows(VARIABLES)}`;
     case "exit-codes":
       return `Exit codes:\n${exitRows("toolkit")}\nExit codes of ${DROP_IN}:\n${exitRows("dropIn")}`;
     case "reports":
       return [
         paragraphs(
-          "A job writes reports into a directory (--out), all formats unless --report or MOGPLEX_REPORT names some. " +
-            "FORMAT=PATH gives one another place.",
+          "A job writes reports into a directory (--out): all formats, on a terminal outside CI those marked *, unless " +
+            "--report or MOGPLEX_REPORT names some. FORMAT=PATH gives one another place.",
         ),
-        columns(Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [name, file, plain(help)])),
+        columns(
+          Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [
+            name + (TERMINAL_FORMATS.some((format) => format === name) ? " *" : ""),
+            file,
+            plain(help),
+          ]),
+        ),
       ].join("\n");
     case "keys":
       return paragraphs(

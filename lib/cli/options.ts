@@ -11,7 +11,7 @@ import { UsageError } from "../errors.ts";
 import type { ParsedFlags } from "../flags.ts";
 import { nearest } from "../nearest.ts";
 import type { Setting } from "../report/run_page.ts";
-import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../report/write.ts";
+import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
 import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
 import {
@@ -108,7 +108,7 @@ export const CREATE_BRANCH = option("create-branch", onOrOff);
 /** Whether it is not created, although no name is given for it. */
 export const NO_CREATE_BRANCH: VerbFlag = {
   name: "no-create-branch",
-  help: "Work on the base branch: do not create a working branch",
+  help: "Work on the base branch, without a branch of its own",
 };
 /** Directory inside the repository. */
 export const ROOT = option("root", anyText);
@@ -128,7 +128,7 @@ export const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE)
 export const IDEMPOTENCY_KEY: Option<string> = {
   name: "idempotency-key",
   value: "KEY",
-  help: "Key that finds the run again (default: made from the job)",
+  help: "Key that finds the run again [made from the job]",
   parse: anyText,
 };
 /** What makes a new run. */
@@ -150,7 +150,7 @@ export const OUT = option("out", anyText);
 export const STATE: Option<string> = {
   name: "state",
   value: "FILE",
-  help: "State file (default: run.json in the directory of the reports)",
+  help: "State file [run.json beside the reports]",
   parse: anyText,
 };
 
@@ -184,7 +184,7 @@ export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT, HISTORY, OTEL_
 /** Whether the page is opened. */
 export const OPEN: VerbFlag = {
   name: "open",
-  help: "On a terminal: open the page (run.html) in the browser at the end",
+  help: "On a terminal: open run.html in the browser at the end",
 };
 
 /** What happens to a run when the job stops waiting, and how often the job asks. */
@@ -269,6 +269,11 @@ export interface Places {
 /** Name of the directory of the reports where none is given. */
 export const DEFAULT_OUT = "mogplex-ci";
 
+/** Whether nobody but a person calls the command again. */
+export function isLaptop({ platform, io }: VerbContext): boolean {
+  return !platform.isCi && platform.identity(io.env) === null;
+}
+
 /** Directory of the reports. */
 export function outDirectory({ option }: VerbContext): string {
   return option(OUT) ?? DEFAULT_OUT;
@@ -290,7 +295,10 @@ export function readPlaces(context: VerbContext, out: string = outDirectory(cont
   const flag = flags.all(REPORT.name);
   const given = flag.length > 0 ? flag : [option(REPORT) ?? ""];
   const wanted = given.flatMap((each) => each.split(",")).map((each) => each.trim()).filter(Boolean);
-  const targets = wanted.length > 0 ? wanted.map((each) => parseReportTarget(each, out)) : defaultTargets(out);
+  const isPerson = isLaptop(context) && context.io.isTerminal("stdout");
+  const targets = wanted.length > 0
+    ? wanted.map((each) => parseReportTarget(each, out))
+    : defaultTargets(out, isPerson ? TERMINAL_FORMATS : undefined);
   const state = statePath(context, out);
   const same = targets.find(({ path }) => plainPath(path) === plainPath(state));
   if (same === undefined) return { out, targets, state };

@@ -50,7 +50,7 @@ export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>,
 export const PROGRAM = "mogplex-ci";
 
 /** Topics of the help that are no verb. */
-export const TOPICS: readonly string[] = ["environment", "exit-codes", "reports", "keys", "security"];
+export const TOPICS: readonly string[] = ["verbs", "environment", "exit-codes", "reports", "keys", "security"];
 
 /** Phrases of one program. All but `resume` and `cancel` follow "give". */
 export interface Vocabulary {
@@ -347,20 +347,20 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_MODE: "`SAFE`, `AUTO` or `YOLO`.",
   MOGPLEX_BASE_BRANCH: "Branch to start from.",
   MOGPLEX_WORKING_BRANCH: "Branch to work on.",
-  MOGPLEX_CREATE_BRANCH: "Whether to create the working branch.",
-  MOGPLEX_ROOT: "Directory inside the repository; `.` is its root.",
+  MOGPLEX_CREATE_BRANCH: "Create the working branch: `true` or `false`.",
+  MOGPLEX_ROOT: "Directory to work in; `.` is the root.",
   MOGPLEX_RUN_ID: "Run to `follow` or to `report` on.",
-  MOGPLEX_TIMEOUT: "Maximum time to wait: `30m`, `1h30m`, or `90` (seconds).",
-  MOGPLEX_ON_TIMEOUT: "When that time is over: `detach` lets the run go on, `cancel` stops it.",
+  MOGPLEX_TIMEOUT: "Longest wait: `30m`, `1h30m`, or `90` (seconds).",
+  MOGPLEX_ON_TIMEOUT: "When `--timeout` is over: `detach` (the run goes on) or `cancel`.",
   MOGPLEX_ON_INTERRUPT:
-    "At SIGINT and SIGTERM: `cancel` the run, `detach` lets it go on, `auto` cancels it if the job started it and nobody watches at a terminal.",
+    "At SIGINT and SIGTERM: `detach`, `cancel`, or `auto`: `cancel` if this job started the run, and not on a terminal.",
   MOGPLEX_KEY_SCOPE: "What makes a new run: `pipeline`, `job`, `day` or `random`.",
-  MOGPLEX_KEY_PART: "Tells apart several runs of one job, and the nodes of a matrix on GitHub.",
+  MOGPLEX_KEY_PART: "Tells apart runs of one job, or nodes of a GitHub matrix.",
   MOGPLEX_TOKEN_SHARE: "How many jobs use the token at the same time.",
   MOGPLEX_LOG: "Events in the log: `compact`, `full` or `json`.",
-  MOGPLEX_REPORT: "Reports to write, separated by commas; the flag may be given several times.",
-  MOGPLEX_SHOW_TASK: "Whether log, reports and note show the task: `true` or `false`.",
-  MOGPLEX_NOTE: "Note on the merge request of a GitLab pipeline: `auto` or `off`.",
+  MOGPLEX_REPORT: "Reports, separated by commas.",
+  MOGPLEX_SHOW_TASK: "Show the task in log, reports and note: `true` or `false`.",
+  MOGPLEX_NOTE: "Note on GitLab's merge request: `auto` or `off`.",
   MOGPLEX_NOTE_TOKEN_VARIABLE:
     "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
   MOGPLEX_OUT: "Directory of the reports.",

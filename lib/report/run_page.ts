@@ -369,7 +369,7 @@ function eventNotes({ eventsOmitted, eventCount }: ResultView, hidden: number): 
   return [
     `${formatCount(seen, "event")} seen.`,
     ...(eventsOmitted + hidden > 0
-      ? [`${eventsOmitted + hidden} of them are not on this page; events.ndjson has them.`]
+      ? [`${eventsOmitted + hidden} of them are not on this page; the report ndjson has all.`]
       : []),
     ...(missed ? ["Some went by unseen."] : []),
     ...(windowFull ? ["The service shows 200 events: later ones could not be seen."] : []),

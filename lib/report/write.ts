@@ -234,9 +234,19 @@ export function pagePath(targets: readonly ReportTarget[]): string | undefined {
   return found && plainPath(found.path);
 }
 
-/** Every report, under its usual name in the directory. */
-export function defaultTargets(directory: string): ReportTarget[] {
-  return (Object.keys(REPORT_FORMATS) as ReportFormatName[])
+/** The reports of a person at a terminal: the others are for CI systems and later jobs. */
+export const TERMINAL_FORMATS: readonly ReportFormatName[] = ["json", "markdown", "html"];
+
+/**
+ * Every report, under its usual name in the directory.
+ *
+ * @param formats @default all of them
+ */
+export function defaultTargets(
+  directory: string,
+  formats: readonly ReportFormatName[] = Object.keys(REPORT_FORMATS) as ReportFormatName[],
+): ReportTarget[] {
+  return formats
     .map((format) => ({ format, path: pathIn(directory, REPORT_FORMATS[format].file) }));
 }
 

@@ -18,6 +18,7 @@ import { cutText, plainText } from "../../text/plain_text.ts";
 import {
   DEFAULT_OUT,
   IDEMPOTENCY_KEY,
+  isLaptop,
   KEY_PART,
   KEY_SCOPE,
   outDirectory,
@@ -95,11 +96,6 @@ async function rememberedRun(
 
 /** Most folders that are looked at: one for each run that goes on. */
 const MAX_FOLDERS = 50;
-
-/** Whether nobody but a person calls the command again. */
-export function isLaptop({ platform, io }: VerbContext): boolean {
-  return !platform.isCi && platform.identity(io.env) === null;
-}
 
 /**
  * Chooses the folder of a start: that of the run with the same request that goes on, or whose end nobody was told, else the first one without

@@ -17,9 +17,9 @@ import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../.
 import { resolveOrigin } from "../../service/connection.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
-import { isLaptop } from "../job/laptop.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
 import {
+  isLaptop,
   JSON_LINES,
   KEY_PART,
   KEY_SCOPE,

@@ -51,7 +51,7 @@ function missingRepo({ io }: VerbContext): string {
   return NO_REPO + ignored;
 }
 
-const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again (default: random)" };
+const KEY: VerbFlag = { name: "idempotency-key", value: "KEY", help: "Key that finds the run again [random]" };
 
 /** Fields of the request that flags give; absent ones stay absent, so that the repository's defaults hold. */
 function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartRequest {

@@ -33,16 +33,16 @@ import { OF_RUNS } from "./codes.ts";
 const FOLLOW: VerbFlag = { name: "follow", help: "Follow the run to its end: a whole CI job in one line" };
 const DETACH: VerbFlag = {
   name: "detach",
-  help: "As --follow, but end with success once the run is started: a later job follows it",
+  help: "Start the run and end with 0: a later job follows it",
 };
 const NEW: VerbFlag = {
   name: "new",
-  help: "Outside CI: start a run although this folder has one with the same request",
+  help: "Outside CI: start another run of the same request",
 };
 const RESUME: Option<string> = {
   name: "resume",
   value: "FILE",
-  help: "State file from an earlier attempt: reuses its key if the request is unchanged",
+  help: "State file of an earlier attempt, to use its key",
   parse: anyText,
 };
 

@@ -112,7 +112,9 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
     "quiet for 1 min",
     "quiet for 8 min",
   ]);
-  expect(page).toContain("7 events seen. 4 of them are not on this page; events.ndjson has them. Some went by unseen.");
+  expect(page).toContain(
+    "7 events seen. 4 of them are not on this page; the report ndjson has all. Some went by unseen.",
+  );
   expect(textsOf(page, "nav")[0]).toContain("log (2)");
 });
 

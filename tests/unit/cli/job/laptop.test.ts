@@ -185,3 +185,17 @@ test("run --follow sends a start again whose answer was lost, and starts another
     expect(again.stderr).toContain("an earlier start of this folder was not answered");
   }
 });
+
+test("run --follow on a terminal outside CI writes three reports and the state file, and elsewhere all of them", async () => {
+  const reports = async (terminal: boolean, CI: string, ...more: string[]) => {
+    const { cli } = world("");
+    const { io } = await cli([...RUN, ...more], { terminal, env: { CI } });
+    return [...io.files.keys()].filter((name) => name.startsWith("mogplex-ci/")).map((name) => name.slice(11)).sort();
+  };
+  const few = [".gitignore", "result.json", "run.html", "run.json", "summary.md"];
+  expect(await reports(true, "")).toEqual(few);
+  expect(await reports(true, "", "--report", "junit")).toEqual([".gitignore", "junit.xml", "run.json"]);
+  for (const [terminal, CI] of [[false, ""], [true, "true"]] as const) {
+    expect((await reports(terminal, CI)).length).toBeGreaterThan(7);
+  }
+});
