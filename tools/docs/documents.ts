@@ -94,7 +94,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
 
 /** Files that are generated as a whole, by their path below the checkout. */
 const GENERATED: Parts = {
-  "docs/library-reference.md": libraryReference,
+  "docs/reference/library.md": libraryReference,
   "tests/unit/architecture/exports.txt": exportList,
   ...schemaFiles(),
 };

@@ -1,5 +1,5 @@
 /**
- * `docs/library-reference.md`: every export of the library, from its declaration and its docstring.
+ * `docs/reference/library.md`: every export of the library, from its declaration and its docstring.
  *
  * @module
  */
@@ -144,7 +144,7 @@ export function libraryReference(): string {
   return `# Library reference
 
 Every export of \`@mogplex/ci\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
-name ends in \`Ms\` are milliseconds. How to use them: [scripts](scripts.md#a-program-the-library).
+name ends in \`Ms\` are milliseconds. How to use them: [scripts](../scripts.md#a-program-the-library).
 
 ${parts.join("\n\n")}
 `;
