@@ -6,7 +6,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { EXIT_TABLE, type ExitName } from "../../lib/exit_codes.ts";
 import { OUTPUT_VARIABLES } from "../../lib/report/write.ts";
 import { VERSION } from "../../lib/version.ts";
 import { componentNames, defaultImage, withPieces } from "../build/templates.ts";
@@ -51,37 +50,6 @@ export function inputsTable(component: string): string {
   return table(["Input", "Type", "Default", "Meaning"], rows);
 }
 
-const INTERRUPTED = "The job was cancelled. The agent was stopped, unless `on-interrupt` is set otherwise.";
-
-const ADVICE: Readonly<Record<ExitName, string>> = {
-  success: "Nothing.",
-  failed: "Read the row `reason` in the log, or the tests tab. Retry the job for a new run.",
-  usage: "Read the line `error:`. It says which input or variable to change. A retry alone changes nothing.",
-  cancelled: "Somebody else cancelled the run, in the app or by its id. Retry the job for a new run.",
-  awaitingInput: "Answer in the app, then retry the job: it attaches to the same run.",
-  unauthorized:
-    "Set `MOGPLEX_API_KEY`. A protected variable is absent on unprotected branches and tags, and pipelines of forks get none.",
-  forbidden: "Use a token with the scopes `read` and `write`: only such a token may start runs.",
-  unavailable:
-    "GitLab has retried twice. Check `MOGPLEX_URL`, proxies and the network of the runner; then retry: nothing is started twice.",
-  internal: "Report it with the log. Or the image changed the program: its checksum did not match.",
-  rateLimited:
-    "GitLab has retried twice. Start fewer runs at a time, or raise `timeout-minutes` and `job-timeout`, then retry.",
-  deadline:
-    "The run goes on, unless `on-timeout` is `cancel`. Retry the job: it attaches. Give more time with `timeout-minutes` and `job-timeout`.",
-  sigint: INTERRUPTED,
-  sigterm: INTERRUPTED,
-};
-
-/** The table of exit codes, with what to do. */
-export function troubleshootingTable(): string {
-  const rows = EXIT_TABLE.map(({ names, code, name, toolkit }) => {
-    const advice = new Set(names.map((each) => ADVICE[each]));
-    return [code, name, toolkit, [...advice].join(" ")];
-  });
-  return table(["Code", "Name", "When", "What to do"], rows);
-}
-
 const OUTPUTS: Readonly<Record<string, string>> = {
   MOGPLEX_RUN_ID: "Id of the run. Written as soon as it is known.",
   MOGPLEX_RUN_STATUS: "Status of the run, as the server states it.",
@@ -107,7 +75,8 @@ export const RECIPES = "examples/gitlab";
 /** First sentence of the comment at the top of a recipe. @throws when the recipe has no comment. */
 function firstSentence(file: string): string {
   const lines = readFileSync(join(root, RECIPES, file), "utf8").split("\n");
-  const start = lines.findIndex((line) => /^# .*[a-z] /.test(line));
+  // The first line says how the file is named, and whether it needs the component.
+  const start = lines.findIndex((line) => /^# (?!\.gitlab-ci\.yml).*[a-z] /.test(line));
   const text = lines.slice(start, lines.findIndex((line, index) => index > start && !/^# ./.test(line)))
     .map((line) => line.slice(2)).join(" ");
   const sentence = /^(.*?[.:])(?= |$)/.exec(text)?.[1];

@@ -20,15 +20,7 @@ import {
 } from "./action_docs.ts";
 import { campaignCodesTable, campaignOutputsTable, campaignReportsTable } from "./campaign_docs.ts";
 import { campaignKeysTable, campaignLimitsTable } from "./campaign_schema.ts";
-import {
-  exampleBlock,
-  inputsTable,
-  outputsTable,
-  recipesTable,
-  stampedFiles,
-  troubleshootingTable,
-  withVersion,
-} from "./component_docs.ts";
+import { exampleBlock, inputsTable, outputsTable, recipesTable, stampedFiles, withVersion } from "./component_docs.ts";
 import { exportList, libraryReference } from "./library_reference.ts";
 import { layersPicture, layoutPicture } from "./layout.ts";
 import { table } from "./markdown_table.ts";
@@ -77,7 +69,7 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
   },
   "docs/campaign-file.md": { keys: campaignKeysTable, limits: campaignLimitsTable },
   "CONTRIBUTING.md": { layers: layersPicture, layout: layoutPicture },
-  "components/README.md": { recipes: recipesTable, outputs: outputsTable, "exit-codes": troubleshootingTable },
+  "components/README.md": { recipes: recipesTable },
   [ACTION_README]: {
     "example": actionExample,
     "inputs": actionInputsTable,
