@@ -119,7 +119,7 @@ function afterSuccess({ git }: ResultView): Part {
   if (git?.branch.pushed) {
     return "Look at the branch that the agent has pushed; there is no pull request that is known of.";
   }
-  return "Look whether the work is there: no event that was seen says where it is.";
+  return "Look whether the work is there: no event says where it is.";
 }
 
 function nextOf(view: ResultView): Part {

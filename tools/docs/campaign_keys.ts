@@ -157,7 +157,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "notify.webhook-variable": {
     description:
-      "Environment variable with the address that is called, which is a secret. Its name begins with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` names it.",
+      "Environment variable with the secret address. Its name begins with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` names it.",
     pattern: ENVIRONMENT,
     examples: ["CAMPAIGN_WEBHOOK"],
   },

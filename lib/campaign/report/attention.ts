@@ -58,8 +58,8 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   const isClosed = state === "gated" || state === "stopping" || state === "stopped";
   if (state === "gated" || isClosed && waitsFor === "gate") {
     const again = state === "gated"
-      ? "Look at what has ended; what is tried again, by the commands below, passes the gate. When all may go on:"
-      : "Correct the cause, and let be tried again what is to be, by the commands below. When all may go on:";
+      ? "Look at what has ended. What you retry by the commands below passes the gate. When everything may go on:"
+      : "Correct the cause, and retry by the commands below what should run again. When everything may go on:";
     return ofCampaign(
       "gate closed",
       reason,

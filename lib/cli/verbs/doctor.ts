@@ -187,7 +187,8 @@ export const doctorVerb: Verb = {
   name: "doctor",
   usage: "",
   maxPositionals: 0,
-  summary: "Check token, repository, network and CI setup without starting anything; ends as a job would end",
+  summary:
+    "Check token, repository, network and CI setup; start nothing, and end with the exit code that a job would have",
   group: "toolkit",
   flags: [FOR, REPO, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
   codes: ASKING,
