@@ -114,7 +114,7 @@ test(
 test(
   "every command in the text of docs/campaigns.md does what it says",
   () =>
-    withService({ ...UNTIL_ENDED, names: ["docs", "web", "api", "stuck"] }, async (service) => {
+    withService({ ...UNTIL_ENDED, sandboxLimit: 20, names: ["docs", "web", "api", "stuck"] }, async (service) => {
       const { cwd, run } = place(service, {
         "campaign.yml": "version: 1\nname: page\nprompt-file: task.md\nrepositories: [{ file: list.txt }]\n" +
           "canary: { size: 1, gate: manual }\n",
