@@ -4,6 +4,7 @@
  * @module
  */
 import { lookup } from "../lookup.ts";
+import type { SafeLine } from "./safe_line.ts";
 
 // What makes a cell a formula, with the full-width forms that spreadsheets fold, and the blanks that they skip before it.
 // Source: OWASP, "CSV Injection".
@@ -95,11 +96,12 @@ export function jsonText(value: unknown, indent = 0): string {
 /**
  * A value as one line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value.
  */
-export function jsonLine(value: unknown): string {
-  return jsonText(value)
+export function jsonLine(value: unknown): SafeLine {
+  const line = jsonText(value)
     // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
     .replace(/#(?=#)/g, "\\u0023")
     .replace(/(section_(?:start|end)|travis_(?:fold|time)):/gi, "$1\\u003a");
+  return line as SafeLine;
 }
 
 // Makes a line of untrusted text inert in the log of a CI system: a visible blank breaks up each command that the system would
@@ -133,10 +135,10 @@ const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
 export function escapeLogLine(
   line: string,
   syntaxes: readonly LogSyntax[] = ["workflow", "legacy", "section", "group"],
-): string {
+): SafeLine {
   let safe = line.replace(UNSAFE, " ");
   for (const name of syntaxes) safe = safe.replace(RULES[name][0], RULES[name][1]);
-  return safe;
+  return safe as SafeLine;
 }
 
 // Text inside logging commands of Azure Pipelines: `##vso[area.action property=…;]data`.

@@ -19,6 +19,7 @@ import type { Io } from "../../io.ts";
 import { interruptible } from "../../run/session.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
+import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
@@ -367,8 +368,8 @@ export async function decide(context: VerbContext, verb: string, decision: Decis
     return codeOf(context, error);
   }
   writer.out(writer.untrusted(text));
-  writer.out(...items.slice(0, MAX_NAMES).map((name) => `  ${writer.untrusted(name)}`));
-  if (items.length > MAX_NAMES) writer.out(`  and ${items.length - MAX_NAMES} more`);
+  writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
+  if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
   return codeOf(context, error);
 }
 

@@ -23,6 +23,7 @@ import { distanceText, instantMs, spanText, timeText } from "../../run/result.ts
 import { type TerminalSize, terminalSize } from "../../runtime.ts";
 import { formatCount } from "../../text/duration.ts";
 import { cutText } from "../../text/plain_text.ts";
+import type { SafeLine } from "../../text/safe_line.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
 import { ItemTable, Screen, type ScreenOptions, type Span } from "./status.ts";
 
@@ -111,9 +112,9 @@ function othersText({ counts }: CampaignView, shown: readonly ItemView[]): strin
  * The table: lines about the whole, then the items that matter now, then a count of the others.
  *
  * @param view Not yet cleaned.
- * @returns At most `height` lines, each at most `width` cells, safe to print.
+ * @returns At most `height` lines, each at most `width` cells.
  */
-export function liveTable(view: CampaignView, options: LiveTableOptions): string[] {
+export function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   const { height, nowMs } = options;
   const screen = new Screen(options);
   screen.line(...progress(screen, view));
@@ -278,7 +279,7 @@ export class LiveCampaign {
   close(): void {
     this.#ticker.abort();
     this.#section.end();
-    this.#options.writer.transient("");
+    this.#options.writer.transient();
   }
 
   /** Closes section and fence at once: for a process that must end now. */
@@ -311,7 +312,7 @@ export class LiveCampaign {
       redact: writer.redact,
       escapeLine: (line) => platform.escapeLine(line),
     });
-    writer.transient(lines.join("\n"));
+    writer.transient(...lines);
   }
 
   /** Prints a line that may hold untrusted text. */

@@ -26,6 +26,7 @@ import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
 import { formatCount } from "../../text/duration.ts";
 import { escapeLogLine } from "../../text/escape.ts";
 import { plainLines } from "../../text/plain_text.ts";
+import { own, type SafeLine } from "../../text/safe_line.ts";
 
 // Lines for a terminal or a log: parts with a colour, cut and aligned by cells, safe whatever texts stand in them.
 
@@ -52,7 +53,7 @@ export interface ScreenOptions {
   /** Masks secrets in one text. @default {no change} */
   redact?: ((text: string) => string) | undefined;
   /** Makes one complete line inert in the log of the CI system. @default {escapeLogLine for every system} */
-  escapeLine?: ((line: string) => string) | undefined;
+  escapeLine?: ((line: string) => SafeLine) | undefined;
 }
 
 const MIN_WIDTH = 40;
@@ -66,8 +67,8 @@ const MAX_COMMAND = 4_000;
 
 /** Collects lines. */
 export class Screen {
-  /** The lines so far, safe to print. */
-  readonly lines: string[] = [];
+  /** The lines so far. */
+  readonly lines: SafeLine[] = [];
   /** Cells of a line. */
   readonly width: number;
   readonly #options: ScreenOptions;
@@ -117,7 +118,7 @@ export class Screen {
 
   /** Adds an empty line. */
   space(): void {
-    this.lines.push("");
+    this.lines.push(own``);
   }
 
   #add(spans: readonly Span[], width: number): void {
@@ -134,7 +135,7 @@ export class Screen {
     const safe = escapeLine(plain);
     // A line that a CI system could take for a command loses its colours: they would hide the command from the check.
     if (!colour || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
-    else this.lines.push(paint(shown));
+    else this.lines.push(paint(shown) as SafeLine);
   }
 }
 
@@ -419,9 +420,9 @@ function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean):
  * items.
  *
  * @param view Not yet cleaned.
- * @returns Lines that are safe to print. Commands are not cut, every other line fits the width.
+ * @returns Commands are not cut, every other line fits the width.
  */
-export function statusText(view: CampaignView, options: StatusOptions): string[] {
+export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
   const screen = new Screen(options);
   const nowMs = instantMs(view.at) ?? 0;
   const name = campaignName(view, (text) => screen.text(text));

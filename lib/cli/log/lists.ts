@@ -18,6 +18,7 @@ import type {
 import type { TriggeredRun } from "../../run/automation_request.ts";
 import { MAX_LISTED } from "../../run/follow_automation.ts";
 import { AUTOMATION_EXIT, endOfAutomationRun } from "../../run/result.ts";
+import { joinLines } from "../../text/safe_line.ts";
 import { blockText } from "./live_log.ts";
 import type { Writer } from "./writer.ts";
 
@@ -49,13 +50,16 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
     for (const item of items) writer.json(item);
     return;
   }
-  printRows(writer, items.map((item) => cells(item).map((cell) => writer.untrusted(cell))));
+  printRows(writer, items.map(cells));
 }
 
-/** Prints rows of cells that are safe to print, in columns. */
+/** Prints rows in columns. Their cells may hold untrusted text. */
 export function printRows(writer: Writer, rows: readonly (readonly string[])[]): void {
-  const widths = columnWidths(rows);
-  writer.out(...rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()));
+  const safe = rows.map((row) => row.map((cell) => writer.untrusted(cell)));
+  const widths = columnWidths(safe);
+  writer.out(
+    ...safe.map((row) => joinLines(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)), "  ").trimEnd()),
+  );
 }
 
 /** Length of the longest cell of each column. All rows have as many cells as the first one. */

@@ -32,6 +32,7 @@ import {
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
+import { own, type SafeLine } from "../../text/safe_line.ts";
 import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
 
 // Notices as lines of text: one formatter a kind.
@@ -170,9 +171,9 @@ export class LiveLog {
   readonly #ticker = new AbortController();
   readonly #row: Row;
   readonly #hang: Hang;
-  readonly #colour: (line: string) => string;
+  readonly #colour: (line: SafeLine) => SafeLine;
   readonly #compact: CompactLog;
-  readonly #kept: string[] = [];
+  readonly #kept: SafeLine[] = [];
   #keptBytes = 0;
   #bytes = 0;
   #full = false;
@@ -239,12 +240,12 @@ export class LiveLog {
     this.#ticker.abort();
     this.#eventLines(this.#compact.end());
     if (this.#kept.length > 0) this.#section.show();
-    if (this.#dropped > 0) writer.out(`(${this.#dropped} event lines left out, see the reports)`);
+    if (this.#dropped > 0) writer.out(own`(${this.#dropped} event lines left out, see the reports)`);
     if (this.#kept.length > 0) writer.out(...this.#kept);
     this.#kept.length = this.#dropped = 0;
     this.#section.end();
     this.#fence();
-    writer.transient("");
+    writer.transient();
   }
 
   /** Closes section and fence at once, without printing anything else: for a process that must end now. */
@@ -321,7 +322,7 @@ export class LiveLog {
     this.#print(lines.flatMap((line) => writer.untrustedLines(line, COMPACT_WIDTH, this.#hang)));
   }
 
-  #print(lines: readonly string[]): void {
+  #print(lines: readonly SafeLine[]): void {
     const { writer } = this.#options;
     if (lines.length > 0 && !this.#full) this.#section.show();
     for (const line of lines) {
@@ -334,7 +335,7 @@ export class LiveLog {
       if (!this.#full) {
         this.#full = true;
         writer.out(
-          `(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)`,
+          own`(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)`,
         );
       }
       this.#kept.push(line);

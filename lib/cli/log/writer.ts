@@ -1,6 +1,6 @@
 /**
- * The only way to the terminal and to the log: untrusted text is normalised, redacted and escaped, and everything that is printed is
- * searched for our own token a second time.
+ * The only way to the terminal and to the log. What is printed is a `SafeLine`: our own text, or untrusted text that was normalised,
+ * redacted and escaped. All of it is searched for our own token a second time.
  *
  * @module
  */
@@ -16,6 +16,7 @@ import { hangCells } from "../../text/cells.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainLines } from "../../text/plain_text.ts";
 import { joinRedactors, type Redactor, redactValue } from "../../text/redact.ts";
+import { own, type SafeLine } from "../../text/safe_line.ts";
 
 // Whether a person watches the output.
 
@@ -139,7 +140,7 @@ export class Writer {
   }
 
   /** Makes untrusted text safe as part of a line. */
-  untrusted(text: string): string {
+  untrusted(text: string): SafeLine {
     // Redaction comes before lines are joined: a secret can have several.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n");
     return this.#platform.escapeLine(lines.map((each) => each.trim()).join(" "));
@@ -151,7 +152,7 @@ export class Writer {
    * @param maxLength Longest line, in UTF-16 units.
    * @param hang Width and indent at which lines are broken: see `hangCells`. @default {undefined} (they are not)
    */
-  untrustedLines(text: string, maxLength = Infinity, hang?: Hang): string[] {
+  untrustedLines(text: string, maxLength = Infinity, hang?: Hang): SafeLine[] {
     // Redaction comes before cutting: a secret that was cut in half is not recognised.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n").map((line) => cutText(line, maxLength));
     const broken = hang === undefined
@@ -160,9 +161,19 @@ export class Writer {
     return broken.map((line) => this.#platform.escapeLine(line));
   }
 
-  /** Prints lines on stdout. They must be our own text, or made safe by {@linkcode Writer.untrusted}. */
-  out(...lines: string[]): void {
+  /** Prints lines on stdout. */
+  out(...lines: SafeLine[]): void {
     this.#print("stdout", lines);
+  }
+
+  /** Prints a text on stdout as it is, for another program that reads it: a file that we made, commands for a shell. */
+  output(text: string): void {
+    this.#print("stdout", [text]);
+  }
+
+  /** Clears the terminal. */
+  clear(): void {
+    this.#io.write("stdout", "\x1b[2J\x1b[H");
   }
 
   /** A copy of a value with every text redacted. */
@@ -180,22 +191,30 @@ export class Writer {
    *
    * @param url Result of `webUrl`: it has no control characters.
    */
-  link(url: string): string {
+  link(url: string): SafeLine {
     const links = !this.#platform.isCi && this.#io.isTerminal("stdout") && knowsLinks(this.#io);
-    return links ? `\x1b]8;;${url}\x1b\\${url}\x1b]8;;\x1b\\` : url;
-  }
-
-  /** Colours a part of a line, on a terminal or CI system that shows colours. */
-  paint(style: Style, text: string): string {
-    return this.coloured ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+    const line = this.untrusted(url);
+    return links ? own`\x1b]8;;${line}\x1b\\${line}\x1b]8;;\x1b\\` : line;
   }
 
   /**
-   * Keeps lines at the bottom of a terminal, below all that is printed; they do not wrap. An empty text removes them.
+   * Colours a line or a part of it, on a terminal or CI system that shows colours. Nothing else changes.
    *
-   * @param text One line or several, fewer than the terminal has.
+   * @param from First UTF-16 unit of the part. @default {0}
+   * @param to The one after its last. @default the length of the line
    */
-  transient(text: string): void {
+  paint(style: Style, line: SafeLine, from = 0, to = line.length): SafeLine {
+    if (!this.coloured) return line;
+    return `${line.slice(0, from)}\x1b[${STYLES[style]}m${line.slice(from, to)}\x1b[0m${line.slice(to)}` as SafeLine;
+  }
+
+  /**
+   * Keeps lines at the bottom of a terminal, below all that is printed; they do not wrap. Without a line there are none.
+   *
+   * @param lines Fewer than the terminal has.
+   */
+  transient(...lines: readonly SafeLine[]): void {
+    const text = lines.join("\n");
     if (text === this.#transient) return;
     const hidden = this.#hidden();
     this.#transient = text;
@@ -273,7 +292,7 @@ export class Writer {
     this.#print("stderr", [`error: ${this.untrusted(text)}`]);
   }
 
-  #print(stream: Stream, lines: string[]): void {
+  #print(stream: Stream, lines: readonly string[]): void {
     this.#hide();
     if (stream === "stdout" && this.#fenced && this.#fence === undefined && !this.#io.closed(stream)) {
       this.#fence = this.#platform.fence?.();
@@ -299,21 +318,21 @@ const LABEL_STYLES: Readonly<Record<string, Style>> = {
 };
 
 // A broken line goes on below its text, so it has neither time nor label.
-const TIMED = /^(\d\d:\d\d:\d\d {2}| {10})([a-z]\S*)(.*)$/;
-const BARE = /^()([a-z]\S*)(.*)$/;
+const TIMED = /^(\d\d:\d\d:\d\d {2}| {10})([a-z]\S*)/;
+const BARE = /^()([a-z]\S*)/;
 
 /** Cells before the text of a line. @param times Whether lines begin with a time. */
 export function textIndent(times: boolean): number {
   return times ? 20 : 10;
 }
 
-/** Colours time and label. @param line A line that is safe to print; colours are added, nothing else changes. */
-export function colourLine(writer: Pick<Writer, "coloured" | "paint">, line: string, times: boolean): string {
-  const [, time = "", label = "", text = ""] = (writer.coloured && (times ? TIMED : BARE).exec(line)) || [];
-  if (label === "") return line;
+/** Colours time and label. */
+export function colourLine(writer: Pick<Writer, "coloured" | "paint">, line: SafeLine, times: boolean): SafeLine {
+  const [, time = "", label = ""] = (writer.coloured && (times ? TIMED : BARE).exec(line)) || [];
   const style = lookup(LABEL_STYLES, label);
-  const shown = style === undefined ? label : writer.paint(style, label);
-  return `${time.trim() === "" ? time : writer.paint("dim", time)}${shown}${text}`;
+  // From the right: colours move what stands behind them.
+  const labelled = style === undefined ? line : writer.paint(style, line, time.length, time.length + label.length);
+  return time.trim() === "" ? labelled : writer.paint("dim", labelled, 0, time.length);
 }
 
 // Commands in the log that tell the CI system the outputs, where the summary is, and a verdict other than success. For systems

@@ -11,6 +11,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
+import { own } from "../../text/safe_line.ts";
 import type { VerbContext } from "../verb.ts";
 import { CHECKSUM_FILE, FOLDER, jobFile, PROGRAM_FILE, type Recipe, RECIPES, TASK, TASK_FILE } from "./recipes.ts";
 
@@ -234,7 +235,7 @@ export async function initRepository(context: VerbContext): Promise<number> {
   steps.add(CHECKSUM_FILE, checksum);
   steps.add(TASK_FILE, TASK);
   steps.add(path, job);
-  if (path !== file) context.writer.out("", ...`${add}${path}`.split("\n"));
+  if (path !== file) context.writer.out(own``, ...context.writer.untrustedLines(`${add}${path}`));
   const next = context.flags.has("dry-run")
     ? "Nothing was written. Without --dry-run these files are."
     : `Then commit these files, and try it: ${context.vocabulary.program} doctor`;

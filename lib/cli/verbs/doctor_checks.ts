@@ -367,7 +367,7 @@ export const permissionsVerb: Verb = {
     const { flags, writer } = context;
     const permissions = permissionsOf(context);
     if (flags.has("json")) writer.json(permissions);
-    else writer.out(denoFlags(permissions).join(" "));
+    else writer.output(denoFlags(permissions).join(" "));
     return EXIT.success;
   },
 };
