@@ -46,7 +46,7 @@ export interface ResultSoFar {
 }
 
 /** What an error knows of the run that it is about. */
-export interface KnownRun {
+interface KnownRun {
   /** UUID of the run. */
   runId: string | null;
   /** Key that finds the run. */

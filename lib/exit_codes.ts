@@ -25,7 +25,7 @@ export const EXIT = {
 export type ExitName = keyof typeof EXIT;
 
 /** A row of the table of exit codes. */
-export interface ExitRow {
+interface ExitRow {
   /** Its keys in {@linkcode EXIT}: one, or both signals in the row of an interrupted job. */
   names: readonly ExitName[];
   /** The code, as printed. */

@@ -13,7 +13,7 @@ import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
 
 /** What a view needs beside the memory. */
-export interface ViewInput {
+interface ViewInput {
   /** Now, in milliseconds since 1970 by the service's clock. */
   nowMs: number;
   /** Mean time of a run, in milliseconds; null when none has ended, which counts as {@linkcode DEFAULT_MEAN_RUN_MS}. */

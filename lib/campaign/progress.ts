@@ -126,7 +126,7 @@ export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "ite
 }
 
 /** Pull requests that are open, and those of which that is not known; both of items that nobody has skipped. */
-export function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
+function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
     if (pullRequest === null || state === "skipped") continue;
@@ -147,7 +147,7 @@ export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
 }
 
 /** The record that closes a gate. */
-export type GateRecord = Extract<RecordBody, { type: "gate" }>;
+type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
 /** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */
 function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
@@ -194,7 +194,7 @@ export function gateDue(memory: CampaignMemory): GateRecord | undefined {
 }
 
 /** Number of items in any of the states. */
-export function countOf({ counts }: Pick<CampaignMemory, "counts">, states: readonly ItemState[]): number {
+function countOf({ counts }: Pick<CampaignMemory, "counts">, states: readonly ItemState[]): number {
   return states.reduce((sum, state) => sum + counts[state], 0);
 }
 

@@ -147,7 +147,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
 // `dashboard --watch`: the table on a terminal, and in a log only what has changed.
 
 /** Options of {@linkcode watchDashboard}. */
-export interface WatchOptions {
+interface WatchOptions {
   /** Seconds between two looks. */
   seconds: number;
   /** Ends it. */

@@ -189,7 +189,7 @@ export interface JobExtras {
 }
 
 /** What a program does outside CI alone, where a person calls it again in the same folder. */
-export interface Laptop {
+interface Laptop {
   /** See `chooseFolder` in `job/laptop.ts`. */
   chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder>;
   /** See `ignoringFolder` there. */

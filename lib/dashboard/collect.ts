@@ -37,7 +37,7 @@ import {
 import { renderDashboardMetrics } from "./metrics.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
-export const MAX_REQUESTS = 30;
+const MAX_REQUESTS = 30;
 
 /** How long all of it may take, in milliseconds: the service names 60 s when a token is busy. */
 const ALL_MS = 120_000;
@@ -65,7 +65,7 @@ export interface CollectOptions {
 }
 
 /** What the service said. */
-export type Collected = Pick<
+type Collected = Pick<
   DashboardData,
   "at" | "origin" | "requests" | "exitCode" | "lists" | "repositories" | "sandboxes" | "automations"
 >;
@@ -397,7 +397,7 @@ export const FILES = {
 } as const;
 
 /** A file to write. */
-export interface DashboardFile {
+interface DashboardFile {
   /** Its name in the directory. */
   name: string;
   /** Its text. */

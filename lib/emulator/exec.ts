@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 /** What the environment of the command is made of. */
-export interface Target {
+interface Target {
   /** Origin of the emulator. */
   url: string;
   /** A token with both scopes. */

@@ -256,7 +256,7 @@ export interface ForgeWorld {
 }
 
 /** One request. */
-export interface ForgeCall<T> {
+interface ForgeCall<T> {
   /** What is attempted, after "Cannot". */
   what: string;
   /** Path and query below the API, with a slash at its start. */

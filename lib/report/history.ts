@@ -43,7 +43,7 @@ export interface HistoryRecord {
 }
 
 /** A line that is no record. */
-export interface SkippedLine {
+interface SkippedLine {
   /** Its number, from 1. */
   line: number;
   /** What is wrong with it, as a clause. */
@@ -189,7 +189,7 @@ export function readHistory(text: string): History {
 // How a run compares with the runs before it.
 
 /** A run beside the ones before it. */
-export interface Comparison {
+interface Comparison {
   /** The run before; undefined when there is none. */
   before: HistoryRecord | undefined;
   /** In words: `2 min longer, failed before too`; null when there is no run before. */
@@ -273,7 +273,7 @@ export function comparisonSentence({ before, text }: Comparison): string | null 
 // A history by week: how many runs succeeded, and how long they took.
 
 /** One week. */
-export interface Week {
+interface Week {
   /** ISO week in UTC: `2026-W48`. */
   week: string;
   /** Its Monday, `2026-11-23`. */

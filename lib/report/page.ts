@@ -164,7 +164,7 @@ export function table(caption: string, columns: readonly Column[], rows: readonl
 }
 
 /** What a list can do where scripts run. */
-export interface ListTools {
+interface ListTools {
   /** Class of the list. */
   readonly name: string;
   /** What its rows are, in the plural. */
@@ -274,7 +274,7 @@ ${script && markup`<script>${raw(SCRIPT.text)}</script>\n`}</body>
 const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591", "#d64545"];
 
 /** A colour of charts: 0 to 3, 4 for grey, 5 for red. Greater numbers begin again. */
-export type Colour = number;
+type Colour = number;
 
 function colourOf(colour: Colour): string {
   return COLOURS[colour % COLOURS.length] as string;

@@ -32,7 +32,7 @@ const MAX_LABEL = 200;
 const MAX_LINKS = 20;
 
 /** A link, if its address may be one. */
-export interface Annotation {
+interface Annotation {
   /** What is shown. */
   label: string;
   /** Where it leads; a link whose address `webUrl` refuses is left out. */
@@ -289,7 +289,7 @@ export function problemOf(format: string, path: string, error: unknown): ReportP
 }
 
 /** Writes one report; a problem is kept, and the next report is written nevertheless. */
-export type Attempt = (format: string, path: string, write: () => void) => void;
+type Attempt = (format: string, path: string, write: () => void) => void;
 
 /** Attempts to write reports, and the problems with them so far. */
 export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt } {

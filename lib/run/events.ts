@@ -251,7 +251,7 @@ export interface WindowState {
 }
 
 /** A page of events. */
-export interface EventPage {
+interface EventPage {
   /** Its events, oldest first. */
   readonly events: readonly RunEvent[];
   /** How many events the request asked for. */
@@ -261,7 +261,7 @@ export interface EventPage {
 }
 
 /** The outcome of adding events. */
-export interface WindowStep {
+interface WindowStep {
   /** The state afterwards. */
   readonly state: WindowState;
   /** Events not seen before, oldest first. */

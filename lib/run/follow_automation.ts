@@ -96,7 +96,7 @@ function followAutomationKeys(): Keys<FollowAutomationOptions> {
 }
 
 /** Options of {@linkcode AutomationFollower}. */
-export interface AutomationFollowerOptions {
+interface AutomationFollowerOptions {
   /** Point on the clock until which to follow, in milliseconds. */
   deadline: number;
   /** Jobs that use the token at the same time, at least 1. */
@@ -238,7 +238,7 @@ export function followAutomationRun(
 // Builds the result of an automation run from the trigger, the follower and the end of the job.
 
 /** The parts of {@linkcode buildAutomationResult}. */
-export interface AutomationResultParts {
+interface AutomationResultParts {
   /** UUID of the automation. */
   automationId: string;
   /** UUID of the repository; undefined if the request was not checked yet. */

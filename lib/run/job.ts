@@ -105,7 +105,7 @@ export interface Operation<I extends JobItem, R> {
 }
 
 /** Settings of a {@linkcode Job}. */
-export interface JobSettings<I> extends WatchSettings {
+interface JobSettings<I> extends WatchSettings {
   /** Longest time of the whole job, in milliseconds. */
   timeoutMs: number;
   /** Whether the job ends as soon as the operation is started or found. @default {false} */
@@ -127,13 +127,13 @@ export interface JobEnd<R> {
 }
 
 /** The part of a result that the engine touches. */
-export interface JobResult {
+interface JobResult {
   /** Command that looks at the operation again; null if it has ended, or is not known. */
   resume: string | null;
 }
 
 /** Time limit for cancelling at the deadline, in milliseconds. */
-export const CANCEL_MS = 20_000;
+const CANCEL_MS = 20_000;
 
 /** One job on one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
 export class Job<I extends JobItem, R extends JobResult> {
@@ -299,7 +299,7 @@ function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
 // Decides which ends of a job the library's calls return, and which they throw.
 
 /** Options of {@linkcode settle}. */
-export interface SettleOptions {
+interface SettleOptions {
   /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;
   /** The caller's signal. */
@@ -386,7 +386,7 @@ function withRun<R extends AnyResult>(
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
 
 /** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
-export interface Followed<N, I, E> {
+interface Followed<N, I, E> {
   /** Waits for news. */
   source: Source<N>;
   /** Read once more when the deadline comes. */

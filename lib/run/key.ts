@@ -22,7 +22,7 @@ export type KeyScope = "pipeline" | "job" | "day" | "random";
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
 /** The parts that a key is derived from. */
-export interface KeyParts {
+interface KeyParts {
   /** How often a job gets a new run. */
   scope: KeyScope;
   /** Identity of the CI job; null outside CI. */
@@ -36,7 +36,7 @@ export interface KeyParts {
 }
 
 /** A derived key. */
-export interface Key {
+interface Key {
   /** The key without a suffix; at most 200 characters. */
   key: string;
   /** The scope that applies: `random` if the identity was not complete. */

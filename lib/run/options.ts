@@ -20,7 +20,7 @@ import {
 export const MAX_TOKEN_SHARE = 1_000;
 
 /** How long and how often to poll. */
-export interface WaitOptions {
+interface WaitOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */

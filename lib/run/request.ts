@@ -35,7 +35,7 @@ export interface RunRequest extends Omit<StartRequest, "repoId" | "createBranch"
 }
 
 /** A request that obeys all rules, whose repository may still be a name. */
-export interface CheckedRequest {
+interface CheckedRequest {
   /** Id of the repository, or its name. */
   repository: string;
   /** The rest, as it is going to be sent. */

@@ -309,7 +309,7 @@ const MAX_WHERE = 200;
 const MAX_NAMED_FILES = 25;
 
 /** The parts of the line. The first two are untrusted. */
-export interface Headline {
+interface Headline {
   /** Repository by name, else by id; the automation; null when none is known. */
   where: string | null;
   /** First line of the task, cut; null when the task is not known. */

@@ -59,7 +59,7 @@ export type CadenceEvent =
   | { readonly kind: "busy"; readonly namedMs: number };
 
 /** Time and chance: the inputs of {@linkcode nextDelay} beside state and event. */
-export interface Moment {
+interface Moment {
   /** Time of the poll, in milliseconds on the clock. */
   readonly atMs: number;
   /** Milliseconds until the deadline. No delay is longer. */
@@ -293,7 +293,7 @@ export function leash(signal: AbortSignal | undefined): Leash {
 }
 
 /** Options of {@linkcode lookUntilSeen}. */
-export interface LookOptions<N> {
+interface LookOptions<N> {
   /** What is attempted, after "Cannot". */
   what: string;
   /** Ends waits and requests. */

@@ -150,7 +150,7 @@ export function routesAt(origin: string): ApiRoutes {
 // Sends the requests of the client: limits, retries and judging, the same for all of them.
 
 /** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
-export type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
+type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
 type Extras = Pick<StandAloneCall, "starts" | "backoffBaseMs" | "onFailure">;
 
 /**
@@ -193,7 +193,7 @@ export interface Caller {
 }
 
 /** Parts of {@linkcode createCaller}. */
-export interface CallerParts {
+interface CallerParts {
   /** The routes. */
   api: ApiRoutes;
   /** Sends one request. */
@@ -253,7 +253,7 @@ function hasNoStream(error: unknown): boolean {
 // The client's methods for repositories and sandboxes.
 
 /** The client's methods for repositories and sandboxes. */
-export type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
+type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
 
 /** Makes the methods. */
 export function listCalls({ api, read }: Caller): ListCalls {
@@ -343,7 +343,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
 // Two special failures of a start: a 503 that means a wrong repository id, and an attempt whose outcome is unknown.
 
 /** Options of {@linkcode guardStart}. */
-export interface StartGuard {
+interface StartGuard {
   /** Idempotency key. */
   key: string;
   /** UUID of the repository. */
@@ -420,7 +420,7 @@ function withAdvice({ why, advice }: MogplexError): string {
 // The client's methods for runs.
 
 /** The client's methods for runs. */
-export type RunCalls = Pick<
+type RunCalls = Pick<
   MogplexClient,
   "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
 >;
@@ -512,7 +512,7 @@ export function triggerFactsOf(run: AutomationRun): TriggerFacts {
 // The client's methods for automations and reviews.
 
 /** The client's methods for automations and reviews. */
-export type AutomationCalls = Pick<
+type AutomationCalls = Pick<
   MogplexClient,
   | "listAutomations"
   | "getAutomation"

@@ -8,7 +8,7 @@ import type { Notice } from "../notice.ts";
 import { type Setback, setbackDelay } from "./retry.ts";
 
 /** Options of {@linkcode Pacer}. */
-export interface PacerOptions {
+interface PacerOptions {
   /** Time. */
   clock: Clock;
   /** Point on the clock at which every wait ends, in milliseconds. */

@@ -21,7 +21,7 @@ import {
 import { type Fetch, type FetchInit, userAgent } from "./transport.ts";
 
 /** A request. */
-export interface PostRequest {
+interface PostRequest {
   /** What is attempted, after "Cannot". */
   what: string;
   /** Address. */
@@ -35,7 +35,7 @@ export interface PostRequest {
 }
 
 /** How to send it. */
-export interface PostOptions {
+interface PostOptions {
   /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Time. */
@@ -93,7 +93,7 @@ export async function post(
 // Sends one message to a webhook. Its address is a secret, so no text of a failure is passed on: runtimes put addresses into them.
 
 /** Options of {@linkcode callWebhook}. */
-export interface WebhookOptions {
+interface WebhookOptions {
   /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Time. */

@@ -57,7 +57,7 @@ export interface Setback {
 }
 
 /** Circumstances that {@linkcode setbackOf} needs beside the error. */
-export interface Circumstances {
+interface Circumstances {
   /** Whether the service has accepted this token in this process. */
   worked: boolean;
   /** Whether the service counts the attempt against the limit of starts, so that a 429 can mean that limit. @default {false} */
@@ -189,7 +189,7 @@ export function setbackDelay(setback: Setback, attempt: number, baseMs: number, 
 }
 
 /** Options of {@linkcode retry}. */
-export interface RetryOptions<T> {
+interface RetryOptions<T> {
   /** What the process has learned about the token. The loop records here that the service accepted it. */
   memory: TokenMemory;
   /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
@@ -216,7 +216,7 @@ export interface RetryOptions<T> {
 }
 
 /** How the attempts ended: with a value, or with the last error. `setback` is undefined if a retry cannot mend that error. */
-export type Retried<T> = { ok: true; value: T } | { ok: false; error: unknown; setback: Setback | undefined };
+type Retried<T> = { ok: true; value: T } | { ok: false; error: unknown; setback: Setback | undefined };
 
 /** Adds the advice to the detail of a setback, once a process. */
 function withAdvice(setback: Setback, memory: TokenMemory): Setback {

@@ -14,7 +14,7 @@ import { SECRET_VARIABLES } from "../variables.ts";
 export const MASK = "[redacted]";
 
 /** Options of {@linkcode createRedactor}. */
-export interface RedactorOptions {
+interface RedactorOptions {
   /** The access token of this job. @default {undefined} */
   token?: string | undefined;
   /** Reads the environment, for the values of `SECRET_VARIABLES`. @default {undefined} (none is read) */

@@ -8,7 +8,7 @@
 export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
 /** What a run must bring for its item to succeed. */
-export type Requirement = "run" | "changes" | "pull-request";
+type Requirement = "run" | "changes" | "pull-request";
 
 /** A place in a file, for messages. */
 export interface Place {
@@ -63,7 +63,7 @@ export interface StartWindow {
 export type Threshold = { kind: "count"; count: number } | { kind: "share"; share: number };
 
 /** The first items, which go before all others. */
-export interface Canary {
+interface Canary {
   /** How many: 1 or more. */
   size: number;
   /** `automatic`: goes on by itself if none of them failed. `manual`: waits for `approve`. */

@@ -147,7 +147,7 @@ export interface ChainProblem {
 }
 
 /** Outcome of {@linkcode Chain.read}. */
-export type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
+type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
 
 /** The end of a journal, to which the next record is bound. */
 export interface Chain {
@@ -174,7 +174,7 @@ export interface Chain {
 }
 
 /** An end of a chain. */
-export interface ChainMark {
+interface ChainMark {
   readonly seq: number;
   readonly wave: number;
   readonly previous: string;
@@ -300,7 +300,7 @@ export interface FenceParts {
 }
 
 /** The parts of a request that make it another task when they change. */
-export interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
+interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
   /** The whole prompt with its title, as it is sent: every template is filled in. */
   prompt: string;
 }

@@ -45,7 +45,7 @@ const OPEN_ENDS: readonly StartEnd[] = ["needs-input", "unknown"];
 const WITHOUT_SANDBOX = "pending";
 
 /** Gives an item a state, and what it adds to the counts of the campaign. */
-export function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
+function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
   memory.counts[item.state]--;
   memory.counts[state]++;
   item.state = state;

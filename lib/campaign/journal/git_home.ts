@@ -15,7 +15,7 @@ import type { Home } from "./home.ts";
 import type { JournalRecord } from "./record.ts";
 
 /** Options of {@linkcode openGitHome}. */
-export interface GitHomeOptions extends DirHomeOptions {
+interface GitHomeOptions extends DirHomeOptions {
   /** The branch. */
   branch: GitBranch;
   /** An empty directory that nobody else uses. */

@@ -19,7 +19,7 @@ import type { JournalRecord, RecordBody } from "./record.ts";
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
 /** What a record says, and the hash of the lock when that has changed. */
-export type SealedBody = RecordBody & { lock?: string | undefined };
+type SealedBody = RecordBody & { lock?: string | undefined };
 
 /** Where lock and journal of a campaign are. One process at a time may write. */
 export interface Home {

@@ -96,7 +96,7 @@ export interface ItemMemory {
 }
 
 /** A gate: nothing is started while it is closed. */
-export interface GateMemory {
+interface GateMemory {
   /** Whether it is closed. */
   closed: boolean;
   /** Why it was closed last; null when it never was. */

@@ -158,7 +158,7 @@ export const MAX_STATUS = 64;
 /** Most characters of a branch's name. Source: longest name of a file in Git's own storage. */
 export const MAX_BRANCH = 255;
 /** Most characters of an address. */
-export const MAX_URL = 2048;
+const MAX_URL = 2048;
 /** Most characters of the name of somebody who did something by hand. */
 export const MAX_PERSON = 200;
 /** Most characters of the name of an item: repository, branch and root directory. */

@@ -118,7 +118,7 @@ export interface ForecastInput {
 }
 
 /** A limit, and the end of the campaign if it did not exist. */
-export interface Relaxation {
+interface Relaxation {
   /** The limit. */
   bound: Bound;
   /** When the campaign would end without it, in milliseconds since 1970. */

@@ -75,7 +75,7 @@ export interface Pace {
 // The service's quotas of starts: three sliding windows over the starts that it accepted.
 
 /** Names of the quotas of starts, shortest window first. */
-export type QuotaName = "minute" | "hour" | "day";
+type QuotaName = "minute" | "hour" | "day";
 
 /** A quota of starts. */
 export interface Quota {

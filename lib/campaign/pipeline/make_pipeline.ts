@@ -35,7 +35,7 @@ import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 
 /** Options of {@linkcode makePipelineWith}. */
-export interface PipelineOptions extends CampaignOptions {
+interface PipelineOptions extends CampaignOptions {
   /** A key of the table of formats. */
   format: string | undefined;
   /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {"ci/mogplex.mjs"} */

@@ -131,7 +131,7 @@ export function requestOf(lock: Lock, item: LockItem, start: number): StartReque
 }
 
 /** What a plan is made from. */
-export interface LockInput {
+interface LockInput {
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;

@@ -23,7 +23,7 @@ import { REQUEST_BUDGET } from "../pace/poll_plan.ts";
 const REQUEST_MS = 60_000;
 
 /** Options of {@linkcode RequestPace}. */
-export interface RequestPaceOptions {
+interface RequestPaceOptions {
   /** Counts what was really sent, retries included. */
   client: Pick<MogplexClient, "requests">;
   /** Time. */
@@ -294,7 +294,7 @@ export interface EntryProblem {
 }
 
 /** What {@linkcode resolveEntries} found. */
-export interface Resolved {
+interface Resolved {
   /** Items in the order of the file; those of `skipInvalid` are excluded as `invalid`. */
   items: ResolvedItem[];
   /** Entries that cannot become items. */

@@ -25,7 +25,7 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
 }
 
 /** Numbers of a campaign. */
-export interface Totals {
+interface Totals {
   /** All items. */
   items: number;
   /** Those with a verdict; a run that waits for a person has not ended. */

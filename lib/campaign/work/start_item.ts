@@ -21,7 +21,7 @@ import { lookAtRun, proveUser } from "./look.ts";
 import { proveAccess, serviceNow, type Work } from "./work.ts";
 
 /** What became of a start. */
-export type StartOutcome =
+type StartOutcome =
   /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
   /** `replayed`: its key found a run that existed before. */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }

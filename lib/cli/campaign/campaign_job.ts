@@ -157,7 +157,7 @@ export function commandCampaign(
 // Makes a campaign known: reports in its directory, outputs, annotations and the note on a merge request.
 
 /** What to publish beside the reports. */
-export interface PublishOptions {
+interface PublishOptions {
   /** Message of the error that stopped the step; null for none. */
   problem: string | null;
   /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
@@ -211,7 +211,7 @@ export async function publishCampaign(
 }
 
 /** What a verb adds. */
-export interface CampaignWork {
+interface CampaignWork {
   /** Whether to make one wave only. */
   once: boolean;
   /** Whether a campaign that goes on ends the command with 75. */

@@ -30,7 +30,7 @@ import { ItemTable, Screen, type ScreenOptions, type Span } from "./status.ts";
 // The table that stands at the bottom of a terminal while `campaign run` works.
 
 /** Options of {@linkcode liveTable}. */
-export interface LiveTableOptions extends ScreenOptions {
+interface LiveTableOptions extends ScreenOptions {
   /** Most lines. With fewer than 7 there are only the lines about the whole. */
   height: number;
   /** Now, in milliseconds since 1970. */
@@ -210,7 +210,7 @@ export function heartbeatLine(view: CampaignView, nowMs: number): string {
 }
 
 /** Options of {@linkcode LiveCampaign}. */
-export interface LiveCampaignOptions {
+interface LiveCampaignOptions {
   /** Where everything is printed. */
   writer: Writer;
   /** The CI system that shows the log. */

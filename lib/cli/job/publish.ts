@@ -63,7 +63,7 @@ export function eventFiles({ io, writer }: VerbContext, { targets }: Places): Ev
 }
 
 /** What a publisher does in the course of a job. A failure is printed on stderr and does not change the verdict. */
-export interface Publish<R> {
+interface Publish<R> {
   /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
   started?(runId: string): void;
   /** Publishes the end. */

@@ -37,7 +37,7 @@ import { AT_END, eventFiles, type JobResult, prepare, type Prepared, type Publis
 // A job that ends with a verdict: open, log live, work under signals, publish. It knows no kind of operation.
 
 /** What the work of a job gets. */
-export interface Wiring<I> {
+interface Wiring<I> {
   /** Options that every kind of operation takes. */
   options: {
     env: ReadEnv;
@@ -55,7 +55,7 @@ export interface Wiring<I> {
 }
 
 /** What a verb adds. */
-export interface WholeJob<I, R extends JobResult> extends Published {
+interface WholeJob<I, R extends JobResult> extends Published {
   /** Whether the operation exists already, so that the log is opened at once. @default {false} */
   exists?: boolean | undefined;
   /** Prints an item. */
@@ -135,7 +135,7 @@ export async function endWithVerdict<I, R extends JobResult>(
 }
 
 /** What a verb adds. */
-export interface RunJob extends Published {
+interface RunJob extends Published {
   /** What is asked for, when the run is to be started. */
   asked?: Asked | undefined;
   /** The run, when it exists already. */
@@ -191,7 +191,7 @@ export async function runWholeJob(context: VerbContext, job: RunJob): Promise<nu
 // Opens what a verb works with: its context, and for the drop-in verbs the service.
 
 /** One call of a program: its flags and surroundings. */
-export interface Call extends
+interface Call extends
   Pick<
     VerbContext,
     "io" | "platform" | "systems" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras" | "laptop"
@@ -254,7 +254,7 @@ export function openContext(call: Call, options: MainOptions): VerbContext {
 const DROP_IN_MS = 10_000;
 
 /** The service, for a drop-in verb. */
-export interface DropInSession {
+interface DropInSession {
   /** Client with the caller's token. */
   client: MogplexClient;
   /** Limits of one-shot calls: one deadline for the whole verb. */

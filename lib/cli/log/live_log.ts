@@ -80,7 +80,7 @@ export function noticeText(notice: Notice): string {
 // What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
 
 /** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
-export interface Progress {
+interface Progress {
   /** Now. */
   nowMs: number;
   /** When the job began. */
@@ -104,7 +104,7 @@ function wholeSeconds(ms: number): string {
 }
 
 /** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
-export function clockText(ms: number): string {
+function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
   const shown = parts[0] === 0 ? parts.slice(1) : parts;
@@ -127,7 +127,7 @@ function statusParts(progress: Progress): string[] {
 export type LogForm = "compact" | "full" | "json";
 
 /** Options of {@linkcode LiveLog}. */
-export interface LiveLogOptions {
+interface LiveLogOptions {
   /** Where everything is printed. */
   writer: Writer;
   /** The CI system that shows the log. */

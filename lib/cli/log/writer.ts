@@ -21,7 +21,7 @@ import { own, type SafeLine } from "../../text/safe_line.ts";
 // Whether a person watches the output.
 
 /** Whether the terminal behind our streams only prints lines. Source: terminfo, entry `dumb`. */
-export function isDumb(io: Pick<Io, "env">): boolean {
+function isDumb(io: Pick<Io, "env">): boolean {
   return io.env("TERM") === "dumb";
 }
 

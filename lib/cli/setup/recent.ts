@@ -10,7 +10,7 @@ import { printList } from "../log/lists.ts";
 import type { VerbContext } from "../verb.ts";
 
 /** A run that this machine started. */
-export interface RecentRun {
+interface RecentRun {
   /** When, in ISO 8601. */
   startedAt: string;
   /** UUID of the run. */

@@ -241,7 +241,7 @@ const OTHER_VARIABLES: readonly string[] = [
 ];
 
 /** What a run may touch: the arguments of Deno's `--allow-…` flags. */
-export interface Permissions {
+interface Permissions {
   /** Hosts, with port where it is not the scheme's own. */
   net: string[];
   /** Names of variables. */
@@ -253,7 +253,7 @@ export interface Permissions {
 }
 
 /** Files of a run, beside those that variables name. */
-export interface PermissionPaths {
+interface PermissionPaths {
   /** Directory of the reports. */
   out: string;
   /** Files that it writes: state file, reports. */

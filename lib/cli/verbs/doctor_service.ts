@@ -196,7 +196,7 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
 }
 
 /** Result of {@linkcode reach}. */
-export interface Reached {
+interface Reached {
   /** Checks `connection` and `clock`. */
   checks: Check[];
   /** Whether there was an answer, whatever it was. */
@@ -428,7 +428,7 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
 }
 
 /** Results by name of the check. */
-export type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check>;
+type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check>;
 
 /**
  * Makes all checks that ask the service.

@@ -25,7 +25,7 @@ const KILL_GRACE_MS = 2_000;
 const OUTPUT_GRACE_MS = 500;
 
 /** Options of {@linkcode startHarness}. */
-export interface HarnessOptions {
+interface HarnessOptions {
   /** Command, run by `sh -c`. */
   command: string;
   /** Working directory. */

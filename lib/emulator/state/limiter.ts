@@ -6,7 +6,7 @@
 import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../service/contract.ts";
 
 /** Whether a start is accepted. */
-export type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
+type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
 
 /**
  * Sliding log of accepted requests per token, in the memory of one process. A refused request is not recorded and does not

@@ -489,10 +489,10 @@ const BULK_INSTALLATION = 101;
 const SECOND_MICROS = 1_000_000;
 
 /** Kinds of records, in the words of the control action. */
-export const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
+const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
 
 /** Records to add. */
-export interface Bulk {
+interface Bulk {
   /** One of {@linkcode BULK_KINDS}. */
   what: string;
   /** Owner. */
