@@ -17,6 +17,7 @@ import {
   viewOf,
   WAIT_CAUSES,
 } from "../run/result_view.ts";
+import { plainWords } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
@@ -180,7 +181,7 @@ function changes(view: ResultView, { links = {} }: RunPageOptions): Part {
   const { git, repoId, repository, harness, automationId, kind, status } = view;
   return facts([
     ["Pull request", pullRequest(view)],
-    ["Branch", git === null ? null : markup`<bdi>${cutText(branchWords(git), MAX_NAME)}</bdi>`],
+    ["Branch", git === null ? null : markup`<bdi>${cutText(plainWords(branchWords(git)), MAX_NAME)}</bdi>`],
     ["Base branch", code(git?.branch.base ?? null)],
     ["Repository", repository === null ? code(repoId) : markup`<bdi>${cutText(repository, MAX_NAME)}</bdi>`],
     ["Agent", code(harness)],

@@ -7,6 +7,7 @@ import { EXIT } from "../exit_codes.ts";
 import { lookup } from "../lookup.ts";
 import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
+import type { Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
@@ -146,20 +147,15 @@ export function verdictWords(result: AnyResult): VerdictWords {
   return { mark, word, headline: headline(kindWords(result)) };
 }
 
-/**
- * Where the work of the agent is, as far as that is known.
- *
- * @param show Makes a name fit for the place it is shown in. @default {as it is}
- */
+/** Where the work of the agent is, as far as that is known. */
 export function branchWords(
   { branch: { pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
-  show: (name: string) => string = (name) => name,
-): string {
-  if (pushed !== null) return show(pushed);
+): Words {
+  if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  if (workingBranch !== null) return `${show(workingBranch)} (the agent worked on it; no push was seen)`;
-  return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
+  if (workingBranch !== null) return [{ name: workingBranch }, " (the agent worked on it; no push was seen)"];
+  return requested === null ? "unknown" : ["unknown (asked for ", { name: requested }, ")"];
 }
 
 /** The phases of a run, after "failed in". */

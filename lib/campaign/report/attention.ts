@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Block } from "../../text/document.ts";
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, commandLine, itemNames } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
@@ -13,6 +14,11 @@ interface Step {
   readonly text: string;
   /** The command that does it; null when a person does it elsewhere. */
   readonly command: string | null;
+}
+
+/** What to do, as parts of a report. */
+export function stepBlocks(steps: readonly Step[]): Block[] {
+  return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 
 /** Something that needs a person. Its texts are not yet safe to print. */

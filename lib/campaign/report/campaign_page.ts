@@ -25,6 +25,7 @@ import {
   type TableRow,
   time,
 } from "../../report/pages.ts";
+import { plainWords } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { ownerOf, pullRequestsSentence, pullRequestText } from "../pulls.ts";
@@ -61,14 +62,14 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const { items, ended, good, bad, running } = totalsOf(view);
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
-  const headline = `Campaign ${campaignName(view, marked)} is ${view.state}`;
+  const headline = `Campaign ${plainWords(campaignName(view), marked)} is ${view.state}`;
   const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
   return page({
     title: headline.replaceAll(MARK, ""),
     verdict: {
       tone,
       headline: isolated(headline),
-      line: isolated(sentence(stateDetail(view, marked))),
+      line: isolated(sentence(plainWords(stateDetail(view), marked))),
       reason: null,
       next: [
         entries.length === 0

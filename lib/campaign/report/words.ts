@@ -6,8 +6,10 @@
  */
 import { lookup } from "../../lookup.ts";
 import { instantMs, timeText } from "../../run/result.ts";
+import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { Bound } from "../pace/next_starts.ts";
+import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView, QuotaView } from "../view.ts";
 import { isTrouble } from "./causes.ts";
@@ -138,28 +140,24 @@ function doneText(view: CampaignView): string {
   return `${good} of ${formatCount(items, "item")} ${how}, ${others.join(", ")}`;
 }
 
-/**
- * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
- *
- * @param show Makes an untrusted text fit for the place it is shown in. @default {as it is}
- */
-export function stateDetail(view: CampaignView, show: (text: string) => string = (text) => text): string {
+/** What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`. */
+export function stateDetail(view: CampaignView): Words {
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
-  const because = stateReason === null ? "" : `${show(stateReason)}; `;
+  const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
   const { starting, "needs-input": asking } = view.counts;
   const atWork = [
     ...(running > 0 ? [`${formatCount(running, "run")} at work`] : []),
     ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for a person`] : []),
     ...(starting > 0 ? [`${formatCount(starting, "start")} without an answer`] : []),
   ].join(", ") || "nothing runs";
-  const details: Readonly<Record<CampaignView["state"], () => string>> = {
+  const details: Readonly<Record<CampaignView["state"], () => Words>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
     running: () => `${atWork}; ${nextStart(view)}`,
     waiting: () => `${atWork}; ${nextStart(view)}`,
-    gated: () => `${because}${atWork}, and nothing is started until somebody approves`,
-    stopping: () => `${because}nothing more is started, ${atWork}`,
-    stopped: () => `${because}nothing more is started, and ${atWork}`,
+    gated: () => [...because, `${atWork}, and nothing is started until somebody approves`],
+    stopping: () => [...because, `nothing more is started, ${atWork}`],
+    stopped: () => [...because, `nothing more is started, and ${atWork}`],
     done: () => doneText(view),
   };
   return details[state]();
@@ -171,12 +169,16 @@ export function nextWaveText({ nextWaveAt }: CampaignView, nowMs: number): strin
   return ms === null ? null : `next wave ${timeText(ms, nowMs)}`;
 }
 
-/** The campaign with its round, after "campaign". @param show Makes a name fit for the place it is shown in. */
-export function campaignName(
-  { campaign, round }: Pick<CampaignView, "campaign" | "round">,
-  show: (name: string) => string = (name) => name,
-): string {
-  return round === "" ? show(campaign) : `${show(campaign)}, round ${show(round)},`;
+/** The campaign with its round, after "campaign". */
+export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" | "round">): Words {
+  return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
+}
+
+/** What became of the pull requests, and how those are read that were not; null when there are none. */
+export function pullRequestWords(items: readonly ItemView[]): string | null {
+  const pulls = pullRequestsSentence(items);
+  const advice = unreadAdvice(items);
+  return pulls === null || advice === null ? pulls : `${pulls}; ${advice}`;
 }
 
 /** How long the newest run of an item took, or takes so far; null when it was not started. In milliseconds. */

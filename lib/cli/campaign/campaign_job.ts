@@ -18,6 +18,7 @@ import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
 import { interruptible } from "../../run/session.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
+import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
@@ -147,10 +148,10 @@ export function commandCampaign(
   if (summary !== null) commandSummary(context, platform, summary);
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
-  const text = [stateDetail(clean), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
+  const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
   // Any other end is nobody's mistake.
   const level = exitCode === EXIT.failed ? "error" : "warning";
-  const title = `Mogplex campaign ${campaignName(clean)} is ${state}`;
+  const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));
 }
 

@@ -21,6 +21,7 @@ import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { distanceText, instantMs, spanText, timeText } from "../../run/result.ts";
 import { type TerminalSize, terminalSize } from "../../runtime.ts";
+import { plainWords } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { SafeLine } from "../../text/safe_line.ts";
@@ -259,7 +260,7 @@ export class LiveCampaign {
     // What is printed at the end begins with that line.
     if (view.state === "done") return;
     if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
-      this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view)}`);
+      this.#print(`campaign ${view.campaign} is ${view.state}: ${plainWords(stateDetail(view))}`);
     }
   }
 

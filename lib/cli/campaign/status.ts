@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../../campaign/pulls.ts";
+import { pullRequestText } from "../../campaign/pulls.ts";
 import { type Attention, attentionOf } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import {
@@ -14,6 +14,7 @@ import {
   countSentences,
   itemNames,
   nextStartText,
+  pullRequestWords,
   runMs,
   stateDetail,
   STATES,
@@ -23,6 +24,7 @@ import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { instantMs, spanText, timeText } from "../../run/result.ts";
 import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
+import { plainWords, type Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { escapeLogLine } from "../../text/escape.ts";
 import { plainLines } from "../../text/plain_text.ts";
@@ -90,6 +92,11 @@ export class Screen {
     const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
     // The end may be one half of a secret, which has no shape that could be found.
     return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
+  }
+
+  /** Words on one line. */
+  words(words: Words): string {
+    return plainWords(words, (untrusted) => this.text(untrusted));
   }
 
   /** Adds a line, which is cut to the width. */
@@ -425,13 +432,11 @@ function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean):
 export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
   const screen = new Screen(options);
   const nowMs = instantMs(view.at) ?? 0;
-  const name = campaignName(view, (text) => screen.text(text));
-  const detail = stateDetail(view, (text) => screen.text(text));
-  screen.paragraph(0, `Campaign ${name} is ${view.state}: ${detail}`, "bold", undefined, 2);
+  const title = screen.words(["Campaign ", campaignName(view), ` is ${view.state}: `, stateDetail(view)]);
+  screen.paragraph(0, title, "bold", undefined, 2);
   for (const sentence of countSentences(view)) screen.paragraph(0, sentence, undefined, undefined, 2);
-  const pulls = pullRequestsSentence(view.items);
-  const advice = unreadAdvice(view.items);
-  if (pulls !== null) screen.paragraph(0, advice === null ? pulls : `${pulls}; ${advice}`, undefined, undefined, 2);
+  const pulls = pullRequestWords(view.items);
+  if (pulls !== null) screen.paragraph(0, pulls, undefined, undefined, 2);
   attention(screen, view, options);
   pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
   table(screen, view, nowMs, options.all ?? false);

@@ -29,6 +29,7 @@ import {
   type ResultView,
   viewOf,
 } from "../../run/result_view.ts";
+import { plainWords } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
@@ -446,7 +447,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
     ["start", replayed === null ? null : replayed ? "attached: the key was known" : `${begun} by this job`],
     ["key", full || lost ? view.idempotencyKey : null],
-    ["branch", started && git !== null ? branchWords(git) : null],
+    ["branch", started && git !== null ? plainWords(branchWords(git)) : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
