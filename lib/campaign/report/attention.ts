@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Block } from "../../text/document.ts";
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, commandLine, itemNames } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
@@ -17,7 +16,7 @@ interface Step {
 }
 
 /** What to do, as parts of a report. */
-export function stepBlocks(steps: readonly Step[]): Block[] {
+export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: string })[] {
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 

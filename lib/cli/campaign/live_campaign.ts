@@ -25,8 +25,9 @@ import { plainWords } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { cutText } from "../../text/plain_text.ts";
 import type { SafeLine } from "../../text/safe_line.ts";
+import { Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
-import { ItemTable, Screen, type ScreenOptions, type Span } from "./status.ts";
+import { ItemTable } from "./status.ts";
 
 // The table that stands at the bottom of a terminal while `campaign run` works.
 

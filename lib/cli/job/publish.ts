@@ -18,7 +18,8 @@ import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts"
 import { cleanResult } from "../../run/clean.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
-import { LABEL_WIDTH, type LogForm, verdictText } from "../log/live_log.ts";
+import { type LogForm, verdictText } from "../log/live_log.ts";
+import { LABEL_WIDTH } from "../log/terminal.ts";
 import type { Places } from "../options.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";

@@ -18,8 +18,7 @@ import type {
 import type { TriggeredRun } from "../../run/automation_request.ts";
 import { MAX_LISTED } from "../../run/follow_automation.ts";
 import { AUTOMATION_EXIT, endOfAutomationRun } from "../../run/result.ts";
-import { joinLines } from "../../text/safe_line.ts";
-import { blockText } from "./live_log.ts";
+import { factsText, printRows } from "./terminal.ts";
 import type { Writer } from "./writer.ts";
 
 /** Most repositories or sandboxes that one request gives. Source: API reference, "List repositories", "List sandboxes". */
@@ -51,20 +50,6 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
     return;
   }
   printRows(writer, items.map(cells));
-}
-
-/** Prints rows in columns. Their cells may hold untrusted text. */
-export function printRows(writer: Writer, rows: readonly (readonly string[])[]): void {
-  const safe = rows.map((row) => row.map((cell) => writer.untrusted(cell)));
-  const widths = columnWidths(safe);
-  writer.out(
-    ...safe.map((row) => joinLines(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)), "  ").trimEnd()),
-  );
-}
-
-/** Length of the longest cell of each column. All rows have as many cells as the first one. */
-function columnWidths(rows: readonly (readonly string[])[]): number[] {
-  return rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
 }
 
 // The text forms of the drop-in verbs, word for word as the `mogplex` command documents them.
@@ -163,7 +148,7 @@ function summaryText(summary: AutomationRunSummary | null): string | null {
 /** What `automations get` prints. */
 export function automationText(automation: AutomationDetail): string {
   const { id, name, description, status, installationId, createdAt, updatedAt, runSummary } = automation;
-  return blockText([
+  return factsText([
     ["automation", id],
     ["name", name],
     ["description", description],

@@ -29,11 +29,11 @@ import {
   type ResultView,
   viewOf,
 } from "../../run/result_view.ts";
-import { plainWords } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
-import { cutText, plainText } from "../../text/plain_text.ts";
+import { cutText } from "../../text/plain_text.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
+import { factsText } from "./terminal.ts";
 import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
 
 // Notices as lines of text: one formatter a kind.
@@ -385,9 +385,6 @@ export class LiveLog {
 /** Most UTF-16 units of a reason or an advice in the block; the reports have all of it. */
 const MAX_BLOCK_TEXT = 4_000;
 
-/** Width of the labels, and indent of what follows a line that is broken. */
-export const LABEL_WIDTH = 14;
-
 function pullRequest({ pullRequest: { state, url } }: GitFacts, outcome: ResultView["outcome"]): string {
   if (url !== null || state === "none") return url ?? "none";
   if (outcome === "success") return "unknown (no event seen says so)";
@@ -436,7 +433,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   const started = runId !== null;
   // Only a start whose outcome is unknown needs the key to go on. The way to resume names it.
   const lost = !started && resume === null && mayHaveStarted(result);
-  return blockText([
+  return factsText([
     ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
     ["pull request", started && git !== null ? pullRequest(git, view.outcome) : null],
     ["repository", view.repository ?? view.repoId],
@@ -447,7 +444,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
     ["start", replayed === null ? null : replayed ? "attached: the key was known" : `${begun} by this job`],
     ["key", full || lost ? view.idempotencyKey : null],
-    ["branch", started && git !== null ? plainWords(branchWords(git)) : null],
+    ["branch", started && git !== null ? branchWords(git) : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],
     ["events", started && eventCount !== null ? events(eventCount, full) : null],
     ["run time", runMs === null ? null : formatDuration(runMs)],
@@ -464,12 +461,4 @@ function endWords(view: ResultView): string {
   const { outcome, verdict: { word }, git } = view;
   if (outcome === "success" && git?.changed === false) return `${word}, no changes`;
   return outcome === "failed" ? headlineOf(view).end : word;
-}
-
-/** Rows of label and text as lines, without those whose text is null. They are not yet safe to print. */
-export function blockText(rows: readonly (readonly [label: string, text: string | null])[]): string {
-  const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
-  return rows.filter((row) => row[1] !== null)
-    .map(([label, text]) => label.padEnd(LABEL_WIDTH) + plainText(text ?? "").trim().replaceAll("\n", indent))
-    .join("\n");
 }

@@ -74,7 +74,7 @@ export function isInteractive(
 }
 
 /** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
-const STYLES = { dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
+const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
 
 /** Where lines are broken: see `hangCells`. */
 export interface Hang {
@@ -87,7 +87,12 @@ export interface Hang {
 }
 
 /** A colour or a weight. */
-type Style = keyof typeof STYLES;
+export type Style = keyof typeof STYLES;
+
+/** A text in a colour, for a terminal that shows colours. */
+export function coloured(style: Style, text: string): string {
+  return `\x1b[${STYLES[style]}m${text}\x1b[0m`;
+}
 
 /** Prints lines on stdout and stderr. */
 export class Writer {
@@ -205,7 +210,7 @@ export class Writer {
    */
   paint(style: Style, line: SafeLine, from = 0, to = line.length): SafeLine {
     if (!this.coloured) return line;
-    return `${line.slice(0, from)}\x1b[${STYLES[style]}m${line.slice(from, to)}\x1b[0m${line.slice(to)}` as SafeLine;
+    return line.slice(0, from) + coloured(style, line.slice(from, to)) + line.slice(to) as SafeLine;
   }
 
   /**

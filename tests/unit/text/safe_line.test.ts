@@ -1,7 +1,7 @@
 /** What can be printed in a log, by what must compile and what must not: `npm test` and the gate check the types of this file. */
 import { expect, test } from "bun:test";
 import { detectPlatform } from "../../../lib/ci/detect.ts";
-import { printRows } from "../../../lib/cli/log/lists.ts";
+import { printRows } from "../../../lib/cli/log/terminal.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { cutCells, fitCells } from "../../../lib/text/cells.ts";
 import { escapeLogLine } from "../../../lib/text/escape.ts";
