@@ -29,6 +29,8 @@ export interface Service {
   automation: string;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
+  /** How many runs were started, as their sandboxes say. */
+  runs(): Promise<number>;
   /** Resolves once a run has a status. @returns whether it has, within some seconds. */
   reaches(runId: string, status: string, seconds?: number): Promise<boolean>;
   /** The variables of a job that uses it. */
@@ -57,22 +59,22 @@ if [ -n "$url" ] && [ -n "$out" ]; then exec cp "@COMMAND@" "$out"; fi
 PATH=@PATH@ exec curl "$@"
 `;
 
-function fixtureText(token: string, repo: string): string {
+function fixtureText(token: string, repos: readonly string[]): string {
   const user = "ci";
   const at = "2026-08-01T00:00:00+00:00";
   const times = { createdAt: at, updatedAt: at };
   return JSON.stringify({
     users: [{ key: user, id: "a0000000-0000-4000-8000-000000000001", providerKeys: ["ai_gateway"] }],
     tokens: [{ key: "t", user, token, scopes: ["read", "write"], expiresAt: null, revokedAt: null }],
-    repos: [{
-      key: "web",
+    repos: repos.map((id, index) => ({
+      key: `web-${index}`,
       user,
-      id: repo,
-      full_name: "acme/web",
+      id,
+      full_name: index === 0 ? "acme/web" : `acme/web-${index + 1}`,
       installation_id: 1,
       default_branch: "main",
       root_directory: null,
-    }],
+    })),
     automations: [{
       ...{
         key: "cleanup",
@@ -171,12 +173,13 @@ export class Bench {
     return this.start(line, options).ended;
   }
 
-  /** Starts a service whose runs all play one scenario. */
-  async service(scenario: string, speed = 50): Promise<Service> {
+  /** Starts a service whose runs all play one scenario. @param repositories How many it has: acme/web, acme/web-2, and so on. */
+  async service(scenario: string, speed = 50, repositories = 1): Promise<Service> {
     const fixture = join(this.newFolder(), "fixture.json");
-    const repo = crypto.randomUUID();
+    const repos = Array.from({ length: repositories }, () => crypto.randomUUID());
+    const [repo = ""] = repos;
     const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
-    writeFileSync(fixture, fixtureText(token, repo));
+    writeFileSync(fixture, fixtureText(token, repos));
     const flags = ["--quiet", "--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
     const running = this.start([runtimes.node, EMULATOR, ...flags]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
@@ -187,6 +190,11 @@ export class Bench {
       const answer = await fetch(`${url}/api/v1/mogplex/runs/${runId}`, { headers });
       return (await answer.json() as { data: { run: { status: string } } }).data.run.status;
     }
+    async function runs(): Promise<number> {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${url}/api/v1/mogplex/sandboxes?limit=200`, { headers });
+      return (await answer.json() as { data: { sandboxes: unknown[] } }).data.sandboxes.length;
+    }
     async function reaches(runId: string, wanted: string, seconds = 10): Promise<boolean> {
       const until = performance.now() + seconds * 1_000;
       while (await status(runId) !== wanted) {
@@ -196,7 +204,7 @@ export class Bench {
       return true;
     }
     const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
-    return { url, token, repo, automation: AUTOMATION, status, reaches, env };
+    return { url, token, repo, automation: AUTOMATION, status, runs, reaches, env };
   }
 
   #last: Running | undefined;

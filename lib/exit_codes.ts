@@ -77,7 +77,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     names: ["rateLimited"],
     code: "75",
     name: "rate limited",
-    toolkit: "429 for longer than the deadline allows; a trigger that started nothing",
+    toolkit: "429, or no free sandbox, for longer than the deadline allows; a trigger that started nothing",
     dropIn: "429 for longer than it waits",
   },
   {

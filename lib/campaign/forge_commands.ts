@@ -5,7 +5,7 @@
  * @module
  */
 import { parsePullRequest, type PullRequestAddress } from "../forge/forge.ts";
-import { commandLine } from "./report/words.ts";
+import { commandLine } from "../text/escape.ts";
 import type { ItemView, PullRequestView } from "./view.ts";
 
 /** What is to become of pull requests. */

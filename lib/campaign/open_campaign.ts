@@ -27,6 +27,7 @@ import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts"
 import { secretsIn } from "./notify_address.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/words.ts";
 import type { PullRequests } from "./pulls.ts";
+import { type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
@@ -46,6 +47,8 @@ export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   readsStdin?: boolean | undefined;
   /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
   pulls?: PullRequests | undefined;
+  /** Starts of this process, which outlive a lost race for the home. @default none */
+  started?: OwnStarts | undefined;
   /** The campaign file, if it was read already. @default {undefined} (it is read) */
   read?: ReadCampaign | undefined;
   /** Gets the lock that is read, with the prompts that no view has. @default {undefined} */
@@ -84,6 +87,10 @@ export interface OpenedCampaign {
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
+  /** Starts of this process. */
+  started: OwnStarts;
+  /** Whether `use` has refused to go on: records that say nothing else are not shared. */
+  refuses: boolean;
 }
 
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
@@ -131,7 +138,7 @@ function refuseLanes(files: DurableFiles, directory: string): void {
 }
 
 /** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
-type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign };
+type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts };
 
 async function openAll(
   path: string,
@@ -140,7 +147,7 @@ async function openAll(
   access: "read" | "write",
 ): Promise<OpenedCampaign> {
   const { clock = systemClock, env = environmentVariable, onNotice } = options;
-  const { io, read: { file, hash, skippedStdin } } = internals;
+  const { io, started, read: { file, hash, skippedStdin } } = internals;
   const masks = file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })];
   const mask = joinRedactors(...masks);
   if (masks.length > 0) internals.onMask?.(mask);
@@ -165,7 +172,8 @@ async function openAll(
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
   const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
   const links = platform.links(env);
-  const opened: OpenedCampaign = { ...what, home, branch, shown, links, store: undefined };
+  const more = { started, store: undefined, refuses: false };
+  const opened: OpenedCampaign = { ...what, home, branch, shown, links, ...more };
   try {
     const store = await reopen(opened);
     if (store !== undefined && store.memory.lock.hash === undefined) {
@@ -173,6 +181,9 @@ async function openAll(
         "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
         `settings would not be noticed until ${planCommand(opened)} is run again`;
       onNotice?.({ kind: "text", message });
+    }
+    if (store !== undefined && access === "write") {
+      await recordOwnStarts(store, started, (message) => unawaited(onNotice?.({ kind: "text", message })));
     }
   } catch (error) {
     await home.close();
@@ -203,11 +214,11 @@ async function attempt<T>(
   const opened = await openAll(path, options, internals, access);
   try {
     const result = await use(opened);
-    await opened.home.flush();
+    await opened.home.flush(opened.refuses);
     return result;
   } catch (error) {
     // What was done before the error is worth keeping, and the error is what the caller wants to know.
-    if (!(error instanceof LostRaceError)) await opened.home.flush().catch(() => {});
+    if (!(error instanceof LostRaceError)) await opened.home.flush(error instanceof UsageError).catch(() => {});
     throw error;
   } finally {
     await opened.home.close();
@@ -234,7 +245,7 @@ export async function withCampaign<T>(
   const random = internals.random ?? Math.random;
   const io = internals.io ?? await processIo();
   const read = internals.read ?? await readFile(path, options, io, internals);
-  const known = internalsWith(internals, { io, read });
+  const known = internalsWith(internals, { io, read, started: new Map() });
   for (let count = 1;; count++) {
     try {
       return await attempt(path, options, known, access, async (opened) => {

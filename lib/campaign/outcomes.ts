@@ -152,7 +152,7 @@ export const OUTCOMES: readonly Outcome[] = [
     again: "never",
   },
   {
-    endedAs: "400, or the repository is not known",
+    endedAs: "400, or the repository is not known, also one that was removed while its run worked",
     as: "invalid",
     item: "invalid",
     remark: "",

@@ -4,7 +4,7 @@
  * @module
  */
 import { EXIT, type ExitName } from "../exit_codes.ts";
-import { type CampaignMemory, isOpenStart, type ItemMemory } from "./journal/memory.ts";
+import { type CampaignMemory, isOpenStart, type ItemMemory, lingerMs } from "./journal/memory.ts";
 import type { RecordBody } from "./journal/record.ts";
 import { formatCount } from "../text/duration.ts";
 import type { ForecastInput } from "./pace/forecast.ts";
@@ -238,11 +238,12 @@ export function forecastInput(
   rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
 ): ForecastInput {
   const { slotsMs, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
+  const linger = lingerMs(memory) ?? 0;
   const waiting = toStartCount(memory);
   // A canary that holds the others back is all that may be started.
   const startable = startableItems(memory).length;
   const canary = startable < waiting ? startable : null;
-  return { slotsMs, refusedUntilMs, waiting, canary, parallel, windows, ...rest };
+  return { slotsMs, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
 }
 
 /** Where the campaign is, and why when it does not go on by itself. */

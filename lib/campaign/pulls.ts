@@ -123,6 +123,9 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     guarded: facts.isGuarded,
     behind: facts.isBehind,
     queue: facts.hasQueue,
+    files: facts.files,
+    additions: facts.additions,
+    deletions: facts.deletions,
   };
 }
 

@@ -16,6 +16,7 @@ import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { chooseFolder, ignoringFolder, rememberEnd, rememberStart } from "./job/laptop.ts";
 import { GITLAB_NOTES } from "./job/note.ts";
+import { openPage } from "./job/open_page.ts";
 import { openContext } from "./job/run_job.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
@@ -202,7 +203,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           verbs: VERBS,
           notes: GITLAB_NOTES,
           extras: EXTRAS,
-          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd },
+          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd, openPage },
           dropIn: group === "drop-in",
         },
         options,

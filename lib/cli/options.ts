@@ -179,6 +179,12 @@ export const KEYS: readonly VerbFlag[] = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART];
 /** Where a verdict is reported. */
 export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT, HISTORY, OTEL_FILE];
 
+/** Whether the page is opened. */
+export const OPEN: VerbFlag = {
+  name: "open",
+  help: "On a terminal: open the page (run.html) in the browser at the end",
+};
+
 /** What happens to a run when the job stops waiting, and how often the job asks. */
 export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];
 

@@ -189,7 +189,7 @@ export interface JobExtras {
 }
 
 /** What a program does outside CI alone, where a person calls it again in the same folder. */
-interface Laptop {
+export interface Laptop {
   /** See `chooseFolder` in `job/laptop.ts`. */
   chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder>;
   /** See `ignoringFolder` there. */
@@ -198,6 +198,8 @@ interface Laptop {
   rememberStart(context: VerbContext, started: StartedRun, out: string, asked: Asked): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: VerbContext, result: AnyResult): void;
+  /** See `openPage` in `job/open_page.ts`. */
+  openPage(context: VerbContext, path: string): Promise<void>;
 }
 
 /** Where the files of a start go, and what it attaches to. */

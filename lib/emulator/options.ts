@@ -53,6 +53,11 @@ export const FLAGS: readonly Flag[] = [
     help: "pass this variable on to commands (PATH, HOME, LANG, TMPDIR and TERM always are)",
   },
   {
+    name: "like",
+    value: "service",
+    help: "the service's limits: --sandbox-limit 3, --sandbox-linger 900, and a repository with a sub-project",
+  },
+  {
     name: "sandbox-limit",
     value: "N",
     help: "fail runs that need more than N active sandboxes of a user (no limit; the service's is 3)",
@@ -268,6 +273,7 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     port: number(flags, "port", isPort, "give a whole number from 0 to 65535"),
     host: flags.get("host"),
     fixture: readFixture(io, flags.get("fixture")),
+    like: choice(flags, "like", ["service"]),
     clock: choice(flags, "clock", ["real", "virtual"]) === "virtual" ? virtualClock({ auto: false }) : systemClock,
     revision,
     startLimitScope: choice(flags, "start-limit-scope", ["token", "user"]),

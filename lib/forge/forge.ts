@@ -63,6 +63,11 @@ export interface PullRequestFacts {
   isBehind: boolean;
   /** Whether its target has a merge queue. */
   hasQueue: boolean;
+  /** How many files it changes; null when that is not shown. */
+  files: number | null;
+  /** Lines that it adds, and lines that it removes; null when they are not shown. */
+  additions: number | null;
+  deletions: number | null;
   /** When it was opened, and when something happened to it last, in ISO 8601. */
   createdAt: string;
   updatedAt: string;

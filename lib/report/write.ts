@@ -19,8 +19,7 @@ import { renderJunit } from "./junit.ts";
 import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
 import { renderOpenmetrics } from "./metrics.ts";
 import { type ReportLinks, withPageLink } from "./page_link.ts";
-import { renderRunPage } from "./pages.ts";
-import type { RunPageOptions, Setting } from "./run_page.ts";
+import { renderRunPage, type RunPageOptions, type Setting } from "./run_page.ts";
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
@@ -351,6 +350,8 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
+  /** The program as it was called, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
+  program?: string | undefined;
   /** The runs before; absent without a history. @default {undefined} */
   earlier?: Earlier | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
@@ -418,8 +419,15 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier } = options;
-  const around = { links, redact, settings, earlier, compared: earlier?.sentence };
+  const { earlier, program } = options;
+  const around = {
+    program: program === undefined ? undefined : redact(plainText(program)),
+    links,
+    redact,
+    settings,
+    earlier,
+    compared: earlier?.sentence,
+  };
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
   }

@@ -212,6 +212,7 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
     return { action: "nothing", text: why, runId: state?.runId ?? null, status: state?.status ?? null };
   }
   const session = openSession({ ...options, env }, options);
+  session.memory.workedBefore ||= state.runId !== null;
   const writer = new StateWriter(files, statePath, seal, notify);
   writer.adopt(state);
   const end = await stop({ session, state, writer, deadline: session.startedAt + timeoutMs, always });

@@ -68,7 +68,7 @@ export async function resolveRequest(
   { repository, rest }: CheckedRequest,
   call: CallOptions,
 ): Promise<StartRequest> {
-  return { repoId: await resolveRepository(client, repository, call), ...rest };
+  return { repoId: await resolveRepository(client, repository, call, rest.rootDirectory), ...rest };
 }
 
 /** Options of {@linkcode start}. */

@@ -159,7 +159,7 @@ export function branchWords(
 }
 
 /** The phases of a run, after "failed in". */
-export const PHASE_WORDS: Readonly<Record<string, string>> = {
+const PHASE_WORDS: Readonly<Record<string, string>> = {
   queue: "boot",
   prepare: "preparation",
   agent: "the agent's work",

@@ -29,6 +29,7 @@ import {
   type Stopped,
 } from "./job.ts";
 import { jobOf } from "./key.ts";
+import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
 import { abortInternals, checkWait, checkWatch, type JobInternals } from "./options.ts";
 import {
   noteNewTask,
@@ -325,6 +326,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   /** The run as the cancel returned it. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
+  /** How many starts have followed one that found no sandbox. */
+  #lacks = 0;
+  /** Whether the last run got no sandbox. */
+  #lacked = false;
 
   /** @param target What to start, or the id of a run that exists. */
   constructor(session: Session, settings: RunSettings, target: RunStart | string) {
@@ -371,12 +376,57 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
-    const items = this.#itemsOf(look);
-    if (items === undefined) return;
-    for await (const item of items) {
-      this.#record(item);
-      yield item;
+    for (;;) {
+      const items = this.#itemsOf(look);
+      if (items === undefined) return;
+      const agent = new AgentWatch();
+      let lacking: Run | undefined;
+      for await (const item of items) {
+        this.#record(item);
+        if (item.type === "event") agent.take(item.event);
+        const isOwn = typeof this.#target !== "string" && look.kind === "all";
+        if (item.type === "end" && isOwn && lackedSandbox(item.run) && !agent.hasBegun) lacking = item.run;
+        else yield item;
+      }
+      if (lacking === undefined) return;
+      await this.#startAgain(lacking);
     }
+  }
+
+  /**
+   * Starts once more after a run that got no sandbox, a while later: no agent has begun, so nothing is done twice.
+   *
+   * @throws {MogplexError} with exit code 75 when there is no time or no key for another start.
+   */
+  async #startAgain(run: Run): Promise<void> {
+    const { clock, startedAt, notify } = this.#session;
+    const starter = this.#starter;
+    const deadline = startedAt + this.#settings.timeoutMs;
+    const waitMs = SANDBOX_WAITS_MS[this.#lacks];
+    const why = starter?.hasNext !== true
+      ? "a key that was given starts one run"
+      : waitMs === undefined
+      ? "four starts have found none"
+      : clock.now() + waitMs >= deadline
+      ? "the deadline comes before another start makes sense"
+      : undefined;
+    this.#lacked = true;
+    if (why !== undefined || starter === undefined || waitMs === undefined) {
+      throw noSandbox(run, clock.now() - startedAt, why ?? "nothing was started");
+    }
+    const minutes = waitMs / 60_000;
+    notify({
+      kind: "text",
+      message:
+        `no sandbox was free for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
+    });
+    const pacer = this.#session.pacer(deadline);
+    pacer.status = "waiting for a sandbox";
+    await pacer.pause(waitMs);
+    this.#lacks++;
+    this.#started = undefined;
+    this.#announce(await starter.startNext());
+    this.#lacked = false;
   }
 
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
@@ -411,7 +461,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    this.#settings.state?.update({ parting });
+    // A run that got no sandbox has ended, although it is no verdict.
+    this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
   }
 
   result({ outcome, exitCode, reason, error }: Ending): RunResult {
@@ -549,7 +600,7 @@ async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: O
 function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
   if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
-  const { notify, clock } = session;
+  const { notify, clock, memory } = session;
   const stored = readState(files, resumePath, {
     job: jobOf(session, options),
     execution: false,
@@ -557,7 +608,10 @@ function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobO
     nowMs: clock.wallTime(),
     notify,
   });
-  return stored?.proven(seal);
+  const state = stored?.proven(seal);
+  // Only a token that the service has accepted has a run.
+  memory.workedBefore ||= typeof state?.runId === "string";
+  return state;
 }
 
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */

@@ -319,7 +319,8 @@ export async function lookUntilSeen<N>(
     signal,
     // One request an attempt: this loop, not the client, decides the wait after a failure.
     attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
-    wait: (setback, count) => pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) }, count),
+    wait: (setback, count) =>
+      pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) ?? setback.delayMs }, count),
   });
   if (end.ok) return end.value;
   if (end.setback === undefined) throw end.error;

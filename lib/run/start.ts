@@ -180,6 +180,20 @@ export class Starter<R extends Found> {
     }
   }
 
+  /** Whether the series has another key that a start may use. A key of the caller is used as it is. */
+  get hasNext(): boolean {
+    return this.#plan.key.scope !== "given" && this.#suffix < LAST_SUFFIX;
+  }
+
+  /** Starts once more, with the next key of the series. See {@linkcode Starter.start}. */
+  async startNext(): Promise<Started<R>> {
+    this.#suffix++;
+    // What was sent with the keys before says nothing about a run of this one.
+    this.#triedBefore = this.#mayExist = false;
+    this.#firstSentAt = this.#troubleAt = undefined;
+    return await this.start();
+  }
+
   /**
    * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
    *

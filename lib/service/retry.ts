@@ -67,6 +67,24 @@ interface Circumstances {
 /** Most retries after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
 const MAX_UNAUTHORIZED = 2;
 
+/**
+ * Waits after a 401 that comes first, where an earlier process shows that the token has worked, in milliseconds: about a minute, and within
+ * the time of one request.
+ */
+const FIRST_UNAUTHORIZED_MS: readonly number[] = [10_000, 15_000, 30_000];
+
+/**
+ * What a 401 means with a token that only an earlier process has seen to work.
+ *
+ * @param count Number of such answers in a row, from 1.
+ * @returns Undefined when it was tried often enough.
+ */
+function firstUnauthorized(error: MogplexError, count: number): Setback | undefined {
+  const delayMs = FIRST_UNAUTHORIZED_MS[count - 1];
+  const setback = setbackOf(error, { worked: true });
+  return delayMs === undefined || setback === undefined ? undefined : { ...setback, delayMs };
+}
+
 // Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
 
@@ -234,6 +252,17 @@ function withAdvice(setback: Setback, memory: TokenMemory): Setback {
 export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
   const { memory, signal, starts, judge = (error) => setbackOf(error, { worked: memory.worked, starts }) } = options;
   let unauthorized = 0;
+
+  function meaningOf(error: unknown): Setback | undefined {
+    if (!isUnauthorized(error)) return judge(error);
+    unauthorized++;
+    if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
+    const setback = firstUnauthorized(error, unauthorized);
+    // Once is enough: other requests of the process do not wait as long.
+    memory.workedBefore = setback !== undefined;
+    return setback;
+  }
+
   for (let count = 1;; count++) {
     signal?.throwIfAborted();
     try {
@@ -242,8 +271,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
       return { ok: true, value };
     } catch (error) {
       signal?.throwIfAborted();
-      const spent = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED;
-      const setback = spent ? undefined : judge(error);
+      const setback = meaningOf(error);
       // An error code of the API proves that the service accepted the token. A later 401 may then be temporary.
       memory.worked ||= error instanceof ApiError && error.code !== null;
       await options.onFailure?.(error, setback);

@@ -122,6 +122,11 @@ export function paceOf(clock: Clock, token: unknown, origin: string): TokenPace 
 export interface TokenMemory {
   /** Whether the service has accepted the token in this process. A 401 may then come from its failing database. */
   worked: boolean;
+  /**
+   * Whether a journal or a state file shows that the service has accepted the token before this process. The first answer may then be such
+   * a 401, too.
+   */
+  workedBefore: boolean;
   /** Whether the log already has the advice for a network that fails because of this machine. */
   advised: boolean;
   /** The pace of the token, which it has in common with all clients of this process. */
@@ -139,7 +144,7 @@ export function tokenMemoryOf(client: object): TokenMemory {
 
 /** The memory for a token that has not been used. @param pace The pace of the token. @default one of its own */
 export function newTokenMemory(pace: TokenPace = new TokenPace()): TokenMemory {
-  return { worked: false, advised: false, pace };
+  return { worked: false, workedBefore: false, advised: false, pace };
 }
 
 /** Makes `memory` the one that {@linkcode tokenMemoryOf} returns for a client. */

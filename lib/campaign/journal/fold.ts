@@ -128,6 +128,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       counted: false,
       openSlotMs: null,
       lost: false,
+      missing: false,
       intentSeq: record.seq,
     };
     item.starts.push(start);
@@ -169,6 +170,7 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
   if (isSpent(start)) throw new Contradiction(`start ${start.number} has ended`);
   if (start.end === "needs-input") start.resumedAt = record.updatedAt ?? record.at;
   start.end = null;
+  start.missing = false;
   item.reason = null;
   start.status = record.status;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
@@ -320,6 +322,11 @@ function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number):
   start.openSlotMs = null;
 }
 
+/** The run of a start was not found, and nothing says whose the token was. */
+function applyMissing(item: ItemMemory, number: number): void {
+  lastStart(item, number).missing = true;
+}
+
 /** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */
 const OPEN_MS = 86_400_000;
 
@@ -401,6 +408,11 @@ export function placeNote(traceparent: string): string {
   return `${PLACE}${traceparent}`;
 }
 
+/** Whether the text of a note only says where a wave is in its trace. */
+export function isPlaceNote(text: string): boolean {
+  return text.startsWith(PLACE);
+}
+
 /** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
@@ -424,6 +436,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       memory.wave = record.wave;
       memory.waveAt = record.at;
       memory.trouble = null;
+      memory.tokenRefused = false;
       memory.sandboxes = null;
       return;
     case "intent":
@@ -436,9 +449,13 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return applyEnded(memory, itemOf(memory, record.item, place), record);
     case "sandboxes":
       memory.sandboxes = record.used;
-      return;
+      return applyLingering(memory, record);
     case "trouble":
       memory.trouble = record.reason;
+      memory.tokenRefused = record.exit !== undefined;
+      if (record.missing !== undefined) {
+        applyMissing(itemOf(memory, record.missing.item, place), record.missing.start);
+      }
       if (record.refused === undefined) return;
       return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
     case "pull-request": {
@@ -480,6 +497,34 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "note":
       return;
   }
+}
+
+/** Sandboxes of ended runs were looked at: one that is gone has stayed until some time between the two looks. */
+function applyLingering(
+  { items, lingering, lingered }: CampaignMemory,
+  { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
+): void {
+  if (now === undefined || seenAt === undefined) return;
+  const seenMs = Date.parse(seenAt);
+  for (const [id, { endedMs, seenMs: beforeMs }] of lingering) {
+    if (now.includes(id)) continue;
+    lingering.delete(id);
+    // What was started again has taken another one.
+    const last = items.get(id)?.starts.at(-1);
+    if (last === undefined || !isSpent(last) || Date.parse(last.updatedAt ?? "") !== endedMs) continue;
+    lingered.sumMs += Math.max((beforeMs + seenMs) / 2 - endedMs, 0);
+    lingered.count++;
+  }
+  for (const id of now) {
+    const endedMs = Date.parse(items.get(id)?.starts.at(-1)?.updatedAt ?? "");
+    if (!Number.isNaN(endedMs)) lingering.set(id, { endedMs, seenMs: Math.max(seenMs, endedMs) });
+  }
+}
+
+/** How far this machine's time is from the service's, which every start tells. */
+function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
+  const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
+  if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
 }
 
 function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): void {
@@ -527,9 +572,10 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
     }, { cause });
   }
   noteLock(memory.lockHash, record);
+  noteSkew(memory, record);
   memory.told = toldAfter(memory, record);
   if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
-  if (record.type === "note" && record.text.startsWith(PLACE)) memory.place = record.text.slice(PLACE.length);
+  if (record.type === "note" && isPlaceNote(record.text)) memory.place = record.text.slice(PLACE.length);
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }

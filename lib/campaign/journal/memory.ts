@@ -46,6 +46,8 @@ export interface StartMemory {
   openSlotMs: number | null;
   /** Whether it was sent before without an answer that says that no run began: see {@linkcode isOpenStart}. */
   lost: boolean;
+  /** Whether the service did not find its run when it was looked at last, nor anything else of the campaign. */
+  missing: boolean;
   /** Number of the record that says that it is sent. */
   intentSeq: number;
 }
@@ -138,6 +140,8 @@ export interface CampaignMemory {
   waveAt: string | null;
   /** What stopped the last wave; null when nothing did. */
   trouble: string | null;
+  /** Whether it was stopped since the service refused the token. */
+  tokenRefused: boolean;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
   /** Where the last wave with a trace is in it, as a `traceparent`; null when none had one. */
@@ -146,6 +150,12 @@ export interface CampaignMemory {
   toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
   sandboxes: number | null;
+  /** Items whose run has ended, and whose sandbox was active when sandboxes were looked at last: when both was, by the service. */
+  readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
+  /** How long sandboxes that are gone stayed active after their runs, in milliseconds. */
+  readonly lingered: { sumMs: number; count: number };
+  /** How much later this machine's time was than the service's when the last start was sent, in milliseconds. */
+  skewMs: number;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
   seq: number;
   lastAt: string | null;
@@ -201,10 +211,14 @@ export function newMemory(lock: Lock): CampaignMemory {
     wave: 0,
     waveAt: null,
     trouble: null,
+    tokenRefused: false,
     told: null,
     place: null,
     toldCount: 0,
     sandboxes: null,
+    lingering: new Map(),
+    lingered: { sumMs: 0, count: 0 },
+    skewMs: 0,
     seq: 0,
     lastAt: null,
     slotsMs: [],
@@ -236,6 +250,13 @@ export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   const last = starts.at(-1);
   if (last === undefined) return 1;
   return isSpent(last) ? last.number + 1 : last.number;
+}
+
+/** How long a sandbox stays active after its run, as far as the journal shows; null when none was seen to. In milliseconds. */
+export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
+  if (lingered.count > 0) return lingered.sumMs / lingered.count;
+  const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
+  return ages.length === 0 ? null : Math.max(...ages);
 }
 
 /** Whether an item has a run that has not ended. */

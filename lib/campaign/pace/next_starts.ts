@@ -87,6 +87,9 @@ export interface Quota {
   windowMs: number;
 }
 
+/** Active sandboxes that a user may have. Source: contract 2.2. */
+export const SANDBOX_LIMIT = 3;
+
 const NAMES: readonly QuotaName[] = ["minute", "hour", "day"];
 
 /** The quotas of starts, shortest window first. */
@@ -143,8 +146,6 @@ export function quotaUse(
   return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number }>;
 }
 
-/** Active sandboxes that a user may have. Source: contract 2.2. */
-export const SANDBOX_LIMIT = 3;
 const MINUTE_MS = 60_000;
 /** Waits before the second and each later probe for a free sandbox, in milliseconds; the last one repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);

@@ -17,7 +17,7 @@ import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { forecastInput } from "../progress.ts";
 import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { Store } from "../work/store.ts";
-import { serviceNow } from "../work/work.ts";
+import { expectToken, serviceNow } from "../work/work.ts";
 import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
 import { type EntryProblem, openListing, RequestPace, resolveEntries } from "./resolve.ts";
 
@@ -171,6 +171,7 @@ export async function planCampaignWith(
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     checkForge(opened.file, pullRequestsOf(options) !== undefined);
     const session = openSession(options, { ...detected(options), ...internals });
+    expectToken(session, opened.store);
     return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
   });
 }

@@ -4,7 +4,8 @@
  * @module
  */
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
-import { byVerdict, type CampaignCommand, campaignCommand, commandLine, itemNames } from "./words.ts";
+import { commandLine } from "../../text/escape.ts";
+import { byVerdict, type CampaignCommand, campaignCommand, itemNames } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 
 /** Something to do. */

@@ -32,6 +32,7 @@ import {
   nextWaveText,
   pullRequestWords,
   runMs,
+  sandboxesText,
   stateDetail,
   totalsOf,
 } from "./words.ts";
@@ -146,7 +147,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
       `${minute.used} of ${minute.limit} in the last minute, ${hour.used} of ${hour.limit} in the last hour, ` +
       `${day.used} of ${day.limit} in the last 24 hours`,
     ],
-    ["Sandboxes", sandboxes.used === null ? "not read" : `${sandboxes.used} of ${sandboxes.limit} in use`],
+    ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
     ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, view.quota)}`],
     ["Next wave", time(view.nextWaveAt)],
     ["Earliest end", time(view.endsAt)],

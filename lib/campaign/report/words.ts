@@ -8,6 +8,7 @@ import { lookup } from "../../lookup.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
+import { commandLine } from "../../text/escape.ts";
 import type { Bound } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
@@ -87,6 +88,11 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   ];
 }
 
+/** Sandboxes in use, which were read. */
+export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
+  return `${used} of ${limit} in use${ended > 0 ? `, ${ended} of ended runs` : ""}`;
+}
+
 /** What the next start waits for, after "waits for". */
 export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day, sandboxes }: QuotaView): string {
   const used = (quota: { used: number | null; limit: number }) =>
@@ -111,10 +117,14 @@ export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day,
 /** What the next start waits for, after "the next start"; null when no item is ready for one. */
 export function nextStartText({ waitsFor, quota, counts, items }: CampaignView): string | null {
   if (waitsFor === null) return "comes with the next wave";
-  const others = (quota.sandboxes.used ?? 0) - counts.running - counts["needs-input"];
-  if (waitsFor === "sandboxes" && others > 0) {
-    const { used, limit } = quota.sandboxes;
-    return `waits for a free sandbox (${used} of ${limit} used, ${others} of them not by this campaign)`;
+  const { used, limit, ended = 0 } = quota.sandboxes;
+  const others = (used ?? 0) - ended - counts.running - counts["needs-input"];
+  if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
+    const parts = [
+      ...ended > 0 ? [`${ended} of them of ended runs`] : [],
+      ...others > 0 ? [`${others} ${ended > 0 ? "" : "of them "}not by this campaign`] : [],
+    ];
+    return `waits for a free sandbox (${used} of ${limit} used, ${parts.join(", ")})`;
   }
   if (waitsFor !== "nothing") return `waits for ${boundText(waitsFor, quota)}`;
   if (counts.waiting === 0) return null;
@@ -224,16 +234,6 @@ export interface CampaignCommand {
 
 /** Used where nobody says how the campaign is called. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
-
-/** A word for a POSIX shell. Quotes stand around everything that the shell could read in another way. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-/** A command line: the words as given, in quotes where that is needed. */
-export function commandLine(program: string, ...args: readonly string[]): string {
-  return [program, ...args.map(shellWord)].join(" ");
-}
 
 /**
  * The command line of a campaign verb.

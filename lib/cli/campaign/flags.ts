@@ -4,6 +4,7 @@
  * @module
  */
 import type { Readiness } from "../../campaign/forge_commands.ts";
+import { INTERRUPTED_SINCE } from "../../ci/gitlab_retry.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT, type ExitName } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
@@ -290,6 +291,13 @@ export const REHEARSAL: Option<number> = {
   value: "TIME",
   help: "Use this time in place of every delay, to rehearse a pipeline against the emulator",
   parse: duration,
+};
+
+/** Jobs of stopped runners. */
+export const RETRY_INTERRUPTED: VerbFlag = {
+  name: "retry-interrupted",
+  help:
+    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; an older one refuses the file`,
 };
 
 /** The program. */

@@ -16,6 +16,7 @@ import {
   nextStartText,
   pullRequestWords,
   runMs,
+  sandboxesText,
   stateDetail,
   STATES,
   totalsOf,
@@ -135,13 +136,12 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   const { quota: { minute, hour, day, sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
   const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
-  const { used, limit } = sandboxes;
   const starts: Fact = [
     "starts",
     `${minute.used} of ${minute.limit} a minute, ${hour.used} of ${hour.limit} an hour, ${day.used} of ${day.limit} a day`,
   ];
   const coming: Fact[] = [
-    ["sandboxes", used === null ? `not read, ${limit} at most` : `${used} of ${limit} in use`],
+    ["sandboxes", sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
     ["next wave", next === null ? null : `${timeText(next, nowMs)}, ${number}`],
     ["at work", atWork === null ? null : { name: atWork }],

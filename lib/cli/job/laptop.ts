@@ -48,7 +48,7 @@ const STARTING_MS = 300_000;
  * @throws what the client throws.
  */
 async function rememberedRun(
-  { client, clock, token }: Session,
+  { client, clock, token, memory }: Session,
   files: StateFiles,
   path: string,
   hash: string,
@@ -64,6 +64,7 @@ async function rememberedRun(
   const same = state.requestHash === hash;
   // The key of the same request finds the run, or starts it.
   if (runId === null) return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same } : undefined;
+  memory.workedBefore = true;
   try {
     const end = endOfRun((await client.getRun(runId, call)).status);
     return end === undefined || end === "awaiting_input" ? { runId, same } : undefined;

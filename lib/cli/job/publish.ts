@@ -20,7 +20,7 @@ import { own, type SafeLine } from "../../text/safe_line.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
 import { type LogForm, verdictText } from "../log/live_log.ts";
 import { LABEL_WIDTH } from "../log/terminal.ts";
-import type { Places } from "../options.ts";
+import { OPEN, type Places } from "../options.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";
@@ -103,12 +103,17 @@ export function prepare<R>(
 }
 
 /** Files: the reports, and those that the CI system reads. */
-function reports({ io, platform, writer, settings }: VerbContext, job: Published): Publish<JobResult> {
+function reports(
+  { io, platform, writer, settings, vocabulary, laptop }: VerbContext,
+  job: Published,
+): Publish<JobResult> {
   const { places: { targets }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
     links: platform.links(io.env),
     redactToken: (text) => writer.redact.token(text),
+    // A component has no command that people could copy.
+    program: laptop && vocabulary.program,
   };
   function print(problems: readonly ReportProblem[]): void {
     for (const { message } of problems) writer.error(message);
@@ -139,7 +144,10 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 };
 
 /** Rows that people copy. */
-const COPIED = /^(?:pull request|resume|cancel|key) /;
+const COPIED = /^(?:pull request|page|resume|cancel|key) /;
+
+/** Ends after which nobody needs the page to see what went wrong. */
+const FINE: readonly (Outcome | AutomationOutcome)[] = ["success", "started"];
 
 /** The lines of the block, with the address of the pull request as a link. */
 function linked(writer: Writer, result: JobResult, lines: readonly SafeLine[]): SafeLine[] {
@@ -150,12 +158,14 @@ function linked(writer: Writer, result: JobResult, lines: readonly SafeLine[]): 
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
 function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
-  const { io, flags, writer, vocabulary } = context;
+  const { io, flags, writer, vocabulary, laptop } = context;
   const json = flags.has("json");
   // For a person the block is right above the error line, which would only repeat it.
   const together = !json && isInteractive(context) && isInteractive(context, "stderr");
   return {
-    ended({ result, error, written, compared }) {
+    async ended({ result, error, written, compared }) {
+      const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
+      const opens = page !== undefined && laptop !== undefined && flags.has(OPEN.name);
       const { kind, outcome, reason } = result;
       const isReason = error instanceof Error && reason === error.message;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
@@ -168,6 +178,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
           inErrorLine: isReason && !together,
           full: log === "full",
           compared,
+          page: opens || FINE.includes(outcome) ? undefined : page,
         };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
@@ -177,6 +188,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
         writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
       }
       if (error instanceof Error && !(together && isReason)) writer.error(error.message);
+      if (opens) await laptop.openPage(context, page);
     },
   };
 }

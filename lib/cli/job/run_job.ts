@@ -29,7 +29,7 @@ import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import { LiveLog, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
-import { optionReader, type Places, readPlaces, REPORT } from "../options.ts";
+import { OPEN, optionReader, type Places, readPlaces, REPORT } from "../options.ts";
 import { guardCheckout } from "../start_request.ts";
 import type { Asked, MainOptions, ReadOption, VerbContext } from "../verb.ts";
 import { AT_END, eventFiles, type JobResult, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
@@ -383,8 +383,8 @@ function textOf({ io }: VerbContext, path: string): string {
  * @returns The exit code of the result that was read.
  * @throws {UsageError} when a file is no result and no events, or when a report would replace it.
  */
-export function reportFrom(context: VerbContext, paths: readonly string[]): number {
-  const { io, flags, option, writer } = context;
+export async function reportFrom(context: VerbContext, paths: readonly string[]): Promise<number> {
+  const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();
   try {
     // The token is masked in what is written. None is needed.
@@ -404,6 +404,7 @@ export function reportFrom(context: VerbContext, paths: readonly string[]): numb
   checkTargets(targets, io);
   const problems = writeReports(result, targets, io, writer.redact, {
     redactToken: (text) => writer.redact.token(text),
+    program: laptop && vocabulary.program,
   });
   if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
   const { runId, status, outcome, exitCode } = result;
@@ -414,5 +415,7 @@ export function reportFrom(context: VerbContext, paths: readonly string[]): numb
       ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
     );
   }
+  const page = targets.find(({ format }) => format === "html")?.path;
+  if (page !== undefined && flags.has(OPEN.name) && isInteractive(context)) await laptop?.openPage(context, page);
   return exitCode;
 }

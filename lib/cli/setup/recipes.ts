@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RETRY_WHEN } from "../../ci/gitlab_retry.ts";
 import { EXIT } from "../../exit_codes.ts";
 
 // What the jobs of all CI systems have in common: the files in the repository, and the commands.
@@ -209,7 +210,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     - ${run(repo)} 2>&1 || exit $?
   after_script:
     - ${CLEAN}
-  retry: { max: 2, when: [runner_system_failure, api_failure], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
+  retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
   resource_group: mogplex
   artifacts:
     when: always

@@ -27,7 +27,7 @@ import {
 } from "../../service/connection.ts";
 import { API_PREFIX, isUuid } from "../../service/contract.ts";
 import { type NetworkTrouble, probe, troubleOf } from "../../service/probe.ts";
-import { repoName } from "../../service/repository.ts";
+import { repoName, rowOf, rowsText } from "../../service/repository.ts";
 import { authorityVariable, proxySetting, userAgent } from "../../service/transport.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
@@ -398,8 +398,12 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
     return failed("repository", `${given} is neither owner/name nor an id`, "Give one that repos list shows", "usage");
   }
   const known = repos.value.filter((repo) => isUuid(repo.id));
-  const same = known.find((repo) => repo.full_name.toLowerCase() === name);
+  const rows = known.filter((repo) => repo.full_name.toLowerCase() === name);
+  const same = rowOf(rows);
   if (same !== undefined) return ok("repository", foundRepository(same));
+  if (rows.length > 1) {
+    return failed("repository", `several have the name ${given}`, `Give the id of one: ${rowsText(rows)}`, "usage");
+  }
   const near = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
   return failed("repository", `${given} is not found; ${near}`, "Give the name of one that is listed", "usage");
 }

@@ -34,7 +34,10 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
     if (repo.userId !== userId || repo.hidden) return false;
     return wanted === undefined ? fits(repo.full_name) : repo.id === wanted;
   });
-  rows.sort((a, b) => a.full_name < b.full_name ? -1 : a.full_name > b.full_name ? 1 : 0);
+  // A repository and the sub-projects in it have one name, and nothing orders them: no caller may count on it.
+  const turn = world.store.repoLists++ % 2 === 0 ? 1 : -1;
+  const order = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
+  rows.sort((a, b) => order(a.full_name, b.full_name) || turn * order(a.id, b.id));
   return rows.slice(0, limit).map((repo) => ({
     id: repo.id,
     full_name: repo.full_name,

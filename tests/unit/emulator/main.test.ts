@@ -116,6 +116,7 @@ test("readOptions() turns flags into options", async () => {
     controlRoutes: false,
     scenarios: [{ name: "success" }],
   });
+  expect(await options(["--like", "service"])).toMatchObject({ like: "service", sandboxLimit: undefined });
   expect((await options(["--control"])).scenarios).toEqual([]);
   const { scenarios } = await options(["--scenario", "no-changes", "--scenario", "campaign"]);
   expect(scenarios?.map(({ name }) => name)).toEqual([

@@ -28,7 +28,7 @@ const FILE: CampaignFile = {
 
 function resolved(number: number, more: Partial<ResolvedItem> = {}): ResolvedItem {
   const repository = `acme/r${number}`;
-  const place = { baseBranch: "main", root: null, variables: {}, excluded: null, isDefault: true };
+  const place = { baseBranch: "main", root: null, variables: {}, excluded: null, rows: [], isDefault: true };
   return { id: `${repository}@main`, repository, repositoryId: uuidOf(number), ...place, ...more };
 }
 

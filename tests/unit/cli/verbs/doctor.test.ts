@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { DEFAULT_ORIGIN } from "../../../../lib/service/connection.ts";
+import type { Emulator } from "../../../../lib/emulator/emulator.ts";
 import { type Diagnosis, doctor, type Instead } from "./doctor_world.ts";
 import { READ_ONLY_TOKEN, REPO, world } from "../world.ts";
 
@@ -106,6 +107,19 @@ test("doctor finds a repository that is given by name, address or clone URL", as
       repository: { name: "repository", state: "ok", finding: 'acme/api, default branch "main"', advice: null },
     });
   }
+});
+
+test("doctor takes the whole of a repository with sub-projects, and tells ids and roots when no row is that", async () => {
+  const spaceId = "e0000000-0000-4000-8000-00000000aaaa";
+  const withSpace = (root: string | null) => ({ world: { store } }: Emulator) => {
+    store.repos.set(spaceId, { ...store.anyRepo(REPO), id: spaceId, root_directory: "docs" });
+    store.anyRepo(REPO).root_directory = root;
+  };
+  const args = ["--repo", "acme/api"];
+  expect((await doctor({ args, before: withSpace(null) })).checks.repository).toMatchObject({ state: "ok" });
+  const { checks } = await doctor({ args, before: withSpace("packages/ui") });
+  expect(checks.repository).toMatchObject({ state: "failed", finding: 'several have the name "acme/api"' });
+  expect(checks.repository?.advice).toContain(`${spaceId} (root "docs")`);
 });
 
 test("doctor shows what a name could mean when no repository has that name", async () => {
