@@ -7,8 +7,16 @@
 import type { PlatformLinks } from "../ci/platform.ts";
 import type { Redact } from "../run/clean.ts";
 import type { AnyResult, RunResult } from "../run/result.ts";
-import { branchWords, type GitFacts, headlineOf, type ResultView, viewOf, WAIT_CAUSES } from "../run/result_view.ts";
-import { type Block, type Fact, joinWords, markdownOf, type Words } from "../text/document.ts";
+import {
+  branchWords,
+  type GitFacts,
+  headlineOf,
+  headlineWords,
+  type ResultView,
+  viewOf,
+  WAIT_CAUSES,
+} from "../run/result_view.ts";
+import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
 import { formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
@@ -53,20 +61,18 @@ export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {})
       ...story(view, options),
       {
         summary: "Technical details",
-        details: [{ facts: facts(view, options) }, ...phases(view), ...waits(view)],
+        details: [{ facts: facts(view, options) }, ...phases(view), ...waitTable(view)],
       },
     ])
   }\n`;
 }
 
 function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): Words {
-  const { where, title, end, more } = headlineOf(view);
+  const { end } = headlineOf(view);
   const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
   // Outside of code and links, "#12" is a reference to something of the forge itself.
   const linked = url === null ? end : mayLink(url) ? { link: url, words: end } : { name: end };
-  const known = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));
-  const what = known.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(known, ": ");
-  return [`${view.verdict.mark} `, what, " → ", linked, ` ${more}`];
+  return [`${view.verdict.mark} `, headlineWords(view, linked)];
 }
 
 /** What happened: why and what to do now, the task, the agent's end of the story. */
@@ -172,16 +178,12 @@ function phases({ phases }: ResultView): Block[] {
     { time: startedAt },
     durationMs === null ? "its end was not seen" : formatDuration(durationMs),
   ]);
-  return rows.length === 0 ? [] : part("Phases", { head: ["Phase", "Began", "Took"], rows });
+  return rows.length === 0 ? [] : [{ table: "Phases", head: ["Phase", "Began", "Took"], rows }];
 }
 
-function waits({ waits }: ResultView): Block[] {
-  return waits.length === 0 ? [] : part("Waits", waitTable(waits));
-}
-
-/** Why requests had to wait, and how long. */
-export function waitTable(waits: ResultView["waits"]): Block {
+/** Why requests had to wait, and how long; empty when none had to. */
+export function waitTable({ waits }: ResultView): Block[] {
   const rows = waits.slice(0, MAX_ROWS)
     .map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], count, formatDuration(totalMs)]);
-  return { head: ["Because of", "Times", "In all"], rows };
+  return rows.length === 0 ? [] : [{ table: "Waits", head: ["Because of", "Times", "In all"], rows }];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { html, raw } from "hono/html";
-import type { PlatformLinks } from "../ci/platform.ts";
+import type { Block, Words } from "../text/document.ts";
 import { holdable, webUrl } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
@@ -46,15 +46,13 @@ export function link(address: string, text: Part = address): Html {
   return markup`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
 }
 
-/** Links to the pages of the job on its CI system, as rows of {@linkcode facts}. */
-export function jobLinks({ job, pipeline, commit }: PlatformLinks): (readonly [name: string, value: Part])[] {
-  const rows = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
-  return rows.map(([name, url]) => [name, url !== undefined && webUrl(url) !== undefined && link(url)]);
-}
-
 /** A name, an id or a branch, cut after 500 characters; null for null and for an empty text. */
 export function code(text: string | null): Html | null {
-  return text === null || text === "" ? null : markup`<code><bdi>${cutText(text, MAX_NAME)}</bdi></code>`;
+  return text === null || text === "" ? null : framed(cutText(text, MAX_NAME));
+}
+
+function framed(name: string): Html {
+  return markup`<code><bdi>${name}</bdi></code>`;
 }
 
 /** A text with its line breaks. @param max Most UTF-16 units that are shown. @default {50_000} */
@@ -137,9 +135,13 @@ export function numbers(rows: readonly (readonly [name: string, value: string | 
   }</dl>`;
 }
 
+function isEmpty(part: Part): boolean {
+  return part === null || part === undefined || part === false || Array.isArray(part) && part.every(isEmpty);
+}
+
 /** A part of a page with its heading; null when it has no content. @param id Unique on the page. */
 export function section(id: string, heading: Part, ...content: readonly Part[]): Html | null {
-  if (content.every((part) => part === null || part === undefined || part === false)) return null;
+  if (content.every(isEmpty)) return null;
   return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2>${content}</section>
 `;
 }
@@ -205,6 +207,37 @@ export function table(
   return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>${name}
 <thead><tr>${head}</tr></thead>
 <tbody data-rows>${body}</tbody></table></div>`;
+}
+
+/** Words of a document as markup. @param show Shows a name in them. @default as code */
+export function wordsOf(words: Words, show: (name: string) => Html = framed): Part {
+  if (words === null || typeof words !== "object") return words;
+  if ("name" in words) return words.name ? show(cutText(words.name, words.max ?? MAX_NAME)) : null;
+  if ("time" in words) return time(words.time);
+  if ("link" in words) return link(words.link, words.words);
+  if ("strong" in words) return markup`<strong>${wordsOf(words.strong, show)}</strong>`;
+  return words.map((each) => wordsOf(each, show));
+}
+
+/** A name that keeps its direction to itself, in a line that is no code. */
+export function bare(name: string): Html {
+  return markup`<bdi>${name}</bdi>`;
+}
+
+/** Parts of a document as markup. */
+export function htmlOf(blocks: readonly Block[]): Part {
+  return blocks.map((part) => {
+    if ("heading" in part) return markup`<h3>${wordsOf(part.heading)}</h3>`;
+    if ("text" in part) return markup`<p>${wordsOf(part.text)}</p>`;
+    if ("facts" in part) return facts(part.facts.map(([name, value]) => [name, wordsOf(value)]));
+    if ("list" in part) return markup`<ul>${part.list.map((item) => markup`<li>${wordsOf(item)}</li>`)}</ul>`;
+    if ("code" in part) return block(part.code);
+    if ("details" in part) return fold(part.summary, htmlOf(part.details));
+    const { head, rows } = part;
+    // Numbers stand on the right.
+    const columns = head.map((name, index) => ({ name, number: rows.every((row) => typeof row[index] === "number") }));
+    return table(part.table, columns, rows.map((row) => ({ cells: row.map((cell) => wordsOf(cell)) })));
+  });
 }
 
 /** What a list can do where scripts run. */

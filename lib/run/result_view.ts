@@ -7,7 +7,7 @@ import { EXIT } from "../exit_codes.ts";
 import { lookup } from "../lookup.ts";
 import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
-import type { Words } from "../text/document.ts";
+import { joinWords, plainWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
@@ -361,9 +361,14 @@ export function headlineOf(view: ResultView): Headline {
   };
 }
 
-/** The line as plain text; untrusted. Where nothing is known of a run, the kind stands for it. */
+/** The line. Where nothing is known of a run, the kind stands for it. @param end What came of it. @default {headlineOf(view).end} */
+export function headlineWords(view: ResultView, end: Words = headlineOf(view).end): Words {
+  const { where, title, more } = headlineOf(view);
+  const names = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));
+  return [names.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(names, ": "), " → ", end, ` ${more}`];
+}
+
+/** The line as plain text, which is not yet safe to print. */
 export function headlineText(view: ResultView): string {
-  const { where, title, end, more } = headlineOf(view);
-  const what = [where, title].filter((part) => part !== null).join(": ");
-  return `${what === "" ? `Mogplex ${view.kind.noun}` : what} → ${end} ${more}`;
+  return plainWords(headlineWords(view));
 }

@@ -40,13 +40,13 @@ interface Strong {
 /** A name with its value. */
 export type Fact = readonly [name: string, value: Words];
 
-/** A part of a report, from the left margin to the right. */
+/** A part of a report, from the left margin to the right. A table has a name, which is its heading. */
 export type Block =
   | { readonly heading: Words; readonly level: 2 | 3 | 4 }
   | { readonly text: Words }
   // Facts without a value are left out.
   | { readonly facts: readonly Fact[] }
-  | { readonly head: readonly string[]; readonly rows: readonly (readonly Words[])[] }
+  | { readonly table: string; readonly head: readonly string[]; readonly rows: readonly (readonly Words[])[] }
   | { readonly list: readonly Words[] }
   // Text of others, or a command to copy; lines stay as they are.
   | { readonly code: string }
@@ -103,7 +103,9 @@ function markdownBlockOf(block: Block): string {
     const rows = block.facts.map(([name, value]) => [name, markdownWords(value)]).filter(([, value]) => value !== "");
     return markdownTable(["Fact", "Value"], rows);
   }
-  if ("rows" in block) return markdownTable(block.head, block.rows.map((row) => row.map(markdownWords)));
+  if ("table" in block) {
+    return `### ${block.table}\n\n${markdownTable(block.head, block.rows.map((row) => row.map(markdownWords)))}`;
+  }
   if ("list" in block) return block.list.map((item) => `- ${markdownWords(item)}`).join("\n");
   if ("code" in block) return markdownBlock(block.code);
   // Forges and CI systems show both elements; Markdown inside needs the empty lines.

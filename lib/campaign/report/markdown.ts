@@ -174,8 +174,7 @@ function items(view: CampaignView, nowMs: number, { mayLink = () => true }: Camp
     MAX_ROWS,
   );
   return [
-    { heading: "Items", level: 3 },
-    { head: COLUMNS, rows },
+    { table: "Items", head: COLUMNS, rows },
     ...rest(sorted.length - rows.length, "see `campaign.csv` or `campaign.json`"),
   ];
 }

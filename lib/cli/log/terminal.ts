@@ -40,7 +40,7 @@ const MAX_SECRET = 1_000;
 const MAX_COMMAND = 4_000;
 
 /** What a screen shows of a document: its tables have columns that fit it, see `ItemTable`. */
-type ScreenBlock = Exclude<Block, { rows: unknown } | { list: unknown } | { details: unknown }>;
+type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { details: unknown }>;
 
 /** Width of the labels of facts, and indent of what follows a line that is broken. */
 export const LABEL_WIDTH = 14;
