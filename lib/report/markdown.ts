@@ -18,6 +18,7 @@ import {
 } from "../run/result_view.ts";
 import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
 import { formatDuration } from "../text/duration.ts";
+import { webUrl } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
@@ -169,7 +170,7 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: 
 /** Pages of the job on its CI system. */
 export function jobLinks({ job, pipeline, commit }: PlatformLinks): Fact[] {
   const pages = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
-  return pages.map(([name, url]) => [name, url === undefined ? null : { link: url }]);
+  return pages.map(([name, url]) => [name, url === undefined || webUrl(url) === undefined ? null : { link: url }]);
 }
 
 function phases({ phases }: ResultView): Block[] {

@@ -7,7 +7,7 @@ import { EXIT } from "../exit_codes.ts";
 import { lookup } from "../lookup.ts";
 import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
-import { joinWords, plainWords, type Words } from "../text/document.ts";
+import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
@@ -368,7 +368,9 @@ export function headlineWords(view: ResultView, end: Words = headlineOf(view).en
   return [names.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(names, ": "), " → ", end, ` ${more}`];
 }
 
-/** The line as plain text, which is not yet safe to print. */
+/** The line as plain text; untrusted. Blank names stay: JUnit compares cases by this text. */
 export function headlineText(view: ResultView): string {
-  return plainWords(headlineWords(view));
+  const { where, title, end, more } = headlineOf(view);
+  const what = [where, title].filter((part) => part !== null).join(": ");
+  return `${what === "" ? `Mogplex ${view.kind.noun}` : what} → ${end} ${more}`;
 }
