@@ -31,7 +31,7 @@ export interface MarkdownOptions {
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. @default {no change} */
   redact?: Redact | undefined;
-  /** How the run compares with the one before: a sentence of ours. @default {undefined} (there is none) */
+  /** How the run compares with the one before: a sentence of ours. @default {undefined} (the report does not say) */
   compared?: string | undefined;
 }
 
@@ -44,7 +44,7 @@ const MAX_PROSE = 20_000;
 const OPEN_LINES = 6;
 /** The same in UTF-16 units. */
 const MAX_OPEN = 800;
-// A feed holds 200 events with at most one phase each; nobody reads a longer table.
+// A feed holds 200 events with at most one phase each; a longer table is not readable.
 const MAX_ROWS = 50;
 
 /**

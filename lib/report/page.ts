@@ -83,7 +83,6 @@ export function time(text: string | null): Html | null {
   return markup`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
 }
 
-/** Something that opens. */
 export function fold(summary: Part, content: Part): Html {
   return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
@@ -149,9 +148,7 @@ export function section(id: string, heading: Part, ...content: readonly Part[]):
 /** A cell: what is shown, and what it is sorted by, if that is something else. */
 export type Cell = Part | { readonly show: Part; readonly value: string | number };
 
-/** A column. */
 export interface Column {
-  /** Its heading. */
   readonly name: string;
   /** Whether it has numbers, which stand on the right. @default {false} */
   readonly number?: boolean;
@@ -272,7 +269,6 @@ export function policyOf(script: boolean): string {
 export interface Verdict {
   /** How it is, in colour. */
   readonly tone: Tone;
-  /** The heading. */
   readonly headline: Part;
   /** The line below it. */
   readonly line: Part;
@@ -305,9 +301,7 @@ function top({ tone, headline, line, reason, next, more = null }: Verdict): Html
 export interface Page {
   /** In the title of the window. */
   readonly title: string;
-  /** Its beginning. */
   readonly verdict: Verdict;
-  /** Everything else. */
   readonly body: Part;
   /** Sentences for its end. */
   readonly notes: readonly Part[];
@@ -383,13 +377,11 @@ export function strip(label: string, colours: readonly Colour[]): Html {
 
 /** A part of a bar. */
 export interface Share {
-  /** What it is. */
   readonly name: string;
   /** Its size; negative numbers count as 0. */
   readonly value: number;
   /** The size as text. */
   readonly text: string;
-  /** Its colour. */
   readonly colour: Colour;
   /** Whether its end is not known: it is drawn in stripes. @default {false} */
   readonly open?: boolean;
@@ -428,9 +420,7 @@ export function gauge(label: string, used: number, limit: number, colour: Colour
 
 /** A line that goes up in steps. */
 export interface Line {
-  /** What it counts. */
   readonly name: string;
-  /** Its colour. */
   readonly colour: Colour;
   /** Whether it is drawn in dashes. @default {false} */
   readonly dashed?: boolean;

@@ -369,7 +369,7 @@ function eventNotes({ eventsOmitted, eventCount }: ResultView, hidden: number): 
   ];
 }
 
-/** The list of events; null when there is none. */
+/** The list of events; null without events. */
 function timeLine(view: ResultView): Html | null {
   const events = view.events.slice(-MAX_EVENTS);
   const [first] = events;
@@ -408,7 +408,7 @@ function requests(view: ResultView): Block[] {
   return [{ text: `${requests} requests in ${formatDuration(durationMs)}; ${waited}.` }, ...waitTable(view)];
 }
 
-/** The settings that somebody has set, and the defaults folded. */
+/** The settings of the job: those that were set, and the defaults folded. */
 function settingsOf(settings: readonly Setting[]): Block[] {
   const set = settings.filter(({ from }) => from !== "default");
   const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));

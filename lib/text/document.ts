@@ -24,7 +24,6 @@ interface Time {
   readonly time: string | null;
 }
 
-/** A link. */
 interface Link {
   /** Result of `webUrl`. */
   readonly link: string;
@@ -67,7 +66,7 @@ export function joinWords(words: readonly Words[], between: string): Words {
   return words.flatMap((each, index) => index === 0 ? [each] : [between, each]);
 }
 
-/** Words as a text, which is not yet safe to print. @param show Makes a text of others fit for its place. @default {as it is} */
+/** Words as a text; untrusted when they hold a name. @param show Makes a text of others fit for its place. @default {as it is} */
 export function plainWords(words: Words, show: (text: string) => string = (text) => text): string {
   if (words === null) return "";
   if (typeof words !== "object") return String(words);

@@ -101,7 +101,6 @@ export type Span = readonly [start: number, end: number];
 
 /** A text without escapes. */
 interface Unescaped {
-  /** The text. */
   text: string;
   /** Where a part of it stands in the text that was given, with the escapes of its characters. The part must not be empty. */
   given(part: Span): Span;

@@ -8,7 +8,7 @@
 
 declare const safe: unique symbol;
 
-/** See the top of this file. Blanks at its ends, which these methods change, make no command of a line that is none. */
+/** See the top of this file. The methods change blanks at the end alone, so what they return is safe as well. */
 export type SafeLine = {
   readonly [safe]: true;
   padEnd(length: number): SafeLine;

@@ -121,7 +121,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   });
 }
 
-/** The first line of a task that is not its title; empty when there is none. */
+/** The first line of a task that is not its title; empty without such a line. */
 function firstLine(prompt: string, title: string): string {
   return prompt.split("\n").map((line) => line.trim()).find((line) => line !== "" && line !== title) ?? "";
 }
@@ -129,7 +129,7 @@ function firstLine(prompt: string, title: string): string {
 /** Most UTF-16 units of the task in the head. */
 const MAX_TASK_LINE = 240;
 
-/** The items as one bar with its legend: done, for a person, at work, left out, and still to come. Null when there are none. */
+/** The items as one bar with its legend: done, for a person, at work, left out, and still to come. Null without items. */
 function shares(view: CampaignView): Html | null {
   const { items, good, bad, running } = totalsOf(view);
   const { skipped } = view.counts;

@@ -54,7 +54,7 @@ export interface CampaignMarkdownOptions {
 // Both together are far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;
 const MAX_ROWS_BYTES = 300_000;
-// Nobody reads a longer table; the other files have all items.
+// A longer table is not readable; the other files have all items.
 const MAX_ROWS = 500;
 const MAX_EXAMPLES = 10;
 const MAX_EXAMPLE = 200;

@@ -29,7 +29,6 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
 
 /** Numbers of a campaign. */
 interface Totals {
-  /** All items. */
   items: number;
   /** Those with a verdict; a run that waits for a person has not ended. */
   ended: number;
@@ -37,7 +36,7 @@ interface Totals {
   good: number;
   /** Without a good end, so that a person has to decide. */
   bad: number;
-  /** With a run that has not ended, and waits for nobody. */
+  /** With a run that works: it has not ended, and waits for no person. */
   running: number;
 }
 
@@ -184,7 +183,7 @@ export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" 
   return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
 }
 
-/** What became of the pull requests, and how those are read that were not; null when there are none. */
+/** What became of the pull requests, and how to read those that were not read; null without pull requests. */
 export function pullRequestWords(items: readonly ItemView[]): string | null {
   const pulls = pullRequestsSentence(items);
   const advice = unreadAdvice(items);
@@ -224,7 +223,6 @@ export function hasEnded({ verdict }: ItemView): boolean {
 
 /** How a campaign is called on the command line. */
 export interface CampaignCommand {
-  /** The program. */
   readonly program: string;
   /** The campaign file, as the user wrote it. */
   readonly file: string;
@@ -232,7 +230,7 @@ export interface CampaignCommand {
   readonly flags: readonly string[];
 }
 
-/** Used where nobody says how the campaign is called. */
+/** Stands in the place of a command line that is not known. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
 /**

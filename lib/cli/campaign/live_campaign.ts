@@ -217,7 +217,6 @@ interface LiveCampaignOptions {
   writer: Writer;
   /** The CI system that shows the log. */
   platform: Platform;
-  /** Time. */
   clock: Clock;
   /** Whether a person watches stdout: see `isInteractive`. */
   interactive: boolean;

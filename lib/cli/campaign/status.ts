@@ -1,5 +1,5 @@
 /**
- * The screen of `campaign status`: somebody who reads nothing else can say what to do next.
+ * The screen of `campaign status`: a reader of it alone can say what to do next.
  *
  * @module
  */
@@ -288,7 +288,6 @@ export class ItemTable {
     this.#screen.line(...spans);
   }
 
-  /** Adds the heading. */
   heading(): void {
     this.#line(this.#head, () => "dim");
   }

@@ -54,7 +54,7 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
 
 // The text forms of the drop-in verbs, word for word as the `mogplex` command documents them.
 //
-// Source: CLI, "Headless runs". The lines are not yet safe to print: each goes through `Writer.untrusted`.
+// Source: CLI, "Headless runs". The lines hold untrusted text.
 
 /** Where sandboxes can be stopped. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
 export const SANDBOX_PAGE = "https://mogplex.com/sandboxes";

@@ -42,7 +42,7 @@ function timeText(wallTimeMs: number): string {
   return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
 }
 
-/** One line about a notice. It may hold untrusted text, so it is not yet safe to print. */
+/** One line about a notice, which may hold untrusted text. */
 export function noticeText(notice: Notice): string {
   switch (notice.kind) {
     case "wait": {
@@ -82,13 +82,12 @@ export function noticeText(notice: Notice): string {
 
 /** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
 interface Progress {
-  /** Now. */
   nowMs: number;
   /** When the job began. */
   startedAt: number;
   /** Longest time of the job; undefined to leave it out. */
   timeoutMs: number | undefined;
-  /** What happens in the present phase; undefined when there is none. */
+  /** What happens in the present phase; undefined before the first. */
   doing: string | undefined;
   /** Tools that the agent uses now; untrusted. */
   tools: readonly string[];
@@ -133,11 +132,9 @@ interface LiveLogOptions {
   writer: Writer;
   /** The CI system that shows the log. */
   platform: Platform;
-  /** Time. */
   clock: Clock;
   /** Events in the log; null shows none. */
   form: LogForm | null;
-  /** JSON lines only. */
   json: boolean;
   /** Whether a person watches stdout, so that there is a status line. */
   interactive: boolean;
@@ -445,7 +442,7 @@ export interface VerdictOptions {
   page?: string | undefined;
 }
 
-/** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
+/** The lines of the block, for a run and for an automation run. Untrusted text. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
   const { reports, cancel, inErrorLine, full = false, compared, page } = options;
   const view = viewOf(result);

@@ -45,7 +45,6 @@ type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { det
 /** Width of the labels of facts, and indent of what follows a line that is broken. */
 export const LABEL_WIDTH = 14;
 
-/** Collects lines. */
 export class Screen {
   /** The lines so far. */
   readonly lines: SafeLine[] = [];
