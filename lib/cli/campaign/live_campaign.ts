@@ -138,8 +138,8 @@ export function liveTable(view: CampaignView, options: LiveTableOptions): SafeLi
   return screen.lines.slice(0, Math.max(1, height));
 }
 
-// Lines about a campaign in the log of a CI system: one for each change, and one each minute. They are not yet safe to print: each goes
-// through `Writer.untrusted`.
+// Lines about a campaign in the log of a CI system: one for each change, and one each minute. They
+// hold untrusted text.
 
 /** Most UTF-16 units of a line; the reports have all of it. It is cut after it was redacted. */
 const MAX_LINE = 500;

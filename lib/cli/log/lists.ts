@@ -106,8 +106,8 @@ export function sandboxCells(sandbox: Sandbox): string[] {
   return [sandbox.id, sandbox.status, sandbox.working_branch ?? "-", sandbox.preview_url ?? "-", sandbox.created_at];
 }
 
-// What the verbs about automations and reviews print, and the fields of the service's records that they show. The lines are not
-// yet safe to print: each goes through `Writer.untrusted`.
+// What the verbs about automations and reviews print, and the fields of the service's records that they show. The lines hold
+// untrusted text.
 
 /** An automation as the list and `--json` show it: only known fields, since later ones can contain anything. */
 export function shownAutomation(automation: Automation): Automation {

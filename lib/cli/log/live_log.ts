@@ -36,93 +36,6 @@ import { own, type SafeLine } from "../../text/safe_line.ts";
 import { factsText } from "./terminal.ts";
 import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
 
-// Notices as lines of text: one formatter a kind.
-
-function timeText(wallTimeMs: number): string {
-  return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
-}
-
-/** One line about a notice, which may hold untrusted text. */
-export function noticeText(notice: Notice): string {
-  switch (notice.kind) {
-    case "wait": {
-      const named = notice.named ? ", as the service asks" : "";
-      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
-        formatDuration(notice.delayMs)
-      }${named}, at ${timeText(notice.untilMs)}`;
-    }
-    case "heartbeat":
-      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
-    case "window_full":
-      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
-    case "events_missed":
-      return "Some events were missed: the feed shows only its newest 200";
-    case "unknown_status":
-      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
-    case "restart":
-      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
-    case "random_key":
-      return `Cannot identify this job (missing: ${
-        notice.missing.join(", ")
-      }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
-    case "shared_key":
-      return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
-        "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
-    case "text":
-      return notice.message;
-    default: {
-      // A new kind without a text does not compile.
-      const unknown: never = notice;
-      return String(unknown);
-    }
-  }
-}
-
-// What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
-
-/** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
-interface Progress {
-  nowMs: number;
-  /** When the job began. */
-  startedAt: number;
-  /** Longest time of the job; undefined to leave it out. */
-  timeoutMs: number | undefined;
-  /** What happens in the present phase; undefined before the first. */
-  doing: string | undefined;
-  /** Tools that the agent uses now; untrusted. */
-  tools: readonly string[];
-  /** The service's word; untrusted. */
-  status: string;
-  /** When the status changed. */
-  statusAt: number;
-  /** When there was news. */
-  newsAt: number;
-}
-
-function wholeSeconds(ms: number): string {
-  return formatDuration(Math.round(ms / 1_000) * 1_000);
-}
-
-/** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
-function clockText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
-  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const shown = parts[0] === 0 ? parts.slice(1) : parts;
-  return shown.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
-}
-
-/** Time and its limit, phase or tools at work, status, silence. Untrusted text. */
-function statusParts(progress: Progress): string[] {
-  const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
-  const work = tools.length > 0 ? `the agent uses ${tools.join(", ")}` : doing;
-  return [
-    `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
-    ...(work === undefined ? [] : [work]),
-    `${status} for ${wholeSeconds(nowMs - statusAt)}`,
-    `quiet for ${wholeSeconds(nowMs - newsAt)}`,
-  ];
-}
-
 /** How events are logged. */
 export type LogForm = "compact" | "full" | "json";
 
@@ -393,6 +306,93 @@ export class LiveLog {
       statusAt: this.#statusAt,
       newsAt: this.#newsAt,
     });
+  }
+}
+
+// What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
+
+/** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
+interface Progress {
+  nowMs: number;
+  /** When the job began. */
+  startedAt: number;
+  /** Longest time of the job; undefined to leave it out. */
+  timeoutMs: number | undefined;
+  /** What happens in the present phase; undefined before the first. */
+  doing: string | undefined;
+  /** Tools that the agent uses now; untrusted. */
+  tools: readonly string[];
+  /** The service's word; untrusted. */
+  status: string;
+  /** When the status changed. */
+  statusAt: number;
+  /** When there was news. */
+  newsAt: number;
+}
+
+function wholeSeconds(ms: number): string {
+  return formatDuration(Math.round(ms / 1_000) * 1_000);
+}
+
+/** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
+function clockText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
+}
+
+/** Time and its limit, phase or tools at work, status, silence. Untrusted text. */
+function statusParts(progress: Progress): string[] {
+  const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
+  const work = tools.length > 0 ? `the agent uses ${tools.join(", ")}` : doing;
+  return [
+    `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
+    ...(work === undefined ? [] : [work]),
+    `${status} for ${wholeSeconds(nowMs - statusAt)}`,
+    `quiet for ${wholeSeconds(nowMs - newsAt)}`,
+  ];
+}
+
+// Notices as lines of text: one formatter a kind.
+
+function timeText(wallTimeMs: number): string {
+  return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
+}
+
+/** One line about a notice, which may hold untrusted text. */
+export function noticeText(notice: Notice): string {
+  switch (notice.kind) {
+    case "wait": {
+      const named = notice.named ? ", as the service asks" : "";
+      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
+        formatDuration(notice.delayMs)
+      }${named}, at ${timeText(notice.untilMs)}`;
+    }
+    case "heartbeat":
+      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
+    case "window_full":
+      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
+    case "events_missed":
+      return "Some events were missed: the feed shows only its newest 200";
+    case "unknown_status":
+      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
+    case "restart":
+      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
+    case "random_key":
+      return `Cannot identify this job (missing: ${
+        notice.missing.join(", ")
+      }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
+    case "shared_key":
+      return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
+        "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
+    case "text":
+      return notice.message;
+    default: {
+      // A new kind without a text does not compile.
+      const unknown: never = notice;
+      return String(unknown);
+    }
   }
 }
 
