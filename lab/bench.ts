@@ -7,8 +7,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { pinsOf, withPins } from "../tools/build/pins.ts";
-import { root, runtimes } from "../tools/setup.mjs";
+import { root, runtimes, sha256 } from "../tools/setup.mjs";
 import { type Check, NotPossibleError } from "./check.ts";
 import { type Ended, endMarked, launch, marked, type Running, type Survivor, survivors } from "./processes.ts";
 
@@ -47,17 +46,11 @@ export interface StartOptions {
   stdin?: string;
 }
 
-/** Stands in for curl: copies the built command if a recipe downloads it, from any address, and calls the real curl for all else. */
-const CURL = `#!/bin/sh
-out= url=
-for word; do
-  if [ "$last" = -o ]; then out=$word; fi
-  case $word in http*/mogplex.mjs) url=$word ;; esac
-  last=$word
-done
-if [ -n "$url" ] && [ -n "$out" ]; then exec cp "@COMMAND@" "$out"; fi
-PATH=@PATH@ exec curl "$@"
-`;
+/** What `init` puts into a repository. */
+export function programFiles(): Record<string, string> {
+  const program = readFileSync(COMMAND, "utf8");
+  return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n` };
+}
 
 function fixtureText(token: string, repos: readonly string[]): string {
   const user = "ci";
@@ -112,7 +105,6 @@ export class Bench {
     Bench.#open.add(this);
     chmodSync(this.folder, 0o755);
     mkdirSync(this.bin);
-    this.writeProgram("curl", CURL.replace("@COMMAND@", COMMAND).replace("@PATH@", process.env.PATH ?? ""));
   }
 
   /** Records a check. @param seen What was seen, for a check that failed. */
@@ -154,9 +146,16 @@ export class Bench {
     }
   }
 
-  /** Text of a file of `examples/`, with the checksum of the command that was built last. */
+  /** Text of a file of `examples/`. */
   example(file: string): string {
-    return withPins(readFileSync(join(root, "examples", file), "utf8"), pinsOf(readFileSync(COMMAND, "utf8")));
+    return readFileSync(join(root, "examples", file), "utf8");
+  }
+
+  /** A folder with what `init` has put into the repository. */
+  checkout(): string {
+    const folder = this.newFolder();
+    this.writeFiles(folder, programFiles());
+    return folder;
   }
 
   /** Starts a process. */

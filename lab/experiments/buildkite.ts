@@ -30,7 +30,7 @@ const PIPELINE = ".buildkite/pipeline.yml";
 
 /** A repository with the recipe. */
 async function makeRepository(bench: Bench): Promise<string> {
-  const cwd = bench.newFolder();
+  const cwd = bench.checkout();
   const hook = readFileSync(join(root, "examples/buildkite/hooks/pre-exit"), "utf8");
   bench.writeFiles(cwd, { [PIPELINE]: bench.example("buildkite/pipeline.yml"), [HOOK]: hook });
   const git = async (...words: string[]) => {

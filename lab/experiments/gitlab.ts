@@ -49,7 +49,7 @@ interface JobOptions {
 
 function openJob(bench: Bench, service: Service, job: GitlabJob, options: JobOptions = {}): Job {
   const { asUser = false, form = "subshell", variables = {} } = options;
-  const cwd = bench.newFolder();
+  const cwd = bench.checkout();
   // The other user's shell must find the command, too: `bash -l` sets its own PATH.
   const path = { PATH: `${bench.bin}:${process.env.PATH ?? ""}`, HOME: cwd };
   const all = { ...predefined(cwd), ...service.env, ...job.variables, ...path, ...variables };

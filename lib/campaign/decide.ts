@@ -227,7 +227,7 @@ async function recordDecision(
         : "";
       const parts = [
         ...again.length > 0
-          ? [`${formatCount(again.length, "item")} will be started again by the next wave${how}`]
+          ? [`${formatCount(again.length, "item")} will be started again, before all that wait${how}`]
           : [],
         ...open.length > 0
           ? [

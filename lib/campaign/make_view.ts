@@ -154,7 +154,7 @@ function sandboxesView({ lingering }: CampaignMemory, used: number | null): Camp
 
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round, success }, counts, slotsMs, wave, trouble } = memory;
+  const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
   const items = [...memory.items.values()].map((item) =>
@@ -183,7 +183,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     counts: { ...counts },
     items,
     causes: brief ? [] : groupByCause(items),
-    quota: { ...quotaUse(slotsMs, nowMs), sandboxes: sandboxesView(memory, sandboxes) },
+    quota: {
+      ...quotaUse(quotas.length === 0 ? [] : slotsMs, nowMs),
+      sandboxes: sandboxesView(memory, sandboxes),
+    },
     waves: wave,
     trouble,
     atWork,

@@ -22,6 +22,7 @@ import { checkLockHash } from "./journal/fold.ts";
 import { type Home, type ShownPlace, shownText } from "./journal/home.ts";
 import { openHome, parseHome } from "./journal/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
+import { type Quota, quotasFor } from "./pace/next_starts.ts";
 import { hashOfItem } from "./plan/make_lock.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify_address.ts";
@@ -32,6 +33,25 @@ import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
 export const DEFAULT_DIRECTORY = "mogplex-campaign";
+
+/**
+ * Where a campaign is: what the caller says, then the variable, then the file.
+ *
+ * @param fileHome What the file says: a directory, or a branch.
+ * @returns `home` is undefined when nobody says it: the directory then.
+ */
+export function placeOf(
+  { directory, home }: Pick<CampaignOptions, "directory" | "home">,
+  fileHome: string | null,
+  env: (name: string) => string | undefined,
+): { directory: string; home: string | undefined } {
+  const isBranch = fileHome?.startsWith("git:") === true;
+  const ownDirectory = fileHome === null || fileHome === "dir" || isBranch ? DEFAULT_DIRECTORY : fileHome;
+  return {
+    directory: directory ?? ownDirectory,
+    home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
+  };
+}
 
 /** Options that only the command line and tests set. */
 export interface CampaignInternals extends Omit<JobInternals, "platform"> {
@@ -83,6 +103,8 @@ export interface OpenedCampaign {
   branch: { name: string; home: string } | null;
   /** Pages of the CI job. */
   links: PlatformLinks;
+  /** Quotas of starts that the service has. */
+  readonly quotas: readonly Quota[];
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
@@ -96,7 +118,9 @@ export interface OpenedCampaign {
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
-  const store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
+  const store = lock === undefined
+    ? undefined
+    : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
   if (store !== undefined) checkLockHash(store.memory);
   return opened.store = store;
 }
@@ -153,8 +177,8 @@ async function openAll(
   if (masks.length > 0) internals.onMask?.(mask);
   const platform = internals.platform ?? detectPlatform(env);
   const files = internals.files ?? processDurableFiles();
-  const directory = options.directory ?? DEFAULT_DIRECTORY;
-  const address = parseHome(options.home ?? "dir", platform.remote(env));
+  const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);
+  const address = parseHome(homeText, platform.remote(env));
   if (address.kind === "dir") refuseLanes(files, directory);
   const home = await openHome(address, directory, {
     env,
@@ -168,9 +192,10 @@ async function openAll(
     onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
     access,
   });
-  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
+  const quotas = quotasFor(env);
+  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask, quotas };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
+  const branch = address.kind === "dir" ? null : { name: address.branch, home: homeText };
   const links = platform.links(env);
   const more = { started, store: undefined, refuses: false };
   const opened: OpenedCampaign = { ...what, home, branch, shown, links, ...more };
@@ -263,10 +288,11 @@ export async function withCampaign<T>(
 }
 
 /** The command that plans a campaign, to be copied. */
-function planCommand({ directory, path, branch }: OpenedCampaign): string {
+function planCommand({ directory, path, branch, file }: OpenedCampaign): string {
+  const own = placeOf({}, file.home, () => undefined);
   const flags = [
-    ...directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory],
-    ...branch === null ? [] : ["--home", branch.home],
+    ...directory === own.directory ? [] : ["--dir", directory],
+    ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
   ];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }
@@ -277,7 +303,10 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   if (store !== undefined) return store;
   if (branch !== null) throw noPlan(opened, attempted);
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
-  throw new UsageError({ attempted, why, advice: `run ${planCommand(opened)} first, or name another directory` });
+  const advice =
+    `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
+    `campaign file; for a new campaign run ${planCommand(opened)}`;
+  throw new UsageError({ attempted, why, advice });
 }
 
 /**

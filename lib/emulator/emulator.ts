@@ -58,6 +58,8 @@ export interface EmulatorOptions {
   revision?: Partial<Revision> | undefined;
   /** Owner of a start limit: each token, or each user. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
+  /** Whether starts are limited, as those of the service are: 10 a minute, 30 an hour, 150 a day. @default {true} */
+  startLimits?: boolean | undefined;
   /**
    * Scenarios; the first one that fits plays for a run. Without one, runs stay `pending`, and runs of automations `running`.
    * @default {[]}
@@ -141,7 +143,7 @@ function makeWorld(options: EmulatorOptions, clock: Clock): World {
     clock: serverClock(clock),
     feed: eventFeed(),
     requests: new RequestLimiter(),
-    starts: new StartLimiter(),
+    starts: new StartLimiter(options.startLimits),
     revision: createRevision("base", options.revision),
     around: healthySurroundings(),
     startLimitScope: options.startLimitScope ?? "token",

@@ -151,6 +151,8 @@ export interface StartKey {
   scope: KeyScope | "given";
   /** Number of the series to begin with: 1 is the key itself. */
   suffix: number;
+  /** A run that it finds and that ended longer ago, in milliseconds, is not taken: the next key starts a new one. @default {Infinity} */
+  maxEndAgeMs?: number | undefined;
 }
 
 /** Longest {@linkcode KeyOptions.keyPart}. */

@@ -189,8 +189,17 @@ export function noteNewTask(
   notify({ kind: "text", message });
 }
 
-/** Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key. */
-export function resumePlan(session: Session, plan: StartPlan, state: RunState | undefined): StartPlan {
+/**
+ * Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
+ *
+ * @param maxEndAgeMs See {@linkcode StartKey}.
+ */
+export function resumePlan(
+  session: Session,
+  plan: StartPlan,
+  state: RunState | undefined,
+  maxEndAgeMs?: number,
+): StartPlan {
   if (state === undefined || plan.key.scope === "given") return plan;
   if (state.idempotencyKey === null) {
     session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
@@ -203,7 +212,7 @@ export function resumePlan(session: Session, plan: StartPlan, state: RunState | 
   const { key, suffix } = splitSuffix(state.idempotencyKey);
   // A random key that this job made is its own. A key from the user may be shared with other jobs.
   const other = state.owned ? "random" : "given";
-  return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other } };
+  return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other, maxEndAgeMs } };
 }
 
 // Starts a run without following it.

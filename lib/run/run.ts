@@ -306,6 +306,8 @@ interface RunStart {
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
+  /** How long ago the run of that key may have ended, in milliseconds; undefined: as long as it likes. @default {undefined} */
+  maxEndAgeMs?: number | undefined;
   /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
   byTask?: ((session: Session, plan: StartPlan, started: Started<StartResult>) => void) | undefined;
 }
@@ -357,11 +359,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, resumed, byTask } = this.#target;
+    const { request, options, resumed, maxEndAgeMs, byTask } = this.#target;
     const plan = resumePlan(
       this.#session,
       await planStart(this.#session, request, options, byTask !== undefined),
       resumed,
+      maxEndAgeMs,
     );
     const starter = new Starter(
       this.#session,
@@ -553,6 +556,8 @@ export interface JobOptions extends JobInternals {
   statePath?: string | undefined;
   /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
   resumePath?: string | undefined;
+  /** See {@linkcode RunStart.maxEndAgeMs}. */
+  maxEndAgeMs?: number | undefined;
 }
 
 /** A job with checked options, ready to start or attach. */
@@ -647,7 +652,7 @@ export async function runJob(
   return await withJob(options, { ...more, repository }, async (opened) => {
     const resumed = readResumed(opened, options, more);
     opened.settings.state?.clear();
-    return await opened.job({ request, options, resumed, byTask: more.byTask }).start();
+    return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
   });
 }
 

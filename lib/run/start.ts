@@ -19,6 +19,7 @@ import type { CallOptions } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { retry, type Setback, statusOf } from "../service/retry.ts";
 import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
+import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
 
 // The data of a start: what is started, the answer, and whether this job owns what was found.
@@ -87,6 +88,16 @@ export function isNewerThan(
   toleranceMs = CLOCK_SKEW_MS,
 ): boolean {
   return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
+}
+
+/**
+ * Milliseconds since the last change of a run that has ended, which is its end; `Infinity` if its time is not known.
+ *
+ * @param nowMs The service's wall time.
+ */
+export function endAgeMs({ updatedAt }: Pick<Found, "updatedAt">, nowMs: number): number {
+  const endMs = Date.parse(updatedAt ?? "");
+  return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
 }
 
 /**
@@ -224,12 +235,18 @@ export class Starter<R extends Found> {
   }
 
   /**
-   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, so that a new one is to be started.
+   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, or any key one that ended too long ago for it, so
+   * that a new one is to be started.
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isStale(run: R): boolean {
-    const { scope } = this.#plan.key;
+    const { scope, maxEndAgeMs = Infinity } = this.#plan.key;
+    const end = endOfRun(run.status);
+    const isOver = run.replayed && end !== undefined && end !== "awaiting_input";
+    if (isOver && maxEndAgeMs < Infinity) {
+      return endAgeMs(run, this.#serviceTime(this.#session.clock.now())) > maxEndAgeMs;
+    }
     const derived = scope !== "given" && scope !== "random";
     const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
     return derived && dead && !this.#isOurs(run);

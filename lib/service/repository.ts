@@ -101,7 +101,7 @@ export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): 
 }
 
 /** Names that the user may have meant, the nearest one first. A failure to find any is not an error. */
-async function namesNear(client: MogplexClient, name: string, call: CallOptions): Promise<string[]> {
+export async function namesNear(client: MogplexClient, name: string, call: CallOptions): Promise<string[]> {
   const wanted = name.toLowerCase();
   const slash = wanted.lastIndexOf("/") + 1;
   try {

@@ -103,6 +103,8 @@ export interface CampaignFile {
   name: string;
   /** Part of every key; empty by default. */
   round: string;
+  /** Where lock and journal are: a directory, or `git:origin#BRANCH`; null when the file does not say. */
+  home: string | null;
   /** First line of every prompt, with templates; null for none. */
   title: string | null;
   /** Task, with templates, without the title. */

@@ -157,6 +157,7 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   start.createdAt = record.createdAt;
   start.answered = record.branch ?? null;
   item.settle = false;
+  item.asked = false;
   memory.refusedUntilMs = null;
   memory.sandboxes = null;
   noteSandbox(memory, start);
@@ -279,9 +280,11 @@ function openState({ starts }: ItemMemory): ItemState {
 function applyRetry(
   memory: CampaignMemory,
   item: ItemMemory,
-  { adopt, followUp, settle = false }: Of<"retry">,
+  { adopt, by, followUp, settle = false }: Of<"retry">,
 ): void {
   if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
+  // The file's own rule asks for follow-ups by this name.
+  item.asked ||= by !== "on-failed-checks";
   if (settle && isOpenStart(item)) {
     item.retries++;
     item.allowed = Math.max(item.allowed, item.attempts + 1);
@@ -306,6 +309,7 @@ function applyRetry(
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, reason, cancel = false } = record;
   item.skipped = { by, reason, cancel };
+  item.asked = false;
   if (hasRun(item)) return;
   // Earlier versions recorded it without `cancel`, and only what was being sent went on.
   if (isOpenStart(item) && (cancel || item.state === "starting")) {

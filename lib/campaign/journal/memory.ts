@@ -5,6 +5,7 @@
  */
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
+import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { FollowUp, Person, PullRequestMemory, StartEnd, StartKind } from "./record.ts";
 
@@ -70,6 +71,8 @@ export interface ItemMemory {
   serviceFailures: number;
   /** How often somebody allowed another attempt. */
   retries: number;
+  /** Whether a person asked for its next start, which goes first. */
+  asked: boolean;
   /**
    * Whether the next start may have another request, and so another key, than the one before under the same number. With an open start, the
    * new request waits for the end of the run that this one may have begun.
@@ -117,6 +120,8 @@ interface GateMemory {
 /** A campaign at the end of its journal. */
 export interface CampaignMemory {
   readonly lock: Lock;
+  /** Quotas of starts that the service has. No record says so: a local Mogplex may have none. */
+  readonly quotas: readonly Quota[];
   /**
    * Hashes of the lock that the journal carries: the last one, and the one before as long as nothing else was recorded since. A crash may
    * come between such a record and the lock. Null for none.
@@ -170,7 +175,7 @@ export interface CampaignMemory {
 }
 
 /** The memory of a campaign of which nothing was started. */
-export function newMemory(lock: Lock): CampaignMemory {
+export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): CampaignMemory {
   const names: readonly ItemState[] = [...ITEM_VERDICTS, ...OPEN_STATES];
   const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<ItemState, number>;
   const items = new Map<string, ItemMemory>();
@@ -186,6 +191,7 @@ export function newMemory(lock: Lock): CampaignMemory {
       allowed: lock.limits.attempts,
       serviceFailures: 0,
       retries: 0,
+      asked: false,
       adopt: false,
       skipped: null,
       settle: false,
@@ -200,6 +206,7 @@ export function newMemory(lock: Lock): CampaignMemory {
   const gate = (): GateMemory => ({ closed: false, reason: null, approved: null });
   return {
     lock,
+    quotas,
     lockHash: { current: null, before: null },
     items,
     runs: new Map(),

@@ -108,6 +108,8 @@ export interface ForecastInput {
   nowMs: number;
   /** When starts took their slots, ascending. */
   slotsMs: readonly number[];
+  /** Quotas of starts that the service has. @default {QUOTAS} */
+  quotas?: readonly Quota[] | undefined;
   /** Items that wait for a start. */
   waiting: number;
   /** When the runs were started that have not ended. @default {[]} */
@@ -215,6 +217,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     const pace = nextStarts({
       nowMs: at,
       slotsMs: slots,
+      quotas: input.quotas,
       refusedUntilMs,
       sandboxRefusals: null,
       sandboxes: frees.length,
@@ -254,7 +257,7 @@ function byCapacity(parallel: number, lingerMs: number): [Bound, Partial<Schedul
 
 /** What ends the campaign sooner when it is left out, the strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
-  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
+  const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
   const all: ScheduleInput = {
     nowMs: refusedMs,
@@ -262,15 +265,16 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
     runsMs,
     parallel,
     busyUntilMs,
+    quotas,
     windows,
     waveEveryMs,
     lingerMs,
   };
   const changes: [Bound, Partial<ScheduleInput>][] = [
     ["window", { windows: [] }],
-    ...QUOTAS.map(({ name }): [Bound, Partial<ScheduleInput>] => [
+    ...quotas.map(({ name }): [Bound, Partial<ScheduleInput>] => [
       name,
-      { quotas: QUOTAS.filter((quota) => quota.name !== name) },
+      { quotas: quotas.filter((quota) => quota.name !== name) },
     ]),
     // The file's limit hides the service's: without the latter nothing changes.
     ...byCapacity(parallel, lingerMs),

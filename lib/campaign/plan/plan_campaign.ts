@@ -143,7 +143,7 @@ async function planOf(
 ): Promise<CampaignPlan> {
   if (!dryRun) await writePlan(opened, plan.lock);
   // The journal is read with the new lock, also where that is not written.
-  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime());
+  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
   const nowMs = serviceNow(session);

@@ -113,9 +113,13 @@ export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day,
   return texts[bound];
 }
 
-/** What the next start waits for, after "the next start"; null when no item is ready for one. */
-export function nextStartText({ waitsFor, quota, counts, items }: CampaignView): string | null {
-  if (waitsFor === null) return "comes with the next wave";
+/**
+ * What the next start waits for, after "the next start"; null when no item is ready for one.
+ *
+ * @param stays Whether this process makes the starts by itself, so that there is no wave to wait for. @default {false}
+ */
+export function nextStartText({ waitsFor, quota, counts, items }: CampaignView, stays = false): string | null {
+  if (waitsFor === null) return stays ? "is due" : "comes with the next wave";
   const { used, limit, ended = 0 } = quota.sandboxes;
   const others = (used ?? 0) - ended - counts.running - counts["needs-input"];
   if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
@@ -131,8 +135,8 @@ export function nextStartText({ waitsFor, quota, counts, items }: CampaignView):
   return `waits for the end of the canary (${formatCount(canary, "item")})`;
 }
 
-function nextStart(view: CampaignView): string {
-  const text = nextStartText(view);
+function nextStart(view: CampaignView, stays: boolean): string {
+  const text = nextStartText(view, stays);
   return text === null ? "no item waits for a start" : `the next start ${text}`;
 }
 
@@ -149,8 +153,12 @@ function doneText(view: CampaignView): string {
   return `${good} of ${formatCount(items, "item")} ${how}, ${others.join(", ")}`;
 }
 
-/** What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`. */
-export function stateDetail(view: CampaignView): Words {
+/**
+ * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
+ *
+ * @param stays See {@linkcode nextStartText}.
+ */
+export function stateDetail(view: CampaignView, stays = false): Words {
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
   const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
@@ -162,8 +170,8 @@ export function stateDetail(view: CampaignView): Words {
   ].join(", ") || "nothing runs";
   const details: Readonly<Record<CampaignView["state"], () => Words>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
-    running: () => `${atWork}; ${nextStart(view)}`,
-    waiting: () => `${atWork}; ${nextStart(view)}`,
+    running: () => `${atWork}; ${nextStart(view, stays)}`,
+    waiting: () => `${atWork}; ${nextStart(view, stays)}`,
     gated: () => [...because, `${atWork}, and nothing is started until somebody approves`],
     stopping: () => [...because, `nothing more is started, ${atWork}`],
     stopped: () => [...because, `nothing more is started, and ${atWork}`],
@@ -176,6 +184,15 @@ export function stateDetail(view: CampaignView): Words {
 export function nextWaveText({ nextWaveAt }: CampaignView, nowMs: number): string | null {
   const ms = instantMs(nextWaveAt);
   return ms === null ? null : `next wave ${timeText(ms, nowMs)}`;
+}
+
+/**
+ * What a process that stays says of the time to come: the next wave, unless everything is expected to have ended before it, and the end.
+ * Milliseconds since 1970; null for what is not known.
+ */
+export function outlookMs({ nextWaveAt, endsAt }: CampaignView): { next: number | null; end: number | null } {
+  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  return { next: next !== null && end !== null && next >= end ? null : next, end };
 }
 
 /** The campaign with its round, after "campaign". */

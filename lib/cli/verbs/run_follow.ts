@@ -37,7 +37,7 @@ const DETACH: VerbFlag = {
 };
 const NEW: VerbFlag = {
   name: "new",
-  help: "Outside CI: start a run although one with the same request goes on in this folder",
+  help: "Outside CI: start a run although this folder has one with the same request",
 };
 const RESUME: Option<string> = {
   name: "resume",
@@ -74,9 +74,10 @@ async function prepare(context: VerbContext): Promise<Start> {
 }
 
 async function runInto(context: VerbContext, places: Places, start: Start): Promise<number> {
-  const { request, resumePath, settings: { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } } = start;
+  const { request, resumePath, maxEndAgeMs, settings: { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } } =
+    start;
   const showTask = context.option(SHOW_TASK);
-  const files = { statePath: places.state, resumePath: context.option(RESUME) ?? resumePath };
+  const files = { statePath: places.state, resumePath: context.option(RESUME) ?? resumePath, maxEndAgeMs };
   return await runWholeJob(context, {
     places,
     log,

@@ -111,7 +111,10 @@ test("init of the package puts its program into a repository, where the checksum
   execFileSync("git", ["init", "--quiet"], { cwd: repository });
   execFileSync("git", ["remote", "add", "origin", "https://github.com/acme/web.git"], { cwd: repository });
   const { code, stdout } = runToEnd([join(consumer, "node_modules/.bin/mogplex-ci"), "init"], { cwd: repository });
-  expect({ code, first: stdout.split("\n")[0] }).toEqual({ code: 0, first: "github, repository acme/web" });
+  expect({ code, first: stdout.split("\n")[0] }).toEqual({
+    code: 0,
+    first: "Setting up github for the repository acme/web",
+  });
   execFileSync("sha256sum", ["--check", "--quiet", "mogplex.mjs.sha256"], { cwd: join(repository, "ci") });
   const copy = [runtimes.node, "ci/mogplex.mjs", "init"];
   expect(runToEnd(copy, { cwd: repository }).stdout).not.toContain("\nwrite ");

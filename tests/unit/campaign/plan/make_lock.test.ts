@@ -11,6 +11,7 @@ const AT = "2026-09-01T00:00:00.000Z";
 const FILE: CampaignFile = {
   name: "replace-moment",
   round: "2026-12",
+  home: null,
   title: "Replace moment",
   prompt: "Do it in {{ repository.name }}",
   variables: {},

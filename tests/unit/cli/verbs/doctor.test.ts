@@ -208,13 +208,53 @@ test("doctor warns of a token without the prefix, which the service takes for on
   expect(code).toBe(64);
 });
 
-test("doctor warns of a token that may not start runs, which is all that a dashboard needs", async () => {
-  const { code, checks, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
-  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
-  expect(checks.scopes?.finding).toBe(
-    "the token may not start runs, since write is missing: a start ends with code 65",
-  );
-  expect(await text()).toEndWith("\na job can follow runs, but not start them, 1 warning\n");
+/** Answers like those to a token that may only trigger automations. */
+const RESTRICTED: Instead = (_url, { method }) =>
+  method === "POST"
+    ? Response.json({ ok: false, error: { code: "AUTOMATION_REQUIRED", message: "no" } }, { status: 403 })
+    : undefined;
+
+test("doctor ends with 65 for a token that cannot start a run, as the job would", async () => {
+  const reader = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
+  expect({ code: reader.code, check: reader.checks.scopes }).toEqual({
+    code: 65,
+    check: {
+      name: "scopes",
+      state: "failed",
+      finding: "the token may not start runs, since write is missing",
+      advice: "Create a token with the scopes read and write (Settings > Mogplex Keys)",
+      code: 65,
+      startsRuns: false,
+    },
+  });
+  expect(await reader.text()).toEndWith("\na job would end with exit code 65, because of scopes (1 failed)\n");
+  const { code, checks } = await doctor({ instead: RESTRICTED });
+  expect([code, checks.scopes?.state, checks.scopes?.startsRuns]).toEqual([65, "failed", false]);
+  expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
+});
+
+test("doctor --for asks for what a job of that purpose needs", async () => {
+  const reader = { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } };
+  const writer = {};
+  const restricted = { instead: RESTRICTED };
+  const cases: [purpose: string, options: object, code: number, last: string][] = [
+    ["run", writer, 0, "a job can start"],
+    ["follow", reader, 0, "a job can follow runs"],
+    ["follow", writer, 0, "a job can follow runs"],
+    ["follow", restricted, 0, "a job can follow runs"],
+    ["dashboard", reader, 0, "a dashboard can be made"],
+    ["dashboard", writer, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
+    ["dashboard", restricted, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
+    ["automation", restricted, 0, "an automation can be triggered"],
+    ["automation", writer, 0, "an automation can be triggered"],
+    ["automation", reader, 65, "a job would end with exit code 65, because of scopes (1 failed)"],
+  ];
+  for (const [purpose, options, code, last] of cases) {
+    const diagnosis = await doctor({ ...options, args: ["--for", purpose] });
+    const text = await diagnosis.text();
+    const end = purpose === "run" ? `${last}, 1 warning` : last;
+    expect([purpose, diagnosis.code, text.trimEnd().split("\n").at(-1)]).toEqual([purpose, code, end]);
+  }
 });
 
 test("doctor ends with 65 when the token has no scope at all", async () => {
@@ -222,17 +262,6 @@ test("doctor ends with 65 when the token has no scope at all", async () => {
   const instead: Instead = (url) => /\/(runs|automations)$/.test(url.pathname) ? forbidden() : undefined;
   const { code, checks } = await doctor({ instead });
   expect({ code, state: checks.scopes?.state }).toEqual({ code: 65, state: "failed" });
-});
-
-test("doctor warns of a token that may only trigger automations", async () => {
-  const { code, checks } = await doctor({
-    instead: (_url, { method }) =>
-      method === "POST"
-        ? Response.json({ ok: false, error: { code: "AUTOMATION_REQUIRED", message: "no" } }, { status: 403 })
-        : undefined,
-  });
-  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
-  expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
 });
 
 test("doctor warns when the scope read is missing", async () => {
@@ -414,4 +443,9 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
   expect(await advice({})).toContain("HTTPS_PROXY");
   const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
   expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });
+});
+
+test("doctor names the repository that a typing error hides", async () => {
+  const { checks, code } = await doctor({ args: ["--repo", "acme/aip"] });
+  expect([code, checks.repository?.advice]).toEqual([2, 'Did you mean "acme/api"?']);
 });
