@@ -405,10 +405,10 @@ export class ForgeClient {
         "unavailable",
       );
     }
-    const limits = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
+    const options = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
     const world = { clock, onNotice, random, memory: this.#memory };
     const lasts = (error: unknown) => call.divisible === true && isTooMuch(error);
-    return await callWithin(world, { what, limits, lasts }, (limitMs) =>
+    return await callWithin(world, { what, options, lasts }, (limits) =>
       this.#transport.call({
         what,
         send: (send) =>
@@ -418,7 +418,7 @@ export class ForgeClient {
             body: body === undefined ? null : JSON.stringify(body),
           }),
         judge: (answer) => this.#judge(call, answer),
-      }, { limitMs, signal }));
+      }, limits));
   }
 
   /**

@@ -170,7 +170,7 @@ function createNoteClient(place: NotePlace, options: NoteClientOptions): NoteCli
   return {
     call(call) {
       const what = `${call.verb} the ${place.noun} on ${place.where}`;
-      return callWithin(world, { what, limits, onFailure: call.onFailure }, (limitMs) =>
+      return callWithin(world, { what, options: limits, onFailure: call.onFailure }, (each) =>
         transport.call({
           what,
           send: (send) =>
@@ -181,7 +181,7 @@ function createNoteClient(place: NotePlace, options: NoteClientOptions): NoteCli
               body: call.body === undefined ? null : JSON.stringify(call.body),
             }),
           judge: (answer) => judge(call, answer, transport.redact),
-        }, { limitMs, signal: limits.signal }));
+        }, each));
     },
   };
 }

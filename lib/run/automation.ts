@@ -13,7 +13,7 @@ import { type TriggerFacts, triggerFactsOf } from "../service/calls.ts";
 import type { CallOptions } from "../service/client.ts";
 import { TOO_DEEP } from "../service/contract.ts";
 import { isMissingRoute } from "../service/errors.ts";
-import { retry, type Setback } from "../service/retry.ts";
+import type { Startable } from "../service/start.ts";
 import { checkOptions, checkSources, checkUuid, type Keys } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
 import {
@@ -44,7 +44,7 @@ import {
   type StopCause,
   type Stopped,
 } from "./job.ts";
-import { abortInternals, checkWait, checkWatch, type JobInternals } from "./options.ts";
+import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import { type AutomationResult, endOfAutomationRun } from "./result.ts";
 import {
   endingSignal,
@@ -54,7 +54,7 @@ import {
   type Session,
   type SessionInternals,
 } from "./session.ts";
-import { type Found, type Startable, Starter } from "./start.ts";
+import { type Found, StartSeries } from "./start.ts";
 
 // The errors of {@linkcode runAutomation} and {@linkcode triggerAutomation} that other calls do not throw.
 
@@ -249,13 +249,13 @@ function checkReplay(
 
 // Triggers an automation without following its run.
 
-/** The run that a trigger started or found, as {@linkcode Starter} reads it. */
+/** The run that a trigger started or found. */
 interface FoundAutomationRun extends Found {
   reason: string | null;
 }
 
-/** A {@linkcode Starter} of an automation. */
-type TriggerStarter = Starter<FoundAutomationRun>;
+/** One trigger, with a series of keys. */
+type TriggerSeries = StartSeries<FoundAutomationRun>;
 
 /**
  * Turns a trigger's answer into a run; undefined if the answer has none. A run that existed before is read, since the oldest revision
@@ -280,43 +280,41 @@ async function found(
   return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
 }
 
-function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {
-  const { automationId, request, key, job, deadline } = plan;
-  return {
+/** Longest backoff after the first suppressed trigger, in milliseconds: the active runs take minutes to end. */
+const SUPPRESSED_MS = 15_000;
+
+/** @param waits Whether a suppressed trigger is repeated: it may work once other runs have ended. */
+function triggerSeries(
+  session: Session,
+  plan: TriggerPlan,
+  { onStarting }: TriggerOptions,
+  waits: boolean,
+): TriggerSeries {
+  const { automationId, request, key, job } = plan;
+  const what: Startable<FoundAutomationRun> = {
     what: `trigger automation "${automationId}"`,
-    key,
-    job,
-    deadline,
     takesSlot: false,
-    async send(idempotencyKey, call) {
+    async attempt(idempotencyKey, call) {
       const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
       const run = await found(session, plan, result, idempotencyKey, call);
       if (run !== undefined) return run;
       if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
       const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
       const why = `the answer breaks the API's contract: outcome ${JSON.stringify(result.outcome)} without a run`;
-      const attempted = `trigger automation "${automationId}"`;
-      throw new UnavailableError({ attempted, why }, "unavailable", facts);
+      throw new UnavailableError({ attempted: what.what, why }, "unavailable", facts);
+    },
+    judge(error) {
+      if (!waits || !(error instanceof AutomationSuppressedError)) return undefined;
+      const detail = `suppressed: ${error.reason}`;
+      return { cause: "start_limit", detail, namedMs: null, refused: true, baseMs: SUPPRESSED_MS };
     },
   };
+  return new StartSeries(session, { what, key, job }, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
 }
 
-/** Makes the starter of a plan, which sends the trigger and retries. */
-function triggerStarter(
-  session: Session,
-  plan: TriggerPlan,
-  { onStarting }: Pick<TriggerOptions, "onStarting">,
-): TriggerStarter {
-  return new Starter(
-    session,
-    startable(session, plan),
-    (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })),
-  );
-}
-
-/** Triggers with a starter. @throws what {@linkcode triggerAutomation} throws. */
-async function triggerWith(starter: TriggerStarter, { automationId }: TriggerPlan): Promise<TriggeredRun> {
-  const { run, runId, replayed, idempotencyKey, keyScope, owned } = await starter.start();
+/** @throws what {@linkcode triggerAutomation} throws. */
+async function triggerWith(series: TriggerSeries, { automationId }: TriggerPlan): Promise<TriggeredRun> {
+  const { run, runId, replayed, idempotencyKey, keyScope, owned } = await series.start();
   const { status, reason } = run;
   return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
 }
@@ -331,17 +329,17 @@ export async function triggerJob(
   request: TriggerRequest,
   options: TriggerOptions,
   internals: SessionInternals,
-  errorOf?: (error: unknown, starter: TriggerStarter) => unknown,
+  errorOf?: (error: unknown, series: TriggerSeries) => unknown,
 ): Promise<TriggeredRun> {
   const session = openSession(options, internals);
   const plan = await planTrigger(session, automationId, request, options);
-  const starter = triggerStarter(session, plan, options);
+  const series = triggerSeries(session, plan, options, false);
   try {
-    const triggered = await triggerWith(starter, plan);
+    const triggered = await triggerWith(series, plan);
     unawaited(options.onTriggered?.(triggered));
     return triggered;
   } catch (error) {
-    throw errorOf === undefined ? error : errorOf(error, starter);
+    throw errorOf === undefined ? error : errorOf(error, series);
   }
 }
 
@@ -382,7 +380,7 @@ export async function triggerAutomation(
   options = checkOptions("trigger automation", options, triggerKeys());
   checkSources("trigger automation", options);
   checkTriggerKeys(request);
-  const errorOf = (error: unknown, starter: TriggerStarter) => startError(error, starter, options.signal);
+  const errorOf = (error: unknown, series: TriggerSeries) => startError(error, series, options.signal);
   return await triggerJob(automationId, request, options, detected(options), errorOf);
 }
 
@@ -400,15 +398,12 @@ export interface AutomationTarget {
   tokenShare: number;
 }
 
-/** Longest backoff after the first suppressed trigger, in milliseconds: the active runs take minutes to end. */
-const SUPPRESSED_MS = 15_000;
-
 /** One run of an automation, which is to be triggered. */
 class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
   readonly #session: Session;
   readonly #target: AutomationTarget;
   #plan: TriggerPlan | undefined;
-  #starter: TriggerStarter | undefined;
+  #series: TriggerSeries | undefined;
   #triggered: TriggeredRun | undefined;
   #follower: AutomationFollower | undefined;
   #stopped: StoppedAutomationRun | undefined;
@@ -425,40 +420,26 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   }
 
   get mayExist(): boolean {
-    return this.#triggered !== undefined || this.#starter?.mayExist === true;
+    return this.#triggered !== undefined || this.#series?.mayExist === true;
   }
 
   /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
   async start(): Promise<void> {
     const { automationId, request, options } = this.#target;
     const plan = await planTrigger(this.#session, automationId, request, options);
-    const starter = triggerStarter(this.#session, plan, options);
     this.#plan = plan;
-    this.#starter = starter;
-    const pacer = this.#session.pacer(plan.deadline);
-    pacer.status = "suppressed";
-    const end = await retry<TriggeredRun>({
-      memory: this.#session.memory,
-      signal: this.#session.signal,
-      attempt: () => triggerWith(starter, plan),
-      // The starter has already retried all other errors.
-      judge: (error) => error instanceof AutomationSuppressedError ? suppressed(error) : undefined,
-      wait: (setback, count) => pacer.setBack(`trigger automation "${automationId}"`, setback, count, SUPPRESSED_MS),
-    });
-    if (!end.ok) throw end.error;
-    this.#triggered = end.value;
+    this.#series = triggerSeries(this.#session, plan, options, true);
+    const triggered = this.#triggered = await triggerWith(this.#series, plan);
     this.#name.ask(plan.request.repoId);
-    unawaited(options.onTriggered?.(end.value));
+    unawaited(options.onTriggered?.(triggered));
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
     // A run of an automation that has ended has nothing more to read.
     if (look.kind === "rest") return;
     if (this.#plan === undefined || this.#triggered === undefined) throw new Error("Cannot follow before the trigger");
-    const { deadline, automationId } = this.#plan;
-    const { tokenShare } = this.#target;
     const { runId } = this.#triggered;
-    this.#follower = new AutomationFollower(this.#session, automationId, runId, { deadline, tokenShare });
+    this.#follower = new AutomationFollower(this.#session, this.#plan.automationId, runId, this.#target.tokenShare);
     yield* this.#follower.items();
   }
 
@@ -466,7 +447,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   async stop(cause: StopCause): Promise<Stopped> {
     const triggered = this.#triggered;
     if (triggered === undefined) {
-      const key = JSON.stringify(this.#starter?.key);
+      const key = JSON.stringify(this.#series?.key);
       const text = this.mayExist
         ? `the automation may have been triggered; its run is found with the key ${key}`
         : "nothing was triggered";
@@ -488,16 +469,12 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
       exitCode,
       reason,
       error,
-      idempotencyKey: this.#starter?.key,
+      idempotencyKey: this.#series?.key,
       triggered: this.#triggered,
       run: this.#follower?.run,
       status: this.#stopped?.status,
     });
   }
-}
-
-function suppressed({ reason }: AutomationSuppressedError): Setback {
-  return { cause: "start_limit", detail: `suppressed: ${reason}`, namedMs: null, refused: true };
 }
 
 /** Outcomes that a run of an automation cannot have count as errors: it never ends waiting for a person, and is always followed. */
@@ -555,12 +532,12 @@ export async function runAutomationJob(
   more: JobInternals,
 ): Promise<JobEnd<AutomationResult>> {
   const id = checkUuid(automationId, "automation id");
-  const wait = checkWait(options);
+  const tokenShare = checkTokenShare(options.tokenShare);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
-  const target = { automationId: id, request, options, tokenShare: wait.tokenShare };
+  const target = { automationId: id, request, options, tokenShare };
   const operation = new AutomationOperation(session, target);
-  return await new Job(session, operation, { ...wait, ...watch, onItem: options.onItem }).start();
+  return await new Job(session, operation, { ...watch, onItem: options.onItem }).start();
 }
 
 /**

@@ -14,7 +14,7 @@ import { formatCount } from "../text/duration.ts";
 import { type EventSink, openEventsFile } from "./event_file.ts";
 import { add, emptyWindow, KeptEvents, type News, observe, Reader, type WindowState, withMissed } from "./events.ts";
 import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
-import { checkWait } from "./options.ts";
+import { checkTokenShare } from "./options.ts";
 import { runKeys } from "./request.ts";
 import {
   addEvent,
@@ -50,8 +50,6 @@ export type FollowItem =
 
 /** Options of {@linkcode RunFollower}. */
 interface RunFollowerOptions {
-  /** Point on the clock until which to follow, in milliseconds. */
-  deadline: number;
   /** Jobs that use the token at the same time, at least 1. @default {1} */
   tokenShare?: number | undefined;
   /** Whether to use the service's event stream if it has one. @default {true} */
@@ -80,7 +78,6 @@ const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.
  */
 export class RunFollower {
   readonly #session: Connected<RunReads>;
-  readonly #deadline: number;
   readonly #pacer: Pacer;
   readonly #reader: Reader;
   readonly #source: Source<News>;
@@ -99,15 +96,14 @@ export class RunFollower {
   readonly kept = new KeptEvents();
 
   constructor(session: Connected<RunReads>, runId: string, options: RunFollowerOptions) {
-    const { client, clock, random, memory } = session;
-    const { deadline, tokenShare = 1, stream = true, sink } = options;
+    const { client, clock, random, memory, deadline } = session;
+    const { tokenShare = 1, stream = true, sink } = options;
     this.#session = session;
     this.#sink = sink;
-    this.#deadline = deadline;
     const subject = this.#reader = new Reader(client, runId);
     // A separate leash: a wait beside a stream must stop once the stream has shown the end.
     const tied = leash(session.signal);
-    const pacer = this.#pacer = session.pacer(deadline, tied.signal);
+    const pacer = this.#pacer = session.pacer(tied.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
     const sourceOptions = { clock, subject, pacer, memory, deadline, signal: session.signal, tokenShare, random };
     const source = this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
@@ -164,7 +160,8 @@ export class RunFollower {
    * @throws what the client throws after its retries until the deadline.
    */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
-    const call = { deadline: this.#deadline, signal: this.#session.signal };
+    const { deadline, signal } = this.#session;
+    const call = { deadline, signal };
     let run: Run | undefined;
     for (const look of [() => this.#reader.read(call), () => this.#reader.readRecord(call)]) {
       const news = await look();
@@ -260,7 +257,7 @@ export class RunFollower {
   }
 
   #lateError({ runId, status }: Run): DeadlineError {
-    const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
+    const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
     const why = `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}`;
     return new DeadlineError({ attempted: `wait for run "${runId}" any longer`, why });
   }
@@ -319,11 +316,10 @@ export function follow(runId: string, options: FollowOptions = {}): AsyncGenerat
 /** {@linkcode follow} for the command line, whose options are checked already. */
 export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
   const id = checkUuid(runId, "run id");
-  const { timeoutMs, tokenShare } = checkWait(options);
+  const tokenShare = checkTokenShare(options.tokenShare);
   const system = systemName(options.env ?? environmentVariable);
   const session = connectWith(options, {}, system, (caller) => runReads(caller, new KnownRepos()));
-  const deadline = session.startedAt + timeoutMs;
-  const how = { deadline, tokenShare, stream: options.stream };
+  const how = { tokenShare, stream: options.stream };
   if (options.eventsFile === undefined) return new RunFollower(session, id, how).items();
   return followIntoFile(session, id, how, options);
 }

@@ -106,8 +106,6 @@ export interface Operation<I extends JobItem, R> {
 
 /** Settings of a {@linkcode Job}. */
 export interface JobSettings<I> extends WatchSettings {
-  /** Longest time of the whole job, in milliseconds. */
-  timeoutMs: number;
   /** Whether the job ends as soon as the operation is started or found. @default {false} */
   startOnly?: boolean | undefined;
   /** Called with each item as it comes. */
@@ -181,11 +179,6 @@ export class Job<I extends JobItem, R extends JobResult> {
     return await this.#follow({ kind: once ? "once" : "all" });
   }
 
-  /** Deadline of the job, as a point on the clock. */
-  get #deadline(): number {
-    return this.#session.startedAt + this.#settings.timeoutMs;
-  }
-
   async #detach(): Promise<JobEnd<R>> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     this.#operation.part?.("detached");
@@ -233,7 +226,7 @@ export class Job<I extends JobItem, R extends JobResult> {
 
   /** Whether the deadline has passed and the error is one after which we would otherwise try again. */
   #isPast(error: unknown): boolean {
-    return this.#session.clock.now() >= this.#deadline && setbackOf(error, { worked: true }) !== undefined;
+    return this.#session.clock.now() >= this.#session.deadline && setbackOf(error, { worked: true }) !== undefined;
   }
 
   /**
@@ -251,7 +244,7 @@ export class Job<I extends JobItem, R extends JobResult> {
     }
     // An answered cancel proves that the service was in reach: the deadline is the reason, not the error.
     if (answered && isLate || error instanceof DeadlineError) {
-      const seconds = Math.round(this.#settings.timeoutMs / 1000);
+      const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
       const attempted = error instanceof DeadlineError && error.attempted !== null
         ? error.attempted
         : `wait for ${this.#operation.label} longer than ${seconds} seconds`;

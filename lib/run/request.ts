@@ -12,18 +12,12 @@ import type { MogplexClient } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
+import { runToStart } from "../service/start.ts";
 import { checkOptions, checkRequestKeys, checkSources, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
-import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, splitSuffix, type StartKey } from "./key.ts";
-import {
-  checkTimeout,
-  connectKeys,
-  type ConnectOptions,
-  DEFAULT_TIMEOUT_MS,
-  openSession,
-  type Session,
-} from "./session.ts";
-import { type Startable, type Started, Starter } from "./start.ts";
+import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
+import { connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
+import { type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
 
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
@@ -98,22 +92,6 @@ export function runKeys() {
   return { ...connectKeys(), ...keyKeys(), ...own };
 }
 
-/** A run that was started or found. */
-export interface StartedRun {
-  /** UUID of the run. */
-  runId: string;
-  /** The start's answer. */
-  run: StartResult;
-  /** Whether the run existed before this start. */
-  replayed: boolean;
-  /** Key that finds the run again. */
-  idempotencyKey: string;
-  /** The scope that the key was derived with; `given` for a key from the caller. */
-  keyScope: KeyScope | "given";
-  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, started the run. */
-  owned: boolean;
-}
-
 /** A start that is ready to be sent. */
 export interface StartPlan {
   /** The request in the form that is sent. */
@@ -124,15 +102,12 @@ export interface StartPlan {
   key: StartKey;
   /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;
-  /** Point on the clock until which to try, in milliseconds. */
-  deadline: number;
 }
 
-/** The plan in the form that {@linkcode Starter} takes. */
-export function startableRun({ client }: Session, plan: StartPlan): Startable<StartResult> {
-  const { request, key, job, deadline } = plan;
-  const send = (idempotencyKey: string, call: CallOptions) => client.startRun(request, { idempotencyKey }, call);
-  return { what: "start run", key, job, deadline, takesSlot: true, send };
+/** Starts a plan with a series of keys. @param onKey Called with each key before it is first used. If it throws, nothing is sent. */
+export function runSeries(session: Session, plan: StartPlan, onKey: (key: string) => void): StartSeries<StartResult> {
+  const { request, key, job } = plan;
+  return new StartSeries(session, { what: runToStart(session.client, request), key, job }, onKey);
 }
 
 /** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */
@@ -147,7 +122,6 @@ function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "pro
 }
 
 /**
-/**
  * Checks the request, looks up a repository that is given by name, and decides the key.
  *
  * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task a job.
@@ -160,17 +134,15 @@ export async function planStart(
   options: StartOptions,
   byTask = false,
 ): Promise<StartPlan> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  const deadline = session.startedAt + checkTimeout(timeoutMs);
   const checked = checkRunRequest(request);
   warnOfVariable(session, checked.rest);
-  const { client, signal } = session;
+  const { client, deadline, signal } = session;
   const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);
   const hash = requestHash(valid);
   const more = byTask ? hash : undefined;
   const key = planKey(session, options, "start run", { job, repoId: valid.repoId, more });
-  return { request: valid, hash, key, job, deadline };
+  return { request: valid, hash, key, job };
 }
 
 /** Number of a repeated execution, where the CI system counts them: others give each execution an id. */
@@ -180,7 +152,7 @@ const REPEATED = /^(?:[2-9]|[1-9]\d)$/;
 export function noteNewTask(
   { notify }: Session,
   { key, job }: StartPlan,
-  { replayed, keyScope }: Started<StartResult>,
+  { replayed, keyScope }: StartedRun,
 ): void {
   if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline" || !REPEATED.test(job?.attempt ?? "")) return;
   const message =
@@ -237,17 +209,13 @@ export async function start(request: RunRequest, options: StartOptions = {}): Pr
   const session = openSession(options, detected(options));
   const plan = await planStart(session, request, options, true);
   const { onStarting, onStarted, signal } = options;
-  const starter = new Starter(
-    session,
-    startableRun(session, plan),
-    (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })),
-  );
+  const series = runSeries(session, plan, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
   try {
-    const started = await starter.start();
+    const started = await series.start();
     noteNewTask(session, plan, started);
     unawaited(onStarted?.(started));
     return started;
   } catch (error) {
-    throw startError(error, starter, signal);
+    throw startError(error, series, signal);
   }
 }

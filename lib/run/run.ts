@@ -29,14 +29,14 @@ import {
   type Stopped,
 } from "./job.ts";
 import { jobOf } from "./key.ts";
-import { abortInternals, checkWait, checkWatch, type JobInternals } from "./options.ts";
+import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import {
   noteNewTask,
   planStart,
   resumePlan,
   runKeys,
   type RunRequest,
-  startableRun,
+  runSeries,
   type StartOptions,
   type StartPlan,
 } from "./request.ts";
@@ -59,7 +59,7 @@ import {
   RepositoryName,
   type Session,
 } from "./session.ts";
-import { type Started, Starter } from "./start.ts";
+import type { StartedRun, StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
 // The errors that {@linkcode run} throws when a run did not end in success.
@@ -140,7 +140,7 @@ export interface ResultParts {
   /** Key of the start; undefined if nothing was started. */
   idempotencyKey?: string | undefined;
   /** The start's answer; undefined if there was none. */
-  started?: Started<StartResult> | undefined;
+  started?: StartedRun | undefined;
   /** The follower with what it saw; undefined if the run was not followed. */
   follower?: RunFollower | undefined;
   /** Id of the run that the job attached to. */
@@ -214,9 +214,9 @@ export interface StopParts {
   /** The run; undefined if no answer named it yet. */
   known: { runId: string; owned: boolean } | undefined;
   /** The start; undefined if there was none. */
-  starter: Starter<StartResult> | undefined;
+  series: StartSeries<StartResult> | undefined;
   /** Called with the run that a repeated start found. */
-  onFound: (started: Started<StartResult>) => void;
+  onFound: (started: StartedRun) => void;
 }
 
 /** {@linkcode Stopped}, with the run as the cancel returned it. */
@@ -230,7 +230,7 @@ const RESEND_MS = 1_500;
 
 /** Cancels the run, or lets it go on. Never rejects: if there is not enough time, `cleanup` cancels the run later. */
 async function stopRun(parts: StopParts): Promise<StoppedRun> {
-  const { session: { client, clock, signal }, cause, state, known, starter, onFound } = parts;
+  const { session: { client, clock, signal }, cause, state, known, series, onFound } = parts;
   const deadline = clock.now() + cause.limitMs;
   const cancels = (owned: boolean) => cause.kind === "deadline" || cause.cancels(owned);
 
@@ -243,15 +243,15 @@ async function stopRun(parts: StopParts): Promise<StoppedRun> {
     return { answered: false, text };
   }
 
-  if (known === undefined && starter?.mayExist !== true) return none();
+  if (known === undefined && series?.mayExist !== true) return none();
   if (!cancels(known?.owned ?? true)) return goesOn("the run goes on");
   // A later step has to know that the deadline cancels it, whatever a signal would have done.
   const late = cause.kind === "deadline" && known === undefined;
   state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
   try {
-    const run = known ?? await starter?.find({ deadline, requestTimeoutMs: RESEND_MS });
+    const run = known ?? await series?.find({ deadline, requestTimeoutMs: RESEND_MS });
     if (run === undefined) return none();
-    if (known === undefined) onFound(run as Started<StartResult>);
+    if (known === undefined) onFound(run as StartedRun);
     if (!cancels(run.owned)) return goesOn("the run goes on, since another job started it");
     // At a signal the session's own signal has aborted, and must not end the cancel. No later step may get to repeat it.
     const signalled = cause.kind === "signal";
@@ -279,8 +279,6 @@ function cancelled({ run, alreadyTerminal }: CancelResult, state: StateWriter | 
 
 /** Settings of a {@linkcode RunOperation}. */
 interface RunSettings {
-  /** Longest time of the whole job, in milliseconds. */
-  timeoutMs: number;
   /** Jobs that use the token at the same time, at least 1. */
   tokenShare: number;
   /** Whether to use the event stream if the service has one. */
@@ -306,7 +304,7 @@ interface RunStart {
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
   /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
-  byTask?: ((session: Session, plan: StartPlan, started: Started<StartResult>) => void) | undefined;
+  byTask?: ((session: Session, plan: StartPlan, started: StartedRun) => void) | undefined;
 }
 
 /** Shortest time between two writes of an event to the state file, in milliseconds. */
@@ -318,8 +316,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   readonly #settings: RunSettings;
   readonly #target: RunStart | string;
   #plan: StartPlan | undefined;
-  #starter: Starter<StartResult> | undefined;
-  #started: Started<StartResult> | undefined;
+  #series: StartSeries<StartResult> | undefined;
+  #started: StartedRun | undefined;
   #follower: RunFollower | undefined;
   readonly #name: RepositoryName;
   /** The run as the cancel returned it. */
@@ -343,7 +341,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   get mayExist(): boolean {
-    return this.#runId !== undefined || this.#starter?.mayExist === true;
+    return this.#runId !== undefined || this.#series?.mayExist === true;
   }
 
   get foundEnded(): boolean {
@@ -358,14 +356,9 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       await planStart(this.#session, request, options, byTask !== undefined),
       resumed,
     );
-    const starter = new Starter(
-      this.#session,
-      startableRun(this.#session, plan),
-      (idempotencyKey) => this.#begin(plan, idempotencyKey),
-    );
     this.#plan = plan;
-    this.#starter = starter;
-    const started = await starter.start();
+    this.#series = runSeries(this.#session, plan, (idempotencyKey) => this.#begin(plan, idempotencyKey));
+    const started = await this.#series.start();
     byTask?.(this.#session, plan, started);
     this.#announce(started);
   }
@@ -388,9 +381,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     }
     const runId = this.#runId;
     if (runId === undefined) throw new Error("Cannot follow a run before it is started");
-    const { timeoutMs, tokenShare, stream, sink } = this.#settings;
-    const deadline = this.#session.startedAt + timeoutMs;
-    this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream, sink });
+    const { tokenShare, stream, sink } = this.#settings;
+    this.#follower = new RunFollower(this.#session, runId, { tokenShare, stream, sink });
     // A single look has no time for a request after it.
     if (look.kind === "once") this.#name.ask();
     return look.kind === "once" ? this.#follower.once() : this.#follower.items();
@@ -403,7 +395,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       cause,
       state: this.#settings.state,
       known: runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false },
-      starter: this.#starter,
+      series: this.#series,
       onFound: (started) => this.#announce(started),
     });
     this.#stopped = run;
@@ -424,7 +416,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       request: this.#plan?.request,
       showTask: this.#settings.showTask,
       repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
-      idempotencyKey: this.#starter?.key,
+      idempotencyKey: this.#series?.key,
       started: this.#started,
       follower: this.#follower,
       runId: this.#runId,
@@ -441,7 +433,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     if (typeof this.#target !== "string") unawaited(this.#target.options.onStarting?.({ idempotencyKey }));
   }
 
-  #announce(started: Started<StartResult>): void {
+  #announce(started: StartedRun): void {
     if (this.#started !== undefined || typeof this.#target === "string") return;
     this.#started = started;
     this.#name.ask(started.run.repoId);
@@ -518,7 +510,7 @@ interface OpenJob {
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
 function open(options: RunOptions, more: JobOptions): OpenJob {
   const { files, statePath, startOnly, showTask = true, repository } = more;
-  const wait = checkWait(options);
+  const tokenShare = checkTokenShare(options.tokenShare);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
   const token = session.token ?? options.token;
@@ -529,9 +521,9 @@ function open(options: RunOptions, more: JobOptions): OpenJob {
   const { stream = true, onItem, eventsFile } = options;
   const file = eventsFile === undefined ? undefined : openEventsFile(eventsFile, session, options.token);
   const sink = more.sink ?? file;
-  const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
+  const settings = { tokenShare, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
   const job = (target: RunStart | string) =>
-    new Job(session, new RunOperation(session, settings, target), { ...wait, ...watch, startOnly, onItem });
+    new Job(session, new RunOperation(session, settings, target), { ...watch, startOnly, onItem });
   return { session, settings, seal, job, file };
 }
 
@@ -616,7 +608,11 @@ const LOOK_MS = 60_000;
 /** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
 export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  return await withJob({ timeoutMs: LOOK_MS, ...options }, more, (opened) => opened.job(id).attach(true));
+  return await withJob(
+    { ...options, timeoutMs: options.timeoutMs ?? LOOK_MS },
+    more,
+    (opened) => opened.job(id).attach(true),
+  );
 }
 
 /** Runs a job of the library to its end. What its result prints by itself is masked. */

@@ -84,6 +84,8 @@ export interface Connected<C = unknown> {
   readonly requests: () => number;
   /** Point on the clock at which it was opened. */
   readonly startedAt: number;
+  /** Point on the clock until which the whole call may take. */
+  readonly deadline: number;
   /** Random numbers from 0 up to 1, for jitter. */
   readonly random: () => number;
   /** What the process has learned about the token. */
@@ -91,10 +93,9 @@ export interface Connected<C = unknown> {
   /**
    * Makes a pacer, which waits at most until the deadline.
    *
-   * @param deadline Point on the clock, in milliseconds.
    * @param signal Ends every wait. @default {@linkcode Connected.signal}
    */
-  pacer(deadline: number, signal?: AbortSignal): Pacer;
+  pacer(signal?: AbortSignal): Pacer;
 }
 
 /** What a whole job shares: a client with all methods, and the CI system. */
@@ -125,17 +126,19 @@ export interface SessionInternals {
  * @param system Name of the CI system, for the service's log.
  * @param calls The methods that the client needs.
  * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
- * @throws {UsageError} when the origin is not permitted.
+ * @throws {UsageError} when the origin is not permitted, or `timeoutMs` is out of range.
  * @internal
  */
 export function connectWith<C extends object>(
-  options: Omit<ConnectOptions, "client"> & { client?: (C & ClientFacts) | undefined },
+  options: Omit<SessionOptions, "client"> & { client?: (C & ClientFacts) | undefined },
   internals: Omit<SessionInternals, "platform">,
   system: string,
   calls: MakeCalls<C>,
 ): Connected<C> {
   const { env = environmentVariable, clock = systemClock, signal, onNotice } = options;
   const { random = Math.random } = internals;
+  const startedAt = clock.now();
+  const deadline = startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const waits = new Map<string, WaitTotal>();
 
   function notify(notice: Notice, quietly = false): void {
@@ -175,14 +178,15 @@ export function connectWith<C extends object>(
     notify,
     waits: () => [...waits.values()],
     requests: () => client.requests - before,
-    startedAt: clock.now(),
+    startedAt,
+    deadline,
     random,
     memory: tokenMemoryOf(client),
-    pacer: (deadline, waitSignal = signal) =>
+    pacer: (waitSignal = signal) =>
       new Pacer({
         clock,
         deadline,
-        startedAt: connected.startedAt,
+        startedAt,
         signal: waitSignal,
         notify,
         requests: connected.requests,
@@ -192,8 +196,14 @@ export function connectWith<C extends object>(
   return connected;
 }
 
+/** Options of {@linkcode openSession}. */
+export interface SessionOptions extends ConnectOptions {
+  /** Longest time of the whole call, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+}
+
 /** Opens a session. @throws what {@linkcode connectWith} throws. */
-export function openSession(options: ConnectOptions, internals: SessionInternals): Session {
+export function openSession(options: SessionOptions, internals: SessionInternals): Session {
   const { platform } = internals;
   const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
   internals.onSession?.(session);
@@ -203,12 +213,7 @@ export function openSession(options: ConnectOptions, internals: SessionInternals
 /** Longest wait that {@linkcode checkTimeout} accepts, in milliseconds: 30 days. */
 export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
-/**
- * Checks the longest time of a whole job, and returns it.
- *
- * @param timeoutMs Milliseconds, more than 0, at most 30 days.
- * @throws {UsageError} when it is out of range.
- */
+/** @throws {UsageError} when the longest time of a whole job is out of range. */
 export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
   const why = `'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds`;

@@ -314,16 +314,22 @@ export async function lookUntilSeen<N>(
   { pacer, memory, deadline }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline">,
   { what, signal, read, delayAfter }: LookOptions<N>,
 ): Promise<N | null> {
-  const end = await retry<N>({
-    memory,
-    signal,
-    // One request an attempt: this loop, not the client, decides the wait after a failure.
-    attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
-    wait: (setback, count) => pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) }, count),
-  });
-  if (end.ok) return end.value;
-  if (end.setback === undefined) throw end.error;
-  return null;
+  let isLate = false;
+  try {
+    return await retry<N>({
+      memory,
+      signal,
+      // One request an attempt: this loop, not the client, decides the wait after a failure.
+      attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
+      async wait(setback, count) {
+        isLate = !await pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) }, count);
+        return !isLate;
+      },
+    });
+  } catch (error) {
+    if (isLate) return null;
+    throw error;
+  }
 }
 
 /** Time limit of the last read at the deadline, in milliseconds. */
@@ -342,14 +348,12 @@ export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal
  */
 export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Connected): Promise<N> {
   const call = singleAttempt(clock, LAST_LOOK_MS, signal);
-  const end = await retry<N>({
+  return await retry<N>({
     memory,
     signal,
     attempt: () => subject.read(call),
     wait: ({ cause }) => Promise.resolve(cause === "unauthorized"),
   });
-  if (!end.ok) throw end.error;
-  return end.value;
 }
 
 /**

@@ -28,8 +28,6 @@ export interface PacerOptions {
 // All in milliseconds.
 /** Longest time without a line in the log. Source: design, "Quiet is visible". */
 const HEARTBEAT_MS = 60_000;
-/** Longest backoff after the first failed attempt. */
-const BACKOFF_MS = 1_000;
 /** Time without a trouble after which the same one is logged again. */
 const FORGET_MS = 600_000;
 
@@ -82,13 +80,12 @@ export class Pacer {
    *
    * @param what What is attempted, after "Cannot".
    * @param attempt Number of failed attempts in a row, at least 1.
-   * @param baseMs Longest backoff after the first of them, in milliseconds.
    * @returns Whether there is time left before the deadline.
    * @throws `signal.reason` if the signal aborts.
    */
-  async setBack(what: string, setback: Setback, attempt: number, baseMs = BACKOFF_MS): Promise<boolean> {
+  async setBack(what: string, setback: Setback, attempt: number): Promise<boolean> {
     const { clock, notify, random } = this.#options;
-    const delayMs = Math.min(setbackDelay(setback, attempt, baseMs, random), Math.max(this.leftMs, 0));
+    const delayMs = Math.min(setbackDelay(setback, attempt, random), Math.max(this.leftMs, 0));
     const { cause, detail, namedMs } = setback;
     // Log each wait of a start: it is for another permitted start each time. Polling just goes on.
     const lasting = namedMs !== null && cause !== "start_limit";

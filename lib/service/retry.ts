@@ -54,6 +54,8 @@ export interface Setback {
   refused: boolean;
   /** Delay that the caller decided, in milliseconds; must be at least the named one. @default the named one, else a backoff */
   delayMs?: number | undefined;
+  /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
+  baseMs?: number | undefined;
 }
 
 /** Circumstances that {@linkcode setbackOf} needs beside the error. */
@@ -64,7 +66,7 @@ export interface Circumstances {
   starts?: boolean | undefined;
 }
 
-/** Most retries after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
+/** Most retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
 const MAX_UNAUTHORIZED = 2;
 
 // Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
@@ -177,15 +179,18 @@ export function isAmbiguous(error: MogplexError): boolean {
   return status === 408 || status >= 200 && status < 300 || status >= 500 && ![501, 503, 505].includes(status);
 }
 
+/** Longest backoff after the first failed attempt, in milliseconds. */
+const BACKOFF_MS = 1_000;
+
 /**
  * The delay before the next attempt, in milliseconds: the caller's if it decided one, else the named one in full, else a backoff.
  *
  * @param attempt Number of failed attempts in a row, at least 1.
- * @param baseMs Longest backoff after the first of them, in milliseconds.
  * @param random Gives numbers from 0 up to 1.
  */
-export function setbackDelay(setback: Setback, attempt: number, baseMs: number, random: () => number): number {
-  return setback.delayMs ?? setback.namedMs ?? backoffMs(attempt, baseMs, random());
+export function setbackDelay(setback: Setback, attempt: number, random: () => number): number {
+  const { delayMs, namedMs, baseMs = BACKOFF_MS } = setback;
+  return delayMs ?? namedMs ?? backoffMs(attempt, baseMs, random());
 }
 
 /** Options of {@linkcode retry}. */
@@ -215,9 +220,6 @@ export interface RetryOptions<T> {
   wait(setback: Setback, count: number): Promise<boolean>;
 }
 
-/** How the attempts ended: with a value, or with the last error. `setback` is undefined if a retry cannot mend that error. */
-export type Retried<T> = { ok: true; value: T } | { ok: false; error: unknown; setback: Setback | undefined };
-
 /** Adds the advice to the detail of a setback, once a process. */
 function withAdvice(setback: Setback, memory: TokenMemory): Setback {
   if (!setback.advice || memory.advised) return setback;
@@ -228,10 +230,9 @@ function withAdvice(setback: Setback, memory: TokenMemory): Setback {
 /**
  * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
  *
- * @returns The value or the last error: errors of attempts are not thrown.
- * @throws `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
+ * @throws what the last attempt threw; `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
  */
-export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
+export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   const { memory, signal, starts, judge = (error) => setbackOf(error, { worked: memory.worked, starts }) } = options;
   let unauthorized = 0;
   for (let count = 1;; count++) {
@@ -239,19 +240,21 @@ export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
     try {
       const value = await options.attempt(count);
       memory.worked = true;
-      return { ok: true, value };
+      return value;
     } catch (error) {
       signal?.throwIfAborted();
-      const spent = isUnauthorized(error) && ++unauthorized > MAX_UNAUTHORIZED;
-      const setback = spent ? undefined : judge(error);
-      // An error code of the API proves that the service accepted the token. A later 401 may then be temporary.
-      memory.worked ||= error instanceof ApiError && error.code !== null;
+      unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
+      const setback = unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
+      learnFrom(error, memory);
       await options.onFailure?.(error, setback);
-      if (setback === undefined || !await options.wait(withAdvice(setback, memory), count)) {
-        return { ok: false, error, setback };
-      }
+      if (setback === undefined || !await options.wait(withAdvice(setback, memory), count)) throw error;
     }
   }
+}
+
+/** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */
+function learnFrom(error: unknown, memory: TokenMemory): void {
+  memory.worked ||= error instanceof ApiError && error.code !== null;
 }
 
 // Limits of a single call of the client.
@@ -283,30 +286,12 @@ export interface CallOptions {
 
 /** State that all calls of one client share. */
 export interface CallWorld {
-  /** Time. */
   clock: Clock;
   /** Called before every wait. */
   onNotice: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
-  /** What the process has learned about the token. */
   memory: TokenMemory;
-}
-
-/** Description of one call, for {@linkcode callWithin}. */
-export interface StandAloneCall {
-  /** What is attempted, after "Cannot": `read run "…"`. */
-  what: string;
-  /** How long and how often to try. */
-  limits: CallOptions | undefined;
-  /** Whether the service counts it against the limit of starts. @default {false} */
-  starts?: boolean | undefined;
-  /** Longest backoff after the first attempt, in milliseconds. @default {1_000} */
-  backoffBaseMs?: number | undefined;
-  /** Whether this call gives up after an error, although other calls would retry. @default never */
-  lasts?: ((error: unknown) => boolean) | undefined;
-  /** Called after each failed attempt, before the call decides on a retry. If it throws, the call ends with that error. */
-  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
 }
 
 // All in milliseconds.
@@ -316,59 +301,110 @@ const REQUEST_MS = 30_000;
 const CALL_MS = 120_000;
 /** Farthest deadline: no job is longer than 30 days. */
 const MAX_CALL_MS = 31 * 86_400_000;
-/** Longest backoff after the first attempt. */
-const BACKOFF_MS = 1_000;
 /** Shortest limit of a first attempt, so that a last read at a deadline is possible. */
 const FIRST_ATTEMPT_MS = 2_000;
 
-/**
- * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline.
- *
- * @param attempt One attempt; gets its time limit in milliseconds, and its number from 1.
- * @throws {UsageError} when the deadline is no point on the clock: a date would be one for ever.
- * @throws what the last attempt threw, or `onFailure`; `signal.reason` if the signal aborts.
- */
-export async function callWithin<T>(
-  world: CallWorld,
-  call: StandAloneCall,
-  attempt: (limitMs: number, count: number) => Promise<T>,
-): Promise<T> {
-  const { clock, onNotice, random, memory } = world;
-  const { what, starts, limits = {}, backoffBaseMs = BACKOFF_MS } = call;
-  const { signal, maxAttempts = Infinity, requestTimeoutMs = REQUEST_MS, overrun = false } = limits;
-  const deadline = limits.deadline ?? clock.now() + CALL_MS;
-  if (!(deadline - clock.now() <= MAX_CALL_MS)) {
+/** The limits of one call, on the client's clock. */
+export class CallLimits {
+  readonly #world: CallWorld;
+  readonly #what: string;
+  readonly #options: CallOptions;
+  /** Point on the clock until which the call may wait and try again. */
+  readonly deadline: number;
+
+  /**
+   * @param what What is attempted, after "Cannot": `read run "…"`.
+   * @throws {UsageError} when the deadline is no point on the clock: a date would be one for ever.
+   */
+  constructor(world: CallWorld, what: string, options: CallOptions = {}) {
+    this.#world = world;
+    this.#what = what;
+    this.#options = options;
+    const now = world.clock.now();
+    this.deadline = options.deadline ?? now + CALL_MS;
+    if (this.deadline - now <= MAX_CALL_MS) return;
     const why = "'deadline' is no point on the clock of the client, which does not count from 1970";
     const advice = "give clock.now() plus milliseconds, with systemClock if you gave no clock";
-    throw new UsageError({ attempted: what, why, value: String(deadline), advice });
+    throw new UsageError({ attempted: what, why, value: String(this.deadline), advice });
   }
 
-  async function wait(setback: Setback, count: number): Promise<boolean> {
-    const delayMs = setbackDelay(setback, count, backoffBaseMs, random);
-    if (count >= maxAttempts || clock.now() + delayMs >= deadline) return false;
+  /** Limits of one attempt. @param count Its number in this call, from 1. */
+  ofAttempt(count: number): { limitMs: number; signal: AbortSignal | undefined; attempt: number } {
+    const { requestTimeoutMs = REQUEST_MS, overrun = false, signal, attempt: first = 1 } = this.#options;
+    const attempt = count + first - 1;
+    const leftMs = Math.max(this.deadline - this.#world.clock.now(), attempt === 1 ? FIRST_ATTEMPT_MS : 0);
+    return { limitMs: overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs), signal, attempt };
+  }
+
+  /** Waits for the next attempt. @returns False when that would pass the deadline, or the last attempt was made. */
+  async wait(setback: Setback, count: number): Promise<boolean> {
+    const { clock, onNotice, random } = this.#world;
+    const { maxAttempts = Infinity, signal } = this.#options;
+    const delayMs = setbackDelay(setback, count, random);
+    if (count >= maxAttempts || clock.now() + delayMs >= this.deadline) return false;
     const { cause, detail, namedMs } = setback;
     const untilMs = clock.wallTime() + delayMs;
-    unawaited(
-      onNotice?.({ kind: "wait", what, cause, detail, attempt: count, delayMs, named: namedMs !== null, untilMs }),
-    );
+    const named = namedMs !== null;
+    unawaited(onNotice?.({ kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs }));
     await clock.sleep(delayMs, { signal });
     return true;
   }
+}
 
-  const end = await retry<T>({
-    memory,
-    signal,
-    attempt(count) {
-      const leftMs = Math.max(deadline - clock.now(), count === 1 ? FIRST_ATTEMPT_MS : 0);
-      return attempt(
-        overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs),
-        count + (limits.attempt ?? 1) - 1,
-      );
-    },
-    judge: (error) => call.lasts?.(error) ? undefined : setbackOf(error, { worked: memory.worked, starts }),
-    onFailure: (error) => call.onFailure?.(error as MogplexError),
-    wait,
-  });
-  if (!end.ok) throw end.error;
-  return end.value;
+/** Description of one call, for {@linkcode callWithin}. */
+export interface StandAloneCall {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  options: CallOptions | undefined;
+  /** What a failed attempt means; undefined if a retry cannot mend it. @default {@linkcode setbackOf} */
+  judge?: ((error: unknown) => Setback | undefined) | undefined;
+  /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
+  baseMs?: number | undefined;
+  /** Whether this call gives up after an error, although other calls would retry. @default never */
+  lasts?: ((error: unknown) => boolean) | undefined;
+  /** Called after each failed attempt. If it throws, the call ends with that error. */
+  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
+}
+
+/**
+ * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline. With `maxAttempts: 1` it is a single
+ * attempt, whose failure the caller judges.
+ *
+ * @throws {UsageError} when the deadline is no point on the clock.
+ * @throws what the last attempt threw; `signal.reason` if the signal aborts.
+ */
+export async function callWithin<T>(
+  world: CallWorld,
+  { what, options = {}, judge, baseMs, lasts, onFailure }: StandAloneCall,
+  attempt: (limits: ReturnType<CallLimits["ofAttempt"]>) => Promise<T>,
+): Promise<T> {
+  const { memory } = world;
+  const { signal } = options;
+  const limits = new CallLimits(world, what, options);
+  if (options.maxAttempts !== 1) {
+    const meaning = (error: unknown): Setback | undefined => {
+      if (judge !== undefined) return judge(error);
+      const setback = setbackOf(error, { worked: memory.worked });
+      return setback && { ...setback, baseMs };
+    };
+    return await retry<T>({
+      memory,
+      signal,
+      judge: lasts === undefined ? meaning : (error) => lasts(error) ? undefined : meaning(error),
+      onFailure: (error) => onFailure?.(error as MogplexError),
+      attempt: (count) => attempt(limits.ofAttempt(count)),
+      wait: (setback, count) => limits.wait(setback, count),
+    });
+  }
+  signal?.throwIfAborted();
+  try {
+    const value = await attempt(limits.ofAttempt(1));
+    memory.worked = true;
+    return value;
+  } catch (error) {
+    signal?.throwIfAborted();
+    learnFrom(error, memory);
+    await onFailure?.(error as MogplexError);
+    throw error;
+  }
 }

@@ -285,8 +285,8 @@ export async function sendSpans(
         body: gzip ? await compressed(batch) : batch,
         maxBytes: MAX_ANSWER_BYTES,
       };
-      const answer = await callWithin(world, { what, limits, backoffBaseMs: BACKOFF_MS }, async (attemptMs) => {
-        const leftMs = Math.max(1, Math.min(attemptMs, deadline - clock.now()));
+      const answer = await callWithin(world, { what, options: limits, baseMs: BACKOFF_MS }, async ({ limitMs }) => {
+        const leftMs = Math.max(1, Math.min(limitMs, deadline - clock.now()));
         const answer = await post(request, { fetch, clock, limitMs: leftMs, redact });
         judge(what, answer, redact);
         return answer;

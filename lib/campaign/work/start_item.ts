@@ -7,8 +7,8 @@ import { messageOf } from "../../error_sentence.ts";
 import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
-import { START_BACKOFF_MS } from "../../service/calls.ts";
-import { isAmbiguous, retry, type Setback, setbackDelay, setbackOf } from "../../service/retry.ts";
+import { isAmbiguous, type Setback, setbackDelay } from "../../service/retry.ts";
+import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
@@ -41,18 +41,10 @@ function isLimit({ cause }: Setback): boolean {
   return cause === "rate_limit" || cause === "start_limit";
 }
 
-/** Whether the service took a slot for a failed attempt: it does so before it looks at the request. Source: contract 2.2. */
-function tookSlot(setback: Setback | undefined): boolean {
-  return setback === undefined || !setback.refused;
-}
-
-/** How a start ended that brought no run. @throws the error when it concerns all items: the token, a bug, the caller's signal. */
-function endOf(error: unknown, setback: Setback | undefined): StartEnd {
-  const exit = error instanceof MogplexError ? error.exit : undefined;
-  if (exit === undefined || exit === "unauthorized" || exit === "forbidden") throw error;
+function endOf(error: MogplexError, setback: Setback | undefined): StartEnd {
   if (setback !== undefined) return isLimit(setback) ? "quota" : "service";
   if (error instanceof ConflictError) return "conflict";
-  return exit === "usage" ? "invalid" : "service";
+  return error.exit === "usage" ? "invalid" : "service";
 }
 
 /** Whether the service has refused the token. */
@@ -102,62 +94,64 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
  */
 export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
   const { session, store, pace } = work;
-  const { client, clock, memory: token, random } = session;
-  const { start, key, request, announce } = await planOf(work, memory);
-  const deadline = clock.now() + START_MS;
-  let isAnnounced = false;
-  const end = await pace.request(({ signal }) =>
-    retry<StartResult>({
-      memory: token,
-      signal,
-      starts: true,
-      async attempt() {
-        // Each attempt that may take a slot is a record of its own: the quota counts them.
-        if (!isAnnounced) await announce();
-        isAnnounced = true;
-        return await client.startRun(request, { idempotencyKey: key }, { signal, deadline, maxAttempts: 1 });
-      },
-      judge: (error) => setbackOf(error, { worked: token.worked, starts: true }),
-      onFailure: (_error, setback) => {
-        isAnnounced = !tookSlot(setback);
-      },
-      async wait(setback, count) {
-        const delayMs = setbackDelay(setback, count, START_BACKOFF_MS, random);
-        if (isLimit(setback) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
-        await clock.sleep(delayMs, { signal });
-        return true;
-      },
-    })
-  );
+  const { client, clock, random } = session;
+  const { start: number, key, request, announce } = await planOf(work, memory);
   const item = memory.item.id;
-  if (end.ok) {
-    const why = notOurs(work, memory, end.value);
-    if (why === undefined) {
-      await store.record(startedBody(work, item, start, end.value, request.workingBranch ?? null));
-      return startedOutcome(work, memory, end.value);
-    }
-    await store.record(refusedBody(item, start, { as: "conflict", slot: true, reason: work.reason(why) }));
-    return { kind: "refused", as: "conflict" };
-  }
-  const { error, setback } = end;
-  let as: StartEnd;
+  let start: Start<StartResult> | undefined;
+  let run: StartResult;
   try {
-    as = endOf(error, setback);
-  } catch (cause) {
-    // A refusal of the token comes before anything else, so this request has begun no run.
-    if (isRefusal(cause)) {
-      await store.record({
-        type: "trouble",
-        reason: work.reason(cause.message) ?? cause.name,
-        refused: { item, start },
+    run = await pace.request(({ signal }) => {
+      const deadline = clock.now() + START_MS;
+      start = new Start(runToStart(client, request), {
+        key,
+        memory: session.memory,
+        call: { signal, deadline },
+        // Each attempt that may take a slot is a record of its own: the quota counts them.
+        announce,
+        async wait(setback, count) {
+          const delayMs = setbackDelay(setback, count, random);
+          if (isLimit(setback) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
+          await clock.sleep(delayMs, { signal });
+          return true;
+        },
       });
-    }
-    throw cause;
+      return start.send();
+    });
+  } catch (error) {
+    // The caller's signal, or what the journal threw.
+    if (start?.failed === undefined || start.failed.error !== error) throw error;
+    return await recordFailure(work, memory, number, start.failed);
   }
+  const why = notOurs(work, memory, run);
+  if (why === undefined) {
+    await store.record(startedBody(work, item, number, run, request.workingBranch ?? null));
+    return startedOutcome(work, memory, run);
+  }
+  await store.record(refusedBody(item, number, { as: "conflict", slot: true, reason: work.reason(why) }));
+  return { kind: "refused", as: "conflict" };
+}
+
+/** Records a start that brought no run. @throws the error when it concerns all items: the token, or a bug. */
+async function recordFailure(
+  work: Work,
+  memory: ItemMemory,
+  start: number,
+  { error, setback }: FailedStart,
+): Promise<StartOutcome> {
+  const { session, store } = work;
+  const item = memory.item.id;
+  // A refusal of the token comes before anything else, so this request has begun no run.
+  if (isRefusal(error)) {
+    await store.record({ type: "trouble", reason: work.reason(error.message) ?? error.name, refused: { item, start } });
+    throw error;
+  }
+  if (!(error instanceof MogplexError)) throw error;
+  const as = endOf(error, setback);
   if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, memory.item);
   }
-  const slot = as === "service" && setback === undefined ? isAmbiguous(error as MogplexError) : tookSlot(setback);
+  // The service takes a slot before it looks at the request. Source: contract 2.2.
+  const slot = setback === undefined ? as !== "service" || isAmbiguous(error) : !setback.refused;
   const waitMs = Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS);
   const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
   await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));

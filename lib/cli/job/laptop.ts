@@ -5,7 +5,8 @@
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
-import { checkRunRequest, resolveRequest, type RunRequest, type StartedRun } from "../../run/request.ts";
+import { checkRunRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
+import type { StartedRun } from "../../run/start.ts";
 import { type AnyResult, endOfRun } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import { readState, requestHash, type StateFiles, stateSeal } from "../../run/state.ts";
@@ -96,8 +97,8 @@ export async function chooseFolder(context: VerbContext, asked: RunRequest, want
   // Without a state file there is nothing to remember, and nothing is sent.
   if (!isLaptop(context) || flags.get("resume") !== undefined || !exists(context, statePath(context))) return first;
   const connection = { ...context.connection(), notices: [] };
-  const session = openSession(connectOptions(context), { connection, platform });
-  const call = { deadline: session.startedAt + ONE_SHOT_MS };
+  const session = openSession({ ...connectOptions(context), timeoutMs: ONE_SHOT_MS }, { connection, platform });
+  const call = { deadline: session.deadline };
   const request = await resolveRequest(session.client, checkRunRequest(asked), call);
   const hash = requestHash(request);
   for (let count = 1; count <= MAX_FOLDERS; count++) {

@@ -15,7 +15,7 @@ import type { FollowItem } from "../../run/follow.ts";
 import type { JobEnd } from "../../run/job.ts";
 import type { JobInternals } from "../../run/options.ts";
 import { readResult } from "../../run/read_result.ts";
-import type { StartedRun } from "../../run/request.ts";
+import type { StartedRun } from "../../run/start.ts";
 import { emptyRunResult, reasonOf, resultError, type RunResult } from "../../run/result.ts";
 import { verdictWords } from "../../run/result_view.ts";
 import type { JobOptions, RunOptions } from "../../run/run.ts";
@@ -296,8 +296,9 @@ export function connectOptions({ io, writer, clock, fetch }: VerbContext): Conne
  */
 export function openOneShot(context: VerbContext): { session: Session; call: CallOptions } {
   const { platform } = context;
-  const session = openSession(connectOptions(context), { connection: context.connection(), platform });
-  return { session, call: { deadline: session.startedAt + ONE_SHOT_MS } };
+  const options = { ...connectOptions(context), timeoutMs: ONE_SHOT_MS };
+  const session = openSession(options, { connection: context.connection(), platform });
+  return { session, call: { deadline: session.deadline } };
 }
 
 // Reports of a job that ended before there was a run. Without them the reports of an earlier job would be taken for those of this one.
