@@ -54,18 +54,3 @@ export interface KnownRun {
   /** The result so far. */
   result: ResultSoFar | null;
 }
-
-const NOTHING: KnownRun = { runId: null, idempotencyKey: null, result: null };
-// Beside the errors, so that printing one does not print the service's text.
-const known = new WeakMap<object, KnownRun>();
-
-/** What an error knows of its run. */
-export function knownRunOf(error: object): KnownRun {
-  return known.get(error) ?? NOTHING;
-}
-
-/** Records what an error knows of its run, beside what it knows already. @returns The error. */
-export function tellRun<E extends object>(error: E, facts: Partial<KnownRun>): E {
-  known.set(error, { ...knownRunOf(error), ...facts });
-  return error;
-}

@@ -11,7 +11,7 @@ import { isLoopback } from "../loopback.ts";
 import type { OnNotice } from "../notice.ts";
 import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
 import { callWithin } from "../service/retry.ts";
-import { newTokenMemory } from "../service/token_pace.ts";
+import { newTokenMemory } from "../service/memory.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
 // What a forge says of a pull request, in words that GitHub and GitLab have in common. A merge request is a pull request here.

@@ -9,7 +9,7 @@ import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableErro
 import { parseJson } from "../lookup.ts";
 import { type Answer, describeAnswer, factsOf, TimedOut, withLimit } from "../service/answer.ts";
 import { type CallOptions, callWithin } from "../service/retry.ts";
-import { newTokenMemory } from "../service/token_pace.ts";
+import { newTokenMemory } from "../service/memory.ts";
 import { createTransport, type Fetch, userAgent, type Verdict } from "../service/transport.ts";
 import { sha256Hex } from "../sha256.ts";
 import { markdownBlock } from "../text/escape.ts";

@@ -4,12 +4,11 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
-import { tellRun } from "../error_sentence.ts";
 import { ConflictError, MogplexError, UnavailableError } from "../errors.ts";
 import { unawaited } from "../hook.ts";
 import { isObject } from "../lookup.ts";
 import type { AutomationRun, TriggerResult } from "../model.ts";
-import { type TriggerFacts, triggerFactsOf } from "../service/calls.ts";
+import { PROCESS, type TriggerFacts } from "../service/memory.ts";
 import type { CallOptions } from "../service/client.ts";
 import { TOO_DEEP } from "../service/contract.ts";
 import { isMissingRoute } from "../service/errors.ts";
@@ -71,7 +70,7 @@ export class AutomationVerdictError extends MogplexError {
     const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
     super(`Automation run "${result.runId}" ${end}`, outcome, { code: `RUN_${outcome.toUpperCase()}` });
     this.#result = guardResult(result, createRedactor());
-    tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
+    MogplexError.tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
   }
 
   /** The result of the run. */
@@ -230,7 +229,7 @@ function checkReplay(
   run: AutomationRun,
   idempotencyKey: string,
 ): void {
-  const facts = triggerFactsOf(run);
+  const facts = PROCESS.triggerOf(run);
   const repoId = facts.repo?.id ?? facts.metadata?.repo_id;
   const otherRepo = typeof repoId === "string" && repoId.toLowerCase() !== request.repoId;
   const otherInput = key.scope === "given" && hasOtherInput(request.input ?? {}, facts, outcome);

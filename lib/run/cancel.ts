@@ -10,7 +10,7 @@ import type { CancelResult } from "../model.ts";
 import type { MogplexClient } from "../service/client.ts";
 import { isTerminal } from "../service/contract.ts";
 import { retry, setbackOf } from "../service/retry.ts";
-import { tokenMemoryOf } from "../service/token_pace.ts";
+import { PROCESS } from "../service/memory.ts";
 import { checkOptions, checkSources, checkUuid } from "../service/validate.ts";
 import { runKeys } from "./request.ts";
 import { type ConnectOptions, openSession } from "./session.ts";
@@ -51,7 +51,7 @@ async function askUntilAnswered(
   call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
 ): Promise<CancelResult> {
   return await retry({
-    memory: tokenMemoryOf(client),
+    memory: PROCESS.ofClient(client).token,
     signal: call.signal,
     judge: (error) => setbackOf(error, { worked: true }),
     attempt() {

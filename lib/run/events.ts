@@ -15,7 +15,8 @@ import type { Run, RunEvent } from "../model.ts";
 import type { RunReads } from "../service/calls.ts";
 import { MAX_EVENTS } from "../service/contract.ts";
 import { type CallOptions, isUnauthorized } from "../service/retry.ts";
-import { memoryOf, type RunEventStream, type StreamMemory } from "../service/stream.ts";
+import { PROCESS, type StreamMemory } from "../service/memory.ts";
+import type { RunEventStream } from "../service/stream.ts";
 import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
 import type { Subject } from "./source.ts";
 
@@ -75,7 +76,7 @@ export class Reader implements Subject<News> {
 
   constructor(client: RunReads, runId: string) {
     this.#client = client;
-    this.#memory = memoryOf(client);
+    this.#memory = PROCESS.ofClient(client).streams;
     this.runId = runId;
   }
 

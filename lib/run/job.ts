@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { tellRun } from "../error_sentence.ts";
 import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { unawaited } from "../hook.ts";
@@ -307,7 +306,10 @@ function abortedError(
   const { runId, idempotencyKey: key, said } = known;
   const found = key === null ? "" : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
   const run = said ?? (runId === null ? "the run may have been started" : `run "${runId}" goes on`);
-  return tellRun(new AbortedError(`The signal ended the call; ${run}${found}`, reason), { runId, idempotencyKey: key });
+  return MogplexError.tellRun(new AbortedError(`The signal ended the call; ${run}${found}`, reason), {
+    runId,
+    idempotencyKey: key,
+  });
 }
 
 /** The part of a `Starter` that an error tells of. */
@@ -318,7 +320,7 @@ export function startError(error: unknown, { mayExist, key }: Sent, signal: Abor
   if (!mayExist) return error;
   const known = { runId: null, idempotencyKey: key };
   if (signal?.aborted && error === signal.reason) return abortedError(error, known);
-  return error instanceof MogplexError ? tellRun(error, known) : error;
+  return error instanceof MogplexError ? MogplexError.tellRun(error, known) : error;
 }
 
 /** The items of a run, whose errors tell which run it is. */
@@ -332,7 +334,7 @@ export async function* tellingRun<I, E>(
   } catch (error) {
     // The reason of a signal may belong to other calls as well.
     const own = error instanceof MogplexError && !(signal?.aborted === true && error === signal.reason);
-    throw own ? tellRun(error, { runId }) : error;
+    throw own ? MogplexError.tellRun(error, { runId }) : error;
   }
 }
 
@@ -373,7 +375,7 @@ function withRun<R extends AnyResult>(
   const idempotencyKey = result.idempotencyKey;
   const known = { runId, idempotencyKey, said: stopped };
   const told = aborted ? abortedError(error, known) : error;
-  return told instanceof MogplexError ? tellRun(told, { runId, idempotencyKey, result }) : told;
+  return told instanceof MogplexError ? MogplexError.tellRun(told, { runId, idempotencyKey, result }) : told;
 }
 
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.

@@ -4,7 +4,6 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
-import { tellRun } from "../error_sentence.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import { unawaited } from "../hook.ts";
@@ -77,7 +76,7 @@ export class RunVerdictError extends MogplexError {
   constructor(message: string, exit: ExitName, result: RunResult) {
     super(message, exit, { code: `RUN_${exit.replace(/[A-Z]/g, "_$&").toUpperCase()}` });
     this.#result = guardResult(result, createRedactor());
-    tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
+    MogplexError.tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
   }
 
   /** The result of the run. */

@@ -22,7 +22,7 @@ import {
 } from "../service/client.ts";
 import { type Connection, resolveConnection } from "../service/connection.ts";
 import { Pacer } from "../service/pacer.ts";
-import { type TokenMemory, tokenMemoryOf } from "../service/token_pace.ts";
+import { PROCESS, type TokenMemory } from "../service/memory.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import type { Keys } from "../service/validate.ts";
 import type { WaitTotal } from "./result.ts";
@@ -181,7 +181,7 @@ export function connectWith<C extends object>(
     startedAt,
     deadline,
     random,
-    memory: tokenMemoryOf(client),
+    memory: PROCESS.ofClient(client).token,
     pacer: (waitSignal = signal) =>
       new Pacer({
         clock,

@@ -8,7 +8,7 @@ import { MogplexError } from "../errors.ts";
 import type { CallOptions } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { retry, type Setback } from "../service/retry.ts";
-import type { TokenMemory } from "../service/token_pace.ts";
+import type { TokenMemory } from "../service/memory.ts";
 import type { Connected } from "./session.ts";
 
 // Decides the delay before the next poll: a pure function from one state to the next.

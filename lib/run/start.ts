@@ -263,16 +263,15 @@ export class StartSeries<R extends Found> {
     const { clock, signal, memory, deadline, token } = this.#session;
     const { what } = this.#plan;
     let sentAt = 0;
-    const attempt = (key: string, call: CallOptions): Promise<R> => {
-      sentAt = clock.now();
-      this.#firstSentAt ??= sentAt;
-      return what.attempt(key, call);
-    };
-    const start = this.#start = new Start<R>({ ...what, attempt }, {
+    const start = this.#start = new Start(what, {
       key: this.key,
       shownKey: createRedactor({ token }).token(this.key),
       memory,
       call: { signal, deadline },
+      onSend: () => {
+        sentAt = clock.now();
+        this.#firstSentAt ??= sentAt;
+      },
       onFailure: ({ error, setback }) => {
         this.#triedBefore = true;
         if (setback?.refused !== false) return;

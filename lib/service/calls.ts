@@ -21,16 +21,9 @@ import type {
 } from "../model.ts";
 import type { Redactor } from "../text/redact.ts";
 import * as schemas from "./contract.ts";
-import {
-  type Api,
-  type AutomationRunRecord,
-  type FailureEnvelope,
-  isUuid,
-  MAX_EVENTS,
-  type Schema,
-  type Success,
-} from "./contract.ts";
+import { type Api, type FailureEnvelope, isUuid, MAX_EVENTS, type Schema, type Success } from "./contract.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
+import { PROCESS } from "./memory.ts";
 import { CallLimits, type CallOptions, callWithin, type CallWorld, type StandAloneCall } from "./retry.ts";
 import { runToStart, Start, type StartClient, startSetbackOf } from "./start.ts";
 import { readRunEvents, type RunEventStream } from "./stream.ts";
@@ -419,24 +412,6 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
   };
 }
 
-// What runs of automations were triggered with. It is kept beside them, since callers print what the client returns.
-
-/** What a run of an automation was triggered with, as far as its record shows it. */
-export type TriggerFacts = Required<Pick<AutomationRunRecord, "repo" | "metadata">>;
-
-const facts = new WeakMap<AutomationRun, TriggerFacts>();
-
-/** A record as callers get it. */
-function withoutFacts({ repo = null, metadata = null, ...run }: AutomationRunRecord): AutomationRun {
-  facts.set(run, { repo, metadata });
-  return run;
-}
-
-/** What a run that the client returned was triggered with. */
-export function triggerFactsOf(run: AutomationRun): TriggerFacts {
-  return facts.get(run) ?? { repo: null, metadata: null };
-}
-
 // The client's methods for automations and reviews.
 
 /** The client's methods for automations and reviews. */
@@ -486,7 +461,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
       const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
       const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
       const what = `list runs of automation "${automationId}"`;
-      return (await read(what, schemas.automationRunsSchema, call, ask)).runs.map(withoutFacts);
+      return (await read(what, schemas.automationRunsSchema, call, ask)).runs.map((run) => PROCESS.keepTrigger(run));
     },
     async getAutomationRun(automation, id, call) {
       const automationId = checkUuid(automation, "automation id");
@@ -495,7 +470,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
         api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
-      if (run !== null) return withoutFacts(run);
+      if (run !== null) return PROCESS.keepTrigger(run);
       // The documentation permits null, although the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       const why = "the service does not find it (HTTP 200 without a run)";

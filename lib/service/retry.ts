@@ -17,7 +17,7 @@ import {
 } from "../errors.ts";
 import { unawaited } from "../hook.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
-import type { TokenMemory } from "./token_pace.ts";
+import type { TokenMemory } from "./memory.ts";
 
 // Exponential backoff, for failures after which the service did not name a delay.
 

@@ -7,7 +7,7 @@
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import { type CallOptions, isAmbiguous, retry, type Setback, setbackOf } from "./retry.ts";
-import type { TokenMemory } from "./token_pace.ts";
+import type { TokenMemory } from "./memory.ts";
 
 /** Something that can be started: a run, or the run of an automation. */
 export interface Startable<R> {
@@ -38,6 +38,8 @@ export interface StartParts {
    * throws, nothing is sent.
    */
   announce?: (() => void | Promise<void>) | undefined;
+  /** Called when an attempt is sent. */
+  onSend?: (() => void) | undefined;
   /** Called after each failed attempt. */
   onFailure?: ((failed: FailedStart) => void) | undefined;
   /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
@@ -106,7 +108,7 @@ export class Start<R> {
    * @throws what the last attempt threw, `announce` and `wait`; `signal.reason` if the signal aborts.
    */
   async send(): Promise<R> {
-    const { memory, call, announce, onFailure, wait } = this.#parts;
+    const { key, memory, call, announce, onSend, onFailure, wait } = this.#parts;
     const { takesSlot, judge } = this.#what;
     let isAnnounced = false;
     let last: FailedStart | undefined;
@@ -119,7 +121,14 @@ export class Start<R> {
           last = undefined;
           if (!isAnnounced) await announce?.();
           isAnnounced = true;
-          return await this.#attempt(count);
+          this.#isSending = true;
+          onSend?.();
+          try {
+            return await this.#what.attempt(key, { ...call, maxAttempts: 1, attempt: count + (call.attempt ?? 1) - 1 });
+          } catch (error) {
+            await this.#probe(error);
+            throw error;
+          }
         },
         judge: (error) => judge?.(error) ?? startSetbackOf(error, memory, takesSlot),
         onFailure: (error, setback) => {
@@ -135,17 +144,6 @@ export class Start<R> {
       if (last === undefined || last.error !== error) throw error;
       this.#failed = { error: this.#told(last), setback: last.setback };
       throw this.#failed.error;
-    }
-  }
-
-  async #attempt(count: number): Promise<R> {
-    const { key, call } = this.#parts;
-    this.#isSending = true;
-    try {
-      return await this.#what.attempt(key, { ...call, maxAttempts: 1, attempt: count + (call.attempt ?? 1) - 1 });
-    } catch (error) {
-      await this.#probe(error);
-      throw error;
     }
   }
 

@@ -15,7 +15,7 @@ import type { Notice } from "../notice.ts";
 import { type Answer, factsOf } from "../service/answer.ts";
 import { post } from "../service/post.ts";
 import { callWithin } from "../service/retry.ts";
-import { newTokenMemory } from "../service/token_pace.ts";
+import { newTokenMemory } from "../service/memory.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import { jsonText } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
