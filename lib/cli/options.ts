@@ -13,14 +13,7 @@ import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../report/write.ts";
 import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
-import {
-  DEFAULT_TIMEOUT_MS,
-  MAX_TIMEOUT_MS,
-  ON_INTERRUPT,
-  ON_TIMEOUT,
-  type OnInterrupt,
-  type OnTimeout,
-} from "../run/session.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type OnTimeout } from "../run/session.ts";
 import { isUuid } from "../service/contract.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
 import { VARIABLES } from "../variables.ts";
@@ -297,8 +290,8 @@ export function readPlaces(context: VerbContext, out: string = outDirectory(cont
 
 /** How long a verb waits, and what then becomes of the run. */
 export interface WaitSettings {
-  /** Whole wait in milliseconds. */
-  timeoutMs: number;
+  /** Whole wait in milliseconds; undefined for the usual one. */
+  timeoutMs: number | undefined;
   /** Jobs that use the token at the same time. */
   tokenShare: number;
   /** What becomes of the run at the deadline. */
@@ -332,7 +325,7 @@ export interface RunSettings extends FollowSettings {
 /** How long a verb waits. @throws {UsageError} for the first value that is not possible. */
 function readWaitSettings({ option }: VerbContext): WaitSettings {
   return {
-    timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,
+    timeoutMs: option(TIMEOUT),
     tokenShare: option(TOKEN_SHARE) ?? 1,
     onTimeout: option(ON_TIMEOUT_OPTION) ?? "detach",
     onInterrupt: option(ON_INTERRUPT_OPTION) ?? "auto",

@@ -192,7 +192,12 @@ export interface JobExtras {
 /** What a program does outside CI alone, where a person calls it again in the same folder. */
 export interface Laptop {
   /** See `chooseFolder` in `job/laptop.ts`. */
-  chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder>;
+  chooseFolder(
+    context: VerbContext,
+    asked: RunRequest,
+    wantsNew: boolean,
+    job: { readonly session: Session },
+  ): Promise<Folder>;
   /** See `ignoringFolder` there. */
   ignoringFolder(context: VerbContext, places: { out: string; targets: readonly ReportTarget[] }): () => void;
   /** See `rememberStart` in `job/recent.ts`. */
@@ -208,7 +213,7 @@ export interface Folder {
   /** Directory of the reports. */
   out: string;
   /** State file of the run to attach to; undefined for a new run. */
-  resumePath: string | undefined;
+  resumePath?: string | undefined;
 }
 
 /** What a start is about, in the words of the caller. */

@@ -526,16 +526,6 @@ function open(options: RunOptions, more: JobOptions): OpenJob {
   return { session, settings, seal, job, file };
 }
 
-/** Opens a job for `use`, and closes its file of events afterwards. */
-async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: OpenJob) => Promise<T>): Promise<T> {
-  const opened = open(options, more);
-  try {
-    return await use(opened);
-  } finally {
-    opened.file?.close();
-  }
-}
-
 /** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
 function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
@@ -579,13 +569,15 @@ export async function runJob(
   options: RunOptions,
   more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
-  // Nobody has to ask for a name that the caller gave.
-  const repository = more.repository ?? givenName(request.repo);
-  return await withJob(options, { ...more, repository }, async (opened) => {
+  // The service is not asked for a name that the caller gave.
+  const opened = open(options, { ...more, repository: more.repository ?? givenName(request.repo) });
+  try {
     const resumed = readResumed(opened, options, more);
     opened.settings.state?.clear();
     return await opened.job({ request, options, resumed, byTask: more.byTask }).start();
-  });
+  } finally {
+    opened.file?.close();
+  }
 }
 
 /** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
@@ -595,23 +587,27 @@ export async function attachJob(
   more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  return await withJob(options, more, async (opened) => {
+  const opened = open(options, more);
+  try {
     recordFollowing(opened, id, options);
     return await opened.job(id).attach();
-  });
+  } finally {
+    opened.file?.close();
+  }
 }
 
 /** Default time for a single read, retries included, in milliseconds. */
-const LOOK_MS = 60_000;
+export const LOOK_MS = 60_000;
 
 /** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
 export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
-  return await withJob(
-    { ...options, timeoutMs: options.timeoutMs ?? LOOK_MS },
-    more,
-    (opened) => opened.job(id).attach(true),
-  );
+  const opened = open({ ...options, timeoutMs: options.timeoutMs ?? LOOK_MS }, more);
+  try {
+    return await opened.job(id).attach(true);
+  } finally {
+    opened.file?.close();
+  }
 }
 
 /** Runs a job of the library to its end. What its result prints by itself is masked. */

@@ -110,6 +110,8 @@ export interface SessionInternals {
   random?: (() => number) | undefined;
   /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
   readFile?: ((path: string) => string | undefined) | undefined;
+  /** The session, if the caller has opened it: then the options of a session do not count. @default {undefined} (it is opened) */
+  session?: Session | undefined;
   /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
   connection?: Connection | undefined;
   /** The CI system. */
@@ -204,6 +206,7 @@ export interface SessionOptions extends ConnectOptions {
 
 /** Opens a session. @throws what {@linkcode connectWith} throws. */
 export function openSession(options: SessionOptions, internals: SessionInternals): Session {
+  if (internals.session !== undefined) return internals.session;
   const { platform } = internals;
   const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
   internals.onSession?.(session);
@@ -300,17 +303,17 @@ export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: 
   return what === "cancel" || what === "auto" && owned && !terminal;
 }
 
+/** Signals of the process, and the end of listening to them. */
+export interface OpenInterrupts extends Interrupts {
+  /** Stops listening, unless a signal has come: a repetition may come while reports are written. */
+  close(): void;
+}
+
 /**
- * Runs `body` and handles SIGINT and SIGTERM meanwhile: the first one aborts {@linkcode Interrupts.signal}; further ones within
- * 1.5 s are ignored as repetitions; a later one ends the process at once.
- *
- * After a first signal the handlers stay until the process ends: a repetition may come after `body`, while reports are written.
+ * Handles SIGINT and SIGTERM: the first one aborts {@linkcode Interrupts.signal}; further ones within 1.5 s are ignored as repetitions; a
+ * later one ends the process at once.
  */
-export async function interruptible<T>(
-  options: InterruptibleOptions,
-  body: (interrupts: Interrupts) => Promise<T>,
-): Promise<T> {
-  const { io, clock } = options;
+export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
@@ -321,10 +324,25 @@ export async function interruptible<T>(
       io.exitNow(new InterruptedError(signal).exitCode);
     }
   });
+  return {
+    signal: controller.signal,
+    terminal: io.isTerminal("stdout") || io.isTerminal("stderr"),
+    close() {
+      if (firstAt === undefined) stop();
+    },
+  };
+}
+
+/** Runs `body` and handles signals meanwhile: see {@linkcode openInterrupts}. */
+export async function interruptible<T>(
+  options: InterruptibleOptions,
+  body: (interrupts: Interrupts) => Promise<T>,
+): Promise<T> {
+  const interrupts = openInterrupts(options);
   try {
-    return await body({ signal: controller.signal, terminal: io.isTerminal("stdout") || io.isTerminal("stderr") });
+    return await body(interrupts);
   } finally {
-    if (firstAt === undefined) stop();
+    interrupts.close();
   }
 }
 

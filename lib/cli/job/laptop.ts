@@ -8,7 +8,7 @@ import { NotFoundError, UsageError } from "../../errors.ts";
 import { checkRunRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { type AnyResult, endOfRun } from "../../run/result.ts";
-import { openSession, type Session } from "../../run/session.ts";
+import type { Session } from "../../run/session.ts";
 import { readState, requestHash, type StateFiles, stateSeal } from "../../run/state.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { jsonLine } from "../../text/escape.ts";
@@ -24,7 +24,7 @@ import {
   statePath,
 } from "../options.ts";
 import type { Asked, Folder, VerbContext } from "../verb.ts";
-import { connectOptions, ONE_SHOT_MS } from "./run_job.ts";
+import { ONE_SHOT_MS } from "./run_job.ts";
 
 // What a folder remembers: the run that an earlier command left in its state file, while that run goes on. Outside CI nothing else tells a
 // command that it is called again.
@@ -85,20 +85,26 @@ function isLaptop({ platform, io }: VerbContext): boolean {
 /**
  * Chooses the folder of a start: that of the run that goes on with the same request, else the first one without a run that goes on.
  *
+ * @param job Opens the session of the job, if something has to be looked up.
  * @param wantsNew Whether a run with the same request counts as another one.
  * @throws {UsageError} when `--state` names the file of another run that goes on.
  * @throws what the client throws for the look at a run that was left.
  */
-export async function chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder> {
-  const { io, option, flags, writer, platform } = context;
+export async function chooseFolder(
+  context: VerbContext,
+  asked: RunRequest,
+  wantsNew: boolean,
+  job: { readonly session: Session },
+): Promise<Folder> {
+  const { io, option, flags, writer } = context;
   const base = outDirectory(context);
   const first = { request: asked, out: base, resumePath: undefined };
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   // Without a state file there is nothing to remember, and nothing is sent.
   if (!isLaptop(context) || flags.get("resume") !== undefined || !exists(context, statePath(context))) return first;
-  const connection = { ...context.connection(), notices: [] };
-  const session = openSession({ ...connectOptions(context), timeoutMs: ONE_SHOT_MS }, { connection, platform });
-  const call = { deadline: session.deadline };
+  const { session } = job;
+  const { clock, deadline, signal } = session;
+  const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   const request = await resolveRequest(session.client, checkRunRequest(asked), call);
   const hash = requestHash(request);
   for (let count = 1; count <= MAX_FOLDERS; count++) {

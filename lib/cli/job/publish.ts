@@ -44,8 +44,6 @@ export interface Published {
   places: Places;
   /** Events in the log; null shows none. */
   log: LogForm | null;
-  /** Longest time of the job in milliseconds, for the status line. @default {undefined} (it does not say) */
-  timeoutMs?: number | undefined;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
   /** What the program does beside the reports. @default {undefined} (nothing) */

@@ -14,7 +14,7 @@ import { type AutomationResult, emptyAutomationResult, endOfAutomationRun } from
 import type { Session } from "../../run/session.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { checkUuid } from "../../service/validate.ts";
-import { connectOptions, endWithVerdict, openOneShot, withReports } from "../job/run_job.ts";
+import { CommandJob, connectOptions, openOneShot } from "../job/run_job.ts";
 import {
   automationCells,
   automationText,
@@ -29,7 +29,6 @@ import type { LiveLog } from "../log/live_log.ts";
 import {
   JSON_LINES,
   KEYS,
-  type Places,
   readTriggerSettings,
   REPO,
   REPORTING,
@@ -195,37 +194,30 @@ function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationIte
   else live.line("goes on", "");
 }
 
-async function triggerInto(context: VerbContext, automationId: string, places: Places): Promise<number> {
-  const { key, timeoutMs, tokenShare, onTimeout, onInterrupt } = readTriggerSettings(context);
-  const request = await readTriggerRequest(context);
-  return await endWithVerdict<AutomationItem, AutomationResult>(context, {
-    places,
-    log: "compact",
-    timeoutMs,
-    show: (live, item) => show(context, live, item),
-    work: ({ options, internals, live, publish }) => {
-      const onTriggered = (triggered: TriggeredRun) => {
-        announce(context, triggered);
-        publish.started(triggered.runId);
-        live.begin(triggered.status);
-      };
-      const all = { ...options, ...key, timeoutMs, tokenShare, onTimeout, onTriggered };
-      return runAutomationJob(automationId, request, all, { ...internals, onInterrupt });
-    },
-  });
-}
-
-/** Triggers an automation and follows its run. See {@linkcode endWithVerdict}. */
+/** Triggers an automation and follows its run. @returns The exit code. */
 async function triggerAndFollow(context: VerbContext): Promise<number> {
-  const automationId = context.flags.positionals[0]?.trim() ?? "";
-  return await withReports(
-    context,
-    async (places) => {
-      const argument = requiredArgument(context, "automations trigger", "automation-id");
-      return await triggerInto(context, checkUuid(argument, "automation id"), places);
-    },
-    { ...emptyAutomationResult(), automationId },
-  );
+  const nothing = { ...emptyAutomationResult(), automationId: context.flags.positionals[0]?.trim() ?? "" };
+  const job = new CommandJob<AutomationResult>(context, nothing);
+  try {
+    job.openPlaces();
+    const argument = requiredArgument(context, "automations trigger", "automation-id");
+    const automationId = checkUuid(argument, "automation id");
+    const { key, timeoutMs, tokenShare, onTimeout, onInterrupt } = readTriggerSettings(context);
+    const request = await readTriggerRequest(context);
+    job.limitTo(timeoutMs);
+    const { live, started, internals } = await job.open("compact");
+
+    function onTriggered(triggered: TriggeredRun): void {
+      announce(context, triggered);
+      started(triggered.runId);
+      live.begin(triggered.status);
+    }
+    const onItem = (item: AutomationItem) => show(context, live, item);
+    const options = { ...key, tokenShare, onTimeout, onTriggered, onItem };
+    return await job.end(runAutomationJob(automationId, request, options, { ...internals, onInterrupt }));
+  } catch (error) {
+    return await job.refuse(error);
+  }
 }
 
 /** The verb. */

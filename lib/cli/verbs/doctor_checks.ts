@@ -14,6 +14,7 @@ import { OUTPUT_VARIABLES } from "../../report/write.ts";
 import { deriveKey } from "../../run/key.ts";
 import { checkRunRequest } from "../../run/request.ts";
 import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../../runtime.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
@@ -497,6 +498,6 @@ export async function checkSettings(context: VerbContext): Promise<Check> {
   if (!settings.ok) {
     return failedWith("settings", settings.error, adviceOf(settings.error, "Correct the value, or unset the variable"));
   }
-  const { timeoutMs, out } = settings.value;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, out } = settings.value;
   return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}, reports go to ${JSON.stringify(out)}`);
 }
