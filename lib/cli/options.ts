@@ -135,7 +135,6 @@ export const REPORT: Option<string> = { ...option("report", anyText), multiple: 
 export const SHOW_TASK = option("show-task", onOrOff);
 /** Whether a note is written on the merge request. */
 export const NOTE = option("note", oneOf<"auto" | "off">(["auto", "off"]));
-/** Where files go. */
 export const OUT = option("out", anyText);
 /** Where the state file is. */
 export const STATE: Option<string> = {
@@ -160,7 +159,6 @@ export const OTEL_FILE: Option<string> = {
   parse: anyText,
 };
 
-/** Machine-readable output. */
 export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line" };
 
 /** Flags of the documented command for the request of a run, but for its key. Source: CLI, "Headless runs", "Common flags". */
@@ -241,13 +239,10 @@ export function requiredRepo({ option, vocabulary }: VerbContext, attempted: str
 
 // Where the files of a job go.
 
-/** Where files go. */
 export interface Places {
   /** Directory of the reports. */
   out: string;
-  /** Reports to write. */
   targets: ReportTarget[];
-  /** State file. */
   state: string;
 }
 

@@ -355,7 +355,7 @@ export class ForgeClient {
     return this.#transport.requests;
   }
 
-  /** Why a request failed, and the class by which `setbackOf` decides on a retry. */
+  /** Why a request failed, and the class by which `failureOf` decides on a retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = `the token in ${this.#place}`;

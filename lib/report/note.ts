@@ -121,7 +121,7 @@ interface NoteClient {
   call<T>(call: NoteCall<T>): Promise<T>;
 }
 
-/** Why a request failed, as a clause, and the class by which `setbackOf` decides on a retry. A 401 is not retried: there is little time. */
+/** Why a request failed, as a clause, and the class by which `failureOf` decides on a retry. A 401 is not retried: there is little time. */
 function meaningOf(place: NotePlace, answer: Answer, token: string): [why: string, errorClass: typeof ApiError] {
   const { system, apiVariable } = place;
   const { status } = answer;

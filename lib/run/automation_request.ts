@@ -86,7 +86,6 @@ export interface TriggerPlan {
   automationId: string;
   /** The request in the form that is sent. */
   request: { repoId: string; input?: Record<string, unknown> };
-  /** Its key. */
   key: StartKey;
   /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;

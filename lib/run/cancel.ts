@@ -9,7 +9,7 @@ import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
 import type { MogplexClient } from "../service/client.ts";
 import { isTerminal } from "../service/contract.ts";
-import { retry, setbackOf } from "../service/retry.ts";
+import { failureOf, retry } from "../service/retry.ts";
 import { PROCESS } from "../service/memory.ts";
 import { checkOptions, checkSources, checkUuid } from "../service/validate.ts";
 import { runKeys } from "./request.ts";
@@ -53,7 +53,7 @@ async function askUntilAnswered(
   return await retry({
     memory: PROCESS.ofClient(client).token,
     signal: call.signal,
-    judge: (error) => setbackOf(error, { worked: true }),
+    judge: (error) => failureOf(error, { worked: true }),
     attempt() {
       const requestTimeoutMs = Math.min(call.requestTimeoutMs, Math.max(call.deadline - clock.now(), 1));
       return client.cancelRun(runId, { ...call, requestTimeoutMs, maxAttempts: 1 });

@@ -112,11 +112,9 @@ export function decideCleanup(state: RunState | undefined, job: JobState, always
 
 /** What stopping a run takes. */
 interface StopOptions {
-  /** Service and time. */
   session: Session;
   /** The state file, as it was found. */
   state: RunState;
-  /** Writes it. */
   writer: StateWriter;
   /** See {@linkcode CleanupOptions.always}. */
   always: boolean;

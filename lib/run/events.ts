@@ -180,7 +180,7 @@ const MAX_ID_LENGTH = 200;
 /**
  * A short key of an id: the id itself, unless it is too long.
  *
- * The hash does not withstand somebody who looks for collisions: a service could only hide its own events with them.
+ * The hash does not withstand a search for collisions: a service could only hide its own events with them.
  */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
@@ -263,7 +263,6 @@ export interface EventPage {
 
 /** The outcome of adding events. */
 export interface WindowStep {
-  /** The state afterwards. */
   readonly state: WindowState;
   /** Events not seen before, oldest first. */
   readonly fresh: RunEvent[];

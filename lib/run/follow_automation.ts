@@ -234,7 +234,6 @@ export interface AutomationResultParts {
   repoId: string | undefined;
   /** Name of the repository; undefined when it is not known. */
   repository: string | undefined;
-  /** The job's verdict. */
   outcome: AutomationOutcome;
   /** Exit code that belongs to it. */
   exitCode: number;

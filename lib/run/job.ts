@@ -8,7 +8,7 @@ import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError }
 import { EXIT } from "../exit_codes.ts";
 import { unawaited } from "../hook.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { setbackOf } from "../service/retry.ts";
+import { failureOf } from "../service/retry.ts";
 import { cutText, ownCopy } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { guardResult } from "./clean.ts";
@@ -23,117 +23,8 @@ import {
 } from "./session.ts";
 import { type CadenceEvent, lookAtDeadline, recordAtDeadline, type Source, type Subject } from "./source.ts";
 
-// The interface that a kind of remote work implements for the engine: a run, the run of an automation.
-
-/** An item that following an operation yields. The engine reads `end` items and passes all items to the caller. */
-type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
-
-/** How far an operation is followed. */
-export type Look =
-  /** Until it ends. */
-  | { kind: "all" }
-  /** With a single read. */
-  | { kind: "once" }
-  /** The remaining items of an operation that {@linkcode Operation.stop} found ended, within `limitMs`. */
-  | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
-
-/** Why an operation is stopped. */
-export type StopCause =
-  /** The job's deadline passed, and the user asked to cancel at the deadline. `limitMs`: time for all of it. */
-  | { kind: "deadline"; limitMs: number }
-  /** A signal came. `cancels(owned)` says whether to cancel an operation that this job owns, or does not own. */
-  | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
-
-/** Outcome of an attempt to stop an operation. */
-export interface Stopped {
-  /** Whether the service answered with the state of the operation. */
-  answered: boolean;
-  /** How it ended; undefined if it goes on, or is not known to have ended. */
-  outcome?: EndOutcome | undefined;
-  /** Whether it ended before the cancel reached it. */
-  byItself?: boolean | undefined;
-  /** What happened, as a clause for messages: `the run was cancelled`. */
-  text: string;
-}
-
-/** The end of a job, from which {@linkcode Operation.result} builds the result. */
-export interface Ending {
-  /** The job's verdict. */
-  outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
-  /** Exit code that belongs to it. */
-  exitCode: number;
-  /** Why; null to take the reason from the service. */
-  reason: string | null;
-  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
-  error: unknown;
-}
-
-/** How the process leaves an operation: `detached`, it goes on; `ended`, nothing is left to do. */
-export type Parting = "detached" | "ended";
-
-/** A long-running piece of remote work that a job brings to a verdict. */
-export interface Operation<I extends JobItem, R> {
-  /** Its name in messages: `run "…"`. */
-  readonly label: string;
-  /** Whether it exists, or may exist because the answer to its start was lost. False if nothing was started. */
-  readonly mayExist: boolean;
-  /** Whether {@linkcode start} found something that no longer goes on by itself. @default {false} */
-  readonly foundEnded?: boolean;
-  /**
-   * Starts it, or finds the operation that an earlier attempt of the job started. Not called by `Job.attach`.
-   *
-   * @throws {MogplexError} when nothing was started or found; `signal.reason` if the session's signal aborts.
-   */
-  start(): Promise<void>;
-  /**
-   * Follows it. Once it has ended, the last item is its `end`.
-   *
-   * @throws {DeadlineError} if the job's deadline passes first and the last read works.
-   * @throws {MogplexError} that a retry cannot mend; `signal.reason` if the session's signal aborts.
-   */
-  items(look: Look): AsyncGenerator<I, unknown, void>;
-  /**
-   * Cancels it, or lets it go on if the cause says so. Sends its first request before control returns to the event loop. Never
-   * rejects because of the service or the network.
-   */
-  stop(cause: StopCause): Promise<Stopped>;
-  /** Builds the result from everything that is known now. */
-  result(ending: Ending): R;
-  /** Records for later steps of the CI job, such as `cleanup`, how the process leaves it. */
-  part?(parting: Parting): void;
-}
-
-/** Settings of a {@linkcode Job}. */
-export interface JobSettings<I> extends WatchSettings {
-  /** Whether the job ends as soon as the operation is started or found. @default {false} */
-  startOnly?: boolean | undefined;
-  /** Called with each item as it comes. */
-  onItem: ((item: I) => void) | undefined;
-}
-
-/** How a job ended. */
-export interface JobEnd<R> {
-  /** Everything that is known of the operation. */
-  result: R;
-  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
-  error: unknown;
-  /** Whether the operation exists, or may exist because the answer to its start was lost. */
-  mayExist?: boolean | undefined;
-  /** What became of the operation after a signal, as a clause; undefined without a signal. */
-  stopped?: string | undefined;
-}
-
-/** The part of a result that the engine touches. */
-export interface JobResult {
-  /** Command that looks at the operation again; null if it has ended, or is not known. */
-  resume: string | null;
-}
-
-/** Time limit for cancelling at the deadline, in milliseconds. */
-export const CANCEL_MS = 20_000;
-
 /** One job on one operation: call {@linkcode Job.start} or {@linkcode Job.attach} once. */
-export class Job<I extends JobItem, R extends JobResult> {
+export class Job<I extends JobItem, R extends Resumable> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #settings: JobSettings<I>;
@@ -214,18 +105,15 @@ export class Job<I extends JobItem, R extends JobResult> {
 
   async #failed(error: unknown): Promise<JobEnd<R>> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
-    const isLate = error instanceof DeadlineError || this.#isPast(error);
-    // A start that was given up without an answer may have begun something that nobody follows.
-    const isLost = !this.#following && this.#operation.mayExist && setbackOf(error, { worked: true }) !== undefined;
+    const mayPass = failureOf(error, { worked: true }) !== undefined;
+    const isPast = mayPass && this.#session.clock.now() >= this.#session.deadline;
+    const isLate = error instanceof DeadlineError || isPast;
+    // A start that was given up without an answer may have begun something that is not followed.
+    const isLost = mayPass && !this.#following && this.#operation.mayExist;
     const cancels = this.#settings.onTimeout === "cancel" && (this.#following && isLate || isLost);
     if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
     this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
     return this.#withoutVerdict(error, reasonOf(error));
-  }
-
-  /** Whether the deadline has passed and the error is one after which we would otherwise try again. */
-  #isPast(error: unknown): boolean {
-    return this.#session.clock.now() >= this.#session.deadline && setbackOf(error, { worked: true }) !== undefined;
   }
 
   /**
@@ -284,8 +172,116 @@ export class Job<I extends JobItem, R extends JobResult> {
   }
 }
 
+/** Time limit for cancelling at the deadline, in milliseconds. */
+export const CANCEL_MS = 20_000;
+
 function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
   return item.type === "end";
+}
+
+// The interface that a kind of remote work implements for the engine: a run, the run of an automation.
+
+/** An item that following an operation yields. The engine reads `end` items and passes all items to the caller. */
+type JobItem = { type: "end"; outcome: EndOutcome } | { type: string };
+
+/** How far an operation is followed. */
+export type Look =
+  /** Until it ends. */
+  | { kind: "all" }
+  /** With a single read. */
+  | { kind: "once" }
+  /** The remaining items of an operation that {@linkcode Operation.stop} found ended, within `limitMs`. */
+  | { kind: "rest"; outcome: EndOutcome; limitMs?: number | undefined; signal?: AbortSignal | undefined };
+
+/** Why an operation is stopped. */
+export type StopCause =
+  /** The job's deadline passed, and the user asked to cancel at the deadline. `limitMs`: time for all of it. */
+  | { kind: "deadline"; limitMs: number }
+  /** A signal came. `cancels(owned)` says whether to cancel an operation that this job owns, or does not own. */
+  | { kind: "signal"; limitMs: number; cancels: (owned: boolean) => boolean };
+
+/** Outcome of an attempt to stop an operation. */
+export interface Stopped {
+  /** Whether the service answered with the state of the operation. */
+  answered: boolean;
+  /** How it ended; undefined if it goes on, or is not known to have ended. */
+  outcome?: EndOutcome | undefined;
+  /** Whether it ended before the cancel reached it. */
+  byItself?: boolean | undefined;
+  /** What happened, as a clause for messages: `the run was cancelled`. */
+  text: string;
+}
+
+/** The end of a job, from which {@linkcode Operation.result} builds the result. */
+export interface Ending {
+  outcome: EndOutcome | "deadline" | "interrupted" | "started" | "error";
+  /** Exit code that belongs to it. */
+  exitCode: number;
+  /** Why; null to take the reason from the service. */
+  reason: string | null;
+  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
+  error: unknown;
+}
+
+/** How the process leaves an operation: `detached`, it goes on; `ended`, nothing is left to do. */
+export type Parting = "detached" | "ended";
+
+/** A long-running piece of remote work that a job brings to a verdict. */
+export interface Operation<I extends JobItem, R> {
+  /** Its name in messages: `run "…"`. */
+  readonly label: string;
+  /** Whether it exists, or may exist because the answer to its start was lost. False if nothing was started. */
+  readonly mayExist: boolean;
+  /** Whether {@linkcode start} found something that no longer goes on by itself. @default {false} */
+  readonly foundEnded?: boolean;
+  /**
+   * Starts it, or finds the operation that an earlier attempt of the job started. Not called by `Job.attach`.
+   *
+   * @throws {MogplexError} when nothing was started or found; `signal.reason` if the session's signal aborts.
+   */
+  start(): Promise<void>;
+  /**
+   * Follows it. Once it has ended, the last item is its `end`.
+   *
+   * @throws {DeadlineError} if the job's deadline passes first and the last read works.
+   * @throws {MogplexError} that a retry cannot mend; `signal.reason` if the session's signal aborts.
+   */
+  items(look: Look): AsyncGenerator<I, unknown, void>;
+  /**
+   * Cancels it, or lets it go on if the cause says so. Sends its first request before control returns to the event loop. Never
+   * rejects because of the service or the network.
+   */
+  stop(cause: StopCause): Promise<Stopped>;
+  /** Builds the result from everything that is known now. */
+  result(ending: Ending): R;
+  /** Records for later steps of the CI job, such as `cleanup`, how the process leaves it. */
+  part?(parting: Parting): void;
+}
+
+/** Settings of a {@linkcode Job}. */
+export interface JobSettings<I> extends WatchSettings {
+  /** Whether the job ends as soon as the operation is started or found. @default {false} */
+  startOnly?: boolean | undefined;
+  /** Called with each item as it comes. */
+  onItem: ((item: I) => void) | undefined;
+}
+
+/** How a job ended. */
+export interface JobEnd<R> {
+  /** Everything that is known of the operation. */
+  result: R;
+  /** The error that ended the job without a verdict of the service; undefined if there is a verdict. */
+  error: unknown;
+  /** Whether the operation exists, or may exist because the answer to its start was lost. */
+  mayExist?: boolean | undefined;
+  /** What became of the operation after a signal, as a clause; undefined without a signal. */
+  stopped?: string | undefined;
+}
+
+/** The part of a result that the engine touches. */
+interface Resumable {
+  /** Command that looks at the operation again; null if it has ended, or is not known. */
+  resume: string | null;
 }
 
 // Decides which ends of a job the library's calls return, and which they throw.
@@ -294,7 +290,6 @@ function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
 export interface SettleOptions {
   /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;
-  /** The caller's signal. */
   signal?: AbortSignal | undefined;
 }
 
@@ -382,7 +377,6 @@ function withRun<R extends AnyResult>(
 
 /** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
 export interface Followed<N, I, E> {
-  /** Waits for news. */
   source: Source<N>;
   /** Read once more when the deadline comes. */
   subject: Subject<N>;
@@ -400,7 +394,7 @@ export interface Followed<N, I, E> {
  * Yields items until the end, and closes `followed` whatever happens.
  *
  * @throws {DeadlineError} if the deadline comes first and the last read works; else what the last read threw.
- * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the session's signal aborts.
+ * @throws an error that a retry cannot mend (see `failureOf`); `signal.reason` if the session's signal aborts.
  */
 export async function* followToEnd<N, I, E>(
   session: Connected,

@@ -35,7 +35,6 @@ export interface KeyParts {
   nowMs: number;
 }
 
-/** A derived key. */
 export interface Key {
   /** The key without a suffix; at most 200 characters. */
   key: string;

@@ -20,49 +20,44 @@ import { connectKeys, type ConnectOptions, openSession, type Session } from "./s
 import { type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
 
-// What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
-
-/** What a run is to do, and where: `repo` or `repoId` names the repository. */
-export interface RunRequest extends Omit<StartRequest, "repoId" | "createBranch">, RepositoryChoice {
-  /** Create the working branch. @default {true} without `workingBranch`, else {false} */
-  createBranch?: boolean | undefined;
-}
-
-/** A request that obeys all rules, whose repository may still be a name. */
-export interface CheckedRequest {
-  /** Id of the repository, or its name. */
-  repository: string;
-  /** The rest, as it is going to be sent. */
-  rest: Omit<StartRequest, "repoId">;
-}
-
-/** Stands for a repository whose id is not known yet, while the rest is checked. */
-const SOME_ID = "00000000-0000-4000-8000-000000000000";
-
 /**
- * Checks a request and sets the default for the branch.
+ * Starts a run, or finds the one that was started with the same key. In CI the key is derived from the job and the request: two tasks of
+ * a job are two runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt,
+ * and give `keyPart` to do the same task twice.
  *
- * @throws {UsageError} naming what breaks a rule; nothing was sent.
+ * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
+ * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
+ *
+ * @param request What to do, and where. A repository that is given by name is looked up first.
+ * @param options See {@linkcode StartOptions}.
+ * @throws {UsageError} when something breaks a rule; nothing was sent.
+ * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
+ * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
+ * @throws {ConflictError} when the key belongs to another request.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
+ * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
+ * @example Start and print the id
+ * ```ts ignore
+ * const { runId } = await start({ repo: "acme/web", prompt: "Fix the flaky tests" });
+ * console.log(runId);
+ * ```
  */
-export function checkRunRequest(given: RunRequest): CheckedRequest {
-  const request = ownFields(given);
-  const { repo, repoId } = request;
-  const repository = checkRepository({ repo, repoId }, "start run");
-  const { repoId: _, ...rest } = validateStartRequest({
-    ...request,
-    createBranch: request.createBranch ?? (request.workingBranch === undefined ? true : undefined),
-    repoId: isUuid(repository) ? repository : SOME_ID,
-  });
-  return { repository, rest };
-}
-
-/** The request in the form that is sent. @throws {UsageError} when there is no repository of that name; see `resolveRepository`. */
-export async function resolveRequest(
-  client: MogplexClient,
-  { repository, rest }: CheckedRequest,
-  call: CallOptions,
-): Promise<StartRequest> {
-  return { repoId: await resolveRepository(client, repository, call), ...rest };
+export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
+  options = checkOptions("start run", options, runKeys());
+  checkSources("start run", options);
+  checkRequestKeys(request);
+  const session = openSession(options, detected(options));
+  const plan = await planStart(session, request, options, true);
+  const { onStarting, onStarted, signal } = options;
+  const series = runSeries(session, plan, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
+  try {
+    const started = await series.start();
+    noteNewTask(session, plan, started);
+    unawaited(onStarted?.(started));
+    return started;
+  } catch (error) {
+    throw startError(error, series, signal);
+  }
 }
 
 /** Options of {@linkcode start}. */
@@ -98,7 +93,6 @@ export interface StartPlan {
   request: StartRequest;
   /** SHA-256 of the request, as 64 hex digits. */
   hash: string;
-  /** Its key. */
   key: StartKey;
   /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;
@@ -178,44 +172,47 @@ export function resumePlan(session: Session, plan: StartPlan, state: RunState | 
   return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other } };
 }
 
-// Starts a run without following it.
+// What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
+
+/** What a run is to do, and where: `repo` or `repoId` names the repository. */
+export interface RunRequest extends Omit<StartRequest, "repoId" | "createBranch">, RepositoryChoice {
+  /** Create the working branch. @default {true} without `workingBranch`, else {false} */
+  createBranch?: boolean | undefined;
+}
+
+/** A request that obeys all rules, whose repository may still be a name. */
+export interface CheckedRequest {
+  /** Id of the repository, or its name. */
+  repository: string;
+  /** The rest, as it is going to be sent. */
+  rest: Omit<StartRequest, "repoId">;
+}
+
+/** Stands for a repository whose id is not known yet, while the rest is checked. */
+const SOME_ID = "00000000-0000-4000-8000-000000000000";
 
 /**
- * Starts a run, or finds the one that was started with the same key. In CI the key is derived from the job and the request: two tasks of
- * a job are two runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt,
- * and give `keyPart` to do the same task twice.
+ * Checks a request and sets the default for the branch.
  *
- * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
- * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
- *
- * @param request What to do, and where. A repository that is given by name is looked up first.
- * @param options See {@linkcode StartOptions}.
- * @throws {UsageError} when something breaks a rule; nothing was sent.
- * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
- * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
- * @throws {ConflictError} when the key belongs to another request.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
- * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
- * @example Start and print the id
- * ```ts ignore
- * const { runId } = await start({ repo: "acme/web", prompt: "Fix the flaky tests" });
- * console.log(runId);
- * ```
+ * @throws {UsageError} naming what breaks a rule; nothing was sent.
  */
-export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
-  options = checkOptions("start run", options, runKeys());
-  checkSources("start run", options);
-  checkRequestKeys(request);
-  const session = openSession(options, detected(options));
-  const plan = await planStart(session, request, options, true);
-  const { onStarting, onStarted, signal } = options;
-  const series = runSeries(session, plan, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
-  try {
-    const started = await series.start();
-    noteNewTask(session, plan, started);
-    unawaited(onStarted?.(started));
-    return started;
-  } catch (error) {
-    throw startError(error, series, signal);
-  }
+export function checkRunRequest(given: RunRequest): CheckedRequest {
+  const request = ownFields(given);
+  const { repo, repoId } = request;
+  const repository = checkRepository({ repo, repoId }, "start run");
+  const { repoId: _, ...rest } = validateStartRequest({
+    ...request,
+    createBranch: request.createBranch ?? (request.workingBranch === undefined ? true : undefined),
+    repoId: isUuid(repository) ? repository : SOME_ID,
+  });
+  return { repository, rest };
+}
+
+/** The request in the form that is sent. @throws {UsageError} when there is no repository of that name; see `resolveRepository`. */
+export async function resolveRequest(
+  client: MogplexClient,
+  { repository, rest }: CheckedRequest,
+  call: CallOptions,
+): Promise<StartRequest> {
+  return { repoId: await resolveRepository(client, repository, call), ...rest };
 }

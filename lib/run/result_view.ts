@@ -216,7 +216,6 @@ type Common = Pick<
 export interface ResultView extends Common {
   /** What the result is about. */
   kind: KindWords;
-  /** The verdict. */
   verdict: VerdictWords;
   /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */
   reason: string | null;

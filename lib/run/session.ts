@@ -27,99 +27,19 @@ import { type Fetch, type RequestReport, userAgent } from "../service/transport.
 import type { Keys } from "../service/validate.ts";
 import type { WaitTotal } from "./result.ts";
 
-/** Which service to use, and replacements for environment, network and time. */
-export interface ConnectOptions {
-  /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
-  token?: string | undefined;
-  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
-  url?: string | undefined;
-  /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
-  client?: MogplexClient | undefined;
-  /** Reads an environment variable. @default the environment of the process */
-  env?: ReadEnv | undefined;
-  /** Sends requests. @default {globalThis.fetch} */
-  fetch?: Fetch | undefined;
-  /** Time. @default {systemClock} */
-  clock?: Clock | undefined;
-  /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
-   * on. @default {undefined}
-   */
-  signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
-  onNotice?: OnNotice | undefined;
+/** Options of {@linkcode openSession}. */
+export interface SessionOptions extends ConnectOptions {
+  /** Longest time of the whole call, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
 }
 
-/** The names and types of {@linkcode ConnectOptions}. */
-export function connectKeys(): Keys<ConnectOptions> {
-  return {
-    token: "string",
-    url: "string",
-    client: "object",
-    env: "function",
-    fetch: "function",
-    clock: "object",
-    signal: "object",
-    onNotice: "function",
-  };
-}
-
-/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the methods of the client that the call needs. */
-export interface Connected<C = unknown> {
-  /** The service. */
-  readonly client: C & ClientFacts;
-  /** Time. */
-  readonly clock: Clock;
-  /** Access token; undefined if the caller passed a client that we did not make. */
-  readonly token: string | undefined;
-  /** Reads the environment. */
-  readonly env: ReadEnv;
-  /** The caller's signal. */
-  readonly signal: AbortSignal | undefined;
-  /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
-  readonly notify: (notice: Notice, quietly?: boolean) => void;
-  /** Waits so far, by cause. */
-  readonly waits: () => WaitTotal[];
-  /** Requests sent since the session was opened. */
-  readonly requests: () => number;
-  /** Point on the clock at which it was opened. */
-  readonly startedAt: number;
-  /** Point on the clock until which the whole call may take. */
-  readonly deadline: number;
-  /** Random numbers from 0 up to 1, for jitter. */
-  readonly random: () => number;
-  /** What the process has learned about the token. */
-  readonly memory: TokenMemory;
-  /**
-   * Makes a pacer, which waits at most until the deadline.
-   *
-   * @param signal Ends every wait. @default {@linkcode Connected.signal}
-   */
-  pacer(signal?: AbortSignal): Pacer;
-}
-
-/** What a whole job shares: a client with all methods, and the CI system. */
-export interface Session extends Connected<MogplexClient> {
-  /** The CI system. */
-  readonly platform: Platform;
-}
-
-/** Options of a session that only tests and the command line set. */
-export interface SessionInternals {
-  /** See {@linkcode Connected.random}. @default {Math.random} */
-  random?: (() => number) | undefined;
-  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
-  readFile?: ((path: string) => string | undefined) | undefined;
-  /** The session, if the caller has opened it: then the options of a session do not count. @default {undefined} (it is opened) */
-  session?: Session | undefined;
-  /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
-  connection?: Connection | undefined;
-  /** The CI system. */
-  platform: Platform;
-  /** Called with the session as soon as it is open. @default {undefined} */
-  onSession?: ((session: Session) => void) | undefined;
-  /** Called after each request, unless the caller passed a client. @default {undefined} */
-  onRequest?: ((request: RequestReport) => void) | undefined;
+/** Opens a session. @throws what {@linkcode connectWith} throws. */
+export function openSession(options: SessionOptions, internals: SessionInternals): Session {
+  if (internals.session !== undefined) return internals.session;
+  const { platform } = internals;
+  const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
+  internals.onSession?.(session);
+  return session;
 }
 
 /**
@@ -198,21 +118,6 @@ export function connectWith<C extends object>(
   return connected;
 }
 
-/** Options of {@linkcode openSession}. */
-export interface SessionOptions extends ConnectOptions {
-  /** Longest time of the whole call, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
-  timeoutMs?: number | undefined;
-}
-
-/** Opens a session. @throws what {@linkcode connectWith} throws. */
-export function openSession(options: SessionOptions, internals: SessionInternals): Session {
-  if (internals.session !== undefined) return internals.session;
-  const { platform } = internals;
-  const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
-  internals.onSession?.(session);
-  return session;
-}
-
 /** Longest wait that {@linkcode checkTimeout} accepts, in milliseconds: 30 days. */
 export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
@@ -225,6 +130,95 @@ export function checkTimeout(timeoutMs: number): number {
 
 /** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
+
+/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the methods of the client that the call needs. */
+export interface Connected<C = unknown> {
+  readonly client: C & ClientFacts;
+  readonly clock: Clock;
+  /** Access token; undefined if the caller passed a client that we did not make. */
+  readonly token: string | undefined;
+  readonly env: ReadEnv;
+  readonly signal: AbortSignal | undefined;
+  /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
+  readonly notify: (notice: Notice, quietly?: boolean) => void;
+  /** Waits so far, by cause. */
+  readonly waits: () => WaitTotal[];
+  /** Requests sent since the session was opened. */
+  readonly requests: () => number;
+  /** Point on the clock at which it was opened. */
+  readonly startedAt: number;
+  /** Point on the clock until which the whole call may take. */
+  readonly deadline: number;
+  /** Random numbers from 0 up to 1, for jitter. */
+  readonly random: () => number;
+  /** What the process has learned about the token. */
+  readonly memory: TokenMemory;
+  /**
+   * Makes a pacer, which waits at most until the deadline.
+   *
+   * @param signal Ends every wait. @default {@linkcode Connected.signal}
+   */
+  pacer(signal?: AbortSignal): Pacer;
+}
+
+/** What a whole job shares: a client with all methods, and the CI system. */
+export interface Session extends Connected<MogplexClient> {
+  readonly platform: Platform;
+}
+
+/** Which service to use, and replacements for environment, network and time. */
+export interface ConnectOptions {
+  /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
+  token?: string | undefined;
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  url?: string | undefined;
+  /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
+  client?: MogplexClient | undefined;
+  /** Reads an environment variable. @default the environment of the process */
+  env?: ReadEnv | undefined;
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /**
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
+   * on. @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/** The names and types of {@linkcode ConnectOptions}. */
+export function connectKeys(): Keys<ConnectOptions> {
+  return {
+    token: "string",
+    url: "string",
+    client: "object",
+    env: "function",
+    fetch: "function",
+    clock: "object",
+    signal: "object",
+    onNotice: "function",
+  };
+}
+
+/** Options of a session that only tests and the command line set. */
+export interface SessionInternals {
+  /** See {@linkcode Connected.random}. @default {Math.random} */
+  random?: (() => number) | undefined;
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
+  readFile?: ((path: string) => string | undefined) | undefined;
+  /** The session, if the caller has opened it: then the options of a session do not count. @default {undefined} (it is opened) */
+  session?: Session | undefined;
+  /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
+  connection?: Connection | undefined;
+  platform: Platform;
+  /** Called with the session as soon as it is open. @default {undefined} */
+  onSession?: ((session: Session) => void) | undefined;
+  /** Called after each request, unless the caller passed a client. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
+}
 
 // Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
 
@@ -280,9 +274,7 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 
 /** Options of {@linkcode interruptible}. */
 export interface InterruptibleOptions {
-  /** The process. */
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
-  /** Time. */
   clock: Clock;
 }
 
@@ -353,7 +345,7 @@ const ASK_MS = 10_000;
 /** Most repositories of one answer. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
-/** Asks for a name, once and beside everything else: nobody waits for the answer, and without it the id stands. */
+/** Asks for a name, once and beside everything else: nothing waits for the answer, and without it reports show the id. */
 export class RepositoryName {
   readonly #session: Session;
   readonly #asking = new AbortController();

@@ -16,86 +16,11 @@ import {
 import { MAX_RETRY_AFTER_MS } from "../service/answer.ts";
 import type { StartResult } from "../model.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { type CallOptions, type Setback, statusOf } from "../service/retry.ts";
+import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
 import { createRedactor } from "../text/redact.ts";
 import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
 import type { Session } from "./session.ts";
-
-// The data of a start: what is started, the answer, and whether this job owns what was found.
-
-/** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
-const CLOCK_SKEW_MS = 5_000;
-
-/** The part of a start's answer that {@linkcode StartSeries} reads. */
-export interface Found {
-  /** UUID of the run. */
-  runId: string;
-  /** Status, as the service sends it. */
-  status: string;
-  /** Whether the key found a run that existed before. */
-  replayed: boolean;
-  /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
-  createdAt: string | null;
-  /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
-  updatedAt: string | null;
-}
-
-/** Something that is to be started, and the first key of its series. */
-export interface SeriesPlan<R extends Found> {
-  what: Startable<R>;
-  key: StartKey;
-  /** Identity of the CI job; null outside CI. */
-  job: JobIdentity | null;
-}
-
-/** A run that was started or found. */
-export interface StartedRun<R = StartResult> {
-  /** UUID of the run. */
-  runId: string;
-  /** The start's answer. */
-  run: R;
-  /** Whether the run existed before this start. */
-  replayed: boolean;
-  /** Key that finds the run again. */
-  idempotencyKey: string;
-  /** The scope that the key was derived with; `given` for a key from the caller. */
-  keyScope: KeyScope | "given";
-  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, started the run. */
-  owned: boolean;
-}
-
-/**
- * Whether a run was created at or after a time of the service. False if the time of creation is not known.
- *
- * @param wallMs The time, in milliseconds since 1970.
- * @param toleranceMs How much earlier it may have been created, in milliseconds.
- */
-export function isNewerThan(
-  { createdAt }: Pick<Found, "createdAt">,
-  wallMs: number,
-  toleranceMs = CLOCK_SKEW_MS,
-): boolean {
-  return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
-}
-
-/**
- * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
- *
- * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
- * unnoticed; else `Infinity`.
- */
-function ownsRun(run: Found, scope: StartKey["scope"], firstSentMs: number): boolean {
-  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
-    isNewerThan(run, firstSentMs);
-}
-
-/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
-const MAX_KEYS = 4;
-/** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
-const MAX_UNKNOWN = 8;
-/** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
-const DATE_DOUBT_MS = 2_000;
 
 /** One start. Keeps what is needed to find the operation again when a signal comes in the middle of it. */
 export class StartSeries<R extends Found> {
@@ -272,13 +197,13 @@ export class StartSeries<R extends Found> {
         sentAt = clock.now();
         this.#firstSentAt ??= sentAt;
       },
-      onFailure: ({ error, setback }) => {
+      onFailure: ({ error, failure }) => {
         this.#triedBefore = true;
-        if (setback?.refused !== false) return;
+        if (failure?.refused !== false) return;
         this.#unknownAttempts++;
         if ((statusOf(error) ?? 0) >= 500) this.#troubleAt ??= sentAt;
       },
-      wait: (setback, count) => this.#wait(setback, count),
+      wait: (failure, count) => this.#wait(failure, count),
     });
     try {
       return await start.send();
@@ -289,14 +214,14 @@ export class StartSeries<R extends Found> {
   }
 
   /** Waits for the next attempt. @returns Whether there is one before the deadline. */
-  async #wait(setback: Setback, count: number): Promise<boolean> {
-    const tooMany = !setback.refused && this.#unknownAttempts >= MAX_UNKNOWN;
-    if (tooMany || (setback.namedMs ?? 0) >= this.#pacer.leftMs) return false;
-    return await this.#pacer.setBack(this.#plan.what.what, setback, count);
+  async #wait(failure: Failure, count: number): Promise<boolean> {
+    const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
+    if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
+    return await this.#pacer.waitAfter(this.#plan.what.what, failure, count);
   }
 
   /** The error to throw when a start is given up. */
-  #finalError({ error, setback }: FailedStart, isUnsure: boolean): unknown {
+  #finalError({ error, failure }: FailedStart, isUnsure: boolean): unknown {
     if (isUnsure) {
       if (error instanceof StartUnknownError) return error;
       const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
@@ -304,7 +229,7 @@ export class StartSeries<R extends Found> {
       this.#session.notify({ kind: "text", message });
       return error;
     }
-    const namedMs = setback?.namedMs ?? null;
+    const namedMs = failure?.namedMs ?? null;
     return error instanceof ApiError && namedMs !== null ? this.#tooLate(error, namedMs) : error;
   }
 
@@ -322,4 +247,77 @@ export class StartSeries<R extends Found> {
     if (limited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
     return new UnavailableError(problem, "unavailable", error, { cause: error });
   }
+}
+
+/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
+const MAX_KEYS = 4;
+/** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
+const MAX_UNKNOWN = 8;
+/** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
+const DATE_DOUBT_MS = 2_000;
+
+/** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
+const CLOCK_SKEW_MS = 5_000;
+
+/** The part of a start's answer that {@linkcode StartSeries} reads. */
+export interface Found {
+  /** UUID of the run. */
+  runId: string;
+  /** Status, as the service sends it. */
+  status: string;
+  /** Whether the key found a run that existed before. */
+  replayed: boolean;
+  /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
+  createdAt: string | null;
+  /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
+  updatedAt: string | null;
+}
+
+/** Something that is to be started, and the first key of its series. */
+export interface SeriesPlan<R extends Found> {
+  what: Startable<R>;
+  key: StartKey;
+  /** Identity of the CI job; null outside CI. */
+  job: JobIdentity | null;
+}
+
+/** A run that was started or found. */
+export interface StartedRun<R = StartResult> {
+  /** UUID of the run. */
+  runId: string;
+  /** The start's answer. */
+  run: R;
+  /** Whether the run existed before this start. */
+  replayed: boolean;
+  /** Key that finds the run again. */
+  idempotencyKey: string;
+  /** The scope that the key was derived with; `given` for a key from the caller. */
+  keyScope: KeyScope | "given";
+  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, started the run. */
+  owned: boolean;
+}
+
+/**
+ * Whether a run was created at or after a time of the service. False if the time of creation is not known.
+ *
+ * @param wallMs The time, in milliseconds since 1970.
+ * @param toleranceMs How much earlier it may have been created, in milliseconds.
+ */
+export function isNewerThan(
+  { createdAt }: Pick<Found, "createdAt">,
+  wallMs: number,
+  toleranceMs = CLOCK_SKEW_MS,
+): boolean {
+  return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
+}
+
+/**
+ * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
+ *
+ * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
+ * unnoticed; else `Infinity`.
+ */
+function ownsRun(run: Found, scope: StartKey["scope"], firstSentMs: number): boolean {
+  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
+    isNewerThan(run, firstSentMs);
 }

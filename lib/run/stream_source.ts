@@ -12,7 +12,7 @@ import type { Run, RunEvent } from "../model.ts";
 import type { CallOptions } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { retry, setbackOf } from "../service/retry.ts";
+import { failureOf, retry } from "../service/retry.ts";
 import type { RunEventStream, StreamItem } from "../service/stream.ts";
 import type { StreamStep } from "../service/transport.ts";
 import { type News, type Reader, SeenIds, streamRefusal } from "./events.ts";
@@ -187,7 +187,6 @@ class Ticker {
   }
 }
 
-/** One open stream. */
 class StreamLink {
   readonly #stream: RunEventStream;
   readonly #clock: Clock;
@@ -392,11 +391,11 @@ export class StreamSource implements Source<News> {
         attempt: () => this.#openOnce(),
         judge: (error) => {
           const mayPass = ["unauthorized", "busy"].includes(streamRefusal(error, false));
-          return mayPass ? setbackOf(error, { worked: memory.worked }) : undefined;
+          return mayPass ? failureOf(error, { worked: memory.worked }) : undefined;
         },
-        wait: (setback, count) => {
-          const tooMany = setback.cause !== "unauthorized" && ++refusals > MAX_REFUSALS;
-          return tooMany ? Promise.resolve(false) : pacer.setBack(what, setback, count);
+        wait: (failure, count) => {
+          const tooMany = failure.cause !== "unauthorized" && ++refusals > MAX_REFUSALS;
+          return tooMany ? Promise.resolve(false) : pacer.waitAfter(what, failure, count);
         },
       }).finally(answered);
     } catch (error) {
@@ -438,7 +437,7 @@ export class StreamSource implements Source<News> {
     const { pacer, random } = this.#options;
     if (this.#drops === 1) return await pacer.pause(Math.round(REOPEN_MS / 2 * (1 + random())));
     const detail = this.#dropped;
-    return await pacer.setBack(
+    return await pacer.waitAfter(
       what,
       { cause: "network", detail, namedMs: null, refused: false, baseMs: REOPEN_MS },
       this.#drops,

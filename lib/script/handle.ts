@@ -112,7 +112,7 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
       (error) => {
-        // Whoever waits for the start gets the error there.
+        // A caller who waits for the start gets the error there.
         if (this.#startWatched) this.#result.catch(ignore);
         notStarted(error);
       },
@@ -154,7 +154,7 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
 
   [Symbol.asyncIterator](): AsyncIterator<I, undefined, void> {
     this.#iterated = true;
-    // The loop shows how it ended, so nobody need await the handle as well.
+    // The loop shows how it ended, so the handle need not be awaited as well.
     this.#result.catch(ignore);
     return {
       next: () => this.#next(),
@@ -204,7 +204,7 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
   }
 }
 
-/** The signal among options that nobody has checked; undefined when it is none: the check of the options says so. */
+/** The signal among unchecked options; undefined for another value, which the check of the options refuses. */
 function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;

@@ -102,7 +102,6 @@ export function parseRetryAfter(value: string | null, nowMs: number): number | n
 
 /** An answer with its body read. */
 export interface Answer {
-  /** HTTP status. */
   status: number;
   /** Headers as they came. */
   headers: Headers;

@@ -25,7 +25,7 @@ import { type Api, type FailureEnvelope, isUuid, MAX_EVENTS, type Schema, type S
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
 import { PROCESS } from "./memory.ts";
 import { CallLimits, type CallOptions, callWithin, type CallWorld, type StandAloneCall } from "./retry.ts";
-import { runToStart, Start, type StartClient, startSetbackOf } from "./start.ts";
+import { runToStart, Start, type StartClient, startFailureOf } from "./start.ts";
 import { readRunEvents, type RunEventStream } from "./stream.ts";
 import type { EventStream, RequestLimits, Transport } from "./transport.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid, validateStartRequest } from "./validate.ts";
@@ -149,7 +149,6 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
 
 /** Sends requests for the methods of the client. */
 export interface Caller {
-  /** The routes. */
   readonly api: ApiRoutes;
   /** State that all calls of the client share. */
   readonly world: CallWorld;
@@ -176,9 +175,7 @@ export interface Caller {
 
 /** Parts of {@linkcode createCaller}. */
 export interface CallerParts {
-  /** The routes. */
   api: ApiRoutes;
-  /** Sends one request. */
   transport: Transport;
   /** State that all calls of the client share. */
   world: CallWorld;
@@ -248,7 +245,6 @@ function hasNoStream(error: unknown): boolean {
 /** The client's methods for repositories and sandboxes. */
 export type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
 
-/** Makes the methods. */
 export function listCalls({ api, read }: Caller): ListCalls {
   return {
     async listRepos({ q, id, limit } = {}, call) {
@@ -385,7 +381,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
         shownKey: redact.token(key),
         memory: world.memory,
         call: { ...call, deadline: limits.deadline },
-        wait: (setback, count) => limits.wait(setback, count),
+        wait: (failure, count) => limits.wait(failure, count),
       }).send();
     },
   };
@@ -453,7 +449,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
       const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key, trigger: true };
-      const judge = (error: unknown) => startSetbackOf(error, world.memory, false);
+      const judge = (error: unknown) => startFailureOf(error, world.memory, false);
       return (await send(attempted, schemas.triggerSchema, call, ask, judge)).run;
     },
     async listAutomationRuns(id, { limit } = {}, call) {

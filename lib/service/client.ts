@@ -25,7 +25,7 @@ import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./
 import { createTransport, type Fetch, type TransportOptions, userAgent } from "./transport.ts";
 import { checkOptions, type Keys, type Kind } from "./validate.ts";
 
-// A client on a checked connection, with the methods that its user needs: whoever follows a run does not carry the methods that start one.
+// A client on a checked connection, with the methods that its user needs: a bundle that only follows runs has no methods that start one.
 // What is marked as internal is left out of the declarations, which must lead to no types of a package.
 
 /** A connection that `resolveConnection` has checked. */

@@ -5,17 +5,15 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Notice } from "../notice.ts";
-import { type Setback, setbackDelay } from "./retry.ts";
+import { type Failure, failureDelay } from "./retry.ts";
 
 /** Options of {@linkcode Pacer}. */
 export interface PacerOptions {
-  /** Time. */
   clock: Clock;
   /** Point on the clock at which every wait ends, in milliseconds. */
   deadline: number;
   /** Point on the clock from which heartbeats count the elapsed time. */
   startedAt: number;
-  /** Ends every wait. */
   signal: AbortSignal | undefined;
   /** Called for waits and heartbeats. `quietly`: count the wait, but do not log it again. */
   notify: (notice: Notice, quietly?: boolean) => void;
@@ -75,7 +73,7 @@ export class Pacer {
   }
 
   /**
-   * Sends a notice about a setback and waits, at most until the deadline. If a busy service names a delay again and again, only the
+   * Sends a notice about a failure and waits, at most until the deadline. If a busy service names a delay again and again, only the
    * first notice is logged, and heartbeats show that the job still waits.
    *
    * @param what What is attempted, after "Cannot".
@@ -83,10 +81,10 @@ export class Pacer {
    * @returns Whether there is time left before the deadline.
    * @throws `signal.reason` if the signal aborts.
    */
-  async setBack(what: string, setback: Setback, attempt: number): Promise<boolean> {
+  async waitAfter(what: string, failure: Failure, attempt: number): Promise<boolean> {
     const { clock, notify, random } = this.#options;
-    const delayMs = Math.min(setbackDelay(setback, attempt, random), Math.max(this.leftMs, 0));
-    const { cause, detail, namedMs } = setback;
+    const delayMs = Math.min(failureDelay(failure, attempt, random), Math.max(this.leftMs, 0));
+    const { cause, detail, namedMs } = failure;
     // Log each wait of a start: it is for another permitted start each time. Polling just goes on.
     const lasting = namedMs !== null && cause !== "start_limit";
     const trouble = `${what}: ${detail}`;

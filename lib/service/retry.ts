@@ -19,30 +19,67 @@ import { unawaited } from "../hook.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
 import type { TokenMemory } from "./memory.ts";
 
-// Exponential backoff, for failures after which the service did not name a delay.
-
-/** Longest delay, in milliseconds. */
-export const MAX_BACKOFF_MS = 30_000;
-
 /**
- * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
- * that failed together do not all come back at once.
+ * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
  *
- * @param attempt Number of the attempt that failed, from 1.
- * @param baseMs Longest delay after the first attempt, in milliseconds.
- * @param random Number from 0 up to 1.
+ * @throws what the last attempt threw; `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
  */
-export function backoffMs(attempt: number, baseMs: number, random: number): number {
-  const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
-  return Math.round(full / 2 + random * full / 2);
+export async function retry<T>(options: RetryOptions<T>): Promise<T> {
+  const { memory, signal, judge = (error) => failureOf(error, { worked: memory.worked }) } = options;
+  let unauthorized = 0;
+  for (let count = 1;; count++) {
+    signal?.throwIfAborted();
+    try {
+      const value = await options.attempt(count);
+      memory.worked = true;
+      return value;
+    } catch (error) {
+      signal?.throwIfAborted();
+      unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
+      const failure = unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
+      learnFrom(error, memory);
+      await options.onFailure?.(error, failure);
+      if (failure === undefined || !await options.wait(withAdvice(failure, memory), count)) throw error;
+    }
+  }
+}
+
+/** Most retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
+const MAX_UNAUTHORIZED = 2;
+
+/** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */
+function learnFrom(error: unknown, memory: TokenMemory): void {
+  memory.worked ||= error instanceof ApiError && error.code !== null;
+}
+
+/** Adds the advice to the detail of a failure, once a process. */
+function withAdvice(failure: Failure, memory: TokenMemory): Failure {
+  if (!failure.advice || memory.advised) return failure;
+  memory.advised = true;
+  return { ...failure, detail: `${failure.detail}; ${failure.advice}` };
+}
+
+/** Options of {@linkcode retry}. */
+export interface RetryOptions<T> {
+  /** What the process has learned about the token. The loop records here that the service accepted it. */
+  memory: TokenMemory;
+  /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
+  signal?: AbortSignal | undefined;
+  /** Makes an attempt. @param count Its number, from 1. */
+  attempt(count: number): Promise<T>;
+  /** The failure that an error means; undefined if a retry cannot mend it. @default {@linkcode failureOf} */
+  judge?: ((error: unknown) => Failure | undefined) | undefined;
+  /** Called after each failed attempt; `failure` is undefined if a retry cannot mend the error. If it throws, the loop ends. */
+  onFailure?: ((error: unknown, failure: Failure | undefined) => void | Promise<void>) | undefined;
+  /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
+  wait(failure: Failure, count: number): Promise<boolean>;
 }
 
 // What a failed attempt means: whether a retry can help, why and how long to wait, and whether the service may have carried out the
 // failed request. This is the only place that decides so.
 
 /** A failed attempt after which a retry makes sense. */
-export interface Setback {
-  /** Why to wait. */
+export interface Failure {
   cause: WaitCause;
   /** A few words for the log, from our own messages, never from a body. */
   detail: string;
@@ -58,7 +95,7 @@ export interface Setback {
   baseMs?: number | undefined;
 }
 
-/** Circumstances that {@linkcode setbackOf} needs beside the error. */
+/** Circumstances that {@linkcode failureOf} needs beside the error. */
 export interface Circumstances {
   /** Whether the service has accepted this token in this process. */
   worked: boolean;
@@ -66,8 +103,39 @@ export interface Circumstances {
   starts?: boolean | undefined;
 }
 
-/** Most retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
-const MAX_UNAUTHORIZED = 2;
+/**
+ * Decides whether a retry can help after an error.
+ *
+ * @param error What an attempt threw.
+ * @returns Undefined for an error that a retry cannot mend.
+ */
+export function failureOf(error: unknown, circumstances: Circumstances): Failure | undefined {
+  if (!(error instanceof MogplexError)) return undefined;
+  if (error instanceof StartUnknownError) {
+    const { attempted, why, advice } = error;
+    return failureOf(error.cause, circumstances) ??
+      { cause: "network", detail: attempted === null ? error.message : why, advice, namedMs: null, refused: false };
+  }
+  const cause = causeOf(error, circumstances);
+  if (cause === undefined) return undefined;
+  return {
+    cause,
+    detail: detailOf(error),
+    advice: error instanceof NetworkError ? error.advice : null,
+    namedMs: error instanceof ApiError ? namedDelay(error) : null,
+    refused: !isAmbiguous(error),
+  };
+}
+
+/**
+ * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
+ * token its second chance.
+ *
+ * @returns Undefined for an error that time does not mend.
+ */
+export function laterFailure(error: unknown): Failure | undefined {
+  return isUnauthorized(error) ? undefined : failureOf(error, { worked: true });
+}
 
 // Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
 const REQUEST_LIMIT_DELAY_MS = 60_000;
@@ -116,40 +184,6 @@ function causeOf(error: MogplexError, { worked, starts = false }: Circumstances)
   return isUnauthorized(error) && worked ? "unauthorized" : undefined;
 }
 
-/**
- * Decides whether a retry can help after an error.
- *
- * @param error What an attempt threw.
- * @returns Undefined for an error that a retry cannot mend.
- */
-export function setbackOf(error: unknown, circumstances: Circumstances): Setback | undefined {
-  if (!(error instanceof MogplexError)) return undefined;
-  if (error instanceof StartUnknownError) {
-    const { attempted, why, advice } = error;
-    return setbackOf(error.cause, circumstances) ??
-      { cause: "network", detail: attempted === null ? error.message : why, advice, namedMs: null, refused: false };
-  }
-  const cause = causeOf(error, circumstances);
-  if (cause === undefined) return undefined;
-  return {
-    cause,
-    detail: detailOf(error),
-    advice: error instanceof NetworkError ? error.advice : null,
-    namedMs: error instanceof ApiError ? namedDelay(error) : null,
-    refused: !isAmbiguous(error),
-  };
-}
-
-/**
- * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
- * token its second chance.
- *
- * @returns Undefined for an error that time does not mend.
- */
-export function laterSetback(error: unknown): Setback | undefined {
-  return isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
-}
-
 /** Codes and words of Node 20, Bun 1.4 and Deno 2.9 for a connection that was refused, and a name that is not known. */
 const NEVER_CONNECTED =
   /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
@@ -179,6 +213,8 @@ export function isAmbiguous(error: MogplexError): boolean {
   return status === 408 || status >= 200 && status < 300 || status >= 500 && ![501, 503, 505].includes(status);
 }
 
+// How long to wait after a failure.
+
 /** Longest backoff after the first failed attempt, in milliseconds. */
 const BACKOFF_MS = 1_000;
 
@@ -188,73 +224,25 @@ const BACKOFF_MS = 1_000;
  * @param attempt Number of failed attempts in a row, at least 1.
  * @param random Gives numbers from 0 up to 1.
  */
-export function setbackDelay(setback: Setback, attempt: number, random: () => number): number {
-  const { delayMs, namedMs, baseMs = BACKOFF_MS } = setback;
+export function failureDelay(failure: Failure, attempt: number, random: () => number): number {
+  const { delayMs, namedMs, baseMs = BACKOFF_MS } = failure;
   return delayMs ?? namedMs ?? backoffMs(attempt, baseMs, random());
 }
 
-/** Options of {@linkcode retry}. */
-export interface RetryOptions<T> {
-  /** What the process has learned about the token. The loop records here that the service accepted it. */
-  memory: TokenMemory;
-  /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
-  signal?: AbortSignal | undefined;
-  /** Whether the service counts an attempt against the limit of starts. @default {false} */
-  starts?: boolean | undefined;
-  /**
-   * One attempt.
-   *
-   * @param count Number of the attempt, from 1.
-   */
-  attempt(count: number): Promise<T>;
-  /** The setback that an error means; undefined if a retry cannot mend it. @default {@linkcode setbackOf} */
-  judge?: ((error: unknown) => Setback | undefined) | undefined;
-  /** Called after each failed attempt; `setback` is undefined if a retry cannot mend the error. If it throws, the loop ends. */
-  onFailure?: ((error: unknown, setback: Setback | undefined) => void | Promise<void>) | undefined;
-  /**
-   * Waits for the next attempt.
-   *
-   * @param count Number of failed attempts, at least 1.
-   * @returns Whether to make another attempt.
-   */
-  wait(setback: Setback, count: number): Promise<boolean>;
-}
-
-/** Adds the advice to the detail of a setback, once a process. */
-function withAdvice(setback: Setback, memory: TokenMemory): Setback {
-  if (!setback.advice || memory.advised) return setback;
-  memory.advised = true;
-  return { ...setback, detail: `${setback.detail}; ${setback.advice}` };
-}
+/** Longest delay, in milliseconds. */
+export const MAX_BACKOFF_MS = 30_000;
 
 /**
- * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
+ * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
+ * that failed together do not all come back at once.
  *
- * @throws what the last attempt threw; `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
+ * @param attempt Number of the attempt that failed, from 1.
+ * @param baseMs Longest delay after the first attempt, in milliseconds.
+ * @param random Number from 0 up to 1.
  */
-export async function retry<T>(options: RetryOptions<T>): Promise<T> {
-  const { memory, signal, starts, judge = (error) => setbackOf(error, { worked: memory.worked, starts }) } = options;
-  let unauthorized = 0;
-  for (let count = 1;; count++) {
-    signal?.throwIfAborted();
-    try {
-      const value = await options.attempt(count);
-      memory.worked = true;
-      return value;
-    } catch (error) {
-      signal?.throwIfAborted();
-      unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
-      const setback = unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
-      learnFrom(error, memory);
-      await options.onFailure?.(error, setback);
-      if (setback === undefined || !await options.wait(withAdvice(setback, memory), count)) throw error;
-    }
-  }
-}
-
-/** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */
-function learnFrom(error: unknown, memory: TokenMemory): void {
-  memory.worked ||= error instanceof ApiError && error.code !== null;
+export function backoffMs(attempt: number, baseMs: number, random: number): number {
+  const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
+  return Math.round(full / 2 + random * full / 2);
 }
 
 // Limits of a single call of the client.
@@ -337,12 +325,12 @@ export class CallLimits {
   }
 
   /** Waits for the next attempt. @returns False when that would pass the deadline, or the last attempt was made. */
-  async wait(setback: Setback, count: number): Promise<boolean> {
+  async wait(failure: Failure, count: number): Promise<boolean> {
     const { clock, onNotice, random } = this.#world;
     const { maxAttempts = Infinity, signal } = this.#options;
-    const delayMs = setbackDelay(setback, count, random);
+    const delayMs = failureDelay(failure, count, random);
     if (count >= maxAttempts || clock.now() + delayMs >= this.deadline) return false;
-    const { cause, detail, namedMs } = setback;
+    const { cause, detail, namedMs } = failure;
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null;
     unawaited(onNotice?.({ kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs }));
@@ -356,8 +344,8 @@ export interface StandAloneCall {
   /** What is attempted, after "Cannot": `read run "…"`. */
   what: string;
   options: CallOptions | undefined;
-  /** What a failed attempt means; undefined if a retry cannot mend it. @default {@linkcode setbackOf} */
-  judge?: ((error: unknown) => Setback | undefined) | undefined;
+  /** What a failed attempt means; undefined if a retry cannot mend it. @default {@linkcode failureOf} */
+  judge?: ((error: unknown) => Failure | undefined) | undefined;
   /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
   baseMs?: number | undefined;
   /** Whether this call gives up after an error, although other calls would retry. @default never */
@@ -381,30 +369,30 @@ export async function callWithin<T>(
   const { memory } = world;
   const { signal } = options;
   const limits = new CallLimits(world, what, options);
-  if (options.maxAttempts !== 1) {
-    const meaning = (error: unknown): Setback | undefined => {
-      if (judge !== undefined) return judge(error);
-      const setback = setbackOf(error, { worked: memory.worked });
-      return setback && { ...setback, baseMs };
-    };
-    return await retry<T>({
-      memory,
-      signal,
-      judge: lasts === undefined ? meaning : (error) => lasts(error) ? undefined : meaning(error),
-      onFailure: (error) => onFailure?.(error as MogplexError),
-      attempt: (count) => attempt(limits.ofAttempt(count)),
-      wait: (setback, count) => limits.wait(setback, count),
-    });
-  }
-  signal?.throwIfAborted();
-  try {
-    const value = await attempt(limits.ofAttempt(1));
-    memory.worked = true;
-    return value;
-  } catch (error) {
+  if (options.maxAttempts === 1) {
     signal?.throwIfAborted();
-    learnFrom(error, memory);
-    await onFailure?.(error as MogplexError);
-    throw error;
+    try {
+      const value = await attempt(limits.ofAttempt(1));
+      memory.worked = true;
+      return value;
+    } catch (error) {
+      signal?.throwIfAborted();
+      learnFrom(error, memory);
+      await onFailure?.(error as MogplexError);
+      throw error;
+    }
   }
+  return await retry<T>({
+    memory,
+    signal,
+    judge(error) {
+      if (lasts?.(error)) return undefined;
+      if (judge !== undefined) return judge(error);
+      const failure = failureOf(error, { worked: memory.worked });
+      return failure && { ...failure, baseMs };
+    },
+    onFailure: (error) => onFailure?.(error as MogplexError),
+    attempt: (count) => attempt(limits.ofAttempt(count)),
+    wait: (failure, count) => limits.wait(failure, count),
+  });
 }

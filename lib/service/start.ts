@@ -6,70 +6,8 @@
  */
 import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
 import type { StartRequest, StartResult } from "../model.ts";
-import { type CallOptions, isAmbiguous, retry, type Setback, setbackOf } from "./retry.ts";
+import { type CallOptions, type Failure, failureOf, isAmbiguous, retry } from "./retry.ts";
 import type { TokenMemory } from "./memory.ts";
-
-/** Something that can be started: a run, or the run of an automation. */
-export interface Startable<R> {
-  /** What is attempted, after "Cannot": `start run`. */
-  what: string;
-  /** Whether the service counts it against the limit of starts, so that a 429 can mean that limit. */
-  takesSlot: boolean;
-  /** Sends one attempt. All attempts with one key must send the same bytes. */
-  attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** Sends it again until it is answered, to find what an attempt in flight has started. Absent where that could start a second one. */
-  find?(idempotencyKey: string, call: CallOptions): Promise<R>;
-  /** The repository, and whether the token reaches it; absent where the service says so itself. */
-  repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
-  /** What an error means that is not one of the service, such as a trigger that was accepted and started nothing. @default nothing */
-  judge?: ((error: unknown) => Setback | undefined) | undefined;
-}
-
-/** How a {@linkcode Startable} is started. */
-export interface StartParts {
-  key: string;
-  /** The key with secrets masked, for messages. @default the key */
-  shownKey?: string | undefined;
-  memory: TokenMemory;
-  /** Limits of each attempt. Its `signal` ends the start. */
-  call: CallOptions;
-  /**
-   * Called before the first attempt, and before each further one that may take another slot because the last one may have taken one. If it
-   * throws, nothing is sent.
-   */
-  announce?: (() => void | Promise<void>) | undefined;
-  /** Called when an attempt is sent. */
-  onSend?: (() => void) | undefined;
-  /** Called after each failed attempt. */
-  onFailure?: ((failed: FailedStart) => void) | undefined;
-  /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
-  wait(setback: Setback, count: number): Promise<boolean>;
-}
-
-/** A failed attempt of a start. */
-export interface FailedStart {
-  error: unknown;
-  /** What it means; undefined if a further attempt cannot mend it. */
-  setback: Setback | undefined;
-}
-
-/**
- * Longest backoff after the first failed start, in milliseconds. Each start counts against 10 a minute and 30 an hour.
- *
- * Source: API reference, "Rate limits".
- */
-const START_BACKOFF_MS = 4_000;
-
-/**
- * What a failed attempt of a start means: the same as for any request, but that an answer which may hide a success is always asked for again,
- * and that the pauses are longer.
- */
-export function startSetbackOf(error: unknown, { worked }: TokenMemory, takesSlot: boolean): Setback | undefined {
-  const setback = setbackOf(error, { worked, starts: takesSlot });
-  if (setback !== undefined) return { ...setback, baseMs: START_BACKOFF_MS };
-  if (!(error instanceof MogplexError) || !isAmbiguous(error)) return undefined;
-  return { cause: "network", detail: error.why, namedMs: null, refused: false, baseMs: START_BACKOFF_MS };
-}
 
 /** One start with one key. */
 export class Start<R> {
@@ -130,11 +68,11 @@ export class Start<R> {
             throw error;
           }
         },
-        judge: (error) => judge?.(error) ?? startSetbackOf(error, memory, takesSlot),
-        onFailure: (error, setback) => {
-          last = { error, setback };
-          isAnnounced = setback?.refused === true;
-          this.#isUnsure ||= setback?.refused === false;
+        judge: (error) => judge?.(error) ?? startFailureOf(error, memory, takesSlot),
+        onFailure: (error, failure) => {
+          last = { error, failure };
+          isAnnounced = failure?.refused === true;
+          this.#isUnsure ||= failure?.refused === false;
           this.#isSending = false;
           onFailure?.(last);
         },
@@ -142,7 +80,7 @@ export class Start<R> {
     } catch (error) {
       // A signal, or what `announce` and `wait` threw.
       if (last === undefined || last.error !== error) throw error;
-      this.#failed = { error: this.#told(last), setback: last.setback };
+      this.#failed = { error: this.#told(last), failure: last.failure };
       throw this.#failed.error;
     }
   }
@@ -166,9 +104,9 @@ export class Start<R> {
   }
 
   /** The error to throw: another one if an earlier attempt may have worked, unless this answer is a definite one. */
-  #told({ error, setback }: FailedStart): unknown {
+  #told({ error, failure }: FailedStart): unknown {
     if (!this.#isUnsure || !(error instanceof MogplexError) || error instanceof StartUnknownError) return error;
-    if (setback === undefined && !error.isRetryable || this.#what.judge?.(error) !== undefined) return error;
+    if (failure === undefined && !error.isRetryable || this.#what.judge?.(error) !== undefined) return error;
     const { key, shownKey = key } = this.#parts;
     return new StartUnknownError(
       {
@@ -188,13 +126,66 @@ function withAdvice({ why, advice }: MogplexError): string {
   return advice === null ? why : `${why}; ${advice}`;
 }
 
-/** A client that can start runs. One of ours sends single attempts; one of a caller may do more with each of them. */
-export interface StartClient {
-  startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
-  /** Sends one attempt of a start. */
-  attemptStart?(request: StartRequest, key: { idempotencyKey: string }, call: CallOptions): Promise<StartResult>;
-  /** Whether the token reaches a repository; asks once for each that it does. */
-  reachesRepository?(repoId: string, call: CallOptions): Promise<boolean>;
+/** Something that can be started: a run, or the run of an automation. */
+export interface Startable<R> {
+  /** What is attempted, after "Cannot": `start run`. */
+  what: string;
+  /** Whether the service counts it against the limit of starts, so that a 429 can mean that limit. */
+  takesSlot: boolean;
+  /** Sends one attempt. All attempts with one key must send the same bytes. */
+  attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
+  /** Sends it again until it is answered, to find what an attempt in flight has started. Absent where that could start a second one. */
+  find?(idempotencyKey: string, call: CallOptions): Promise<R>;
+  /** The repository, and whether the token reaches it; absent where the service says so itself. */
+  repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
+  /** What an error means that is not one of the service, such as a trigger that was accepted and started nothing. @default nothing */
+  judge?: ((error: unknown) => Failure | undefined) | undefined;
+}
+
+/** How a {@linkcode Startable} is started. */
+export interface StartParts {
+  key: string;
+  /** The key with secrets masked, for messages. @default the key */
+  shownKey?: string | undefined;
+  memory: TokenMemory;
+  /** Limits of each attempt. Its `signal` ends the start. */
+  call: CallOptions;
+  /**
+   * Called before the first attempt, and before each further one that may take another slot because the last one may have taken one. If it
+   * throws, nothing is sent.
+   */
+  announce?: (() => void | Promise<void>) | undefined;
+  /** Called when an attempt is sent. */
+  onSend?: (() => void) | undefined;
+  /** Called after each failed attempt. */
+  onFailure?: ((failed: FailedStart) => void) | undefined;
+  /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
+  wait(failure: Failure, count: number): Promise<boolean>;
+}
+
+/** A failed attempt of a start. */
+export interface FailedStart {
+  error: unknown;
+  /** What it means; undefined if a further attempt cannot mend it. */
+  failure: Failure | undefined;
+}
+
+/**
+ * Longest backoff after the first failed start, in milliseconds. Each start counts against 10 a minute and 30 an hour.
+ *
+ * Source: API reference, "Rate limits".
+ */
+const START_BACKOFF_MS = 4_000;
+
+/**
+ * What a failed attempt of a start means: the same as for any request, but that an answer which may hide a success is always asked for again,
+ * and that the pauses are longer.
+ */
+export function startFailureOf(error: unknown, { worked }: TokenMemory, takesSlot: boolean): Failure | undefined {
+  const failure = failureOf(error, { worked, starts: takesSlot });
+  if (failure !== undefined) return { ...failure, baseMs: START_BACKOFF_MS };
+  if (!(error instanceof MogplexError) || !isAmbiguous(error)) return undefined;
+  return { cause: "network", detail: error.why, namedMs: null, refused: false, baseMs: START_BACKOFF_MS };
 }
 
 /** A run that is to be started. */
@@ -213,4 +204,13 @@ export function runToStart(client: StartClient, request: StartRequest): Startabl
       isReached: (call) => client.reachesRepository?.(id, call) ?? Promise.resolve(true),
     },
   };
+}
+
+/** A client that can start runs. One of ours sends single attempts; one of a caller may do more with each of them. */
+export interface StartClient {
+  startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
+  /** Sends one attempt of a start. */
+  attemptStart?(request: StartRequest, key: { idempotencyKey: string }, call: CallOptions): Promise<StartResult>;
+  /** Whether the token reaches a repository; asks once for each that it does. */
+  reachesRepository?(repoId: string, call: CallOptions): Promise<boolean>;
 }

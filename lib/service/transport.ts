@@ -142,7 +142,6 @@ export type StreamStep<Message> =
     tooLarge: boolean;
   };
 
-/** An open stream. */
 export interface EventStream {
   /**
    * Waits for the next messages. One call at a time.
@@ -156,13 +155,10 @@ export interface EventStream {
 
 /** Options of {@linkcode readEventStream}. */
 export interface EventStreamOptions {
-  /** Time, for limits. */
   clock: Clock;
   /** Aborts the request when the stream ends. */
   life: AbortController;
-  /** Ends the stream. */
   signal: AbortSignal | undefined;
-  /** Masks secrets. */
   redact: Redactor;
 }
 
@@ -378,7 +374,6 @@ export interface RequestLimits {
   attempt?: number | undefined;
 }
 
-/** Sends requests. */
 export interface Transport {
   /** HTTP requests sent so far. */
   readonly requests: number;

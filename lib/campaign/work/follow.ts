@@ -5,7 +5,7 @@
  */
 import { isTerminal } from "../../service/contract.ts";
 import { MogplexError } from "../../errors.ts";
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../progress.ts";
@@ -185,10 +185,10 @@ class Follower {
       return value;
     } catch (error) {
       session.signal?.throwIfAborted();
-      const setback = laterSetback(error);
-      if (setback === undefined || !(error instanceof MogplexError)) throw error;
+      const failure = laterFailure(error);
+      if (failure === undefined || !(error instanceof MogplexError)) throw error;
       this.#error = error;
-      if (!await this.#pacer.setBack(what, setback, ++this.#failures)) throw error;
+      if (!await this.#pacer.waitAfter(what, failure, ++this.#failures)) throw error;
       return undefined;
     }
   }
@@ -197,7 +197,7 @@ class Follower {
 /**
  * Follows a campaign until nothing more happens to it by itself, or until the deadline of the session.
  *
- * @throws an error that a retry cannot mend (see `laterSetback`), or the last one when the deadline comes first.
+ * @throws an error that a retry cannot mend (see `laterFailure`), or the last one when the deadline comes first.
  * @throws `signal.reason` if the session's signal aborts.
  */
 export function followCampaign(work: Work): AsyncGenerator<Progress, void, void> {

@@ -7,7 +7,7 @@ import { messageOf } from "../../error_sentence.ts";
 import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
 import type { StartResult } from "../../model.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
-import { isAmbiguous, type Setback, setbackDelay } from "../../service/retry.ts";
+import { type Failure, failureDelay, isAmbiguous } from "../../service/retry.ts";
 import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
 import { taskOfStart } from "../journal/fold.ts";
@@ -37,12 +37,12 @@ const LIMIT_MS = 60_000;
 /** Longest delay that is remembered, in milliseconds: no limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
 
-function isLimit({ cause }: Setback): boolean {
+function isLimit({ cause }: Failure): boolean {
   return cause === "rate_limit" || cause === "start_limit";
 }
 
-function endOf(error: MogplexError, setback: Setback | undefined): StartEnd {
-  if (setback !== undefined) return isLimit(setback) ? "quota" : "service";
+function endOf(error: MogplexError, failure: Failure | undefined): StartEnd {
+  if (failure !== undefined) return isLimit(failure) ? "quota" : "service";
   if (error instanceof ConflictError) return "conflict";
   return error.exit === "usage" ? "invalid" : "service";
 }
@@ -108,9 +108,9 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
         call: { signal, deadline },
         // Each attempt that may take a slot is a record of its own: the quota counts them.
         announce,
-        async wait(setback, count) {
-          const delayMs = setbackDelay(setback, count, random);
-          if (isLimit(setback) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
+        async wait(failure, count) {
+          const delayMs = failureDelay(failure, count, random);
+          if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
           await clock.sleep(delayMs, { signal });
           return true;
         },
@@ -136,7 +136,7 @@ async function recordFailure(
   work: Work,
   memory: ItemMemory,
   start: number,
-  { error, setback }: FailedStart,
+  { error, failure }: FailedStart,
 ): Promise<StartOutcome> {
   const { session, store } = work;
   const item = memory.item.id;
@@ -146,13 +146,13 @@ async function recordFailure(
     throw error;
   }
   if (!(error instanceof MogplexError)) throw error;
-  const as = endOf(error, setback);
+  const as = endOf(error, failure);
   if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, memory.item);
   }
   // The service takes a slot before it looks at the request. Source: contract 2.2.
-  const slot = setback === undefined ? as !== "service" || isAmbiguous(error) : !setback.refused;
-  const waitMs = Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS);
+  const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
+  const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
   const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
   await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));
   return { kind: "refused", as };

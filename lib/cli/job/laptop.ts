@@ -77,7 +77,7 @@ async function rememberedRun(
 /** Most folders that are looked at: one for each run that goes on. */
 const MAX_FOLDERS = 50;
 
-/** Whether nobody but a person calls the command again. */
+/** Whether only a person calls the command again. */
 function isLaptop({ platform, io }: VerbContext): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
@@ -155,7 +155,7 @@ function exists({ io }: VerbContext, path: string): boolean {
 }
 
 /**
- * Prepares a `.gitignore` for the folder of the reports, so that nobody commits them by accident. A folder that was there before, under a
+ * Prepares a `.gitignore` for the folder of the reports, so that they are not committed by accident. A folder that was there before, under a
  * name that the user chose, is left alone.
  *
  * @returns Writes it. A failure is not an error: the reports say whether the folder can be written.
@@ -226,7 +226,6 @@ function add(context: VerbContext, value: object): void {
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
-/** Remembers a start. */
 export function rememberStart(context: VerbContext, { run }: StartedRun, out: string, asked: Asked): void {
   const { io, clock } = context;
   let folder: string | undefined;

@@ -23,9 +23,6 @@ import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";
 
-/** A result that can be published. */
-export type JobResult = AnyResult;
-
 /** What a job came to. */
 export interface Ended<R> {
   /** What is known at the end. */
@@ -40,7 +37,6 @@ export interface Ended<R> {
 
 /** What publishers need to know of a job. */
 export interface Published {
-  /** Where files go. */
   places: Places;
   /** Events in the log; null shows none. */
   log: LogForm | null;
@@ -63,7 +59,6 @@ export function eventFiles({ io, writer }: VerbContext, { targets }: Places): Ev
 export interface Publish<R> {
   /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
   started?(runId: string): void;
-  /** Publishes the end. */
   ended(ended: Ended<R>): void | Promise<void>;
 }
 
@@ -99,7 +94,7 @@ export function prepare<R>(
 }
 
 /** Files: the reports, and those that the CI system reads. */
-function reports({ io, platform, writer, settings }: VerbContext, job: Published): Publish<JobResult> {
+function reports({ io, platform, writer, settings }: VerbContext, job: Published): Publish<AnyResult> {
   const { places: { targets }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
@@ -138,14 +133,14 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 const COPIED = /^(?:pull request|resume|cancel|key) /;
 
 /** The lines of the block, with the address of the pull request as a link. */
-function linked(writer: Writer, result: JobResult, lines: readonly string[]): string[] {
+function linked(writer: Writer, result: AnyResult, lines: readonly string[]): string[] {
   const url = result.kind === "run" ? result.pullRequest.url : null;
   const row = `pull request  ${url}`;
   return lines.map((line) => url !== null && line === row ? `pull request  ${writer.link(url)}` : line);
 }
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
-function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
+function verdict(context: VerbContext, { log }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary } = context;
   const json = flags.has("json");
   // For a person the block is right above the error line, which would only repeat it.
@@ -178,7 +173,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
 }
 
 /** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
-function commands(context: VerbContext): Publish<JobResult> {
+function commands(context: VerbContext): Publish<AnyResult> {
   const { flags, writer, platform } = context;
   if (flags.has("json")) return { ended() {} };
   return {
@@ -188,7 +183,7 @@ function commands(context: VerbContext): Publish<JobResult> {
 }
 
 /** The note on the merge request. */
-function note(context: VerbContext, { places }: Published): Publish<JobResult> {
+function note(context: VerbContext, { places }: Published): Publish<AnyResult> {
   const write = prepareNote(context, places.targets);
   return {
     async ended({ result, error, compared }) {
@@ -199,17 +194,17 @@ function note(context: VerbContext, { places }: Published): Publish<JobResult> {
 }
 
 /** The list of runs that this machine started. */
-function recent(context: VerbContext): Publish<JobResult> {
+function recent(context: VerbContext): Publish<AnyResult> {
   return { ended: ({ result }) => context.laptop?.rememberEnd(context, result) };
 }
 
 /** What the program does beside the reports. It comes last: a trace tells of everything before it. */
-function extras(_context: VerbContext, { extra }: Published): Publish<JobResult> {
+function extras(_context: VerbContext, { extra }: Published): Publish<AnyResult> {
   return { ended: async (ended) => await extra?.ended({ kind: "job", ...ended }) };
 }
 
 /** Publishers of a job that came to an end. */
-export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note, recent, extras];
+export const AT_END: readonly Publisher<AnyResult>[] = [reports, verdict, commands, note, recent, extras];
 
 /** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
-export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands, extras];
+export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, commands, extras];

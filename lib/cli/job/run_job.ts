@@ -13,7 +13,7 @@ import { checkTargets, plainPath, writeReports } from "../../report/write.ts";
 import type { JobEnd } from "../../run/job.ts";
 import type { JobInternals } from "../../run/options.ts";
 import { readResult } from "../../run/read_result.ts";
-import { reasonOf, resultError } from "../../run/result.ts";
+import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
 import { verdictWords } from "../../run/result_view.ts";
 import {
   type ConnectOptions,
@@ -32,10 +32,10 @@ import { isInteractive, logWidth } from "../log/writer.ts";
 import { optionReader, type Places, readPlaces, REPORT } from "../options.ts";
 import { guardCheckout } from "../start_request.ts";
 import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
-import { AT_END, eventFiles, type JobResult, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
+import { AT_END, eventFiles, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
 
 /** A job that ends with a verdict: opened, logged live, worked on under signals, published. It knows no kind of operation. */
-export class CommandJob<R extends JobResult> {
+export class CommandJob<R extends AnyResult> {
   readonly #context: VerbContext;
   readonly #nothing: R;
   readonly #startedAt: number;
@@ -232,7 +232,6 @@ export interface OpenedJob {
   started(runId: string): void;
   /** Session, signals and CI system. */
   internals: JobInternals;
-  /** Gets every event. */
   sink: EventSink;
 }
 

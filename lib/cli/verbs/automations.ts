@@ -207,11 +207,11 @@ async function triggerAndFollow(context: VerbContext): Promise<number> {
     job.limitTo(timeoutMs);
     const { live, started, internals } = await job.open("compact");
 
-    function onTriggered(triggered: TriggeredRun): void {
+    const onTriggered = (triggered: TriggeredRun): void => {
       announce(context, triggered);
       started(triggered.runId);
       live.begin(triggered.status);
-    }
+    };
     const onItem = (item: AutomationItem) => show(context, live, item);
     const options = { ...key, tokenShare, onTimeout, onTriggered, onItem };
     return await job.end(runAutomationJob(automationId, request, options, { ...internals, onInterrupt }));

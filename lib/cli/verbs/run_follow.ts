@@ -70,12 +70,12 @@ export async function startAndFollow(context: VerbContext): Promise<number> {
     const resume = option(RESUME) ?? resumePath;
     const { live, started, internals, sink } = await job.open(log, { hasEvents: true });
 
-    function onStarted(run: StartedRun): void {
+    const onStarted = (run: StartedRun): void => {
       announce(context, run, asked, log);
       laptop?.rememberStart(context, run, places.out, { repository: asked.repo ?? "", task: asked.prompt });
       started(run.runId);
       live.open(run.run.status);
-    }
+    };
     const options = { ...key, tokenShare, onTimeout, onStarted, onItem: (item: FollowItem) => live.item(item) };
     const files = { files: io, statePath: places.state, resumePath: resume, sink };
     const startOnly = flags.has("detach");
