@@ -89,7 +89,7 @@ export function planSoak(seed: number, revision: SoakRevision): SoakPlan {
   const end = revision === "base" && wanted === "awaiting_input" ? "success" : wanted;
   const play = script();
   const { add, event } = play;
-  if (end === "boot") add(between(0.5, 12), { fail: "Too many active sandboxes" });
+  if (end === "boot") add(between(0.5, 12), { fail: "Sandbox launch failed: no image" });
   else if (end === "cancelled") {
     add(between(1, 6), { cancel: true });
     // The base service revives the run, and then fails it.

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Bench, COMMAND, type Service } from "./bench.ts";
+import { type Bench, programFiles, type Service } from "./bench.ts";
 import type { Running } from "./processes.ts";
 import { ACT } from "./programs.ts";
 
@@ -89,8 +88,7 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
   const { text, service, files = {}, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
   const cwd = bench.newFolder();
   bench.writeFiles(cwd, {
-    // Where `init` puts the program.
-    "ci/mogplex.mjs": readFileSync(COMMAND, "utf8"),
+    ...programFiles(),
     ...files,
     ".github/workflows/agent.yml": text,
     "event.json": JSON.stringify(payload),

@@ -7,8 +7,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { pinsOf, withPins } from "../tools/build/pins.ts";
-import { root, runtimes } from "../tools/setup.mjs";
+import { root, runtimes, sha256 } from "../tools/setup.mjs";
 import { type Check, NotPossibleError } from "./check.ts";
 import { type Ended, endMarked, launch, marked, type Running, type Survivor, survivors } from "./processes.ts";
 
@@ -29,6 +28,8 @@ export interface Service {
   automation: string;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
+  /** How many runs were started, as their sandboxes say. */
+  runs(): Promise<number>;
   /** Resolves once a run has a status. @returns whether it has, within some seconds. */
   reaches(runId: string, status: string, seconds?: number): Promise<boolean>;
   /** The variables of a job that uses it. */
@@ -45,34 +46,28 @@ export interface StartOptions {
   stdin?: string;
 }
 
-/** Stands in for curl: copies the built command if a recipe downloads it, from any address, and calls the real curl for all else. */
-const CURL = `#!/bin/sh
-out= url=
-for word; do
-  if [ "$last" = -o ]; then out=$word; fi
-  case $word in http*/mogplex.mjs) url=$word ;; esac
-  last=$word
-done
-if [ -n "$url" ] && [ -n "$out" ]; then exec cp "@COMMAND@" "$out"; fi
-PATH=@PATH@ exec curl "$@"
-`;
+/** What `init` puts into a repository. */
+export function programFiles(): Record<string, string> {
+  const program = readFileSync(COMMAND, "utf8");
+  return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n` };
+}
 
-function fixtureText(token: string, repo: string): string {
+function fixtureText(token: string, repos: readonly string[]): string {
   const user = "ci";
   const at = "2026-08-01T00:00:00+00:00";
   const times = { createdAt: at, updatedAt: at };
   return JSON.stringify({
     users: [{ key: user, id: "a0000000-0000-4000-8000-000000000001", providerKeys: ["ai_gateway"] }],
     tokens: [{ key: "t", user, token, scopes: ["read", "write"], expiresAt: null, revokedAt: null }],
-    repos: [{
-      key: "web",
+    repos: repos.map((id, index) => ({
+      key: `web-${index}`,
       user,
-      id: repo,
-      full_name: "acme/web",
+      id,
+      full_name: index === 0 ? "acme/web" : `acme/web-${index + 1}`,
       installation_id: 1,
       default_branch: "main",
       root_directory: null,
-    }],
+    })),
     automations: [{
       ...{
         key: "cleanup",
@@ -110,7 +105,6 @@ export class Bench {
     Bench.#open.add(this);
     chmodSync(this.folder, 0o755);
     mkdirSync(this.bin);
-    this.writeProgram("curl", CURL.replace("@COMMAND@", COMMAND).replace("@PATH@", process.env.PATH ?? ""));
   }
 
   /** Records a check. @param seen What was seen, for a check that failed. */
@@ -152,9 +146,16 @@ export class Bench {
     }
   }
 
-  /** Text of a file of `examples/`, with the checksum of the command that was built last. */
+  /** Text of a file of `examples/`. */
   example(file: string): string {
-    return withPins(readFileSync(join(root, "examples", file), "utf8"), pinsOf(readFileSync(COMMAND, "utf8")));
+    return readFileSync(join(root, "examples", file), "utf8");
+  }
+
+  /** A folder with what `init` has put into the repository. */
+  checkout(): string {
+    const folder = this.newFolder();
+    this.writeFiles(folder, programFiles());
+    return folder;
   }
 
   /** Starts a process. */
@@ -171,12 +172,13 @@ export class Bench {
     return this.start(line, options).ended;
   }
 
-  /** Starts a service whose runs all play one scenario. */
-  async service(scenario: string, speed = 50): Promise<Service> {
+  /** Starts a service whose runs all play one scenario. @param repositories How many it has: acme/web, acme/web-2, and so on. */
+  async service(scenario: string, speed = 50, repositories = 1): Promise<Service> {
     const fixture = join(this.newFolder(), "fixture.json");
-    const repo = crypto.randomUUID();
+    const repos = Array.from({ length: repositories }, () => crypto.randomUUID());
+    const [repo = ""] = repos;
     const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
-    writeFileSync(fixture, fixtureText(token, repo));
+    writeFileSync(fixture, fixtureText(token, repos));
     const flags = ["--quiet", "--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
     const running = this.start([runtimes.node, EMULATOR, ...flags]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
@@ -187,6 +189,11 @@ export class Bench {
       const answer = await fetch(`${url}/api/v1/mogplex/runs/${runId}`, { headers });
       return (await answer.json() as { data: { run: { status: string } } }).data.run.status;
     }
+    async function runs(): Promise<number> {
+      const headers = { authorization: `Bearer ${token}` };
+      const answer = await fetch(`${url}/api/v1/mogplex/sandboxes?limit=200`, { headers });
+      return (await answer.json() as { data: { sandboxes: unknown[] } }).data.sandboxes.length;
+    }
     async function reaches(runId: string, wanted: string, seconds = 10): Promise<boolean> {
       const until = performance.now() + seconds * 1_000;
       while (await status(runId) !== wanted) {
@@ -196,7 +203,7 @@ export class Bench {
       return true;
     }
     const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
-    return { url, token, repo, automation: AUTOMATION, status, reaches, env };
+    return { url, token, repo, automation: AUTOMATION, status, runs, reaches, env };
   }
 
   #last: Running | undefined;

@@ -8,7 +8,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync 
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { runtimes } from "../tools/setup.mjs";
-import { type Bench, COMMAND } from "./bench.ts";
+import type { Bench } from "./bench.ts";
 import { NotPossibleError } from "./check.ts";
 import { signal } from "./processes.ts";
 import { commandPath, DOCKERD } from "./programs.ts";
@@ -127,11 +127,6 @@ export function makeImage(bench: Bench, { client }: Docker, kind: ImageKind, nam
       if (!existsSync(link)) symlinkSync(realpathSync(path), link);
     }
     symlinkSync(join("/bin", "bash"), join(top, "bin/sh"));
-  }
-  // The stand-in of the bench serves the command from its path on this machine.
-  for (const [from, to] of [[join(bench.bin, "curl"), "usr/bin/curl"], [COMMAND, COMMAND]] as const) {
-    mkdirSync(dirname(join(top, to)), { recursive: true });
-    cpSync(from, join(top, to));
   }
   const archive = spawnSync("tar", ["-C", top, "-c", "."], { maxBuffer: 1024 * 1024 * 1024 });
   const [program = "", ...args] = client;

@@ -55,6 +55,13 @@ export const FORMS = ["pipe", "subshell"] as const;
 /** One of {@linkcode FORMS}. */
 export type Form = typeof FORMS[number];
 
+/** Lines of the script as they stand in shells/bash.go. The experiment `gitlab-source` holds them against the newest runner. */
+export const LINES = {
+  trap: "trap 'exit 1' TERM",
+  options: 'case "$(set -o)" in *"pipefail"*) set -o pipefail;; esac; set -o errexit',
+  optionsBefore: "if set -o | grep pipefail > /dev/null; then set -o pipefail; fi; set -o errexit",
+} as const;
+
 /** Quotes a text for any shell. */
 export function quoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
@@ -72,11 +79,9 @@ export function stageScript(
     `cd ${quoted(cwd)}`,
     ...lines,
   ].join("\n");
-  const wrapped = form === "pipe"
-    ? `: | eval ${quoted(text)}`
-    : `(trap 'exit 1' TERM; eval ${quoted(text)}) < /dev/null`;
-  return `trap 'exit 1' TERM
-if set -o | grep pipefail > /dev/null; then set -o pipefail; fi; set -o errexit
+  const wrapped = form === "pipe" ? `: | eval ${quoted(text)}` : `(${LINES.trap}; eval ${quoted(text)}) < /dev/null`;
+  return `${LINES.trap}
+${form === "pipe" ? LINES.optionsBefore : LINES.options}
 set +o noclobber
 ${wrapped}
 exit 0

@@ -70,15 +70,31 @@ function installed(name: string, version: string, path: string, make: () => void
   };
 }
 
-/** The command of a Go module. */
-export function goProgram(name: string, module: string, version: string): Program {
-  const path = join(LAB_FOLDER, `${name}-${version}`, name);
+/** The command of a Go module. @param file Its name when Go builds it. */
+export function goProgram(name: string, module: string, version: string, file: string = name): Program {
+  const path = join(LAB_FOLDER, `${name}-${version}`, file);
   return installed(name, version, path, () => {
     const half = join(LAB_FOLDER, `${name}-${version}.part`);
     // The module cache stays writable, so that people can delete it.
     const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOBIN: half };
     install(`${name} ${version}`, ["go", "install", `${module}@${version}`], env);
     renameInto(half, join(LAB_FOLDER, `${name}-${version}`));
+  });
+}
+
+/** The source of a Go module, for one that the public modules alone do not build. `provide` gives its folder. */
+export function goSource(name: string, module: string, version: string, query: string): Program {
+  const folder = join(LAB_FOLDER, `${name.replaceAll(" ", "-")}-${version}`);
+  return installed(name, version, folder, () => {
+    const half = `${folder}.part`;
+    mkdirSync(half, { recursive: true });
+    install(`${name} ${version}`, ["go", "mod", "download", `${module}@${query}`], {
+      GOFLAGS: "-modcacherw",
+      GOTOOLCHAIN: "local",
+      GOMODCACHE: join(half, "cache"),
+    });
+    renameInto(join(half, "cache", `${module}@${query}`), folder);
+    rmSync(half, { recursive: true, force: true });
   });
 }
 
@@ -162,6 +178,20 @@ export function debianProgram(name: string, debianPackage: string = name): Progr
 // The newest versions that the Go of Debian's and the hosted runners' images builds, as of the date in docs/tested-on.md.
 export const ACT: Program = goProgram("act", "github.com/nektos/act", "v0.2.89");
 export const ACTIONLINT: Program = goProgram("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12");
+/** Modules of its own that it needs are not in the public proxy, so it cannot be built from there. */
+export const GITLAB_RUNNER_SOURCE: Program = goSource(
+  "source of GitLab Runner",
+  "gitlab.com/gitlab-org/gitlab-runner",
+  "19.4.0-dev",
+  "v1.11.1-0.20260903214710-fc1f1862bd91",
+);
+// The newest ones need modules that the public proxy does not serve to everybody.
+export const BUILDKITE_AGENT: Program = goProgram(
+  "buildkite-agent",
+  "github.com/buildkite/agent/v3",
+  "v3.55.0",
+  "agent",
+);
 export const ZIZMOR: Program = pythonProgram("zizmor", "1.32.0");
 export const CHECK_JSONSCHEMA: Program = pythonProgram("check-jsonschema", "0.39.0");
 /** It has the schemas of Kubernetes from 1.25 to its own version. */

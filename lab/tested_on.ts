@@ -51,7 +51,7 @@ ${table(HEAD, rows)}
 
 ## By hand
 
-Runners that need a server, which the lab does not have.
+Programs that need a server, which the lab does not have, or that no package registry has.
 
 ${table(HEAD, BY_HAND.map(({ system, version, tried, found, date: month }) => [system, version, tried, found, month]))}
 `;

@@ -25,7 +25,7 @@ export const EXIT = {
 export type ExitName = keyof typeof EXIT;
 
 /** A row of the table of exit codes. */
-export interface ExitRow {
+interface ExitRow {
   /** Its keys in {@linkcode EXIT}: one, or both signals in the row of an interrupted job. */
   names: readonly ExitName[];
   /** The code, as printed. */
@@ -77,7 +77,7 @@ export const EXIT_TABLE: readonly ExitRow[] = [
     names: ["rateLimited"],
     code: "75",
     name: "rate limited",
-    toolkit: "429 for longer than the deadline allows; a trigger that started nothing",
+    toolkit: "429, or no free sandbox, for longer than the deadline allows; a trigger that started nothing",
     dropIn: "429 for longer than it waits",
   },
   {

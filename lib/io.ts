@@ -13,10 +13,10 @@ import { decodeUtf8, environmentVariable } from "./runtime.ts";
 export type Stream = "stdout" | "stderr";
 
 /** What a limited read does with a path that is a symbolic link. A checkout may contain one that leads anywhere. */
-export type LinkRule = "refuse" | "follow";
+type LinkRule = "refuse" | "follow";
 
 /** What a read does with bytes that are not UTF-8. `replace` is for what is searched and never sent: it refuses nothing. */
-export type DecodeRule = "refuse" | "replace";
+type DecodeRule = "refuse" | "replace";
 
 /** Most bytes of a text that is read without a limit of its own: the largest that the service takes has half a million. */
 const MAX_TEXT_BYTES = 16 * 1024 * 1024;

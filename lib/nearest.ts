@@ -23,13 +23,27 @@ function plain(name: string): string {
   return name.replace(/[\s_-]/g, "").toLowerCase();
 }
 
+/** Fewest letters of a beginning that stands for a name. */
+const BEGINNING = 3;
+
+/** The first letters of the parts of a name: `pr` for `pull-request`. */
+function initials(name: string): string {
+  return name.split(/[\s_-]/).map((part) => part.charAt(0).toLowerCase()).join("");
+}
+
 /**
- * The entry of `known` that is nearest to `word`, or that is the same but for case, underscores and dashes; undefined when it takes more than two edits (in long words: more than a third
- * of their letters).
+ * The entry of `known` that is nearest to `word`: the same but for case, underscores and dashes; else the only one that it begins, or that it is
+ * the initials of; else the one with the fewest edits. Undefined when it takes more than two edits (in long words: more than a third of their
+ * letters).
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   const same = known.find((name) => plain(name) === plain(word));
   if (same !== undefined) return same;
+  const short = plain(word);
+  const [begun, ...others] = short.length < BEGINNING ? [] : known.filter((name) => plain(name).startsWith(short));
+  if (begun !== undefined && others.length === 0) return begun;
+  const [meant, ...more] = short.length < 2 ? [] : known.filter((name) => initials(name) === short);
+  if (meant !== undefined && more.length === 0) return meant;
   const limit = Math.max(2, Math.floor(word.length / 3));
   const ranked = known.map((name) => ({ name, edits: distance(word, name) })).sort((a, b) => a.edits - b.edits);
   const best = ranked[0];

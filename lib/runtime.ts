@@ -27,7 +27,7 @@ export function preferSmallHeap(): void {
 }
 
 /** The fields of `import.meta` that {@linkcode isMain} reads. */
-export interface ModuleMeta {
+interface ModuleMeta {
   /** True or false where the runtime knows; absent before Node 22.18 and 24.2. */
   main?: boolean;
   /** URL of the module. */
@@ -90,7 +90,7 @@ export function programArgs(): string[] {
 }
 
 /** How a process was started. */
-export interface Started {
+interface Started {
   /** Path of the program's file, or of the link to it. */
   file: string;
   /** Working directory; undefined when it cannot be read. */

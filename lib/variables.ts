@@ -142,6 +142,8 @@ export const VARIABLES: readonly Variable[] = [
     readWith: "home",
     fallback: "`mogplex-ci`",
   }),
+  variable("MOGPLEX_CAMPAIGN_HOME", { option: "home", value: "HOME", fallback: "the file's `home`, else `dir`" }),
+  variable("MOGPLEX_DEV_START_LIMITS", { readWith: "home" }),
 ];
 
 /** Names of variables of CI systems and shells whose values are masked when they look like secrets. */

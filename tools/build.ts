@@ -25,7 +25,7 @@ async function writeDist(dist: string): Promise<void> {
     writeFileSync(join(dist, `${file}.licenses.txt`), notices(packages));
     process.stdout.write(`dist/${file}  ${Buffer.byteLength(text)} bytes  sha256 ${sha256(text)}\n`);
   }
-  writeDeclarations(dist);
+  await writeDeclarations(dist);
 
   const textOf = (name: string) => programs.find(({ file }) => file === name)?.text ?? "";
   mkdirSync(join(dist, "templates"));

@@ -44,7 +44,7 @@ export function setUp() {
   const wanted = sha256(readFileSync(join(root, "package-lock.json")));
   const stamp = join(root, "node_modules/.installed-lock");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  process.stderr.write("Setting up: npm ci (once for each change of package-lock.json)\n");
+  process.stderr.write("Setting up: npm ci, about a minute (once for each change of package-lock.json)\n");
   const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],

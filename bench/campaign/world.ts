@@ -83,7 +83,8 @@ export interface CampaignWorld {
 }
 
 /** How to make a {@linkcode CampaignWorld}. */
-export interface WorldOptions extends Pick<EmulatorOptions, "randomFaults" | "revision" | "startLimitScope"> {
+export interface WorldOptions
+  extends Pick<EmulatorOptions, "randomFaults" | "revision" | "startLimitScope" | "sandboxLingerMs"> {
   /** Number of repositories. */
   repositories: number;
   /** Time of the first run of each, in milliseconds; of further runs, the mean. */
@@ -116,7 +117,7 @@ ${settings}`;
 /** Makes a world. */
 export function campaignWorld(options: WorldOptions): CampaignWorld {
   const { repositories, times, scenario = "campaign", seed, delayMs = 400, settings = "", between } = options;
-  const { randomFaults, revision, startLimitScope } = options;
+  const { randomFaults, revision, startLimitScope, sandboxLingerMs } = options;
   const clock = fleetClock();
   const random = seeded(seed * 7_919 + 17);
   const timeOf = new Map<string, number>();
@@ -129,6 +130,7 @@ export function campaignWorld(options: WorldOptions): CampaignWorld {
     randomFaults,
     revision,
     startLimitScope,
+    sandboxLingerMs,
   });
   const { store } = emulator.world;
   const repos = [...store.repos.values()].filter(({ full_name: name }) => name.startsWith(`${OWNER}/`));

@@ -4,6 +4,7 @@ mogplex_fail() {
   echo "error: $1" >&2
   exit 2
 }
+mogplex_pid=$PWD/.mogplex-tool.pid
 mogplex_program=$MOGPLEX_INPUT_PROGRAM
 case $mogplex_program in
   command:*) ;;
@@ -22,8 +23,8 @@ mogplex_campaign() {
   shift
   set -- campaign "$mogplex_verb" "$MOGPLEX_INPUT_FILE" --home "$MOGPLEX_INPUT_HOME" "$@"
   case $mogplex_program in
-    command:*) "${mogplex_program#command:}" "$@" ;;
-    *) node "$mogplex_program" "$@" ;;
+    command:*) mogplex_watched "${mogplex_program#command:}" "$@" ;;
+    *) mogplex_watched node "$mogplex_program" "$@" ;;
   esac
 }
 if [ "$MOGPLEX_INPUT_ACTION" != run ] && [ "$MOGPLEX_INPUT_HOME" = dir ]; then
@@ -46,6 +47,7 @@ case $MOGPLEX_INPUT_ACTION in
       set -- "$@" --tag "${mogplex_tags%%,*}"
       case $mogplex_tags in *,*) mogplex_tags=${mogplex_tags#*,} ;; *) mogplex_tags= ;; esac
     done
+    [ "$MOGPLEX_INPUT_RETRY_INTERRUPTED" != true ] || set -- "$@" --retry-interrupted
     mogplex_campaign pipeline --format gitlab --program "${mogplex_program#./}" --image "$MOGPLEX_INPUT_IMAGE" --every "$MOGPLEX_INPUT_EVERY" \
       --from-job "$CI_JOB_NAME" --output mogplex-campaign-pipeline/ "$@" 2>&1 || exit $?
     ;;

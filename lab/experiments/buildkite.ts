@@ -1,38 +1,77 @@
 /**
- * Runs commands as Buildkite does: on a pseudo-terminal, by `bash -e -c`, with a hook after the command. A cancelled job gets SIGTERM for
- * its process group, and then the hook `pre-exit` runs as usual. Source: buildkite/agent, process/pty.go and internal/job/executor.go.
+ * Runs the recipe by the real agent: `pipeline upload --dry-run` makes the step, and `bootstrap`, which the agent starts for each job, checks
+ * out a repository, runs the command on a pseudo-terminal, and then the hook. A cancelled job is what the agent does to `bootstrap`: a signal
+ * for its process group. No server of Buildkite is there, so calls that need one only print their words.
  */
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parse } from "yaml";
 import { root } from "../../tools/setup.mjs";
 import type { Bench, Service } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
+import { quoted } from "../gitlab_job.ts";
 import { type Running, signal } from "../processes.ts";
-import { SCRIPT } from "../programs.ts";
+import { BUILDKITE_AGENT, GIT } from "../programs.ts";
 
-interface Step {
-  key: string;
-  label: string;
-  command: string[];
+/** What `pipeline upload --dry-run` prints. */
+interface Uploaded {
+  env: Record<string, string>;
+  steps: { key: string; label: string; command: string }[];
 }
 
 /** A job of the recipe's agent step. */
 interface Job {
+  /** Folder of the checkout. */
   cwd: string;
-  env: Record<string, string>;
   running: Running;
-  /** Runs the hook `pre-exit`. */
-  preExit(after: Record<string, string>): Promise<{ code: number | null; stdout: string; stderr: string }>;
 }
 
-/** Replaces what `pipeline upload` replaces in a recipe: `$$` stands for `$`. */
-const upload = (text: string) => text.replaceAll("$$", "$");
+const HOOK = ".buildkite/hooks/pre-exit";
+const PIPELINE = ".buildkite/pipeline.yml";
 
-function startJob(bench: Bench, service: Service): Job {
-  const recipe = parse(bench.example("buildkite/pipeline.yml")) as { env: Record<string, string>; steps: Step[] };
-  const step = recipe.steps.find((each) => JSON.stringify(each).includes("run --follow")) as Step;
-  const cwd = bench.newFolder();
+/** A repository with the recipe. */
+async function makeRepository(bench: Bench): Promise<string> {
+  const cwd = bench.checkout();
+  const hook = readFileSync(join(root, "examples/buildkite/hooks/pre-exit"), "utf8");
+  bench.writeFiles(cwd, { [PIPELINE]: bench.example("buildkite/pipeline.yml"), [HOOK]: hook });
+  const git = async (...words: string[]) => {
+    const { code, stderr } = await bench.run([GIT.provide(), ...words], { cwd });
+    if (code !== 0) throw new Error(stderr);
+  };
+  await bench.run(["chmod", "755", HOOK], { cwd });
+  await git("init", "-q", "-b", "main");
+  await git("add", "-A");
+  await git("-c", "user.name=lab", "-c", "user.email=lab@lab.example", "commit", "-q", "-m", "Recipe");
+  return cwd;
+}
+
+async function startJob(bench: Bench, service: Service, more: Record<string, string> = {}): Promise<Job> {
+  const agent = BUILDKITE_AGENT.provide();
+  // Hooks call `buildkite-agent`. Annotations, meta-data and artifacts need a server.
+  bench.writeProgram(
+    "buildkite-agent",
+    `#!/bin/sh
+case $1 in annotate | meta-data | artifact) printf '%s\\n' "buildkite-agent $*"; exit 0 ;; esac
+exec ${quoted(agent)} "$@"
+`,
+  );
+  const repository = await makeRepository(bench);
+  const upload = [
+    "pipeline",
+    "upload",
+    "--dry-run",
+    "--job",
+    "1",
+    "--agent-access-token",
+    "none",
+    "--log-level",
+    "fatal",
+  ];
+  const { stdout, stderr } = await bench.run([agent, ...upload, PIPELINE], { cwd: repository });
+  if (!stdout.includes("{")) throw new Error(`pipeline upload printed no pipeline: ${stderr}`);
+  const recipe = JSON.parse(stdout.slice(stdout.indexOf("{"))) as Uploaded;
+  const step = recipe.steps.find(({ command }) => command.includes("run --follow"));
+  if (step === undefined) throw new Error("The recipe has no step that follows a run");
+  const builds = bench.newFolder();
   const env = {
     ...service.env,
     ...recipe.env,
@@ -41,26 +80,32 @@ function startJob(bench: Bench, service: Service): Job {
     BUILDKITE_BUILD_URL: "https://buildkite.example/acme/web/builds/1",
     BUILDKITE_ORGANIZATION_SLUG: "acme",
     BUILDKITE_PIPELINE_SLUG: "web",
+    BUILDKITE_PIPELINE_PROVIDER: "git",
     BUILDKITE_BUILD_ID: crypto.randomUUID(),
     BUILDKITE_JOB_ID: crypto.randomUUID(),
     BUILDKITE_STEP_KEY: step.key,
     BUILDKITE_LABEL: step.label,
     BUILDKITE_RETRY_COUNT: "0",
-    // The agent sets this kind of terminal.
-    TERM: "xterm-256color",
+    BUILDKITE_AGENT_NAME: "lab",
+    BUILDKITE_REPO: repository,
+    BUILDKITE_COMMIT: "HEAD",
+    BUILDKITE_BRANCH: "main",
+    BUILDKITE_COMMAND: step.command,
+    BUILDKITE_BUILD_PATH: builds,
+    BUILDKITE_BIN_PATH: bench.bin,
+    BUILDKITE_HOOKS_PATH: join(builds, "no-hooks"),
+    BUILDKITE_PLUGINS_PATH: join(builds, "no-plugins"),
+    BUILDKITE_COMMAND_EVAL: "true",
+    BUILDKITE_LOCAL_HOOKS_ENABLED: "true",
+    BUILDKITE_PTY: "true",
+    ...more,
   };
-  // The agent joins a list of commands to one script. The recipe calls `buildkite-agent` for annotations and meta-data.
-  const command = [step.command].flat().map(upload).join("\n");
-  bench.writeProgram("buildkite-agent", `#!/bin/sh\nprintf '%s\\n' "buildkite-agent $*"\ncat > /dev/null\n`);
-  bench.writeFiles(cwd, { "command.sh": command });
-  const line = [SCRIPT.provide(), "-q", "-e", "-f", "-c", 'exec bash -e -c "$(cat command.sh)"', "/dev/null"];
-  return {
-    cwd,
-    env,
-    running: bench.start(line, { cwd, env }),
-    preExit: (after) =>
-      bench.run(["sh", join(root, "examples/buildkite/hooks/pre-exit")], { cwd, env: { ...env, ...after } }),
-  };
+  return { cwd: join(builds, "lab/acme/web"), running: bench.start([agent, "bootstrap"], { env }) };
+}
+
+/** What the hook has printed. */
+function hookOf(log: string): string {
+  return log.slice(log.indexOf("pre-exit hook"));
 }
 
 /** Lines of a log that contain the header of a group. */
@@ -70,7 +115,7 @@ function groups(log: string): string[] {
 
 async function ends(bench: Bench): Promise<void> {
   for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
-    const job = startJob(bench, await bench.service(scenario));
+    const job = await startJob(bench, await bench.service(scenario));
     const ended = await job.running.ended;
     const log = job.running.text();
     bench.check(`the job ends with ${code} when the run is "${scenario}"`, ended.code === code, log);
@@ -79,61 +124,86 @@ async function ends(bench: Bench): Promise<void> {
     bench.check("every group begins at the start of its line", clean, JSON.stringify(headers.slice(0, 3)));
     // deno-lint-ignore no-control-regex
     bench.check("no line of the log is drawn again", !/\x1b\[(?:\?7l|K|2K|1A)/.test(log), "escapes move the cursor");
-    const hook = await job.preExit({ BUILDKITE_COMMAND_EXIT_STATUS: String(code) });
-    bench.check("pre-exit ends with 0 and finds nothing to do", hook.code === 0, hook.stdout + hook.stderr);
+    const nothing = hookOf(log).includes("nothing to clean up");
+    bench.check("pre-exit runs and finds nothing to clean up", nothing, log);
+    const kept = [
+      "annotate --context mogplex",
+      "meta-data set MOGPLEX_RUN_ID",
+      "artifact upload mogplex-ci/result.json",
+    ];
+    const missing = kept.filter((words) => !hookOf(log).includes(`buildkite-agent ${words}`));
+    bench.check("pre-exit hands on summary, outputs and reports", missing.length === 0, `${missing}: ${log}`);
   }
 }
 
-async function cancel(bench: Bench): Promise<void> {
+/** Starts a job, and waits until its agent works. */
+async function working(
+  bench: Bench,
+  more: Record<string, string> = {},
+): Promise<{ service: Service; job: Job; runId: string }> {
   const service = await bench.service("stuck-streaming");
-  const job = startJob(bench, service);
+  const job = await startJob(bench, service, more);
   const [, runId = ""] = await job.running.seen(/started run ([\w-]+)/);
   await job.running.seen(/Harness run streaming/);
-  // The processes on the pseudo-terminal have their own session, as those of the agent have.
-  for (const { pid } of bench.livingProcesses().filter(({ pid }) => pid !== job.running.pid)) signal(pid, "SIGTERM");
+  return { service, job, runId };
+}
+
+async function cancel(bench: Bench): Promise<void> {
+  const { service, job, runId } = await working(bench);
+  signal(-job.running.pid, "SIGTERM");
   await job.running.ended;
-  bench.check("the run is cancelled before the hook", await service.reaches(runId, "cancelled"), job.running.text());
-  const after = { BUILDKITE_COMMAND_EXIT_STATUS: "-1", BUILDKITE_JOB_CANCELLED: "true" };
-  const hook = await job.preExit(after);
-  bench.check("pre-exit ends with 0", hook.code === 0, hook.stdout + hook.stderr);
-  bench.check("the reports are there", existsSync(join(job.cwd, "mogplex-ci/result.json")));
+  const log = job.running.text();
+  bench.check("the run is cancelled", await service.reaches(runId, "cancelled"), log);
+  bench.check("the command has done it, before the hook", log.indexOf("interrupted (exit code 143)") >= 0, log);
+  bench.check("pre-exit runs and finds nothing to clean up", hookOf(log).includes("nothing to clean up"), log);
+  bench.check("the reports are there", existsSync(join(job.cwd, "mogplex-ci/result.json")), log);
   await bench.checkAllEnded("no process is left behind");
 }
 
 async function killed(bench: Bench): Promise<void> {
-  const service = await bench.service("stuck-streaming");
-  const job = startJob(bench, service);
-  const [, runId = ""] = await job.running.seen(/started run ([\w-]+)/);
-  await job.running.seen(/Harness run streaming/);
-  for (const { pid } of bench.livingProcesses()) signal(pid, "SIGKILL");
+  // Newer agents tell the hooks that the job was cancelled.
+  const { service, job, runId } = await working(bench, { BUILDKITE_JOB_CANCELLED: "true" });
+  // A command that cannot answer the signal is killed in the end.
+  const command = bench.livingProcesses().filter(({ line }) => line.includes("mogplex.mjs run"));
+  bench.check("the command was found", command.length > 0);
+  for (const { pid } of command) signal(pid, "SIGSTOP");
+  signal(-job.running.pid, "SIGTERM");
+  await Bun.sleep(1_000);
+  bench.check("the run is at work when the command is killed", await service.status(runId) === "streaming");
+  for (const { pid } of command) signal(pid, "SIGKILL");
   await job.running.ended;
-  bench.check("the run is at work when the command was killed", await service.status(runId) === "streaming");
-  const hook = await job.preExit({ BUILDKITE_COMMAND_EXIT_STATUS: "-1", BUILDKITE_JOB_CANCELLED: "true" });
-  const cancelled = await service.reaches(runId, "cancelled");
-  bench.check("pre-exit cancels it", hook.code === 0 && cancelled, hook.stdout + hook.stderr);
+  const done = await service.reaches(runId, "cancelled");
+  bench.check(
+    "pre-exit cancels it",
+    done && hookOf(job.running.text()).includes("cleaned up: run"),
+    job.running.text(),
+  );
 }
 
-/** Experiments on a pseudo-terminal. */
+/** Experiments with the agent of Buildkite. */
 export const BUILDKITE: readonly Experiment[] = [
   {
     name: "buildkite-ends",
     system: "Buildkite",
-    programs: [SCRIPT],
-    tried: "the recipe on a pseudo-terminal: success, failure, groups of the log, pre-exit",
+    programs: [BUILDKITE_AGENT, GIT],
+    tried:
+      "the recipe by the real agent's `pipeline upload --dry-run` and `bootstrap`, without a server: success, failure, " +
+      "groups of the log, the hook pre-exit",
     run: ends,
   },
   {
     name: "buildkite-cancel",
     system: "Buildkite",
-    programs: [SCRIPT],
-    tried: "the recipe on a pseudo-terminal is cancelled: no run and no process lives on",
+    programs: [BUILDKITE_AGENT, GIT],
+    tried: "the same, and `bootstrap` gets the signal of a cancelled job: no run and no process lives on",
     run: cancel,
   },
   {
     name: "buildkite-killed",
     system: "Buildkite",
-    programs: [SCRIPT],
-    tried: "the command is killed without a signal that it could answer: pre-exit cancels the run",
+    programs: [BUILDKITE_AGENT, GIT],
+    tried: "the same with a command that cannot answer and is killed: the hook pre-exit cancels the run, told by " +
+      "BUILDKITE_JOB_CANCELLED, which this version does not set and the lab does",
     run: killed,
   },
 ];

@@ -14,7 +14,14 @@ const INPUT: PipelineInput = {
   directory: "mogplex-campaign",
   waves: undefined,
   output: undefined,
-  settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },
+  settings: {
+    image: undefined,
+    tags: [],
+    everyMs: 900_000,
+    rehearsalMs: undefined,
+    retryInterrupted: false,
+    source: undefined,
+  },
 };
 
 /** Writes the pipeline of a system into a folder of its own. @returns The paths of its files. */

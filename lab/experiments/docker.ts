@@ -82,9 +82,11 @@ async function docker(bench: Bench): Promise<void> {
 /** The experiment with Docker. */
 export const DOCKER: readonly Experiment[] = [{
   name: "docker",
-  system: "GitLab Runner, docker executor",
+  system: "GitLab, jobs in containers as the docker executor runs them",
   programs: [DOCKERD, BUSYBOX],
-  tried: "run component in containers with bash and with busybox: exit codes 0, 1, 124 in both forms, cancel",
+  tried:
+    "no runner: the same script in containers of a real Docker daemon, with bash and with busybox: exit codes 0, 1, 124 in " +
+    "both forms, cancel",
   limitSeconds: 150,
   run: docker,
 }];

@@ -1,16 +1,28 @@
 /**
- * Runs job scripts as GitLab Runner does: by the shell executor as root, by the shell executor with `--user` (with the real `su`), and in
- * both forms of the script, in a real bash. Source: gitlab-runner, helpers/process, executors/shell/shell_unix.go and shells/bash.go.
+ * Runs job scripts in the script that GitLab Runner makes of them, by a real bash and a real `su`, and stops them as its shell executor
+ * does. The runner itself is not here: script and signals are rebuilt, and held against its source. Source: gitlab-runner, helpers/process,
+ * executors/shell/shell_unix.go and shells/bash.go.
  */
-import { existsSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import type { Bench, Service } from "../bench.ts";
+import { RETRY_WHEN, RUNNER_INTERRUPTED } from "../../lib/ci/gitlab_retry.ts";
+import { sha256 } from "../../tools/setup.mjs";
+import { type Bench, COMMAND, type Service } from "../bench.ts";
 import { NotPossibleError } from "../check.ts";
 import type { Experiment } from "../experiment.ts";
-import { componentJob, type Form, FORMS, type GitlabJob, predefined, recipeJob, stageScript } from "../gitlab_job.ts";
+import {
+  componentJob,
+  type Form,
+  FORMS,
+  type GitlabJob,
+  LINES,
+  predefined,
+  recipeJob,
+  stageScript,
+} from "../gitlab_job.ts";
 import { type Ended, type Running, signal } from "../processes.ts";
-import { debianProgram, SU } from "../programs.ts";
+import { CHECK_JSONSCHEMA, debianProgram, GIT, GITLAB_RUNNER_SOURCE, SU } from "../programs.ts";
 
 /** A user that exists on every Debian system and owns no files. */
 const USER = "nobody";
@@ -37,7 +49,7 @@ interface JobOptions {
 
 function openJob(bench: Bench, service: Service, job: GitlabJob, options: JobOptions = {}): Job {
   const { asUser = false, form = "subshell", variables = {} } = options;
-  const cwd = bench.newFolder();
+  const cwd = bench.checkout();
   // The other user's shell must find the command, too: `bash -l` sets its own PATH.
   const path = { PATH: `${bench.bin}:${process.env.PATH ?? ""}`, HOME: cwd };
   const all = { ...predefined(cwd), ...service.env, ...job.variables, ...path, ...variables };
@@ -132,28 +144,158 @@ async function ends(bench: Bench): Promise<void> {
   }));
 }
 
+/** Reasons of a runner that say something of the job or its settings: another try changes nothing. */
+const VERDICTS = [
+  "script_failure",
+  "job_execution_timeout",
+  "image_pull_failure",
+  "runner_configuration_error",
+  "job_canceled",
+  // A registry that cannot be reached. Servers before 19.1 call it runner_system_failure, and are asked to retry it.
+  "runner_external_dependency_failure",
+];
+
+function source(bench: Bench): void {
+  const folder = GITLAB_RUNNER_SOURCE.provide();
+  const shell = readFileSync(join(folder, "shells/bash.go"), "utf8");
+  for (
+    const line of [LINES.trap, LINES.options, "set +o noclobber", "; eval ", ") < /dev/null", '"su"', '"-s", "/bin/"']
+  ) {
+    bench.check(`shells/bash.go has ${line}`, shell.includes(line));
+  }
+  const network = readFileSync(join(folder, "common/network.go"), "utf8");
+  const reasons = [...network.matchAll(/JobFailureReason\s*=\s*"(\w+)"/g)].map(([, word = ""]) => word);
+  const known = [...RETRY_WHEN, RUNNER_INTERRUPTED, ...VERDICTS];
+  const unknown = reasons.filter((word) => !known.includes(word));
+  bench.check(
+    "every reason of the runner is one that we retry, or a verdict",
+    unknown.length === 0,
+    unknown.join(", "),
+  );
+  for (const word of ["runner_system_failure", "unknown_failure", RUNNER_INTERRUPTED]) {
+    bench.check(`${word} is a reason of the runner`, reasons.includes(word), reasons.join(", "));
+  }
+}
+
+async function reasons(bench: Bench): Promise<void> {
+  const cwd = bench.newFolder();
+  const verdict = async (words: readonly string[]) => {
+    bench.writeFiles(cwd, { "job.yml": `job: { script: echo, retry: { max: 2, when: [${words.join(", ")}] } }\n` });
+    const line = [CHECK_JSONSCHEMA.provide(), "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"];
+    return await bench.run([...line, "job.yml"], { cwd });
+  };
+  for (const word of RETRY_WHEN) {
+    const { code, stdout } = await verdict([word]);
+    bench.check(`GitLab's schema has ${word}`, code === 0, stdout);
+  }
+  const newer = await verdict([RUNNER_INTERRUPTED]);
+  bench.check(`GitLab's schema has ${RUNNER_INTERRUPTED}`, newer.code === 0, newer.stdout);
+  const wrong = await verdict(["runner_exploded"]);
+  bench.check("it refuses another word", wrong.code !== 0, wrong.stdout);
+}
+
+/** Repositories of the campaign. */
+const ITEMS = 5;
+
+async function campaignInGit(bench: Bench): Promise<void> {
+  const service = await bench.service("success", 50, ITEMS);
+  const remote = join(bench.newFolder(), "project");
+  await bench.run([GIT.provide(), "init", "-q", "--bare", `${remote}.git`]);
+  const program = readFileSync(COMMAND, "utf8");
+  const job = recipeJob(bench, "campaign-in-git.yml", "campaign");
+  // Each job has a folder of its own: what it knows is in the branch.
+  const open = () => {
+    const cwd = bench.newFolder();
+    mkdirSync(join(cwd, "ci"));
+    copyFileSync(COMMAND, join(cwd, "ci/mogplex.mjs"));
+    bench.writeFiles(cwd, {
+      "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n`,
+      "campaign.yml": "version: 1\nname: codemod\nprompt-file: task.md\nrepositories: [{ query: acme/ }]\n",
+      "task.md": "Rename the option.\n",
+    });
+    const path = { PATH: `${bench.bin}:${process.env.PATH ?? ""}`, HOME: cwd };
+    const env = { ...predefined(cwd), ...service.env, ...job.variables, ...path, CI_PROJECT_URL: `file://${remote}` };
+    return { cwd, env };
+  };
+  const wave = () => {
+    const { cwd, env } = open();
+    return bench.start(["bash", "-l"], { cwd, stdin: stageScript(job.script, cwd, env, "subshell") });
+  };
+  const early = await wave().ended;
+  bench.check("a wave without a plan ends with 2", early.code === 2, early.stdout + early.stderr);
+  const { cwd, env } = open();
+  const home = `git:file://${remote}.git#mogplex-campaign/codemod`;
+  const plan = await bench.run(["node", "ci/mogplex.mjs", "campaign", "plan", "campaign.yml", "--home", home], {
+    cwd,
+    env,
+  });
+  bench.check("the plan is on the branch", plan.code === 0, plan.stdout + plan.stderr);
+  for (const ms of [600, 1_200, 1_800, 2_400]) {
+    const killed = wave();
+    await Promise.race([killed.ended, Bun.sleep(ms)]);
+    signal(-killed.pid, "SIGKILL");
+    await killed.ended;
+  }
+  let last = { code: null as number | null, stdout: "", stderr: "" };
+  for (let waves = 0; waves < 40 && !last.stdout.includes("is done:"); waves++) last = await wave().ended;
+  bench.check("the waves that follow end the campaign", last.code === 0, last.stdout + last.stderr);
+  bench.check(`all ${ITEMS} items succeeded`, last.stdout.includes(`all ${ITEMS} items succeeded`), last.stdout);
+  const runs = await service.runs();
+  bench.check("no agent was started twice", runs === ITEMS, `${runs} runs`);
+}
+
 /** Experiments with GitLab Runner. */
 export const GITLAB: readonly Experiment[] = [
   {
     name: "gitlab-ends",
-    system: "GitLab Runner, scripts in bash",
+    system: "GitLab, jobs in a script as the runner makes it",
     programs: [BASH],
-    tried: "run component and plain-job.yml in both forms of the runner's script: exit codes 0, 1, 64, 124",
+    tried:
+      "no runner: run component and plain-job.yml in the script of shells/bash.go, rebuilt in both of its forms, by a real bash: " +
+      "exit codes 0, 1, 64, 124",
     run: ends,
   },
   {
     name: "gitlab-cancel",
-    system: "GitLab Runner, shell executor as root",
+    system: "GitLab, jobs stopped as the shell executor does as root",
     programs: [BASH],
-    tried: "run component and plain-job.yml are cancelled: no run and no process lives on",
+    tried:
+      "no runner: the same script gets SIGTERM for its process group, then after_script: no run and no process lives on",
     run: (bench) => cancelled(bench, false),
   },
   {
     name: "gitlab-su",
-    system: "GitLab Runner, shell executor with `--user`",
+    system: "GitLab, jobs stopped as the shell executor does with `--user`",
     programs: [SU, BASH],
-    tried: "the same, under `su` as the Linux packages install the runner",
+    tried: "no runner: the same below a real `su`, with the command line of the runner",
     limitSeconds: 120,
     run: (bench) => cancelled(bench, true),
+  },
+  {
+    name: "gitlab-campaign",
+    system: "GitLab, a campaign with its home in Git",
+    programs: [GIT, BASH],
+    tried:
+      "no runner: campaign-in-git.yml in the same script, with a real Git repository as home; four waves are killed: " +
+      "no agent is started twice, and all items succeed",
+    limitSeconds: 240,
+    run: campaignInGit,
+  },
+  {
+    name: "gitlab-reasons",
+    system: "GitLab, reasons for a retry",
+    programs: [CHECK_JSONSCHEMA],
+    tried: "the editor's schema has every word of our `retry: when`, and refuses another one",
+    run: reasons,
+  },
+  {
+    name: "gitlab-source",
+    system: "GitLab Runner, its source",
+    programs: [GITLAB_RUNNER_SOURCE],
+    tried:
+      "read, not run: the lines of the script above are those of shells/bash.go; every reason of common/network.go is one " +
+      "that we retry or a verdict",
+    limitSeconds: 300,
+    run: (bench) => Promise.resolve(source(bench)),
   },
 ];

@@ -17,7 +17,7 @@ interface Build {
 
 function startBuild(bench: Bench, service: Service): Build {
   const folder = bench.newFolder();
-  const [file, abortFile, workspace] = [join(folder, "Jenkinsfile"), join(folder, "abort"), bench.newFolder()];
+  const [file, abortFile, workspace] = [join(folder, "Jenkinsfile"), join(folder, "abort"), bench.checkout()];
   writeFileSync(file, bench.example("jenkins/Jenkinsfile"));
   const { MOGPLEX_API_KEY = "", ...settings } = service.env;
   const env = {

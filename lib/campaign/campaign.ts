@@ -4,7 +4,7 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
-import { InterruptedError, MogplexError } from "../errors.ts";
+import { InterruptedError, MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
 import { unawaited } from "../hook.ts";
@@ -55,7 +55,15 @@ import { followCampaign, type Progress } from "./work/follow.ts";
 import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/start_item.ts";
 import { approveAll, makeWave } from "./work/wave.ts";
-import { readPullRequests, reasonCleaner, serviceNow, type Work, workOn } from "./work/work.ts";
+import {
+  expectToken,
+  readPullRequests,
+  reasonCleaner,
+  serviceNow,
+  troubleBody,
+  type Work,
+  workOn,
+} from "./work/work.ts";
 
 // What a step of a campaign came to.
 
@@ -114,6 +122,8 @@ interface CampaignSettings {
   stuckAfterMs: number | undefined;
 }
 
+/** How long a wave waits altogether for requests after a 429, in milliseconds: the service names a minute each time. */
+const PATIENCE_MS = 62_000;
 /** Time between two shares of the journal, in milliseconds. */
 const SHARE_MS = 5 * 60_000;
 
@@ -164,6 +174,7 @@ class CampaignOperation implements Operation<CampaignItem, CampaignResult> {
       pulls: this.#settings.pulls,
       pace: this.#pace,
       forge: this.#settings.forge,
+      started: this.#opened.started,
     });
     if (approvedBy !== undefined) await approveAll(store, approvedBy, null);
     this.#settings.onView?.((brief) => this.view(brief));
@@ -187,6 +198,7 @@ class CampaignOperation implements Operation<CampaignItem, CampaignResult> {
     const place = this.#settings.onWave?.(work.store.memory.place) ?? null;
     if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
     // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
+    if (once) this.#pace.patienceMs = PATIENCE_MS;
     const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work);
     for await (const progress of steps) {
       yield* this.#progress(work, states, progress);
@@ -409,6 +421,7 @@ export async function campaignJob(
     checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
     const session = openSession({ ...options, signal, timeoutMs }, { ...detected(options), ...internals });
+    expectToken(session, opened.store);
     const settings = {
       ...{ skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
       tell: () => tell(opened, teller()),
@@ -420,6 +433,7 @@ export async function campaignJob(
     const end = await job.start({ once });
     // Everything is read again and decided anew.
     if (end.error instanceof LostRaceError) throw end.error;
+    opened.refuses = end.error instanceof UsageError;
     const { token, env } = session;
     await noteTrouble(
       opened,
@@ -436,7 +450,7 @@ async function noteTrouble({ store }: OpenedCampaign, error: unknown, clean: Wor
   if (store === undefined || !(error instanceof MogplexError)) return;
   if (error instanceof CampaignGoesOnError || error instanceof InterruptedError) return;
   const reason = clean(error.message) ?? error.name;
-  if (store.memory.trouble !== reason) await store.record({ type: "trouble", reason }).catch(() => {});
+  if (store.memory.trouble !== reason) await store.record(troubleBody(reason, error)).catch(() => {});
 }
 
 /** Whether no later wave mends an error by itself: a token that is refused, a journal that was changed. */

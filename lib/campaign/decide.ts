@@ -26,7 +26,7 @@ import { followUpBranch, pullRequestsOf } from "./pulls.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
-import { workOn } from "./work/work.ts";
+import { expectToken, workOn } from "./work/work.ts";
 
 /** Which items a decision is about. Those that fit every given choice. */
 export interface Selection {
@@ -174,6 +174,16 @@ function openOf(items: readonly ItemMemory[]): string[] {
   return items.filter(isOpenStart).map(({ item }) => item.id);
 }
 
+/** The end of a start whose run is not found any more. */
+function missingBody({ item, starts }: ItemMemory): RecordBody {
+  const last = starts.at(-1);
+  if (last === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
+  const { number: start, runId, createdAt, updatedAt } = last;
+  const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
+  const reason = `the service does not find run "${runId}"`;
+  return { type: "ended", item: item.id, start, as: "invalid", runId, reason, createdAt, updatedAt, ...none };
+}
+
 /** Records what somebody decides, unless `dryRun`. */
 async function recordDecision(
   opened: OpenedCampaign,
@@ -217,7 +227,7 @@ async function recordDecision(
         : "";
       const parts = [
         ...again.length > 0
-          ? [`${formatCount(again.length, "item")} will be started again by the next wave${how}`]
+          ? [`${formatCount(again.length, "item")} will be started again, before all that wait${how}`]
           : [],
         ...open.length > 0
           ? [
@@ -275,6 +285,7 @@ async function recordDecision(
       const items = selected(store, attempted, select, view).filter((item) => {
         const { state, skipped, pull } = item;
         const isAtWork = hasRun(item) || isOpenStart(item);
+        if (isAtWork && item.starts.at(-1)?.missing) return true;
         if (cancel && isAtWork && skipped?.cancel !== true) return true;
         // A pull request that nobody can read is counted as open, until somebody decides about it.
         return state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable");
@@ -292,8 +303,11 @@ async function recordDecision(
           advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
         });
       }
-      const runs = items.filter(hasRun).length;
+      // Nobody can say whether a run that no wave finds has ended. Who wants it cancelled has to find it.
+      const missing = cancel ? [] : items.filter((item) => hasRun(item) && item.starts.at(-1)?.missing);
+      const runs = items.filter(hasRun).length - missing.length;
       const ids = items.map(({ item }) => item.id);
+      for (const item of missing) await record(missingBody(item));
       await record({ type: "skipped", items: ids, by, reason: opened.mask(reason), ...(cancel && { cancel }) });
       const parts = [
         `${formatCount(items.length, "item")} will not be started any more`,
@@ -321,9 +335,13 @@ async function settleHere(
     if (!(error instanceof UnauthorizedError)) throw error;
     return { texts: ["there is no token here, so the next wave asks for them"], error: undefined };
   }
+  expectToken(session, store);
   const { token, env, client } = session;
   checkOrigin(store.memory.lock, client.origin);
-  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), options);
+  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), {
+    ...options,
+    started: opened.started,
+  });
   const { told, error } = await settleNow(work, new Set(items));
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };
 }

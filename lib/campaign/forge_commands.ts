@@ -5,11 +5,11 @@
  * @module
  */
 import { parsePullRequest, type PullRequestAddress } from "../forge/forge.ts";
-import { commandLine } from "./report/words.ts";
+import { commandLine } from "../text/escape.ts";
 import type { ItemView, PullRequestView } from "./view.ts";
 
 /** What is to become of pull requests. */
-export type PullRequestAction = "merge" | "close";
+type PullRequestAction = "merge" | "close";
 
 /** How commits get into the base branch. */
 export type MergeMethod = "merge" | "squash" | "rebase";
@@ -18,7 +18,7 @@ export type MergeMethod = "merge" | "squash" | "rebase";
 export type Readiness = "approved" | "green";
 
 /** The lines, and what was left out. */
-export interface ForgeCommands {
+interface ForgeCommands {
   /** One command a pull request, in words and quotes of a POSIX shell. */
   lines: string[];
   /** Names of items whose pull request is open and not ready to be merged. */
@@ -32,7 +32,7 @@ export interface ForgeCommands {
 }
 
 /** Options of {@linkcode forgeCommands}. */
-export interface ForgeCommandOptions {
+interface ForgeCommandOptions {
   /** How commits get into the base branch. @default {"merge"} */
   method?: MergeMethod | undefined;
   /** From when on a pull request is merged. @default {"approved"} */

@@ -13,7 +13,7 @@ import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
 
 /** What a view needs beside the memory. */
-export interface ViewInput {
+interface ViewInput {
   /** Now, in milliseconds since 1970 by the service's clock. */
   nowMs: number;
   /** Mean time of a run, in milliseconds; null when none has ended, which counts as {@linkcode DEFAULT_MEAN_RUN_MS}. */
@@ -130,22 +130,31 @@ function endMs(
 
 /** What the campaign was planned with, and what remembers it. */
 function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
-  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows } = lock;
+  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
+  // The newest plan has the last one.
+  const { title = null, prompt = "" } = tasks.at(-1) ?? {};
   const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
   const opened = (["canary", "threshold"] as const).flatMap((gate) => {
     const { approved } = gates[gate];
     return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
   });
   return {
+    title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
     ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
     records: seq,
     lastRecordAt: lastAt,
   };
 }
 
+/** Sandboxes in use. Those of ended runs are told only where sandboxes were read. */
+function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
+  const ended = used === null ? 0 : Math.min(lingering.size, used);
+  return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
+}
+
 /** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round, success }, counts, slotsMs, wave, trouble } = memory;
+  const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
   const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
   const items = [...memory.items.values()].map((item) =>
@@ -158,7 +167,9 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const waiting = startableItems(memory).length;
   const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
   const pace = nextStarts(now);
-  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, memory.lastAt === null ? nowMs : Date.parse(memory.lastAt));
+  // The time of a record is that of the machine that wrote it, and quotas go by the service's.
+  const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
+  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
   const settles = toSettle(memory).length > 0;
   const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
     ? null
@@ -172,7 +183,10 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     counts: { ...counts },
     items,
     causes: brief ? [] : groupByCause(items),
-    quota: { ...quotaUse(slotsMs, nowMs), sandboxes: { used: sandboxes, limit: SANDBOX_LIMIT } },
+    quota: {
+      ...quotaUse(quotas.length === 0 ? [] : slotsMs, nowMs),
+      sandboxes: sandboxesView(memory, sandboxes),
+    },
     waves: wave,
     trouble,
     atWork,

@@ -8,7 +8,7 @@ import { isLoopback } from "../loopback.ts";
 import type { Notify } from "./file/campaign_file.ts";
 
 /** An address that may be called, or why there is none, as a clause that does not contain it. */
-export type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };
+type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };
 
 const refused = (why: string): WebhookAddress => ({ ok: false, why });
 

@@ -22,15 +22,36 @@ import { checkLockHash } from "./journal/fold.ts";
 import { type Home, type ShownPlace, shownText } from "./journal/home.ts";
 import { openHome, parseHome } from "./journal/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
+import { type Quota, quotasFor } from "./pace/next_starts.ts";
 import { hashOfItem } from "./plan/make_lock.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import { secretsIn } from "./notify_address.ts";
 import { ANY_COMMAND, type CampaignCommand, campaignCommand } from "./report/words.ts";
 import type { PullRequests } from "./pulls.ts";
+import { type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
 export const DEFAULT_DIRECTORY = "mogplex-campaign";
+
+/**
+ * Where a campaign is: what the caller says, then the variable, then the file.
+ *
+ * @param fileHome What the file says: a directory, or a branch.
+ * @returns `home` is undefined when nobody says it: the directory then.
+ */
+export function placeOf(
+  { directory, home }: Pick<CampaignOptions, "directory" | "home">,
+  fileHome: string | null,
+  env: (name: string) => string | undefined,
+): { directory: string; home: string | undefined } {
+  const isBranch = fileHome?.startsWith("git:") === true;
+  const ownDirectory = fileHome === null || fileHome === "dir" || isBranch ? DEFAULT_DIRECTORY : fileHome;
+  return {
+    directory: directory ?? ownDirectory,
+    home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
+  };
+}
 
 /** Options that only the command line and tests set. */
 export interface CampaignInternals extends Omit<JobInternals, "platform"> {
@@ -46,6 +67,8 @@ export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   readsStdin?: boolean | undefined;
   /** Reads pull requests, where a caller reads a campaign again and again. @default one that is made from the options */
   pulls?: PullRequests | undefined;
+  /** Starts of this process, which outlive a lost race for the home. @default none */
+  started?: OwnStarts | undefined;
   /** The campaign file, if it was read already. @default {undefined} (it is read) */
   read?: ReadCampaign | undefined;
   /** Gets the lock that is read, with the prompts that no view has. @default {undefined} */
@@ -80,16 +103,24 @@ export interface OpenedCampaign {
   branch: { name: string; home: string } | null;
   /** Pages of the CI job. */
   links: PlatformLinks;
+  /** Quotas of starts that the service has. */
+  readonly quotas: readonly Quota[];
   /** Where the environment says who can read the branch that is written to; null for a directory, and for reading. */
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
+  /** Starts of this process. */
+  started: OwnStarts;
+  /** Whether `use` has refused to go on: records that say nothing else are not shared. */
+  refuses: boolean;
 }
 
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
 export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
   const lock = await opened.home.readLock();
-  const store = lock === undefined ? undefined : await Store.open(opened.home, lock, opened.clock.wallTime());
+  const store = lock === undefined
+    ? undefined
+    : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
   if (store !== undefined) checkLockHash(store.memory);
   return opened.store = store;
 }
@@ -131,7 +162,7 @@ function refuseLanes(files: DurableFiles, directory: string): void {
 }
 
 /** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
-type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign };
+type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts };
 
 async function openAll(
   path: string,
@@ -140,14 +171,14 @@ async function openAll(
   access: "read" | "write",
 ): Promise<OpenedCampaign> {
   const { clock = systemClock, env = environmentVariable, onNotice } = options;
-  const { io, read: { file, hash, skippedStdin } } = internals;
+  const { io, started, read: { file, hash, skippedStdin } } = internals;
   const masks = file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })];
   const mask = joinRedactors(...masks);
   if (masks.length > 0) internals.onMask?.(mask);
   const platform = internals.platform ?? detectPlatform(env);
   const files = internals.files ?? processDurableFiles();
-  const directory = options.directory ?? DEFAULT_DIRECTORY;
-  const address = parseHome(options.home ?? "dir", platform.remote(env));
+  const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);
+  const address = parseHome(homeText, platform.remote(env));
   if (address.kind === "dir") refuseLanes(files, directory);
   const home = await openHome(address, directory, {
     env,
@@ -161,11 +192,13 @@ async function openAll(
     onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
     access,
   });
-  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask };
+  const quotas = quotasFor(env);
+  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask, quotas };
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const branch = address.kind === "dir" ? null : { name: address.branch, home: options.home ?? "" };
+  const branch = address.kind === "dir" ? null : { name: address.branch, home: homeText };
   const links = platform.links(env);
-  const opened: OpenedCampaign = { ...what, home, branch, shown, links, store: undefined };
+  const more = { started, store: undefined, refuses: false };
+  const opened: OpenedCampaign = { ...what, home, branch, shown, links, ...more };
   try {
     const store = await reopen(opened);
     if (store !== undefined && store.memory.lock.hash === undefined) {
@@ -173,6 +206,9 @@ async function openAll(
         "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
         `settings would not be noticed until ${planCommand(opened)} is run again`;
       onNotice?.({ kind: "text", message });
+    }
+    if (store !== undefined && access === "write") {
+      await recordOwnStarts(store, started, (message) => unawaited(onNotice?.({ kind: "text", message })));
     }
   } catch (error) {
     await home.close();
@@ -203,11 +239,11 @@ async function attempt<T>(
   const opened = await openAll(path, options, internals, access);
   try {
     const result = await use(opened);
-    await opened.home.flush();
+    await opened.home.flush(opened.refuses);
     return result;
   } catch (error) {
     // What was done before the error is worth keeping, and the error is what the caller wants to know.
-    if (!(error instanceof LostRaceError)) await opened.home.flush().catch(() => {});
+    if (!(error instanceof LostRaceError)) await opened.home.flush(error instanceof UsageError).catch(() => {});
     throw error;
   } finally {
     await opened.home.close();
@@ -234,7 +270,7 @@ export async function withCampaign<T>(
   const random = internals.random ?? Math.random;
   const io = internals.io ?? await processIo();
   const read = internals.read ?? await readFile(path, options, io, internals);
-  const known = internalsWith(internals, { io, read });
+  const known = internalsWith(internals, { io, read, started: new Map() });
   for (let count = 1;; count++) {
     try {
       return await attempt(path, options, known, access, async (opened) => {
@@ -252,10 +288,11 @@ export async function withCampaign<T>(
 }
 
 /** The command that plans a campaign, to be copied. */
-function planCommand({ directory, path, branch }: OpenedCampaign): string {
+function planCommand({ directory, path, branch, file }: OpenedCampaign): string {
+  const own = placeOf({}, file.home, () => undefined);
   const flags = [
-    ...directory === DEFAULT_DIRECTORY ? [] : ["--dir", directory],
-    ...branch === null ? [] : ["--home", branch.home],
+    ...directory === own.directory ? [] : ["--dir", directory],
+    ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
   ];
   return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
 }
@@ -266,7 +303,10 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   if (store !== undefined) return store;
   if (branch !== null) throw noPlan(opened, attempted);
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
-  throw new UsageError({ attempted, why, advice: `run ${planCommand(opened)} first, or name another directory` });
+  const advice =
+    `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
+    `campaign file; for a new campaign run ${planCommand(opened)}`;
+  throw new UsageError({ attempted, why, advice });
 }
 
 /**

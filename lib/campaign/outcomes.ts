@@ -7,7 +7,7 @@ import type { StartEnd } from "./journal/record.ts";
 import type { ItemState } from "./verdicts.ts";
 
 /** A row of {@linkcode OUTCOMES}. */
-export interface Outcome {
+interface Outcome {
   /** How the start ended, for people. In Markdown. */
   endedAs: string;
   /** The same in the journal: the field `as` of an `ended` record; null when no record is written. */
@@ -152,7 +152,7 @@ export const OUTCOMES: readonly Outcome[] = [
     again: "never",
   },
   {
-    endedAs: "400, or the repository is not known",
+    endedAs: "400, or the repository is not known, also one that was removed while its run worked",
     as: "invalid",
     item: "invalid",
     remark: "",

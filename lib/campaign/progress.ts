@@ -4,7 +4,7 @@
  * @module
  */
 import { EXIT, type ExitName } from "../exit_codes.ts";
-import { type CampaignMemory, isOpenStart, type ItemMemory } from "./journal/memory.ts";
+import { type CampaignMemory, isOpenStart, type ItemMemory, lingerMs } from "./journal/memory.ts";
 import type { RecordBody } from "./journal/record.ts";
 import { formatCount } from "../text/duration.ts";
 import type { ForecastInput } from "./pace/forecast.ts";
@@ -82,19 +82,21 @@ function holdsBack(memory: CampaignMemory): boolean {
 }
 
 /**
- * Items that may be started, in their order: those whose start has no answer yet, then the canary, then the order of the file; items that
- * had an attempt come last.
+ * Items that may be started, in their order: those whose start has no answer yet, then those that a person has asked for, who waits to see
+ * whether the cause is mended, then the canary, then the order of the file. Items that had an attempt and that nobody asked for come last. A
+ * canary that still holds the others back comes before all of them: then nothing else is in the list.
  */
 export function startableItems(memory: CampaignMemory): ItemMemory[] {
   const onlyCanary = holdsBack(memory);
-  const groups: [ItemMemory[], ItemMemory[], ItemMemory[]] = [[], [], []];
+  const [unanswered, asked, fresh, tried]: ItemMemory[][] = [[], [], [], []];
   for (const item of memory.items.values()) {
     if (!isStartable(item) || onlyCanary && !item.item.canary || isToSettle(memory, item)) continue;
     // It would be started as a task.
     if (item.followUp !== null && !isOpenStart(item) && followUpBranch(item).branch === null) continue;
-    groups[item.state === "starting" ? 0 : item.attempts > 0 || item.retries > 0 ? 2 : 1].push(item);
+    const hadAttempt = item.attempts > 0 || item.retries > 0;
+    (item.state === "starting" ? unanswered : item.asked ? asked : hadAttempt ? tried : fresh)?.push(item);
   }
-  return groups.flat();
+  return [unanswered, asked, fresh, tried].flatMap((group) => group ?? []);
 }
 
 function redItems(items: CampaignMemory["items"]): ItemMemory[] {
@@ -126,7 +128,7 @@ export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "ite
 }
 
 /** Pull requests that are open, and those of which that is not known; both of items that nobody has skipped. */
-export function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
+function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
     if (pullRequest === null || state === "skipped") continue;
@@ -147,7 +149,7 @@ export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
 }
 
 /** The record that closes a gate. */
-export type GateRecord = Extract<RecordBody, { type: "gate" }>;
+type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
 /** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */
 function canaryReason(own: readonly ItemMemory[], gate: "automatic" | "manual"): string | null {
@@ -194,7 +196,7 @@ export function gateDue(memory: CampaignMemory): GateRecord | undefined {
 }
 
 /** Number of items in any of the states. */
-export function countOf({ counts }: Pick<CampaignMemory, "counts">, states: readonly ItemState[]): number {
+function countOf({ counts }: Pick<CampaignMemory, "counts">, states: readonly ItemState[]): number {
   return states.reduce((sum, state) => sum + counts[state], 0);
 }
 
@@ -216,12 +218,18 @@ export function paceInput(
     & Partial<Pick<PaceInput, "closed">>
     & { failed?: number | undefined },
 ): PaceInput {
-  const { slotsMs, refusedUntilMs, sandboxRefusals, lock: { limits: { parallel, openPullRequests: limit }, windows } } =
-    memory;
+  const {
+    slotsMs,
+    quotas,
+    refusedUntilMs,
+    sandboxRefusals,
+    lock: { limits: { parallel, openPullRequests: limit }, windows },
+  } = memory;
   const { open, unread } = openPullRequests(memory);
   const pullRequests = limit === null ? null : { open: unread + failed > 0 ? null : open, limit };
   return {
     slotsMs,
+    quotas,
     refusedUntilMs,
     sandboxRefusals,
     parallel,
@@ -237,12 +245,13 @@ export function forecastInput(
   memory: CampaignMemory,
   rest: Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> & Partial<Pick<ForecastInput, "parallel">>,
 ): ForecastInput {
-  const { slotsMs, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
+  const { slotsMs, quotas, refusedUntilMs, lock: { limits: { parallel }, windows } } = memory;
+  const linger = lingerMs(memory) ?? 0;
   const waiting = toStartCount(memory);
   // A canary that holds the others back is all that may be started.
   const startable = startableItems(memory).length;
   const canary = startable < waiting ? startable : null;
-  return { slotsMs, refusedUntilMs, waiting, canary, parallel, windows, ...rest };
+  return { slotsMs, quotas, refusedUntilMs, waiting, canary, parallel, windows, lingerMs: linger, ...rest };
 }
 
 /** Where the campaign is, and why when it does not go on by itself. */

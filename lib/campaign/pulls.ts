@@ -41,7 +41,7 @@ function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
 }
 
 /** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
-export function branchKey(name: string): string {
+function branchKey(name: string): string {
   return normalBranch(name.toLowerCase());
 }
 
@@ -99,10 +99,10 @@ const CLOCKS_MS = 5 * 60_000;
 const MAX_TOLD = 20;
 
 /** Takes a record into the memory: a writer writes it, a reader only imagines it. */
-export type Take = (body: RecordBody) => Promise<void> | void;
+type Take = (body: RecordBody) => Promise<void> | void;
 
 /** What a reading may say to people. */
-export type Tell = (message: string) => void;
+type Tell = (message: string) => void;
 
 function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory {
   const { state, draft, checks, review, conflict, owner, createdAt, updatedAt, problem } = facts;
@@ -123,6 +123,9 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
     guarded: facts.isGuarded,
     behind: facts.isBehind,
     queue: facts.hasQueue,
+    files: facts.files,
+    additions: facts.additions,
+    deletions: facts.deletions,
   };
 }
 

@@ -37,6 +37,12 @@ export interface PullRequestView {
   behind?: boolean | undefined;
   /** Whether its base branch has a merge queue. @default {undefined} (an older record) */
   queue?: boolean | undefined;
+  /** How many files it changes; null when that was not shown. @default {undefined} (an older record) */
+  files?: number | null | undefined;
+  /** How many lines it adds; null when that was not shown. @default {undefined} (an older record) */
+  additions?: number | null | undefined;
+  /** How many lines it removes; null when that was not shown. @default {undefined} (an older record) */
+  deletions?: number | null | undefined;
 }
 
 /** What a pull request waits for that does not come by itself, most urgent first. */
@@ -120,8 +126,8 @@ export interface QuotaView {
   hour: { used: number; limit: number };
   /** Starts in the last 24 hours, with the limit. */
   day: { used: number; limit: number };
-  /** Sandboxes in use, where they were read, and the limit. */
-  sandboxes: { used: number | null; limit: number };
+  /** Sandboxes in use, where they were read, and the limit. `ended`: how many of them are of ended runs of the campaign; absent for none. */
+  sandboxes: { used: number | null; limit: number; ended?: number };
 }
 
 /** A gate that somebody has opened. */
@@ -138,6 +144,11 @@ export interface OpenedGate {
 
 /** What a campaign was planned with, and what remembers it. */
 export interface CampaignAbout {
+  /**
+   * Title of the task, with the names of its variables: pull requests have it, too. Without one, the first line of the task, by which the
+   * service names them. @default {undefined} (it is not known)
+   */
+  title?: string | undefined;
   /** SHA-256 of the campaign file with the files that it names, as 64 hex digits: of the plan. */
   fileHash: string;
   /** When it was planned last, in ISO 8601, by the clock of that machine. */

@@ -1,8 +1,8 @@
 /**
  * Detects the CI system from the environment.
  *
- * To add a system, add its file to `systems/`, its mark to `marks.ts`, and its row to `SYSTEMS` below. Tests then require its documented environment in
- * `tests/unit/platforms/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
+ * To add a system, add its table to `systems.ts`, its mark to `platform.ts`, and its row to `SYSTEMS` below. Tests then require its documented environment in
+ * `tests/unit/ci/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
  *
  * @module
  */
@@ -18,19 +18,9 @@ import {
   systemName,
   type Systems,
 } from "./platform.ts";
-import {
-  azure,
-  bitbucket,
-  buildkite,
-  circle,
-  forgejo,
-  gitea,
-  github,
-  gitlab,
-  jenkins,
-  teamcity,
-  woodpecker,
-} from "./systems.ts";
+import { forgejo, gitea, github } from "./github.ts";
+import { gitlab } from "./gitlab.ts";
+import { azure, bitbucket, buildkite, circle, jenkins, teamcity, woodpecker } from "./systems.ts";
 
 const SYSTEMS: readonly Platform[] = [
   forgejo,
@@ -62,31 +52,7 @@ export function platformVariables(): string[] {
 /** Every CI system. */
 export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
 
-// For the program of the GitHub action: its jobs run on GitHub, or on a runner that takes its actions.
-
-/** Forgejo and Gitea by their marks, else GitHub. */
-export const ONLY_GITHUB: Systems = {
-  detect(env) {
-    if (env("FORGEJO_ACTIONS")) return forgejo;
-    return env("GITEA_ACTIONS") ? gitea : github;
-  },
-  variables() {
-    const marks = ["CI", "FORGEJO_ACTIONS", "GITEA_ACTIONS", "GITHUB_ACTIONS"];
-    return [...new Set([...marks, ...[forgejo, gitea, github].flatMap((each) => each.variables)])].sort();
-  },
-};
-
-// For the programs inside the GitLab components: their jobs run on GitLab only.
-
-/** GitLab, whatever the environment contains. */
-export const ONLY_GITLAB: Systems = {
-  detect: () => gitlab,
-  variables: () => ["CI", "GITLAB_CI", ...gitlab.variables].sort(),
-};
-
-// The CI system of a script: it may run anywhere, so every system is looked for. Programs that know theirs do not import this.
-
-/** The CI system that options point to. */
+/** The CI system of a script: it may run anywhere, so every system is looked for. Programs that know theirs do not call this. */
 export function detected({ env = environmentVariable }: { env?: ReadEnv | undefined }): { platform: Platform } {
   return { platform: detectPlatform(env) };
 }

@@ -191,7 +191,7 @@ export const STATUS_VARIABLE = "MOGPLEX_JOB_STATUS";
  * The variables that a field of the identity comes from, as a list of alternatives: the first one whose variables are all set
  * counts. An alternative is one name, or several names joined by `+`, whose values are combined.
  */
-export type Source = readonly string[];
+type Source = readonly string[];
 
 /** Description of a CI system for {@linkcode definePlatform}. */
 export interface PlatformTable {

@@ -148,7 +148,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): str
 const CLEAR = "\x1b[2J\x1b[H";
 
 /** Options of {@linkcode watchDashboard}. */
-export interface WatchOptions {
+interface WatchOptions {
   /** Seconds between two looks. */
   seconds: number;
   /** Ends it. */

@@ -167,9 +167,9 @@ function rowHelp(verb: Verb): string {
   return parts.join("\n");
 }
 
-/** Help of a verb: of each of its rows, clearly apart. */
+/** Help of a verb: of each of its rows, clearly apart, in the order of the list. */
 export function verbHelp(rows: readonly Verb[]): string {
-  return rows.map(rowHelp).join(`\n${"-".repeat(WIDTH)}\n\n`);
+  return VERBS.filter((verb) => rows.includes(verb)).map(rowHelp).join(`\n${"-".repeat(WIDTH)}\n\n`);
 }
 
 /** Verbs of the program's help by what they are for, by the beginnings of their names. */
@@ -238,8 +238,9 @@ export function topicHelp(topic: string): string | undefined {
           "(the default elsewhere).",
         "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
           "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
-        "Outside CI, run --follow attaches to the run that it left in the same folder if that run goes on and the " +
-          "request is the same; --new starts another one. The files of another request go to a folder of their own.",
+        "Outside CI, run --follow attaches to the run that it left in the same folder if the request is the same and that " +
+          "run goes on, or ended well within the last hour and nobody was told: its command was left or killed before. " +
+          "--new starts another one. The files of another request go to a folder of their own.",
       );
     case "security":
       return paragraphs(

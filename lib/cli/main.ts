@@ -16,6 +16,7 @@ import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { chooseFolder, ignoringFolder, rememberEnd, rememberStart } from "./job/laptop.ts";
 import { GITLAB_NOTES } from "./job/note.ts";
+import { openPage } from "./job/open_page.ts";
 import { openContext } from "./job/run_job.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
@@ -85,7 +86,9 @@ function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
     const rest = args.slice(count);
     const rows = VERBS.filter((verb) => wordsOf(verb) === args.slice(0, count).join(" "));
     const chosen = rows.filter((verb) => isChosen(verb, rest));
-    const [first, ...others] = (chosen.length > 0 ? chosen : rows).map((verb) => ({ verb, args: rest }));
+    const plain = rows.filter(({ chosenBy }) => chosenBy === undefined);
+    const plainFirst = [...plain, ...rows.filter((verb) => !plain.includes(verb))];
+    const [first, ...others] = (chosen.length > 0 ? chosen : plainFirst).map((verb) => ({ verb, args: rest }));
     if (first !== undefined) return [first, ...others];
   }
   throw unknownVerb(args);
@@ -112,7 +115,16 @@ function checkRow({ verb, args }: FoundVerb): void {
     const name = flagName(arg);
     if (name === undefined || own.includes(name)) continue;
     const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
-    if (other === undefined) continue;
+    if (other === undefined) {
+      const hint = nearest(name, [...own, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
+      // A flag of this row is named where the flags are parsed.
+      if (hint === undefined || own.includes(hint)) continue;
+      throw new UsageError({
+        attempted: `parse arguments of ${wordsOf(verb)}`,
+        why: `unknown flag "--${name}"`,
+        advice: `did you mean "--${hint}"?`,
+      });
+    }
     const choice = (other.chosenBy ?? []).map((each) => `--${each}`).join(" or ");
     throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works with ${choice} only` });
   }
@@ -202,7 +214,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           verbs: VERBS,
           notes: GITLAB_NOTES,
           extras: EXTRAS,
-          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd },
+          laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd, openPage },
           dropIn: group === "drop-in",
         },
         options,

@@ -9,6 +9,7 @@
 import { type ReadEnv, readTextVariable } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import type { ParsedFlags } from "../flags.ts";
+import { nearest } from "../nearest.ts";
 import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../report/write.ts";
 import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
@@ -25,8 +26,9 @@ import type { Option, ReadOption, VerbContext, VerbFlag } from "./verb.ts";
 /** Reads a value: see `Option.parse`. */
 type Parse<T> = (text: string, source: string) => T;
 
-function refusal(source: string, why: string, text: string): UsageError {
-  return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text) });
+function refusal(source: string, why: string, text: string, hint?: string): UsageError {
+  const advice = hint === undefined ? undefined : `did you mean ${JSON.stringify(hint)}?`;
+  return new UsageError({ attempted: `use ${source}`, why, value: JSON.stringify(text), advice });
 }
 
 /** Any text; the code that uses it checks it. */
@@ -39,7 +41,7 @@ export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   return (text, source) => {
     const choice = choices.find((each) => each === text);
     if (choice !== undefined) return choice;
-    throw refusal(source, `it must be one of ${choices.join(", ")}`, text);
+    throw refusal(source, `it must be one of ${choices.join(", ")}`, text, nearest(text, choices));
   };
 }
 
@@ -77,7 +79,7 @@ export function onOrOff(text: string, source: string): boolean {
  *
  * @throws {Error} when no variable has a flag of that name.
  */
-function option<T>(name: string, parse: Parse<T>): Option<T> {
+export function option<T>(name: string, parse: Parse<T>): Option<T> {
   const variable = VARIABLES.find((each) => each.option === name);
   if (variable === undefined) throw new Error(`Cannot list option ${name}: no variable has it`);
   const { value } = variable;
@@ -169,6 +171,12 @@ export const KEYS: readonly VerbFlag[] = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART];
 
 /** Where a verdict is reported. */
 export const REPORTING: readonly VerbFlag[] = [REPORT, NOTE, OUT, HISTORY, OTEL_FILE];
+
+/** Whether the page is opened. */
+export const OPEN: VerbFlag = {
+  name: "open",
+  help: "On a terminal: open the page (run.html) in the browser at the end",
+};
 
 /** What happens to a run when the job stops waiting, and how often the job asks. */
 export const WATCHING: readonly VerbFlag[] = [ON_TIMEOUT_OPTION, ON_INTERRUPT_OPTION, TOKEN_SHARE];

@@ -157,7 +157,7 @@ export const INPUT: Option<string> = {
 };
 
 /** A file with the whole input. */
-export const INPUT_FILE: Option<string> = {
+const INPUT_FILE: Option<string> = {
   name: "input-file",
   value: "FILE",
   help: "Input as a JSON object, - for standard input; --input wins over it",

@@ -204,6 +204,8 @@ export interface Laptop {
   rememberStart(context: VerbContext, started: StartedRun, out: string, asked: Asked): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: VerbContext, result: AnyResult): void;
+  /** See `openPage` in `job/open_page.ts`. */
+  openPage(context: VerbContext, path: string): Promise<void>;
 }
 
 /** Where the files of a start go, and what it attaches to. */
@@ -214,6 +216,8 @@ export interface Folder {
   out: string;
   /** State file of the run to attach to; undefined for a new run. */
   resumePath?: string | undefined;
+  /** How long ago that run may have ended, in milliseconds; undefined: as long as it likes. */
+  maxEndAgeMs?: number | undefined;
 }
 
 /** What a start is about, in the words of the caller. */
@@ -366,12 +370,16 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_NOTE_TOKEN_VARIABLE:
     "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
   MOGPLEX_OUT: "Directory of the reports.",
-  MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `task` (its first line as well) or `off`.",
+  MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `ids` (no line of the task) or `off`.",
   MOGPLEX_CI_JOB: "Identity of the job on a CI system that is not recognised.",
   MOGPLEX_JOB_STATUS:
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
   MOGPLEX_GIT_TOKEN: "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.",
   MOGPLEX_GIT_USERNAME: "The user that it belongs to. GitHub and GitLab take any name.",
+  MOGPLEX_CAMPAIGN_HOME:
+    "Where lock and journal of a campaign are kept between two waves: `dir`, or `git:REMOTE#BRANCH`, as with the key `home` of its file.",
+  MOGPLEX_DEV_START_LIMITS:
+    "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
 };
 
 /** What a flag is for. */

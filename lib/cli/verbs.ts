@@ -15,6 +15,7 @@ import { campaignApproveVerb } from "./campaign/approve.ts";
 import { campaignCheckVerb } from "./campaign/check.ts";
 import { campaignPipelineVerb } from "./campaign/pipeline.ts";
 import { campaignCommandsVerb } from "./campaign/commands.ts";
+import { campaignNewVerb } from "./campaign/new.ts";
 import { campaignPlanVerb } from "./campaign/plan.ts";
 import { campaignReportVerb } from "./campaign/report.ts";
 import { campaignResumeVerb } from "./campaign/resume.ts";
@@ -46,8 +47,8 @@ import { runsRecentVerb } from "./verbs/runs_recent.ts";
 
 /** Every verb. */
 export const VERBS: readonly Verb[] = [
-  runVerb,
   runFollowVerb,
+  runVerb,
   followVerb,
   reportVerb,
   cleanupVerb,
@@ -61,6 +62,7 @@ export const VERBS: readonly Verb[] = [
   automationsTriggerVerb,
   automationsTriggerFollowVerb,
   prReviewsRerunVerb,
+  campaignNewVerb,
   campaignCheckVerb,
   campaignPlanVerb,
   campaignAdvanceVerb,

@@ -37,7 +37,7 @@ import {
 import { renderDashboardMetrics } from "./metrics.ts";
 
 /** Most requests of one dashboard: half of what a token has in a minute. */
-export const MAX_REQUESTS = 30;
+const MAX_REQUESTS = 30;
 
 /** How long all of it may take, in milliseconds: the service names 60 s when a token is busy. */
 const ALL_MS = 120_000;
@@ -65,7 +65,7 @@ export interface CollectOptions {
 }
 
 /** What the service said. */
-export type Collected = Pick<
+type Collected = Pick<
   DashboardData,
   "at" | "origin" | "requests" | "exitCode" | "lists" | "repositories" | "sandboxes" | "automations"
 >;
@@ -358,6 +358,18 @@ function byTime(a: RunEntry, b: RunEntry): number {
   return ms(b) - ms(a) || (a.file < b.file ? -1 : 1);
 }
 
+/** The newest file of each campaign and round: clones of one home each have one. Where times are equal, the first one. */
+function newestOf(campaigns: readonly CampaignEntry[]): CampaignEntry[] {
+  const found = new Map<string, CampaignEntry>();
+  const ms = ({ at }: CampaignEntry) => Date.parse(at) || 0;
+  for (const campaign of campaigns) {
+    const key = JSON.stringify([campaign.name, campaign.round]);
+    const known = found.get(key);
+    if (known === undefined || ms(campaign) > ms(known)) found.set(key, campaign);
+  }
+  return [...found.values()];
+}
+
 /**
  * What files say: each is a `result.json`, an `events.ndjson` or a `campaign.json`. A file that is neither is a problem that the dashboard
  * shows, and no error.
@@ -382,8 +394,9 @@ export function readStored(paths: readonly string[], readText: (path: string) =>
       fileProblems.push({ file, why: messageOf(error) });
     }
   }
-  campaigns.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
-  return { runs: runs.sort(byTime), campaigns, fileProblems };
+  const newest = newestOf(campaigns);
+  newest.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
+  return { runs: runs.sort(byTime), campaigns: newest, fileProblems };
 }
 
 // The files of a dashboard, as texts.
@@ -397,7 +410,7 @@ export const FILES = {
 } as const;
 
 /** A file to write. */
-export interface DashboardFile {
+interface DashboardFile {
   /** Its name in the directory. */
   name: string;
   /** Its text. */

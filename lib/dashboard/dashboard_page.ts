@@ -12,20 +12,22 @@ import {
   fold,
   type Html,
   type Line,
-  link,
   list,
   markup,
   numbers,
+  oneLine,
   page,
   type Part,
+  pullLink,
   section,
+  shortId,
   steps,
   strip,
   swatch,
   table,
   type TableRow,
   type Tone,
-} from "../report/pages.ts";
+} from "../report/page.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { distanceText, instantMs, spanText, utcText } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
@@ -46,15 +48,6 @@ import {
   sumOf,
 } from "./data.ts";
 
-const PARTS: readonly (readonly [id: string, name: string])[] = [
-  ["campaigns", "Campaigns"],
-  ["runs", "Runs"],
-  ["automations", "Automations"],
-  ["sandboxes", "Sandboxes"],
-  ["repositories", "Repositories"],
-  ["missing", "What was read"],
-];
-
 /**
  * Renders the page.
  *
@@ -71,6 +64,14 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
     : `${formatCount(count, "thing")} ${count === 1 ? "needs" : "need"} a person`;
   const host = data.origin.replace(/^https?:\/\//, "");
   const chart = trend(days);
+  const parts = [
+    campaignTable(data, nowMs),
+    runTable(data, nowMs),
+    automationTable(data, nowMs),
+    sandboxTable(data, nowMs),
+    repositoryTable(data),
+  ].filter((part) => part !== null);
+  const names = [...parts.map(({ id, heading }) => [id, heading] as const), ["missing", "What was read"] as const];
   return page({
     title: `Mogplex: ${headline}`,
     verdict: {
@@ -82,16 +83,14 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
     },
     body: [
       markup`<nav aria-label="parts of the page"><ul class="legend">${
-        PARTS.map(([id, name]) => markup`<li><a href="#${id}">${name}</a></li>`)
+        names.map(([id, name]) => markup`<li><a href="#${id}">${name}</a></li>`)
       }</ul></nav>`,
       overview(data),
       attention(concerns),
-      chart !== null && section("trend", "Day by day", chart),
-      campaignTable(data, nowMs),
-      runTable(data, nowMs),
-      automationTable(data, nowMs),
-      sandboxTable(data, nowMs),
-      repositoryTable(data),
+      // One table is there at once; those that one looks things up in open at a click.
+      ...parts.slice(0, 1).map(partOf),
+      days.length > 0 && section("trend", "Day by day", chart ?? FIRST_DAY),
+      ...parts.slice(1).map(partOf),
       sources(data),
     ],
     notes: [
@@ -100,6 +99,8 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
     ],
   });
 }
+
+const FIRST_DAY = markup`<p class="soft">The chart of the days begins with the second day that has a dashboard.</p>`;
 
 /** Most concerns that are shown: more than anybody reads. */
 const MAX_CONCERNS = 25;
@@ -132,7 +133,7 @@ function overview(data: DashboardData): Html {
   const open = sumOf(campaigns, ({ items, ended }) => items - ended);
   const rows: [string, string | number, Tone][] = [
     ["sandboxes in use", known("sandboxes", activeSandboxes(data)), "none"],
-    ["failed runs of automations in 24 h", known("automationRuns", failedRuns), failedRuns > 0 ? "bad" : "none"],
+    ["failed automation runs in 24 h", known("automationRuns", failedRuns), failedRuns > 0 ? "bad" : "none"],
     ["automations", known("automations", automations.length), "none"],
     ["repositories", known("repositories", repositories.length), "none"],
   ];
@@ -142,7 +143,7 @@ function overview(data: DashboardData): Html {
 }
 
 /** What was read, and what is missing. */
-function sources({ lists, fileProblems, requests, exitCode }: DashboardData): Html | null {
+function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: DashboardData): Html | null {
   const more = fileProblems.length - MAX_FILES;
   return section(
     "missing",
@@ -154,6 +155,8 @@ function sources({ lists, fileProblems, requests, exitCode }: DashboardData): Ht
           markup`${chip(stateWord(lists[name]), stateTone(lists[name]))} ${lists[name].why}`,
         ] as const
       ),
+      ["campaigns", campaigns.length === 0 && "No campaign.json was given: see --results."],
+      ["runs", runs.length === 0 && "No result.json was given: see --results."],
       ["requests", requests],
       ["exit code", exitCode],
     ]),
@@ -199,16 +202,16 @@ function trend(all: readonly Day[]): Html | null {
   const label = `From ${first.day} to ${last.day}, at the end: ${now}`;
   const columns = [
     { name: "Day" },
-    { name: "Repositories", number: true },
-    { name: "Automations", number: true },
+    { name: "Repositories", number: true, extra: true },
+    { name: "Automations", number: true, extra: true },
     ...LINES.map(([, words]) => ({ name: words, number: true })),
   ];
   const rows = days.slice(-MAX_ROWS).reverse().map((day) => ({
     cells: [day.day, day.repositories, day.automations, ...LINES.map(([name]) => day[name] ?? null)],
   }));
   return markup`<figure>${
-    steps(label, lines, { x: Date.parse(last.day) - fromMs + DAY_MS, y: most })
-  }<figcaption><span class="ends"><span>${first.day}</span><span>${last.day}</span></span>From 0 to ${most}.</figcaption><ul class="legend">${
+    steps(label, lines, { x: Date.parse(last.day) - fromMs + DAY_MS, y: most }, [first.day, last.day])
+  }<ul class="legend">${
     LINES.map(([name, words, colour]) => markup`<li>${swatch(colour)} ${words}: ${last[name] ?? "not read"}</li>`)
   }</ul></figure>${fold("the numbers", table("Numbers of each day", columns, rows))}`;
 }
@@ -226,30 +229,53 @@ interface TablePart {
   readonly rows: string;
   /** How much of the list was read; undefined for what comes from files. */
   readonly state?: ListState | undefined;
-  /** What stands there when there are no rows. */
-  readonly empty: string;
+  /** What stands there when there are no rows; null leaves the part out. */
+  readonly empty: string | null;
   /** The columns. */
   readonly columns: readonly Column[];
   /** The rows. */
   readonly content: readonly TableRow[];
   /** What stands above the table. @default {null} */
   readonly before?: Part;
+  /** Whether the table opens at a click. @default {false} */
+  readonly folded?: boolean;
 }
 
-function tablePart(
-  { id, heading, rows, state, empty, columns, content, before = null }: TablePart,
-): Html | null {
+/** From how many rows on a list has a search, a filter and a copy. */
+const MIN_LISTED = 20;
+
+/** Whether there is something in a cell. */
+function hasText(cell: Cell): boolean {
+  const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
+  return shown !== null && shown !== undefined && shown !== false && shown !== "";
+}
+
+/** Columns and rows without the columns in which no row has anything. */
+function withoutEmpty(
+  columns: readonly Column[],
+  rows: readonly TableRow[],
+): { columns: readonly Column[]; rows: readonly TableRow[] } {
+  const kept = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
+  const only = <T>(list: readonly T[]) => list.filter((_, index) => kept[index]);
+  return { columns: only(columns), rows: rows.map(({ kind, cells }) => ({ kind, cells: only(cells) })) };
+}
+
+/** A part as a section; null when there is nothing to say. */
+function partOf({ id, heading, rows, state, empty, columns, content, before = null, folded }: TablePart): Html | null {
   const isUnread = state !== undefined && state.state !== "complete";
   const kinds = [...countBy(content, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
+  const kept = withoutEmpty(columns, content);
+  const drawn = table(heading, kept.columns, kept.rows);
+  const shown = content.length < MIN_LISTED
+    ? markup`<div class="rows">${drawn}</div>`
+    : list({ name: "rows", rows, kinds, copy: true }, drawn);
   return section(
     id,
     content.length > 0 ? `${heading} (${content.length})` : heading,
     isUnread && markup`<p>${chip(stateWord(state), stateTone(state))} ${state.why}</p>`,
-    content.length === 0 && (state === undefined || state.state === "complete") &&
-      markup`<p class="soft">${empty}</p>`,
+    content.length === 0 && !isUnread && markup`<p class="soft">${empty}</p>`,
     content.length > 0 && before,
-    content.length > 0 &&
-      list({ name: "rows", rows, kinds, copy: true }, table(heading, columns, content)),
+    content.length > 0 && (folded ? fold(`show the ${rows}`, shown) : shown),
   );
 }
 
@@ -307,13 +333,14 @@ const AGES: readonly (readonly [hours: number, name: string])[] = [
 const number = (value: number, text: Part = value) => ({ show: text, value });
 
 /** Campaigns. */
-function campaignTable({ campaigns }: DashboardData, nowMs: number): Html | null {
+function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart | null {
+  if (campaigns.length === 0) return null;
   const content = campaigns.map(({ name, round, state, stateReason, items, ended, good, running, nextWaveAt, at }) => ({
     kind: state,
     cells: [
-      markup`<bdi>${name}</bdi>${round !== "" && markup` <span class="soft"><bdi>${round}</bdi></span>`}`,
-      word(state, state === "done" && ended > good ? "bad" : toneOf(state)),
-      stateReason,
+      markup`${oneLine(name)}${round !== "" && markup` <span class="soft">${oneLine(round)}</span>`}`,
+      word(state, state === "done" && ended > good ? "none" : toneOf(state)),
+      oneLine(stateReason),
       number(ended, `${ended} of ${items}`),
       number(good),
       number(ended - good),
@@ -325,43 +352,42 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): Html | null
   const columns = [
     { name: "Campaign" },
     { name: "State" },
-    { name: "Why" },
+    { name: "Why", extra: true },
     { name: "Ended", number: true },
-    { name: "Good", number: true },
-    { name: "Not good", number: true },
-    { name: "At work", number: true },
-    { name: "Next wave" },
-    { name: "As of" },
+    { name: "Succeeded", number: true, extra: true },
+    { name: "Failed", number: true },
+    { name: "At work", number: true, extra: true },
+    { name: "Next wave", extra: true },
+    { name: "As of", extra: true },
   ];
-  const empty = "No campaign.json was given: see --results.";
-  return tablePart({ id: "campaigns", heading: "Campaigns", rows: "campaigns", empty, columns, content });
+  return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content };
 }
 
 /** Runs. */
-function runTable({ runs }: DashboardData, nowMs: number): Html | null {
+function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
+  if (runs.length === 0) return null;
   const content = runs.map(({ file, repository, outcome, reason, pullRequest, createdAt, durationMs, runId }) => ({
     kind: outcome,
     cells: [
-      repository === null ? code(runId) : markup`<bdi>${repository}</bdi>`,
+      repository === null ? shortId(runId) : oneLine(repository),
       word(outcome.replaceAll("_", " "), outcome === "error" ? "bad" : toneOf(outcome)),
-      reason,
-      pullRequest === null ? null : link(pullRequest, /\/(\d{1,9})\/?$/.exec(pullRequest)?.[1]?.replace(/^/, "#")),
+      oneLine(reason),
+      pullRequest === null ? null : pullLink(pullRequest),
       since(createdAt, nowMs),
       number(durationMs, formatDuration(durationMs)),
-      code(file),
+      oneLine(file),
     ],
   }));
   const columns = [
     { name: "Repository or run" },
     { name: "Outcome" },
-    { name: "Why" },
+    { name: "Why", extra: true },
     { name: "Pull request" },
-    { name: "Started" },
-    { name: "Took", number: true },
-    { name: "File" },
+    { name: "Started", extra: true },
+    { name: "Took", number: true, extra: true },
+    { name: "File", extra: true },
   ];
-  const empty = "No result.json was given: see --results.";
-  return tablePart({ id: "runs", heading: "Runs", rows: "runs", empty, columns, content });
+  return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
 }
 
 /** Green, red, blue for what is open, grey for everything else. */
@@ -372,18 +398,20 @@ function colourOf(status: string): number {
 }
 
 function runsCells(runs: AutomationRuns | null, nowMs: number): Cell[] {
-  if (runs === null) return ["not read", null, null, null, null, null];
+  if (runs === null) return ["not read", null, null, null, null];
   const { last, statuses, failed, read, more, open, failedLastDay } = runs;
-  if (last === null) return ["no run yet", null, null, null, null, null];
+  if (last === null) return ["no run yet", null, null, null, null];
   const words = [...countBy(statuses, (status) => status)].map(([status, count]) => `${count} ${status}`).join(", ");
   return [
     word(last.status, toneOf(last.status)),
     since(last.createdAt, nowMs),
     // Oldest first, as a time line is read.
     strip(`last ${statuses.length} runs: ${words}`, statuses.toReversed().map(colourOf)),
-    number(failed, `${failed} of ${more ? "the last " : ""}${read}`),
-    number(failedLastDay),
-    last.error === null ? (open > 0 ? `${open} open` : null) : last.error,
+    number(
+      failed,
+      `${failed} of ${more ? "the last " : ""}${read}${failedLastDay > 0 ? `, ${failedLastDay} in 24 h` : ""}`,
+    ),
+    last.error === null ? (open > 0 ? `${open} open` : null) : oneLine(last.error),
   ];
 }
 
@@ -392,7 +420,7 @@ function automationRow(automation: AutomationEntry, nowMs: number) {
   return {
     kind: runs?.last?.status ?? (runs === null ? "not read" : "no run yet"),
     cells: [
-      markup`<bdi>${name}</bdi>`,
+      oneLine(name),
       markup`${word(status, toneOf(status))}${!published && markup` ${chip("not published", "wait")}`}`,
       ...runsCells(runs, nowMs),
     ],
@@ -400,19 +428,18 @@ function automationRow(automation: AutomationEntry, nowMs: number) {
 }
 
 /** Automations. */
-function automationTable({ automations, lists }: DashboardData, nowMs: number): Html | null {
+function automationTable({ automations, lists }: DashboardData, nowMs: number): TablePart {
   const columns = [
     { name: "Automation" },
-    { name: "Status" },
+    { name: "Status", extra: true },
     { name: "Last run" },
-    { name: "When" },
-    { name: "Last 20, newest right" },
-    { name: "Failed", number: true },
-    { name: "Failed in 24 h", number: true },
-    { name: "Remarks" },
+    { name: "When", extra: true },
+    { name: "Last 20, newest right", extra: true },
+    { name: "Failed", number: true, extra: true },
+    { name: "Remarks", extra: true },
   ];
   const runs = lists.automationRuns;
-  return tablePart({
+  return {
     id: "automations",
     heading: "Automations",
     rows: "automations",
@@ -421,7 +448,7 @@ function automationTable({ automations, lists }: DashboardData, nowMs: number): 
     columns,
     content: automations.map((each) => automationRow(each, nowMs)),
     before: runs.why !== null && markup`<p>${runs.why}.</p>`,
-  });
+  };
 }
 
 /** Most sandboxes are stopped, and that is as it should be. */
@@ -447,33 +474,33 @@ function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
 }
 
 /** Sandboxes. */
-function sandboxTable(data: DashboardData, nowMs: number): Html | null {
+function sandboxTable(data: DashboardData, nowMs: number): TablePart {
   const { sandboxes, lists } = data;
   const content = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }) => {
     const ms = instantMs(createdAt);
     return {
       kind: status,
       cells: [
-        repository === null ? code(id) : markup`<bdi>${repository}</bdi>`,
+        repository === null ? shortId(id) : oneLine(repository),
         word(status, sandboxTone(status)),
-        code(branch),
+        oneLine(branch),
         ms === null ? null : number(nowMs - ms, spanText(nowMs - ms)),
         since(lastActiveAt, nowMs),
-        error,
+        oneLine(error),
       ],
     };
   });
   const columns = [
     { name: "Repository or id" },
     { name: "Status" },
-    { name: "Branch" },
+    { name: "Branch", extra: true },
     { name: "Age", number: true },
-    { name: "Last active" },
-    { name: "Its error" },
+    { name: "Last active", extra: true },
+    { name: "Its error", extra: true },
   ];
   const before = sandboxes.length > 0 && ageTable(data, nowMs);
   const [id, heading, rows] = ["sandboxes", "Sandboxes", "sandboxes"];
-  return tablePart({
+  return {
     id,
     heading,
     rows,
@@ -482,16 +509,17 @@ function sandboxTable(data: DashboardData, nowMs: number): Html | null {
     columns,
     content,
     before,
-  });
+    folded: true,
+  };
 }
 
 /** Repositories. */
-function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData): Html | null {
+function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData): TablePart {
   const used = countBy(sandboxes, ({ repository }) => repository ?? "");
   const ran = countBy(runs, ({ repository }) => repository ?? "");
   const content = repositories.map(({ name, defaultBranch }) => ({
     kind: used.has(name) ? "with a sandbox" : "without a sandbox",
-    cells: [markup`<bdi>${name}</bdi>`, code(defaultBranch), number(used.get(name) ?? 0), number(ran.get(name) ?? 0)],
+    cells: [oneLine(name), oneLine(defaultBranch), number(used.get(name) ?? 0), number(ran.get(name) ?? 0)],
   }));
   const columns = [
     { name: "Repository" },
@@ -501,5 +529,5 @@ function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData
   ];
   const empty = "The token reaches no repository.";
   const [id, heading, rows] = ["repositories", "Repositories", "repositories"];
-  return tablePart({ id, heading, rows, state: lists.repositories, empty, columns, content });
+  return { id, heading, rows, state: lists.repositories, empty, columns, content, folded: true };
 }

@@ -280,10 +280,10 @@ function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
 function ofCampaigns({ campaigns }: DashboardData): Concern[] {
   return campaigns.flatMap(({ name, state, stateReason, items, ended, good }): Concern[] => {
     const bad = ended - good;
-    const details = texts(stateReason, `${good} of ${items} with a good end`);
+    const details = texts(stateReason, `${good} of ${items} succeeded`);
     const common = { kind: "campaign", name, details, part: "campaigns" } as const;
     if (state === "gated" || state === "stopped") return [{ ...common, what: state, tone: "wait" }];
-    return bad > 0 ? [{ ...common, what: `${formatCount(bad, "item")} without a good end`, tone: "bad" }] : [];
+    return bad > 0 ? [{ ...common, what: `${formatCount(bad, "item")} did not succeed`, tone: "bad" }] : [];
   });
 }
 
@@ -342,7 +342,7 @@ function ofRuns({ runs }: DashboardData): Concern[] {
     found.push(about("runs", "wait", what, namesOf(waiting)));
   }
   if (bad.length > 0) {
-    found.push(about("runs", "bad", `${formatCount(bad.length, "run")} without a good end`, namesOf(bad)));
+    found.push(about("runs", "bad", `${formatCount(bad.length, "run")} did not succeed`, namesOf(bad)));
   }
   return found;
 }

@@ -108,6 +108,18 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
   return { token };
 }
 
+/** Removes a repository with everything that is kept for it. The keys of its runs are free again. Source: API reference. */
+function removeRepo({ store, driver }: World, id: string): void {
+  for (const run of [...store.runs.values()].filter((each) => each.repo_id === id)) {
+    // Whoever works on it has to stop.
+    if (!isTerminal(run.status)) driver.kill(run);
+    run.status = "failed";
+    store.removeRun(run);
+  }
+  for (const sandbox of [...store.sandboxes.values()]) if (sandbox.repo_id === id) store.removeSandbox(sandbox);
+  store.repos.delete(id);
+}
+
 interface ScriptEvent {
   type?: string;
   toolName?: string | null;
@@ -212,7 +224,7 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     overwrite(world.store.anyRepo(text(args, "id")), fields(args.set, "set"));
   },
   removeRepo(world, args) {
-    world.store.repos.delete(world.store.anyRepo(text(args, "id")).id);
+    removeRepo(world, world.store.anyRepo(text(args, "id")).id);
   },
   addToken,
   setSandbox(world, args) {

@@ -13,7 +13,7 @@ import { UsageError } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
 import { type Breaker, ConnectionLost, Faults } from "./wire/faults.ts";
 import { type FaultKind, parseFault, type RandomFaults } from "./state/faults.ts";
-import { builtInFixture, type Fixture } from "./state/fixture.ts";
+import { builtInFixture, type Fixture, withSubProject } from "./state/fixture.ts";
 import {
   bare,
   BodyTooLarge,
@@ -45,6 +45,11 @@ import { lookup } from "../lookup.ts";
 
 /** Options of {@linkcode createEmulator}. */
 export interface EmulatorOptions {
+  /**
+   * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a repository with a sub-project,
+   * where no fixture is given. Single options win. @default {undefined} (as quick and as roomy as possible)
+   */
+  like?: "service" | undefined;
   /** State to start from. @default a user with two tokens and one repository */
   fixture?: Fixture | undefined;
   /** Source of time. @default {systemClock} */
@@ -53,6 +58,8 @@ export interface EmulatorOptions {
   revision?: Partial<Revision> | undefined;
   /** Owner of a start limit: each token, or each user. @default {"token"} */
   startLimitScope?: "token" | "user" | undefined;
+  /** Whether starts are limited, as those of the service are: 10 a minute, 30 an hour, 150 a day. @default {true} */
+  startLimits?: boolean | undefined;
   /**
    * Scenarios; the first one that fits plays for a run. Without one, runs stay `pending`, and runs of automations `running`.
    * @default {[]}
@@ -121,22 +128,27 @@ function controlProblem(request: Request): string | undefined {
 }
 
 /** The fixture with the projects. The built-in one then has no other repository. */
-function startingState({ fixture, projects = [] }: EmulatorOptions): Fixture {
-  return withProjects(fixture ?? builtInFixture(projects.length === 0 ? undefined : []), projects);
+function startingState({ fixture, projects = [], like }: EmulatorOptions): Fixture {
+  const state = withProjects(fixture ?? builtInFixture(projects.length === 0 ? undefined : []), projects);
+  return like === undefined || fixture !== undefined ? state : withSubProject(state);
 }
 
+/** Options with which the emulator is like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
+const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
+
 function makeWorld(options: EmulatorOptions, clock: Clock): World {
+  const profile = options.like === undefined ? { sandboxLimit: undefined, sandboxLingerMs: 0 } : LIKE_SERVICE;
   return {
     store: new Store(startingState(options)),
     clock: serverClock(clock),
     feed: eventFeed(),
     requests: new RequestLimiter(),
-    starts: new StartLimiter(),
+    starts: new StartLimiter(options.startLimits),
     revision: createRevision("base", options.revision),
     around: healthySurroundings(),
     startLimitScope: options.startLimitScope ?? "token",
-    sandboxLimit: options.sandboxLimit,
-    sandboxLingerMs: options.sandboxLingerMs ?? 0,
+    sandboxLimit: options.sandboxLimit ?? profile.sandboxLimit,
+    sandboxLingerMs: options.sandboxLingerMs ?? profile.sandboxLingerMs,
     pulls: new Map(),
     origin: "http://localhost",
     driver: idleDriver,

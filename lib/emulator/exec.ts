@@ -10,13 +10,15 @@ import { UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 
 /** What the environment of the command is made of. */
-export interface Target {
+interface Target {
   /** Origin of the emulator. */
   url: string;
   /** A token with both scopes. */
   token: string;
   /** Repositories; the first one becomes `MOGPLEX_REPO_ID`. */
   repos: readonly { id: string }[];
+  /** Whether starts are limited. @default {true} */
+  startLimits?: boolean | undefined;
 }
 
 // A token from elsewhere would contradict ours, and a name of a repository the id.
@@ -25,11 +27,18 @@ const REMOVED = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO
 /** The environment of the command: that of this process, pointed at the emulator. */
 export function commandEnvironment(
   base: Readonly<Record<string, string | undefined>>,
-  { url, token, repos }: Target,
+  { url, token, repos, startLimits = true }: Target,
 ): Record<string, string | undefined> {
   const kept = Object.fromEntries(Object.entries(base).filter(([name]) => !REMOVED.includes(name)));
   const repo = repos[0] === undefined ? {} : { MOGPLEX_REPO_ID: repos[0].id };
-  return { ...kept, MOGPLEX_DEV: "1", MOGPLEX_URL: url, MOGPLEX_API_KEY: token, ...repo };
+  return {
+    ...kept,
+    MOGPLEX_DEV: "1",
+    MOGPLEX_URL: url,
+    MOGPLEX_API_KEY: token,
+    ...repo,
+    ...!startLimits && { MOGPLEX_DEV_START_LIMITS: "off" },
+  };
 }
 
 /** Why a command cannot be started, by error code. Source: Node.js, "Common system errors". */

@@ -30,7 +30,7 @@ export function helpText(): string {
     "Its page at the url shows runs, events and pull requests. Requests are logged on standard error.",
     "",
     "exec: serves it while COMMAND runs, and ends with its code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
-    "MOGPLEX_REPO_ID (the first repository) and MOGPLEX_DEV=1.",
+    "MOGPLEX_REPO_ID (the first repository), MOGPLEX_DEV=1, and MOGPLEX_DEV_START_LIMITS=off with --start-limits off.",
     "",
     ...rows,
     "",
@@ -111,7 +111,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     // The streams are the command's.
     const served = await startEmulator({ ...options, onRequest: undefined });
     try {
-      return await runCommand(command, served, io);
+      return await runCommand(command, { ...served, startLimits: options.startLimits }, io);
     } finally {
       await served.close();
     }

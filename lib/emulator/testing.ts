@@ -8,7 +8,7 @@ import { checkOptions, type Keys } from "../service/contract.ts";
 import { UsageError } from "../errors.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_NAMES } from "./agents/scenario.ts";
 import { createEmulator, type Emulator } from "./emulator.ts";
-import { builtInFixture } from "./state/fixture.ts";
+import { builtInFixture, withSubProject } from "./state/fixture.ts";
 import { firstAccount } from "./service/listings.ts";
 import { createRevision } from "./state/store.ts";
 
@@ -30,6 +30,11 @@ export interface TestEmulatorOptions {
   repos?: readonly string[] | undefined;
   /** `later` has event streams and everything else that newer revisions of the service have. @default {"base"} */
   revision?: "base" | "later" | undefined;
+  /**
+   * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a sub-project in the first
+   * repository. @default {undefined} (as quick and as roomy as possible)
+   */
+  like?: "service" | undefined;
 }
 
 /** What a client needs to reach a {@linkcode TestEmulator}: options of `createMogplex()`, and of `run()` and all other calls. */
@@ -112,13 +117,27 @@ function runsOf({ world }: Emulator): TestRun[] {
  * ```
  */
 export function createTestEmulator(options: TestEmulatorOptions = {}): TestEmulator {
-  const keys: Keys<TestEmulatorOptions> = { clock: "object", scenario: "any", repos: "object", revision: "string" };
+  const keys: Keys<TestEmulatorOptions> = {
+    clock: "object",
+    scenario: "any",
+    repos: "object",
+    revision: "string",
+    like: "string",
+  };
   checkOptions("create emulator", options, keys);
-  const { clock = virtualClock(), scenario = "success", repos, revision = "base" } = options;
+  const { clock = virtualClock(), scenario = "success", repos, revision = "base", like } = options;
+  if (like !== undefined && like !== "service") {
+    throw new UsageError({
+      attempted: "create emulator",
+      why: '`like` must be "service"',
+      value: JSON.stringify(like),
+    });
+  }
   const names = typeof scenario === "string" ? [scenario] : scenario;
   const emulator = createEmulator({
     clock,
-    fixture: builtInFixture(repos),
+    like,
+    fixture: like === undefined ? builtInFixture(repos) : withSubProject(builtInFixture(repos)),
     scenarios: names.flatMap(scenariosOf),
     revision: createRevision(revision),
   });

@@ -13,7 +13,7 @@ import { isNotPermitted } from "../runtime.ts";
 // Files that must be whole after a crash: what was written is on the disk when a function returns, and no reader sees half of a file.
 
 /** What is known of an ordinary file without reading it. */
-export interface FileFacts {
+interface FileFacts {
   /** Its length. */
   bytes: number;
   /** When it was changed, in milliseconds since 1970 by the clock of its file system. */
@@ -21,7 +21,7 @@ export interface FileFacts {
 }
 
 /** A file that was read whole. */
-export interface FileContent {
+interface FileContent {
   /** What is in it. */
   content: Uint8Array;
   /** When that was changed; see {@linkcode FileFacts}. */

@@ -63,6 +63,11 @@ export interface PullRequestFacts {
   isBehind: boolean;
   /** Whether its target has a merge queue. */
   hasQueue: boolean;
+  /** How many files it changes; null when that is not shown. */
+  files: number | null;
+  /** Lines that it adds, and lines that it removes; null when they are not shown. */
+  additions: number | null;
+  deletions: number | null;
   /** When it was opened, and when something happened to it last, in ISO 8601. */
   createdAt: string;
   updatedAt: string;
@@ -256,7 +261,7 @@ export interface ForgeWorld {
 }
 
 /** One request. */
-export interface ForgeCall<T> {
+interface ForgeCall<T> {
   /** What is attempted, after "Cannot". */
   what: string;
   /** Path and query below the API, with a slash at its start. */

@@ -34,7 +34,7 @@ export interface ForgeReading {
 }
 
 /** A branch whose pull request is looked for. */
-export interface BranchPlace {
+interface BranchPlace {
   forge: ForgeName;
   host: string;
   /** `owner/name`, with all groups. */

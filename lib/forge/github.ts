@@ -32,7 +32,9 @@ export function githubApi(origin: string, host: string): string {
 const fieldsOf = (knowsQueues: boolean) =>
   `fragment F on PullRequest {
   number url state isDraft createdAt updatedAt mergeable reviewDecision headRefName
-  headRefOid isCrossRepository mergeStateStatus${knowsQueues ? " isMergeQueueEnabled" : ""}
+  additions deletions changedFiles headRefOid isCrossRepository mergeStateStatus${
+    knowsQueues ? " isMergeQueueEnabled" : ""
+  }
   headRef { refUpdateRule { pattern } }
   baseRepository { defaultBranchRef { name } }
   assignees(first: 1) { nodes { login } }
@@ -61,6 +63,7 @@ const schema = z.lazy(() => {
     mergeable: z.nullable(z.string()),
     reviewDecision: z.nullable(z.string()),
     headRefName: z.string(),
+    ...{ additions: z.nullish(z.int()), deletions: z.nullish(z.int()), changedFiles: z.nullish(z.int()) },
     headRefOid: z.nullish(z.string()),
     isCrossRepository: z.nullish(z.boolean()),
     mergeStateStatus: z.nullish(z.string()),
@@ -159,6 +162,9 @@ function factsOf(value: unknown, hidden: ReadonlySet<string>): PullRequestFacts 
     commit: node.headRefOid ?? null,
     isBehind: node.mergeStateStatus === "BEHIND",
     hasQueue: node.isMergeQueueEnabled === true,
+    files: node.changedFiles ?? null,
+    additions: node.additions ?? null,
+    deletions: node.deletions ?? null,
     createdAt: node.createdAt,
     updatedAt: node.updatedAt,
     problem: missing.length === 0 ? null : `GitHub does not show ${missing.join(" and ")} to this token`,

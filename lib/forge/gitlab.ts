@@ -36,6 +36,7 @@ const mergeRequestSchema = z.lazy(() => {
     source_project_id: z.nullish(z.int()),
     target_project_id: z.nullish(z.int()),
     sha: z.nullish(z.string()),
+    changes_count: z.nullish(z.string()),
     merge_status: z.nullish(z.string()),
     detailed_merge_status: z.nullish(z.string()),
     has_conflicts: z.nullish(z.boolean()),
@@ -231,6 +232,10 @@ async function factsOf(
       commit: request.sha ?? null,
       isBehind: request.detailed_merge_status === "need_rebase",
       hasQueue: false,
+      // `1000+` where there are more than GitLab shows. Lines are not counted here.
+      files: /^\d{1,9}/.test(request.changes_count ?? "") ? parseInt(request.changes_count ?? "", 10) : null,
+      additions: null,
+      deletions: null,
       createdAt: request.created_at,
       updatedAt: request.updated_at,
       problem: missing.length === 0 ? null : `GitLab does not show ${missing.join(" and ")} to this token`,

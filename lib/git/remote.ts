@@ -22,7 +22,7 @@ export class LostRaceError extends MogplexError {
 }
 
 /** An ordinary file of the branch. */
-export interface BranchFile {
+interface BranchFile {
   /** Its path. */
   path: string;
   /** Its length in bytes. */
@@ -54,7 +54,7 @@ function data(text: string): string {
 }
 
 /** What {@linkcode GitBranch} waits by before it tries again. */
-export interface Waits {
+interface Waits {
   clock: Clock;
   /** Random numbers from 0 up to 1. */
   random: () => number;

@@ -6,7 +6,7 @@
 import { sha256Base64 } from "../sha256.ts";
 
 /** A text inside of its element. Nothing in it may end the element: no `<` before a `/` or a `!`. */
-export interface Asset {
+interface Asset {
   /** The text. */
   readonly text: string;
   /** Its SHA-256 in base64, for the policy of the page, which lets nothing else in. */
@@ -182,9 +182,36 @@ footer {
   background: var(--tone-bg, var(--panel));
   color: var(--tone, var(--ink));
   font-size: 0.85em;
-}
-.items .chip {
+  max-width: 100%;
+  overflow: hidden;
+  text-overflow: ellipsis;
   white-space: nowrap;
+  vertical-align: bottom;
+}
+.hide {
+  position: absolute;
+  width: 1px;
+  height: 1px;
+  overflow: hidden;
+  clip-path: inset(50%);
+}
+.line {
+  white-space: nowrap;
+}
+.clip {
+  display: inline-block;
+  max-width: clamp(8rem, 22vw, 17rem);
+  vertical-align: bottom;
+}
+.clip summary {
+  width: auto;
+  overflow: hidden;
+  color: inherit;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+.clip[open] summary {
+  white-space: normal;
 }
 dl.facts {
   display: grid;
@@ -198,9 +225,15 @@ dd {
 dd > :last-child {
   margin-bottom: 0;
 }
+.shares {
+  margin: 1.1rem 0 0;
+}
+.shares svg {
+  margin-bottom: 0.4rem;
+}
 dl.numbers {
   display: grid;
-  grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr));
+  grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr));
   gap: 0.75rem;
   margin-top: 1rem;
 }
@@ -209,9 +242,13 @@ dl.numbers {
   display: flex;
   flex-direction: column-reverse;
   justify-content: flex-end;
-  padding: 0.6rem 0.9rem;
+  padding: 0.6rem 0.75rem;
   border: 1px solid var(--line);
   border-radius: 8px;
+}
+.numbers dt {
+  font-size: 0.9em;
+  line-height: 1.35;
 }
 .numbers dd {
   color: var(--tone, var(--ink));
@@ -235,10 +272,38 @@ svg {
   display: block;
   width: 100%;
 }
-.ends {
+.chart {
+  display: grid;
+  grid-template-columns: auto minmax(0, 1fr);
+  gap: 0.3rem 0.6rem;
+  padding: 0.5rem 0;
+  color: var(--soft);
+  font-size: 0.8rem;
+  font-variant-numeric: tabular-nums;
+}
+.chart ol {
   display: flex;
+  flex-direction: column-reverse;
+  justify-content: space-between;
+  height: 220px;
+  margin: 0;
+  padding: 0;
+  list-style: none;
+  text-align: right;
+}
+.chart li {
+  height: 0;
+  line-height: 0;
+}
+.chart p {
+  display: flex;
+  grid-column: 2;
   justify-content: space-between;
   gap: 1rem;
+  margin: 0;
+}
+.chart p :last-child {
+  text-align: right;
 }
 .legend {
   display: flex;
@@ -255,22 +320,9 @@ table {
   border-collapse: collapse;
   min-width: min(100%, 30rem);
 }
-.items table {
+[data-list] table,
+.rows table {
   width: 100%;
-  min-width: 62rem;
-}
-.items th:first-child {
-  min-width: 12rem;
-}
-.items td:nth-child(3) {
-  min-width: 17rem;
-}
-.items td:nth-child(4) {
-  min-width: 13rem;
-}
-.items td:last-child {
-  min-width: 10rem;
-  font-size: 0.85em;
 }
 caption {
   padding-bottom: 0.3rem;
@@ -283,11 +335,9 @@ td {
   text-align: left;
   vertical-align: top;
 }
-td {
-  min-width: 4.75rem;
-}
-tbody th {
-  min-width: 5.5rem;
+[data-list] :is(td, tbody th),
+.rows :is(td, tbody th) {
+  white-space: nowrap;
 }
 thead th {
   white-space: nowrap;
@@ -296,6 +346,13 @@ td.number,
 th.number {
   text-align: right;
   font-variant-numeric: tabular-nums;
+}
+td.number {
+  white-space: nowrap;
+}
+th:last-child,
+td:last-child {
+  padding-right: 0;
 }
 th button {
   padding: 0;
@@ -360,33 +417,45 @@ ol.events {
   list-style: none;
 }
 .events li {
-  display: flex;
-  flex-wrap: wrap;
+  display: grid;
+  grid-template-columns: 2.2rem 4.4rem 9.5rem minmax(0, 1fr) auto;
   align-items: baseline;
   gap: 0.1rem 0.75rem;
-  padding: 0.4rem 0.25rem;
+  padding: 0.3rem 0.25rem;
   border-bottom: 1px solid var(--line);
 }
-.events .gap {
+.events li.gap {
+  display: block;
   padding-left: 1rem;
   border-left: 3px dotted var(--soft);
   color: var(--soft);
   font-style: italic;
 }
-.events .at {
-  min-width: 4.2rem;
+.events .at,
+.events .n {
   font-variant-numeric: tabular-nums;
 }
-.events .n {
-  min-width: 2.6rem;
-}
-.events .what {
-  flex: 1 1 20rem;
-  min-width: 0;
-}
-.events .what p {
+.what p {
   margin: 0;
   white-space: pre-wrap;
+}
+.events details[open] {
+  grid-column: 1 / -1;
+}
+.last {
+  margin: 0.5rem 0 0;
+  padding: 0;
+  list-style: none;
+}
+.last li {
+  display: grid;
+  grid-template-columns: 5rem 9.5rem minmax(0, 1fr);
+  align-items: baseline;
+  gap: 0 0.75rem;
+  padding: 0.1rem 0;
+}
+.last a {
+  white-space: nowrap;
 }
 li:target {
   background: var(--mark);
@@ -424,26 +493,8 @@ section.entry {
 .concern p {
   margin: 0.1rem 0 0;
 }
-.rows table {
-  width: 100%;
-  min-width: 46rem;
-}
-time,
-td .chip,
-.rows td.number {
+time {
   white-space: nowrap;
-}
-.rows th:first-child,
-.rows td:nth-child(3),
-.rows td:last-child:not(.number) {
-  min-width: 11rem;
-}
-[data-list] caption {
-  position: absolute;
-  width: 1px;
-  height: 1px;
-  overflow: hidden;
-  clip-path: inset(50%);
 }
 nav {
   margin-top: 0.9rem;
@@ -454,11 +505,6 @@ nav {
   gap: 0.9rem;
   padding: 0;
   list-style: none;
-}
-meter {
-  display: block;
-  width: 100%;
-  height: 1rem;
 }
 footer {
   margin-top: 3rem;
@@ -473,8 +519,37 @@ footer {
   dl.facts dd {
     margin-bottom: 0.5rem;
   }
-  .top > svg {
+  .top > svg,
+  .extra,
+  .tools button {
     display: none;
+  }
+  th,
+  td {
+    padding-right: 0.5rem;
+  }
+  thead th {
+    white-space: normal;
+    overflow-wrap: normal;
+  }
+  tbody th :is(.chip, .soft) {
+    display: block;
+    width: fit-content;
+  }
+  .events li {
+    grid-template-columns: 1.8rem 3.6rem minmax(0, 1fr) auto;
+  }
+  .events details:not([open]) {
+    grid-area: 1 / 4;
+  }
+  .events .what {
+    grid-column: 1 / -1;
+  }
+  .last li {
+    grid-template-columns: 5rem minmax(0, 1fr);
+  }
+  .last .what {
+    grid-column: 1 / -1;
   }
 }
 @media print {
@@ -499,13 +574,19 @@ footer {
   .scroll {
     overflow: visible;
   }
-  .items table,
-  .rows table,
-  .items th:first-child,
-  .rows th:first-child,
-  .rows td,
-  .items td {
-    min-width: 0 !important;
+  .clip,
+  .clip summary,
+  thead th,
+  .scroll td:not(.number) {
+    max-width: none;
+    white-space: normal;
+    overflow-wrap: break-word;
+  }
+  table {
+    font-size: 0.85em;
+  }
+  th button::after {
+    content: none;
   }
 }
 `);
@@ -520,10 +601,20 @@ export const SCRIPT: Asset = asset(String.raw`
 (() => {
   const formula = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
 
+  // What is shown short has all of it in its title, and a number of a pull request in its address.
+  const longer = (element) =>
+    Array.from(element.querySelectorAll("[title], a[href^=http]"), (part) => [part.textContent, part.title || part.href]);
+
+  function wholeText(cell) {
+    let text = (cell.textContent ?? "").trim();
+    for (const [short, long] of longer(cell)) text = text.replace(short, () => long);
+    return text;
+  }
+
   function csvOf(rows) {
     return rows.map((row) =>
       Array.from(row.children, (cell) => {
-        const text = (cell.textContent ?? "").trim();
+        const text = wholeText(cell);
         return '"' + (formula.test(text) ? "'" : "") + text.replaceAll('"', '""') + '"';
       }).join(",")
     ).join("\r\n");
@@ -566,14 +657,18 @@ export const SCRIPT: Asset = asset(String.raw`
     const gaps = [];
     for (const row of body.children) {
       if (row.dataset.k === undefined) gaps.push(row);
-      else rows.push({ row, text: (row.textContent ?? "").toLowerCase() });
+      else rows.push({ row });
     }
+    const textOf = (each) =>
+      each.text ??= [each.row.textContent, ...longer(each.row).map(([, long]) => long)].join(" ").toLowerCase();
     const show = () => {
       const words = (search?.value ?? "").toLowerCase().split(/\s+/);
       const kind = choice?.value ?? "";
       let shown = 0;
-      for (const { row, text } of rows) {
-        row.hidden = kind !== "" && row.dataset.k !== kind || !words.every((word) => text.includes(word));
+      for (const each of rows) {
+        const { row } = each;
+        row.hidden = kind !== "" && row.dataset.k !== kind ||
+          !words.every((word) => word === "" || textOf(each).includes(word));
         if (!row.hidden) shown++;
       }
       for (const gap of gaps) gap.hidden = shown < rows.length;

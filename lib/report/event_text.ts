@@ -9,6 +9,7 @@ import type { Redact } from "../run/clean.ts";
 import { isTerminalType } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText, ownCopy, plainText } from "../text/plain_text.ts";
+import { cutOpenText, type MaskText } from "../text/redact.ts";
 
 /** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
 export const COMPACT_WIDTH = 300;
@@ -99,14 +100,14 @@ function breakProse(text: string): string[] {
  * which are joined; a tool has one line, when it has finished.
  */
 export class CompactLog {
-  readonly #redact: (text: string) => string;
+  readonly #redact: MaskText;
   readonly #row: Row;
   readonly #tools = new Map<string, Pick<RunEvent, "message" | "toolName" | "createdAt">>();
   #prose = "";
   #time = "";
 
   /** @param redact Masks secrets, before prose is broken into lines. */
-  constructor(redact: (text: string) => string, row: Row = timedRow) {
+  constructor(redact: MaskText, row: Row = timedRow) {
     this.#redact = redact;
     this.#row = row;
   }
@@ -136,6 +137,20 @@ export class CompactLog {
     if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
     if (isTerminalType(type)) before.push(...this.end());
     return [...before, compactEvent(event, this.#row)];
+  }
+
+  /** Whether prose waits for its line break. */
+  get holds(): boolean {
+    return this.#prose !== "";
+  }
+
+  /** Prose that has waited too long for its line break, but for the end in which a secret may have begun. */
+  overdue(): string[] {
+    const at = cutOpenText(this.#prose, this.#redact);
+    if (at < 0) return [];
+    const lines = breakProse(this.#redact(this.#prose.slice(0, at)));
+    this.#prose = this.#prose.slice(at + 1);
+    return this.#rows(lines);
   }
 
   /** The prose that still waits for its line break. */
@@ -177,10 +192,32 @@ export class CompactLog {
 
   #piece(event: RunEvent | undefined, text: string): string[] {
     if (event !== undefined) this.#time = timeOf(event.createdAt);
-    const lines = this.#redact(plainText(this.#prose + text)).split("\n").flatMap(breakProse);
-    const rest = lines.pop() ?? "";
+    // Kept as it came: a half of a secret that was masked by itself would hide that the other half belongs to it.
+    const all = plainText(this.#prose + text);
+    const end = all.lastIndexOf("\n");
+    const lines = end < 0 ? [] : this.#redact(all.slice(0, end)).split("\n").flatMap(breakProse);
+    let rest = all.slice(end + 1);
+    for (let at = this.#lineEnd(rest); at >= 0; at = this.#lineEnd(rest)) {
+      lines.push(this.#redact(rest.slice(0, at)));
+      rest = rest.slice(at + 1);
+    }
+    if (rest.length > MAX_PENDING) lines.push(this.#redact(rest));
     this.#prose = rest.length > MAX_PENDING ? "" : rest;
-    if (this.#prose === "") lines.push(rest);
+    return this.#rows(lines);
+  }
+
+  /** Where an unfinished line that has become too long is broken, as it reads when it is masked; -1 for nowhere. */
+  #lineEnd(text: string): number {
+    const masked = this.#redact(text);
+    if (masked.length <= PROSE_WIDTH) return -1;
+    let at = PROSE_WIDTH + Math.max(0, text.length - masked.length) + 1;
+    do at = cutOpenText(text, this.#redact, at - 1); while (
+      at > 0 && this.#redact(text.slice(0, at)).length > PROSE_WIDTH
+    );
+    return at;
+  }
+
+  #rows(lines: readonly string[]): string[] {
     return lines.filter((line) => line.trim() !== "").map((line) => this.#row(this.#time, "agent", line));
   }
 }

@@ -9,7 +9,7 @@ import type { Answer } from "../service/answer.ts";
 import { apiOf, type NotePlace, shortenMarkdown } from "./note.ts";
 
 /** A pull request, and the API through which it is reached. */
-export interface PullRequest extends Pick<NotePlace, "api"> {
+interface PullRequest extends Pick<NotePlace, "api"> {
   /** Owner and name of the repository that it targets. */
   repository: string;
   /** Its number in that repository. */

@@ -8,7 +8,7 @@ import { UsageError } from "../errors.ts";
 import { apiOf, type NotePlace } from "./note.ts";
 
 /** A merge request, and the API through which it is reached. */
-export interface MergeRequest extends Pick<NotePlace, "api"> {
+interface MergeRequest extends Pick<NotePlace, "api"> {
   /** Id of the project that it targets. */
   project: string;
   /** Its number in that project. */

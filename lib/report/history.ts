@@ -6,6 +6,7 @@
  */
 import { isObject, parseJson } from "../lookup.ts";
 import { type AnyResult, hasEnded, utcText } from "../run/result.ts";
+import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonLine } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
@@ -28,6 +29,8 @@ export interface HistoryRecord {
   repository: string | null;
   /** Agent; null for an automation run. */
   harness: string | null;
+  /** The beginning of the SHA-256 of the task; null when it is not known, as in records of earlier versions. */
+  task: string | null;
   /** The verdict. */
   outcome: AnyResult["outcome"];
   /** Exit code that belongs to it. */
@@ -43,7 +46,7 @@ export interface HistoryRecord {
 }
 
 /** A line that is no record. */
-export interface SkippedLine {
+interface SkippedLine {
   /** Its number, from 1. */
   line: number;
   /** What is wrong with it, as a clause. */
@@ -67,6 +70,8 @@ export const MAX_TOLD = 5;
 /** Longest text of a record, in UTF-16 units: a line is short enough to be written at once. */
 const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
+/** Digits of the hash of a task: enough to tell tasks apart. */
+const TASK_CHARS = 16;
 
 const OUTCOMES: readonly string[] = [
   "success",
@@ -107,6 +112,7 @@ export function recordOf(result: AnyResult, at: number, job: string | null): His
     repoId,
     repository: short(result.repository),
     harness: result.kind === "run" ? short(result.harness) : null,
+    task: result.kind === "run" && result.task !== null ? sha256Hex(result.task.trim()).slice(0, TASK_CHARS) : null,
     outcome,
     exitCode,
     tookMs: tookMs(result),
@@ -136,7 +142,7 @@ function readRecord(text: string): HistoryRecord | string {
   const value = parseJson(text);
   if (value === undefined) return "it is not JSON";
   if (!isObject(value)) return "it is no object";
-  const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome } = value;
+  const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task = null } = value;
   const { exitCode, tookMs, durationMs, requests, key } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
@@ -145,8 +151,8 @@ function readRecord(text: string): HistoryRecord | string {
   if (!isText(outcome) || !OUTCOMES.includes(outcome)) return '"outcome" is not known';
   if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
   if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is no number';
-  if (![job, repoId, repository, harness, key].every(isTextOrNull)) return "a text is missing";
-  const [place, id, name, agent, found] = [job, repoId, repository, harness, key] as (string | null)[];
+  if (![job, repoId, repository, harness, key, task].every(isTextOrNull)) return "a text is missing";
+  const [place, id, name, agent, found, what] = [job, repoId, repository, harness, key, task] as (string | null)[];
   return {
     schemaVersion,
     kind,
@@ -156,6 +162,7 @@ function readRecord(text: string): HistoryRecord | string {
     repoId: short(id ?? null),
     repository: short(name ?? null),
     harness: short(agent ?? null),
+    task: short(what ?? null),
     outcome: outcome as HistoryRecord["outcome"],
     exitCode,
     tookMs,
@@ -189,7 +196,7 @@ export function readHistory(text: string): History {
 // How a run compares with the runs before it.
 
 /** A run beside the ones before it. */
-export interface Comparison {
+interface Comparison {
   /** The run before; undefined when there is none. */
   before: HistoryRecord | undefined;
   /** In words: `2 min longer, failed before too`; null when there is no run before. */
@@ -215,6 +222,11 @@ function isSameRepository(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.repository === null || b.repository === null ? a.repoId === b.repoId : a.repository === b.repository;
 }
 
+/** Whether two runs had one task, as far as both are known: how long another task took says nothing. */
+function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
+  return a.task === null || b.task === null || a.task === b.task;
+}
+
 /** A difference that nobody notices: a twentieth, or a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
@@ -235,7 +247,7 @@ function verdictText(outcome: HistoryRecord["outcome"], before: HistoryRecord["o
 }
 
 /**
- * Compares a run with the runs of the same kind, job and repository before it.
+ * Compares a run with the runs of the same kind, job, repository and task before it.
  *
  * @param run The run, whether the history has it already or not.
  * @param records Of the history, oldest first.
@@ -245,6 +257,7 @@ export function compareRuns(run: HistoryRecord, records: readonly HistoryRecord[
   const now = Date.parse(run.at);
   const earlier = records.filter((each) =>
     each.runId !== run.runId && each.kind === run.kind && each.job === run.job && isSameRepository(each, run) &&
+    isSameTask(each, run) &&
     Date.parse(each.at) <= now
   ).reverse();
   const [before] = earlier;
@@ -273,7 +286,7 @@ export function comparisonSentence({ before, text }: Comparison): string | null 
 // A history by week: how many runs succeeded, and how long they took.
 
 /** One week. */
-export interface Week {
+interface Week {
   /** ISO week in UTC: `2026-W48`. */
   week: string;
   /** Its Monday, `2026-11-23`. */

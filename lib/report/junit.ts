@@ -32,7 +32,7 @@ export interface Case {
 }
 
 /** A suite. Names and values must have passed `plainText`. */
-export interface Suite {
+interface Suite {
   /** Tells the suites of a pipeline apart. */
   readonly name: string;
   /** Shown in the column "Suite" of GitLab's page. */

@@ -79,7 +79,7 @@ export function apiOf(env: ReadEnv, system: string, name: string): string {
 // Calls the API of the system that holds a note: sends, judges and repeats.
 
 /** Options of {@linkcode createNoteClient}. */
-export interface NoteClientOptions {
+interface NoteClientOptions {
   /** Access token of the system. It is sent to the host of the API and nowhere else. */
   token: string;
   /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
@@ -95,7 +95,7 @@ export interface NoteClientOptions {
 }
 
 /** One request. */
-export interface NoteCall<T> {
+interface NoteCall<T> {
   /** What is done to the note, for messages. */
   verb: "find" | "update" | "create";
   /** `GET`, `PUT`, `PATCH` or `POST`. */
@@ -197,7 +197,7 @@ const MAX_ROUNDS = 3;
 const ROUND_MS = 1_000;
 
 /** Options of {@linkcode writeNote}. */
-export interface NoteOptions {
+interface NoteOptions {
   /** Access token of the system. */
   token: string;
   /** Where it was found, for messages: `variable GITLAB_TOKEN`. */
@@ -211,7 +211,7 @@ export interface NoteOptions {
 }
 
 /** A note that was written. GitLab's API does not return its URL. */
-export interface WrittenNote {
+interface WrittenNote {
   /** Id of the note. */
   id: number;
   /** Whether it existed before. */

@@ -90,6 +90,32 @@ export function fold(summary: Part, content: Part): Html {
   return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
 
+/** Most UTF-16 units that stand on one line of a table. */
+const MAX_LINE = 32;
+
+/** A text in a list, where cells have one line; all of a long one at a click. Null for null and for an empty text. */
+export function oneLine(text: string | null): Html | null {
+  if (text === null || text === "") return null;
+  const all = markup`<bdi>${cutText(text, MAX_BLOCK)}</bdi>`;
+  if (text.length <= MAX_LINE) return all;
+  return markup`<details class="clip"><summary>${all}</summary></details>`;
+}
+
+/** The beginning of an id, with all of it in its title; null for null. */
+export function shortId(id: string | null): Html | null {
+  return id === null ? null : markup`<code title="${cutText(id, MAX_NAME)}">${cutAtFirst(id)}</code>`;
+}
+
+/** What stands before the first hyphen of a UUID, or the text itself. */
+function cutAtFirst(id: string): string {
+  return /^[\da-f]{8}(?=-)/.exec(id)?.[0] ?? cutText(id, MAX_LINE);
+}
+
+/** A pull request by its number, as `#7`; by its address where that has none. */
+export function pullLink(address: string): Html {
+  return link(address, /\/(\d{1,9})\/?$/.exec(address)?.[1]?.replace(/^/, "#"));
+}
+
 /** A short word in a frame. */
 export function chip(text: string, tone: Tone = "none"): Html {
   return markup`<span class="chip ${tone}">${cutText(text, MAX_NAME)}</span>`;
@@ -127,6 +153,8 @@ export interface Column {
   readonly name: string;
   /** Whether it has numbers, which stand on the right. @default {false} */
   readonly number?: boolean;
+  /** Whether a phone leaves it out. @default {false} */
+  readonly extra?: boolean;
 }
 
 /** A row of {@linkcode table}. */
@@ -137,34 +165,50 @@ export interface TableRow {
   readonly cells: readonly Cell[];
 }
 
-function cellOf(cell: Cell, { number = false }: Column, isFirst: boolean): Html {
+function classOf({ number = false, extra = false }: Column): Html | null {
+  const names = [number && "number", extra && "extra"].filter(Boolean).join(" ");
+  return names === "" ? null : markup` class="${names}"`;
+}
+
+function cellOf(cell: Cell, column: Column, isFirst: boolean): Html {
   const valued = typeof cell === "object" && cell !== null && "value" in cell ? cell : undefined;
   const value = valued === undefined ? null : markup` data-v="${valued.value}"`;
   const shown = valued === undefined ? cell as Part : valued.show;
   if (isFirst) {
     return markup`<th scope="row"${value}>${shown}</th>`;
   }
-  return markup`<td${number ? markup` class="number"` : null}${value}>${shown}</td>`;
+  return markup`<td${classOf(column)}${value}>${shown}</td>`;
 }
 
-/** A table whose first cells name their rows. It scrolls sideways where it is too wide. */
-export function table(caption: string, columns: readonly Column[], rows: readonly TableRow[]): Html {
-  const head = columns.map(({ name, number = false }) =>
-    markup`<th scope="col"${number ? markup` class="number"` : null}>${name}</th>`
-  );
+/**
+ * A table whose first cells name their rows. It scrolls sideways where it is too wide.
+ *
+ * @param caption What it has in it, for those who hear the page.
+ * @param shown Whether the caption is to be seen, too: not where the heading says the same. @default {false}
+ */
+export function table(
+  caption: string,
+  columns: readonly Column[],
+  rows: readonly TableRow[],
+  shown = false,
+): Html {
+  const head = columns.map((column) => markup`<th scope="col"${classOf(column)}>${column.name}</th>`);
   const body = rows.map(({ kind, cells }) =>
     markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
       cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0))
     }</tr>
 `
   );
-  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
+  const name = shown
+    ? markup`<caption>${caption}</caption>`
+    : markup`<caption><span class="hide">${caption}</span></caption>`;
+  return markup`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table>${name}
 <thead><tr>${head}</tr></thead>
 <tbody data-rows>${body}</tbody></table></div>`;
 }
 
 /** What a list can do where scripts run. */
-export interface ListTools {
+interface ListTools {
   /** Class of the list. */
   readonly name: string;
   /** What its rows are, in the plural. */
@@ -203,6 +247,8 @@ export interface Verdict {
   readonly reason: string | null;
   /** What to do, most important first. */
   readonly next: readonly Part[];
+  /** What stands at its end. @default {null} */
+  readonly more?: Part;
 }
 
 const SIGNS: Readonly<Record<Tone, Html>> = {
@@ -212,14 +258,14 @@ const SIGNS: Readonly<Record<Tone, Html>> = {
   none: markup`<path d="M9 16h14" />`,
 };
 
-function top({ tone, headline, line, reason, next }: Verdict): Html {
+function top({ tone, headline, line, reason, next, more = null }: Verdict): Html {
   return markup`<header class="top ${tone}"><svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
     SIGNS[tone]
   }</svg><div><h1>${headline}</h1><p>${line}</p>${reason !== null && reason !== "" && block(reason)}${
     next.map((each, index) =>
       markup`<div class="step">${index === 0 && markup`<strong>What to do:</strong> `}${each}</div>`
     )
-  }</div></header>`;
+  }${more}</div></header>`;
 }
 
 /** What a page is made of. */
@@ -274,7 +320,7 @@ ${script && markup`<script>${raw(SCRIPT.text)}</script>\n`}</body>
 const COLOURS: readonly string[] = ["#3b7dd8", "#b7791f", "#2c9a5b", "#8b5cf6", "#7b8591", "#d64545"];
 
 /** A colour of charts: 0 to 3, 4 for grey, 5 for red. Greater numbers begin again. */
-export type Colour = number;
+type Colour = number;
 
 function colourOf(colour: Colour): string {
   return COLOURS[colour % COLOURS.length] as string;
@@ -312,6 +358,8 @@ export interface Share {
   readonly text: string;
   /** Its colour. */
   readonly colour: Colour;
+  /** Whether its end is not known: it is drawn in stripes. @default {false} */
+  readonly open?: boolean;
 }
 
 /** A bar of parts, each as wide as its share; null when all are 0. */
@@ -319,17 +367,30 @@ export function bar(name: string, shares: readonly Share[]): Html | null {
   const total = shares.reduce((sum, { value }) => sum + Math.max(0, value), 0);
   if (!(total > 0)) return null;
   let at = 0;
-  const parts = shares.filter(({ value }) => value > 0).map(({ name, value, text, colour }) => {
+  const parts = shares.filter(({ value }) => value > 0).map(({ name, value, text, colour, open = false }) => {
     // A part of a long whole is still to be seen.
     const width = Math.max(2, value / total * WIDTH);
     const x = Math.min(at, WIDTH - width);
     at += value / total * WIDTH;
+    if (open) {
+      return markup`<path d="M${x.toFixed(1)} 14H${(x + width - 1.5).toFixed(1)}" stroke="${
+        colourOf(colour)
+      }" stroke-width="28" stroke-dasharray="7 3"><title>${name}: ${text}</title></path>`;
+    }
     return markup`<rect x="${x.toFixed(1)}" width="${Math.max(1, width - 1.5).toFixed(1)}" height="28" fill="${
       colourOf(colour)
     }"><title>${name}: ${text}</title></rect>`;
   });
   const label = shares.map(({ name, text }) => `${name} ${text}`).join(", ");
   return markup`<svg class="wide" role="img" aria-label="${name}: ${label}" width="100%" height="28" viewBox="0 0 ${WIDTH} 28" preserveAspectRatio="none">${parts}</svg>`;
+}
+
+/** How much of something is used, as a bar on grey. @param label All of it in words. */
+export function gauge(label: string, used: number, limit: number, colour: Colour): Html {
+  const width = limit > 0 ? Math.round(Math.min(1, used / limit) * WIDTH) : 0;
+  return markup`<svg class="wide" role="img" aria-label="${label}" width="100%" height="10" viewBox="0 0 ${WIDTH} 10" preserveAspectRatio="none"><rect width="${WIDTH}" height="10" fill="#7b8591" fill-opacity="0.3" /><rect width="${width}" height="10" fill="${
+    colourOf(colour)
+  }" /></svg>`;
 }
 
 /** A line that goes up in steps. */
@@ -344,32 +405,50 @@ export interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
+/** The style has the same height for the numbers of the axis. */
 const HEIGHT = 220;
+/** Most parts of an axis. */
+const MAX_PARTS = 5;
+
+/** The numbers of an axis, from 0 to the first one that is not less than the greatest value. */
+function ticksOf(greatest: number): number[] {
+  const least = greatest / MAX_PARTS;
+  const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, least))));
+  const part = [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least) ?? 10 * power;
+  return Array.from({ length: Math.max(1, Math.ceil(greatest / part)) + 1 }, (_, index) => index * part);
+}
 
 /**
- * Lines in steps over the same time.
+ * Lines in steps over the same time, with the numbers of the axis.
  *
  * @param label All of it in words.
- * @param to Both axes begin at 0 and end here.
+ * @param to The greatest values of both axes, which begin at 0.
+ * @param ends What stands below the beginning and below the end of the time.
  */
-export function steps(label: string, lines: readonly Line[], to: { readonly x: number; readonly y: number }): Html {
+export function steps(
+  label: string,
+  lines: readonly Line[],
+  to: { readonly x: number; readonly y: number },
+  ends: readonly [from: string, to: string],
+): Html {
+  const ticks = ticksOf(to.y);
+  const top = ticks.at(-1) ?? 1;
   const x = (value: number) => Math.round(Math.min(1, value / to.x) * WIDTH);
-  const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / to.y) * (HEIGHT - 4)).toFixed(1);
+  const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / top) * (HEIGHT - 4)).toFixed(1);
   const paths = lines.map(({ colour, points, dashed = false }) => {
     // Where several points have the same place, the last one counts.
     const path = [...new Map(points.map(([px, py]) => [x(px), y(py)]))].map(([px, py]) => `H${px}V${py}`).join("");
     return markup`<path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
-      colourOf(
-        colour,
-      )
+      colourOf(colour)
     }" stroke-width="2.5" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="6 5"`}/>`;
   });
-  const grid = [0, 0.25, 0.5, 0.75, 1].map((part) =>
+  const grid = ticks.map((tick) =>
     markup`<path d="M0 ${
-      y(
-        part * to.y,
-      )
+      y(tick)
     }H${WIDTH}" stroke="#7b8591" stroke-opacity="0.35" vector-effect="non-scaling-stroke" />`
   );
-  return markup`<svg class="wide" role="img" aria-label="${label}" width="100%" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${grid}${paths}</svg>`;
+  const [from, until] = ends;
+  return markup`<div class="chart"><ol aria-hidden="true">${
+    ticks.map((tick) => markup`<li>${tick}</li>`)
+  }</ol><svg class="wide" role="img" aria-label="${label}" width="100%" height="${HEIGHT}" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none">${grid}${paths}</svg><p><span>${from}</span><span>${until}</span></p></div>`;
 }

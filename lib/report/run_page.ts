@@ -6,20 +6,14 @@
 import type { PlatformLinks } from "../ci/platform.ts";
 import { EXIT } from "../exit_codes.ts";
 import { lookup } from "../lookup.ts";
+import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
 import type { AnyResult, Outcome } from "../run/result.ts";
-import {
-  branchWords,
-  headlineOf,
-  headlineText,
-  PHASE_WORDS,
-  type ResultView,
-  viewOf,
-  WAIT_CAUSES,
-} from "../run/result_view.ts";
+import { branchWords, headlineOf, headlineText, type ResultView, viewOf, WAIT_CAUSES } from "../run/result_view.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { jsonText } from "../text/escape.ts";
-import { cutText, plainText } from "../text/plain_text.ts";
+import { jsonText, shellWord } from "../text/escape.ts";
+import { cutText } from "../text/plain_text.ts";
+import { MASK } from "../text/redact.ts";
 import type { Earlier } from "./history.ts";
 import {
   bar,
@@ -63,6 +57,8 @@ export interface RunPageOptions {
   earlier?: Earlier | undefined;
   /** Settings of the job with where they came from, fit to be shown. @default {[]} (nothing is said about them) */
   settings?: readonly Setting[] | undefined;
+  /** The program as it was called, for commands to copy; fit to be shown. @default {"mogplex-ci"} */
+  program?: string | undefined;
 }
 
 const MAX_TASK = 100_000;
@@ -90,7 +86,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
       section("events", "Events", timeLine(view)),
       section("requests", "Requests and waits", requests(view)),
       section("settings", "Settings", settingsTable(options.settings ?? [])),
-      section("again", "Reproduce", reproduce(view)),
+      section("again", "Reproduce", reproduce(view, options)),
       section("earlier", "The runs before it", earlierRuns(options.earlier)),
       section("more", "Details", details(view)),
     ],
@@ -153,27 +149,51 @@ function heading(view: ResultView): Part {
 
 /** The beginning of the page. */
 function verdictOf(view: ResultView): Verdict {
-  const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, phases, resume } = view;
-  const last = lookup(PHASE_WORDS, phases.at(-1)?.name ?? "");
+  const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, resume } = view;
   const next = advice ?? nextStep ?? nextOf(view);
   const steps: Part[] = next === undefined ? [] : [next];
   if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
+  const isNamed = headlineOf(view).end.startsWith(word);
   return {
     tone: lookup(OUTCOME_TONES, outcome) ?? "wait",
     headline: heading(view),
-    line: markup`<strong>${word}</strong>, exit code ${exitCode}${
-      outcome === "failed" && last !== undefined && `, in ${last}`
-    }`,
+    line: isNamed ? `Exit code ${exitCode}` : markup`<strong>${word}</strong>, exit code ${exitCode}`,
     reason,
     next: steps,
+    more: outcome === "success" || outcome === "started" ? null : lastEvents(view),
   };
 }
 
-function pullRequest({ git }: ResultView): Part {
+const LAST_EVENTS = 5;
+const MAX_LAST_MESSAGE = 300;
+
+/** What happened last, with links into the list of events; null when nothing was seen. */
+function lastEvents(view: ResultView): Part {
+  const events = view.events.slice(-MAX_EVENTS);
+  const first = Math.max(0, events.length - LAST_EVENTS);
+  const items = events.slice(first).map((event, index) => {
+    const { type, message, createdAt } = event;
+    const what = (message ?? "").trim().split("\n", 1)[0] ?? "";
+    return markup`<li><a href="#e-${first + index + 1}">${clockText(createdAt)}</a> <span>${
+      chip(cutText(type, MAX_WORD), EVENT_TONES.get(type))
+    }</span><div class="what" dir="auto">${cutText(what, MAX_LAST_MESSAGE)}</div></li>`;
+  });
+  return items.length > 0 &&
+    markup`<div class="step"><strong>Last events:</strong><ol class="last">${items}</ol></div>`;
+}
+
+/** The time of day, in UTC, of a time in ISO 8601. */
+function clockText(createdAt: string): string {
+  const ms = Date.parse(createdAt);
+  return Number.isNaN(ms) ? "?" : new Date(ms).toISOString().slice("2026-12-01T".length, -".000Z".length);
+}
+
+function pullRequest({ git, outcome }: ResultView): Part {
   if (git === null) return null;
   const { state, url } = git.pullRequest;
   if (url !== null) return link(url);
-  return state === "none" ? "none" : "unknown: no event that was seen says so";
+  if (state === "none" || outcome === "failed" || outcome === "cancelled") return "none";
+  return outcome === "success" ? "not known: no event names one" : "none yet";
 }
 
 function changes(view: ResultView, { links = {} }: RunPageOptions): Part {
@@ -206,20 +226,39 @@ interface PhaseRow extends Share {
   readonly meaning: string;
 }
 
+/**
+ * How long a phase has taken whose end was not seen: until the last event, and in a job that started the run until the end of the job.
+ */
+function openMs({ events, phases, replayed, durationMs }: ResultView, startedAt: string): number {
+  const began = Date.parse(startedAt);
+  const last = Date.parse(events.at(-1)?.createdAt ?? "");
+  const seen = Number.isNaN(last - began) ? 0 : last - began;
+  const others = phases.reduce((sum, phase) => sum + (phase.durationMs ?? 0), 0);
+  return Math.max(0, seen, replayed === false ? durationMs - others : 0);
+}
+
 /** Bar and table of the phases, and the time that this job spent besides; null when no phase is known. */
 function phases(view: ResultView): Html | null {
   const { times, durationMs, replayed } = view;
   const known = times?.durationMs === undefined || times.durationMs === null
     ? view.phases.slice(0, MAX_PHASES)
     : [{ name: "run", startedAt: times.startedAt ?? "", durationMs: times.durationMs }];
-  const rows: PhaseRow[] = known.map(({ name, startedAt, durationMs }, index) => ({
-    name,
-    began: startedAt === "" ? null : startedAt,
-    meaning: lookup(MEANINGS, name) ?? "",
-    value: durationMs ?? 0,
-    text: durationMs === null ? "its end was not seen" : formatDuration(durationMs),
-    colour: index % GREY,
-  }));
+  const rows: PhaseRow[] = known.map(({ name, startedAt, durationMs }, index) => {
+    const value = durationMs ?? openMs(view, startedAt);
+    return {
+      name,
+      began: startedAt === "" ? null : startedAt,
+      meaning: lookup(MEANINGS, name) ?? "",
+      value,
+      text: durationMs !== null
+        ? formatDuration(value)
+        : value === 0
+        ? "its end was not seen"
+        : `${formatDuration(value)} so far`,
+      colour: index % GREY,
+      open: durationMs === null,
+    };
+  });
   if (rows.length === 0) return null;
   const ours = durationMs - rows.reduce((sum, { value }) => sum + value, 0);
   // Only a job that started the run was there all the time.
@@ -227,13 +266,18 @@ function phases(view: ResultView): Html | null {
     const meaning = "this job, before the start and after the end";
     rows.push({ name: "job", began: null, meaning, value: ours, text: formatDuration(ours), colour: GREY });
   }
-  const columns = [{ name: "Phase" }, { name: "Took", number: true }, { name: "What happens" }, { name: "Began" }];
+  const columns = [
+    { name: "Phase" },
+    { name: "Took", number: true },
+    { name: "What happens" },
+    { name: "Began", extra: true },
+  ];
   return markup`${bar("time by phase", rows)}${
     table(
       "Phases",
       columns,
       rows.map(({ name, meaning, began, text, colour }) => ({
-        cells: [markup`${swatch(colour)} ${code(name)}`, text, meaning, time(began)],
+        cells: [markup`<span class="line">${swatch(colour)} ${code(name)}</span>`, text, meaning, time(began)],
       })),
     )
   }`;
@@ -296,11 +340,9 @@ function within(text: string, maxBytes: number, render: (text: string) => Html):
 }
 
 function payloadOf({ payload }: RunEvent, maxBytes: number): Html | null {
-  const keys = Object.keys(payload);
-  if (keys.length === 0) return null;
+  if (Object.keys(payload).length === 0) return null;
   const text = jsonText(payload, 1);
-  const summary = `payload: ${cutText(plainText(keys.slice(0, 6).join(", ")), MAX_WORD)}`;
-  return fold(summary, within(text, maxBytes, (part) => markup`<pre dir="auto">${part}</pre>`));
+  return fold("payload", within(text, maxBytes, (part) => markup`<pre dir="auto">${part}</pre>`));
 }
 
 function eventItem(event: RunEvent, number: number, beganMs: number, maxBytes: number): Html {
@@ -316,9 +358,9 @@ function eventItem(event: RunEvent, number: number, beganMs: number, maxBytes: n
     Number.isNaN(ms)
       ? markup`<span class="at">?</span>`
       : markup`<time class="at" datetime="${new Date(ms).toISOString()}">${offsetText(ms - beganMs)}</time>`
-  } ${chip(kind, EVENT_TONES.get(type))} ${toolName !== null && code(toolName)}<div class="what">${text}${
-    payloadOf(event, 2 * maxBytes - (text === null ? 0 : bytesOf(text, maxBytes)))
-  }</div></li>
+  } <span>${chip(kind, EVENT_TONES.get(type))}</span> <div class="what">${
+    toolName !== null && code(toolName)
+  }${text}</div>${payloadOf(event, 2 * maxBytes - (text === null ? 0 : bytesOf(text, maxBytes)))}</li>
 `;
 }
 
@@ -413,22 +455,55 @@ function scenarioOf({ outcome, failureCode, git, phases }: ResultView): string |
   return lookup({ awaiting_input: "awaiting-input", deadline: "stuck-streaming" }, outcome);
 }
 
+/** Longest task that is a part of a command; a longer one is read from a file. */
+const MAX_TYPED_TASK = 2_000;
+/** Settings of the job that belong to what was asked for. */
+const ASKED: readonly string[] = ["mode", "base-branch", "root", "timeout"];
+
+/** The command that starts the same task again, and what is missing for it; null when nobody knows the repository. */
+function startAgain({ repository, repoId, harness, task }: ResultView, options: RunPageOptions): Part {
+  const { program = "mogplex-ci", settings = [] } = options;
+  const repo = repository ?? repoId;
+  if (repo === null) return null;
+  const set = settings.filter(({ name, from }) => from !== "default" && ASKED.includes(name));
+  const flags = [
+    ...["--repo", repo],
+    ...harness === null ? [] : ["--harness", harness],
+    ...set.flatMap(({ name, value }) => [`--${name}`, value]),
+    "--new",
+  ];
+  const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
+  if (task === null || task.length > MAX_TYPED_TASK) {
+    const missing = task === null ? "The task is not on this page. Write it to" : "Copy the task to";
+    return markup`<p>${missing} <code>task.md</code>, then start it again:</p>${
+      block(`${start} --prompt-file task.md`)
+    }`;
+  }
+  const masked = task.includes(MASK) ? ` (put the secret in the place of ${MASK})` : "";
+  return markup`<p>Start the same task again${masked}:</p>${block(`${start} ${shellWord(task)}`)}`;
+}
+
 /** Commands to copy; null for a result that names no run. */
-function reproduce(view: ResultView): Html | null {
-  const { runId, kind: { noun }, git } = view;
+function reproduce(view: ResultView, options: RunPageOptions): Html | null {
+  const { runId, kind: { noun }, origin } = view;
   if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return null;
+  const { program = "mogplex-ci" } = options;
   const scenario = scenarioOf(view);
-  const start = git?.branch.base ? " --create-branch" : "";
-  return markup`<p>Look at this run again, with the command-line tool:</p>${
-    block(`mogplex-ci report ${runId}`)
-  }<p>Start the same task again (the file has the task):</p>${
-    block(`mogplex-ci run --follow${start} --key-scope random --prompt-file task.md`)
-  }${
+  return markup`<p>Each command needs the token in <code>MOGPLEX_API_KEY</code>, and this address:</p>${
+    block(`export MOGPLEX_URL=${shellWord(origin)}${isLocal(origin) ? " MOGPLEX_DEV=1" : ""}`)
+  }<p>Write the reports of this run again:</p>${block(`${program} report ${runId}`)}${startAgain(view, options)}${
     scenario !== undefined &&
-    markup`<p>A run that ends in this way, from the emulator, with this text as its scenario file:</p>${
-      block(`play: ${scenario}`)
+    markup`<p>With the emulator as <code>mogplex-emulator</code> on the PATH, a run ends in this way:</p>${
+      block(
+        `mogplex-emulator exec --scenario ${scenario} -- ${program} run --follow 'Try it'`,
+      )
     }`
   }`;
+}
+
+/** Whether a service is on this machine. */
+function isLocal(origin: string): boolean {
+  return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
 /** How the run compares, and a row for each run before it; null when none is known. */

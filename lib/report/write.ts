@@ -19,8 +19,7 @@ import { renderJunit } from "./junit.ts";
 import { type MarkdownOptions, renderMarkdown } from "./markdown.ts";
 import { renderOpenmetrics } from "./metrics.ts";
 import { type ReportLinks, withPageLink } from "./page_link.ts";
-import { renderRunPage } from "./pages.ts";
-import type { RunPageOptions, Setting } from "./run_page.ts";
+import { renderRunPage, type RunPageOptions, type Setting } from "./run_page.ts";
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
@@ -32,7 +31,7 @@ const MAX_LABEL = 200;
 const MAX_LINKS = 20;
 
 /** A link, if its address may be one. */
-export interface Annotation {
+interface Annotation {
   /** What is shown. */
   label: string;
   /** Where it leads; a link whose address `webUrl` refuses is left out. */
@@ -289,7 +288,7 @@ export function problemOf(format: string, path: string, error: unknown): ReportP
 }
 
 /** Writes one report; a problem is kept, and the next report is written nevertheless. */
-export type Attempt = (format: string, path: string, write: () => void) => void;
+type Attempt = (format: string, path: string, write: () => void) => void;
 
 /** Attempts to write reports, and the problems with them so far. */
 export function collectProblems(): { problems: ReportProblem[]; attempt: Attempt } {
@@ -351,6 +350,8 @@ export interface WriteReportsOptions {
   links?: PlatformLinks | undefined;
   /** Settings of the job, for the page; not yet cleaned. @default {[]} */
   settings?: readonly Setting[] | undefined;
+  /** The program as it was called, for commands to copy; not yet cleaned. @default {"mogplex-ci"} */
+  program?: string | undefined;
   /** The runs before; absent without a history. @default {undefined} */
   earlier?: Earlier | undefined;
   /** Removes our own token from the finished text, keys of JSON included. @default {no change} */
@@ -418,8 +419,15 @@ export function writeReports(
   const { problems, attempt } = collectProblems();
   const settings = (options.settings ?? []).map((each) => ({ ...each, value: redact(plainText(each.value)) }));
   const clean = cleanResult(result, redact, redactToken);
-  const { earlier } = options;
-  const around = { links, redact, settings, earlier, compared: earlier?.sentence };
+  const { earlier, program } = options;
+  const around = {
+    program: program === undefined ? undefined : redact(plainText(program)),
+    links,
+    redact,
+    settings,
+    earlier,
+    compared: earlier?.sentence,
+  };
   for (const { format, path } of targets) {
     attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
   }

@@ -22,7 +22,7 @@ export interface CancelOptions extends ConnectOptions {
 }
 
 /** Limits of {@linkcode cancelWith}. */
-export interface CancelLimits {
+interface CancelLimits {
   /** Point on the clock until which to try, in milliseconds. */
   deadline: number;
   /** Ends the call, which then rejects with `signal.reason`. @default {undefined} */

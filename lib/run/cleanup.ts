@@ -208,6 +208,7 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
     return { action: "nothing", text: why, runId: state?.runId ?? null, status: state?.status ?? null };
   }
   const session = openSession({ ...options, env, timeoutMs }, options);
+  session.memory.workedBefore ||= state.runId !== null;
   const writer = new StateWriter(files, statePath, seal, notify);
   writer.adopt(state);
   const end = await stop({ session, state, writer, always });

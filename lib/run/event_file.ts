@@ -36,7 +36,7 @@ export interface EventSink {
 }
 
 /** Options of {@linkcode EventFile}. */
-export interface EventFileOptions {
+interface EventFileOptions {
   /** Removes secrets from one text, before it is escaped. */
   redact: Redact;
   /** Removes our own token: from ids, from keys, and once more from each finished line. */

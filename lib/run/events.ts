@@ -252,7 +252,7 @@ export interface WindowState {
 }
 
 /** A page of events. */
-export interface EventPage {
+interface EventPage {
   /** Its events, oldest first. */
   readonly events: readonly RunEvent[];
   /** How many events the request asked for. */
@@ -262,7 +262,7 @@ export interface EventPage {
 }
 
 /** The outcome of adding events. */
-export interface WindowStep {
+interface WindowStep {
   readonly state: WindowState;
   /** Events not seen before, oldest first. */
   readonly fresh: RunEvent[];

@@ -134,7 +134,7 @@ interface RunFollowerOptions {
 }
 
 /** Limits of {@linkcode RunFollower.conclude}. */
-export interface ConcludeLimits {
+interface ConcludeLimits {
   /** Time for the read, in milliseconds. @default {5_000} */
   limitMs?: number | undefined;
   /** Ends the read. @default the session's signal */

@@ -227,7 +227,7 @@ export function followAutomationRun(
 // Builds the result of an automation run from the trigger, the follower and the end of the job.
 
 /** The parts of {@linkcode buildAutomationResult}. */
-export interface AutomationResultParts {
+interface AutomationResultParts {
   /** UUID of the automation. */
   automationId: string;
   /** UUID of the repository; undefined if the request was not checked yet. */

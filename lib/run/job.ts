@@ -173,7 +173,7 @@ export class Job<I extends JobItem, R extends Resumable> {
 }
 
 /** Time limit for cancelling at the deadline, in milliseconds. */
-export const CANCEL_MS = 20_000;
+const CANCEL_MS = 20_000;
 
 function isEnd(item: JobItem): item is { type: "end"; outcome: EndOutcome } {
   return item.type === "end";
@@ -259,7 +259,7 @@ export interface Operation<I extends JobItem, R> {
 }
 
 /** Settings of a {@linkcode Job}. */
-export interface JobSettings<I> extends WatchSettings {
+interface JobSettings<I> extends WatchSettings {
   /** Whether the job ends as soon as the operation is started or found. @default {false} */
   startOnly?: boolean | undefined;
   /** Called with each item as it comes. */
@@ -287,7 +287,7 @@ interface Resumable {
 // Decides which ends of a job the library's calls return, and which they throw.
 
 /** Options of {@linkcode settle}. */
-export interface SettleOptions {
+interface SettleOptions {
   /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;
   signal?: AbortSignal | undefined;
@@ -376,7 +376,7 @@ function withRun<R extends AnyResult>(
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
 
 /** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
-export interface Followed<N, I, E> {
+interface Followed<N, I, E> {
   source: Source<N>;
   /** Read once more when the deadline comes. */
   subject: Subject<N>;

@@ -22,7 +22,7 @@ export type KeyScope = "pipeline" | "job" | "day" | "random";
 export const KEY_SCOPES: readonly KeyScope[] = ["pipeline", "job", "day", "random"];
 
 /** The parts that a key is derived from. */
-export interface KeyParts {
+interface KeyParts {
   /** How often a job gets a new run. */
   scope: KeyScope;
   /** Identity of the CI job; null outside CI. */
@@ -35,7 +35,7 @@ export interface KeyParts {
   nowMs: number;
 }
 
-export interface Key {
+interface Key {
   /** The key without a suffix; at most 200 characters. */
   key: string;
   /** The scope that applies: `random` if the identity was not complete. */
@@ -150,6 +150,8 @@ export interface StartKey {
   scope: KeyScope | "given";
   /** Number of the series to begin with: 1 is the key itself. */
   suffix: number;
+  /** A run that it finds and that ended longer ago, in milliseconds, is not taken: the next key starts a new one. @default {Infinity} */
+  maxEndAgeMs?: number | undefined;
 }
 
 /** Longest {@linkcode KeyOptions.keyPart}. */

@@ -22,7 +22,7 @@ import {
 import { kindWords, WAIT_CAUSES } from "./result_view.ts";
 
 /** A file that was read. */
-export interface ReadFile {
+interface ReadFile {
   /** Its path, for messages. */
   readonly path: string;
   readonly text: string;

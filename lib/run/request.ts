@@ -155,8 +155,17 @@ export function noteNewTask(
   notify({ kind: "text", message });
 }
 
-/** Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key. */
-export function resumePlan(session: Session, plan: StartPlan, state: RunState | undefined): StartPlan {
+/**
+ * Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
+ *
+ * @param maxEndAgeMs See {@linkcode StartKey}.
+ */
+export function resumePlan(
+  session: Session,
+  plan: StartPlan,
+  state: RunState | undefined,
+  maxEndAgeMs?: number,
+): StartPlan {
   if (state === undefined || plan.key.scope === "given") return plan;
   if (state.idempotencyKey === null) {
     session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
@@ -169,7 +178,7 @@ export function resumePlan(session: Session, plan: StartPlan, state: RunState | 
   const { key, suffix } = splitSuffix(state.idempotencyKey);
   // A random key that this job made is its own. A key from the user may be shared with other jobs.
   const other = state.owned ? "random" : "given";
-  return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other } };
+  return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other, maxEndAgeMs } };
 }
 
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
@@ -181,7 +190,7 @@ export interface RunRequest extends Omit<StartRequest, "repoId" | "createBranch"
 }
 
 /** A request that obeys all rules, whose repository may still be a name. */
-export interface CheckedRequest {
+interface CheckedRequest {
   /** Id of the repository, or its name. */
   repository: string;
   /** The rest, as it is going to be sent. */
@@ -214,5 +223,5 @@ export async function resolveRequest(
   { repository, rest }: CheckedRequest,
   call: CallOptions,
 ): Promise<StartRequest> {
-  return { repoId: await resolveRepository(client, repository, call), ...rest };
+  return { repoId: await resolveRepository(client, repository, call, rest.rootDirectory), ...rest };
 }

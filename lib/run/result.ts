@@ -463,7 +463,7 @@ export function factsFromEvents(events: readonly RunEvent[]): EventFacts {
 // The phases of a run, as far as its events show them.
 
 /** Options of {@linkcode phasesOf}. */
-export interface PhasesOptions {
+interface PhasesOptions {
   /** `createdAt` of the run: the start of the first phase. @default the time of the first event */
   createdAt?: string | null | undefined;
   /** When the run ended: its `updatedAt`, once it is terminal. @default the time of the last event that ends a run */

@@ -163,7 +163,7 @@ export function branchWords(
 }
 
 /** The phases of a run, after "failed in". */
-export const PHASE_WORDS: Readonly<Record<string, string>> = {
+const PHASE_WORDS: Readonly<Record<string, string>> = {
   queue: "boot",
   prepare: "preparation",
   agent: "the agent's work",
@@ -308,7 +308,7 @@ const MAX_WHERE = 200;
 const MAX_NAMED_FILES = 25;
 
 /** The parts of the line. The first two are untrusted. */
-export interface Headline {
+interface Headline {
   /** Repository by name, else by id; the automation; null when none is known. */
   where: string | null;
   /** First line of the task, cut; null when the task is not known. */

@@ -28,6 +28,7 @@ import {
   type Stopped,
 } from "./job.ts";
 import { jobOf } from "./key.ts";
+import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
 import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import {
   noteNewTask,
@@ -156,7 +157,7 @@ export async function runJob(
   try {
     const resumed = readResumed(opened, options, more);
     opened.settings.state?.clear();
-    return await opened.job({ request, options, resumed, byTask: more.byTask }).start();
+    return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
   } finally {
     opened.file?.close();
   }
@@ -213,6 +214,8 @@ export interface JobOptions extends JobInternals {
   statePath?: string | undefined;
   /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
   resumePath?: string | undefined;
+  /** See {@linkcode RunStart.maxEndAgeMs}. */
+  maxEndAgeMs?: number | undefined;
 }
 
 /** A job with checked options, ready to start or attach. */
@@ -250,7 +253,7 @@ function open(options: RunOptions, more: JobOptions): OpenJob {
 function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
   if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
-  const { notify, clock } = session;
+  const { notify, clock, memory } = session;
   const stored = readState(files, resumePath, {
     job: jobOf(session, options),
     execution: false,
@@ -258,7 +261,10 @@ function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobO
     nowMs: clock.wallTime(),
     notify,
   });
-  return stored?.proven(seal);
+  const state = stored?.proven(seal);
+  // Only a token that the service has accepted has a run.
+  memory.workedBefore ||= typeof state?.runId === "string";
+  return state;
 }
 
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
@@ -303,6 +309,8 @@ interface RunStart {
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
   resumed: RunState | undefined;
+  /** How long ago the run of that key may have ended, in milliseconds; undefined: as long as it likes. @default {undefined} */
+  maxEndAgeMs?: number | undefined;
   /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
   byTask?: ((session: Session, plan: StartPlan, started: StartedRun) => void) | undefined;
 }
@@ -323,6 +331,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   /** The run as the cancel returned it. */
   #stopped: Run | undefined;
   #stateAt = -Infinity;
+  /** How many starts have followed one that found no sandbox. */
+  #lacks = 0;
+  /** Whether the last run got no sandbox. */
+  #lacked = false;
 
   /** @param target What to start, or the id of a run that exists. */
   constructor(session: Session, settings: OperationSettings, target: RunStart | string) {
@@ -350,11 +362,12 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, resumed, byTask } = this.#target;
+    const { request, options, resumed, maxEndAgeMs, byTask } = this.#target;
     const plan = resumePlan(
       this.#session,
       await planStart(this.#session, request, options, byTask !== undefined),
       resumed,
+      maxEndAgeMs,
     );
     this.#plan = plan;
     this.#series = runSeries(this.#session, plan, (idempotencyKey) => this.#begin(plan, idempotencyKey));
@@ -364,12 +377,56 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
-    const items = this.#itemsOf(look);
-    if (items === undefined) return;
-    for await (const item of items) {
-      this.#record(item);
-      yield item;
+    for (;;) {
+      const items = this.#itemsOf(look);
+      if (items === undefined) return;
+      const agent = new AgentWatch();
+      let lacking: Run | undefined;
+      for await (const item of items) {
+        this.#record(item);
+        if (item.type === "event") agent.take(item.event);
+        const isOwn = typeof this.#target !== "string" && look.kind === "all";
+        if (item.type === "end" && isOwn && lackedSandbox(item.run) && !agent.hasBegun) lacking = item.run;
+        else yield item;
+      }
+      if (lacking === undefined) return;
+      await this.#startAgain(lacking);
     }
+  }
+
+  /**
+   * Starts once more after a run that got no sandbox, a while later: no agent has begun, so nothing is done twice.
+   *
+   * @throws {MogplexError} with exit code 75 when there is no time or no key for another start.
+   */
+  async #startAgain(run: Run): Promise<void> {
+    const { clock, startedAt, deadline, notify } = this.#session;
+    const series = this.#series;
+    const waitMs = SANDBOX_WAITS_MS[this.#lacks];
+    const why = series?.hasNext !== true
+      ? "a key that was given starts one run"
+      : waitMs === undefined
+      ? "four starts have found none"
+      : clock.now() + waitMs >= deadline
+      ? "the deadline comes before another start makes sense"
+      : undefined;
+    this.#lacked = true;
+    if (why !== undefined || series === undefined || waitMs === undefined) {
+      throw noSandbox(run, clock.now() - startedAt, why ?? "nothing was started");
+    }
+    const minutes = waitMs / 60_000;
+    notify({
+      kind: "text",
+      message:
+        `no sandbox was free for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
+    });
+    const pacer = this.#session.pacer();
+    pacer.status = "waiting for a sandbox";
+    await pacer.pause(waitMs);
+    this.#lacks++;
+    this.#started = undefined;
+    this.#announce(await series.startNext());
+    this.#lacked = false;
   }
 
   #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
@@ -403,7 +460,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    this.#settings.state?.update({ parting });
+    // A run that got no sandbox has ended, although it is no verdict.
+    this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
   }
 
   result({ outcome, exitCode, reason, error }: Ending): RunResult {

@@ -58,7 +58,7 @@ export type CadenceEvent =
   | { readonly kind: "busy"; readonly namedMs: number };
 
 /** Time and chance: the inputs of {@linkcode nextDelay} beside state and event. */
-export interface Moment {
+interface Moment {
   /** Time of the poll, in milliseconds on the clock. */
   readonly atMs: number;
   /** Milliseconds until the deadline. No delay is longer. */
@@ -290,7 +290,7 @@ export function leash(signal: AbortSignal | undefined): Leash {
 }
 
 /** Options of {@linkcode lookUntilSeen}. */
-export interface LookOptions<N> {
+interface LookOptions<N> {
   /** What is attempted, after "Cannot". */
   what: string;
   /** Ends waits and requests. */
@@ -319,7 +319,7 @@ export async function lookUntilSeen<N>(
       // One request an attempt: this loop, not the client, decides the wait after a failure.
       attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
       async wait(failure, count) {
-        isLate = !await pacer.waitAfter(what, { ...failure, delayMs: delayAfter?.(failure) }, count);
+        isLate = !await pacer.waitAfter(what, { ...failure, delayMs: delayAfter?.(failure) ?? failure.delayMs }, count);
         return !isLate;
       },
     });

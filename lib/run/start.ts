@@ -20,6 +20,7 @@ import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
 import { createRedactor } from "../text/redact.ts";
 import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
+import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
 
 /** One start. Keeps what is needed to find the operation again when a signal comes in the middle of it. */
@@ -93,6 +94,20 @@ export class StartSeries<R extends Found> {
     }
   }
 
+  /** Whether the series has another key that a start may use. A key of the caller is used as it is. */
+  get hasNext(): boolean {
+    return this.#plan.key.scope !== "given" && this.#suffix < LAST_SUFFIX;
+  }
+
+  /** Starts once more, with the next key of the series. See {@linkcode StartSeries.start}. */
+  async startNext(): Promise<StartedRun<R>> {
+    this.#suffix++;
+    // What was sent with the keys before says nothing about a run of this one.
+    this.#start = this.#firstSentAt = this.#troubleAt = undefined;
+    this.#triedBefore = false;
+    return await this.start();
+  }
+
   /**
    * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
    *
@@ -122,12 +137,18 @@ export class StartSeries<R extends Found> {
   }
 
   /**
-   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, so that a new one is to be started.
+   * Whether a derived key found a run of an earlier attempt that failed or was cancelled, or any key one that ended too long ago for it, so
+   * that a new one is to be started.
    *
    * @throws {UnavailableError} when the service failed the run while it answered 5xx: its queue was down.
    */
   #isStale(run: R): boolean {
-    const { scope } = this.#plan.key;
+    const { scope, maxEndAgeMs = Infinity } = this.#plan.key;
+    const end = endOfRun(run.status);
+    const isOver = run.replayed && end !== undefined && end !== "awaiting_input";
+    if (isOver && maxEndAgeMs < Infinity) {
+      return endAgeMs(run, this.#serviceTime(this.#session.clock.now())) > maxEndAgeMs;
+    }
     const derived = scope !== "given" && scope !== "random";
     const dead = run.replayed && (run.status === "failed" || run.status === "cancelled");
     return derived && dead && !this.#isOurs(run);
@@ -309,6 +330,16 @@ export function isNewerThan(
   toleranceMs = CLOCK_SKEW_MS,
 ): boolean {
   return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
+}
+
+/**
+ * Milliseconds since the last change of a run that has ended, which is its end; `Infinity` if its time is not known.
+ *
+ * @param nowMs The service's wall time.
+ */
+export function endAgeMs({ updatedAt }: Pick<Found, "updatedAt">, nowMs: number): number {
+  const endMs = Date.parse(updatedAt ?? "");
+  return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
 }
 
 /**

@@ -197,7 +197,7 @@ function parseObject(content: string): Loose | undefined {
 }
 
 /** Options of {@linkcode readState}. */
-export interface ReadStateOptions {
+interface ReadStateOptions {
   /** Who this job is. */
   job: JobIdentity | null;
   /** Whether the file has to be of this very execution of the job, rather than of an earlier one. */
@@ -211,7 +211,7 @@ export interface ReadStateOptions {
 }
 
 /** A state file whose proof has not been checked yet. */
-export interface StoredState {
+interface StoredState {
   /** What the file says. It may be forged by anything that can write the directory: only good for deciding to do nothing. */
   readonly claims: RunState;
   /** The same when it was written with the token of the seal; undefined, with a notice, when it was not. */

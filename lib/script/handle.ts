@@ -254,7 +254,7 @@ function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: Abo
 }
 
 /** A job that a handle drives. `O` are its options, `I` its items. */
-export interface HandledJob<O, I, R extends AnyResult, S> {
+interface HandledJob<O, I, R extends AnyResult, S> {
   /** What is attempted, after "Cannot". */
   attempted: string;
   options: O & FollowedOptions<I>;

@@ -225,7 +225,7 @@ export class Lost extends Error {
 export class TimedOut extends Error {}
 
 /** Options of {@linkcode TimeLimit}. */
-export interface LimitOptions {
+interface LimitOptions {
   clock: Clock;
   /** Longest time of the work, in milliseconds. */
   limitMs: number;

@@ -136,7 +136,7 @@ export function routesAt(origin: string): ApiRoutes {
 // Sends the requests of the client: limits, retries and judging, the same for all of them.
 
 /** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
-export type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
+type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
 /** Checks a limit, since the service silently replaces one that is out of range. @throws {UsageError} when it is not from 1 to `max`. */
 function limitOf(limit: number | undefined, max: number): string | undefined {
   if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
@@ -174,7 +174,7 @@ export interface Caller {
 }
 
 /** Parts of {@linkcode createCaller}. */
-export interface CallerParts {
+interface CallerParts {
   api: ApiRoutes;
   transport: Transport;
   /** State that all calls of the client share. */
@@ -243,7 +243,7 @@ function hasNoStream(error: unknown): boolean {
 // The client's methods for repositories and sandboxes.
 
 /** The client's methods for repositories and sandboxes. */
-export type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
+type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
 
 export function listCalls({ api, read }: Caller): ListCalls {
   return {
@@ -332,7 +332,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
 // The client's methods for runs.
 
 /** The client's methods for runs. */
-export type RunCalls = Pick<
+type RunCalls = Pick<
   MogplexClient,
   "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
 >;
@@ -411,7 +411,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
 // The client's methods for automations and reviews.
 
 /** The client's methods for automations and reviews. */
-export type AutomationCalls = Pick<
+type AutomationCalls = Pick<
   MogplexClient,
   | "listAutomations"
   | "getAutomation"

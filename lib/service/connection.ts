@@ -7,7 +7,7 @@ import { fileVariableAdvice, isFileVariable, readTextVariable } from "../ci/plat
 import { MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
 import { isLoopback } from "../loopback.ts";
 import { readFileNow } from "../runtime.ts";
-import { createRedactor, type Redactor } from "../text/redact.ts";
+import { createRedactor, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
 // Checks the address of the service: which origins may receive the token.
@@ -346,6 +346,10 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
     refused(token) {
       if (token === last) current = undefined;
     },
-    redact: Object.assign(mask, { token: maskTokens }),
+    redact: redactorOf({
+      mask,
+      token: maskTokens,
+      longest: () => Math.max(0, ...masked.map(({ longest }) => longest)),
+    }),
   };
 }

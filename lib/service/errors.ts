@@ -172,7 +172,7 @@ function errorFor(attempted: Attempted, answer: Answer, redact: Redactor): Mogpl
   if (status === 409) return conflict(described);
   if (status === 429) return rateLimited(described);
   if (status === 404 && failure !== undefined) {
-    const advice = "check the id, and whether the token's user may see it";
+    const advice = "check the id, whether the token's user may see it, and whether its repository was removed";
     return new NotFoundError({ attempted: what, why: `the service does not find it ${said}`, advice }, "usage", facts);
   }
   if (status >= 500 && failure !== undefined) {

@@ -81,6 +81,11 @@ export interface ClientMemory<M = unknown> {
 export interface TokenMemory {
   /** Whether the service has accepted the token in this process. A 401 may then come from its failing database. */
   worked: boolean;
+  /**
+   * Whether a journal or a state file shows that the service has accepted the token before this process. The first answer may then be such
+   * a 401, too.
+   */
+  workedBefore: boolean;
   /** Whether the log already has the advice for a network that fails because of this machine. */
   advised: boolean;
   /** The pace of the token, which it has in common with all clients of this process. */
@@ -89,7 +94,7 @@ export interface TokenMemory {
 
 /** The memory for a token that has not been used. @param pace The pace of the token. @default one of its own */
 export function newTokenMemory(pace: TokenPace = new TokenPace()): TokenMemory {
-  return { worked: false, advised: false, pace };
+  return { worked: false, workedBefore: false, advised: false, pace };
 }
 
 /** What is known of the streams of one service, so that a process asks each service only once. */

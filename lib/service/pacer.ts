@@ -8,7 +8,7 @@ import type { Notice } from "../notice.ts";
 import { type Failure, failureDelay } from "./retry.ts";
 
 /** Options of {@linkcode Pacer}. */
-export interface PacerOptions {
+interface PacerOptions {
   clock: Clock;
   /** Point on the clock at which every wait ends, in milliseconds. */
   deadline: number;

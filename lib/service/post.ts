@@ -20,7 +20,7 @@ import {
 } from "./answer.ts";
 import { type Fetch, type FetchInit, userAgent } from "./transport.ts";
 
-export interface PostRequest {
+interface PostRequest {
   /** What is attempted, after "Cannot". */
   what: string;
   url: string;
@@ -31,7 +31,7 @@ export interface PostRequest {
 }
 
 /** How to send it. */
-export interface PostOptions {
+interface PostOptions {
   /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;
@@ -88,7 +88,7 @@ export async function post(
 // Sends one message to a webhook. Its address is a secret, so no text of a failure is passed on: runtimes put addresses into them.
 
 /** Options of {@linkcode callWebhook}. */
-export interface WebhookOptions {
+interface WebhookOptions {
   /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;

@@ -10,7 +10,7 @@ import { type Answer, excerpt, explainLoss, Lost, readAnswer, TimedOut, withLimi
 import { type Fetch, userAgent } from "./transport.ts";
 
 /** Options of {@linkcode probe}. */
-export interface ProbeOptions {
+interface ProbeOptions {
   /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   clock: Clock;

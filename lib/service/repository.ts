@@ -7,7 +7,7 @@ import { UsageError } from "../errors.ts";
 import type { Repo } from "../model.ts";
 import { nearest } from "../nearest.ts";
 import type { MogplexClient } from "./calls.ts";
-import { isUuid } from "./contract.ts";
+import { isUuid, normaliseRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
 import { checkText, checkUuid } from "./validate.ts";
 
@@ -66,8 +66,42 @@ export function givenName(repo: unknown): string | undefined {
 
 const lower = ({ full_name }: Repo) => full_name.toLowerCase();
 
+/** A root directory in its normal form; one that has none stays as it is. */
+function normalRoot(root: string | null): string | null {
+  const normal = root === null ? { ok: true as const, root } : normaliseRoot(root);
+  return normal.ok ? normal.root : root;
+}
+
+/**
+ * The row of a repository among those that have its name: the service has one for the repository, and one for each sub-project in it, whose
+ * order is not certain. It is the only row, or the one with the root directory that was given, or else the one without any.
+ *
+ * @param rows All rows with the name.
+ * @param root The root directory that was given; undefined or null for none.
+ * @returns Undefined when several rows, or none, fit.
+ */
+export function rowOf<R extends Pick<Repo, "root_directory">>(
+  rows: readonly R[],
+  root?: string | null,
+): R | undefined {
+  if (rows.length === 1) return rows[0];
+  const withRoot = (wanted: string | null) => rows.filter((row) => normalRoot(row.root_directory) === wanted);
+  const given = normalRoot(root ?? null);
+  const own = withRoot(given);
+  const fitting = own.length > 0 ? own : withRoot(null);
+  return fitting.length === 1 ? fitting[0] : undefined;
+}
+
+/** The rows of a name for a message: each id with its root directory. */
+export function rowsText(rows: readonly Pick<Repo, "id" | "root_directory">[]): string {
+  const texts = rows.map(({ id, root_directory }) =>
+    `${id} (${root_directory === null ? "no root" : `root ${JSON.stringify(root_directory.slice(0, 80))}`})`
+  );
+  return texts.toSorted().join(" or ");
+}
+
 /** Names that the user may have meant, the nearest one first. A failure to find any is not an error. */
-async function namesNear(client: MogplexClient, name: string, call: CallOptions): Promise<string[]> {
+export async function namesNear(client: MogplexClient, name: string, call: CallOptions): Promise<string[]> {
   const wanted = name.toLowerCase();
   const slash = wanted.lastIndexOf("/") + 1;
   try {
@@ -91,25 +125,29 @@ async function namesNear(client: MogplexClient, name: string, call: CallOptions)
  * The id of a repository. An id is returned as it is, without a request; a name costs one, and two more when it is not found.
  *
  * @param repository From {@linkcode checkRepository}.
- * @throws {UsageError} when the service lists no repository of that name, or several.
+ * @param root The root directory that was given: of several rows of the name it chooses one, see {@linkcode rowOf}.
+ * @throws {UsageError} when the service lists no repository of that name, or several and none that is to be preferred.
  * @throws what the client throws.
  */
 export async function resolveRepository(
   client: MogplexClient,
   repository: string,
   call: CallOptions = {},
+  root?: string | null,
 ): Promise<string> {
   if (isUuid(repository)) return repository;
   const wanted = repository.toLowerCase();
   // The underscore is a wildcard of the service: it finds more, never less.
   const page = await client.listRepos({ q: wanted, limit: PAGE }, call);
-  const [found, other] = page.filter((repo) => lower(repo) === wanted && isUuid(repo.id));
-  if (found !== undefined && other === undefined) return found.id.toLowerCase();
+  const rows = page.filter((repo) => lower(repo) === wanted && isUuid(repo.id));
+  const last = page.at(-1);
+  // Rows of one name are listed together, so that no more of them follow behind another name.
+  const isCut = page.length >= PAGE && last !== undefined && lower(last) === wanted;
+  const found = isCut ? undefined : rowOf(rows, root);
+  if (found !== undefined) return found.id.toLowerCase();
   const refused = (why: string, advice: string) =>
     new UsageError({ attempted: "find repository", why, value: JSON.stringify(repository), advice });
-  if (found !== undefined && other !== undefined) {
-    throw refused("several have this name", `give the id of one: ${found.id} or ${other.id}`);
-  }
+  if (rows.length > 1 && !isCut) throw refused("several have this name", `give the id of one: ${rowsText(rows)}`);
   if (page.length >= PAGE) throw refused(`the service lists ${PAGE} names like it and no more`, "give its id");
   const near = await namesNear(client, wanted, call);
   const advice = near.length > 0

@@ -27,6 +27,17 @@ import type { TokenMemory } from "./memory.ts";
 export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   const { memory, signal, judge = (error) => failureOf(error, { worked: memory.worked }) } = options;
   let unauthorized = 0;
+
+  function meaningOf(error: unknown): Failure | undefined {
+    unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
+    if (!isUnauthorized(error)) return judge(error);
+    if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
+    const failure = firstUnauthorized(error, unauthorized);
+    // Once is enough: other requests of the process do not wait as long.
+    memory.workedBefore = failure !== undefined;
+    return failure;
+  }
+
   for (let count = 1;; count++) {
     signal?.throwIfAborted();
     try {
@@ -35,8 +46,7 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
       return value;
     } catch (error) {
       signal?.throwIfAborted();
-      unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
-      const failure = unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
+      const failure = meaningOf(error);
       learnFrom(error, memory);
       await options.onFailure?.(error, failure);
       if (failure === undefined || !await options.wait(withAdvice(failure, memory), count)) throw error;
@@ -46,6 +56,24 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
 
 /** Most retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
 const MAX_UNAUTHORIZED = 2;
+
+/**
+ * Waits after a 401 that comes first, where an earlier process shows that the token has worked, in milliseconds: about a minute, and within
+ * the time of one request.
+ */
+const FIRST_UNAUTHORIZED_MS: readonly number[] = [10_000, 15_000, 30_000];
+
+/**
+ * What a 401 means with a token that only an earlier process has seen to work.
+ *
+ * @param count Number of such answers in a row, from 1.
+ * @returns Undefined when it was tried often enough.
+ */
+function firstUnauthorized(error: MogplexError, count: number): Failure | undefined {
+  const delayMs = FIRST_UNAUTHORIZED_MS[count - 1];
+  const failure = failureOf(error, { worked: true });
+  return delayMs === undefined || failure === undefined ? undefined : { ...failure, delayMs };
+}
 
 /** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */
 function learnFrom(error: unknown, memory: TokenMemory): void {
@@ -60,7 +88,7 @@ function withAdvice(failure: Failure, memory: TokenMemory): Failure {
 }
 
 /** Options of {@linkcode retry}. */
-export interface RetryOptions<T> {
+interface RetryOptions<T> {
   /** What the process has learned about the token. The loop records here that the service accepted it. */
   memory: TokenMemory;
   /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
@@ -96,7 +124,7 @@ export interface Failure {
 }
 
 /** Circumstances that {@linkcode failureOf} needs beside the error. */
-export interface Circumstances {
+interface Circumstances {
   /** Whether the service has accepted this token in this process. */
   worked: boolean;
   /** Whether the service counts the attempt against the limit of starts, so that a 429 can mean that limit. @default {false} */

@@ -27,7 +27,7 @@ import {
 // authority.
 
 /** A proxy that the environment sets for the service. */
-export interface ProxySetting {
+interface ProxySetting {
   /** Name of the variable. */
   variable: string;
   /** How to make this runtime use it; null when it already does. */
@@ -154,7 +154,7 @@ export interface EventStream {
 }
 
 /** Options of {@linkcode readEventStream}. */
-export interface EventStreamOptions {
+interface EventStreamOptions {
   clock: Clock;
   /** Aborts the request when the stream ends. */
   life: AbortController;
@@ -349,7 +349,7 @@ export interface TransportOptions {
 export type Verdict<T> = { ok: true; value: T } | { ok: false; error: MogplexError };
 
 /** A request and how to judge its answer. */
-export interface Call<T> {
+interface Call<T> {
   /** What is attempted, after "Cannot": `read run "…"`. */
   what: string;
   /** Makes the request. Must call the given `fetch` exactly once. */
@@ -359,7 +359,7 @@ export interface Call<T> {
 }
 
 /** A request that expects an event stream. */
-export interface StreamCall extends Omit<Call<never>, "judge"> {
+interface StreamCall extends Omit<Call<never>, "judge"> {
   /** Turns an answer that is not an event stream into an error. The body of a 2xx is not read: `text` is empty. */
   refuse(answer: Answer): Verdict<never>;
 }

@@ -9,7 +9,7 @@ import { OWN, SEMCONV, type Span } from "./otlp.ts";
 import { newId, parseTraceparent, type TraceContext } from "./settings.ts";
 
 /** An item of a campaign, as spans need it. */
-export interface CampaignItemFacts {
+interface CampaignItemFacts {
   id: string;
   repository: string;
   verdict: string;
@@ -21,7 +21,7 @@ export interface CampaignItemFacts {
 }
 
 /** How a campaign's job ended. */
-export interface CampaignEnd {
+interface CampaignEnd {
   /** Exit code of the command. */
   exitCode: number;
   /** Its name, its round, and where it is; null when that is not known. */

@@ -224,7 +224,7 @@ const MAX_ANSWER_BYTES = 64 * 1024;
 const BACKOFF_MS = 200;
 
 /** How to export. */
-export interface ExportOptions {
+interface ExportOptions {
   /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
   /** Time. */
@@ -391,7 +391,7 @@ export class RequestLog {
 const MAX_TEXT = 500;
 
 /** The job in its CI system. */
-export interface CiPlace {
+interface CiPlace {
   /** The CI system. */
   platform: Platform;
   env: ReadEnv;

@@ -202,7 +202,7 @@ export interface TraceContext {
 }
 
 /** Makes so many random bytes. */
-export type RandomBytes = (count: number) => Uint8Array;
+type RandomBytes = (count: number) => Uint8Array;
 
 const randomBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
 

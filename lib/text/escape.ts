@@ -263,6 +263,18 @@ export function escapeServiceMessage(text: string): string {
   return plain.replace(/[|'[\]]/g, "|$&").replaceAll("\n", "|n").replaceAll("\r", "|r");
 }
 
+// Commands for people to copy into a POSIX shell.
+
+/** A word for a POSIX shell. Quotes stand around everything that the shell could read in another way. */
+export function shellWord(text: string): string {
+  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A command line: the words as given, in quotes where that is needed. */
+export function commandLine(program: string, ...args: readonly string[]): string {
+  return [program, ...args.map(shellWord)].join(" ");
+}
+
 // Untrusted addresses, such as that of a pull request.
 
 /**

@@ -8,13 +8,13 @@
  */
 
 /** Options of {@linkcode plainText}. */
-export interface PlainTextOptions {
+interface PlainTextOptions {
   /** Most UTF-16 units to keep, at least 0; a visible mark after them says how many were cut. @default {Infinity} */
   maxLength?: number | undefined;
 }
 
 /** Options of {@linkcode plainLines}. */
-export interface PlainLinesOptions extends PlainTextOptions {
+interface PlainLinesOptions extends PlainTextOptions {
   /** Most UTF-16 units of one line, before the mark. @default {Infinity} */
   maxLineLength?: number | undefined;
   /** Most lines to keep; one more line says how many were cut. @default {Infinity} */
@@ -97,7 +97,7 @@ export function plainLines(text: string, options: PlainLinesOptions = {}): strin
 export type Span = readonly [start: number, end: number];
 
 /** A text without escapes. */
-export interface Unescaped {
+interface Unescaped {
   /** The text. */
   text: string;
   /** Where a part of it stands in the text that was given, with the escapes of its characters. The part must not be empty. */

@@ -14,7 +14,7 @@ import { SECRET_VARIABLES } from "../variables.ts";
 export const MASK = "[redacted]";
 
 /** Options of {@linkcode createRedactor}. */
-export interface RedactorOptions {
+interface RedactorOptions {
   /** The access token of this job. @default {undefined} */
   token?: string | undefined;
   /** Reads the environment, for the values of `SECRET_VARIABLES`. @default {undefined} (none is read) */
@@ -29,7 +29,12 @@ export interface Redactor {
   (text: string): string;
   /** Masks the access token only: for texts that must not change otherwise, such as ids. */
   token(text: string): string;
+  /** Characters that the longest of its secrets can have in a text; 0 without secrets. */
+  readonly longest: number;
 }
+
+/** Masks secrets in a text. One that does not say how long they are masks no secret with blanks. */
+export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
 // A shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on.
 const MIN_SECRET_LENGTH = 8;
@@ -246,14 +251,64 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
   const tokens = token === "" ? [] : [token];
-  return Object.assign(maskerOf([...tokens, ...secrets], [SHAPES]), { token: maskerOf(tokens) });
+  const all = [...tokens, ...secrets];
+  const longest = Math.max(0, ...all.map(longestForm));
+  return Object.assign(maskerOf(all, [SHAPES]), { token: maskerOf(tokens), longest });
+}
+
+/** Characters of a secret in a text. Escaped by JSON each can have six, which counts for a secret alone that a blank divides. */
+function longestForm(secret: string): number {
+  return secret.length * (/\s/.test(secret) ? 6 : 1);
+}
+
+/** Words that make a secret of what follows, at the end of a text: see `SHAPES`. */
+const OPEN_SHAPE = /(?:bearer\s*|-----BEGIN [A-Z ]{0,30}(?:PRIVATE KEY-----[A-Za-z0-9+/=\s]*)?)$/i;
+
+/**
+ * Where a text whose end has not come yet can be cut, so that what is still to come makes no secret of what was cut off: at a blank with at
+ * least {@linkcode Redactor.longest} characters behind it.
+ *
+ * @param text What there is so far. A part that is cut off is masked by itself.
+ * @param limit The cut is there or before. @default anywhere
+ * @returns Index of the blank; -1 for nowhere.
+ */
+export function cutOpenText(text: string, redact: MaskText, limit: number = text.length): number {
+  const masked = redact(text);
+  let at = Math.min(limit, text.length - (redact.longest ?? 0));
+  while (at > 0) {
+    at = lastBlank(text, at);
+    if (at <= 0) return -1;
+    const [head, tail] = [text.slice(0, at), text.slice(at + 1)];
+    if (!OPEN_SHAPE.test(`${head} `) && redact(head) + text.charAt(at) + redact(tail) === masked) return at;
+    at--;
+  }
+  return -1;
+}
+
+/** Index of the last blank at an index or before it; -1 for none. */
+function lastBlank(text: string, from: number): number {
+  return Math.max(text.lastIndexOf(" ", from), text.lastIndexOf("\t", from));
+}
+
+/** A redactor that may learn of secrets later. */
+export function redactorOf(
+  { mask, token, longest }: {
+    mask: (text: string) => string;
+    token: (text: string) => string;
+    longest: () => number;
+  },
+): Redactor {
+  const redact = Object.assign((text: string) => mask(text), { token, longest: 0 });
+  return Object.defineProperty(redact, "longest", { get: longest });
 }
 
 /** A redactor that masks what any of these masks. */
 export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
   const mask = (text: string) => redactors.reduce((masked, redact) => redact(masked), text);
-  return Object.assign(mask, {
+  return redactorOf({
+    mask,
     token: (text: string) => redactors.reduce((masked, redact) => redact.token(masked), text),
+    longest: () => Math.max(0, ...redactors.map(({ longest }) => longest)),
   });
 }
 

@@ -43,6 +43,12 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     maxLength: 40,
     examples: ["2026-12"],
   },
+  "home": {
+    description:
+      "Where lock and journal are kept: a directory, or `git:origin#BRANCH`, a branch of the repository of the job. `--home` and `MOGPLEX_CAMPAIGN_HOME` win, and only they may name another address.",
+    minLength: 1,
+    examples: ["git:origin#mogplex-campaign/replace-moment"],
+  },
   "title": {
     description:
       "First line of the prompt, by which the service names pull requests; at most 72 characters with the values of its variables. A template.",

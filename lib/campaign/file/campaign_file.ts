@@ -8,7 +8,7 @@
 export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
 /** What a run must bring for its item to succeed. */
-export type Requirement = "run" | "changes" | "pull-request";
+type Requirement = "run" | "changes" | "pull-request";
 
 /** A place in a file, for messages. */
 export interface Place {
@@ -63,7 +63,7 @@ export interface StartWindow {
 export type Threshold = { kind: "count"; count: number } | { kind: "share"; share: number };
 
 /** The first items, which go before all others. */
-export interface Canary {
+interface Canary {
   /** How many: 1 or more. */
   size: number;
   /** `automatic`: goes on by itself if none of them failed. `manual`: waits for `approve`. */
@@ -103,6 +103,8 @@ export interface CampaignFile {
   name: string;
   /** Part of every key; empty by default. */
   round: string;
+  /** Where lock and journal are: a directory, or `git:origin#BRANCH`; null when the file does not say. */
+  home: string | null;
   /** First line of every prompt, with templates; null for none. */
   title: string | null;
   /** Task, with templates, without the title. */

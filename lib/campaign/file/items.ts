@@ -30,7 +30,7 @@ export const MAX_FILE_BYTES = 1024 * 1024;
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
 /** A file that was read, or why not. */
-export type ReadResult = { ok: true; path: string; text: string } | { ok: false; path: string; problem: string };
+type ReadResult = { ok: true; path: string; text: string } | { ok: false; path: string; problem: string };
 
 /**
  * A text as every checkout of it has it: without a byte order mark, and with LF line ends. Keys of starts contain texts, so they must not
@@ -322,10 +322,10 @@ export class EntryReader {
 // A value is inserted as it is: braces in it are no template.
 
 /** Part of a template: a text, or a variable with the place where it is written. */
-export type TemplatePart = string | { name: string; offset: number; length: number };
+type TemplatePart = string | { name: string; offset: number; length: number };
 
 /** What is wrong at a place of a template. */
-export interface TemplateProblem {
+interface TemplateProblem {
   /** Offset in the text, in UTF-16 units. */
   offset: number;
   /** Length of the part at fault. */
@@ -437,10 +437,10 @@ export function renderTemplate(text: string | Template, values: Readonly<Record<
 // The task of an item: prompt and branch with the values of its variables.
 
 /** The templates that items share. */
-export type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "branch">;
+type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "branch">;
 
 /** What templates know about an item. */
-export interface TaskItem {
+interface TaskItem {
   /** Name of the campaign. */
   campaign: string;
   /** Round of the campaign. */
@@ -454,7 +454,7 @@ export interface TaskItem {
 }
 
 /** The texts of a request that differ between items. */
-export interface Task {
+interface Task {
   /** The title, a blank line, and the task. */
   prompt: string;
   /** Working branch; null when the service names it. */
@@ -509,7 +509,7 @@ export interface TaskText {
 }
 
 /** What the checks are about. */
-export interface CheckedTask {
+interface CheckedTask {
   campaign: string;
   round: string;
   /** Variables of the file. */

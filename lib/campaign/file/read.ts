@@ -21,7 +21,7 @@ import {
   textsOf,
 } from "./items.ts";
 import { excerpt, MistakeList } from "./mistakes.ts";
-import { freeVariable, parseWindow, webhookVariable } from "./rules.ts";
+import { fileHome, freeVariable, parseWindow, webhookVariable } from "./rules.ts";
 import { type CampaignInput, campaignSchema } from "./schema.ts";
 import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt } from "./syntax.ts";
 
@@ -126,6 +126,7 @@ function fileOf(
   return {
     name: input.name,
     round: input.round,
+    home: input.home ?? null,
     title: input.title ?? null,
     prompt: task.prompt.trim(),
     variables: task.variables,
@@ -229,6 +230,15 @@ async function readRest(
   }, mistakes);
   const { skippedStdin } = reader;
   return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
+}
+
+/** The home that a campaign file names, of which nothing else is judged yet; null when it names none that is permitted. */
+export function readFileHome(path: string, io: FileIo): string | null {
+  const whole = readText(io, path, MAX_FILE_BYTES);
+  if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;
+  const { root } = parseText(new Source(path, whole.text), new MistakeList());
+  const home = root === undefined ? undefined : textAt(root, ["home"]);
+  return home === undefined || fileHome(home) !== undefined ? null : home;
 }
 
 /**

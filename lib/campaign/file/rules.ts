@@ -261,6 +261,18 @@ export function filePath(text: string): string | undefined {
   return /[\x00-\x1f\x7f]/.test(text) ? "a path must not contain control characters" : undefined;
 }
 
+/** What the home of a campaign may be in its file: an address would choose who gets the token of Git. */
+export const FILE_HOME_FORMS =
+  "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; any other address is given by " +
+  "--home or MOGPLEX_CAMPAIGN_HOME";
+
+/** A home that the file may name. */
+export function fileHome(text: string): string | undefined {
+  if (text.startsWith("git:")) return /^git:origin#\S+$/.test(text) ? undefined : FILE_HOME_FORMS;
+  const isBelow = /^[\w.][\w./-]*$/.test(text) && !text.split("/").includes("..");
+  return isBelow ? undefined : FILE_HOME_FORMS;
+}
+
 /** Longest time of a run. */
 export function runTimeout(text: string): string | undefined {
   const ms = parseDuration(text);

@@ -148,6 +148,7 @@ function build() {
     "version": z.literal(1, { error: () => "it must be 1, the version of the format that this program reads" }),
     "name": text("it must be a text of 1 to 40 characters", rules.campaignName),
     "round": z._default(text("it must be a text", line(0, 40)), ""),
+    "home": z.optional(text(rules.FILE_HOME_FORMS, rules.fileHome)),
     "title": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, 500)))),
     "prompt": z.optional(text("it must be a text", rules.notBlank)),
     "prompt-file": z.optional(path()),

@@ -27,7 +27,7 @@ export interface ScalarNode extends Span {
 }
 
 /** A list. */
-export interface ListNode extends Span {
+interface ListNode extends Span {
   kind: "list";
   items: TreeNode[];
 }
@@ -47,7 +47,7 @@ export interface MapNode extends Span {
 }
 
 /** A value that is not used, since a mistake was found in it. Nothing else is said about it. */
-export interface BrokenNode extends Span {
+interface BrokenNode extends Span {
   kind: "broken";
 }
 
@@ -406,7 +406,7 @@ interface SyntaxProblem {
 }
 
 /** The same for a reader of the file. */
-export interface PlacedProblem extends SyntaxProblem {
+interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
 
@@ -482,7 +482,7 @@ const MAX_ERRORS = 200;
 const EMPTY = "the file is empty; begin it with version: 1";
 
 /** A file as a tree. */
-export interface Parsed {
+interface Parsed {
   /** Undefined when there is none: an empty file, one that is nested too deeply, or one with too many errors of syntax. */
   root: TreeNode | undefined;
   /** Where the first error of syntax is. What follows may be read wrongly. `Infinity` without one. */

@@ -24,6 +24,7 @@ import {
   isWebUrl,
   type JournalRecord,
   MAX_BRANCH,
+  MAX_NUMBER,
   MAX_PERSON,
   MAX_REASON,
   MAX_RECORD_ITEMS,
@@ -45,14 +46,19 @@ const reasonOf = (text: string) => oneLine(text, MAX_REASON);
 // A name that is cut or changed would be another branch.
 const branchOf = (text: string | null) =>
   text !== null && text !== "" && text.length <= MAX_BRANCH && isVisible(text) ? text : null;
+const numberOf = (value: number | null) => value !== null && value >= 0 && value <= MAX_NUMBER ? value : null;
 const idOf = (text: string | null) => text !== null && isUuid(text) ? text.toLowerCase() : null;
 
 type Details = NonNullable<Extract<RecordBody, { type: "pull-request" }>["details"]>;
 
 function fitDetails(details: Details): Details {
   const { owner, createdAt, updatedAt, reason, commit = null, foreign = null } = details;
+  const { files = null, additions = null, deletions = null } = details;
   return {
     ...details,
+    files: numberOf(files),
+    additions: numberOf(additions),
+    deletions: numberOf(deletions),
     commit: commit === null ? null : statusOf(commit),
     foreign: foreign === null ? null : reasonOf(foreign),
     owner: owner === null ? null : oneLine(owner, MAX_PERSON) || null,
@@ -147,7 +153,7 @@ export interface ChainProblem {
 }
 
 /** Outcome of {@linkcode Chain.read}. */
-export type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
+type ChainResult = { ok: true; record: JournalRecord } | { ok: false; problem: ChainProblem };
 
 /** The end of a journal, to which the next record is bound. */
 export interface Chain {
@@ -174,7 +180,7 @@ export interface Chain {
 }
 
 /** An end of a chain. */
-export interface ChainMark {
+interface ChainMark {
   readonly seq: number;
   readonly wave: number;
   readonly previous: string;
@@ -300,7 +306,7 @@ export interface FenceParts {
 }
 
 /** The parts of a request that make it another task when they change. */
-export interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
+interface RequestParts extends Pick<LockTask, "agent" | "branch"> {
   /** The whole prompt with its title, as it is sent: every template is filled in. */
   prompt: string;
 }

@@ -18,7 +18,7 @@ import { takeDirectory, type Writer, writerAtWork } from "./writer.ts";
 // The files of a journal: segments of 1000 records, `journal/000001.ndjson` and so on.
 
 /** Records of a segment. Source: specification of campaigns, section 5. */
-export const SEGMENT_RECORDS = 1000;
+const SEGMENT_RECORDS = 1000;
 
 const RESTORE =
   "restore lock.json and journal from the wave before (its artifact, commit or backup) and start again: " +
@@ -32,7 +32,7 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
 };
 
 /** A last line that was not written whole. */
-export interface TornLine {
+interface TornLine {
   /** Where it stands. */
   place: string;
   /** What is missing: only its line feed, or more, so that it has to go. */
@@ -66,7 +66,7 @@ function refused({ why, kind }: ChainProblem, place: string): UsageError {
 }
 
 /** Where segments are: in a directory, which messages may call by another name. */
-export interface SegmentsPlace {
+interface SegmentsPlace {
   directory: string;
   shownAs: string;
 }

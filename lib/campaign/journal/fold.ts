@@ -45,7 +45,7 @@ const OPEN_ENDS: readonly StartEnd[] = ["needs-input", "unknown"];
 const WITHOUT_SANDBOX = "pending";
 
 /** Gives an item a state, and what it adds to the counts of the campaign. */
-export function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
+function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
   memory.counts[item.state]--;
   memory.counts[state]++;
   item.state = state;
@@ -128,6 +128,7 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       counted: false,
       openSlotMs: null,
       lost: false,
+      missing: false,
       intentSeq: record.seq,
     };
     item.starts.push(start);
@@ -156,6 +157,7 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   start.createdAt = record.createdAt;
   start.answered = record.branch ?? null;
   item.settle = false;
+  item.asked = false;
   memory.refusedUntilMs = null;
   memory.sandboxes = null;
   noteSandbox(memory, start);
@@ -169,6 +171,7 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
   if (isSpent(start)) throw new Contradiction(`start ${start.number} has ended`);
   if (start.end === "needs-input") start.resumedAt = record.updatedAt ?? record.at;
   start.end = null;
+  start.missing = false;
   item.reason = null;
   start.status = record.status;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
@@ -277,9 +280,11 @@ function openState({ starts }: ItemMemory): ItemState {
 function applyRetry(
   memory: CampaignMemory,
   item: ItemMemory,
-  { adopt, followUp, settle = false }: Of<"retry">,
+  { adopt, by, followUp, settle = false }: Of<"retry">,
 ): void {
   if (item.item.excluded?.as === "invalid" || hasRun(item)) return;
+  // The file's own rule asks for follow-ups by this name.
+  item.asked ||= by !== "on-failed-checks";
   if (settle && isOpenStart(item)) {
     item.retries++;
     item.allowed = Math.max(item.allowed, item.attempts + 1);
@@ -304,6 +309,7 @@ function applyRetry(
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, reason, cancel = false } = record;
   item.skipped = { by, reason, cancel };
+  item.asked = false;
   if (hasRun(item)) return;
   // Earlier versions recorded it without `cancel`, and only what was being sent went on.
   if (isOpenStart(item) && (cancel || item.state === "starting")) {
@@ -318,6 +324,11 @@ function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number):
   const start = lastStart(item, number);
   if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
   start.openSlotMs = null;
+}
+
+/** The run of a start was not found, and nothing says whose the token was. */
+function applyMissing(item: ItemMemory, number: number): void {
+  lastStart(item, number).missing = true;
 }
 
 /** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */
@@ -401,6 +412,11 @@ export function placeNote(traceparent: string): string {
   return `${PLACE}${traceparent}`;
 }
 
+/** Whether the text of a note only says where a wave is in its trace. */
+export function isPlaceNote(text: string): boolean {
+  return text.startsWith(PLACE);
+}
+
 /** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
 function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
   switch (record.type) {
@@ -424,6 +440,7 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       memory.wave = record.wave;
       memory.waveAt = record.at;
       memory.trouble = null;
+      memory.tokenRefused = false;
       memory.sandboxes = null;
       return;
     case "intent":
@@ -436,9 +453,13 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
       return applyEnded(memory, itemOf(memory, record.item, place), record);
     case "sandboxes":
       memory.sandboxes = record.used;
-      return;
+      return applyLingering(memory, record);
     case "trouble":
       memory.trouble = record.reason;
+      memory.tokenRefused = record.exit !== undefined;
+      if (record.missing !== undefined) {
+        applyMissing(itemOf(memory, record.missing.item, place), record.missing.start);
+      }
       if (record.refused === undefined) return;
       return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
     case "pull-request": {
@@ -480,6 +501,34 @@ function apply(memory: CampaignMemory, record: JournalRecord, place: string): vo
     case "note":
       return;
   }
+}
+
+/** Sandboxes of ended runs were looked at: one that is gone has stayed until some time between the two looks. */
+function applyLingering(
+  { items, lingering, lingered }: CampaignMemory,
+  { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
+): void {
+  if (now === undefined || seenAt === undefined) return;
+  const seenMs = Date.parse(seenAt);
+  for (const [id, { endedMs, seenMs: beforeMs }] of lingering) {
+    if (now.includes(id)) continue;
+    lingering.delete(id);
+    // What was started again has taken another one.
+    const last = items.get(id)?.starts.at(-1);
+    if (last === undefined || !isSpent(last) || Date.parse(last.updatedAt ?? "") !== endedMs) continue;
+    lingered.sumMs += Math.max((beforeMs + seenMs) / 2 - endedMs, 0);
+    lingered.count++;
+  }
+  for (const id of now) {
+    const endedMs = Date.parse(items.get(id)?.starts.at(-1)?.updatedAt ?? "");
+    if (!Number.isNaN(endedMs)) lingering.set(id, { endedMs, seenMs: Math.max(seenMs, endedMs) });
+  }
+}
+
+/** How far this machine's time is from the service's, which every start tells. */
+function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
+  const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
+  if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
 }
 
 function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): void {
@@ -527,9 +576,10 @@ export function applyRecord(memory: CampaignMemory, record: JournalRecord, place
     }, { cause });
   }
   noteLock(memory.lockHash, record);
+  noteSkew(memory, record);
   memory.told = toldAfter(memory, record);
   if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
-  if (record.type === "note" && record.text.startsWith(PLACE)) memory.place = record.text.slice(PLACE.length);
+  if (record.type === "note" && isPlaceNote(record.text)) memory.place = record.text.slice(PLACE.length);
   memory.seq = record.seq;
   memory.lastAt = record.at;
 }

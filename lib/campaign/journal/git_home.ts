@@ -11,11 +11,12 @@ import { UsageError } from "../../errors.ts";
 import type { GitBranch } from "../../git/remote.ts";
 import { formatCount } from "../../text/duration.ts";
 import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
+import { isPlaceNote } from "./fold.ts";
 import type { Home } from "./home.ts";
 import type { JournalRecord } from "./record.ts";
 
 /** Options of {@linkcode openGitHome}. */
-export interface GitHomeOptions extends DirHomeOptions {
+interface GitHomeOptions extends DirHomeOptions {
   /** The branch. */
   branch: GitBranch;
   /** An empty directory that nobody else uses. */
@@ -96,9 +97,12 @@ export async function openGitHome({ branch, release, directory, ...options }: Gi
   let wave = 0;
   const counts = new Map<string, number>();
   let isDirty = false;
+  let hasNews = false;
 
   function count(records: readonly JournalRecord[]): void {
-    for (const { type, wave: number } of records) {
+    for (const record of records) {
+      const { type, wave: number } = record;
+      hasNews ||= !(type === "wave" || type === "trouble" || type === "note" && isPlaceNote(record.text));
       counts.set(type, (counts.get(type) ?? 0) + 1);
       wave = Math.max(wave, number);
       isDirty = true;
@@ -123,19 +127,19 @@ export async function openGitHome({ branch, release, directory, ...options }: Gi
     readJournal: (onRecord) => home.readJournal(onRecord),
     async writeLock(lock) {
       await home.writeLock(lock);
-      lockWritten = isDirty = true;
+      lockWritten = isDirty = hasNews = true;
     },
     async append(bodies) {
       const records = await home.append(bodies);
       count(records);
       return records;
     },
-    async flush() {
-      if (!isDirty || access === "read") return;
+    async flush(onlyNews = false) {
+      if (!isDirty || access === "read" || onlyNews && !hasNews) return;
       const found = changed();
       await branch.write(found, messageOf(campaign, wave, lockWritten, counts));
       for (const name of found.keys()) known.set(name, files.facts(`${directory}/${name}`)?.bytes ?? 0);
-      isDirty = lockWritten = false;
+      isDirty = lockWritten = hasNews = false;
       counts.clear();
     },
     atWork: () => Promise.resolve(null),

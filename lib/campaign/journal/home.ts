@@ -19,7 +19,7 @@ import type { JournalRecord, RecordBody } from "./record.ts";
 export type OnRecord = (record: JournalRecord, place: string) => void;
 
 /** What a record says, and the hash of the lock when that has changed. */
-export type SealedBody = RecordBody & { lock?: string | undefined };
+type SealedBody = RecordBody & { lock?: string | undefined };
 
 /** Where lock and journal of a campaign are. One process at a time may write. */
 export interface Home {
@@ -58,10 +58,12 @@ export interface Home {
   /**
    * Shares what was written with other machines: at the end of a wave, a plan or a decision. A directory shares nothing.
    *
+   * @param onlyNews Whether records that only tell of a wave, and of what stopped it, are left out: a wave that refuses to go on must not get
+   * in the way of one on another machine. @default {false}
    * @throws {LostRaceError} when another machine has written meanwhile. What this one wrote is lost then, and has to be decided anew.
    * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
    */
-  flush(): Promise<void>;
+  flush(onlyNews?: boolean): Promise<void>;
   /** Which other process is at work there, in a few words; null when none is, or it cannot be found out. Never throws. */
   atWork(): Promise<string | null>;
   /** Lets the next process in. Never throws. */

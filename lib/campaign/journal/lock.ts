@@ -189,7 +189,7 @@ const itemSchema: z.ZodMiniType<LockItem> = z.lazy(makeItemSchema);
 const schema: z.ZodMiniType<Lock> = z.lazy(makeSchema);
 
 /** Outcome of {@linkcode readLockValue}. */
-export type LockResult = { ok: true; lock: Lock } | { ok: false; problem: string };
+type LockResult = { ok: true; lock: Lock } | { ok: false; problem: string };
 
 /** Checks a parsed lock, each field by itself. Unknown fields are dropped. The problem is a clause, without any value of the lock. */
 function readLockValue(value: unknown): LockResult {

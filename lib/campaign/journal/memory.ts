@@ -5,6 +5,7 @@
  */
 import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
+import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";
 import type { FollowUp, Person, PullRequestMemory, StartEnd, StartKind } from "./record.ts";
 
@@ -46,6 +47,8 @@ export interface StartMemory {
   openSlotMs: number | null;
   /** Whether it was sent before without an answer that says that no run began: see {@linkcode isOpenStart}. */
   lost: boolean;
+  /** Whether the service did not find its run when it was looked at last, nor anything else of the campaign. */
+  missing: boolean;
   /** Number of the record that says that it is sent. */
   intentSeq: number;
 }
@@ -68,6 +71,8 @@ export interface ItemMemory {
   serviceFailures: number;
   /** How often somebody allowed another attempt. */
   retries: number;
+  /** Whether a person asked for its next start, which goes first. */
+  asked: boolean;
   /**
    * Whether the next start may have another request, and so another key, than the one before under the same number. With an open start, the
    * new request waits for the end of the run that this one may have begun.
@@ -96,7 +101,7 @@ export interface ItemMemory {
 }
 
 /** A gate: nothing is started while it is closed. */
-export interface GateMemory {
+interface GateMemory {
   /** Whether it is closed. */
   closed: boolean;
   /** Why it was closed last; null when it never was. */
@@ -115,6 +120,8 @@ export interface GateMemory {
 /** A campaign at the end of its journal. */
 export interface CampaignMemory {
   readonly lock: Lock;
+  /** Quotas of starts that the service has. No record says so: a local Mogplex may have none. */
+  readonly quotas: readonly Quota[];
   /**
    * Hashes of the lock that the journal carries: the last one, and the one before as long as nothing else was recorded since. A crash may
    * come between such a record and the lock. Null for none.
@@ -138,6 +145,8 @@ export interface CampaignMemory {
   waveAt: string | null;
   /** What stopped the last wave; null when nothing did. */
   trouble: string | null;
+  /** Whether it was stopped since the service refused the token. */
+  tokenRefused: boolean;
   /** What a webhook was told last; null when nothing was, or it has gone on since. */
   told: NotifyEvent | null;
   /** Where the last wave with a trace is in it, as a `traceparent`; null when none had one. */
@@ -146,6 +155,12 @@ export interface CampaignMemory {
   toldCount: number;
   /** Active sandboxes of the user when those of others kept a start from being sent; null when none does. */
   sandboxes: number | null;
+  /** Items whose run has ended, and whose sandbox was active when sandboxes were looked at last: when both was, by the service. */
+  readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
+  /** How long sandboxes that are gone stayed active after their runs, in milliseconds. */
+  readonly lingered: { sumMs: number; count: number };
+  /** How much later this machine's time was than the service's when the last start was sent, in milliseconds. */
+  skewMs: number;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
   seq: number;
   lastAt: string | null;
@@ -160,7 +175,7 @@ export interface CampaignMemory {
 }
 
 /** The memory of a campaign of which nothing was started. */
-export function newMemory(lock: Lock): CampaignMemory {
+export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): CampaignMemory {
   const names: readonly ItemState[] = [...ITEM_VERDICTS, ...OPEN_STATES];
   const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<ItemState, number>;
   const items = new Map<string, ItemMemory>();
@@ -176,6 +191,7 @@ export function newMemory(lock: Lock): CampaignMemory {
       allowed: lock.limits.attempts,
       serviceFailures: 0,
       retries: 0,
+      asked: false,
       adopt: false,
       skipped: null,
       settle: false,
@@ -190,6 +206,7 @@ export function newMemory(lock: Lock): CampaignMemory {
   const gate = (): GateMemory => ({ closed: false, reason: null, approved: null });
   return {
     lock,
+    quotas,
     lockHash: { current: null, before: null },
     items,
     runs: new Map(),
@@ -201,10 +218,14 @@ export function newMemory(lock: Lock): CampaignMemory {
     wave: 0,
     waveAt: null,
     trouble: null,
+    tokenRefused: false,
     told: null,
     place: null,
     toldCount: 0,
     sandboxes: null,
+    lingering: new Map(),
+    lingered: { sumMs: 0, count: 0 },
+    skewMs: 0,
     seq: 0,
     lastAt: null,
     slotsMs: [],
@@ -236,6 +257,13 @@ export function nextStart({ starts }: Pick<ItemMemory, "starts">): number {
   const last = starts.at(-1);
   if (last === undefined) return 1;
   return isSpent(last) ? last.number + 1 : last.number;
+}
+
+/** How long a sandbox stays active after its run, as far as the journal shows; null when none was seen to. In milliseconds. */
+export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingering" | "lingered">): number | null {
+  if (lingered.count > 0) return lingered.sumMs / lingered.count;
+  const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
+  return ages.length === 0 ? null : Math.max(...ages);
 }
 
 /** Whether an item has a run that has not ended. */

@@ -4,6 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { EXIT } from "../../exit_codes.ts";
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/forge.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
 import { plainText } from "../../text/plain_text.ts";
@@ -92,10 +93,19 @@ export type RecordBody =
     createdAt: string | null;
     updatedAt: string | null;
   }
-  /** Sandboxes that others use keep the next start from being sent. `used`: all active ones of the user. */
-  | { type: "sandboxes"; used: number }
+  /** Sandboxes that others use keep the next start from being sent, or those of ended runs have changed. `used`: all active ones of the user. */
+  /** `lingering`: items whose run has ended and whose sandbox is active, at the time `seenAt` of the service. */
+  | { type: "sandboxes"; used: number; lingering?: readonly string[] | undefined; seenAt?: string | undefined }
   /** An error stopped the wave. `refused`: the start that the service refused with it, which began no run. */
-  | { type: "trouble"; reason: string; refused?: { item: string; start: number } | undefined }
+  /** `exit`: 64 when the service refused the token. */
+  /** `missing`: the start whose run the service did not find, nor anything else of the campaign. */
+  | {
+    type: "trouble";
+    reason: string;
+    exit?: 64 | undefined;
+    refused?: { item: string; start: number } | undefined;
+    missing?: { item: string; start: number } | undefined;
+  }
   /** A pull request was read from its forge, and has changed. `details`: everything but its state; absent when only that is known. */
   | {
     type: "pull-request";
@@ -151,6 +161,8 @@ export type JournalRecord = RecordBody & {
 
 // What a text in lock and journal may be. Both come from outside: from an artifact, a commit, another machine.
 
+/** Largest number of a start, a record, a wave, and of lines of a change. */
+export const MAX_NUMBER = 1e9;
 /** Most characters of a reason or a note. Source: specification of campaigns, section 5. */
 export const MAX_REASON = 500;
 /** Most characters of a status, of the service or of a forge. */
@@ -158,7 +170,7 @@ export const MAX_STATUS = 64;
 /** Most characters of a branch's name. Source: longest name of a file in Git's own storage. */
 export const MAX_BRANCH = 255;
 /** Most characters of an address. */
-export const MAX_URL = 2048;
+const MAX_URL = 2048;
 /** Most characters of the name of somebody who did something by hand. */
 export const MAX_PERSON = 200;
 /** Most characters of the name of an item: repository, branch and root directory. */
@@ -248,8 +260,6 @@ export function problemOf(error: z.core.$ZodError): string {
 // What a record may contain. Records that are read are checked; those that are written are made fit, so that the texts of a service never
 // make a journal that cannot be read again.
 
-/** Largest number of a start, a record or a wave. */
-const MAX_NUMBER = 1e9;
 /** Most times of a `joined` record: more than the service takes in a day. */
 const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
@@ -275,6 +285,7 @@ function makeSchema() {
   const reason = visible(MAX_REASON);
   const branch = z.nullable(visible(MAX_BRANCH, 1));
   const gate = z.enum(GATES);
+  const size = z.optional(z.nullable(whole(0, MAX_NUMBER)));
   const followUp = z.optional(z.enum(["checks", "conflict", "review"]));
   return z.discriminatedUnion("type", [
     z.object({ ...place, type: z.literal("wave") }),
@@ -319,8 +330,21 @@ function makeSchema() {
       createdAt: z.nullable(time()),
       updatedAt: z.nullable(time()),
     }),
-    z.object({ ...place, type: z.literal("sandboxes"), used: whole(0, MAX_NUMBER) }),
-    z.object({ ...place, type: z.literal("trouble"), reason, refused: z.optional(z.object({ item, start })) }),
+    z.object({
+      ...place,
+      type: z.literal("sandboxes"),
+      used: whole(0, MAX_NUMBER),
+      lingering: z.optional(z.array(item).check(z.maxLength(MAX_RECORD_ITEMS))),
+      seenAt: z.optional(time()),
+    }),
+    z.object({
+      ...place,
+      type: z.literal("trouble"),
+      reason,
+      exit: z.optional(z.literal(EXIT.unauthorized)),
+      refused: z.optional(z.object({ item, start })),
+      missing: z.optional(z.object({ item, start })),
+    }),
     z.object({
       ...place,
       type: z.literal("pull-request"),
@@ -339,6 +363,7 @@ function makeSchema() {
         guarded: z.optional(z.nullable(z.boolean())),
         behind: z.optional(z.boolean()),
         queue: z.optional(z.boolean()),
+        ...{ files: size, additions: size, deletions: size },
       })),
     }),
     z.object({ ...place, type: z.literal("gate"), gate, reason }),

@@ -114,14 +114,14 @@ function readWriters(files: DurableFiles, directory: string, hash: Hash): Writer
 }
 
 /** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
-export const TOUCH_MS = 30_000;
+const TOUCH_MS = 30_000;
 /** A writer of which nothing is known is dead when its file was not touched for so long, in milliseconds. Source: as above. */
-export const STALE_MS = 300_000;
+const STALE_MS = 300_000;
 /** Each further try means that another process has won something meanwhile. */
 const MAX_TRIES = 100;
 
 /** What {@linkcode takeDirectory} needs. */
-export interface WriterWorld {
+interface WriterWorld {
   files: DurableFiles;
   processes: Processes;
   clock: Clock;

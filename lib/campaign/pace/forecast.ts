@@ -20,6 +20,8 @@ interface ScheduleInput {
   runsMs: readonly number[];
   /** Runs at the same time, at least 1; `Infinity` for no limit. */
   parallel: number;
+  /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
+  lingerMs?: number | undefined;
   /** When the runs end that are at work now; at most `parallel` of them. @default {[]} */
   busyUntilMs?: readonly number[] | undefined;
   /** Quotas of starts. @default {QUOTAS} */
@@ -57,16 +59,23 @@ function insert(moments: number[], ms: number): void {
  */
 export function schedule(input: ScheduleInput): Schedule {
   const { nowMs, slotsMs, runsMs, parallel, busyUntilMs = [], quotas = QUOTAS, windows = [], waveEveryMs } = input;
+  const { lingerMs = 0 } = input;
   const ended = (ms: number) => waveEveryMs === undefined ? ms : roundUp(ms, nowMs, waveEveryMs);
   const busy = busyUntilMs.map(ended).sort((a, b) => a - b);
   const idle = Number.isFinite(parallel) ? Math.max(0, parallel - busy.length) : 0;
   const places = [...Array.from({ length: idle }, () => nowMs), ...busy];
+  // Sandboxes bind only where they outlive their runs: otherwise `parallel` is never more.
+  const boxes = lingerMs === 0 ? [] : [
+    ...Array.from({ length: Math.max(0, SANDBOX_LIMIT - busy.length) }, () => nowMs),
+    ...busyUntilMs.map((ms) => ended(ms + lingerMs)).sort((a, b) => a - b),
+  ];
   const starts = [...slotsMs];
   let lastStartMs = nowMs;
   let endsAtMs = Math.max(nowMs, ...busy);
   for (const runMs of runsMs) {
     let at = lastStartMs;
     if (Number.isFinite(parallel)) at = Math.max(at, places[0] ?? at);
+    at = Math.max(at, boxes[0] ?? at);
     for (const { count, windowMs } of quotas) {
       const oldest = starts[starts.length - count];
       if (oldest !== undefined) at = Math.max(at, oldest + windowMs);
@@ -74,6 +83,10 @@ export function schedule(input: ScheduleInput): Schedule {
     const opening = nextOpening(windows, at);
     if (opening === null) return { lastStartMs: Infinity, endsAtMs: Infinity };
     const end = ended(opening + runMs);
+    if (lingerMs > 0) {
+      boxes.shift();
+      insert(boxes, ended(opening + runMs + lingerMs));
+    }
     places.shift();
     insert(places, end);
     starts.push(opening);
@@ -95,6 +108,8 @@ export interface ForecastInput {
   nowMs: number;
   /** When starts took their slots, ascending. */
   slotsMs: readonly number[];
+  /** Quotas of starts that the service has. @default {QUOTAS} */
+  quotas?: readonly Quota[] | undefined;
   /** Items that wait for a start. */
   waiting: number;
   /** When the runs were started that have not ended. @default {[]} */
@@ -109,6 +124,8 @@ export interface ForecastInput {
   spread?: number | undefined;
   /** When starts are permitted; empty for always. @default {[]} */
   windows?: readonly StartWindow[] | undefined;
+  /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
+  lingerMs?: number | undefined;
   /** Until when the service refuses starts; null for no refusal. @default {null} */
   refusedUntilMs?: number | null | undefined;
   /** Starts that an item needs on average, at least 1: more than 1 with retries. @default {1} */
@@ -118,7 +135,7 @@ export interface ForecastInput {
 }
 
 /** A limit, and the end of the campaign if it did not exist. */
-export interface Relaxation {
+interface Relaxation {
   /** The limit. */
   bound: Bound;
   /** When the campaign would end without it, in milliseconds since 1970. */
@@ -183,8 +200,10 @@ function planOf(input: ForecastInput): Plan {
 
 /** Plays the campaign. @param moments Gets the moment of each wave. @returns When it is over; null when the windows never open. */
 function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: number[] = []): number | null {
-  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs } = input;
+  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const ends = [...busyUntilMs];
+  // When each sandbox is free, ascending: it outlives its run.
+  const frees = busyUntilMs.map((end) => end + lingerMs);
   const slots = [...slotsMs];
   // How many runs start before the canary's gate opens; null when it is open.
   let gate = input.canary == null ? null : Math.min(input.canary, runsMs.length);
@@ -192,14 +211,16 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
   for (let at = nowMs;;) {
     moments.push(at);
     while ((ends[0] ?? Infinity) <= at) ends.shift();
+    while ((frees[0] ?? Infinity) <= at) frees.shift();
     if (gate !== null && started >= gate && ends.length === 0) gate = null;
     if (started === runsMs.length && ends.length === 0) return at;
     const pace = nextStarts({
       nowMs: at,
       slotsMs: slots,
+      quotas: input.quotas,
       refusedUntilMs,
       sandboxRefusals: null,
-      sandboxes: null,
+      sandboxes: frees.length,
       running: ends.length,
       parallel,
       windows,
@@ -208,11 +229,16 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     });
     for (const runMs of runsMs.slice(started, started + pace.starts)) {
       insert(ends, at + runMs);
+      insert(frees, at + runMs + lingerMs);
       slots.push(at);
     }
     started += pace.starts;
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
-    const next = Math.min(pace.nextMs ?? Infinity, ends[0] ?? Infinity);
+    // Here it is known when a sandbox is free: nobody has to look again.
+    const next = Math.min(
+      pace.because === "sandboxes" ? frees[0] ?? Infinity : pace.nextMs ?? Infinity,
+      ends[0] ?? Infinity,
+    );
     if (next === Infinity) return null;
     const before = at;
     at = waveEveryMs === undefined ? next : roundUp(next, nowMs, waveEveryMs);
@@ -222,19 +248,36 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
   }
 }
 
+/** What is left out of a schedule to see whether the file's limit of runs, or the service's of sandboxes, delays it. */
+function byCapacity(parallel: number, lingerMs: number): [Bound, Partial<ScheduleInput>][] {
+  if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
+  const own: [Bound, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
+  return lingerMs === 0 ? [own] : [own, ["sandboxes", { lingerMs: 0 }]];
+}
+
 /** What ends the campaign sooner when it is left out, the strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
-  const { nowMs, parallel, refusedUntilMs = null, waveEveryMs } = input;
+  const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
   const refusedMs = Math.max(nowMs, Math.min(refusedUntilMs ?? nowMs, nowMs + DAY_MS));
-  const all: ScheduleInput = { nowMs: refusedMs, slotsMs, runsMs, parallel, busyUntilMs, windows, waveEveryMs };
+  const all: ScheduleInput = {
+    nowMs: refusedMs,
+    slotsMs,
+    runsMs,
+    parallel,
+    busyUntilMs,
+    quotas,
+    windows,
+    waveEveryMs,
+    lingerMs,
+  };
   const changes: [Bound, Partial<ScheduleInput>][] = [
     ["window", { windows: [] }],
-    ...QUOTAS.map(({ name }): [Bound, Partial<ScheduleInput>] => [
+    ...quotas.map(({ name }): [Bound, Partial<ScheduleInput>] => [
       name,
-      { quotas: QUOTAS.filter((quota) => quota.name !== name) },
+      { quotas: quotas.filter((quota) => quota.name !== name) },
     ]),
     // The file's limit hides the service's: without the latter nothing changes.
-    parallel < SANDBOX_LIMIT ? ["parallel", { parallel: SANDBOX_LIMIT }] : ["sandboxes", { parallel: Infinity }],
+    ...byCapacity(parallel, lingerMs),
     ["refused", { nowMs }],
   ];
   const { endsAtMs } = schedule(all);

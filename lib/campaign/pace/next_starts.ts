@@ -7,75 +7,10 @@ import { START_LIMITS } from "../../service/contract.ts";
 import type { StartWindow } from "../file/campaign_file.ts";
 import { DAY_MS, nextOpening } from "./windows.ts";
 
-// The pace of a campaign: how many starts the quotas allow now, or when the next one is possible and because of what. Pure.
-
-/** Mean time of a run while none has ended, in milliseconds. */
-export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
-
-/** Why nothing more is started now. The first five are quotas of the service. */
-export type Bound =
-  | "minute"
-  | "hour"
-  | "day"
-  | "sandboxes"
-  | "requests"
-  /** The service refused a start, and named when it takes the next one. */
-  | "refused"
-  /** The file's `parallel`. */
-  | "parallel"
-  /** The file's `open-pull-requests`, or pull requests that could not be read. */
-  | "pull-requests"
-  | "window"
-  | "gate"
-  | "stopped"
-  /** The journal could not be shared with other machines. */
-  | "home"
-  /** No item waits for a start. */
-  | "nothing";
-
-/** What {@linkcode nextStarts} decides on. Times are milliseconds since 1970 by the service's clock. */
-export interface PaceInput {
-  /** Now. */
-  nowMs: number;
-  /** When starts took their slots, ascending; older ones than a day do not matter. */
-  slotsMs: readonly number[];
-  /** Until when the service refuses starts, as it said; null for no refusal. */
-  refusedUntilMs: number | null;
-  /** Starts in a row that ended for want of a sandbox, and when the last one did. */
-  sandboxRefusals: { count: number; lastMs: number } | null;
-  /** Sandboxes of the user that are creating, installing or running; null when they could not be read. */
-  sandboxes: number | null;
-  /** Runs of this campaign that have not ended. */
-  running: number;
-  /** The file's `parallel`, 1 to 3. */
-  parallel: number;
-  /** When starts are permitted; empty for always. */
-  windows: readonly StartWindow[];
-  /** Whether a gate is closed, or somebody stopped the campaign. */
-  closed: "gate" | "stopped" | null;
-  /** Items that wait for a start. */
-  waiting: number;
-  /**
-   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. A run that is at work counts
-   * as one more, since it may open one. @default {null}
-   */
-  pullRequests?: { open: number | null; limit: number } | null | undefined;
-}
-
-/** What {@linkcode nextStarts} decided. */
-export interface Pace {
-  /** How many runs to start now. */
-  starts: number;
-  /** What limits that number. */
-  because: Bound;
-  /** When another start may be possible; null when time alone changes nothing (a run must end, a gate must open, nothing waits). */
-  nextMs: number | null;
-}
-
 // The service's quotas of starts: three sliding windows over the starts that it accepted.
 
 /** Names of the quotas of starts, shortest window first. */
-export type QuotaName = "minute" | "hour" | "day";
+type QuotaName = "minute" | "hour" | "day";
 
 /** A quota of starts. */
 export interface Quota {
@@ -87,6 +22,9 @@ export interface Quota {
   windowMs: number;
 }
 
+/** Active sandboxes that a user may have. Source: contract 2.2. */
+export const SANDBOX_LIMIT = 3;
+
 const NAMES: readonly QuotaName[] = ["minute", "hour", "day"];
 
 /** The quotas of starts, shortest window first. */
@@ -94,6 +32,15 @@ export const QUOTAS: readonly Quota[] = NAMES.flatMap((name, index) => {
   const limit = START_LIMITS[index];
   return limit === undefined ? [] : [{ name, ...limit }];
 });
+
+/**
+ * The quotas of the service that the environment points at: a local Mogplex may have been started without.
+ *
+ * @param env Reads a variable.
+ */
+export function quotasFor(env: (name: string) => string | undefined): readonly Quota[] {
+  return env("MOGPLEX_DEV") === "1" && env("MOGPLEX_DEV_START_LIMITS")?.trim() === "off" ? [] : QUOTAS;
+}
 
 /**
  * How much longer than its window a start counts, in milliseconds. One second, since the time of a slot may be known only to the second
@@ -143,8 +90,73 @@ export function quotaUse(
   return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number }>;
 }
 
-/** Active sandboxes that a user may have. Source: contract 2.2. */
-export const SANDBOX_LIMIT = 3;
+// The pace of a campaign: how many starts the quotas allow now, or when the next one is possible and because of what. Pure.
+
+/** Mean time of a run while none has ended, in milliseconds. */
+export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
+
+/** Why nothing more is started now. The first five are quotas of the service. */
+export type Bound =
+  | "minute"
+  | "hour"
+  | "day"
+  | "sandboxes"
+  | "requests"
+  /** The service refused a start, and named when it takes the next one. */
+  | "refused"
+  /** The file's `parallel`. */
+  | "parallel"
+  /** The file's `open-pull-requests`, or pull requests that could not be read. */
+  | "pull-requests"
+  | "window"
+  | "gate"
+  | "stopped"
+  /** The journal could not be shared with other machines. */
+  | "home"
+  /** No item waits for a start. */
+  | "nothing";
+
+/** What {@linkcode nextStarts} decides on. Times are milliseconds since 1970 by the service's clock. */
+export interface PaceInput {
+  /** Now. */
+  nowMs: number;
+  /** When starts took their slots, ascending; older ones than a day do not matter. */
+  slotsMs: readonly number[];
+  /** Quotas of starts that the service has. @default {QUOTAS} */
+  quotas?: readonly Quota[] | undefined;
+  /** Until when the service refuses starts, as it said; null for no refusal. */
+  refusedUntilMs: number | null;
+  /** Starts in a row that ended for want of a sandbox, and when the last one did. */
+  sandboxRefusals: { count: number; lastMs: number } | null;
+  /** Sandboxes of the user that are creating, installing or running; null when they could not be read. */
+  sandboxes: number | null;
+  /** Runs of this campaign that have not ended. */
+  running: number;
+  /** The file's `parallel`, 1 to 3. */
+  parallel: number;
+  /** When starts are permitted; empty for always. */
+  windows: readonly StartWindow[];
+  /** Whether a gate is closed, or somebody stopped the campaign. */
+  closed: "gate" | "stopped" | null;
+  /** Items that wait for a start. */
+  waiting: number;
+  /**
+   * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. A run that is at work counts
+   * as one more, since it may open one. @default {null}
+   */
+  pullRequests?: { open: number | null; limit: number } | null | undefined;
+}
+
+/** What {@linkcode nextStarts} decided. */
+export interface Pace {
+  /** How many runs to start now. */
+  starts: number;
+  /** What limits that number. */
+  because: Bound;
+  /** When another start may be possible; null when time alone changes nothing (a run must end, a gate must open, nothing waits). */
+  nextMs: number | null;
+}
+
 const MINUTE_MS = 60_000;
 /** Waits before the second and each later probe for a free sandbox, in milliseconds; the last one repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);
@@ -179,14 +191,14 @@ function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
 
 /** What only time ends, and when. */
 function timedHold(state: State): { because: Bound; nextMs: number | null } | null {
-  const { nowMs, slotsMs, refusedUntilMs, windows } = state;
+  const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, windows } = state;
   let because: Bound | null = null;
   let nextMs = nowMs;
   function until(bound: Bound, ms: number): void {
     if (ms > nextMs) [because, nextMs] = [bound, ms];
   }
   // The longest window first: of two that end together it is the one to name.
-  for (const quota of QUOTAS.toReversed()) until(quota.name, freeAt(quota, slotsMs));
+  for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
   // No quota is longer than a day, so what lies further ahead comes from a clock that was set.
   until("refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
   until("sandboxes", probeAt(state));

@@ -33,7 +33,7 @@ export interface PollInput {
 }
 
 /** The next look. */
-export interface Poll {
+interface Poll {
   /** The run to look at. */
   id: string;
   /** When, never before now. */

@@ -6,7 +6,7 @@
  */
 import { type Document, isMap, isScalar, isSeq, type Node, visit } from "yaml";
 import { UsageError } from "../../errors.ts";
-import { shellWord as posixWord } from "../report/words.ts";
+import { shellWord as posixWord } from "../../text/escape.ts";
 
 /** A file of the repository that the jobs of a pipeline work with. */
 export interface CarriedFile {
@@ -41,6 +41,8 @@ export interface PipelineSettings {
   readonly everyMs: number;
   /** For rehearsals: takes the place of every delay, in milliseconds; undefined for real delays. */
   readonly rehearsalMs: number | undefined;
+  /** Whether jobs whose runner was stopped are tried again by a word that older servers do not know. */
+  readonly retryInterrupted: boolean;
   /** The job of the CI system in which the pipeline is made and whose artifacts hold everything; undefined for a checkout. */
   readonly source: { readonly pipeline: string; readonly job: string } | undefined;
 }

@@ -60,13 +60,14 @@ function cronOf({ settings: { everyMs } }: PipelineInput): string {
 }
 
 /** Refuses what only another system has. @throws {UsageError} */
-function checkSettings({ settings: { rehearsalMs, source } }: PipelineInput): void {
+function checkSettings({ settings: { rehearsalMs, retryInterrupted, source } }: PipelineInput): void {
   if (rehearsalMs !== undefined) {
     throw impossible(
       "GitHub has no delays that --rehearsal could shorten",
       "rehearse with --format gitlab, or leave it out",
     );
   }
+  if (retryInterrupted) throw impossible("--retry-interrupted is for GitLab, and not for GitHub", "leave it out");
   if (source !== undefined) throw impossible("--from-job is for GitLab, and not for GitHub", "leave it out");
 }
 

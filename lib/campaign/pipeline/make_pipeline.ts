@@ -5,13 +5,14 @@
  */
 import { UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
+import { environmentVariable } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import { MAX_LIST_BYTES } from "../file/items.ts";
 import {
   type CampaignInternals,
-  DEFAULT_DIRECTORY,
   internalsWith,
+  placeOf,
   plannedStore,
   readFile,
   withCampaign,
@@ -35,7 +36,7 @@ import { github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 
 /** Options of {@linkcode makePipelineWith}. */
-export interface PipelineOptions extends CampaignOptions {
+interface PipelineOptions extends CampaignOptions {
   /** A key of the table of formats. */
   format: string | undefined;
   /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {"ci/mogplex.mjs"} */
@@ -164,11 +165,12 @@ export async function makePipelineWith(
   options: PipelineOptions,
   internals: CampaignInternals & { io: Io },
 ): Promise<readonly PipelineFile[]> {
-  const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs, home } = options;
+  const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs } = options;
   const { io } = internals;
   const format = formatOf(name);
   const read = await readFile(path, options, io, internals);
   const { file, includes, skippedStdin } = read;
+  const { directory, home } = placeOf(options, file.home, options.env ?? environmentVariable);
   if (skippedStdin && settings.source === undefined) {
     const why = "a list of the file is standard input, which no job has";
     throw new UsageError({ attempted: "make a pipeline", why, advice: "put the list into a file" });
@@ -179,7 +181,7 @@ export async function makePipelineWith(
     includes: includes.map((each) => carried(io, "a file that the campaign file names", each)),
     program: programOf(io, program),
     home,
-    directory: options.directory ?? DEFAULT_DIRECTORY,
+    directory,
     waves: undefined,
     settings,
     output: output?.replace(/\/+$/, ""),

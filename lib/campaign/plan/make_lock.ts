@@ -131,7 +131,7 @@ export function requestOf(lock: Lock, item: LockItem, start: number): StartReque
 }
 
 /** What a plan is made from. */
-export interface LockInput {
+interface LockInput {
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;
@@ -157,7 +157,7 @@ async function lockItem(
   { name: campaign, round }: CampaignFile,
   task: LockTask,
   index: number,
-  { isDefault: _, ...resolved }: ResolvedItem,
+  { isDefault: _, rows: _rows, ...resolved }: ResolvedItem,
 ): Promise<LockItem> {
   const hash = resolved.excluded === null ? await hashOfItem({ campaign, round }, task, resolved) : "";
   return { ...resolved, requestHash: hash, task: index, canary: false };
@@ -218,14 +218,19 @@ function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[
   const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
   const free = new Set(locked);
   for (const each of resolved) {
-    const item = byIdentity.get(identityOf(each));
+    // Another row of the name may have been locked: a sub-project was added since, or an earlier version took any of them.
+    const item = [each.repositoryId, ...each.rows].map((repositoryId) =>
+      byIdentity.get(identityOf({ ...each, repositoryId }))
+    ).find((found) => found !== undefined && free.has(found));
     if (item === undefined || !free.delete(item)) continue;
     pairs.set(each, item);
   }
   const byRepository = new Map([...free].map((item) => [item.repositoryId, item]));
   for (const each of resolved) {
     if (pairs.has(each) || !each.isDefault || each.excluded !== null) continue;
-    const item = byRepository.get(each.repositoryId);
+    const item = [each.repositoryId, ...each.rows].map((id) => byRepository.get(id)).find((found) =>
+      found !== undefined && free.has(found)
+    );
     if (item === undefined || !free.delete(item)) continue;
     pairs.set(each, item);
   }

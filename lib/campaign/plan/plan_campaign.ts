@@ -17,7 +17,7 @@ import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { forecastInput } from "../progress.ts";
 import { checkForge, pullRequestsOf } from "../pulls.ts";
 import { Store } from "../work/store.ts";
-import { serviceNow } from "../work/work.ts";
+import { expectToken, serviceNow } from "../work/work.ts";
 import { type LockChanges, makeLock, requestOf, wasStarted } from "./make_lock.ts";
 import { type EntryProblem, openListing, RequestPace, resolveEntries } from "./resolve.ts";
 
@@ -143,7 +143,7 @@ async function planOf(
 ): Promise<CampaignPlan> {
   if (!dryRun) await writePlan(opened, plan.lock);
   // The journal is read with the new lock, also where that is not written.
-  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime());
+  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
   const { memory } = store;
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
   const nowMs = serviceNow(session);
@@ -171,6 +171,7 @@ export async function planCampaignWith(
   return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
     checkForge(opened.file, pullRequestsOf(options) !== undefined);
     const session = openSession(options, { ...detected(options), ...internals });
+    expectToken(session, opened.store);
     return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
   });
 }

@@ -4,11 +4,12 @@
  * @module
  */
 import type { Clock } from "../../clock.ts";
-import { UsageError } from "../../errors.ts";
+import { MogplexError, RateLimitedError, UsageError } from "../../errors.ts";
 import type { Repo } from "../../model.ts";
 import { nearest } from "../../nearest.ts";
 import type { MogplexClient } from "../../service/client.ts";
 import { isUuid, normaliseRoot, REQUEST_WINDOW_MS } from "../../service/contract.ts";
+import { rowOf, rowsText } from "../../service/repository.ts";
 import type { CallOptions } from "../../service/retry.ts";
 import { branchNameProblem } from "../../service/validate.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
@@ -23,7 +24,7 @@ import { REQUEST_BUDGET } from "../pace/poll_plan.ts";
 const REQUEST_MS = 60_000;
 
 /** Options of {@linkcode RequestPace}. */
-export interface RequestPaceOptions {
+interface RequestPaceOptions {
   /** Counts what was really sent, retries included. */
   client: Pick<MogplexClient, "requests">;
   /** Time. */
@@ -37,6 +38,15 @@ export interface RequestPaceOptions {
 /** Sends requests one after the other, at most {@linkcode REQUEST_BUDGET} in any minute. */
 export class RequestPace {
   readonly #options: RequestPaceOptions;
+  /**
+   * How long requests may wait altogether after a 429, in milliseconds. A wave that ends by one costs the campaign the time until the next
+   * wave; a process that stays comes back by itself. @default {0}
+   */
+  patienceMs = 0;
+  /** The last 429, and the point on the clock until which it holds for every request of the token. */
+  #refused: { error: RateLimitedError; until: number } | undefined;
+  /** Whether the last request failed for want of the service, after its retries: the next ones then ask once each, until one is answered. */
+  #isDown = false;
   /** Points on the clock of the requests of the last minute, oldest first. */
   #sentAt: number[] = [];
 
@@ -58,19 +68,43 @@ export class RequestPace {
   }
 
   /**
-   * Waits until a request fits, and sends it.
+   * Waits until a request fits, and sends it. A 429 answers for all requests until the time that it names: nothing is sent until then. It
+   * is waited for as long as {@linkcode RequestPace.patienceMs} allows.
    *
    * @param send Gets the limits of the call.
    * @throws what `send` throws; `signal.reason` if the signal aborts.
    */
   async request<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
+    const { clock, signal } = this.#options;
+    for (;;) {
+      try {
+        return await this.#once(send);
+      } catch (error) {
+        const restMs = (this.#refused?.until ?? 0) - clock.now();
+        if (!(error instanceof RateLimitedError) || restMs <= 0 || restMs > this.patienceMs) throw error;
+        this.patienceMs -= restMs;
+        await clock.sleep(restMs, { signal });
+      }
+    }
+  }
+
+  async #once<T>(send: (call: CallOptions) => Promise<T>): Promise<T> {
     const { client, clock, signal, limitMs = REQUEST_MS } = this.#options;
     signal?.throwIfAborted();
+    if (this.#refused !== undefined && clock.now() < this.#refused.until) throw this.#refused.error;
     const waitMs = this.waitMs;
     if (waitMs > 0) await clock.sleep(waitMs, { signal });
     const before = client.requests;
     try {
-      return await send({ signal, deadline: clock.now() + limitMs });
+      const value = await send({ signal, deadline: clock.now() + limitMs, ...(this.#isDown && { maxAttempts: 1 }) });
+      this.#isDown = false;
+      return value;
+    } catch (error) {
+      this.#isDown = error instanceof MogplexError && error.exit === "unavailable";
+      if (error instanceof RateLimitedError) {
+        this.#refused = { error, until: clock.now() + (error.retryAfterMs ?? REQUEST_WINDOW_MS) };
+      }
+      throw error;
     } finally {
       this.#sentAt.push(...Array.from({ length: client.requests - before }, () => clock.now()));
     }
@@ -190,8 +224,9 @@ class SplitListing implements Listing {
     const matching = page.filter((repo) => lower(repo).startsWith(prefix));
     for (const repo of matching) found.set(repo.id, repo);
     if (page.length < PAGE) return;
-    // Repositories of one and the same name are not told apart by longer prefixes.
-    if (matching.filter((repo) => lower(repo) === prefix).length > 1) throw this.#cannotSplit(prefix);
+    // Rows of one and the same name are listed together, and are not told apart by longer prefixes.
+    const last = page.at(-1);
+    if (last !== undefined && lower(last) === prefix) throw this.#cannotSplit(prefix);
     const isPure = matching.length === page.length;
     const longer = wanted?.filter((name) => name.length > prefix.length);
     // The name itself sorts first of all that begin with it, but names that only contain it may have taken its place.
@@ -279,6 +314,8 @@ export interface ResolvedItem
   extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
   /** Whether the file gives it neither a base branch nor a root directory. */
   isDefault: boolean;
+  /** Ids of all rows of the service that have its name: the repository, and the sub-projects in it. */
+  rows: readonly string[];
 }
 
 /** An entry that cannot become an item. */
@@ -294,7 +331,7 @@ export interface EntryProblem {
 }
 
 /** What {@linkcode resolveEntries} found. */
-export interface Resolved {
+interface Resolved {
   /** Items in the order of the file; those of `skipInvalid` are excluded as `invalid`. */
   items: ResolvedItem[];
   /** Entries that cannot become items. */
@@ -323,9 +360,22 @@ function ownerOf(name: string): string {
   return name.slice(0, name.lastIndexOf("/") + 1).toLowerCase();
 }
 
+/** Rows of the service by name, in lower case: one for a repository, and one for each sub-project in it. */
+function byFullName(repos: readonly ListedRepo[]): Map<string, ListedRepo[]> {
+  const rows = new Map<string, ListedRepo[]>();
+  for (const repo of repos) {
+    const name = repo.full_name.toLowerCase();
+    rows.set(name, [...rows.get(name) ?? [], repo]);
+  }
+  return rows;
+}
+
+/** Rows by name and by id. */
+type Found = Map<string, readonly ListedRepo[]>;
+
 /** Reads everything that the entries name, with as few requests as possible: names of one owner together, by common prefixes. */
-async function readNamed(entries: readonly Named[], listing: Listing): Promise<Map<string, ListedRepo>> {
-  const found = new Map<string, ListedRepo>();
+async function readNamed(entries: readonly Named[], listing: Listing): Promise<Found> {
+  const found: Found = new Map();
   const byOwner = new Map<string, Set<string>>();
   for (const { repo } of entries) {
     if (isUuid(repo)) continue;
@@ -333,15 +383,15 @@ async function readNamed(entries: readonly Named[], listing: Listing): Promise<M
     byOwner.set(ownerOf(repo), names.add(repo.toLowerCase()));
   }
   for (const [owner, names] of byOwner) {
-    for (const repo of await listing.read(owner, [...names])) {
-      found.set(repo.full_name.toLowerCase(), repo).set(repo.id.toLowerCase(), repo);
-    }
+    const repos = await listing.read(owner, [...names]);
+    for (const [name, rows] of byFullName(repos)) found.set(name, rows);
+    for (const repo of repos) found.set(repo.id.toLowerCase(), [repo]);
   }
   for (const { repo } of entries) {
     const id = repo.toLowerCase();
     if (!isUuid(repo) || found.has(id)) continue;
     const listed = await listing.byId(id);
-    if (listed !== undefined) found.set(id, listed);
+    if (listed !== undefined) found.set(id, [listed]);
   }
   return found;
 }
@@ -397,7 +447,7 @@ class Collector {
     this.#ids.add(id);
     const excluded = { as: "invalid", reason } as const;
     const repositoryId = item?.repositoryId ?? (isUuid(value) ? value.toLowerCase() : "");
-    const place = { baseBranch: "", root: null, isDefault: false };
+    const place = { baseBranch: "", root: null, isDefault: false, rows: [] };
     this.items.push({ id, repository: value, repositoryId, ...place, variables: {}, excluded });
   }
 }
@@ -425,6 +475,7 @@ function addListed(
   repo: ListedRepo,
   entry: Pick<Named, "baseBranch" | "root" | "variables" | "place">,
   value: string,
+  rows: readonly ListedRepo[],
 ): void {
   const repositoryId = repo.id.toLowerCase();
   const baseBranch = entry.baseBranch ?? normalBranch(repo.default_branch ?? FALLBACK_BRANCH);
@@ -434,22 +485,41 @@ function addListed(
   if (why === undefined) {
     const isDefault = entry.baseBranch === undefined && entry.root === undefined;
     const { variables, place } = entry;
-    into.add({ repository: repo.full_name, repositoryId, baseBranch, root, variables, isDefault }, place);
+    const ids = rows.map(({ id }) => id.toLowerCase());
+    into.add({ repository: repo.full_name, repositoryId, baseBranch, root, variables, isDefault, rows: ids }, place);
   } else {
     const advice = "give base-branch and root in the file, or rename it";
     into.refuse({ place: entry.place, value, why, advice }, { repositoryId });
   }
 }
 
-function addNamed(into: Collector, entry: Named, found: ReadonlyMap<string, ListedRepo>): void {
+/** Adds the repository of a name; refuses the name when nothing says which of its rows is meant. */
+function addRow(
+  into: Collector,
+  rows: readonly ListedRepo[],
+  entry: Pick<Named, "baseBranch" | "root" | "variables" | "place">,
+  value: string,
+): void {
+  const repo = rowOf(rows, entry.root);
+  if (repo !== undefined) return addListed(into, repo, entry, value, rows);
+  const advice = `give the id of one, with root: ${rowsText(rows)}`;
+  into.refuse({
+    place: entry.place,
+    value,
+    why: "several have this name, and none of them is the one to take",
+    advice,
+  });
+}
+
+function addNamed(into: Collector, entry: Named, found: Found): void {
   const { repo: value, baseBranch, root, place, variables } = entry;
-  const repo = found.get(value.toLowerCase());
-  if (repo !== undefined) return addListed(into, repo, entry, value);
+  const rows = found.get(value.toLowerCase());
+  if (rows !== undefined) return addRow(into, rows, entry, value);
   if (!isUuid(value)) {
     const near = nearest(value.toLowerCase(), [...found.keys()].filter((name) => !isUuid(name)).slice(0, NEAR_NAMES));
     const advice = near === undefined
       ? "check the name, and that the token's user can see it; give the id of a hidden one, with base-branch and root"
-      : `did you mean ${JSON.stringify(found.get(near)?.full_name)}?`;
+      : `did you mean ${JSON.stringify(found.get(near)?.[0]?.full_name)}?`;
     return into.refuse({ place, value, why: "the service lists no repository of this name", advice });
   }
   if (baseBranch === undefined || root === undefined) {
@@ -459,21 +529,18 @@ function addNamed(into: Collector, entry: Named, found: ReadonlyMap<string, List
   const repositoryId = value.toLowerCase();
   const why = settingsProblem(`hidden/${repositoryId}`, baseBranch, root);
   if (why !== undefined) return into.refuse({ place, value, why, advice: "correct it in the file" }, { repositoryId });
-  into.add({ repository: repositoryId, repositoryId, baseBranch, root, variables, isDefault: false }, place);
+  const item = { repository: repositoryId, repositoryId, baseBranch, root, variables, isDefault: false };
+  into.add({ ...item, rows: [repositoryId] }, place);
 }
 
 /** Most names that a mistyped one is compared with. */
 const NEAR_NAMES = 5_000;
 
-function byName(a: ListedRepo, b: ListedRepo): number {
-  const [one, other] = [a.full_name.toLowerCase(), b.full_name.toLowerCase()];
-  return one < other ? -1 : one > other ? 1 : 0;
-}
-
 /**
  * Resolves the entries of a file.
  *
- * A query leaves out the repositories that an entry names, or an earlier query found: a named entry may give them another branch.
+ * A query leaves out the repositories that an entry names, or an earlier query found: a named entry may give them another branch. Of a
+ * repository with sub-projects it takes the row of the whole.
  *
  * @param skipInvalid Whether entries that cannot become items are kept as `invalid` items, in place of problems.
  * @throws {UsageError} when a list cannot be read in full.
@@ -487,22 +554,26 @@ export async function resolveEntries(
   const named = repositories.filter((entry) => entry.kind === "repository");
   const found = await readNamed(named, listing);
   const into = new Collector(skipInvalid);
-  const namedIds = new Set(named.map(({ repo }) => found.get(repo.toLowerCase())?.id ?? repo.toLowerCase()));
+  const namedIds = new Set(
+    named.flatMap(({ repo }) =>
+      found.get(repo.toLowerCase())?.map(({ id }) => id.toLowerCase()) ?? [repo.toLowerCase()]
+    ),
+  );
   for (const entry of repositories) {
     if (entry.kind === "repository") {
-      const name = found.get(entry.repo.toLowerCase())?.full_name ?? entry.repo;
+      const name = found.get(entry.repo.toLowerCase())?.[0]?.full_name ?? entry.repo;
       if (!fitsAny(exclude, name)) addNamed(into, entry, found);
       continue;
     }
     const { query, place } = entry;
-    const repos = (await listing.read(query)).sort(byName);
-    const wanted = repos.filter(({ id, full_name }) =>
-      !namedIds.has(id) && !into.has(id) && !fitsAny(exclude, full_name) && !fitsAny(entry.exclude, full_name)
-    );
-    for (const repo of wanted) {
-      addListed(into, repo, { baseBranch: undefined, root: undefined, variables: {}, place }, repo.full_name);
+    const rowsByName = [...byFullName(await listing.read(query))].sort(([a], [b]) => a < b ? -1 : a > b ? 1 : 0);
+    for (const [, rows] of rowsByName) {
+      const name = rows[0]?.full_name ?? "";
+      if (rows.some(({ id }) => namedIds.has(id.toLowerCase()) || into.has(id))) continue;
+      if (fitsAny(exclude, name) || fitsAny(entry.exclude, name)) continue;
+      addRow(into, rows, { baseBranch: undefined, root: undefined, variables: {}, place }, name);
     }
-    if (repos.length === 0) {
+    if (rowsByName.length === 0) {
       const advice = "check the query, and that the token's user can see the repositories";
       into.problems.push({ place, value: query, why: "no repository's name begins with it", advice });
     }

@@ -4,11 +4,12 @@
  * @module
  */
 import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
-import { byVerdict, type CampaignCommand, campaignCommand, commandLine, itemNames } from "./words.ts";
+import { commandLine } from "../../text/escape.ts";
+import { byVerdict, type CampaignCommand, campaignCommand, itemNames } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 
 /** Something to do. */
-export interface Step {
+interface Step {
   /** A sentence; it ends in a colon when a command follows. */
   readonly text: string;
   /** The command that does it; null when a person does it elsewhere. */
@@ -32,7 +33,7 @@ export interface Attention {
 }
 
 /** Most items that an entry names. */
-export const MAX_NAMED = 20;
+const MAX_NAMED = 20;
 
 /** After a wave is due, how long nobody is told that it is late: schedules of CI systems are often late themselves. */
 const LATE_MS = 15 * 60_000;

@@ -4,31 +4,36 @@
  * @module
  */
 import {
+  bar,
   block,
   chip,
   code,
   facts,
+  gauge,
   type Html,
   jobLinks,
   type Line,
-  link,
   list,
   longBlock,
   markup,
   numbers,
+  oneLine,
   page,
   type Part,
+  pullLink,
   section,
+  shortId,
   steps,
   swatch,
   table,
   type TableRow,
   time,
-} from "../../report/pages.ts";
+} from "../../report/page.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
-import { ownerOf, pullRequestsSentence, pullRequestText } from "../pulls.ts";
-import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import { cutText } from "../../text/plain_text.ts";
+import { ownerOf, pullRequestsSentence, pullRequestText, unreadAdvice } from "../pulls.ts";
+import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "../view.ts";
 import { type Attention, attentionOf } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
@@ -51,7 +56,7 @@ import type { CampaignMarkdownOptions } from "./markdown.ts";
 const MARK = "\x01";
 
 /**
- * Renders the page. With more than 2 000 items it has those that need a person, and says where all of them are.
+ * Renders the page.
  *
  * @param view View after `cleanCampaign`. Texts in it are shown as texts; only pull requests become links.
  */
@@ -61,14 +66,18 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const { items, ended, good, bad, running } = totalsOf(view);
   const entries = attentionOf(view, command, problem);
   const byId = new Map(view.items.map((item) => [item.id, item]));
+  const { title = "" } = view.about ?? {};
+  const task = firstLine(prompts.at(-1) ?? "", title);
   const headline = `Campaign ${campaignName(view, marked)} is ${view.state}`;
   const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
   return page({
-    title: headline.replaceAll(MARK, ""),
+    title: `${headline.replaceAll(MARK, "")}${title === "" ? "" : `: ${title}`}`,
     verdict: {
       tone,
       headline: isolated(headline),
-      line: isolated(sentence(stateDetail(view, marked))),
+      line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
+        task !== "" && markup`<bdi>${cutText(task, MAX_TASK_LINE)}</bdi><br>`
+      }${isolated(sentence(stateDetail(view, marked)))}`,
       reason: null,
       next: [
         entries.length === 0
@@ -79,10 +88,11 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       ],
     },
     body: [
+      shares(view),
       numbers([
         [`ended of ${items}`, ended, "none"],
-        ["with a good end", good, "good"],
-        ["without a good end", bad, bad > 0 ? "bad" : "none"],
+        ["succeeded or unchanged", good, "good"],
+        ["for a person to decide", bad, bad > 0 ? "bad" : "none"],
         ["at work", running, "none"],
       ]),
       section(
@@ -98,15 +108,43 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         items > 0 && markup`<p>${countSentences(view).map(sentence).join(" ")}</p>`,
         itemsTable(view, nowMs),
       ),
-      section("quota", "Quotas", quotas(view.quota)),
+      section("quota", "Quotas", quotas(view)),
       section("task", "Task", prompts.length > 0 && prompts.map((prompt) => longBlock(prompt))),
       section("about", "File and journal", aboutFacts(view)),
     ],
     notes: [
-      "The service does not report what runs cost, and not which pull requests were merged.",
+      "The service reports neither what runs cost nor which pull requests were merged.",
       `View of schema version ${view.schema}.`,
     ],
   });
+}
+
+/** The first line of a task that is not its title; empty when there is none. */
+function firstLine(prompt: string, title: string): string {
+  return prompt.split("\n").map((line) => line.trim()).find((line) => line !== "" && line !== title) ?? "";
+}
+
+/** Most UTF-16 units of the task in the head. */
+const MAX_TASK_LINE = 240;
+
+/** The items as one bar with its legend: done, for a person, at work, left out, and still to come. Null when there are none. */
+function shares(view: CampaignView): Html | null {
+  const { items, good, bad, running } = totalsOf(view);
+  const { skipped } = view.counts;
+  const parts: [name: string, value: number, colour: number][] = [
+    ["succeeded or unchanged", good, 2],
+    ["for a person to decide", bad, 5],
+    ["at work", running, 0],
+    ["skipped", skipped, 4],
+    ["still to come", items - good - bad - running - skipped, 1],
+  ];
+  const rows = parts.filter(([, value]) => value > 0)
+    .map(([name, value, colour]) => ({ name, value, text: String(value), colour }));
+  const drawn = bar(`${formatCount(items, "item")}`, rows);
+  return drawn &&
+    markup`<figure class="shares">${drawn}<ul class="legend">${
+      rows.map(({ name, text, colour }) => markup`<li class="line">${swatch(colour)} ${text} ${name}</li>`)
+    }</ul></figure>`;
 }
 
 /** A sentence whose untrusted texts, between {@linkcode MARK}, keep their direction to themselves. */
@@ -123,7 +161,7 @@ function sentence(text: string): string {
 /** The colour of a verdict. */
 function toneOf(verdict: ItemState): "good" | "bad" | "wait" | "none" {
   if (verdict === "needs-input" || verdict === "unknown") return "wait";
-  return isTrouble(verdict) ? "bad" : GOOD_VERDICTS.includes(verdict) ? "good" : "none";
+  return isTrouble(verdict) ? "bad" : verdict === "succeeded" || verdict === "unchanged" ? "good" : "none";
 }
 
 const MAX_OWNERS = 5;
@@ -166,6 +204,12 @@ function endText(view: CampaignView, nowMs: number): Part {
   return ms === null ? null : timeText(ms, nowMs);
 }
 
+/** What became of the pull requests, and how those are read that were not. */
+function pullRequestWords(items: readonly ItemView[]): Part {
+  const advice = unreadAdvice(items);
+  return [pullRequestsSentence(items), advice].filter((part) => part !== null).join("; ");
+}
+
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Part {
   const { waves, items, nextWaveAt, exitCode, atWork, state } = view;
   const waveMs = instantMs(nextWaveAt);
@@ -180,7 +224,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
       canary.length > 0 &&
       `${canary.filter(({ verdict }) => hasVerdict(verdict)).length} of ${canary.length} have ended`,
     ],
-    ["Pull requests", pullRequestsSentence(items)],
+    ["Pull requests", pullRequestWords(items)],
     ["At work now", atWork],
     ["Exit code", exitCode],
     ["As of", utcText(nowMs)],
@@ -233,38 +277,42 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   const words = lines.slice(1).map(({ name, points }) => `${points.length} ${name}`);
   const label = `${words.join(", ")} of ${items.length} items, from ${utcText(fromMs)} to ${utcText(toMs)}`;
   return markup`<figure>${
-    steps(label, lines, { x: toMs - fromMs, y: items.length })
-  }<figcaption><span class="ends"><span>${utcText(fromMs)}</span><span>${
-    utcText(toMs)
-  }</span></span>From 0 to ${items.length} items.</figcaption><ul class="legend">${
+    steps(label, lines, { x: toMs - fromMs, y: items.length }, [utcText(fromMs), utcText(toMs)])
+  }<ul class="legend">${
     lines.map(({ name, colour, dashed, points }) =>
       markup`<li>${swatch(colour)} ${name}${dashed ? " (dashed)" : `: ${points.length}`}</li>`
     )
   }</ul></figure>`;
 }
 
-/** Most items of which all are on the page. */
-const MAX_ITEMS = 2_000;
-/** Most that are on it when there are more: a person looks at those that need one. */
-const MAX_TROUBLES = 1_000;
+/** How much a pull request changes: `+12 -3 in 2 files`; null where its forge does not say. */
+function sizeText(pull: ItemView["pullRequestState"]): string | null {
+  const { files = null, additions = null, deletions = null } = pull ?? {};
+  const lines = additions === null || deletions === null ? null : `+${additions} -${deletions}`;
+  const count = files === null ? null : formatCount(files, "file");
+  return [lines, count].filter((part) => part !== null).join(" in ") || null;
+}
 
 function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
-  const { verdict, reason, pullRequest, branch, attempts, runId, canary } = item;
+  const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
-  const pull = pullRequestText(item);
+  // That a pull request was not read stands above the table, once.
+  const pull = pullRequestState === null ? null : pullRequestText(item);
   const work: Part = pullRequest === null
-    ? code(branch)
-    : markup`${link(pullRequest)}${pull !== null && markup`<br><span class="soft">${pull}</span>`}`;
+    ? oneLine(branch)
+    : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`} ${
+      sizeText(pullRequestState)
+    }`;
   return {
     kind: verdict,
     cells: [
-      markup`<bdi>${name}</bdi>${canary && markup` ${chip("canary")}`}`,
+      markup`${oneLine(name)}${canary && markup` ${chip("canary")}`}`,
       chip(verdict, toneOf(verdict)),
-      reason,
       work,
+      oneLine(reason),
       ms === null ? null : { show: spanText(ms), value: ms },
       attempts,
-      code(runId),
+      shortId(runId),
     ],
   };
 }
@@ -272,11 +320,11 @@ function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
 const COLUMNS = [
   { name: "Item" },
   { name: "Verdict" },
-  { name: "Why" },
   { name: "Pull request or branch" },
-  { name: "Time", number: true },
-  { name: "Attempts", number: true },
-  { name: "Run" },
+  { name: "Why", extra: true },
+  { name: "Time", number: true, extra: true },
+  { name: "Attempts", number: true, extra: true },
+  { name: "Run", extra: true },
 ];
 
 /** The table; null when there are no items. */
@@ -284,41 +332,28 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
   const { items, counts } = view;
   if (items.length === 0) return null;
   const names = itemNames(items);
-  const sorted = [...items].sort(byVerdict);
-  const shown = items.length <= MAX_ITEMS
-    ? sorted
-    : sorted.filter(({ verdict }) => isTrouble(verdict)).slice(0, MAX_TROUBLES);
   const kinds = STATES.filter((state) => counts[state] > 0).map((state) => [state, counts[state]] as const);
-  const rows = shown.map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
-  const content = table("Items", COLUMNS, rows);
+  const rows = [...items].sort(byVerdict).map((item) => rowOf(item, names.get(item.id) ?? item.id, nowMs));
   return markup`<ul class="legend">${
-    kinds.map(([state, count]) => markup`<li>${chip(state, toneOf(state))} ${count}</li>`)
-  }</ul>${
-    shown.length < items.length &&
-    markup`<p>Here are the ${shown.length} that need a person most. All ${items.length} are in campaign.csv and campaign.json.</p>`
-  }${
-    list({
-      name: "items",
-      rows: "items",
-      kinds: kinds.filter(([state]) => shown.some(({ verdict }) => verdict === state)),
-      copy: true,
-    }, content)
-  }`;
+    kinds.map(([state, count]) => markup`<li class="line">${chip(state, toneOf(state))} ${count}</li>`)
+  }</ul>${list({ name: "items", rows: "items", kinds, copy: true }, table("Items", COLUMNS, rows))}`;
 }
 
-function quotas({ minute, hour, day, sandboxes }: CampaignView["quota"]): Html {
-  const rows: [string, { used: number | null; limit: number }][] = [
-    ["starts in the last minute", minute],
-    ["starts in the last hour", hour],
-    ["starts in the last 24 hours", day],
-    ["sandboxes in use", sandboxes],
+function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {
+  const rows: [bound: CampaignView["waitsFor"], string, { used: number | null; limit: number }][] = [
+    ["minute", "starts in the last minute", minute],
+    ["hour", "starts in the last hour", hour],
+    ["day", "starts in the last 24 hours", day],
+    ["sandboxes", "sandboxes in use", sandboxes],
   ];
   return markup`<ul class="quotas">${
-    rows.map(([name, { used, limit }]) =>
-      markup`<li>${used === null ? "not read" : used} of ${limit} ${name}${
-        used !== null && markup`<meter aria-label="${name}" max="${limit}" value="${Math.min(used, limit)}"></meter>`
-      }</li>`
-    )
+    rows.map(([bound, name, { used, limit }]) => {
+      const binds = bound === waitsFor;
+      const text = `${used === null ? "unknown number" : used} of ${limit} ${name}`;
+      return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
+        used !== null && gauge(text, used, limit, binds ? 1 : 0)
+      }</li>`;
+    })
   }</ul>`;
 }
 
@@ -338,7 +373,7 @@ function aboutFacts({ about }: CampaignView): Part {
   if (about === undefined) return null;
   const { fileHash, plannedAt, origin, opened, records, lastRecordAt } = about;
   return facts([
-    ["File", code(fileHash)],
+    ["SHA-256 of the file", code(fileHash)],
     ["Limits", limitsText(about)],
     ["Planned", time(plannedAt)],
     ["Service", code(origin)],

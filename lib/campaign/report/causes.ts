@@ -20,7 +20,7 @@ interface CausePattern {
 }
 
 /** Names of repositories and branches of a campaign, for {@linkcode causePattern}. */
-export interface CampaignNames {
+interface CampaignNames {
   /** In lower case. */
   readonly names: ReadonlySet<string>;
   /** Most parts of a name between slashes. */

@@ -83,8 +83,9 @@ export function cleanCampaign(
       canary: item.canary,
     };
   }
-  function cleanAbout({ opened, ...about }: CampaignAbout): CampaignAbout {
+  function cleanAbout({ opened, title, ...about }: CampaignAbout): CampaignAbout {
     return {
+      ...(title !== undefined && { title: name(title) }),
       ...about,
       fileHash: id(about.fileHash),
       plannedAt: instant(about.plannedAt) ?? new Date(0).toISOString(),

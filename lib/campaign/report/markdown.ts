@@ -22,6 +22,7 @@ import {
   itemNames,
   nextWaveText,
   runMs,
+  sandboxesText,
   stateDetail,
   totalsOf,
 } from "./words.ts";
@@ -117,7 +118,7 @@ function factRows(view: CampaignView, nowMs: number, { links = {} }: CampaignMar
       `${minute.used} of ${minute.limit} in the last minute, ${hour.used} of ${hour.limit} in the last hour, ` +
       `${day.used} of ${day.limit} in the last 24 hours`,
     ],
-    ["Sandboxes", sandboxes.used === null ? "not read" : `${sandboxes.used} of ${sandboxes.limit} in use`],
+    ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
     ["Next start", waitsFor === null || waitsFor === "nothing" ? "" : `waits for ${boundText(waitsFor, view.quota)}`],
     ["Next wave", time(view.nextWaveAt)],
     ["Earliest end", time(view.endsAt)],

@@ -7,6 +7,7 @@
 import { lookup } from "../../lookup.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 import { formatCount } from "../../text/duration.ts";
+import { commandLine } from "../../text/escape.ts";
 import type { Bound } from "../pace/next_starts.ts";
 import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView, QuotaView } from "../view.ts";
@@ -25,7 +26,7 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
 }
 
 /** Numbers of a campaign. */
-export interface Totals {
+interface Totals {
   /** All items. */
   items: number;
   /** Those with a verdict; a run that waits for a person has not ended. */
@@ -86,6 +87,11 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
 }
 
 /** What the next start waits for, after "waits for". */
+/** Sandboxes in use, which were read. */
+export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
+  return `${used} of ${limit} in use${ended > 0 ? `, ${ended} of ended runs` : ""}`;
+}
+
 export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day, sandboxes }: QuotaView): string {
   const used = (quota: { used: number | null; limit: number }) =>
     quota.used === null ? `${quota.limit} in all` : `${quota.used} of ${quota.limit} used`;
@@ -106,13 +112,21 @@ export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day,
   return texts[bound];
 }
 
-/** What the next start waits for, after "the next start"; null when no item is ready for one. */
-export function nextStartText({ waitsFor, quota, counts, items }: CampaignView): string | null {
-  if (waitsFor === null) return "comes with the next wave";
-  const others = (quota.sandboxes.used ?? 0) - counts.running - counts["needs-input"];
-  if (waitsFor === "sandboxes" && others > 0) {
-    const { used, limit } = quota.sandboxes;
-    return `waits for a free sandbox (${used} of ${limit} used, ${others} of them not by this campaign)`;
+/**
+ * What the next start waits for, after "the next start"; null when no item is ready for one.
+ *
+ * @param stays Whether this process makes the starts by itself, so that there is no wave to wait for. @default {false}
+ */
+export function nextStartText({ waitsFor, quota, counts, items }: CampaignView, stays = false): string | null {
+  if (waitsFor === null) return stays ? "is due" : "comes with the next wave";
+  const { used, limit, ended = 0 } = quota.sandboxes;
+  const others = (used ?? 0) - ended - counts.running - counts["needs-input"];
+  if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
+    const parts = [
+      ...ended > 0 ? [`${ended} of them of ended runs`] : [],
+      ...others > 0 ? [`${others} ${ended > 0 ? "" : "of them "}not by this campaign`] : [],
+    ];
+    return `waits for a free sandbox (${used} of ${limit} used, ${parts.join(", ")})`;
   }
   if (waitsFor !== "nothing") return `waits for ${boundText(waitsFor, quota)}`;
   if (counts.waiting === 0) return null;
@@ -120,8 +134,8 @@ export function nextStartText({ waitsFor, quota, counts, items }: CampaignView):
   return `waits for the end of the canary (${formatCount(canary, "item")})`;
 }
 
-function nextStart(view: CampaignView): string {
-  const text = nextStartText(view);
+function nextStart(view: CampaignView, stays: boolean): string {
+  const text = nextStartText(view, stays);
   return text === null ? "no item waits for a start" : `the next start ${text}`;
 }
 
@@ -142,8 +156,13 @@ function doneText(view: CampaignView): string {
  * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
  *
  * @param show Makes an untrusted text fit for the place it is shown in. @default {as it is}
+ * @param stays See {@linkcode nextStartText}.
  */
-export function stateDetail(view: CampaignView, show: (text: string) => string = (text) => text): string {
+export function stateDetail(
+  view: CampaignView,
+  show: (text: string) => string = (text) => text,
+  stays = false,
+): string {
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
   const because = stateReason === null ? "" : `${show(stateReason)}; `;
@@ -155,8 +174,8 @@ export function stateDetail(view: CampaignView, show: (text: string) => string =
   ].join(", ") || "nothing runs";
   const details: Readonly<Record<CampaignView["state"], () => string>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
-    running: () => `${atWork}; ${nextStart(view)}`,
-    waiting: () => `${atWork}; ${nextStart(view)}`,
+    running: () => `${atWork}; ${nextStart(view, stays)}`,
+    waiting: () => `${atWork}; ${nextStart(view, stays)}`,
     gated: () => `${because}${atWork}, and nothing is started until somebody approves`,
     stopping: () => `${because}nothing more is started, ${atWork}`,
     stopped: () => `${because}nothing more is started, and ${atWork}`,
@@ -169,6 +188,15 @@ export function stateDetail(view: CampaignView, show: (text: string) => string =
 export function nextWaveText({ nextWaveAt }: CampaignView, nowMs: number): string | null {
   const ms = instantMs(nextWaveAt);
   return ms === null ? null : `next wave ${timeText(ms, nowMs)}`;
+}
+
+/**
+ * What a process that stays says of the time to come: the next wave, unless everything is expected to have ended before it, and the end.
+ * Milliseconds since 1970; null for what is not known.
+ */
+export function outlookMs({ nextWaveAt, endsAt }: CampaignView): { next: number | null; end: number | null } {
+  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  return { next: next !== null && end !== null && next >= end ? null : next, end };
 }
 
 /** The campaign with its round, after "campaign". @param show Makes a name fit for the place it is shown in. */
@@ -222,16 +250,6 @@ export interface CampaignCommand {
 
 /** Used where nobody says how the campaign is called. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
-
-/** A word for a POSIX shell. Quotes stand around everything that the shell could read in another way. */
-export function shellWord(text: string): string {
-  return /^[A-Za-z0-9_./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-/** A command line: the words as given, in quotes where that is needed. */
-export function commandLine(program: string, ...args: readonly string[]): string {
-  return [program, ...args.map(shellWord)].join(" ");
-}
 
 /**
  * The command line of a campaign verb.

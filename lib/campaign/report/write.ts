@@ -386,7 +386,7 @@ type CampaignFormatName = keyof typeof CAMPAIGN_FORMATS;
 export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
 
 /** Options of {@linkcode writeCampaignReports}. */
-export interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {
+interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {
   /** Which reports to write. @default all */
   formats?: readonly CampaignFormatName[] | undefined;
   /** Files of the CI system to append outputs and summary to. @default {} */

@@ -10,6 +10,7 @@ import { isLoopback } from "../../loopback.ts";
 import type { Run, RunEvent } from "../../model.ts";
 import { cancelWith } from "../../run/cancel.ts";
 import { Reader, streamRefusal } from "../../run/events.ts";
+import { lackedSandbox } from "../../run/no_sandbox.ts";
 import { type EventFacts, factsFromEvents, isTerminalType, noFacts } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
@@ -18,7 +19,7 @@ import type { CampaignFile } from "../file/campaign_file.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
 import type { StartEnd } from "../journal/record.ts";
 import type { RequestPace } from "../plan/resolve.ts";
-import { serviceNow, type Work } from "./work.ts";
+import { serviceNow, whyGone, type Work } from "./work.ts";
 
 // How the run of an item ended, from what the service says of it. What an end means for the item is in `outcomes.ts`.
 
@@ -28,14 +29,6 @@ interface Judgement {
   as: StartEnd;
   /** Why; null when there is nothing to say. */
   reason: string | null;
-}
-
-/** The text of a run that got no sandbox. Source: contract 2.2. */
-const NO_SANDBOX = /too many active sandboxes/i;
-
-/** Whether a run failed for want of a sandbox. */
-function lackedSandbox({ status, error }: Pick<Run, "status" | "error">): boolean {
-  return status === "failed" && error !== null && NO_SANDBOX.test(error);
 }
 
 /**
@@ -128,16 +121,8 @@ const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
 /** Most of these reads. */
 const MAX_HOLDS = 12;
 
-function otherUser(runId: string, cause: unknown): UsageError {
-  return new UsageError({
-    attempted: `read run "${runId}" of the campaign`,
-    why: "the service does not find it, so this token belongs to another user than the one who started it",
-    advice: "use a token of that user; or begin a campaign of your own, with another directory and another `round`",
-  }, { cause });
-}
-
 /** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
-function prove({ proven }: Work, { item }: ItemMemory, run: Run): void {
+function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
       attempted: `go on with run "${run.runId}" of ${item.repository}`,
@@ -146,6 +131,16 @@ function prove({ proven }: Work, { item }: ItemMemory, run: Run): void {
     });
   }
   proven.add(run.runId.toLowerCase());
+  noteBoot(booting, run);
+}
+
+/** Remembers whether a run has a sandbox. */
+export function noteBoot(
+  booting: Set<string>,
+  { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
+): void {
+  if (sandboxRecordId === null) booting.add(runId.toLowerCase());
+  else booting.delete(runId.toLowerCase());
 }
 
 function runIdOf({ start }: OpenRun): string {
@@ -182,7 +177,12 @@ function isOutage(error: unknown): boolean {
   return error instanceof MogplexError && error.exit === "unavailable";
 }
 
-/** Reads a run with its events, or without them when they cannot be read. @throws {UsageError} when it is of another user or repository. */
+/**
+ * Reads a run with its events, or without them when they cannot be read.
+ *
+ * @throws {NotFoundError} when the service does not have it.
+ * @throws {UsageError} when it is of another repository.
+ */
 async function read(work: Work, open: OpenRun): Promise<Seen> {
   const { session, pace, withoutEvents } = work;
   const runId = runIdOf(open);
@@ -194,34 +194,28 @@ async function read(work: Work, open: OpenRun): Promise<Seen> {
     return run;
   }
 
+  // Before the events: they would be older than an end that only the record shows. Without it the run is in the answer of the events.
+  if (ageOf(work, open) >= REPAIR_MS) {
+    await readRecord().catch((error) => {
+      if (!isOutage(error)) throw error;
+    });
+  }
   try {
-    // Before the events: they would be older than an end that only the record shows. Without it the run is in the answer of the events.
-    if (ageOf(work, open) >= REPAIR_MS) {
-      await readRecord().catch((error) => {
-        if (!isOutage(error)) throw error;
-      });
-    }
-    try {
-      const maxAttempts = withoutEvents.has(runId) ? 1 : EVENT_ATTEMPTS;
-      const { run, events } = await pace.request((call) => reader.read({ ...call, maxAttempts }));
-      prove(work, open.item, run);
-      withoutEvents.delete(runId);
-      return { run, events };
-    } catch (error) {
-      session.signal?.throwIfAborted();
-      if (!isOutage(error) && !(error instanceof NotFoundError)) throw error;
-      const run = await readRecord();
-      if (!withoutEvents.has(runId)) {
-        const message = `the events of run "${runId}" cannot be read (${
-          messageOf(error)
-        }): its own record is read alone`;
-        session.notify({ kind: "text", message });
-      }
-      withoutEvents.add(runId);
-      return { run, events: null };
-    }
+    const maxAttempts = withoutEvents.has(runId) ? 1 : EVENT_ATTEMPTS;
+    const { run, events } = await pace.request((call) => reader.read({ maxAttempts, ...call }));
+    prove(work, open.item, run);
+    withoutEvents.delete(runId);
+    return { run, events };
   } catch (error) {
-    throw error instanceof NotFoundError ? otherUser(runId, error) : error;
+    session.signal?.throwIfAborted();
+    if (!isOutage(error) && !(error instanceof NotFoundError)) throw error;
+    const run = await readRecord();
+    if (!withoutEvents.has(runId)) {
+      const message = `the events of run "${runId}" cannot be read (${messageOf(error)}): its own record is read alone`;
+      session.notify({ kind: "text", message });
+    }
+    withoutEvents.add(runId);
+    return { run, events: null };
   }
 }
 
@@ -255,6 +249,28 @@ async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts,
   });
   // Its sandbox may be free, or not yet.
   work.seen.sandboxes = null;
+}
+
+/**
+ * Does something with a run. When the service does not have it any more, its item has ended by that.
+ *
+ * @returns What `act` returns; undefined when the run is gone, which is recorded.
+ * @throws {UsageError} when the token may be that of another user.
+ */
+async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const [runId, { item }, { number: start, createdAt, updatedAt }] = [runIdOf(open), open.item, open.start];
+    const reason = work.reason(await whyGone(work, { item, runId, start }, error));
+    const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
+    const facts = { as: "invalid" as const, runId, reason, createdAt, updatedAt, ...none };
+    await work.store.record({ type: "ended", item: item.id, start, ...facts });
+    // Its sandbox is gone with it.
+    work.seen.sandboxes = null;
+    return undefined;
+  }
 }
 
 /** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it ended by itself. */
@@ -310,7 +326,8 @@ async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<b
     await recordEnd(work, open, run, facts, end);
     return true;
   }
-  if (run.status === open.start.status && (!isTerminal(run.status) || wasSeenEnded(open))) return false;
+  const isSame = run.status === open.start.status && !open.start.missing;
+  if (isSame && (!isTerminal(run.status) || wasSeenEnded(open))) return false;
   await work.store.record({
     type: "seen",
     item: open.item.item.id,
@@ -326,10 +343,14 @@ async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<b
  * person may wait as long as it needs.
  *
  * @returns Whether the journal has something new.
- * @throws {UsageError} when the run is of another user or of another repository.
+ * @throws {UsageError} when the run is of another repository, or everything that is looked for may be of another user.
  * @throws what the client and the journal throw.
  */
 export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
+  return await unlessGone(work, open, () => look(work, open)) ?? true;
+}
+
+async function look(work: Work, open: OpenRun): Promise<boolean> {
   const { limits } = work.lock;
   const seen = await read(work, open);
   const isOverdue = ageOf(work, open, seen.run) > limits.runTimeoutMs && !isJudged(work, seen.run);
@@ -353,13 +374,15 @@ export interface ToCancel extends OpenRun {
   why: string | null;
 }
 
-/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself, which is recorded. */
+/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself or is gone, which is recorded. */
 async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
-  if (!work.proven.has(runIdOf(open))) await read(work, open);
-  const { run, byItself } = await cancel(work, open);
-  if (!byItself) return run;
-  await take(work, open, await read(work, open));
-  return undefined;
+  return await unlessGone(work, open, async () => {
+    if (!work.proven.has(runIdOf(open))) await read(work, open);
+    const { run, byItself } = await cancel(work, open);
+    if (!byItself) return run;
+    await take(work, open, await read(work, open));
+    return undefined;
+  });
 }
 
 /**
@@ -414,7 +437,7 @@ export async function cancelRuns(
   }
 
   const end = async ({ run, why, isFound: _, ...open }: ToCancel & { run: Run }) => {
-    if (run.status === "success") await take(work, open, await read(work, open));
+    if (run.status === "success") await unlessGone(work, open, async () => take(work, open, await read(work, open)));
     else await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: why ?? WITH_CAMPAIGN });
     changed.push(open.item.item.id);
   };
@@ -429,7 +452,14 @@ export async function cancelRuns(
   for (let count = 0; held.length > 0 && quiet < HOLD_MS.length && count < MAX_HOLDS; count++) {
     await clock.sleep(HOLD_MS[quiet] ?? 0, { signal });
     let cameBack = false;
-    held = await each(held, async (one) => void (cameBack ||= !await holds(work, one)));
+    const gone: ToCancel[] = [];
+    const read = await each(held, async (one) => {
+      const isHeld = await unlessGone(work, one, () => holds(work, one));
+      if (isHeld === undefined) gone.push(one);
+      cameBack ||= isHeld === false;
+    });
+    changed.push(...gone.map(({ item }) => item.item.id));
+    held = read.filter((one) => !gone.includes(one));
     quiet = cameBack ? 0 : quiet + 1;
   }
   await each(held, async (one) => {
@@ -454,14 +484,14 @@ class UnavailableRun extends MogplexError {
  * Proves that the token can read the runs of the campaign, since no route tells whose token it is: those at work, or else the newest one.
  * Needs no request for runs that this process has read or started.
  *
- * @throws {UsageError} when the token belongs to another user, or a run to another repository.
+ * @throws {UsageError} when nothing of the campaign is found, or a run belongs to another repository.
  * @throws what the client throws.
  */
 export async function proveUser(work: Work): Promise<void> {
   const { session, store, pace, proven } = work;
   const open = store.openRuns().filter((each) => !proven.has(runIdOf(each)));
   const newest = proven.size > 0 || open.length > 0 ? undefined : newestRun(work);
-  let refused: UsageError | undefined;
+  let missing: { open: OpenRun; cause: NotFoundError } | undefined;
   for (const each of newest === undefined ? open : [newest]) {
     const runId = runIdOf(each);
     try {
@@ -469,14 +499,16 @@ export async function proveUser(work: Work): Promise<void> {
     } catch (error) {
       if (error instanceof NotFoundError) {
         // It may be gone with its repository: another run may prove whose the token is.
-        refused ??= otherUser(runId, error);
+        missing ??= { open: each, cause: error };
         continue;
       }
       // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
       if (laterFailure(error) === undefined || proven.size === 0) throw error;
     }
   }
-  if (refused !== undefined && proven.size === 0) throw refused;
+  if (missing === undefined || proven.size > 0) return;
+  const { open: { item: { item }, start: { number: start } }, cause } = missing;
+  await whyGone(work, { item, start, runId: runIdOf(missing.open) }, cause);
 }
 
 /** The run that was started last, with its item; undefined when there is none. */

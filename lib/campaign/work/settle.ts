@@ -28,7 +28,7 @@ export function worstOf(errors: readonly unknown[]): unknown {
 }
 
 /** What {@linkcode obeyDecisions} tells beside the steps: what became of an open start. */
-export interface Settled {
+interface Settled {
   /** Name of the item. */
   item: string;
   /** What became of its start, as a clause. */

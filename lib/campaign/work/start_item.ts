@@ -5,23 +5,25 @@
  */
 import { messageOf } from "../../error_sentence.ts";
 import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
-import type { StartResult } from "../../model.ts";
+import type { Sandbox, StartResult } from "../../model.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
+import { isTerminal } from "../../service/contract.ts";
 import { type Failure, failureDelay, isAmbiguous } from "../../service/retry.ts";
 import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
 import { taskOfStart } from "../journal/fold.ts";
-import { isOpenStart, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
+import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
 import type { RecordBody, StartEnd } from "../journal/record.ts";
 import { nextStarts, type Pace, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
 import { gateDue, paceInput, startableItems } from "../progress.ts";
 import { followUpBranch } from "../pulls.ts";
 import { lookAtRun, proveUser } from "./look.ts";
-import { proveAccess, serviceNow, type Work } from "./work.ts";
+import type { OwnStart } from "./own_starts.ts";
+import { proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
 
 /** What became of a start. */
-export type StartOutcome =
+type StartOutcome =
   /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
   /** `replayed`: its key found a run that existed before. */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
@@ -53,7 +55,7 @@ function isRefusal(error: unknown): error is MogplexError {
 }
 
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
+async function planOf({ session, lock }: Work, memory: ItemMemory) {
   const start = nextStart(memory);
   const last = memory.starts.at(-1);
   // What may have begun a run is sent as it was, whatever the item is to do next.
@@ -71,18 +73,17 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
   const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
   const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
   const branch = request.workingBranch ?? null;
-  const announce = () =>
-    store.record({
-      type: "intent",
-      item: item.id,
-      kind,
-      start,
-      key,
-      sentAt: isoTime(serviceNow(session)),
-      branch,
-      ...(isFollowUp && { followUp }),
-    });
-  return { start, key, request, announce };
+  const intent = () => ({
+    type: "intent" as const,
+    item: item.id,
+    kind,
+    start,
+    key,
+    sentAt: isoTime(serviceNow(session)),
+    branch,
+    ...(isFollowUp && { followUp }),
+  });
+  return { start, key, request, intent };
 }
 
 /**
@@ -95,36 +96,40 @@ async function planOf({ session, lock, store }: Work, memory: ItemMemory) {
 export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
   const { session, store, pace } = work;
   const { client, clock, random } = session;
-  const { start: number, key, request, announce } = await planOf(work, memory);
+  const { start: number, key, request, intent } = await planOf(work, memory);
   const item = memory.item.id;
-  let start: Start<StartResult> | undefined;
-  let run: StartResult;
-  try {
-    run = await pace.request(({ signal }) => {
-      const deadline = clock.now() + START_MS;
-      start = new Start(runToStart(client, request), {
-        key,
-        memory: session.memory,
-        call: { signal, deadline },
-        // Each attempt that may take a slot is a record of its own: the quota counts them.
-        announce,
-        async wait(failure, count) {
-          const delayMs = failureDelay(failure, count, random);
-          if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
-          await clock.sleep(delayMs, { signal });
-          return true;
-        },
-      });
-      return start.send();
+  let announced = intent();
+  let failed: FailedStart | undefined;
+  const run = await pace.request(async ({ signal }) => {
+    const deadline = clock.now() + START_MS;
+    const start = new Start(runToStart(client, request), {
+      key,
+      memory: session.memory,
+      call: { signal, deadline },
+      // Each attempt that may take a slot is a record of its own: the quota counts them.
+      announce: () => store.record(announced = intent()),
+      async wait(failure, count) {
+        const delayMs = failureDelay(failure, count, random);
+        if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
+        await clock.sleep(delayMs, { signal });
+        return true;
+      },
     });
-  } catch (error) {
-    // The caller's signal, or what the journal threw.
-    if (start?.failed === undefined || start.failed.error !== error) throw error;
-    return await recordFailure(work, memory, number, start.failed);
-  }
+    try {
+      return await start.send();
+    } catch (error) {
+      failed = start.failed;
+      // The caller's signal, or what the journal threw. A start that failed says nothing about the pace of other requests.
+      if (failed?.error !== error) throw error;
+      return undefined;
+    }
+  });
+  if (run === undefined) return await recordFailure(work, memory, number, failed as FailedStart);
   const why = notOurs(work, memory, run);
   if (why === undefined) {
-    await store.record(startedBody(work, item, number, run, request.workingBranch ?? null));
+    const started = startedBody(work, item, number, run, request.workingBranch ?? null);
+    work.started.set(key, { intent: announced, started });
+    await store.record(started);
     return startedOutcome(work, memory, run);
   }
   await store.record(refusedBody(item, number, { as: "conflict", slot: true, reason: work.reason(why) }));
@@ -142,7 +147,8 @@ async function recordFailure(
   const item = memory.item.id;
   // A refusal of the token comes before anything else, so this request has begun no run.
   if (isRefusal(error)) {
-    await store.record({ type: "trouble", reason: work.reason(error.message) ?? error.name, refused: { item, start } });
+    const reason = work.reason(error.message) ?? error.name;
+    await store.record({ ...troubleBody(reason, error), refused: { item, start } });
     throw error;
   }
   if (!(error instanceof MogplexError)) throw error;
@@ -189,7 +195,7 @@ function startedBody(
   start: number,
   run: StartResult,
   asked: string | null,
-): RecordBody {
+): OwnStart["started"] {
   const { runId, status, replayed, createdAt, branch } = run;
   const slotAt = isoTime(serviceNow(session));
   return {
@@ -205,13 +211,20 @@ function startedBody(
   };
 }
 
-function startedOutcome({ session, proven }: Work, { item, starts }: ItemMemory, run: StartResult): StartOutcome {
+function startedOutcome(
+  { session, lock, proven, booting }: Work,
+  { item, starts }: ItemMemory,
+  run: StartResult,
+): StartOutcome {
   const start = starts.at(-1);
   if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
   proven.add(run.runId.toLowerCase());
+  if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
   const found = hasEnded(run.status);
-  if (run.replayed && found && start.number === 1) {
-    const message = `${item.repository}: its key found a run that had ended before; ` +
+  // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
+  const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
+  if (run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs) {
+    const message = `${item.repository}: its key found a run that had ended before the plan; ` +
       "give the campaign another `round` if it is to run again";
     session.notify({ kind: "text", message });
   }
@@ -261,10 +274,40 @@ function readyItems({ session, store }: Work): { items: ItemMemory[]; nextMs: nu
   return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
 }
 
-/** How many sandboxes of the user are active. @throws what the client throws. */
-async function readSandboxes({ session, pace }: Work): Promise<number> {
+/** Own runs that have no sandbox yet: the service counts their boots, and lists nothing. */
+function bootingRuns({ store, booting }: Work): number {
+  return store.openRuns().filter(({ start: { runId, status } }) =>
+    runId !== null && !isTerminal(status ?? "") && (booting.has(runId) || status === null)
+  ).length;
+}
+
+/** Items whose run has ended, and whose sandbox is among active ones. Nothing stops a sandbox when its run ends. */
+function lingeringItems({ store: { memory } }: Work, active: readonly Sandbox[]): string[] {
+  const places = new Set(active.map(({ repo_id, working_branch }) => `${repo_id} ${working_branch}`));
+  if (places.size === 0) return [];
+  return [...memory.items.values()].filter(({ item: { repositoryId }, starts, branch }) => {
+    const last = starts.at(-1);
+    if (last === undefined || last.runId === null || !isSpent(last)) return false;
+    return [last.branch, last.answered, branch].some((name) => name !== null && places.has(`${repositoryId} ${name}`));
+  }).map(({ item }) => item.id);
+}
+
+/**
+ * How many sandboxes of the user are active, with those that own runs boot. Records which of them are of ended runs, when that has changed.
+ *
+ * @throws what the client and the journal throw.
+ */
+async function readSandboxes(work: Work): Promise<number> {
+  const { session, pace, store } = work;
   const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
-  return rows.filter(({ status }) => ACTIVE.includes(status)).length;
+  const active = rows.filter(({ status }) => ACTIVE.includes(status));
+  const used = active.length + bootingRuns(work);
+  const lingering = lingeringItems(work, active);
+  const { lingering: before } = store.memory;
+  if (lingering.length !== before.size || lingering.some((id) => !before.has(id))) {
+    await store.record({ type: "sandboxes", used, lingering, seenAt: isoTime(serviceNow(session)) });
+  }
+  return used;
 }
 
 /** Records that sandboxes of others are in the way, so that a reader of the journal sees why nothing is started. */

@@ -9,6 +9,7 @@ import type { Home } from "../journal/home.ts";
 import type { Lock } from "../journal/lock.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, newMemory, type StartMemory } from "../journal/memory.ts";
 import type { JournalRecord, RecordBody } from "../journal/record.ts";
+import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
 import { fitBody } from "../journal/chain.ts";
 
@@ -30,10 +31,11 @@ export class Store {
    * Reads a journal.
    *
    * @param nowMs Now, in milliseconds since 1970: see {@linkcode giveUpOpenStarts}. @default {-Infinity} (they stay open)
+   * @param quotas Of the service. @default its own
    * @throws {UsageError} when it was changed, contradicts itself, or does not fit the lock.
    */
-  static async open(home: Home, lock: Lock, nowMs = -Infinity): Promise<Store> {
-    const store = new Store(home, newMemory(lock));
+  static async open(home: Home, lock: Lock, nowMs = -Infinity, quotas?: readonly Quota[]): Promise<Store> {
+    const store = new Store(home, newMemory(lock, quotas));
     await home.readJournal((record, place) => store.#take(record, place));
     checkOpenStarts(store.memory, followUpHash, taskHash);
     giveUpOpenStarts(store.memory, nowMs);

@@ -20,7 +20,7 @@ import type { Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
 /** How long a wave waits at most for the next start and for ends of runs, in milliseconds. */
-export const LINGER_MS = 20_000;
+const LINGER_MS = 20_000;
 /** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
 const END_GUARD_MS = 1_500;
 
@@ -155,7 +155,7 @@ export async function previewWave(
 // Opens the gates of a campaign.
 
 /** A gate. */
-export type GateName = keyof CampaignMemory["gates"];
+type GateName = keyof CampaignMemory["gates"];
 
 /** The gates that are closed. */
 export function closedGates({ memory: { gates } }: Store): GateName[] {

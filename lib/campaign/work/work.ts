@@ -3,14 +3,20 @@
  *
  * @module
  */
-import { UsageError } from "../../errors.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { type MogplexError, NotFoundError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
 import type { Session } from "../../run/session.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { Lock, LockItem } from "../journal/lock.ts";
+import { type CampaignMemory, hasRun, type StartMemory } from "../journal/memory.ts";
+import type { RecordBody } from "../journal/record.ts";
 import { RequestPace } from "../plan/resolve.ts";
 import { followUpsDue, followUpsRefused } from "../progress.ts";
 import type { PullRequests } from "../pulls.ts";
+import { hasVerdict } from "../verdicts.ts";
+import type { OwnStarts } from "./own_starts.ts";
 import type { Store } from "./store.ts";
 
 /** See the module. */
@@ -21,16 +27,20 @@ export interface Work {
   readonly lock: Lock;
   /** The journal, and what it says now. */
   readonly store: Store;
-  /** Runs that this process has seen to be of their item's repository, and so of this token's user. */
+  /** Ids that this process has found, and that are so of this token's user: runs of their item's repository, and repositories. */
   readonly proven: Set<string>;
   /** Runs whose events this process could not read when it last tried. */
   readonly withoutEvents: Set<string>;
   /** What went wrong with single items while the decisions of people were obeyed, when that was last done. */
   readonly failures: unknown[];
+  /** Starts that the service has accepted from this process. */
+  readonly started: OwnStarts;
   /** Items whose open start this process has asked for. */
   readonly asked: Set<string>;
-  /** Active sandboxes of the user when they were last read; null before that. */
+  /** Active sandboxes of the user when they were last read, with the own ones that boot; null before that. */
   readonly seen: { sandboxes: number | null };
+  /** Runs that this process has seen without a sandbox: one is on its way, and in no list of the service. */
+  readonly booting: Set<string>;
   /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
   readonly pulls: PullRequests | undefined;
   /** Hosts of forges, also of those for which there is no token. */
@@ -41,6 +51,20 @@ export interface Work {
   readonly reason: (text: string | null) => string | null;
 }
 
+/** The record of what stopped a wave. @param reason Made fit for the journal. */
+export function troubleBody(reason: string, error: MogplexError): Extract<RecordBody, { type: "trouble" }> {
+  return { type: "trouble", reason, ...(error.exit === "unauthorized" && { exit: EXIT.unauthorized }) };
+}
+
+/**
+ * Tells the client that the token has worked before, where the journal shows it: the service's first answer may then be a 401 that passes.
+ * Not after a wave that ended with a refused token.
+ */
+export function expectToken({ memory }: Pick<Session, "memory">, store: Store | undefined): void {
+  if (store === undefined || store.memory.tokenRefused) return;
+  memory.workedBefore ||= store.memory.runs.size > 0;
+}
+
 /** Hosts at which everybody has repositories. */
 const PUBLIC_HOSTS: readonly string[] = ["github.com", "gitlab.com"];
 
@@ -49,15 +73,20 @@ export function workOn(
   session: Session,
   store: Store,
   redact: (text: string) => string,
-  { pulls, pace = new RequestPace(session), forge }:
-    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined }
+  { pulls, pace = new RequestPace(session), forge, started = new Map() }:
+    & { pulls?: PullRequests | undefined; pace?: RequestPace | undefined; started?: OwnStarts | undefined }
     & Pick<CampaignOptions, "forge"> = {},
 ): Work {
   const named = (forge?.hosts ?? []).map((text) => text.split("=")[0]?.trim().toLowerCase() ?? "");
   return {
     forgeHosts: [...PUBLIC_HOSTS, ...named],
-    ...{ session, lock: store.memory.lock, store, pulls, pace, failures: [] },
-    ...{ proven: new Set<string>(), withoutEvents: new Set<string>(), asked: new Set<string>() },
+    ...{ session, lock: store.memory.lock, store, pulls, pace, started, failures: [] },
+    ...{
+      proven: new Set<string>(),
+      withoutEvents: new Set<string>(),
+      asked: new Set<string>(),
+      booting: new Set<string>(),
+    },
     seen: { sandboxes: null },
     reason: reasonCleaner(redact),
   };
@@ -101,9 +130,10 @@ export async function readPullRequests({ store, pulls }: Pick<Work, "store" | "p
   return [...new Set([...changed, ...items])];
 }
 
-// Tells a repository that is gone from a token that reaches no repository of the campaign: only the first is a fact about the item.
+// Tells a repository that is gone from a token that reaches nothing of the campaign: only the first is a fact about the item. No route
+// tells whose token it is, and nothing is changed by looking.
 
-/** Most other repositories that are looked for. */
+/** Most other repositories, and most other runs, that are looked for. */
 const OTHERS = 5;
 
 /** Other repositories of the campaign, evenly spread over its list. Hidden ones are in no list of the service. */
@@ -115,6 +145,99 @@ function othersOf({ lock }: Work, { repositoryId }: LockItem): string[] {
   ids.delete(repositoryId);
   const step = Math.max(1, Math.floor(ids.size / OTHERS));
   return [...ids].filter((_, index) => index % step === 0).slice(0, OTHERS);
+}
+
+/** Other runs of the journal, the newest first. */
+function otherRuns({ store: { memory } }: Work, runId: string): { runId: string; repositoryId: string }[] {
+  const owners = new Map<StartMemory, LockItem>();
+  for (const { item, starts } of memory.items.values()) for (const start of starts) owners.set(start, item);
+  return [...memory.runs].flatMap(([id, start]) => {
+    const item = owners.get(start);
+    return id === runId || item === undefined ? [] : [{ runId: id, repositoryId: item.repositoryId }];
+  }).toReversed();
+}
+
+/** Whether a run can be read, and is of its repository. */
+async function reaches(
+  { session: { client }, pace, proven }: Work,
+  id: string,
+  repositoryId: string,
+): Promise<boolean> {
+  try {
+    const run = await pace.request((call) => client.getRun(id, call));
+    if (run.repoId.toLowerCase() !== repositoryId) return false;
+    proven.add(id);
+    return true;
+  } catch (error) {
+    if (error instanceof NotFoundError) return false;
+    throw error;
+  }
+}
+
+/** Whether the service lists a repository. Its id belongs to one user. */
+async function lists({ session: { client }, pace, proven }: Work, id: string): Promise<boolean> {
+  const found = await pace.request((call) => client.listRepos({ id, limit: 1 }, call));
+  if (found.length > 0) proven.add(id);
+  return found.length > 0;
+}
+
+/**
+ * What it means that the service does not find a run. A repository that is removed takes its runs with it; a token of another user finds
+ * nothing at all.
+ *
+ * @param item The item of the run.
+ * @param cause The service's answer.
+ * @returns Why the run is gone, for the journal.
+ * @throws {UsageError} when neither another run nor a repository of the campaign is found: the journal then says so.
+ * @throws what the client and the journal throw.
+ */
+export async function whyGone(
+  work: Work,
+  { item, runId, start }: { item: LockItem; runId: string; start: number },
+  cause: NotFoundError,
+): Promise<string> {
+  const { store, proven } = work;
+  const isListed = await lists(work, item.repositoryId);
+  for (const other of otherRuns(work, runId).slice(0, OTHERS)) {
+    if (proven.size > 0) break;
+    await reaches(work, other.runId, other.repositoryId);
+  }
+  for (const id of othersOf(work, item)) {
+    if (proven.size > 0) break;
+    await lists(work, id);
+  }
+  const gone = `the service does not have run "${runId}" any more`;
+  if (proven.size > 0) {
+    return isListed
+      ? `${gone}, although it lists its repository`
+      : `${gone}, nor its repository in its list: the repository was removed`;
+  }
+  if (isGivenUp(store.memory, item.id)) return `the service does not find run "${runId}"`;
+  const error = otherUser(runId, cause);
+  const last = store.memory.items.get(item.id);
+  if (last !== undefined && hasRun(last) && last.starts.at(-1)?.missing === false) {
+    const reason = work.reason(messageOf(error)) ?? error.name;
+    await store.record({ type: "trouble", reason, missing: { item: item.id, start } });
+  }
+  throw error;
+}
+
+/** Whether a person has given an item up, and nothing else is left to do: whose the token is does not matter any more. */
+function isGivenUp(memory: CampaignMemory, id: string): boolean {
+  if (memory.stopped?.cancel) return false;
+  return [...memory.items.values()].every(({ item, state, skipped }) =>
+    skipped !== null && !skipped.cancel || item.id !== id && hasVerdict(state)
+  );
+}
+
+function otherUser(runId: string, cause: unknown): UsageError {
+  return new UsageError({
+    attempted: `read run "${runId}" of the campaign`,
+    why: "the service finds neither it nor another run or a repository of the campaign, so this token belongs to " +
+      "another user than the one who started it, or all of them were removed",
+    advice: "use a token of that user; or begin a campaign of your own, with another directory and another `round`; " +
+      "if its repository was removed, `campaign skip` gives up its item",
+  }, { cause });
 }
 
 /**

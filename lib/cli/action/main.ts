@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { ONLY_GITHUB } from "../../ci/detect.ts";
+import { ONLY_GITHUB } from "../../ci/github.ts";
 import { githubRecord, type Platform, type ReadEnv } from "../../ci/platform.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { exitCodeFor, MogplexError, UsageError } from "../../errors.ts";

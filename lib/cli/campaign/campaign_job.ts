@@ -6,7 +6,8 @@
 import { CampaignGoesOnError, campaignJob, type CampaignJobInternals } from "../../campaign/campaign.ts";
 import type { CampaignItem, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
-import { type CampaignInternals, DEFAULT_DIRECTORY, internalsWith } from "../../campaign/open_campaign.ts";
+import { readFileHome } from "../../campaign/file/read.ts";
+import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
 import { cleanCampaign } from "../../campaign/report/clean.ts";
 import { renderCampaignMarkdown } from "../../campaign/report/markdown.ts";
 import { type CampaignCommand, campaignName, countSentences, stateDetail } from "../../campaign/report/words.ts";
@@ -67,8 +68,10 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
   context.guard();
   const path = requiredArgument(context, verb, "file");
   const given = option(DIR);
+  // What the file says needs no flag in the commands that are printed.
   const home = option(HOME);
-  const directory = given ?? DEFAULT_DIRECTORY;
+  const place = placeOf({ directory: given, home }, readFileHome(path, io), io.env);
+  const { directory } = place;
   const allowOutside = flags.has(ALLOW_OUTSIDE.name);
   const webhookVariable = option(WEBHOOK_VARIABLE);
   const command = {
@@ -86,7 +89,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
     directory,
     options: {
       directory,
-      home,
+      home: place.home,
       allowOutside,
       webhookVariable,
       forge: { hosts: flags.all(FORGE_HOST.name) },
@@ -156,7 +159,7 @@ export function commandCampaign(
 // Makes a campaign known: reports in its directory, outputs, annotations and the note on a merge request.
 
 /** What to publish beside the reports. */
-export interface PublishOptions {
+interface PublishOptions {
   /** Message of the error that stopped the step; null for none. */
   problem: string | null;
   /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
@@ -210,7 +213,7 @@ export async function publishCampaign(
 }
 
 /** What a verb adds. */
-export interface CampaignWork {
+interface CampaignWork {
   /** Whether to make one wave only. */
   once: boolean;
   /** Whether a campaign that goes on ends the command with 75. */

@@ -4,10 +4,11 @@
  * @module
  */
 import type { Readiness } from "../../campaign/forge_commands.ts";
+import { INTERRUPTED_SINCE } from "../../ci/gitlab_retry.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT, type ExitName } from "../../exit_codes.ts";
 import { DURATION_FORMS, parseDuration } from "../../text/duration.ts";
-import { anyText, oneOf } from "../options.ts";
+import { anyText, oneOf, option } from "../options.ts";
 import type { Meanings, Option, VerbFlag } from "../verb.ts";
 
 /** Directory of the campaign. */
@@ -19,12 +20,7 @@ export const DIR: Option<string> = {
 };
 
 /** Where lock and journal are kept between two waves. */
-export const HOME: Option<string> = {
-  name: "home",
-  value: "HOME",
-  help: "Where lock and journal are kept between two waves: dir, or git:REMOTE#BRANCH (dir)",
-  parse: anyText,
-};
+export const HOME: Option<string> = option("home", anyText);
 
 /** Permits files outside of the campaign file's folder. */
 export const ALLOW_OUTSIDE: VerbFlag = {
@@ -290,6 +286,13 @@ export const REHEARSAL: Option<number> = {
   value: "TIME",
   help: "Use this time in place of every delay, to rehearse a pipeline against the emulator",
   parse: duration,
+};
+
+/** Jobs of stopped runners. */
+export const RETRY_INTERRUPTED: VerbFlag = {
+  name: "retry-interrupted",
+  help:
+    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; an older one refuses the file`,
 };
 
 /** The program. */

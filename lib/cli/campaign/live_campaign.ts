@@ -6,15 +6,7 @@
  */
 import { pullRequestText } from "../../campaign/pulls.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
-import {
-  boundText,
-  itemNames,
-  nextWaveText,
-  runMs,
-  stateDetail,
-  STATES,
-  totalsOf,
-} from "../../campaign/report/words.ts";
+import { boundText, itemNames, outlookMs, runMs, stateDetail, STATES, totalsOf } from "../../campaign/report/words.ts";
 import { hasVerdict, type ItemState, OPEN_STATES } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import type { Platform } from "../../ci/platform.ts";
@@ -29,7 +21,7 @@ import { ItemTable, Screen, type ScreenOptions, type Span } from "./status.ts";
 // The table that stands at the bottom of a terminal while `campaign run` works.
 
 /** Options of {@linkcode liveTable}. */
-export interface LiveTableOptions extends ScreenOptions {
+interface LiveTableOptions extends ScreenOptions {
   /** Most lines. With fewer than 7 there are only the lines about the whole. */
   height: number;
   /** Now, in milliseconds since 1970. */
@@ -71,8 +63,8 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
 
 /** What comes next and why, and when it may be over. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
-  const { waitsFor, nextWaveAt, endsAt, state, stateReason } = view;
-  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  const { waitsFor, state, stateReason } = view;
+  const { next, end } = outlookMs(view);
   const isWaiting = waitsFor !== null && waitsFor !== "nothing" && state !== "done";
   const start = parts([
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
@@ -198,18 +190,19 @@ export function heartbeatLine(view: CampaignView, nowMs: number): string {
     `${running} running`,
     ...(bad > 0 ? [`${bad} without a good end`] : []),
   ];
-  const wave = nextWaveText(view, nowMs);
+  const { next, end } = outlookMs(view);
   const parts = [
     counts.join(", "),
     `${day.used} of ${day.limit} starts a day`,
     ...(waitsFor === null || waitsFor === "nothing" ? [] : [`next start waits for ${boundText(waitsFor, view.quota)}`]),
-    ...(wave === null ? [] : [wave]),
+    ...(next !== null ? [`next wave ${timeText(next, nowMs)}`] : []),
+    ...(next === null && end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
   ];
   return `... ${parts.join("; ")}`;
 }
 
 /** Options of {@linkcode LiveCampaign}. */
-export interface LiveCampaignOptions {
+interface LiveCampaignOptions {
   /** Where everything is printed. */
   writer: Writer;
   /** The CI system that shows the log. */
@@ -258,7 +251,7 @@ export class LiveCampaign {
     // What is printed at the end begins with that line.
     if (view.state === "done") return;
     if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
-      this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view)}`);
+      this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view, undefined, true)}`);
     }
   }
 

@@ -24,6 +24,7 @@ import {
   OUTPUT,
   PROGRAM_FLAG,
   REHEARSAL,
+  RETRY_INTERRUPTED,
   TAG,
 } from "./flags.ts";
 
@@ -50,6 +51,7 @@ function settingsOf(context: VerbContext): PipelineSettings {
     tags: flags.all(TAG.name).map((tag) => TAG.parse(tag, `--${TAG.name}`)),
     everyMs: option(EVERY) ?? EVERY_MS,
     rehearsalMs: option(REHEARSAL),
+    retryInterrupted: flags.has(RETRY_INTERRUPTED.name),
     source: sourceOf(context),
   };
 }
@@ -98,7 +100,7 @@ export const campaignPipelineVerb: Verb = {
     [DIR, HOME, ALLOW_OUTSIDE],
     [FORMAT, OUTPUT],
     [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
-    [EVERY, MEAN_RUN, REHEARSAL],
+    [EVERY, MEAN_RUN, REHEARSAL, RETRY_INTERRUPTED],
     JSON_OBJECT,
   ],
   codes: ["success", "usage", "unavailable", "internal"],

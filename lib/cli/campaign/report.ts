@@ -21,7 +21,8 @@ async function report(context: VerbContext): Promise<number> {
   maskToken(context);
   const note = planNote(context);
   const prompts = new Set<string>();
-  const onLock = ({ tasks }: Lock) => tasks.forEach(({ title, prompt }) => prompts.add(`${title}\n\n${prompt}`));
+  const onLock = ({ tasks }: Lock) =>
+    tasks.forEach(({ title, prompt }) => prompts.add(title === null ? prompt : `${title}\n\n${prompt}`));
   const internals = internalsWith(place.internals, flags.has(WITH_PROMPT.name) ? { onLock } : {});
   const view = await readCampaignWith(place.path, place.options, internals);
   const options = { problem: null, isEnd: true, note, prompts: [...prompts] };

@@ -7,7 +7,7 @@ import type { Verb, VerbContext } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
 import { ADOPT, DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
 
-export function retry(context: VerbContext): Promise<number> {
+function retry(context: VerbContext): Promise<number> {
   const adopt = context.flags.has(ADOPT.name);
   return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
 }

@@ -15,6 +15,7 @@ import {
   itemNames,
   nextStartText,
   runMs,
+  sandboxesText,
   stateDetail,
   STATES,
   totalsOf,
@@ -372,7 +373,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   fact(
     screen,
     "sandboxes",
-    sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : `${sandboxes.used} of ${sandboxes.limit} in use`,
+    sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes),
   );
   fact(screen, "next start", nextStartText(view));
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;

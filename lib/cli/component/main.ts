@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { ONLY_GITLAB } from "../../ci/detect.ts";
+import { ONLY_GITLAB } from "../../ci/gitlab.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
@@ -35,7 +35,7 @@ import {
 // What the programs of all components do around their verbs.
 
 /** A program of a component. */
-export interface ComponentProgram {
+interface ComponentProgram {
   /** Its verbs by name; `permissions` prints the flags with which Deno may run the others. */
   verbs: Readonly<Record<string, VerbFunction>>;
   /** The flags of a job, which has no command line of its own. */

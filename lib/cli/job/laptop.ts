@@ -5,12 +5,14 @@
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
 import { checkRunRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
-import type { StartedRun } from "../../run/start.ts";
-import { type AnyResult, endOfRun } from "../../run/result.ts";
+import { endAgeMs, type StartedRun } from "../../run/start.ts";
+import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import { readState, requestHash, type StateFiles, stateSeal } from "../../run/state.ts";
 import type { CallOptions } from "../../service/client.ts";
+import { formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import {
@@ -20,22 +22,31 @@ import {
   KEY_SCOPE,
   outDirectory,
   type Places,
+  SHOW_TASK,
   STATE,
   statePath,
 } from "../options.ts";
 import type { Asked, Folder, VerbContext } from "../verb.ts";
 import { ONE_SHOT_MS } from "./run_job.ts";
 
-// What a folder remembers: the run that an earlier command left in its state file, while that run goes on. Outside CI nothing else tells a
-// command that it is called again.
+// What a folder remembers: the run that an earlier command left in its state file, while that run goes on, and for an hour after it ended well
+// and its end was not told. Outside CI nothing else tells a command that it is called again.
 
-/** A run that goes on. */
+/** A run that goes on, or whose end was not told. */
 interface Remembered {
   /** Its id; null when the answer to its start was lost: only its key finds it. */
   runId: string | null;
   /** Whether its request is the one that is asked for now. */
   same: boolean;
+  /** Milliseconds since its end; null while it goes on, and when that is not known. */
+  endAgeMs: number | null;
 }
+
+/**
+ * How long after its end a run is attached to if its end was not told, in milliseconds: a person comes back within the hour, and a job that
+ * is called every hour or every night starts each time.
+ */
+const UNTOLD_MS = 3_600_000;
 
 /** How long a command may be about to start a run of which it has written the key alone, in milliseconds. */
 const STARTING_MS = 300_000;
@@ -44,12 +55,12 @@ const STARTING_MS = 300_000;
  * The run of a state file, if it goes on and the file was written with this token.
  *
  * @param hash Of the request that is asked for now: see `requestHash`.
- * @returns Undefined when there is no such run, or it has ended.
+ * @returns Undefined when there is no such run, or it has ended and that is known, long ago, or no success of the same request.
  * @throws {UsageError} when something else than an ordinary file is in its place.
  * @throws what the client throws.
  */
 async function rememberedRun(
-  { client, clock, token }: Session,
+  { client, clock, token, memory }: Session,
   files: StateFiles,
   path: string,
   hash: string,
@@ -64,10 +75,18 @@ async function rememberedRun(
   const { runId, startedAt } = state;
   const same = state.requestHash === hash;
   // The key of the same request finds the run, or starts it.
-  if (runId === null) return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same } : undefined;
+  if (runId === null) {
+    return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same, endAgeMs: null } : undefined;
+  }
+  memory.workedBefore = true;
   try {
-    const end = endOfRun((await client.getRun(runId, call)).status);
-    return end === undefined || end === "awaiting_input" ? { runId, same } : undefined;
+    const run = await client.getRun(runId, call);
+    const end = endOfRun(run.status);
+    if (end === undefined || end === "awaiting_input") return { runId, same, endAgeMs: null };
+    const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
+    // A run that was to be cancelled is over for whoever wanted that.
+    const isUntold = state.parting === "following" || state.parting === "detached";
+    return same && end === "success" && isUntold && ageMs <= UNTOLD_MS ? { runId, same, endAgeMs: ageMs } : undefined;
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
@@ -78,12 +97,13 @@ async function rememberedRun(
 const MAX_FOLDERS = 50;
 
 /** Whether only a person calls the command again. */
-function isLaptop({ platform, io }: VerbContext): boolean {
+export function isLaptop({ platform, io }: VerbContext): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
 /**
- * Chooses the folder of a start: that of the run that goes on with the same request, else the first one without a run that goes on.
+ * Chooses the folder of a start: that of the run with the same request that goes on, or whose end was not told, else the first one without
+ * a run that goes on.
  *
  * @param job Opens the session of the job, if something has to be looked up.
  * @param wantsNew Whether a run with the same request counts as another one.
@@ -111,7 +131,8 @@ export async function chooseFolder(
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);
     const found = await rememberedRun(session, io, path, hash, call);
-    if (found === undefined) {
+    // A run that has ended is in nobody's way.
+    if (found === undefined || found.endAgeMs !== null && (wantsNew || ownKey)) {
       if (count > 1) {
         writer.note(`another run of this folder goes on: the files of this one go to ${JSON.stringify(out)}`);
       }
@@ -119,7 +140,7 @@ export async function chooseFolder(
     }
     if (found.same && !wantsNew && !ownKey) {
       writer.note(sentenceOf(found));
-      return { request, out, resumePath: path };
+      return { request, out, resumePath: path, maxEndAgeMs: UNTOLD_MS };
     }
     if (option(STATE) !== undefined) {
       const why = `run "${found.runId ?? "unknown"}" of that state file goes on`;
@@ -138,7 +159,13 @@ export async function chooseFolder(
   });
 }
 
-function sentenceOf({ runId }: Remembered): string {
+function sentenceOf({ runId, endAgeMs }: Remembered): string {
+  if (endAgeMs !== null) {
+    return `run "${runId}" of this folder, with the same request, ended well ${
+      formatDuration(endAgeMs)
+    } ago, and nobody was told: ` +
+      "here is its end (--new starts another one)";
+  }
   const run = runId === null
     ? "an earlier start of this folder was not answered"
     : `run "${runId}" of this folder goes on`;
@@ -177,8 +204,8 @@ export function ignoringFolder(context: VerbContext, { out, targets }: Pick<Plac
   };
 }
 
-// What this machine started: a small file in the state directory of the user, outside CI alone. It holds neither the token nor, unless the
-// user asks for it, the task.
+// What this machine started: a small file in the state directory of the user, outside CI alone. It holds no token, and of the task its first
+// line unless the user wants otherwise.
 //
 // One JSON object a line: a start, and later the end of the same run. A line that another version wrote, or that a crash cut, is skipped.
 
@@ -234,7 +261,7 @@ export function rememberStart(context: VerbContext, { run }: StartedRun, out: st
   } catch {
     // Deno may not read it.
   }
-  const withTask = io.env("MOGPLEX_RECENT")?.trim() === "task";
+  const withTask = io.env("MOGPLEX_RECENT")?.trim() !== "ids" && context.option(SHOW_TASK) !== false;
   add(context, {
     startedAt: new Date(clock.wallTime()).toISOString(),
     runId: run.runId,
@@ -243,6 +270,11 @@ export function rememberStart(context: VerbContext, { run }: StartedRun, out: st
     folder: folder ?? out,
     ...(withTask && { task: short(asked.task.trim().split("\n")[0] ?? "") }),
   });
+}
+
+/** Remembers what the service says of the end of a run. */
+export function rememberState(context: VerbContext, runId: string, outcome: EndOutcome): void {
+  add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: null });
 }
 
 /** Remembers how a run ended, as far as this command knows. */

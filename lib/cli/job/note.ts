@@ -57,7 +57,7 @@ export function planNote(context: VerbContext): NotePlan {
 }
 
 /** Renders a summary; see the options of `renderMarkdown`. */
-export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
+type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
 async function write(context: VerbContext, plan: PlannedNote, render: RenderSummary): Promise<void> {
   const { writer, writer: { redact }, clock, fetch } = context;

@@ -18,7 +18,7 @@ import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts"
 import { cleanResult } from "../../run/clean.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
 import { LABEL_WIDTH, type LogForm, verdictText } from "../log/live_log.ts";
-import type { Places } from "../options.ts";
+import { OPEN, type Places } from "../options.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";
@@ -56,7 +56,7 @@ export function eventFiles({ io, writer }: VerbContext, { targets }: Places): Ev
 }
 
 /** What a publisher does in the course of a job. A failure is printed on stderr and does not change the verdict. */
-export interface Publish<R> {
+interface Publish<R> {
   /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
   started?(runId: string): void;
   ended(ended: Ended<R>): void | Promise<void>;
@@ -94,12 +94,17 @@ export function prepare<R>(
 }
 
 /** Files: the reports, and those that the CI system reads. */
-function reports({ io, platform, writer, settings }: VerbContext, job: Published): Publish<AnyResult> {
+function reports(
+  { io, platform, writer, settings, vocabulary, laptop }: VerbContext,
+  job: Published,
+): Publish<AnyResult> {
   const { places: { targets }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
     links: platform.links(io.env),
     redactToken: (text) => writer.redact.token(text),
+    // A component has no command that people could copy.
+    program: laptop && vocabulary.program,
   };
   function print(problems: readonly ReportProblem[]): void {
     for (const { message } of problems) writer.error(message);
@@ -130,7 +135,10 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 };
 
 /** Rows that people copy. */
-const COPIED = /^(?:pull request|resume|cancel|key) /;
+const COPIED = /^(?:pull request|page|resume|cancel|key) /;
+
+/** Ends after which nobody needs the page to see what went wrong. */
+const FINE: readonly (Outcome | AutomationOutcome)[] = ["success", "started"];
 
 /** The lines of the block, with the address of the pull request as a link. */
 function linked(writer: Writer, result: AnyResult, lines: readonly string[]): string[] {
@@ -141,12 +149,14 @@ function linked(writer: Writer, result: AnyResult, lines: readonly string[]): st
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
 function verdict(context: VerbContext, { log }: Published): Publish<AnyResult> {
-  const { io, flags, writer, vocabulary } = context;
+  const { io, flags, writer, vocabulary, laptop } = context;
   const json = flags.has("json");
   // For a person the block is right above the error line, which would only repeat it.
   const together = !json && isInteractive(context) && isInteractive(context, "stderr");
   return {
-    ended({ result, error, written, compared }) {
+    async ended({ result, error, written, compared }) {
+      const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
+      const opens = page !== undefined && laptop !== undefined && flags.has(OPEN.name);
       const { kind, outcome, reason } = result;
       const isReason = error instanceof Error && reason === error.message;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
@@ -159,6 +169,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<AnyResult> {
           inErrorLine: isReason && !together,
           full: log === "full",
           compared,
+          page: opens || FINE.includes(outcome) ? undefined : page,
         };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
@@ -168,6 +179,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<AnyResult> {
         writer.out(first.slice(0, LABEL_WIDTH) + words, ...linked(writer, clean, rest));
       }
       if (error instanceof Error && !(together && isReason)) writer.error(error.message);
+      if (opens) await laptop.openPage(context, page);
     },
   };
 }

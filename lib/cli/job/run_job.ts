@@ -29,7 +29,7 @@ import { userAgent } from "../../service/transport.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
-import { optionReader, type Places, readPlaces, REPORT } from "../options.ts";
+import { OPEN, optionReader, type Places, readPlaces, REPORT } from "../options.ts";
 import { guardCheckout } from "../start_request.ts";
 import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
@@ -247,7 +247,7 @@ function originOf({ io }: VerbContext): string {
 // Opens what a verb works with: its context, and for the drop-in verbs the service.
 
 /** One call of a program: its flags and surroundings. */
-export interface Call extends
+interface Call extends
   Pick<
     VerbContext,
     "io" | "platform" | "systems" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras" | "laptop"
@@ -310,7 +310,7 @@ export function openContext(call: Call, options: MainOptions): VerbContext {
 const DROP_IN_MS = 10_000;
 
 /** The service, for a drop-in verb. */
-export interface DropInSession {
+interface DropInSession {
   /** Client with the caller's token. */
   client: MogplexClient;
   /** Limits of one-shot calls: one deadline for the whole verb. */
@@ -376,8 +376,8 @@ function textOf({ io }: VerbContext, path: string): string {
  * @returns The exit code of the result that was read.
  * @throws {UsageError} when a file is no result and no events, or when a report would replace it.
  */
-export function reportFrom(context: VerbContext, paths: readonly string[]): number {
-  const { io, flags, option, writer } = context;
+export async function reportFrom(context: VerbContext, paths: readonly string[]): Promise<number> {
+  const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();
   try {
     // The token is masked in what is written. None is needed.
@@ -397,6 +397,7 @@ export function reportFrom(context: VerbContext, paths: readonly string[]): numb
   checkTargets(targets, io);
   const problems = writeReports(result, targets, io, writer.redact, {
     redactToken: (text) => writer.redact.token(text),
+    program: laptop && vocabulary.program,
   });
   if (problems.length > 0) throw new UsageError(problems.map(({ message }) => message).join("; "));
   const { runId, status, outcome, exitCode } = result;
@@ -407,5 +408,7 @@ export function reportFrom(context: VerbContext, paths: readonly string[]): numb
       ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
     );
   }
+  const page = targets.find(({ format }) => format === "html")?.path;
+  if (page !== undefined && flags.has(OPEN.name) && isInteractive(context)) await laptop?.openPage(context, page);
   return exitCode;
 }

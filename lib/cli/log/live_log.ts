@@ -79,7 +79,7 @@ export function noticeText(notice: Notice): string {
 // What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
 
 /** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
-export interface Progress {
+interface Progress {
   /** Now. */
   nowMs: number;
   /** When the job began. */
@@ -103,7 +103,7 @@ function wholeSeconds(ms: number): string {
 }
 
 /** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
-export function clockText(ms: number): string {
+function clockText(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1_000));
   const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
   const shown = parts[0] === 0 ? parts.slice(1) : parts;
@@ -126,7 +126,7 @@ function statusParts(progress: Progress): string[] {
 export type LogForm = "compact" | "full" | "json";
 
 /** Options of {@linkcode LiveLog}. */
-export interface LiveLogOptions {
+interface LiveLogOptions {
   /** Where everything is printed. */
   writer: Writer;
   /** The CI system that shows the log. */
@@ -154,6 +154,8 @@ export const KEPT_LINES = 200;
 /** Most bytes of the kept lines, so that the whole log stays below GitLab's limit. */
 export const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
+/** Longest time that the agent's words wait for their line break. A runner learns of a cancelled job only when the log goes on. */
+const HELD_MS = 5_000;
 // Sections of the log, in order. The first is folded: what comes before the agent matters only when it fails.
 const SECTIONS = ["boot", "agent", "delivery"];
 const DOING = ["the sandbox boots", "the agent works", "the work is delivered"];
@@ -182,6 +184,7 @@ export class LiveLog {
   #statusAt: number;
   #newsAt: number;
   #phase = -1;
+  #watchesHeld = false;
   readonly #section: LogSection;
 
   /** @param options See {@linkcode LiveLogOptions}. */
@@ -262,7 +265,7 @@ export class LiveLog {
     this.#newsAt = clock.now();
     if (form === null) return;
     if (json) writer.json(item.event);
-    else this.#event(writer.clean(item.event));
+    else this.#event(item.event);
   }
 
   /** Prints a change of status. The final status arrives before the last events; the verdict shows it after them. */
@@ -303,8 +306,11 @@ export class LiveLog {
     this.#section.begin(name, name, phase === 0);
   }
 
-  #event(event: RunEvent): void {
-    const { form } = this.#options;
+  #event(given: RunEvent): void {
+    const { form, writer } = this.#options;
+    const event = writer.clean(given);
+    // A piece of the agent's words is masked with the pieces around it: it may end within a secret.
+    if (form === "compact" && given.payload.kind === "assistant_delta") event.message = given.message;
     const phase = lookup(SECTION_OF, beginsPhase(event) ?? "");
     if (phase !== undefined && phase > this.#phase) {
       this.#eventLines(this.#compact.flush());
@@ -312,8 +318,21 @@ export class LiveLog {
       if (event.payload.kind !== "assistant_final") this.#enter(phase);
     }
     if (form === "json") this.#print([jsonLine(event)]);
-    else if (form === "full") this.#print(this.#options.writer.untrustedLines(fullEvent(event, this.#row), FULL_WIDTH));
+    else if (form === "full") this.#print(writer.untrustedLines(fullEvent(event, this.#row), FULL_WIDTH));
     else this.#eventLines(this.#compact.lines(event));
+    void this.#showHeld();
+  }
+
+  /** Shows words that wait for their line break, again and again while there are some. */
+  async #showHeld(): Promise<void> {
+    const { signal } = this.#ticker;
+    if (this.#watchesHeld) return;
+    this.#watchesHeld = true;
+    while (this.#compact.holds && !signal.aborted) {
+      await this.#options.clock.sleep(HELD_MS, { signal, background: true }).catch(() => {});
+      if (!signal.aborted) this.#eventLines(this.#compact.overdue());
+    }
+    this.#watchesHeld = false;
   }
 
   #eventLines(lines: readonly string[]): void {
@@ -423,11 +442,13 @@ export interface VerdictOptions {
   full?: boolean | undefined;
   /** How the run compares with the one before. @default {undefined} (the block does not say) */
   compared?: string | undefined;
+  /** Path of the page, for a person to open. @default {undefined} (the block does not say) */
+  page?: string | undefined;
 }
 
 /** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
-  const { reports, cancel, inErrorLine, full = false, compared } = options;
+  const { reports, cancel, inErrorLine, full = false, compared, page } = options;
   const view = viewOf(result);
   const { kind: { begun }, runId, status, git, eventCount, times, resume, replayed } = view;
   const runMs = times?.durationMs ?? null;
@@ -452,6 +473,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["time", `${formatDuration(view.durationMs)}${full ? `, ${formatCount(view.requests, "request")}` : ""}`],
     ["before", compared ?? null],
     ["reports", files(reports)],
+    ["page", page === undefined ? null : `open ${page}`],
     ["resume", resume],
     ["cancel", started && resume !== null ? cancel?.(runId) ?? null : null],
   ]);

@@ -20,7 +20,7 @@ import { joinRedactors, type Redactor, redactValue } from "../../text/redact.ts"
 // Whether a person watches the output.
 
 /** Whether the terminal behind our streams only prints lines. Source: terminfo, entry `dumb`. */
-export function isDumb(io: Pick<Io, "env">): boolean {
+function isDumb(io: Pick<Io, "env">): boolean {
   return io.env("TERM") === "dumb";
 }
 

@@ -1,5 +1,5 @@
 /**
- * `init`: puts the program, its checksum, a task and a job into a repository, and takes them out again. It overwrites nothing, and removes
+ * `init`: puts the program, its checksum and licences, a task and a job into a repository, and takes them out again. It overwrites nothing, and removes
  * nothing that somebody changed.
  *
  * @module
@@ -12,7 +12,22 @@ import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import type { VerbContext } from "../verb.ts";
-import { CHECKSUM_FILE, FOLDER, jobFile, PROGRAM_FILE, type Recipe, RECIPES, TASK, TASK_FILE } from "./recipes.ts";
+import { PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
+import {
+  ATTRIBUTES,
+  ATTRIBUTES_FILE,
+  CHECKSUM_FILE,
+  FOLDER,
+  jobFile,
+  LICENCES_FILE,
+  needsOf,
+  PROGRAM_FILE,
+  type Recipe,
+  RECIPES,
+  TASK,
+  TASK_FILE,
+  TOOL,
+} from "./recipes.ts";
 
 const ATTEMPTED = "set up the repository";
 /** A name that is safe in a command line and in YAML. */
@@ -75,7 +90,19 @@ function systemOf(context: VerbContext, origin: string): [name: string, recipe: 
   const why = first === undefined
     ? "nothing here says which CI system it uses"
     : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
-  throw new UsageError({ attempted: ATTEMPTED, why, advice });
+  const root = rootAbove(context);
+  const there = root === undefined ? advice : `the root of the repository is ${root}: call it there`;
+  throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
+}
+
+/** How many folders up the root of the repository is looked for. */
+const MAX_UP = 20;
+
+/** The root of the repository, when this is a folder below it. */
+function rootAbove(context: VerbContext): string | undefined {
+  if (exists(context, ".git")) return undefined;
+  const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
+  return ups.find((up) => exists(context, `${up}/.git`));
 }
 
 /** The program that runs now. @throws {UsageError} when it is not the one file. */
@@ -148,12 +175,29 @@ interface Program {
   text: string;
   checksum: string;
   note: string;
+  /** Undefined where the file does not lie beside the program. */
+  licences: string | undefined;
+}
+
+/** The licences that lie beside the program that runs now. */
+function ownLicences({ io, machine }: VerbContext): string | undefined {
+  try {
+    return io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`);
+  } catch {
+    // The program can do without.
+    return undefined;
+  }
 }
 
 function programOf(context: VerbContext): Program {
   const text = ownProgram(context);
   const hash = sha256Hex(text);
-  return { text, checksum: `${hash}  mogplex.mjs\n`, note: `  this program, sha256 ${hash}` };
+  return {
+    text,
+    checksum: `${hash}  mogplex.mjs\n`,
+    note: `  this program, sha256 ${hash}`,
+    licences: ownLicences(context),
+  };
 }
 
 /** Whether the program in the repository is one that `init` wrote. */
@@ -162,15 +206,18 @@ function isUnchanged(context: VerbContext): boolean {
   return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
 }
 
+const LICENCES_NOTE = "  the licences of what is in the program";
+
 function update(context: VerbContext, steps: Steps): void {
   if (!isUnchanged(context)) {
     const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so somebody changed it`;
     throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
   }
-  const { text, checksum, note } = programOf(context);
+  const { text, checksum, note, licences } = programOf(context);
   if (present(context, PROGRAM_FILE) === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
   steps.write(PROGRAM_FILE, text, [note]);
   steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
+  if (licences !== undefined) steps.write(LICENCES_FILE, licences, [LICENCES_NOTE]);
 }
 
 function uninstall(
@@ -179,12 +226,14 @@ function uninstall(
   jobs: readonly (readonly [string, string])[],
 ): void {
   const own = isUnchanged(context);
-  for (const [path, text] of [...jobs, [TASK_FILE, TASK] as const]) {
+  for (const [path, text] of [...jobs, [TASK_FILE, TASK] as const, [ATTRIBUTES_FILE, ATTRIBUTES] as const]) {
     const old = present(context, path);
-    if (old === text) steps.remove(path);
-    else if (old !== undefined) steps.say(`keep ${path}, which init did not write, or somebody changed`);
+    if (old !== undefined && withoutStage(old) === withoutStage(text)) steps.remove(path);
+    else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
+      steps.say(`keep ${path}, which init did not write, or somebody changed`);
+    }
   }
-  for (const path of [PROGRAM_FILE, CHECKSUM_FILE].filter((each) => exists(context, each))) {
+  for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
     if (own) steps.remove(path);
     else steps.say(`keep ${path}, which somebody changed`);
   }
@@ -194,6 +243,24 @@ function uninstall(
     // There are other files in it, or it is not there.
   }
 }
+
+/** A file of the pipeline that one may not be able to read: a link, or a path outside the repository. */
+function readOrNothing(context: VerbContext, path: string): string | undefined {
+  if (path.split("/").includes("..")) return undefined;
+  try {
+    return present(context, path);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What to do where the stages of the pipeline could not be read. */
+const editStage = (path: string, stage: string) => [
+  `The stages of the pipeline are in files that are not in this repository. Without a stage that exists the whole pipeline is`,
+  `invalid, so edit this line of ${path}:`,
+  "",
+  stage.trimEnd(),
+];
 
 /** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
 // deno-lint-ignore require-await
@@ -215,8 +282,11 @@ export async function initRepository(context: VerbContext): Promise<number> {
       advice: "correct it: git remote set-url origin ADDRESS",
     });
   }
-  const job = jobFile(recipe, SAFE_NAME.test(repo) ? repo : undefined);
-  const { file, beside, add = "", needs } = recipe;
+  const stages = recipe.file === PIPELINE_FILE ? stagesOf((path) => readOrNothing(context, path)) : undefined;
+  const stage = stages === undefined ? "" : stageLine(stages);
+  const known = SAFE_NAME.test(repo) ? repo : undefined;
+  const job = jobFile(recipe, known, stage);
+  const { file, beside, add = "" } = recipe;
   if (flags.has("uninstall")) {
     uninstall(
       context,
@@ -225,19 +295,41 @@ export async function initRepository(context: VerbContext): Promise<number> {
     );
     return EXIT.success;
   }
-  const { text, checksum, note } = programOf(context);
+  const { text, checksum, note, licences } = programOf(context);
   const theirs = present(context, file);
-  const path = beside !== undefined && theirs !== undefined && theirs !== job ? beside : file;
-  if (!exists(context, ".git")) context.writer.note("there is no .git here: is this the root of the repository?");
-  steps.say(`${name}${SAFE_NAME.test(repo) ? `, repository ${repo}` : ""}`);
+  const path = beside !== undefined && theirs !== undefined && withoutStage(theirs) !== withoutStage(job)
+    ? beside
+    : file;
+  if (!exists(context, ".git")) {
+    const root = rootAbove(context);
+    context.writer.note(
+      root === undefined
+        ? "there is no .git here: is this the root of the repository?"
+        : context.writer.untrusted(`this is not the root of the repository, which is ${root}: call it there`),
+    );
+  }
+  steps.say(`Setting up ${name}${known === undefined ? "" : ` for the repository ${known}`}`);
   steps.add(PROGRAM_FILE, text, note);
   steps.add(CHECKSUM_FILE, checksum);
+  if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
   steps.add(TASK_FILE, TASK);
   steps.add(path, job);
+  const attributes = present(context, ATTRIBUTES_FILE);
+  const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
+  if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
   if (path !== file) context.writer.out("", ...`${add}${path}`.split("\n"));
+  if (attributes !== undefined && !isThere) {
+    steps.say(
+      "",
+      `Add to ${ATTRIBUTES_FILE}, so that reviews show the program collapsed:`,
+      "",
+      ATTRIBUTES.trim(),
+    );
+  }
+  if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
   const next = context.flags.has("dry-run")
     ? "Nothing was written. Without --dry-run these files are."
-    : `Then commit these files, and try it: ${context.vocabulary.program} doctor`;
-  steps.say("", `Needs: ${needs}.`, next);
+    : `Then commit these files, and try it: ${TOOL} doctor`;
+  steps.say("", `Needs: ${needsOf(recipe, known)}.`, next);
   return EXIT.success;
 }

@@ -1,16 +1,22 @@
 /**
- * `runs recent`: prints what this machine started, the newest run first. It asks nobody.
+ * `runs recent`: prints what this machine started, the newest run first. Of runs whose end it does not know it asks the service.
  *
  * @module
  */
+import type { CallOptions, MogplexClient } from "../../service/client.ts";
+import { isUuid } from "../../service/contract.ts";
+import { MogplexError, NotFoundError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
-import { recentFile, recentLines } from "../job/laptop.ts";
-import { printList } from "../log/lists.ts";
+import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts";
+import { cutText } from "../../text/plain_text.ts";
+import { openOneShot } from "../job/run_job.ts";
+import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
+import { printRows } from "../log/lists.ts";
 import type { VerbContext } from "../verb.ts";
 
 /** A run that this machine started. */
-export interface RecentRun {
+interface RecentRun {
   /** When, in ISO 8601. */
   startedAt: string;
   /** UUID of the run. */
@@ -21,10 +27,12 @@ export interface RecentRun {
   branch: string;
   /** Directory of its reports. */
   folder: string;
-  /** First line of its task; absent unless the user asked for it. */
+  /** First line of its task; absent when the user wants it forgotten. */
   task?: string;
-  /** Our last verdict; null while no command has seen an end. */
+  /** The verdict, or the last thing that a command knew of it; null while no command has seen an end. */
   outcome: string | null;
+  /** What the service says of a run that has not ended; null when it was not asked. */
+  status: string | null;
   /** The exit code that belonged to it. */
   exitCode: number | null;
   /** Address of the pull request; null when there is none, or none was seen. */
@@ -57,6 +65,7 @@ export function recentRuns(lines: readonly string[]): RecentRun[] {
         folder: text(each.folder),
         ...(typeof each.task === "string" && { task: each.task }),
         outcome: null,
+        status: null,
         exitCode: null,
         pullRequest: null,
       });
@@ -69,18 +78,77 @@ export function recentRuns(lines: readonly string[]): RecentRun[] {
   return [...runs.values()].reverse();
 }
 
-function cells({ startedAt, runId, repository, outcome, pullRequest, branch, task }: RecentRun): string[] {
-  const when = startedAt.slice(0, 16).replace("T", " ");
-  return [when, runId, outcome ?? "-", repository, pullRequest ?? branch, ...task === undefined ? [] : [task]];
+/** Ends after which a run does not change any more. */
+const FINAL: readonly (string | null)[] = ["success", "failed", "cancelled"];
+/** Most runs that the service is asked about: it takes 60 requests a minute. */
+const MOST_ASKED = 10;
+/** Longest time for that, in milliseconds. */
+const ASK_MS = 10_000;
+
+/** Asks the service for the states of runs of which no end is known, and remembers the ends. */
+async function askStates(context: VerbContext, runs: readonly RecentRun[]): Promise<void> {
+  const { clock, writer } = context;
+  const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome)).slice(0, MOST_ASKED);
+  if (open.length === 0) return;
+  try {
+    const { session: { client } } = openOneShot(context);
+    const call = { deadline: clock.now() + ASK_MS, maxAttempts: 1 };
+    for (const run of open) {
+      const status = await statusOf(client, run.runId, call);
+      const end = status === undefined ? undefined : endOfRun(status);
+      if (end === undefined || end === "awaiting_input") {
+        run.status = status ?? "unknown to this token";
+        continue;
+      }
+      run.outcome = end;
+      run.exitCode = EXIT[END_EXIT[end]];
+      rememberState(context, run.runId, end);
+    }
+  } catch (error) {
+    if (!(error instanceof MogplexError)) throw error;
+    writer.note(writer.untrusted(`states are as they were seen last: ${error.message}`));
+  }
+}
+
+/** Undefined when there is no such run for this token. */
+async function statusOf(client: Pick<MogplexClient, "getRun">, runId: string, call: CallOptions) {
+  try {
+    return (await client.getRun(runId, call)).status;
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined;
+    throw error;
+  }
+}
+
+const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
+/** Longest task of the table, in characters. */
+const TASK_CHARS = 40;
+
+/** @param whole Whether ids are whole: who reads them from a pipe may want to use them. */
+function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
+  const { startedAt, runId, repository, outcome, status, pullRequest, branch, task = "" } = run;
+  return [
+    status ?? outcome ?? "unknown",
+    cutText(task, TASK_CHARS),
+    repository,
+    pullRequest ?? branch,
+    whole ? runId : runId.slice(0, 8),
+    distanceText(instantMs(startedAt) ?? nowMs, nowMs),
+  ];
 }
 
 /** Does the work of the verb. */
-// deno-lint-ignore require-await
 export async function printRecent(context: VerbContext, limit: number): Promise<number> {
-  const { flags, writer } = context;
+  const { flags, writer, clock, io } = context;
   const path = recentFile(context);
   const runs = path === undefined ? [] : recentRuns(recentLines(context, path)).slice(0, limit);
-  printList(writer, flags.has("json"), runs, cells);
+  await askStates(context, runs);
+  if (flags.has("json")) {
+    for (const run of runs) writer.json(run);
+  } else if (runs.length > 0) {
+    const rows = runs.map((run) => cells(run, clock.wallTime(), !io.isTerminal("stdout")));
+    printRows(writer, [HEADER, ...rows.map((row) => row.map((cell) => writer.untrusted(cell)))]);
+  }
   if (runs.length === 0) {
     writer.note("this machine remembers no run (outside CI, run --follow and run --detach are remembered)");
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { RETRY_WHEN } from "../../ci/gitlab_retry.ts";
 import { EXIT } from "../../exit_codes.ts";
 
 // What the jobs of all CI systems have in common: the files in the repository, and the commands.
@@ -13,6 +14,12 @@ export const FOLDER = "ci";
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** Its checksum, as `sha256sum -c` reads it. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
+/** The licences of what is in the program, to which its first lines point. */
+export const LICENCES_FILE = `${PROGRAM_FILE}.licenses.txt`;
+/** Where Git finds that the program is generated. GitLab reads no other file than this one of the root. */
+export const ATTRIBUTES_FILE = ".gitattributes";
+/** GitHub and GitLab then show the program collapsed; it is still a diff, since somebody is to review it. */
+export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
 /** The task. */
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
@@ -24,7 +31,7 @@ const IMAGE = "node:22.11.0-bookworm";
 /** Compares the program with its checksum. */
 const CHECK = `(cd ${FOLDER} && sha256sum -c mogplex.mjs.sha256)`;
 /** Runs the program. */
-const TOOL = `node ${PROGRAM_FILE}`;
+export const TOOL = `node ${PROGRAM_FILE}`;
 /** Cancels what a job left at work. */
 const CLEAN = `${TOOL} cleanup`;
 /** Mondays in the morning, UTC. */
@@ -44,10 +51,17 @@ export interface Recipe {
   hosts?: RegExp;
   /** What a person has to do. */
   needs: string;
+  /** Whether the file itself starts the job on Mondays. @default {false} (a person makes the schedule) */
+  weekly?: boolean;
   /** Names the repository where its name is not known. @default the variable MOGPLEX_REPO_ID does */
   repo?: string;
-  /** The job. @param repo The flag that names the repository, after a blank; empty where a variable does. */
-  render(repo: string): string;
+  /**
+   * The job.
+   *
+   * @param repo The flag that names the repository, after a blank; empty where a variable does.
+   * @param stage The line that names the stage of the job, for GitLab.
+   */
+  render(repo: string, stage: string): string;
 }
 
 /** Runs the agent. @param repo As for `render`. @param verb `--follow` or `--detach`. */
@@ -66,6 +80,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     beside: "ci/mogplex.Jenkinsfile",
     add: "Create a Pipeline job with the script path ",
     needs: "a secret text credential mogplex-api-key, Node 20.11 on the agent",
+    weekly: true,
     render: (repo) =>
       `pipeline {
   agent { label 'linux' }
@@ -96,6 +111,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     add: "Copy the object Mogplex into .teamcity/settings.kts, with buildType(Mogplex) in the project, from ",
     marks: [".teamcity"],
     needs: "parameter mogplex.api.key (type password) of the project, Node 20.11 on the agent",
+    weekly: true,
     render: (repo) =>
       `${KOTLIN}
 version = "2025.03"
@@ -152,6 +168,7 @@ function forge(folder: string, where: string, keep: string, hosts: RegExp): Reci
     marks: [folder],
     hosts,
     needs: "secret MOGPLEX_API_KEY",
+    weekly: true,
     repo: '"$GITHUB_REPOSITORY"',
     render: (repo) =>
       `name: Mogplex
@@ -197,9 +214,9 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     hosts: /gitlab/,
     needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule",
     repo: '"$CI_PROJECT_PATH"',
-    render: (repo) =>
+    render: (repo, stage) =>
       `mogplex:
-  image: ${IMAGE}
+${stage}  image: ${IMAGE}
   timeout: 50 minutes
   rules: # without them every push would start an agent, and agents push
     - if: $CI_PIPELINE_SOURCE == "schedule" || $CI_PIPELINE_SOURCE == "web"
@@ -209,7 +226,7 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
     - ${run(repo)} 2>&1 || exit $?
   after_script:
     - ${CLEAN}
-  retry: { max: 2, when: [runner_system_failure, api_failure], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
+  retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
   resource_group: mogplex
   artifacts:
     when: always
@@ -252,6 +269,7 @@ steps:
     add: "Create a pipeline from ",
     hosts: /dev\.azure|visualstudio/,
     needs: "secret variable MOGPLEX_API_KEY of the pipeline",
+    weekly: true,
     render: (repo) =>
       `trigger: none
 pr: none
@@ -352,12 +370,23 @@ ${
   ...SCRIPT_RECIPES,
 }));
 
-/** The job of a system, under two lines that say what it is. */
-export function jobFile({ file, needs, repo, render }: Recipe, name: string | undefined): string {
+/**
+ * The job of a system, under two lines that say what it is.
+ *
+ * @param name The name of the repository, if it is known.
+ * @param stage The line that names the stage of the job, for GitLab.
+ */
+export function jobFile(recipe: Recipe, name: string | undefined, stage = ""): string {
+  const { file, repo, weekly = false, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const given = name === undefined ? repo : name;
-  const variable = given === undefined ? ", variable MOGPLEX_REPO_ID (owner/name)" : "";
-  return `${sign} Written by mogplex-ci init. On Mondays, or by hand, an agent does the task in ${TASK_FILE}.
-${sign} Needs: ${needs}${variable}.
-${render(given === undefined ? "" : ` --repo ${given}`)}`;
+  const when = weekly ? "On Mondays, or by hand," : "On the schedule that you make, or by hand,";
+  return `${sign} Written by mogplex-ci init. ${when} an agent does the task in ${TASK_FILE}.
+${sign} Needs: ${needsOf(recipe, name)}.
+${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
+}
+
+/** What a person has to do, with the variable for the repository where nothing else names it. @param name As for {@linkcode jobFile}. */
+export function needsOf({ needs, repo }: Recipe, name: string | undefined): string {
+  return (name ?? repo) === undefined ? `${needs}, variable MOGPLEX_REPO_ID (owner/name)` : needs;
 }

@@ -29,6 +29,7 @@ import type { LiveLog } from "../log/live_log.ts";
 import {
   JSON_LINES,
   KEYS,
+  OPEN,
   readTriggerSettings,
   REPO,
   REPORTING,
@@ -228,7 +229,7 @@ export const automationsTriggerFollowVerb: Verb = {
   maxPositionals: 1,
   summary: "Trigger an automation, wait for its run, report, and end with its verdict",
   group: "toolkit",
-  flags: [FOLLOW, REPO, INPUTS, KEYS, TIMEOUT, WATCHING, REPORTING, JSON_LINES],
+  flags: [FOLLOW, REPO, INPUTS, KEYS, TIMEOUT, WATCHING, REPORTING, [OPEN], JSON_LINES],
   codes: [TRIGGERING, "sigint", "sigterm"],
   meanings: {
     success: "the automation run succeeded",

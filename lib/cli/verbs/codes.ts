@@ -33,6 +33,6 @@ export const TRIGGERING: readonly ExitName[] = [
 
 /** What codes mean for a verb that follows a run: the common table speaks of automations, too. */
 export const OF_RUNS: Meanings = {
-  rateLimited: "429 for longer than the deadline allows",
+  rateLimited: "429, or no free sandbox, for longer than the deadline allows",
   deadline: "--timeout passed; the run goes on unless asked otherwise",
 };

@@ -1,6 +1,6 @@
 /**
- * `doctor`: checks all that a job needs, and prints what to do about what is missing. It only reads, and ends with the code that a job would
- * end with.
+ * `doctor`: checks all that a job needs, and prints what to do about what is missing. It only reads, and ends with the code that a job of
+ * the purpose of `--for` would end with.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../.
 import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import type { Writer } from "../log/writer.ts";
-import { JSON_LINES, KEY_PART, KEY_SCOPE, OUT, REPO, REPORT, STATE } from "../options.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import { JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
+import type { Option, Verb, VerbContext } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import {
   type Check,
@@ -28,7 +28,17 @@ import {
   tried,
   warning,
 } from "./doctor_checks.ts";
-import { badUrl, checkProxy, checkService, checkToken, checkUrl, findToken, reach } from "./doctor_service.ts";
+import {
+  badUrl,
+  checkProxy,
+  checkService,
+  checkToken,
+  checkUrl,
+  findToken,
+  type Purpose,
+  PURPOSES,
+  reach,
+} from "./doctor_service.ts";
 
 const COLOURS = { ok: "green", warning: "yellow", failed: "red", skipped: "dim" } as const;
 const STATE_WIDTH = "skipped".length;
@@ -51,10 +61,28 @@ function withoutEcho(connection: Check | undefined, checks: readonly Check[]): C
   );
 }
 
+/** What the job is for. */
+const FOR: Option<Purpose> = {
+  name: "for",
+  value: "run|follow|dashboard|automation",
+  help: "What the job is to do (default: run)",
+  parse: oneOf(PURPOSES),
+};
+
+const purposeOf = ({ option }: VerbContext): Purpose => option(FOR) ?? "run";
+
+/** What a job of each purpose can do when nothing failed. */
+const READY: Readonly<Record<Purpose, string>> = {
+  run: "a job can start",
+  follow: "a job can follow runs",
+  dashboard: "a dashboard can be made",
+  automation: "an automation can be triggered",
+};
+
 /** @param cause The check because of which the service cannot be asked. */
 async function checkNothingThere(context: VerbContext, cause: string): Promise<Check[]> {
   const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
-  return [...way, ...Object.values(await checkService(context, cause))];
+  return [...way, ...Object.values(await checkService(context, cause, purposeOf(context)))];
 }
 
 async function checkThere(
@@ -68,7 +96,7 @@ async function checkThere(
   const proxy = checkProxy(origin, io.env, machine);
   const { checks: way, answered } = await reach(origin, context, machine);
   const connection = !answered ? "connection" : !token.ok ? "token" : { ...origin, ...token.value, notices: [] };
-  const asked = await checkService(context, connection);
+  const asked = await checkService(context, connection, purposeOf(context));
   const reached = asked.access.state === "ok" ? way.map(withoutToken) : way;
   return [proxy, ...reached, ...withoutEcho(reached.find(({ name }) => name === "connection"), Object.values(asked))];
 }
@@ -127,13 +155,11 @@ function printCheck(writer: Writer, { name, state, finding, advice }: Check, wid
   if (advice !== null) writer.out(`${" ".repeat(STATE_WIDTH + width + 4)}${writer.untrusted(`> ${advice}`)}`);
 }
 
-function summary(checks: readonly Check[], code: number): string {
-  const startsRuns = checks.find(({ name }) => name === "scopes")?.startsRuns !== false;
+function summary(checks: readonly Check[], code: number, purpose: Purpose): string {
   const count = (state: CheckState) => checks.filter((check) => check.state === state).length;
   const warnings = count("warning") === 0 ? "" : `, ${formatCount(count("warning"), "warning")}`;
   const first = firstFailure(checks);
-  if (first === undefined && !startsRuns) return `a job can follow runs, but not start them${warnings}`;
-  if (first === undefined) return `a job can start${warnings}`;
+  if (first === undefined) return `${READY[purpose]}${warnings}`;
   return `a job would end with exit code ${code}, because of ${first.name} (${count("failed")} failed${warnings})`;
 }
 
@@ -153,7 +179,7 @@ export async function checkJob(context: VerbContext, machine: Machine = thisMach
   }
   const width = Math.max(...checks.map(({ name }) => name.length));
   for (const row of joinSkipped(checks)) printCheck(writer, row, width);
-  writer.out("", summary(checks, exitCode));
+  writer.out("", summary(checks, exitCode, purposeOf(context)));
   return exitCode;
 }
 
@@ -163,12 +189,16 @@ export const doctorVerb: Verb = {
   maxPositionals: 0,
   summary: "Check token, repository, network and CI setup without starting anything; ends as a job would end",
   group: "toolkit",
-  flags: [REPO, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
+  flags: [FOR, REPO, [KEY_SCOPE, KEY_PART], [REPORT, OUT, STATE], JSON_LINES],
   codes: ASKING,
-  meanings: { success: "a job can start" },
+  meanings: {
+    success: "a job can do what --for says",
+    usage: "bad arguments or settings; a dashboard's token that may start something",
+  },
   examples: [
     `mogplex-ci doctor --json | jq '.checks[] | select(.state != "ok")'`,
     "mogplex-ci doctor --repo acme/web",
+    "mogplex-ci doctor --for dashboard",
   ],
   run: (context) => checkJob(context),
 };

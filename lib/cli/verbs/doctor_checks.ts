@@ -18,6 +18,7 @@ import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
+import { isLaptop } from "../job/laptop.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
 import {
   JSON_LINES,
@@ -242,7 +243,7 @@ const OTHER_VARIABLES: readonly string[] = [
 ];
 
 /** What a run may touch: the arguments of Deno's `--allow-…` flags. */
-export interface Permissions {
+interface Permissions {
   /** Hosts, with port where it is not the scheme's own. */
   net: string[];
   /** Names of variables. */
@@ -254,7 +255,7 @@ export interface Permissions {
 }
 
 /** Files of a run, beside those that variables name. */
-export interface PermissionPaths {
+interface PermissionPaths {
   /** Directory of the reports. */
   out: string;
   /** Files that it writes: state file, reports. */
@@ -417,6 +418,9 @@ const STARTS: Readonly<Record<string, string>> = {
   random: "each call starts a new run",
 };
 
+/** The same for a person, whose folder remembers the run. */
+const LAPTOP = "run --follow attaches to the run that it left in this folder, else it starts one";
+
 /** Whether the system lets a clean-up step learn how the job ended. */
 function showsJobState(platform: Platform): boolean {
   return platform.jobState((name) => name === STATUS_VARIABLE ? undefined : "failed") !== "unknown";
@@ -436,8 +440,8 @@ function uses({ io, platform }: VerbContext): string[] {
   ];
 }
 
-/** Which key a start would get, and what the identity lacks for it. */
-async function keyOf(context: VerbContext): Promise<{ scope: string; missing: readonly string[] }> {
+/** Which key a start would get, what the identity lacks for it, and whether the user has asked for a key of his own. */
+async function keyOf(context: VerbContext): Promise<{ scope: string; missing: readonly string[]; own: boolean }> {
   const { option, platform } = context;
   // A scope that is not known is reported by the check of the settings.
   const wanted = await tried(() => option(KEY_SCOPE));
@@ -448,16 +452,16 @@ async function keyOf(context: VerbContext): Promise<{ scope: string; missing: re
   const key = deriveKey({ ...parts, nowMs: context.clock.wallTime() }, (notice) => {
     if (notice.kind === "random_key") missing = notice.missing;
   });
-  return { scope: key.scope, missing };
+  return { scope: key.scope, missing, own: keyPart !== undefined || wanted.ok && wanted.value !== undefined };
 }
 
 /** Checks which CI system this is, and which of its features a job would use. */
 export async function checkCi(context: VerbContext): Promise<Check> {
   const { platform } = context;
-  const { scope, missing } = await keyOf(context);
+  const { scope, missing, own } = await keyOf(context);
   const found = [
     platform.isCi ? platform.name : "no CI system",
-    lookup(STARTS, scope) ?? "",
+    isLaptop(context) && !own ? LAPTOP : lookup(STARTS, scope) ?? "",
     ...platform.isCi ? uses(context) : [],
   ];
   if (missing.length > 0) {

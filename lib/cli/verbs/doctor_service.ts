@@ -1,5 +1,5 @@
 /**
- * Checks that ask the service, with the token. They have no effect, and send at most six requests in all.
+ * Checks that ask the service, with the token. They have no effect, and send at most eight requests in all.
  *
  * @module
  */
@@ -13,7 +13,6 @@ import {
   UnauthorizedError,
   UnavailableError,
 } from "../../errors.ts";
-import { EXIT } from "../../exit_codes.ts";
 import { isLoopback } from "../../loopback.ts";
 import type { Repo } from "../../model.ts";
 import { streamRefusal } from "../../run/events.ts";
@@ -27,7 +26,7 @@ import {
 } from "../../service/connection.ts";
 import { API_PREFIX, isUuid } from "../../service/contract.ts";
 import { type NetworkTrouble, probe, troubleOf } from "../../service/probe.ts";
-import { repoName } from "../../service/repository.ts";
+import { namesNear, repoName, rowOf, rowsText } from "../../service/repository.ts";
 import { authorityVariable, proxySetting, userAgent } from "../../service/transport.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
@@ -196,7 +195,7 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
 }
 
 /** Result of {@linkcode reach}. */
-export interface Reached {
+interface Reached {
   /** Checks `connection` and `clock`. */
   checks: Check[];
   /** Whether there was an answer, whatever it was. */
@@ -341,27 +340,59 @@ function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
+/** What a job is to do: each needs other rights. */
+export type Purpose = "run" | "follow" | "dashboard" | "automation";
+
+/** All purposes, the default first. */
+export const PURPOSES: readonly Purpose[] = ["run", "follow", "dashboard", "automation"];
+
+/** How to get a token with these rights. */
+const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;
+
 /**
- * Checks what the token may do. A token that may not start runs is no failure: dashboards only read, and some tokens are for automations
- * only.
+ * What the token may do, for a job of this purpose.
+ *
+ * @param missing The scopes that it lacks.
+ * @param restricted Whether it may trigger automations, and start nothing else.
  */
-function checkScopes(asked: Asked): Check {
+function judgeScopes(missing: readonly string[], restricted: boolean, purpose: Purpose): Check {
+  const name = "scopes";
+  const [writes, reads] = [!missing.includes("write"), !missing.includes("read")];
+  const both = createToken("the scopes read and write");
+  if (!reads && !writes && !restricted) return failed(name, "read and write are missing", both, "forbidden");
+  if (purpose === "dashboard") {
+    if (!writes && !restricted) return ok(name, "the token may read, and start nothing");
+    const advice = `${createToken("the scope read alone")}, or give dashboard --allow-write-token`;
+    return failed(name, "the token may start runs or automations, and a dashboard only reads", advice, "usage");
+  }
+  if (purpose === "follow") {
+    if (!reads) return warning(name, "read is missing", both);
+    return ok(name, writes ? "the token may read and write" : "the token may read, so it may follow runs");
+  }
+  if (restricted) {
+    const finding = "the token may read and trigger automations, but not start runs";
+    const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
+    return purpose === "automation" ? ok(name, finding) : failed(name, finding, advice, "forbidden");
+  }
+  if (!writes) {
+    const what = purpose === "automation" ? "trigger automations" : "start runs";
+    return failed(name, `the token may not ${what}, since write is missing`, both, "forbidden");
+  }
+  if (!reads) return warning(name, "read is missing", both);
+  return ok(name, "the token may start runs (read and write)");
+}
+
+/** Checks whether the token may do what the job is for. */
+function checkScopes(asked: Asked, purpose: Purpose): Check {
   const { automations, starts } = asked;
   const isForbidden = ({ ok, error }: { ok: boolean; error?: MogplexError }) => !ok && error instanceof ForbiddenError;
   const other = [automations, starts].find((each) => !each.ok && !isForbidden(each));
   if (other?.ok === false) return unasked("scopes", asked, other.error);
+  const restricted = !starts.ok && starts.error instanceof ForbiddenError &&
+    starts.error.code === "AUTOMATION_REQUIRED";
   const missing = [...isForbidden(automations) ? ["read"] : [], ...isForbidden(starts) ? ["write"] : []];
-  if (missing.length === 0) return ok("scopes", "the token may start runs (read and write)");
-  if (!starts.ok && starts.error instanceof ForbiddenError && starts.error.code === "AUTOMATION_REQUIRED") {
-    const finding = "the token may read and trigger automations, but not start runs";
-    const advice = "Use automations trigger, or a token with full access (Settings > Mogplex Keys)";
-    return { ...warning("scopes", finding, advice), startsRuns: false };
-  }
-  const advice = "Create a token with the scopes read and write (Settings > Mogplex Keys)";
-  if (missing.length === 2) return failed("scopes", "read and write are missing", advice, "forbidden");
-  if (missing.includes("read")) return warning("scopes", "read is missing", advice);
-  const finding = `the token may not start runs, since write is missing: a start ends with code ${EXIT.forbidden}`;
-  return { ...warning("scopes", finding, advice), startsRuns: false };
+  const check = judgeScopes(missing, restricted, purpose);
+  return missing.includes("write") ? { ...check, startsRuns: false } : check;
 }
 
 /** Checks for the event stream, by asking for that of a run that does not exist. */
@@ -388,7 +419,7 @@ function shortList(repos: readonly Repo[]): string {
 }
 
 /** Looks up a repository that is given by name. */
-function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
+function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: readonly string[]): Check {
   const given = JSON.stringify(wanted);
   const name = repoName(wanted).toLowerCase();
   if (!repos?.ok) {
@@ -398,19 +429,32 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined): Check {
     return failed("repository", `${given} is neither owner/name nor an id`, "Give one that repos list shows", "usage");
   }
   const known = repos.value.filter((repo) => isUuid(repo.id));
-  const same = known.find((repo) => repo.full_name.toLowerCase() === name);
+  const rows = known.filter((repo) => repo.full_name.toLowerCase() === name);
+  const same = rowOf(rows);
   if (same !== undefined) return ok("repository", foundRepository(same));
-  const near = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
-  return failed("repository", `${given} is not found; ${near}`, "Give the name of one that is listed", "usage");
+  if (rows.length > 1) {
+    return failed("repository", `several have the name ${given}`, `Give the id of one: ${rowsText(rows)}`, "usage");
+  }
+  const listed = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
+  const advice = near.length === 0
+    ? "Give the name of one that is listed"
+    : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}?`;
+  return failed("repository", `${given} is not found; ${listed}`, advice, "usage");
 }
 
-/** Checks the repository; without answers it is not looked up. */
-function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | undefined): Check {
-  if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos);
+/** Checks the repository; without answers it is not looked up. @param near Names that the user may have meant. */
+function checkRepository(
+  wanted: string | undefined,
+  repos: Tried<Repo[]> | undefined,
+  purpose: Purpose,
+  near: readonly string[] = [],
+): Check {
+  if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos, near);
   if (!repos?.ok) return follows("repository", "access");
   const [first] = repos.value;
   if (wanted === undefined) {
     const count = repos.value.length < MAX_REPOS ? "" : " at least";
+    if (purpose !== "run") return ok("repository", "none is given, and none is needed");
     const found = `none is given; the token reaches${count} ${
       formatCount(repos.value.length, "repository")
         .replace(/ys$/, "ies")
@@ -427,20 +471,38 @@ function checkRepository(wanted: string | undefined, repos: Tried<Repo[]> | unde
   );
 }
 
+/** Names that the user may have meant by one that is not listed; none when it is, or is an id. Takes two requests at most. */
+async function namesMeant(
+  client: MogplexClient,
+  wanted: string | undefined,
+  { repos }: Asked,
+  deadline: number,
+): Promise<string[]> {
+  if (wanted === undefined || isUuid(wanted) || !repos.ok) return [];
+  const name = repoName(wanted).toLowerCase();
+  if (repos.value.some(({ full_name }) => full_name.toLowerCase() === name)) return [];
+  return await namesNear(client, name, { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 });
+}
+
 /** Results by name of the check. */
-export type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check>;
+type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check>;
 
 /**
  * Makes all checks that ask the service.
  *
  * @param connection The service and the token; or the check because of which the service cannot be asked.
+ * @param purpose What the job is for.
  */
-export async function checkService(context: VerbContext, connection: Connection | string): Promise<ServiceChecks> {
+export async function checkService(
+  context: VerbContext,
+  connection: Connection | string,
+  purpose: Purpose,
+): Promise<ServiceChecks> {
   const { option, clock, fetch, platform } = context;
   const wanted = option(REPO)?.trim();
   if (typeof connection === "string") {
     const skip = (name: string) => follows(name, connection);
-    const repository = checkRepository(wanted, undefined);
+    const repository = checkRepository(wanted, undefined, purpose);
     return {
       access: skip("access"),
       scopes: skip("scopes"),
@@ -452,8 +514,13 @@ export async function checkService(context: VerbContext, connection: Connection 
   const asked = await ask(client, wanted, clock.now() + ALL_MS);
   return {
     access: checkAccess(asked),
-    scopes: checkScopes(asked),
+    scopes: checkScopes(asked, purpose),
     server: checkServer(asked),
-    repository: checkRepository(wanted, asked.repos),
+    repository: checkRepository(
+      wanted,
+      asked.repos,
+      purpose,
+      await namesMeant(client, wanted, asked, clock.now() + ALL_MS),
+    ),
   };
 }

@@ -6,7 +6,7 @@
 import { ApiError, DeadlineError, InterruptedError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
-import type { RunEvent, StartRequest } from "../../model.ts";
+import type { RunEvent, StartRequest, StartResult } from "../../model.ts";
 import { followRun } from "../../run/follow.ts";
 import { END_EXIT, type EndOutcome } from "../../run/result.ts";
 import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../run/session.ts";
@@ -67,6 +67,18 @@ function requestFrom(flags: ParsedFlags, repoId: string, prompt: string): StartR
   };
 }
 
+/**
+ * What a person should know when the answer names the base as working branch. Source: contract 4.6.
+ *
+ * @param given The working branch that was asked for.
+ */
+function baseNote({ branch: { base, working } }: StartResult, given: string | undefined): string | undefined {
+  if (working !== base) return undefined;
+  return given === undefined
+    ? `the agent does not push to ${base}: the service picks a branch of its own, which the events name (run --follow shows it)`
+    : `the agent pushes to ${base} itself; run --follow without --branch gives it a branch of its own`;
+}
+
 /** It reads flags only: the documented command has no variables for them. */
 export const runVerb: Verb = {
   name: "run",
@@ -91,6 +103,8 @@ export const runVerb: Verb = {
     const started = await client.startRun(requestFrom(flags, repoId, prompt), { idempotencyKey }, call);
     if (flags.has("json")) writer.json(started);
     else writer.out(...startLines(started).map((line) => writer.untrusted(line)));
+    const note = baseNote(started, flags.get(BRANCH.name));
+    if (note !== undefined && context.io.isTerminal("stderr")) writer.note(writer.untrusted(note));
     return EXIT.success;
   },
 };

@@ -10,7 +10,7 @@ import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { LOOK_MS, lookJob } from "../../run/run.ts";
 import { printHistory } from "../history.ts";
 import { CommandJob, reportFrom } from "../job/run_job.ts";
-import { anyText, givenRunId, HISTORY, JSON_LINES, namesRun, REPORTING, requiredRunId } from "../options.ts";
+import { anyText, givenRunId, HISTORY, JSON_LINES, namesRun, OPEN, REPORTING, requiredRunId } from "../options.ts";
 import type { Option, Verb, VerbContext } from "../verb.ts";
 
 const FROM: Option<string> = {
@@ -55,7 +55,7 @@ export const reportVerb: Verb = {
   maxPositionals: 1,
   summary: "Write reports for an existing run and end with its verdict, without waiting",
   group: "toolkit",
-  flags: [[FROM], REPORTING, JSON_LINES],
+  flags: [[FROM], REPORTING, [OPEN], JSON_LINES],
   variables: ["MOGPLEX_RUN_ID"],
   meanings: { rateLimited: "429 for longer than it waits", deadline: "the run has not ended" },
   examples: [

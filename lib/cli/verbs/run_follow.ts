@@ -20,6 +20,7 @@ import {
   LOG,
   MODE,
   NO_CREATE_BRANCH,
+  OPEN,
   outDirectory,
   PROMPT_FILE,
   readRunSettings,
@@ -41,7 +42,7 @@ const DETACH: VerbFlag = {
 };
 const NEW: VerbFlag = {
   name: "new",
-  help: "Outside CI: start a run although one with the same request goes on in this folder",
+  help: "Outside CI: start a run although this folder has one with the same request",
 };
 const RESUME: Option<string> = {
   name: "resume",
@@ -63,8 +64,9 @@ export async function startAndFollow(context: VerbContext): Promise<number> {
     const asked = await readStartRequest(context);
     job.limitTo(timeoutMs);
     // A job in CI finds its run by the key.
-    const { request, out, resumePath } = await laptop?.chooseFolder(context, asked, flags.has(NEW.name), job) ??
-      { request: asked, out: outDirectory(context) };
+    const { request, out, resumePath, maxEndAgeMs } =
+      await laptop?.chooseFolder(context, asked, flags.has(NEW.name), job) ??
+        { request: asked, out: outDirectory(context), resumePath: undefined, maxEndAgeMs: undefined };
     const places = job.openPlaces(out);
     const showTask = option(SHOW_TASK);
     const resume = option(RESUME) ?? resumePath;
@@ -77,7 +79,7 @@ export async function startAndFollow(context: VerbContext): Promise<number> {
       live.open(run.run.status);
     };
     const options = { ...key, tokenShare, onTimeout, onStarted, onItem: (item: FollowItem) => live.item(item) };
-    const files = { files: io, statePath: places.state, resumePath: resume, sink };
+    const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink };
     const startOnly = flags.has("detach");
     return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
   } catch (error) {
@@ -122,6 +124,7 @@ export const runFollowVerb: Verb = {
     WATCHING,
     LOG,
     REPORTING,
+    [OPEN],
     SHOW_TASK,
     STATE,
     JSON_LINES,

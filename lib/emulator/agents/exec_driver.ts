@@ -11,7 +11,7 @@ import process from "node:process";
 import { messageOf } from "../../error_sentence.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { openPull } from "../service/listings.ts";
-import { reserveSandbox } from "../service/sandboxes.ts";
+import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/store.ts";
 import type { Driver, World } from "../state/world.ts";
 import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "./drivers.ts";
@@ -25,7 +25,7 @@ const KILL_GRACE_MS = 2_000;
 const OUTPUT_GRACE_MS = 500;
 
 /** Options of {@linkcode startHarness}. */
-export interface HarnessOptions {
+interface HarnessOptions {
   /** Command, run by `sh -c`. */
   command: string;
   /** Working directory. */
@@ -316,7 +316,7 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     queued(run) {
       const abort = new AbortController();
       const state: Work = { run, abort, child: undefined, timedOut: false, done: Promise.resolve() };
-      reserveSandbox(world, run);
+      claimSandbox(world, run);
       works.set(run.id, state);
       state.done = (async () => {
         // The 202 is sent before any step of the boot is visible.

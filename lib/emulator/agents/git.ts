@@ -68,7 +68,7 @@ function otherEnd(service: "upload-pack" | "receive-pack"): string {
 }
 
 /** Options of {@linkcode git}. */
-export interface GitOptions {
+interface GitOptions {
   /** Kills the process when it aborts. @default {undefined} */
   signal?: AbortSignal | undefined;
   /** Standard input. @default {""} */
@@ -138,7 +138,7 @@ export interface Checkout {
 }
 
 /** Result of a delivery. */
-export interface Delivery {
+interface Delivery {
   /** Whether a branch was pushed. */
   changed: boolean;
   /** Tracked files that the agent did not commit, and the delivery did. */
@@ -240,7 +240,7 @@ function filesOf(fullName: string): Readonly<Record<string, string>> {
     "src/days.js": `import moment from "moment";
 
 /** Whole days from one date to another, both as in 2026-01-31. */
-export function daysBetween(from, to) {
+function daysBetween(from, to) {
   return moment(to, "YYYY-MM-DD").diff(moment(from, "YYYY-MM-DD"), "days");
 }
 `,

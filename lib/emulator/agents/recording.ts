@@ -21,7 +21,7 @@ interface RecordedEvent {
 }
 
 /** A phase of a recorded run. */
-export interface RecordedPhase {
+interface RecordedPhase {
   name: string;
   /** Milliseconds since 1970. */
   startMs: number;

@@ -19,7 +19,7 @@ import {
   startCommand,
 } from "./drivers.ts";
 import { openPull } from "../service/listings.ts";
-import { reserveSandbox } from "../service/sandboxes.ts";
+import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/store.ts";
 import type { PLACEHOLDERS, Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
 import type { Fault } from "../state/faults.ts";
@@ -228,7 +228,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, 
         killedMs: undefined,
         pullUrl: undefined,
       };
-      if (scenario.steps.some(({ sandbox }) => sandbox !== undefined)) reserveSandbox(world, run);
+      if (scenario.steps.some(({ sandbox }) => sandbox !== undefined)) claimSandbox(world, run);
       plays.set(run.id, play);
       enter(play);
     },

@@ -66,7 +66,7 @@ function timeOfDay(micros: number): Html {
 function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
   if (all === 0) return markup`<p class="soft">None yet.</p>`;
   const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
-  return table(count, columns.map((name) => ({ name })), rows);
+  return table(count, columns.map((name) => ({ name })), rows, true);
 }
 
 function repositoryOf(world: World, { repo_id }: RunRow): Html {
@@ -98,8 +98,8 @@ function settings(world: World): string {
     "export MOGPLEX_DEV=1",
     `export MOGPLEX_URL=${world.origin}`,
     `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
-    `export MOGPLEX_REPO_ID=${account?.repos[0]?.id ?? "…"}`,
-    'node mogplex.mjs run --follow --create-branch "Fix the flaky tests"',
+    `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
+    'node mogplex.mjs run --follow "Fix the flaky tests"',
   ].join("\n");
 }
 

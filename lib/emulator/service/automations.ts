@@ -22,7 +22,7 @@ import { canonicalJson } from "./hash.ts";
 import { Refusal } from "./refusal.ts";
 
 /** The last automation of a page. The next page starts after it. */
-export interface Cursor {
+interface Cursor {
   /** Microseconds since 1970. */
   createdAt: number;
   /** UUID. */
@@ -144,7 +144,7 @@ function graphOf(row: AutomationRow): Graph {
 }
 
 /** An automation with its graphs. It holds the published version instead of the version's id. */
-export interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
+interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
   /** The owner's notes. */
   notes: string | null;
   /** Graph in the editor. */
@@ -381,7 +381,7 @@ function startAutomationRun(world: World, run: AutomationRunRow, held: boolean):
 // Triggers of automations: the checks, the key, and the run that they queue.
 
 /** A trigger as it was sent. */
-export interface TriggerRequest {
+interface TriggerRequest {
   /** Automation, as in the path. */
   automationId: string;
   /** Repository, in any spelling of a UUID. */

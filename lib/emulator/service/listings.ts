@@ -15,7 +15,7 @@ const MAX_LIFECYCLE_EVENTS = 200;
 const MAX_AGENTS = 200;
 
 /** Filters of {@linkcode listRepos}. */
-export interface RepoFilter {
+interface RepoFilter {
   /** Substring of the name; `%` and `_` are wildcards. */
   query: string | null;
   /** Exact id; wins over `query`. An id that is not a UUID matches nothing. */
@@ -34,7 +34,10 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
     if (repo.userId !== userId || repo.hidden) return false;
     return wanted === undefined ? fits(repo.full_name) : repo.id === wanted;
   });
-  rows.sort((a, b) => a.full_name < b.full_name ? -1 : a.full_name > b.full_name ? 1 : 0);
+  // A repository and the sub-projects in it have one name, and nothing orders them: no caller may count on it.
+  const turn = world.store.repoLists++ % 2 === 0 ? 1 : -1;
+  const order = (a: string, b: string) => a < b ? -1 : a > b ? 1 : 0;
+  rows.sort((a, b) => order(a.full_name, b.full_name) || turn * order(a.id, b.id));
   return rows.slice(0, limit).map((repo) => ({
     id: repo.id,
     full_name: repo.full_name,
@@ -61,7 +64,7 @@ function presentSandbox(world: World, row: SandboxRow): Sandbox {
 }
 
 /** Filters of {@linkcode listSandboxes}. */
-export interface SandboxFilter {
+interface SandboxFilter {
   /** Repository, as a UUID in any spelling. */
   repoId: string | null;
   /** Exact status. */
@@ -90,7 +93,7 @@ export function listSandboxes(world: World, userId: string, { repoId, status, li
 }
 
 /** A sandbox with its logs and its history. The service does not mask secrets in it. */
-export interface SandboxLogs {
+interface SandboxLogs {
   /** The sandbox. */
   sandbox: Sandbox & { install_log: string | null; dev_log: string | null };
   /** The first 200 entries of its history. */
@@ -132,7 +135,7 @@ export function sandboxLogs(world: World, userId: string, id: string): SandboxLo
 }
 
 /** An agent in the form of the API. */
-export interface PresentedAgent {
+interface PresentedAgent {
   id: string;
   name: string;
   slug: string | null;
@@ -180,7 +183,7 @@ export function listAgents(world: World, userId: string): PresentedAgent[] {
 }
 
 /** A model in the form of the API. */
-export interface PresentedModel {
+interface PresentedModel {
   id: string;
   provider: string;
   name: string;

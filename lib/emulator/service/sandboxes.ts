@@ -1,5 +1,5 @@
 /**
- * The sandboxes that runs boot: a run takes one when its boot begins, and holds it until it ends.
+ * The sandboxes that runs boot: the worker claims one when it takes a run, its row exists once it is up, and the run holds it until it ends.
  *
  * @module
  */
@@ -14,6 +14,9 @@ const LIVE: readonly string[] = ["creating", "installing", "running", "pausing"]
 
 // Source: API reference, "Times".
 const LIFETIME_MICROS = 5 * 3_600_000_000;
+
+/** How long a boot counts before its row exists, also one that fails. Source: API reference, "Other limits". */
+const CLAIM_MICROS = 5 * 60_000_000;
 
 /** Whether a run booted a sandbox. All others are what the fixture and control actions say. */
 function isBooted(world: World, sandbox: SandboxRow): boolean {
@@ -39,9 +42,16 @@ export function liveSandboxes(world: World, userId: string): SandboxRow[] {
   });
 }
 
+/** Number of boots of a user that count although they have no sandbox yet. */
+function claimsOf({ store, clock }: World, userId: string): number {
+  const since = clock.wallMs() * 1_000 - CLAIM_MICROS;
+  return [...store.sandboxClaims.values()].filter((claim) => claim.userId === userId && claim.at > since).length;
+}
+
 /** Whether a user has as many active sandboxes as are permitted. */
 function isFull(world: World, userId: string): boolean {
-  return world.sandboxLimit !== undefined && liveSandboxes(world, userId).length >= world.sandboxLimit;
+  const { sandboxLimit } = world;
+  return sandboxLimit !== undefined && liveSandboxes(world, userId).length + claimsOf(world, userId) >= sandboxLimit;
 }
 
 /** Records that a run holds a sandbox. A sandbox may have several holders. */
@@ -53,13 +63,18 @@ export function holdSandbox({ store }: World, run: RunRow, sandbox: SandboxRow):
 }
 
 /**
- * Begins the boot of a run. Unless it has taken over a sandbox at its start, it gets a new one that is `creating`.
+ * Begins the boot of a run. Unless it has taken over a sandbox at its start, it claims one.
  *
- * Called once for each run that needs a sandbox. Whether there is one for it is decided here, although a run without one fails
- * only when its sandbox should be up.
+ * Called once for each run that needs a sandbox, when the worker takes it. Whether there is one for it is decided here, although a run
+ * without one fails only when its sandbox should be up.
  */
-export function reserveSandbox(world: World, run: RunRow): void {
+export function claimSandbox(world: World, run: RunRow): void {
   if (run.sandbox_record_id !== null || isFull(world, run.user_id)) return;
+  world.store.sandboxClaims.set(run.id, { userId: run.user_id, at: world.clock.stamp() });
+}
+
+/** Makes the row of the sandbox that a run has claimed. */
+function addSandbox(world: World, run: RunRow): SandboxRow {
   const now = world.clock.stamp();
   const sandbox: SandboxRow = {
     id: crypto.randomUUID(),
@@ -67,7 +82,7 @@ export function reserveSandbox(world: World, run: RunRow): void {
     userId: run.user_id,
     sandbox_id: "pending",
     repo_id: run.repo_id,
-    status: "creating",
+    status: "running",
     base_branch: run.base_branch,
     working_branch: run.working_branch,
     root_directory: run.root_directory,
@@ -81,7 +96,7 @@ export function reserveSandbox(world: World, run: RunRow): void {
   };
   world.store.addSandbox(sandbox);
   world.store.bootedSandboxes.set(run.id, sandbox);
-  holdSandbox(world, run, sandbox);
+  return sandbox;
 }
 
 /** The sandbox of a run: the one that it took over at its start, or the one that it booted. */
@@ -96,7 +111,8 @@ function sandboxOf({ store }: World, run: RunRow): SandboxRow | undefined {
  * @returns Undefined if the run got no sandbox.
  */
 export function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow | undefined {
-  const sandbox = sandboxOf(world, run);
+  const isClaimed = world.store.sandboxClaims.delete(run.id);
+  const sandbox = sandboxOf(world, run) ?? (isClaimed ? addSandbox(world, run) : undefined);
   if (sandbox === undefined) return undefined;
   if (sandbox.sandbox_id === "pending" || sandbox.sandbox_id === null) sandbox.sandbox_id = sandboxId;
   Object.assign(sandbox, { status: "running", last_active_at: world.clock.stamp() });

@@ -20,7 +20,7 @@ export function numberOf(text: string): number {
 }
 
 /** A log-normal distribution. */
-export interface LogNormal {
+interface LogNormal {
   /** Half of all values are below it. Above 0. */
   median: number;
   /** Standard deviation of the logarithm: with 0.5, two of three values are between 0.6 and 1.65 times the median. 0 or more. */

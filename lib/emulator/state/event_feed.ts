@@ -6,7 +6,7 @@
 import type { EventRow } from "./store.ts";
 
 /** A listener to the events of one call. */
-export interface FeedListener {
+interface FeedListener {
   /** Takes an event that was just written. */
   onEvent(event: EventRow): void;
   /** The feed ends. */

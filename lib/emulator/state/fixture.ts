@@ -216,6 +216,15 @@ export function plainRepo(fullName: string, defaultBranch: string, user: string)
   };
 }
 
+/** A fixture in which the first repository has a sub-project: a row of its own, with the same name, and a root directory. */
+export function withSubProject(fixture: Fixture): Fixture {
+  const [first] = fixture.repos;
+  if (first === undefined) return fixture;
+  const root = "packages/ui";
+  const row = { ...first, key: `${first.key}:${root}`, id: crypto.randomUUID(), root_directory: root };
+  return { ...fixture, repos: [...fixture.repos, row] };
+}
+
 /** An automation that works on any repository of {@linkcode plainRepo}. */
 function plainAutomation(name: string, user: string): Fixture["automations"][number] {
   const createdAt = "2026-08-01T00:00:00+00:00";

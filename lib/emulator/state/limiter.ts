@@ -6,7 +6,7 @@
 import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../service/contract.ts";
 
 /** Whether a start is accepted. */
-export type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
+type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
 
 /**
  * Sliding log of accepted requests per token, in the memory of one process. A refused request is not recorded and does not
@@ -49,6 +49,12 @@ const START_MESSAGES = [
  */
 export class StartLimiter {
   readonly #accepted = new Map<string, number[]>();
+  readonly #limited: boolean;
+
+  /** @param limited Whether there are limits at all. @default {true} */
+  constructor(limited = true) {
+    this.#limited = limited;
+  }
 
   /**
    * Takes a start slot.
@@ -57,6 +63,7 @@ export class StartLimiter {
    * @param nowMs Monotonic milliseconds.
    */
   claim(key: string, nowMs: number): StartDecision {
+    if (!this.#limited) return { allowed: true };
     const longest = Math.max(...START_LIMITS.map((limit) => limit.windowMs));
     const times = (this.#accepted.get(key) ?? []).filter((time) => time >= nowMs - longest);
     this.#accepted.set(key, times);

@@ -306,6 +306,8 @@ export class Store {
   readonly currentSandboxes = new Set<SandboxRow>();
   /** Sandboxes that runs booted, by run id. */
   readonly bootedSandboxes = new Map<string, SandboxRow>();
+  /** Boots whose sandbox has no row yet, by run id: of whom, and since when in microseconds since 1970. */
+  readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
   /** Ids of the runs that hold a sandbox, by its id. */
   readonly sandboxHolders = new Map<string, Set<string>>();
   /** In order of arrival. */
@@ -332,6 +334,9 @@ export class Store {
   readonly automationRunKeys = new Map<string, string>();
   /** In order of time. */
   readonly dispatches: DispatchRow[] = [];
+
+  /** How many times repositories were listed. */
+  repoLists = 0;
 
   readonly #fixture: Fixture;
   readonly #failures = new Map<string, number>();
@@ -370,6 +375,7 @@ export class Store {
       this.repos,
       this.sandboxes,
       this.bootedSandboxes,
+      this.sandboxClaims,
       this.sandboxHolders,
       this.automations,
       this.runs,
@@ -389,6 +395,24 @@ export class Store {
   addSandbox(sandbox: SandboxRow): void {
     this.sandboxes.set(sandbox.id, sandbox);
     this.currentSandboxes.add(sandbox);
+  }
+
+  /** Removes a run with its key, its inner call and its events. */
+  removeRun({ id, user_id, idempotency_key, ai_call_id }: RunRow): void {
+    this.runs.delete(id);
+    this.runKeys.delete(`${user_id} ${idempotency_key}`);
+    this.calls.delete(ai_call_id);
+    this.events.delete(ai_call_id);
+    this.bootedSandboxes.delete(id);
+    this.sandboxClaims.delete(id);
+    for (const holders of this.sandboxHolders.values()) holders.delete(id);
+  }
+
+  /** Removes a sandbox. */
+  removeSandbox(sandbox: SandboxRow): void {
+    this.sandboxes.delete(sandbox.id);
+    this.currentSandboxes.delete(sandbox);
+    this.sandboxHolders.delete(sandbox.id);
   }
 
   /** Id of the user with this key. @throws {UsageError} if there is none. */
@@ -489,10 +513,10 @@ const BULK_INSTALLATION = 101;
 const SECOND_MICROS = 1_000_000;
 
 /** Kinds of records, in the words of the control action. */
-export const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
+const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
 
 /** Records to add. */
-export interface Bulk {
+interface Bulk {
   /** One of {@linkcode BULK_KINDS}. */
   what: string;
   /** Owner. */

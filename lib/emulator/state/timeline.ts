@@ -5,7 +5,7 @@
  */
 
 /** An entry of a {@linkcode Timeline}. */
-export interface Due<T> {
+interface Due<T> {
   /** Its time. */
   at: number;
   item: T;

@@ -15,7 +15,7 @@ import type { AutomationRow, AutomationRunRow, Pull, RepoRow, Revision, RunRow, 
 export type SandboxMode = "ok" | "gone" | "nocommand" | "killfail";
 
 /** State of the work queue, the start limiter and the sandbox provider. Control actions change it. */
-export interface Surroundings {
+interface Surroundings {
   /** Whether the session gate stands in front of the API. */
   gate: boolean;
   /** Number of queue entries that the queue refuses from now on. */

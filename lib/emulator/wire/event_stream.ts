@@ -13,7 +13,7 @@ import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /** A stream with a type that Hono infers. */
-export type StreamReply = Response & TypedResponse<string, 200, "text">;
+type StreamReply = Response & TypedResponse<string, 200, "text">;
 
 /** Milliseconds after which the host ends any request. Source: API reference, "Server-sent events". */
 export const HOST_CAP_MS = 800_000;

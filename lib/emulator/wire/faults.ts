@@ -22,7 +22,7 @@ import { bare, fail, loginRedirect, splitUrl, unauthorized } from "./request.ts"
 // Faults of streams: proxies that buffer them, connections that break in the middle of an event, silence, unexpected bytes.
 
 /** Breaks the connection of a stream. */
-export interface StreamBreaker {
+interface StreamBreaker {
   /** @returns The error of the stream, where there is no connection to break. */
   resetStream(): Error | undefined;
 }

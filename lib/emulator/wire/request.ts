@@ -94,7 +94,7 @@ export async function readBody(request: Request): Promise<Uint8Array> {
 }
 
 /** Outcome of {@linkcode readJson}. */
-export type ParsedBody = { ok: true; value: unknown } | { ok: false };
+type ParsedBody = { ok: true; value: unknown } | { ok: false };
 
 /**
  * Parses a body as JSON, whatever its content type. A byte order mark is skipped, and invalid UTF-8 is replaced. The gate cuts a
@@ -272,7 +272,7 @@ export function logRequests(
 // Authenticates requests: the bearer header, the token tables, the request limit and the scopes, in the service's order.
 
 /** A caller, or the answer that ends the request. */
-export type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
+type Authentication = { ok: true; caller: Caller } | { ok: false; reply: Failure };
 
 const PAT_PREFIX = "mog_";
 /** Path of the OAuth metadata that a 401 points to. Source: API reference, "What 401 and 403 look like". */

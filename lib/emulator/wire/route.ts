@@ -22,15 +22,15 @@ export interface Call {
 }
 
 /** Good answer or failure of a handler. */
-export type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
+type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
 /** A handler. */
-export type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
+type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
 
 type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failure;
 
 /** What a handler needs and how it answers. */
-export interface RouteOptions<Status extends 200 | 202> {
+interface RouteOptions<Status extends 200 | 202> {
   /** Scope that the token needs. @default {undefined} (any live token will do) */
   scope?: Scope | undefined;
   /** Message of the 500 for an error that is not a refusal. */

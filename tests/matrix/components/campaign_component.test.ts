@@ -38,7 +38,7 @@ test.skipIf(!CAN_RUN)(
   "the campaign component plans, makes the waves in a child pipeline and takes over its verdict; a hostile name of the file is data",
   async () => {
     const file = `it's $(touch PWNED) \`touch PWNED\` $HOME "x".yml`;
-    const every = { file, every: "1h", "wave-tags": "linux,team a" };
+    const every = { file, every: "1h", "wave-tags": "linux,team a", "retry-interrupted": true };
     const project = await open([every], { [file]: campaignFiles(NAMES)["campaign.yml"] ?? "" });
     try {
       const { jobs, text } = await project.run({ file: FILE });
@@ -50,6 +50,7 @@ test.skipIf(!CAN_RUN)(
       expect(text).toContain("Campaign codemod is done: all 2 items succeeded");
       const child = jobs["mogplex-campaign"]?.artifact("mogplex-campaign-pipeline/campaign.gitlab-ci.yml") ?? "";
       expect(child).toContain("tags: [linux, team a]");
+      expect(child).toMatch(/^ {4}when:\n(?: {6}- \w+\n)+ {6}- runner_interrupted\n/m);
       expect(child).toMatch(/needs:\n +- pipeline: "\d+"\n +job: mogplex-campaign\n/);
       expect(project.counts()).toEqual({ runs: 2, keys: 2, starts: 2 });
       for (const folder of [project.cwd, join(project.cwd, "mogplex-pipeline")]) {

@@ -1,10 +1,16 @@
 /** The child pipeline of a campaign, run job by job as GitLab would run it, each in a folder of its own. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorkFolder, type WorkFolder } from "../../programs/examples/systems/campaign_recipes.ts";
 import { type CampaignProject, openCampaignProject } from "./campaign_project.ts";
-import { CAN_RUN } from "../../programs/components/project.ts";
+import { parse, parseAllDocuments } from "yaml";
+import { root, sha256 } from "../../../tools/setup.mjs";
+import { CAN_RUN, imageOf } from "../../programs/components/project.ts";
+import { until } from "../../programs/processes/world/ci_job.ts";
+import { EXECUTORS, FORMS, runStage } from "../../programs/processes/world/runner.ts";
+import { makeUser, NO_USER } from "../processes/world/other_user.ts";
 
 let work: WorkFolder;
 
@@ -111,6 +117,92 @@ test.skipIf(!CAN_SIGNAL)(
     }
   },
   60_000,
+);
+
+/** A job that makes a wave, with its checkout. */
+interface WaveJob {
+  script: string[];
+  /** Its variables. */
+  env?: Record<string, string>;
+}
+
+/** What the jobs are made of: the files of their checkout go to `cwd`. */
+const WAVE_JOBS: Record<string, (project: CampaignProject, cwd: string) => Promise<WaveJob>> = {
+  async "a wave"(project, cwd) {
+    await project.call("plan", "campaign.yml");
+    const child = parse(await project.generate());
+    await project.run({ jobs: ["plan"] });
+    cpSync(project.artifact("plan", ""), join(cwd, "mogplex-pipeline"), { recursive: true });
+    return { script: [...child["wave-1"].before_script, ...child[".mogplex-wave"].script] };
+  },
+  async "campaign-in-git.yml"(project, cwd) {
+    const remote = join(cwd, "remote");
+    spawnSync("git", ["init", "-q", "--bare", `${remote}.git`]);
+    await project.call("plan", "campaign.yml", "--home", `git:file://${remote}.git#mogplex-campaign/codemod`);
+    for (const name of ["campaign.yml", "task.md", "repositories.txt", "ci"]) {
+      if (existsSync(join(project.cwd, name))) cpSync(join(project.cwd, name), join(cwd, name), { recursive: true });
+    }
+    const sum = sha256(readFileSync(join(cwd, "ci/mogplex.mjs"), "utf8"));
+    writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${sum}  mogplex.mjs\n`);
+    const { campaign } = parse(readFileSync(join(root, "examples/gitlab/campaign-in-git.yml"), "utf8"));
+    return { script: campaign.script, env: { CI_PROJECT_URL: `file://${remote}` } };
+  },
+  async "scheduled-campaign.yml"(project, cwd) {
+    await project.call("plan", "campaign.yml");
+    cpSync(project.cwd, cwd, { recursive: true, filter: (path) => !path.startsWith(cwd) && !path.includes(".git") });
+    const text = readFileSync(join(root, "examples/gitlab/scheduled-campaign.yml"), "utf8");
+    const [, document] = parseAllDocuments(text).map((each) => each.toJS());
+    const command = join(cwd, "ci/mogplex.mjs");
+    const MOGPLEX_CI_SHA256 = sha256(readFileSync(command, "utf8"));
+    return {
+      script: document.campaign.script,
+      env: { MOGPLEX_CI_URL: `file://${command}`, MOGPLEX_CI_SHA256, COMMAND: "" },
+    };
+  },
+};
+
+test.skipIf(!CAN_SIGNAL || NO_USER !== undefined).each(Object.entries(WAVE_JOBS))(
+  `%s whose shell executor runs it as another user starts no more agents when su is stopped${
+    NO_USER === undefined ? "" : ` (skipped: ${NO_USER})`
+  }`,
+  async (_name, prepare) => {
+    const account = makeUser();
+    try {
+      for (const form of Object.keys(FORMS) as (keyof typeof FORMS)[]) {
+        const project = await openCampaignProject(work, ["a", "b", "c"]);
+        const cwd = mkdtempSync(join(work.folder, "job-"));
+        const { script, env: more = {} } = await prepare(project, cwd);
+        spawnSync("chown", ["-R", account.name, cwd]);
+        for (const folder of [work.folder, project.cwd]) chmodSync(folder, 0o755);
+        // The first start is answered when the signal of a cancelled job has long arrived.
+        const begun = Promise.withResolvers<void>();
+        project.service.recorder.intercept = async ({ what }) => {
+          if (what !== "POST /runs") return;
+          begun.resolve();
+          const from = performance.now();
+          await until("the shell of the job has gone, and that was seen", () => performance.now() - from > 5_000);
+        };
+        const { url } = project.service.recorder;
+        const env = { MOGPLEX_DEV: "1", MOGPLEX_URL: url, MOGPLEX_API_KEY: project.service.token };
+        const PATH = imageOf(work.folder, "node");
+        const wave = runStage(script, {
+          cwd,
+          env: { ...env, PATH, CI: "true", GITLAB_CI: "true", ...more },
+          form,
+          user: account.name,
+        });
+        await begun.promise;
+        await EXECUTORS.shell(wave.child.pid ?? 0);
+        await wave.ended;
+        await until("nothing of the job is left", () => account.processes().length === 0);
+        expect([form, project.counts().starts]).toEqual([form, 1]);
+        await project.close();
+      }
+    } finally {
+      account.remove();
+    }
+  },
+  90_000,
 );
 
 test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () => {

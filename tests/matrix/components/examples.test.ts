@@ -7,9 +7,7 @@ import { join, relative } from "node:path";
 import { VERSION } from "../../../lib/version.ts";
 import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
-import { pinsOf, withPins } from "../../../tools/build/pins.ts";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
-import { DOWNLOAD } from "../../programs/examples/systems/machine.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
 import { listen } from "../../programs/report/listen.ts";
 import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
@@ -144,24 +142,23 @@ const recipe = (file: string, more?: Record<string, string>) => copied(read(`${R
 const codes = ({ jobs }: Pipeline) => Object.fromEntries(Object.entries(jobs).map(([name, { code }]) => [name, code]));
 const SCHEDULE = { CI_PIPELINE_SOURCE: "schedule" };
 
-/** Node, and a `curl` that gets the pinned file and nothing else, for jobs without a component. */
+/** Node, for jobs without a component. */
 function programs(): void {
-  const line = `-fsSL --proto =https,file --retry 3 -o mogplex.mjs.part ${DOWNLOAD}`;
-  writeFiles(stubs, {
-    "curl.sh": `#!/bin/sh\n[ "$*" = "${line}" ] && exec cp "${service.command}" mogplex.mjs.part\nexit 22\n`,
-  });
-  spawnSync("ln", ["-sf", "curl.sh", join(stubs, "curl")]);
   spawnSync("ln", ["-sf", runtimes.node, join(stubs, "node")]);
+}
+
+/** The program as `init` puts it into a repository. */
+function programFiles(checksum?: string): Record<string, string> {
+  const program = readFileSync(service.command, "utf8");
+  return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${checksum ?? sha256(program)}  mogplex.mjs\n` };
 }
 
 /** A project with a campaign, and the program as `init` puts it there. */
 function campaignProject(): Record<string, string> {
-  const program = readFileSync(service.command, "utf8");
   return {
     "campaign.yml": "version: 1\nname: codemod\nprompt-file: task.md\nrepositories: [acme/web]\n",
     "task.md": "Fix the flaky tests.\n",
-    "ci/mogplex.mjs": program,
-    "ci/mogplex.mjs.sha256": `${sha256(program)}  mogplex.mjs\n`,
+    ...programFiles(),
   };
 }
 
@@ -291,19 +288,23 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   async "plain-job.yml"() {
     programs();
     const text = read(`${RECIPES}/plain-job.yml`);
-    const right = await copied(withPins(text, pinsOf(readFileSync(service.command, "utf8"))));
+    const right = await copied(text, programFiles());
     expect(await right.jobs()).toEqual([]);
     const { jobs } = await right.run({ server: SCHEDULE });
     expect(jobs.agent?.code).toBe(0);
     expect(jobs.agent?.log).toContain("nothing to clean up");
     expect(jobs.agent?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
     expect(readdirSync(join(jobs.agent?.artifacts ?? "", "mogplex-ci"))).not.toContain("run.json");
-    // A program of the same name in the checkout never runs.
-    const evil = { "mogplex.mjs": `console.log("EVIL");\n` };
-    const wrong = await copied(withPins(text, { version: VERSION, sha256: "f".repeat(64) }), evil);
+    // With nothing set but the secret: the repository is the one of the job.
+    const bare = await copied(text, programFiles());
+    const alone = await bare.run({
+      server: { ...SCHEDULE, CI_PROJECT_PATH: "acme/web" },
+      variables: { MOGPLEX_REPO_ID: "" },
+    });
+    expect(alone.jobs.agent?.code).toBe(0);
+    const wrong = await copied(text, programFiles("f".repeat(64)));
     const stopped = await wrong.run({ server: SCHEDULE });
     expect(stopped.jobs.agent?.code).toBe(1);
-    expect(stopped.text).not.toContain("EVIL");
     expect(wrong.recorder.requests).toEqual([]);
   },
 
@@ -345,8 +346,8 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
 
   async "scheduled-campaign.yml"() {
     programs();
-    const pinned = withPins(read(`${RECIPES}/scheduled-campaign.yml`), pinsOf(readFileSync(service.command, "utf8")));
-    const { run, jobs, starts } = await copied(pinned, {
+    const { run, jobs, starts } = await recipe("scheduled-campaign.yml", {
+      ...programFiles(),
       "campaign.yml": "version: 1\nname: replace-moment\nprompt-file: task.md\nrepositories: [acme/web, acme/api]\n",
       "task.md": "Fix the flaky tests.\n",
     });

@@ -23,6 +23,7 @@ import { INPUT_VARIABLES } from "../../../lib/cli/component/inputs.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/run/session.ts";
 import { KEY_SCOPES } from "../../../lib/run/key.ts";
+import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../lib/ci/gitlab_retry.ts";
 import { VERSION } from "../../../lib/version.ts";
 import { componentNames, splitTemplate, TEMPLATE_LIMIT, withPieces } from "../../../tools/build/templates.ts";
 import { root, sha256 } from "../../../tools/setup.mjs";
@@ -288,7 +289,7 @@ test("allow-failure is false by default, and allows only infrastructure exit cod
     expect(inputs["allow-failure"]?.default).toBe(false);
     // By default no failure of the agent and no mistake of the caller is allowed to fail.
     expect(inputs["allow-failure-exit-codes"]?.default).toEqual([EXIT.unavailable, EXIT.rateLimited, EXIT.deadline]);
-    expect(job.extends).toBe(".mogplex-allow-failure-$[[ inputs.allow-failure ]]:$[[ inputs.job-name ]]");
+    expect(job.extends).toContain(".mogplex-allow-failure-$[[ inputs.allow-failure ]]:$[[ inputs.job-name ]]");
     expect(jobs[".mogplex-allow-failure-false:$[[ inputs.job-name ]]"]).toEqual({ allow_failure: false });
     expect(jobs[".mogplex-allow-failure-true:$[[ inputs.job-name ]]"]).toEqual({
       allow_failure: { exit_codes: "$[[ inputs.allow-failure-exit-codes ]]" },
@@ -310,12 +311,17 @@ test(
 
 test(
   "a job is retried for what another try can change, never for a verdict",
-  each(({ job }) => {
-    expect(job.retry).toEqual({
-      max: 2,
-      when: ["runner_system_failure", "api_failure"],
-      exit_codes: [EXIT.unavailable, EXIT.rateLimited],
-    });
+  each(({ job, jobs, inputs }) => {
+    expect(job.retry).toEqual({ max: 2, exit_codes: [EXIT.unavailable, EXIT.rateLimited] });
+    expect([job.extends].flat()).toContain(
+      ".mogplex-retry-interrupted-$[[ inputs.retry-interrupted ]]:$[[ inputs.job-name ]]",
+    );
+    // GitLab merges `retry` of a job with that of the job that it extends.
+    const words = (value: boolean) => jobs[`.mogplex-retry-interrupted-${value}:$[[ inputs.job-name ]]`]?.retry;
+    expect(words(false)).toEqual({ when: RETRY_WHEN });
+    expect(words(true)).toEqual({ when: [...RETRY_WHEN, RUNNER_INTERRUPTED] });
+    expect(inputs["retry-interrupted"]).toMatchObject({ type: "boolean", default: false });
+    expect(inputs["retry-interrupted"]?.description).toContain(`GitLab ${INTERRUPTED_SINCE}`);
   }, everyOne),
 );
 
@@ -348,7 +354,7 @@ test(
 );
 
 test("the program is run by the first of deno, bun and node that is there, or by the one that was chosen", () => {
-  const launch = readFileSync(join(root, "components/shared/launch.sh"), "utf8");
+  const launch = withPieces("# include watch\n# include launch");
   const folder = mkdtempSync(join(tmpdir(), "mogplex-launch-"));
   const ranBy = (there: readonly string[], chosen = "auto") => {
     const bin = mkdtempSync(join(folder, "bin-"));
@@ -392,7 +398,7 @@ test("nothing is fetched when a job runs", () => {
 const HAS_SHELLCHECK = spawnSync("shellcheck", ["--version"]).status === 0;
 
 test.skipIf(!HAS_SHELLCHECK)("the scripts of the jobs are clean to shellcheck", () => {
-  const pieces = ["unpack", "launch", "finish", "campaign"].map((name) => `# include ${name}`).join("\n");
+  const pieces = ["unpack", "watch", "launch", "finish", "campaign"].map((name) => `# include ${name}`).join("\n");
   const input = `#!/bin/sh\n${withPieces(pieces)}`.replace("@@BUNDLE@@", "H4sI").replaceAll(
     "@@SHA256@@",
     "0".repeat(64),

@@ -77,4 +77,6 @@ test("commandEnvironment() keeps what is set, but for what contradicts it", () =
       MOGPLEX_REPO_ID: "a",
       MOGPLEX_DEV: "1",
     });
+  const unlimited = { url: "http://127.0.0.1:1", token: "mog_1", repos: [], startLimits: false };
+  expect(commandEnvironment({}, unlimited).MOGPLEX_DEV_START_LIMITS).toBe("off");
 });

@@ -87,7 +87,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
   {
     what: "yaml",
     pattern: /["']yaml["']/,
-    owners: ["lib/emulator/", "lib/campaign/file/syntax.ts", "lib/campaign/pipeline/"],
+    owners: ["lib/emulator/", "lib/campaign/file/syntax.ts", "lib/campaign/pipeline/", "lib/cli/setup/gitlab_stage.ts"],
   },
 ];
 

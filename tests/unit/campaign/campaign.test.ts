@@ -158,7 +158,7 @@ test("advanceCampaign(), runCampaign() and readCampaign() work on a directory of
   const options = { token, url: "http://localhost", env, fetch, clock, directory };
   expect(await failureOf(() => readCampaign(file, options))).toBe(
     `2 Cannot read campaign: nothing was planned in ${JSON.stringify(directory)}; ` +
-      `run \`mogplex-ci campaign plan ${file} --dir ${directory}\` first, or name another directory`,
+      `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run \`mogplex-ci campaign plan ${file} --dir ${directory}\``,
   );
   expect((await planCampaign(file, options)).view.state).toBe("planned");
   expect((await advanceCampaign(file, options)).counts.running).toBe(1);
@@ -251,4 +251,18 @@ test("another machine goes on with a copy of the directory, and starts nothing t
   const { code, view } = await world.run({ internals: third });
   expect([code, view.counts.succeeded, world.runs().length]).toEqual([0, 12, 12]);
   expect(world.notices.join("\n")).toContain('process 7 on "one", at work since');
+});
+
+test("runCampaign() reaches the end of forty items at once on a local Mogplex without limits of starts, and waits hours on one with", async () => {
+  const variables: Record<string, string> = { MOGPLEX_DEV: "1", MOGPLEX_DEV_START_LIMITS: "off" };
+  const took = async (startLimits: boolean) => {
+    const world = campaignWorld({ count: 40, startLimits, file: { repositories: [{ query: "acme/" }] } });
+    const before = world.clock.now();
+    const env = (name: string) => startLimits && name !== "MOGPLEX_DEV" ? undefined : variables[name];
+    const { code, view } = await world.run({ env, timeoutMs: 20 * 3_600_000 });
+    expect([startLimits, code, view.counts.succeeded]).toEqual([startLimits, 0, 40]);
+    return world.clock.now() - before;
+  };
+  expect(await took(false)).toBeLessThan(30 * 60_000);
+  expect(await took(true)).toBeGreaterThan(60 * 60_000);
 });

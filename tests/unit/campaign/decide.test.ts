@@ -43,7 +43,7 @@ for (const [what, select, numbers] of SELECTIONS) {
     const { items, text, view } = await world.decide(retry(select));
     expect([items, view.counts.waiting, world.requests.length]).toEqual([names, names.length, requests]);
     expect(text).toBe(
-      `${names.length === 1 ? "1 item" : `${names.length} items`} will be started again by the next wave`,
+      `${names.length === 1 ? "1 item" : `${names.length} items`} will be started again, before all that wait`,
     );
     const sent = world.starts.length;
     const end = await world.run();
@@ -107,7 +107,7 @@ test("decideCampaign() refuses all decisions before anything was planned", async
   const world = campaignWorld();
   for (const decision of [retry({ failed: true }), stop(), skip({ only: ["*"] }), { kind: "resume" } as const]) {
     expect(await failureOf(() => world.decide(decision))).toMatch(
-      /^2 Cannot \w+ campaign: nothing was planned in "d"; run `mogplex-ci campaign plan campaign.yml --dir d` first/,
+      /^2 Cannot \w+ campaign: nothing was planned in "d"; .* for a new campaign run `mogplex-ci campaign plan campaign.yml --dir d`/,
     );
   }
 });
@@ -227,4 +227,39 @@ test("more than 100 items are decided about at once", async () => {
   expect((await world.records()).length).toBe(3);
   const { code } = await world.advance();
   expect([code, world.starts.length]).toEqual([0, 0]);
+});
+
+/** Names of the items whose starts were sent, in their order. */
+async function sentItems(world: CampaignWorld): Promise<string[]> {
+  return (await world.records()).flatMap((record) => record.type === "intent" ? [record.item.split("@")[0] ?? ""] : []);
+}
+
+test("decideCampaign() puts what a person retries before all that wait", async () => {
+  const scenarios = `scenarios:
+  - { match: { repo: "*1", attempt: 1 }, play: agent-failure }
+  - { play: success }`;
+  const file = { limits: { attempts: 1, parallel: 1 } };
+  const world = campaignWorld({ count: 6, scenarios, file });
+  await world.plan();
+  for (let count = 0; (await sentItems(world)).length < 3; count++) {
+    if (count > 20) throw new Error("The campaign does not go on");
+    await world.advance();
+    world.clock.advance(60_000);
+  }
+  await world.decide(retry({ only: [project(1)] }));
+  const before = (await sentItems(world)).length;
+  await world.run();
+  const order = (await sentItems(world)).slice(before);
+  expect(order[0]).toBe(project(1));
+  expect(order.slice(1)).toEqual([project(4), project(5), project(6)]);
+});
+
+test("decideCampaign() starts nothing that a person retries before an open canary", async () => {
+  const file = { canary: { size: 2 }, limits: { parallel: 1 } };
+  const world = campaignWorld({ count: 4, file });
+  await world.plan();
+  await world.decide(skip({ only: [project(4)] }));
+  await world.decide(retry({ only: [project(4)] }));
+  await world.run();
+  expect(await sentItems(world)).toEqual([project(1), project(2), project(4), project(3)]);
 });

@@ -72,7 +72,7 @@ test("makeView() shows what stopped the last wave until another one begins", asy
   expect((await world.read()).trouble).toBe(problem);
   world.emulator.control("setToken", { token: world.token, set: { revokedAt: null } });
   await world.advance();
-  expect([(await world.read()).trouble, (await world.records()).length]).toEqual([null, records + 2]);
+  expect([(await world.read()).trouble, (await world.records()).length]).toEqual([null, records + 3]);
 });
 
 test("itemView() shows the newest run, its times, and the branch and pull request of the last end", async () => {

@@ -344,7 +344,7 @@ async function stopping(): Promise<CampaignWorld> {
   return world;
 }
 
-/** Answers the cancels of the first run, and the reads of it, with an error. */
+/** Answers the cancels of the first run with an error, and those of 404 its reads as well. */
 function breakFirst(world: CampaignWorld, status: number, code: string): void {
   const [id] = [...world.emulator.world.store.runs.keys()];
   world.before = (request) =>
@@ -353,7 +353,17 @@ function breakFirst(world: CampaignWorld, status: number, code: string): void {
       : undefined;
 }
 
-for (const [status, code, exit] of [[500, "INTERNAL", 69], [404, "NOT_FOUND", 2], [409, "CONFLICT", 2]] as const) {
+for (const way of ["advance", "run"] as const) {
+  test(`a run that is gone when it is to be cancelled ends its item, and the others are cancelled: ${way}`, async () => {
+    const world = await stopping();
+    breakFirst(world, 404, "NOT_FOUND");
+    const { problem, view } = await world[way]({ timeoutMs: 10 * MINUTE });
+    expect([problem, Object.values(verdicts(view))]).toEqual([null, ["invalid", "cancelled", "cancelled"]]);
+    expect(running(world)).toEqual([expect.stringContaining(project(1))]);
+  });
+}
+
+for (const [status, code, exit] of [[500, "INTERNAL", 69], [409, "CONFLICT", 2]] as const) {
   for (const way of ["advance", "run"] as const) {
     test(`one cancel that fails with ${status} does not keep the others from being cancelled: ${way}`, async () => {
       const world = await stopping();

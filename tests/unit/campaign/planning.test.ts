@@ -206,6 +206,61 @@ test("a changed default branch or root between two waves makes no conflict of a 
   expect([code, verdicts(view), world.runs().length]).toEqual([0, { [project(1)]: "succeeded" }, 1]);
 });
 
+/** Adds a row with the name of a repository, and another root. */
+function addSpace({ emulator: { world: { store } } }: CampaignWorld, name: string, root: string | null): string {
+  const row = { ...store.anyRepo(name), id: crypto.randomUUID(), root_directory: root };
+  store.repos.set(row.id, row);
+  return row.id;
+}
+
+test("a plan that is made again adds no second item for a repository that has sub-projects now", async () => {
+  const world = campaignWorld({ count: 2, file: { repositories: [project(1), { query: "acme/" }] } });
+  await world.plan();
+  await world.advance();
+  const before = (await world.lock())?.items;
+  for (const root of ["packages/ui", "docs"]) addSpace(world, project(1), root);
+  for (let plan = 0; plan < 4; plan++) {
+    const { changes } = await world.plan();
+    expect([changes.added, changes.skipped, changes.kept]).toEqual([[], [], []]);
+    expect((await world.lock())?.items).toEqual(before);
+  }
+  await world.run();
+  expect(world.starts.length).toBe(2);
+});
+
+test("a plan that is made again keeps an item whose row is that of a sub-project", async () => {
+  const world = campaignWorld({ count: 1, file: { repositories: [project(1)] } });
+  const [row] = [...world.emulator.world.store.repos.values()];
+  if (row === undefined) throw new Error("no repository");
+  row.root_directory = "packages/ui";
+  await world.advance();
+  // The repository itself is added to the service.
+  addSpace(world, project(1), null);
+  addSpace(world, project(1), "docs");
+  const { changes } = await world.plan();
+  expect([changes.added, changes.skipped, changes.kept]).toEqual([[], [], []]);
+  expect((await world.lock())?.items.map(({ id, repositoryId }) => [id, repositoryId])).toEqual([
+    [`${project(1)}@main:packages/ui`, row.id],
+  ]);
+});
+
+test("a plan that is made again keeps an item with a given root when that becomes a sub-project", async () => {
+  const world = campaignWorld({ count: 1, file: { repositories: [{ repo: project(1), root: "docs" }] } });
+  await world.advance();
+  const before = (await world.lock())?.items;
+  addSpace(world, project(1), "docs");
+  const { changes } = await world.plan();
+  expect([changes.added, changes.skipped, changes.kept, (await world.lock())?.items]).toEqual([[], [], [], before]);
+});
+
+test("a campaign over the profile that is like the service works on the whole repository once", async () => {
+  const world = campaignWorld({ count: 2, like: "service" });
+  expect(world.emulator.world.store.repos.size).toBe(3);
+  expect((await world.plan()).changes.added.length).toBe(2);
+  const { view } = await world.run();
+  expect([view.counts.succeeded, world.starts.length]).toEqual([2, 2]);
+});
+
 test("a changed task is told, and holds only for another round, or for what is retried with adopted changes", async () => {
   const world = campaignWorld({ count: 2, scenarios: "play: agent-failure" });
   await world.run();

@@ -6,7 +6,7 @@ import { webhookAddress } from "../../../lib/campaign/notify_address.ts";
 import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, REVISIONS, type StepOptions } from "./world.ts";
 
 const schema = JSON.parse(
-  readFileSync(`${import.meta.dirname}/../../../../schema/campaign-notification.schema.json`, "utf8"),
+  readFileSync(`${import.meta.dirname}/../../../schema/campaign-notification.schema.json`, "utf8"),
 );
 const isNotification = new Ajv2020({ strict: true, allowUnionTypes: true }).compile(schema);
 

@@ -76,8 +76,8 @@ test("--help shows a flag's variable and default as the list of variables has th
 test("--help of a group shows its verbs only, with an example of each", async () => {
   expect(await help("runs", "--help")).toBe(
     "Usage: mogplex-ci runs <verb> [flags]\n\nVerbs (each has --help):\n" +
-      "  runs recent           Print the runs that this machine started outside CI,\n" +
-      "                        with verdicts; asks nobody\n" +
+      "  runs recent           Print the runs that this machine started outside CI, and\n" +
+      "                        how they stand\n" +
       "  runs get <run-id>     Print a run\n" +
       "  runs events <run-id>  Print the events of a run; with --follow until it ends\n" +
       "  runs cancel <run-id>  Cancel a run; a run that has ended is not an error\n\n" +
@@ -122,7 +122,9 @@ test("a flag that stands in a group of the help belongs to a verb", () => {
 
 test("a verb that follows nothing says what its own 0 means, and no drop-in verb lists a code that it never ends with", async () => {
   for (const verb of VERBS) {
-    const [text = ""] = (await help(...verb.name.split(" "), "--help")).split(ROWS_APART);
+    const parts = (await help(...verb.name.split(" "), "--help")).split(ROWS_APART);
+    const text = parts.find((part) => part.startsWith(`Usage: mogplex-ci ${`${verb.name} ${verb.usage}`.trimEnd()}`)) ??
+      "";
     const codes = text.slice(text.indexOf("Exit codes:"), text.indexOf("Exit codes with"));
     const followed = ["run --follow", "follow", "report"].includes(verb.name);
     expect({ verb: verb.name, said: codes.includes("the server said success") }).toEqual({
@@ -141,9 +143,9 @@ test("--help of every group shows an example", async () => {
   }
 });
 
-test("`run --help` shows the documented verb and the toolkit's apart, each with its own flags, variables and codes", async () => {
+test("`run --help` shows the toolkit's verb and then the documented one, each with its own flags, variables and codes", async () => {
   const text = await help("run", "--help");
-  const [plain = "", follow = "", ...others] = text.split(ROWS_APART);
+  const [follow = "", plain = "", ...others] = text.split(ROWS_APART);
   expect(others).toEqual([]);
   expect(plain).toContain("Usage: mogplex-ci run --repo owner/name");
   expect(plain).not.toMatch(/--mode|--follow|MOGPLEX_(?!API_KEY|URL|DEV)/);
@@ -174,7 +176,7 @@ test("--help shows the variables that a verb reads, and no others", async () => 
   expect(await environment("report")).toEqual(
     [...service, "RUN_ID", "REPORT", "NOTE", "NOTE_TOKEN_VARIABLE", "OUT"].sort(),
   );
-  const ofOthers = ["RUN_ID", "JOB_STATUS", "GIT_TOKEN", "GIT_USERNAME"];
+  const ofOthers = ["RUN_ID", "JOB_STATUS", "GIT_TOKEN", "GIT_USERNAME", "CAMPAIGN_HOME", "DEV_START_LIMITS"];
   expect(await environment("run", "--follow")).toEqual(
     VARIABLES.map(({ name }) => name.replace("MOGPLEX_", "")).filter((name) => !ofOthers.includes(name)).sort(),
   );

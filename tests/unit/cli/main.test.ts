@@ -97,3 +97,12 @@ test("main() ends with the documented code when --follow is the prompt and not a
   expect(await code("--", "--follow")).toBe(1);
   expect(await code("--follow", "Fix the flaky tests")).toBe(69);
 });
+
+test("main() names a flag that only another form of the verb has, and the words of a choice", async () => {
+  expect((await cli(["run", "--folow", "x"])).stderr).toBe(
+    `error: Cannot parse arguments of run: unknown flag "--folow"; did you mean "--follow"?\n`,
+  );
+  expect((await cli(["run", "--follow", "x", "--repo", "acme/web", "--on-timeout", "cancle"])).stderr).toContain(
+    `it must be one of detach, cancel: "cancle"; did you mean "cancel"?`,
+  );
+});

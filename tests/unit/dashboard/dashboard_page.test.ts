@@ -15,7 +15,7 @@ test("renderDashboardPage() says first what needs a person, and links to it", ()
   expect(textsOf(page, "h1")).toEqual(["11 things need a person"]);
   const concerns = elementsOf(page).filter(({ attributes }) => attributes.class?.startsWith("concern "));
   expect(concerns.slice(0, 2).map(({ text }) => text)).toEqual([
-    "campaign move-to-node-24: 3 items without a good end19 of 40 with a good end",
+    "campaign move-to-node-24: 3 items did not succeed19 of 40 succeeded",
     "automation Weekly dependency update: its last run failed3 of the last 20 failed · Agent exited with code 1: npm test",
   ]);
   expect(concerns.at(-1)?.text).toBe("4 sandboxes in useWith 3 in use the service may refuse the next run");
@@ -29,9 +29,30 @@ test("renderDashboardPage() has a sentence where there is nothing, and no chart 
     expect(page).toContain(text);
   }
   expect(textsOf(page, "table")).toEqual([]);
-  expect(page).not.toContain("Day by day");
+  expect(page).toContain("The chart of the days begins with the second day");
+  expect(page).not.toContain('class="chart"');
   expect(page.length).toBeLessThan(60_000);
   expect(render(emptyDashboard(), someDays(2))).toContain("From 2026-11-30 to 2026-12-01, at the end: ");
+});
+
+test("renderDashboardPage() has tools from 20 rows on, no empty column, and no red badge for what is done", () => {
+  const few = render(fullDashboard(12));
+  expect(elementsOf(few).filter(({ attributes }) => "data-list" in attributes)).toEqual([]);
+  const many = elementsOf(render(fullDashboard(20))).filter(({ attributes }) => "data-list" in attributes);
+  expect(many.length).toBeGreaterThan(2);
+  expect(textsOf(few, "th")).toContain("Why");
+  const data = fullDashboard(12);
+  const done = data.campaigns.map((each) => ({ ...each, state: "done", stateReason: null, ended: 40, good: 30 }));
+  const page = render({ ...data, campaigns: done, runs: [] });
+  expect(textsOf(page, "th")).not.toContain("Why");
+  const chips = elementsOf(page).filter(({ tag, text }) => tag === "span" && text === "done");
+  expect(chips.every(({ attributes }) => attributes.class === "chip none")).toBe(true);
+});
+
+test("renderDashboardPage() shows one table at once, before the days, and repositories and sandboxes at a click", () => {
+  const page = render(fullDashboard(12), someDays(5));
+  expect(textsOf(page, "h2").slice(0, 4)).toEqual(["Needs a person", "Campaigns (3)", "Day by day", "Runs (12)"]);
+  expect(textsOf(page, "summary")).toContain("show the repositories");
 });
 
 test("renderDashboardPage() does not show as empty what was not read, and says what is cut off", () => {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { renderCampaignJson } from "../../../lib/campaign/report/write.ts";
+import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { readStored } from "../../../lib/dashboard/collect.ts";
 import { renderJson } from "../../../lib/report/json.ts";
 import { anItem, everyVerdict, viewOf } from "../campaign/report/sample_view.ts";
@@ -31,6 +32,21 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
     running: sum("running", "starting"),
     ended: view.items.length - sum("running", "starting", "quota", "service", "waiting"),
   });
+});
+
+test("readStored() has a campaign and round once, from the newest file, when clones of one home each have one", () => {
+  const at = (hour: number, changes: Partial<CampaignView>) =>
+    renderCampaignJson(viewOf([anItem(0, "failed")], { at: `2026-12-01T0${hour}:00:00.000Z`, ...changes }));
+  const { campaigns } = read({
+    "a/campaign.json": at(2, { state: "stopping" }),
+    "b/campaign.json": at(3, { state: "done" }),
+    "c/campaign.json": at(1, { state: "running" }),
+    "d/campaign.json": at(1, { state: "running", round: "2027-01" }),
+  });
+  expect(campaigns.map(({ file, state }) => [file, state])).toEqual([["b/campaign.json", "done"], [
+    "d/campaign.json",
+    "running",
+  ]]);
 });
 
 test("readStored() takes what is no file of ours for a problem, whatever is in it", () => {

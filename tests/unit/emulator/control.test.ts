@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { API_REPO, arrange, type Arranged, TOKENS } from "./arrange.ts";
 
 /** Sends a control request as a script on this machine would. */
@@ -187,6 +188,23 @@ test("control removeRepo makes a repository unknown, and reset brings it back", 
   await expect(start("gone")).rejects.toThrow("rate limit unavailable");
   emulator.control("reset");
   expect(await listed()).toBe(1);
+});
+
+test("control removeRepo removes runs, events, sandboxes and keys with the repository", async () => {
+  const { emulator, call, start } = arrange({ scenarios: parseScenarios("play: stuck-streaming", "test") });
+  const runId = await start("key");
+  emulator.control("advanceClock", { seconds: 600 });
+  const before = (await call("GET", "/sandboxes")).json.data.sandboxes.length;
+  const [run] = [...emulator.world.store.runs.values()];
+  emulator.control("removeRepo", { id: run?.repo_id });
+  for (const path of [`/runs/${runId}`, `/runs/${runId}/events`]) expect((await call("GET", path)).status).toBe(404);
+  expect((await call("POST", `/runs/${runId}/cancel`)).status).toBe(404);
+  const { sandboxes } = (await call("GET", "/sandboxes")).json.data;
+  expect(sandboxes.length).toBeLessThan(before);
+  const other = [...emulator.world.store.repos.values()].find(({ userId }) => userId === run?.user_id);
+  const body = { repoId: other?.id, prompt: "Fix it" };
+  const headers = { "Idempotency-Key": "key" };
+  expect((await call("POST", "/runs", { body, headers })).json.data).toMatchObject({ replayed: false });
 });
 
 test("control addToken adds a token of a user, or of a new user who sees nothing of the others", async () => {

@@ -85,6 +85,8 @@ test("readOptions() turns flags into options", async () => {
     "1.5",
     "--start-limit-scope",
     "user",
+    "--start-limits",
+    "off",
     "--repo",
     "acme/web=/srv/web",
     "--harness",
@@ -107,6 +109,7 @@ test("readOptions() turns flags into options", async () => {
     randomFaults: { rate: 0.5, kinds: ["503"], seed: 9 },
     timeLimitMs: 1_500,
     startLimitScope: "user",
+    startLimits: false,
     repos: [{ fullName: "acme/web", path: "/srv/web" }],
     commands: { codex: "sed -i s/a=b/c/ x" },
     environment: ["CI", "NO_COLOR"],
@@ -116,6 +119,7 @@ test("readOptions() turns flags into options", async () => {
     controlRoutes: false,
     scenarios: [{ name: "success" }],
   });
+  expect(await options(["--like", "service"])).toMatchObject({ like: "service", sandboxLimit: undefined });
   expect((await options(["--control"])).scenarios).toEqual([]);
   const { scenarios } = await options(["--scenario", "no-changes", "--scenario", "campaign"]);
   expect(scenarios?.map(({ name }) => name)).toEqual([

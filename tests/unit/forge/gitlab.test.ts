@@ -28,6 +28,9 @@ test("Forges reads what GitLab says of a merge request in the same words", async
     isGuarded: null,
     commit: "c0ffee".padEnd(40, "0"),
     isBehind: false,
+    files: 2,
+    additions: null,
+    deletions: null,
     hasQueue: false,
     createdAt: "2026-03-01T10:00:00.000Z",
     updatedAt: "2026-03-01T11:00:00.000Z",
@@ -48,6 +51,8 @@ test.each<[string, Request, Record<string, unknown>]>([
   ["closed", aRequest({ state: "closed" }), { state: "closed", problem: null }],
   ["locked", aRequest({ state: "locked" }), { state: "open" }],
   ["of a fork", aRequest({ source_project_id: 9 }), { isForeign: true }],
+  ["with more files than it shows", aRequest({ changes_count: "1000+" }), { files: 1_000 }],
+  ["without a number of files", aRequest({ changes_count: null }), { files: null }],
   ["that is behind", aRequest({ detailed_merge_status: "need_rebase" }), { isBehind: true }],
   [
     "of a protected branch",

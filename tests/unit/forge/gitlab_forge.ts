@@ -44,6 +44,7 @@ export function aRequest(more: Record<string, unknown> = {}, rest: Partial<Reque
       source_project_id: 3,
       target_project_id: 3,
       sha: "c0ffee".padEnd(40, "0"),
+      changes_count: "2",
       merge_status: "can_be_merged",
       detailed_merge_status: "mergeable",
       has_conflicts: false,

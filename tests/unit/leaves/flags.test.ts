@@ -67,3 +67,9 @@ test("nearest() finds a word within a few edits, or none", () => {
   expect(nearest("mean_run_ms", ["meanRunMs", "timeoutMs"])).toBe("meanRunMs");
   expect(nearest("x", [])).toBeUndefined();
 });
+
+test("nearest() takes the only name that a word begins, and the one that it is the initials of", () => {
+  expect(nearest("claude", ["codex", "claude-code", "mogplex"])).toBe("claude-code");
+  expect(nearest("pr", ["run", "changes", "pull-request"])).toBe("pull-request");
+  expect(nearest("rep", ["reporters", "repositories"])).toBeUndefined();
+});

@@ -13,6 +13,7 @@ function record(day: number, more: Partial<HistoryRecord> = {}): HistoryRecord {
     repoId: "r",
     repository: "acme/web",
     harness: "codex",
+    task: null,
     outcome: "success",
     exitCode: 0,
     tookMs: 10 * MINUTE,
@@ -63,4 +64,12 @@ test("comparisonSentence() names the time of the run before", () => {
   const sentence = comparisonSentence(compareRuns(record(20, { tookMs: 12 * MINUTE }), [record(19)]));
   expect(sentence).toBe("Compared with the run before (2026-11-19 14:05 UTC): 2 min longer, succeeded before too.");
   expect(comparisonSentence(compareRuns(record(20), []))).toBeNull();
+});
+
+test("compareRuns() compares runs of one task, and those of which it is not known", () => {
+  const before = (task: string | null, other: string | null) =>
+    compareRuns(record(20, { task }), [record(1, { task: other })]).before?.runId;
+  expect(before("a", "a")).toBe("run-1");
+  expect(before("a", "b")).toBeUndefined();
+  expect([before(null, "b"), before("a", null)]).toEqual(["run-1", "run-1"]);
 });

@@ -33,7 +33,7 @@ test("renderRunPage() says in its first lines how the run ended, why, and what t
     "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → PR #7 (18 min 5 s)success, exit code 0What to do: Review the pull request https://github.com/acme/web/pull/7",
   );
   expect(top(FAILED)).toStartWith(
-    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → failed in the agent's work (18 min 5 s)failed, exit code 1, in the agent's worknpm test exited with code 1",
+    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → failed in the agent's work (18 min 5 s)Exit code 1npm test exited with code 1",
   );
   expect(top({ ...FAILED, outcome: "error", exitCode: 75 })).toContain("nothing is started twice");
   const error = { attempted: "read run", why: "no network", value: null, advice: "set MOGPLEX_URL" };
@@ -89,7 +89,7 @@ test("renderRunPage() shows what was asked, where, and what was done, and works 
 
 test("renderRunPage() does not claim that there is no pull request when nobody could see it", () => {
   const page = renderRunPage(sampleResult({ pullRequest: { state: "unknown", url: null }, events: [] }));
-  expect(factsOf(page).get("Pull request")).toBe("unknown: no event that was seen says so");
+  expect(factsOf(page).get("Pull request")).toBe("not known: no event names one");
   expect(factsOf(renderRunPage(sampleResult(FAILED))).get("Pull request")).toBe("none");
 });
 
@@ -114,6 +114,58 @@ test("renderRunPage() shows events with their numbers, types and quiet stretches
   ]);
   expect(page).toContain("7 events seen. 4 of them are not on this page; events.ndjson has them. Some went by unseen.");
   expect(textsOf(page, "nav")[0]).toContain("log (2)");
+});
+
+test("renderRunPage() draws a phase whose end was not seen, until the end of the job that started the run", () => {
+  const startedAt = "2026-08-10T12:00:00Z";
+  const page = renderRunPage(sampleResult({
+    outcome: "interrupted",
+    replayed: false,
+    events: [],
+    durationMs: 5_600,
+    phases: [
+      { name: "queue", startedAt, durationMs: 1_000 },
+      { name: "prepare", startedAt, durationMs: 600 },
+      { name: "agent", startedAt, durationMs: null },
+    ],
+  }));
+  const [bar] = elementsOf(page).filter(({ attributes }) => attributes.role === "img");
+  expect(bar?.attributes["aria-label"]).toBe("time by phase: queue 1 s, prepare 0.6 s, agent 4 s so far");
+  expect(elementsOf(page).filter(({ attributes }) => "stroke-dasharray" in attributes).length).toBe(1);
+});
+
+test("renderRunPage() has the last five events in the beginning of a run that did not succeed, with links", () => {
+  const events = Array.from({ length: 8 }, (_, at) => sampleEvent(at, { message: `m${at}\nand on` }));
+  const page = renderRunPage(sampleResult({ ...FAILED, events }));
+  const top = textsOf(page, "header")[0] ?? "";
+  expect(top).toContain("Last events:");
+  for (const each of [3, 4, 5, 6, 7]) expect(top).toContain(`m${each}`);
+  expect([top.includes("m2"), top.includes("and on")]).toEqual([false, false]);
+  expect(breaches(page)).toEqual([]);
+  expect(textsOf(renderRunPage(sampleResult({ events })), "header")[0]).not.toContain("Last events:");
+});
+
+test("renderRunPage() has commands that start the task again as it was asked for, or say what is missing", () => {
+  const commands = (fields: object, options = {}) =>
+    textsOf(renderRunPage({ ...sampleResult(), ...ASKED, ...fields }, options), "pre")
+      .filter((text) => text.includes(" run --follow"));
+  const settings = [{ name: "timeout", value: "25m", from: "flag" }, { name: "mode", value: "x", from: "default" }];
+  expect(commands({ task: "Fix the user's tests" }, { program: "node ci/mogplex.mjs", settings })).toEqual([
+    "node ci/mogplex.mjs run --follow --repo acme/web --harness codex --timeout 25m --new 'Fix the user'\\''s tests'",
+    "mogplex-emulator exec --scenario success -- node ci/mogplex.mjs run --follow 'Try it'",
+  ]);
+  const hidden = renderRunPage({ ...sampleResult(), ...ASKED, task: null });
+  expect(hidden).toContain("The task is not on this page. Write it to <code>task.md</code>");
+  expect(commands({ task: "x".repeat(5_000) })[0]).toEndWith("--new --prompt-file task.md");
+  expect(textsOf(renderRunPage(sampleResult({ origin: "http://127.0.0.1:8080" })), "pre")).toContain(
+    "export MOGPLEX_URL=http://127.0.0.1:8080 MOGPLEX_DEV=1",
+  );
+});
+
+test("renderRunPage() says nothing twice: no caption is to be seen below a heading", () => {
+  const page = renderRunPage(sampleResult());
+  const spans = elementsOf(page).filter(({ attributes }) => attributes.class === "hide").map(({ text }) => text);
+  expect(textsOf(page, "caption")).toEqual(spans);
 });
 
 test("renderRunPage() shows an automation run, which has no events and no branch", () => {

@@ -1,7 +1,7 @@
 /** The layer against the emulated service, on one virtual clock. */
 import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { builtInScenario, parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
@@ -70,7 +70,7 @@ const ENDS: [scenario: string, outcome: string, exitCode: number][] = [
   ["success", "success", 0],
   ["no-changes", "success", 0],
   ["agent-failure", "failed", 1],
-  ["boot-failure", "failed", 1],
+  ["boot-failure", "error", 75],
   ["delivery-failure", "failed", 1],
   ["duplicate-failed", "failed", 1],
   ["many-events", "success", 0],
@@ -162,6 +162,87 @@ test("runJob() sends the key of a state file again with resume, for the same req
   expect(counts()).toMatchObject({ runs: 3 });
 });
 
+test("runJob() with resume lets a first 401 pass three times, where the state file shows that the token has worked", async () => {
+  const { options, counts, emulator } = world("success");
+  const files = memoryFiles();
+  const more = { files, statePath: "run.json" };
+  const random = { keyScope: "random" } as const;
+  await runJob(REQUEST, { ...options(), ...random }, more);
+  files.files.set("old.json", files.files.get("run.json") ?? "");
+  emulator.control("fault", { kind: "401", times: 3 });
+  const resumed = { ...more, resumePath: "old.json" };
+  const { result } = await runJob(REQUEST, { ...options({ CI_JOB_ID: "9002" }), ...random }, resumed);
+  expect(result).toMatchObject({ replayed: true, outcome: "success" });
+  emulator.control("fault", { kind: "401", times: 4 });
+  const refused = await runJob(REQUEST, { ...options({ CI_JOB_ID: "9002" }), ...random }, resumed);
+  expect(refused.result.exitCode).toBe(64);
+  // Without a state file nothing says that it ever worked.
+  emulator.control("fault", { kind: "401", times: 1 });
+  expect((await runJob(REQUEST, { ...options(), ...random }, more)).result.exitCode).toBe(64);
+  expect(counts()).toMatchObject({ runs: 1 });
+});
+
+/** A service whose only sandbox is somebody else's for some minutes. */
+function crowded(minutes: number) {
+  const made = world("success", { sandboxLimit: 1 });
+  const { store } = made.emulator.world;
+  const [sandbox] = [...store.sandboxes.values()].filter(({ userId }) => userId === store.userId("alice"));
+  for (const each of store.sandboxes.values()) each.status = "stopped";
+  if (sandbox === undefined) throw new Error("no sandbox");
+  const set = (status: string) => made.emulator.control("setSandbox", { id: sandbox.id, set: { status } });
+  set("running");
+  void made.clock.sleep(minutes * 60_000).then(() => set("stopped"));
+  return made;
+}
+
+for (const keyScope of ["pipeline", "random"] as const) {
+  test(`runJob() starts the next key of the series 10 and 20 minutes after no sandbox was free: ${keyScope}`, async () => {
+    const { options, emulator, counts } = crowded(25);
+    const given = options();
+    const started: string[] = [];
+    const onStarted = ({ idempotencyKey }: { idempotencyKey: string }) => void started.push(idempotencyKey);
+    const { result } = await runJob(REQUEST, { ...given, keyScope, timeoutMs: 7_200_000, onStarted });
+    expect(result).toMatchObject({ outcome: "success", exitCode: 0, replayed: false });
+    const [first = "", ...more] = started;
+    expect(more).toEqual([`${first}.2`, `${first}.3`]);
+    expect(counts()).toMatchObject({ runs: 3, starts: 3 });
+    const created = [...emulator.world.store.runs.values()].map(({ created_at }) => created_at / 60e6);
+    expect(created.map((at) => Math.round(at - (created[0] ?? 0)))).toEqual([0, 10, 30]);
+    expect(given.notices.filter(({ kind }) => kind === "text").length).toBe(2);
+  });
+}
+
+test("runJob() ends with 75 when no sandbox was free within its time, and its state says that nothing is at work", async () => {
+  const { options, counts } = crowded(600);
+  const files = memoryFiles();
+  const short = await runJob(REQUEST, { ...options(), timeoutMs: 1_800_000 }, { files, statePath: "run.json" });
+  expect(short.result).toMatchObject({ exitCode: 75, outcome: "error", resume: null });
+  expect(short.result.reason).toContain("no sandbox was free");
+  expect(files.files.get("run.json")).toMatch(/"left": "ended"/);
+  expect(counts()).toMatchObject({ runs: 2 });
+  const long = await runJob(REQUEST, { ...options(), keyScope: "random", timeoutMs: 36_000_000 });
+  expect(long.result.exitCode).toBe(75);
+  expect(counts()).toMatchObject({ runs: 6 });
+});
+
+test("runJob() makes no second start with a given key: 75 at once", async () => {
+  const { options, counts, clock } = crowded(600);
+  const { result } = await runJob(REQUEST, { ...options(), idempotencyKey: "mine", timeoutMs: 36_000_000 });
+  expect([result.exitCode, counts().starts]).toEqual([75, 1]);
+  expect(clock.now()).toBeLessThan(120_000);
+});
+
+test("runJob() ends with 1 when an agent has begun, whatever its error says", async () => {
+  const { options, counts } = world("success", {
+    scenarios: parseScenarios(
+      "steps: [{ after: 5, sandbox: up }, { after: 1, event: { type: log, message: hi } }, { after: 5, fail: Too many active sandboxes }]",
+      "test",
+    ),
+  });
+  const { result } = await runJob(REQUEST, { ...options(), timeoutMs: 7_200_000 });
+  expect([result.exitCode, counts().starts]).toEqual([1, 1]);
+});
+
 test("runJob() waits for its turn when the start limit is reached", async () => {
   const { options, clock } = world("success");
   for (let index = 0; index < 10; index++) {
@@ -208,6 +289,24 @@ test("cleanup() cancels the run of a process that was killed in a cancelled job"
   const end = await cleanup({ ...options({ CI_JOB_STATUS: "canceled" }), files: copy, statePath: "run.json" });
   expect(end).toMatchObject({ action: "cancelled", status: "cancelled" });
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
+});
+
+test("cleanup() lets a first 401 pass, since the state file shows that the token has worked", async () => {
+  const { options, emulator, clock } = world("stuck-streaming");
+  const files = memoryFiles();
+  const killed = new AbortController();
+  void clock.sleep(30_000).then(() => {
+    files.writeFile = () => {};
+    killed.abort(new Error("kill -9"));
+  });
+  await runJob(REQUEST, { ...options(), signal: killed.signal }, {
+    files: { ...files, writeFile: (p, t) => files.writeFile(p, t) },
+    statePath: "run.json",
+  });
+  const copy = memoryFiles({ "run.json": files.files.get("run.json") ?? "" });
+  emulator.control("fault", { kind: "401", times: 3 });
+  const end = await cleanup({ ...options({ CI_JOB_STATUS: "canceled" }), files: copy, statePath: "run.json" });
+  expect(end).toMatchObject({ action: "cancelled", status: "cancelled" });
 });
 
 test("runJob() survives a start whose queue was down with 69, and its retry starts afresh", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { gitlab } from "../../../lib/ci/systems.ts";
+import { gitlab } from "../../../lib/ci/gitlab.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { InterruptedError, type InterruptSignal } from "../../../lib/errors.ts";
 import { interruptible } from "../../../lib/run/session.ts";

@@ -6,6 +6,7 @@ import { checkRepository, repoName, resolveRepository } from "../../../lib/servi
 
 const ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
 const OTHER = "8f3a2b1c-1234-4abc-9def-1234567890cd";
+const THIRD = "8f3a2b1c-1234-4abc-9def-1234567890ef";
 
 function repo(full_name: string, id = ID): Repo {
   return { id, full_name, installation_id: 1, default_branch: "main", root_directory: null };
@@ -68,8 +69,33 @@ test("resolveRepository() offers near names of the owner, and the same name of a
 
 test("resolveRepository() refuses a name that several repositories have, and one that a full page may hide", async () => {
   const two = client([repo("acme/web"), repo("ACME/web", OTHER)]);
-  await expect(resolveRepository(two, "acme/web")).rejects.toThrow(`give the id of one: ${ID} or ${OTHER}`);
+  await expect(resolveRepository(two, "acme/web")).rejects.toThrow(
+    `several have this name: "acme/web"; give the id of one: ${[ID, OTHER].sort().join(" (no root) or ")} (no root)`,
+  );
   const many = client(Array.from({ length: 300 }, (_, index) => repo(`x-acme/web${index}`)));
+  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("200 names like it and no more");
+});
+
+test("resolveRepository() takes the row of the whole repository, or that of the given root, whatever their order is", async () => {
+  const rows = [
+    repo("acme/web"),
+    { ...repo("acme/web", OTHER), root_directory: "/packages/ui/" },
+    { ...repo("acme/web", THIRD), root_directory: "docs" },
+  ];
+  for (const order of [rows, rows.toReversed()]) {
+    const found = (root?: string | null) => resolveRepository(client(order), "acme/web", {}, root);
+    expect([await found(), await found(null), await found("packages/ui"), await found("./docs"), await found("src")])
+      .toEqual([ID, ID, OTHER, THIRD, ID]);
+  }
+  // One row may have a root: nothing else has its name.
+  expect(await resolveRepository(client(rows.slice(1, 2)), "acme/web")).toBe(OTHER);
+  await expect(resolveRepository(client(rows.slice(1)), "acme/web")).rejects.toThrow(
+    /several have this name: "acme\/web"; give the id of one: \S+ \(root "[^"]+"\) or \S+ \(root "[^"]+"\)$/,
+  );
+});
+
+test("resolveRepository() refuses a name of which a full page may hide another row", async () => {
+  const many = client([...Array.from({ length: 199 }, (_, index) => repo(`a/acme/web${index}`)), repo("acme/web")]);
   await expect(resolveRepository(many, "acme/web")).rejects.toThrow("200 names like it and no more");
 });
 

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createRedactor, MASK, redactValue } from "../../../lib/text/redact.ts";
+import { createRedactor, cutOpenText, joinRedactors, MASK, redactValue } from "../../../lib/text/redact.ts";
 import { propertyRuns } from "../../property_runs.ts";
 
 const TOKEN = "mog_Zk9pQ2rT7vXw3YbN5sLdF8aG";
@@ -357,4 +357,21 @@ test("redactValue() masks the token even in ids", () => {
 test("redactValue() masks texts below a key named __proto__", () => {
   const hostile = JSON.parse(`{"__proto__":{"message":"${TOKEN}"}}`);
   expect(JSON.stringify(redactValue(hostile, createRedactor({ token: TOKEN })))).not.toContain(TOKEN);
+});
+
+test("cutOpenText() cuts at a blank, with as many characters behind it as the longest secret has, and never within a secret", () => {
+  const redact = createRedactor({ secrets: ["correct horse battery staple"] });
+  expect([createRedactor().longest, createRedactor({ token: "mog_0123456789" }).longest]).toEqual([0, 14]);
+  // JSON may have escaped each of its characters.
+  expect(redact.longest).toBe(6 * 28);
+  expect(joinRedactors(redact, createRedactor({ token: "mog_0123456789" })).longest).toBe(6 * 28);
+  const cut = (text: string, mask = createRedactor(), limit?: number) => text.slice(0, cutOpenText(text, mask, limit));
+  expect(cut("one two three")).toBe("one two");
+  expect(cut("one two three", createRedactor(), 6)).toBe("one");
+  expect(cutOpenText("onetwothree", createRedactor())).toBe(-1);
+  expect(cutOpenText("one two three", createRedactor({ token: "mog_0123456789" }))).toBe(-1);
+  const later = "x ".repeat(100);
+  expect(cut(`a correct horse battery staple b ${later}`, redact, 15)).toBe("a");
+  expect(cut("the key: Bearer abc")).toBe("the key:");
+  expect(cut("a -----BEGIN RSA PRIVATE KEY----- MIIE abc")).toBe("a");
 });

@@ -83,11 +83,14 @@ test("trap 20: an event of type finished is not the verdict, and the verdict is 
     seen.push(item.type === "event" ? item.event.type : item.type === "status" ? `status ${item.status}` : item.type);
   }
   expect(seen.slice(-3)).toEqual(["finished", "status success", "end"]);
-  const failed = await run(REQUEST, service("boot-failure").options(returned));
+  const failed = await run(
+    REQUEST,
+    service(parseScenario("steps: [{ after: 5, fail: no image }]", "boot")).options(returned),
+  );
   expect([failed.outcome, failed.events.at(-1)?.type, failed.reason]).toEqual([
     "failed",
     "failed",
-    "Too many active sandboxes",
+    "no image",
   ]);
 });
 

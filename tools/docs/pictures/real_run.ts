@@ -80,9 +80,8 @@ export async function realRun(env: Readonly<Record<string, string>>, terminal: b
   });
   emulator.world.origin = ORIGIN;
   const [token] = emulator.world.store.tokens.keys();
-  const [repo] = emulator.world.store.repos.keys();
-  const { io, files, said } = memoryIo({ ...env, MOGPLEX_API_KEY: token ?? "", MOGPLEX_REPO_ID: repo ?? "" }, terminal);
-  const args = ["run", "--follow", "--create-branch", TASK];
+  const { io, files, said } = memoryIo({ ...env, MOGPLEX_API_KEY: token ?? "", MOGPLEX_REPO_ID: "acme/web" }, terminal);
+  const args = ["run", "--follow", TASK];
   const fetch = (url: string, init: RequestInit) => emulator.fetch(url, init);
   const code = await main(args, io, { fetch, clock });
   await emulator.close();
@@ -92,7 +91,7 @@ export async function realRun(env: Readonly<Record<string, string>>, terminal: b
   const same = (text: string) =>
     withFixedIds(text).replace(branch, "53a0dfd6-49358b03").replace(/(?<=\bci1-)[0-9a-f]{40}/g, SOME_HASH);
   return {
-    command: `mogplex-ci run --follow --create-branch "${TASK}"`,
+    command: `mogplex-ci run --follow "${TASK}"`,
     output: same(said.output),
     files: new Map([...files].map(([path, text]) => [path, same(text)])),
   };

@@ -87,8 +87,48 @@ test("a job that loses a race reads the journal again, and says so", async () =>
   expect(log(remote)).toEqual([
     "replace-moment: plan",
     "replace-moment: 1 skip",
-    expect.stringMatching(/^replace-moment: wave 1, 1 start/),
+    "replace-moment: wave 1, 2 starts",
   ]);
+});
+
+test("a lost race for the branch replays no start: the runs of this job are recorded, also of items that were skipped", async () => {
+  const remote = remotes.make("replay.git");
+  const world = campaignWorld({ count: 6, scenarios: "play: stuck-streaming" });
+  await world.plan(homeOf(remote));
+  let others = 0;
+  world.before = async (request) => {
+    if (!request.startsWith("GET /sandboxes") || others++ > 0) return;
+    const select = { only: ["acme/project-0002", "acme/project-0006"] };
+    await world.decide({ kind: "skip", select, reason: "not today" }, homeOf(remote));
+  };
+  const { view, problem } = await world.advance(homeOf(remote));
+  expect([problem, world.starts.length, view.counts.running]).toEqual([null, 3, 3]);
+  expect(world.notices).toContain("another job has written to the journal meanwhile: it is read again");
+  // What it reads is enough to follow them all, and another machine knows them.
+  const { view: later } = await world.advance(homeOf(remote));
+  expect([later.counts.running, later.counts.skipped, world.starts.length]).toEqual([3, 1, 3]);
+  expect(later.quota.hour.used).toBe(3);
+  world.setRun("acme/project-0002", { status: "cancelled" });
+  expect(verdicts((await world.advance(homeOf(remote))).view)["acme/project-0002"]).toBe("skipped");
+});
+
+test("a wave that refuses to go on pushes nothing, and one that ends with 64 does", async () => {
+  const remote = remotes.make("refuses.git");
+  const world = campaignWorld({ count: 4, scenarios: "play: stuck-streaming" });
+  await world.plan(homeOf(remote));
+  await world.advance(homeOf(remote));
+  const before = log(remote);
+  const right = world.token;
+  world.token = world.otherToken();
+  for (let wave = 0; wave < 2; wave++) {
+    expect((await world.advance(homeOf(remote))).code).toBe(2);
+    expect(log(remote)).toEqual(before);
+  }
+  world.token = "mog_nobodysToken";
+  expect((await world.advance(homeOf(remote))).code).toBe(64);
+  expect(log(remote).length).toBe(before.length + 1);
+  world.token = right;
+  expect((await world.advance(homeOf(remote))).problem).toBe(null);
 });
 
 test("advance() starts nothing when the branch may not be written", async () => {

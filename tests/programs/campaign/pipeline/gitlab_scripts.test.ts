@@ -9,6 +9,7 @@ import {
   planScript,
   reportScript,
   takeOverScript,
+  watchScript,
   waveScript,
 } from "../../../../lib/campaign/pipeline/gitlab.ts";
 import { type SampleChanges, sampleInput } from "../../../unit/campaign/pipeline/sample_input.ts";
@@ -61,6 +62,7 @@ const input = (changes: SampleChanges = {}) =>
   sampleInput({ program: { kind: "command", name: "mogplex-ci" }, ...changes });
 const HOME = "git:https://git.example.com/it's/$(touch${IFS}PWNED)/$[[x]]#b";
 const numbered = (number: number, script: string) => `mogplex_wave=${number}\n${script}`;
+const watched = (script: string) => `${watchScript()}\n${script}`;
 
 test("takeOverScript() takes the directory of the wave before, and nothing of an earlier attempt", () => {
   const files = ["mogplex-waves/6/lock.json", "mogplex-waves/7/journal/000002.ndjson"];
@@ -74,7 +76,7 @@ test("takeOverScript() takes the directory of the wave before, and nothing of an
 
 test.each(["sh", "bash"])("waveScript() ends with the code of the wave, in %s", (shell) => {
   for (const code of [0, 1, 69, 75, 143]) {
-    expect(run(numbered(3, waveScript(input())), { code, shell })).toMatchObject({
+    expect(run(numbered(3, watched(waveScript(input()))), { code, shell })).toMatchObject({
       status: code,
       calls: ["campaign advance campaign.yml --dir mogplex-waves/3"],
     });
@@ -82,7 +84,7 @@ test.each(["sh", "bash"])("waveScript() ends with the code of the wave, in %s", 
 });
 
 test("a home in Git reaches the program as one word, whatever is in it", () => {
-  const { status, calls, folder } = run(waveScript(input({ home: HOME })));
+  const { status, calls, folder } = run(watched(waveScript(input({ home: HOME }))));
   expect({ status, calls }).toEqual({ status: 0, calls: [`campaign advance campaign.yml --home ${HOME}`] });
   expect(existsSync(join(folder, "mogplex-pipeline/PWNED"))).toBe(false);
 });
@@ -100,16 +102,16 @@ test("planScript() takes the plan that is there, and plans where there is none",
 
 test("gateScript() approves a closed gate alone, and says so when the canary is still at work", () => {
   const wave = "campaign advance campaign.yml --dir mogplex-waves/5";
-  expect(run(numbered(5, gateScript(input())), { state: "gated" })).toMatchObject({
+  expect(run(numbered(5, watched(gateScript(input()))), { state: "gated" })).toMatchObject({
     status: 0,
     calls: [wave, "campaign advance campaign.yml --approve --dir mogplex-waves/5"],
   });
-  expect(run(numbered(5, gateScript(input())))).toMatchObject({
+  expect(run(numbered(5, watched(gateScript(input()))))).toMatchObject({
     status: 2,
     calls: [wave],
     stderr: expect.stringContaining("retry this job later"),
   });
-  const inGit = numbered(5, gateScript(input({ home: "git:origin#b" })));
+  const inGit = numbered(5, watched(gateScript(input({ home: "git:origin#b" }))));
   // Somebody may have approved it from elsewhere.
   expect(run(inGit)).toMatchObject({ status: 0, calls: ["campaign advance campaign.yml --home git:origin#b"] });
   expect(run(inGit, { state: "gated" }).calls.at(-1)).toBe(

@@ -116,6 +116,8 @@ test(
         return service.recorder.of(START).length - before;
       }
 
+      expect(await run("mogplex-ci campaign new fresh/campaign.yml")).toMatchObject({ code: 0 });
+      ran.add("campaign new");
       expect(await command("campaign plan FILE")).toBe(1);
       expect((await view()).state).toBe("gated");
       expect(await command('campaign approve FILE --note "looked at all three"')).toBe(3);

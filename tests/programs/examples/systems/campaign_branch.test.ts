@@ -37,7 +37,14 @@ async function generated(files: Readonly<Record<string, string>>): Promise<strin
     directory: "mogplex-campaign",
     waves: undefined,
     output: undefined,
-    settings: { image: undefined, tags: [], everyMs: 900_000, rehearsalMs: undefined, source: undefined },
+    settings: {
+      image: undefined,
+      tags: [],
+      everyMs: 900_000,
+      rehearsalMs: undefined,
+      retryInterrupted: false,
+      source: undefined,
+    },
   });
   return text;
 }

@@ -35,12 +35,8 @@ export interface WaveOptions {
   command?: string | undefined;
   /** @default {"main"} */
   branch?: string;
-  /** Address of a copy of the program, on a system whose recipe downloads it. @default none */
-  url?: string;
   /** Whether the machine is lost when the job is stopped. @default {false} */
   lost?: boolean;
-  /** Changes the recipe. @default {no change} */
-  edit?: (recipe: string) => string;
 }
 
 /** A recipe, and what is to be expected of its system. */
@@ -66,8 +62,8 @@ function colourOf({ status }: JobEnd): Wave["colour"] {
 export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
   {
     file: "github-actions/scheduled-campaign.yml",
-    async run(machine, { files, kept, command, branch = "main", lost = false, edit = (text) => text }) {
-      const text = edit(machine.recipe("github-actions/scheduled-campaign.yml", ""));
+    async run(machine, { files, kept, command, branch = "main", lost = false }) {
+      const text = machine.recipe("github-actions/scheduled-campaign.yml", "");
       const { campaign } = await runGithubWorkflow(text, machine, {
         runId: String(++runs),
         eventName: command === undefined ? "schedule" : "workflow_dispatch",
@@ -87,10 +83,9 @@ export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
   },
   {
     file: "gitlab/scheduled-campaign.yml",
-    async run(machine, { files, kept, command, branch = "main", url, edit = (text) => text }) {
-      machine.settings = url === undefined ? {} : { MOGPLEX_CI_URL: url };
+    async run(machine, { files, kept, command, branch = "main" }) {
       const { status, artifacts, outputs } = await runGitlabJob(
-        edit(machine.recipe("gitlab/scheduled-campaign.yml", "")),
+        machine.recipe("gitlab/scheduled-campaign.yml", ""),
         machine,
         {
           source: command === undefined ? "schedule" : "web",

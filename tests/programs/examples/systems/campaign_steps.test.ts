@@ -6,7 +6,7 @@ import { CronJob, Job } from "kubernetes-models/batch/v1";
 import { PersistentVolumeClaim } from "kubernetes-models/v1";
 import { parseAllDocuments } from "yaml";
 import { EXIT } from "../../../../lib/exit_codes.ts";
-import { shellWord } from "../../../../lib/campaign/report/words.ts";
+import { shellWord } from "../../../../lib/text/escape.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
 import { START } from "../../processes/world/ci_job.ts";
 import { type Fields, fields, list, parseYaml, texts } from "../../../unit/examples/strict.ts";

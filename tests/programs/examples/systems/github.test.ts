@@ -1,12 +1,12 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/ci_job.ts";
-import { codesOf, firstStep, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
+import { codesOf, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
 import { parse } from "yaml";
 import { WORKFLOW } from "../../shell/documented.ts";
 import { MISSING } from "../../shell/shell.ts";
-import { type Machine, MIRROR, onMachine, readExample, signalled, signalledAll } from "./machine.ts";
+import { type Machine, onMachine, readExample, signalled, signalledAll } from "./machine.ts";
 
 let service: Service;
 
@@ -29,9 +29,9 @@ for (const file of Object.keys(RECIPES)) {
   together(`${file} is green, with outputs and a summary, when the run succeeds`, async (machine) => {
     const end = await runGithubJob(machine.recipe(file, "success"), machine, optionsOf(file, "success"));
     expect(end.status).toBe("success");
-    expect(end.ran.slice(0, 3)).toEqual([firstStep(file), "Run the agent", expect.any(String)]);
+    expect(end.ran.slice(0, 3)).toEqual(["Check out", "Run the agent", expect.any(String)]);
     expect(end.summary).toContain("success");
-    expect(codesOf(file, machine)).toEqual([0, 0]);
+    expect(codesOf(machine)).toEqual([0, 0]);
     expect(machine.done.at(-1)?.stdout).toContain("nothing to clean up");
     expect([sent(machine, START), sent(machine, CANCEL)]).toEqual([1, 0]);
   });
@@ -39,7 +39,7 @@ for (const file of Object.keys(RECIPES)) {
   together(`${file} is red when the run fails`, async (machine) => {
     const end = await runGithubJob(machine.recipe(file, "agent-failure"), machine, optionsOf(file, "agent-failure"));
     expect(end.status).toBe("failure");
-    expect(codesOf(file, machine)).toEqual([1, 0]);
+    expect(codesOf(machine)).toEqual([1, 0]);
     expect(end.summary).toContain("Agent run exited with code 1");
     expect(sent(machine, CANCEL)).toBe(0);
   });
@@ -50,7 +50,7 @@ for (const file of Object.keys(RECIPES)) {
       const given = optionsOf(file, "stuck-streaming");
       const end = await runGithubJob(machine.recipe(file, "stuck-streaming"), machine, given);
       expect(end.status).toBe("cancelled");
-      expect(end.ran.slice(0, 3)).toEqual([firstStep(file), "Run the agent", expect.any(String)]);
+      expect(end.ran.slice(0, 3)).toEqual(["Check out", "Run the agent", expect.any(String)]);
       expect(sent(machine, CANCEL)).toBe(1);
       expect(await service.status(runIdOf(machine.done.at(-2)?.stdout))).toBe("cancelled");
       expect(machine.done.at(-1)?.code).toBe(0);
@@ -118,29 +118,6 @@ together("task-with-comment.yml comments on nothing when the run fails", async (
   const ends = await runGithubWorkflow(machine.recipe(file, "agent-failure"), machine, given);
   expect([ends.agent?.status, ends.comment?.status]).toEqual(["failure", "skipped"]);
   expect(machine.calls().filter((call) => call.startsWith("gh "))).toEqual([]);
-});
-
-const DOWNLOADING = "forgejo/cleanup.yml";
-
-together("cleanup.yml of Forgejo stops before anything is run when the checksum is another one", async (machine) => {
-  const recipe = machine.recipe(DOWNLOADING, "success", "f".repeat(64));
-  const end = await runGithubJob(recipe, machine, optionsOf(DOWNLOADING, "success"));
-  expect(end).toMatchObject({ status: "failure", ran: ["Install"] });
-  expect(machine.done[0]?.stdout).toContain("mogplex.mjs.part: FAILED");
-  expect(machine.recorder.requests).toEqual([]);
-});
-
-together("cleanup.yml of Forgejo downloads from MOGPLEX_CI_URL, and says so when there is nothing", async (machine) => {
-  const given = optionsOf(DOWNLOADING, "success");
-  const recipe = machine.recipe(DOWNLOADING, "success");
-  const urls = [MIRROR, "https://mirror.example/gone"];
-  for (const MOGPLEX_CI_URL of urls) await runGithubJob(recipe, machine, { ...given, vars: { MOGPLEX_CI_URL } });
-  expect(machine.calls().filter((call) => call.startsWith("curl "))).toEqual([`curl ${MIRROR}`]);
-  const { name, code, stderr } = machine.done.at(-1) ?? {};
-  expect({ name, code }).toEqual({ name: "Install", code: 1 });
-  expect(stderr).toMatch(
-    /error: 404\nCannot download mogplex\.mjs \S+; set MOGPLEX_CI_URL to the address of a copy\n$/,
-  );
 });
 
 together("weekly-cleanup.yml tells later jobs the outcome and the pull request", async (machine) => {

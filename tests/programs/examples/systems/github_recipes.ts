@@ -34,14 +34,8 @@ export const WITH_ACTION: Readonly<Record<string, string>> = Object.fromEntries(
 /** The recipe with the action, below `examples/`. */
 export const ACTION_RECIPE = "github-actions/weekly-cleanup.action.yml";
 
-/** The step that brings the program: it is in the repository, but for systems that may not reach `actions/checkout`. */
-export const firstStep = (file: string) => file.startsWith("forgejo/") ? "Install" : "Check out";
-
-/** The codes of a job's scripts, without that of a download. */
-export function codesOf(file: string, { done }: Machine): (number | null)[] {
-  const codes = done.map(({ code }) => code);
-  return firstStep(file) === "Install" ? codes.slice(1) : codes;
-}
+/** The codes of a job's scripts. */
+export const codesOf = ({ done }: Machine): (number | null)[] => done.map(({ code }) => code);
 
 let runs = 0;
 

@@ -1,17 +1,10 @@
-/** A machine that a CI system runs scripts on: the programs that its image brings, and a download that is ours. */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+/** A machine that a CI system runs scripts on: the programs that its image brings, and a checkout of the repository. */
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { VERSION } from "../../../../lib/version.ts";
-import { pinsOf, withPins } from "../../../../tools/build/pins.ts";
-import { root, runtimes } from "../../../../tools/setup.mjs";
+import { root, runtimes, sha256 } from "../../../../tools/setup.mjs";
 import { type Recorder, startRecorder } from "../../processes/world/recorder.ts";
 import { type Ended, launch, REPO, type Running, type Service } from "../../processes/world/service.ts";
-
-/** What a recipe downloads. */
-export const DOWNLOAD = `https://unpkg.com/@mogplex/ci@${VERSION}/dist/mogplex.mjs`;
-/** A copy, which `MOGPLEX_CI_URL` may name. */
-export const MIRROR = "https://mirror.example/mogplex.mjs";
 
 /** A script that a CI system starts as a process of its own. */
 export interface Script {
@@ -59,10 +52,14 @@ export interface Machine {
   token: string;
   /** Path of the command under test. */
   command: string;
-  /** Text of a recipe with the checksum of the command under test, and the name of a scenario at the end of its task. */
-  recipe(file: string, scenario: string, checksum?: string): string;
+  /** Text of a recipe with the name of a scenario at the end of its task. */
+  recipe(file: string, scenario: string): string;
   /** An empty directory. */
   directory(): string;
+  /** A directory with what `init` has put into the repository. */
+  checkout(): string;
+  /** SHA-256 of the program that lies in the repository. @default the right one */
+  checksum: string;
   /** Runs a script to its end, or stops it while the agent works, if the test asked for that. */
   run(script: Script): Promise<Done>;
   /** Tells it to stop the next script with an agent at work; undefined: let it run. */
@@ -73,7 +70,7 @@ export interface Machine {
   done: Done[];
   /** Seconds that `sleep` was asked for. */
   slept(): string[];
-  /** Calls of `gh` and `buildkite-agent`, and downloads, one a line. */
+  /** Calls of `gh` and `buildkite-agent`, one a line. */
   calls(): string[];
   /** Variables that the administrator of the CI system has set for all jobs. */
   settings: Record<string, string>;
@@ -89,22 +86,6 @@ const AT_WORK = /Harness run streaming|^triggered automation .*\(running\)$/m;
 function program(path: string, text: string): void {
   writeFileSync(path, text);
   chmodSync(path, 0o755);
-}
-
-/** Serves the one file, to the one command line that pins its source and its protocols; anything else fails as with a 404. */
-function curl(command: string, calls: string): string {
-  return `#!/bin/sh
-case "$*" in
-  "-fsSL --proto =https,file --retry 3 -o mogplex.mjs.part "*) ;;
-  *) exit 2 ;;
-esac
-shift 7
-case "$1" in
-  ${DOWNLOAD} | ${MIRROR}) echo "curl $1" >> "${calls}"; exec cp "${command}" mogplex.mjs.part ;;
-esac
-echo "curl: (22) The requested URL returned error: 404" >&2
-exit 22
-`;
 }
 
 /** Takes what is written to it down, as one line. Source: gh, "gh pr comment": without a token it ends with 4. */
@@ -145,10 +126,8 @@ export async function openMachine(service: Service): Promise<Machine> {
   for (const file of [sleeps, calls]) writeFileSync(file, "");
   program(join(bin, "gh"), gh(calls));
   program(join(bin, "buildkite-agent"), buildkiteAgent(calls));
-  program(join(bin, "curl"), curl(service.command, calls));
   program(join(bin, "node"), `#!/bin/sh\nexec "${runtimes.node}" "$@"\n`);
   program(join(bin, "sleep"), `#!/bin/sh\necho "$1" >> "${sleeps}"\n`);
-  const pins = pinsOf(readFileSync(service.command, "utf8"));
   const base = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", HOME: folder };
   const left: Promise<unknown>[] = [];
   const machine: Machine = {
@@ -159,14 +138,19 @@ export async function openMachine(service: Service): Promise<Machine> {
     stopWhen: (running) => running.seen(AT_WORK),
     done: [],
     settings: {},
-    recipe(file, scenario, checksum = pins.sha256) {
+    checksum: sha256(readFileSync(service.command, "utf8")),
+    checkout() {
+      const folder = machine.directory();
+      mkdirSync(join(folder, "ci"));
+      copyFileSync(service.command, join(folder, "ci/mogplex.mjs"));
+      writeFileSync(join(folder, "ci/mogplex.mjs.sha256"), `${machine.checksum}  mogplex.mjs\n`);
+      return folder;
+    },
+    recipe(file, scenario) {
       const text = readExample(file).replace(TASK_ENDS, `$1 <${scenario}>`)
         // A key that has the day in it and no more would be one for all tests.
         .replace("weekly-cleanup-$(date", `weekly-cleanup-${scenario}-${crypto.randomUUID()}-$(date`);
-      return withPins(text, { ...pins, sha256: checksum }).replace(
-        /8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g,
-        REPO,
-      );
+      return text.replace(/8f3a2b1c-1234-4abc-9def-[0-9a-f]{12}/g, REPO);
     },
     directory: () => mkdtempSync(join(folder, "work-")),
     async run({ name, text, shell, env, cwd }) {

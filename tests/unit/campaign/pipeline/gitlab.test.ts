@@ -1,8 +1,14 @@
 /** What the pipeline for GitLab says. That it runs is a test of the components. */
 import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { parse } from "yaml";
 import type { PipelineFile, PipelineInput } from "../../../../lib/campaign/pipeline/format.ts";
 import { gitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
+import { RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/ci/gitlab_retry.ts";
+import { campaignAdvanceVerb } from "../../../../lib/cli/campaign/advance.ts";
+import { EXIT } from "../../../../lib/exit_codes.ts";
+import { root } from "../../../../tools/setup.mjs";
 import { carriedFile, sampleInput } from "./sample_input.ts";
 
 const MINUTE_MS = 60_000;
@@ -165,4 +171,29 @@ test("gitlab() refuses a file that GitLab would not take, and files whose names 
       "has a name that the jobs need",
     );
   }
+});
+
+test("gitlab() has each job tried again after the failures of a runner, and after a stopped one in GitLab's newer word when asked", () => {
+  const words = (retryInterrupted: boolean) => {
+    const { retry } = job(only(sampleInput({ settings: { retryInterrupted } })), ".mogplex-job") as Job & {
+      retry: { max: number; when: string[] };
+    };
+    expect(retry.max).toBe(2);
+    return retry.when;
+  };
+  expect(words(false)).toEqual([...RETRY_WHEN, "stuck_or_timeout_failure", "scheduler_failure", "stale_schedule"]);
+  expect(words(false)).not.toContain(RUNNER_INTERRUPTED);
+  expect(words(true)).toEqual([...words(false), RUNNER_INTERRUPTED]);
+});
+
+test("the documents say what to do for every code of a wave that is not green, killed and stopped ones included", () => {
+  const document = readFileSync(join(root, "docs/campaign-pipelines.md"), "utf8");
+  const table = /### When a wave is not green\n([^]*?)\n\n[A-Z]/.exec(document)?.[1] ?? "";
+  const told = [...table.matchAll(/^\| (?:red|yellow), ([^|]*)\|/gm)].flatMap(([, codes = ""]) =>
+    codes.match(/\d+/g) ?? []
+  );
+  const codes = (campaignAdvanceVerb.codes ?? []).flat().map((name) => EXIT[name]).filter((code) =>
+    code !== EXIT.success
+  );
+  expect([137, ...codes].map(String).filter((code) => !told.includes(code))).toEqual([]);
 });

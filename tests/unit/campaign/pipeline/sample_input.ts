@@ -28,6 +28,7 @@ export function sampleInput({ settings, ...changes }: SampleChanges = {}): Pipel
       tags: [],
       everyMs: 15 * MINUTE_MS,
       rehearsalMs: undefined,
+      retryInterrupted: false,
       source: undefined,
       ...settings,
     },

@@ -11,6 +11,7 @@ const AT = "2026-09-01T00:00:00.000Z";
 const FILE: CampaignFile = {
   name: "replace-moment",
   round: "2026-12",
+  home: null,
   title: "Replace moment",
   prompt: "Do it in {{ repository.name }}",
   variables: {},
@@ -28,7 +29,7 @@ const FILE: CampaignFile = {
 
 function resolved(number: number, more: Partial<ResolvedItem> = {}): ResolvedItem {
   const repository = `acme/r${number}`;
-  const place = { baseBranch: "main", root: null, variables: {}, excluded: null, isDefault: true };
+  const place = { baseBranch: "main", root: null, variables: {}, excluded: null, rows: [], isDefault: true };
   return { id: `${repository}@main`, repository, repositoryId: uuidOf(number), ...place, ...more };
 }
 

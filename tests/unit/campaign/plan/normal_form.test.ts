@@ -26,7 +26,9 @@ test("planCampaign() refuses two rows of the service that are one repository in 
   const second = [...world.emulator.world.store.repos.values()][1];
   if (second === undefined) throw new Error("no repository");
   second.full_name = project(1).replace("project", "Project");
-  expect(await failureOf(() => world.plan())).toMatch(/^2 .*it is the same item as another one/s);
+  expect(await failureOf(() => world.plan())).toMatch(
+    /^2 .*several have this name, and none of them is the one to take/s,
+  );
 });
 
 test("planCampaign() locks a branch in its normal form, also the default branch that the service names", async () => {

@@ -108,6 +108,47 @@ test("resolveEntries() keeps wrong entries as invalid items with skipInvalid", a
   ]]);
 });
 
+const SPACES = [
+  repo(2, "acme/web", { root_directory: "packages/ui" }),
+  repo(1, "acme/web"),
+  repo(3, "acme/web", { root_directory: "docs" }),
+];
+
+for (const [order, rows] of Object.entries({ listed: SPACES, reversed: SPACES.toReversed() })) {
+  test(`resolveEntries() takes the row without root of a repository with sub-projects, or that of the given root: ${order}`, async () => {
+    const resolved = async (entry: RepositoryEntry) => {
+      const { items, problems } = await resolve([entry], listingOf(...rows));
+      expect(problems).toEqual([]);
+      return items.map(({ id, repositoryId }) => [id, repositoryId]);
+    };
+    expect(await resolved(named("acme/web"))).toEqual([["acme/web@main", id(1)]]);
+    expect(await resolved(named("acme/web", { root: null }))).toEqual([["acme/web@main", id(1)]]);
+    expect(await resolved(named("acme/web", { root: "packages/ui" }))).toEqual([["acme/web@main:packages/ui", id(2)]]);
+    expect(await resolved(named("acme/web", { root: "src" }))).toEqual([["acme/web@main:src", id(1)]]);
+    expect(await resolved(named(id(2)))).toEqual([["acme/web@main:packages/ui", id(2)]]);
+    expect(await resolved(query("acme/"))).toEqual([["acme/web@main", id(1)]]);
+  });
+
+  test(`resolveEntries() refuses a name of which no row is the one to take, with ids and roots: ${order}`, async () => {
+    for (const entry of [named("acme/web"), query("acme/")]) {
+      const { items, problems } = await resolve(
+        [entry],
+        listingOf(...rows.filter((row) => row.root_directory !== null)),
+      );
+      expect([items, problems.map(({ why, advice }) => [why, advice])]).toEqual([[], [[
+        "several have this name, and none of them is the one to take",
+        `give the id of one, with root: ${id(2)} (root "packages/ui") or ${id(3)} (root "docs")`,
+      ]]]);
+    }
+  });
+}
+
+test("resolveEntries() takes a repository with sub-projects once, whatever names it", async () => {
+  const listing = listingOf(...SPACES, repo(4, "acme/api"));
+  const { items } = await resolve([named(id(3)), query("acme/w"), query("acme/")], listing);
+  expect(items.map((item) => item.id)).toEqual(["acme/web@main:docs", "acme/api@main"]);
+});
+
 test("resolveEntries() accepts the id of a hidden repository with branch and root", async () => {
   const entry = named(id(5).toUpperCase(), { baseBranch: "main", root: "packages/api" });
   expect(ids(await resolve([entry], listingOf()))).toEqual([`${id(5)}@main:packages/api`]);

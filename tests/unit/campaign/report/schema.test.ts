@@ -56,7 +56,7 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "unchecked"];
+const OPTIONAL: readonly string[] = ["about", "title", "unchecked"];
 const ITEM: Fields<ItemView> = {
   id: true,
   repository: true,
@@ -95,6 +95,7 @@ const BOUNDS: Record<Bound, true> = {
 };
 
 const ABOUT: Record<keyof CampaignAbout, true> = {
+  title: true,
   fileHash: true,
   plannedAt: true,
   origin: true,

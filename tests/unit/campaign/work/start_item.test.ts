@@ -50,6 +50,19 @@ for (const [revision, switches] of Object.entries(REVISIONS)) {
   }
 }
 
+test("startItem() says nothing of another round when the run that its key found is the campaign's own", async () => {
+  const world = campaignWorld({ file: ONE });
+  await world.plan();
+  // The service got the start, and every answer was lost: the agent ends before the next wave.
+  fault(world, "resetMid", { processed: true, times: 3 });
+  await world.advance();
+  await world.clock.sleep(60 * MINUTE);
+  const { view } = await world.advance();
+  expect([verdicts(view), world.runs()]).toEqual([{ [project(1)]: "succeeded" }, [`${project(1)} success`]]);
+  expect(world.starts.length).toBeGreaterThan(3);
+  expect(world.notices.filter((notice) => notice.includes("its key found a run"))).toEqual([]);
+});
+
 test("a start that the service's trouble refuses is a failure after 5 in a row, and is no attempt", async () => {
   const world = campaignWorld({ file: { ...ONE, limits: { attempts: 3 } } });
   fault(world, "503", { times: 1_000, retryAfter: 1 });

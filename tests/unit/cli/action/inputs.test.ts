@@ -16,9 +16,20 @@ function reader(inputs: Inputs, env: Record<string, string> = {}) {
 
 test("the action has an input for every flag of run --follow, but for those that a step has no use for", () => {
   // A step prints no JSON, has its own place for the state, and its own comment. Input follow sets --detach, input create-branch
-  // --no-create-branch, and --new is for a folder outside of CI.
+  // --no-create-branch; --new is for a folder outside of CI, and --open for a person at a terminal.
   // Traces and history are the command's alone.
-  const without = ["json", "state", "detach", "resume", "note", "no-create-branch", "new", "history", "otel-file"];
+  const without = [
+    "json",
+    "state",
+    "detach",
+    "resume",
+    "note",
+    "no-create-branch",
+    "new",
+    "open",
+    "history",
+    "otel-file",
+  ];
   const flags = flagsOf(runFollowVerb).map(({ name }) => name).filter((name) => !without.includes(name));
   expect(flags.filter((flag) => !(flag in ACTION_INPUTS))).toEqual([]);
 });

@@ -33,9 +33,10 @@ test("heartbeatLine() has the counts, the starts of the day, and what is waited 
     "... 56 of 100 items ended, 3 running, 16 without a good end; 84 of 150 starts a day; " +
       "next start waits for the quota of starts an hour (30 of 30 used); next wave 2026-12-01 14:05 UTC (in 12 min)",
   );
-  expect(heartbeatLine(viewOf([anItem(1, "running")], { waitsFor: "nothing", nextWaveAt: null }), nowMs)).toBe(
-    "... 0 of 1 item ended, 1 running; 84 of 150 starts a day",
-  );
+  expect(heartbeatLine(viewOf([anItem(1, "running")], { waitsFor: "nothing", nextWaveAt: null, endsAt: null }), nowMs))
+    .toBe(
+      "... 0 of 1 item ended, 1 running; 84 of 150 starts a day",
+    );
 });
 
 test("changedItems() finds new items, and those whose verdict, run or pull request changed", () => {
@@ -50,4 +51,13 @@ test("changedItems() finds new items, and those whose verdict, run or pull reque
   expect(changedItems(before, after).map(({ repository }) => repository)).toEqual(
     [2, 3, 4, 5].map((number) => `acme/service-${number}`),
   );
+});
+
+test("heartbeatLine() names the end where everything is expected to have ended before another wave", () => {
+  const view = { ...mixedView(100), nextWaveAt: new Date(nowMs + 120_000).toISOString() };
+  const line = (endMs: number) => heartbeatLine({ ...view, endsAt: new Date(nowMs + endMs).toISOString() }, nowMs);
+  expect(line(42_000)).toEndWith("(in 42 s)");
+  expect(line(42_000)).toContain("; earliest end ");
+  expect(line(42_000)).not.toContain("next wave");
+  expect(line(600_000)).toContain("; next wave ");
 });

@@ -13,7 +13,8 @@ test("without --dir a campaign is in mogplex-campaign, and no command names it",
     const world = cliWorld({ count: 1, scenarios: "play: agent-failure" });
     expect((await world.cli(["campaign", "status", "campaign.yml"])).stderr).toBe(
       'error: Cannot read campaign: nothing was planned in "mogplex-campaign"; ' +
-        "run `mogplex-ci campaign plan campaign.yml` first, or name another directory\n",
+        "if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; " +
+        "for a new campaign run `mogplex-ci campaign plan campaign.yml`\n",
     );
     const { code, stdout } = await world.cli(["campaign", "run", "campaign.yml"]);
     expect([code, stdout.includes("mogplex-ci campaign retry campaign.yml --cause agent-run-exited")]).toEqual([
@@ -114,4 +115,20 @@ test("--webhook-variable permits one name beside the usual ones, and no variable
   expect((await world.campaign("plan", ["--webhook-variable", "HOOK"])).code).toBe(0);
   const foreign = cliWorld({ count: 1, file: { notify: notify("GITHUB_TOKEN") } });
   expect((await foreign.cli([...check, "--webhook-variable", "GITHUB_TOKEN"])).code).toBe(2);
+});
+
+test("home in the campaign file says for every verb where the campaign is; a flag and the variable win", async () => {
+  const world = cliWorld({ count: 1 });
+  const file = (home: string) => world.files.set("campaign.yml", campaignFile({ home }));
+  const status = (args: string[], env: Record<string, string> = {}) =>
+    world.cli(["campaign", "status", "campaign.yml", ...args], { env });
+  file("state/waves");
+  expect((await status([])).stderr).toContain('nothing was planned in "state/waves"; if it was planned elsewhere');
+  expect((await status(["--dir", "other"])).stderr).toContain('nothing was planned in "other"');
+  file("git:origin#waves");
+  expect((await status([])).stderr).toContain('"git:origin#waves"; write the address in the place of origin');
+  expect((await status(["--home", "dir"])).stderr).toContain('nothing was planned in "mogplex-campaign"');
+  const variable = { MOGPLEX_CAMPAIGN_HOME: "git:origin#others" };
+  expect((await status([], variable)).stderr).toContain('"git:origin#others"');
+  expect((await status(["--home", "dir"], variable)).stderr).toContain('nothing was planned in "mogplex-campaign"');
 });

@@ -111,7 +111,7 @@ test("campaign status refuses a journal that somebody changed with 2, and a dire
   const world = cliWorld();
   expect((await world.campaign("status")).stderr).toBe(
     'error: Cannot read campaign: nothing was planned in "DIR"; ' +
-      "run `mogplex-ci campaign plan campaign.yml --dir DIR` first, or name another directory\n",
+      "if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
   );
   await world.campaign("advance");
   appendFileSync(`${world.directory}/journal/000001.ndjson`, '{"schema":1,"check":"0"}\n{}\n');

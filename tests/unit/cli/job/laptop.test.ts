@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { stateSeal } from "../../../../lib/run/state.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
 const RUN = ["run", "--follow", "Fix the flaky tests", "--repo", "acme/api"];
@@ -53,9 +54,9 @@ test("another request while one is live overwrites nothing, and a third one find
   expect(fourth.stderr).toContain("give another --state");
 });
 
-test("run --follow takes the folder again when its run has ended, and asks the service for nothing without a state file", async () => {
+test("run --follow takes the folder again when its run has failed, and asks the service for nothing without a state file", async () => {
   const { cli, emulator, files, runs, requests } = await withLiveRun();
-  for (const run of emulator.world.store.runs.values()) run.status = "success";
+  for (const run of emulator.world.store.runs.values()) run.status = "failed";
   await cli([...RUN, "--timeout", "30s"], { files });
   expect(runs()).toBe(2);
   requests.length = 0;
@@ -92,4 +93,95 @@ test("the folder of the reports carries a .gitignore outside CI, unless it is th
   expect(await ignored("docs", { "docs/index.md": "" })).toBeUndefined();
   for (const out of [".", "..", "/abs/reports"]) expect([out, await ignored(out)]).toEqual([out, undefined]);
   expect(await ignored("mogplex-ci", { "mogplex-ci/.gitignore": "!keep\n" })).toBe("!keep\n");
+});
+
+const HOUR_MS = 3_600_000;
+
+/** A world in whose folder the last word about the run was `parting`; since then the run has ended well. */
+async function withUntoldEnd(parting: "detached" | "following" = "detached") {
+  const { cli, emulator, clock } = world("");
+  const args = [...RUN, "--timeout", "30s"];
+  const first = await cli(args);
+  expect(first.code).toBe(124);
+  let files = left(first.io.files);
+  if (parting === "following") {
+    // As after kill -9: nobody has written how the run was left.
+    const { proof: _, ...content } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
+    const state = { ...content, left: "following" };
+    files = { ...files, "mogplex-ci/run.json": JSON.stringify({ ...state, proof: stateSeal(TOKEN)(state) }) };
+  }
+  const [id = ""] = [...emulator.world.store.runs.keys()];
+  emulator.control("setRun", { runId: id, run: { status: "success" } });
+  const runs = () => emulator.world.store.runs.size;
+  return { cli, emulator, clock, args, files, runs };
+}
+
+test("run --follow tells the end of a run that ended well after its command was left or killed, and the next call starts one", async () => {
+  for (const parting of ["detached", "following"] as const) {
+    const { cli, args, clock, files, runs } = await withUntoldEnd(parting);
+    clock.advance(10 * 60_000);
+    const told = await cli(args, { files });
+    expect([parting, told.code, runs()]).toEqual([parting, 0, 1]);
+    expect(told.stderr).toMatch(
+      /with the same request, ended well 10 min \S*\s?ago, and nobody was told: here is its end \(--new/,
+    );
+    expect(JSON.parse(told.io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "success" });
+    await cli(args, { files: left(told.io.files) });
+    expect([parting, runs()]).toEqual([parting, 2]);
+  }
+});
+
+test("run --follow starts another run when the untold end is an hour old, with --new, and with another request", async () => {
+  for (
+    const [waitMs, more] of [
+      [HOUR_MS + 60_000, []],
+      [24 * HOUR_MS, []],
+      [60_000, ["--new"]],
+      [60_000, ["--key-part", "b"]],
+      [60_000, ["--branch", "x"]],
+    ] as const
+  ) {
+    const { cli, args, clock, files, runs } = await withUntoldEnd("following");
+    clock.advance(waitMs);
+    const { stderr, io } = await cli([...args, ...more], { files });
+    expect([waitMs, more, runs(), stderr.includes("nobody was told")]).toEqual([waitMs, more, 2, false]);
+    // The folder is free again.
+    expect(io.files.has("mogplex-ci-2/result.json")).toBe(false);
+  }
+});
+
+test("run --follow each night starts each night, however the run of the night before was followed", async () => {
+  const { cli, emulator, clock } = world("success");
+  let files: Record<string, string> = {};
+  for (let night = 1; night <= 3; night++) {
+    const { code, io } = await cli(RUN, { files });
+    files = left(io.files);
+    expect([night, code, emulator.world.store.runs.size]).toEqual([night, 0, night]);
+    clock.advance(24 * HOUR_MS);
+  }
+});
+
+test("run --follow in a loop after 124 attaches until the run ends, and then is over", async () => {
+  const { cli, emulator } = world("");
+  const args = [...RUN, "--timeout", "30s"];
+  const first = await cli(args);
+  const second = await cli(args, { files: left(first.io.files) });
+  const [id = ""] = [...emulator.world.store.runs.keys()];
+  emulator.control("setRun", { runId: id, run: { status: "success" } });
+  const third = await cli(args, { files: left(second.io.files) });
+  expect([first.code, second.code, third.code, emulator.world.store.runs.size]).toEqual([124, 124, 0, 1]);
+});
+
+test("run --follow sends a start again whose answer was lost, and starts another run when that one ended an hour ago", async () => {
+  for (const [waitMs, runsAfter, code] of [[60_000, 1, 0], [2 * HOUR_MS, 2, 124]] as const) {
+    const { cli, args, clock, files, runs } = await withUntoldEnd("following");
+    const { proof: _, ...content } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
+    // As after a kill while the start was sent: the key alone is known.
+    const state = { ...content, phase: "starting", runId: null, status: null, lastEventId: null };
+    const lost = { ...files, "mogplex-ci/run.json": JSON.stringify({ ...state, proof: stateSeal(TOKEN)(state) }) };
+    clock.advance(waitMs);
+    const again = await cli(args, { files: lost });
+    expect([waitMs, runs(), again.code]).toEqual([waitMs, runsAfter, code]);
+    expect(again.stderr).toContain("an earlier start of this folder was not answered");
+  }
 });

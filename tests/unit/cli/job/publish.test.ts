@@ -10,7 +10,7 @@ import {
   type Publisher,
   WHEN_REFUSED,
 } from "../../../../lib/cli/job/publish.ts";
-import { commandVocabulary } from "../../../../lib/cli/verb.ts";
+import { commandVocabulary, type Laptop, type VerbContext } from "../../../../lib/cli/verb.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import { sampleResult } from "../../report/sample.ts";
@@ -56,6 +56,29 @@ test("prepare() runs publishers in order, for any kind of result, and hands on w
   prepared.started("run-1");
   await prepared.ended({ result: 7, error: undefined });
   expect(seen).toEqual(["run-1", { result: 7, error: undefined, written: JOB.places.targets }, "third"]);
+});
+
+test("the verdict names the page on a terminal when a run did not succeed, and opens it at --open", async () => {
+  const job: Published = { ...JOB, places: { ...JOB.places, targets: [{ format: "html", path: "out/run.html" }] } };
+  const opened: string[] = [];
+  const openPage = (_: VerbContext, path: string) => Promise.resolve(void opened.push(path));
+  async function end(outcome: "failed" | "success", terminal: boolean, flags: readonly string[] = []): Promise<string> {
+    const { io, context: made } = context({ terminal });
+    const own = {
+      ...made,
+      flags: { ...FLAGS, has: (name: string) => flags.includes(name) },
+      laptop: { openPage, rememberEnd() {} } as unknown as Laptop,
+    };
+    await prepare(AT_END, own, job).ended({ result: sampleResult({ outcome }), error: undefined });
+    return io.text.stdout;
+  }
+  expect(await end("failed", true)).toContain("page          open out/run.html");
+  expect(await end("success", true)).not.toContain("open out");
+  expect(await end("failed", false, ["open"])).not.toContain("open out");
+  expect(opened).toEqual([]);
+  expect(await end("failed", true, ["open"])).not.toContain("open out");
+  expect(await end("success", true, ["open"])).not.toContain("open out");
+  expect(opened).toEqual(["out/run.html", "out/run.html"]);
 });
 
 test("prepare() throws before the job starts when a setting of a publisher is not possible", () => {

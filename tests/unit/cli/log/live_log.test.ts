@@ -7,7 +7,7 @@ import {
   MAX_KEPT_BYTES,
 } from "../../../../lib/cli/log/live_log.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
-import { virtualClock } from "../../../../lib/clock.ts";
+import { type VirtualClock, virtualClock } from "../../../../lib/clock.ts";
 import type { RunEvent } from "../../../../lib/model.ts";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
@@ -27,14 +27,15 @@ interface Given {
   times?: boolean;
   timeoutMs?: number;
   width?: number;
+  secrets?: readonly string[];
 }
 
 function liveLog(given: Given = {}) {
-  const { env = {}, form = "compact", json = false, interactive = false, times, timeoutMs, width } = given;
+  const { env = {}, form = "compact", json = false, interactive = false, times, timeoutMs, width, secrets } = given;
   const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
   const clock = virtualClock({ auto: false });
-  const writer = new Writer(io, platform, createRedactor({ token: "mog_liveLogToken00" }));
+  const writer = new Writer(io, platform, createRedactor({ token: "mog_liveLogToken00", secrets }));
   const log = new LiveLog({ writer, platform, clock, form, json, interactive, times, timeoutMs, width });
   return { io, clock, writer, log };
 }
@@ -201,6 +202,90 @@ test("LiveLog joins the agent's words into lines, and has one line a tool, when 
     "10:20:30  finished  Harness run finished",
     "",
   ]);
+});
+
+/** Lets a log do what it does when so much time has passed. */
+async function passes(clock: VirtualClock, ms: number): Promise<void> {
+  clock.advance(ms);
+  for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+}
+
+/** The agent's words in a log, without times and labels. */
+const words = (text: string) =>
+  text.split("\n").map((line) => line.replace(/^10:20:30 {2}agent +/, "").trim()).filter((line) => line !== "").join(
+    " ",
+  );
+
+test("LiveLog shows words without a line break after 5 s, cut at a blank", async () => {
+  const { io, clock, log } = liveLog();
+  log.item({ type: "event", event: piece("I read the files of the project, and then I look at the te") });
+  await passes(clock, 4_999);
+  expect(io.text.stdout).toBe("");
+  await passes(clock, 1);
+  // As many characters are kept back as the longest secret has: that of the test has 18.
+  expect(io.text.stdout).toBe("10:20:30  agent     I read the files of the project, and\n");
+  log.item({ type: "event", event: piece("sts.") });
+  await passes(clock, 5_000);
+  expect(words(io.text.stdout)).toBe("I read the files of the project, and then I");
+  await passes(clock, 60_000);
+  log.item({ type: "event", event: piece("\nNext") });
+  log.close();
+  expect(words(io.text.stdout)).toBe("I read the files of the project, and then I look at the tests. Next");
+  await passes(clock, 60_000);
+  expect(io.text.stdout.split("\n").length).toBe(5);
+});
+
+const SECRETS = {
+  "the token": "mog_liveLogToken00",
+  "a longer token": `mog_${"Ab3".repeat(20)}`,
+  "a secret with blanks": "correct horse battery staple",
+  "a credential behind its word": "Bearer abcdefghijklmnopqrstuvwx",
+};
+
+for (const [what, secret] of Object.entries(SECRETS)) {
+  test(`LiveLog masks ${what} wherever it is divided, by pieces of the agent's words and by 5 s`, async () => {
+    const hidden = secret.replace(/^Bearer /, "");
+    for (const env of [{}, { GITLAB_CI: "true" }, { GITHUB_ACTIONS: "true" }] as Record<string, string>[]) {
+      for (let at = 0; at <= secret.length; at++) {
+        const { io, clock, log } = liveLog({ env, secrets: [SECRETS["a secret with blanks"]] });
+        const long = "some words ".repeat(20);
+        for (
+          const text of [long, `the key is ${secret.slice(0, at)}`, `${secret.slice(at)} and`, ` so ${long}`, long]
+        ) {
+          log.item({ type: "event", event: piece(text) });
+          await passes(clock, 5_000);
+        }
+        log.close();
+        const shown = words(io.text.stdout.replace(/^::stop-commands::.*|^::[0-9a-f-]+::$/gm, ""));
+        expect([at, shown]).toEqual([
+          at,
+          `${long}the key is ${secret.replace(hidden, "[redacted]")} and so ${long}${long}`.trim(),
+        ]);
+      }
+    }
+  });
+}
+
+test("LiveLog makes every part of the words inert where it is cut after 5 s", async () => {
+  const hostile = "::error::a ##[group]b section_start:1:c --- d +++ e ^^^ f ~~~ g ::add-mask::h ";
+  const commands = {
+    GITHUB_ACTIONS: /^\s*::(?!stop-commands::[\w-]+$|[\w-]+::$)|##\[/,
+    GITLAB_CI: /section_start:/,
+    BUILDKITE: /^(?:---|~~~|\+\+\+|\^\^\^)/,
+  };
+  for (const [variable, command] of Object.entries(commands)) {
+    for (let at = 0; at < hostile.length; at++) {
+      const { io, clock, log } = liveLog({ env: { [variable]: "true" }, times: false });
+      for (const text of [hostile.slice(0, at), hostile.slice(at), hostile]) {
+        log.item({ type: "event", event: piece(text) });
+        await passes(clock, 5_000);
+      }
+      log.close();
+      const lines = io.text.stdout.split("\n");
+      expect(lines.length).toBeGreaterThan(2);
+      expect(lines.filter((line) => command.test(line))).toEqual([]);
+    }
+  }
 });
 
 test("LiveLog gives up on the tools that have waited longest when more than 100 are at work", () => {

@@ -38,6 +38,14 @@ test("verdictText() has a row for all that is known of a run", () => {
   );
 });
 
+test("verdictText() says how to open the page where it is given one", () => {
+  const failed = sampleResult({ outcome: "failed", exitCode: 1, resume: null });
+  expect(verdictText(failed, { ...OPTIONS, page: "mogplex-ci/run.html" })).toContain(
+    "\npage          open mogplex-ci/run.html",
+  );
+  expect(verdictText(failed, OPTIONS)).not.toContain("\npage ");
+});
+
 test("verdictText() has a row for all that is known of an automation run, and no command that it lacks", () => {
   const late = sampleAutomationResult({ outcome: "deadline", exitCode: 124, status: "running", resume: "once more" });
   expect(verdictText(late, { reports: [], inErrorLine: false })).toBe(

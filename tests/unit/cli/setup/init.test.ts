@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
-import { PROGRAM_FILE, RECIPES, TASK } from "../../../../lib/cli/setup/recipes.ts";
+import { jobFile, PROGRAM_FILE, RECIPES, TASK } from "../../../../lib/cli/setup/recipes.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { fakeIo } from "../fake_io.ts";
 
@@ -19,6 +19,7 @@ async function init(args: string[], files: Record<string, string> = {}, program 
 test("init writes the program, a checksum that fits, a task and the job of the system that it finds", async () => {
   const { code, written, stdout } = await init([], { ".git/config": ORIGIN });
   expect([code, Object.keys(written).sort()]).toEqual([0, [
+    ".gitattributes",
     ".github/workflows/mogplex.yml",
     "ci/mogplex-task.md",
     "ci/mogplex.mjs",
@@ -38,7 +39,11 @@ test("init finds each system by its files, wherever the remote is", async () => 
     for (const mark of [file, ...marks]) {
       const path = /\.(?:ya?ml)$|file$/.test(mark) ? mark : `${mark}/other`;
       const { stdout } = await init(["--dry-run"], { [path]: "x", ".git/config": ORIGIN });
-      expect([name, mark, stdout.split("\n")[0]]).toEqual([name, mark, `${name}, repository acme/web`]);
+      expect([name, mark, stdout.split("\n")[0]]).toEqual([
+        name,
+        mark,
+        `Setting up ${name} for the repository acme/web`,
+      ]);
     }
   }
 });
@@ -122,7 +127,7 @@ test("init takes no name from a remote that is a path, or that could end a comma
 test("init shows no password of a remote", async () => {
   const config = '[remote "origin"]\n\turl = https://me:glpat-secret@gitlab.example/acme/web.git\n';
   const { stdout, stderr, written } = await init(["gitlab"], { ".git/config": config });
-  expect(stdout).toStartWith("gitlab, repository acme/web\n");
+  expect(stdout).toStartWith("Setting up gitlab for the repository acme/web\n");
   expect(stdout + stderr + Object.values(written).join("")).not.toContain("glpat");
 });
 
@@ -140,4 +145,95 @@ test("init refuses a remote whose name would be an option of the command line, o
     expect([url, code, Object.keys(written).filter((path) => path !== ".git/config")]).toEqual([url, 2, []]);
     expect(stderr).toContain("names no repository");
   }
+});
+
+/** The line of the job that names its stage, and whether `init` asks for it to be edited. */
+async function stageFor(files: Record<string, string>) {
+  const { code, written, stdout, stderr } = await init(["gitlab"], files);
+  const job = written["ci/mogplex.gitlab-ci.yml"] ?? "";
+  return [
+    code,
+    /^ {2}stage: .*$/m.exec(job)?.[0],
+    stdout.includes("edit this line of ci/mogplex.gitlab-ci.yml"),
+    stderr,
+  ];
+}
+
+test("init gives the GitLab job the last ordinary stage of the repository's pipeline, or none where it names none", async () => {
+  const cases: [files: Record<string, string>, line: string | undefined][] = [
+    [{ ".gitlab-ci.yml": "stages: [build]\nbuild:\n  stage: build\n  script: [make]\n" }, "  stage: build"],
+    [{ ".gitlab-ci.yml": "stages: [.pre, build, deploy, .post]\n" }, "  stage: deploy"],
+    [{ ".gitlab-ci.yml": "stages:\n  - build all # both\n" }, '  stage: "build all"'],
+    [{ ".gitlab-ci.yml": "spec:\n  inputs: {}\n---\nstages: [ship]\n" }, "  stage: ship"],
+    [{ ".gitlab-ci.yml": "x: { script: [!reference [.a, script]] }\n" }, undefined],
+    [{ ".gitlab-ci.yml": "include: ci/a.yml\n", "ci/a.yml": "stages: [build, check]\n" }, "  stage: check"],
+    [{ ".gitlab-ci.yml": "stages: [build]\ninclude: { project: a/b, file: c.yml }\n" }, "  stage: build"],
+    [{ ".gitlab-ci.yml": "include: [{ local: /ci/a.yml }]\n", "ci/a.yml": "a: { script: [x] }\n" }, undefined],
+  ];
+  for (const [files, line] of cases) expect(await stageFor(files)).toEqual([0, line, false, ""]);
+});
+
+test("init prints the line to edit where it cannot read the stages of the GitLab pipeline", async () => {
+  const line = "  stage: test # replace it by one of the stages of your pipeline";
+  for (
+    const text of [
+      "include:\n  - component: $CI_SERVER_FQDN/a/b/c@1\n",
+      "include: https://example.com/a.yml\n",
+      "include: { local: ci/*.yml }\n",
+      "include: ../other.yml\n",
+      "stages: !reference [.shared, stages]\n",
+      "stages: [.pre]\n",
+      "stages: [",
+    ]
+  ) {
+    expect([text, ...await stageFor({ ".gitlab-ci.yml": text, "../other.yml": "stages: [x]\n" })])
+      .toEqual([text, 0, line, true, ""]);
+  }
+});
+
+test("init --uninstall removes a GitLab job whose stage somebody has changed", async () => {
+  const { written } = await init(["gitlab"], { ".gitlab-ci.yml": "include: https://example.com/a.yml\n" });
+  const job = written["ci/mogplex.gitlab-ci.yml"]?.replace(/ {2}stage: .*/, "  stage: agents") ?? "";
+  const { written: left } = await init(["gitlab", "--uninstall"], { ...written, "ci/mogplex.gitlab-ci.yml": job });
+  expect(Object.keys(left)).toEqual([".gitlab-ci.yml"]);
+});
+
+test("init says in its last lines all that is needed, and how to try the program that it has written", async () => {
+  for (const system of ["jenkins", "bitbucket"]) {
+    const { stdout, written } = await init([system]);
+    expect(stdout).toMatch(/\nNeeds: .*, variable MOGPLEX_REPO_ID \(owner\/name\)\.\n/);
+    expect(stdout).toEndWith("\nThen commit these files, and try it: node ci/mogplex.mjs doctor\n");
+    const named = await init([system], { ".git/config": ORIGIN });
+    expect(named.stdout).not.toContain("MOGPLEX_REPO_ID");
+    expect(Object.keys(written)).toContain(".gitattributes");
+  }
+});
+
+test("init writes the licences that lie beside the program, and has it shown collapsed in reviews", async () => {
+  const licences = { [`${FILE}.licenses.txt`]: "MIT\n" };
+  const { written } = await init(["github"], licences);
+  expect(written["ci/mogplex.mjs.licenses.txt"]).toBe("MIT\n");
+  expect(written[".gitattributes"]).toBe("ci/mogplex.mjs linguist-generated gitlab-generated\n");
+  expect((await init(["github", "--uninstall"], { ...licences, ...written })).written).toEqual({});
+  const theirs = { ".gitattributes": "*.png binary\n" };
+  const kept = await init(["github"], theirs);
+  expect(kept.written).toMatchObject(theirs);
+  expect(kept.stdout).toContain(
+    "Add to .gitattributes, so that reviews show the program collapsed:\n\nci/mogplex.mjs linguist-generated",
+  );
+});
+
+test("init speaks of Mondays only where the file itself starts the job", () => {
+  for (const [name, recipe] of RECIPES) {
+    const text = jobFile(recipe, "acme/web");
+    const own = ["github", "forgejo", "gitea", "azure", "jenkins", "teamcity"].includes(name);
+    expect([name, text.includes("On Mondays")]).toEqual([name, own]);
+  }
+});
+
+test("init in a folder below the root says where the root is", async () => {
+  const files = { "../../.git/HEAD": "" };
+  const io = fakeIo({ files: { [FILE]: PROGRAM, ...files } });
+  expect(await main(["init"], io, { programFile: FILE })).toBe(2);
+  expect(io.text.stderr).toContain("the root of the repository is ../..: call it there");
 });

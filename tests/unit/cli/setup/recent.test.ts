@@ -6,23 +6,51 @@ const HOME = { HOME: "/h/me" };
 const FILE = "/h/me/.local/state/mogplex-ci/recent.ndjson";
 const RUN = ["run", "--follow", "Fix the flaky tests\nand more", "--repo", "acme/api"];
 
-test("runs recent lists what this machine started, with verdict and pull request, and asks nobody", async () => {
-  const { cli, requests } = world("success");
+test("runs recent lists what this machine started, with state, task, pull request and age, and asks about ends alone", async () => {
+  const { cli, requests, clock } = world("success");
   const first = await cli(RUN, { env: HOME });
   const text = first.io.files.get(FILE) ?? "";
-  expect(text).not.toMatch(/mog_|flaky/);
+  expect(text).not.toMatch(/mog_|and more/);
   requests.length = 0;
+  clock.advance(3 * 3_600_000);
   const files = Object.fromEntries(first.io.files);
   const { code, stdout } = await cli(["runs", "recent"], { env: { ...HOME, MOGPLEX_API_KEY: "" }, files });
   expect([code, requests]).toEqual([0, []]);
-  expect(stdout).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d {2}<run> {2}success {2}acme\/api {2}https?:\/\/\S+\n$/);
+  expect(stdout.split("\n")[0]).toMatch(/^STATE +TASK +REPOSITORY +PULL REQUEST OR BRANCH +RUN +AGE$/);
+  expect(stdout.split("\n")[1]).toMatch(
+    /^success {2}Fix the flaky tests {2}acme\/api {4}https?:\/\/\S+ +<run> +3 h( 1 min)? ago$/,
+  );
+  const terminal = await cli(["runs", "recent"], { env: HOME, files, terminal: true });
+  expect(terminal.stdout).toMatch(/ {2}[0-9a-f]{8} {2}/);
   const json = JSON.parse((await cli(["runs", "recent", "--json"], { env: HOME, files })).stdout);
   expect(json).toMatchObject({
     runId: "<run>",
     outcome: "success",
+    status: null,
     exitCode: 0,
     folder: expect.stringMatching(/mogplex-ci$/),
   });
+});
+
+test("runs recent asks again about runs that went on without a command, and remembers their ends", async () => {
+  const { cli, emulator, requests } = world("");
+  const left = await cli([...RUN, "--timeout", "30s"], { env: HOME });
+  expect(left.code).toBe(124);
+  const files = Object.fromEntries(left.io.files);
+  const state = async (more: Record<string, string> = {}) => {
+    const { stdout, stderr, io } = await cli(["runs", "recent"], { env: { ...HOME, ...more }, files });
+    Object.assign(files, Object.fromEntries(io.files));
+    return [stdout.split("\n")[1]?.split("  ")[0], stderr];
+  };
+  expect(await state()).toEqual(["pending", ""]);
+  expect(await state({ MOGPLEX_API_KEY: "" })).toEqual([
+    "deadline",
+    expect.stringContaining("note: states are as they were seen last: "),
+  ]);
+  for (const run of emulator.world.store.runs.values()) run.status = "success";
+  expect(await state()).toEqual(["success", ""]);
+  requests.length = 0;
+  expect([await state(), requests]).toEqual([["success", ""], []]);
 });
 
 test("a follow adds the verdict of a run that was left, and no run is listed twice", async () => {
@@ -30,19 +58,21 @@ test("a follow adds the verdict of a run that was left, and no run is listed twi
   const started = await cli(["run", "--detach", "x", "--repo", "acme/api"], { env: HOME });
   const files = Object.fromEntries(started.io.files);
   const runId = JSON.parse(started.io.files.get("mogplex-ci/run.json") ?? "").runId;
-  expect((await cli(["runs", "recent"], { env: HOME, files })).stdout).toContain("  -  acme/api");
   const followed = await cli(["follow", runId], { env: HOME, files });
   const { stdout } = await cli(["runs", "recent"], { env: HOME, files: Object.fromEntries(followed.io.files) });
-  expect(stdout.trim().split("\n")).toHaveLength(1);
-  expect(stdout).toContain("  failed  acme/api");
+  expect(stdout.trim().split("\n")).toHaveLength(2);
+  expect(stdout).toContain("failed  x     acme/api");
 });
 
-test("the task is remembered when MOGPLEX_RECENT=task asks for it, and nothing with off, in CI or without a home", async () => {
+test("the first line of the task is remembered unless the user says no, and nothing with off, in CI or without a home", async () => {
   const remembered = async (env: Record<string, string>) => {
     const { io } = await world("success").cli(RUN, { env });
     return [...io.files].find(([path]) => path.endsWith("recent.ndjson"))?.[1];
   };
-  expect(await remembered({ ...HOME, MOGPLEX_RECENT: "task" })).toContain('"task":"Fix the flaky tests"');
+  expect(await remembered(HOME)).toContain('"task":"Fix the flaky tests"');
+  for (const no of [{ MOGPLEX_RECENT: "ids" }, { MOGPLEX_SHOW_TASK: "false" }] as Record<string, string>[]) {
+    expect([no, (await remembered({ ...HOME, ...no }))?.includes("flaky")]).toEqual([no, false]);
+  }
   expect(await remembered({ ...HOME, MOGPLEX_RECENT: "off" })).toBeUndefined();
   expect(await remembered({ ...HOME, CI: "true" })).toBeUndefined();
   expect(await remembered({})).toBeUndefined();
@@ -72,7 +102,7 @@ test("recentRuns() skips lines that are damaged or strange", () => {
     JSON.stringify(good),
     '{"runId":',
   ];
-  expect(recentRuns(lines)).toEqual([{ ...good, outcome: null, exitCode: null, pullRequest: null }]);
+  expect(recentRuns(lines)).toEqual([{ ...good, outcome: null, status: null, exitCode: null, pullRequest: null }]);
 });
 
 test("runs recent prints hostile text harmlessly, and says when there is nothing", async () => {

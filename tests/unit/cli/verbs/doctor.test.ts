@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { DEFAULT_ORIGIN } from "../../../../lib/service/connection.ts";
+import type { Emulator } from "../../../../lib/emulator/emulator.ts";
 import { type Diagnosis, doctor, type Instead } from "./doctor_world.ts";
 import { READ_ONLY_TOKEN, REPO, world } from "../world.ts";
 
@@ -108,6 +109,19 @@ test("doctor finds a repository that is given by name, address or clone URL", as
   }
 });
 
+test("doctor takes the whole of a repository with sub-projects, and tells ids and roots when no row is that", async () => {
+  const spaceId = "e0000000-0000-4000-8000-00000000aaaa";
+  const withSpace = (root: string | null) => ({ world: { store } }: Emulator) => {
+    store.repos.set(spaceId, { ...store.anyRepo(REPO), id: spaceId, root_directory: "docs" });
+    store.anyRepo(REPO).root_directory = root;
+  };
+  const args = ["--repo", "acme/api"];
+  expect((await doctor({ args, before: withSpace(null) })).checks.repository).toMatchObject({ state: "ok" });
+  const { checks } = await doctor({ args, before: withSpace("packages/ui") });
+  expect(checks.repository).toMatchObject({ state: "failed", finding: 'several have the name "acme/api"' });
+  expect(checks.repository?.advice).toContain(`${spaceId} (root "docs")`);
+});
+
 test("doctor shows what a name could mean when no repository has that name", async () => {
   const near = await doctor({ args: ["--repo", "api"] });
   expect(near.checks.repository?.finding).toBe(`"api" is not found; there are acme/api (${REPO})`);
@@ -194,13 +208,53 @@ test("doctor warns of a token without the prefix, which the service takes for on
   expect(code).toBe(64);
 });
 
-test("doctor warns of a token that may not start runs, which is all that a dashboard needs", async () => {
-  const { code, checks, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
-  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
-  expect(checks.scopes?.finding).toBe(
-    "the token may not start runs, since write is missing: a start ends with code 65",
-  );
-  expect(await text()).toEndWith("\na job can follow runs, but not start them, 1 warning\n");
+/** Answers like those to a token that may only trigger automations. */
+const RESTRICTED: Instead = (_url, { method }) =>
+  method === "POST"
+    ? Response.json({ ok: false, error: { code: "AUTOMATION_REQUIRED", message: "no" } }, { status: 403 })
+    : undefined;
+
+test("doctor ends with 65 for a token that cannot start a run, as the job would", async () => {
+  const reader = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } });
+  expect({ code: reader.code, check: reader.checks.scopes }).toEqual({
+    code: 65,
+    check: {
+      name: "scopes",
+      state: "failed",
+      finding: "the token may not start runs, since write is missing",
+      advice: "Create a token with the scopes read and write (Settings > Mogplex Keys)",
+      code: 65,
+      startsRuns: false,
+    },
+  });
+  expect(await reader.text()).toEndWith("\na job would end with exit code 65, because of scopes (1 failed)\n");
+  const { code, checks } = await doctor({ instead: RESTRICTED });
+  expect([code, checks.scopes?.state, checks.scopes?.startsRuns]).toEqual([65, "failed", false]);
+  expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
+});
+
+test("doctor --for asks for what a job of that purpose needs", async () => {
+  const reader = { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN } };
+  const writer = {};
+  const restricted = { instead: RESTRICTED };
+  const cases: [purpose: string, options: object, code: number, last: string][] = [
+    ["run", writer, 0, "a job can start"],
+    ["follow", reader, 0, "a job can follow runs"],
+    ["follow", writer, 0, "a job can follow runs"],
+    ["follow", restricted, 0, "a job can follow runs"],
+    ["dashboard", reader, 0, "a dashboard can be made"],
+    ["dashboard", writer, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
+    ["dashboard", restricted, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
+    ["automation", restricted, 0, "an automation can be triggered"],
+    ["automation", writer, 0, "an automation can be triggered"],
+    ["automation", reader, 65, "a job would end with exit code 65, because of scopes (1 failed)"],
+  ];
+  for (const [purpose, options, code, last] of cases) {
+    const diagnosis = await doctor({ ...options, args: ["--for", purpose] });
+    const text = await diagnosis.text();
+    const end = purpose === "run" ? `${last}, 1 warning` : last;
+    expect([purpose, diagnosis.code, text.trimEnd().split("\n").at(-1)]).toEqual([purpose, code, end]);
+  }
 });
 
 test("doctor ends with 65 when the token has no scope at all", async () => {
@@ -208,17 +262,6 @@ test("doctor ends with 65 when the token has no scope at all", async () => {
   const instead: Instead = (url) => /\/(runs|automations)$/.test(url.pathname) ? forbidden() : undefined;
   const { code, checks } = await doctor({ instead });
   expect({ code, state: checks.scopes?.state }).toEqual({ code: 65, state: "failed" });
-});
-
-test("doctor warns of a token that may only trigger automations", async () => {
-  const { code, checks } = await doctor({
-    instead: (_url, { method }) =>
-      method === "POST"
-        ? Response.json({ ok: false, error: { code: "AUTOMATION_REQUIRED", message: "no" } }, { status: 403 })
-        : undefined,
-  });
-  expect({ code, state: checks.scopes?.state }).toEqual({ code: 0, state: "warning" });
-  expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
 });
 
 test("doctor warns when the scope read is missing", async () => {
@@ -400,4 +443,9 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
   expect(await advice({})).toContain("HTTPS_PROXY");
   const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
   expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });
+});
+
+test("doctor names the repository that a typing error hides", async () => {
+  const { checks, code } = await doctor({ args: ["--repo", "acme/aip"] });
+  expect([code, checks.repository?.advice]).toEqual([2, 'Did you mean "acme/api"?']);
 });

@@ -74,7 +74,10 @@ test("doctor says which CI system it sees, and what of it will be used", async (
     advice: expect.stringContaining("MOGPLEX_CI_JOB"),
   });
   const none = await check("ci", { env: NO_CI });
-  expect(none).toMatchObject({ state: "ok", finding: "no CI system; each call starts a new run" });
+  expect(none).toMatchObject({
+    state: "ok",
+    finding: "no CI system; run --follow attaches to the run that it left in this folder, else it starts one",
+  });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
   expect((await check("ci", { env: { ...unknown, MOGPLEX_CI_JOB: "nightly-1" } })).finding).toStartWith(

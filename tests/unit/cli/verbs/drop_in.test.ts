@@ -309,3 +309,20 @@ test("run takes a good answer that comes later than the ten seconds for a busy s
   const { code, stdout } = await cli(["run", "x", "--repo", REPO]);
   expect({ code, first: stdout.split("\n")[0] }).toEqual({ code: 0, first: "started run <run> (pending)" });
 });
+
+test("run says on a terminal where the agent pushes when the answer names the base as working branch", async () => {
+  const { cli } = world();
+  const RUN = ["run", "x", "--repo", REPO];
+  const noteOf = async (args: string[], terminal = true) => (await cli([...RUN, ...args], { terminal })).stderr;
+  expect(await noteOf([])).toBe(
+    "note: the agent does not push to main: the service picks a branch of its own, which the events name (run --follow shows it)\n",
+  );
+  expect(await noteOf(["--branch", "main"])).toBe(
+    "note: the agent pushes to main itself; run --follow without --branch gives it a branch of its own\n",
+  );
+  for (const args of [["--create-branch"], ["--branch", "other"]]) {
+    expect([args, await noteOf(args)]).toEqual([args, ""]);
+  }
+  // Formats do not move: in a pipe there is no line.
+  expect(await noteOf([], false)).toBe("");
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
+import { builtInScenario, parseScenarios } from "../../../../lib/emulator/agents/scenario.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { API_REPO, arrange, type Arranged } from "../arrange.ts";
@@ -30,7 +30,8 @@ for (const revision of ["base", "later"] as const) {
       world.clock.advance(ms);
       seen.push(await sandboxes(world));
     }
-    expect(seen).toEqual([["creating"], ["creating"], ["running"], ["running"], ["stopped"]]);
+    // A run that is pending has no sandbox yet.
+    expect(seen).toEqual([[], [], ["running"], ["running"], ["stopped"]]);
   });
 }
 
@@ -39,10 +40,11 @@ test("GET /sandboxes filters by the status of this moment", async () => {
   await world.start();
   const count = async (status: string) =>
     (await world.call("GET", `/sandboxes?status=${status}&repo_id=${API_REPO}`)).json.data.sandboxes.length;
-  const counts = async () => [await count("creating"), await count("running"), await count("stopped")];
-  const [creating, running, stopped] = await counts();
-  world.clock.advance(60_000);
-  expect(await counts()).toEqual([creating - 1, running, stopped + 1]);
+  const counts = async () => [await count("running"), await count("stopped")];
+  world.clock.advance(10_000);
+  const [running, stopped] = await counts();
+  world.clock.advance(50_000);
+  expect(await counts()).toEqual([running - 1, stopped + 1]);
 });
 
 test("a run that was cancelled gives up its sandbox at once", async () => {
@@ -68,6 +70,7 @@ test("a sandbox that two runs share is free when both have ended", async () => {
   ];
   const world = limited({ scenarios });
   await world.start("long", { createBranch: false });
+  world.clock.advance(10_000);
   const second = await world.start("short", { createBranch: false });
   world.clock.advance(60_000);
   expect((await world.look(second)).status).toBe("success");
@@ -88,18 +91,37 @@ test("a run takes over a sandbox that lingers, and holds it", async () => {
   expect(await sandboxes(world)).toEqual(["stopped"]);
 });
 
+test("a boot counts for five minutes, also when its run is cancelled meanwhile", async () => {
+  const slow = parseScenarios("steps: [{ after: 1200, sandbox: up }, { after: 1, status: success }]", "test")
+    .map((scenario) => ({ ...scenario, match: { key: "slow" } }));
+  const world = limited({ sandboxLimit: 1, scenarios: [...slow, builtInScenario("success")] });
+  const first = await world.start("slow");
+  await world.call("POST", `/runs/${first}/cancel`);
+  world.clock.advance(295_000);
+  const early = await world.start("early");
+  world.clock.advance(10_000);
+  const late = await world.start("late");
+  world.clock.advance(60_000);
+  expect([(await world.look(early)).error, (await world.look(late)).status]).toEqual([
+    "Too many active sandboxes",
+    "success",
+  ]);
+});
+
 test("a sandbox that a dead worker left behind is stopped after five hours", async () => {
   const world = limited({ sandboxLimit: 1, scenarios: [builtInScenario("stuck-streaming")] });
   await world.start("stuck");
-  world.clock.advance(5 * 3_600_000 - 1_000);
+  world.clock.advance(5 * 3_600_000);
   expect(await sandboxes(world)).toEqual(["running"]);
-  world.clock.advance(2_000);
+  world.clock.advance(10_000);
   expect(await sandboxes(world)).toEqual(["stopped"]);
 });
 
 test("control setRun and setSandbox decide about a sandbox as well", async () => {
   const world = limited();
   const runId = await world.start();
+  world.clock.advance(10_000);
+  await world.look(runId);
   world.emulator.control("setRun", { runId, run: { status: "failed" } });
   expect(await sandboxes(world)).toEqual(["stopped"]);
   const [sandbox] = world.emulator.world.store.bootedSandboxes.values();

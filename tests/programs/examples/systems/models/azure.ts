@@ -11,7 +11,19 @@ import { type Fields, fields, list, parseYaml, text, textFields } from "../../..
 
 const PIPELINE = ["trigger", "pr", "schedules", "pool", "variables", "jobs"];
 const JOB = ["job", "displayName", "timeoutInMinutes", "cancelTimeoutInMinutes", "steps"];
-const STEP = ["checkout", "bash", "task", "publish", "name", "displayName", "condition", "env", "inputs", "artifact"];
+const STEP = [
+  "checkout",
+  "persistCredentials",
+  "bash",
+  "task",
+  "publish",
+  "name",
+  "displayName",
+  "condition",
+  "env",
+  "inputs",
+  "artifact",
+];
 const STATUSES = { success: "Succeeded", failed: "Failed", cancelled: "Canceled" };
 
 /** Variables of the pipeline; secret ones get into no environment by themselves. */
@@ -51,7 +63,7 @@ class Job {
   constructor(machine: Machine, variables: Variables, { id }: BuildOptions) {
     this.#machine = machine;
     this.#variables = variables;
-    this.#cwd = machine.directory();
+    this.#cwd = machine.checkout();
     this.#id = id;
   }
 
@@ -61,7 +73,12 @@ class Job {
       throw new SyntaxError(`Unknown: ${step.condition}`);
     }
     if (step.condition === undefined && this.build.status !== "success") return;
-    if (step.checkout !== undefined) return;
+    if (step.checkout !== undefined) {
+      if (step.checkout !== "self" || step.persistCredentials !== false) {
+        throw new TypeError("The checkout would keep a token");
+      }
+      return;
+    }
     if (step.bash !== undefined) return await this.#script(step);
     if (step.publish !== undefined) return this.#publish(step);
     if (step.task !== "PublishTestResults@2") throw new TypeError(`Unknown task: ${step.task}`);

@@ -35,7 +35,7 @@ class Pipeline {
 
   async #step(step: Fields): Promise<void> {
     const name = text(step.name, "name of a step");
-    const cwd = this.#machine.directory();
+    const cwd = this.#machine.checkout();
     copyMatching(["**"], this.#kept, cwd);
     const written = join(this.#machine.directory(), "variables");
     const { code, stopped } = await this.#machine.run({

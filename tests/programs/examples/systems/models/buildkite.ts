@@ -69,7 +69,7 @@ async function runJob(
   common: Record<string, string>,
   build: Build,
 ): Promise<JobExit> {
-  const cwd = machine.directory();
+  const cwd = machine.checkout();
   const env = { ...common, BUILDKITE_JOB_ID: crypto.randomUUID() };
   const command = texts(step.command, "command").map(upload).join("\n");
   const { code, stopped } = await machine.run({ name: "command", text: command, shell: ["bash", "-e"], env, cwd });

@@ -39,7 +39,8 @@ class Workflow {
   }
 
   async job(name: string, job: Fields): Promise<Status> {
-    const cwd = this.#machine.directory();
+    const steps = list(job.steps, `steps of ${name}`);
+    const cwd = steps.includes("checkout") ? this.#machine.checkout() : this.#machine.directory();
     let status: Status = "success";
     const env = {
       CI: "true",
@@ -55,7 +56,7 @@ class Workflow {
       MOGPLEX_REPO_ID: REPO,
       ...textFields(job.environment, `environment of ${name}`),
     };
-    for (const each of list(job.steps, `steps of ${name}`)) {
+    for (const each of steps.filter((step) => step !== "checkout")) {
       const step = fields(each, "step", STEPS);
       if (status === "canceled") break;
       if (step.run === undefined) this.#builtIn(step, cwd, status);

@@ -129,7 +129,7 @@ export async function runGitlabJob(recipe: string, machine: Machine, options: Gi
   const end: GitlabEnd = { status: "none", artifacts: [], outputs: {}, tests: undefined };
   const rules = list(job.rules, "rules").map((each) => text(fields(each, "rule", ["if"]).if, "if"));
   if (!rules.some((each) => holds(each, predefined))) return end;
-  const cwd = machine.directory();
+  const cwd = machine.checkout();
   writeFiles(cwd, files);
   for (const { key, paths } of cachesOf(job)) {
     const folder = caches.get(key);

@@ -2,7 +2,7 @@
  * Runs a declarative pipeline of Jenkins with one stage. Source: Jenkins, "Pipeline syntax", "Using environment variables"; the step `sh` runs
  * `/bin/sh -xe`; an abort sends SIGTERM to all processes of the step.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { REPO } from "../../../processes/world/service.ts";
 import {
@@ -25,7 +25,7 @@ class Stage {
 
   constructor(machine: Machine, env: Record<string, string>) {
     this.#machine = machine;
-    this.#cwd = machine.directory();
+    this.#cwd = machine.checkout();
     this.#env = env;
   }
 
@@ -40,10 +40,6 @@ class Stage {
   async #step(statement: Statement): Promise<void> {
     const form = shape(statement);
     if (form === 'sh "…"') return void await this.#sh(statement);
-    if (form === "deleteDir ( )") {
-      rmSync(this.#cwd, { recursive: true });
-      return void mkdirSync(this.#cwd);
-    }
     if (form === 'withEnv ( [ "…" ] )') return await this.#withEnv(statement);
     if (form === "script") return await this.steps(statement.body ?? [], true);
     if (form === 'currentBuild.description = sh ( returnStdout : true , script : "…" ) . trim ( )') {

@@ -76,7 +76,7 @@ export async function runTeamcity(recipe: string, machine: Machine, { id }: Buil
     BUILD_URL: `https://teamcity.example/build/${id}`,
     ...readParameters(blockOf(configuration, "params"), given),
   };
-  const cwd = machine.directory();
+  const cwd = machine.checkout();
   const build = emptyBuild();
   for (const step of blockOf(configuration, "steps")) {
     const body = blockOf([step], "script");

@@ -37,9 +37,9 @@ function isDue(step: Fields, { status }: Build): boolean {
 
 /** Runs the steps of a workflow, which share their workspace. */
 export async function runWoodpecker(recipe: string, machine: Machine, { id }: BuildOptions): Promise<Build> {
-  const { steps } = fields(parseYaml(recipe), "workflow", ["when", "skip_clone", "steps"]);
+  const { steps } = fields(parseYaml(recipe), "workflow", ["when", "steps"]);
   const build = emptyBuild();
-  const cwd = machine.directory();
+  const cwd = machine.checkout();
   for (const each of list(steps, "steps")) {
     const step = fields(each, "step", ["name", "image", "environment", "commands", "when"]);
     if (isDue(step, build)) await runStep(step, machine, id, build, cwd);

@@ -1,0 +1,115 @@
+/**
+ * GitHub Actions, and the systems whose runners take its actions: Forgejo and Gitea. The program of the action imports no other system.
+ *
+ * @module
+ */
+import { escapeWorkflowData, escapeWorkflowProperty } from "../text/escape.ts";
+import {
+  definePlatform,
+  type Fence,
+  type Platform,
+  type PlatformTable,
+  type ReadEnv,
+  type Systems,
+} from "./platform.ts";
+
+/** Source: GitHub, "Workflow commands", stopping and starting; actions/runner, ActionCommandManager. */
+function fence(): Fence {
+  const token = crypto.randomUUID();
+  return { open: `::stop-commands::${token}`, close: `::${token}::` };
+}
+
+/**
+ * The part of the table that GitHub shares with Gitea and Forgejo.
+ *
+ * The environment does not show three things. The node of a matrix, and the caller of a reusable workflow: two such jobs look
+ * alike, and need `--key-part`. The time at which the workflow run was created: `date` is null. The state of the job: steps
+ * pass `MOGPLEX_JOB_STATUS: ${{ job.status }}`. A rerun keeps the id of the workflow run and has a higher attempt number.
+ * Source: GitHub, "Variables reference", default environment variables; "Workflow commands" for all else.
+ */
+const githubTable = {
+  server: ["GITHUB_SERVER_URL"],
+  project: ["GITHUB_REPOSITORY"],
+  pipeline: ["GITHUB_RUN_ID"],
+  job: ["GITHUB_JOB"],
+  attempt: ["GITHUB_RUN_ATTEMPT"],
+  hidesNode: true,
+  showsColours: true,
+  maskCommand: "add-mask",
+  log: ["workflow", "legacy"],
+  outputs: "GITHUB_OUTPUT",
+  summary: "GITHUB_STEP_SUMMARY",
+  // Groups do not nest: a second one ends the first.
+  section: (_name, header) => ({ open: `::group::${escapeWorkflowData(header)}`, close: () => "::endgroup::" }),
+  annotate: (level, title, text) => `::${level} title=${escapeWorkflowProperty(title)}::${escapeWorkflowData(text)}`,
+  fence,
+} as const satisfies Partial<PlatformTable>;
+
+/**
+ * Whether act invented the id of the workflow run: it is 1 in every run, so yesterday's run would be found again.
+ * `act --env GITHUB_RUN_ID=…` sets another one. Source: nektos/act, pkg/runner/run_context.go, `ACT` and `getGithubContext`.
+ */
+function isInvented(env: ReadEnv): boolean {
+  return env("ACT") === "true" && env("GITHUB_RUN_ID") === "1";
+}
+
+const table = definePlatform({
+  ...githubTable,
+  name: "github",
+  reads: ["ACT", "GITHUB_EVENT_PATH"],
+  remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
+  links: {
+    pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",
+    commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}",
+  },
+});
+
+/** See {@linkcode githubTable} for what its environment does not show. With act there is no pipeline to attach to. */
+export const github: Platform = {
+  ...table,
+  identity: (env) => table.identity((name) => name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name)),
+};
+
+// Forgejo Actions.
+
+/**
+ * Like Gitea, whose mark it also sets, so `detectPlatform` must look for Forgejo first; runners before 7.0 set only Gitea's mark.
+ * Its runner sets every variable under GitHub's name as well.
+ * Source: Forgejo, "Forgejo Actions reference", variables; forgejo, models/actions/run.go, HTMLURL (pages have run numbers).
+ */
+export const forgejo: Platform = definePlatform({
+  ...githubTable,
+  name: "forgejo",
+  remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
+  links: {
+    pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_NUMBER}",
+    commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}",
+  },
+});
+
+// Gitea Actions.
+
+/**
+ * Its runner sets GitHub's variables and its own mark, reads GitHub's files, and obeys a part of GitHub's commands; annotations
+ * are shown as lines of the log. The address of a run contains `GITHUB_RUN_NUMBER` in some versions and `GITHUB_RUN_ID` in
+ * others, so there is no link to it.
+ * Source: gitea, services/actions/context.go; act_runner, internal/app/run/runner.go.
+ */
+export const gitea: Platform = definePlatform({
+  ...githubTable,
+  name: "gitea",
+  remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
+  links: { commit: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/commit/{GITHUB_SHA}" },
+});
+
+/** Forgejo and Gitea by their marks, else GitHub. */
+export const ONLY_GITHUB: Systems = {
+  detect(env) {
+    if (env("FORGEJO_ACTIONS")) return forgejo;
+    return env("GITEA_ACTIONS") ? gitea : github;
+  },
+  variables() {
+    const marks = ["CI", "FORGEJO_ACTIONS", "GITEA_ACTIONS", "GITHUB_ACTIONS"];
+    return [...new Set([...marks, ...[forgejo, gitea, github].flatMap((each) => each.variables)])].sort();
+  },
+};

@@ -1,0 +1,99 @@
+/**
+ * `campaign new`: writes a campaign file and its task, to be edited. Overwrites nothing, and sends nothing.
+ *
+ * @module
+ */
+import { campaignCommand } from "../../campaign/report/words.ts";
+import { messageOf } from "../../error_sentence.ts";
+import { UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { parentOf } from "../../io.ts";
+import { repoName } from "../../service/repository.ts";
+import { REPO } from "../options.ts";
+import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+
+const ATTEMPTED = "write a campaign file";
+const FILE = "campaign.yml";
+const TASK_NAME = "task.md";
+/** Repositories of the campaign. */
+const REPOS: VerbFlag = {
+  name: REPO.name,
+  value: "REPO",
+  multiple: true,
+  help: "A repository, owner/name; may be repeated",
+};
+
+const TASK =
+  `Say here what is to change in {{ repository.name }}, how to prove it (tests, a build), and what to leave alone.
+`;
+
+function fileText(repositories: readonly string[]): string {
+  return `# Every key: docs/campaign-file.md. \`campaign check\` finds mistakes and sends nothing.
+version: 1
+name: my-campaign # part of every key: with another name all repositories start anew
+title: Say in one line what changes # the title of the pull requests
+prompt-file: ${TASK_NAME}
+repositories:
+${repositories.map((name) => `  - ${name}\n`).join("")}  # - { query: acme/lib- } # all whose names begin so
+success: { require: pull-request, accept-unchanged: true }
+canary: { size: 1, gate: manual } # the first one alone; \`campaign approve\` lets the others follow
+limits: { stop-after-failures: 3 }
+`;
+}
+
+/** @throws {UsageError} when there is such a file, or it cannot be looked for. */
+function refuseOld({ io }: VerbContext, path: string): void {
+  if (io.realPath(path) === undefined) return;
+  const why = `${JSON.stringify(path)} exists already`;
+  throw new UsageError({ attempted: ATTEMPTED, why, advice: "give another name" });
+}
+
+function write({ io, writer }: VerbContext, path: string, text: string): void {
+  try {
+    io.writeFile(path, text);
+  } catch (cause) {
+    const why = `${JSON.stringify(path)} cannot be written`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
+  }
+  writer.out(writer.untrusted(`wrote ${path}`));
+}
+
+// deno-lint-ignore require-await
+async function create(context: VerbContext): Promise<number> {
+  const { flags, writer, vocabulary } = context;
+  const path = flags.positionals[0] ?? FILE;
+  const folder = parentOf(path);
+  const task = folder === "." ? TASK_NAME : `${folder}/${TASK_NAME}`;
+  const names = flags.all(REPOS.name).map(repoName);
+  const wrong = names.find((name) => !/^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(name));
+  if (wrong !== undefined) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: "a repository is not of the form owner/name",
+      value: JSON.stringify(wrong),
+    });
+  }
+  for (const each of [path, task]) refuseOld(context, each);
+  write(context, path, fileText(names.length > 0 ? names : ["owner/name"]));
+  write(context, task, TASK);
+  const command = { program: vocabulary.program, file: path, flags: [] };
+  writer.out(
+    "",
+    "Edit both, then:",
+    ...["check", "plan"].map((verb) => writer.untrusted(campaignCommand(command, verb))),
+  );
+  return EXIT.success;
+}
+
+export const campaignNewVerb: Verb = {
+  name: "campaign new",
+  usage: "[file]",
+  maxPositionals: 1,
+  summary: "Write a campaign file and its task, to be edited",
+  group: "toolkit",
+  flags: [REPOS],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "both were written", usage: "bad arguments; a file exists already, or cannot be written" },
+  examples: ["mogplex-ci campaign new campaign.yml --repo acme/web --repo acme/api"],
+  run: create,
+};

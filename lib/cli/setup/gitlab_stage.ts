@@ -1,0 +1,90 @@
+/**
+ * The stage of a job for GitLab: a job whose stage the pipeline does not have makes the whole pipeline invalid.
+ *
+ * @module
+ */
+import { isMap, isScalar, isSeq, type Node, parseAllDocuments } from "yaml";
+
+/** The file of the pipeline. */
+export const PIPELINE_FILE = ".gitlab-ci.yml";
+/** Most files that are followed: those that one GitLab project includes. */
+const MAX_FILES = 50;
+/** A path that GitLab would not first expand, and that is no address. */
+const PLAIN_PATH = /^(?!\w+:)[^$*]+\.ya?ml$/;
+const ALWAYS_THERE = [".pre", ".post"];
+
+/** What is known of the stages of a pipeline. */
+export type Stages =
+  /** No file names any, so that GitLab's own apply. */
+  | { kind: "default" }
+  /** The last stage for ordinary jobs. */
+  | { kind: "named"; stage: string }
+  /** A file that cannot be read here may name them. */
+  | { kind: "unknown" };
+
+/** The last document is the pipeline: one before it has `spec`, the inputs of a template. */
+function pipelineOf(text: string): Node | undefined {
+  try {
+    const documents = parseAllDocuments(text, { logLevel: "silent", uniqueKeys: false });
+    const contents = Array.isArray(documents) ? documents.at(-1)?.contents : undefined;
+    return contents ?? undefined;
+  } catch {
+    // GitLab cannot read it either, and says so.
+    return undefined;
+  }
+}
+
+/** The texts of a list; undefined where one is made by a reference or is no text. */
+function textsOf(node: unknown): string[] | undefined {
+  if (!isSeq(node) || node.tag !== undefined && node.tag !== "tag:yaml.org,2002:seq") return undefined;
+  const texts = node.items.map((item) => isScalar(item) ? item.value : undefined);
+  return texts.every((text) => typeof text === "string") ? texts : undefined;
+}
+
+/** The paths in the repository that an `include` names; undefined where one is somewhere else. */
+function includedPaths(include: unknown): string[] | undefined {
+  const entries = isSeq(include) ? include.items : [include];
+  const paths = entries.map((entry) => {
+    const local = isMap(entry) ? entry.get("local") : isScalar(entry) ? entry.value : undefined;
+    return typeof local === "string" && PLAIN_PATH.test(local) ? local.replace(/^\/+/, "") : undefined;
+  });
+  return paths.every((path) => path !== undefined) ? paths : undefined;
+}
+
+/**
+ * Finds the stages of the repository's pipeline. The stages of a file win over those of the files that it includes, and a later include
+ * wins over an earlier one.
+ *
+ * @param read Reads a file of the repository; undefined when there is none. Not called for anything but paths.
+ */
+export function stagesOf(read: (path: string) => string | undefined): Stages {
+  let left = MAX_FILES;
+  const look = (path: string): Stages => {
+    const text = left-- > 0 ? read(path) : undefined;
+    if (text === undefined) return { kind: path === PIPELINE_FILE ? "default" : "unknown" };
+    const pipeline = pipelineOf(text);
+    if (pipeline === undefined) return { kind: text.trim() === "" ? "default" : "unknown" };
+    if (!isMap(pipeline)) return { kind: "unknown" };
+    if (pipeline.has("stages")) {
+      const stage = textsOf(pipeline.get("stages", true))?.filter((name) => !ALWAYS_THERE.includes(name)).at(-1);
+      return stage === undefined ? { kind: "unknown" } : { kind: "named", stage };
+    }
+    if (!pipeline.has("include")) return { kind: "default" };
+    const paths = includedPaths(pipeline.get("include", true));
+    if (paths === undefined) return { kind: "unknown" };
+    return paths.map(look).findLast(({ kind }) => kind !== "default") ?? { kind: "default" };
+  };
+  return look(PIPELINE_FILE);
+}
+
+/** The line of a job that names its stage; empty where GitLab's own stage is right. */
+export function stageLine(stages: Stages): string {
+  if (stages.kind === "default") return "";
+  if (stages.kind === "unknown") return "  stage: test # replace it by one of the stages of your pipeline\n";
+  return `  stage: ${/^[A-Za-z][\w.-]*$/.test(stages.stage) ? stages.stage : JSON.stringify(stages.stage)}\n`;
+}
+
+/** A job without the line that names its stage, by which the user may have changed it. */
+export function withoutStage(job: string): string {
+  return job.replace(/^ {2}stage: .*\n/m, "");
+}

@@ -1,0 +1,138 @@
+/** Sandboxes on a service that boots them late, and frees them long after their runs. */
+import { expect, test } from "bun:test";
+import { makeView } from "../../../lib/campaign/make_view.ts";
+import { lingerMs } from "../../../lib/campaign/journal/memory.ts";
+import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
+import { ended, foldJournal, intent, lockOf, recordsOf, serviceTime, started, uuidOf } from "./journal/sample.ts";
+import { campaignWorld, project } from "./world.ts";
+
+const MINUTE = 60_000;
+
+test("runs of a campaign never lack a sandbox on a service where these linger: no start of it ends as quota", async () => {
+  const world = campaignWorld({ count: 8, like: "service", runDuration: () => 10 * MINUTE });
+  const { view, code } = await world.waves(["done"]);
+  expect([code, view.counts.succeeded, world.starts.length]).toEqual([0, 8, 8]);
+});
+
+test("own runs that have no sandbox yet count: two sandboxes of others leave room for one run", async () => {
+  const slow = "steps: [{ after: 240, sandbox: up }, { after: 1200, status: success, call: success }]";
+  const world = campaignWorld({ count: 4, scenarios: slow });
+  const { store } = world.emulator.world;
+  const repo = store.anyRepo(project(1));
+  for (const index of [1, 2]) {
+    store.addSandbox({
+      ...{ id: crypto.randomUUID(), key: `other ${index}`, userId: repo.userId, sandbox_id: "x", repo_id: repo.id },
+      ...{ status: "running", base_branch: "main", working_branch: "other", root_directory: null, preview_url: null },
+      ...{ created_at: 0, last_active_at: 0, error: null, install_log: null, dev_log: null, free_at: null },
+    });
+  }
+  const first = await world.advance();
+  expect([first.view.counts.running, world.starts.length]).toEqual([1, 1]);
+  await world.clock.sleep(2 * MINUTE);
+  // Its run is pending: no list of the service has its sandbox.
+  const second = await world.advance();
+  expect([second.view.counts.running, world.starts.length]).toEqual([1, 1]);
+  expect(second.view.quota.sandboxes).toEqual({ used: 3, limit: 3 });
+});
+
+for (const error of ["Sandbox boot rate limit exceeded", "Daily sandbox boot quota exceeded"]) {
+  test(`a run that ends with "${error}" is quota, and no attempt`, async () => {
+    const world = campaignWorld({
+      count: 1,
+      scenarios: `scenarios: [{ match: { attempt: 1 }, steps: [{ after: 5, fail: "${error}" }] }, { play: success }]`,
+    });
+    const { view, code } = await world.run();
+    expect([code, view.items[0]?.verdict, view.items[0]?.attempts, world.starts.length]).toEqual([
+      0,
+      "succeeded",
+      1,
+      2,
+    ]);
+  });
+}
+
+test("the time that sandboxes outlive their runs is measured, told, and part of the forecast", async () => {
+  const world = campaignWorld({ count: 12, like: "service", runDuration: () => 10 * MINUTE });
+  await world.advance();
+  await world.clock.sleep(11 * MINUTE);
+  const { view } = await world.advance();
+  expect(view.quota.sandboxes).toEqual({ used: 3, limit: 3, ended: 3 });
+  expect([view.waitsFor, view.counts.running]).toEqual(["sandboxes", 0]);
+  const early = Date.parse(view.endsAt ?? "");
+  await world.clock.sleep(10 * MINUTE);
+  await world.advance();
+  await world.clock.sleep(10 * MINUTE);
+  const later = await world.advance();
+  expect(later.view.counts.running).toBe(3);
+  const { forecasts } = await world.plan();
+  // Nine runs are left, three at a time: 10 minutes of work and 15 of the sandbox each, not 10 alone.
+  const lasts = (Date.parse(forecasts[0]?.endsAt ?? "") - world.clock.wallTime()) / MINUTE;
+  expect(lasts).toBeGreaterThan(45);
+  expect(lasts).toBeLessThan(75);
+  expect(early).toBeGreaterThan(0);
+});
+
+test("lingerMs() is the middle between the last look that saw a sandbox and the first one that did not", async () => {
+  const item = "acme/r1@main";
+  const look = (seconds: number, lingering: string[]) =>
+    ({ type: "sandboxes", used: 1, lingering, seenAt: serviceTime(seconds) }) as const;
+  const run = [
+    intent(item, 1),
+    started(item, 1, uuidOf(1)),
+    ended(item, 1, "succeeded", { runId: uuidOf(1), status: "success", updatedAt: serviceTime(1_000) } as never),
+  ];
+  const after = async (...looks: RecordBody[]) => lingerMs(foldJournal(lockOf(2), await recordsOf([...run, ...looks])));
+  expect(await after()).toBe(null);
+  expect(await after(look(1_300, [item]))).toBe(300_000);
+  expect(await after(look(1_300, [item]), look(1_700, []))).toBe(500_000);
+});
+
+test("the first 429 of a wave answers for all of its requests", async () => {
+  const world = campaignWorld({ count: 6, runDuration: () => 30 * MINUTE });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  world.emulator.control("fault", { kind: "429", times: 5 });
+  world.requests.length = 0;
+  const before = world.clock.now();
+  const { code } = await world.advance();
+  // It waits for the time that the service names once, and asks again.
+  expect([code, world.requests.length, Math.round((world.clock.now() - before) / 1_000)]).toEqual([75, 2, 60]);
+  world.emulator.control("clearFaults");
+  await world.clock.sleep(MINUTE);
+  expect((await world.advance()).problem).toBe(null);
+});
+
+test("a wave whose first requests are refused by 429 goes on after the time that the service names", async () => {
+  const world = campaignWorld({ count: 6, runDuration: () => 10 * MINUTE });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  world.emulator.control("fault", { kind: "429", times: 1 });
+  const { problem, view } = await world.advance();
+  expect([problem, view.counts.succeeded, view.counts.running]).toEqual([null, 3, 3]);
+});
+
+test("once the service is out of reach the requests of a wave ask once each", async () => {
+  const world = campaignWorld({ count: 6, runDuration: () => 30 * MINUTE });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  world.before = () => Response.json({ ok: false, error: { code: "X", message: "x" } }, { status: 503 });
+  world.requests.length = 0;
+  expect((await world.advance()).code).toBe(69);
+  // Four attempts at the events of the first run, one at its record; one each for the other two runs, and one before a start.
+  expect(world.requests.length).toBeLessThanOrEqual(10);
+  world.before = undefined;
+  expect((await world.advance()).problem).toBe(null);
+});
+
+test("the next wave that status tells goes by the service's clock, whatever that of the machine is", async () => {
+  const world = campaignWorld({ count: 4, runDuration: () => 10 * MINUTE });
+  const { view } = await world.advance();
+  const records = await world.records();
+  const lock = await world.lock();
+  if (lock === undefined) throw new Error("no lock");
+  const hour = 60 * MINUTE;
+  // The same journal of a machine whose clock is an hour ahead, and reads it then.
+  const ahead = records.map((record) => ({ ...record, at: new Date(Date.parse(record.at) + hour).toISOString() }));
+  const there = makeView(foldJournal(lock, ahead), { nowMs: world.clock.wallTime() + hour, meanRunMs: null });
+  expect(there.nextWaveAt).toBe(view.nextWaveAt);
+});
