@@ -26,7 +26,7 @@ import {
   STATE,
   statePath,
 } from "../options.ts";
-import type { Asked, Folder, VerbContext } from "../verb.ts";
+import type { Asked, Context, Folder } from "../verb.ts";
 import { ONE_SHOT_MS } from "./run_job.ts";
 
 // What a folder remembers: the run that an earlier command left in its state file, while that run goes on, and for an hour after it ended well
@@ -97,7 +97,7 @@ async function rememberedRun(
 const MAX_FOLDERS = 50;
 
 /** Whether only a person calls the command again. */
-export function isLaptop({ platform, io }: VerbContext): boolean {
+export function isLaptop({ platform, io }: Context): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
@@ -111,7 +111,7 @@ export function isLaptop({ platform, io }: VerbContext): boolean {
  * @throws what the client throws for the look at a run that was left.
  */
 export async function chooseFolder(
-  context: VerbContext,
+  context: Context,
   asked: RunRequest,
   wantsNew: boolean,
   job: { readonly session: Session },
@@ -172,7 +172,7 @@ function sentenceOf({ runId, endAgeMs }: Remembered): string {
   return `${run}, with the same request: attaching to it (--new starts another one)`;
 }
 
-function exists({ io }: VerbContext, path: string): boolean {
+function exists({ io }: Context, path: string): boolean {
   try {
     return io.realPath(path) !== undefined;
   } catch {
@@ -187,7 +187,7 @@ function exists({ io }: VerbContext, path: string): boolean {
  *
  * @returns Writes it. A failure is not an error: the reports say whether the folder can be written.
  */
-export function ignoringFolder(context: VerbContext, { out, targets }: Pick<Places, "out" | "targets">): () => void {
+export function ignoringFolder(context: Context, { out, targets }: Pick<Places, "out" | "targets">): () => void {
   const folder = out.replace(/\/+$/, "");
   const path = `${folder}/.gitignore`;
   const isInside = !folder.startsWith("/") && !folder.split("/").some((part) => /^\.*$/.test(part));
@@ -218,7 +218,7 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_TEXT = 200;
 
 /** Path of the file; undefined in CI, without a home, and where the user wants none. */
-export function recentFile(context: VerbContext): string | undefined {
+export function recentFile(context: Context): string | undefined {
   const { io: { env } } = context;
   if (!isLaptop(context) || env("MOGPLEX_RECENT")?.trim() === "off") return undefined;
   const home = env("HOME");
@@ -228,7 +228,7 @@ export function recentFile(context: VerbContext): string | undefined {
 }
 
 /** Lines of the file; none when it cannot be read. */
-export function recentLines({ io }: VerbContext, path: string): string[] {
+export function recentLines({ io }: Context, path: string): string[] {
   try {
     return (io.readFile(path, MAX_BYTES, "refuse", "replace") ?? "").split("\n").filter((line) => line !== "");
   } catch {
@@ -237,7 +237,7 @@ export function recentLines({ io }: VerbContext, path: string): string[] {
 }
 
 /** Adds a line. A failure is no reason to lose a run, and nothing to tell in every log. */
-function add(context: VerbContext, value: object): void {
+function add(context: Context, value: object): void {
   const path = recentFile(context);
   if (path === undefined) return;
   const { io, writer } = context;
@@ -253,7 +253,7 @@ function add(context: VerbContext, value: object): void {
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
-export function rememberStart(context: VerbContext, { run }: StartedRun, out: string, asked: Asked): void {
+export function rememberStart(context: Context, { run }: StartedRun, out: string, asked: Asked): void {
   const { io, clock } = context;
   let folder: string | undefined;
   try {
@@ -273,12 +273,12 @@ export function rememberStart(context: VerbContext, { run }: StartedRun, out: st
 }
 
 /** Remembers what the service says of the end of a run. */
-export function rememberState(context: VerbContext, runId: string, outcome: EndOutcome): void {
+export function rememberState(context: Context, runId: string, outcome: EndOutcome): void {
   add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: null });
 }
 
 /** Remembers how a run ended, as far as this command knows. */
-export function rememberEnd(context: VerbContext, result: AnyResult): void {
+export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
   const { runId, outcome, exitCode, pullRequest } = result;
   add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest.url) });

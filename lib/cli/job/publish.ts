@@ -19,7 +19,7 @@ import { cleanResult } from "../../run/clean.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
 import { LABEL_WIDTH, type LogForm, verdictText } from "../log/live_log.ts";
 import { OPEN, type Places } from "../options.ts";
-import type { JobExtra, VerbContext } from "../verb.ts";
+import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";
 
@@ -47,7 +47,7 @@ export interface Published {
 }
 
 /** A file for each target that wants all events. The first event creates it. */
-export function eventFiles({ io, writer }: VerbContext, { targets }: Places): EventFile[] {
+export function eventFiles({ io, writer }: Context, { targets }: Places): EventFile[] {
   const redact = {
     redact: (text: string) => writer.redact(text),
     redactToken: (text: string) => writer.redact.token(text),
@@ -63,7 +63,7 @@ interface Publish<R> {
 }
 
 /** One way to make an end known. It is called before the job starts, so that a wrong setting stops the job. */
-export type Publisher<R> = (context: VerbContext, job: Published) => Publish<R>;
+export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 
 /** Prepared publishers, which run in order. */
 export interface Prepared<R> {
@@ -78,7 +78,7 @@ export interface Prepared<R> {
  */
 export function prepare<R>(
   publishers: readonly Publisher<R>[],
-  context: VerbContext,
+  context: Context,
   job: Published,
 ): Prepared<R> {
   const prepared = publishers.map((publisher) => publisher(context, job));
@@ -95,7 +95,7 @@ export function prepare<R>(
 
 /** Files: the reports, and those that the CI system reads. */
 function reports(
-  { io, platform, writer, settings, vocabulary, laptop }: VerbContext,
+  { io, platform, writer, settings, vocabulary, laptop }: Context,
   job: Published,
 ): Publish<AnyResult> {
   const { places: { targets }, eventFiles = [], extra } = job;
@@ -148,7 +148,7 @@ function linked(writer: Writer, result: AnyResult, lines: readonly string[]): st
 }
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
-function verdict(context: VerbContext, { log }: Published): Publish<AnyResult> {
+function verdict(context: Context, { log }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary, laptop } = context;
   const json = flags.has("json");
   // For a person the block is right above the error line, which would only repeat it.
@@ -185,7 +185,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<AnyResult> {
 }
 
 /** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
-function commands(context: VerbContext): Publish<AnyResult> {
+function commands(context: Context): Publish<AnyResult> {
   const { flags, writer, platform } = context;
   if (flags.has("json")) return { ended() {} };
   return {
@@ -195,7 +195,7 @@ function commands(context: VerbContext): Publish<AnyResult> {
 }
 
 /** The note on the merge request. */
-function note(context: VerbContext, { places }: Published): Publish<AnyResult> {
+function note(context: Context, { places }: Published): Publish<AnyResult> {
   const write = prepareNote(context, places.targets);
   return {
     async ended({ result, error, compared }) {
@@ -206,12 +206,12 @@ function note(context: VerbContext, { places }: Published): Publish<AnyResult> {
 }
 
 /** The list of runs that this machine started. */
-function recent(context: VerbContext): Publish<AnyResult> {
+function recent(context: Context): Publish<AnyResult> {
   return { ended: ({ result }) => context.laptop?.rememberEnd(context, result) };
 }
 
 /** What the program does beside the reports. It comes last: a trace tells of everything before it. */
-function extras(_context: VerbContext, { extra }: Published): Publish<AnyResult> {
+function extras(_context: Context, { extra }: Published): Publish<AnyResult> {
   return { ended: async (ended) => await extra?.ended({ kind: "job", ...ended }) };
 }
 

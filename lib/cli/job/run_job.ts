@@ -31,12 +31,12 @@ import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { OPEN, optionReader, type Places, readPlaces, REPORT } from "../options.ts";
 import { guardCheckout } from "../start_request.ts";
-import type { MainOptions, ReadOption, VerbContext } from "../verb.ts";
+import type { Context, MainOptions, ReadOption } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
 
 /** A job that ends with a verdict: opened, logged live, worked on under signals, published. It knows no kind of operation. */
 export class CommandJob<R extends AnyResult> {
-  readonly #context: VerbContext;
+  readonly #context: Context;
   readonly #nothing: R;
   readonly #startedAt: number;
   #timeoutMs: number | undefined;
@@ -52,7 +52,7 @@ export class CommandJob<R extends AnyResult> {
    * @param nothing A result of the job's kind about which nothing is known.
    * @throws {UsageError} when files of the checkout cannot be trusted. No report is written then.
    */
-  constructor(context: VerbContext, nothing: R) {
+  constructor(context: Context, nothing: R) {
     context.guard();
     this.#context = context;
     this.#nothing = nothing;
@@ -67,7 +67,7 @@ export class CommandJob<R extends AnyResult> {
   /**
    * The session, which is opened at the first call. From then on signals are handled.
    *
-   * @throws {UnauthorizedError | UsageError} See {@linkcode VerbContext.connection}.
+   * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
    */
   get session(): Session {
     if (this.#session !== undefined) return this.#session;
@@ -235,7 +235,7 @@ export interface OpenedJob {
   sink: EventSink;
 }
 
-function originOf({ io }: VerbContext): string {
+function originOf({ io }: Context): string {
   try {
     return resolveOrigin({ env: io.env }).origin;
   } catch {
@@ -249,7 +249,7 @@ function originOf({ io }: VerbContext): string {
 /** One call of a program: its flags and surroundings. */
 interface Call extends
   Pick<
-    VerbContext,
+    Context,
     "io" | "platform" | "systems" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras" | "laptop"
   > {
   /** Whether to read only the variables that the documented command reads. */
@@ -272,7 +272,7 @@ function once<T>(work: () => T): () => T {
  * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
  * a file.
  */
-export function openContext(call: Call, options: MainOptions): VerbContext {
+export function openContext(call: Call, options: MainOptions): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
   const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, extras, laptop } = call;
   const guard = once(() => guardCheckout({ io, platform, systems }));
@@ -320,9 +320,9 @@ interface DropInSession {
 /**
  * Opens the service for a drop-in verb, and announces an unusual origin on stderr.
  *
- * @throws {UnauthorizedError | UsageError} See {@linkcode VerbContext.connection}.
+ * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
-export function openDropIn(context: VerbContext): DropInSession {
+export function openDropIn(context: Context): DropInSession {
   const { writer, clock, fetch, platform } = context;
   const connection = context.connection();
   for (const notice of connection.notices) writer.note(notice);
@@ -342,16 +342,16 @@ export function openDropIn(context: VerbContext): DropInSession {
 export const ONE_SHOT_MS = 120_000;
 
 /** Environment, time and notices of a verb; notices go to stderr. */
-export function connectOptions({ io, writer, clock, fetch }: VerbContext): ConnectOptions {
+export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
   return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
 }
 
 /**
  * Opens a session with one deadline for the whole verb.
  *
- * @throws {UnauthorizedError | UsageError} See {@linkcode VerbContext.connection}.
+ * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
-export function openOneShot(context: VerbContext): { session: Session; call: CallOptions } {
+export function openOneShot(context: Context): { session: Session; call: CallOptions } {
   const { platform } = context;
   const options = { ...connectOptions(context), timeoutMs: ONE_SHOT_MS };
   const session = openSession(options, { connection: context.connection(), platform });
@@ -363,7 +363,7 @@ export function openOneShot(context: VerbContext): { session: Session; call: Cal
 /** Largest file that is read: the events of a very long run. */
 const MAX_BYTES = 2 ** 26;
 
-function textOf({ io }: VerbContext, path: string): string {
+function textOf({ io }: Context, path: string): string {
   const text = io.readFile(path, MAX_BYTES, "follow");
   if (text === undefined) throw new UsageError({ attempted: `read "${path}"`, why: "there is no such file" });
   return text;
@@ -376,7 +376,7 @@ function textOf({ io }: VerbContext, path: string): string {
  * @returns The exit code of the result that was read.
  * @throws {UsageError} when a file is no result and no events, or when a report would replace it.
  */
-export async function reportFrom(context: VerbContext, paths: readonly string[]): Promise<number> {
+export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();
   try {

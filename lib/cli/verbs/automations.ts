@@ -39,7 +39,7 @@ import {
   wholeNumber,
 } from "../options.ts";
 import { INPUTS, readTriggerRequest } from "../start_request.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { ASKING, TRIGGERING } from "./codes.ts";
 
 /** What the newest runs add up to; null, with a notice, when they cannot be read: the automation itself is still worth printing. */
@@ -135,7 +135,7 @@ export const automationsListVerb: Verb = {
 // service accepted the trigger and started nothing. See `triggerEnd`.
 
 /** Triggers, and prints the run that was started or found, or why there is none. */
-async function triggerOnce(context: VerbContext): Promise<number> {
+async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");
   const { key, timeoutMs } = readTriggerSettings(context);
@@ -176,14 +176,14 @@ export const automationsTriggerVerb: Verb = {
 
 const FOLLOW: VerbFlag = { name: "follow", help: "Wait for a slot and for the end: a whole CI job in one line" };
 
-function announce({ flags, writer }: VerbContext, triggered: TriggeredRun): void {
+function announce({ flags, writer }: Context, triggered: TriggeredRun): void {
   if (flags.has("json")) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
   // The block at the end has the key where it is needed to go on.
   const lines = triggerLines(triggered).filter((line) => !line.startsWith("key "));
   writer.out(...lines.map((line) => writer.untrusted(line)));
 }
 
-function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationItem): void {
+function show({ flags, writer }: Context, live: LiveLog, item: AutomationItem): void {
   if (item.type === "end") return;
   if (flags.has("json")) {
     writer.json(
@@ -196,7 +196,7 @@ function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationIte
 }
 
 /** Triggers an automation and follows its run. @returns The exit code. */
-async function triggerAndFollow(context: VerbContext): Promise<number> {
+async function triggerAndFollow(context: Context): Promise<number> {
   const nothing = { ...emptyAutomationResult(), automationId: context.flags.positionals[0]?.trim() ?? "" };
   const job = new CommandJob<AutomationResult>(context, nothing);
   try {

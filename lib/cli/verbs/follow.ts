@@ -20,11 +20,11 @@ import {
   TIMEOUT,
   WATCHING,
 } from "../options.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 /** Attaches to a run that exists, for command and component. @returns The exit code. */
-export async function followRun(context: VerbContext): Promise<number> {
+export async function followRun(context: Context): Promise<number> {
   const job = new CommandJob<RunResult>(context, { ...emptyRunResult(), runId: givenRunId(context) });
   try {
     const { state: statePath } = job.openPlaces();

@@ -11,7 +11,7 @@ import { LOOK_MS, lookJob } from "../../run/run.ts";
 import { printHistory } from "../history.ts";
 import { CommandJob, reportFrom } from "../job/run_job.ts";
 import { anyText, givenRunId, HISTORY, JSON_LINES, namesRun, OPEN, REPORTING, requiredRunId } from "../options.ts";
-import type { Option, Verb, VerbContext } from "../verb.ts";
+import type { Context, Option, Verb } from "../verb.ts";
 
 const FROM: Option<string> = {
   name: "from",
@@ -21,7 +21,7 @@ const FROM: Option<string> = {
   parse: anyText,
 };
 
-async function reportRun(context: VerbContext): Promise<number> {
+async function reportRun(context: Context): Promise<number> {
   const from = context.flags.all(FROM.name);
   if (from.length > 0 && context.flags.positionals.length > 0) {
     throw new UsageError({

@@ -32,7 +32,7 @@ import {
   WATCHING,
 } from "../options.ts";
 import { readStartRequest } from "../start_request.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 const FOLLOW: VerbFlag = { name: "follow", help: "Follow the run to its end: a whole CI job in one line" };
@@ -52,7 +52,7 @@ const RESUME: Option<string> = {
 };
 
 /** Starts a run and follows it, for command and component. @returns The exit code. */
-export async function startAndFollow(context: VerbContext): Promise<number> {
+export async function startAndFollow(context: Context): Promise<number> {
   const { flags, io, laptop, option } = context;
   const job = new CommandJob<RunResult>(context, emptyRunResult());
   try {
@@ -88,7 +88,7 @@ export async function startAndFollow(context: VerbContext): Promise<number> {
 }
 
 function announce(
-  { flags, io, writer }: VerbContext,
+  { flags, io, writer }: Context,
   { run, replayed, idempotencyKey }: StartedRun,
   { repo }: RunRequest,
   log: LogForm,
