@@ -91,7 +91,12 @@ export class MogplexError extends Error {
     return this.#run.result;
   }
 
-  /** Records what is known of the run, beside what the error knows already. @returns The error. @internal */
+  /**
+   * Records what is known of the run, beside what the error knows already.
+   *
+   * @returns The error.
+   * @internal
+   */
   static tellRun<E extends MogplexError>(error: E, facts: Partial<KnownRun>): E {
     error.#run = { ...error.#run, ...facts };
     return error;

@@ -71,7 +71,7 @@ export class StartSeries<R extends Found> {
    * @throws {RateLimitedError | UnavailableError | NetworkError} when no attempt worked before the deadline; nothing was started.
    * @throws {MogplexError} when the service refuses the start; `signal.reason` if the session's signal aborts.
    */
-  async start(): Promise<StartedRun<R>> {
+  async start(): Promise<Started<R>> {
     const { notify } = this.#session;
     for (let tried = 1;; tried++) {
       // Check first: `onKey` writes the key into the state file, and it must not be there if it is never used.
@@ -100,7 +100,7 @@ export class StartSeries<R extends Found> {
   }
 
   /** Starts once more, with the next key of the series. See {@linkcode StartSeries.start}. */
-  async startNext(): Promise<StartedRun<R>> {
+  async startNext(): Promise<Started<R>> {
     this.#suffix++;
     // What was sent with the keys before says nothing about a run of this one.
     this.#start = this.#firstSentAt = this.#troubleAt = undefined;
@@ -114,7 +114,7 @@ export class StartSeries<R extends Found> {
    * @returns The run; undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
    * @throws what its requests throw.
    */
-  async find(call: CallOptions): Promise<StartedRun<R> | undefined> {
+  async find(call: CallOptions): Promise<Started<R> | undefined> {
     // The attempt in flight may have started the run that is found now.
     this.#isInterrupted = true;
     this.#triedBefore = true;
@@ -154,7 +154,7 @@ export class StartSeries<R extends Found> {
     return derived && dead && !this.#isOurs(run);
   }
 
-  #started(run: R): StartedRun<R> {
+  #started(run: R): Started<R> {
     const { scope } = this.#plan.key;
     // Another job's run can be as new as our attempt. It can be ours only if we sent an attempt with an unknown outcome.
     const isUnsure = this.#isInterrupted || this.#start?.isUnsure === true;
@@ -302,12 +302,15 @@ export interface SeriesPlan<R extends Found> {
   job: JobIdentity | null;
 }
 
+/** {@linkcode StartedRun}, for any answer. */
+type Started<R> = Omit<StartedRun, "run"> & { run: R };
+
 /** A run that was started or found. */
-export interface StartedRun<R = StartResult> {
+export interface StartedRun {
   /** UUID of the run. */
   runId: string;
   /** The start's answer. */
-  run: R;
+  run: StartResult;
   /** Whether the run existed before this start. */
   replayed: boolean;
   /** Key that finds the run again. */
