@@ -307,7 +307,7 @@ function abortedError(
   });
 }
 
-/** The part of a `Starter` that an error tells of. */
+/** The part of a `StartSeries` that an error tells of. */
 type Sent = { readonly mayExist: boolean; readonly key: string };
 
 /** The error of a start that is not followed: with its key, if an attempt may have worked. */
