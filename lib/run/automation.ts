@@ -158,7 +158,7 @@ export async function runAutomationJob(
 // The run of an automation as an operation for the engine: triggers, follows and stops it.
 
 /** Target and settings of an {@linkcode AutomationOperation}. */
-export interface AutomationTarget {
+interface AutomationTarget {
   /** UUID of the automation. */
   automationId: string;
   request: TriggerRequest;

@@ -514,7 +514,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 // Stops a run at a signal or at the deadline: cancels it or lets it go on, finding it first if the answer to its start is missing.
 
 /** Parts of {@linkcode stopRun}. */
-export interface StopParts {
+interface StopParts {
   session: Session;
   /** Why to stop, and the time for it. */
   cause: StopCause;
@@ -529,7 +529,7 @@ export interface StopParts {
 }
 
 /** {@linkcode Stopped}, with the run as the cancel returned it. */
-export interface StoppedRun extends Stopped {
+interface StoppedRun extends Stopped {
   /** Undefined if nothing was cancelled, or no answer came. */
   run?: Run | undefined;
 }
@@ -587,7 +587,7 @@ function cancelled({ run, alreadyTerminal }: CancelResult, state: StateWriter | 
 // Builds the result of a run from the start, the follower and the end of the job.
 
 /** The parts of {@linkcode buildResult}. */
-export interface ResultParts {
+interface ResultParts {
   /** Service, requests, waits, time. */
   session: Session;
   outcome: Outcome;

@@ -28,7 +28,7 @@ import type { Keys } from "../service/validate.ts";
 import type { WaitTotal } from "./result.ts";
 
 /** Options of {@linkcode openSession}. */
-export interface SessionOptions extends ConnectOptions {
+interface SessionOptions extends ConnectOptions {
   /** Longest time of the whole call, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
 }
@@ -273,7 +273,7 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 }
 
 /** Options of {@linkcode interruptible}. */
-export interface InterruptibleOptions {
+interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
   clock: Clock;
 }

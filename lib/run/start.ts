@@ -295,7 +295,7 @@ export interface Found {
 }
 
 /** Something that is to be started, and the first key of its series. */
-export interface SeriesPlan<R extends Found> {
+interface SeriesPlan<R extends Found> {
   what: Startable<R>;
   key: StartKey;
   /** Identity of the CI job; null outside CI. */

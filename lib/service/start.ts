@@ -143,7 +143,7 @@ export interface Startable<R> {
 }
 
 /** How a {@linkcode Startable} is started. */
-export interface StartParts {
+interface StartParts {
   key: string;
   /** The key with secrets masked, for messages. @default the key */
   shownKey?: string | undefined;

@@ -225,7 +225,7 @@ export class CommandJob<R extends AnyResult> {
 }
 
 /** What the work of a {@linkcode CommandJob} gets. */
-export interface OpenedJob {
+interface OpenedJob {
   /** The log, to be opened once the operation is known. */
   live: LiveLog;
   /** Publishes the id, once it is known. */
