@@ -12,13 +12,13 @@ import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/session.ts";
 import { isInteractive } from "../log/writer.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";
 import { ALL_ROWS, FORGE, JSON_OBJECT, PLACE, STATUS_EXIT, WATCH } from "./flags.ts";
 
 /** How often `--watch` reads the directory, in milliseconds. */
 const WATCH_MS = 5_000;
-function print(context: VerbContext, place: CampaignPlace, view: CampaignView): void {
+function print(context: Context, place: CampaignPlace, view: CampaignView): void {
   const { flags, writer } = context;
   if (flags.has("json")) return writer.json(writer.clean(view));
   printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
@@ -41,7 +41,7 @@ function contentOf(
   return JSON.stringify(view);
 }
 
-async function watch(context: VerbContext, place: CampaignPlace): Promise<CampaignView> {
+async function watch(context: Context, place: CampaignPlace): Promise<CampaignView> {
   const { io, clock, writer } = context;
   return await interruptible({ io, clock }, async ({ signal }) => {
     let shown = "";
@@ -66,7 +66,7 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
   });
 }
 
-async function status(context: VerbContext): Promise<number> {
+async function status(context: Context): Promise<number> {
   const { flags } = context;
   const place = readPlace(context, "campaign status");
   maskToken(context);
