@@ -14,7 +14,7 @@ import { openPull } from "../service/listings.ts";
 import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/store.ts";
 import type { Driver, World } from "../state/world.ts";
-import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "./drivers.ts";
+import { callOf, closeCall, failRun, report, sandboxUp, setStatus, startCommand } from "../service/worker.ts";
 import { type Checkout, chosenEnvironment, deliver, makeDirectory, prepareCheckout, removeDirectory } from "./git.ts";
 
 // The process of a harness command: starts it in the working copy, and kills it with everything that it started.

@@ -11,7 +11,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { messageOf } from "../../error_sentence.ts";
 import type { RunRow } from "../state/store.ts";
-import { agentBranch } from "./drivers.ts";
+import { agentBranch } from "../service/worker.ts";
 
 /** A Git command failed. The message is the one that Git printed. */
 class GitError extends Error {

@@ -17,7 +17,7 @@ import {
   sandboxUp,
   setStatus,
   startCommand,
-} from "./drivers.ts";
+} from "../service/worker.ts";
 import { openPull } from "../service/listings.ts";
 import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/store.ts";

@@ -13,7 +13,8 @@ import {
   SCENARIO_TEXTS,
 } from "../../../lib/emulator/agents/scenario.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
-import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../../lib/emulator/server.ts";
+import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
+import type { StartEmulatorOptions } from "../../../lib/emulator/options.ts";
 import { root } from "../../../tools/setup.mjs";
 import { type Recorder, startRecorder } from "../processes/world/recorder.ts";
 import { type Ended, launch, type Running } from "../processes/world/service.ts";

@@ -1,7 +1,8 @@
 import { main } from "../../../lib/cli/main.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "./fake_io.ts";

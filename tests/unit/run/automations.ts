@@ -1,7 +1,8 @@
 /** Automations on the emulated service, on one virtual clock, for the tests of this folder. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import type { RunAutomationOptions } from "../../../lib/run/automation.ts";

@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { builtInScenario, parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { cancel } from "../../../lib/run/cancel.ts";

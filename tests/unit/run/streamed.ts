@@ -1,7 +1,8 @@
 /** An emulated service with streams, and followers of its runs, on one virtual clock. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { builtInScenario, parseScenario } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
 import type { Notice } from "../../../lib/notice.ts";

@@ -1,6 +1,6 @@
+import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { expect, test } from "bun:test";
 import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
-import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { arrange, type Arranged } from "../arrange.ts";
 
 const FAILED = { status: "failed", error: "Too many active sandboxes" };

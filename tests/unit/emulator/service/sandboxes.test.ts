@@ -1,6 +1,6 @@
+import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { expect, test } from "bun:test";
 import { builtInScenario, parseScenarios } from "../../../../lib/emulator/agents/scenario.ts";
-import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { API_REPO, arrange, type Arranged } from "../arrange.ts";
 

@@ -1,7 +1,7 @@
+import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
-import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { HOST_CAP_MS } from "../../../../lib/emulator/wire/event_stream.ts";
 import { STREAM_FAULT_KINDS } from "../../../../lib/emulator/state/faults.ts";
 import { arrange, type Arranged, TOKENS } from "../arrange.ts";
