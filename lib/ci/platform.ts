@@ -524,9 +524,6 @@ export function readTextVariable(env: ReadEnv, name: string): string | undefined
 
 // Files that GitHub's runner reads after a step.
 
-/** Most bytes of a step summary. Source: GitHub, "Workflow commands", adding a job summary: 1 MiB a step. */
-export const MAX_SUMMARY_BYTES = 1024 * 1024;
-
 /**
  * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. Write it at the start of a line, and
  * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file.

@@ -376,7 +376,7 @@ export interface Day {
 }
 
 /** Most days that are kept: some more than two years. */
-export const MAX_DAYS = 800;
+const MAX_DAYS = 800;
 
 const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "openItems", "pullRequests"] as const;
 

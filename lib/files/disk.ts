@@ -96,8 +96,8 @@ function hasCode(error: unknown, ...codes: string[]): boolean {
   return codes.includes((error as { code?: string }).code ?? "");
 }
 
-/** The files of this machine, by a module with the functions of `node:fs`. */
-export function durableFilesOn(fs: typeof Files): DurableFiles {
+/** The files of this machine. @param fs A module with the functions of `node:fs`. @default `node:fs` */
+export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
   /**
@@ -336,11 +336,6 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
       return withTemporary(`${directory}/time`, "now", false, (temporary) => fs.lstatSync(temporary).mtimeMs);
     },
   };
-}
-
-/** The {@linkcode DurableFiles} of this process. */
-export function processDurableFiles(): DurableFiles {
-  return durableFilesOn(Files);
 }
 
 // What is in a directory.

@@ -27,7 +27,7 @@ import { type Endpoint, newId, type TraceContext } from "./settings.ts";
 // Source: OpenTelemetry, semantic conventions 1.44. `cicd.*`, `vcs.*` and `gen_ai.*` are in development there.
 
 /** Address of the schema that the names belong to. */
-export const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
+const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
 
 /** Names of the conventions. */
 export const SEMCONV = {
@@ -205,7 +205,7 @@ export function renderBatch(traceId: string, resource: Attributes, spans: readon
 }
 
 /** What a collector refused although it answered with success; undefined when it took everything. @param answer JSON, if it is some. */
-export function refusedSpans(answer: unknown): string | undefined {
+function refusedSpans(answer: unknown): string | undefined {
   const partial = isObject(answer) ? answer.partialSuccess : undefined;
   const count = isObject(partial) ? Number(partial.rejectedSpans ?? 0) : 0;
   return count > 0 ? `${count} of the spans` : undefined;

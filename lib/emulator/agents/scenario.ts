@@ -205,7 +205,7 @@ scenarios:
 export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
 
 /** Names of the built-in scenarios that another one can `play`: all but the sets. */
-export const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) =>
+const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) =>
   !lookup(SCENARIO_TEXTS, name)?.includes("\nscenarios:")
 );
 
@@ -514,7 +514,8 @@ function resolved({ play, ...written }: Written, place: () => string): Scenario 
   if (written.steps.length > 0 || written.automation !== undefined || written.refuseQueue !== undefined) {
     throw problem(`${place()}: "play" stands for steps of its own; leave out steps, automation and refuseQueue`);
   }
-  const { steps, automation, refuseQueue, speed } = parseScenario(lookup(SCENARIO_TEXTS, play) ?? "", play);
+  const [played] = parseScenarios(lookup(SCENARIO_TEXTS, play) ?? "", play) as [Scenario];
+  const { steps, automation, refuseQueue, speed } = played;
   return {
     ...written,
     name: written.name ?? play,
@@ -580,19 +581,6 @@ export function parseScenarios(text: string, name: string): Scenario[] {
   return check(scenarioSetSchema).scenarios.map((each, index) => filled(each, ["scenarios", index]));
 }
 
-/**
- * Parses a file with one scenario.
- *
- * @param text YAML or JSON.
- * @param name Name of the file in messages.
- * @throws {UsageError} with line and column of the first problem, or for a set of several scenarios.
- */
-export function parseScenario(text: string, name: string): Scenario {
-  const [scenario, ...more] = parseScenarios(text, name);
-  if (scenario === undefined || more.length > 0) throw problem(`${name}: it has several scenarios`);
-  return scenario;
-}
-
 // The built-in scenarios by name.
 
 /**
@@ -610,19 +598,4 @@ export function builtInScenarios(name: string): Scenario[] {
     });
   }
   return parseScenarios(text, name).map((scenario) => ({ ...scenario, name: scenario.name ?? name }));
-}
-
-/**
- * A built-in scenario by name.
- *
- * @throws {UsageError} if none has that name, or if it is the name of a set.
- */
-export function builtInScenario(name: string): Scenario {
-  const [scenario, ...more] = builtInScenarios(name);
-  if (scenario !== undefined && more.length === 0) return scenario;
-  throw new UsageError({
-    attempted: "find scenario",
-    why: `"${name}" is a set of scenarios`,
-    advice: "take all of them with builtInScenarios()",
-  });
 }

@@ -30,7 +30,7 @@ export interface RunFacts {
 const listOf = <T>(value: T | readonly T[]): readonly T[] => Array.isArray(value) ? value : [value as T];
 
 /** Whether a name fits a pattern, in which `*` stands for any text and `?` for one character. */
-export function fitsPattern(name: string, pattern: string): boolean {
+function fitsPattern(name: string, pattern: string): boolean {
   const source = pattern.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".");
   return new RegExp(`^${source}$`, "s").test(name);
 }

@@ -241,7 +241,7 @@ function checkInputs({ inputs }: AutomationRow, given: TriggerInput): void {
 }
 
 /** Whether an automation without an API trigger drops an input of this name. */
-export function isDropped(name: string): boolean {
+function isDropped(name: string): boolean {
   return DROPPED_NAMES.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 

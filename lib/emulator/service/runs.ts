@@ -107,7 +107,7 @@ export function writeEvent(world: World, callId: string, event: NewEvent): void 
 }
 
 /** The events of one read, oldest first: the first `limit` events, or the newest ones in later revisions. */
-export function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
+function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
   const rows = world.store.events.get(callId) ?? [];
   return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);
 }
@@ -187,7 +187,7 @@ function readMode(value: unknown, revision: Revision): string | null {
  * @returns The request and its hash.
  * @throws {Refusal} 400 for the first bad field.
  */
-export function normaliseStart(
+function normaliseStart(
   body: Body,
   repo: RepoRow,
   key: string,

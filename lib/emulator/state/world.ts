@@ -190,7 +190,7 @@ function projectId(owner: string, index: number): string {
  * @param user Key of the user that they belong to.
  * @throws {UsageError} for an owner that cannot be one, a count out of range.
  */
-export function projectRepos(projects: Projects, user: string): FixtureRepo[] {
+function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const { owner, count } = projects;
   const problem = !/^(?!\.+$)[\w.-]+$/.test(owner)
     ? "the owner must have letters, digits, underscores, hyphens and dots, and not dots alone"

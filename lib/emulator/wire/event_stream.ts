@@ -16,7 +16,7 @@ import type { World } from "../state/world.ts";
 type StreamReply = Response & TypedResponse<string, 200, "text">;
 
 /** Milliseconds after which the host ends any request. Source: API reference, "Server-sent events". */
-export const HOST_CAP_MS = 800_000;
+const HOST_CAP_MS = 800_000;
 // Source: as above, "in pages of 200".
 const STREAM_PAGE_EVENTS = 200;
 const HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };

@@ -31,12 +31,12 @@ interface StreamBreaker {
 type Spoil = (piece: string, index: number) => (string | null)[];
 
 /** Whether an answer is a stream. */
-export function isStream(answer: Response): boolean {
+function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
 /** Discards an answer that nobody reads. */
-export function discard(answer: Response): void {
+function discard(answer: Response): void {
   answer.body?.cancel().catch(() => {});
 }
 
@@ -127,7 +127,7 @@ function disorder(piece: string, index: number): string[] {
  * @param breaker Breaks the connection.
  * @returns The answer itself, if it is not a stream.
  */
-export async function playStreamFault(
+async function playStreamFault(
   kind: StreamFaultKind,
   next: () => Promise<Response>,
   after: number,
@@ -202,7 +202,7 @@ function isStreamFault(kind: FaultKind): kind is StreamFaultKind {
 }
 
 /** Whether the `route` of a fault matches a request. */
-export function matchesRoute(route: string, method: string, path: string): boolean {
+function matchesRoute(route: string, method: string, path: string): boolean {
   const [first, second] = route.split(" ");
   const pattern = second ?? first ?? "";
   if (second !== undefined && first !== method) return false;

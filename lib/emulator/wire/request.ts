@@ -24,7 +24,7 @@ import type { World } from "../state/world.ts";
  * Largest body that the emulator reads, in bytes. The service's host has a limit of its own, which is not documented; this one is
  * far above every recorded body.
  */
-export const MAX_BODY_BYTES = 64 * 1024 * 1024;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /** A body is larger than {@linkcode MAX_BODY_BYTES}. The answer is 413. */
 export class BodyTooLarge extends Error {

@@ -1,7 +1,7 @@
 /** The layer against the emulated service, on one virtual clock. */
 import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario, parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
+import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
@@ -14,6 +14,7 @@ import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { cleanup, runJob } from "./detecting.ts";
 import { JOB_ENV, PASSING_FAULTS } from "./fake_client.ts";
 import { fakeProcess, memoryFiles } from "./memory_files.ts";
+import { builtInScenario } from "../emulator/scenarios.ts";
 
 const TOKEN = "mog_aliceReadWriteToken0000000000001";
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { builtInScenario, parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { arrange } from "../arrange.ts";
+import { builtInScenario, parseScenario } from "../scenarios.ts";
 
 async function story(harness: string, nativeEvents: boolean) {
   const revision = { mogplexHarness: true, nativeEvents };
