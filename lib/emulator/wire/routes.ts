@@ -24,7 +24,7 @@ import {
   type Success,
   type Uuid,
 } from "../../service/contract.ts";
-import { homePage, pageHeaders, pullPage, runPage } from "../pages/pages.ts";
+import { homePage, pageHeaders, pullPage, runPage } from "./pages.ts";
 import {
   automationRunDetail,
   cancelAutomationRun,

@@ -8,7 +8,7 @@ import { renderCampaignPage } from "../../../lib/campaign/report/campaign_page.t
 import { cleanCampaign } from "../../../lib/campaign/report/clean.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
-import { homePage, pullPage, runPage } from "../../../lib/emulator/pages/pages.ts";
+import { homePage, pullPage, runPage } from "../../../lib/emulator/wire/pages.ts";
 import { openPull } from "../../../lib/emulator/service/listings.ts";
 import { renderRunPage } from "../../../lib/report/run_page.ts";
 import { cleanResult } from "../../../lib/run/clean.ts";
