@@ -50,7 +50,6 @@ export interface PlatformFiles {
 
 /** Addresses of the job's pages on its CI system. An address that the system does not provide is absent. */
 export interface PlatformLinks {
-  /** The job. */
   job?: string | undefined;
   /** The pipeline, workflow run or build that it belongs to. */
   pipeline?: string | undefined;
@@ -60,7 +59,6 @@ export interface PlatformLinks {
   file?: string | undefined;
 }
 
-/** Severity of an annotation. */
 export type AnnotationLevel = "notice" | "warning" | "error";
 
 /** Lines around a foldable part of the log. */
@@ -87,7 +85,6 @@ export interface Systems {
   variables(): string[];
 }
 
-/** A CI system. */
 export interface Platform {
   /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */
   readonly name: string;
@@ -108,7 +105,6 @@ export interface Platform {
   jobState(env: ReadEnv): JobState;
   /** Files that the system reads after the step. */
   files(env: ReadEnv): PlatformFiles;
-  /** Pages of the job. */
   links(env: ReadEnv): PlatformLinks;
   /** Address of the repository that the job was started for, as Git fetches it; undefined where the system does not show it. */
   remote(env: ReadEnv): string | undefined;

@@ -41,7 +41,6 @@ const MAX_REQUESTS = 30;
 
 /** How long all of it may take, in milliseconds: the service names 60 s when a token is busy. */
 const ALL_MS = 120_000;
-/** Most attempts of one request. */
 const MAX_ATTEMPTS = 3;
 // Source: API reference, "List repositories", "List automations", "List automation runs".
 const MAX_LISTED = 200;
@@ -54,9 +53,7 @@ const DAY_MS = 86_400_000;
 
 /** What {@linkcode collect} works with. */
 export interface CollectOptions {
-  /** The service. */
   client: MogplexClient;
-  /** Time. */
   clock: Clock;
   /** Ends it. @default {undefined} */
   signal?: AbortSignal | undefined;
@@ -64,7 +61,6 @@ export interface CollectOptions {
   allowWriteToken?: boolean | undefined;
 }
 
-/** What the service said. */
 type Collected = Pick<
   DashboardData,
   "at" | "origin" | "requests" | "exitCode" | "lists" | "repositories" | "sandboxes" | "automations"
@@ -75,7 +71,6 @@ class Reader {
   readonly #options: CollectOptions;
   readonly #before: number;
   readonly #deadline: number;
-  /** The first error. */
   first: MogplexError | undefined;
   /** The error after which nothing else is asked: the token is refused, or may send nothing for now. */
   ending: MogplexError | undefined;
@@ -300,7 +295,6 @@ const GOOD: readonly string[] = GOOD_VERDICTS;
 const OPEN: readonly string[] = OPEN_STATES;
 const AT_WORK: readonly string[] = ["running", "starting"];
 
-/** What files say. */
 export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
 
 /** A count. @param max What is greater is none. */
@@ -409,11 +403,8 @@ export const FILES = {
   page: "index.html",
 } as const;
 
-/** A file to write. */
 interface DashboardFile {
-  /** Its name in the directory. */
   name: string;
-  /** Its text. */
   text: string;
 }
 

@@ -12,7 +12,6 @@ import { jsonLine } from "../text/escape.ts";
 /** The lists of the service that a dashboard reads, in this order. */
 export const LISTS = ["repositories", "sandboxes", "automations", "automationRuns"] as const;
 
-/** A list of the service. */
 export type ListName = typeof LISTS[number];
 
 /** How much of a list was read. */
@@ -36,7 +35,6 @@ export interface RepositoryEntry {
   defaultBranch: string | null;
 }
 
-/** A sandbox. */
 export interface SandboxEntry {
   /** UUID of its record. */
   id: string;
@@ -54,7 +52,6 @@ export interface SandboxEntry {
   error: string | null;
 }
 
-/** A run of an automation. */
 export interface AutomationRunEntry {
   /** UUID. */
   id: string;
@@ -74,7 +71,6 @@ export interface AutomationRuns {
   read: number;
   /** Whether there may be older ones. */
   more: boolean;
-  /** How many of them failed. */
   failed: number;
   /** How many of those that were made in the 24 hours before failed. */
   failedLastDay: number;
@@ -86,7 +82,6 @@ export interface AutomationRuns {
   statuses: readonly string[];
 }
 
-/** An automation. */
 export interface AutomationEntry {
   /** UUID. */
   id: string;
@@ -112,7 +107,6 @@ export interface RunEntry {
   runId: string | null;
   /** Name of its repository; null when it is not known. Untrusted text. */
   repository: string | null;
-  /** The verdict. */
   outcome: string;
   /** Exit code of its job. */
   exitCode: number;
@@ -134,17 +128,13 @@ export interface CampaignEntry {
   name: string;
   /** Its round; empty when it has none. Untrusted text. */
   round: string;
-  /** Where it is. */
   state: string;
   /** Why it is gated, stopping or stopped; null otherwise. Untrusted text. */
   stateReason: string | null;
-  /** Number of its items. */
   items: number;
-  /** How many have ended. */
   ended: number;
   /** How many of those have a good end. */
   good: number;
-  /** How many are at work. */
   running: number;
   /** When its next wave is due, in ISO 8601; null when none is. */
   nextWaveAt: string | null;
@@ -164,9 +154,7 @@ export interface FileProblem {
   why: string;
 }
 
-/** Everything on a dashboard. */
 export interface DashboardData {
-  /** Version of this form. */
   schema: 1;
   /** When the lists were read, in ISO 8601. */
   at: string;
@@ -224,7 +212,6 @@ export function sumOf<T>(items: readonly T[], numberOf: (item: T) => number): nu
 
 // What on a dashboard needs a person, most urgent first.
 
-/** Something that needs a person. */
 export interface Concern {
   /** What it is about, before its name; empty when {@linkcode Concern.what} says it. */
   kind: "" | "automation" | "campaign";
@@ -357,15 +344,12 @@ export function concernsOf(data: DashboardData): Concern[] {
 
 /** The numbers of a day, by the last dashboard of it. A number is null when it was not read. */
 export interface Day {
-  /** Version of this form. */
   schema: 1;
   /** The day in UTC, as `2026-12-01`. */
   day: string;
-  /** Repositories. */
   repositories: number | null;
   /** Sandboxes in use. */
   sandboxes: number | null;
-  /** Automations. */
   automations: number | null;
   /** Runs of automations that failed in the 24 hours before. */
   failedRuns: number | null;
@@ -380,7 +364,6 @@ const MAX_DAYS = 800;
 
 const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "openItems", "pullRequests"] as const;
 
-/** The numbers of a dashboard. */
 export function dayOf(data: DashboardData): Day {
   const { at, repositories, automations, campaigns, runs } = data;
   return {
@@ -426,7 +409,6 @@ export function withDay(days: readonly Day[], day: Day): Day[] {
   return [...days.filter((each) => each.day !== day.day), day].sort((a, b) => a.day < b.day ? -1 : 1).slice(-MAX_DAYS);
 }
 
-/** The text of the file. */
 export function renderDays(days: readonly Day[]): string {
   return days.map((day) => `${jsonLine(day)}\n`).join("");
 }

@@ -30,7 +30,6 @@ import { ConnectionLost, Faults } from "./wire/faults.ts";
 import { bare, logRequests, passGate } from "./wire/request.ts";
 import { addControlRoute, addPublicRoutes, addRoutes } from "./wire/routes.ts";
 
-/** An emulator. */
 export interface Emulator {
   /** The application; `app.request(path)` needs no socket. */
   readonly app: Hono;

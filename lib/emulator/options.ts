@@ -27,7 +27,6 @@ import { type Driver, MAX_PROJECTS, type Projects, withProjects, type World } fr
 import type { Breaker } from "./wire/faults.ts";
 import { type LoggedRequest, requestLine } from "./wire/request.ts";
 
-/** Options of `createEmulator()`. */
 export interface EmulatorOptions {
   /**
    * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a repository with a sub-project,
@@ -132,7 +131,6 @@ export interface LocalRepo {
   path: string;
 }
 
-/** Options of `startEmulator()`. */
 export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker"> {
   /** Port; 0 takes a free one. @default {0} */
   port?: number | undefined;

@@ -14,7 +14,6 @@ import { isNotPermitted } from "../runtime.ts";
 
 /** What is known of an ordinary file without reading it. */
 interface FileFacts {
-  /** Its length. */
   bytes: number;
   /** When it was changed, in milliseconds since 1970 by the clock of its file system. */
   modifiedMs: number;
@@ -22,13 +21,11 @@ interface FileFacts {
 
 /** A file that was read whole. */
 interface FileContent {
-  /** What is in it. */
   content: Uint8Array;
   /** When that was changed; see {@linkcode FileFacts}. */
   modifiedMs: number;
 }
 
-/** A line of a file. */
 export interface FileLine {
   /** Its bytes without the line feed. They are overwritten after the call. */
   bytes: Uint8Array;
@@ -340,7 +337,6 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
 
 // What is in a directory.
 
-/** What is in a directory. */
 export interface DirectoryEntry {
   /** Its name, without the path. */
   name: string;

@@ -12,13 +12,11 @@ import process from "node:process";
 
 /** A process. Two are the same when all five agree. */
 export interface ProcessIdentity {
-  /** Name of the machine. */
   host: string | null;
   /** Identifies the machine's start. Linux only. */
   bootId: string | null;
   /** Identifies the set of processes that see each other: those of a container see no others. Linux only. */
   pidSpace: string | null;
-  /** Number of the process. */
   pid: number;
   /** When it was started, in ticks since the machine's start. A number can belong to another process later. Linux only. */
   startedAt: string | null;
@@ -52,9 +50,7 @@ export function hasEnded(
   return found.startedAt !== startedAt;
 }
 
-/** The processes of this machine. */
 export interface Processes {
-  /** This process. */
   own(): ProcessIdentity;
   /** Looks for a process of the same machine that sees the same processes. */
   find(pid: number): ProcessState;
@@ -63,7 +59,6 @@ export interface Processes {
 /** Letters of processes that have ended, and whose parent has not asked for their exit code. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
-/** The processes of this machine. */
 export function systemProcesses(): Processes {
   function attempt<T>(read: () => T): T | null {
     try {

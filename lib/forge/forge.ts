@@ -39,9 +39,7 @@ export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-
 export interface PullRequestFacts {
   /** Its address now: another one than was asked for when the repository has another name now. */
   url: string;
-  /** Open, merged or closed. */
   state: PullRequestStatus;
-  /** Whether it is a draft. */
   draft: boolean;
   /** Its checks; null when they could not be read. */
   checks: ChecksState | null;
@@ -85,7 +83,6 @@ export type PullRequestOutcome =
 
 // The address of a pull request: which forge holds it, and where there.
 
-/** Where a pull request is. */
 export interface PullRequestAddress {
   forge: ForgeName;
   /** Scheme, host and port. */
@@ -260,7 +257,6 @@ export interface ForgeWorld {
   random?: (() => number) | undefined;
 }
 
-/** One request. */
 interface ForgeCall<T> {
   /** What is attempted, after "Cannot". */
   what: string;

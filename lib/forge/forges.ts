@@ -23,7 +23,6 @@ const READING_MS = 10 * 60_000;
 
 /** What was read. Every address that was asked for is in exactly one of these. Keys are the addresses as they were asked for. */
 export interface ForgeReading {
-  /** What the forges say. */
   facts: Map<string, PullRequestFacts>;
   /** Those that a forge does not show, or not in its documented form: reading them again does not help by itself. */
   refused: Map<string, string>;

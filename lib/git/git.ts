@@ -51,7 +51,6 @@ const PASSED_ON = [
 export interface GitAnswer {
   /** Exit code; null when it was killed. */
   code: number | null;
-  /** What it printed. */
   stdout: Uint8Array;
   /** What it said, at most the last 4000 characters. The other end may have written parts of it. */
   stderr: string;
@@ -81,7 +80,6 @@ export interface GitOptions {
    * for one gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
    */
   remote: string;
-  /** Reads the environment. */
   env: (name: string) => string | undefined;
   /** Limits the time of each call. */
   clock: Clock;
@@ -90,7 +88,6 @@ export interface GitOptions {
    * killed could not remove it. @default {undefined} (nobody's folder is looked at)
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
-  /** Ends calls. */
   signal?: AbortSignal | undefined;
 }
 
@@ -99,7 +96,6 @@ function passwordScope(remote: string): string | undefined {
   return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
 }
 
-/** The environment of Git. */
 function environment({ env, remote }: GitOptions, folder: string): Record<string, string> {
   const scope = passwordScope(remote);
   const kept = PASSED_ON.flatMap((name) => {

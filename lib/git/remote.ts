@@ -23,9 +23,7 @@ export class LostRaceError extends MogplexError {
 
 /** An ordinary file of the branch. */
 interface BranchFile {
-  /** Its path. */
   path: string;
-  /** Its length in bytes. */
   bytes: number;
   /** Name of its content in Git. */
   object: string;
@@ -58,11 +56,9 @@ interface Waits {
   clock: Clock;
   /** Random numbers from 0 up to 1. */
   random: () => number;
-  /** Ends a wait. */
   signal?: AbortSignal | undefined;
 }
 
-/** See the module. */
 export class GitBranch {
   readonly #git: SystemGit;
   readonly #remote: string;
@@ -90,7 +86,6 @@ export class GitBranch {
     this.#waits = waits;
   }
 
-  /** Its name. */
   get name(): string {
     return this.#branch;
   }
@@ -231,7 +226,6 @@ export class GitBranch {
 
 // Addresses of Git repositories that are safe to hand to Git: no program, no credentials, no option can be in one.
 
-/** Longest address, in characters. */
 const MAX_CHARS = 2_000;
 const FORMS = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///PATH or /PATH";
 /** User and host of an SSH address. Neither may begin with a dash, which `ssh` would read as an option. */

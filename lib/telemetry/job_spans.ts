@@ -17,7 +17,6 @@ export interface JobFacts {
   endMs: number;
   /** Milliseconds by which our clock is ahead of the service's; 0 when that is not known. */
   skewMs: number;
-  /** Requests and waits. */
   requests: RequestLog;
   /** Attributes of the job in its CI system. */
   task: Attributes;

@@ -97,15 +97,12 @@ export type Attributes = Readonly<Record<string, string | number | boolean | nul
 
 /** Something that happened at one time within a span. */
 interface SpanEvent {
-  /** Its name. */
   name: string;
   /** Milliseconds since 1970. */
   atMs: number;
-  /** What is known of it. */
   attributes: Attributes;
 }
 
-/** A span. */
 export interface Span {
   /** 16 hex digits. */
   spanId: string;
@@ -121,7 +118,6 @@ export interface Span {
   startMs: number;
   /** Milliseconds since 1970; an end before the start counts as the start. */
   endMs: number;
-  /** What is known of it. */
   attributes: Attributes;
   /** What happened within it. @default {[]} */
   events?: readonly SpanEvent[];
@@ -223,15 +219,12 @@ export const HURRIED_MS = 500;
 const MAX_ANSWER_BYTES = 64 * 1024;
 const BACKOFF_MS = 200;
 
-/** How to export. */
 interface ExportOptions {
   /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Longest time of all of it, in milliseconds. */
   limitMs: number;
-  /** Removes secrets from messages. */
   redact: (text: string) => string;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
@@ -328,7 +321,6 @@ interface Kept extends RequestReport {
 export class RequestLog {
   readonly #requests: Kept[] = [];
   readonly #waits: SpanEvent[] = [];
-  /** Requests so far. */
   count = 0;
   /** Looks at the run that worked at once. */
   polls = 0;
@@ -355,7 +347,6 @@ export class RequestLog {
     this.#waits.push({ name: "mogplex.wait", atMs: wallMs, attributes });
   }
 
-  /** The waits so far. */
   get waits(): readonly SpanEvent[] {
     return this.#waits;
   }
@@ -392,7 +383,6 @@ const MAX_TEXT = 500;
 
 /** The job in its CI system. */
 interface CiPlace {
-  /** The CI system. */
   platform: Platform;
   env: ReadEnv;
 }

@@ -8,7 +8,6 @@
 import type { ReadEnv } from "../ci/platform.ts";
 import { sha256Hex } from "../sha256.ts";
 
-/** Which traces are recorded. */
 export interface Sampler {
   /** Whether the span above decides where there is one. */
   byParent: boolean;
@@ -26,11 +25,9 @@ export interface Endpoint {
   headers: Readonly<Record<string, string>>;
   /** Longest time of a request, in milliseconds. */
   timeoutMs: number;
-  /** Whether bodies are compressed. */
   gzip: boolean;
 }
 
-/** Settings of traces. */
 export interface TraceSettings {
   /** Undefined when spans go to a file alone. */
   endpoint: Endpoint | undefined;
@@ -195,13 +192,11 @@ export interface TraceContext {
   spanId: string;
   /** Id of the span above it, from `TRACEPARENT`; null for none. */
   parentSpanId: string | null;
-  /** Whether spans are recorded. */
   sampled: boolean;
   /** `traceparent` for what the job, or a later step, begins. */
   traceparent: string;
 }
 
-/** Makes so many random bytes. */
 type RandomBytes = (count: number) => Uint8Array;
 
 const randomBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));

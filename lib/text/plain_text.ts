@@ -96,9 +96,7 @@ export function plainLines(text: string, options: PlainLinesOptions = {}): strin
 /** A part of a text: its first UTF-16 unit, and the one after its last. */
 export type Span = readonly [start: number, end: number];
 
-/** A text without escapes. */
 interface Unescaped {
-  /** The text. */
   text: string;
   /** Where a part of it stands in the text that was given, with the escapes of its characters. The part must not be empty. */
   given(part: Span): Span;

@@ -28,9 +28,7 @@ const OUTPUT_GRACE_MS = 500;
 interface HarnessOptions {
   /** Command, run by `sh -c`. */
   command: string;
-  /** Working directory. */
   directory: string;
-  /** Branch that is checked out. */
   branch: string;
   /** Names of variables to pass on, besides the usual ones. @default {[]} */
   environment?: readonly string[] | undefined;

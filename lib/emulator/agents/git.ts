@@ -127,17 +127,12 @@ export function currentBranch(path: string): string | undefined {
 
 // The agent's working copy: clones the repository, chooses the branch, and delivers the changes.
 
-/** A working copy. */
 export interface Checkout {
-  /** Directory that holds it. */
   directory: string;
-  /** Branch that is checked out. */
   branch: string;
-  /** Whether the branch was created. */
   created: boolean;
 }
 
-/** Result of a delivery. */
 interface Delivery {
   /** Whether a branch was pushed. */
   changed: boolean;
@@ -145,7 +140,6 @@ interface Delivery {
   autoCommitted: string[];
   /** The change as a patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
   diff: string;
-  /** Last commit of the branch. */
   commit: string;
 }
 
@@ -297,7 +291,6 @@ export class ProjectStore {
     return path;
   }
 
-  /** Removes all of them. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#made.values());
     await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });

@@ -27,7 +27,6 @@ interface RecordedPhase {
   startMs: number;
 }
 
-/** The events of a run. */
 export interface EventRecording {
   kind: "events";
   events: RecordedEvent[];
@@ -35,7 +34,6 @@ export interface EventRecording {
   runId: string | null;
 }
 
-/** A recorded run. */
 export type Recording =
   | EventRecording
   | {

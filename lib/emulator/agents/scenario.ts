@@ -283,13 +283,10 @@ const faultSchema = z.strictObject({
 });
 
 const eventSchema = z.strictObject({
-  /** One of the nine types. */
   type: z._default(z.enum(EVENT_TYPES), "log"),
   /** Name of the tool that the event is about. */
   toolName: z.optional(z.nullable(z.string())),
-  /** Text for the reader. */
   message: z.optional(z.nullable(z.string())),
-  /** Further fields. */
   payload: z._default(z.record(z.string(), z.unknown()), {}),
   /** Store the payload unchanged instead of cleaning it as the service's writer does. */
   verbatim: z._default(z.boolean(), false),
@@ -302,7 +299,6 @@ const stepSchema = z.strictObject({
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
   /** Id of the agent's process, which a cancel has to kill. */
   command: z.optional(z.string()),
-  /** An event to write. */
   event: z.optional(eventSchema),
   /** Number of times that the whole step plays. */
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
@@ -310,7 +306,6 @@ const stepSchema = z.strictObject({
   every: z._default(seconds, 0),
   /** The inner call ends with this status. */
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
-  /** New status of the run. */
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
   /** Error text that goes with `call` and `status`. */
   error: z.optional(z.nullable(z.string())),
@@ -327,7 +322,6 @@ const stepSchema = z.strictObject({
 const automationStepSchema = z.strictObject({
   /** Seconds since the step before; for the first step, since the start of the work. The wait for a slot does not count. */
   after: z._default(seconds, 0),
-  /** New status of the run. */
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
   /** Error text that goes with `status`. */
   error: z.optional(z.nullable(z.string())),
@@ -344,7 +338,6 @@ const automationSchema = z.strictObject({
   times: z.optional(z.number().check(z.int(), z.minimum(1))),
   /** Seconds that the run waits for a slot although one is free. */
   slotAfter: z.optional(seconds),
-  /** Steps in order. */
   steps: z._default(z.array(automationStepSchema), []),
 });
 
@@ -358,7 +351,6 @@ const attempt = z.int().check(z.minimum(1));
 const scenarioSchema = z.strictObject({
   /** Name of the scenario in messages. */
   name: z.optional(z.string()),
-  /** What the scenario shows. */
   description: z.optional(z.string()),
   /** Runs that the scenario plays for: every given field has to fit. @default every run */
   match: z._default(
@@ -369,7 +361,6 @@ const scenarioSchema = z.strictObject({
       repo: z.optional(oneOrMore(z.string(), "a name or pattern")),
       /** Text that the idempotency key contains. */
       key: z.optional(z.string()),
-      /** Harness. */
       harness: z.optional(z.string()),
       /** Text that the name of the automation contains. */
       automation: z.optional(z.string()),
@@ -402,13 +393,10 @@ const scenarioSchema = z.strictObject({
 const scenarioSetSchema = z.strictObject({
   /** Name of the set in messages. */
   name: z.optional(z.string()),
-  /** What the set shows. */
   description: z.optional(z.string()),
-  /** The scenarios. */
   scenarios: z.array(scenarioSchema).check(z.minLength(1)),
 });
 
-/** A scenario. */
 export type Scenario = Omit<z.infer<typeof scenarioSchema>, "play">;
 /** A step of a {@linkcode Scenario}. */
 export type ScenarioStep = Scenario["steps"][number];

@@ -23,7 +23,6 @@ export interface RunFacts {
   attempt?: number;
   /** Name of the automation. Absent for any other run. */
   automation?: string;
-  /** Revision of the service. */
   revision?: Readonly<Revision>;
 }
 
@@ -70,7 +69,6 @@ export class Chooser {
     return count % every === 0;
   }
 
-  /** Begins to count anew. */
   reset(): void {
     this.#counts.clear();
   }
@@ -85,7 +83,6 @@ export function secondsOf(
   return logNormal(duration, JSON.stringify([repo, root ?? null, attempt ?? 1]));
 }
 
-/** A step at its time. */
 export interface Moment<Step> {
   /** Milliseconds since the script began. */
   dueMs: number;

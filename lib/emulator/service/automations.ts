@@ -145,7 +145,6 @@ function graphOf(row: AutomationRow): Graph {
 
 /** An automation with its graphs. It holds the published version instead of the version's id. */
 interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
-  /** The owner's notes. */
   notes: string | null;
   /** Graph in the editor. */
   draftGraph: unknown;
@@ -179,7 +178,6 @@ export function presentAutomation(row: AutomationRow): AutomationRecord {
 
 // Inputs of triggers in later revisions: typed ones of automations with an API trigger, and the names that other automations drop.
 
-/** Input of a trigger. */
 type TriggerInput = Record<string, unknown>;
 
 // Source: contract notes of November 2026, typed inputs: 2 000 characters by default, JSON 64 KiB, 512 KiB in all.

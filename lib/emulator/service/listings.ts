@@ -67,7 +67,6 @@ function presentSandbox(world: World, row: SandboxRow): Sandbox {
 interface SandboxFilter {
   /** Repository, as a UUID in any spelling. */
   repoId: string | null;
-  /** Exact status. */
   status: string | null;
   /** 1 to 200. */
   limit: number;
@@ -94,7 +93,6 @@ export function listSandboxes(world: World, userId: string, { repoId, status, li
 
 /** A sandbox with its logs and its history. The service does not mask secrets in it. */
 interface SandboxLogs {
-  /** The sandbox. */
   sandbox: Sandbox & { install_log: string | null; dev_log: string | null };
   /** The first 200 entries of its history. */
   lifecycle_events: {

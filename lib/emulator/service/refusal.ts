@@ -8,9 +8,7 @@ import type { FailureStatus } from "../../service/contract.ts";
 /** A failure with an envelope of its own. Any other error that a handler throws is answered with a 500. */
 export class Refusal extends Error {
   override name = "Refusal";
-  /** HTTP status. */
   readonly status: FailureStatus;
-  /** Code in the envelope. */
   readonly code: string;
 
   /** @param message Message in the envelope. */

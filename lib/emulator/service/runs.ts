@@ -40,7 +40,6 @@ export const EVENT_TYPES = [
   "log",
 ] as const;
 
-/** An event to write. */
 export interface NewEvent {
   /** One of {@linkcode EVENT_TYPES}. */
   type: string;

@@ -192,7 +192,6 @@ export function parseFixture(value: unknown, name = "fixture"): Fixture {
   return fixture;
 }
 
-/** A new personal access token. */
 export function randomToken(): string {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   const bytes = crypto.getRandomValues(new Uint8Array(24));

@@ -5,7 +5,6 @@
  */
 import type { Clock } from "../../clock.ts";
 
-/** Time of the emulated service. */
 export interface ServerClock {
   /** Monotonic milliseconds, for limits and scripts. */
   nowMs(): number;

@@ -13,7 +13,6 @@ import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.
 /** Kinds of statements that the control action `failStore` can break. */
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-/** A user. */
 interface UserRow {
   key: string;
   id: string;
@@ -35,7 +34,6 @@ interface TokenRow {
   automationsOnly: boolean;
 }
 
-/** An OAuth access token. */
 interface OAuthTokenRow {
   key: string;
   userId: string;
@@ -45,7 +43,6 @@ interface OAuthTokenRow {
   expiresAt: number | null;
 }
 
-/** A repository. */
 export interface RepoRow {
   id: string;
   key: string;
@@ -57,7 +54,6 @@ export interface RepoRow {
   hidden: boolean;
 }
 
-/** A sandbox. */
 export interface SandboxRow {
   id: string;
   key: string;
@@ -103,7 +99,6 @@ export interface AutomationInput {
   maxLength: number | null;
 }
 
-/** An automation. */
 export interface AutomationRow {
   id: string;
   key: string;
@@ -116,7 +111,6 @@ export interface AutomationRow {
   publishedVersion: { id: string; versionNumber: number } | null;
   /** Event that starts it. `api` is the API trigger of later revisions. */
   startEvent: string;
-  /** Inputs of the API trigger. */
   inputs: AutomationInput[];
   /** Ids of the repositories that it may be triggered for; null for all. */
   permittedRepoIds: string[] | null;
@@ -136,7 +130,6 @@ interface AgentRow {
   source_template: string | null;
 }
 
-/** A model in the catalogue. */
 interface ModelRow {
   id: string;
   provider: string;
@@ -156,7 +149,6 @@ interface PreferenceRow {
   is_enabled: boolean;
 }
 
-/** A run. */
 export interface RunRow {
   id: string;
   user_id: string;
@@ -210,7 +202,6 @@ export interface EventRow {
   json: string;
 }
 
-/** A run of an automation. */
 export interface AutomationRunRow {
   id: string;
   userId: string;
@@ -262,7 +253,6 @@ export interface DispatchRow {
   created_at: number;
 }
 
-/** A pull request. */
 export interface Pull {
   /** Number within its repository, from 1. */
   number: number;
@@ -292,15 +282,12 @@ export function splitScopes(text: string): string[] {
 
 /** All tables of one emulator. */
 export class Store {
-  /** By id. */
   readonly users = new Map<string, UserRow>();
   /** By the token itself. */
   readonly tokens = new Map<string, TokenRow>();
   /** By the token itself. */
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
-  /** By id. */
   readonly repos = new Map<string, RepoRow>();
-  /** By id. */
   readonly sandboxes = new Map<string, SandboxRow>();
   /** Those that may be active: all but the ones of runs that have ended, so that a start does not look at every run before it. */
   readonly currentSandboxes = new Set<SandboxRow>();
@@ -312,23 +299,17 @@ export class Store {
   readonly sandboxHolders = new Map<string, Set<string>>();
   /** In order of arrival. */
   readonly lifecycle: LifecycleRow[] = [];
-  /** By id. */
   readonly automations = new Map<string, AutomationRow>();
-  /** Users' own agents. */
   readonly agents: AgentRow[] = [];
-  /** Catalogue of all users. */
   readonly models: ModelRow[] = [];
   /** Models that users turned on or off. */
   readonly preferences: PreferenceRow[] = [];
-  /** By id. */
   readonly runs = new Map<string, RunRow>();
   /** Run ids by user and idempotency key. A key never expires. */
   readonly runKeys = new Map<string, string>();
-  /** By id. */
   readonly calls = new Map<string, CallRow>();
   /** By call id, in order of time. */
   readonly events = new Map<string, EventRow[]>();
-  /** By id. */
   readonly automationRuns = new Map<string, AutomationRunRow>();
   /** Ids of automation runs by idempotency key. */
   readonly automationRunKeys = new Map<string, string>();
@@ -391,7 +372,6 @@ export class Store {
     this.#load(this.#fixture);
   }
 
-  /** Adds a sandbox. */
   addSandbox(sandbox: SandboxRow): void {
     this.sandboxes.set(sandbox.id, sandbox);
     this.currentSandboxes.add(sandbox);
@@ -408,7 +388,6 @@ export class Store {
     for (const holders of this.sandboxHolders.values()) holders.delete(id);
   }
 
-  /** Removes a sandbox. */
   removeSandbox(sandbox: SandboxRow): void {
     this.sandboxes.delete(sandbox.id);
     this.currentSandboxes.delete(sandbox);
@@ -515,13 +494,10 @@ const SECOND_MICROS = 1_000_000;
 /** Kinds of records, in the words of the control action. */
 const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
 
-/** Records to add. */
 interface Bulk {
   /** One of {@linkcode BULK_KINDS}. */
   what: string;
-  /** Owner. */
   userId: string;
-  /** Number of records. */
   count: number;
   /** Sandbox of `lifecycleEvents`. */
   sandboxId: string;
@@ -688,7 +664,6 @@ const BASE_REVISION: Readonly<Revision> = {
   agentOutput: false,
 };
 
-/** Names of the switches. */
 export const SWITCHES = Object.keys(BASE_REVISION) as (keyof Revision)[];
 
 /**

@@ -46,17 +46,13 @@ export interface Driver {
   worker?(run: RunRow): "working" | "dead" | undefined;
   /** Kills the command of a run. */
   kill(run: RunRow): void;
-  /** Forgets every run. */
   reset(): void;
   /** Ends all work that is still going on. */
   close(): Promise<void>;
 }
 
-/** A trigger of an automation. */
 export interface Trigger {
-  /** Automation that was triggered. */
   automation: AutomationRow;
-  /** Repository to work on. */
   repo: RepoRow;
   /** Idempotency key. */
   key: string;
@@ -74,7 +70,6 @@ export interface AutomationDriver {
   begins(run: AutomationRunRow, trigger: Trigger): void;
   /** Brings every run to its state of this moment. Called before every read. */
   catchUp(): void;
-  /** Forgets every run. */
   reset(): void;
 }
 
@@ -104,7 +99,6 @@ export interface World {
   automationDriver: AutomationDriver;
 }
 
-/** Surroundings without any trouble. */
 export function healthySurroundings(): Surroundings {
   return {
     gate: true,

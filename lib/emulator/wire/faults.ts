@@ -211,7 +211,6 @@ function matchesRoute(route: string, method: string, path: string): boolean {
   return wanted.length === actual.length && wanted.every((part, index) => part === "*" || part === actual[index]);
 }
 
-/** All faults of one emulator. */
 export class Faults {
   readonly #clock: Clock;
   readonly #random: RandomFaults | undefined;

@@ -114,7 +114,6 @@ export async function readJson(world: World, request: Request): Promise<ParsedBo
 
 /** A JSON answer with a type that Hono infers. */
 export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
-/** A failure. */
 export type Failure = Reply<FailureEnvelope, FailureStatus>;
 
 // The service sends no charset. Source: conformance scenario "http/success-envelope".
@@ -218,7 +217,6 @@ export function passGate(world: World, request: Request): Response | undefined {
 export interface LoggedRequest {
   /** Wall time of its arrival, in milliseconds since 1970. */
   atMs: number;
-  /** HTTP method. */
   method: string;
   /** Path and query, as they were sent. */
   target: string;

@@ -9,13 +9,11 @@ import { authenticate, type Failure, refuse, type Reply, respond, searchParams }
 import type { Caller, Scope } from "../service/caller.ts";
 import type { World } from "../state/world.ts";
 
-/** An authenticated request. */
 export interface Call {
   world: World;
   caller: Caller;
   /** The request as it was sent. */
   request: Request;
-  /** Query parameters. */
   query: URLSearchParams;
   /** A parameter of the path; empty if the path has none of that name. */
   param(name: string): string;
@@ -24,7 +22,6 @@ export interface Call {
 /** Good answer or failure of a handler. */
 type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
-/** A handler. */
 type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
 
 type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failure;

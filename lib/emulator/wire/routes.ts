@@ -523,7 +523,6 @@ function show(world: World, c: Context, render: () => string | undefined): Respo
   return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
 }
 
-/** Adds the public pages. */
 export function addPublicRoutes(app: Hono, world: World): void {
   app.get(METADATA_PATH, (c) => jsonReply(metadataOf(c.req.raw), 200));
   app.options(METADATA_PATH, () => bare(204, { allow: "GET, HEAD, OPTIONS" }));
