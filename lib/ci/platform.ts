@@ -1,6 +1,6 @@
 /**
- * The interface of a CI system: plain data and functions of the environment. `systems/` has one file for each; `detectPlatform`
- * picks one.
+ * A CI system as plain data and functions of the environment: the interface, the table that most systems are, the two platforms without a
+ * table, and the name of the system, which a client needs without the tables.
  *
  * @module
  */
@@ -22,7 +22,7 @@ export interface JobIdentity {
   pipeline: string | null;
   /** Name of the job. */
   job: string | null;
-  /** Node of a matrix or of parallel copies; an empty string when there is none, or the system does not show it. */
+  /** Node of a matrix or of parallel copies; an empty string outside of one, or when the system does not show it. */
   node: string;
   /** Id or number of this execution; differs for every retry. */
   attempt: string | null;
@@ -31,7 +31,7 @@ export interface JobIdentity {
    * keys then use the current day, so that a retry after midnight starts a second run.
    */
   date: string | null;
-  /** Description or expression of the schedule; an empty string when there is none. */
+  /** Description or expression of the schedule; an empty string without a schedule. */
   schedule: string;
 }
 
@@ -95,7 +95,7 @@ export interface Platform {
   /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
   readonly hidesNode: boolean;
   /**
-   * Name of the command with which a step registers a secret for masking; absent where there is none. The step that fetches the
+   * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the
    * secret should use it. The toolkit does not: it would print the token, and that output may go to a file.
    */
   readonly maskCommand?: string;
@@ -521,7 +521,7 @@ export function readTextVariable(env: ReadEnv, name: string): string | undefined
 // Files that GitHub's runner reads after a step.
 
 /**
- * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. Write it at the start of a line, and
+ * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write it at the start of a line, and
  * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file.
  * Source: nektos/act, pkg/container/parse_env_file.go.
  *

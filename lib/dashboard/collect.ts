@@ -1,5 +1,6 @@
 /**
- * Reads the lists of the service for a dashboard: at most 30 requests, retries included, one after the other.
+ * Makes a dashboard: reads the lists of the service (at most 30 requests, retries included, one after the other) and the files of earlier
+ * jobs, cleans what was read, and renders its files.
  *
  * @module
  */
@@ -105,7 +106,7 @@ class Reader {
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       if (!(error instanceof MogplexError) || error.exit === "internal") throw error;
-      // Somebody removed it meanwhile.
+      // It was removed meanwhile.
       if (error instanceof NotFoundError) return error;
       this.first ??= error;
       if (error.exit === "unauthorized" || error.exit === "rateLimited") this.ending = error;
@@ -297,14 +298,14 @@ const AT_WORK: readonly string[] = ["running", "starting"];
 
 export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
 
-/** A count. @param max What is greater is none. */
+/** A count. @param max The greatest that is accepted. */
 function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
 }
 
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 
-/** A campaign; undefined when the value is none. Numbers that are missing count as 0: there may be states that we do not know. */
+/** A campaign; undefined when the value is not one. Numbers that are missing count as 0: there may be states that we do not know. */
 function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry | undefined {
   const { schema, campaign, counts, state, items } = value;
   if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
@@ -369,7 +370,7 @@ function newestOf(campaigns: readonly CampaignEntry[]): CampaignEntry[] {
  * shows, and no error.
  *
  * @param paths Files.
- * @param readText Reads one; undefined when there is none. May throw.
+ * @param readText Reads a file; undefined when it does not exist. May throw.
  */
 export function readStored(paths: readonly string[], readText: (path: string) => string | undefined): Stored {
   const runs: RunEntry[] = [];
@@ -412,7 +413,7 @@ interface DashboardFile {
  * Renders all files. The same data and the same history always give the same texts.
  *
  * @param data Data after `cleanDashboard`.
- * @param history Text of `history.jsonl` as it is now; empty when there is none.
+ * @param history Text of `history.jsonl` as it is now; empty without the file.
  * @returns The files, and how many lines of the history are no day: they are left out from now on.
  */
 export function renderDashboard(data: DashboardData, history: string): { files: DashboardFile[]; unread: number } {
@@ -441,7 +442,7 @@ function matcher(part: string): RegExp {
 }
 
 /**
- * The files that patterns match, sorted and each once. What a pattern finds may come from somebody else's job: below its first `*` or `?`
+ * The files that patterns match, sorted and each once. What a pattern finds may come from another user's job: below its first `*` or `?`
  * no symbolic link is followed, and only ordinary files are found.
  *
  * @param patterns With `/` between folders. One without `*` and `?` is a path, which is returned as it is.

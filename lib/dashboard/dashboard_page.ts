@@ -216,10 +216,10 @@ function trend(all: readonly Day[]): Html | null {
   }</ul></figure>${fold("the numbers", table("Numbers of each day", columns, rows))}`;
 }
 
-/** Most kinds that a list can be filtered by: there may be words that nobody thought of. */
+/** Most kinds that a list can be filtered by: there may be words that this version does not know. */
 const MAX_KINDS = 30;
 
-/** A part of the page: a heading with its number, then a table, or a sentence where there is none. */
+/** A part of the page: a heading with its number, then a table, or a sentence in its place. */
 interface TablePart {
   readonly id: string;
   readonly heading: string;

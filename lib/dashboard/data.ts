@@ -1,6 +1,6 @@
 /**
  * What a dashboard shows, as plain data: `data.json` is this, and page and metrics are made of it. Its schema is
- * `schema/dashboard.schema.json`.
+ * `schema/dashboard.schema.json`. And what on it needs a person, and the line of a day in `days.jsonl`.
  *
  * @module
  */
@@ -76,7 +76,7 @@ export interface AutomationRuns {
   failedLastDay: number;
   /** How many wait or work. */
   open: number;
-  /** The newest one; null when there is none. */
+  /** The newest one; null before the first. */
   last: AutomationRunEntry | null;
   /** Statuses of the newest 20, newest first. Untrusted texts. */
   statuses: readonly string[];

@@ -315,7 +315,7 @@ export function readReplay(io: Io, path: string): Scenario {
   return scenarioOf(recording, path.split("/").at(-1) ?? path, result);
 }
 
-/** The result beside the events of a run; undefined when there is none of that run. */
+/** The result beside the events of a run; undefined without one of that run. */
 function resultBeside(io: Io, path: string, { runId }: EventRecording): Recording | undefined {
   const other = path.replace(/[^/]*$/, "result.json");
   try {

@@ -169,7 +169,7 @@ function pathFinder(
   };
 }
 
-/** The account of the first user with a token of both scopes. @throws {UsageError} when there is none. */
+/** The account of the first user with a token of both scopes. @throws {UsageError} when the fixture has no such token. */
 function account({ world }: Emulator): Account {
   const found = firstAccount(world);
   if (found !== undefined) return found;

@@ -1,5 +1,6 @@
 /**
- * Durable files on the disk of this machine.
+ * Files on the disk of this machine that are whole after a crash: what was written is on the disk when a function returns, and no reader
+ * sees half of a file. And what is in a directory.
  *
  * On Deno this needs `--allow-read` and `--allow-write` for the directory, and nothing else.
  *
@@ -9,8 +10,6 @@ import * as Files from "node:fs";
 import * as fs from "node:fs";
 import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted } from "../runtime.ts";
-
-// Files that must be whole after a crash: what was written is on the disk when a function returns, and no reader sees half of a file.
 
 /** What is known of an ordinary file without reading it. */
 interface FileFacts {
@@ -44,9 +43,9 @@ export interface DurableFiles {
   makeDirectory(path: string): void;
   /** Names in a directory, sorted; undefined when there is no directory. @throws when it cannot be read. */
   list(directory: string): string[] | undefined;
-  /** What is known of a file; undefined when there is none. */
+  /** What is known of a file; undefined when it does not exist. */
   facts(path: string): FileFacts | undefined;
-  /** Reads a file; undefined when there is none. @throws also when it has more than `maxBytes`. */
+  /** Reads a file; undefined when it does not exist. @throws also when it has more than `maxBytes`. */
   read(path: string, maxBytes: number): FileContent | undefined;
   /**
    * Reads a file line by line, with no more of it in memory than the longest line.
@@ -344,7 +343,7 @@ export interface DirectoryEntry {
   kind: "file" | "folder" | "other";
 }
 
-/** Entries of a directory, sorted by name; undefined when there is none, or it cannot be read. */
+/** Entries of a directory, sorted by name; undefined when it does not exist or cannot be read. */
 export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 /** Makes the function that reads directories of this machine. */

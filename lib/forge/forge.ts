@@ -1,5 +1,6 @@
 /**
- * Calls the API of one forge at one host: sends, judges and repeats. It counts its requests, and has no more than its budget.
+ * Pull requests as both forges have them: the facts, the address, which forge gets which token, and the client that sends, judges and
+ * repeats requests to one host within a budget. A merge request is a pull request here.
  *
  * @module
  */
@@ -14,7 +15,7 @@ import { callWithin } from "../service/retry.ts";
 import { newTokenMemory } from "../service/token_pace.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
-// What a forge says of a pull request, in words that GitHub and GitLab have in common. A merge request is a pull request here.
+// What a forge says of a pull request, in words that GitHub and GitLab have in common.
 
 /** A system that holds pull requests. */
 export type ForgeName = "github" | "gitlab";
@@ -25,7 +26,7 @@ export type PullRequestStatus = "open" | "merged" | "closed";
 /** What its checks say, all together. `none`: there are no checks. */
 export type ChecksState = "green" | "red" | "pending" | "none";
 
-/** Where its review is. `asked`: somebody was asked and has not decided. `not-asked`: nobody was asked. */
+/** Where its review is. `asked`: a reviewer was asked and has not decided. `not-asked`: no reviewer was asked. */
 export type ReviewState = "approved" | "changes-requested" | "asked" | "not-asked";
 
 /** The words, in the order of tables. */
@@ -47,7 +48,7 @@ export interface PullRequestFacts {
   review: ReviewState | null;
   /** Whether it conflicts with its target; null when the forge has not found out. */
   conflict: boolean | null;
-  /** Who has it in hand: who it is assigned to, else who was asked to review it. Null for nobody, and when that cannot be read. */
+  /** Who has it in hand: who it is assigned to, else who was asked to review it. Null without such a person, and when that cannot be read. */
   owner: string | null;
   /** Branch that it comes from. */
   branch: string;
@@ -185,7 +186,7 @@ function parseHost(text: string): { host: string; variable: string | undefined }
   return { host: new URL(`https://${host}`).host, variable };
 }
 
-/** The token for a host that the user has named. @throws {UsageError} when it is not clear which one, or there is none. */
+/** The token for a host that the user has named. @throws {UsageError} without a token, or when it is not clear which one is meant. */
 function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeToken] {
   const { host, variable } = parseHost(text);
   const names = variable === undefined ? Object.values(FORGE_VARIABLES) : [variable];
@@ -212,7 +213,7 @@ function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeTok
  *
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
  * @returns Undefined when there is no token at all.
- * @throws {UsageError} when a host is none, or it is not clear which token is for it.
+ * @throws {UsageError} when a word is not a host, or it is not clear which token is for it.
  */
 export function resolveForgeAccess(env: ReadEnv, hosts: readonly string[] = []): ForgeAccess | undefined {
   const named = new Map(hosts.map((text) => tokenOfHost(env, text)));

@@ -164,7 +164,7 @@ export class Forges {
   /**
    * Finds the newest pull request that comes from a branch of the repository itself.
    *
-   * @returns Its address; null when there is none; undefined when that cannot be said, for whatever reason.
+   * @returns Its address; null when the branch has no pull request; undefined when that could not be found out.
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
   async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {

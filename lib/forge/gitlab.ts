@@ -170,7 +170,7 @@ async function reviewOf(
     : approvals.approved_by.some(({ user }) => !isBot(user));
   const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
   if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
-  // An approval that does not suffice shows that somebody looks at it.
+  // An approval that does not suffice shows that a reviewer looks at it.
   if (wasAsked || approved) return "asked";
   return approvals === undefined ? null : "not-asked";
 }
@@ -272,7 +272,7 @@ export async function readGitlab(client: ForgeClient, address: PullRequestAddres
  * Finds the newest merge request that comes from a branch of the project itself: anybody can give a branch of a fork the same name.
  *
  * @param since Merge requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when there is none; undefined when the project is not shown.
+ * @returns Its address; null when the branch has no merge request; undefined when the project is not shown.
  * @throws what the client throws.
  */
 export async function findGitlab(

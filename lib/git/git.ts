@@ -85,7 +85,7 @@ export interface GitOptions {
   clock: Clock;
   /**
    * Who the folder belongs to, as a text, and whether the owner of another folder has ended: then its folder goes, as a process that was
-   * killed could not remove it. @default {undefined} (nobody's folder is looked at)
+   * killed could not remove it. @default {undefined} (no folder of another process is looked at)
    */
   owner?: { text: string; hasEnded(text: string): boolean } | undefined;
   signal?: AbortSignal | undefined;
@@ -150,7 +150,7 @@ const MAX_AGE_MS = 31 * 86_400_000;
 function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
   function isLeft(path: string): boolean {
     const { uid, mtimeMs } = fs.lstatSync(path);
-    // In a temporary folder of all users there may be a folder of this name that somebody else has made.
+    // In a temporary folder of all users there may be a folder of this name that another user has made.
     if (process.getuid !== undefined && uid !== process.getuid()) return false;
     const file = `${path}/${OWNER}`;
     const facts = fs.lstatSync(file, { throwIfNoEntry: false });

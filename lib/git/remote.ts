@@ -1,6 +1,7 @@
 /**
- * Files on a branch of a remote repository, read and written without a checkout. A push is a compare-and-swap: it succeeds only when nobody
- * has written to the branch since it was read.
+ * Files on a branch of a remote repository, read and written without a checkout, and the addresses that are safe to hand to Git.
+ *
+ * A push is a compare-and-swap: it succeeds only when the branch is as it was read.
  *
  * @module
  */
@@ -8,7 +9,7 @@ import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { adviceOn, type GitAnswer, type SystemGit } from "./git.ts";
 
-/** Somebody else has written to the branch since it was read. Read it again, and decide anew. Exit code 75. */
+/** Another writer has changed the branch since it was read. Read it again, and decide anew. Exit code 75. */
 export class LostRaceError extends MogplexError {
   override name = "LostRaceError";
   /** @param branch Name of the branch. */
@@ -36,7 +37,7 @@ const NO_BRANCH = /couldn't find remote ref/i;
 /** Longest waits before another try, in milliseconds. A random half of each is left out: two jobs must not go on in step. */
 const WAITS_MS: readonly number[] = [2_000, 6_000];
 
-/** What the other end says is a text of somebody else: one line of it, without control characters. */
+/** What the other end says is untrusted text: one line of it, without control characters. */
 function said({ stderr, code }: GitAnswer): string {
   // deno-lint-ignore no-control-regex
   const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
@@ -101,7 +102,7 @@ export class GitBranch {
     }, "unavailable");
   }
 
-  /** Waits before another try. Returns false when there is none. */
+  /** Waits before another try. @returns Whether there is another one. */
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
@@ -130,7 +131,7 @@ export class GitBranch {
    * @throws {LostRaceError} when it is not, and something else is.
    */
   async #hasArrived(attempted: string): Promise<boolean> {
-    // Not only the newest one: somebody may have added another commit to ours.
+    // Not only the newest one: another writer may have added a commit to ours.
     const exists = await this.#fetch(attempted, SEEN);
     this.#unsure = false;
     if (!exists) return false;
@@ -192,7 +193,7 @@ export class GitBranch {
    *
    * @param files Contents by path; a path has letters, digits, dots, dashes, underscores and slashes only.
    * @param message Of the commit.
-   * @throws {LostRaceError} when somebody else has written meanwhile. Nothing is on the branch then.
+   * @throws {LostRaceError} when another writer was faster. Nothing of ours is on the branch then.
    * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when the branch may not be written.
    */
   async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {

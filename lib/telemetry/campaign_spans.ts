@@ -15,7 +15,7 @@ interface CampaignItemFacts {
   verdict: string;
   starts: number;
   runId: string | null;
-  /** Times in ISO 8601 by the service's clock; null when there is none. */
+  /** Times in ISO 8601 by the service's clock; null for a moment that has not come. */
   startedAt: string | null;
   endedAt: string | null;
 }

@@ -39,7 +39,7 @@ const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
 /** A text of the service, made short. */
 const short = (text: string | null) => text === null || text === "" ? null : cutText(text, MAX_TEXT);
 
-/** The word for an error that only its exit code tells. Source: OpenTelemetry, `error.type`: `_OTHER` where there is none. */
+/** The word for an error that only its exit code tells. Source: OpenTelemetry, `error.type`: `_OTHER` without a word. */
 export function exitType(exitCode: number): string {
   return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
 }

@@ -1,5 +1,6 @@
 /**
- * The settings of traces: OpenTelemetry's own variables. A value that cannot be is one warning, since other programs read them, too.
+ * The settings of traces, by OpenTelemetry's own variables, and the trace that a job belongs to. A value that cannot be is one warning, since
+ * other programs read these variables, too.
  *
  * Source: OpenTelemetry, "Environment variable specification" and "OTLP exporter".
  *
@@ -57,7 +58,7 @@ function readOtlp(env: ReadEnv, name: string): [value: string | undefined, sourc
   return value === undefined ? [read(env, common), common] : [value, own];
 }
 
-/** Pairs of `key=value,key=value`, percent-decoded; undefined for each that is none. */
+/** Pairs of `key=value,key=value`, percent-decoded; undefined for each part without that form. */
 function pairsOf(text: string): ([string, string] | undefined)[] {
   return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
     const cut = part.indexOf("=");
@@ -80,7 +81,7 @@ function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
   return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
 }
 
-/** The address; undefined when it is none that spans can be sent to. */
+/** The address; undefined when spans cannot be sent to it. */
 function addressOf(env: ReadEnv): { url: URL | undefined; source: string } {
   const own = read(env, TRACES_ENDPOINT);
   const source = own === undefined ? ENDPOINT : TRACES_ENDPOINT;
@@ -213,7 +214,7 @@ export function newId(bytes: number, random: RandomBytes = randomBytes): string 
 /**
  * Reads a `traceparent`. A later version may have more fields at its end.
  *
- * @returns Undefined for everything that is none.
+ * @returns Undefined for every other text.
  */
 export function parseTraceparent(
   text: string,
@@ -224,7 +225,7 @@ export function parseTraceparent(
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
-/** The id that all jobs of a pipeline share; undefined where there is none. */
+/** The id that all jobs of a pipeline share; undefined where the system has no such id. */
 function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
   if (platform === "gitlab") {
     const id = env("CI_PIPELINE_ID") ?? "";

@@ -1,9 +1,12 @@
 /**
- * Comma-separated values that no spreadsheet takes for formulas.
+ * Station 3 of untrusted text: one escape for each format that our files and logs have. CSV, dotenv, JSON, logs of CI systems, commands of
+ * Azure Pipelines, Markdown, XML and HTML, in this order.
  *
  * @module
  */
 import { lookup } from "../lookup.ts";
+
+// CSV that no spreadsheet takes for formulas.
 
 // What makes a cell a formula, with the full-width forms that spreadsheets fold, and the blanks that they skip before it.
 // Source: OWASP, "CSV Injection".

@@ -1,8 +1,9 @@
 /**
  * Station 1 of untrusted text: the one normalisation. It keeps only what a reader sees.
  *
- * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line break
- * becomes `\n`, so that no line can overwrite the one before it. Every sink starts from here. Linear in the length of the text.
+ * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line break becomes `\n`, so
+ * that no line can overwrite the one before it. Every escape starts from here. Linear in the length of the text. Below it: JSON's escapes
+ * undone, and texts cut to a length.
  *
  * @module
  */

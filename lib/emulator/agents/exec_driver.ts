@@ -1,5 +1,6 @@
 /**
- * The exec driver: a real command works on a local Git repository. The run has the events of a hosted one.
+ * The exec driver: a real command works on a local Git repository, as a process that is killed with everything that it started. The run has
+ * the events of a hosted one.
  *
  * @module
  */
@@ -141,7 +142,7 @@ function stopHarness(child: ChildProcess): void {
 export interface ExecOptions {
   /** Command, run by `sh -c` in the working copy. */
   command: string;
-  /** Path of the repository that a run works on; undefined if there is none. */
+  /** Path of the repository that a run works on; undefined without one. */
   pathOf: (run: RunRow) => string | undefined | Promise<string>;
   /**
    * Milliseconds that a command may take. Then it is killed, and the run stays `streaming` as in the base of the service.

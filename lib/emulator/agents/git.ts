@@ -1,5 +1,6 @@
 /**
- * Runs Git for the exec driver: with an identity of its own, without hooks, and without the user's configuration.
+ * Git for the exec driver, with an identity of its own, without hooks and the user's configuration: the agent's working copy, and the small
+ * bare repositories behind projects in bulk.
  *
  * @module
  */
@@ -102,7 +103,7 @@ function git(
       failure = error;
       if (child.pid === undefined) reject(error);
     });
-    // Not before the end of the process: one that was aborted still removes its files, in a directory that somebody else removes.
+    // Not before the end of the process: one that was aborted still removes its files, in a directory that its caller removes.
     child.on("close", (code) => {
       if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));

@@ -1,5 +1,6 @@
 /**
- * Reads what a job has recorded of a run: its events (`events.ndjson`), or its result (`result.json`).
+ * A recorded run as a scenario that plays it again: reads its events (`events.ndjson`) or its result (`result.json`), and turns them into
+ * steps with their own times.
  *
  * @module
  */
@@ -277,7 +278,7 @@ function stepsOfEvents(events: readonly RecordedEvent[], result: RecordedResult 
   if (result !== undefined) return [...steps, ...endOfResult(result, lastMs)];
   const last = events.findLast(({ type }) => ENDS.has(type));
   const end = ENDS.get(last?.type ?? "");
-  // Without an end it is a run that nobody saw end: it plays like that.
+  // Without an end in the recording, the run does not end when it is played.
   return last === undefined || end === undefined ? steps : [...steps, ...endSteps(end, end, errorOf(last))];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Reads scenario files: YAML or JSON to scenarios, and every mistake with its place.
+ * Scenarios: the built-in ones as the text of their files, what a file may hold, and the reader that names every mistake with its place.
  *
  * @module
  */
@@ -58,7 +58,7 @@ const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote r
 // Source: API reference, "What `error` contains".
 const RATE_LIMITED = "OpenAI rate-limited this run. Wait a moment, then try again.";
 
-/** Texts of the scenarios by name. A set of several scenarios is one of them. */
+/** Texts of the scenarios by name. `campaign` is a set of several scenarios. */
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   "success": `
 description: The agent changes something and opens a pull request; runs of automations succeed
@@ -448,7 +448,7 @@ function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): strin
   return hint === undefined ? explainIssue(issue) : `${explainIssue(issue)}; did you mean "${hint}"?`;
 }
 
-/** The value at a path; undefined if there is none. */
+/** The value at a path; undefined when the path leads nowhere. */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }

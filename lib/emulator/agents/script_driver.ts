@@ -186,7 +186,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, 
     over.add(run.id);
   }
 
-  /** Time of the next step of a play; undefined when there is none. */
+  /** Time of the next step of a play; undefined after the last one. */
   function nextMs({ moments, next, startMs }: Play): number | undefined {
     const moment = moments[next];
     return moment === undefined ? undefined : startMs + moment.dueMs;

@@ -1,5 +1,5 @@
 /**
- * Automations: the list and its cursor, a single record, and the lookup by id.
+ * Automations: lists and single records, the inputs of triggers, the triggers with their keys and slots, and the runs that they start.
  *
  * @module
  */
@@ -47,7 +47,7 @@ function decodeBase64(text: string): string {
 /**
  * Reads a cursor.
  *
- * @returns Null if there is none, undefined if it cannot be read.
+ * @returns Null without a cursor, undefined when it cannot be read.
  */
 export function parseCursor(text: string | null): Cursor | null | undefined {
   if (text === null || text === "") return null;
@@ -106,7 +106,7 @@ export function listAutomations(
 /**
  * A user's automation.
  *
- * @throws {Refusal} 404 if there is none.
+ * @throws {Refusal} 404 when the caller has no such automation.
  * @throws {DatabaseError} for an id that is not a UUID.
  */
 export function findAutomation(world: World, userId: string, id: string): AutomationRow {

@@ -1,5 +1,6 @@
 /**
- * Lists of the read-only routes: repositories, sandboxes and their logs, agents, models.
+ * Lists of the read-only routes: repositories, sandboxes and their logs, agents, models. And what the emulator itself says of its state: the
+ * account to use, and pull requests.
  *
  * @module
  */
@@ -228,13 +229,13 @@ export function listModels(world: World, userId: string): PresentedModel[] {
 export interface Account {
   /** A live token with both scopes. */
   token: string;
-  /** A live read-only token of the same user; null if there is none. */
+  /** A live read-only token of the same user; null without one. */
   readOnlyToken: string | null;
   /** Repositories of that user, also hidden ones. */
   repos: { id: string; full_name: string }[];
 }
 
-/** The account of the first user with a live token of both scopes; undefined if there is none. */
+/** The account of the first user with a live token of both scopes; undefined without such a user. */
 export function firstAccount(world: World): Account | undefined {
   const tokens = [...world.store.tokens.values()].filter((token) =>
     token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())

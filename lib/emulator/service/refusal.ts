@@ -1,5 +1,5 @@
 /**
- * How the service says no: an error that a route answers with a status, a code and a message.
+ * How the service refuses: an error that a route answers with a status, a code and a message.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * The run table: starts a run, looks one up, and reads its events.
+ * Runs: starts one, shows one with its events, repairs one whose worker died, and cancels one.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The emulated database: tables in memory, filled from a fixture, that fail on demand.
+ * The emulated database: its records, the tables in memory, filled from a fixture, that fail on demand, records in bulk, and the switches of
+ * the service's revision.
  *
  * @module
  */
@@ -266,7 +267,7 @@ export interface Pull {
   diff: string;
 }
 
-/** The id that belongs to a key. @throws {UsageError} if there is none. */
+/** The id that belongs to a key. @throws {UsageError} when nothing has it. */
 function idOf(ids: ReadonlyMap<string, string>, key: string): string {
   const id = ids.get(key);
   if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
@@ -394,13 +395,13 @@ export class Store {
     this.sandboxHolders.delete(sandbox.id);
   }
 
-  /** Id of the user with this key. @throws {UsageError} if there is none. */
+  /** Id of the user with this key. @throws {UsageError} when nothing has it. */
   userId(key: string): string {
     for (const user of this.users.values()) if (user.key === key) return user.id;
     throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** The token with this key or this text, an OAuth token included. @throws {UsageError} if there is none. */
+  /** The token with this key or this text, an OAuth token included. @throws {UsageError} when nothing has it. */
   anyToken(name: string): TokenRow | OAuthTokenRow {
     for (const token of [...this.tokens.values(), ...this.oauthTokens.values()]) {
       if (token.key === name || token.token === name) return token;
@@ -409,14 +410,14 @@ export class Store {
     throw new UsageError({ attempted: "find token", why: "no token has this key or text" });
   }
 
-  /** The repository with this id or this name, of any user. @throws {UsageError} if there is none. */
+  /** The repository with this id or this name, of any user. @throws {UsageError} when nothing has it. */
   anyRepo(name: string): RepoRow {
     const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
     if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `none is called "${name}"` });
     return repo;
   }
 
-  /** The run with this id, of any user. @throws {UsageError} if there is none. */
+  /** The run with this id, of any user. @throws {UsageError} when nothing has it. */
   anyRun(id: string): RunRow {
     const run = this.runs.get(parseUuid(id));
     if (run === undefined) throw new UsageError({ attempted: "find run", why: `no run has the id "${id}"` });

@@ -1,5 +1,5 @@
 /**
- * State of one emulator that all of its rooms share.
+ * State of one emulator that its service, agents and routes share, and the small projects that it can begin with.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export interface Driver {
   queued(run: RunRow): void;
   /** Brings every run to its state of this moment. Called before every read, since runs share the sandboxes of their user. */
   catchUp(): void;
-  /** Time of a run's next step, on the world's clock; undefined when there is none. Absent in a driver that works by itself. */
+  /** Time of a run's next step, on the world's clock; undefined after the last one. Absent in a driver that works by itself. */
   due?(run: RunRow): number | undefined;
   /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;

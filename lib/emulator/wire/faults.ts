@@ -1,5 +1,5 @@
 /**
- * Answers requests with the faults that are due.
+ * Answers requests with the faults that are due: false answers, broken connections, and spoiled streams.
  *
  * @module
  */
@@ -35,7 +35,6 @@ function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
-/** Discards an answer that nobody reads. */
 function discard(answer: Response): void {
   answer.body?.cancel().catch(() => {});
 }
@@ -172,7 +171,7 @@ export class ConnectionLost extends TypeError {
   override name = "ConnectionLost";
 }
 
-/** Breaks connections. In process, where there are none, it imitates that. */
+/** Breaks connections. In process there is no connection: an imitation rejects or spoils the answer. */
 export interface Breaker {
   /** Breaks the connection before the first byte of the answer. */
   resetNow(): Response;

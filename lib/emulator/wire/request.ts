@@ -1,5 +1,6 @@
 /**
- * Reads requests: limits, search parameters, idempotency keys and bodies, as tolerantly as the service does.
+ * A request on its way to a handler: its parameters and body, read as tolerantly as the service does, the layers in front of the handlers,
+ * authentication, and the answers in the service's envelopes. And one line of log for each request.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /**
- * The public routes as a Hono application. Its inferred type is compared with the contract below, so that a route does not
- * compile if client and emulator disagree on it.
+ * Every route: those of the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so that
+ * a route does not compile when client and emulator disagree on it.
  *
  * @module
  */
