@@ -11,29 +11,6 @@ import * as fs from "node:fs";
 import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted } from "../runtime.ts";
 
-/** What is known of an ordinary file without reading it. */
-interface FileFacts {
-  bytes: number;
-  /** When it was changed, in milliseconds since 1970 by the clock of its file system. */
-  modifiedMs: number;
-}
-
-/** A file that was read whole. */
-interface FileContent {
-  content: Uint8Array;
-  /** When that was changed; see {@linkcode FileFacts}. */
-  modifiedMs: number;
-}
-
-export interface FileLine {
-  /** Its bytes without the line feed. They are overwritten after the call. */
-  bytes: Uint8Array;
-  /** Where it begins, in bytes from the beginning of the file. */
-  offset: number;
-  /** Whether a line feed ends it. Only the last line of a file may have none. */
-  ended: boolean;
-}
-
 /**
  * Files of a directory that several processes may use at the same time. Every function refuses a path that `refuseLinks` of `lib/io.ts`
  * refuses, and whatever is not an ordinary file: it throws an `Error` whose message is a clause, `it is not an ordinary file`.
@@ -85,12 +62,31 @@ export interface DurableFiles {
   timeIn(directory: string): number;
 }
 
+/** What is known of an ordinary file without reading it. */
+interface FileFacts {
+  bytes: number;
+  /** When it was changed, in milliseconds since 1970 by the clock of its file system. */
+  modifiedMs: number;
+}
+
+/** A file that was read whole. */
+interface FileContent {
+  content: Uint8Array;
+  /** When that was changed; see {@linkcode FileFacts}. */
+  modifiedMs: number;
+}
+
+export interface FileLine {
+  /** Its bytes without the line feed. They are overwritten after the call. */
+  bytes: Uint8Array;
+  /** Where it begins, in bytes from the beginning of the file. */
+  offset: number;
+  /** Whether a line feed ends it. Only the last line of a file may have none. */
+  ended: boolean;
+}
+
 const BUFFER_BYTES = 65_536;
 const LINE_FEED = 10;
-
-function hasCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as { code?: string }).code ?? "");
-}
 
 /** The files of this machine. @param fs A module with the functions of `node:fs`. @default `node:fs` */
 export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
@@ -334,7 +330,14 @@ export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   };
 }
 
+function hasCode(error: unknown, ...codes: string[]): boolean {
+  return codes.includes((error as { code?: string }).code ?? "");
+}
+
 // What is in a directory.
+
+/** Entries of a directory, sorted by name; undefined when it does not exist or cannot be read. */
+export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 export interface DirectoryEntry {
   /** Its name, without the path. */
@@ -342,9 +345,6 @@ export interface DirectoryEntry {
   /** What it is. A symbolic link is `other`, wherever it leads. */
   kind: "file" | "folder" | "other";
 }
-
-/** Entries of a directory, sorted by name; undefined when it does not exist or cannot be read. */
-export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
 
 /** Makes the function that reads directories of this machine. */
 export function directoryLister(): ListDirectory {

@@ -10,6 +10,14 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import process from "node:process";
 
+/** What is known of a process number. */
+export type ProcessState =
+  | { state: "dead" }
+  /** `startedAt` as in {@linkcode ProcessIdentity}. */
+  | { state: "alive"; startedAt: string | null }
+  /** This runtime may not find out. */
+  | { state: "unknown" };
+
 /** A process. Two are the same when all five agree. */
 export interface ProcessIdentity {
   host: string | null;
@@ -22,13 +30,11 @@ export interface ProcessIdentity {
   startedAt: string | null;
 }
 
-/** What is known of a process number. */
-export type ProcessState =
-  | { state: "dead" }
-  /** `startedAt` as in {@linkcode ProcessIdentity}. */
-  | { state: "alive"; startedAt: string | null }
-  /** This runtime may not find out. */
-  | { state: "unknown" };
+export interface Processes {
+  own(): ProcessIdentity;
+  /** Looks for a process of the same machine that sees the same processes. */
+  find(pid: number): ProcessState;
+}
 
 /**
  * Whether a process has ended.
@@ -48,12 +54,6 @@ export function hasEnded(
   if (found.state === "dead") return true;
   if (found.state === "unknown" || found.startedAt === null || startedAt === null) return undefined;
   return found.startedAt !== startedAt;
-}
-
-export interface Processes {
-  own(): ProcessIdentity;
-  /** Looks for a process of the same machine that sees the same processes. */
-  find(pid: number): ProcessState;
 }
 
 /** Letters of processes that have ended, and whose parent has not asked for their exit code. Source: proc_pid_stat(5), "state". */

@@ -140,17 +140,6 @@ export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undef
 
 // Which forge gets which token. A token is sent to the forge that it is for, and to a host that the user has named; to no other.
 
-/** Variables with the tokens of the public forges. */
-export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = { github: "GITHUB_TOKEN", gitlab: "GITLAB_TOKEN" };
-
-const PUBLIC: Readonly<Record<ForgeName, string>> = { github: "github.com", gitlab: "gitlab.com" };
-
-/** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
-interface ForgeToken {
-  token: string;
-  place: string;
-}
-
 /** Which forge gets which token. */
 export interface ForgeAccess {
   /** The token for a forge; undefined when none is for its host. */
@@ -159,54 +148,16 @@ export interface ForgeAccess {
   readonly only: { forge: ForgeName; host: string } | undefined;
 }
 
-/** A value that a header can hold, that is no name of a variable and not the token of the service. */
-function usable(env: ReadEnv, name: string): string | undefined {
-  const value = env(name)?.trim() ?? "";
-  const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);
-  return isToken && value !== env("MOGPLEX_API_KEY")?.trim() ? value : undefined;
+/** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
+interface ForgeToken {
+  token: string;
+  place: string;
 }
 
-function refuse(text: string, why: string, advice: string): UsageError {
-  return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
-}
+/** Variables with the tokens of the public forges. */
+export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = { github: "GITHUB_TOKEN", gitlab: "GITLAB_TOKEN" };
 
-/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
-function parseHost(text: string): { host: string; variable: string | undefined } {
-  const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
-  const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
-  if (
-    !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
-  ) {
-    throw refuse(text, "it is not a host", form);
-  }
-  if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
-    // People put the token itself there.
-    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
-  }
-  return { host: new URL(`https://${host}`).host, variable };
-}
-
-/** The token for a host that the user has named. @throws {UsageError} without a token, or when it is not clear which one is meant. */
-function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeToken] {
-  const { host, variable } = parseHost(text);
-  const names = variable === undefined ? Object.values(FORGE_VARIABLES) : [variable];
-  const found = names.flatMap((name) => {
-    const token = usable(env, name);
-    return token === undefined ? [] : [{ token, place: `variable ${name}` }];
-  });
-  const [token, other] = found;
-  if (token === undefined) {
-    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
-  }
-  if (other !== undefined) {
-    throw refuse(
-      text,
-      `both ${names.join(" and ")} are set, and only one may be sent there`,
-      `name it: ${host}=${FORGE_VARIABLES.github} or ${host}=${FORGE_VARIABLES.gitlab}`,
-    );
-  }
-  return [host, token];
-}
+const PUBLIC: Readonly<Record<ForgeName, string>> = { github: "github.com", gitlab: "gitlab.com" };
 
 /**
  * Finds the tokens of forges in the environment: `GITHUB_TOKEN` is for github.com, `GITLAB_TOKEN` for gitlab.com.
@@ -237,13 +188,56 @@ export function resolveForgeAccess(env: ReadEnv, hosts: readonly string[] = []):
   };
 }
 
-/** Most requests of one client: three for each of a thousand pull requests. */
-const BUDGET = 3_000;
-/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
-const CALL_MS = 90_000;
-const ATTEMPT_MS = 20_000;
-/** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
-const LIMIT_MS = 60_000;
+/** The token for a host that the user has named. @throws {UsageError} without a token, or when it is not clear which one is meant. */
+function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeToken] {
+  const { host, variable } = parseHost(text);
+  const names = variable === undefined ? Object.values(FORGE_VARIABLES) : [variable];
+  const found = names.flatMap((name) => {
+    const token = usable(env, name);
+    return token === undefined ? [] : [{ token, place: `variable ${name}` }];
+  });
+  const [token, other] = found;
+  if (token === undefined) {
+    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
+  }
+  if (other !== undefined) {
+    throw refuse(
+      text,
+      `both ${names.join(" and ")} are set, and only one may be sent there`,
+      `name it: ${host}=${FORGE_VARIABLES.github} or ${host}=${FORGE_VARIABLES.gitlab}`,
+    );
+  }
+  return [host, token];
+}
+
+/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
+function parseHost(text: string): { host: string; variable: string | undefined } {
+  const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
+  const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
+  if (
+    !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
+  ) {
+    throw refuse(text, "it is not a host", form);
+  }
+  if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
+    // People put the token itself there.
+    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
+  }
+  return { host: new URL(`https://${host}`).host, variable };
+}
+
+function refuse(text: string, why: string, advice: string): UsageError {
+  return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
+}
+
+/** A value that a header can hold, that is no name of a variable and not the token of the service. */
+function usable(env: ReadEnv, name: string): string | undefined {
+  const value = env(name)?.trim() ?? "";
+  const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);
+  return isToken && value !== env("MOGPLEX_API_KEY")?.trim() ? value : undefined;
+}
+
+// The client of one host: it sends, judges and repeats requests, and counts them against a budget.
 
 /** What all clients of a process share. */
 export interface ForgeWorld {
@@ -257,6 +251,10 @@ export interface ForgeWorld {
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
 }
+
+/** What a token lacks for an organisation that enforces SAML. */
+export const SINGLE_SIGN_ON =
+  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
 
 interface ForgeCall<T> {
   /** What is attempted, after "Cannot". */
@@ -273,60 +271,13 @@ interface ForgeCall<T> {
   read(value: unknown): T | undefined;
 }
 
-/**
- * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
- * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
- */
-function movedTo({ status, headers }: Answer, api: string): string | undefined {
-  const location = headers.get("location") ?? "";
-  if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
-  const [to, from] = [new URL(location, api), new URL(api)];
-  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${from.pathname}/`);
-  return isSame && to.username === "" ? to.pathname.slice(from.pathname.length) + to.search : undefined;
-}
-
-/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
-function isPage({ status, text }: Answer): boolean {
-  return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
-}
-
-/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
-export function isTooMuch(error: unknown): boolean {
-  return error instanceof NetworkError ||
-    error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
-}
-
-/** A redirect that stays within the API. */
-class Moved extends Error {
-  readonly path: string;
-  constructor(path: string) {
-    super("moved");
-    this.path = path;
-  }
-}
-
-/** The delay that a limit names, in milliseconds. GitHub names a time by another header where it has used up all requests of the hour. */
-function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
-  if (retryAfterMs !== null) return retryAfterMs;
-  const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
-  const isUsedUp = [headers.get("x-ratelimit-remaining"), headers.get("ratelimit-remaining")].includes("0");
-  if (!isUsedUp || !(reset > 0)) return LIMIT_MS;
-  return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
-}
-
-/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
-export const ABUSE = /secondary rate limit|abuse detection/i;
-
-/** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
-function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
-  if (status === 429) return true;
-  return status === 403 &&
-    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || ABUSE.test(text));
-}
-
-/** What a token lacks for an organisation that enforces SAML. */
-export const SINGLE_SIGN_ON =
-  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
+/** Most requests of one client: three for each of a thousand pull requests. */
+const BUDGET = 3_000;
+/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
+const CALL_MS = 90_000;
+const ATTEMPT_MS = 20_000;
+/** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+const LIMIT_MS = 60_000;
 
 /** Calls one host. */
 export class ForgeClient {
@@ -442,4 +393,55 @@ export class ForgeClient {
       }
     }
   }
+}
+
+/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
+function isPage({ status, text }: Answer): boolean {
+  return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
+}
+
+/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
+export const ABUSE = /secondary rate limit|abuse detection/i;
+
+/** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
+function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
+  if (status === 429) return true;
+  return status === 403 &&
+    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || ABUSE.test(text));
+}
+
+/**
+ * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
+ * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
+ */
+function movedTo({ status, headers }: Answer, api: string): string | undefined {
+  const location = headers.get("location") ?? "";
+  if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
+  const [to, from] = [new URL(location, api), new URL(api)];
+  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${from.pathname}/`);
+  return isSame && to.username === "" ? to.pathname.slice(from.pathname.length) + to.search : undefined;
+}
+
+/** A redirect that stays within the API. */
+class Moved extends Error {
+  readonly path: string;
+  constructor(path: string) {
+    super("moved");
+    this.path = path;
+  }
+}
+
+/** The delay that a limit names, in milliseconds. GitHub names a time by another header where it has used up all requests of the hour. */
+function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
+  if (retryAfterMs !== null) return retryAfterMs;
+  const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
+  const isUsedUp = [headers.get("x-ratelimit-remaining"), headers.get("ratelimit-remaining")].includes("0");
+  if (!isUsedUp || !(reset > 0)) return LIMIT_MS;
+  return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
+}
+
+/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
+export function isTooMuch(error: unknown): boolean {
+  return error instanceof NetworkError ||
+    error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
 }

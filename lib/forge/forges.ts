@@ -18,9 +18,6 @@ import {
 import { findGithub, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github.ts";
 import { findGitlab, gitlabApi, readGitlab } from "./gitlab.ts";
 
-/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
-const READING_MS = 10 * 60_000;
-
 /** What was read. Every address that was asked for is in exactly one of these. Keys are the addresses as they were asked for. */
 export interface ForgeReading {
   facts: Map<string, PullRequestFacts>;
@@ -31,6 +28,9 @@ export interface ForgeReading {
   /** Those for whose host there is no token, and texts that are no address of a pull request. */
   unasked: Set<string>;
 }
+
+/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
+const READING_MS = 10 * 60_000;
 
 /** A branch whose pull request is looked for. */
 interface BranchPlace {

@@ -7,9 +7,6 @@ import { isTerminal } from "../../service/contract.ts";
 import type { RunRow } from "../state/store.ts";
 import type { Driver, World } from "../state/world.ts";
 
-// A command ends by itself, so that the moment of its end is not known.
-const LOOK_AGAIN_MS = 250;
-
 /**
  * Joins drivers into one.
  *
@@ -40,6 +37,9 @@ export function joinDrivers(exec: ReadonlyMap<string, Driver>, script: Driver): 
 export function withRunSlots(world: World, driver: Driver, slots: number | undefined): Driver {
   return slots === undefined ? driver : slotDriver(world, driver, slots);
 }
+
+// A command ends by itself, so that the moment of its end is not known.
+const LOOK_AGAIN_MS = 250;
 
 function slotDriver(world: World, driver: Driver, slots: number): Driver {
   const waiting = new Set<RunRow>();

@@ -1,4 +1,5 @@
 /**
+
  * The authenticated caller of a request.
  *
  * @module

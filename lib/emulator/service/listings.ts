@@ -11,10 +11,6 @@ import type { SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 import { sandboxStatus } from "./sandboxes.ts";
 
-// Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
-const MAX_LIFECYCLE_EVENTS = 200;
-const MAX_AGENTS = 200;
-
 /** Filters of {@linkcode listRepos}. */
 interface RepoFilter {
   /** Substring of the name; `%` and `_` are wildcards. */
@@ -48,22 +44,6 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
   }));
 }
 
-function presentSandbox(world: World, row: SandboxRow): Sandbox {
-  return {
-    id: row.id,
-    sandbox_id: row.sandbox_id,
-    repo_id: row.repo_id,
-    status: sandboxStatus(world, row),
-    base_branch: row.base_branch,
-    working_branch: row.working_branch,
-    root_directory: row.root_directory,
-    preview_url: row.preview_url,
-    created_at: formatTimestamp(row.created_at),
-    last_active_at: row.last_active_at === null ? null : formatTimestamp(row.last_active_at),
-    error: row.error,
-  };
-}
-
 /** Filters of {@linkcode listSandboxes}. */
 interface SandboxFilter {
   /** Repository, as a UUID in any spelling. */
@@ -92,6 +72,22 @@ export function listSandboxes(world: World, userId: string, { repoId, status, li
   return rows.slice(0, limit).map((row) => presentSandbox(world, row));
 }
 
+function presentSandbox(world: World, row: SandboxRow): Sandbox {
+  return {
+    id: row.id,
+    sandbox_id: row.sandbox_id,
+    repo_id: row.repo_id,
+    status: sandboxStatus(world, row),
+    base_branch: row.base_branch,
+    working_branch: row.working_branch,
+    root_directory: row.root_directory,
+    preview_url: row.preview_url,
+    created_at: formatTimestamp(row.created_at),
+    last_active_at: row.last_active_at === null ? null : formatTimestamp(row.last_active_at),
+    error: row.error,
+  };
+}
+
 /** A sandbox with its logs and its history. The service does not mask secrets in it. */
 interface SandboxLogs {
   sandbox: Sandbox & { install_log: string | null; dev_log: string | null };
@@ -105,6 +101,10 @@ interface SandboxLogs {
     created_at: string;
   }[];
 }
+
+// Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
+const MAX_LIFECYCLE_EVENTS = 200;
+const MAX_AGENTS = 200;
 
 /**
  * Logs of a user's sandbox.

@@ -9,6 +9,16 @@ import { authenticate, type Failure, refuse, type Reply, respond, searchParams }
 import type { Caller, Scope } from "../service/caller.ts";
 import type { World } from "../state/world.ts";
 
+/** What a handler needs and how it answers. */
+interface RouteOptions<Status extends 200 | 202> {
+  /** Scope that the token needs. @default {undefined} (any live token will do) */
+  scope?: Scope | undefined;
+  /** Message of the 500 for an error that is not a refusal. */
+  failed: string;
+  /** Status of the good answer. @default {200} */
+  status?: Status | undefined;
+}
+
 export interface Call {
   world: World;
   caller: Caller;
@@ -19,22 +29,12 @@ export interface Call {
   param(name: string): string;
 }
 
-/** Good answer or failure of a handler. */
-type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
+type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failure;
 
 type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
 
-type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failure;
-
-/** What a handler needs and how it answers. */
-interface RouteOptions<Status extends 200 | 202> {
-  /** Scope that the token needs. @default {undefined} (any live token will do) */
-  scope?: Scope | undefined;
-  /** Message of the 500 for an error that is not a refusal. */
-  failed: string;
-  /** Status of the good answer. @default {200} */
-  status?: Status | undefined;
-}
+/** Good answer or failure of a handler. */
+type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
 /**
  * Makes a handler.
