@@ -77,7 +77,6 @@ export interface Fence {
   readonly close: string;
 }
 
-/** The CI systems that a program knows. */
 export interface Systems {
   /** The one that a job runs on. */
   detect(env: ReadEnv): Platform;
@@ -149,7 +148,6 @@ export interface Platform {
 
 const PLACEHOLDER = /\{([A-Za-z0-9_]+)\}/g;
 
-/** Names of the variables in a template. */
 function linkVariables(template: string): string[] {
   return [...template.matchAll(PLACEHOLDER)].map((match) => match[1] as string);
 }
@@ -294,7 +292,6 @@ function utcDate(text: string | null): string | null {
   return Number.isNaN(ms) ? null : new Date(ms).toISOString().slice(0, 10);
 }
 
-/** Names of all variables in a table. */
 function variablesOf(table: PlatformTable): string[] {
   const { links = {}, reads = [] } = table;
   const sources = [

@@ -415,7 +415,7 @@ function overview(data: DashboardData): Html {
   return numbers(rows);
 }
 
-/** Most concerns that are shown: more than anybody reads. */
+/** Most concerns that are shown. */
 const MAX_CONCERNS = 25;
 /** Most files that are named. */
 const MAX_FILES = 50;
@@ -473,7 +473,6 @@ function withoutEmpty(
   return { columns: only(columns), rows: rows.map(({ kind, cells }) => ({ kind, cells: only(cells) })) };
 }
 
-/** Whether there is something in a cell. */
 function hasText(cell: Cell): boolean {
   const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
   return shown !== null && shown !== undefined && shown !== false && shown !== "";

@@ -14,7 +14,6 @@ export const LISTS = ["repositories", "sandboxes", "automations", "automationRun
 
 export type ListName = typeof LISTS[number];
 
-/** How much of a list was read. */
 export interface ListState {
   /**
    * `complete`: all of it. `cut`: the service or our limit of requests held the rest back. `partial`: a request for a part of it failed.
@@ -67,14 +66,12 @@ export interface AutomationRunEntry {
 
 /** The last runs of an automation: at most 50. */
 export interface AutomationRuns {
-  /** How many were read. */
   read: number;
   /** Whether there may be older ones. */
   more: boolean;
   failed: number;
   /** How many of those that were made in the 24 hours before failed. */
   failedLastDay: number;
-  /** How many wait or work. */
   open: number;
   /** The newest one; null before the first. */
   last: AutomationRunEntry | null;
@@ -146,7 +143,7 @@ export interface CampaignEntry {
   at: string;
 }
 
-/** A file that was given and says nothing. */
+/** A file that was given and could not be used. */
 export interface FileProblem {
   /** The file, or the pattern that finds none. Untrusted text. */
   file: string;
@@ -158,7 +155,6 @@ export interface DashboardData {
   schema: 1;
   /** When the lists were read, in ISO 8601. */
   at: string;
-  /** Address of the service. */
   origin: string;
   /** HTTP requests that were sent for it, 30 at most. */
   requests: number;
@@ -166,7 +162,6 @@ export interface DashboardData {
   exitCode: number;
   /** How much of each list was read. */
   lists: Record<ListName, ListState>;
-  /** Repositories, by name. */
   repositories: readonly RepositoryEntry[];
   /** Sandboxes, most recently active first. */
   sandboxes: readonly SandboxEntry[];
@@ -176,7 +171,6 @@ export interface DashboardData {
   runs: readonly RunEntry[];
   /** Campaigns of the files, by name. */
   campaigns: readonly CampaignEntry[];
-  /** Files that say nothing. */
   fileProblems: readonly FileProblem[];
 }
 
@@ -217,7 +211,7 @@ export interface Concern {
   kind: "" | "automation" | "campaign";
   /** Its name; empty without one. Untrusted text. */
   name: string;
-  /** What is the matter, in words of ours. */
+  /** What is wrong, in our own words. */
   what: string;
   /** What is known of it. Untrusted texts. */
   details: readonly string[];

@@ -152,9 +152,7 @@ function runCommand(command: readonly string[], target: Target, io: Pick<Io, "on
   });
 }
 
-/** What the environment of the command is made of. */
 interface Target {
-  /** Origin of the emulator. */
   url: string;
   /** A token with both scopes. */
   token: string;

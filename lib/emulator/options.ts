@@ -123,7 +123,6 @@ function startingState({ fixture, projects = [], like, repoNames }: EmulatorOpti
   return like === undefined || fixture !== undefined ? state : withSubProject(state);
 }
 
-/** A local repository for runs to work on. */
 export interface LocalRepo {
   /** `owner/name`. */
   fullName: string;
@@ -333,7 +332,7 @@ export function isPath(name: string): boolean {
   return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
 }
 
-/** Owner of projects for which none is named. */
+/** Owner of projects without one. */
 const DEFAULT_OWNER = "acme";
 
 /** Projects in bulk: `120`, or `OWNER=120`. */

@@ -35,7 +35,6 @@ export interface ServedEmulator {
    * projects and commands. {@linkcode ServedEmulator.close} removes it.
    */
   projects: string | undefined;
-  /** The emulator without its socket. */
   emulator: Emulator;
   /** Stops listening, ends commands, closes connections. */
   close(): Promise<void>;

@@ -54,7 +54,6 @@ export interface DurableFiles {
   create(path: string, text: string): boolean;
   /** Renames a file, in place of another one. @throws when there is no such file. */
   move(from: string, to: string): void;
-  /** Removes a file if it exists. */
   remove(path: string): void;
   /** Sets a file's time of change to now. @throws when there is no such file. */
   touch(path: string): void;
@@ -69,7 +68,6 @@ interface FileFacts {
   modifiedMs: number;
 }
 
-/** A file that was read whole. */
 interface FileContent {
   content: Uint8Array;
   /** When that was changed; see {@linkcode FileFacts}. */
@@ -346,7 +344,6 @@ export interface DirectoryEntry {
   kind: "file" | "folder" | "other";
 }
 
-/** Makes the function that reads directories of this machine. */
 export function directoryLister(): ListDirectory {
   return (path) => {
     let entries: fs.Dirent[];

@@ -17,7 +17,6 @@ import { createTransport, type Fetch, type Transport, userAgent, type Verdict } 
 
 // What a forge says of a pull request, in words that GitHub and GitLab have in common.
 
-/** A system that holds pull requests. */
 export type ForgeName = "github" | "gitlab";
 
 /** Whether a pull request is still to be decided. */
@@ -48,7 +47,7 @@ export interface PullRequestFacts {
   review: ReviewState | null;
   /** Whether it conflicts with its target; null when the forge has not found out. */
   conflict: boolean | null;
-  /** Who has it in hand: who it is assigned to, else who was asked to review it. Null without such a person, and when that cannot be read. */
+  /** Its assignee, else who was asked to review it; null without either, and when that cannot be read. */
   owner: string | null;
   /** Branch that it comes from. */
   branch: string;
@@ -140,7 +139,6 @@ export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undef
 
 // Which forge gets which token. A token is sent to the forge that it is for, and to a host that the user has named; to no other.
 
-/** Which forge gets which token. */
 export interface ForgeAccess {
   /** The token for a forge; undefined when none is for its host. */
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
@@ -246,7 +244,6 @@ export interface ForgeWorld {
   fetch?: Fetch | undefined;
   /** Ends every call. */
   signal?: AbortSignal | undefined;
-  /** Called before every wait. */
   onNotice?: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
@@ -279,7 +276,6 @@ const ATTEMPT_MS = 20_000;
 /** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
 const LIMIT_MS = 60_000;
 
-/** Calls one host. */
 export class ForgeClient {
   readonly #world: ForgeWorld;
   readonly #api: string;

@@ -47,7 +47,6 @@ export interface SystemGit {
   close(): Promise<void>;
 }
 
-/** What a call of Git gave. */
 export interface GitAnswer {
   /** Exit code; null when it was killed. */
   code: number | null;

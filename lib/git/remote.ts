@@ -24,11 +24,9 @@ const NO_BRANCH = /couldn't find remote ref/i;
 /** Longest waits before another try, in milliseconds. A random half of each is left out: two jobs must not go on in step. */
 const WAITS_MS: readonly number[] = [2_000, 6_000];
 
-/** An ordinary file of the branch. */
 interface BranchFile {
   path: string;
   bytes: number;
-  /** Name of its content in Git. */
   object: string;
 }
 

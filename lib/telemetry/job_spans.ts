@@ -18,7 +18,6 @@ export interface JobFacts {
   /** Milliseconds by which our clock is ahead of the service's; 0 when that is not known. */
   skewMs: number;
   requests: RequestLog;
-  /** Attributes of the job in its CI system. */
   task: Attributes;
 }
 

@@ -117,7 +117,6 @@ export interface Span {
   error: string | null;
 }
 
-/** Something that happened at one time within a span. */
 interface SpanEvent {
   name: string;
   /** Milliseconds since 1970. */
@@ -125,7 +124,6 @@ interface SpanEvent {
   attributes: Attributes;
 }
 
-/** Address of the schema that the names belong to. */
 const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
 
 /** One batch of spans, in one line without its line break. @param resource Attributes of the program that made them. */
@@ -196,7 +194,6 @@ function spanOf(traceId: string, span: Span) {
   };
 }
 
-/** Nanoseconds since 1970. */
 function nanos(ms: number): string {
   return `${BigInt(Math.max(0, Math.round(ms * 1_000)) || 0) * 1_000n}`;
 }

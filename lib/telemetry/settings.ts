@@ -21,7 +21,6 @@ export interface TraceSettings {
 
 /** Where spans go over the network. */
 export interface Endpoint {
-  /** Address that spans are sent to. */
   url: string;
   /** Headers by name. Their values are secrets. */
   headers: Readonly<Record<string, string>>;

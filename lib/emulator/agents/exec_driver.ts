@@ -50,7 +50,6 @@ interface Work {
 export function execDriver(world: World, options: ExecOptions): Driver {
   const { command, pathOf, timeLimitMs = COMMAND_TIME_LIMIT_MS, environment, onOutput } = options;
   const works = new Map<string, Work>();
-  /** Runs whose command is over. */
   const over = new Set<string>();
   const repoName = (run: RunRow) => world.store.repos.get(run.repo_id)?.full_name ?? "";
 
@@ -263,7 +262,6 @@ async function workingDirectory({ directory }: Checkout, run: RunRow): Promise<s
 
 /** Options of {@linkcode startHarness}. */
 interface HarnessOptions {
-  /** Command, run by `sh -c`. */
   command: string;
   directory: string;
   branch: string;

@@ -152,7 +152,6 @@ export function makeDirectory(run: RunRow): Promise<string> {
   return mkdtemp(join(tmpdir(), `mogplex-emulator-${run.id}-`));
 }
 
-/** Removes the directory of a run. */
 export async function removeDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -18,7 +18,6 @@ export interface EventRecording {
   runId: string | null;
 }
 
-/** An event as it was recorded. */
 interface RecordedEvent {
   type: typeof EVENT_TYPES[number];
   toolName: string | null;
@@ -48,7 +47,6 @@ export type Recording =
   }
   | { kind: "automation"; status: string; durationMs: number; reason: string | null };
 
-/** A phase of a recorded run. */
 interface RecordedPhase {
   name: string;
   /** Milliseconds since 1970. */

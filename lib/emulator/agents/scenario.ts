@@ -349,20 +349,16 @@ const attempt = z.int().check(z.minimum(1));
 
 /** A scenario as a file writes it. */
 const scenarioSchema = z.strictObject({
-  /** Name of the scenario in messages. */
   name: z.optional(z.string()),
   description: z.optional(z.string()),
   /** Runs that the scenario plays for: every given field has to fit. @default every run */
   match: z._default(
     z.strictObject({
-      /** Text that the prompt contains. */
       prompt: z.optional(z.string()),
       /** `owner/name`, in which `*` stands for any text and `?` for one character. */
       repo: z.optional(oneOrMore(z.string(), "a name or pattern")),
-      /** Text that the idempotency key contains. */
       key: z.optional(z.string()),
       harness: z.optional(z.string()),
-      /** Text that the name of the automation contains. */
       automation: z.optional(z.string()),
       /** Number of the run among those of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
@@ -383,7 +379,6 @@ const scenarioSchema = z.strictObject({
   refuseQueue: z.optional(z.string()),
   /** Faults of the service from the start of the emulator on, in order. */
   faults: z.optional(z.array(faultSchema)),
-  /** Steps of a run, in order. */
   steps: z._default(z.array(stepSchema), []),
   /** Script for runs of automations. Without it the scenario plays for none of them. */
   automation: z.optional(automationSchema),
@@ -391,7 +386,6 @@ const scenarioSchema = z.strictObject({
 
 /** A set of scenarios as a file writes it: the first one that fits a run plays. */
 const scenarioSetSchema = z.strictObject({
-  /** Name of the set in messages. */
   name: z.optional(z.string()),
   description: z.optional(z.string()),
   scenarios: z.array(scenarioSchema).check(z.minLength(1)),

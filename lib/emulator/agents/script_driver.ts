@@ -59,11 +59,9 @@ interface Play {
 // The agent reports a kill a little after the cancel.
 const KILL_REPORT_DELAY_MS = 1_000;
 
-/** Makes the driver that plays scenarios. */
 export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, onFault }: ScriptOptions): Driver {
   const plays = new Map<string, Play>();
   const timeline = new Timeline<Play>();
-  /** Runs whose script is over. */
   const over = new Set<string>();
   const chooser = new Chooser(scenarios.filter(scriptsRuns));
   /** Number of runs so far, by repository and root directory. */

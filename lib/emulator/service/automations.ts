@@ -197,7 +197,6 @@ const DROPPED_NAMES = [
   "schedule",
 ];
 
-/** Whether an automation has an API trigger. */
 function hasApiTrigger({ startEvent }: Pick<AutomationRow, "startEvent">): boolean {
   return startEvent === "api";
 }
@@ -416,7 +415,6 @@ export function triggerAutomation(world: World, caller: Caller, request: Trigger
   return { ...answer, outcome: "queued", ...start, ...later };
 }
 
-/** A checked trigger. */
 interface Order {
   caller: Caller;
   row: AutomationRow;

@@ -33,7 +33,6 @@ export function failRun(world: World, run: RunRow, error: string): void {
   report(world, run, { type: "failed", message: "External Mogplex run failed", payload: { error } });
 }
 
-/** Changes the status of the row. */
 export function setStatus(world: World, run: RunRow, status: string, error: string | null): void {
   updateRun(world, run, { status, error });
 }
@@ -60,7 +59,6 @@ export function resumeRun(world: World, run: RunRow): void {
   updateRun(world, run, { ai_call_id: call.id, status: "streaming", error: null });
 }
 
-/** Records the process that runs for the call. */
 export function startCommand(world: World, run: RunRow, commandId: string): void {
   const call = callOf(world, run);
   if (call !== undefined) Object.assign(call, { status: "streaming", runtime_command_id: commandId });
@@ -131,7 +129,6 @@ function nativeEvent(event: NewEvent): NewEvent | undefined {
   }
 }
 
-/** Error text of an event about a failure. */
 function errorOf(payload: Record<string, unknown>): string | undefined {
   if (typeof payload.error === "string") return payload.error;
   return typeof payload.exit_code === "number" ? `Agent run exited with code ${payload.exit_code}.` : undefined;

@@ -6,7 +6,6 @@
  */
 import { UsageError } from "../../errors.ts";
 
-/** Kinds of faults that only streams have. */
 export const STREAM_FAULT_KINDS = [
   "stream-buffered",
   "stream-cut",
@@ -20,7 +19,6 @@ export const STREAM_FAULT_KINDS = [
   "stream-500",
 ] as const;
 
-/** A kind of fault that only streams have. */
 export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
 export const FAULT_KINDS = [

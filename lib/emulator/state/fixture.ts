@@ -201,7 +201,6 @@ export function randomToken(): string {
 /** Installation of the records of {@linkcode plainRepo} and {@linkcode builtInFixture}. */
 const PLAIN_INSTALLATION = 1;
 
-/** A repository with default values. */
 export function plainRepo(fullName: string, defaultBranch: string, user: string): FixtureRepo {
   return {
     key: fullName,

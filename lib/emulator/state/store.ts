@@ -75,7 +75,6 @@ export interface SandboxRow {
   free_at: number | null;
 }
 
-/** An entry of a sandbox's history. */
 interface LifecycleRow {
   id: string;
   sandboxId: string;
@@ -119,7 +118,6 @@ export interface AutomationRow {
   updatedAt: number;
 }
 
-/** A user's own agent. */
 interface AgentRow {
   id: string;
   userId: string;
@@ -190,7 +188,6 @@ export interface CallRow {
   cancel_requested_at: string | null;
 }
 
-/** An event of a call. */
 export interface EventRow {
   id: string;
   call_id: string;
@@ -281,7 +278,6 @@ export function splitScopes(text: string): string[] {
   return text.split(/\s+/).filter((scope) => scope === "read" || scope === "write");
 }
 
-/** All tables of one emulator. */
 export class Store {
   readonly users = new Map<string, UserRow>();
   /** By the token itself. */
@@ -294,7 +290,7 @@ export class Store {
   readonly currentSandboxes = new Set<SandboxRow>();
   /** Sandboxes that runs booted, by run id. */
   readonly bootedSandboxes = new Map<string, SandboxRow>();
-  /** Boots whose sandbox has no row yet, by run id: of whom, and since when in microseconds since 1970. */
+  /** Boots whose sandbox has no row yet, by run id: their user, and their begin in microseconds since 1970. */
   readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
   /** Ids of the runs that hold a sandbox, by its id. */
   readonly sandboxHolders = new Map<string, Set<string>>();
@@ -303,7 +299,6 @@ export class Store {
   readonly automations = new Map<string, AutomationRow>();
   readonly agents: AgentRow[] = [];
   readonly models: ModelRow[] = [];
-  /** Models that users turned on or off. */
   readonly preferences: PreferenceRow[] = [];
   readonly runs = new Map<string, RunRow>();
   /** Run ids by user and idempotency key. A key never expires. */

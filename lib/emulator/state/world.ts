@@ -44,10 +44,8 @@ export interface Driver {
   due?(run: RunRow): number | undefined;
   /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
-  /** Kills the command of a run. */
   kill(run: RunRow): void;
   reset(): void;
-  /** Ends all work that is still going on. */
   close(): Promise<void>;
 }
 
@@ -77,7 +75,6 @@ export interface AutomationDriver {
 export interface World {
   readonly store: Store;
   readonly clock: ServerClock;
-  /** Passes new events to open streams. */
   readonly feed: EventFeed;
   readonly requests: RequestLimiter;
   readonly starts: StartLimiter;
@@ -89,7 +86,6 @@ export interface World {
   readonly sandboxLimit: number | undefined;
   /** Milliseconds that a sandbox stays active after its run has ended. Later revisions stop it at once. */
   readonly sandboxLingerMs: number;
-  /** Pull requests by repository, in order of their numbers. */
   readonly pulls: Map<string, Pull[]>;
   /** Address of the served emulator, without a slash at the end. */
   origin: string;
@@ -131,7 +127,6 @@ export const idleAutomationDriver: AutomationDriver = {
   reset: () => {},
 };
 
-/** The work queue refused an entry. */
 export class QueueError extends Error {
   override name = "QueueError";
 }
@@ -153,7 +148,6 @@ export function queueWork(around: Surroundings): string | null {
 
 // Repositories in bulk: many small projects of one owner, with names and ids that are always the same.
 
-/** Small projects of one owner. */
 export interface Projects {
   /** Owner: letters, digits, `.`, `_`, `-`. */
   owner: string;
@@ -161,7 +155,6 @@ export interface Projects {
   count: number;
 }
 
-/** Largest number of projects of one owner. */
 export const MAX_PROJECTS = 100_000;
 
 const MIN_DIGITS = 4;

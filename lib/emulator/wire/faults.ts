@@ -182,7 +182,6 @@ function isStreamFault(kind: FaultKind): kind is StreamFaultKind {
   return (STREAM_FAULT_KINDS as readonly string[]).includes(kind);
 }
 
-/** Whether the `route` of a fault matches a request. */
 function matchesRoute(route: string, method: string, path: string): boolean {
   const [first, second] = route.split(" ");
   const pattern = second ?? first ?? "";
@@ -194,7 +193,6 @@ function matchesRoute(route: string, method: string, path: string): boolean {
 
 // Faults of streams: proxies that buffer them, connections that break in the middle of an event, silence, unexpected bytes.
 
-/** Breaks the connection of a stream. */
 interface StreamBreaker {
   /** @returns The error of the stream, where there is no connection to break. */
   resetStream(): Error | undefined;
@@ -260,7 +258,6 @@ async function playStreamFault(
   }
 }
 
-/** Whether an answer is a stream. */
 function isStream(answer: Response): boolean {
   return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }

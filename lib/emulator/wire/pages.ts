@@ -42,7 +42,6 @@ export function pageHeaders(): Record<string, string> {
 const MAX_ROWS = 100;
 const MAX_REPOSITORIES = 10;
 
-/** The page at `/`. */
 export function homePage(world: World): string {
   const runs = [...world.store.runs.values()];
   const runRows = runs.slice(-MAX_ROWS).reverse().map((run) => runRow(world, run));
@@ -120,7 +119,6 @@ function pullPath(world: World, run: RunRow): string | undefined {
 
 const MAX_TITLE = 100;
 
-/** The first line of a task. */
 function titleOf({ prompt }: RunRow): string {
   return (prompt.split("\n", 1)[0] ?? "").slice(0, MAX_TITLE) || "(no text)";
 }

@@ -33,7 +33,6 @@ export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, max 
   return Number.isFinite(parsed) ? Math.min(max, Math.max(1, parsed)) : fallback;
 }
 
-/** The parameters behind the `?` of a URL. */
 export function searchParams(request: Request): URLSearchParams {
   const at = request.url.indexOf("?");
   return new URLSearchParams(at < 0 ? "" : request.url.slice(at + 1));

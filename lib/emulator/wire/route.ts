@@ -22,7 +22,6 @@ interface RouteOptions<Status extends 200 | 202> {
 export interface Call {
   world: World;
   caller: Caller;
-  /** The request as it was sent. */
   request: Request;
   query: URLSearchParams;
   /** A parameter of the path; empty if the path has none of that name. */
