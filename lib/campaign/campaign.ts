@@ -99,11 +99,9 @@ export class CampaignGoesOnError extends MogplexError {
 
 /** Settings of a {@linkcode CampaignOperation}. */
 interface CampaignSettings {
-  /** Longest time of the whole, in milliseconds. */
-  timeoutMs: number;
   /** Whether repositories that cannot be used are kept as `invalid` items, when there is no lock yet. */
   skipInvalid: boolean;
-  /** Who opens a closed gate before anything is started; undefined for nobody. */
+  /** Who opens a closed gate before anything is started; undefined to leave it closed. */
   approvedBy: string | undefined;
   /** Mean time of a run while none has ended, in milliseconds. */
   meanRunMs: number | undefined;
@@ -197,12 +195,11 @@ class CampaignOperation implements Operation<CampaignItem, CampaignResult> {
   }
 
   async *#advance(work: Work, states: Map<string, ItemState>, once: boolean): AsyncGenerator<CampaignItem, void, void> {
-    const deadline = this.#session.startedAt + this.#settings.timeoutMs;
     const place = this.#settings.onWave?.(work.store.memory.place) ?? null;
     if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
     // Nobody stays for runs that only a person ends, but one that has ended meanwhile is seen.
     if (once) this.#pace.patienceMs = PATIENCE_MS;
-    const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work, deadline);
+    const steps = once || isAtRest(work.store.memory) ? makeWave(work) : followCampaign(work);
     for await (const progress of steps) {
       yield* this.#progress(work, states, progress);
       if (progress.type === "gate") await this.#settings.tell?.();
@@ -394,7 +391,8 @@ export async function campaignJob(
   once: boolean,
 ): Promise<JobEnd<CampaignResult>> {
   const { approvedBy, meanRunMs, onItem, stuckAfterMs, skipInvalid = false } = options;
-  const timeoutMs = checkTimeout(options.timeoutMs ?? (once ? WAVE_MS : MAX_TIMEOUT_MS));
+  const { timeoutMs = once ? WAVE_MS : MAX_TIMEOUT_MS } = options;
+  checkTimeout(timeoutMs);
   const watch = checkWatch({}, internals);
   return await withCampaign(path, options, internals, "write", async (opened) => {
     const signal = endingSignal(options.signal, internals.interrupts);
@@ -422,16 +420,16 @@ export async function campaignJob(
     }
     checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
+    const session = openSession({ ...options, signal, timeoutMs }, { ...detected(options), ...internals });
     expectToken(session, opened.store);
     const settings = {
-      ...{ timeoutMs, skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
+      ...{ skipInvalid, approvedBy, meanRunMs, pulls, stuckAfterMs, forge: options.forge },
       tell: () => tell(opened, teller()),
       onView: internals.onView,
       onWave: internals.onWave,
     };
     const operation = new CampaignOperation(session, opened, settings);
-    const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, timeoutMs, onItem });
+    const job = new Job<CampaignItem, CampaignResult>(session, operation, { ...watch, onItem });
     const end = await job.start({ once });
     // Everything is read again and decided anew.
     if (end.error instanceof LostRaceError) throw end.error;

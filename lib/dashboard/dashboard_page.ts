@@ -151,8 +151,9 @@ function trend(all: readonly Day[]): Html | null {
   }</ul></figure>${fold("the numbers", table("Numbers of each day", columns, rows))}`;
 }
 
-/** A part of the page: a heading with its number, then a table, or a sentence in its place. */
+/** A part of the page: a heading with its number, then a table, or a sentence without rows. */
 interface TablePart {
+  /** Unique on the page. */
   readonly id: string;
   readonly heading: string;
   /** What the rows are, in the plural and in lower case. */
@@ -438,7 +439,7 @@ function attention(concerns: readonly Concern[]): Html | null {
   );
 }
 
-/** Most kinds that a list can be filtered by: there may be words that this version does not know. */
+/** Most kinds that a list can be filtered by: the service may have new words. */
 const MAX_KINDS = 30;
 
 /** From how many rows on a list has a search, a filter and a copy. */
@@ -473,6 +474,7 @@ function withoutEmpty(
   return { columns: only(columns), rows: rows.map(({ kind, cells }) => ({ kind, cells: only(cells) })) };
 }
 
+/** Whether there is something in a cell. */
 function hasText(cell: Cell): boolean {
   const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
   return shown !== null && shown !== undefined && shown !== false && shown !== "";

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { SafeLine } from "./safe_line.ts";
 
 /** Options of {@linkcode plainText}. */
 interface PlainTextOptions {
@@ -52,6 +53,8 @@ function cutAt(text: string, length: number): number {
  *
  * @param maxLength Most UTF-16 units to keep, at least 0.
  */
+export function cutText(text: SafeLine, maxLength: number): SafeLine;
+export function cutText(text: string, maxLength: number): string;
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const end = cutAt(text, Math.max(0, maxLength));

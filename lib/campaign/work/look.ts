@@ -14,7 +14,7 @@ import { lackedSandbox } from "../../run/no_sandbox.ts";
 import { type EventFacts, factsFromEvents, isTerminalType, noFacts } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
 import type { StartEnd } from "../journal/record.ts";
@@ -118,7 +118,7 @@ const CANCEL_MS = 30_000;
  * of them must show its end.
  */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
-/** Most of these reads. */
+/** Most reads of {@linkcode HOLD_MS}. */
 const MAX_HOLDS = 12;
 
 /** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
@@ -503,7 +503,7 @@ export async function proveUser(work: Work): Promise<void> {
         continue;
       }
       // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
-      if (laterSetback(error) === undefined || proven.size === 0) throw error;
+      if (laterFailure(error) === undefined || proven.size === 0) throw error;
     }
   }
   if (missing === undefined || proven.size > 0) return;
@@ -511,7 +511,7 @@ export async function proveUser(work: Work): Promise<void> {
   await whyGone(work, { item, start, runId: runIdOf(missing.open) }, cause);
 }
 
-/** The run that was started last, with its item; undefined when there is none. */
+/** The run that was started last, with its item; undefined before the first run. */
 function newestRun({ store: { memory } }: Work): OpenRun | undefined {
   const start = [...memory.runs.values()].at(-1);
   const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));

@@ -1,11 +1,11 @@
 /**
  * Does what people have decided about runs: cancels those that are at work, and settles open starts. Such a start may have begun a run that
- * nobody has seen, and there is no call that only finds it: the same key and bytes begin a run when the first request never arrived.
+ * no one has seen, and there is no call that only finds it: the same key and bytes begin a run when the first request never arrived.
  *
  * @module
  */
 import { MogplexError } from "../../errors.ts";
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isoTime } from "../../run/result.ts";
 import type { ItemMemory } from "../journal/memory.ts";
@@ -91,7 +91,7 @@ async function ask(
 }
 
 /**
- * Cancels the runs, and settles the open starts, for which somebody has decided so. Each is tried, whatever became of the others; what went
+ * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, whatever became of the others; what went
  * wrong is in {@linkcode Work.failures}.
  *
  * @param only Items whose open start this is about, and nothing else. @default {undefined} (everything that was decided)
@@ -142,7 +142,7 @@ export async function* obeyDecisions(
 
 /** Ends the step when no later one mends a failure: a run that cannot be proven ours, a token that is refused. */
 function stopIfHopeless(failures: readonly unknown[]): void {
-  if (failures.some((error) => laterSetback(error) === undefined)) throw worstOf(failures);
+  if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
 }
 
 async function* cancelAll(

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import { makeView } from "../make_view.ts";
@@ -88,7 +88,7 @@ class Wave {
       const { signal } = this.#work.session;
       signal?.throwIfAborted();
       // A run that cannot be read keeps no other one from being started. When the service is out of reach, starting says so.
-      if (laterSetback(error) === undefined) throw error;
+      if (laterFailure(error) === undefined) throw error;
       this.#failures.push(error);
     }
   }
@@ -110,7 +110,7 @@ export function makeWave(work: Work): AsyncGenerator<Progress, void, void> {
 export interface Preview {
   /** Names of the items whose runs it would read. */
   reads: string[];
-  /** Names of the items whose runs it would cancel, also those of open starts, as somebody decided so. */
+  /** Names of the items whose runs it would cancel, also those of open starts, after a stop or a skip with `--cancel`. */
   cancels: string[];
   /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
   starts: string[];

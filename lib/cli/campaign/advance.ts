@@ -6,8 +6,9 @@
 import { previewWave } from "../../campaign/work/wave.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
+import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../options.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
 import {
   APPROVE,
@@ -24,7 +25,7 @@ import {
 } from "./flags.ts";
 
 /** Prints what a wave would do. */
-export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
+export async function printPreview(context: Context, place: CampaignPlace): Promise<number> {
   const { flags, writer } = context;
   maskToken(context);
   const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
@@ -33,8 +34,8 @@ export async function printPreview(context: VerbContext, place: CampaignPlace): 
     return EXIT.success;
   }
   const list = (head: string, names: readonly string[]) => [
-    names.length > 0 ? `${head}:` : head,
-    ...names.map((name) => `  ${writer.untrusted(name)}`),
+    writer.untrusted(names.length > 0 ? `${head}:` : head),
+    ...names.map((name) => own`  ${writer.untrusted(name)}`),
   ];
   writer.out(
     writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
@@ -45,7 +46,7 @@ export async function printPreview(context: VerbContext, place: CampaignPlace): 
   return EXIT.success;
 }
 
-async function advance(context: VerbContext): Promise<number> {
+async function advance(context: Context): Promise<number> {
   const { flags, option } = context;
   const place = readPlace(context, "campaign advance");
   if (flags.has(DRY_RUN.name)) return await printPreview(context, place);

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
 import { DECISION, LOCAL_CODES, NOTE_TEXT, OF_DECISIONS, PLACE } from "./flags.ts";
 
-function approve(context: VerbContext): Promise<number> {
+function approve(context: Context): Promise<number> {
   return decide(context, "campaign approve", { kind: "approve", note: context.option(NOTE_TEXT) ?? null });
 }
 

@@ -19,13 +19,15 @@ import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
 import { interruptible } from "../../run/session.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
+import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
+import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
 import { requiredArgument } from "../options.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Context } from "../verb.ts";
 import {
   ALLOW_OUTSIDE,
   BY,
@@ -63,7 +65,7 @@ export interface CampaignPlace {
  * @param verb Words of the verb, for messages.
  * @throws {UsageError} when the file is missing, or a flag is wrong.
  */
-export function readPlace(context: VerbContext, verb: string): CampaignPlace {
+export function readPlace(context: Context, verb: string): CampaignPlace {
   const { io, flags, option, clock, fetch, machine, notes, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
@@ -113,22 +115,22 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
   };
 }
 
-/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no mistake there. */
-export function maskToken(context: VerbContext): void {
+/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no error there. */
+export function maskToken(context: Context): void {
   try {
     context.connection();
   } catch {
-    // Then there is none to mask.
+    // No token, nothing to mask.
   }
 }
 
 /** Who decides: the flag, else what the environment says. */
-export function decider({ option, io, writer }: VerbContext): string {
+export function decider({ option, io, writer }: Context): string {
   return writer.redact(option(BY)?.trim() || personOf(io.env));
 }
 
-// Commands in the log that tell the CI system the outputs of a campaign, where its summary is, and an end that is not good. With `--json` there
-// are none, since programs read stdout.
+// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, since
+// programs read stdout.
 
 /**
  * Prints all commands that belong to a campaign.
@@ -149,14 +151,14 @@ export function commandCampaign(
   if (summary !== null) commandSummary(context, platform, summary);
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
-  const text = [stateDetail(clean), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // Any other end is nobody's mistake.
+  const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
+  // Any other end is no error.
   const level = exitCode === EXIT.failed ? "error" : "warning";
-  const title = `Mogplex campaign ${campaignName(clean)} is ${state}`;
+  const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));
 }
 
-// Makes a campaign known: reports in its directory, outputs, annotations and the note on a merge request.
+// Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
 
 /** What to publish beside the reports. */
 interface PublishOptions {
@@ -178,7 +180,7 @@ interface PublishOptions {
  * @returns Paths of the reports that could not be written.
  */
 export async function publishCampaign(
-  context: VerbContext,
+  context: Context,
   { directory, command }: CampaignPlace,
   view: CampaignView,
   { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
@@ -226,12 +228,12 @@ interface CampaignWork {
 
 /** Shortest time between two reports while the campaign goes on, in milliseconds. */
 const REPORT_MS = 60_000;
-/** Width of a log that is no terminal, in cells. */
+/** Log width when stdout is not a terminal, in cells. */
 const LOG_WIDTH = 120;
 
 /** Prints the whole campaign: what a reader needs to know at the end. */
 export function printStatus(
-  context: VerbContext,
+  context: Context,
   { command }: Pick<CampaignPlace, "command">,
   view: CampaignView,
   { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
@@ -250,13 +252,13 @@ export function printStatus(
 }
 
 /** A line of `--json`. The end is printed when everything else is done. */
-function jsonLine(context: VerbContext, item: CampaignItem): void {
+function jsonLine(context: Context, item: CampaignItem): void {
   if (item.type !== "end") context.writer.json(context.writer.clean(item));
 }
 
-/** Does the work. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
+/** Makes one wave, or follows the campaign: log or live table, reports, note. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
 export async function endWithCampaign(
-  context: VerbContext,
+  context: Context,
   place: CampaignPlace,
   { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
 ): Promise<number> {
@@ -338,7 +340,7 @@ export async function endWithCampaign(
 // Records a decision about a campaign and says what it means.
 
 /** Reads the flags that choose items. */
-export function readSelection({ flags, option }: VerbContext): Selection {
+export function readSelection({ flags, option }: Context): Selection {
   return { failed: flags.has(FAILED.name), cause: option(CAUSE), only: flags.all(ONLY.name) };
 }
 
@@ -353,7 +355,7 @@ function masked(decision: Decision, redact: (text: string) => string): Decision 
 }
 
 /** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
-export async function decide(context: VerbContext, verb: string, decision: Decision): Promise<number> {
+export async function decide(context: Context, verb: string, decision: Decision): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, verb);
   maskToken(context);
@@ -370,13 +372,13 @@ export async function decide(context: VerbContext, verb: string, decision: Decis
     return codeOf(context, error);
   }
   writer.out(writer.untrusted(text));
-  writer.out(...items.slice(0, MAX_NAMES).map((name) => `  ${writer.untrusted(name)}`));
-  if (items.length > MAX_NAMES) writer.out(`  and ${items.length - MAX_NAMES} more`);
+  writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
+  if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
   return codeOf(context, error);
 }
 
 /** Says why a decision could not be carried out at once. @returns The exit code. */
-function codeOf({ writer }: VerbContext, error: unknown): number {
+function codeOf({ writer }: Context, error: unknown): number {
   if (error === undefined) return EXIT.success;
   explain(error, writer);
   return exitCodeFor(error);

@@ -1,5 +1,5 @@
 /**
- * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It runs none of them.
+ * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It does not run them.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
 import { ALL_OPEN, CAUSE, CLOSE, FORGE, JSON_OBJECT, MERGE, METHOD, ONLY, PLACE, READY } from "./flags.ts";
 
 /** The items that the flags choose. @throws {UsageError} when there is no such cause. */
-function chosen({ flags, option }: VerbContext, { items, causes }: CampaignView): ItemView[] {
+function chosen({ flags, option }: Context, { items, causes }: CampaignView): ItemView[] {
   const word = option(CAUSE);
   const only = flags.all(ONLY.name);
   const group = causes.find((cause) => cause.word === word);
@@ -35,7 +35,7 @@ function chosen({ flags, option }: VerbContext, { items, causes }: CampaignView)
   );
 }
 
-async function commands(context: VerbContext): Promise<number> {
+async function commands(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const place = readPlace(context, "campaign commands");
   maskToken(context);
@@ -57,8 +57,7 @@ async function commands(context: VerbContext): Promise<number> {
     writer.json(writer.clean({ commands: lines, unready, behind, unread, elsewhere }));
     return EXIT.success;
   }
-  // They are made of a few harmless characters, and a shell is to read them as they are.
-  writer.out(...lines);
+  if (lines.length > 0) writer.output(lines.join("\n"));
   if (elsewhere.length > 0) {
     const count = formatCount(elsewhere.length, "pull request");
     const more = merge ? "" : ", --all takes them";

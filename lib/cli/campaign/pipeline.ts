@@ -9,7 +9,7 @@ import { makePipelineWith } from "../../campaign/pipeline/make_pipeline.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
 import {
   ALLOW_OUTSIDE,
@@ -32,7 +32,7 @@ import {
 const EVERY_MS = 15 * 60_000;
 
 /** The job whose artifacts the pipeline takes. @throws {UsageError} when this is no job of GitLab. */
-function sourceOf({ option, io }: VerbContext): PipelineSettings["source"] {
+function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   const job = option(FROM_JOB);
   if (job === undefined) return undefined;
   const pipeline = io.env("CI_PIPELINE_ID") ?? "";
@@ -44,7 +44,7 @@ function sourceOf({ option, io }: VerbContext): PipelineSettings["source"] {
   });
 }
 
-function settingsOf(context: VerbContext): PipelineSettings {
+function settingsOf(context: Context): PipelineSettings {
   const { option, flags } = context;
   return {
     image: option(IMAGE),
@@ -56,7 +56,7 @@ function settingsOf(context: VerbContext): PipelineSettings {
   };
 }
 
-function write({ io, writer }: VerbContext, files: readonly PipelineFile[], output: string): void {
+function write({ io, writer }: Context, files: readonly PipelineFile[], output: string): void {
   const isDirectory = files.length > 1 || output.endsWith("/");
   for (const file of files) {
     const path = isDirectory ? `${output.replace(/\/+$/, "")}/${file.path}` : output;
@@ -70,7 +70,7 @@ function write({ io, writer }: VerbContext, files: readonly PipelineFile[], outp
   }
 }
 
-async function pipeline(context: VerbContext): Promise<number> {
+async function pipeline(context: Context): Promise<number> {
   const { flags, option, writer, io } = context;
   const place = readPlace(context, "campaign pipeline");
   maskToken(context);
@@ -85,7 +85,7 @@ async function pipeline(context: VerbContext): Promise<number> {
   }, internalsWith(place.internals, { io }));
   if (output !== undefined) write(context, files, output);
   if (flags.has("json")) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
-  else if (output === undefined) writer.out(...files.map(({ text }) => text.trimEnd()));
+  else if (output === undefined) writer.output(files.map(({ text }) => text.trimEnd()).join("\n"));
   return EXIT.success;
 }
 

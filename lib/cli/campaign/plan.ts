@@ -11,7 +11,8 @@ import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import { own, type SafeLine } from "../../text/safe_line.ts";
+import type { Context, Verb } from "../verb.ts";
 import { readPlace } from "./campaign_job.ts";
 import { ALL_PLANNED, DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
 
@@ -103,12 +104,12 @@ function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
 }
 
 /** A line, made harmless behind its indentation. */
-function indented({ writer }: VerbContext, line: string): string {
-  const [indent = ""] = /^ */.exec(line) ?? [];
-  return indent + writer.untrusted(line);
+function indented({ writer }: Context, line: string): SafeLine {
+  const { length } = /^ */.exec(line)?.[0] ?? "";
+  return own`${own``.padEnd(length)}${writer.untrusted(line)}`;
 }
 
-async function plan(context: VerbContext): Promise<number> {
+async function plan(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const place = readPlace(context, "campaign plan");
   const dryRun = flags.has(DRY_RUN.name);

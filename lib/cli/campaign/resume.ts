@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
 import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
 
-function resume(context: VerbContext): Promise<number> {
+function resume(context: Context): Promise<number> {
   return decide(context, "campaign resume", { kind: "resume" });
 }
 

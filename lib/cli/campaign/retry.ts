@@ -3,11 +3,11 @@
  *
  * @module
  */
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
 import { ADOPT, DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
 
-function retry(context: VerbContext): Promise<number> {
+function retry(context: Context): Promise<number> {
   const adopt = context.flags.has(ADOPT.name);
   return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
 }

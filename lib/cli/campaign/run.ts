@@ -4,12 +4,12 @@
  * @module
  */
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../options.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
 import { endWithCampaign, readPlace } from "./campaign_job.ts";
 import { DRY_RUN, FORGE, MEAN_RUN, OF_RUN, PLACE, RUN_TIMEOUT, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
-async function run(context: VerbContext): Promise<number> {
+async function run(context: Context): Promise<number> {
   const { flags, option } = context;
   const place = readPlace(context, "campaign run");
   if (flags.has(DRY_RUN.name)) return await printPreview(context, place);

@@ -4,11 +4,11 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
 import { CANCEL, DECISION, FORGE, OF_SETTLING, PLACE, REASON, SELECTION, SETTLE_CODES } from "./flags.ts";
 
-async function skip(context: VerbContext): Promise<number> {
+async function skip(context: Context): Promise<number> {
   const reason = context.option(REASON)?.trim() ?? "";
   if (reason === "") {
     const advice = "give --reason TEXT: it stands in the reports";

@@ -12,15 +12,13 @@ import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/session.ts";
 import { isInteractive } from "../log/writer.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";
 import { ALL_ROWS, FORGE, JSON_OBJECT, PLACE, STATUS_EXIT, WATCH } from "./flags.ts";
 
 /** How often `--watch` reads the directory, in milliseconds. */
 const WATCH_MS = 5_000;
-const CLEAR = "\x1b[2J\x1b[H";
-
-function print(context: VerbContext, place: CampaignPlace, view: CampaignView): void {
+function print(context: Context, place: CampaignPlace, view: CampaignView): void {
   const { flags, writer } = context;
   if (flags.has("json")) return writer.json(writer.clean(view));
   printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
@@ -31,20 +29,20 @@ function codeOf({ exitCode, state }: CampaignView): number {
   return isOver ? exitCode : EXIT.rateLimited;
 }
 
-/** Whether only a person can make it go on, and nobody is at work on it: there is nothing to watch. */
+/** Whether only a person can make it go on, and no process works on it: there is nothing to watch. */
 function isAtRest({ state, exitCode, atWork }: CampaignView): boolean {
   return atWork === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
 
-/** What of a view is no function of the time alone. */
+/** A view without what changes with the time alone. */
 function contentOf(
   { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
 ): string {
   return JSON.stringify(view);
 }
 
-async function watch(context: VerbContext, place: CampaignPlace): Promise<CampaignView> {
-  const { io, clock } = context;
+async function watch(context: Context, place: CampaignPlace): Promise<CampaignView> {
+  const { io, clock, writer } = context;
   return await interruptible({ io, clock }, async ({ signal }) => {
     let shown = "";
     // One reader for all of them: it does not read again what it has read a moment ago.
@@ -54,13 +52,13 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
       const view = await readCampaignWith(place.path, place.options, internals);
       const content = contentOf(view);
       if (content !== shown) {
-        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) io.write("stdout", CLEAR);
+        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) writer.clear();
         print(context, place, view);
         shown = content;
       }
       if (view.state === "done") return view;
       if (isAtRest(view)) {
-        context.writer.note("no longer watched: the campaign goes on only when somebody decides");
+        writer.note("no longer watched: the campaign goes on only when somebody decides");
         return view;
       }
       await clock.sleep(WATCH_MS, { signal });
@@ -68,7 +66,7 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
   });
 }
 
-async function status(context: VerbContext): Promise<number> {
+async function status(context: Context): Promise<number> {
   const { flags } = context;
   const place = readPlace(context, "campaign status");
   maskToken(context);

@@ -12,8 +12,8 @@ import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts
 import { cutText } from "../../text/plain_text.ts";
 import { openOneShot } from "../job/run_job.ts";
 import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
-import { printRows } from "../log/lists.ts";
-import type { VerbContext } from "../verb.ts";
+import { printRows } from "../log/terminal.ts";
+import type { Context } from "../verb.ts";
 
 /** A run that this machine started. */
 interface RecentRun {
@@ -86,7 +86,7 @@ const MOST_ASKED = 10;
 const ASK_MS = 10_000;
 
 /** Asks the service for the states of runs of which no end is known, and remembers the ends. */
-async function askStates(context: VerbContext, runs: readonly RecentRun[]): Promise<void> {
+async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
   const { clock, writer } = context;
   const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome)).slice(0, MOST_ASKED);
   if (open.length === 0) return;
@@ -138,7 +138,7 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
 }
 
 /** Does the work of the verb. */
-export async function printRecent(context: VerbContext, limit: number): Promise<number> {
+export async function printRecent(context: Context, limit: number): Promise<number> {
   const { flags, writer, clock, io } = context;
   const path = recentFile(context);
   const runs = path === undefined ? [] : recentRuns(recentLines(context, path)).slice(0, limit);
@@ -147,7 +147,7 @@ export async function printRecent(context: VerbContext, limit: number): Promise<
     for (const run of runs) writer.json(run);
   } else if (runs.length > 0) {
     const rows = runs.map((run) => cells(run, clock.wallTime(), !io.isTerminal("stdout")));
-    printRows(writer, [HEADER, ...rows.map((row) => row.map((cell) => writer.untrusted(cell)))]);
+    printRows(writer, [HEADER, ...rows]);
   }
   if (runs.length === 0) {
     writer.note("this machine remembers no run (outside CI, run --follow and run --detach are remembered)");

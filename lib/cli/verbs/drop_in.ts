@@ -13,6 +13,7 @@ import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../run/session.ts";
 import type { MogplexClient } from "../../service/client.ts";
 import { MAX_EVENTS } from "../../service/contract.ts";
 import { checkRepository, resolveRepository } from "../../service/repository.ts";
+import { own } from "../../text/safe_line.ts";
 import { openDropIn } from "../job/run_job.ts";
 import {
   eventLine,
@@ -39,14 +40,14 @@ import {
   ROOT,
   wholeNumber,
 } from "../options.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
 
 /** The documented message; where the variable is set, also why it does not count. */
-function missingRepo({ io }: VerbContext): string {
+function missingRepo({ io }: Context): string {
   const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID counts with --follow or --detach only" : "";
   return NO_REPO + ignored;
 }
@@ -140,7 +141,7 @@ const TIMEOUT: Option<number> = {
   parse: duration(MAX_TIMEOUT_MS),
 };
 
-function printEvent({ flags, writer }: VerbContext, event: RunEvent): void {
+function printEvent({ flags, writer }: Context, event: RunEvent): void {
   if (flags.has("json")) writer.json(event);
   else writer.out(writer.untrusted(eventLine(event)));
 }
@@ -161,7 +162,7 @@ function impatient(client: MogplexClient, remainingMs: () => number): MogplexCli
   return Object.assign(Object.create(client) as MogplexClient, { getRunEvents });
 }
 
-async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: number): Promise<EndOutcome> {
+async function printUntilEnd(context: Context, runId: string, timeoutMs: number): Promise<EndOutcome> {
   const { io, flags, writer, clock } = context;
   const { client } = openDropIn(context);
   const interrupt = new AbortController();
@@ -183,7 +184,7 @@ async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: num
       if (item.type !== "end") continue;
       const { run, outcome } = item;
       if (flags.has("json")) writer.json({ runId: run.runId, status: run.status });
-      else writer.out(`--- run ${writer.untrusted(`${run.runId} ${run.status}`)} ---`);
+      else writer.out(own`--- run ${writer.untrusted(`${run.runId} ${run.status}`)} ---`);
       return outcome;
     }
     throw new Error("Cannot say how the run ended: the follower stopped without an end");
@@ -200,7 +201,7 @@ async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: num
   }
 }
 
-async function printOnce(context: VerbContext, runId: string): Promise<number> {
+async function printOnce(context: Context, runId: string): Promise<number> {
   const { flags, writer } = context;
   const { client, call } = openDropIn(context);
   if (flags.get(TIMEOUT.name) !== undefined) writer.note("--timeout has no effect without --follow");
@@ -259,8 +260,8 @@ export const runsCancelVerb: Verb = {
     const result = await client.cancelRun(runId, call);
     if (flags.has("json")) writer.json(result);
     else {
-      writer.out(`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
-      writer.out(`status: ${writer.untrusted(result.status)}`);
+      writer.out(own`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
+      writer.out(own`status: ${writer.untrusted(result.status)}`);
     }
     return EXIT.success;
   },
@@ -339,7 +340,9 @@ export const sandboxesStopVerb: Verb = {
     const id = requiredArgument(context, "sandboxes stop", "sandbox-id");
     const url = `${SANDBOX_PAGE}/${encodeURIComponent(id)}`;
     if (flags.has("json")) writer.json({ id, stopped: false, url });
-    else writer.out(`sandboxes cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`);
+    else {writer.out(
+        own`sandboxes cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`,
+      );}
     return EXIT.success;
   },
 };
