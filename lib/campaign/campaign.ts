@@ -101,7 +101,7 @@ export class CampaignGoesOnError extends MogplexError {
 interface CampaignSettings {
   /** Whether repositories that cannot be used are kept as `invalid` items, when there is no lock yet. */
   skipInvalid: boolean;
-  /** Who opens a closed gate before anything is started; undefined for nobody. */
+  /** Who opens a closed gate before anything is started; undefined to leave it closed. */
   approvedBy: string | undefined;
   /** Mean time of a run while none has ended, in milliseconds. */
   meanRunMs: number | undefined;

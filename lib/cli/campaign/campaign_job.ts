@@ -115,12 +115,12 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   };
 }
 
-/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no mistake there. */
+/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no error there. */
 export function maskToken(context: Context): void {
   try {
     context.connection();
   } catch {
-    // Then there is none to mask.
+    // No token, nothing to mask.
   }
 }
 
@@ -129,8 +129,8 @@ export function decider({ option, io, writer }: Context): string {
   return writer.redact(option(BY)?.trim() || personOf(io.env));
 }
 
-// Commands in the log that tell the CI system the outputs of a campaign, where its summary is, and an end that is not good. With `--json` there
-// are none, since programs read stdout.
+// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, since
+// programs read stdout.
 
 /**
  * Prints all commands that belong to a campaign.
@@ -152,13 +152,13 @@ export function commandCampaign(
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
   const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // Any other end is nobody's mistake.
+  // Any other end is no error.
   const level = exitCode === EXIT.failed ? "error" : "warning";
   const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));
 }
 
-// Makes a campaign known: reports in its directory, outputs, annotations and the note on a merge request.
+// Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
 
 /** What to publish beside the reports. */
 interface PublishOptions {
@@ -228,7 +228,7 @@ interface CampaignWork {
 
 /** Shortest time between two reports while the campaign goes on, in milliseconds. */
 const REPORT_MS = 60_000;
-/** Width of a log that is no terminal, in cells. */
+/** Log width when stdout is not a terminal, in cells. */
 const LOG_WIDTH = 120;
 
 /** Prints the whole campaign: what a reader needs to know at the end. */
@@ -256,7 +256,7 @@ function jsonLine(context: Context, item: CampaignItem): void {
   if (item.type !== "end") context.writer.json(context.writer.clean(item));
 }
 
-/** Does the work. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
+/** Makes one wave, or follows the campaign: log or live table, reports, note. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
 export async function endWithCampaign(
   context: Context,
   place: CampaignPlace,
