@@ -14,7 +14,7 @@ import { obeyDecisions, worstOf } from "./settle.ts";
 import { type Rest, startSome, type Step } from "./start_item.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
-/** What {@linkcode followCampaign} yields: what it has done, or what the next start waits for. */
+/** What {@linkcode followSteps} yields: what it has done, or what the next start waits for. */
 export type Progress = Step | { type: "rest"; rest: Rest };
 
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
@@ -203,6 +203,6 @@ class Follower {
  * @throws an error that a retry cannot mend (see `laterSetback`), or the last one when the deadline comes first.
  * @throws `signal.reason` if the session's signal aborts.
  */
-export function followCampaign(work: Work, deadline: number): AsyncGenerator<Progress, void, void> {
+export function followSteps(work: Work, deadline: number): AsyncGenerator<Progress, void, void> {
   return new Follower(work, deadline).run();
 }

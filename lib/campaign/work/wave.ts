@@ -95,12 +95,12 @@ class Wave {
 }
 
 /**
- * Makes one wave.
+ * The steps of one wave.
  *
  * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
  * @throws `signal.reason` if the session's signal aborts.
  */
-export function makeWave(work: Work): AsyncGenerator<Progress, void, void> {
+export function waveSteps(work: Work): AsyncGenerator<Progress, void, void> {
   return new Wave(work).run();
 }
 

@@ -3,7 +3,13 @@
  *
  * @module
  */
-import { CampaignGoesOnError, campaignJob, type CampaignJobInternals } from "../../campaign/campaign.ts";
+import {
+  type CampaignStand,
+  exitCodeOfStand,
+  followCampaign,
+  makeWave,
+  type StepInternals,
+} from "../../campaign/campaign.ts";
 import type { CampaignItem, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
@@ -14,10 +20,10 @@ import { type CampaignCommand, campaignName, countSentences, stateDetail } from 
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { personOf, type Platform } from "../../ci/platform.ts";
-import { exitCodeFor, InterruptedError } from "../../errors.ts";
+import { exitCodeFor } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
-import { interruptible } from "../../run/session.ts";
+import { interruptible, type Interrupts } from "../../run/session.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
 import { explain } from "../explain.ts";
@@ -219,8 +225,8 @@ interface CampaignWork {
   /** Whether a campaign that goes on ends the command with 75. */
   exitStatus: boolean;
   options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
-  onInterrupt?: CampaignJobInternals["onInterrupt"];
-  /** See {@linkcode CampaignJobInternals.plans}. */
+  onInterrupt?: StepInternals["onInterrupt"];
+  /** See {@linkcode StepInternals.plans}. */
   plans?: boolean;
 }
 
@@ -281,6 +287,8 @@ export async function endWithCampaign(
     reportedAt = clock.now();
     void publishCampaign(context, place, now, { problem: null, isEnd: false, note, known });
   };
+  const failed = { is: false, view: null as CampaignView | null };
+  const onFailed = (view: CampaignView | null) => void Object.assign(failed, { is: true, view });
   const process = {
     onSignal: io.onSignal,
     isTerminal: io.isTerminal,
@@ -289,47 +297,54 @@ export async function endWithCampaign(
       io.exitNow(code);
     },
   };
-  try {
-    const { result, error } = await interruptible({ io: process, clock }, (interrupts) => {
-      const more: RunCampaignOptions = {
-        ...place.options,
-        ...options,
-        onNotice(notice) {
-          extra?.onNotice(notice);
-          if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
-        },
-        onItem(item) {
-          extra?.onItem(item);
-          if (json) jsonLine(context, item);
-        },
-      };
-      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
-      const internals = internalsWith(place.internals, {
-        interrupts,
-        onInterrupt,
-        plans,
-        onView,
-        ...hooks,
-      });
-      return campaignJob(place.path, more, internals, once);
-    }).finally(() => live?.close());
-    const goesOn = error instanceof CampaignGoesOnError;
-    const isInterrupted = error instanceof InterruptedError;
-    const problem = error instanceof Error && !goesOn && !isInterrupted ? error.message : null;
-    if (result.view !== null) {
-      await publishCampaign(context, place, result.view, { problem, isEnd: true, note, known });
-      if (json) writer.json({ type: "campaign", ...writer.clean(result.view) });
-      else printStatus(context, place, result.view, { problem });
-    }
-    if (problem !== null) explain(error, writer);
-    else if (isInterrupted) writer.error(result.reason ?? error.message);
-    else if (goesOn && !once) {
-      writer.note(`the campaign is not done: ${[error.why, error.advice ?? []].flat().join("; ")}`);
-    }
-    const exitCode = goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
-    const { campaign = null, round = null, state = null } = result.view ?? {};
+  const make = (interrupts: Interrupts) => {
+    const more: RunCampaignOptions = {
+      ...place.options,
+      ...options,
+      onNotice(notice) {
+        extra?.onNotice(notice);
+        if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
+      },
+      onItem(item) {
+        extra?.onItem(item);
+        if (json) jsonLine(context, item);
+      },
+    };
+    const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
+    const own = { interrupts, onInterrupt, plans, onView, onFailed, ...hooks };
+    return (once ? makeWave : followCampaign)(place.path, more, internalsWith(place.internals, own));
+  };
+  /** Reports and screen. @param problem Message of the error that stopped the step; null for none. */
+  const show = async (view: CampaignView | null, problem: string | null) => {
+    if (view === null) return;
+    await publishCampaign(context, place, view, { problem, isEnd: true, note, known });
+    if (json) writer.json({ type: "campaign", ...writer.clean(view) });
+    else printStatus(context, place, view, { problem });
+  };
+  const leave = async (view: CampaignView | null, exitCode: number, error: unknown) => {
+    const { campaign = null, round = null, state = null } = view ?? {};
     await extra?.ended({ kind: "campaign", exitCode, campaign, round, state, error });
     return exitCode;
+  };
+  try {
+    let stand: CampaignStand;
+    try {
+      stand = await interruptible({ io: process, clock }, make).finally(() => live?.close());
+    } catch (error) {
+      // The campaign could not be opened.
+      if (!failed.is) throw error;
+      await show(failed.view, error instanceof Error ? error.message : null);
+      explain(error, writer);
+      return await leave(failed.view, exitCodeFor(error), error);
+    }
+    await show(stand.view, null);
+    if (stand.state === "interrupted") {
+      writer.error(stand.why);
+      return await leave(stand.view, exitCodeOfStand(stand), stand.by);
+    }
+    if (stand.state !== "done" && !once) writer.note(`the campaign is not done: ${stand.why}; ${stand.advice}`);
+    const isExpected = stand.state !== "done" && once && !exitStatus;
+    return await leave(stand.view, isExpected ? EXIT.success : exitCodeOfStand(stand), undefined);
   } finally {
     writer.unfence();
   }
