@@ -46,7 +46,7 @@ import {
   WEBHOOK_VARIABLE,
 } from "./flags.ts";
 import { LiveCampaign } from "./live_campaign.ts";
-import { statusText } from "./status.ts";
+import { statusText } from "./status_text.ts";
 
 // Which campaign a verb is about, and what the library needs to work on it.
 

@@ -16,7 +16,7 @@ import { type TerminalSize, terminalSize } from "../../runtime.ts";
 import { formatCount } from "../../text/duration.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
-import { ItemTable, Screen, type ScreenOptions, type Span } from "./status.ts";
+import { ItemTable, Screen, type ScreenOptions, type Span } from "./status_text.ts";
 
 // The table that stands at the bottom of a terminal while `campaign run` works.
 

@@ -12,9 +12,71 @@ import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/session.ts";
 import { isInteractive } from "../log/writer.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";
-import { ALL_ROWS, FORGE, JSON_OBJECT, PLACE, STATUS_EXIT, WATCH } from "./flags.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
+
+const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
+
+const WATCH: VerbFlag = {
+  name: "watch",
+  help: "Print again whenever something has changed, until the campaign is done or needs a person",
+};
+
+const STATUS_EXIT: VerbFlag = {
+  name: "exit-status",
+  help: `End with the code of the campaign: 0, 1, 4, or ${EXIT.rateLimited} while it goes on`,
+};
+
+export const campaignStatusVerb: Verb = {
+  name: "campaign status",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Print what a campaign looks like and what needs a person",
+  group: "toolkit",
+  flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
+  codes: [
+    "success",
+    "failed",
+    "usage",
+    "awaitingInput",
+    "unavailable",
+    "internal",
+    "rateLimited",
+    "sigint",
+    "sigterm",
+  ],
+  meanings: {
+    success: "it was printed",
+    failed: "with --exit-status: done with failures or unknowns, or stopped after too many failures",
+    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    awaitingInput: "with --exit-status: only items are left that wait for a person",
+    unavailable: "the directory cannot be read",
+    rateLimited: "with --exit-status: it goes on",
+  },
+  examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
+  run: status,
+};
+
+async function status(context: VerbContext): Promise<number> {
+  const { flags } = context;
+  const place = readPlace(context, "campaign status");
+  maskToken(context);
+  if (flags.has(WATCH.name)) {
+    let last: CampaignView;
+    try {
+      last = await watch(context, place);
+    } catch (error) {
+      // The usual end of watching, and no error to tell.
+      if (error instanceof InterruptedError) return error.exitCode;
+      throw error;
+    }
+    return flags.has(STATUS_EXIT.name) ? codeOf(last) : EXIT.success;
+  }
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  print(context, place, view);
+  return flags.has(STATUS_EXIT.name) ? codeOf(view) : EXIT.success;
+}
 
 /** How often `--watch` reads the directory, in milliseconds. */
 const WATCH_MS = 5_000;
@@ -67,53 +129,3 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
     }
   });
 }
-
-async function status(context: VerbContext): Promise<number> {
-  const { flags } = context;
-  const place = readPlace(context, "campaign status");
-  maskToken(context);
-  if (flags.has(WATCH.name)) {
-    let last: CampaignView;
-    try {
-      last = await watch(context, place);
-    } catch (error) {
-      // The usual end of watching, and no error to tell.
-      if (error instanceof InterruptedError) return error.exitCode;
-      throw error;
-    }
-    return flags.has(STATUS_EXIT.name) ? codeOf(last) : EXIT.success;
-  }
-  const view = await readCampaignWith(place.path, place.options, place.internals);
-  print(context, place, view);
-  return flags.has(STATUS_EXIT.name) ? codeOf(view) : EXIT.success;
-}
-
-export const campaignStatusVerb: Verb = {
-  name: "campaign status",
-  usage: "<file>",
-  maxPositionals: 1,
-  summary: "Print what a campaign looks like and what needs a person",
-  group: "toolkit",
-  flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
-  codes: [
-    "success",
-    "failed",
-    "usage",
-    "awaitingInput",
-    "unavailable",
-    "internal",
-    "rateLimited",
-    "sigint",
-    "sigterm",
-  ],
-  meanings: {
-    success: "it was printed",
-    failed: "with --exit-status: done with failures or unknowns, or stopped after too many failures",
-    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
-    awaitingInput: "with --exit-status: only items are left that wait for a person",
-    unavailable: "the directory cannot be read",
-    rateLimited: "with --exit-status: it goes on",
-  },
-  examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
-  run: status,
-};

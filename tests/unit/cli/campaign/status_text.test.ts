@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status.ts";
+import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status_text.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
 import { anItem, everyVerdict, mixedView, viewOf } from "../../campaign/report/sample_view.ts";
