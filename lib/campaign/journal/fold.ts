@@ -7,9 +7,8 @@
 import { UsageError } from "../../errors.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/forge.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
-import { MAX_SERVICE_FAILURES, outcomeOf } from "../outcomes.ts";
 import { followUpBranch } from "../pulls.ts";
-import { hasVerdict, type ItemState } from "../verdicts.ts";
+import { hasVerdict, type ItemState, MAX_SERVICE_FAILURES, ruleOf, type StartVerdict } from "../verdicts.ts";
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import {
@@ -21,14 +20,7 @@ import {
   nextStart,
   type StartMemory,
 } from "./memory.ts";
-import {
-  type FollowUp,
-  type JournalRecord,
-  MAX_REASON,
-  oneLine,
-  type PullRequestMemory,
-  type StartEnd,
-} from "./record.ts";
+import { type FollowUp, type JournalRecord, MAX_REASON, oneLine, type PullRequestMemory } from "./record.ts";
 
 // What a record of a start says about its item.
 
@@ -38,9 +30,16 @@ type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 class Contradiction extends Error {}
 
 /** Ends that only a run can bring. */
-const ENDS_OF_RUNS: readonly StartEnd[] = ["succeeded", "unchanged", "unknown", "cancelled", "needs-input", "overdue"];
+const ENDS_OF_RUNS: readonly StartVerdict[] = [
+  "succeeded",
+  "unchanged",
+  "unknown",
+  "cancelled",
+  "needs-input",
+  "overdue",
+];
 /** Ends after which the same start can end once more: a person answers, or settles it. */
-const OPEN_ENDS: readonly StartEnd[] = ["needs-input", "unknown"];
+const OPEN_ENDS: readonly StartVerdict[] = ["needs-input", "unknown"];
 /** The status of a run that has no sandbox yet. */
 const WITHOUT_SANDBOX = "pending";
 
@@ -180,8 +179,8 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
 }
 
 /** What an item becomes when a start has ended. */
-function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: ItemMemory["tally"] } {
-  const outcome = outcomeOf(as);
+function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
+  const rule = ruleOf(as);
   const isGood = as === "succeeded" || as === "unchanged";
   // What may be at work, and is to be cancelled, is not forgotten.
   const isForgotten = item.skipped !== null && !(item.skipped.cancel && isOpenStart(item));
@@ -189,9 +188,9 @@ function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: 
   const last = item.starts.at(-1);
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
   if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
-  if (outcome.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
-  const tally = outcome.ended ? outcome.failure ? "failure" : "ended" : "none";
-  return { state: outcome.item ?? item.state, tally };
+  if (rule.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
+  const tally = rule.ended ? rule.failure ? "failure" : "ended" : "none";
+  return { state: as, tally };
 }
 
 /**
@@ -202,9 +201,9 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
   item.reason = reason;
   const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES;
-  const { again, item: state } = outcomeOf(as);
-  if (state !== null && (as === "needs-input" || again === "free" && !isOver)) {
-    return setState(memory, item, state, "none");
+  const { again } = ruleOf(as);
+  if (as === "needs-input" || again === "free" && !isOver) {
+    return setState(memory, item, as, "none");
   }
   const isGood = as === "succeeded" || as === "unchanged";
   item.followUp = null;
@@ -250,7 +249,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   } else if (runId !== null) noteSandbox(memory, start);
 
   if (start.kind === "follow-up") return endFollowUp(memory, item, record);
-  if (outcomeOf(as).attempt && !start.counted) {
+  if (ruleOf(as).attempt && !start.counted) {
     start.counted = true;
     item.attempts++;
   }

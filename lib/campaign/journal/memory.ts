@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from "../verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";
-import type { FollowUp, Person, PullRequestMemory, StartEnd, StartKind } from "./record.ts";
+import type { FollowUp, Person, PullRequestMemory, StartKind } from "./record.ts";
 
 /** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
 export interface StartMemory {
@@ -36,7 +36,7 @@ export interface StartMemory {
   /** When it went on after it had waited for a person, by the service, in ISO 8601; null when it never has. */
   resumedAt: string | null;
   /** How it ended; null while it has not. With `needs-input` the run goes on when a person answers. */
-  end: StartEnd | null;
+  end: StartVerdict | null;
   /** Why, in one line. */
   reason: string | null;
   /** Whether the agent changed something; null when unknown. */

@@ -8,17 +8,11 @@ import { EXIT } from "../../exit_codes.ts";
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/forge.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
 import { plainText } from "../../text/plain_text.ts";
-import { ITEM_VERDICTS, type ItemVerdict } from "../verdicts.ts";
+import { ITEM_VERDICTS, type StartVerdict } from "../verdicts.ts";
 import type { PullRequestView } from "../view.ts";
 
 /** What a start is for. */
 export type StartKind = "task" | "follow-up";
-
-/**
- * How a start ended. An {@linkcode ItemVerdict} that comes from a run or a refusal; `quota`: refused by a limit, or the run failed because
- * of too many sandboxes; `service`: the service or the network failed, or its queue refused the start.
- */
-export type StartEnd = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
@@ -72,7 +66,7 @@ export type RecordBody =
     type: "ended";
     item: string;
     start: number;
-    as: StartEnd;
+    as: StartVerdict;
     /** Null when no run was started, or none is known. */
     runId: string | null;
     /** Whether the start took a slot of the quota. Only when there is no `started` record. */
@@ -263,7 +257,7 @@ export function problemOf(error: z.core.$ZodError): string {
 /** Most times of a `joined` record: more than the service takes in a day. */
 const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
-const ENDS: readonly StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
+const ENDS: readonly StartVerdict[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
 function makeSchema() {
   const place = {

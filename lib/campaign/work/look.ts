@@ -17,16 +17,15 @@ import { isTerminal } from "../../service/contract.ts";
 import { laterSetback } from "../../service/retry.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
-import type { StartEnd } from "../journal/record.ts";
 import type { RequestPace } from "../plan/resolve.ts";
+import type { StartVerdict } from "../verdicts.ts";
 import { serviceNow, whyGone, type Work } from "./work.ts";
 
-// How the run of an item ended, from what the service says of it. What an end means for the item is in `outcomes.ts`.
+// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `verdicts.ts`.
 
-/** An end with its reason. Texts of the service in the reason are untrusted. */
+/** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
 interface Judgement {
-  /** How the start ended. */
-  as: StartEnd;
+  as: StartVerdict;
   /** Why; null when there is nothing to say. */
   reason: string | null;
 }

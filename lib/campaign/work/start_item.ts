@@ -13,11 +13,12 @@ import { isAmbiguous, retry, type Setback, setbackDelay, setbackOf } from "../..
 import { itemKey } from "../journal/chain.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
-import type { RecordBody, StartEnd } from "../journal/record.ts";
+import type { RecordBody } from "../journal/record.ts";
 import { nextStarts, type Pace, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
 import { gateDue, paceInput, startableItems } from "../progress.ts";
 import { followUpBranch } from "../pulls.ts";
+import type { StartVerdict } from "../verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import type { OwnStart } from "./own_starts.ts";
 import { proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
@@ -28,7 +29,7 @@ type StartOutcome =
   /** `replayed`: its key found a run that existed before. */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
   /** It did not start a run, and the journal says why. */
-  | { kind: "refused"; as: StartEnd };
+  | { kind: "refused"; as: StartVerdict };
 
 /** Attempts of one start in a row. */
 const ATTEMPTS = 3;
@@ -49,7 +50,7 @@ function tookSlot(setback: Setback | undefined): boolean {
 }
 
 /** How a start ended that brought no run. @throws the error when it concerns all items: the token, a bug, the caller's signal. */
-function endOf(error: unknown, setback: Setback | undefined): StartEnd {
+function endOf(error: unknown, setback: Setback | undefined): StartVerdict {
   const exit = error instanceof MogplexError ? error.exit : undefined;
   if (exit === undefined || exit === "unauthorized" || exit === "forbidden") throw error;
   if (setback !== undefined) return isLimit(setback) ? "quota" : "service";
@@ -144,7 +145,7 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
     return { kind: "refused", as: "conflict" };
   }
   const { error, setback } = end;
-  let as: StartEnd;
+  let as: StartVerdict;
   try {
     as = endOf(error, setback);
   } catch (cause) {
