@@ -382,7 +382,6 @@ function needsPerson(error: unknown): boolean {
 
 /** What a {@linkcode Step} needs beside session and campaign. */
 interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
-  /** Whether to make one wave only. */
   once: boolean;
   /** Point on the clock at which the step ends. */
   deadline: number;
@@ -394,7 +393,6 @@ interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   meanRunMs: number | undefined;
   /** Reads pull requests; undefined if they are not asked for, or without a token. */
   pulls: PullRequests | undefined;
-  /** See `ViewInput.stuckAfterMs`. */
   stuckAfterMs: number | undefined;
   forge: CampaignOptions["forge"];
   interrupts: Interrupts | undefined;

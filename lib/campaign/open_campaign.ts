@@ -101,7 +101,6 @@ export interface OpenedCampaign {
   home: Home;
   /** The branch that is its home, with the value of `--home`; null for a directory. */
   branch: { name: string; home: string } | null;
-  /** Pages of the CI job. */
   links: PlatformLinks;
   /** Quotas of starts that the service has. */
   readonly quotas: readonly Quota[];
@@ -109,7 +108,6 @@ export interface OpenedCampaign {
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
-  /** Starts of this process. */
   started: OwnStarts;
 }
 
@@ -220,7 +218,6 @@ const ATTEMPTS = 5;
 /** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
 const RACE_WAIT_MS = 10_000;
 
-/** Says who can read the branch. */
 function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
   const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
   if (message !== null) unawaited(onNotice?.({ kind: "text", message }));

@@ -29,7 +29,6 @@ type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 /** Why a record contradicts those before it, as a clause. */
 class Contradiction extends Error {}
 
-/** Ends that only a run can bring. */
 const ENDS_OF_RUNS: readonly StartVerdict[] = [
   "succeeded",
   "unchanged",
@@ -77,7 +76,6 @@ function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   throw new Contradiction(`start ${number} was not sent, or another one was sent since`);
 }
 
-/** Notes the run of a start. */
 function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
   const id = runId.toLowerCase();
   if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has another run`);
@@ -92,7 +90,6 @@ function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory)
   if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
 }
 
-/** A start is about to be sent. */
 function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
   const { kind, key, branch, sentAt, start: number, followUp = null } = record;
   const expected = nextStart(item);
@@ -143,7 +140,6 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   setState(memory, item, "starting", "none");
 }
 
-/** The service accepted a start. */
 function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"started">): void {
   const start = lastStart(item, record.start);
   if (start.end !== null) throw new Contradiction(`start ${start.number} has ended`);

@@ -16,7 +16,6 @@ export interface StartMemory {
   kind: StartKind;
   /** What a follow-up has to mend; null for a task. */
   followUp: FollowUp | null;
-  /** Idempotency key. */
   key: string;
   /** Working branch that the request asks for; null when the service names it. */
   branch: string | null;
@@ -37,7 +36,6 @@ export interface StartMemory {
   resumedAt: string | null;
   /** How it ended; null while it has not. With `needs-input` the run goes on when a person answers. */
   end: StartVerdict | null;
-  /** Why, in one line. */
   reason: string | null;
   /** Whether the agent changed something; null when unknown. */
   changed: boolean | null;
@@ -53,13 +51,10 @@ export interface StartMemory {
   intentSeq: number;
 }
 
-/** An item with what became of it. */
 export interface ItemMemory {
-  /** The item as the lock has it. */
   readonly item: LockItem;
   /** Its verdict, or where it is. */
   state: ItemState;
-  /** Its starts, by number. */
   readonly starts: StartMemory[];
   /** How often a start was sent: more than its starts when some were refused. */
   sent: number;
@@ -102,7 +97,6 @@ export interface ItemMemory {
 
 /** A gate: nothing is started while it is closed. */
 interface GateMemory {
-  /** Whether it is closed. */
   closed: boolean;
   /** Why it was closed last; null when it never was. */
   reason: string | null;
@@ -136,7 +130,6 @@ export interface CampaignMemory {
   /** Items that a start has brought to an end, and those of them that are failures. Items that will be started again are neither. */
   ended: number;
   failures: number;
-  /** The gates. */
   readonly gates: Readonly<Record<"canary" | "threshold", GateMemory>>;
   /** Who stopped the campaign; null when it was not stopped, or goes on again. */
   stopped: { by: Person; at: string; cancel: boolean } | null;

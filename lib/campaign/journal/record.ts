@@ -11,7 +11,6 @@ import { plainText } from "../../text/plain_text.ts";
 import { ITEM_VERDICTS, type StartVerdict } from "../verdicts.ts";
 import type { PullRequestView } from "../view.ts";
 
-/** What a start is for. */
 export type StartKind = "task" | "follow-up";
 
 /** Who did something by hand: the CI's user, or what `--by` says. */
@@ -23,18 +22,14 @@ export type FollowUp = "checks" | "conflict" | "review";
 /** A pull request as its forge showed it last. */
 export type PullRequestMemory = PullRequestView;
 
-/** What a record says. */
 export type RecordBody =
-  /** A wave begins. */
   | { type: "wave" }
   /** A start is about to be sent. It is on disk before the request is. */
   | {
     type: "intent";
     item: string;
     kind: StartKind;
-    /** Number of the start, from 1. */
     start: number;
-    /** Idempotency key. */
     key: string;
     /** Our estimate of the service's time, in ISO 8601. Only for the quota, when no answer gives a better one. */
     sentAt: string;
@@ -43,7 +38,6 @@ export type RecordBody =
     /** What a follow-up has to mend; absent for a task. */
     followUp?: FollowUp | undefined;
   }
-  /** The service accepted a start. */
   | {
     type: "started";
     item: string;
@@ -139,9 +133,7 @@ export type RecordBody =
 
 /** A record with its place in the chain. */
 export type JournalRecord = RecordBody & {
-  /** Version of this form. */
   schema: 1;
-  /** Number of the record, from 1. */
   seq: number;
   /** SHA-256 of the line of the record before, as 64 hex digits; of the campaign's name and round for the first. */
   previous: string;
@@ -217,12 +209,10 @@ export function visible(maxLength: number, minLength = 0): z.ZodMiniType<string>
   );
 }
 
-/** See {@linkcode isTime}. */
 export function time(): z.ZodMiniType<string> {
   return z.string().check(z.refine(isTime, "it is not a date with time and zone"));
 }
 
-/** See {@linkcode isWebUrl}. */
 function webUrl(): z.ZodMiniType<string> {
   return z.string().check(z.refine(isWebUrl, "it is not an address of a web page"));
 }

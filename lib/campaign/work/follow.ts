@@ -26,7 +26,6 @@ const STREAM_MS = 5 * 60_000;
 /** Waits between looks after a stream has told of an end: the service may write the verdict later. In milliseconds. */
 const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
-/** Follows one campaign. */
 class Follower {
   readonly #work: Work;
   readonly #deadline: number;

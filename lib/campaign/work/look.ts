@@ -365,7 +365,6 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
 /** Why a run was cancelled, unless there is more to say. */
 const WITH_CAMPAIGN = "cancelled with the campaign";
 
-/** A run that is to be cancelled. */
 export interface ToCancel extends OpenRun {
   /** Whether an open start has found it just now: it may not have a sandbox yet, and its end is read until it holds. */
   isFound: boolean;
@@ -523,12 +522,10 @@ function newestRun({ store: { memory } }: Work): OpenRun | undefined {
 /** Time to wait before a stream that broke is opened again, in milliseconds. */
 const AGAIN_MS = 60_000;
 
-/** See the module. */
 export class RunStreams {
   readonly #session: Session;
   readonly #pace: RequestPace;
   readonly #closed = new AbortController();
-  /** Runs with an open stream. */
   readonly #live = new Map<string, AbortController>();
   /** Points on the clock before which no stream of a run is opened. */
   readonly #notBefore = new Map<string, number>();
@@ -576,7 +573,6 @@ export class RunStreams {
     signal?.throwIfAborted();
   }
 
-  /** Closes all streams. */
   close(): void {
     this.#closed.abort();
     for (const controller of this.#live.values()) controller.abort();

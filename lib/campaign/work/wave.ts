@@ -30,7 +30,6 @@ function expectedEnd({ store }: Work, { start }: OpenRun): number {
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
 }
 
-/** Makes one wave. */
 class Wave {
   readonly #work: Work;
   /** What could not be read, although a later attempt may. */
@@ -106,7 +105,6 @@ export function waveSteps(work: Work): AsyncGenerator<Progress, void, void> {
 
 // What the next wave would do, without a request and without a change: for `--dry-run`.
 
-/** What the next wave would do. */
 export interface Preview {
   /** Names of the items whose runs it would read. */
   reads: string[];
@@ -114,7 +112,6 @@ export interface Preview {
   cancels: string[];
   /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
   starts: string[];
-  /** What the campaign looks like. */
   view: CampaignView;
 }
 
@@ -154,10 +151,8 @@ export async function previewWave(
 
 // Opens the gates of a campaign.
 
-/** A gate. */
 type GateName = keyof CampaignMemory["gates"];
 
-/** The gates that are closed. */
 export function closedGates({ memory: { gates } }: Store): GateName[] {
   return (["canary", "threshold"] as const).filter((gate) => gates[gate].closed);
 }

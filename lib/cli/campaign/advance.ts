@@ -61,7 +61,6 @@ async function advance(context: VerbContext): Promise<number> {
   });
 }
 
-/** Prints what a wave would do. */
 export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
   const { flags, writer } = context;
   maskToken(context);

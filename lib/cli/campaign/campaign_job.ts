@@ -50,9 +50,7 @@ import { statusText } from "./status_text.ts";
 
 // Which campaign a verb is about, and what the library needs to work on it.
 
-/** A campaign on the command line. */
 export interface CampaignPlace {
-  /** Path of the campaign file. */
   path: string;
   /** Path of the directory of its reports. */
   directory: string;
@@ -170,7 +168,6 @@ interface PublishOptions {
   problem: string | null;
   /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
   isEnd: boolean;
-  /** The note that was planned. */
   note: NotePlan;
   /** Tasks that the page shows. @default {[]} */
   prompts?: readonly string[];
@@ -218,9 +215,7 @@ export async function publishCampaign(
   return unwritten;
 }
 
-/** What a verb adds. */
 interface CampaignWork {
-  /** Whether to make one wave only. */
   once: boolean;
   /** Whether a campaign that goes on ends the command with 75. */
   exitStatus: boolean;

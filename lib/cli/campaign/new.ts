@@ -15,7 +15,6 @@ import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 const ATTEMPTED = "write a campaign file";
 const FILE = "campaign.yml";
 const TASK_NAME = "task.md";
-/** Repositories of the campaign. */
 const REPOS: VerbFlag = {
   name: REPO.name,
   value: "REPO",

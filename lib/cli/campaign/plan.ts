@@ -89,7 +89,6 @@ function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowM
   } of a runner`;
 }
 
-/** Limits, by what they are. */
 const LIMITS: Readonly<Record<Bound, string>> = {
   minute: "10 starts a minute",
   hour: "30 starts an hour",
