@@ -4,7 +4,7 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
-import { exitCodeFor, InterruptedError, MogplexError, UsageError } from "../errors.ts";
+import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
 import { unawaited } from "../hook.ts";
@@ -387,7 +387,7 @@ interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   deadline: number;
   /** Whether repositories that cannot be used are kept as `invalid` items, when there is no lock yet. */
   skipInvalid: boolean;
-  /** Who opens a closed gate before anything is started; undefined for nobody. */
+  /** Who opens a closed gate before anything is started; undefined to leave it closed. */
   approvedBy: string | undefined;
   /** Mean time of a run while none has ended, in milliseconds. */
   meanRunMs: number | undefined;

@@ -18,7 +18,7 @@ export type CampaignItem =
   | { type: "wave"; wave: number }
   /** A repository's verdict or state has changed. */
   | { type: "item"; item: ItemView; before: ItemState }
-  /** Nothing is started any more until somebody approves. */
+  /** Nothing is started any more until a person approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string }
   /** What the next start waits for; comes when that changes. */
   | { type: "waits"; because: Bound; nextAt: string | null }

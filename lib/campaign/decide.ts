@@ -82,8 +82,8 @@ function isName(glob: string): boolean {
 }
 
 /**
- * Items that fit a selection. What has ended well is meant only by its whole name: nobody wants a second pull request of everything that a
- * glob fits.
+ * Items that fit a selection. An item that has ended well is selected by its whole name only: a glob must not bring a second pull request to
+ * everything that it fits.
  *
  * @throws {UsageError} when there is nothing to select by, or no item fits.
  */
@@ -177,7 +177,7 @@ function missingBody({ item, starts }: ItemMemory): RecordBody {
   return { type: "ended", item: item.id, start, as: "invalid", runId, reason, createdAt, updatedAt, ...none };
 }
 
-/** Records what somebody decides, unless `dryRun`. */
+/** Records a decision, unless `dryRun`. */
 async function recordDecision(
   opened: OpenedCampaign,
   store: Store,
@@ -280,7 +280,7 @@ async function recordDecision(
         const isAtWork = hasRun(item) || isOpenStart(item);
         if (isAtWork && item.starts.at(-1)?.missing) return true;
         if (cancel && isAtWork && skipped?.cancel !== true) return true;
-        // A pull request that nobody can read is counted as open, until somebody decides about it.
+        // A pull request that cannot be read counts as open until its item is skipped.
         return state !== "skipped" && skipped === null && (!WELL.includes(state) || pull?.state === "unreadable");
       });
       if (items.length === 0) {
@@ -296,7 +296,7 @@ async function recordDecision(
           advice: "--cancel finds its run and cancels it; `campaign retry` keeps it",
         });
       }
-      // Nobody can say whether a run that no wave finds has ended. Who wants it cancelled has to find it.
+      // A run that no wave finds may still be at work: to cancel it, it has to be found first.
       const missing = cancel ? [] : items.filter((item) => hasRun(item) && item.starts.at(-1)?.missing);
       const runs = items.filter(hasRun).length - missing.length;
       const ids = items.map(({ item }) => item.id);
@@ -324,7 +324,7 @@ async function settleHere(
   try {
     session = openSession(options, { ...detected(options), ...internals });
   } catch (error) {
-    // Whoever decides needs no token: a wave has one.
+    // A decision needs no token: the next wave has one.
     if (!(error instanceof UnauthorizedError)) throw error;
     return { texts: ["there is no token here, so the next wave asks for them"], error: undefined };
   }

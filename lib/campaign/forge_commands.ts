@@ -25,7 +25,7 @@ interface ForgeCommands {
   unready: string[];
   /** Names of items whose pull request has to take in its base branch first. */
   behind: string[];
-  /** Names of items whose pull request was not read, or has an address that is none of GitHub or GitLab. */
+  /** Names of items whose pull request was not read, or whose address is neither of GitHub nor of GitLab. */
   unread: string[];
   /** Names of items whose pull request is in another repository, or on another branch than the run's, as far as that is known. */
   elsewhere: string[];
@@ -38,7 +38,7 @@ interface ForgeCommandOptions {
   /** From when on a pull request is merged. @default {"approved"} */
   ready?: Readiness | undefined;
   /**
-   * Takes more. To merge: also what nobody has approved, and whose checks have not ended; never what is red, in conflict, behind, a draft, of
+   * Takes more. To merge: also without an approval, and before the checks have ended; never what is red, in conflict, behind, a draft, of
    * another repository or branch, or was not read. To close: also what was not read, or is elsewhere. @default {false}
    */
   all?: boolean | undefined;

@@ -37,7 +37,7 @@ interface ViewInput {
 
 /** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
 const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
-/** Time until the next wave while sandboxes of others are in the way, of whose end nobody tells, in milliseconds. */
+/** Delay before the next wave while other users' work holds the sandboxes, in milliseconds: the service does not report its end. */
 const OTHERS_MS = 5 * 60_000;
 
 /** The moment at which a start was sent: when it took its slot, else our own estimate. */
@@ -110,7 +110,7 @@ function nextWaveMs(
 }
 
 /**
- * When the campaign ends at the earliest, in milliseconds since 1970; null when that cannot be said. Nobody knows when a person answers, so
+ * When the campaign ends at the earliest, in milliseconds since 1970; null if that cannot be said. When a person answers is unknown, so
  * runs that wait for one are left out, and keep their sandboxes.
  */
 function endMs(

@@ -1,6 +1,6 @@
 /**
- * Tells a webhook that a campaign needs somebody, or is done: each event at least once, whoever sees it. A webhook that fails changes nothing,
- * and the next wave tries again.
+ * Tells a webhook that a campaign needs a person, or is done: each event at least once, from whichever machine. A webhook that fails changes
+ * nothing, and the next wave tries again.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import type { Store } from "./work/store.ts";
 
 // What a webhook is to be told, and what it was told: the journal remembers it, for all machines.
 
-/** What there is to tell of a campaign now; null for nothing. */
+/** The event to send; null if none. */
 function eventOf(memory: CampaignMemory): NotifyEvent | null {
   const { state } = campaignState(memory);
   if (state === "done") return "done";
@@ -226,7 +226,7 @@ function notificationOf(
     counts: { ...counts },
     exitCode: exitCodeOf(memory),
     job: addressOrNull(links.job ?? links.pipeline),
-    // A path that leads out of the checkout is none of a file of the job.
+    // A path that leads out of the checkout belongs to no file of the job.
     page: links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file) ? null : addressOrNull(links.file + file),
     command: event === "gated" ? campaignCommand(command, "approve") : campaignCommand(command, "status"),
     at: new Date(clock.wallTime()).toISOString(),
@@ -259,7 +259,7 @@ export async function tell(
   try {
     await home.flush();
   } catch (error) {
-    // A place that is out of reach, or may not be written, is no reason to tell nobody: it may be what there is to tell.
+    // The webhook is called also if the journal cannot be written: that may be the very event.
     if (error instanceof LostRaceError) throw error;
   }
   const { body } = notificationOf({ file, directory, store }, event, teller);

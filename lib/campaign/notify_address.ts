@@ -7,7 +7,7 @@ import { fileVariableAdvice, isFileVariable, type ReadEnv } from "../ci/platform
 import { isLoopback } from "../loopback.ts";
 import type { Notify } from "./file/campaign_file.ts";
 
-/** An address that may be called, or why there is none, as a clause that does not contain it. */
+/** An address that may be called, or why it may not be, as a clause that does not contain it. */
 type WebhookAddress = { ok: true; url: string } | { ok: false; why: string };
 
 const refused = (why: string): WebhookAddress => ({ ok: false, why });

@@ -38,7 +38,7 @@ export const DEFAULT_DIRECTORY = "mogplex-campaign";
  * Where a campaign is: what the caller says, then the variable, then the file.
  *
  * @param fileHome What the file says: a directory, or a branch.
- * @returns `home` is undefined when nobody says it: the directory then.
+ * @returns `home` is undefined if it was not given: then it is the directory.
  */
 export function placeOf(
   { directory, home }: Pick<CampaignOptions, "directory" | "home">,
@@ -131,7 +131,7 @@ export async function readFile(
   return await readCampaignFile(path, io, { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" });
 }
 
-/** What cannot be read is as if it were not there: opening it has the words for that. */
+/** Ignores read errors here; opening the home reports them. */
 function ifReadable<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -256,11 +256,11 @@ async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promi
 }
 
 /**
- * Opens a campaign for `use`, and lets the next process in afterwards. When another machine has written to the home meanwhile, everything is
+ * Opens a campaign for `use`, and releases its directory afterwards. When another machine has written to the home meanwhile, everything is
  * read again, and `use` is called again.
  *
  * @param path Path of the campaign file.
- * @param access `read` changes nothing, and needs nobody to wait.
+ * @param access `read` changes nothing, and works while another process writes.
  * @throws {UsageError} for mistakes in the file, and for a lock or journal that was changed.
  * @throws {MogplexError} with exit code 75 when another process is at work in the directory, 69 when it cannot be used.
  */

@@ -30,12 +30,12 @@ function isStartable({ state }: ItemMemory): boolean {
   return !hasVerdict(state) && state !== "running";
 }
 
-/** Whether somebody decided that the run of an item is cancelled, also one that an open start may have begun. */
+/** Whether the run of an item is to be cancelled, also one that an open start may have begun. */
 export function isToCancel({ stopped }: CampaignMemory, { skipped }: ItemMemory): boolean {
   return stopped?.cancel === true || skipped?.cancel === true;
 }
 
-/** Whether the service is to be asked what became of the open start of an item, since somebody has decided so. */
+/** Whether a person wants the open start of an item settled: the service is asked what became of it. */
 function isToSettle(memory: CampaignMemory, item: ItemMemory): boolean {
   return isOpenStart(item) && (item.settle || isToCancel(memory, item));
 }
@@ -82,7 +82,7 @@ function holdsBack(memory: CampaignMemory): boolean {
 
 /**
  * Items that may be started, in their order: those whose start has no answer yet, then those that a person has asked for, who waits to see
- * whether the cause is mended, then the canary, then the order of the file. Items that had an attempt and that nobody asked for come last. A
+ * whether the cause is mended, then the canary, then the order of the file. Items that had an attempt and were not asked for come last. A
  * canary that still holds the others back comes before all of them: then nothing else is in the list.
  */
 export function startableItems(memory: CampaignMemory): ItemMemory[] {
@@ -126,7 +126,7 @@ export function followUpsDue({ lock, items }: Pick<CampaignMemory, "lock" | "ite
   ).map(({ item }) => item.id);
 }
 
-/** Pull requests that are open, and those of which that is not known; both of items that nobody has skipped. */
+/** Number of open pull requests, and of those whose state is not known; without those of skipped items. */
 function openPullRequests({ items }: CampaignMemory): { open: number; unread: number } {
   let [open, unread] = [0, 0];
   for (const { pullRequest, pull, state } of items.values()) {
@@ -188,7 +188,7 @@ function thresholdGate({ lock, ended, failures, gates }: CampaignMemory): GateRe
   return { type: "gate", gate: "threshold", reason };
 }
 
-/** A gate that has to be closed now; undefined when there is none. */
+/** The gate to close now; undefined if none. */
 export function gateDue(memory: CampaignMemory): GateRecord | undefined {
   return canaryGate(memory) ?? thresholdGate(memory);
 }
@@ -261,7 +261,7 @@ export function campaignState(memory: CampaignMemory): { state: CampaignState; r
   }
   const isStopped = stopped !== null || gates.threshold.closed;
   if (isStopped) {
-    // The environment may name nobody.
+    // The environment may name no person.
     const who = stopped?.by === "unknown" ? "a person" : stopped?.by;
     const by = stopped === null ? gates.threshold.reason : `stopped by ${who}`;
     const open = openStarts(memory).length;

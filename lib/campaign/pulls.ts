@@ -61,7 +61,7 @@ function foreignReason(
     : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
 }
 
-/** The branch on which a follow-up of an item may work; else why there is none, as a clause. */
+/** The branch on which a follow-up of an item may work; else why it may not work, as a clause. */
 export function followUpBranch(
   item: Pick<ItemMemory, "item" | "starts" | "pull">,
 ): { branch: string; reason: null } | { branch: null; reason: string } {
@@ -253,9 +253,8 @@ export class PullRequests {
   }
 
   /**
-   * What settles an item of which nobody knows whether its run met the requirement: a pull request from the branch that we have asked for, or
-   * that the answer to the start has named. What events say settles nothing. Nor does it that there is none: it may come yet, or the branch may
-   * have another name.
+   * The record that settles an `unknown` item, by a pull request from the branch that we have asked for, or that the answer to the start has
+   * named. Events settle nothing. A missing pull request settles nothing either: it may come yet, or the branch may have another name.
    */
   async #settle({ items }: CampaignMemory, item: ItemMemory): Promise<(RecordBody & { item: string }) | undefined> {
     const start = item.starts.at(-1);
@@ -288,7 +287,7 @@ export class PullRequests {
   }
 }
 
-/** The one host of all pull requests of a campaign; undefined when there are none, or several. */
+/** The one host of all pull requests of a campaign; undefined without pull requests, or with several hosts. */
 function placeOf(items: Iterable<ItemMemory>) {
   const places = new Map<string, { forge: ForgeName; host: string }>();
   for (const { pullRequest } of items) {
@@ -318,8 +317,8 @@ function recordOf(
 /**
  * What reads the pull requests of a campaign, with the tokens of the environment.
  *
- * @returns Undefined when nobody asks for it, or there is no token.
- * @throws {UsageError} when a host is none, or it is not clear which token is for it.
+ * @returns Undefined if `forge` is not given, or without a token.
+ * @throws {UsageError} for an invalid host, or if it is not clear which token is for it.
  */
 export function pullRequestsOf(options: CampaignOptions, random?: () => number): PullRequests | undefined {
   const { forge, env = environmentVariable, clock = systemClock, fetch, signal, onNotice } = options;
@@ -373,7 +372,7 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
   if (pull.conflict === true) return "conflict";
   if (pull.checks === "red") return "red-checks";
   if (pull.review === "changes-requested") return "changes-requested";
-  // Nobody is asked to review a draft, and whoever has to look waits for the checks.
+  // A draft needs no reviewer, and reviewers wait for the checks.
   if (pull.review === "not-asked" && !pull.draft && pull.checks !== "pending") return "nobody-asked";
   const lastMs = instantMs(pull.updatedAt);
   return lastMs !== null && nowMs - lastMs >= stuckAfterMs ? "no-reaction" : null;
@@ -416,7 +415,7 @@ export function groupStuck(items: readonly ItemView[]): CauseGroup[] {
   });
 }
 
-/** The state of an item's pull request in a few words: `open, red, conflict`; `not read`; null when there is none. */
+/** The state of an item's pull request in a few words: `open, red, conflict`; `not read`; null without a pull request. */
 export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked = false }: ItemView): string | null {
   if (pullRequest === null) return null;
   if (pull === null) return unchecked ? "not checked" : "not read";
@@ -430,7 +429,7 @@ export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked
   return words.join(", ");
 }
 
-/** The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; null when there are none. */
+/** The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; null without pull requests. */
 export function pullRequestsSentence(items: readonly ItemView[]): string | null {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   if (own.length === 0) return null;

@@ -19,7 +19,7 @@ export interface PullRequestView {
   review: ReviewState | null;
   /** Whether it conflicts with its base branch; null when the forge has not found out. */
   conflict: boolean | null;
-  /** Who has it in hand: who it is assigned to, else who was asked to review it; null for nobody. */
+  /** Assignee, else requested reviewer; null without both. */
   owner: string | null;
   /** When it was opened, in ISO 8601, by the forge's clock. */
   createdAt: string | null;
@@ -106,13 +106,13 @@ export interface ItemView {
 export interface CauseGroup {
   /** Their verdict or state. */
   verdict: ItemState;
-  /** The common reason, with the parts left out that differ (numbers, ids); empty when there is none. */
+  /** The common reason, without the parts that differ (numbers, ids); empty without a reason. */
   cause: string;
   /** Short word for `retry --cause`: unique in the campaign. */
   word: string;
   /** What their pull requests wait for; null when the items themselves have no good end. */
   stuck: Stuck | null;
-  /** Who has the pull requests in hand, else whose repositories they are; each once, empty for items without a good end. */
+  /** Owners of the pull requests, else of the repositories; each once, empty for items without a good end. */
   owners: readonly string[];
   /** Names of the items. */
   items: readonly string[];
@@ -130,7 +130,7 @@ export interface QuotaView {
   sandboxes: { used: number | null; limit: number; ended?: number };
 }
 
-/** A gate that somebody has opened. */
+/** A gate that a person has opened. */
 export interface OpenedGate {
   /** Which one. */
   gate: "canary" | "threshold";
@@ -166,7 +166,7 @@ export interface CampaignAbout {
   };
   /** Number of windows in which runs may be started; 0 for always. */
   windows: number;
-  /** Gates that somebody has opened. */
+  /** Gates that people have opened. */
   opened: readonly OpenedGate[];
   /** Records in the journal. */
   records: number;

@@ -63,14 +63,14 @@ export type Threshold = { kind: "count"; count: number } | { kind: "share"; shar
 interface Canary {
   /** How many: 1 or more. */
   size: number;
-  /** `automatic`: goes on by itself if none of them failed. `manual`: waits for `approve`. */
+  /** `automatic`: goes on by itself if all of them ended well. `manual`: waits for `approve`. */
   gate: "automatic" | "manual";
 }
 
 export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
 
 /**
- * What a webhook is told. `gated`: nothing more is started until somebody approves. `stuck`: only a person can make the campaign go on
+ * What a webhook is told. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
  * otherwise. `done`: every item has its verdict.
  */
 export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
@@ -129,7 +129,7 @@ export interface CampaignFile {
   onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
-  /** Who is told what; null for nobody. */
+  /** The webhook, and what it is told; null without a webhook. */
   notify: Notify | null;
 }
 

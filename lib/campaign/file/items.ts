@@ -332,11 +332,11 @@ interface TemplateProblem {
 
 interface Template {
   parts: TemplatePart[];
-  /** Places that begin like a variable and are none. */
+  /** Positions of `{{` that is not a valid variable. */
   problems: TemplateProblem[];
 }
 
-/** Most problems of one text that are told. */
+/** Most problems of one text that are reported. */
 const MAX_PROBLEMS = 100;
 /** Longest name that is compared with the known ones. */
 const MAX_NAME = 100;

@@ -77,7 +77,7 @@ export class MistakeList {
     return this.#mistakes.size >= MAX_MISTAKES;
   }
 
-  /** Whether there is none. */
+  /** Whether the list is empty. */
   get empty(): boolean {
     return this.#mistakes.size === 0;
   }

@@ -114,7 +114,7 @@ export function keyStartAt(root: TreeNode, path: Path): number | undefined {
   return nodeAt(root, path)?.start;
 }
 
-/** The text at a path; undefined when there is none, or something else. */
+/** The text at a path; undefined if there is no text. */
 export function textAt(root: TreeNode, path: Path): string | undefined {
   const node = nodeAt(root, path);
   return node?.kind === "scalar" && typeof node.value === "string" ? node.value : undefined;
@@ -476,7 +476,7 @@ const MAX_ERRORS = 200;
 const EMPTY = "the file is empty; begin it with version: 1";
 
 interface Parsed {
-  /** Undefined when there is none: an empty file, one that is nested too deeply, or one with too many errors of syntax. */
+  /** Undefined for an empty file, one that is nested too deeply, or one with too many errors of syntax. */
   root: TreeNode | undefined;
   /** Where the first error of syntax is. What follows may be read wrongly. `Infinity` without one. */
   brokenFrom: number;

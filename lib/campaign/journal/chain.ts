@@ -9,7 +9,7 @@
  * - `check`, the last field, is the first 16 hex digits of SHA-256 of the line without this field. It tells a changed last line, which no
  *   other line is bound to yet, and whether a line was written whole.
  *
- * Whoever changes a line on purpose can do the sums again. The chain finds what happens by mistake.
+ * The chain detects accidents, not attackers: who changes a line on purpose can compute the hashes again.
  *
  * @module
  */

@@ -215,7 +215,7 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
 function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
   const { as, runId, retryAt } = record;
   const start = lastStart(item, record.start);
-  // A journal with a `joined` record may say so: one machine has cancelled the run, and the other one has only seen that somebody did.
+  // A journal with a `joined` record may say so: one machine has cancelled the run, and the other one has only seen the cancelled run.
   const isOverdue = start.end === "cancelled" && as === "overdue";
   if (start.end !== null && !OPEN_ENDS.includes(start.end) && !isOverdue) {
     throw new Contradiction(`start ${start.number} has ended`);
@@ -271,7 +271,7 @@ function openState({ starts }: ItemMemory): ItemState {
   return end === "quota" ? "quota" : end === "service" ? "service" : "starting";
 }
 
-/** Somebody allowed another attempt. What is at work goes on: it would have to end first. */
+/** A person allowed another attempt. An item at work goes on: its run would have to end first. */
 function applyRetry(
   memory: CampaignMemory,
   item: ItemMemory,
@@ -300,7 +300,7 @@ function applyRetry(
   setState(memory, item, "waiting", "none");
 }
 
-/** Somebody decided about an item. What is at work goes on to its end, which counts when it is good. */
+/** A person gave up an item. A run at work goes on to its end, which counts if it is good. */
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, reason, cancel = false } = record;
   item.skipped = { by, reason, cancel };
@@ -534,7 +534,7 @@ function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): vo
 /**
  * Proves that a lock is the one that the journal knows.
  *
- * @throws {UsageError} when it is not: somebody has changed it.
+ * @throws {UsageError} when it was changed.
  */
 export function checkLockHash({ lock, lockHash: { current, before } }: CampaignMemory): void {
   const { hash } = lock;

@@ -18,7 +18,7 @@ import type { JournalRecord } from "./record.ts";
 /** Options of {@linkcode openGitHome}. */
 interface GitHomeOptions extends DirHomeOptions {
   branch: GitBranch;
-  /** An empty directory that nobody else uses. */
+  /** An empty directory for this process alone. */
   directory: string;
   /** Removes what the home has made on this machine. Never throws. */
   release: () => Promise<void>;

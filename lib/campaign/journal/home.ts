@@ -64,13 +64,13 @@ export interface Home {
    * @throws {MogplexError} with exit code 69 when the place is out of reach, 2 when it may not be written.
    */
   flush(onlyNews?: boolean): Promise<void>;
-  /** Which other process is at work there, in a few words; null when none is, or it cannot be found out. Never throws. */
+  /** Which other process is at work there, in a few words; null without one, or if it cannot be found out. Never throws. */
   atWork(): Promise<string | null>;
-  /** Lets the next process in. Never throws. */
+  /** Releases the directory. Never throws. */
   close(): Promise<void>;
 }
 
-// Whether everybody can read the branch that a campaign is kept on. Only the environment of the job is asked: no request is sent, and no
+// Whether the public can read the branch of a campaign. Only the environment of the job is asked: no request is sent, and no
 // token is used.
 
 /** Most bytes of GitHub's file about the event of a workflow. Source: GitHub, "Webhook events and payloads", a payload has at most 25 MB. */

@@ -25,7 +25,7 @@ export interface StartMemory {
   sentAt: string;
   /** When it took its slot, by the service; null when that is not known. */
   slotAt: string | null;
-  /** UUID of its run; null when there is none, or none is known. */
+  /** UUID of its run; null without a run, or if it is not known. */
   runId: string | null;
   /** Last status of the run; null without a run. */
   status: string | null;
@@ -64,7 +64,7 @@ export interface ItemMemory {
   allowed: number;
   /** Starts in a row that failed because of the service or the network. */
   serviceFailures: number;
-  /** How often somebody allowed another attempt. */
+  /** How often a person allowed another attempt. */
   retries: number;
   /** Whether a person asked for its next start, which goes first. */
   asked: boolean;
@@ -73,14 +73,14 @@ export interface ItemMemory {
    * new request waits for the end of the run that this one may have begun.
    */
   adopt: boolean;
-  /** Who decided that it is not to be started any more, and why; null when nobody did. */
+  /** The decision not to start it any more; null without one. */
   skipped: {
     by: Person;
     reason: string;
     /** Whether its run is cancelled, also one that an open start may have begun. */
     cancel: boolean;
   } | null;
-  /** Whether somebody asked for what became of its open start: the run is its attempt. */
+  /** Whether its open start is to be settled: the run that is found is its attempt. */
   settle: boolean;
   /** Why it is in its state, in one line; null when there is nothing to say. */
   reason: string | null;
@@ -100,7 +100,7 @@ interface GateMemory {
   closed: boolean;
   /** Why it was closed last; null when it never was. */
   reason: string | null;
-  /** Who opened it last; null when nobody did. */
+  /** Who opened it last; null while it was never opened. */
   approved: {
     by: Person;
     note: string | null;

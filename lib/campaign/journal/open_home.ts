@@ -32,7 +32,7 @@ function refused(text: string, why: string, advice: string): UsageError {
  *
  * @param text `dir`, or `git:REMOTE#BRANCH`.
  * @param origin Address of the repository of the CI job, for `git:origin`; undefined when it is not known. What a checkout says of itself
- * does not count: somebody else may have written it, and credentials would go there.
+ * does not count: another person may have written it, and credentials would go there.
  * @throws {UsageError} when it is neither, or the address or the branch is not permitted.
  */
 export function parseHome(text: string, origin: string | undefined): HomeAddress {

@@ -73,9 +73,9 @@ export type RecordBody =
     status: string | null;
     /** Whether the agent changed something; null when unknown. */
     changed: boolean | null;
-    /** Branch with the agent's changes; null when there is none, or unknown. */
+    /** Branch with the agent's changes; null without one, or if unknown. */
     branch: string | null;
-    /** Address of the pull request; null when there is none, or unknown. */
+    /** Address of the pull request; null without one, or if unknown. */
     pullRequest: string | null;
     /** When the run was created and last changed, by the service. */
     createdAt: string | null;
@@ -102,11 +102,11 @@ export type RecordBody =
     url: string;
     details?: Omit<PullRequestMemory, "state"> | undefined;
   }
-  /** Nothing is started from here on, until somebody approves. */
+  /** Nothing is started from here on until a person approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string }
-  /** Somebody opened a gate. */
+  /** A person opened a gate. */
   | { type: "approved"; gate: "canary" | "threshold"; by: Person; note: string | null }
-  /** Somebody allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
+  /** A person allowed another attempt for items. `adopt`: with the request of the lock as it is now. */
   /** `followUp`: on the branch of its pull request, to mend that; absent for another attempt at the task. */
   /** `settle`: their starts are open, and the run that is found is their attempt; with `adopt`, the new task begins when it has ended. */
   | {
@@ -117,11 +117,11 @@ export type RecordBody =
     followUp?: FollowUp | undefined;
     settle?: boolean | undefined;
   }
-  /** Somebody, or a change of the list, decided about items. `cancel`: their runs are cancelled, also those of open starts. */
+  /** A person, or a change of the list, gave up items. `cancel`: their runs are cancelled, also those of open starts. */
   | { type: "skipped"; items: readonly string[]; by: Person; reason: string; cancel?: boolean | undefined }
-  /** Somebody stopped the campaign. `cancel`: what runs is cancelled as well. */
+  /** A person stopped the campaign. `cancel`: what runs is cancelled as well. */
   | { type: "stopped"; by: Person; cancel: boolean }
-  /** Somebody let it go on. */
+  /** A person let it go on. */
   | { type: "resumed"; by: Person }
   /**
    * Only earlier versions wrote it: the next `records` records come from another journal. `slots`: when starts that it alone knew took
@@ -157,7 +157,7 @@ export const MAX_STATUS = 64;
 export const MAX_BRANCH = 255;
 /** Most characters of an address. */
 const MAX_URL = 2048;
-/** Most characters of the name of somebody who did something by hand. */
+/** Most characters of the name of a person. */
 export const MAX_PERSON = 200;
 /** Most characters of the name of an item: repository, branch and root directory. */
 export const MAX_ITEM_ID = 1500;

@@ -3,10 +3,10 @@
  *
  * A process becomes the writer by creating a file that did not exist, which only one can do:
  *
- * - `writer.json`, when there is none.
+ * - `writer.json`, if it does not exist.
  * - `writer.ID.json`, when the writer with this id is dead. It is the only one that may then replace `writer.json`, and it renames its file
  *   to it. Ids are random and never used again, so a process that was slow creates a file that nothing refers to, sees that, and starts anew.
- * - To end its work, a writer first takes over from itself in the same way, so that nobody else can, and then removes both files.
+ * - To end its work, a writer first takes over from itself in the same way, so that no other process can, and then removes both files.
  *
  * @module
  */
@@ -132,7 +132,7 @@ export interface Writer {
    * that cannot be found out.
    */
   check(): void;
-  /** Lets the next process in. Does nothing when another process has taken over. */
+  /** Releases the directory. Does nothing when another process has taken over. */
   release(): void;
 }
 
@@ -263,7 +263,7 @@ export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writ
       try {
         if (nowMs - (files.facts(path)?.modifiedMs ?? nowMs) > STALE_MS) files.remove(path);
       } catch {
-        // It is not a file of ours, and in nobody's way.
+        // Not a file of ours: it does no harm.
       }
     }
   }

@@ -34,9 +34,9 @@ interface ScheduleInput {
 
 /** A schedule; both times are `Infinity` when a start is never permitted. */
 export interface Schedule {
-  /** When the last run starts; `nowMs` when there is none. */
+  /** When the last run starts; `nowMs` without a run. */
   lastStartMs: number;
-  /** When the last run ends; `nowMs` when there is none. */
+  /** When the last run ends; `nowMs` without a run. */
   endsAtMs: number;
 }
 
@@ -231,7 +231,7 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
     }
     started += pace.starts;
     slots.splice(0, slots.length - Math.max(...QUOTAS.map(({ count }) => count)));
-    // Here it is known when a sandbox is free: nobody has to look again.
+    // Here it is known when a sandbox is free: no further look is needed.
     const next = Math.min(
       pace.because === "sandboxes" ? frees[0] ?? Infinity : pace.nextMs ?? Infinity,
       ends[0] ?? Infinity,

@@ -51,7 +51,7 @@ const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
 /**
  * The starts that still matter, ascending: no quota counts more than the last 150. A start that lies in the future, since a clock was set,
- * counts as one of this moment, so that nobody waits for longer than a window at a time.
+ * counts as one of this moment, so that no wait is longer than a window.
  *
  * @param slotsMs When starts took their slots, in any order.
  */
@@ -131,7 +131,7 @@ export interface PaceInput {
   parallel: number;
   /** When starts are permitted; empty for always. */
   windows: readonly StartWindow[];
-  /** Whether a gate is closed, or somebody stopped the campaign. */
+  /** Whether a gate is closed, or the campaign is stopped. */
   closed: "gate" | "stopped" | null;
   waiting: number;
   /**
@@ -154,12 +154,12 @@ const MINUTE_MS = 60_000;
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);
 /** When to look again at pull requests, in milliseconds. */
 const PULL_REQUESTS_AGAIN_MS = 5 * MINUTE_MS;
-/** When to look again at sandboxes that are not ours: nobody reports their end. In milliseconds. */
+/** Delay until other users' sandboxes are read again, in milliseconds: the service does not report their end. */
 const LOOK_AGAIN_MS = MINUTE_MS;
 
 /** The input with what one call computes once. */
 interface State extends PaceInput {
-  /** The newest start after the last refusal for want of a sandbox: its outcome is not known. Null when there is none. */
+  /** The newest start after the last refusal for want of a sandbox: its end is not known. Null without one. */
   probeMs: number | null;
 }
 
@@ -175,7 +175,7 @@ function stateOf(input: PaceInput): State {
 function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
   const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
-  // The first probe goes out at once. One that nobody has an answer to counts as one that failed.
+  // The first probe goes out at once. A probe without an answer yet counts as one that failed.
   if (failures === 1) return -Infinity;
   const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;
@@ -209,7 +209,7 @@ function capacityHold(
   return null;
 }
 
-/** The file's limit of open pull requests. Nobody tells of one that is merged. */
+/** The file's limit of open pull requests. Forges do not report that one was merged. */
 function pullRequestHold({ nowMs, running, pullRequests }: State): { because: Bound; nextMs: number | null } | null {
   if (pullRequests === null || pullRequests === undefined) return null;
   const { open, limit } = pullRequests;
@@ -240,7 +240,7 @@ function afterStart(state: State): State {
  *
  * `because` is what keeps one more from starting after those. When several reasons do, it is one that only a person ends, else the one that
  * time ends last, else a full `parallel` or the sandboxes. `nextMs` is then the earliest moment; what runs may still be in the way. Sandboxes
- * that are not ours are to be read again after a minute, since nobody reports their end.
+ * of others are to be read again after a minute, since the service does not report their end.
  *
  * It never counts on a slot before the service frees it: see {@linkcode SLOT_GUARD_MS}. Times ahead of `nowMs` count as now, so a clock that
  * was set back delays starts, and never brings more of them.

@@ -72,7 +72,7 @@ export function offsetAt(name: string, ms: number): number {
 }
 
 /**
- * The first instant after `fromMs`, up to `toMs`, with another offset than `fromMs`; null when there is none.
+ * The first instant after `fromMs`, up to `toMs`, with another offset than `fromMs`; null without one.
  *
  * @param toMs At most a day after `fromMs`.
  */
@@ -120,7 +120,7 @@ function nextStep({ fromMinute, toMinute, zone }: StartWindow, ms: number): numb
   return offsetChange(zone, ms, step) ?? step;
 }
 
-/** The first instant from `ms` on at which the window is open; null when there is none. */
+/** The first instant from `ms` on at which the window is open; null if it never opens. */
 function firstOpen(window: StartWindow, ms: number): number | null {
   for (let at = ms; at <= ms + HORIZON_MS; at = nextStep(window, at)) {
     if (isOpenAt(window, at)) return at;

@@ -128,7 +128,7 @@ function waveScript(input: PipelineInput, home: string): string {
   ].join("\n");
 }
 
-/** Does what somebody asked for. `xargs` splits the command at blanks and obeys its quotes; no shell reads it. */
+/** Runs the command that a person asked for. `xargs` splits the command at blanks and obeys its quotes; no shell reads it. */
 function commandScript({ program }: PipelineInput, home: string): string {
   const call = program.kind === "file" ? 'node "$mogplex_program"' : program.name;
   return [

@@ -59,7 +59,7 @@ const GONE: ReadonlyMap<string, string> = new Map([
   ["kubernetes", "examples/kubernetes/campaign.yaml"],
 ]);
 
-/** The format with a name. @throws {UsageError} when there is none. */
+/** The format with a name. @throws {UsageError} for an unknown name. */
 export function formatOf(name: string | undefined): PipelineFormat {
   const format = FORMATS.get(name ?? "");
   if (format !== undefined) return format;
@@ -108,7 +108,7 @@ function gateOf(memory: CampaignMemory, input: ForecastInput, everyMs: number): 
 /**
  * Plans the waves: one whenever the forecast expects something to do, with a few to spare.
  *
- * @throws {UsageError} when somebody stopped the campaign, or no window ever opens.
+ * @throws {UsageError} when the campaign is stopped, or no window ever opens.
  */
 export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
   if (memory.stopped !== null) {

@@ -131,7 +131,7 @@ export interface Listing {
   /**
    * Repositories whose full names begin with `prefix`.
    *
-   * @param wanted Only these names are needed, in lower case: longer prefixes that none of them has are not asked for. All by default.
+   * @param wanted Only these names are needed, in lower case: longer prefixes that fit no such name are not asked for. All by default.
    * @throws {UsageError} when the service does not show all of them, however often the prefix is split.
    */
   read(prefix: string, wanted?: readonly string[]): Promise<ListedRepo[]>;

@@ -35,7 +35,7 @@ export interface Attention {
 /** Most items that an entry names. */
 const MAX_NAMED = 20;
 
-/** After a wave is due, how long nobody is told that it is late: schedules of CI systems are often late themselves. */
+/** How long after a wave was due it counts as late: schedules of CI systems are often late themselves. */
 const LATE_MS = 15 * 60_000;
 
 interface Context {
@@ -117,7 +117,7 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
 }
 
-/** An item with what is needed to find its work: the run of one that waits, the work of one that nobody has judged. */
+/** An item with what is needed to find its work: the run of an item that waits, the work of an unknown item. */
 function located(item: ItemView, name: string): string {
   const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
   if (stuck !== null) {

@@ -122,7 +122,7 @@ function variables(text: string, to: Builder): void {
   });
 }
 
-/** Where a path in a temporary folder stands in a token; undefined when there is none. A file name at its end is not part of it. */
+/** Where a path in a temporary folder stands in a token; undefined without one. A file name at its end is not part of it. */
 function temporaryPath(token: string): { from: number; until: number } | undefined {
   const match = /(?<=^|[:@,])(?:file:\/\/)?(?:[A-Za-z]:)?[\\/](?![\\/])[^:]*/.exec(token);
   if (match === null) return undefined;
@@ -158,7 +158,7 @@ interface Names extends CampaignNames {
 function pieces(token: string, before: string, after: string, { names, parts, own }: Names, to: Builder): void {
   const all = token.split(/([/@:\\]+)/);
   let at = 0;
-  /** Takes the longest name that begins here; false if there is none. */
+  /** Takes the longest name that begins here; false if no name does. */
   function takeName(): boolean {
     for (let count = Math.min(parts, Math.ceil((all.length - at) / 2)); count > 0; count--) {
       const until = at + count * 2 - 1;

@@ -47,7 +47,7 @@ function countsOf({ counts }: Pick<CampaignView, "counts">): CampaignView["count
 
 /**
  * A copy with every text on one line, normalised by `plainText`, redacted and cut. Only our own token is removed from ids. A pull request's
- * address that must not be a link becomes null, and so does a time that is none.
+ * address that must not be a link becomes null, and so does an invalid time.
  *
  * @param redact Removes secrets from one text.
  * @param redactToken Removes our own token from one text. @default {no change}
@@ -136,7 +136,7 @@ export function cleanCommand({ program, file, flags }: CampaignCommand, redact: 
   return { program: clean(program), file: clean(file), flags: flags.map(clean) };
 }
 
-/** The message of an error, fit to be shown; null when there is none. @param redact Removes secrets from one text. */
+/** The message of an error, fit to be shown; null without an error. @param redact Removes secrets from one text. */
 export function cleanProblem(problem: string | null | undefined, redact: Redact): string | null {
   return problem == null ? null : cutText(redact(oneLine(problem)), MAX_PROBLEM);
 }

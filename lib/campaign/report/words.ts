@@ -35,7 +35,7 @@ interface Totals {
   good: number;
   /** Without a good end, so that a person has to decide. */
   bad: number;
-  /** With a run that has not ended, and waits for nobody. */
+  /** With a run that has not ended, and waits for no person. */
   running: number;
 }
 
@@ -248,7 +248,7 @@ export interface CampaignCommand {
   readonly flags: readonly string[];
 }
 
-/** Used where nobody says how the campaign is called. */
+/** The command when the caller gives none. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
 /**

@@ -117,7 +117,7 @@ const CANCEL_MS = 30_000;
  * of them must show its end.
  */
 const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
-/** Most of these reads. */
+/** Most reads of {@linkcode HOLD_MS}. */
 const MAX_HOLDS = 12;
 
 /** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
@@ -509,7 +509,7 @@ export async function proveUser(work: Work): Promise<void> {
   await whyGone(work, { item, start, runId: runIdOf(missing.open) }, cause);
 }
 
-/** The run that was started last, with its item; undefined when there is none. */
+/** The run that was started last, with its item; undefined before the first run. */
 function newestRun({ store: { memory } }: Work): OpenRun | undefined {
   const start = [...memory.runs.values()].at(-1);
   const item = [...memory.items.values()].find(({ starts }) => start !== undefined && starts.includes(start));

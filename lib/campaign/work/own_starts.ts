@@ -1,6 +1,6 @@
 /**
  * The starts of this process, which a lost race for the home takes out of the journal. Sent again, each would take a slot of the quota; and
- * what another machine has decided meanwhile may keep it from being sent again at all, so that nobody would know of its run.
+ * what another machine has decided meanwhile may keep it from being sent again at all, and its run would be in no journal.
  *
  * @module
  */

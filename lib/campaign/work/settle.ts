@@ -1,6 +1,6 @@
 /**
  * Does what people have decided about runs: cancels those that are at work, and settles open starts. Such a start may have begun a run that
- * nobody has seen, and there is no call that only finds it: the same key and bytes begin a run when the first request never arrived.
+ * no one has seen, and there is no call that only finds it: the same key and bytes begin a run when the first request never arrived.
  *
  * @module
  */
@@ -90,7 +90,7 @@ async function ask(
 }
 
 /**
- * Cancels the runs, and settles the open starts, for which somebody has decided so. Each is tried, whatever became of the others; what went
+ * Cancels the runs, and settles the open starts, that a person has decided about. Each is tried, whatever became of the others; what went
  * wrong is in {@linkcode Work.failures}.
  *
  * @param only Items whose open start this is about, and nothing else. @default {undefined} (everything that was decided)

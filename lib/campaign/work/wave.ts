@@ -108,7 +108,7 @@ export function waveSteps(work: Work): AsyncGenerator<Progress, void, void> {
 export interface Preview {
   /** Names of the items whose runs it would read. */
   reads: string[];
-  /** Names of the items whose runs it would cancel, also those of open starts, as somebody decided so. */
+  /** Names of the items whose runs it would cancel, also those of open starts, after a stop or a skip with `--cancel`. */
   cancels: string[];
   /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
   starts: string[];

@@ -38,7 +38,7 @@ export interface Work {
   readonly seen: { sandboxes: number | null };
   /** Runs that this process has seen without a sandbox: one is on its way, and in no list of the service. */
   readonly booting: Set<string>;
-  /** Reads pull requests; undefined where nobody asks for it, or there is no token. */
+  /** Reads pull requests; undefined if they are not asked for, or without a token. */
   readonly pulls: PullRequests | undefined;
   /** Hosts of forges, also of those for which there is no token. */
   readonly forgeHosts: readonly string[];

@@ -1,5 +1,5 @@
 /**
- * A wave of a campaign, or a campaign to its end, on the command line: log or live table, reports, exit code.
+ * What the verbs of `campaign` share: a wave with its log, reports and exit code; a decision; and the campaign that a verb is about.
  *
  * @module
  */
@@ -48,173 +48,9 @@ import {
 import { LiveCampaign } from "./live_campaign.ts";
 import { statusText } from "./status_text.ts";
 
-// Which campaign a verb is about, and what the library needs to work on it.
+// A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.
 
-export interface CampaignPlace {
-  path: string;
-  /** Path of the directory of its reports. */
-  directory: string;
-  options: CampaignOptions;
-  internals: CampaignInternals;
-  /** How hints write commands about it. */
-  command: CampaignCommand;
-}
-
-/**
- * Reads the campaign of a verb. Service and token are looked for when a request is to be sent, and not before: a campaign that is done
- * needs neither.
- *
- * @param verb Words of the verb, for messages.
- * @throws {UsageError} when the file is missing, or a flag is wrong.
- */
-export function readPlace(context: VerbContext, verb: string): CampaignPlace {
-  const { io, flags, option, clock, fetch, machine, notes, platform, writer } = context;
-  context.guard();
-  const path = requiredArgument(context, verb, "file");
-  const given = option(DIR);
-  // What the file says needs no flag in the commands that are printed.
-  const home = option(HOME);
-  const place = placeOf({ directory: given, home }, readFileHome(path, io), io.env);
-  const { directory } = place;
-  const allowOutside = flags.has(ALLOW_OUTSIDE.name);
-  const webhookVariable = option(WEBHOOK_VARIABLE);
-  const command = {
-    program: context.vocabulary.program,
-    file: path,
-    flags: [
-      ...given === undefined ? [] : ["--dir", given],
-      ...home === undefined ? [] : ["--home", home],
-      ...allowOutside ? ["--allow-outside"] : [],
-      ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],
-    ],
-  };
-  return {
-    path,
-    directory,
-    options: {
-      directory,
-      home: place.home,
-      allowOutside,
-      webhookVariable,
-      forge: { hosts: flags.all(FORGE_HOST.name) },
-      stuckAfterMs: option(STUCK_AFTER),
-      clock,
-      fetch,
-      env: io.env,
-      onNotice: (notice) => writer.note(noticeText(notice)),
-    },
-    internals: {
-      io,
-      platform,
-      command,
-      ...machine,
-      onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
-      get connection() {
-        return context.connection();
-      },
-    },
-    command,
-  };
-}
-
-/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no mistake there. */
-export function maskToken(context: VerbContext): void {
-  try {
-    context.connection();
-  } catch {
-    // Then there is none to mask.
-  }
-}
-
-/** Who decides: the flag, else what the environment says. */
-export function decider({ option, io, writer }: VerbContext): string {
-  return writer.redact(option(BY)?.trim() || personOf(io.env));
-}
-
-// Commands in the log that tell the CI system the outputs of a campaign, where its summary is, and an end that is not good. With `--json` there
-// are none, since programs read stdout.
-
-/**
- * Prints all commands that belong to a campaign.
- *
- * @param view Not yet cleaned.
- * @param summary Path of `campaign.md`; null when it was not written.
- */
-export function commandCampaign(
-  context: { writer: Writer; io: Io },
-  platform: Platform,
-  view: CampaignView,
-  summary: string | null,
-): void {
-  const { writer } = context;
-  // No command names an item.
-  const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
-  commandVariables(writer, platform, campaignVariables(clean));
-  if (summary !== null) commandSummary(context, platform, summary);
-  const { exitCode, state } = clean;
-  if (exitCode === EXIT.success || platform.annotate === undefined) return;
-  const text = [stateDetail(clean), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // Any other end is nobody's mistake.
-  const level = exitCode === EXIT.failed ? "error" : "warning";
-  const title = `Mogplex campaign ${campaignName(clean)} is ${state}`;
-  writer.command(platform.annotate(level, title, writer.untrusted(text)));
-}
-
-// Makes a campaign known: reports in its directory, outputs, annotations and the note on a merge request.
-
-/** What to publish beside the reports. */
-interface PublishOptions {
-  /** Message of the error that stopped the step; null for none. */
-  problem: string | null;
-  /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
-  isEnd: boolean;
-  note: NotePlan;
-  /** Tasks that the page shows. @default {[]} */
-  prompts?: readonly string[];
-  /** Messages that were printed before, and are not printed again. @default {new Set()} */
-  known?: Set<string>;
-}
-
-/**
- * Publishes a view. What cannot be written is one line on stderr, and changes no verdict.
- *
- * @returns Paths of the reports that could not be written.
- */
-export async function publishCampaign(
-  context: VerbContext,
-  { directory, command }: CampaignPlace,
-  view: CampaignView,
-  { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
-): Promise<string[]> {
-  const { io, writer, platform, flags } = context;
-  const links = platform.links(io.env);
-  const redactToken = (text: string) => writer.redact.token(text);
-  const problems = writeCampaignReports(view, directory, io, writer.redact, {
-    files: isEnd ? platform.files(io.env) : {},
-    links,
-    redactToken,
-    command,
-    problem,
-    prompts,
-  });
-  for (const { message } of problems) {
-    if (!known.has(message)) writer.error(message);
-    known.add(message);
-  }
-  const unwritten = problems.map(({ path }) => path);
-  if (!isEnd) return unwritten;
-  const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
-  if (!flags.has("json")) {
-    const isWritten = !unwritten.includes(summary);
-    commandCampaign(context, platform, view, isWritten ? summary : null);
-  }
-  await writeTextNote(context, note, (mayLink) => {
-    const clean = cleanCampaign(view, writer.redact, redactToken);
-    return renderCampaignMarkdown(clean, { command, problem, links, mayLink });
-  });
-  return unwritten;
-}
-
+/** What a verb that makes waves wants. */
 interface CampaignWork {
   once: boolean;
   /** Whether a campaign that goes on ends the command with 75. */
@@ -227,35 +63,13 @@ interface CampaignWork {
 
 /** Shortest time between two reports while the campaign goes on, in milliseconds. */
 const REPORT_MS = 60_000;
-/** Width of a log that is no terminal, in cells. */
-const LOG_WIDTH = 120;
 
-/** Prints the whole campaign: what a reader needs to know at the end. */
-export function printStatus(
-  context: VerbContext,
-  { command }: Pick<CampaignPlace, "command">,
-  view: CampaignView,
-  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
-): void {
-  const { writer, platform } = context;
-  const size = isInteractive(context) ? terminalSize() : undefined;
-  writer.out(...statusText(view, {
-    width: size?.columns ?? LOG_WIDTH,
-    colour: writer.coloured,
-    redact: writer.redact,
-    escapeLine: (line) => platform.escapeLine(line),
-    command,
-    problem,
-    all,
-  }));
-}
-
-/** A line of `--json`. The end is printed when everything else is done. */
-function jsonLine(context: VerbContext, item: CampaignItem): void {
-  if (item.type !== "end") context.writer.json(context.writer.clean(item));
-}
-
-/** Does the work. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
+/**
+ * Makes one wave, or follows the campaign: log or live table, reports, note.
+ *
+ * @returns The exit code.
+ * @throws {MogplexError} when the campaign could not be opened.
+ */
 export async function endWithCampaign(
   context: VerbContext,
   place: CampaignPlace,
@@ -345,6 +159,34 @@ export async function endWithCampaign(
   }
 }
 
+/** A line of `--json`. The end is printed when everything else is done. */
+function jsonLine(context: VerbContext, item: CampaignItem): void {
+  if (item.type !== "end") context.writer.json(context.writer.clean(item));
+}
+
+/** Log width when stdout is not a terminal, in cells. */
+const LOG_WIDTH = 120;
+
+/** Prints the whole campaign: what a reader needs to know at the end. */
+export function printStatus(
+  context: VerbContext,
+  { command }: Pick<CampaignPlace, "command">,
+  view: CampaignView,
+  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
+): void {
+  const { writer, platform } = context;
+  const size = isInteractive(context) ? terminalSize() : undefined;
+  writer.out(...statusText(view, {
+    width: size?.columns ?? LOG_WIDTH,
+    colour: writer.coloured,
+    redact: writer.redact,
+    escapeLine: (line) => platform.escapeLine(line),
+    command,
+    problem,
+    all,
+  }));
+}
+
 // Records a decision about a campaign and says what it means.
 
 /** Reads the flags that choose items. */
@@ -390,4 +232,171 @@ function codeOf({ writer }: VerbContext, error: unknown): number {
   if (error === undefined) return EXIT.success;
   explain(error, writer);
   return exitCodeFor(error);
+}
+
+// Which campaign a verb is about, and what the library needs to work on it.
+
+export interface CampaignPlace {
+  path: string;
+  /** Path of the directory of its reports. */
+  directory: string;
+  options: CampaignOptions;
+  internals: CampaignInternals;
+  /** How hints write commands about it. */
+  command: CampaignCommand;
+}
+
+/**
+ * Reads the campaign of a verb. Service and token are looked for when a request is to be sent, and not before: a campaign that is done
+ * needs neither.
+ *
+ * @param verb Words of the verb, for messages.
+ * @throws {UsageError} when the file is missing, or a flag is wrong.
+ */
+export function readPlace(context: VerbContext, verb: string): CampaignPlace {
+  const { io, flags, option, clock, fetch, machine, notes, platform, writer } = context;
+  context.guard();
+  const path = requiredArgument(context, verb, "file");
+  const given = option(DIR);
+  // What the file says needs no flag in the commands that are printed.
+  const home = option(HOME);
+  const place = placeOf({ directory: given, home }, readFileHome(path, io), io.env);
+  const { directory } = place;
+  const allowOutside = flags.has(ALLOW_OUTSIDE.name);
+  const webhookVariable = option(WEBHOOK_VARIABLE);
+  const command = {
+    program: context.vocabulary.program,
+    file: path,
+    flags: [
+      ...given === undefined ? [] : ["--dir", given],
+      ...home === undefined ? [] : ["--home", home],
+      ...allowOutside ? ["--allow-outside"] : [],
+      ...webhookVariable === undefined ? [] : ["--webhook-variable", webhookVariable],
+    ],
+  };
+  return {
+    path,
+    directory,
+    options: {
+      directory,
+      home: place.home,
+      allowOutside,
+      webhookVariable,
+      forge: { hosts: flags.all(FORGE_HOST.name) },
+      stuckAfterMs: option(STUCK_AFTER),
+      clock,
+      fetch,
+      env: io.env,
+      onNotice: (notice) => writer.note(noticeText(notice)),
+    },
+    internals: {
+      io,
+      platform,
+      command,
+      ...machine,
+      onMask: (mask) => writer.maskAlso(joinRedactors(mask, createRedactor({ secrets: notes?.secrets(io.env) }))),
+      get connection() {
+        return context.connection();
+      },
+    },
+    command,
+  };
+}
+
+/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no error there. */
+export function maskToken(context: VerbContext): void {
+  try {
+    context.connection();
+  } catch {
+    // No token, nothing to mask.
+  }
+}
+
+/** Who decides: the flag, else what the environment says. */
+export function decider({ option, io, writer }: VerbContext): string {
+  return writer.redact(option(BY)?.trim() || personOf(io.env));
+}
+
+// Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
+
+/** What to publish beside the reports. */
+interface PublishOptions {
+  /** Message of the error that stopped the step; null for none. */
+  problem: string | null;
+  /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
+  isEnd: boolean;
+  note: NotePlan;
+  /** Tasks that the page shows. @default {[]} */
+  prompts?: readonly string[];
+  /** Messages that were printed before, and are not printed again. @default {new Set()} */
+  known?: Set<string>;
+}
+
+/**
+ * Publishes a view. What cannot be written is one line on stderr, and changes no verdict.
+ *
+ * @returns Paths of the reports that could not be written.
+ */
+export async function publishCampaign(
+  context: VerbContext,
+  { directory, command }: CampaignPlace,
+  view: CampaignView,
+  { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
+): Promise<string[]> {
+  const { io, writer, platform, flags } = context;
+  const links = platform.links(io.env);
+  const redactToken = (text: string) => writer.redact.token(text);
+  const problems = writeCampaignReports(view, directory, io, writer.redact, {
+    files: isEnd ? platform.files(io.env) : {},
+    links,
+    redactToken,
+    command,
+    problem,
+    prompts,
+  });
+  for (const { message } of problems) {
+    if (!known.has(message)) writer.error(message);
+    known.add(message);
+  }
+  const unwritten = problems.map(({ path }) => path);
+  if (!isEnd) return unwritten;
+  const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
+  if (!flags.has("json")) {
+    const isWritten = !unwritten.includes(summary);
+    commandCampaign(context, platform, view, isWritten ? summary : null);
+  }
+  await writeTextNote(context, note, (mayLink) => {
+    const clean = cleanCampaign(view, writer.redact, redactToken);
+    return renderCampaignMarkdown(clean, { command, problem, links, mayLink });
+  });
+  return unwritten;
+}
+
+// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, since
+// programs read stdout.
+
+/**
+ * Prints all commands that belong to a campaign.
+ *
+ * @param view Not yet cleaned.
+ * @param summary Path of `campaign.md`; null when it was not written.
+ */
+export function commandCampaign(
+  context: { writer: Writer; io: Io },
+  platform: Platform,
+  view: CampaignView,
+  summary: string | null,
+): void {
+  const { writer } = context;
+  // No command names an item.
+  const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
+  commandVariables(writer, platform, campaignVariables(clean));
+  if (summary !== null) commandSummary(context, platform, summary);
+  const { exitCode, state } = clean;
+  if (exitCode === EXIT.success || platform.annotate === undefined) return;
+  const text = [stateDetail(clean), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
+  // Any other end is no error.
+  const level = exitCode === EXIT.failed ? "error" : "warning";
+  const title = `Mogplex campaign ${campaignName(clean)} is ${state}`;
+  writer.command(platform.annotate(level, title, writer.untrusted(text)));
 }

@@ -1,5 +1,5 @@
 /**
- * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It runs none of them.
+ * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It does not run them.
  *
  * @module
  */

@@ -93,12 +93,12 @@ function codeOf({ exitCode, state }: CampaignView): number {
   return isOver ? exitCode : EXIT.rateLimited;
 }
 
-/** Whether only a person can make it go on, and nobody is at work on it: there is nothing to watch. */
+/** Whether only a person can make it go on, and no process works on it: there is nothing to watch. */
 function isAtRest({ state, exitCode, atWork }: CampaignView): boolean {
   return atWork === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
 
-/** What of a view is no function of the time alone. */
+/** A view without what changes with the time alone. */
 function contentOf(
   { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
 ): string {
