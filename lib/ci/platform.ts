@@ -7,6 +7,7 @@
 import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { escapeLogLine, type LogSyntax, webUrl } from "../text/escape.ts";
+import type { SafeLine } from "../text/safe_line.ts";
 import { VARIABLES } from "../variables.ts";
 
 /** Reads an environment variable; undefined when unset. */
@@ -123,7 +124,7 @@ export interface Platform {
    *
    * @param line The complete line without its line break: harmless parts can add up to a command.
    */
-  escapeLine(line: string): string;
+  escapeLine(line: string): SafeLine;
   /**
    * A line for stdout that makes the system show a message outside the log; absent where it cannot. Makes title and text inert.
    */

@@ -30,6 +30,7 @@ import { interruptible, type Session } from "../run/session.ts";
 import { fitCells } from "../text/cells.ts";
 import { formatCount } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
+import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./job/run_job.ts";
 import { isInteractive, type Writer } from "./log/writer.ts";
 import { anyText, JSON_LINES, wholeNumber } from "./options.ts";
@@ -79,27 +80,28 @@ const NAME_WIDTH = 32;
 
 type Print = Pick<Writer, "untrusted" | "paint">;
 
-function rows<T>(items: readonly T[], lineOf: (item: T) => string): string[] {
+function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[] {
   const more = items.length - MAX_LINES;
-  return [...items.slice(0, MAX_LINES).map(lineOf), ...more > 0 ? [`  … and ${more} more`] : []];
+  return [...items.slice(0, MAX_LINES).map(lineOf), ...more > 0 ? [own`  … and ${more} more`] : []];
 }
 
 /** A name in a column. */
-function column(print: Print, text: string, width = NAME_WIDTH): string {
+function column(print: Print, text: string, width = NAME_WIDTH): SafeLine {
   return fitCells(print.untrusted(text), width);
 }
 
-function automationLine(print: Print, { name, status, runs }: AutomationEntry, nowMs: number): string {
+function automationLine(print: Print, { name, status, runs }: AutomationEntry, nowMs: number): SafeLine {
   const at = instantMs(runs?.last?.createdAt ?? null);
   const last = runs === null ? "not read" : runs.last === null ? "no run yet" : runs.last.status;
   const failed = runs === null || runs.read === 0 ? "" : `${runs.failed} of ${runs.read} failed`;
   const cells = [column(print, name), column(print, status, 9), column(print, last, 11)];
-  const line = `  ${cells.join(" ")} ${(at === null ? "" : distanceText(at, nowMs)).padEnd(14)} ${failed}`.trimEnd();
+  const when = print.untrusted(at === null ? "" : distanceText(at, nowMs)).padEnd(14);
+  const line = own`  ${joinLines(cells, " ")} ${when} ${print.untrusted(failed)}`.trimEnd();
   return runs?.last?.status === "failed" ? print.paint("red", line) : line;
 }
 
-function counts(print: Print, words: ReadonlyMap<string, number>): string {
-  return [...words].map(([word, count]) => `${count} ${print.untrusted(word)}`).join(", ");
+function counts(print: Print, words: ReadonlyMap<string, number>): SafeLine {
+  return joinLines([...words].map(([word, count]) => own`${count} ${print.untrusted(word)}`), ", ");
 }
 
 /**
@@ -107,9 +109,8 @@ function counts(print: Print, words: ReadonlyMap<string, number>): string {
  *
  * @param data Data after `cleanDashboard`.
  * @param seconds Time until the next look.
- * @returns Lines that are safe to print.
  */
-function dashboardLines(data: DashboardData, print: Print, seconds: number): string[] {
+function dashboardLines(data: DashboardData, print: Print, seconds: number): SafeLine[] {
   const { repositories, sandboxes, automations, campaigns, runs, at, requests } = data;
   const nowMs = instantMs(at) ?? 0;
   const concerns = concernsOf(data);
@@ -119,33 +120,31 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): str
     ? "Nothing needs a person"
     : `${formatCount(concerns.length, "thing")} to look at`;
   return [
-    print.paint(concerns.length === 0 ? "green" : "yellow", heading),
-    print.paint("dim", `${utcText(nowMs)}, ${used}, again in ${seconds} s; Ctrl-C ends it`),
+    print.paint(concerns.length === 0 ? "green" : "yellow", print.untrusted(heading)),
+    print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}, again in ${seconds} s; Ctrl-C ends it`)),
     ...rows(concerns, ({ kind, name, what, details, tone }) => {
       const title = kind === "" ? what : `${kind} ${name}: ${what}`;
       const line = print.untrusted(cutText(`  ${title}${details.length > 0 ? ` (${details.join(", ")})` : ""}`, 200));
       return print.paint(tone === "bad" ? "red" : "yellow", line);
     }),
-    "",
-    `repositories: ${repositories.length}, sandboxes in use: ${
+    own``,
+    own`repositories: ${repositories.length}, sandboxes in use: ${
       activeSandboxes(data)
     }, failed automation runs in 24 h: ${failed}`,
-    ...sandboxes.length > 0 ? [`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
-    ...runs.length > 0 ? [`runs: ${counts(print, countBy(runs, ({ outcome }) => outcome))}`] : [],
-    ...campaigns.length > 0 ? ["", "campaigns"] : [],
+    ...sandboxes.length > 0 ? [own`sandboxes: ${counts(print, countBy(sandboxes, ({ status }) => status))}`] : [],
+    ...runs.length > 0 ? [own`runs: ${counts(print, countBy(runs, ({ outcome }) => outcome))}`] : [],
+    ...campaigns.length > 0 ? [own``, own`campaigns`] : [],
     ...rows(
       campaigns,
       ({ name, state, ended, items, good }) =>
-        `  ${column(print, name)} ${column(print, state, 9)} ${ended} of ${items} ended, ${good} good`,
+        own`  ${column(print, name)} ${column(print, state, 9)} ${ended} of ${items} ended, ${good} good`,
     ),
-    ...automations.length > 0 ? ["", "automations"] : [],
+    ...automations.length > 0 ? [own``, own`automations`] : [],
     ...rows(automations, (each) => automationLine(print, each, nowMs)),
   ];
 }
 
 // `dashboard --watch`: the table on a terminal, and in a log only what has changed.
-
-const CLEAR = "\x1b[2J\x1b[H";
 
 /** Options of {@linkcode watchDashboard}. */
 interface WatchOptions {
@@ -171,7 +170,7 @@ function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): st
  * @throws `signal.reason` when it aborts.
  */
 async function watchDashboard(context: VerbContext, options: WatchOptions): Promise<never> {
-  const { io, writer, clock, flags } = context;
+  const { writer, clock, flags } = context;
   const { seconds, signal, look, onLook } = options;
   const redraws = isInteractive(context) && !flags.has("json");
   let shown = "";
@@ -180,7 +179,7 @@ async function watchDashboard(context: VerbContext, options: WatchOptions): Prom
       const data = await look();
       onLook(data);
       const content = contentOf(data);
-      if (redraws) io.write("stdout", CLEAR);
+      if (redraws) writer.clear();
       if (flags.has("json")) writer.json(data);
       else if (redraws || content !== shown) writer.out(...dashboardLines(data, writer, seconds));
       shown = content;

@@ -19,7 +19,7 @@ import {
 import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { printRows } from "./log/lists.ts";
+import { printRows } from "./log/terminal.ts";
 import type { JobExtra, VerbContext } from "./verb.ts";
 
 /** The text of the file; undefined when there is none. @throws when it cannot be read. */

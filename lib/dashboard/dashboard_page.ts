@@ -216,14 +216,13 @@ function trend(all: readonly Day[]): Html | null {
   }</ul></figure>${fold("the numbers", table("Numbers of each day", columns, rows))}`;
 }
 
-/** Most kinds that a list can be filtered by: there may be words that nobody thought of. */
+/** Most kinds that a list can be filtered by: the service may have new words. */
 const MAX_KINDS = 30;
 
-/** A part of the page: a heading with its number, then a table, or a sentence where there is none. */
+/** A part of the page: a heading with its number, then a table, or a sentence without rows. */
 interface TablePart {
   /** Unique on the page. */
   readonly id: string;
-  /** The heading. */
   readonly heading: string;
   /** What the rows are, in the plural and in lower case. */
   readonly rows: string;
@@ -231,9 +230,7 @@ interface TablePart {
   readonly state?: ListState | undefined;
   /** What stands there when there are no rows; null leaves the part out. */
   readonly empty: string | null;
-  /** The columns. */
   readonly columns: readonly Column[];
-  /** The rows. */
   readonly content: readonly TableRow[];
   /** What stands above the table. @default {null} */
   readonly before?: Part;
@@ -291,7 +288,6 @@ function stateWord({ state }: ListState): string {
   return words[state];
 }
 
-/** Its colour. */
 function stateTone({ state }: ListState): Tone {
   return state === "complete" ? "good" : state === "cut" ? "wait" : "bad";
 }
@@ -332,7 +328,6 @@ const AGES: readonly (readonly [hours: number, name: string])[] = [
 
 const number = (value: number, text: Part = value) => ({ show: text, value });
 
-/** Campaigns. */
 function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart | null {
   if (campaigns.length === 0) return null;
   const content = campaigns.map(({ name, round, state, stateReason, items, ended, good, running, nextWaveAt, at }) => ({
@@ -363,7 +358,6 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
   return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content };
 }
 
-/** Runs. */
 function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
   if (runs.length === 0) return null;
   const content = runs.map(({ file, repository, outcome, reason, pullRequest, createdAt, durationMs, runId }) => ({
@@ -427,7 +421,6 @@ function automationRow(automation: AutomationEntry, nowMs: number) {
   };
 }
 
-/** Automations. */
 function automationTable({ automations, lists }: DashboardData, nowMs: number): TablePart {
   const columns = [
     { name: "Automation" },
@@ -473,7 +466,6 @@ function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
   return table("Sandboxes by status and age", columns, rows);
 }
 
-/** Sandboxes. */
 function sandboxTable(data: DashboardData, nowMs: number): TablePart {
   const { sandboxes, lists } = data;
   const content = sandboxes.map(({ id, repository, status, branch, createdAt, lastActiveAt, error }) => {
@@ -513,7 +505,6 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
   };
 }
 
-/** Repositories. */
 function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData): TablePart {
   const used = countBy(sandboxes, ({ repository }) => repository ?? "");
   const ran = countBy(runs, ({ repository }) => repository ?? "");

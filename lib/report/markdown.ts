@@ -4,43 +4,35 @@
  *
  * @module
  */
+import type { PlatformLinks } from "../ci/platform.ts";
 import type { Redact } from "../run/clean.ts";
 import type { AnyResult, RunResult } from "../run/result.ts";
 import {
-  type AutomationTimes,
   branchWords,
   type GitFacts,
   headlineOf,
+  headlineWords,
   type ResultView,
   viewOf,
   WAIT_CAUSES,
 } from "../run/result_view.ts";
+import { type Block, type Fact, markdownOf, type Words } from "../text/document.ts";
 import { formatDuration } from "../text/duration.ts";
-import { markdownBlock, markdownCode, markdownLink } from "../text/escape.ts";
+import { webUrl } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { lastLines } from "./event_text.ts";
 import type { ReportLinks } from "./page_link.ts";
 
-// Tables of the Markdown reports.
-
-const MAX_CELL = 300;
-
-/** Untrusted text as a cell, as code and cut; empty for null. */
-export function codeCell(text: string | null): string {
-  return text === null ? "" : markdownCode(cutText(text, MAX_CELL));
-}
-
-function line(cells: readonly string[]): string {
-  return `| ${cells.join(" | ")} |`;
-}
-
-/**
- * A table.
- *
- * @param rows Cells that are Markdown already: our own text, or made safe by {@linkcode codeCell}.
- */
-export function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
+/** Options of {@linkcode renderMarkdown}. */
+export interface MarkdownOptions {
+  /** Whether an address may be a link; any other is shown as text. @default every address may */
+  mayLink?: ((url: string) => boolean) | undefined;
+  /** Pages of the job on its CI system. @default {{}} */
+  links?: ReportLinks | undefined;
+  /** Removes secrets from text that is joined from several events. @default {no change} */
+  redact?: Redact | undefined;
+  /** How the run compares with the one before: a sentence of ours. @default {undefined} (the report does not say) */
+  compared?: string | undefined;
 }
 
 // Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
@@ -52,32 +44,117 @@ const MAX_PROSE = 20_000;
 const OPEN_LINES = 6;
 /** The same in UTF-16 units. */
 const MAX_OPEN = 800;
-// A feed holds 200 events with at most one phase each; nobody reads a longer table.
+// A feed holds 200 events with at most one phase each; a longer table is not readable.
 const MAX_ROWS = 50;
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return markdownTable(head, rows.slice(0, MAX_ROWS));
+/**
+ * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the pull request and of the job
+ * on its CI system.
+ *
+ * @param result Result after `cleanResult`.
+ * @returns Less than 1 MiB of UTF-8.
+ */
+export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {}): string {
+  const view = viewOf(result);
+  return `${
+    markdownOf([
+      { heading: heading(view, options), level: 2 },
+      ...story(view, options),
+      {
+        summary: "Technical details",
+        details: [{ facts: facts(view, options) }, ...phases(view), ...waitTable(view)],
+      },
+    ])
+  }\n`;
 }
 
-function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): string {
-  if (url !== null) return mayLink(url) ? markdownLink(url) : markdownCode(url);
-  return state === "none" ? "none" : "unknown: no event seen says so";
+function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): Words {
+  const { end } = headlineOf(view);
+  const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
+  // Outside of code and links, "#12" is a reference to something of the forge itself.
+  const linked = url === null ? end : mayLink(url) ? { link: url, words: end } : { name: end };
+  return [`${view.verdict.mark} `, headlineWords(view, linked)];
 }
 
-function gitRows(git: GitFacts, mayLink: (url: string) => boolean): string[][] {
+/** What happened: why and what to do now, the task, the agent's end of the story. */
+function story(view: ResultView, { redact = (text) => text, compared }: MarkdownOptions): Block[] {
+  const { verdict: { headline }, reason, advice, nextStep, outcome, task, finalMessage, git, exitCode } = view;
+  const isGood = exitCode === 0 && outcome === "success";
+  const lines = isGood ? [] : lastLines(view.events, redact);
+  const files = (git?.files ?? []).filter((path) => path.trim() !== "").map((name) => ({ name }));
+  const now = { strong: "What to do now:" };
+  return [
+    ...(isGood ? [] : [{ text: `${headline} (exit code ${exitCode}).` }]),
+    ...(reason ? [{ code: cutText(reason, MAX_SUMMARY_TEXT) }] : []),
+    ...(advice ? [{ text: [now, " ", { name: advice, max: MAX_ADVICE }] }] : []),
+    ...(nextStep ? [{ text: [now, ` ${nextStep}`] }] : []),
+    ...(view.resume ? [{ text: "Follow it again:" }, { code: cutText(view.resume, MAX_PROSE) }] : []),
+    ...(compared ? [{ text: compared }] : []),
+    ...(task ? taskParts(task.trim()) : []),
+    ...(finalMessage ? part("What the agent said last", { code: cutText(finalMessage, MAX_PROSE) }) : []),
+    ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
+    ...(files.length > 0 ? part("Files that the service committed", { list: files }) : []),
+  ];
+}
+
+function part(heading: string, ...blocks: readonly Block[]): Block[] {
+  return [{ heading, level: 3 }, ...blocks];
+}
+
+/** The first lines of the task, and the rest folded. */
+function taskParts(task: string): Block[] {
+  const first = task.split("\n").slice(0, OPEN_LINES).join("\n");
+  const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
+  const open = first.slice(0, blank < 0 ? MAX_OPEN : blank);
+  const rest = task.slice(open.length).replace(/^\s+/, "");
+  const folded = { summary: "The rest of the task", details: [{ code: cutText(rest, MAX_PROSE) }] };
+  return part("Task", { code: open }, ...(rest === "" ? [] : [folded]));
+}
+
+function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownOptions): Fact[] {
+  const { kind: { noun }, git, times, eventCount } = view;
+  return [
+    ["Automation", { name: view.automationId }],
+    [noun.replace(/^./, (letter) => letter.toUpperCase()), { name: view.runId }],
+    ["Repository", { name: view.repoId }],
+    ["Agent", { name: view.harness }],
+    ["Status", { name: view.status }],
+    ["Exit code", view.exitCode],
+    ["Failure code", { name: view.failureCode }],
+    ...(git === null ? [] : gitFacts(git, mayLink)),
+    ...startFacts(view),
+    ["Took", times === null || times.durationMs === null ? null : formatDuration(times.durationMs)],
+    ["Events", eventCount === null ? null : events(eventCount, view.eventsOmitted)],
+    ["Requests", view.requests],
+    ["Time spent here", formatDuration(view.durationMs)],
+    ["Page of this run", links.page === undefined ? null : { link: links.page }],
+    ...jobLinks(links),
+  ];
+}
+
+function gitFacts(git: GitFacts, mayLink: (url: string) => boolean): Fact[] {
   return [
     ["Changes", git.changed === null ? "unknown" : git.changed ? "yes" : "no"],
-    ["Branch", branchWords(git, codeCell)],
-    ["Base branch", codeCell(git.branch.base)],
+    ["Branch", branchWords(git)],
+    ["Base branch", { name: git.branch.base }],
     ["Pull request", pullRequest(git, mayLink)],
   ];
 }
 
-function timeRows({ startedAt, completedAt, durationMs }: AutomationTimes): string[][] {
+function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): Words {
+  if (url !== null) return mayLink(url) ? { link: url } : { name: url, max: Infinity };
+  return state === "none" ? "none" : "unknown: no event seen says so";
+}
+
+/** How and when the run was started. */
+export function startFacts({ replayed, kind: { begun }, idempotencyKey, createdAt, times }: ResultView): Fact[] {
+  const attached = replayed ? "attached: the idempotency key was known" : `${begun} by this job`;
   return [
-    ["Started", codeCell(startedAt)],
-    ["Completed", codeCell(completedAt)],
-    ["Took", durationMs === null ? "" : formatDuration(durationMs)],
+    ["Start", replayed === null ? `not ${begun} here` : attached],
+    ["Idempotency key", { name: idempotencyKey }],
+    ["Created", { time: createdAt }],
+    ["Started", { time: times?.startedAt ?? null }],
+    ["Completed", { time: times?.completedAt ?? null }],
   ];
 }
 
@@ -90,137 +167,24 @@ function events({ seen, missed, windowFull }: RunResult["eventCount"], omitted: 
   return [`${seen} seen`, ...notes].join("; ");
 }
 
-function start({ replayed, kind: { begun } }: ResultView): string {
-  if (replayed === null) return `not ${begun} here`;
-  return replayed ? "attached: the idempotency key was known" : `${begun} by this job`;
+/** Pages of the job on its CI system. */
+export function jobLinks({ job, pipeline, commit }: PlatformLinks): Fact[] {
+  const pages = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
+  return pages.map(([name, url]) => [name, url === undefined || webUrl(url) === undefined ? null : { link: url }]);
 }
 
-function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownOptions): string[][] {
-  const { kind: { noun }, git, times, eventCount } = view;
-  const rows = [
-    ["Automation", codeCell(view.automationId)],
-    [noun.replace(/^./, (letter) => letter.toUpperCase()), codeCell(view.runId)],
-    ["Repository", codeCell(view.repoId)],
-    ["Agent", codeCell(view.harness)],
-    ["Status", codeCell(view.status)],
-    ["Exit code", String(view.exitCode)],
-    ["Failure code", codeCell(view.failureCode)],
-    ...(git === null ? [] : gitRows(git, mayLink)),
-    ["Start", start(view)],
-    ["Idempotency key", codeCell(view.idempotencyKey)],
-    ["Created", codeCell(view.createdAt)],
-    ...(times === null ? [] : timeRows(times)),
-    ...(eventCount === null ? [] : [["Events", events(eventCount, view.eventsOmitted)]]),
-    ["Requests", String(view.requests)],
-    ["Time spent here", formatDuration(view.durationMs)],
-    ...[["Page of this run", links.page], ["CI job", links.job], ["CI pipeline", links.pipeline], [
-      "CI commit",
-      links.commit,
-    ]].map(([name = "", url]) => [
-      name,
-      url === undefined ? "" : markdownLink(url),
-    ]),
-  ];
-  return rows.filter(([, value]) => value !== "");
+function phases({ phases }: ResultView): Block[] {
+  const rows = phases.slice(0, MAX_ROWS).map(({ name, startedAt, durationMs }) => [
+    { name },
+    { time: startedAt },
+    durationMs === null ? "its end was not seen" : formatDuration(durationMs),
+  ]);
+  return rows.length === 0 ? [] : [{ table: "Phases", head: ["Phase", "Began", "Took"], rows }];
 }
 
-/** Options of {@linkcode renderMarkdown}. */
-export interface MarkdownOptions {
-  /** Whether an address may be a link; any other is shown as text. @default every address may */
-  mayLink?: ((url: string) => boolean) | undefined;
-  /** Pages of the job on its CI system. @default {{}} */
-  links?: ReportLinks | undefined;
-  /** Removes secrets from text that is joined from several events. @default {no change} */
-  redact?: Redact | undefined;
-  /** How the run compares with the one before: a sentence of ours. @default {undefined} (there is none) */
-  compared?: string | undefined;
-}
-
-/** A foldable part. Forges and CI systems show both elements; Markdown inside needs the empty lines. */
-function folded(summary: string, ...parts: readonly string[]): string {
-  return [`<details><summary>${summary}</summary>`, ...parts, "</details>"].join("\n\n");
-}
-
-function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): string {
-  const { where, title, end, more } = headlineOf(view);
-  const url = view.outcome === "success" ? view.git?.pullRequest.url ?? null : null;
-  // Outside of code and links, "#12" is a reference to something of the forge itself.
-  const linked = url === null ? end : mayLink(url) ? markdownLink(url, end) : markdownCode(end);
-  const what = [where, title].flatMap((part) => part === null ? [] : markdownCode(part) || []).join(": ");
-  return `## ${view.verdict.mark} ${what === "" ? `Mogplex ${view.kind.noun}` : what} → ${linked} ${more}`;
-}
-
-/** The first lines of the task, and the rest folded. */
-function taskParts(text: string): string[] {
-  const task = text.trim();
-  const lines = task.split("\n");
-  const first = lines.slice(0, OPEN_LINES).join("\n");
-  const blank = first.length > MAX_OPEN ? first.lastIndexOf(" ", MAX_OPEN) : first.length;
-  const open = first.slice(0, blank < 0 ? MAX_OPEN : blank);
-  const rest = task.slice(open.length).replace(/^\s+/, "");
-  return [
-    "### Task",
-    markdownBlock(open),
-    ...(rest === "" ? [] : [folded("The rest of the task", markdownBlock(cutText(rest, MAX_PROSE)))]),
-  ];
-}
-
-function phaseTable({ phases }: ResultView): string[] {
-  if (phases.length === 0) return [];
-  return [
-    "### Phases",
-    table(
-      ["Phase", "Began", "Took"],
-      phases.map(({ name, startedAt, durationMs }) => [
-        codeCell(name),
-        codeCell(startedAt),
-        durationMs === null ? "its end was not seen" : formatDuration(durationMs),
-      ]),
-    ),
-  ];
-}
-
-function waitTable({ waits }: ResultView): string[] {
-  if (waits.length === 0) return [];
-  return [
-    "### Waits",
-    table(
-      ["Because of", "Times", "In all"],
-      waits.map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], String(count), formatDuration(totalMs)]),
-    ),
-  ];
-}
-
-/** What happened: why and what to do now, the task, the agent's end of the story. */
-function story(view: ResultView, { redact = (text) => text, compared }: MarkdownOptions): string[] {
-  const { verdict: { headline }, reason, advice, nextStep, outcome, task, finalMessage, git, exitCode } = view;
-  const isGood = exitCode === 0 && outcome === "success";
-  const lines = isGood ? [] : lastLines(view.events, redact);
-  const files = (git?.files ?? []).map(codeCell).filter((path) => path !== "").map((path) => `- ${path}`);
-  return [
-    ...(isGood ? [] : [`${headline} (exit code ${exitCode}).`]),
-    ...(reason ? [markdownBlock(cutText(reason, MAX_SUMMARY_TEXT))] : []),
-    ...(advice ? [`**What to do now:** ${markdownCode(cutText(advice, MAX_ADVICE))}`] : []),
-    ...(nextStep ? [`**What to do now:** ${nextStep}`] : []),
-    ...(view.resume ? ["Follow it again:", markdownBlock(cutText(view.resume, MAX_PROSE))] : []),
-    ...(compared ? [compared] : []),
-    ...(task ? taskParts(task) : []),
-    ...(finalMessage ? ["### What the agent said last", markdownBlock(cutText(finalMessage, MAX_PROSE))] : []),
-    ...(lines.length > 0 ? ["### Last lines of the log", markdownBlock(lines.join("\n"))] : []),
-    ...(files.length > 0 ? ["### Files that the service committed", files.join("\n")] : []),
-  ];
-}
-
-/**
- * Renders the summary. Untrusted text is always code. The only links are `http(s)` addresses of the pull request and of the job
- * on its CI system.
- *
- * @param result Result after `cleanResult`.
- * @returns Less than 1 MiB of UTF-8.
- */
-export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {}): string {
-  const view = viewOf(result);
-  const details = [table(["Fact", "Value"], facts(view, options)), ...phaseTable(view), ...waitTable(view)];
-  const parts = [heading(view, options), ...story(view, options), folded("Technical details", ...details)];
-  return `${parts.join("\n\n")}\n`;
+/** Why requests had to wait, and how long; empty when none had to. */
+export function waitTable({ waits }: ResultView): Block[] {
+  const rows = waits.slice(0, MAX_ROWS)
+    .map(({ cause, count, totalMs }) => [WAIT_CAUSES[cause], count, formatDuration(totalMs)]);
+  return rows.length === 0 ? [] : [{ table: "Waits", head: ["Because of", "Times", "In all"], rows }];
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { html, raw } from "hono/html";
-import type { PlatformLinks } from "../ci/platform.ts";
+import type { Block, Words } from "../text/document.ts";
 import { holdable, webUrl } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { VERSION } from "../version.ts";
@@ -46,15 +46,13 @@ export function link(address: string, text: Part = address): Html {
   return markup`<a href="${url}" rel="noopener noreferrer"><bdi>${text}</bdi></a>`;
 }
 
-/** Links to the pages of the job on its CI system, as rows of {@linkcode facts}. */
-export function jobLinks({ job, pipeline, commit }: PlatformLinks): (readonly [name: string, value: Part])[] {
-  const rows = [["CI job", job], ["CI pipeline", pipeline], ["CI commit", commit]] as const;
-  return rows.map(([name, url]) => [name, url !== undefined && webUrl(url) !== undefined && link(url)]);
-}
-
 /** A name, an id or a branch, cut after 500 characters; null for null and for an empty text. */
 export function code(text: string | null): Html | null {
-  return text === null || text === "" ? null : markup`<code><bdi>${cutText(text, MAX_NAME)}</bdi></code>`;
+  return text === null || text === "" ? null : framed(cutText(text, MAX_NAME));
+}
+
+function framed(name: string): Html {
+  return markup`<code><bdi>${name}</bdi></code>`;
 }
 
 /** A text with its line breaks. @param max Most UTF-16 units that are shown. @default {50_000} */
@@ -85,7 +83,6 @@ export function time(text: string | null): Html | null {
   return markup`<time datetime="${iso}">${iso.slice(0, 19).replace("T", " ")} UTC</time>`;
 }
 
-/** Something that opens. */
 export function fold(summary: Part, content: Part): Html {
   return markup`<details><summary>${summary}</summary>${content}</details>`;
 }
@@ -137,9 +134,13 @@ export function numbers(rows: readonly (readonly [name: string, value: string | 
   }</dl>`;
 }
 
+function isEmpty(part: Part): boolean {
+  return part === null || part === undefined || part === false || Array.isArray(part) && part.every(isEmpty);
+}
+
 /** A part of a page with its heading; null when it has no content. @param id Unique on the page. */
 export function section(id: string, heading: Part, ...content: readonly Part[]): Html | null {
-  if (content.every((part) => part === null || part === undefined || part === false)) return null;
+  if (content.every(isEmpty)) return null;
   return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2>${content}</section>
 `;
 }
@@ -147,9 +148,7 @@ export function section(id: string, heading: Part, ...content: readonly Part[]):
 /** A cell: what is shown, and what it is sorted by, if that is something else. */
 export type Cell = Part | { readonly show: Part; readonly value: string | number };
 
-/** A column. */
 export interface Column {
-  /** Its heading. */
   readonly name: string;
   /** Whether it has numbers, which stand on the right. @default {false} */
   readonly number?: boolean;
@@ -207,6 +206,37 @@ export function table(
 <tbody data-rows>${body}</tbody></table></div>`;
 }
 
+/** Words of a document as markup. @param show Shows a name in them. @default as code */
+export function wordsOf(words: Words, show: (name: string) => Html = framed): Part {
+  if (words === null || typeof words !== "object") return words;
+  if ("name" in words) return words.name ? show(cutText(words.name, words.max ?? MAX_NAME)) : null;
+  if ("time" in words) return time(words.time);
+  if ("link" in words) return link(words.link, words.words);
+  if ("strong" in words) return markup`<strong>${wordsOf(words.strong, show)}</strong>`;
+  return words.map((each) => wordsOf(each, show));
+}
+
+/** A name that keeps its direction to itself, in a line that is no code. */
+export function bare(name: string): Html {
+  return markup`<bdi>${name}</bdi>`;
+}
+
+/** Parts of a document as markup. */
+export function htmlOf(blocks: readonly Block[]): Part {
+  return blocks.map((part) => {
+    if ("heading" in part) return markup`<h3>${wordsOf(part.heading)}</h3>`;
+    if ("text" in part) return markup`<p>${wordsOf(part.text)}</p>`;
+    if ("facts" in part) return facts(part.facts.map(([name, value]) => [name, wordsOf(value)]));
+    if ("list" in part) return markup`<ul>${part.list.map((item) => markup`<li>${wordsOf(item)}</li>`)}</ul>`;
+    if ("code" in part) return block(part.code);
+    if ("details" in part) return fold(part.summary, htmlOf(part.details));
+    const { head, rows } = part;
+    // Numbers stand on the right.
+    const columns = head.map((name, index) => ({ name, number: rows.every((row) => typeof row[index] === "number") }));
+    return table(part.table, columns, rows.map((row) => ({ cells: row.map((cell) => wordsOf(cell)) })));
+  });
+}
+
 /** What a list can do where scripts run. */
 interface ListTools {
   /** Class of the list. */
@@ -239,7 +269,6 @@ export function policyOf(script: boolean): string {
 export interface Verdict {
   /** How it is, in colour. */
   readonly tone: Tone;
-  /** The heading. */
   readonly headline: Part;
   /** The line below it. */
   readonly line: Part;
@@ -272,9 +301,7 @@ function top({ tone, headline, line, reason, next, more = null }: Verdict): Html
 export interface Page {
   /** In the title of the window. */
   readonly title: string;
-  /** Its beginning. */
   readonly verdict: Verdict;
-  /** Everything else. */
   readonly body: Part;
   /** Sentences for its end. */
   readonly notes: readonly Part[];
@@ -350,13 +377,11 @@ export function strip(label: string, colours: readonly Colour[]): Html {
 
 /** A part of a bar. */
 export interface Share {
-  /** What it is. */
   readonly name: string;
   /** Its size; negative numbers count as 0. */
   readonly value: number;
   /** The size as text. */
   readonly text: string;
-  /** Its colour. */
   readonly colour: Colour;
   /** Whether its end is not known: it is drawn in stripes. @default {false} */
   readonly open?: boolean;
@@ -395,9 +420,7 @@ export function gauge(label: string, used: number, limit: number, colour: Colour
 
 /** A line that goes up in steps. */
 export interface Line {
-  /** What it counts. */
   readonly name: string;
-  /** Its colour. */
   readonly colour: Colour;
   /** Whether it is drawn in dashes. @default {false} */
   readonly dashed?: boolean;

@@ -9,21 +9,23 @@ import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
 import type { AnyResult, Outcome } from "../run/result.ts";
-import { branchWords, headlineOf, headlineText, type ResultView, viewOf, WAIT_CAUSES } from "../run/result_view.ts";
+import { branchWords, headlineOf, headlineText, headlineWords, type ResultView, viewOf } from "../run/result_view.ts";
+import type { Block, Fact, Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { MASK } from "../text/redact.ts";
 import type { Earlier } from "./history.ts";
+import { jobLinks, startFacts, waitTable } from "./markdown.ts";
 import {
   bar,
+  bare,
   block,
   chip,
   code,
-  facts,
   fold,
   type Html,
-  jobLinks,
+  htmlOf,
   link,
   list,
   longBlock,
@@ -37,6 +39,7 @@ import {
   time,
   type Tone,
   type Verdict,
+  wordsOf,
 } from "./page.ts";
 
 /** A setting that a job has read. */
@@ -78,17 +81,17 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
     title: cutText(headlineText(view), MAX_NAME),
     verdict: verdictOf(view),
     body: [
-      section("what", "What it is about", changes(view, options)),
+      section("what", "What it is about", htmlOf([{ facts: changes(view, options) }])),
       section("task", "Task", task !== null && longBlock(task, MAX_TASK)),
       section("time", "Where the time went", phases(view)),
-      section("files", "Files changed", files(view)),
+      section("files", "Files changed", htmlOf(files(view))),
       section("said", "What the agent said last", finalMessage !== null && longBlock(finalMessage)),
       section("events", "Events", timeLine(view)),
-      section("requests", "Requests and waits", requests(view)),
-      section("settings", "Settings", settingsTable(options.settings ?? [])),
-      section("again", "Reproduce", reproduce(view, options)),
-      section("earlier", "The runs before it", earlierRuns(options.earlier)),
-      section("more", "Details", details(view)),
+      section("requests", "Requests and waits", htmlOf(requests(view))),
+      section("settings", "Settings", htmlOf(settingsOf(options.settings ?? []))),
+      section("again", "Reproduce", htmlOf(reproduce(view, options))),
+      section("earlier", "The runs before it", htmlOf(earlierRuns(options.earlier))),
+      section("more", "Details", htmlOf(details(view))),
     ],
     notes: [
       "The service does not report what a run costs.",
@@ -138,15 +141,6 @@ function nextOf(view: ResultView): Part {
   return lookup(texts, outcome);
 }
 
-/** The first line, of which each name keeps its direction to itself. */
-function heading(view: ResultView): Part {
-  const { where, title, end, more } = headlineOf(view);
-  const names = [where, title].filter((part) => part !== null);
-  const what = names.map((name, index) => markup`${index > 0 && ": "}<bdi>${name}</bdi>`);
-  // In a text of its own: the built file is ASCII, and a tagged template cannot be escaped.
-  return markup`${names.length === 0 ? `Mogplex ${view.kind.noun}` : what}${` \u2192 ${end} ${more}`}`;
-}
-
 /** The beginning of the page. */
 function verdictOf(view: ResultView): Verdict {
   const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, resume } = view;
@@ -156,7 +150,7 @@ function verdictOf(view: ResultView): Verdict {
   const isNamed = headlineOf(view).end.startsWith(word);
   return {
     tone: lookup(OUTCOME_TONES, outcome) ?? "wait",
-    headline: heading(view),
+    headline: wordsOf(headlineWords(view), bare),
     line: isNamed ? `Exit code ${exitCode}` : markup`<strong>${word}</strong>, exit code ${exitCode}`,
     reason,
     next: steps,
@@ -188,26 +182,26 @@ function clockText(createdAt: string): string {
   return Number.isNaN(ms) ? "?" : new Date(ms).toISOString().slice("2026-12-01T".length, -".000Z".length);
 }
 
-function pullRequest({ git, outcome }: ResultView): Part {
+function pullRequest({ git, outcome }: ResultView): Words {
   if (git === null) return null;
   const { state, url } = git.pullRequest;
-  if (url !== null) return link(url);
+  if (url !== null) return { link: url };
   if (state === "none" || outcome === "failed" || outcome === "cancelled") return "none";
   return outcome === "success" ? "not known: no event names one" : "none yet";
 }
 
-function changes(view: ResultView, { links = {} }: RunPageOptions): Part {
+function changes(view: ResultView, { links = {} }: RunPageOptions): Fact[] {
   const { git, repoId, repository, harness, automationId, kind, status } = view;
-  return facts([
+  return [
     ["Pull request", pullRequest(view)],
-    ["Branch", git === null ? null : markup`<bdi>${cutText(branchWords(git), MAX_NAME)}</bdi>`],
-    ["Base branch", code(git?.branch.base ?? null)],
-    ["Repository", repository === null ? code(repoId) : markup`<bdi>${cutText(repository, MAX_NAME)}</bdi>`],
-    ["Agent", code(harness)],
-    ["Automation", code(automationId)],
-    ["Status", kind.noun === "run" || status !== null ? code(status) : null],
+    ["Branch", git === null ? null : branchWords(git)],
+    ["Base branch", { name: git?.branch.base ?? null }],
+    ["Repository", { name: repository ?? repoId }],
+    ["Agent", { name: harness }],
+    ["Automation", { name: automationId }],
+    ["Status", { name: kind.noun === "run" || status !== null ? status : null }],
     ...jobLinks(links),
-  ]);
+  ];
 }
 
 const MEANINGS: Readonly<Partial<Record<string, string>>> = {
@@ -285,18 +279,17 @@ function phases(view: ResultView): Html | null {
 
 const MAX_FILES = 500;
 
-function files(view: ResultView): Part {
-  const files = view.git?.files ?? null;
-  if (files === null) return null;
-  if (files.length === 0) {
-    return view.git?.changed
-      ? markup`<p>The delivery names none: the agent has committed its changes itself.</p>`
-      : null;
-  }
+function files({ git }: ResultView): Block[] {
+  const files = git?.files ?? [];
   const more = files.length - MAX_FILES;
-  return markup`<ul>${files.slice(0, MAX_FILES).map((file) => markup`<li>${code(file)}</li>`)}</ul>${
-    more > 0 && markup`<p>and ${more} more</p>`
-  }`;
+  if (files.length === 0) {
+    const missing = { text: "The delivery names none: the agent has committed its changes itself." };
+    return git?.files && git.changed ? [missing] : [];
+  }
+  return [
+    { list: files.slice(0, MAX_FILES).map((name) => ({ name })) },
+    ...(more > 0 ? [{ text: `and ${more} more` }] : []),
+  ];
 }
 
 /** Most events that are shown: a feed has 200. */
@@ -376,7 +369,7 @@ function eventNotes({ eventsOmitted, eventCount }: ResultView, hidden: number): 
   ];
 }
 
-/** The list of events; null when there is none. */
+/** The list of events; null without events. */
 function timeLine(view: ResultView): Html | null {
   const events = view.events.slice(-MAX_EVENTS);
   const [first] = events;
@@ -409,40 +402,30 @@ function timeLine(view: ResultView): Html | null {
   }`;
 }
 
-function requests({ requests, waits, durationMs }: ResultView): Part {
-  return markup`<p>${requests} requests in ${formatDuration(durationMs)}; ${
-    waits.length === 0 ? "none had to wait" : "these waits were among them"
-  }.</p>${
-    waits.length > 0 &&
-    table(
-      "Waits by cause",
-      [{ name: "Because of" }, { name: "Times", number: true }, { name: "In all", number: true }],
-      waits.map(({ cause, count, totalMs }) => ({
-        cells: [WAIT_CAUSES[cause], count, {
-          show: formatDuration(totalMs),
-          value: totalMs,
-        }],
-      })),
-    )
-  }`;
+function requests(view: ResultView): Block[] {
+  const { requests, waits, durationMs } = view;
+  const waited = waits.length === 0 ? "none had to wait" : "these waits were among them";
+  return [{ text: `${requests} requests in ${formatDuration(durationMs)}; ${waited}.` }, ...waitTable(view)];
 }
 
-function settingRows(settings: readonly Setting[]): Html {
-  return table(
-    "Settings of the job",
-    [{ name: "Setting" }, { name: "Value" }, { name: "From" }],
-    settings.map(({ name, value, from }) => ({
-      cells: [code(name), code(value), from === "flag" ? code(`--${name}`) : from],
-    })),
-  );
-}
-
-/** The settings that somebody has set, and the defaults folded; null when none is known. */
-function settingsTable(settings: readonly Setting[]): Html | null {
+/** The settings of the job: those that were set, and the defaults folded. */
+function settingsOf(settings: readonly Setting[]): Block[] {
   const set = settings.filter(({ from }) => from !== "default");
   const defaults = settings.filter(({ from, value }) => from === "default" && /\w/.test(value));
-  if (set.length + defaults.length === 0) return null;
-  return markup`${set.length > 0 && settingRows(set)}${defaults.length > 0 && fold("defaults", settingRows(defaults))}`;
+  return [
+    ...(set.length > 0 ? [settingRows(set)] : []),
+    ...(defaults.length > 0 ? [{ summary: "defaults", details: [settingRows(defaults)] }] : []),
+  ];
+}
+
+function settingRows(settings: readonly Setting[]): Block {
+  return {
+    table: "Settings of the job",
+    head: ["Setting", "Value", "From"],
+    rows: settings.map((
+      { name, value, from },
+    ) => [{ name }, { name: value }, from === "flag" ? { name: `--${name}` } : from]),
+  };
 }
 
 /** The scenario of the emulator that ends as a run did. */
@@ -460,11 +443,31 @@ const MAX_TYPED_TASK = 2_000;
 /** Settings of the job that belong to what was asked for. */
 const ASKED: readonly string[] = ["mode", "base-branch", "root", "timeout"];
 
-/** The command that starts the same task again, and what is missing for it; null when nobody knows the repository. */
-function startAgain({ repository, repoId, harness, task }: ResultView, options: RunPageOptions): Part {
+/** Commands to copy; none for a result that names no run. */
+function reproduce(view: ResultView, options: RunPageOptions): Block[] {
+  const { runId, kind: { noun }, origin } = view;
+  if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return [];
+  const { program = "mogplex-ci" } = options;
+  const scenario = scenarioOf(view);
+  const emulator = { name: "mogplex-emulator" };
+  return [
+    { text: ["Each command needs the token in ", { name: "MOGPLEX_API_KEY" }, ", and this address:"] },
+    { code: `export MOGPLEX_URL=${shellWord(origin)}${isLocal(origin) ? " MOGPLEX_DEV=1" : ""}` },
+    { text: "Write the reports of this run again:" },
+    { code: `${program} report ${runId}` },
+    ...startAgain(view, options),
+    ...(scenario === undefined ? [] : [
+      { text: ["With the emulator as ", emulator, " on the PATH, a run ends in this way:"] },
+      { code: `mogplex-emulator exec --scenario ${scenario} -- ${program} run --follow 'Try it'` },
+    ]),
+  ];
+}
+
+/** The command that starts the same task again, and what is missing for it; none when the repository is not known. */
+function startAgain({ repository, repoId, harness, task }: ResultView, options: RunPageOptions): Block[] {
   const { program = "mogplex-ci", settings = [] } = options;
   const repo = repository ?? repoId;
-  if (repo === null) return null;
+  if (repo === null) return [];
   const set = settings.filter(({ name, from }) => from !== "default" && ASKED.includes(name));
   const flags = [
     ...["--repo", repo],
@@ -474,31 +477,14 @@ function startAgain({ repository, repoId, harness, task }: ResultView, options: 
   ];
   const start = `${program} ${["run", "--follow", ...flags].map(shellWord).join(" ")}`;
   if (task === null || task.length > MAX_TYPED_TASK) {
-    const missing = task === null ? "The task is not on this page. Write it to" : "Copy the task to";
-    return markup`<p>${missing} <code>task.md</code>, then start it again:</p>${
-      block(`${start} --prompt-file task.md`)
-    }`;
+    const missing = task === null ? "The task is not on this page. Write it to " : "Copy the task to ";
+    return [
+      { text: [missing, { name: "task.md" }, ", then start it again:"] },
+      { code: `${start} --prompt-file task.md` },
+    ];
   }
   const masked = task.includes(MASK) ? ` (put the secret in the place of ${MASK})` : "";
-  return markup`<p>Start the same task again${masked}:</p>${block(`${start} ${shellWord(task)}`)}`;
-}
-
-/** Commands to copy; null for a result that names no run. */
-function reproduce(view: ResultView, options: RunPageOptions): Html | null {
-  const { runId, kind: { noun }, origin } = view;
-  if (noun !== "run" || runId === null || !/^[\w-]{1,100}$/.test(runId)) return null;
-  const { program = "mogplex-ci" } = options;
-  const scenario = scenarioOf(view);
-  return markup`<p>Each command needs the token in <code>MOGPLEX_API_KEY</code>, and this address:</p>${
-    block(`export MOGPLEX_URL=${shellWord(origin)}${isLocal(origin) ? " MOGPLEX_DEV=1" : ""}`)
-  }<p>Write the reports of this run again:</p>${block(`${program} report ${runId}`)}${startAgain(view, options)}${
-    scenario !== undefined &&
-    markup`<p>With the emulator as <code>mogplex-emulator</code> on the PATH, a run ends in this way:</p>${
-      block(
-        `mogplex-emulator exec --scenario ${scenario} -- ${program} run --follow 'Try it'`,
-      )
-    }`
-  }`;
+  return [{ text: `Start the same task again${masked}:` }, { code: `${start} ${shellWord(task)}` }];
 }
 
 /** Whether a service is on this machine. */
@@ -506,52 +492,29 @@ function isLocal(origin: string): boolean {
   return URL.canParse(origin) && isLoopback(new URL(origin).hostname);
 }
 
-/** How the run compares, and a row for each run before it; null when none is known. */
-function earlierRuns(earlier: Earlier | undefined): Html | null {
-  if (earlier === undefined) return null;
-  const columns = [
-    { name: "When" },
-    { name: "Outcome" },
-    { name: "Exit code", number: true },
-    { name: "Took", number: true },
-    { name: "Requests", number: true },
-    { name: "Run" },
-  ];
-  return markup`<p>${earlier.sentence}</p>${
-    table(
-      "Runs before, newest first",
-      columns,
-      earlier.runs.map(({ at, outcome, exitCode, tookMs, requests, runId }) => ({
-        cells: [
-          time(at),
-          code(outcome),
-          exitCode,
-          tookMs === null ? "not known" : formatDuration(tookMs),
-          requests,
-          code(runId),
-        ],
-      })),
-    )
-  }`;
-}
-
-function startOf({ replayed, kind: { begun } }: ResultView): string {
-  if (replayed === null) return `not ${begun} by this job`;
-  return replayed ? "this job attached: the idempotency key was known" : `${begun} by this job`;
-}
-
-function details(view: ResultView): Html {
-  const { kind: { noun }, runId, repoId, failureCode, idempotencyKey, createdAt, times, origin } = view;
-  const content = facts([
-    [noun === "run" ? "Run" : "Automation run", code(runId)],
-    ["Repository id", code(repoId)],
-    ["Failure code", code(failureCode)],
-    ["Start", startOf(view)],
-    ["Idempotency key", code(idempotencyKey)],
-    ["Created", time(createdAt)],
-    ["Started", time(times?.startedAt ?? null)],
-    ["Completed", time(times?.completedAt ?? null)],
-    ["Service", code(origin)],
+/** How the run compares, and a row for each run before it; none when no run before it is known. */
+function earlierRuns(earlier: Earlier | undefined): Block[] {
+  if (earlier === undefined) return [];
+  const rows = earlier.runs.map(({ at, outcome, exitCode, tookMs, requests, runId }) => [
+    { time: at },
+    { name: outcome },
+    exitCode,
+    tookMs === null ? "not known" : formatDuration(tookMs),
+    requests,
+    { name: runId },
   ]);
-  return fold("ids, key and times", content);
+  const head = ["When", "Outcome", "Exit code", "Took", "Requests", "Run"];
+  return [{ text: earlier.sentence }, { table: "Runs before, newest first", head, rows }];
+}
+
+function details(view: ResultView): Block[] {
+  const { kind: { noun }, runId, repoId, failureCode, origin } = view;
+  const facts: Fact[] = [
+    [noun === "run" ? "Run" : "Automation run", { name: runId }],
+    ["Repository id", { name: repoId }],
+    ["Failure code", { name: failureCode }],
+    ...startFacts(view),
+    ["Service", { name: origin }],
+  ];
+  return [{ summary: "ids, key and times", details: [{ facts }] }];
 }

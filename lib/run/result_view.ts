@@ -7,6 +7,7 @@ import { EXIT } from "../exit_codes.ts";
 import { lookup } from "../lookup.ts";
 import type { RunEvent } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
+import { joinWords, type Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
@@ -146,20 +147,15 @@ export function verdictWords(result: AnyResult): VerdictWords {
   return { mark, word, headline: headline(kindWords(result)) };
 }
 
-/**
- * Where the work of the agent is, as far as that is known.
- *
- * @param show Makes a name fit for the place it is shown in. @default {as it is}
- */
+/** Where the work of the agent is, as far as that is known. */
 export function branchWords(
   { branch: { pushed, requested }, changed, events }: Pick<RunResult, "branch" | "changed" | "events">,
-  show: (name: string) => string = (name) => name,
-): string {
-  if (pushed !== null) return show(pushed);
+): Words {
+  if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  if (workingBranch !== null) return `${show(workingBranch)} (the agent worked on it; no push was seen)`;
-  return requested === null ? "unknown" : `unknown (asked for ${show(requested)})`;
+  if (workingBranch !== null) return [{ name: workingBranch }, " (the agent worked on it; no push was seen)"];
+  return requested === null ? "unknown" : ["unknown (asked for ", { name: requested }, ")"];
 }
 
 /** The phases of a run, after "failed in". */
@@ -216,7 +212,6 @@ type Common = Pick<
 export interface ResultView extends Common {
   /** What the result is about. */
   kind: KindWords;
-  /** The verdict. */
   verdict: VerdictWords;
   /** What went wrong and why, without {@linkcode ResultView.advice}; untrusted text. */
   reason: string | null;
@@ -365,7 +360,14 @@ export function headlineOf(view: ResultView): Headline {
   };
 }
 
-/** The line as plain text; untrusted. Where nothing is known of a run, the kind stands for it. */
+/** The line. Where nothing is known of a run, the kind stands for it. @param end What came of it. @default {headlineOf(view).end} */
+export function headlineWords(view: ResultView, end: Words = headlineOf(view).end): Words {
+  const { where, title, more } = headlineOf(view);
+  const names = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));
+  return [names.length === 0 ? `Mogplex ${view.kind.noun}` : joinWords(names, ": "), " → ", end, ` ${more}`];
+}
+
+/** The line as plain text; untrusted. Blank names stay: JUnit compares cases by this text. */
 export function headlineText(view: ResultView): string {
   const { where, title, end, more } = headlineOf(view);
   const what = [where, title].filter((part) => part !== null).join(": ");

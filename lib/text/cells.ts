@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SafeLine } from "./safe_line.ts";
 
 // Emoji that are drawn as pictures, and East Asian characters of the classes W and F. Source: Unicode 16, EastAsianWidth.txt.
 const WIDE = new RegExp(
@@ -47,6 +48,8 @@ function beginning(text: string, cells: number): string {
  * @param text One line after `plainText`.
  * @param cells Most cells; 0 or less gives an empty text.
  */
+export function cutCells(text: SafeLine, cells: number): SafeLine;
+export function cutCells(text: string, cells: number): string;
 export function cutCells(text: string, cells: number): string {
   if (cells <= 0) return "";
   // A character takes at most two cells, and at least one unless it is a mark.
@@ -59,6 +62,8 @@ export function cutCells(text: string, cells: number): string {
  *
  * @param side On which side the text stands. @default {"left"}
  */
+export function fitCells(text: SafeLine, cells: number, side?: "left" | "right"): SafeLine;
+export function fitCells(text: string, cells: number, side?: "left" | "right"): string;
 export function fitCells(text: string, cells: number, side: "left" | "right" = "left"): string {
   const cut = cutCells(text, cells);
   const blanks = " ".repeat(Math.max(0, cells - cellWidth(cut)));

@@ -1,9 +1,50 @@
 /**
- * Comma-separated values that no spreadsheet takes for formulas.
+ * Station 3 of untrusted text: makes it harmless where it goes: a log, Markdown, XML and HTML, JSON, CSV, dotenv, labels of metrics, commands
+ * of CI systems, addresses, shells. Text should have passed stations 1 and 2 (`plain_text.ts`, `redact.ts`).
  *
  * @module
  */
 import { lookup } from "../lookup.ts";
+import type { SafeLine } from "./safe_line.ts";
+
+// Lines of a log: a visible blank breaks up each command that the CI system would obey. A line that has not passed `plainText` is safe as
+// well.
+
+/** A syntax of commands that some CI systems read from the log. */
+export type LogSyntax = "workflow" | "legacy" | "section" | "group";
+
+const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
+  // GitHub skips blanks at the start, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
+  workflow: [/^\s*:(?=:)/, "$&\u0020"],
+  // `##[name]` anywhere in the line: GitHub's old form (ActionCommand.TryParse) and Azure's formats. `##vso[` is Azure's and
+  // `##teamcity[` TeamCity's command, both without regard to case on some versions.
+  legacy: [/##(?=(?:vso|teamcity)?\[)/gi, "## "],
+  // GitLab, `section_start:<unix>:<name>`; Travis, `travis_fold:start:<name>` and `travis_time:`.
+  section: [/(?:section_(?:start|end)|travis_(?:fold|time))(?=:)/gi, "$& "],
+  // Buildkite: a line that starts with one of four marks and a blank. Source: its documentation, "Managing log output".
+  group: [/^(?:---|~~~|\+\+\+|\^\^\^)/, " $&"],
+};
+
+// Line breaks, and the two characters that start terminal sequences.
+// deno-lint-ignore no-control-regex
+const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
+
+/**
+ * Makes one line inert. Pass the complete line: two harmless halves can make a command.
+ *
+ * @param line The line; each line break in it becomes a blank.
+ * @param syntaxes Syntaxes that the system reads. @default all of them
+ */
+export function escapeLogLine(
+  line: string,
+  syntaxes: readonly LogSyntax[] = ["workflow", "legacy", "section", "group"],
+): SafeLine {
+  let safe = line.replace(UNSAFE, " ");
+  for (const name of syntaxes) safe = safe.replace(RULES[name][0], RULES[name][1]);
+  return safe as SafeLine;
+}
+
+// Comma-separated values that no spreadsheet takes for formulas.
 
 // What makes a cell a formula, with the full-width forms that spreadsheets fold, and the blanks that they skip before it.
 // Source: OWASP, "CSV Injection".
@@ -95,48 +136,12 @@ export function jsonText(value: unknown, indent = 0): string {
 /**
  * A value as one line of JSON that is inert on a terminal and in the log of every CI system. Parsing it gives the same value.
  */
-export function jsonLine(value: unknown): string {
-  return jsonText(value)
+export function jsonLine(value: unknown): SafeLine {
+  const line = jsonText(value)
     // GitHub, Azure and TeamCity look for `##[` and `##vso[` anywhere in a line, GitLab for `section_start:`.
     .replace(/#(?=#)/g, "\\u0023")
     .replace(/(section_(?:start|end)|travis_(?:fold|time)):/gi, "$1\\u003a");
-}
-
-// Makes a line of untrusted text inert in the log of a CI system: a visible blank breaks up each command that the system would
-// obey. Text should have passed `plainText`; a line that has not is safe as well.
-
-/** A syntax of commands that some CI systems read from the log. */
-export type LogSyntax = "workflow" | "legacy" | "section" | "group";
-
-const RULES: Record<LogSyntax, readonly [RegExp, string]> = {
-  // GitHub skips blanks at the start, then looks for `::name …::`. Source: actions/runner, ActionCommand.TryParseV2.
-  workflow: [/^\s*:(?=:)/, "$&\u0020"],
-  // `##[name]` anywhere in the line: GitHub's old form (ActionCommand.TryParse) and Azure's formats. `##vso[` is Azure's and
-  // `##teamcity[` TeamCity's command, both without regard to case on some versions.
-  legacy: [/##(?=(?:vso|teamcity)?\[)/gi, "## "],
-  // GitLab, `section_start:<unix>:<name>`; Travis, `travis_fold:start:<name>` and `travis_time:`.
-  section: [/(?:section_(?:start|end)|travis_(?:fold|time))(?=:)/gi, "$& "],
-  // Buildkite: a line that starts with one of four marks and a blank. Source: its documentation, "Managing log output".
-  group: [/^(?:---|~~~|\+\+\+|\^\^\^)/, " $&"],
-};
-
-// Line breaks, and the two characters that start terminal sequences.
-// deno-lint-ignore no-control-regex
-const UNSAFE = /[\n\v\f\r\x1b\x85\x9b\u2028\u2029]/g;
-
-/**
- * Makes one line inert. Pass the complete line: two harmless halves can make a command.
- *
- * @param line The line; each line break in it becomes a blank.
- * @param syntaxes Syntaxes that the system reads. @default all of them
- */
-export function escapeLogLine(
-  line: string,
-  syntaxes: readonly LogSyntax[] = ["workflow", "legacy", "section", "group"],
-): string {
-  let safe = line.replace(UNSAFE, " ");
-  for (const name of syntaxes) safe = safe.replace(RULES[name][0], RULES[name][1]);
-  return safe;
+  return line as SafeLine;
 }
 
 // Text inside logging commands of Azure Pipelines: `##vso[area.action property=…;]data`.

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import type { SafeLine } from "./safe_line.ts";
 
 /** Options of {@linkcode plainText}. */
 interface PlainTextOptions {
@@ -51,6 +52,8 @@ function cutAt(text: string, length: number): number {
  *
  * @param maxLength Most UTF-16 units to keep, at least 0.
  */
+export function cutText(text: SafeLine, maxLength: number): SafeLine;
+export function cutText(text: string, maxLength: number): string;
 export function cutText(text: string, maxLength: number): string {
   if (text.length <= maxLength) return text;
   const end = cutAt(text, Math.max(0, maxLength));
@@ -98,7 +101,6 @@ export type Span = readonly [start: number, end: number];
 
 /** A text without escapes. */
 interface Unescaped {
-  /** The text. */
   text: string;
   /** Where a part of it stands in the text that was given, with the escapes of its characters. The part must not be empty. */
   given(part: Span): Span;

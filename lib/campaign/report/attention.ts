@@ -8,7 +8,6 @@ import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 
-/** Something to do. */
 interface Step {
   /** A sentence; it ends in a colon when a command follows. */
   readonly text: string;
@@ -16,7 +15,12 @@ interface Step {
   readonly command: string | null;
 }
 
-/** Something that needs a person. Its texts are not yet safe to print. */
+/** What to do, as parts of a report. */
+export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: string })[] {
+  return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
+}
+
+/** Something that needs a person. Its texts are untrusted. */
 export interface Attention {
   /** A verdict, or a few words of ours. */
   readonly title: string;
@@ -35,7 +39,7 @@ export interface Attention {
 /** Most items that an entry names. */
 const MAX_NAMED = 20;
 
-/** How long after a wave was due it counts as late: schedules of CI systems are often late themselves. */
+/** Delay after which a wave that is due counts as late: schedules of CI systems are often late themselves. */
 const LATE_MS = 15 * 60_000;
 
 interface Context {
@@ -117,7 +121,7 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
   return ofCampaign("stopped by an error", problem, ...(view.state === "done" ? [] : [next]));
 }
 
-/** An item with what is needed to find its work: the run of an item that waits, the work of an unknown item. */
+/** An item with what is needed to find its work: its run while it waits for a person, its branch or pull request while its verdict is unknown. */
 function located(item: ItemView, name: string): string {
   const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
   if (stuck !== null) {

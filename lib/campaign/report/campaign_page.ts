@@ -5,13 +5,11 @@
  */
 import {
   bar,
-  block,
+  bare,
   chip,
-  code,
-  facts,
   gauge,
   type Html,
-  jobLinks,
+  htmlOf,
   type Line,
   list,
   longBlock,
@@ -27,15 +25,17 @@ import {
   swatch,
   table,
   type TableRow,
-  time,
+  wordsOf,
 } from "../../report/page.ts";
+import { jobLinks } from "../../report/markdown.ts";
+import { type Fact, joinWords, plainWords, sentence } from "../../text/document.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
-import { ownerOf, pullRequestsSentence, pullRequestText, unreadAdvice } from "../pulls.ts";
+import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignAbout, CampaignView, ItemView } from "../view.ts";
-import { type Attention, attentionOf } from "./attention.ts";
+import { type Attention, attentionOf, stepBlocks } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {
   ANY_COMMAND,
@@ -45,15 +45,13 @@ import {
   hasEnded,
   itemNames,
   nextStartText,
+  pullRequestWords,
   runMs,
   stateDetail,
   STATES,
   totalsOf,
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
-
-/** No text of a view has it: `plainText` takes out control characters. */
-const MARK = "\x01";
 
 /**
  * Renders the page.
@@ -68,16 +66,16 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const byId = new Map(view.items.map((item) => [item.id, item]));
   const { title = "" } = view.about ?? {};
   const task = firstLine(prompts.at(-1) ?? "", title);
-  const headline = `Campaign ${campaignName(view, marked)} is ${view.state}`;
+  const headline = ["Campaign ", campaignName(view), ` is ${view.state}`];
   const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
   return page({
-    title: `${headline.replaceAll(MARK, "")}${title === "" ? "" : `: ${title}`}`,
+    title: `${plainWords(headline)}${title === "" ? "" : `: ${title}`}`,
     verdict: {
       tone,
-      headline: isolated(headline),
+      headline: wordsOf(headline, bare),
       line: markup`${title !== "" && markup`<strong><bdi>${title}</bdi></strong><br>`}${
         task !== "" && markup`<bdi>${cutText(task, MAX_TASK_LINE)}</bdi><br>`
-      }${isolated(sentence(stateDetail(view, marked)))}`,
+      }${wordsOf(sentence(stateDetail(view)), bare)}`,
       reason: null,
       next: [
         entries.length === 0
@@ -100,17 +98,21 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         "Needs attention first",
         entries.length > 0 && entries.map((entry, index) => entryOf(entry, index, byId, nowMs)),
       ),
-      section("pace", view.state === "done" ? "How it went" : "End in sight", pace(view, nowMs, options)),
+      section(
+        "pace",
+        view.state === "done" ? "How it went" : "End in sight",
+        htmlOf([{ facts: pace(view, nowMs, options) }]),
+      ),
       section("burn-up", "Done over time", burnUp(view)),
       section(
         "items",
         "Items",
-        items > 0 && markup`<p>${countSentences(view).map(sentence).join(" ")}</p>`,
+        items > 0 && markup`<p>${wordsOf(joinWords(countSentences(view).map(sentence), " "))}</p>`,
         itemsTable(view, nowMs),
       ),
       section("quota", "Quotas", quotas(view)),
       section("task", "Task", prompts.length > 0 && prompts.map((prompt) => longBlock(prompt))),
-      section("about", "File and journal", aboutFacts(view)),
+      section("about", "File and journal", htmlOf([{ facts: aboutFacts(view) }])),
     ],
     notes: [
       "The service reports neither what runs cost nor which pull requests were merged.",
@@ -119,7 +121,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   });
 }
 
-/** The first line of a task that is not its title; empty when there is none. */
+/** The first line of a task that is not its title; empty without such a line. */
 function firstLine(prompt: string, title: string): string {
   return prompt.split("\n").map((line) => line.trim()).find((line) => line !== "" && line !== title) ?? "";
 }
@@ -127,7 +129,7 @@ function firstLine(prompt: string, title: string): string {
 /** Most UTF-16 units of the task in the head. */
 const MAX_TASK_LINE = 240;
 
-/** The items as one bar with its legend: done, for a person, at work, left out, and still to come. Null when there are none. */
+/** The items as one bar with its legend: done, for a person, at work, left out, and still to come. Null without items. */
 function shares(view: CampaignView): Html | null {
   const { items, good, bad, running } = totalsOf(view);
   const { skipped } = view.counts;
@@ -145,17 +147,6 @@ function shares(view: CampaignView): Html | null {
     markup`<figure class="shares">${drawn}<ul class="legend">${
       rows.map(({ name, text, colour }) => markup`<li class="line">${swatch(colour)} ${text} ${name}</li>`)
     }</ul></figure>`;
-}
-
-/** A sentence whose untrusted texts, between {@linkcode MARK}, keep their direction to themselves. */
-function isolated(text: string): Part {
-  return text.split(MARK).map((part, index) => index % 2 === 1 ? markup`<bdi>${part}</bdi>` : part);
-}
-
-const marked = (text: string) => `${MARK}${text}${MARK}`;
-
-function sentence(text: string): string {
-  return `${text.replace(/^[a-z]/, (letter) => letter.toUpperCase())}.`;
 }
 
 /** The colour of a verdict. */
@@ -185,51 +176,36 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Ite
   const tone = state === undefined ? "wait" : toneOf(state);
   const ages = agesOf(entry, items, nowMs).join(", ");
   const more = count - shown.length;
+  const names = [...shown.map((name) => ({ name })), ...(more > 0 ? [`and ${more} more`] : [])];
   return markup`<section class="entry ${tone}" aria-labelledby="a-${index}"><h3 id="a-${index}">${chip(title, tone)} ${
     count > 0 &&
     formatCount(count, "item")
   }</h3>${ages !== "" && markup`<p class="soft">${ages}</p>`}${
-    cause !== "" &&
-    block(cause)
-  }${
-    shown.length > 0 &&
-    markup`<ul>${shown.map((each) => markup`<li>${code(each)}</li>`)}${
-      more > 0 && markup`<li>and ${more} more</li>`
-    }</ul>`
-  }${steps.map(({ text, command }) => markup`<p>${text}</p>${command !== null && block(command)}`)}</section>`;
+    htmlOf([
+      ...(cause === "" ? [] : [{ code: cause }]),
+      ...(shown.length === 0 ? [] : [{ list: names }]),
+      ...stepBlocks(steps),
+    ])
+  }</section>`;
 }
 
-function endText(view: CampaignView, nowMs: number): Part {
-  const ms = instantMs(view.endsAt);
-  return ms === null ? null : timeText(ms, nowMs);
-}
-
-/** What became of the pull requests, and how those are read that were not. */
-function pullRequestWords(items: readonly ItemView[]): Part {
-  const advice = unreadAdvice(items);
-  return [pullRequestsSentence(items), advice].filter((part) => part !== null).join("; ");
-}
-
-function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Part {
-  const { waves, items, nextWaveAt, exitCode, atWork, state } = view;
-  const waveMs = instantMs(nextWaveAt);
+function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
+  const { waves, items, nextWaveAt, endsAt, exitCode, atWork, state } = view;
+  const [waveMs, endMs] = [instantMs(nextWaveAt), instantMs(endsAt)];
   const canary = items.filter((item) => item.canary);
-  return facts([
-    ["Earliest end", endText(view, nowMs)],
+  const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
+  return [
+    ["Earliest end", endMs === null ? null : timeText(endMs, nowMs)],
     ["Next start", state === "done" ? null : nextStartText(view)],
-    ["Next wave", waveMs !== null && timeText(waveMs, nowMs)],
+    ["Next wave", waveMs === null ? null : timeText(waveMs, nowMs)],
     ["Waves so far", waves],
-    [
-      "Canary",
-      canary.length > 0 &&
-      `${canary.filter(({ verdict }) => hasVerdict(verdict)).length} of ${canary.length} have ended`,
-    ],
+    ["Canary", canary.length === 0 ? null : `${ended} of ${canary.length} have ended`],
     ["Pull requests", pullRequestWords(items)],
-    ["At work now", atWork],
+    ["At work now", { name: atWork }],
     ["Exit code", exitCode],
     ["As of", utcText(nowMs)],
     ...jobLinks(links),
-  ]);
+  ];
 }
 
 const HOUR_MS = 3_600_000;
@@ -369,19 +345,19 @@ function limitsText({ limits, windows }: CampaignAbout): string {
   ].join(", ");
 }
 
-function aboutFacts({ about }: CampaignView): Part {
-  if (about === undefined) return null;
+function aboutFacts({ about }: CampaignView): Fact[] {
+  if (about === undefined) return [];
   const { fileHash, plannedAt, origin, opened, records, lastRecordAt } = about;
-  return facts([
-    ["SHA-256 of the file", code(fileHash)],
+  return [
+    ["SHA-256 of the file", { name: fileHash }],
     ["Limits", limitsText(about)],
-    ["Planned", time(plannedAt)],
-    ["Service", code(origin)],
-    ...opened.map(({ gate, by, at, note }): [string, Part] => [
+    ["Planned", { time: plannedAt }],
+    ["Service", { name: origin }],
+    ...opened.map(({ gate, by, at, note }): Fact => [
       `${gate === "canary" ? "Canary" : "Threshold"} opened`,
-      markup`by <bdi>${by}</bdi>, ${time(at)}${note !== null && markup`: <bdi>${note}</bdi>`}`,
+      ["by ", { name: by }, ", ", { time: at }, ...(note === null ? [] : [": ", { name: note, max: Infinity }])],
     ]),
     ["Journal", formatCount(records, "record")],
-    ["Last record", time(lastRecordAt)],
-  ]);
+    ["Last record", { time: lastRecordAt }],
+  ];
 }

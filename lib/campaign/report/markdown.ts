@@ -5,13 +5,22 @@
  * @module
  */
 import type { PlatformLinks } from "../../ci/platform.ts";
-import { codeCell, markdownTable } from "../../report/markdown.ts";
+import { jobLinks } from "../../report/markdown.ts";
+import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
+import {
+  type Block,
+  type Fact,
+  joinWords,
+  markdownOf,
+  markdownWords,
+  sentence,
+  type Words,
+} from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
-import { markdownBlock, markdownCode, markdownLink } from "../../text/escape.ts";
-import { cutText } from "../../text/plain_text.ts";
+import { pullRequestText } from "../pulls.ts";
 import type { CampaignState } from "../verdicts.ts";
 import type { CampaignView, ItemView } from "../view.ts";
-import { type Attention, attentionOf } from "./attention.ts";
+import { type Attention, attentionOf, stepBlocks } from "./attention.ts";
 import {
   ANY_COMMAND,
   boundText,
@@ -21,18 +30,31 @@ import {
   countSentences,
   itemNames,
   nextWaveText,
+  pullRequestWords,
   runMs,
   sandboxesText,
   stateDetail,
   totalsOf,
 } from "./words.ts";
-import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../pulls.ts";
-import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
+
+/** Options of {@linkcode renderCampaignMarkdown}. */
+export interface CampaignMarkdownOptions {
+  /** How commands are written. @default {ANY_COMMAND} */
+  command?: CampaignCommand | undefined;
+  /** Message of the error that stopped the last step. @default {null} */
+  problem?: string | null | undefined;
+  /** Whether an address may be a link; any other is shown as text. @default every address may */
+  mayLink?: ((url: string) => boolean) | undefined;
+  /** Pages of the job on its CI system. @default {{}} */
+  links?: PlatformLinks | undefined;
+  /** Tasks for the page, after redaction. @default {[]} (it says nothing of them) */
+  prompts?: readonly string[] | undefined;
+}
 
 // Both together are far below the 1 MiB of a step summary on GitHub and the 1,000,000 characters of a note on GitLab.
 const MAX_ATTENTION_BYTES = 200_000;
 const MAX_ROWS_BYTES = 300_000;
-// Nobody reads a longer table; the other files have all items.
+// A longer table is not readable; the other files have all items.
 const MAX_ROWS = 500;
 const MAX_EXAMPLES = 10;
 const MAX_EXAMPLE = 200;
@@ -48,18 +70,136 @@ const MARKS: Readonly<Record<CampaignState, string>> = {
   done: "✅",
 };
 
-/** Options of {@linkcode renderCampaignMarkdown}. */
-export interface CampaignMarkdownOptions {
-  /** How commands are written. @default {ANY_COMMAND} */
-  command?: CampaignCommand | undefined;
-  /** Message of the error that stopped the last step. @default {null} */
-  problem?: string | null | undefined;
-  /** Whether an address may be a link; any other is shown as text. @default every address may */
-  mayLink?: ((url: string) => boolean) | undefined;
-  /** Pages of the job on its CI system. @default {{}} */
-  links?: PlatformLinks | undefined;
-  /** Tasks for the page, after redaction. @default {[]} (it says nothing of them) */
-  prompts?: readonly string[] | undefined;
+/**
+ * Renders the report for people. Untrusted text is always code. The only links are `http(s)` addresses of pull requests and of the job on its
+ * CI system. Long lists are cut, and say so.
+ *
+ * @param view View after `cleanCampaign`.
+ * @returns Less than 600 KB of UTF-8.
+ */
+export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
+  const nowMs = instantMs(view.at) ?? 0;
+  const mark = view.state === "done" && totalsOf(view).bad > 0 ? "❌" : MARKS[view.state];
+  return `${
+    markdownOf([
+      { heading: [`${mark} Campaign `, campaignName(view), ` is ${view.state}`], level: 2 },
+      { text: stateLine(view, nowMs) },
+      { text: countLine(view) },
+      ...attention(view, options),
+      { heading: "Pace", level: 3 },
+      { facts: pace(view, nowMs, options) },
+      ...items(view, nowMs, options),
+    ])
+  }\n`;
+}
+
+/** What the campaign does, and whether a person has to do something, in one line. */
+function stateLine(view: CampaignView, nowMs: number): Words {
+  const { bad } = totalsOf(view);
+  const wave = nextWaveText(view, nowMs);
+  return joinWords([
+    sentence(stateDetail(view)),
+    ...(wave === null ? [] : [sentence(wave)]),
+    ...(bad > 0 ? [sentence({ strong: `${formatCount(bad, "item")} without a good end: see below what to do` })] : []),
+  ], " ");
+}
+
+function countLine(view: CampaignView): Words {
+  const sentences = totalsOf(view).items === 0 ? ["there are no items"] : countSentences(view);
+  const pulls = pullRequestWords(view.items);
+  return joinWords([...sentences, ...(pulls === null ? [] : [pulls])].map(sentence), " ");
+}
+
+function attention(
+  view: CampaignView,
+  { command = ANY_COMMAND, problem = null }: CampaignMarkdownOptions,
+): Block[] {
+  const entries = attentionOf(view, command, problem).map(entry);
+  if (entries.length === 0) return [{ text: "Nothing needs attention." }];
+  const kept = fitting(entries, (blocks) => bytesOf(markdownOf(blocks)) + 1, MAX_ATTENTION_BYTES);
+  return [
+    { heading: "Needs attention", level: 3 },
+    ...kept.flat(),
+    ...rest(entries.length - kept.length, "see `campaign.json`, `causes`"),
+  ];
+}
+
+function entry({ title, cause, count, items, steps }: Attention): Block[] {
+  const names = items.slice(0, MAX_EXAMPLES).map((name) => ({ name, max: MAX_EXAMPLE }));
+  const more = count - names.length;
+  return [
+    { heading: `${title}${count > 0 ? ` (${count})` : ""}`, level: 4 },
+    ...(cause === "" ? [] : [{ code: cause }]),
+    ...(names.length === 0 ? [] : [{ text: [joinWords(names, ", "), more > 0 ? ` and ${more} more` : null] }]),
+    ...stepBlocks(steps),
+  ];
+}
+
+function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
+  const { quota: { minute, hour, day, sandboxes }, waitsFor, waves } = view;
+  const time = (text: string | null) => {
+    const ms = instantMs(text);
+    return ms === null ? null : timeText(ms, nowMs);
+  };
+  return [
+    [
+      "Starts",
+      `${minute.used} of ${minute.limit} in the last minute, ${hour.used} of ${hour.limit} in the last hour, ` +
+      `${day.used} of ${day.limit} in the last 24 hours`,
+    ],
+    ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
+    ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, view.quota)}`],
+    ["Next wave", time(view.nextWaveAt)],
+    ["Earliest end", time(view.endsAt)],
+    ["Waves so far", waves],
+    ["Exit code", view.exitCode],
+    ["As of", utcText(nowMs)],
+    ...jobLinks(links),
+  ];
+}
+
+const COLUMNS = ["Item", "Verdict", "Why", "Pull request or branch", "Time", "Attempts"];
+
+function items(view: CampaignView, nowMs: number, { mayLink = () => true }: CampaignMarkdownOptions): Block[] {
+  if (view.items.length === 0) return [];
+  const names = itemNames(view.items);
+  const sorted = [...view.items].sort(byVerdict);
+  function* cells(): Generator<Words[]> {
+    for (const item of sorted) yield row(item, names.get(item.id) ?? item.id, nowMs, mayLink);
+  }
+  const rows = fitting(
+    cells(),
+    (row) => bytesOf(row.map(markdownWords).join(" | ")) + 5,
+    MAX_ROWS_BYTES,
+    MAX_ROWS,
+  );
+  return [
+    { table: "Items", head: COLUMNS, rows },
+    ...rest(sorted.length - rows.length, "see `campaign.csv` or `campaign.json`"),
+  ];
+}
+
+function row(item: ItemView, name: string, nowMs: number, mayLink: (url: string) => boolean): Words[] {
+  const { verdict, reason, pullRequest, branch, attempts } = item;
+  const ms = runMs(item, nowMs);
+  const pull = pullRequestText(item);
+  const work = pullRequest === null
+    ? { name: branch }
+    : mayLink(pullRequest)
+    ? { link: pullRequest }
+    : { name: pullRequest, max: Infinity };
+  return [
+    { name },
+    verdict,
+    { name: reason, max: MAX_REASON },
+    pull === null ? work : [work, `: ${pull}`],
+    ms === null ? null : spanText(ms),
+    attempts,
+  ];
+}
+
+function rest(more: number, where: string): Block[] {
+  return more > 0 ? [{ text: `… and ${more} more: ${where}.` }] : [];
 }
 
 function bytesOf(text: string): number {
@@ -76,133 +216,4 @@ function fitting<T>(values: Iterable<T>, sizeOf: (value: T) => number, maxBytes:
     kept.push(value);
   }
   return kept;
-}
-
-function entryText({ title, cause, count, items, steps }: Attention): string {
-  const shown = items.slice(0, MAX_EXAMPLES).map((item) => markdownCode(cutText(item, MAX_EXAMPLE)));
-  const more = count - shown.length;
-  return [
-    `#### ${title}${count > 0 ? ` (${count})` : ""}`,
-    ...(cause === "" ? [] : [markdownBlock(cause)]),
-    ...(shown.length === 0 ? [] : [`${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`]),
-    ...steps.flatMap(({ text, command }) => command === null ? [text] : [text, markdownBlock(command)]),
-  ].join("\n\n");
-}
-
-function attentionPart(
-  view: CampaignView,
-  { command = ANY_COMMAND, problem = null }: CampaignMarkdownOptions,
-): string[] {
-  const entries = attentionOf(view, command, problem);
-  if (entries.length === 0) return ["Nothing needs attention."];
-  const texts = entries.map(entryText);
-  const kept = fitting(texts, (text) => bytesOf(text) + 1, MAX_ATTENTION_BYTES);
-  const more = texts.length - kept.length;
-  return [
-    "### Needs attention",
-    ...kept,
-    ...(more > 0 ? [`… and ${more} more: see \`campaign.json\`, \`causes\`.`] : []),
-  ];
-}
-
-function factRows(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): string[][] {
-  const { quota: { minute, hour, day, sandboxes }, waitsFor, waves } = view;
-  const time = (text: string | null) => {
-    const ms = instantMs(text);
-    return ms === null ? "" : timeText(ms, nowMs);
-  };
-  const link = (url: string | undefined) => url === undefined ? "" : markdownLink(url);
-  const rows = [
-    [
-      "Starts",
-      `${minute.used} of ${minute.limit} in the last minute, ${hour.used} of ${hour.limit} in the last hour, ` +
-      `${day.used} of ${day.limit} in the last 24 hours`,
-    ],
-    ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
-    ["Next start", waitsFor === null || waitsFor === "nothing" ? "" : `waits for ${boundText(waitsFor, view.quota)}`],
-    ["Next wave", time(view.nextWaveAt)],
-    ["Earliest end", time(view.endsAt)],
-    ["Waves so far", String(waves)],
-    ["Exit code", String(view.exitCode)],
-    ["As of", utcText(nowMs)],
-    ["CI job", link(links.job)],
-    ["CI pipeline", link(links.pipeline)],
-    ["CI commit", link(links.commit)],
-  ];
-  return rows.filter(([, value]) => value !== "");
-}
-
-const COLUMNS = ["Item", "Verdict", "Why", "Pull request or branch", "Time", "Attempts"];
-
-function itemsPart(view: CampaignView, nowMs: number, { mayLink = () => true }: CampaignMarkdownOptions): string[] {
-  if (view.items.length === 0) return [];
-  const names = itemNames(view.items);
-  const sorted = [...view.items].sort(byVerdict);
-  function* rows(): Generator<string[]> {
-    for (const item of sorted) yield row(item);
-  }
-  function row(item: ItemView): string[] {
-    const { id, verdict, reason, pullRequest, branch, attempts } = item;
-    const ms = runMs(item, nowMs);
-    const work = pullRequest === null
-      ? codeCell(branch)
-      : mayLink(pullRequest)
-      ? markdownLink(pullRequest)
-      : markdownCode(pullRequest);
-    const pull = pullRequestText(item);
-    return [
-      codeCell(names.get(id) ?? id),
-      verdict,
-      reason === null ? "" : markdownCode(cutText(reason, MAX_REASON)),
-      pull === null ? work : `${work}: ${pull}`,
-      ms === null ? "" : spanText(ms),
-      String(attempts),
-    ];
-  }
-  const kept = fitting(rows(), (cells) => bytesOf(cells.join(" | ")) + 5, MAX_ROWS_BYTES, MAX_ROWS);
-  const more = sorted.length - kept.length;
-  return [
-    "### Items",
-    markdownTable(COLUMNS, kept),
-    ...(more > 0 ? [`… and ${more} more: see \`campaign.csv\` or \`campaign.json\`.`] : []),
-  ];
-}
-
-/** What the campaign does, and whether a person has to do something, in one line. */
-function verdictLine(view: CampaignView, nowMs: number): string {
-  const { bad } = totalsOf(view);
-  const detail = stateDetail(view, codeCell);
-  const sentences = [
-    // The first text may be code, which has no capitals.
-    detail.replace(/^[a-z]/, (letter) => letter.toUpperCase()),
-    nextWaveText(view, nowMs)?.replace(/^n/, "N"),
-    bad > 0 ? `**${formatCount(bad, "item")} without a good end: see below what to do**` : undefined,
-  ];
-  return sentences.filter((sentence) => sentence !== undefined).map((sentence) => `${sentence}.`).join(" ");
-}
-
-/**
- * Renders the report for people. Untrusted text is always code. The only links are `http(s)` addresses of pull requests and of the job on its
- * CI system. Long lists are cut, and say so.
- *
- * @param view View after `cleanCampaign`.
- * @returns Less than 600 KB of UTF-8.
- */
-export function renderCampaignMarkdown(view: CampaignView, options: CampaignMarkdownOptions = {}): string {
-  const nowMs = instantMs(view.at) ?? 0;
-  const { items, bad } = totalsOf(view);
-  const mark = view.state === "done" && bad > 0 ? "❌" : MARKS[view.state];
-  const counts = items === 0 ? "There are no items." : countSentences(view).map((sentence) => `${sentence}.`).join(" ");
-  const [pulls, advice] = [pullRequestsSentence(view.items), unreadAdvice(view.items)];
-  return `${
-    [
-      `## ${mark} Campaign ${campaignName(view, codeCell)} is ${view.state}`,
-      verdictLine(view, nowMs),
-      pulls === null ? counts : `${counts} ${pulls}${advice === null ? "" : `; ${advice}`}.`,
-      ...attentionPart(view, options),
-      "### Pace",
-      markdownTable(["Fact", "Value"], factRows(view, nowMs, options)),
-      ...itemsPart(view, nowMs, options),
-    ].join("\n\n")
-  }\n`;
 }

@@ -6,9 +6,11 @@
  */
 import { lookup } from "../../lookup.ts";
 import { instantMs, timeText } from "../../run/result.ts";
+import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import type { Bound } from "../pace/next_starts.ts";
+import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
 import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignView, ItemView, QuotaView } from "../view.ts";
 import { isTrouble } from "./causes.ts";
@@ -27,7 +29,6 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
 
 /** Numbers of a campaign. */
 interface Totals {
-  /** All items. */
   items: number;
   /** Those with a verdict; a run that waits for a person has not ended. */
   ended: number;
@@ -35,7 +36,7 @@ interface Totals {
   good: number;
   /** Without a good end, so that a person has to decide. */
   bad: number;
-  /** With a run that has not ended, and waits for no person. */
+  /** With a run that works: it has not ended, and waits for no person. */
   running: number;
 }
 
@@ -86,12 +87,12 @@ export function countSentences(view: Pick<CampaignView, "counts">): string[] {
   ];
 }
 
-/** What the next start waits for, after "waits for". */
 /** Sandboxes in use, which were read. */
 export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]): string {
   return `${used} of ${limit} in use${ended > 0 ? `, ${ended} of ended runs` : ""}`;
 }
 
+/** What the next start waits for, after "waits for". */
 export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day, sandboxes }: QuotaView): string {
   const used = (quota: { used: number | null; limit: number }) =>
     quota.used === null ? `${quota.limit} in all` : `${quota.used} of ${quota.limit} used`;
@@ -155,30 +156,25 @@ function doneText(view: CampaignView): string {
 /**
  * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
  *
- * @param show Makes an untrusted text fit for the place it is shown in. @default {as it is}
  * @param stays See {@linkcode nextStartText}.
  */
-export function stateDetail(
-  view: CampaignView,
-  show: (text: string) => string = (text) => text,
-  stays = false,
-): string {
+export function stateDetail(view: CampaignView, stays = false): Words {
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
-  const because = stateReason === null ? "" : `${show(stateReason)}; `;
+  const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
   const { starting, "needs-input": asking } = view.counts;
   const atWork = [
     ...(running > 0 ? [`${formatCount(running, "run")} at work`] : []),
     ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for a person`] : []),
     ...(starting > 0 ? [`${formatCount(starting, "start")} without an answer`] : []),
   ].join(", ") || "nothing runs";
-  const details: Readonly<Record<CampaignView["state"], () => string>> = {
+  const details: Readonly<Record<CampaignView["state"], () => Words>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
     running: () => `${atWork}; ${nextStart(view, stays)}`,
     waiting: () => `${atWork}; ${nextStart(view, stays)}`,
-    gated: () => `${because}${atWork}, and nothing is started until somebody approves`,
-    stopping: () => `${because}nothing more is started, ${atWork}`,
-    stopped: () => `${because}nothing more is started, and ${atWork}`,
+    gated: () => [...because, `${atWork}, and nothing is started until somebody approves`],
+    stopping: () => [...because, `nothing more is started, ${atWork}`],
+    stopped: () => [...because, `nothing more is started, and ${atWork}`],
     done: () => doneText(view),
   };
   return details[state]();
@@ -199,12 +195,16 @@ export function outlookMs({ nextWaveAt, endsAt }: CampaignView): { next: number 
   return { next: next !== null && end !== null && next >= end ? null : next, end };
 }
 
-/** The campaign with its round, after "campaign". @param show Makes a name fit for the place it is shown in. */
-export function campaignName(
-  { campaign, round }: Pick<CampaignView, "campaign" | "round">,
-  show: (name: string) => string = (name) => name,
-): string {
-  return round === "" ? show(campaign) : `${show(campaign)}, round ${show(round)},`;
+/** The campaign with its round, after "campaign". */
+export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" | "round">): Words {
+  return [{ name: campaign }, ...(round === "" ? [] : [", round ", { name: round }, ","])];
+}
+
+/** What became of the pull requests, and how to read those that were not read; null without pull requests. */
+export function pullRequestWords(items: readonly ItemView[]): string | null {
+  const pulls = pullRequestsSentence(items);
+  const advice = unreadAdvice(items);
+  return pulls === null || advice === null ? pulls : `${pulls}; ${advice}`;
 }
 
 /** How long the newest run of an item took, or takes so far; null when it was not started. In milliseconds. */
@@ -240,7 +240,6 @@ export function hasEnded({ verdict }: ItemView): boolean {
 
 /** How a campaign is called on the command line. */
 export interface CampaignCommand {
-  /** The program. */
   readonly program: string;
   /** The campaign file, as the user wrote it. */
   readonly file: string;
@@ -248,7 +247,7 @@ export interface CampaignCommand {
   readonly flags: readonly string[];
 }
 
-/** The command when the caller gives none. */
+/** Stands in the place of a command line that is not known. */
 export const ANY_COMMAND: CampaignCommand = { program: "mogplex-ci", file: "FILE", flags: [] };
 
 /**

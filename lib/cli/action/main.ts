@@ -15,6 +15,7 @@ import type { ParsedFlags } from "../../flags.ts";
 import { type Io, processIo } from "../../io.ts";
 import { appendOutputs, collectProblems, renderGithubOutputs } from "../../report/write.ts";
 import { isMain, setExitCode } from "../../runtime.ts";
+import { own } from "../../text/safe_line.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../job/run_job.ts";
@@ -211,7 +212,7 @@ const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 
 async function cleanUpStep(context: VerbContext, env: ReadEnv): Promise<number> {
   if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
-  context.writer.out("nothing to clean up: the step had not begun");
+  context.writer.out(own`nothing to clean up: the step had not begun`);
   return EXIT.success;
 }
 

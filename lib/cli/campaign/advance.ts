@@ -6,6 +6,7 @@
 import { previewWave } from "../../campaign/work/wave.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
+import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../options.ts";
 import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
@@ -70,8 +71,8 @@ export async function printPreview(context: VerbContext, place: CampaignPlace): 
     return EXIT.success;
   }
   const list = (head: string, names: readonly string[]) => [
-    names.length > 0 ? `${head}:` : head,
-    ...names.map((name) => `  ${writer.untrusted(name)}`),
+    writer.untrusted(names.length > 0 ? `${head}:` : head),
+    ...names.map((name) => own`  ${writer.untrusted(name)}`),
   ];
   writer.out(
     writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),

@@ -25,7 +25,9 @@ import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
 import { interruptible, type Interrupts } from "../../run/session.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
+import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
+import { own } from "../../text/safe_line.ts";
 import { explain } from "../explain.ts";
 import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
@@ -222,8 +224,8 @@ export async function decide(context: VerbContext, verb: string, decision: Decis
     return codeOf(context, error);
   }
   writer.out(writer.untrusted(text));
-  writer.out(...items.slice(0, MAX_NAMES).map((name) => `  ${writer.untrusted(name)}`));
-  if (items.length > MAX_NAMES) writer.out(`  and ${items.length - MAX_NAMES} more`);
+  writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
+  if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
   return codeOf(context, error);
 }
 
@@ -394,9 +396,9 @@ export function commandCampaign(
   if (summary !== null) commandSummary(context, platform, summary);
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
-  const text = [stateDetail(clean), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
+  const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
   // Any other end is no error.
   const level = exitCode === EXIT.failed ? "error" : "warning";
-  const title = `Mogplex campaign ${campaignName(clean)} is ${state}`;
+  const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));
 }

@@ -81,8 +81,7 @@ async function commands(context: VerbContext): Promise<number> {
     writer.json(writer.clean({ commands: lines, unready, behind, unread, elsewhere }));
     return EXIT.success;
   }
-  // They are made of a few harmless characters, and a shell is to read them as they are.
-  writer.out(...lines);
+  if (lines.length > 0) writer.output(lines.join("\n"));
   if (elsewhere.length > 0) {
     const count = formatCount(elsewhere.length, "pull request");
     const more = merge ? "" : ", --all takes them";

@@ -13,10 +13,13 @@ import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { distanceText, instantMs, spanText, timeText } from "../../run/result.ts";
 import { type TerminalSize, terminalSize } from "../../runtime.ts";
+import { plainWords } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { cutText } from "../../text/plain_text.ts";
+import type { SafeLine } from "../../text/safe_line.ts";
+import { Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
-import { ItemTable, Screen, type ScreenOptions, type Span } from "./status_text.ts";
+import { ItemTable } from "./status_text.ts";
 
 // The table that stands at the bottom of a terminal while `campaign run` works.
 
@@ -103,9 +106,9 @@ function othersText({ counts }: CampaignView, shown: readonly ItemView[]): strin
  * The table: lines about the whole, then the items that matter now, then a count of the others.
  *
  * @param view Not yet cleaned.
- * @returns At most `height` lines, each at most `width` cells, safe to print.
+ * @returns At most `height` lines, each at most `width` cells.
  */
-export function liveTable(view: CampaignView, options: LiveTableOptions): string[] {
+export function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   const { height, nowMs } = options;
   const screen = new Screen(options);
   screen.line(...progress(screen, view));
@@ -127,8 +130,8 @@ export function liveTable(view: CampaignView, options: LiveTableOptions): string
   return screen.lines.slice(0, Math.max(1, height));
 }
 
-// Lines about a campaign in the log of a CI system: one for each change, and one each minute. They are not yet safe to print: each goes
-// through `Writer.untrusted`.
+// Lines about a campaign in the log of a CI system: one for each change, and one each minute. They
+// hold untrusted text.
 
 /** Most UTF-16 units of a line; the reports have all of it. It is cut after it was redacted. */
 const MAX_LINE = 500;
@@ -207,7 +210,6 @@ interface LiveCampaignOptions {
   writer: Writer;
   /** The CI system that shows the log. */
   platform: Platform;
-  /** Time. */
   clock: Clock;
   /** Whether a person watches stdout: see `isInteractive`. */
   interactive: boolean;
@@ -251,7 +253,7 @@ export class LiveCampaign {
     // What is printed at the end begins with that line.
     if (view.state === "done") return;
     if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
-      this.#print(`campaign ${view.campaign} is ${view.state}: ${stateDetail(view, undefined, true)}`);
+      this.#print(`campaign ${view.campaign} is ${view.state}: ${plainWords(stateDetail(view, true))}`);
     }
   }
 
@@ -271,7 +273,7 @@ export class LiveCampaign {
   close(): void {
     this.#ticker.abort();
     this.#section.end();
-    this.#options.writer.transient("");
+    this.#options.writer.transient();
   }
 
   /** Closes section and fence at once: for a process that must end now. */
@@ -304,7 +306,7 @@ export class LiveCampaign {
       redact: writer.redact,
       escapeLine: (line) => platform.escapeLine(line),
     });
-    writer.transient(lines.join("\n"));
+    writer.transient(...lines);
   }
 
   /** Prints a line that may hold untrusted text. */

@@ -9,6 +9,7 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parentOf } from "../../io.ts";
 import { repoName } from "../../service/repository.ts";
+import { own } from "../../text/safe_line.ts";
 import { REPO } from "../options.ts";
 import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 
@@ -55,8 +56,8 @@ async function create(context: VerbContext): Promise<number> {
   write(context, task, TASK);
   const command = { program: vocabulary.program, file: path, flags: [] };
   writer.out(
-    "",
-    "Edit both, then:",
+    own``,
+    own`Edit both, then:`,
     ...["check", "plan"].map((verb) => writer.untrusted(campaignCommand(command, verb))),
   );
   return EXIT.success;

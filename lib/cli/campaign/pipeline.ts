@@ -127,7 +127,7 @@ async function pipeline(context: VerbContext): Promise<number> {
   }, internalsWith(place.internals, { io }));
   if (output !== undefined) write(context, files, output);
   if (flags.has("json")) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
-  else if (output === undefined) writer.out(...files.map(({ text }) => text.trimEnd()));
+  else if (output === undefined) writer.output(files.map(({ text }) => text.trimEnd()).join("\n"));
   return EXIT.success;
 }
 

@@ -11,6 +11,7 @@ import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
+import { own, type SafeLine } from "../../text/safe_line.ts";
 import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
 import { readPlace } from "./campaign_job.ts";
 import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
@@ -142,7 +143,7 @@ function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
 }
 
 /** A line, made harmless behind its indentation. */
-function indented({ writer }: VerbContext, line: string): string {
-  const [indent = ""] = /^ */.exec(line) ?? [];
-  return indent + writer.untrusted(line);
+function indented({ writer }: VerbContext, line: string): SafeLine {
+  const { length } = /^ */.exec(line)?.[0] ?? "";
+  return own`${own``.padEnd(length)}${writer.untrusted(line)}`;
 }

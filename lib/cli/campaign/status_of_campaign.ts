@@ -80,7 +80,6 @@ async function status(context: VerbContext): Promise<number> {
 
 /** How often `--watch` reads the directory, in milliseconds. */
 const WATCH_MS = 5_000;
-const CLEAR = "\x1b[2J\x1b[H";
 
 function print(context: VerbContext, place: CampaignPlace, view: CampaignView): void {
   const { flags, writer } = context;
@@ -106,7 +105,7 @@ function contentOf(
 }
 
 async function watch(context: VerbContext, place: CampaignPlace): Promise<CampaignView> {
-  const { io, clock } = context;
+  const { io, clock, writer } = context;
   return await interruptible({ io, clock }, async ({ signal }) => {
     let shown = "";
     // One reader for all of them: it does not read again what it has read a moment ago.
@@ -116,13 +115,13 @@ async function watch(context: VerbContext, place: CampaignPlace): Promise<Campai
       const view = await readCampaignWith(place.path, place.options, internals);
       const content = contentOf(view);
       if (content !== shown) {
-        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) io.write("stdout", CLEAR);
+        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) writer.clear();
         print(context, place, view);
         shown = content;
       }
       if (view.state === "done") return view;
       if (isAtRest(view)) {
-        context.writer.note("no longer watched: the campaign goes on only when somebody decides");
+        writer.note("no longer watched: the campaign goes on only when somebody decides");
         return view;
       }
       await clock.sleep(WATCH_MS, { signal });

@@ -1,10 +1,10 @@
 /**
- * The screen of `campaign status`: somebody who reads nothing else can say what to do next.
+ * The screen of `campaign status`: a reader of it alone can say what to do next.
  *
  * @module
  */
-import { pullRequestsSentence, pullRequestText, unreadAdvice } from "../../campaign/pulls.ts";
-import { type Attention, attentionOf } from "../../campaign/report/attention.ts";
+import { pullRequestText } from "../../campaign/pulls.ts";
+import { type Attention, attentionOf, stepBlocks } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import {
   ANY_COMMAND,
@@ -14,6 +14,7 @@ import {
   countSentences,
   itemNames,
   nextStartText,
+  pullRequestWords,
   runMs,
   sandboxesText,
   stateDetail,
@@ -23,128 +24,163 @@ import {
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { instantMs, spanText, timeText } from "../../run/result.ts";
-import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
+import { cellWidth, fitCells } from "../../text/cells.ts";
+import type { Fact } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
-import { escapeLogLine } from "../../text/escape.ts";
-import { plainLines } from "../../text/plain_text.ts";
+import type { SafeLine } from "../../text/safe_line.ts";
+import { LABEL_WIDTH, Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
+import type { Style } from "../log/writer.ts";
 
-// Lines for a terminal or a log: parts with a colour, cut and aligned by cells, safe whatever texts stand in them.
-
-/** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
-const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
-
-/** A colour or a weight. */
-type Style = keyof typeof STYLES;
-
-/** A part of a line. */
-export interface Span {
-  /** Our own text, or a result of {@linkcode Screen.text}. */
-  readonly text: string;
-  /** @default none */
-  readonly style?: Style | undefined;
+/** Options of {@linkcode statusText}. */
+export interface StatusOptions extends ScreenOptions {
+  /** How commands are written. @default {ANY_COMMAND} */
+  command?: CampaignCommand | undefined;
+  /** Message of the error that stopped the last step. @default {null} */
+  problem?: string | null | undefined;
+  /** Whether the table has a row for every item, however many there are. @default {false} */
+  all?: boolean | undefined;
 }
 
-/** Options of {@linkcode Screen}. */
-export interface ScreenOptions {
-  /** Cells of a line, at least 40; a smaller number counts as 40. */
-  width: number;
-  /** Whether lines may hold colours. */
-  colour: boolean;
-  /** Masks secrets in one text. @default {no change} */
-  redact?: ((text: string) => string) | undefined;
-  /** Makes one complete line inert in the log of the CI system. @default {escapeLogLine for every system} */
-  escapeLine?: ((line: string) => string) | undefined;
+/**
+ * The screen: where the campaign is and what it waits for, its counts, what needs attention and what to do about it, its pace, a table of its
+ * items.
+ *
+ * @param view Not yet cleaned.
+ * @returns Commands are not cut, every other line fits the width.
+ */
+export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
+  const screen = new Screen(options);
+  const nowMs = instantMs(view.at) ?? 0;
+  const title = screen.words(["Campaign ", campaignName(view), ` is ${view.state}: `, stateDetail(view)]);
+  screen.paragraph(0, title, "bold", undefined, 2);
+  const pulls = pullRequestWords(view.items);
+  const sentences = [...countSentences(view), ...(pulls === null ? [] : [pulls])];
+  screen.print(sentences.map((text) => ({ text })), 0);
+  attention(screen, view, options);
+  pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
+  table(screen, view, nowMs, options.all ?? false);
+  return screen.lines;
 }
 
-const MIN_WIDTH = 40;
-/** Longer than names that forges permit, and five lines of a narrow screen. */
-const MAX_TEXT = 400;
-/** UTF-16 units that are read of a text, of which the most may be invisible. */
-const MAX_READ = 20_000;
-const MAX_SECRET = 1_000;
-/** Cells of a command, which is not cut before: it would be another one. */
-const MAX_COMMAND = 4_000;
+/** Up to this many items all have a row. */
+const MAX_TABLE = 50;
+/** Rows of each verdict in a larger campaign: more where a person has to act. */
+const ROWS_OF_TROUBLE = 10;
+const ROWS = 5;
+/** Most groups that need attention; the rest is counted. */
+const MAX_GROUPS = 20;
+/** Cells of a cause, which may be the message of an error with its advice. */
+const MAX_CAUSE = 600;
+/** Most items of a group that have a line each. */
+const MAX_LINES = 5;
 
-/** Collects lines. */
-export class Screen {
-  /** The lines so far, safe to print. */
-  readonly lines: string[] = [];
-  /** Cells of a line. */
-  readonly width: number;
-  readonly #options: ScreenOptions;
-
-  constructor(options: ScreenOptions) {
-    this.#options = options;
-    this.width = Math.max(MIN_WIDTH, options.width);
+function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
+  const entries = attentionOf(view, command, problem);
+  if (entries.length === 0) {
+    const goesOn = view.state === "done" ? "" : ": it goes on with the next wave";
+    screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
+    return;
   }
-
-  /**
-   * An untrusted text on one line, without what is invisible, redacted.
-   *
-   * @param maxCells Longer texts are cut. @default {400}
-   */
-  text(untrusted: string, maxCells = MAX_TEXT): string {
-    const { redact = (text: string) => text } = this.#options;
-    // Redaction comes before lines are joined: a secret can have several. Cutting to cells comes last.
-    const lines = redact(plainLines(untrusted.slice(0, MAX_READ)).join("\n")).split("\n");
-    const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
-    // The end may be one half of a secret, which has no shape that could be found.
-    return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
+  const items = entries.reduce((sum, { count }) => sum + count, 0);
+  const groups = entries.filter(({ count }) => count > 0).length;
+  const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(groups, "cause")}`;
+  screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
+  if (view.atWork !== null) {
+    const text = ["A process is at work (", { name: view.atWork }, "): end it before you give one of these commands."];
+    screen.print([{ text }], 2);
   }
-
-  /** Adds a line, which is cut to the width. */
-  line(...spans: readonly Span[]): void {
-    this.#add(spans, this.width);
-  }
-
-  /** Adds a command that people copy, on a line that is not cut. It may hold untrusted texts. */
-  command(indent: number, command: string): void {
-    this.#add([{ text: " ".repeat(indent) }, { text: this.text(command, MAX_COMMAND), style: "bold" }], Infinity);
-  }
-
-  /**
-   * Adds a text as one line or several, broken at blanks.
-   *
-   * @param indent Blanks before the first line.
-   * @param head Stands before the text, in its own style; it is not broken.
-   * @param hang Blanks before further lines. @default {indent}
-   */
-  paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {
-    const first = this.width - indent - cellWidth(head.text);
-    const [start = "", ...rest] = wrapCells(text, this.width - hang, first);
-    this.line({ text: " ".repeat(indent) }, head, { text: start, style });
-    for (const line of rest) this.line({ text: " ".repeat(hang) }, { text: line, style });
-  }
-
-  /** Adds an empty line. */
-  space(): void {
-    this.lines.push("");
-  }
-
-  #add(spans: readonly Span[], width: number): void {
-    const { colour, escapeLine = escapeLogLine } = this.#options;
-    const shown: Span[] = [];
-    let used = 0;
-    for (const { text, style } of spans) {
-      const cut = width === Infinity ? text : cutCells(text, width - used);
-      used += cellWidth(cut);
-      shown.push({ text: cut, style });
-      if (cut !== text) break;
-    }
-    const plain = shown.map(({ text }) => text).join("").trimEnd();
-    const safe = escapeLine(plain);
-    // A line that a CI system could take for a command loses its colours: they would hide the command from the check.
-    if (!colour || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
-    else this.lines.push(paint(shown));
+  for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one);
+  const more = entries.length - MAX_GROUPS;
+  if (more > 0) {
+    screen.space();
+    screen.line({ text: `  … ${formatCount(more, "more cause")}: campaign.json has all of them`, style: "dim" });
   }
 }
 
-function paint(spans: readonly Span[]): string {
-  const last = spans.findLastIndex(({ text }) => text.trimEnd() !== "");
-  return spans.slice(0, last + 1).map(({ text, style }, index) => {
-    const shown = index === last ? text.trimEnd() : text;
-    return style === undefined || shown.trim() === "" ? shown : `\x1b[${STYLES[style]}m${shown}\x1b[0m`;
-  }).join("");
+function entry(screen: Screen, one: Attention): void {
+  const style = isItemState(one.title) ? styleOf(one.title) : "yellow";
+  const cause = screen.text(one.cause, MAX_CAUSE);
+  screen.space();
+  screen.paragraph(2, cause, undefined, { text: `${titleOf(one)}${cause === "" ? "" : ": "}`, style }, 4);
+  if (one.items.length > 0) itemsLine(screen, one);
+  screen.print(stepBlocks(one.steps), 4);
+}
+
+/** The names of items: on two lines at most, or each on its own where a reader has to follow an address. */
+function itemsLine(screen: Screen, { items, count }: Attention): void {
+  const apart = items.some((item) => item.includes(" ("));
+  const room = (screen.width - 4) * 2 - "and 10000 more".length;
+  const shown: string[] = [];
+  let used = 0;
+  for (const item of items) {
+    const name = screen.text(item);
+    used += cellWidth(name) + 2;
+    if (apart ? shown.length === MAX_LINES : shown.length > 0 && used > room) break;
+    shown.push(name);
+  }
+  const more = count - shown.length;
+  const rest = more > 0 ? [`and ${more} more`] : [];
+  if (apart) { for (const line of [...shown, ...rest]) screen.line({ text: `    ${line}`, style: "dim" }); }
+  else screen.paragraph(4, [shown.join(", "), ...rest].join(" "), "dim");
+}
+
+function titleOf({ title, count }: Attention): string {
+  return count > 0 ? `${title} (${count})` : title;
+}
+
+function isItemState(title: string): title is ItemState {
+  return (STATES as readonly string[]).includes(title);
+}
+
+function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
+  const { quota: { minute, hour, day, sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
+  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  const number = waves === 0 ? "the first" : `number ${waves + 1}`;
+  const starts: Fact = [
+    "starts",
+    `${minute.used} of ${minute.limit} a minute, ${hour.used} of ${hour.limit} an hour, ${day.used} of ${day.limit} a day`,
+  ];
+  const coming: Fact[] = [
+    ["sandboxes", sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes)],
+    ["next start", nextStartText(view)],
+    ["next wave", next === null ? null : `${timeText(next, nowMs)}, ${number}`],
+    ["at work", atWork === null ? null : { name: atWork }],
+  ];
+  screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
+  if (state === "done") return;
+  if (atWork === null && next !== null) {
+    const byHand = { text: "A schedule or `campaign run` starts it. By hand:" };
+    screen.print([byHand, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
+  }
+  const by = totalsOf(view).ended > view.counts.skipped
+    ? "by the mean of the runs so far"
+    : "by a guess, as no run has ended";
+  screen.print([{ facts: [["earliest end", end === null ? null : `${timeText(end, nowMs)}, ${by}`]] }], 2);
+}
+
+function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean): void {
+  if (view.items.length === 0) return;
+  const groups = rowsOf(view, all);
+  const table = new ItemTable(screen, view.items, groups.flatMap(({ shown }) => shown), nowMs);
+  screen.print([{ heading: "Items", level: 3 }], 0);
+  table.heading();
+  for (const { verdict, shown, hidden } of groups) {
+    for (const item of shown) table.row(item);
+    if (hidden > 0) table.more(hidden, verdict, " (--all shows them)");
+  }
+}
+
+/** The items of each verdict that get a row, and how many do not. */
+function rowsOf({ items }: CampaignView, all: boolean): { verdict: ItemState; shown: ItemView[]; hidden: number }[] {
+  const of = new Map<ItemState, ItemView[]>(STATES.map((state) => [state, []]));
+  for (const item of items) of.get(item.verdict)?.push(item);
+  return [...of].filter(([, found]) => found.length > 0).map(([verdict, found]) => {
+    const style = styleOf(verdict);
+    const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
+    // One more row takes no more space than the line that counts it.
+    const shown = all || items.length <= MAX_TABLE || found.length <= limit + 1 ? found : found.slice(0, limit);
+    return { verdict, shown, hidden: found.length - shown.length };
+  });
 }
 
 // The table of items on a screen: item, verdict, run, pull request and its state, time, attempts.
@@ -252,7 +288,6 @@ export class ItemTable {
     this.#screen.line(...spans);
   }
 
-  /** Adds the heading. */
   heading(): void {
     this.#line(this.#head, () => "dim");
   }
@@ -266,174 +301,4 @@ export class ItemTable {
   more(count: number, verdict: ItemState, how: string): void {
     this.#screen.line({ text: `${GAP}… ${count} more ${verdict}${how}`, style: "dim" });
   }
-}
-
-/** Options of {@linkcode statusText}. */
-export interface StatusOptions extends ScreenOptions {
-  /** How commands are written. @default {ANY_COMMAND} */
-  command?: CampaignCommand | undefined;
-  /** Message of the error that stopped the last step. @default {null} */
-  problem?: string | null | undefined;
-  /** Whether the table has a row for every item, however many there are. @default {false} */
-  all?: boolean | undefined;
-}
-
-/** Up to this many items all have a row. */
-const MAX_TABLE = 50;
-/** Rows of each verdict in a larger campaign: more where a person has to act. */
-const ROWS_OF_TROUBLE = 10;
-const ROWS = 5;
-/** Most groups that need attention; the rest is counted. */
-const MAX_GROUPS = 20;
-/** Cells of a cause, which may be the message of an error with its advice. */
-const MAX_CAUSE = 600;
-/** Most items of a group that have a line each. */
-const MAX_LINES = 5;
-const LABEL = 14;
-
-function titleOf({ title, count }: Attention): string {
-  return count > 0 ? `${title} (${count})` : title;
-}
-
-function isItemState(title: string): title is ItemState {
-  return (STATES as readonly string[]).includes(title);
-}
-
-function entry(screen: Screen, one: Attention): void {
-  const style = isItemState(one.title) ? styleOf(one.title) : "yellow";
-  const cause = screen.text(one.cause, MAX_CAUSE);
-  screen.space();
-  screen.paragraph(2, cause, undefined, { text: `${titleOf(one)}${cause === "" ? "" : ": "}`, style }, 4);
-  if (one.items.length > 0) itemsLine(screen, one);
-  for (const { text, command } of one.steps) {
-    screen.paragraph(4, screen.text(text));
-    if (command !== null) screen.command(6, command);
-  }
-}
-
-/** The names of items: on two lines at most, or each on its own where a reader has to follow an address. */
-function itemsLine(screen: Screen, { items, count }: Attention): void {
-  const apart = items.some((item) => item.includes(" ("));
-  const room = (screen.width - 4) * 2 - "and 10000 more".length;
-  const shown: string[] = [];
-  let used = 0;
-  for (const item of items) {
-    const name = screen.text(item);
-    used += cellWidth(name) + 2;
-    if (apart ? shown.length === MAX_LINES : shown.length > 0 && used > room) break;
-    shown.push(name);
-  }
-  const more = count - shown.length;
-  const rest = more > 0 ? [`and ${more} more`] : [];
-  if (apart) { for (const line of [...shown, ...rest]) screen.line({ text: `    ${line}`, style: "dim" }); }
-  else screen.paragraph(4, [shown.join(", "), ...rest].join(" "), "dim");
-}
-
-function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
-  const entries = attentionOf(view, command, problem);
-  screen.space();
-  if (entries.length === 0) {
-    const goesOn = view.state === "done" ? "" : ": it goes on with the next wave";
-    screen.line({ text: `Nothing needs attention${goesOn}`, style: "bold" });
-    return;
-  }
-  const items = entries.reduce((sum, { count }) => sum + count, 0);
-  const groups = entries.filter(({ count }) => count > 0).length;
-  const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(groups, "cause")}`;
-  screen.line({ text: `Needs attention${counted}`, style: "bold" });
-  if (view.atWork !== null) {
-    screen.paragraph(
-      2,
-      `A process is at work (${screen.text(view.atWork)}): end it before you give one of these commands.`,
-    );
-  }
-  for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one);
-  const more = entries.length - MAX_GROUPS;
-  if (more > 0) {
-    screen.space();
-    screen.line({ text: `  … ${formatCount(more, "more cause")}: campaign.json has all of them`, style: "dim" });
-  }
-}
-
-function fact(screen: Screen, label: string, text: string | null): void {
-  if (text !== null) screen.paragraph(2, text, undefined, { text: label.padEnd(LABEL), style: "dim" }, LABEL + 2);
-}
-
-function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota: { minute, hour, day, sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
-  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
-  screen.space();
-  screen.line({ text: "Pace", style: "bold" });
-  fact(
-    screen,
-    "starts",
-    `${minute.used} of ${minute.limit} a minute, ${hour.used} of ${hour.limit} an hour, ${day.used} of ${day.limit} a day`,
-  );
-  if (state === "done") return;
-  fact(
-    screen,
-    "sandboxes",
-    sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes),
-  );
-  fact(screen, "next start", nextStartText(view));
-  const number = waves === 0 ? "the first" : `number ${waves + 1}`;
-  fact(screen, "next wave", next === null ? null : `${timeText(next, nowMs)}, ${number}`);
-  if (atWork !== null) fact(screen, "at work", screen.text(atWork));
-  else if (next !== null) {
-    fact(screen, "", "A schedule or `campaign run` starts it. By hand:");
-    screen.command(LABEL + 4, campaignCommand(command, "advance"));
-  }
-  const by = totalsOf(view).ended > view.counts.skipped
-    ? "by the mean of the runs so far"
-    : "by a guess, as no run has ended";
-  fact(screen, "earliest end", end === null ? null : `${timeText(end, nowMs)}, ${by}`);
-}
-
-/** The items of each verdict that get a row, and how many do not. */
-function rowsOf({ items }: CampaignView, all: boolean): { verdict: ItemState; shown: ItemView[]; hidden: number }[] {
-  const of = new Map<ItemState, ItemView[]>(STATES.map((state) => [state, []]));
-  for (const item of items) of.get(item.verdict)?.push(item);
-  return [...of].filter(([, found]) => found.length > 0).map(([verdict, found]) => {
-    const style = styleOf(verdict);
-    const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
-    // One more row takes no more space than the line that counts it.
-    const shown = all || items.length <= MAX_TABLE || found.length <= limit + 1 ? found : found.slice(0, limit);
-    return { verdict, shown, hidden: found.length - shown.length };
-  });
-}
-
-function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean): void {
-  if (view.items.length === 0) return;
-  const groups = rowsOf(view, all);
-  const table = new ItemTable(screen, view.items, groups.flatMap(({ shown }) => shown), nowMs);
-  screen.space();
-  screen.line({ text: "Items", style: "bold" });
-  table.heading();
-  for (const { verdict, shown, hidden } of groups) {
-    for (const item of shown) table.row(item);
-    if (hidden > 0) table.more(hidden, verdict, " (--all shows them)");
-  }
-}
-
-/**
- * The screen: where the campaign is and what it waits for, its counts, what needs attention and what to do about it, its pace, a table of its
- * items.
- *
- * @param view Not yet cleaned.
- * @returns Lines that are safe to print. Commands are not cut, every other line fits the width.
- */
-export function statusText(view: CampaignView, options: StatusOptions): string[] {
-  const screen = new Screen(options);
-  const nowMs = instantMs(view.at) ?? 0;
-  const name = campaignName(view, (text) => screen.text(text));
-  const detail = stateDetail(view, (text) => screen.text(text));
-  screen.paragraph(0, `Campaign ${name} is ${view.state}: ${detail}`, "bold", undefined, 2);
-  for (const sentence of countSentences(view)) screen.paragraph(0, sentence, undefined, undefined, 2);
-  const pulls = pullRequestsSentence(view.items);
-  const advice = unreadAdvice(view.items);
-  if (pulls !== null) screen.paragraph(0, advice === null ? pulls : `${pulls}; ${advice}`, undefined, undefined, 2);
-  attention(screen, view, options);
-  pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
-  table(screen, view, nowMs, options.all ?? false);
-  return screen.lines;
 }

@@ -44,7 +44,7 @@ function flagsOf(env: ReadEnv): ParsedFlags {
 async function printPermissions({ io: { env }, platform, systems, writer }: VerbContext): Promise<number> {
   const allowed = permissionsFor({ env, platform, systems }, { out: OUT, written: [], read: [] });
   const names = [...allowed.env, ...INPUT_VARIABLES, ...DASHBOARD_INPUTS, ...JOB_VARIABLES];
-  writer.out(denoFlags({ ...allowed, env: names }).join(" "));
+  writer.output(denoFlags({ ...allowed, env: names }).join(" "));
   return EXIT.success;
 }
 

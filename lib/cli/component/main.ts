@@ -99,7 +99,9 @@ const DIRECTORY = ".mogplex-ci";
 // deno-lint-ignore require-await
 async function printPermissions(context: VerbContext): Promise<number> {
   const allowed = permissionsOf(context);
-  context.writer.out(denoFlags({ ...allowed, env: [...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES] }).join(" "));
+  context.writer.output(
+    denoFlags({ ...allowed, env: [...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES] }).join(" "),
+  );
   return EXIT.success;
 }
 

@@ -16,8 +16,10 @@ import {
 } from "../../report/write.ts";
 import type { AnyResult, AutomationOutcome, Outcome } from "../../run/result.ts";
 import { cleanResult } from "../../run/clean.ts";
+import { own, type SafeLine } from "../../text/safe_line.ts";
 import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } from "../log/writer.ts";
-import { LABEL_WIDTH, type LogForm, verdictText } from "../log/live_log.ts";
+import { type LogForm, verdictText } from "../log/live_log.ts";
+import { LABEL_WIDTH } from "../log/terminal.ts";
 import { OPEN, type Places } from "../options.ts";
 import type { JobExtra, VerbContext } from "../verb.ts";
 import { prepareNote } from "./note.ts";
@@ -148,10 +150,10 @@ const COPIED = /^(?:pull request|page|resume|cancel|key) /;
 const FINE: readonly (Outcome | AutomationOutcome)[] = ["success", "started"];
 
 /** The lines of the block, with the address of the pull request as a link. */
-function linked(writer: Writer, result: JobResult, lines: readonly string[]): string[] {
+function linked(writer: Writer, result: JobResult, lines: readonly SafeLine[]): SafeLine[] {
   const url = result.kind === "run" ? result.pullRequest.url : null;
   const row = `pull request  ${url}`;
-  return lines.map((line) => url !== null && line === row ? `pull request  ${writer.link(url)}` : line);
+  return lines.map((line) => url !== null && line === row ? own`pull request  ${writer.link(url)}` : line);
 }
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
@@ -180,10 +182,10 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
         };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };
-        const [first = "", ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
-        if (log !== null) writer.out("");
-        const words = writer.paint(lookup(COLOURS, outcome) ?? "yellow", first.slice(LABEL_WIDTH));
-        writer.out(first.slice(0, LABEL_WIDTH) + words, ...linked(writer, clean, rest));
+        const [first = own``, ...rest] = writer.untrustedLines(verdictText(clean, options), Infinity, hang);
+        if (log !== null) writer.out(own``);
+        const style = lookup(COLOURS, outcome) ?? "yellow";
+        writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
       }
       if (error instanceof Error && !(together && isReason)) writer.error(error.message);
       if (opens) await laptop.openPage(context, page);

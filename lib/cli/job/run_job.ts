@@ -26,6 +26,7 @@ import { type Connection, type ConnectionOptions, resolveConnection, resolveOrig
 import { givenName } from "../../service/repository.ts";
 import { type Fetch, userAgent } from "../../service/transport.ts";
 import { createRedactor } from "../../text/redact.ts";
+import { own } from "../../text/safe_line.ts";
 import { LiveLog, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { OPEN, optionReader, type Places, readPlaces, REPORT } from "../options.ts";
@@ -394,10 +395,10 @@ export async function reportFrom(context: VerbContext, paths: readonly string[])
   const { targets: all } = readPlaces(context);
   const isChosen = flags.all(REPORT.name).length > 0 || option(REPORT) !== undefined;
   const targets = isChosen ? all : all.filter(({ format }) => format === "html");
-  const own = targets.find(({ path }) => paths.some((each) => plainPath(each) === plainPath(path)));
-  if (own !== undefined) {
+  const source = targets.find(({ path }) => paths.some((each) => plainPath(each) === plainPath(path)));
+  if (source !== undefined) {
     const why = "it is read at the same time";
-    throw new UsageError({ attempted: `write report "${own.format}"`, why, value: JSON.stringify(own.path) });
+    throw new UsageError({ attempted: `write report "${source.format}"`, why, value: JSON.stringify(source.path) });
   }
   const result = readResult(paths.map((path) => ({ path, text: textOf(context, path) })));
   checkTargets(targets, io);
@@ -410,7 +411,7 @@ export async function reportFrom(context: VerbContext, paths: readonly string[])
   if (flags.has("json")) writer.json(writer.clean({ runId, status, outcome, exitCode }));
   else {
     writer.out(
-      `verdict of that job: ${verdictWords(result).word} (exit code ${exitCode})`,
+      own`verdict of that job: ${writer.untrusted(verdictWords(result).word)} (exit code ${exitCode})`,
       ...targets.map(({ path }) => writer.untrusted(`wrote ${path}`)),
     );
   }

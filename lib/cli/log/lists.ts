@@ -18,7 +18,7 @@ import type {
 import type { TriggeredRun } from "../../run/automation_request.ts";
 import { MAX_LISTED } from "../../run/follow_automation.ts";
 import { AUTOMATION_EXIT, endOfAutomationRun } from "../../run/result.ts";
-import { blockText } from "./live_log.ts";
+import { factsText, printRows } from "./terminal.ts";
 import type { Writer } from "./writer.ts";
 
 /** Most repositories or sandboxes that one request gives. Source: API reference, "List repositories", "List sandboxes". */
@@ -49,23 +49,12 @@ export function printList<T>(writer: Writer, json: boolean, items: readonly T[],
     for (const item of items) writer.json(item);
     return;
   }
-  printRows(writer, items.map((item) => cells(item).map((cell) => writer.untrusted(cell))));
-}
-
-/** Prints rows of cells that are safe to print, in columns. */
-export function printRows(writer: Writer, rows: readonly (readonly string[])[]): void {
-  const widths = columnWidths(rows);
-  writer.out(...rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd()));
-}
-
-/** Length of the longest cell of each column. All rows have as many cells as the first one. */
-function columnWidths(rows: readonly (readonly string[])[]): number[] {
-  return rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  printRows(writer, items.map(cells));
 }
 
 // The text forms of the drop-in verbs, word for word as the `mogplex` command documents them.
 //
-// Source: CLI, "Headless runs". The lines are not yet safe to print: each goes through `Writer.untrusted`.
+// Source: CLI, "Headless runs". The lines hold untrusted text.
 
 /** Where sandboxes can be stopped. Source: CLI, "Automation": `sandboxes stop` points at the web UI. */
 export const SANDBOX_PAGE = "https://mogplex.com/sandboxes";
@@ -117,8 +106,8 @@ export function sandboxCells(sandbox: Sandbox): string[] {
   return [sandbox.id, sandbox.status, sandbox.working_branch ?? "-", sandbox.preview_url ?? "-", sandbox.created_at];
 }
 
-// What the verbs about automations and reviews print, and the fields of the service's records that they show. The lines are not
-// yet safe to print: each goes through `Writer.untrusted`.
+// What the verbs about automations and reviews print, and the fields of the service's records that they show. The lines hold
+// untrusted text.
 
 /** An automation as the list and `--json` show it: only known fields, since later ones can contain anything. */
 export function shownAutomation(automation: Automation): Automation {
@@ -159,7 +148,7 @@ function summaryText(summary: AutomationRunSummary | null): string | null {
 /** What `automations get` prints. */
 export function automationText(automation: AutomationDetail): string {
   const { id, name, description, status, installationId, createdAt, updatedAt, runSummary } = automation;
-  return blockText([
+  return factsText([
     ["automation", id],
     ["name", name],
     ["description", description],

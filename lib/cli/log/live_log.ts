@@ -31,96 +31,10 @@ import {
 } from "../../run/result_view.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
-import { cutText, plainText } from "../../text/plain_text.ts";
+import { cutText } from "../../text/plain_text.ts";
+import { own, type SafeLine } from "../../text/safe_line.ts";
+import { factsText } from "./terminal.ts";
 import { colourLine, type Hang, LogSection, textIndent, type Writer } from "./writer.ts";
-
-// Notices as lines of text: one formatter a kind.
-
-function timeText(wallTimeMs: number): string {
-  return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
-}
-
-/** One line about a notice. It may hold untrusted text, so it is not yet safe to print. */
-export function noticeText(notice: Notice): string {
-  switch (notice.kind) {
-    case "wait": {
-      const named = notice.named ? ", as the service asks" : "";
-      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
-        formatDuration(notice.delayMs)
-      }${named}, at ${timeText(notice.untilMs)}`;
-    }
-    case "heartbeat":
-      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
-    case "window_full":
-      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
-    case "events_missed":
-      return "Some events were missed: the feed shows only its newest 200";
-    case "unknown_status":
-      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
-    case "restart":
-      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
-    case "random_key":
-      return `Cannot identify this job (missing: ${
-        notice.missing.join(", ")
-      }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
-    case "shared_key":
-      return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
-        "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
-    case "text":
-      return notice.message;
-    default: {
-      // A new kind without a text does not compile.
-      const unknown: never = notice;
-      return String(unknown);
-    }
-  }
-}
-
-// What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
-
-/** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
-interface Progress {
-  /** Now. */
-  nowMs: number;
-  /** When the job began. */
-  startedAt: number;
-  /** Longest time of the job; undefined to leave it out. */
-  timeoutMs: number | undefined;
-  /** What happens in the present phase; undefined when there is none. */
-  doing: string | undefined;
-  /** Tools that the agent uses now; untrusted. */
-  tools: readonly string[];
-  /** The service's word; untrusted. */
-  status: string;
-  /** When the status changed. */
-  statusAt: number;
-  /** When there was news. */
-  newsAt: number;
-}
-
-function wholeSeconds(ms: number): string {
-  return formatDuration(Math.round(ms / 1_000) * 1_000);
-}
-
-/** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
-function clockText(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
-  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
-  const shown = parts[0] === 0 ? parts.slice(1) : parts;
-  return shown.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
-}
-
-/** Time and its limit, phase or tools at work, status, silence. Untrusted text. */
-function statusParts(progress: Progress): string[] {
-  const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
-  const work = tools.length > 0 ? `the agent uses ${tools.join(", ")}` : doing;
-  return [
-    `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
-    ...(work === undefined ? [] : [work]),
-    `${status} for ${wholeSeconds(nowMs - statusAt)}`,
-    `quiet for ${wholeSeconds(nowMs - newsAt)}`,
-  ];
-}
 
 /** How events are logged. */
 export type LogForm = "compact" | "full" | "json";
@@ -131,11 +45,9 @@ interface LiveLogOptions {
   writer: Writer;
   /** The CI system that shows the log. */
   platform: Platform;
-  /** Time. */
   clock: Clock;
   /** Events in the log; null shows none. */
   form: LogForm | null;
-  /** JSON lines only. */
   json: boolean;
   /** Whether a person watches stdout, so that there is a status line. */
   interactive: boolean;
@@ -172,9 +84,9 @@ export class LiveLog {
   readonly #ticker = new AbortController();
   readonly #row: Row;
   readonly #hang: Hang;
-  readonly #colour: (line: string) => string;
+  readonly #colour: (line: SafeLine) => SafeLine;
   readonly #compact: CompactLog;
-  readonly #kept: string[] = [];
+  readonly #kept: SafeLine[] = [];
   #keptBytes = 0;
   #bytes = 0;
   #full = false;
@@ -242,12 +154,12 @@ export class LiveLog {
     this.#ticker.abort();
     this.#eventLines(this.#compact.end());
     if (this.#kept.length > 0) this.#section.show();
-    if (this.#dropped > 0) writer.out(`(${this.#dropped} event lines left out, see the reports)`);
+    if (this.#dropped > 0) writer.out(own`(${this.#dropped} event lines left out, see the reports)`);
     if (this.#kept.length > 0) writer.out(...this.#kept);
     this.#kept.length = this.#dropped = 0;
     this.#section.end();
     this.#fence();
-    writer.transient("");
+    writer.transient();
   }
 
   /** Closes section and fence at once, without printing anything else: for a process that must end now. */
@@ -340,7 +252,7 @@ export class LiveLog {
     this.#print(lines.flatMap((line) => writer.untrustedLines(line, COMPACT_WIDTH, this.#hang)));
   }
 
-  #print(lines: readonly string[]): void {
+  #print(lines: readonly SafeLine[]): void {
     const { writer } = this.#options;
     if (lines.length > 0 && !this.#full) this.#section.show();
     for (const line of lines) {
@@ -353,7 +265,7 @@ export class LiveLog {
       if (!this.#full) {
         this.#full = true;
         writer.out(
-          `(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)`,
+          own`(the log is full at ${MAX_EVENT_BYTES} bytes of events: the last ${KEPT_LINES} lines follow at the end)`,
         );
       }
       this.#kept.push(line);
@@ -397,13 +309,97 @@ export class LiveLog {
   }
 }
 
+// What is going on while a run is followed, for the status line of a terminal and the heartbeats of a log.
+
+/** What {@linkcode statusParts} tells. Points on the clock and durations in milliseconds. */
+interface Progress {
+  nowMs: number;
+  /** When the job began. */
+  startedAt: number;
+  /** Longest time of the job; undefined to leave it out. */
+  timeoutMs: number | undefined;
+  /** What happens in the present phase; undefined before the first. */
+  doing: string | undefined;
+  /** Tools that the agent uses now; untrusted. */
+  tools: readonly string[];
+  /** The service's word; untrusted. */
+  status: string;
+  /** When the status changed. */
+  statusAt: number;
+  /** When there was news. */
+  newsAt: number;
+}
+
+function wholeSeconds(ms: number): string {
+  return formatDuration(Math.round(ms / 1_000) * 1_000);
+}
+
+/** A time as clocks show it: `1:43`, `1:02:03`. @param ms Milliseconds; a negative number counts as zero. */
+function clockText(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  const parts = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const shown = parts[0] === 0 ? parts.slice(1) : parts;
+  return shown.map((part, index) => index === 0 ? String(part) : String(part).padStart(2, "0")).join(":");
+}
+
+/** Time and its limit, phase or tools at work, status, silence. Untrusted text. */
+function statusParts(progress: Progress): string[] {
+  const { nowMs, startedAt, timeoutMs, doing, tools, status, statusAt, newsAt } = progress;
+  const work = tools.length > 0 ? `the agent uses ${tools.join(", ")}` : doing;
+  return [
+    `${clockText(nowMs - startedAt)}${timeoutMs === undefined ? "" : ` / ${clockText(timeoutMs)}`}`,
+    ...(work === undefined ? [] : [work]),
+    `${status} for ${wholeSeconds(nowMs - statusAt)}`,
+    `quiet for ${wholeSeconds(nowMs - newsAt)}`,
+  ];
+}
+
+// Notices as lines of text: one formatter a kind.
+
+function timeText(wallTimeMs: number): string {
+  return `${new Date(wallTimeMs).toISOString().slice(11, 19)} UTC`;
+}
+
+/** One line about a notice, which may hold untrusted text. */
+export function noticeText(notice: Notice): string {
+  switch (notice.kind) {
+    case "wait": {
+      const named = notice.named ? ", as the service asks" : "";
+      return `Cannot ${notice.what} yet (${notice.detail}, attempt ${notice.attempt}): trying again in ${
+        formatDuration(notice.delayMs)
+      }${named}, at ${timeText(notice.untilMs)}`;
+    }
+    case "heartbeat":
+      return `... ${notice.status} after ${formatDuration(notice.elapsedMs)}`;
+    case "window_full":
+      return "The feed is full at 200 events: later steps are not visible, the status is still watched";
+    case "events_missed":
+      return "Some events were missed: the feed shows only its newest 200";
+    case "unknown_status":
+      return `The service reports an unknown status, "${notice.status}": it counts as not finished`;
+    case "restart":
+      return `Run ${notice.runId} of this key had already ended ${notice.status}: starting afresh with suffix .${notice.suffix}`;
+    case "random_key":
+      return `Cannot identify this job (missing: ${
+        notice.missing.join(", ")
+      }): the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)`;
+    case "shared_key":
+      return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
+        "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
+    case "text":
+      return notice.message;
+    default: {
+      // A new kind without a text does not compile.
+      const unknown: never = notice;
+      return String(unknown);
+    }
+  }
+}
+
 // The block at the end of a job: the verdict, why, and what the reader can do next.
 
 /** Most UTF-16 units of a reason or an advice in the block; the reports have all of it. */
 const MAX_BLOCK_TEXT = 4_000;
-
-/** Width of the labels, and indent of what follows a line that is broken. */
-export const LABEL_WIDTH = 14;
 
 function pullRequest({ pullRequest: { state, url } }: GitFacts, outcome: ResultView["outcome"]): string {
   if (url !== null || state === "none") return url ?? "none";
@@ -446,7 +442,7 @@ export interface VerdictOptions {
   page?: string | undefined;
 }
 
-/** The lines of the block, for a run and for an automation run. They are not yet safe to print. */
+/** The lines of the block, for a run and for an automation run. Untrusted text. */
 export function verdictText(result: AnyResult, options: VerdictOptions): string {
   const { reports, cancel, inErrorLine, full = false, compared, page } = options;
   const view = viewOf(result);
@@ -455,7 +451,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   const started = runId !== null;
   // Only a start whose outcome is unknown needs the key to go on. The way to resume names it.
   const lost = !started && resume === null && mayHaveStarted(result);
-  return blockText([
+  return factsText([
     ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
     ["pull request", started && git !== null ? pullRequest(git, view.outcome) : null],
     ["repository", view.repository ?? view.repoId],
@@ -484,12 +480,4 @@ function endWords(view: ResultView): string {
   const { outcome, verdict: { word }, git } = view;
   if (outcome === "success" && git?.changed === false) return `${word}, no changes`;
   return outcome === "failed" ? headlineOf(view).end : word;
-}
-
-/** Rows of label and text as lines, without those whose text is null. They are not yet safe to print. */
-export function blockText(rows: readonly (readonly [label: string, text: string | null])[]): string {
-  const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
-  return rows.filter((row) => row[1] !== null)
-    .map(([label, text]) => label.padEnd(LABEL_WIDTH) + plainText(text ?? "").trim().replaceAll("\n", indent))
-    .join("\n");
 }

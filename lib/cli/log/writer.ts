@@ -1,6 +1,6 @@
 /**
- * The only way to the terminal and to the log: untrusted text is normalised, redacted and escaped, and everything that is printed is
- * searched for our own token a second time.
+ * The only way to the terminal and to the log. What is printed is a `SafeLine`: our own text, or untrusted text that was normalised,
+ * redacted and escaped. All of it is searched for our own token a second time.
  *
  * @module
  */
@@ -16,77 +16,7 @@ import { hangCells } from "../../text/cells.ts";
 import { jsonLine } from "../../text/escape.ts";
 import { cutText, plainLines } from "../../text/plain_text.ts";
 import { joinRedactors, type Redactor, redactValue } from "../../text/redact.ts";
-
-// Whether a person watches the output.
-
-/** Whether the terminal behind our streams only prints lines. Source: terminfo, entry `dumb`. */
-function isDumb(io: Pick<Io, "env">): boolean {
-  return io.env("TERM") === "dumb";
-}
-
-/**
- * Whether stdout has colours: on a terminal, and in the log of a CI system that shows them. `FORCE_COLOR` wins over everything else.
- *
- * @param ofCi Whether stdout is such a log.
- * Source: no-color.org; Node.js, "tty", `FORCE_COLOR`.
- */
-function wantsColours(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean {
-  const forced = io.env("FORCE_COLOR");
-  if (forced) return forced !== "0" && forced !== "false";
-  if (io.env("NO_COLOR")) return false;
-  return ofCi || io.isTerminal("stdout") && !isDumb(io);
-}
-
-/** Terminals that show links, by `TERM_PROGRAM`. Source: the documents of each, OSC 8. */
-const LINKING = ["ghostty", "iTerm.app", "vscode", "WezTerm"];
-/** First version of the library of GNOME's terminals with links, as `VTE_VERSION` has it: 0.50. */
-const LINKING_VTE = 5_000;
-
-/** Whether the terminal shows links. A multiplexer is none: what it passes on is not known. */
-function knowsLinks({ env }: Pick<Io, "env">): boolean {
-  const term = env("TERM") ?? "";
-  if (/^(?:screen|tmux|dumb)/.test(term)) return false;
-  return LINKING.includes(env("TERM_PROGRAM") ?? "") || Number(env("VTE_VERSION")) >= LINKING_VTE ||
-    Boolean(env("WT_SESSION")) || /^(?:xterm-kitty|foot|alacritty)/.test(term);
-}
-
-/** Cells of a line where nobody says how wide the log is: pages of CI systems scroll or break what is longer. */
-const USUAL_WIDTH = 180;
-
-/** Cells after which a line of the log is broken. */
-export function logWidth(io: Pick<Io, "isTerminal">): number {
-  return io.isTerminal("stdout") ? terminalSize()?.columns ?? 80 : USUAL_WIDTH;
-}
-
-/**
- * Whether a person watches a stream on a terminal that can move its cursor: only then the log may redraw a line, leave out what is
- * close by, and let a run go on after Ctrl-C.
- *
- * On a CI system nobody watches, although act and Buildkite's agent give their jobs a terminal.
- * Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
- */
-export function isInteractive(
-  { io, platform }: { io: Pick<Io, "env" | "isTerminal">; platform: Pick<Platform, "isCi"> },
-  stream: Stream = "stdout",
-): boolean {
-  return !platform.isCi && !isDumb(io) && io.isTerminal(stream);
-}
-
-/** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
-const STYLES = { dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
-
-/** Where lines are broken: see `hangCells`. */
-export interface Hang {
-  /** Width of a line. */
-  cells: number;
-  /** Blanks before further lines. */
-  indent: number;
-  /** Lines that stay whole. @default none */
-  whole?: RegExp | undefined;
-}
-
-/** A colour or a weight. */
-type Style = keyof typeof STYLES;
+import { own, type SafeLine } from "../../text/safe_line.ts";
 
 /** Prints lines on stdout and stderr. */
 export class Writer {
@@ -139,19 +69,19 @@ export class Writer {
   }
 
   /** Makes untrusted text safe as part of a line. */
-  untrusted(text: string): string {
+  untrusted(text: string): SafeLine {
     // Redaction comes before lines are joined: a secret can have several.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n");
     return this.#platform.escapeLine(lines.map((each) => each.trim()).join(" "));
   }
 
   /**
-   * Makes untrusted text safe to print, line by line.
+   * Makes untrusted text safe, line by line.
    *
    * @param maxLength Longest line, in UTF-16 units.
    * @param hang Width and indent at which lines are broken: see `hangCells`. @default {undefined} (they are not)
    */
-  untrustedLines(text: string, maxLength = Infinity, hang?: Hang): string[] {
+  untrustedLines(text: string, maxLength = Infinity, hang?: Hang): SafeLine[] {
     // Redaction comes before cutting: a secret that was cut in half is not recognised.
     const lines = this.#redact(plainLines(text).join("\n")).split("\n").map((line) => cutText(line, maxLength));
     const broken = hang === undefined
@@ -160,9 +90,19 @@ export class Writer {
     return broken.map((line) => this.#platform.escapeLine(line));
   }
 
-  /** Prints lines on stdout. They must be our own text, or made safe by {@linkcode Writer.untrusted}. */
-  out(...lines: string[]): void {
+  /** Prints lines on stdout. */
+  out(...lines: SafeLine[]): void {
     this.#print("stdout", lines);
+  }
+
+  /** Prints a text on stdout as it is, for another program that reads it: a file that we made, commands for a shell. */
+  output(text: string): void {
+    this.#print("stdout", [text]);
+  }
+
+  /** Clears the terminal. */
+  clear(): void {
+    this.#io.write("stdout", "\x1b[2J\x1b[H");
   }
 
   /** A copy of a value with every text redacted. */
@@ -180,22 +120,30 @@ export class Writer {
    *
    * @param url Result of `webUrl`: it has no control characters.
    */
-  link(url: string): string {
+  link(url: string): SafeLine {
     const links = !this.#platform.isCi && this.#io.isTerminal("stdout") && knowsLinks(this.#io);
-    return links ? `\x1b]8;;${url}\x1b\\${url}\x1b]8;;\x1b\\` : url;
-  }
-
-  /** Colours a part of a line, on a terminal or CI system that shows colours. */
-  paint(style: Style, text: string): string {
-    return this.coloured ? `\x1b[${STYLES[style]}m${text}\x1b[0m` : text;
+    const line = this.untrusted(url);
+    return links ? own`\x1b]8;;${line}\x1b\\${line}\x1b]8;;\x1b\\` : line;
   }
 
   /**
-   * Keeps lines at the bottom of a terminal, below all that is printed; they do not wrap. An empty text removes them.
+   * Colours a line or a part of it, on a terminal or CI system that shows colours. Nothing else changes.
    *
-   * @param text One line or several, fewer than the terminal has.
+   * @param from First UTF-16 unit of the part. @default {0}
+   * @param to The one after its last. @default the length of the line
    */
-  transient(text: string): void {
+  paint(style: Style, line: SafeLine, from = 0, to = line.length): SafeLine {
+    if (!this.coloured) return line;
+    return line.slice(0, from) + coloured(style, line.slice(from, to)) + line.slice(to) as SafeLine;
+  }
+
+  /**
+   * Keeps lines at the bottom of a terminal, below all that is printed; they do not wrap. Without arguments it removes them.
+   *
+   * @param lines Fewer than the terminal has.
+   */
+  transient(...lines: readonly SafeLine[]): void {
+    const text = lines.join("\n");
     if (text === this.#transient) return;
     const hidden = this.#hidden();
     this.#transient = text;
@@ -203,14 +151,14 @@ export class Writer {
     this.#write(`${hidden}${this.#shown()}`);
   }
 
-  /** What removes the lines at the bottom. */
+  /** The sequence that removes the lines at the bottom. */
   #hidden(): string {
     if (this.#transient === "") return "";
     const above = this.#transient.split("\n").length - 1;
     return above === 0 ? "\r\x1b[K" : `\r\x1b[${above}A\x1b[J`;
   }
 
-  /** What shows them again. */
+  /** The sequence that shows the lines at the bottom. */
   #shown(): string {
     return this.#transient === "" ? "" : `\x1b[?7l${this.#redact.token(this.#transient)}\x1b[?7h`;
   }
@@ -249,7 +197,7 @@ export class Writer {
     this.#show();
   }
 
-  /** The same for a command that has its whole effect the first time: it is not printed again. */
+  /** Prints a command that has its whole effect the first time, unless it was printed already. */
   commandOnce(line: string): void {
     if (this.#given.has(line)) return;
     this.#given.add(line);
@@ -273,7 +221,7 @@ export class Writer {
     this.#print("stderr", [`error: ${this.untrusted(text)}`]);
   }
 
-  #print(stream: Stream, lines: string[]): void {
+  #print(stream: Stream, lines: readonly string[]): void {
     this.#hide();
     if (stream === "stdout" && this.#fenced && this.#fence === undefined && !this.#io.closed(stream)) {
       this.#fence = this.#platform.fence?.();
@@ -281,6 +229,94 @@ export class Writer {
     }
     this.#io.write(stream, lines.map((line) => `${this.#redact.token(line)}\n`).join(""));
     this.#show();
+  }
+}
+
+/** Where lines are broken: see `hangCells`. */
+export interface Hang {
+  /** Width of a line. */
+  cells: number;
+  /** Blanks before further lines. */
+  indent: number;
+  /** Lines that stay whole. @default none */
+  whole?: RegExp | undefined;
+}
+
+/** Colours and weights of a terminal. Source: ECMA-48, 8.3.117 (SGR). */
+const STYLES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
+
+/** A colour or a weight. */
+export type Style = keyof typeof STYLES;
+
+/** A text in a colour, for a terminal that shows colours. */
+export function coloured(style: Style, text: string): string {
+  return `\x1b[${STYLES[style]}m${text}\x1b[0m`;
+}
+
+/**
+ * Whether stdout has colours: on a terminal, and in the log of a CI system that shows them. `FORCE_COLOR` wins over everything else.
+ *
+ * @param ofCi Whether stdout is such a log.
+ * Source: no-color.org; Node.js, "tty", `FORCE_COLOR`.
+ */
+function wantsColours(io: Pick<Io, "env" | "isTerminal">, ofCi: boolean): boolean {
+  const forced = io.env("FORCE_COLOR");
+  if (forced) return forced !== "0" && forced !== "false";
+  if (io.env("NO_COLOR")) return false;
+  return ofCi || io.isTerminal("stdout") && !isDumb(io);
+}
+
+/** Terminals that show links, by `TERM_PROGRAM`. Source: the documents of each, OSC 8. */
+const LINKING = ["ghostty", "iTerm.app", "vscode", "WezTerm"];
+/** First version of the library of GNOME's terminals with links, as `VTE_VERSION` has it: 0.50. */
+const LINKING_VTE = 5_000;
+
+/** Whether the terminal shows links. Not inside of tmux or screen, which may drop the sequence. */
+function knowsLinks({ env }: Pick<Io, "env">): boolean {
+  const term = env("TERM") ?? "";
+  if (/^(?:screen|tmux|dumb)/.test(term)) return false;
+  return LINKING.includes(env("TERM_PROGRAM") ?? "") || Number(env("VTE_VERSION")) >= LINKING_VTE ||
+    Boolean(env("WT_SESSION")) || /^(?:xterm-kitty|foot|alacritty)/.test(term);
+}
+
+/** The section of the log that is open, on systems that have sections. Its beginning is printed before its first line, since an empty section says nothing. */
+export class LogSection {
+  readonly #parts: { writer: Writer; platform: Platform; clock: Clock };
+  #section: Section | undefined;
+  #isShown = false;
+
+  /** @param parts Where the section is printed, in the form of which system. */
+  constructor(parts: { writer: Writer; platform: Platform; clock: Clock }) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Ends the present section and begins another one.
+   *
+   * @param name Letters, digits and `_`. Ids are made unique, since a job may follow several runs or campaigns.
+   * @param title What people see.
+   * @param folded Whether it is folded at first.
+   */
+  begin(name: string, title: string, folded: boolean): void {
+    this.end();
+    const { platform, clock } = this.#parts;
+    const id = `mogplex_${name}_${crypto.randomUUID().slice(0, 8)}`;
+    this.#section = platform.section?.(id, `Mogplex: ${title}`, clock.wallTime(), folded);
+  }
+
+  /** Prints the beginning of the section, unless it was printed already. */
+  show(): void {
+    if (this.#section === undefined || this.#isShown) return;
+    this.#isShown = true;
+    this.#parts.writer.command(this.#section.open);
+  }
+
+  /** Ends the section, if there is one. */
+  end(): void {
+    const end = this.#isShown ? this.#section?.close(this.#parts.clock.wallTime()) ?? "" : "";
+    this.#section = undefined;
+    this.#isShown = false;
+    if (end !== "") this.#parts.writer.command(end);
   }
 }
 
@@ -299,21 +335,50 @@ const LABEL_STYLES: Readonly<Record<string, Style>> = {
 };
 
 // A broken line goes on below its text, so it has neither time nor label.
-const TIMED = /^(\d\d:\d\d:\d\d {2}| {10})([a-z]\S*)(.*)$/;
-const BARE = /^()([a-z]\S*)(.*)$/;
+const TIMED = /^(\d\d:\d\d:\d\d {2}| {10})([a-z]\S*)/;
+const BARE = /^()([a-z]\S*)/;
 
 /** Cells before the text of a line. @param times Whether lines begin with a time. */
 export function textIndent(times: boolean): number {
   return times ? 20 : 10;
 }
 
-/** Colours time and label. @param line A line that is safe to print; colours are added, nothing else changes. */
-export function colourLine(writer: Pick<Writer, "coloured" | "paint">, line: string, times: boolean): string {
-  const [, time = "", label = "", text = ""] = (writer.coloured && (times ? TIMED : BARE).exec(line)) || [];
-  if (label === "") return line;
+/** Colours time and label. */
+export function colourLine(writer: Pick<Writer, "coloured" | "paint">, line: SafeLine, times: boolean): SafeLine {
+  const [, time = "", label = ""] = (writer.coloured && (times ? TIMED : BARE).exec(line)) || [];
   const style = lookup(LABEL_STYLES, label);
-  const shown = style === undefined ? label : writer.paint(style, label);
-  return `${time.trim() === "" ? time : writer.paint("dim", time)}${shown}${text}`;
+  // From the right: colours move what stands behind them.
+  const labelled = style === undefined ? line : writer.paint(style, line, time.length, time.length + label.length);
+  return time.trim() === "" ? labelled : writer.paint("dim", labelled, 0, time.length);
+}
+
+// Who reads stdout, and how wide it is.
+
+/**
+ * Whether a person watches a stream on a terminal that can move its cursor: only then the log may redraw a line, leave out what is
+ * close by, and let a run go on after Ctrl-C.
+ *
+ * Never on a CI system, although act and Buildkite's agent give their jobs a terminal.
+ * Source: nektos/act, pkg/container/host_environment.go, `openPty`; buildkite/agent, process/process.go, `PTY`.
+ */
+export function isInteractive(
+  { io, platform }: { io: Pick<Io, "env" | "isTerminal">; platform: Pick<Platform, "isCi"> },
+  stream: Stream = "stdout",
+): boolean {
+  return !platform.isCi && !isDumb(io) && io.isTerminal(stream);
+}
+
+/** Whether the terminal behind our streams only prints lines. Source: terminfo, entry `dumb`. */
+function isDumb(io: Pick<Io, "env">): boolean {
+  return io.env("TERM") === "dumb";
+}
+
+/** Cells of a line of a log without a terminal: pages of CI systems scroll or break longer lines. */
+const USUAL_WIDTH = 180;
+
+/** Cells after which a line of the log is broken. */
+export function logWidth(io: Pick<Io, "isTerminal">): number {
+  return io.isTerminal("stdout") ? terminalSize()?.columns ?? 80 : USUAL_WIDTH;
 }
 
 // Commands in the log that tell the CI system the outputs, where the summary is, and a verdict other than success. For systems
@@ -322,7 +387,7 @@ export function colourLine(writer: Pick<Writer, "coloured" | "paint">, line: str
 /** Most UTF-16 units of a reason in a command; the log and the reports have all of it. */
 const MAX_ANNOTATION_TEXT = 1_000;
 
-// Other ends are nobody's mistake: they are warnings.
+// Every other end is a warning.
 const LEVELS: Partial<Record<Outcome | AutomationOutcome, AnnotationLevel>> = { failed: "error", error: "error" };
 
 /**
@@ -390,47 +455,4 @@ export function commandResult(
   const summary = written.find((target) => target.format === "markdown");
   if (summary !== undefined) commandSummary({ writer, io }, platform, summary.path);
   commandVerdict(writer, platform, clean);
-}
-
-// The section of the log that is open, on systems that have sections.
-
-/** One section at a time. Its beginning is printed before its first line, since an empty section says nothing. */
-export class LogSection {
-  readonly #parts: { writer: Writer; platform: Platform; clock: Clock };
-  #section: Section | undefined;
-  #isShown = false;
-
-  /** @param parts Where the section is printed, in the form of which system. */
-  constructor(parts: { writer: Writer; platform: Platform; clock: Clock }) {
-    this.#parts = parts;
-  }
-
-  /**
-   * Ends the present section and begins another one.
-   *
-   * @param name Letters, digits and `_`. Ids are made unique, since a job may follow several runs or campaigns.
-   * @param title What people see.
-   * @param folded Whether it is folded at first.
-   */
-  begin(name: string, title: string, folded: boolean): void {
-    this.end();
-    const { platform, clock } = this.#parts;
-    const id = `mogplex_${name}_${crypto.randomUUID().slice(0, 8)}`;
-    this.#section = platform.section?.(id, `Mogplex: ${title}`, clock.wallTime(), folded);
-  }
-
-  /** Prints the beginning of the section, unless it was printed or there is none. */
-  show(): void {
-    if (this.#section === undefined || this.#isShown) return;
-    this.#isShown = true;
-    this.#parts.writer.command(this.#section.open);
-  }
-
-  /** Ends the section, if there is one. */
-  end(): void {
-    const end = this.#isShown ? this.#section?.close(this.#parts.clock.wallTime()) ?? "" : "";
-    this.#section = undefined;
-    this.#isShown = false;
-    if (end !== "") this.#parts.writer.command(end);
-  }
 }

@@ -52,7 +52,7 @@ export function wordsAfter(given: readonly string[], verbs: readonly Verb[]): st
 export async function printCompletion({ flags, writer, verbs, vocabulary }: VerbContext): Promise<number> {
   const [shell = "", ...given] = flags.positionals;
   if (shell === "words") {
-    writer.out(...wordsAfter(given, verbs));
+    writer.output(wordsAfter(given, verbs).join("\n"));
     return EXIT.success;
   }
   const script = SHELLS.get(shell);
@@ -62,6 +62,6 @@ export async function printCompletion({ flags, writer, verbs, vocabulary }: Verb
     throw new UsageError({ attempted: "complete", why, value: JSON.stringify(shell) });
   }
   // What is not called by one word cannot be completed.
-  writer.out(script(/^[\w-]+$/.test(vocabulary.program) ? vocabulary.program : "mogplex-ci"));
+  writer.output(script(/^[\w-]+$/.test(vocabulary.program) ? vocabulary.program : "mogplex-ci"));
   return EXIT.success;
 }

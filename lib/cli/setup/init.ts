@@ -11,6 +11,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
+import { own } from "../../text/safe_line.ts";
 import type { VerbContext } from "../verb.ts";
 import { PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
@@ -317,7 +318,7 @@ export async function initRepository(context: VerbContext): Promise<number> {
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
   if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
-  if (path !== file) context.writer.out("", ...`${add}${path}`.split("\n"));
+  if (path !== file) context.writer.out(own``, ...context.writer.untrustedLines(`${add}${path}`));
   if (attributes !== undefined && !isThere) {
     steps.say(
       "",

@@ -12,7 +12,7 @@ import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts
 import { cutText } from "../../text/plain_text.ts";
 import { openOneShot } from "../job/run_job.ts";
 import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
-import { printRows } from "../log/lists.ts";
+import { printRows } from "../log/terminal.ts";
 import type { VerbContext } from "../verb.ts";
 
 /** A run that this machine started. */
@@ -147,7 +147,7 @@ export async function printRecent(context: VerbContext, limit: number): Promise<
     for (const run of runs) writer.json(run);
   } else if (runs.length > 0) {
     const rows = runs.map((run) => cells(run, clock.wallTime(), !io.isTerminal("stdout")));
-    printRows(writer, [HEADER, ...rows.map((row) => row.map((cell) => writer.untrusted(cell)))]);
+    printRows(writer, [HEADER, ...rows]);
   }
   if (runs.length === 0) {
     writer.note("this machine remembers no run (outside CI, run --follow and run --detach are remembered)");

@@ -8,6 +8,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { type FoundToken, type Origin, originNotices, resolveOrigin } from "../../service/connection.ts";
 import { formatCount } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
+import { own } from "../../text/safe_line.ts";
 import type { Writer } from "../log/writer.ts";
 import { JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
 import type { Option, Verb, VerbContext } from "../verb.ts";
@@ -150,9 +151,9 @@ function joinSkipped(checks: readonly Check[]): Check[] {
 }
 
 function printCheck(writer: Writer, { name, state, finding, advice }: Check, width: number): void {
-  const head = `${writer.paint(COLOURS[state], state.padEnd(STATE_WIDTH))}  `;
-  writer.out(`${head}${writer.untrusted(`${name.padEnd(width)}  ${finding}`)}`);
-  if (advice !== null) writer.out(`${" ".repeat(STATE_WIDTH + width + 4)}${writer.untrusted(`> ${advice}`)}`);
+  const head = writer.paint(COLOURS[state], writer.untrusted(state).padEnd(STATE_WIDTH));
+  writer.out(own`${head}  ${writer.untrusted(`${name.padEnd(width)}  ${finding}`)}`);
+  if (advice !== null) writer.out(own`${own``.padEnd(STATE_WIDTH + width + 4)}${writer.untrusted(`> ${advice}`)}`);
 }
 
 function summary(checks: readonly Check[], code: number, purpose: Purpose): string {
@@ -179,7 +180,7 @@ export async function checkJob(context: VerbContext, machine: Machine = thisMach
   }
   const width = Math.max(...checks.map(({ name }) => name.length));
   for (const row of joinSkipped(checks)) printCheck(writer, row, width);
-  writer.out("", summary(checks, exitCode, purposeOf(context)));
+  writer.out(own``, writer.untrusted(summary(checks, exitCode, purposeOf(context))));
   return exitCode;
 }
 

@@ -36,7 +36,7 @@ import type { ExtraPermissions, Verb, VerbContext } from "../verb.ts";
 /** `skipped`: the check needs something that another check found missing. */
 export type CheckState = "ok" | "warning" | "failed" | "skipped";
 
-/** One check. Its texts may hold untrusted words, so they are not yet safe to print. */
+/** One check. Its texts may hold untrusted words. */
 export interface Check {
   /** What was checked: one word. */
   name: string;
@@ -368,7 +368,7 @@ export const permissionsVerb: Verb = {
     const { flags, writer } = context;
     const permissions = permissionsOf(context);
     if (flags.has("json")) writer.json(permissions);
-    else writer.out(denoFlags(permissions).join(" "));
+    else writer.output(denoFlags(permissions).join(" "));
     return EXIT.success;
   },
 };

@@ -13,6 +13,7 @@ import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../run/session.ts";
 import type { MogplexClient } from "../../service/client.ts";
 import { MAX_EVENTS } from "../../service/contract.ts";
 import { checkRepository, resolveRepository } from "../../service/repository.ts";
+import { own } from "../../text/safe_line.ts";
 import { openDropIn } from "../job/run_job.ts";
 import {
   eventLine,
@@ -183,7 +184,7 @@ async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: num
       if (item.type !== "end") continue;
       const { run, outcome } = item;
       if (flags.has("json")) writer.json({ runId: run.runId, status: run.status });
-      else writer.out(`--- run ${writer.untrusted(`${run.runId} ${run.status}`)} ---`);
+      else writer.out(own`--- run ${writer.untrusted(`${run.runId} ${run.status}`)} ---`);
       return outcome;
     }
     throw new Error("Cannot say how the run ended: the follower stopped without an end");
@@ -259,8 +260,8 @@ export const runsCancelVerb: Verb = {
     const result = await client.cancelRun(runId, call);
     if (flags.has("json")) writer.json(result);
     else {
-      writer.out(`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
-      writer.out(`status: ${writer.untrusted(result.status)}`);
+      writer.out(own`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
+      writer.out(own`status: ${writer.untrusted(result.status)}`);
     }
     return EXIT.success;
   },
@@ -339,7 +340,9 @@ export const sandboxesStopVerb: Verb = {
     const id = requiredArgument(context, "sandboxes stop", "sandbox-id");
     const url = `${SANDBOX_PAGE}/${encodeURIComponent(id)}`;
     if (flags.has("json")) writer.json({ id, stopped: false, url });
-    else writer.out(`sandboxes cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`);
+    else {writer.out(
+        own`sandboxes cannot be stopped through the API yet; stop it in the web UI: ${writer.untrusted(url)}`,
+      );}
     return EXIT.success;
   },
 };

@@ -152,12 +152,9 @@ const WAVE_JOBS: Record<string, (project: CampaignProject, cwd: string) => Promi
     cpSync(project.cwd, cwd, { recursive: true, filter: (path) => !path.startsWith(cwd) && !path.includes(".git") });
     const text = readFileSync(join(root, "examples/gitlab/scheduled-campaign.yml"), "utf8");
     const [, document] = parseAllDocuments(text).map((each) => each.toJS());
-    const command = join(cwd, "ci/mogplex.mjs");
-    const MOGPLEX_CI_SHA256 = sha256(readFileSync(command, "utf8"));
-    return {
-      script: document.campaign.script,
-      env: { MOGPLEX_CI_URL: `file://${command}`, MOGPLEX_CI_SHA256, COMMAND: "" },
-    };
+    const sum = sha256(readFileSync(join(cwd, "ci/mogplex.mjs"), "utf8"));
+    writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${sum}  mogplex.mjs\n`);
+    return { script: document.campaign.script, env: { COMMAND: "" } };
   },
 };
 

@@ -419,7 +419,7 @@ test("no recipe leaves it to the default in which pipelines an agent starts", ()
   const recipes = readdirSync(join(root, RECIPES)).filter((file) => file.endsWith(".yml"));
   const texts = [...recipes.map((file) => read(`${RECIPES}/${file}`)), read("components/README.md")];
   for (const text of [...texts, ...componentNames().map((name) => read(`components/${name}/example.gitlab-ci.yml`))]) {
-    const agents = text.match(/- component: \S+|^(?:agent|campaign):\n +image:/gm) ?? [];
+    const agents = text.match(/- component: \S+|^(?:agent|campaign):\n(?: +#.*\n)* +image:/gm) ?? [];
     const rules = text.match(/rules: \[\{ if: |rules:\n(?: +#.*\n)* +- if: /g) ?? [];
     expect(agents.length, text).toBeGreaterThan(0);
     expect(rules.length, text).toBeGreaterThanOrEqual(agents.length);

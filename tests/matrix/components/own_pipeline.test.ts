@@ -72,7 +72,15 @@ let registry: Registry;
 
 /** A clone of this project as `npm run release` leaves it, with the image of a registry on this machine, and with what `package` hands on. */
 function clone(): string {
-  const own = [".gitlab-ci.yml", "CHANGELOG.md", "package.json", "package-lock.json", "deno.json", "lib/version.ts"]
+  const own = [
+    ".gitlab-ci.yml",
+    "CHANGELOG.md",
+    "package.json",
+    "package-lock.json",
+    "deno.json",
+    "lib/version.ts",
+    "lib/ci/gitlab_watch.ts",
+  ]
     .concat(
       ["pipeline_jobs", "registry", "release", "build/published", "build/pins", "build/templates"].map((name) =>
         `tools/${name}.ts`

@@ -5,7 +5,7 @@ import { expect, test } from "bun:test";
 
 test("appendFile() keeps every line whole when two processes append at once", async () => {
   const path = join(mkdtempSync(join(tmpdir(), "mogplex-history-")), "runs.ndjson");
-  const io = join(import.meta.dir, "../../../../lib/io.ts");
+  const io = join(import.meta.dir, "../../../lib/io.ts");
   const code = (letter: string) =>
     `const io = await (await import(${JSON.stringify(io)})).processIo();
      for (let i = 0; i < 300; i++) io.appendFile(${JSON.stringify(path)}, "${letter}".repeat(900) + "\\n", "refuse");`;

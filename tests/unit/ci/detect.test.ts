@@ -81,7 +81,7 @@ test("identity() is null outside CI, whatever is set", () => {
     {},
     "unknown",
   ]);
-  expect(none.escapeLine("::error::x")).toBe(": :error::x");
+  expect<string>(none.escapeLine("::error::x")).toBe(": :error::x");
 });
 
 test("platformVariables() lists every variable that a platform reads, except our own", () => {

@@ -4,6 +4,7 @@ import { Writer } from "../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { detectPlatform } from "../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
+import type { SafeLine } from "../../../lib/text/safe_line.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { REPO, world } from "../cli/world.ts";
 import { sampleEvent, successEvents } from "../report/sample.ts";
@@ -26,7 +27,7 @@ const ENV = { GITHUB_ACTIONS: "true", CI: "true", MOGPLEX_CI_JOB: "nightly" };
 function followed(text: string, form: LogForm, open: boolean): string {
   const io = fakeIo({ env: { GITHUB_ACTIONS: "true" } });
   const github = detectPlatform(io.env);
-  const platform = open ? { ...github, escapeLine: (line: string) => line } : github;
+  const platform = open ? { ...github, escapeLine: (line: string) => line as SafeLine } : github;
   const writer = new Writer(io, platform, createRedactor());
   const log = new LiveLog({
     writer,

@@ -155,7 +155,7 @@ test("renderRunPage() has commands that start the task again as it was asked for
     "mogplex-emulator exec --scenario success -- node ci/mogplex.mjs run --follow 'Try it'",
   ]);
   const hidden = renderRunPage({ ...sampleResult(), ...ASKED, task: null });
-  expect(hidden).toContain("The task is not on this page. Write it to <code>task.md</code>");
+  expect(hidden).toContain("The task is not on this page. Write it to <code><bdi>task.md</bdi></code>");
   expect(commands({ task: "x".repeat(5_000) })[0]).toEndWith("--new --prompt-file task.md");
   expect(textsOf(renderRunPage(sampleResult({ origin: "http://127.0.0.1:8080" })), "pre")).toContain(
     "export MOGPLEX_URL=http://127.0.0.1:8080 MOGPLEX_DEV=1",

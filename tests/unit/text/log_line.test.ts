@@ -40,5 +40,5 @@ test("escapeLogLine() makes any sequence of fragments of commands inert on all s
 
 test("escapeLogLine() does not change ordinary lines", () => {
   const ordinary = ["std::vector<int> a;", "a --- b", "# Heading", "##", "time: 12:30::05", "section start", "- --- x"];
-  expect(ordinary.map((line) => escapeLogLine(line))).toEqual(ordinary);
+  expect<string[]>(ordinary.map((line) => escapeLogLine(line))).toEqual(ordinary);
 });

@@ -33,7 +33,7 @@ const OWN = ["PATH", "HOME", "TMPDIR", "GITHUB_OUTPUT", "MOGPLEX_URL", "MOGPLEX_
 
 /** The environments of CI systems, as they are documented, each with its variants. */
 function environments(): Environment[] {
-  const folder = join(import.meta.dir, "../../../unit/platforms/environments");
+  const folder = join(import.meta.dir, "../../../unit/ci/environments");
   return readdirSync(folder).flatMap((file) => {
     const { environment, variants } = JSON.parse(readFileSync(join(folder, file), "utf8")) as {
       environment: Environment;

@@ -6,6 +6,7 @@ import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { UnauthorizedError, UsageError } from "../../../../lib/errors.ts";
 import { parseFlags } from "../../../../lib/flags.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
+import type { SafeLine } from "../../../../lib/text/safe_line.ts";
 import { type FakeIo, fakeIo, type FakeIoOptions } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 
@@ -39,7 +40,7 @@ test("openContext() finds the connection once, masks the token, and prints nothi
   expect(connection()).toMatchObject({ token: TOKEN, origin: "https://mogplex.example" });
   io.files.clear();
   expect(connection()).toBe(connection());
-  writer.out(TOKEN);
+  writer.out(TOKEN as SafeLine);
   expect(io.text).toEqual({ stdout: "[redacted]\n", stderr: "" });
 });
 

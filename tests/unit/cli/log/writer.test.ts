@@ -3,6 +3,7 @@ import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { jsonLine } from "../../../../lib/text/escape.ts";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
+import { own, type SafeLine } from "../../../../lib/text/safe_line.ts";
 import { fakeIo } from "../fake_io.ts";
 
 const TOKEN = "mog_writerTestToken0001";
@@ -22,9 +23,9 @@ test("jsonLine() keeps the value, and is one line without commands and control c
 
 test("Writer masks the token even in lines of ours", () => {
   const { io, writer: out } = writer();
-  out.out(`a ${TOKEN}`);
+  out.out(`a ${TOKEN}` as SafeLine);
   out.json({ id: TOKEN });
-  out.transient(TOKEN);
+  out.transient(TOKEN as SafeLine);
   out.note(TOKEN);
   out.error(TOKEN);
   expect(io.text).toEqual({
@@ -37,10 +38,10 @@ test("Writer masks the token even in lines of ours", () => {
 
 test("Writer keeps the status line below what is printed on either stream, until it is taken away", () => {
   const { io, writer: out } = writer();
-  out.out("a");
-  out.transient("busy");
+  out.out(own`a`);
+  out.transient(own`busy`);
   out.note("b");
-  out.transient("");
+  out.transient();
   expect(io.text).toEqual({
     stdout: "a\n\x1b[?7lbusy\x1b[?7h\r\x1b[K\x1b[?7lbusy\x1b[?7h\r\x1b[K",
     stderr: "note: b\n",
@@ -49,10 +50,10 @@ test("Writer keeps the status line below what is printed on either stream, until
 
 test("Writer keeps several lines below what is printed, and goes up to remove them", () => {
   const { io, writer: out } = writer();
-  out.transient("one\ntwo\nthree");
-  out.out("a");
-  out.transient("one");
-  out.transient("");
+  out.transient(own`one`, own`two`, own`three`);
+  out.out(own`a`);
+  out.transient(own`one`);
+  out.transient();
   const three = "\x1b[?7lone\ntwo\nthree\x1b[?7h";
   const gone = "\r\x1b[2A\x1b[J";
   expect(io.text.stdout).toBe(`${three}${gone}a\n${three}${gone}\x1b[?7lone\x1b[?7h\r\x1b[K`);
@@ -61,9 +62,9 @@ test("Writer keeps several lines below what is printed, and goes up to remove th
 test("Writer.paint() colours on a terminal only, unless NO_COLOR or TERM says otherwise", () => {
   const paint = (terminal: boolean, env: Record<string, string> = {}) => {
     const io = fakeIo({ env, terminal });
-    return new Writer(io, detectPlatform(io.env), createRedactor({})).paint("red", "x");
+    return new Writer(io, detectPlatform(io.env), createRedactor({})).paint("red", own`x`);
   };
-  expect([
+  expect<string[]>([
     paint(true),
     paint(true, { NO_COLOR: "" }),
     paint(true, { NO_COLOR: "1" }),
@@ -136,16 +137,16 @@ test("Writer.clean() keeps texts as they are, unless a secret hides between invi
 test("Writer.untrusted() finds a secret of several lines, whole or line by line", () => {
   const io = fakeIo({ env: { CI_DEPLOY_PASSWORD: "first-line\r\nsecond-line" } });
   const out = new Writer(io, detectPlatform(io.env), createRedactor({ env: io.env }));
-  expect(out.untrusted("a first-line\nsecond-line b")).toBe("a [redacted] b");
-  expect(out.untrusted("a second-line b")).toBe("a [redacted] b");
+  expect<string>(out.untrusted("a first-line\nsecond-line b")).toBe("a [redacted] b");
+  expect<string>(out.untrusted("a second-line b")).toBe("a [redacted] b");
 });
 
 test("Writer.untrusted() makes one line of many", () => {
-  expect(writer().writer.untrusted("a\r\n  b\u2028c\x07")).toBe("a b c");
+  expect<string>(writer().writer.untrusted("a\r\n  b\u2028c\x07")).toBe("a b c");
 });
 
 test("Writer.untrustedLines() redacts before it cuts, so that no half of a secret is left", () => {
-  expect(writer().writer.untrustedLines(`1234567890${TOKEN}`, 20)).toEqual(["1234567890[redacted]"]);
+  expect<string[]>(writer().writer.untrustedLines(`1234567890${TOKEN}`, 20)).toEqual(["1234567890[redacted]"]);
 });
 
 test("Writer.error() cannot be made to print a workflow command", () => {

@@ -1,0 +1,174 @@
+/**
+ * A document as lines of a terminal or a log: parts with a colour, cut and aligned by cells, safe whatever texts stand in them.
+ *
+ * @module
+ */
+import { cellWidth, cutCells, wrapCells } from "../../text/cells.ts";
+import { type Block, type Fact, plainWords, type Words } from "../../text/document.ts";
+import { escapeLogLine } from "../../text/escape.ts";
+import { plainLines, plainText } from "../../text/plain_text.ts";
+import { joinLines, own, type SafeLine } from "../../text/safe_line.ts";
+import { coloured, type Style, type Writer } from "./writer.ts";
+
+/** A part of a line. */
+export interface Span {
+  /** Our own text, or a result of {@linkcode Screen.text}. */
+  readonly text: string;
+  /** @default none */
+  readonly style?: Style | undefined;
+}
+
+/** Options of {@linkcode Screen}. */
+export interface ScreenOptions {
+  /** Cells of a line, at least 40; a smaller number counts as 40. */
+  width: number;
+  /** Whether lines may hold colours. */
+  colour: boolean;
+  /** Masks secrets in one text. @default {no change} */
+  redact?: ((text: string) => string) | undefined;
+  /** Makes one complete line inert in the log of the CI system. @default {escapeLogLine for every system} */
+  escapeLine?: ((line: string) => SafeLine) | undefined;
+}
+
+const MIN_WIDTH = 40;
+/** Longer than names that forges permit, and five lines of a narrow screen. */
+const MAX_TEXT = 400;
+/** UTF-16 units that are read of a text, of which the most may be invisible. */
+const MAX_READ = 20_000;
+const MAX_SECRET = 1_000;
+/** Cells of a command, which is not cut before: it would be another one. */
+const MAX_COMMAND = 4_000;
+
+/** What a screen shows of a document: its tables have columns that fit it, see `ItemTable`. */
+type ScreenBlock = Exclude<Block, { table: unknown } | { list: unknown } | { details: unknown }>;
+
+/** Width of the labels of facts, and indent of what follows a line that is broken. */
+export const LABEL_WIDTH = 14;
+
+export class Screen {
+  /** The lines so far. */
+  readonly lines: SafeLine[] = [];
+  /** Cells of a line. */
+  readonly width: number;
+  readonly #options: ScreenOptions;
+
+  constructor(options: ScreenOptions) {
+    this.#options = options;
+    this.width = Math.max(MIN_WIDTH, options.width);
+  }
+
+  /**
+   * An untrusted text on one line, without what is invisible, redacted.
+   *
+   * @param maxCells Longer texts are cut. @default {400}
+   */
+  text(untrusted: string, maxCells = MAX_TEXT): string {
+    const { redact = (text: string) => text } = this.#options;
+    // Redaction comes before lines are joined: a secret can have several. Cutting to cells comes last.
+    const lines = redact(plainLines(untrusted.slice(0, MAX_READ)).join("\n")).split("\n");
+    const line = lines.map((each) => each.trim()).join(" ").replaceAll("\t", " ");
+    // The end may be one half of a secret, which has no shape that could be found.
+    return cutCells(untrusted.length > MAX_READ ? `${line.slice(0, -MAX_SECRET)}…` : line, maxCells);
+  }
+
+  /** Words on one line. */
+  words(words: Words): string {
+    return plainWords(words, (untrusted) => this.text(untrusted));
+  }
+
+  /** Adds a line, which is cut to the width. */
+  line(...spans: readonly Span[]): void {
+    this.#add(spans, this.width);
+  }
+
+  /**
+   * Adds a text as one line or several, broken at blanks.
+   *
+   * @param indent Blanks before the first line.
+   * @param head Stands before the text, in its own style; it is not broken.
+   * @param hang Blanks before further lines. @default {indent}
+   */
+  paragraph(indent: number, text: string, style?: Style, head: Span = { text: "" }, hang = indent): void {
+    const first = this.width - indent - cellWidth(head.text);
+    const [start = "", ...rest] = wrapCells(text, this.width - hang, first);
+    this.line({ text: " ".repeat(indent) }, head, { text: start, style });
+    for (const line of rest) this.line({ text: " ".repeat(hang) }, { text: line, style });
+  }
+
+  /**
+   * Adds parts of a document. Headings have an empty line above them.
+   *
+   * @param indent Blanks before each line; those of commands have two more.
+   */
+  print(blocks: readonly ScreenBlock[], indent: number): void {
+    for (const block of blocks) {
+      if ("heading" in block) {
+        this.space();
+        this.line({ text: this.words(block.heading), style: "bold" });
+      } else if ("facts" in block) {
+        for (const [name, value] of block.facts) {
+          if (value === null) continue;
+          const label = { text: name.padEnd(LABEL_WIDTH), style: "dim" } as const;
+          this.paragraph(indent, this.words(value), undefined, label, indent + LABEL_WIDTH);
+        }
+      } else if ("code" in block) {
+        // People copy commands: their lines are not cut.
+        const command = this.text(block.code, MAX_COMMAND);
+        this.#add([{ text: " ".repeat(indent + 2) }, { text: command, style: "bold" }], Infinity);
+      } // At the margin, a line that goes on looks like another one.
+      else this.paragraph(indent, this.words(block.text), undefined, undefined, indent === 0 ? 2 : indent);
+    }
+  }
+
+  /** Adds an empty line. */
+  space(): void {
+    this.lines.push(own``);
+  }
+
+  #add(spans: readonly Span[], width: number): void {
+    const { colour, escapeLine = escapeLogLine } = this.#options;
+    const shown: Span[] = [];
+    let used = 0;
+    for (const { text, style } of spans) {
+      const cut = width === Infinity ? text : cutCells(text, width - used);
+      used += cellWidth(cut);
+      shown.push({ text: cut, style });
+      if (cut !== text) break;
+    }
+    const plain = shown.map(({ text }) => text).join("").trimEnd();
+    const safe = escapeLine(plain);
+    // A line that a CI system could take for a command loses its colours: they would hide the command from the check.
+    if (!colour || safe !== plain) this.lines.push(width === Infinity ? safe : cutCells(safe, width));
+    else this.lines.push(paint(shown) as SafeLine);
+  }
+}
+
+function paint(spans: readonly Span[]): string {
+  const last = spans.findLastIndex(({ text }) => text.trimEnd() !== "");
+  return spans.slice(0, last + 1).map(({ text, style }, index) => {
+    const shown = index === last ? text.trimEnd() : text;
+    return style === undefined || shown.trim() === "" ? shown : coloured(style, shown);
+  }).join("");
+}
+
+/** Rows of label and text as text for `Writer.untrustedLines`, without those that have none. */
+export function factsText(facts: readonly Fact[]): string {
+  const indent = `\n${" ".repeat(LABEL_WIDTH)}`;
+  return facts.filter(([, value]) => value !== null)
+    .map(([name, value]) => name.padEnd(LABEL_WIDTH) + plainText(plainWords(value)).trim().replaceAll("\n", indent))
+    .join("\n");
+}
+
+/** Prints rows in columns. Their cells may hold untrusted text. */
+export function printRows(writer: Writer, rows: readonly (readonly string[])[]): void {
+  const safe = rows.map((row) => row.map((cell) => writer.untrusted(cell)));
+  const widths = columnWidths(safe);
+  writer.out(
+    ...safe.map((row) => joinLines(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)), "  ").trimEnd()),
+  );
+}
+
+/** Length of the longest cell of each column. All rows have as many cells as the first one. */
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  return rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+}

@@ -1,0 +1,116 @@
+/**
+ * What a report says, apart from how it looks: plain data, which is printed as Markdown by {@linkcode markdownOf}, as HTML by
+ * `lib/report/page.ts`, and as lines of a terminal by `lib/cli/log/terminal.ts`.
+ *
+ * Strings are our own words. Text of others stands in a {@linkcode Name} or in a block of code, which each printer makes harmless.
+ *
+ * @module
+ */
+import { markdownBlock, markdownCode, markdownLink } from "./escape.ts";
+import { cutText } from "./plain_text.ts";
+
+/** What stands in a line or in a cell; null and empty texts say nothing. */
+export type Words = string | number | null | Name | Time | Link | Strong | readonly Words[];
+
+/** A text of others: a name, an id, a reason. */
+export interface Name {
+  readonly name: string | null;
+  /** Most UTF-16 units that are shown. @default {300} */
+  readonly max?: number;
+}
+
+/** A time in ISO 8601, as the service wrote it. */
+interface Time {
+  readonly time: string | null;
+}
+
+interface Link {
+  /** Result of `webUrl`. */
+  readonly link: string;
+  /** Our own words. @default the address */
+  readonly words?: string;
+}
+
+/** What must not be overlooked. */
+interface Strong {
+  readonly strong: Words;
+}
+
+/** A name with its value. */
+export type Fact = readonly [name: string, value: Words];
+
+/** A part of a report, from the left margin to the right. A table has a name, which is its heading. */
+export type Block =
+  | { readonly heading: Words; readonly level: 2 | 3 | 4 }
+  | { readonly text: Words }
+  // Facts without a value are left out.
+  | { readonly facts: readonly Fact[] }
+  | { readonly table: string; readonly head: readonly string[]; readonly rows: readonly (readonly Words[])[] }
+  | { readonly list: readonly Words[] }
+  // Text of others, or a command to copy; lines stay as they are.
+  | { readonly code: string }
+  | { readonly summary: string; readonly details: readonly Block[] };
+
+/** Words as a sentence: with a capital, unless a name comes first, and with a full stop. */
+export function sentence(words: Words): Words {
+  const [first, ...rest] = Array.isArray(words) ? words as readonly Words[] : [words];
+  return [
+    typeof first === "string" ? first.replace(/^[a-z]/, (letter) => letter.toUpperCase()) : first ?? null,
+    ...rest,
+    ".",
+  ];
+}
+
+/** Several words, with something of ours between two of them. */
+export function joinWords(words: readonly Words[], between: string): Words {
+  return words.flatMap((each, index) => index === 0 ? [each] : [between, each]);
+}
+
+/** Words as a text; untrusted when they hold a name. @param show Makes a text of others fit for its place. @default {as it is} */
+export function plainWords(words: Words, show: (text: string) => string = (text) => text): string {
+  if (words === null) return "";
+  if (typeof words !== "object") return String(words);
+  if ("name" in words) return words.name === null ? "" : show(words.name);
+  if ("time" in words) return words.time === null ? "" : show(words.time);
+  if ("link" in words) return words.words ?? show(words.link);
+  if ("strong" in words) return plainWords(words.strong, show);
+  return words.map((each) => plainWords(each, show)).join("");
+}
+
+const MAX_NAME = 300;
+
+/** Words as Markdown: text of others as code, where no renderer looks for links, images, HTML, mentions or quick actions. */
+export function markdownWords(words: Words): string {
+  if (words === null) return "";
+  if (typeof words !== "object") return String(words);
+  if ("name" in words) return words.name === null ? "" : markdownCode(cutText(words.name, words.max ?? MAX_NAME));
+  if ("time" in words) return words.time === null ? "" : markdownCode(cutText(words.time, MAX_NAME));
+  if ("link" in words) return markdownLink(words.link, words.words);
+  if ("strong" in words) return `**${markdownWords(words.strong)}**`;
+  return words.map(markdownWords).join("");
+}
+
+/** A document as Markdown, without a line break at its end. */
+export function markdownOf(blocks: readonly Block[]): string {
+  return blocks.map(markdownBlockOf).join("\n\n");
+}
+
+function markdownBlockOf(block: Block): string {
+  if ("heading" in block) return `${"#".repeat(block.level)} ${markdownWords(block.heading)}`;
+  if ("text" in block) return markdownWords(block.text);
+  if ("facts" in block) {
+    const rows = block.facts.map(([name, value]) => [name, markdownWords(value)]).filter(([, value]) => value !== "");
+    return markdownTable(["Fact", "Value"], rows);
+  }
+  if ("table" in block) {
+    return `### ${block.table}\n\n${markdownTable(block.head, block.rows.map((row) => row.map(markdownWords)))}`;
+  }
+  if ("list" in block) return block.list.map((item) => `- ${markdownWords(item)}`).join("\n");
+  if ("code" in block) return markdownBlock(block.code);
+  // Forges and CI systems show both elements; Markdown inside needs the empty lines.
+  return `<details><summary>${block.summary}</summary>\n\n${markdownOf(block.details)}\n\n</details>`;
+}
+
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
