@@ -1,7 +1,7 @@
 /**
  * Ways to give one task to many repositories: ours, as a process that stays and in waves, and those that people write without campaigns.
  */
-import { followCampaign, makeWave, viewOf } from "../../lib/campaign/campaign.ts";
+import { followCampaign, makeWave, viewOfStand } from "../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
 import { run } from "../../lib/run/run.ts";
@@ -27,7 +27,7 @@ export function verdictsOf({ items }: CampaignView): Verdicts {
 
 /** `campaign advance`, or `campaign run`, with the random numbers of the world: the same seed gives the same campaign. */
 export async function callCampaign({ file, options, random }: CampaignWorld, once: boolean): Promise<CampaignView> {
-  return viewOf(await (once ? makeWave : followCampaign)(file, options(), { random }));
+  return viewOfStand(await (once ? makeWave : followCampaign)(file, options(), { random }));
 }
 
 /** `campaign run`. */

@@ -107,7 +107,7 @@ export async function planCampaign(path: string, options: PlanCampaignOptions = 
  */
 export async function advanceCampaign(path: string, options: AdvanceCampaignOptions = {}): Promise<CampaignView> {
   options = check("advance campaign", options, advanceKeys());
-  return viewOf(await makeWave(path, options, {}));
+  return viewOfStand(await makeWave(path, options, {}));
 }
 
 /**
@@ -127,7 +127,7 @@ export async function advanceCampaign(path: string, options: AdvanceCampaignOpti
  */
 export async function runCampaign(path: string, options: RunCampaignOptions = {}): Promise<CampaignView> {
   options = checkRunCampaign(options);
-  return viewOf(await followCampaign(path, options, {}));
+  return viewOfStand(await followCampaign(path, options, {}));
 }
 
 /**
@@ -232,7 +232,7 @@ function verdictOf({ exitCode }: CampaignView): EndOutcome {
 }
 
 /** The view of a campaign that has a plan. */
-export function viewOf({ view }: CampaignStand): CampaignView {
+export function viewOfStand({ view }: CampaignStand): CampaignView {
   if (view === null) throw new Error("Cannot show the campaign: it has no plan");
   return view;
 }

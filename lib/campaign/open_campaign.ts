@@ -32,7 +32,7 @@ import { type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
-export const DEFAULT_DIRECTORY = "mogplex-campaign";
+const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /**
  * Where a campaign is: what the caller says, then the variable, then the file.

@@ -9,7 +9,7 @@ import {
   exitCodeOfStand,
   followCampaign,
   outcomeOfStand,
-  viewOf,
+  viewOfStand,
 } from "../campaign/campaign.ts";
 import type { CampaignItem, RunCampaignOptions } from "../campaign/campaign_options.ts";
 import type { CampaignView } from "../campaign/view.ts";
@@ -473,12 +473,12 @@ export function campaignHandle(
       if (stand.view !== null) start(stand.view);
       return stand;
     },
-    settle: viewOf,
+    settle: viewOfStand,
     last: (stand) => ({
       type: "end",
       outcome: outcomeOfStand(stand),
       exitCode: exitCodeOfStand(stand),
-      result: viewOf(stand),
+      result: viewOfStand(stand),
     }),
     async cancel() {
       stop.abort(new DOMException("The campaign was cancelled", "AbortError"));

@@ -130,7 +130,7 @@ export function variableName(text: string): string | undefined {
 }
 
 /** Name of an environment variable. */
-export function environmentName(text: string): string | undefined {
+function environmentName(text: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : "it must be the name of an environment variable";
 }
 
@@ -288,7 +288,7 @@ const FORM = 'it must be days, times and a time zone, as in "Mon-Fri 20:00-06:00
 const DEFAULT_ZONE = "UTC";
 
 /** A window, or what is wrong with its text and what is allowed. */
-export type WindowResult = { ok: true; window: StartWindow } | { ok: false; problem: string };
+type WindowResult = { ok: true; window: StartWindow } | { ok: false; problem: string };
 
 class Problem extends Error {}
 

@@ -134,7 +134,7 @@ function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void 
 }
 
 /** Remembers whether a run has a sandbox. */
-export function noteBoot(
+function noteBoot(
   booting: Set<string>,
   { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
 ): void {

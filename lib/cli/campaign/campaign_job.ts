@@ -122,8 +122,8 @@ export async function endWithCampaign(
       },
     };
     const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
-    const own = { interrupts, onInterrupt, plans, onView, onFailed, ...hooks };
-    return (once ? makeWave : followCampaign)(place.path, more, internalsWith(place.internals, own));
+    const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed, ...hooks });
+    return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
   /** Reports and screen. @param problem Message of the error that stopped the step; null for none. */
   const show = async (view: CampaignView | null, problem: string | null) => {

@@ -7,7 +7,7 @@ import {
   makeWave,
   readCampaignWith,
   type StepInternals,
-  viewOf,
+  viewOfStand,
 } from "../../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../../lib/campaign/view.ts";
 import type { Processes } from "../../../lib/files/processes.ts";
@@ -58,7 +58,7 @@ export function machineIn(
     notices,
     async work(way, options = {}) {
       const step = way === "wave" ? makeWave : followCampaign;
-      return viewOf(await step(file, { ...common, ...options }, internals));
+      return viewOfStand(await step(file, { ...common, ...options }, internals));
     },
     view: () => readCampaignWith(file, common, internals),
     copy(name, other = token) {
