@@ -330,7 +330,7 @@ function applyMissing(item: ItemMemory, number: number): void {
 const OPEN_MS = 86_400_000;
 
 /**
- * Gives open starts their verdict when nobody has asked for them for a day since the campaign was stopped: nothing sends them again by
+ * Gives open starts their verdict a day after the campaign was stopped, unless they were asked for since: nothing sends them again by
  * itself, and an agent may have been at work. It is a function of lock, journal and time, and no record.
  *
  * @param nowMs Now, in milliseconds since 1970.

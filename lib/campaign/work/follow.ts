@@ -17,6 +17,17 @@ import { readPullRequests, serviceNow, type Work } from "./work.ts";
 /** What {@linkcode followSteps} yields: what it has done, or what the next start waits for. */
 export type Progress = Step | { type: "rest"; rest: Rest };
 
+/**
+ * Follows a campaign until nothing more happens to it by itself, or until the deadline.
+ *
+ * @param deadline Point on the clock, in milliseconds.
+ * @throws an error that a retry cannot mend (see `laterSetback`), or the last one when the deadline comes first.
+ * @throws `signal.reason` if the session's signal aborts.
+ */
+export function followSteps(work: Work, deadline: number): AsyncGenerator<Progress, void, void> {
+  return new Follower(work, deadline).run();
+}
+
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
 const LONGEST_SLEEP_MS = 60_000;
 /** Time until a cancel that failed is tried again, in milliseconds. */
@@ -193,15 +204,4 @@ class Follower {
       return undefined;
     }
   }
-}
-
-/**
- * Follows a campaign until nothing more happens to it by itself, or until the deadline.
- *
- * @param deadline Point on the clock, in milliseconds.
- * @throws an error that a retry cannot mend (see `laterSetback`), or the last one when the deadline comes first.
- * @throws `signal.reason` if the session's signal aborts.
- */
-export function followSteps(work: Work, deadline: number): AsyncGenerator<Progress, void, void> {
-  return new Follower(work, deadline).run();
 }

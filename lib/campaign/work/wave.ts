@@ -19,6 +19,16 @@ import { type Rest, startSome } from "./start_item.ts";
 import type { Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
+/**
+ * The steps of one wave.
+ *
+ * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
+ * @throws `signal.reason` if the session's signal aborts.
+ */
+export function waveSteps(work: Work): AsyncGenerator<Progress, void, void> {
+  return new Wave(work).run();
+}
+
 /** How long a wave waits at most for the next start and for ends of runs, in milliseconds. */
 const LINGER_MS = 20_000;
 /** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
@@ -93,16 +103,6 @@ class Wave {
   }
 }
 
-/**
- * The steps of one wave.
- *
- * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
- * @throws `signal.reason` if the session's signal aborts.
- */
-export function waveSteps(work: Work): AsyncGenerator<Progress, void, void> {
-  return new Wave(work).run();
-}
-
 // What the next wave would do, without a request and without a change: for `--dry-run`.
 
 export interface Preview {
@@ -148,8 +148,6 @@ export async function previewWave(
     });
   });
 }
-
-// Opens the gates of a campaign.
 
 type GateName = keyof CampaignMemory["gates"];
 
