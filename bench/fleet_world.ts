@@ -144,9 +144,8 @@ async function followOurs(
     wallTime: () => clock.wallTime(),
     sleep: (ms, how) => clock.sleep(ms, how),
   };
-  const session = openSession({ token: FOLLOWER, url: ORIGIN, clock: own, fetch, env: () => undefined }, { random });
-  const deadline = clock.now() + TIMEOUT_MS;
-  const follower = new RunFollower(session, runId, { deadline, tokenShare });
+  const connect = { token: FOLLOWER, url: ORIGIN, clock: own, fetch, env: () => undefined, timeoutMs: TIMEOUT_MS };
+  const follower = new RunFollower(openSession(connect, { random }), runId, { tokenShare });
   try {
     for await (const item of follower.items()) if (item.type === "end") return item.outcome;
   } catch {

@@ -46,26 +46,11 @@ export interface ResultSoFar {
 }
 
 /** What an error knows of the run that it is about. */
-interface KnownRun {
+export interface KnownRun {
   /** UUID of the run. */
   runId: string | null;
   /** Key that finds the run. */
   idempotencyKey: string | null;
   /** The result so far. */
   result: ResultSoFar | null;
-}
-
-const NOTHING: KnownRun = { runId: null, idempotencyKey: null, result: null };
-// Beside the errors, so that printing one does not print the service's text.
-const known = new WeakMap<object, KnownRun>();
-
-/** What an error knows of its run. */
-export function knownRunOf(error: object): KnownRun {
-  return known.get(error) ?? NOTHING;
-}
-
-/** Records what an error knows of its run, beside what it knows already. @returns The error. */
-export function tellRun<E extends object>(error: E, facts: Partial<KnownRun>): E {
-  known.set(error, { ...knownRunOf(error), ...facts });
-  return error;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorParts, errorSentence, knownRunOf, messageOf, type ResultSoFar, tellRun } from "./error_sentence.ts";
+import { type ErrorParts, errorSentence, type KnownRun, messageOf, type ResultSoFar } from "./error_sentence.ts";
 import { EXIT, type ExitName } from "./exit_codes.ts";
 
 /** Options of {@linkcode MogplexError}. */
@@ -38,6 +38,8 @@ export class MogplexError extends Error {
   readonly code: string | null;
   /** The code that the service gave, such as `FORBIDDEN`; null when it gave none, or did not answer. */
   readonly serviceCode: string | null;
+  /** Private, so that printing an error does not print the service's text. */
+  #run: KnownRun = { runId: null, idempotencyKey: null, result: null };
 
   /**
    * @param problem What went wrong, in parts; or the whole message, for what is not a failed attempt.
@@ -73,12 +75,12 @@ export class MogplexError extends Error {
 
   /** UUID of the run that the call started, found or followed; null when there is none, or it is not known. */
   get runId(): string | null {
-    return knownRunOf(this).runId;
+    return this.#run.runId;
   }
 
   /** Key with which the run was or may have been started: the same start with this key finds it. Null when no start was sent. */
   get idempotencyKey(): string | null {
-    return knownRunOf(this).idempotencyKey;
+    return this.#run.idempotencyKey;
   }
 
   /**
@@ -86,7 +88,18 @@ export class MogplexError extends Error {
    * are the service's; printing the error does not print them.
    */
   get result(): ResultSoFar | null {
-    return knownRunOf(this).result;
+    return this.#run.result;
+  }
+
+  /**
+   * Records what is known of the run, beside what the error knows already.
+   *
+   * @returns The error.
+   * @internal
+   */
+  static tellRun<E extends MogplexError>(error: E, facts: Partial<KnownRun>): E {
+    error.#run = { ...error.#run, ...facts };
+    return error;
   }
 
   /** Everything that a log needs, for `JSON.stringify`; the texts of the result are masked. */
@@ -235,7 +248,7 @@ export class StartUnknownError extends MogplexError {
    */
   constructor(problem: ErrorParts | string, idempotencyKey: string, options: MogplexErrorOptions = {}) {
     super(problem, "unavailable", { code: "START_UNKNOWN", ...options });
-    tellRun(this, { idempotencyKey });
+    MogplexError.tellRun(this, { idempotencyKey });
   }
 
   /** Key that finds the run, if there is one. */

@@ -290,7 +290,8 @@ async function makeStep(
   once: boolean,
 ): Promise<CampaignStand> {
   const { onItem, stuckAfterMs, skipInvalid = false } = options;
-  const timeoutMs = checkTimeout(options.timeoutMs ?? (once ? WAVE_MS : MAX_TIMEOUT_MS));
+  const { timeoutMs = once ? WAVE_MS : MAX_TIMEOUT_MS } = options;
+  checkTimeout(timeoutMs);
   const { interrupts, onInterrupt } = checkWatch({}, internals);
   return await withCampaign(path, options, internals, "write", async (opened) => {
     const signal = endingSignal(options.signal, interrupts);
@@ -318,11 +319,10 @@ async function makeStep(
     }
     checkMayPlan(opened, internals.plans === true);
     checkForge(opened.store?.memory.lock ?? opened.file, pulls !== undefined);
-    const session = openSession({ ...options, signal }, { ...detected(options), ...internals });
+    const session = openSession({ ...options, signal, timeoutMs }, { ...detected(options), ...internals });
     expectToken(session, opened.store);
     const step = new Step(session, opened, {
       once,
-      deadline: session.startedAt + timeoutMs,
       skipInvalid,
       approvedBy: options.approvedBy,
       meanRunMs: options.meanRunMs,
@@ -383,8 +383,6 @@ function needsPerson(error: unknown): boolean {
 /** What a {@linkcode Step} needs beside session and campaign. */
 interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   once: boolean;
-  /** Point on the clock at which the step ends. */
-  deadline: number;
   /** Whether repositories that cannot be used are kept as `invalid` items, when there is no lock yet. */
   skipInvalid: boolean;
   /** Who opens a closed gate before anything is started; undefined to leave it closed. */
@@ -487,12 +485,12 @@ class Step {
   }
 
   async #advance(work: Work, states: Map<string, ItemState>): Promise<void> {
-    const { once, deadline, onWave } = this.#settings;
+    const { once, onWave } = this.#settings;
     const place = onWave?.(work.store.memory.place) ?? null;
     if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
     if (once) this.#pace.patienceMs = PATIENCE_MS;
     // At rest one wave is enough: only people end the runs that are open, and a run that has ended meanwhile is seen.
-    const steps = once || isAtRest(work.store.memory) ? waveSteps(work) : followSteps(work, deadline);
+    const steps = once || isAtRest(work.store.memory) ? waveSteps(work) : followSteps(work);
     for await (const progress of steps) {
       this.#tellProgress(work, states, progress);
       if (progress.type === "gate") await this.#settings.tell();

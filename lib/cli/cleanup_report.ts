@@ -11,14 +11,14 @@ import { endOfRun, type RunResult } from "../run/result.ts";
 import { lookJob } from "../run/run.ts";
 import { connectOptions } from "./job/run_job.ts";
 import { readPlaces } from "./options.ts";
-import type { VerbContext } from "./verb.ts";
+import type { Context } from "./verb.ts";
 import { cleanUp } from "./verbs/cleanup.ts";
 
 /** Longest time for the look at the run, in milliseconds. GitLab's job gives `after_script` two minutes. */
 const LOOK_MS = 20_000;
 
 /** What the script has reported, as far as the run itself does not tell it. */
-function reported(context: VerbContext, path: string | undefined, runId: string): Partial<RunResult> {
+function reported(context: Context, path: string | undefined, runId: string): Partial<RunResult> {
   try {
     const result = JSON.parse((path && context.io.readFile(path)) || "null") as RunResult | null;
     if (result?.runId !== runId) return {};
@@ -31,7 +31,7 @@ function reported(context: VerbContext, path: string | undefined, runId: string)
 }
 
 /** Writes the reports of a run that `cleanup` has cancelled. Prints a note when that is not possible. */
-async function reportAgain(context: VerbContext, runId: string, by: string): Promise<void> {
+async function reportAgain(context: Context, runId: string, by: string): Promise<void> {
   const { io, platform, writer } = context;
   const { targets } = readPlaces(context);
   const more = { connection: context.connection(), platform, readFile: io.readFile };
@@ -57,7 +57,7 @@ async function reportAgain(context: VerbContext, runId: string, by: string): Pro
 }
 
 /** Cancels what the job left running. @param by What does that, for the reports: `after_script`. */
-export async function cleanUpAndReport(context: VerbContext, by: string): Promise<number> {
+export async function cleanUpAndReport(context: Context, by: string): Promise<number> {
   const { action, runId } = await cleanUp(context);
   if (action === "cancelled" && runId !== null) await reportAgain(context, runId, by);
   return EXIT.success;

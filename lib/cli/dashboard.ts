@@ -34,7 +34,7 @@ import { joinLines, own, type SafeLine } from "../text/safe_line.ts";
 import { openOneShot } from "./job/run_job.ts";
 import { isInteractive, type Writer } from "./log/writer.ts";
 import { anyText, JSON_LINES, wholeNumber } from "./options.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "./verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "./verb.ts";
 import { ASKING } from "./verbs/codes.ts";
 
 // The flags of `dashboard`.
@@ -169,7 +169,7 @@ function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): st
  * @throws the error of the first look. A later one that fails is a note: the next one may work, unless the token is refused.
  * @throws `signal.reason` when it aborts.
  */
-async function watchDashboard(context: VerbContext, options: WatchOptions): Promise<never> {
+async function watchDashboard(context: Context, options: WatchOptions): Promise<never> {
   const { writer, clock, flags } = context;
   const { seconds, signal, look, onLook } = options;
   const redraws = isInteractive(context) && !flags.has("json");
@@ -199,7 +199,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
 const MAX_FILES = 2_000;
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */
-function storedOf({ io, flags }: VerbContext): Stored {
+function storedOf({ io, flags }: Context): Stored {
   const { found, isCut } = filesOf(flags.all(RESULTS.name), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
   if (isCut) {
@@ -218,7 +218,7 @@ function storedOf({ io, flags }: VerbContext): Stored {
   return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
 }
 
-function write({ io, writer, flags }: VerbContext, out: string, data: DashboardData): void {
+function write({ io, writer, flags }: Context, out: string, data: DashboardData): void {
   const directory = out.replace(/(.)\/+$/, "$1");
   const pathOf = (name: string) => directory === "/" ? `/${name}` : `${directory}/${name}`;
   let history = "";
@@ -245,7 +245,7 @@ function write({ io, writer, flags }: VerbContext, out: string, data: DashboardD
 }
 
 /** Reads everything once. @param signal Ends it. */
-async function look(context: VerbContext, session: Session, signal?: AbortSignal): Promise<DashboardData> {
+async function look(context: Context, session: Session, signal?: AbortSignal): Promise<DashboardData> {
   const { flags, clock, writer } = context;
   // A mistake in a pattern costs no request.
   const stored = storedOf(context);
@@ -254,7 +254,7 @@ async function look(context: VerbContext, session: Session, signal?: AbortSignal
   return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
 }
 
-function say({ writer, flags }: VerbContext, data: DashboardData): void {
+function say({ writer, flags }: Context, data: DashboardData): void {
   for (const { state, why } of Object.values(data.lists)) {
     if (why !== null && state !== "skipped") writer.note(why);
   }
@@ -263,7 +263,7 @@ function say({ writer, flags }: VerbContext, data: DashboardData): void {
 }
 
 /** Does the work of the verb. @returns The exit code. */
-export async function showDashboard(context: VerbContext): Promise<number> {
+export async function showDashboard(context: Context): Promise<number> {
   const { flags, option, io, clock } = context;
   const out = option(DASHBOARD_OUT);
   const seconds = option(DASHBOARD_WATCH);

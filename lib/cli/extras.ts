@@ -10,12 +10,12 @@ import { TRACE_VARIABLES } from "../variables.ts";
 import { openHistory } from "./history.ts";
 import { HISTORY, OTEL_FILE } from "./options.ts";
 import { openTraceOf } from "./trace.ts";
-import type { ExtraPermissions, JobExtra, JobExtras, VerbContext } from "./verb.ts";
+import type { Context, ExtraPermissions, JobExtra, JobExtras } from "./verb.ts";
 
 // Prepares traces and history of one job.
 
 /** Finds out before the job whether a file can be appended to. @throws {UsageError} when it cannot. */
-function checkAppends({ io }: VerbContext, attempted: string, path: string): void {
+function checkAppends({ io }: Context, attempted: string, path: string): void {
   try {
     io.appendFile(path, "", "refuse");
   } catch (cause) {
@@ -25,7 +25,7 @@ function checkAppends({ io }: VerbContext, attempted: string, path: string): voi
 }
 
 /** See {@linkcode JobExtra}. @throws {UsageError} when a file that a flag names cannot be written. */
-function openExtras(context: VerbContext): JobExtra {
+function openExtras(context: Context): JobExtra {
   const file = context.option(OTEL_FILE);
   if (file !== undefined) checkAppends(context, "write the trace", file);
   const history = context.option(HISTORY);
@@ -68,11 +68,11 @@ function secrets(env: ReadEnv): string[] {
   });
 }
 
-function isAskedFor({ io: { env }, option }: VerbContext): boolean {
+function isAskedFor({ io: { env }, option }: Context): boolean {
   return ENDPOINTS.some((name) => env(name)) || option(OTEL_FILE) !== undefined || option(HISTORY) !== undefined;
 }
 
-function permissions({ io: { env }, flags }: VerbContext): ExtraPermissions {
+function permissions({ io: { env }, flags }: Context): ExtraPermissions {
   // The address for traces wins.
   const url = ENDPOINTS.map((name) => env(name) ?? "").findLast((text) => text !== "") ?? "";
   return {

@@ -20,30 +20,30 @@ import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { printRows } from "./log/terminal.ts";
-import type { JobExtra, VerbContext } from "./verb.ts";
+import type { Context, JobExtra } from "./verb.ts";
 
 /** The text of the file; undefined when there is none. @throws when it cannot be read. */
-function fileText({ io }: VerbContext, path: string): string | undefined {
+function fileText({ io }: Context, path: string): string | undefined {
   return io.readFile(path, MAX_HISTORY_BYTES, "refuse", "replace");
 }
 
-const textOf = (context: VerbContext, path: string) => fileText(context, path) ?? "";
+const textOf = (context: Context, path: string) => fileText(context, path) ?? "";
 
 /** Says which lines are no records. */
-function tell({ writer }: VerbContext, path: string, { skipped, skippedCount }: History): void {
+function tell({ writer }: Context, path: string, { skipped, skippedCount }: History): void {
   for (const { line, why } of skipped) writer.note(`history ${JSON.stringify(path)}, line ${line} is left out: ${why}`);
   const more = skippedCount - skipped.length;
   if (more > 0) writer.note(`history ${JSON.stringify(path)}: ${formatCount(more, "more line")} left out`);
 }
 
 /** The job in its CI system; null outside of CI. */
-function jobOf({ platform, io: { env } }: VerbContext): string | null {
+function jobOf({ platform, io: { env } }: Context): string | null {
   const { job = null, node = "" } = platform.identity(env) ?? {};
   return job === null || node === "" ? job : `${job} ${node}`;
 }
 
 /** Prepares the history of one job. */
-export function openHistory(context: VerbContext, path: string): Partial<JobExtra> {
+export function openHistory(context: Context, path: string): Partial<JobExtra> {
   const { writer: { redact }, writer, io, clock } = context;
   const record = (result: AnyResult) =>
     recordOf(cleanResult(result, redact, redact.token), clock.wallTime(), jobOf(context));
@@ -83,7 +83,7 @@ const MAX_WEEKS = 1_000;
 const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);
 
 /** `report --history FILE` without a run: prints the history by week. @throws {UsageError} when there is no history. */
-export function printHistory(context: VerbContext, path: string): number {
+export function printHistory(context: Context, path: string): number {
   const { writer, flags } = context;
   let text: string | undefined;
   try {

@@ -14,19 +14,12 @@ import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget } from "../report/write.ts";
 import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
-import {
-  DEFAULT_TIMEOUT_MS,
-  MAX_TIMEOUT_MS,
-  ON_INTERRUPT,
-  ON_TIMEOUT,
-  type OnInterrupt,
-  type OnTimeout,
-} from "../run/session.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type OnTimeout } from "../run/session.ts";
 import { isUuid } from "../service/contract.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
 import { VARIABLES } from "../variables.ts";
 import type { LogForm } from "./log/live_log.ts";
-import type { Option, ReadOption, VerbContext, VerbFlag } from "./verb.ts";
+import type { Context, Option, ReadOption, VerbFlag } from "./verb.ts";
 
 // The rules that values of options obey.
 
@@ -144,7 +137,6 @@ export const REPORT: Option<string> = { ...option("report", anyText), multiple: 
 export const SHOW_TASK = option("show-task", onOrOff);
 /** Whether a note is written on the merge request. */
 export const NOTE = option("note", oneOf<"auto" | "off">(["auto", "off"]));
-/** Where files go. */
 export const OUT = option("out", anyText);
 /** Where the state file is. */
 export const STATE: Option<string> = {
@@ -169,7 +161,6 @@ export const OTEL_FILE: Option<string> = {
   parse: anyText,
 };
 
-/** Machine-readable output. */
 export const JSON_LINES: VerbFlag = { name: "json", help: "Print JSON, one object a line" };
 
 /** Flags of the documented command for the request of a run, but for its key. Source: CLI, "Headless runs", "Common flags". */
@@ -214,7 +205,7 @@ export function optionReader(flags: ParsedFlags, env: ReadEnv, read: Map<string,
 // What a verb cannot do without: its argument, a run, a repository.
 
 /** The argument of a verb. @throws {UsageError} when it is missing or empty. */
-export function requiredArgument({ flags }: VerbContext, verb: string, name: string): string {
+export function requiredArgument({ flags }: Context, verb: string, name: string): string {
   const value = flags.positionals[0]?.trim() ?? "";
   if (value !== "") return value;
   throw new UsageError({
@@ -224,23 +215,23 @@ export function requiredArgument({ flags }: VerbContext, verb: string, name: str
   });
 }
 
-function runIdText({ io, flags }: VerbContext): string {
+function runIdText({ io, flags }: Context): string {
   return flags.positionals[0]?.trim() || readTextVariable(io.env, "MOGPLEX_RUN_ID")?.trim() || "";
 }
 
 /** Whether argument or variable name a run. */
-export function namesRun(context: VerbContext): boolean {
+export function namesRun(context: Context): boolean {
   return runIdText(context) !== "";
 }
 
 /** The run that a verb is about; null when it has none, or not by a UUID. */
-export function givenRunId(context: VerbContext): string | null {
+export function givenRunId(context: Context): string | null {
   const runId = runIdText(context);
   return isUuid(runId) ? runId.toLowerCase() : null;
 }
 
 /** The run that a verb is about: its argument, else `MOGPLEX_RUN_ID`. @throws {UsageError} when there is none. */
-export function requiredRunId(context: VerbContext, attempted: string): string {
+export function requiredRunId(context: Context, attempted: string): string {
   const { vocabulary } = context;
   const runId = runIdText(context);
   if (runId !== "") return runId;
@@ -248,7 +239,7 @@ export function requiredRunId(context: VerbContext, attempted: string): string {
 }
 
 /** The repository of a verb, by name or id. @throws {UsageError} when there is none. */
-export function requiredRepo({ option, vocabulary }: VerbContext, attempted: string): string {
+export function requiredRepo({ option, vocabulary }: Context, attempted: string): string {
   const repo = option(REPO);
   if (repo !== undefined) return repo;
   throw new UsageError({ attempted, why: "a repository is missing", advice: `give ${vocabulary.repo}` });
@@ -256,13 +247,10 @@ export function requiredRepo({ option, vocabulary }: VerbContext, attempted: str
 
 // Where the files of a job go.
 
-/** Where files go. */
 export interface Places {
   /** Directory of the reports. */
   out: string;
-  /** Reports to write. */
   targets: ReportTarget[];
-  /** State file. */
   state: string;
 }
 
@@ -270,12 +258,12 @@ export interface Places {
 export const DEFAULT_OUT = "mogplex-ci";
 
 /** Directory of the reports. */
-export function outDirectory({ option }: VerbContext): string {
+export function outDirectory({ option }: Context): string {
   return option(OUT) ?? DEFAULT_OUT;
 }
 
 /** Path of the state file. @param out Directory of the reports. */
-export function statePath(context: VerbContext, out: string = outDirectory(context)): string {
+export function statePath(context: Context, out: string = outDirectory(context)): string {
   return context.option(STATE) ?? `${out.replace(/\/+$/, "")}/run.json`;
 }
 
@@ -285,7 +273,7 @@ export function statePath(context: VerbContext, out: string = outDirectory(conte
  * @param out Directory of the reports.
  * @throws {UsageError} for a format that is not known, or a report in the place of the state file.
  */
-export function readPlaces(context: VerbContext, out: string = outDirectory(context)): Places {
+export function readPlaces(context: Context, out: string = outDirectory(context)): Places {
   const { flags, option } = context;
   const flag = flags.all(REPORT.name);
   const given = flag.length > 0 ? flag : [option(REPORT) ?? ""];
@@ -305,8 +293,8 @@ export function readPlaces(context: VerbContext, out: string = outDirectory(cont
 
 /** How long a verb waits, and what then becomes of the run. */
 export interface WaitSettings {
-  /** Whole wait in milliseconds. */
-  timeoutMs: number;
+  /** Whole wait in milliseconds; undefined for the usual one. */
+  timeoutMs: number | undefined;
   /** Jobs that use the token at the same time. */
   tokenShare: number;
   /** What becomes of the run at the deadline. */
@@ -338,9 +326,9 @@ export interface RunSettings extends FollowSettings {
 }
 
 /** How long a verb waits. @throws {UsageError} for the first value that is not possible. */
-function readWaitSettings({ option }: VerbContext): WaitSettings {
+function readWaitSettings({ option }: Context): WaitSettings {
   return {
-    timeoutMs: option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS,
+    timeoutMs: option(TIMEOUT),
     tokenShare: option(TOKEN_SHARE) ?? 1,
     onTimeout: option(ON_TIMEOUT_OPTION) ?? "detach",
     onInterrupt: option(ON_INTERRUPT_OPTION) ?? "auto",
@@ -348,21 +336,21 @@ function readWaitSettings({ option }: VerbContext): WaitSettings {
 }
 
 /** Settings of a verb that follows. @throws {UsageError} for the first value that is not possible. */
-export function readFollowSettings(context: VerbContext): FollowSettings {
+export function readFollowSettings(context: Context): FollowSettings {
   return { ...readWaitSettings(context), log: context.option(LOG) ?? "compact" };
 }
 
 /** Which key a start gets. @throws {UsageError} for a scope that is not known. */
-function readKeySettings({ option }: VerbContext): KeySettings {
+function readKeySettings({ option }: Context): KeySettings {
   return { idempotencyKey: option(IDEMPOTENCY_KEY), keyScope: option(KEY_SCOPE), keyPart: option(KEY_PART) };
 }
 
 /** Settings of a verb that starts and follows. @throws {UsageError} for the first value that is not possible. */
-export function readRunSettings(context: VerbContext): RunSettings {
+export function readRunSettings(context: Context): RunSettings {
   return { ...readFollowSettings(context), key: readKeySettings(context) };
 }
 
 /** Settings of a verb that triggers and waits, without a log. @throws {UsageError} for the first value that is not possible. */
-export function readTriggerSettings(context: VerbContext): WaitSettings & Pick<RunSettings, "key"> {
+export function readTriggerSettings(context: Context): WaitSettings & Pick<RunSettings, "key"> {
   return { ...readWaitSettings(context), key: readKeySettings(context) };
 }

@@ -22,7 +22,7 @@ import {
   requiredRepo,
   ROOT,
 } from "./options.ts";
-import type { Option, VerbContext, VerbFlag } from "./verb.ts";
+import type { Context, Option, VerbFlag } from "./verb.ts";
 
 // Files of the checkout whose text is sent: a task, an input.
 
@@ -32,7 +32,7 @@ import type { Option, VerbContext, VerbFlag } from "./verb.ts";
  *
  * @throws {UsageError} when a path below the working directory leads out of it.
  */
-function refuseEscape({ io }: VerbContext, path: string, attempted: string): void {
+function refuseEscape({ io }: Context, path: string, attempted: string): void {
   if (path.split("/").includes("..")) return;
   const below = `${io.realPath(".")?.replace(/\/+$/, "") ?? ""}/`;
   if (path.startsWith("/") && !path.startsWith(below)) return;
@@ -47,7 +47,7 @@ function refuseEscape({ io }: VerbContext, path: string, attempted: string): voi
  * @param attempted What is attempted, after "Cannot".
  * @throws {UsageError} when it cannot be read, or leads out of the working directory.
  */
-function readCheckoutFile(context: VerbContext, path: string, attempted: string): string {
+function readCheckoutFile(context: Context, path: string, attempted: string): string {
   const { io } = context;
   const file = `file ${JSON.stringify(path)}`;
   let text: string | undefined;
@@ -70,12 +70,12 @@ function readCheckoutFile(context: VerbContext, path: string, attempted: string)
 
 type ReadPrompt = () => string | Promise<string>;
 
-function ofFile(context: VerbContext, path: string): ReadPrompt {
+function ofFile(context: Context, path: string): ReadPrompt {
   return () => readCheckoutFile(context, path, "read prompt");
 }
 
 /** The sources of the command line, which win over those of the environment. */
-function givenPrompts(context: VerbContext): ReadPrompt[] {
+function givenPrompts(context: Context): ReadPrompt[] {
   const { io, flags } = context;
   const [argument] = flags.positionals;
   const file = flags.get(PROMPT_FILE.name);
@@ -86,7 +86,7 @@ function givenPrompts(context: VerbContext): ReadPrompt[] {
 }
 
 /** The sources of the environment. */
-function variablePrompts(context: VerbContext): ReadPrompt[] {
+function variablePrompts(context: Context): ReadPrompt[] {
   const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT");
   const file = context.option(PROMPT_FILE);
   return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
@@ -97,7 +97,7 @@ function variablePrompts(context: VerbContext): ReadPrompt[] {
  *
  * @throws {UsageError} when there is none, when two sources of the same rank have one, or when it cannot be read.
  */
-async function readPrompt(context: VerbContext): Promise<string> {
+async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;
   const given = givenPrompts(context);
   const [source, other] = given.length > 0 ? given : variablePrompts(context);
@@ -116,7 +116,7 @@ async function readPrompt(context: VerbContext): Promise<string> {
  *
  * @throws {UsageError} when a switch is neither on nor off, or both.
  */
-export function readRequestSettings({ flags, option }: VerbContext): Omit<StartRequest, "repoId" | "prompt"> {
+export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
   if (flags.has(CREATE_BRANCH.name) && flags.has(NO_CREATE_BRANCH.name)) {
     const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} exclude each other`;
     throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
@@ -137,7 +137,7 @@ export function readRequestSettings({ flags, option }: VerbContext): Omit<StartR
  *
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
-export async function readStartRequest(context: VerbContext): Promise<RunRequest> {
+export async function readStartRequest(context: Context): Promise<RunRequest> {
   const repo = requiredRepo(context, "start run");
   const prompt = await readPrompt(context);
   const request = { repo, prompt, ...readRequestSettings(context) };
@@ -205,7 +205,7 @@ function inputPair(text: string): [name: string, value: unknown] {
 }
 
 /** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
-function inputPairs({ flags }: VerbContext): [name: string, value: unknown][] {
+function inputPairs({ flags }: Context): [name: string, value: unknown][] {
   const pairs = flags.all(INPUT.name).map(inputPair);
   const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
   if (twice === undefined) return pairs;
@@ -213,7 +213,7 @@ function inputPairs({ flags }: VerbContext): [name: string, value: unknown][] {
 }
 
 /** The object that a file holds; `-` is standard input. @throws {UsageError} when it holds none. */
-async function readInputFile(context: VerbContext, path: string): Promise<Record<string, unknown>> {
+async function readInputFile(context: Context, path: string): Promise<Record<string, unknown>> {
   const attempted = "read input";
   const given = path === "-" ? await context.io.readStdin() : readCheckoutFile(context, path, attempted);
   // Editors and shells on Windows put a byte order mark before it.
@@ -237,7 +237,7 @@ async function readInputFile(context: VerbContext, path: string): Promise<Record
  *
  * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
  */
-export async function readTriggerRequest(context: VerbContext): Promise<TriggerRequest> {
+export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
   const repo = requiredRepo(context, "trigger automation");
   const path = context.option(INPUT_FILE);
   const pairs = inputPairs(context);
@@ -297,7 +297,7 @@ export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: st
  * @throws {UsageError} naming the file, the variable and the flags that help.
  */
 export function guardCheckout(
-  { io, platform, systems }: Pick<VerbContext, "io" | "platform" | "systems">,
+  { io, platform, systems }: Pick<Context, "io" | "platform" | "systems">,
   runtime: string = runtimeName(),
   args: readonly string[] = runtimeArgs(),
 ): void {

@@ -24,14 +24,14 @@ import {
 } from "../telemetry/otlp.ts";
 import { openTrace, readTraceSettings, type TraceContext, type TraceSettings } from "../telemetry/settings.ts";
 import { renderDotenvFile } from "../text/escape.ts";
-import type { ExtraEnd, JobExtra, VerbContext } from "./verb.ts";
+import type { Context, ExtraEnd, JobExtra } from "./verb.ts";
 
 /** Variable with the place in a trace. Source: W3C, "Trace Context"; OpenTelemetry, "Environment variables as carriers". */
 const TRACEPARENT = "TRACEPARENT";
 
 /** One job's trace. */
 class JobTrace {
-  readonly #context: VerbContext;
+  readonly #context: Context;
   readonly #settings: TraceSettings;
   readonly #trace: TraceContext;
   readonly #file: string | undefined;
@@ -40,7 +40,7 @@ class JobTrace {
   readonly #campaign = new CampaignLog();
   #session: Session | undefined;
 
-  constructor(context: VerbContext, settings: TraceSettings, trace: TraceContext, file: string | undefined) {
+  constructor(context: Context, settings: TraceSettings, trace: TraceContext, file: string | undefined) {
     this.#context = context;
     this.#settings = settings;
     this.#trace = trace;
@@ -133,7 +133,7 @@ class JobTrace {
  * @returns Undefined when there is no trace.
  */
 export function openTraceOf(
-  context: VerbContext,
+  context: Context,
   file: string | undefined,
 ): Partial<JobExtra> | undefined {
   const { io: { env }, platform, writer } = context;

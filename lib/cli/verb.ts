@@ -18,7 +18,8 @@ import type { MarkdownOptions } from "../report/markdown.ts";
 import type { NotePlace } from "../report/note.ts";
 import type { Setting } from "../report/run_page.ts";
 import type { ReportTarget } from "../report/write.ts";
-import type { RunRequest, StartedRun } from "../run/request.ts";
+import type { RunRequest } from "../run/request.ts";
+import type { StartedRun } from "../run/start.ts";
 import type { AnyResult } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import type { Connection } from "../service/connection.ts";
@@ -131,9 +132,9 @@ export interface NotePlanner {
   /** Values to mask: tokens of the systems that hold notes. */
   secrets(env: ReadEnv): string[];
   /** Whether the user wants a note. @throws {UsageError} when a setting of ours is not possible. */
-  wanted(context: VerbContext): boolean;
+  wanted(context: Context): boolean;
   /** Which note it is; undefined when there is nothing to write it on. @throws {UsageError} when there can be none, which is only printed. */
-  plan(context: VerbContext): PlannedNote | undefined;
+  plan(context: Context): PlannedNote | undefined;
 }
 
 /** What a job of the command line came to, for {@linkcode JobExtra.ended}. */
@@ -183,23 +184,28 @@ export interface JobExtras {
   /** Values to mask: those of headers that hold secrets. */
   secrets(env: ReadEnv): string[];
   /** Prepares one job; undefined when there is nothing to do. @throws {UsageError} when a setting of ours is not possible. */
-  open(context: VerbContext): Promise<JobExtra | undefined>;
+  open(context: Context): Promise<JobExtra | undefined>;
   /** What a job with these flags and variables may touch. */
-  permissions(context: VerbContext): ExtraPermissions;
+  permissions(context: Context): ExtraPermissions;
 }
 
 /** What a program does outside CI alone, where a person calls it again in the same folder. */
 export interface Laptop {
   /** See `chooseFolder` in `job/laptop.ts`. */
-  chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder>;
+  chooseFolder(
+    context: Context,
+    asked: RunRequest,
+    wantsNew: boolean,
+    job: { readonly session: Session },
+  ): Promise<Folder>;
   /** See `ignoringFolder` there. */
-  ignoringFolder(context: VerbContext, places: { out: string; targets: readonly ReportTarget[] }): () => void;
+  ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;
   /** See `rememberStart` in `job/recent.ts`. */
-  rememberStart(context: VerbContext, started: StartedRun, out: string, asked: Asked): void;
+  rememberStart(context: Context, started: StartedRun, out: string, asked: Asked): void;
   /** See `rememberEnd` there. */
-  rememberEnd(context: VerbContext, result: AnyResult): void;
+  rememberEnd(context: Context, result: AnyResult): void;
   /** See `openPage` in `job/open_page.ts`. */
-  openPage(context: VerbContext, path: string): Promise<void>;
+  openPage(context: Context, path: string): Promise<void>;
 }
 
 /** Where the files of a start go, and what it attaches to. */
@@ -209,7 +215,7 @@ export interface Folder {
   /** Directory of the reports. */
   out: string;
   /** State file of the run to attach to; undefined for a new run. */
-  resumePath: string | undefined;
+  resumePath?: string | undefined;
   /** How long ago that run may have ended, in milliseconds; undefined: as long as it likes. */
   maxEndAgeMs?: number | undefined;
 }
@@ -223,14 +229,14 @@ export interface Asked {
 }
 
 /** What a verb works with. */
-export interface VerbContext {
+export interface Context {
   /** Environment, files, streams and signals. */
   io: Io;
   /** The arguments. */
   flags: ParsedFlags;
   /** Reads an option from flags and environment. An empty variable counts as unset. */
   option: ReadOption;
-  /** What {@linkcode VerbContext.option} has read so far, by name. Values are untrusted. */
+  /** What {@linkcode Context.option} has read so far, by name. Values are untrusted. */
   settings: ReadonlyMap<string, Setting>;
   /** Prints: every line goes through it. */
   writer: Writer;
@@ -266,7 +272,7 @@ export interface VerbContext {
 }
 
 /** The work of a verb; returns the exit code. The program maps what it throws to one. */
-export type VerbFunction = (context: VerbContext) => Promise<number>;
+export type VerbFunction = (context: Context) => Promise<number>;
 
 /** How a verb treats errors and the environment. */
 export type VerbGroup = "drop-in" | "toolkit";

@@ -11,7 +11,7 @@ import { isLoopback } from "../loopback.ts";
 import type { OnNotice } from "../notice.ts";
 import { type Answer, describeAnswer, factsOf } from "../service/answer.ts";
 import { callWithin } from "../service/retry.ts";
-import { newTokenMemory } from "../service/token_pace.ts";
+import { newTokenMemory } from "../service/memory.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
 // What a forge says of a pull request, in words that GitHub and GitLab have in common. A merge request is a pull request here.
@@ -360,7 +360,7 @@ export class ForgeClient {
     return this.#transport.requests;
   }
 
-  /** Why a request failed, and the class by which `setbackOf` decides on a retry. */
+  /** Why a request failed, and the class by which `failureOf` decides on a retry. */
   #meaning(answer: Answer, isLimit: boolean): [why: string, errorClass: typeof ApiError] {
     const { status } = answer;
     const token = `the token in ${this.#place}`;
@@ -410,10 +410,10 @@ export class ForgeClient {
         "unavailable",
       );
     }
-    const limits = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
+    const options = { signal, deadline: clock.now() + CALL_MS, requestTimeoutMs: ATTEMPT_MS };
     const world = { clock, onNotice, random, memory: this.#memory };
     const lasts = (error: unknown) => call.divisible === true && isTooMuch(error);
-    return await callWithin(world, { what, limits, lasts }, (limitMs) =>
+    return await callWithin(world, { what, options, lasts }, (limits) =>
       this.#transport.call({
         what,
         send: (send) =>
@@ -423,7 +423,7 @@ export class ForgeClient {
             body: body === undefined ? null : JSON.stringify(body),
           }),
         judge: (answer) => this.#judge(call, answer),
-      }, { limitMs, signal }));
+      }, limits));
   }
 
   /**

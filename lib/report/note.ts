@@ -9,7 +9,7 @@ import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableErro
 import { parseJson } from "../lookup.ts";
 import { type Answer, describeAnswer, factsOf, TimedOut, withLimit } from "../service/answer.ts";
 import { type CallOptions, callWithin } from "../service/retry.ts";
-import { newTokenMemory } from "../service/token_pace.ts";
+import { newTokenMemory } from "../service/memory.ts";
 import { createTransport, type Fetch, userAgent, type Verdict } from "../service/transport.ts";
 import { sha256Hex } from "../sha256.ts";
 import { markdownBlock } from "../text/escape.ts";
@@ -121,7 +121,7 @@ interface NoteClient {
   call<T>(call: NoteCall<T>): Promise<T>;
 }
 
-/** Why a request failed, as a clause, and the class by which `setbackOf` decides on a retry. A 401 is not retried: there is little time. */
+/** Why a request failed, as a clause, and the class by which `failureOf` decides on a retry. A 401 is not retried: there is little time. */
 function meaningOf(place: NotePlace, answer: Answer, token: string): [why: string, errorClass: typeof ApiError] {
   const { system, apiVariable } = place;
   const { status } = answer;
@@ -170,7 +170,7 @@ function createNoteClient(place: NotePlace, options: NoteClientOptions): NoteCli
   return {
     call(call) {
       const what = `${call.verb} the ${place.noun} on ${place.where}`;
-      return callWithin(world, { what, limits, onFailure: call.onFailure }, (limitMs) =>
+      return callWithin(world, { what, options: limits, onFailure: call.onFailure }, (each) =>
         transport.call({
           what,
           send: (send) =>
@@ -181,7 +181,7 @@ function createNoteClient(place: NotePlace, options: NoteClientOptions): NoteCli
               body: call.body === undefined ? null : JSON.stringify(call.body),
             }),
           judge: (answer) => judge(call, answer, transport.redact),
-        }, { limitMs, signal: limits.signal }));
+        }, each));
     },
   };
 }

@@ -4,16 +4,15 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
-import { tellRun } from "../error_sentence.ts";
 import { ConflictError, MogplexError, UnavailableError } from "../errors.ts";
 import { unawaited } from "../hook.ts";
 import { isObject } from "../lookup.ts";
 import type { AutomationRun, TriggerResult } from "../model.ts";
-import { type TriggerFacts, triggerFactsOf } from "../service/calls.ts";
+import { PROCESS, type TriggerFacts } from "../service/memory.ts";
 import type { CallOptions } from "../service/client.ts";
 import { TOO_DEEP } from "../service/contract.ts";
 import { isMissingRoute } from "../service/errors.ts";
-import { retry, type Setback } from "../service/retry.ts";
+import type { Startable } from "../service/start.ts";
 import { checkOptions, checkSources, checkUuid, type Keys } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
 import {
@@ -44,7 +43,7 @@ import {
   type StopCause,
   type Stopped,
 } from "./job.ts";
-import { abortInternals, checkWait, checkWatch, type JobInternals } from "./options.ts";
+import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import { type AutomationResult, endOfAutomationRun } from "./result.ts";
 import {
   endingSignal,
@@ -54,62 +53,203 @@ import {
   type Session,
   type SessionInternals,
 } from "./session.ts";
-import { type Found, type Startable, Starter } from "./start.ts";
+import { type Found, StartSeries } from "./start.ts";
 
-// The errors of {@linkcode runAutomation} and {@linkcode triggerAutomation} that other calls do not throw.
+/**
+ * Triggers an automation and follows its run to its end.
+ *
+ * Repeats a suppressed trigger, and waits for a run that has no slot yet, as long as `timeoutMs` permits.
+ *
+ * @param automationId UUID of the automation: see {@linkcode listAutomations}.
+ * @param request Repository and input.
+ * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
+ * @returns The result, for {@linkcode report}.
+ * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+ * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `onAbort` is `cancel`.
+ * @throws what {@linkcode triggerAutomation} and {@linkcode followAutomationRun} throw.
+ * @example Trigger and wait
+ * ```ts
+ * import { runAutomation } from "@mogplex/ci";
+ *
+ * async function nightly(): Promise<number> {
+ *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab" };
+ *   const options = { timeoutMs: 40 * 60_000, throwOnFailure: false };
+ *   const result = await runAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request, options);
+ *   console.log(result.outcome, result.reason);
+ *   return result.exitCode;
+ * }
+ * console.log(typeof nightly);
+ * ```
+ */
+export async function runAutomation(
+  automationId: string,
+  request: TriggerRequest,
+  options: RunAutomationOptions = {},
+): Promise<AutomationResult> {
+  options = checkOptions("trigger automation", options, runAutomationKeys());
+  checkSources("trigger automation", options);
+  checkTriggerKeys(request);
+  let session: Session | undefined;
+  const more = abortInternals(options, { ...detected(options), onSession: (opened) => session = opened });
+  const end = await runAutomationJob(automationId, request, options, more);
+  guarded(end.result, session);
+  return settle(end, options, automationVerdictErrorOf);
+}
 
-/** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
-export class AutomationVerdictError extends MogplexError {
-  override name = "AutomationVerdictError";
-  readonly #result: AutomationResult;
-
+/** Options of {@linkcode runAutomation}. */
+export interface RunAutomationOptions extends TriggerOptions {
+  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
   /**
-   * @param outcome How the run ended.
-   * @param result The result of the run. From now on, printing it masks secrets.
+   * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
+   * @default {"detach"}
    */
-  constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
-    const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
-    super(`Automation run "${result.runId}" ${end}`, outcome, { code: `RUN_${outcome.toUpperCase()}` });
-    this.#result = guardResult(result, createRedactor());
-    tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
-  }
+  onTimeout?: OnTimeout | undefined;
+  /**
+   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
+   * @default {"detach"}
+   */
+  onAbort?: OnTimeout | undefined;
+  /** Called with each item as it comes; must not throw. @default {undefined} */
+  onItem?: ((item: AutomationItem) => void) | undefined;
+  /**
+   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
+   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
+   * the error when `signal` aborts.
+   * @default {true}
+   */
+  throwOnFailure?: boolean | undefined;
+}
 
-  /** The result of the run. */
-  override get result(): AutomationResult {
-    return this.#result;
-  }
+/** The names and types of {@linkcode RunAutomationOptions}. */
+export function runAutomationKeys(): Keys<RunAutomationOptions> {
+  return {
+    ...triggerKeys(),
+    tokenShare: "number",
+    throwOnFailure: "boolean",
+    onTimeout: "string",
+    onAbort: "string",
+    onItem: "function",
+  };
 }
 
 /**
- * The service accepted a trigger but started nothing, since too many runs of automations are active. Exit code 75: as after a 429,
- * a later trigger can work. The key is still free.
+ * {@linkcode runAutomation} for the command line, with signals.
+ *
+ * @returns How the job ended. An error that came after the session was opened is in `error`.
+ * @throws {UnauthorizedError | UsageError} when there is no usable token, or an option or an id is out of range.
  */
-export class AutomationSuppressedError extends MogplexError {
-  override name = "AutomationSuppressedError";
-  /** UUID of the automation. */
-  readonly automationId: string;
-  /** The service's reason: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */
-  readonly reason: string | null;
+export async function runAutomationJob(
+  automationId: string,
+  request: TriggerRequest,
+  options: RunAutomationOptions,
+  more: JobInternals,
+): Promise<JobEnd<AutomationResult>> {
+  const id = checkUuid(automationId, "automation id");
+  const tokenShare = checkTokenShare(options.tokenShare);
+  const watch = checkWatch(options, more);
+  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
+  const target = { automationId: id, request, options, tokenShare };
+  const operation = new AutomationOperation(session, target);
+  return await new Job(session, operation, { ...watch, onItem: options.onItem }).start();
+}
 
-  /**
-   * @param automationId UUID of the automation.
-   * @param reason The service's reason; null if it sent none.
-   */
-  constructor(automationId: string, reason: string | null) {
-    super({
-      attempted: `trigger automation "${automationId}"`,
-      why: `the service accepted it and started nothing, as too many runs are active: ${JSON.stringify(reason)}`,
-      advice: "try again when some have ended",
-    }, "rateLimited");
-    this.automationId = automationId;
-    this.reason = reason;
+// The run of an automation as an operation for the engine: triggers, follows and stops it.
+
+/** Target and settings of an {@linkcode AutomationOperation}. */
+interface AutomationTarget {
+  /** UUID of the automation. */
+  automationId: string;
+  request: TriggerRequest;
+  /** Options of its key, and `onTriggered`. */
+  options: TriggerOptions;
+  /** Jobs that use the token at the same time, at least 1. */
+  tokenShare: number;
+}
+
+/** One run of an automation, which is to be triggered. */
+class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
+  readonly #session: Session;
+  readonly #target: AutomationTarget;
+  #plan: TriggerPlan | undefined;
+  #series: TriggerSeries | undefined;
+  #triggered: TriggeredRun | undefined;
+  #follower: AutomationFollower | undefined;
+  #stopped: StoppedAutomationRun | undefined;
+  readonly #name: RepositoryName;
+
+  constructor(session: Session, target: AutomationTarget) {
+    this.#session = session;
+    this.#target = target;
+    this.#name = new RepositoryName(session);
+  }
+
+  get label(): string {
+    return `automation run "${this.#triggered?.runId ?? ""}"`;
+  }
+
+  get mayExist(): boolean {
+    return this.#triggered !== undefined || this.#series?.mayExist === true;
+  }
+
+  /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
+  async start(): Promise<void> {
+    const { automationId, request, options } = this.#target;
+    const plan = await planTrigger(this.#session, automationId, request, options);
+    this.#plan = plan;
+    this.#series = triggerSeries(this.#session, plan, options, true);
+    const triggered = this.#triggered = await triggerWith(this.#series, plan);
+    this.#name.ask(plan.request.repoId);
+    unawaited(options.onTriggered?.(triggered));
+  }
+
+  async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
+    // A run of an automation that has ended has nothing more to read.
+    if (look.kind === "rest") return;
+    if (this.#plan === undefined || this.#triggered === undefined) throw new Error("Cannot follow before the trigger");
+    const { runId } = this.#triggered;
+    this.#follower = new AutomationFollower(this.#session, this.#plan.automationId, runId, this.#target.tokenShare);
+    yield* this.#follower.items();
+  }
+
+  /** Does not repeat a trigger to find its run: that could start a run which some revisions of the service cannot cancel. */
+  async stop(cause: StopCause): Promise<Stopped> {
+    const triggered = this.#triggered;
+    if (triggered === undefined) {
+      const key = JSON.stringify(this.#series?.key);
+      const text = this.mayExist
+        ? `the automation may have been triggered; its run is found with the key ${key}`
+        : "nothing was triggered";
+      return { answered: false, text };
+    }
+    if (cause.kind === "signal" && !cause.cancels(triggered.owned)) {
+      return { answered: false, text: "the automation run goes on" };
+    }
+    const { automationId, runId } = triggered;
+    return this.#stopped = await stopAutomationRun(this.#session, automationId, runId, cause);
+  }
+
+  result({ outcome, exitCode, reason, error }: Ending): AutomationResult {
+    return buildAutomationResult(this.#session, {
+      automationId: this.#target.automationId,
+      repoId: this.#plan?.request.repoId,
+      repository: this.#name.take(this.#plan?.request.repoId),
+      outcome: error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(outcome),
+      exitCode,
+      reason,
+      error,
+      idempotencyKey: this.#series?.key,
+      triggered: this.#triggered,
+      run: this.#follower?.run,
+      status: this.#stopped?.status,
+    });
   }
 }
 
-/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
-export function automationVerdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
-  const { outcome } = result;
-  return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;
+/** Outcomes that a run of an automation cannot have count as errors: it never ends waiting for a person, and is always followed. */
+function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
+  return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
 }
 
 // Cancels the run of an automation, if the revision of the service can.
@@ -168,6 +308,143 @@ function answer(status: string | undefined, hadEnded: boolean, text: string): St
   const outcome = status === undefined ? undefined : endOfAutomationRun(status);
   const byItself = outcome !== undefined && (hadEnded || outcome !== "cancelled");
   return { answered: true, status, outcome, byItself, text };
+}
+
+// Triggers an automation without following its run.
+
+/**
+ * Triggers an automation, or finds the run that was triggered with the same key.
+ *
+ * A run that is returned need not be at work: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If
+ * the service accepts the trigger but starts nothing, that is thrown. After a 429, a 5xx or a network failure it waits and tries
+ * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
+ * `failed` or `cancelled`, the next key of its series is tried.
+ *
+ * @param automationId UUID of the automation: see {@linkcode listAutomations}.
+ * @param request Repository and input.
+ * @param options See {@linkcode TriggerOptions}.
+ * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
+ * @throws {UsageError} when something breaks a rule; nothing was sent.
+ * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
+ * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
+ * @throws {AbortedError} if `signal` aborts after the trigger was sent; carries the key. Before that, `signal.reason`.
+ * @example Trigger, and see whether it runs
+ * ```ts
+ * import { triggerAutomation } from "@mogplex/ci";
+ *
+ * async function nightly(): Promise<void> {
+ *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", input: { depth: "full" } };
+ *   const { runId, status, replayed } = await triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
+ *   console.log(runId, status === "pending" ? "waits for a slot" : status, replayed ? "(found)" : "(new)");
+ * }
+ * console.log(typeof nightly);
+ * ```
+ */
+export async function triggerAutomation(
+  automationId: string,
+  request: TriggerRequest,
+  options: TriggerOptions = {},
+): Promise<TriggeredRun> {
+  options = checkOptions("trigger automation", options, triggerKeys());
+  checkSources("trigger automation", options);
+  checkTriggerKeys(request);
+  const errorOf = (error: unknown, series: TriggerSeries) => startError(error, series, options.signal);
+  return await triggerJob(automationId, request, options, detected(options), errorOf);
+}
+
+/** The run that a trigger started or found. */
+interface FoundAutomationRun extends Found {
+  reason: string | null;
+}
+
+/** One trigger, with a series of keys. */
+type TriggerSeries = StartSeries<FoundAutomationRun>;
+
+/**
+ * Turns a trigger's answer into a run; undefined if the answer has none. A run that existed before is read, since the oldest revision
+ * answers with neither status nor time.
+ */
+async function found(
+  { client }: Session,
+  plan: TriggerPlan,
+  result: TriggerResult,
+  idempotencyKey: string,
+  call: CallOptions,
+): Promise<FoundAutomationRun | undefined> {
+  const { jobRunId, outcome, reason, status } = result;
+  if (jobRunId === null) return undefined;
+  const runId = jobRunId.toLowerCase();
+  if (outcome === "queued") {
+    return { runId, status: status ?? "pending", replayed: false, createdAt: null, updatedAt: null, reason };
+  }
+  const run = await new AutomationReader(client, plan.automationId, runId).read(call);
+  checkReplay(plan, result, run, idempotencyKey);
+  const { created_at: createdAt, completed_at: updatedAt } = run;
+  return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
+}
+
+/** Longest backoff after the first suppressed trigger, in milliseconds: the active runs take minutes to end. */
+const SUPPRESSED_MS = 15_000;
+
+/** @param waits Whether a suppressed trigger is repeated: it may work once other runs have ended. */
+function triggerSeries(
+  session: Session,
+  plan: TriggerPlan,
+  { onStarting }: TriggerOptions,
+  waits: boolean,
+): TriggerSeries {
+  const { automationId, request, key, job } = plan;
+  const what: Startable<FoundAutomationRun> = {
+    what: `trigger automation "${automationId}"`,
+    takesSlot: false,
+    async attempt(idempotencyKey, call) {
+      const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
+      const run = await found(session, plan, result, idempotencyKey, call);
+      if (run !== undefined) return run;
+      if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
+      const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
+      const why = `the answer breaks the API's contract: outcome ${JSON.stringify(result.outcome)} without a run`;
+      throw new UnavailableError({ attempted: what.what, why }, "unavailable", facts);
+    },
+    judge(error) {
+      if (!waits || !(error instanceof AutomationSuppressedError)) return undefined;
+      const detail = `suppressed: ${error.reason}`;
+      return { cause: "start_limit", detail, namedMs: null, refused: true, baseMs: SUPPRESSED_MS };
+    },
+  };
+  return new StartSeries(session, { what, key, job }, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
+}
+
+/** @throws what {@linkcode triggerAutomation} throws. */
+async function triggerWith(series: TriggerSeries, { automationId }: TriggerPlan): Promise<TriggeredRun> {
+  const { run, runId, replayed, idempotencyKey, keyScope, owned } = await series.start();
+  const { status, reason } = run;
+  return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
+}
+
+/**
+ * {@linkcode triggerAutomation} with the options that only the command line sets.
+ *
+ * @param errorOf Makes the error to throw from the one that ended the start. @default the same
+ */
+export async function triggerJob(
+  automationId: string,
+  request: TriggerRequest,
+  options: TriggerOptions,
+  internals: SessionInternals,
+  errorOf?: (error: unknown, series: TriggerSeries) => unknown,
+): Promise<TriggeredRun> {
+  const session = openSession(options, internals);
+  const plan = await planTrigger(session, automationId, request, options);
+  const series = triggerSeries(session, plan, options, false);
+  try {
+    const triggered = await triggerWith(series, plan);
+    unawaited(options.onTriggered?.(triggered));
+    return triggered;
+  } catch (error) {
+    throw errorOf === undefined ? error : errorOf(error, series);
+  }
 }
 
 // Checks that the run which a repeated key found belongs to this trigger: the service does not check that itself.
@@ -230,7 +507,7 @@ function checkReplay(
   run: AutomationRun,
   idempotencyKey: string,
 ): void {
-  const facts = triggerFactsOf(run);
+  const facts = PROCESS.triggerOf(run);
   const repoId = facts.repo?.id ?? facts.metadata?.repo_id;
   const otherRepo = typeof repoId === "string" && repoId.toLowerCase() !== request.repoId;
   const otherInput = key.scope === "given" && hasOtherInput(request.input ?? {}, facts, outcome);
@@ -247,360 +524,57 @@ function checkReplay(
   );
 }
 
-// Triggers an automation without following its run.
+// The errors of {@linkcode runAutomation} and {@linkcode triggerAutomation} that other calls do not throw.
 
-/** The run that a trigger started or found, as {@linkcode Starter} reads it. */
-interface FoundAutomationRun extends Found {
-  reason: string | null;
-}
+/** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
+export class AutomationVerdictError extends MogplexError {
+  override name = "AutomationVerdictError";
 
-/** A {@linkcode Starter} of an automation. */
-type TriggerStarter = Starter<FoundAutomationRun>;
-
-/**
- * Turns a trigger's answer into a run; undefined if the answer has none. A run that existed before is read, since the oldest revision
- * answers with neither status nor time.
- */
-async function found(
-  { client }: Session,
-  plan: TriggerPlan,
-  result: TriggerResult,
-  idempotencyKey: string,
-  call: CallOptions,
-): Promise<FoundAutomationRun | undefined> {
-  const { jobRunId, outcome, reason, status } = result;
-  if (jobRunId === null) return undefined;
-  const runId = jobRunId.toLowerCase();
-  if (outcome === "queued") {
-    return { runId, status: status ?? "pending", replayed: false, createdAt: null, updatedAt: null, reason };
+  /**
+   * @param outcome How the run ended.
+   * @param result The result of the run. From now on, printing it masks secrets.
+   */
+  constructor(outcome: "failed" | "cancelled", result: AutomationResult) {
+    const end = outcome === "failed" ? "failed; see 'result.reason'" : "was cancelled";
+    super(`Automation run "${result.runId}" ${end}`, outcome, { code: `RUN_${outcome.toUpperCase()}` });
+    const { runId, idempotencyKey } = result;
+    MogplexError.tellRun(this, { runId, idempotencyKey, result: guardResult(result, createRedactor()) });
   }
-  const run = await new AutomationReader(client, plan.automationId, runId).read(call);
-  checkReplay(plan, result, run, idempotencyKey);
-  const { created_at: createdAt, completed_at: updatedAt } = run;
-  return { runId, status: run.status, replayed: true, createdAt, updatedAt, reason: null };
-}
 
-function startable(session: Session, plan: TriggerPlan): Startable<FoundAutomationRun> {
-  const { automationId, request, key, job, deadline } = plan;
-  return {
-    what: `trigger automation "${automationId}"`,
-    key,
-    job,
-    deadline,
-    takesSlot: false,
-    async send(idempotencyKey, call) {
-      const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
-      const run = await found(session, plan, result, idempotencyKey, call);
-      if (run !== undefined) return run;
-      if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
-      const facts = { status: 202, code: null, requestId: null, retryAfterMs: null };
-      const why = `the answer breaks the API's contract: outcome ${JSON.stringify(result.outcome)} without a run`;
-      const attempted = `trigger automation "${automationId}"`;
-      throw new UnavailableError({ attempted, why }, "unavailable", facts);
-    },
-  };
-}
-
-/** Makes the starter of a plan, which sends the trigger and retries. */
-function triggerStarter(
-  session: Session,
-  plan: TriggerPlan,
-  { onStarting }: Pick<TriggerOptions, "onStarting">,
-): TriggerStarter {
-  return new Starter(
-    session,
-    startable(session, plan),
-    (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })),
-  );
-}
-
-/** Triggers with a starter. @throws what {@linkcode triggerAutomation} throws. */
-async function triggerWith(starter: TriggerStarter, { automationId }: TriggerPlan): Promise<TriggeredRun> {
-  const { run, runId, replayed, idempotencyKey, keyScope, owned } = await starter.start();
-  const { status, reason } = run;
-  return { automationId, runId, status, replayed, reason, idempotencyKey, keyScope, owned };
-}
-
-/**
- * {@linkcode triggerAutomation} with the options that only the command line sets.
- *
- * @param errorOf Makes the error to throw from the one that ended the start. @default the same
- */
-export async function triggerJob(
-  automationId: string,
-  request: TriggerRequest,
-  options: TriggerOptions,
-  internals: SessionInternals,
-  errorOf?: (error: unknown, starter: TriggerStarter) => unknown,
-): Promise<TriggeredRun> {
-  const session = openSession(options, internals);
-  const plan = await planTrigger(session, automationId, request, options);
-  const starter = triggerStarter(session, plan, options);
-  try {
-    const triggered = await triggerWith(starter, plan);
-    unawaited(options.onTriggered?.(triggered));
-    return triggered;
-  } catch (error) {
-    throw errorOf === undefined ? error : errorOf(error, starter);
+  /** The result of the run. */
+  override get result(): AutomationResult {
+    return super.result as AutomationResult;
   }
 }
 
 /**
- * Triggers an automation, or finds the run that was triggered with the same key.
- *
- * A run that is returned need not be at work: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If
- * the service accepts the trigger but starts nothing, that is thrown. After a 429, a 5xx or a network failure it waits and tries
- * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
- * `failed` or `cancelled`, the next key of its series is tried.
- *
- * @param automationId UUID of the automation: see {@linkcode listAutomations}.
- * @param request Repository and input.
- * @param options See {@linkcode TriggerOptions}.
- * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
- * @throws {UsageError} when something breaks a rule; nothing was sent.
- * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
- * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
- * @throws {AbortedError} if `signal` aborts after the trigger was sent; carries the key. Before that, `signal.reason`.
- * @example Trigger, and see whether it runs
- * ```ts
- * import { triggerAutomation } from "@mogplex/ci";
- *
- * async function nightly(): Promise<void> {
- *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", input: { depth: "full" } };
- *   const { runId, status, replayed } = await triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
- *   console.log(runId, status === "pending" ? "waits for a slot" : status, replayed ? "(found)" : "(new)");
- * }
- * console.log(typeof nightly);
- * ```
+ * The service accepted a trigger but started nothing, since too many runs of automations are active. Exit code 75: as after a 429,
+ * a later trigger can work. The key is still free.
  */
-export async function triggerAutomation(
-  automationId: string,
-  request: TriggerRequest,
-  options: TriggerOptions = {},
-): Promise<TriggeredRun> {
-  options = checkOptions("trigger automation", options, triggerKeys());
-  checkSources("trigger automation", options);
-  checkTriggerKeys(request);
-  const errorOf = (error: unknown, starter: TriggerStarter) => startError(error, starter, options.signal);
-  return await triggerJob(automationId, request, options, detected(options), errorOf);
-}
-
-// The run of an automation as an operation for the engine: triggers, follows and stops it.
-
-/** Target and settings of an {@linkcode AutomationOperation}. */
-export interface AutomationTarget {
+export class AutomationSuppressedError extends MogplexError {
+  override name = "AutomationSuppressedError";
   /** UUID of the automation. */
-  automationId: string;
-  /** The request. */
-  request: TriggerRequest;
-  /** Options of its key, and `onTriggered`. */
-  options: TriggerOptions;
-  /** Jobs that use the token at the same time, at least 1. */
-  tokenShare: number;
-}
+  readonly automationId: string;
+  /** The service's reason: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */
+  readonly reason: string | null;
 
-/** Longest backoff after the first suppressed trigger, in milliseconds: the active runs take minutes to end. */
-const SUPPRESSED_MS = 15_000;
-
-/** One run of an automation, which is to be triggered. */
-class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
-  readonly #session: Session;
-  readonly #target: AutomationTarget;
-  #plan: TriggerPlan | undefined;
-  #starter: TriggerStarter | undefined;
-  #triggered: TriggeredRun | undefined;
-  #follower: AutomationFollower | undefined;
-  #stopped: StoppedAutomationRun | undefined;
-  readonly #name: RepositoryName;
-
-  constructor(session: Session, target: AutomationTarget) {
-    this.#session = session;
-    this.#target = target;
-    this.#name = new RepositoryName(session);
-  }
-
-  get label(): string {
-    return `automation run "${this.#triggered?.runId ?? ""}"`;
-  }
-
-  get mayExist(): boolean {
-    return this.#triggered !== undefined || this.#starter?.mayExist === true;
-  }
-
-  /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
-  async start(): Promise<void> {
-    const { automationId, request, options } = this.#target;
-    const plan = await planTrigger(this.#session, automationId, request, options);
-    const starter = triggerStarter(this.#session, plan, options);
-    this.#plan = plan;
-    this.#starter = starter;
-    const pacer = this.#session.pacer(plan.deadline);
-    pacer.status = "suppressed";
-    const end = await retry<TriggeredRun>({
-      memory: this.#session.memory,
-      signal: this.#session.signal,
-      attempt: () => triggerWith(starter, plan),
-      // The starter has already retried all other errors.
-      judge: (error) => error instanceof AutomationSuppressedError ? suppressed(error) : undefined,
-      wait: (setback, count) => pacer.setBack(`trigger automation "${automationId}"`, setback, count, SUPPRESSED_MS),
-    });
-    if (!end.ok) throw end.error;
-    this.#triggered = end.value;
-    this.#name.ask(plan.request.repoId);
-    unawaited(options.onTriggered?.(end.value));
-  }
-
-  async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
-    // A run of an automation that has ended has nothing more to read.
-    if (look.kind === "rest") return;
-    if (this.#plan === undefined || this.#triggered === undefined) throw new Error("Cannot follow before the trigger");
-    const { deadline, automationId } = this.#plan;
-    const { tokenShare } = this.#target;
-    const { runId } = this.#triggered;
-    this.#follower = new AutomationFollower(this.#session, automationId, runId, { deadline, tokenShare });
-    yield* this.#follower.items();
-  }
-
-  /** Does not repeat a trigger to find its run: that could start a run which some revisions of the service cannot cancel. */
-  async stop(cause: StopCause): Promise<Stopped> {
-    const triggered = this.#triggered;
-    if (triggered === undefined) {
-      const key = JSON.stringify(this.#starter?.key);
-      const text = this.mayExist
-        ? `the automation may have been triggered; its run is found with the key ${key}`
-        : "nothing was triggered";
-      return { answered: false, text };
-    }
-    if (cause.kind === "signal" && !cause.cancels(triggered.owned)) {
-      return { answered: false, text: "the automation run goes on" };
-    }
-    const { automationId, runId } = triggered;
-    return this.#stopped = await stopAutomationRun(this.#session, automationId, runId, cause);
-  }
-
-  result({ outcome, exitCode, reason, error }: Ending): AutomationResult {
-    return buildAutomationResult(this.#session, {
-      automationId: this.#target.automationId,
-      repoId: this.#plan?.request.repoId,
-      repository: this.#name.take(this.#plan?.request.repoId),
-      outcome: error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(outcome),
-      exitCode,
-      reason,
-      error,
-      idempotencyKey: this.#starter?.key,
-      triggered: this.#triggered,
-      run: this.#follower?.run,
-      status: this.#stopped?.status,
-    });
-  }
-}
-
-function suppressed({ reason }: AutomationSuppressedError): Setback {
-  return { cause: "start_limit", detail: `suppressed: ${reason}`, namedMs: null, refused: true };
-}
-
-/** Outcomes that a run of an automation cannot have count as errors: it never ends waiting for a person, and is always followed. */
-function automationOutcome(outcome: Ending["outcome"]): AutomationResult["outcome"] {
-  return outcome === "awaiting_input" || outcome === "started" ? "error" : outcome;
-}
-
-/** Options of {@linkcode runAutomation}. */
-export interface RunAutomationOptions extends TriggerOptions {
-  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
-  tokenShare?: number | undefined;
   /**
-   * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
-   * @default {"detach"}
+   * @param automationId UUID of the automation.
+   * @param reason The service's reason; null if it sent none.
    */
-  onTimeout?: OnTimeout | undefined;
-  /**
-   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
-   * @default {"detach"}
-   */
-  onAbort?: OnTimeout | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: AutomationItem) => void) | undefined;
-  /**
-   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
-   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
-   * the error when `signal` aborts.
-   * @default {true}
-   */
-  throwOnFailure?: boolean | undefined;
+  constructor(automationId: string, reason: string | null) {
+    super({
+      attempted: `trigger automation "${automationId}"`,
+      why: `the service accepted it and started nothing, as too many runs are active: ${JSON.stringify(reason)}`,
+      advice: "try again when some have ended",
+    }, "rateLimited");
+    this.automationId = automationId;
+    this.reason = reason;
+  }
 }
 
-/** The names and types of {@linkcode RunAutomationOptions}. */
-export function runAutomationKeys(): Keys<RunAutomationOptions> {
-  return {
-    ...triggerKeys(),
-    tokenShare: "number",
-    throwOnFailure: "boolean",
-    onTimeout: "string",
-    onAbort: "string",
-    onItem: "function",
-  };
-}
-
-/**
- * {@linkcode runAutomation} for the command line, with signals.
- *
- * @returns How the job ended. An error that came after the session was opened is in `error`.
- * @throws {UnauthorizedError | UsageError} when there is no usable token, or an option or an id is out of range.
- */
-export async function runAutomationJob(
-  automationId: string,
-  request: TriggerRequest,
-  options: RunAutomationOptions,
-  more: JobInternals,
-): Promise<JobEnd<AutomationResult>> {
-  const id = checkUuid(automationId, "automation id");
-  const wait = checkWait(options);
-  const watch = checkWatch(options, more);
-  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
-  const target = { automationId: id, request, options, tokenShare: wait.tokenShare };
-  const operation = new AutomationOperation(session, target);
-  return await new Job(session, operation, { ...wait, ...watch, onItem: options.onItem }).start();
-}
-
-/**
- * Triggers an automation and follows its run to its end.
- *
- * Repeats a suppressed trigger, and waits for a run that has no slot yet, as long as `timeoutMs` permits.
- *
- * @param automationId UUID of the automation: see {@linkcode listAutomations}.
- * @param request Repository and input.
- * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
- * @returns The result, for {@linkcode report}.
- * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
- * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `onAbort` is `cancel`.
- * @throws what {@linkcode triggerAutomation} and {@linkcode followAutomationRun} throw.
- * @example Trigger and wait
- * ```ts
- * import { runAutomation } from "@mogplex/ci";
- *
- * async function nightly(): Promise<number> {
- *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab" };
- *   const options = { timeoutMs: 40 * 60_000, throwOnFailure: false };
- *   const result = await runAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request, options);
- *   console.log(result.outcome, result.reason);
- *   return result.exitCode;
- * }
- * console.log(typeof nightly);
- * ```
- */
-export async function runAutomation(
-  automationId: string,
-  request: TriggerRequest,
-  options: RunAutomationOptions = {},
-): Promise<AutomationResult> {
-  options = checkOptions("trigger automation", options, runAutomationKeys());
-  checkSources("trigger automation", options);
-  checkTriggerKeys(request);
-  let session: Session | undefined;
-  const more = abortInternals(options, { ...detected(options), onSession: (opened) => session = opened });
-  const end = await runAutomationJob(automationId, request, options, more);
-  guarded(end.result, session);
-  return settle(end, options, automationVerdictErrorOf);
+/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
+export function automationVerdictErrorOf(result: AutomationResult): AutomationVerdictError | undefined {
+  const { outcome } = result;
+  return outcome === "failed" || outcome === "cancelled" ? new AutomationVerdictError(outcome, result) : undefined;
 }

@@ -9,7 +9,7 @@ import { MAX_KEY_LENGTH } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import { checkOptions, checkTriggerInput, checkUuid, type Keys } from "../service/validate.ts";
 import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, type StartKey } from "./key.ts";
-import { checkTimeout, connectKeys, type ConnectOptions, DEFAULT_TIMEOUT_MS, type Session } from "./session.ts";
+import { connectKeys, type ConnectOptions, type Session } from "./session.ts";
 
 // Names of inputs that an automation may never see.
 
@@ -86,12 +86,9 @@ export interface TriggerPlan {
   automationId: string;
   /** The request in the form that is sent. */
   request: { repoId: string; input?: Record<string, unknown> };
-  /** Its key. */
   key: StartKey;
   /** Identity of the CI job; null outside CI. */
   job: JobIdentity | null;
-  /** Point on the clock until which to try, in milliseconds. */
-  deadline: number;
 }
 
 /**
@@ -146,12 +143,11 @@ export async function planTrigger(
   options: TriggerOptions,
 ): Promise<TriggerPlan> {
   const automationId = checkUuid(automation, "automation id");
-  const deadline = session.startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const repository = checkRepository(request, "trigger automation");
   const input = request.input === undefined ? undefined : checkTriggerInput(request.input);
   const warning = droppedInputsWarning(input ?? {});
   if (warning !== undefined) session.notify({ kind: "text", message: warning });
-  const { client, signal } = session;
+  const { client, deadline, signal } = session;
   const repoId = await resolveRepository(client, repository, { deadline, signal });
   const job = jobOf(session, options);
   // The oldest revision does not compare inputs: another input with the same key would silently find the first run.
@@ -162,6 +158,5 @@ export async function planTrigger(
     request: { repoId, ...(input !== undefined && { input }) },
     key: prefixed(prefixOf(automationId, repoId), automationId, key),
     job,
-    deadline,
   };
 }

@@ -9,11 +9,11 @@ import { ConflictError } from "../errors.ts";
 import type { CancelResult } from "../model.ts";
 import type { MogplexClient } from "../service/client.ts";
 import { isTerminal } from "../service/contract.ts";
-import { retry, setbackOf } from "../service/retry.ts";
-import { tokenMemoryOf } from "../service/token_pace.ts";
+import { failureOf, retry } from "../service/retry.ts";
+import { PROCESS } from "../service/memory.ts";
 import { checkOptions, checkSources, checkUuid } from "../service/validate.ts";
 import { runKeys } from "./request.ts";
-import { checkTimeout, type ConnectOptions, openSession } from "./session.ts";
+import { type ConnectOptions, openSession } from "./session.ts";
 
 /** Options of {@linkcode cancel}. */
 export interface CancelOptions extends ConnectOptions {
@@ -50,10 +50,10 @@ async function askUntilAnswered(
   runId: string,
   call: { deadline: number; signal: AbortSignal | undefined; requestTimeoutMs: number },
 ): Promise<CancelResult> {
-  const retried = await retry({
-    memory: tokenMemoryOf(client),
+  return await retry({
+    memory: PROCESS.ofClient(client).token,
     signal: call.signal,
-    judge: (error) => setbackOf(error, { worked: true }),
+    judge: (error) => failureOf(error, { worked: true }),
     attempt() {
       const requestTimeoutMs = Math.min(call.requestTimeoutMs, Math.max(call.deadline - clock.now(), 1));
       return client.cancelRun(runId, { ...call, requestTimeoutMs, maxAttempts: 1 });
@@ -65,8 +65,6 @@ async function askUntilAnswered(
       return true;
     },
   });
-  if (retried.ok) return retried.value;
-  throw retried.error;
 }
 
 /**
@@ -125,7 +123,7 @@ export async function cancel(runId: string, options: CancelOptions = {}): Promis
   options = checkOptions("cancel run", options, runKeys());
   checkSources("cancel run", options);
   const id = checkUuid(runId, "run id");
-  const timeoutMs = checkTimeout(options.timeoutMs ?? CANCEL_TIMEOUT_MS);
-  const { client, clock, signal, startedAt } = openSession(options, detected(options));
-  return await cancelWith(client, clock, id, { deadline: startedAt + timeoutMs, signal });
+  const { timeoutMs = CANCEL_TIMEOUT_MS } = options;
+  const { client, clock, signal, deadline } = openSession({ ...options, timeoutMs }, detected(options));
+  return await cancelWith(client, clock, id, { deadline, signal });
 }

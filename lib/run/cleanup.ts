@@ -112,14 +112,10 @@ export function decideCleanup(state: RunState | undefined, job: JobState, always
 
 /** What stopping a run takes. */
 interface StopOptions {
-  /** Service and time. */
   session: Session;
   /** The state file, as it was found. */
   state: RunState;
-  /** Writes it. */
   writer: StateWriter;
-  /** Point on the clock. */
-  deadline: number;
   /** See {@linkcode CleanupOptions.always}. */
   always: boolean;
 }
@@ -135,11 +131,11 @@ interface FoundRun {
 
 /** Finds the run of a start whose process died; it may turn out to be the run of another job. */
 async function find(
-  { session, state, deadline }: StopOptions,
+  { session, state }: StopOptions,
   request: StartRequest,
   idempotencyKey: string,
 ): Promise<FoundRun> {
-  const { client, signal } = session;
+  const { client, deadline, signal } = session;
   const run = await client.startRun(request, { idempotencyKey }, { deadline, signal, maxAttempts: 3 });
   const begun = !run.replayed;
   const mayBeOurs = isNewerThan(run, Date.parse(state.startedAt) - (client.clockSkewMs ?? 0));
@@ -147,7 +143,7 @@ async function find(
 }
 
 async function stop(options: StopOptions): Promise<CleanupEnd> {
-  const { session: { client, clock, signal }, state, writer, deadline, always } = options;
+  const { session: { client, clock, deadline, signal }, state, writer, always } = options;
   let { runId } = state;
   const { request, idempotencyKey } = state;
   try {
@@ -211,10 +207,10 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   if (what === "nothing" || state === undefined) {
     return { action: "nothing", text: why, runId: state?.runId ?? null, status: state?.status ?? null };
   }
-  const session = openSession({ ...options, env }, options);
+  const session = openSession({ ...options, env, timeoutMs }, options);
   session.memory.workedBefore ||= state.runId !== null;
   const writer = new StateWriter(files, statePath, seal, notify);
   writer.adopt(state);
-  const end = await stop({ session, state, writer, deadline: session.startedAt + timeoutMs, always });
+  const end = await stop({ session, state, writer, always });
   return end.action === "nothing" ? end : { ...end, text: `${end.text} (${why})` };
 }

@@ -15,7 +15,8 @@ import type { Run, RunEvent } from "../model.ts";
 import type { RunReads } from "../service/calls.ts";
 import { MAX_EVENTS } from "../service/contract.ts";
 import { type CallOptions, isUnauthorized } from "../service/retry.ts";
-import { memoryOf, type RunEventStream, type StreamMemory } from "../service/stream.ts";
+import { PROCESS, type StreamMemory } from "../service/memory.ts";
+import type { RunEventStream } from "../service/stream.ts";
 import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
 import type { Subject } from "./source.ts";
 
@@ -75,7 +76,7 @@ export class Reader implements Subject<News> {
 
   constructor(client: RunReads, runId: string) {
     this.#client = client;
-    this.#memory = memoryOf(client);
+    this.#memory = PROCESS.ofClient(client).streams;
     this.runId = runId;
   }
 
@@ -179,7 +180,7 @@ const MAX_ID_LENGTH = 200;
 /**
  * A short key of an id: the id itself, unless it is too long.
  *
- * The hash does not withstand somebody who looks for collisions: a service could only hide its own events with them.
+ * The hash does not withstand a search for collisions: a service could only hide its own events with them.
  */
 export function idKey(id: string): string {
   if (id.length <= MAX_ID_LENGTH) return id;
@@ -262,7 +263,6 @@ interface EventPage {
 
 /** The outcome of adding events. */
 interface WindowStep {
-  /** The state afterwards. */
   readonly state: WindowState;
   /** Events not seen before, oldest first. */
   readonly fresh: RunEvent[];

@@ -14,7 +14,7 @@ import { formatCount } from "../text/duration.ts";
 import { type EventSink, openEventsFile } from "./event_file.ts";
 import { add, emptyWindow, KeptEvents, type News, observe, Reader, type WindowState, withMissed } from "./events.ts";
 import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
-import { checkWait } from "./options.ts";
+import { checkTokenShare } from "./options.ts";
 import { runKeys } from "./request.ts";
 import {
   addEvent,
@@ -31,6 +31,81 @@ import {
 import { type Connected, type ConnectOptions, connectWith } from "./session.ts";
 import { type CadenceEvent, leash, PollingSource, singleAttempt, type Source } from "./source.ts";
 import { StreamSource } from "./stream_source.ts";
+
+/**
+ * Follows a run until it ends.
+ *
+ * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and
+ * an `end` item last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a
+ * 5xx or a network failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early stops
+ * following and does not touch the run.
+ *
+ * @param runId UUID of the run.
+ * @param options See {@linkcode FollowOptions}; all durations in milliseconds.
+ * @returns A generator; its return value is the run at its end.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on; call again to resume.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
+ * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
+ * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
+ * @throws `signal.reason` if `signal` aborts.
+ * @example Print events as they come
+ * ```ts ignore
+ * const { line } = createLogText();
+ * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {
+ *   if (item.type === "event") console.error(line(item.event.message ?? ""));
+ * }
+ * ```
+ * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
+ */
+export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
+  options = checkOptions("follow run", options, runKeys());
+  checkSources("follow run", options);
+  return tellingRun(followRun(runId, options), runId, options.signal);
+}
+
+/** {@linkcode follow} for the command line, whose options are checked already. */
+export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
+  const id = checkUuid(runId, "run id");
+  const tokenShare = checkTokenShare(options.tokenShare);
+  const system = systemName(options.env ?? environmentVariable);
+  const session = connectWith(options, {}, system, (caller) => runReads(caller, new KnownRepos()));
+  const how = { tokenShare, stream: options.stream };
+  if (options.eventsFile === undefined) return new RunFollower(session, id, how).items();
+  return followIntoFile(session, id, how, options);
+}
+
+async function* followIntoFile(
+  session: Connected<RunReads>,
+  runId: string,
+  how: RunFollowerOptions,
+  { eventsFile = "", token }: FollowOptions,
+): AsyncGenerator<FollowItem, Run, void> {
+  const sink = openEventsFile(eventsFile, session, token);
+  try {
+    return yield* new RunFollower(session, runId, { ...how, sink }).items();
+  } finally {
+    sink.close();
+  }
+}
+
+/** Options of {@linkcode follow}. */
+export interface FollowOptions extends ConnectOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
+  /**
+   * Whether to use the service's event stream if it has one: it takes fewer requests and shows the end at once. Else the run is
+   * polled. @default {true}
+   */
+  stream?: boolean | undefined;
+  /**
+   * Path of a file for all events: one JSON object per line, written as the events come, with secrets masked as in reports. Replaces the
+   * file and creates missing directories. If writing fails later, `onNotice` gets one notice and the run is followed all the same.
+   * @default {undefined} (no file)
+   */
+  eventsFile?: string | undefined;
+}
 
 // Follows one run: turns reads and streams into items, and keeps run and events for the result.
 
@@ -50,8 +125,6 @@ export type FollowItem =
 
 /** Options of {@linkcode RunFollower}. */
 interface RunFollowerOptions {
-  /** Point on the clock until which to follow, in milliseconds. */
-  deadline: number;
   /** Jobs that use the token at the same time, at least 1. @default {1} */
   tokenShare?: number | undefined;
   /** Whether to use the service's event stream if it has one. @default {true} */
@@ -80,7 +153,6 @@ const KNOWN_STATUSES: readonly RunStatus[] = ["pending", "streaming", ...Object.
  */
 export class RunFollower {
   readonly #session: Connected<RunReads>;
-  readonly #deadline: number;
   readonly #pacer: Pacer;
   readonly #reader: Reader;
   readonly #source: Source<News>;
@@ -99,15 +171,14 @@ export class RunFollower {
   readonly kept = new KeptEvents();
 
   constructor(session: Connected<RunReads>, runId: string, options: RunFollowerOptions) {
-    const { client, clock, random, memory } = session;
-    const { deadline, tokenShare = 1, stream = true, sink } = options;
+    const { client, clock, random, memory, deadline } = session;
+    const { tokenShare = 1, stream = true, sink } = options;
     this.#session = session;
     this.#sink = sink;
-    this.#deadline = deadline;
     const subject = this.#reader = new Reader(client, runId);
     // A separate leash: a wait beside a stream must stop once the stream has shown the end.
     const tied = leash(session.signal);
-    const pacer = this.#pacer = session.pacer(deadline, tied.signal);
+    const pacer = this.#pacer = session.pacer(tied.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
     const sourceOptions = { clock, subject, pacer, memory, deadline, signal: session.signal, tokenShare, random };
     const source = this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
@@ -164,7 +235,8 @@ export class RunFollower {
    * @throws what the client throws after its retries until the deadline.
    */
   async *once(): AsyncGenerator<FollowItem, Run, void> {
-    const call = { deadline: this.#deadline, signal: this.#session.signal };
+    const { deadline, signal } = this.#session;
+    const call = { deadline, signal };
     let run: Run | undefined;
     for (const look of [() => this.#reader.read(call), () => this.#reader.readRecord(call)]) {
       const news = await look();
@@ -260,84 +332,8 @@ export class RunFollower {
   }
 
   #lateError({ runId, status }: Run): DeadlineError {
-    const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
+    const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
     const why = `it is ${JSON.stringify(status)} after ${formatCount(seconds, "second")}`;
     return new DeadlineError({ attempted: `wait for run "${runId}" any longer`, why });
-  }
-}
-
-/** Options of {@linkcode follow}. */
-export interface FollowOptions extends ConnectOptions {
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
-  timeoutMs?: number | undefined;
-  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
-  tokenShare?: number | undefined;
-  /**
-   * Whether to use the service's event stream if it has one: it takes fewer requests and shows the end at once. Else the run is
-   * polled. @default {true}
-   */
-  stream?: boolean | undefined;
-  /**
-   * Path of a file for all events: one JSON object per line, written as the events come, with secrets masked as in reports. Replaces the
-   * file and creates missing directories. If writing fails later, `onNotice` gets one notice and the run is followed all the same.
-   * @default {undefined} (no file)
-   */
-  eventsFile?: string | undefined;
-}
-
-/**
- * Follows a run until it ends.
- *
- * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and
- * an `end` item last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a
- * 5xx or a network failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early stops
- * following and does not touch the run.
- *
- * @param runId UUID of the run.
- * @param options See {@linkcode FollowOptions}; all durations in milliseconds.
- * @returns A generator; its return value is the run at its end.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on; call again to resume.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
- * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
- * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
- * @throws `signal.reason` if `signal` aborts.
- * @example Print events as they come
- * ```ts ignore
- * const { line } = createLogText();
- * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {
- *   if (item.type === "event") console.error(line(item.event.message ?? ""));
- * }
- * ```
- * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
- */
-export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
-  options = checkOptions("follow run", options, runKeys());
-  checkSources("follow run", options);
-  return tellingRun(followRun(runId, options), runId, options.signal);
-}
-
-/** {@linkcode follow} for the command line, whose options are checked already. */
-export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
-  const id = checkUuid(runId, "run id");
-  const { timeoutMs, tokenShare } = checkWait(options);
-  const system = systemName(options.env ?? environmentVariable);
-  const session = connectWith(options, {}, system, (caller) => runReads(caller, new KnownRepos()));
-  const deadline = session.startedAt + timeoutMs;
-  const how = { deadline, tokenShare, stream: options.stream };
-  if (options.eventsFile === undefined) return new RunFollower(session, id, how).items();
-  return followIntoFile(session, id, how, options);
-}
-
-async function* followIntoFile(
-  session: Connected<RunReads>,
-  runId: string,
-  how: RunFollowerOptions,
-  { eventsFile = "", token }: FollowOptions,
-): AsyncGenerator<FollowItem, Run, void> {
-  const sink = openEventsFile(eventsFile, session, token);
-  try {
-    return yield* new RunFollower(session, runId, { ...how, sink }).items();
-  } finally {
-    sink.close();
   }
 }

@@ -12,7 +12,7 @@ import { checkOptions, checkSources, checkUuid, type Keys } from "../service/val
 import { formatCount } from "../text/duration.ts";
 import type { TriggeredRun } from "./automation_request.ts";
 import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
-import { checkWait } from "./options.ts";
+import { checkTokenShare } from "./options.ts";
 import {
   AUTOMATION_EXIT,
   type AutomationEnd,
@@ -95,21 +95,12 @@ function followAutomationKeys(): Keys<FollowAutomationOptions> {
   return { ...connectKeys(), timeoutMs: "number", tokenShare: "number" };
 }
 
-/** Options of {@linkcode AutomationFollower}. */
-interface AutomationFollowerOptions {
-  /** Point on the clock until which to follow, in milliseconds. */
-  deadline: number;
-  /** Jobs that use the token at the same time, at least 1. */
-  tokenShare: number;
-}
-
 // Source: API reference, "List automation runs". They differ from the statuses of runs.
 const KNOWN_STATUSES: readonly string[] = ["pending", "running", ...Object.keys(AUTOMATION_EXIT)];
 
 /** Follows one run of an automation, and keeps the run as last read. */
 export class AutomationFollower {
   readonly #session: Session;
-  readonly #deadline: number;
   readonly #pacer: Pacer;
   readonly #reader: AutomationReader;
   readonly #source: PollingSource<AutomationRun>;
@@ -117,14 +108,13 @@ export class AutomationFollower {
   readonly #leash: Leash;
   #run: AutomationRun | undefined;
 
-  constructor(session: Session, automationId: string, runId: string, options: AutomationFollowerOptions) {
-    const { client, clock, memory, random } = session;
-    const { deadline, tokenShare } = options;
+  /** @param tokenShare Jobs that use the token at the same time, at least 1. */
+  constructor(session: Session, automationId: string, runId: string, tokenShare: number) {
+    const { client, clock, memory, random, deadline } = session;
     this.#session = session;
-    this.#deadline = deadline;
     const subject = this.#reader = new AutomationReader(client, automationId, runId);
     this.#leash = leash(session.signal);
-    const pacer = this.#pacer = session.pacer(deadline, this.#leash.signal);
+    const pacer = this.#pacer = session.pacer(this.#leash.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
     const signal = session.signal;
     this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
@@ -166,7 +156,7 @@ export class AutomationFollower {
   }
 
   #lateError({ status, last_start_error: cause, active_wait_count: waits }: AutomationRun): DeadlineError {
-    const seconds = Math.round((this.#deadline - this.#session.startedAt) / 1000);
+    const seconds = Math.round((this.#session.deadline - this.#session.startedAt) / 1000);
     const notStarted = status === "pending" ? "; it waits for a slot and nothing has run yet" : "";
     const why = notStarted !== "" && cause !== null ? ` (${JSON.stringify(cause)})` : "";
     const asked = (waits ?? 0) > 0 ? "; it waits for an answer in the app" : "";
@@ -228,10 +218,9 @@ export function followAutomationRun(
   options = checkOptions("follow automation run", options, followAutomationKeys());
   checkSources("follow automation run", options);
   const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
-  const { timeoutMs, tokenShare } = checkWait(options);
+  const tokenShare = checkTokenShare(options.tokenShare);
   const session = openSession(options, detected(options));
-  const deadline = session.startedAt + timeoutMs;
-  const items = new AutomationFollower(session, ...ids, { deadline, tokenShare }).items();
+  const items = new AutomationFollower(session, ...ids, tokenShare).items();
   return tellingRun(items, ids[1], options.signal);
 }
 
@@ -245,7 +234,6 @@ interface AutomationResultParts {
   repoId: string | undefined;
   /** Name of the repository; undefined when it is not known. */
   repository: string | undefined;
-  /** The job's verdict. */
   outcome: AutomationOutcome;
   /** Exit code that belongs to it. */
   exitCode: number;

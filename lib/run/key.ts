@@ -35,7 +35,6 @@ interface KeyParts {
   nowMs: number;
 }
 
-/** A derived key. */
 interface Key {
   /** The key without a suffix; at most 200 characters. */
   key: string;

@@ -6,7 +6,7 @@
 import { detected } from "../ci/detect.ts";
 import { ApiError, MogplexError } from "../errors.ts";
 import type { Automation } from "../model.ts";
-import { setbackOf } from "../service/retry.ts";
+import { failureOf } from "../service/retry.ts";
 import { checkOptions, checkSources, type Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import { checkTimeout, connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
@@ -64,8 +64,8 @@ function endsList(error: unknown): error is MogplexError {
 }
 
 /** Why a page that could not be read is missing, for the notice. */
-function failureOf(page: number, error: MogplexError): string {
-  const detail = setbackOf(error, { worked: true })?.detail ?? "it refused its own cursor";
+function missingPage(page: number, error: MogplexError): string {
+  const detail = failureOf(error, { worked: true })?.detail ?? "it refused its own cursor";
   return `the service failed at page ${page} (${detail}); some revisions of it cannot give a second page`;
 }
 
@@ -103,7 +103,7 @@ export async function* automationsOf(
     } catch (error) {
       session.signal?.throwIfAborted();
       if (page === 1 || !endsList(error)) throw error;
-      return endEarly(page, failureOf(page, error), error);
+      return endEarly(page, missingPage(page, error), error);
     }
     cursor = read.nextCursor ?? undefined;
     for (const automation of read.automations) {

@@ -5,8 +5,6 @@
  */
 import { UsageError } from "../errors.ts";
 import {
-  checkTimeout,
-  DEFAULT_TIMEOUT_MS,
   type Interrupts,
   ON_INTERRUPT,
   ON_TIMEOUT,
@@ -16,16 +14,8 @@ import {
   type WatchSettings,
 } from "./session.ts";
 
-/** Largest {@linkcode WaitOptions.tokenShare}. */
+/** Most jobs that use a token at the same time. */
 export const MAX_TOKEN_SHARE = 1_000;
-
-/** How long and how often to poll. */
-interface WaitOptions {
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
-  timeoutMs?: number | undefined;
-  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
-  tokenShare?: number | undefined;
-}
 
 /** Options of a job that only the command line sets. */
 export interface JobInternals extends SessionInternals {
@@ -55,15 +45,11 @@ function checkWord<T extends string>(name: string, value: T, known: readonly T[]
   throw new UsageError({ attempted: "follow", why, value: JSON.stringify(value) });
 }
 
-/** Checks the wait and sets its defaults. @throws {UsageError} when a value is out of range. */
-export function checkWait(
-  { timeoutMs = DEFAULT_TIMEOUT_MS, tokenShare = 1 }: WaitOptions,
-): { timeoutMs: number; tokenShare: number } {
-  if (!Number.isInteger(tokenShare) || tokenShare < 1 || tokenShare > MAX_TOKEN_SHARE) {
-    const why = `'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}`;
-    throw new UsageError({ attempted: "follow", why, value: String(tokenShare) });
-  }
-  return { timeoutMs: checkTimeout(timeoutMs), tokenShare };
+/** @param tokenShare How many jobs use the token at the same time. @throws {UsageError} when it is out of range. */
+export function checkTokenShare(tokenShare = 1): number {
+  if (Number.isInteger(tokenShare) && tokenShare >= 1 && tokenShare <= MAX_TOKEN_SHARE) return tokenShare;
+  const why = `'tokenShare' must be a whole number from 1 to ${MAX_TOKEN_SHARE}`;
+  throw new UsageError({ attempted: "follow", why, value: String(tokenShare) });
 }
 
 /** Checks what a job does at its deadline and at a signal, and sets the defaults. @throws {UsageError} for an unknown word. */

@@ -25,7 +25,6 @@ import { kindWords, WAIT_CAUSES } from "./result_view.ts";
 interface ReadFile {
   /** Its path, for messages. */
   readonly path: string;
-  /** Its text. */
   readonly text: string;
 }
 

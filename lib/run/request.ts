@@ -12,19 +12,174 @@ import type { MogplexClient } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
+import { runToStart } from "../service/start.ts";
 import { checkOptions, checkRequestKeys, checkSources, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
-import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, splitSuffix, type StartKey } from "./key.ts";
-import {
-  checkTimeout,
-  connectKeys,
-  type ConnectOptions,
-  DEFAULT_TIMEOUT_MS,
-  openSession,
-  type Session,
-} from "./session.ts";
-import { type Startable, type Started, Starter } from "./start.ts";
+import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
+import { connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
+import { type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
+
+/**
+ * Starts a run, or finds the one that was started with the same key. In CI the key is derived from the job and the request: two tasks of
+ * a job are two runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt,
+ * and give `keyPart` to do the same task twice.
+ *
+ * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
+ * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
+ *
+ * @param request What to do, and where. A repository that is given by name is looked up first.
+ * @param options See {@linkcode StartOptions}.
+ * @throws {UsageError} when something breaks a rule; nothing was sent.
+ * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
+ * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
+ * @throws {ConflictError} when the key belongs to another request.
+ * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
+ * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
+ * @example Start and print the id
+ * ```ts ignore
+ * const { runId } = await start({ repo: "acme/web", prompt: "Fix the flaky tests" });
+ * console.log(runId);
+ * ```
+ */
+export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
+  options = checkOptions("start run", options, runKeys());
+  checkSources("start run", options);
+  checkRequestKeys(request);
+  const session = openSession(options, detected(options));
+  const plan = await planStart(session, request, options, true);
+  const { onStarting, onStarted, signal } = options;
+  const series = runSeries(session, plan, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
+  try {
+    const started = await series.start();
+    noteNewTask(session, plan, started);
+    unawaited(onStarted?.(started));
+    return started;
+  } catch (error) {
+    throw startError(error, series, signal);
+  }
+}
+
+/** Options of {@linkcode start}. */
+export interface StartOptions extends ConnectOptions, KeyOptions {
+  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** Called as soon as the run is started or found. @default {undefined} */
+  onStarted?: ((started: StartedRun) => void) | undefined;
+}
+
+/**
+ * The names and types of the options of all calls about runs. Scripts give one object to several of them, so each call accepts the options of
+ * the others, without an effect.
+ */
+export function runKeys() {
+  const own = {
+    timeoutMs: "number",
+    onStarted: "function",
+    tokenShare: "number",
+    stream: "boolean",
+    eventsFile: "string",
+    throwOnFailure: "boolean",
+    onTimeout: "string",
+    onAbort: "string",
+    onItem: "function",
+  } as const;
+  return { ...connectKeys(), ...keyKeys(), ...own };
+}
+
+/** A start that is ready to be sent. */
+export interface StartPlan {
+  /** The request in the form that is sent. */
+  request: StartRequest;
+  /** SHA-256 of the request, as 64 hex digits. */
+  hash: string;
+  key: StartKey;
+  /** Identity of the CI job; null outside CI. */
+  job: JobIdentity | null;
+}
+
+/** Starts a plan with a series of keys. @param onKey Called with each key before it is first used. If it throws, nothing is sent. */
+export function runSeries(session: Session, plan: StartPlan, onKey: (key: string) => void): StartSeries<StartResult> {
+  const { request, key, job } = plan;
+  return new StartSeries(session, { what: runToStart(session.client, request), key, job }, onKey);
+}
+
+/** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */
+const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
+
+/** Warns of a variable that a template left in the prompt: later revisions may call a skill for `$name`. */
+function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
+  const [name] = VARIABLE.exec(prompt) ?? [];
+  if (name === undefined) return;
+  const message = `the prompt has ${name} in it, which nothing replaced; the service may take it for a call of a skill`;
+  notify({ kind: "text", message });
+}
+
+/**
+ * Checks the request, looks up a repository that is given by name, and decides the key.
+ *
+ * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task a job.
+ * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was started.
+ * @throws what the client throws for the look-up.
+ */
+export async function planStart(
+  session: Session,
+  request: RunRequest,
+  options: StartOptions,
+  byTask = false,
+): Promise<StartPlan> {
+  const checked = checkRunRequest(request);
+  warnOfVariable(session, checked.rest);
+  const { client, deadline, signal } = session;
+  const valid = await resolveRequest(client, checked, { deadline, signal });
+  const job = jobOf(session, options);
+  const hash = requestHash(valid);
+  const more = byTask ? hash : undefined;
+  const key = planKey(session, options, "start run", { job, repoId: valid.repoId, more });
+  return { request: valid, hash, key, job };
+}
+
+/** Number of a repeated execution, where the CI system counts them: others give each execution an id. */
+const REPEATED = /^(?:[2-9]|[1-9]\d)$/;
+
+/** Says in a repeated job that a task starts afresh: a prompt with a time in it never finds the run of the first execution. */
+export function noteNewTask(
+  { notify }: Session,
+  { key, job }: StartPlan,
+  { replayed, keyScope }: StartedRun,
+): void {
+  if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline" || !REPEATED.test(job?.attempt ?? "")) return;
+  const message =
+    "the task differs from those that earlier attempts of this job started: a new run (times and build numbers in a " +
+    "prompt make every attempt another task)";
+  notify({ kind: "text", message });
+}
+
+/**
+ * Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
+ *
+ * @param maxEndAgeMs See {@linkcode StartKey}.
+ */
+export function resumePlan(
+  session: Session,
+  plan: StartPlan,
+  state: RunState | undefined,
+  maxEndAgeMs?: number,
+): StartPlan {
+  if (state === undefined || plan.key.scope === "given") return plan;
+  if (state.idempotencyKey === null) {
+    session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
+    return plan;
+  }
+  if (state.requestHash !== plan.hash) {
+    session.notify({ kind: "text", message: "the state file is of another request, so its key is not used" });
+    return plan;
+  }
+  const { key, suffix } = splitSuffix(state.idempotencyKey);
+  // A random key that this job made is its own. A key from the user may be shared with other jobs.
+  const other = state.owned ? "random" : "given";
+  return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other, maxEndAgeMs } };
+}
 
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
 
@@ -69,194 +224,4 @@ export async function resolveRequest(
   call: CallOptions,
 ): Promise<StartRequest> {
   return { repoId: await resolveRepository(client, repository, call, rest.rootDirectory), ...rest };
-}
-
-/** Options of {@linkcode start}. */
-export interface StartOptions extends ConnectOptions, KeyOptions {
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
-  timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. @default {undefined} */
-  onStarted?: ((started: StartedRun) => void) | undefined;
-}
-
-/**
- * The names and types of the options of all calls about runs. Scripts give one object to several of them, so each call accepts the options of
- * the others, without an effect.
- */
-export function runKeys() {
-  const own = {
-    timeoutMs: "number",
-    onStarted: "function",
-    tokenShare: "number",
-    stream: "boolean",
-    eventsFile: "string",
-    throwOnFailure: "boolean",
-    onTimeout: "string",
-    onAbort: "string",
-    onItem: "function",
-  } as const;
-  return { ...connectKeys(), ...keyKeys(), ...own };
-}
-
-/** A run that was started or found. */
-export interface StartedRun {
-  /** UUID of the run. */
-  runId: string;
-  /** The start's answer. */
-  run: StartResult;
-  /** Whether the run existed before this start. */
-  replayed: boolean;
-  /** Key that finds the run again. */
-  idempotencyKey: string;
-  /** The scope that the key was derived with; `given` for a key from the caller. */
-  keyScope: KeyScope | "given";
-  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, started the run. */
-  owned: boolean;
-}
-
-/** A start that is ready to be sent. */
-export interface StartPlan {
-  /** The request in the form that is sent. */
-  request: StartRequest;
-  /** SHA-256 of the request, as 64 hex digits. */
-  hash: string;
-  /** Its key. */
-  key: StartKey;
-  /** Identity of the CI job; null outside CI. */
-  job: JobIdentity | null;
-  /** Point on the clock until which to try, in milliseconds. */
-  deadline: number;
-}
-
-/** The plan in the form that {@linkcode Starter} takes. */
-export function startableRun({ client }: Session, plan: StartPlan): Startable<StartResult> {
-  const { request, key, job, deadline } = plan;
-  const send = (idempotencyKey: string, call: CallOptions) => client.startRun(request, { idempotencyKey }, call);
-  return { what: "start run", key, job, deadline, takesSlot: true, send };
-}
-
-/** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */
-const VARIABLE = /\$[A-Z][A-Z0-9_]+\b/;
-
-/** Warns of a variable that a template left in the prompt: later revisions may call a skill for `$name`. */
-function warnOfVariable({ notify }: Session, { prompt }: Pick<StartRequest, "prompt">): void {
-  const [name] = VARIABLE.exec(prompt) ?? [];
-  if (name === undefined) return;
-  const message = `the prompt has ${name} in it, which nothing replaced; the service may take it for a call of a skill`;
-  notify({ kind: "text", message });
-}
-
-/**
-/**
- * Checks the request, looks up a repository that is given by name, and decides the key.
- *
- * @param byTask Whether the request is a part of a derived key, so that two tasks of a job are two runs. The command has one task a job.
- * @throws {UsageError} when something breaks a rule, or there is no such repository; nothing was started.
- * @throws what the client throws for the look-up.
- */
-export async function planStart(
-  session: Session,
-  request: RunRequest,
-  options: StartOptions,
-  byTask = false,
-): Promise<StartPlan> {
-  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  const deadline = session.startedAt + checkTimeout(timeoutMs);
-  const checked = checkRunRequest(request);
-  warnOfVariable(session, checked.rest);
-  const { client, signal } = session;
-  const valid = await resolveRequest(client, checked, { deadline, signal });
-  const job = jobOf(session, options);
-  const hash = requestHash(valid);
-  const more = byTask ? hash : undefined;
-  const key = planKey(session, options, "start run", { job, repoId: valid.repoId, more });
-  return { request: valid, hash, key, job, deadline };
-}
-
-/** Number of a repeated execution, where the CI system counts them: others give each execution an id. */
-const REPEATED = /^(?:[2-9]|[1-9]\d)$/;
-
-/** Says in a repeated job that a task starts afresh: a prompt with a time in it never finds the run of the first execution. */
-export function noteNewTask(
-  { notify }: Session,
-  { key, job }: StartPlan,
-  { replayed, keyScope }: Started<StartResult>,
-): void {
-  if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline" || !REPEATED.test(job?.attempt ?? "")) return;
-  const message =
-    "the task differs from those that earlier attempts of this job started: a new run (times and build numbers in a " +
-    "prompt make every attempt another task)";
-  notify({ kind: "text", message });
-}
-
-/**
- * Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
- *
- * @param maxEndAgeMs See {@linkcode StartKey}.
- */
-export function resumePlan(
-  session: Session,
-  plan: StartPlan,
-  state: RunState | undefined,
-  maxEndAgeMs?: number,
-): StartPlan {
-  if (state === undefined || plan.key.scope === "given") return plan;
-  if (state.idempotencyKey === null) {
-    session.notify({ kind: "text", message: "the state file is of a run that was only followed, so it has no key" });
-    return plan;
-  }
-  if (state.requestHash !== plan.hash) {
-    session.notify({ kind: "text", message: "the state file is of another request, so its key is not used" });
-    return plan;
-  }
-  const { key, suffix } = splitSuffix(state.idempotencyKey);
-  // A random key that this job made is its own. A key from the user may be shared with other jobs.
-  const other = state.owned ? "random" : "given";
-  return { ...plan, key: { key, suffix, scope: key === plan.key.key ? plan.key.scope : other, maxEndAgeMs } };
-}
-
-// Starts a run without following it.
-
-/**
- * Starts a run, or finds the one that was started with the same key. In CI the key is derived from the job and the request: two tasks of
- * a job are two runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt,
- * and give `keyPart` to do the same task twice.
- *
- * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
- * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
- *
- * @param request What to do, and where. A repository that is given by name is looked up first.
- * @param options See {@linkcode StartOptions}.
- * @throws {UsageError} when something breaks a rule; nothing was sent.
- * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
- * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
- * @throws {ConflictError} when the key belongs to another request.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
- * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
- * @example Start and print the id
- * ```ts ignore
- * const { runId } = await start({ repo: "acme/web", prompt: "Fix the flaky tests" });
- * console.log(runId);
- * ```
- */
-export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
-  options = checkOptions("start run", options, runKeys());
-  checkSources("start run", options);
-  checkRequestKeys(request);
-  const session = openSession(options, detected(options));
-  const plan = await planStart(session, request, options, true);
-  const { onStarting, onStarted, signal } = options;
-  const starter = new Starter(
-    session,
-    startableRun(session, plan),
-    (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })),
-  );
-  try {
-    const started = await starter.start();
-    noteNewTask(session, plan, started);
-    unawaited(onStarted?.(started));
-    return started;
-  } catch (error) {
-    throw startError(error, starter, signal);
-  }
 }

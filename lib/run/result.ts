@@ -598,7 +598,7 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** A time in ISO 8601; null for one that is none. @param ms Milliseconds since 1970; null, NaN or infinite for none. */
+/** A time in ISO 8601; null without one. @param ms Milliseconds since 1970; null, NaN or infinite for no time. */
 export function isoTimeOrNull(ms: number | null): string | null {
   return ms === null || !Number.isFinite(ms) ? null : isoTime(ms);
 }
@@ -612,7 +612,7 @@ export function utcText(ms: number): string {
 export function distanceText(ms: number, nowMs: number): string {
   const distance = ms - nowMs;
   if (Math.abs(distance) < 1_000) return "now";
-  // Nobody waits by the second.
+  // From a minute on, whole minutes are enough.
   const rounded = Math.abs(distance) < MINUTE ? Math.abs(distance) : Math.round(Math.abs(distance) / MINUTE) * MINUTE;
   return distance > 0 ? `in ${spanText(rounded)}` : `${spanText(rounded)} ago`;
 }

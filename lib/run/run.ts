@@ -4,7 +4,6 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
-import { tellRun } from "../error_sentence.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import { unawaited } from "../hook.ts";
@@ -30,14 +29,14 @@ import {
 } from "./job.ts";
 import { jobOf } from "./key.ts";
 import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
-import { abortInternals, checkWait, checkWatch, type JobInternals } from "./options.ts";
+import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import {
   noteNewTask,
   planStart,
   resumePlan,
   runKeys,
   type RunRequest,
-  startableRun,
+  runSeries,
   type StartOptions,
   type StartPlan,
 } from "./request.ts";
@@ -60,71 +59,537 @@ import {
   RepositoryName,
   type Session,
 } from "./session.ts";
-import { type Started, Starter } from "./start.ts";
+import type { StartedRun, StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
-// The errors that {@linkcode run} throws when a run did not end in success.
+/**
+ * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
+ * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
+ * every attempt another task, and give `keyPart` to do the same task twice.
+ *
+ * @param request What to do, and where.
+ * @param options See {@linkcode RunOptions}; all durations in milliseconds.
+ * @returns The result, for {@linkcode report}. It does not keep all events of a long run: use `eventsFile` or `onItem` to get them.
+ * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
+ * `throwOnFailure` is false.
+ * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+ * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
+ * @throws what {@linkcode start} and {@linkcode follow} throw.
+ * @example Run, and look at the verdict
+ * ```ts ignore
+ * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
+ * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
+ * console.log(result.outcome, result.pullRequest.url);
+ * ```
+ */
+export async function run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
+  options = checkOptions("start run", options, runKeys() satisfies Keys<RunOptions>);
+  checkSources("start run", options);
+  checkRequestKeys(request);
+  return await ended(options, (more) => runJob(request, options, more));
+}
 
-/** Base of the errors for a verdict that is not a success. */
-export class RunVerdictError extends MogplexError {
-  override name = "RunVerdictError";
-  readonly #result: RunResult;
+/**
+ * Follows an existing run to its end.
+ *
+ * @param runId UUID of the run.
+ * @param options See {@linkcode RunOptions}; options that only concern a start have no effect.
+ * @returns The result, for {@linkcode report}.
+ * @throws what {@linkcode run} throws, except errors of the start.
+ */
+export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
+  options = checkOptions("follow run", options, runKeys());
+  checkSources("follow run", options);
+  return await ended(options, (more) => attachJob(runId, options, more));
+}
+
+/** Options of {@linkcode run}. */
+export interface RunOptions extends StartOptions, FollowOptions {
+  /**
+   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
+   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
+   * the error when `signal` aborts.
+   * @default {true}
+   */
+  throwOnFailure?: boolean | undefined;
+  /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
+  onTimeout?: OnTimeout | undefined;
+  /**
+   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it, which takes a few seconds at most. A start
+   * that is on its way is found and cancelled too. @default {"detach"}
+   */
+  onAbort?: OnTimeout | undefined;
+  /** Called with each item as it comes; must not throw. @default {undefined} */
+  onItem?: ((item: FollowItem) => void) | undefined;
+}
+
+/** Runs a job of the library to its end. What its result prints by itself is masked. */
+async function ended(
+  options: RunOptions,
+  begin: (more: JobOptions) => Promise<JobEnd<RunResult>>,
+): Promise<RunResult> {
+  let session: Session | undefined;
+  const end = await begin(abortInternals<JobOptions>(options, {
+    ...detected(options),
+    byTask: noteNewTask,
+    onSession: (opened) => session = opened,
+  }));
+  guarded(end.result, session);
+  return settle(end, options, verdictErrorOf);
+}
+
+// The jobs of the command line, with state file and signals.
+
+/**
+ * Starts a run and follows it, with state file and signals: the job of `run --follow`.
+ *
+ * @returns How the job ended. An error that came after the session was opened is in `error`.
+ * @throws {UnauthorizedError | UsageError} when there is no usable token, an option is out of range, or the state file cannot
+ * be written.
+ */
+export async function runJob(
+  request: RunRequest,
+  options: RunOptions,
+  more: JobOptions,
+): Promise<JobEnd<RunResult>> {
+  // The service is not asked for a name that the caller gave.
+  const opened = open(options, { ...more, repository: more.repository ?? givenName(request.repo) });
+  try {
+    const resumed = readResumed(opened, options, more);
+    opened.settings.state?.clear();
+    return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
+  } finally {
+    opened.file?.close();
+  }
+}
+
+/** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
+export async function attachJob(
+  runId: string,
+  options: RunOptions,
+  more: JobOptions,
+): Promise<JobEnd<RunResult>> {
+  const id = checkUuid(runId, "run id");
+  const opened = open(options, more);
+  try {
+    recordFollowing(opened, id, options);
+    return await opened.job(id).attach();
+  } finally {
+    opened.file?.close();
+  }
+}
+
+/** Default time for a single read, retries included, in milliseconds. */
+export const LOOK_MS = 60_000;
+
+/** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
+export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
+  const id = checkUuid(runId, "run id");
+  const opened = open({ ...options, timeoutMs: options.timeoutMs ?? LOOK_MS }, more);
+  try {
+    return await opened.job(id).attach(true);
+  } finally {
+    opened.file?.close();
+  }
+}
+
+/** Options of a run that only the command line sets. */
+export interface JobOptions extends JobInternals {
+  /** Gets every event, in place of `eventsFile`. @default {undefined} */
+  sink?: EventSink | undefined;
+  /** Whether the job ends as soon as the run is started or found. @default {false} */
+  startOnly?: boolean | undefined;
+  /** Whether the result has the task. @default {true} */
+  showTask?: boolean | undefined;
+  /** Name of the repository, `owner/name`, if the caller knows it: the service is not asked then. @default {undefined} */
+  repository?: string | undefined;
+  /** Makes the request a part of a derived key: see {@linkcode RunStart.byTask}. @default {undefined} */
+  byTask?: RunStart["byTask"];
+  /**
+   * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
+   * @default {undefined} (no state file)
+   */
+  files?: StateFiles | undefined;
+  /** Path of the state file. @default {undefined} (none) */
+  statePath?: string | undefined;
+  /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
+  resumePath?: string | undefined;
+  /** See {@linkcode RunStart.maxEndAgeMs}. */
+  maxEndAgeMs?: number | undefined;
+}
+
+/** A job with checked options, ready to start or attach. */
+interface OpenJob {
+  session: Session;
+  settings: OperationSettings;
+  /** Seals and checks state files; undefined without a token or without files. */
+  seal: StateSeal | undefined;
+  job(target: RunStart | string): Job<FollowItem, RunResult>;
+  /** The file of `eventsFile`; undefined without that option. */
+  file: EventFile | undefined;
+}
+
+/** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
+function open(options: RunOptions, more: JobOptions): OpenJob {
+  const { files, statePath, startOnly, showTask = true, repository } = more;
+  const tokenShare = checkTokenShare(options.tokenShare);
+  const watch = checkWatch(options, more);
+  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
+  const token = session.token ?? options.token;
+  const seal = files !== undefined && token !== undefined ? stateSeal(token) : undefined;
+  const state = files === undefined || statePath === undefined || seal === undefined
+    ? undefined
+    : new StateWriter(files, statePath, seal, session.notify);
+  const { stream = true, onItem, eventsFile } = options;
+  const file = eventsFile === undefined ? undefined : openEventsFile(eventsFile, session, options.token);
+  const sink = more.sink ?? file;
+  const settings = { tokenShare, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
+  const job = (target: RunStart | string) =>
+    new Job(session, new RunOperation(session, settings, target), { ...watch, startOnly, onItem });
+  return { session, settings, seal, job, file };
+}
+
+/** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
+function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
+  const { files, resumePath } = more;
+  if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
+  const { notify, clock, memory } = session;
+  const stored = readState(files, resumePath, {
+    job: jobOf(session, options),
+    execution: false,
+    required: true,
+    nowMs: clock.wallTime(),
+    notify,
+  });
+  const state = stored?.proven(seal);
+  // Only a token that the service has accepted has a run.
+  memory.workedBefore ||= typeof state?.runId === "string";
+  return state;
+}
+
+/** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
+function recordFollowing({ session, settings }: OpenJob, runId: string, options: RunOptions): void {
+  const { state, onInterrupt } = settings;
+  const startedAt = new Date(session.clock.wallTime()).toISOString();
+  const job = jobOf(session, options);
+  const unknown = { idempotencyKey: null, requestHash: null, request: null };
+  try {
+    state?.clear();
+    // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
+    state?.begin({ ...unknown, owned: false, startedAt, onInterrupt, job, runId });
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    session.notify({ kind: "text", message: `${error.message}; cleanup will not know this run` });
+  }
+}
+
+// A run as an operation for the engine: starts, follows and stops it, and keeps its state file up to date.
+
+/** Settings of a {@linkcode RunOperation}. */
+interface OperationSettings {
+  /** Jobs that use the token at the same time, at least 1. */
+  tokenShare: number;
+  /** Whether to use the event stream if the service has one. */
+  stream: boolean;
+  /** What a signal does to the run. The state file passes it on to `cleanup`. */
+  onInterrupt: OnInterrupt;
+  /** Writes the state file; undefined in the library. */
+  state: StateWriter | undefined;
+  sink: EventSink | undefined;
+  /** Whether the result has the task. */
+  showTask: boolean;
+  /** Name of the repository, `owner/name`; undefined to ask the service for it. */
+  repository: string | undefined;
+}
+
+/** A run to start. */
+interface RunStart {
+  request: RunRequest;
+  /** Options of its key, and `onStarted`. */
+  options: StartOptions;
+  /** State of an earlier attempt, whose key is used again; undefined for none. */
+  resumed: RunState | undefined;
+  /** How long ago the run of that key may have ended, in milliseconds; undefined: as long as it likes. @default {undefined} */
+  maxEndAgeMs?: number | undefined;
+  /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
+  byTask?: ((session: Session, plan: StartPlan, started: StartedRun) => void) | undefined;
+}
+
+/** Shortest time between two writes of an event to the state file, in milliseconds. */
+const STATE_MS = 5_000;
+
+/** One run, which is to be started or exists already. */
+class RunOperation implements Operation<FollowItem, RunResult> {
+  readonly #session: Session;
+  readonly #settings: OperationSettings;
+  readonly #target: RunStart | string;
+  #plan: StartPlan | undefined;
+  #series: StartSeries<StartResult> | undefined;
+  #started: StartedRun | undefined;
+  #follower: RunFollower | undefined;
+  readonly #name: RepositoryName;
+  /** The run as the cancel returned it. */
+  #stopped: Run | undefined;
+  #stateAt = -Infinity;
+  /** How many starts have followed one that found no sandbox. */
+  #lacks = 0;
+  /** Whether the last run got no sandbox. */
+  #lacked = false;
+
+  /** @param target What to start, or the id of a run that exists. */
+  constructor(session: Session, settings: OperationSettings, target: RunStart | string) {
+    this.#session = session;
+    this.#settings = settings;
+    this.#target = target;
+    this.#name = new RepositoryName(session, settings.repository);
+  }
+
+  get #runId(): string | undefined {
+    return typeof this.#target === "string" ? this.#target : this.#started?.runId;
+  }
+
+  get label(): string {
+    return `run "${this.#runId ?? ""}"`;
+  }
+
+  get mayExist(): boolean {
+    return this.#runId !== undefined || this.#series?.mayExist === true;
+  }
+
+  get foundEnded(): boolean {
+    return this.#started !== undefined && hasEnded(this.#started.run.status);
+  }
+
+  async start(): Promise<void> {
+    if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
+    const { request, options, resumed, maxEndAgeMs, byTask } = this.#target;
+    const plan = resumePlan(
+      this.#session,
+      await planStart(this.#session, request, options, byTask !== undefined),
+      resumed,
+      maxEndAgeMs,
+    );
+    this.#plan = plan;
+    this.#series = runSeries(this.#session, plan, (idempotencyKey) => this.#begin(plan, idempotencyKey));
+    const started = await this.#series.start();
+    byTask?.(this.#session, plan, started);
+    this.#announce(started);
+  }
+
+  async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
+    for (;;) {
+      const items = this.#itemsOf(look);
+      if (items === undefined) return;
+      const agent = new AgentWatch();
+      let lacking: Run | undefined;
+      for await (const item of items) {
+        this.#record(item);
+        if (item.type === "event") agent.take(item.event);
+        const isOwn = typeof this.#target !== "string" && look.kind === "all";
+        if (item.type === "end" && isOwn && lackedSandbox(item.run) && !agent.hasBegun) lacking = item.run;
+        else yield item;
+      }
+      if (lacking === undefined) return;
+      await this.#startAgain(lacking);
+    }
+  }
 
   /**
-   * @param message The whole message.
-   * @param exit Row of the table of exit codes.
-   * @param result The result of the run. From now on, printing it masks secrets.
+   * Starts once more after a run that got no sandbox, a while later: no agent has begun, so nothing is done twice.
+   *
+   * @throws {MogplexError} with exit code 75 when there is no time or no key for another start.
    */
-  constructor(message: string, exit: ExitName, result: RunResult) {
-    super(message, exit, { code: `RUN_${exit.replace(/[A-Z]/g, "_$&").toUpperCase()}` });
-    this.#result = guardResult(result, createRedactor());
-    tellRun(this, { runId: result.runId, idempotencyKey: result.idempotencyKey });
+  async #startAgain(run: Run): Promise<void> {
+    const { clock, startedAt, deadline, notify } = this.#session;
+    const series = this.#series;
+    const waitMs = SANDBOX_WAITS_MS[this.#lacks];
+    const why = series?.hasNext !== true
+      ? "a key that was given starts one run"
+      : waitMs === undefined
+      ? "four starts have found none"
+      : clock.now() + waitMs >= deadline
+      ? "the deadline comes before another start makes sense"
+      : undefined;
+    this.#lacked = true;
+    if (why !== undefined || series === undefined || waitMs === undefined) {
+      throw noSandbox(run, clock.now() - startedAt, why ?? "nothing was started");
+    }
+    const minutes = waitMs / 60_000;
+    notify({
+      kind: "text",
+      message:
+        `no sandbox was free for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
+    });
+    const pacer = this.#session.pacer();
+    pacer.status = "waiting for a sandbox";
+    await pacer.pause(waitMs);
+    this.#lacks++;
+    this.#started = undefined;
+    this.#announce(await series.startNext());
+    this.#lacked = false;
   }
 
-  /** The result of the run. */
-  override get result(): RunResult {
-    return this.#result;
+  #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
+    if (look.kind === "rest") {
+      const run = this.#stopped;
+      // The follower reads the run once more, and its state is then newer than this one.
+      this.#stopped = undefined;
+      return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
+    }
+    const runId = this.#runId;
+    if (runId === undefined) throw new Error("Cannot follow a run before it is started");
+    const { tokenShare, stream, sink } = this.#settings;
+    this.#follower = new RunFollower(this.#session, runId, { tokenShare, stream, sink });
+    // A single look has no time for a request after it.
+    if (look.kind === "once") this.#name.ask();
+    return look.kind === "once" ? this.#follower.once() : this.#follower.items();
+  }
+
+  async stop(cause: StopCause): Promise<Stopped> {
+    const runId = this.#runId;
+    const { run, ...stopped } = await stopRun({
+      session: this.#session,
+      cause,
+      state: this.#settings.state,
+      known: runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false },
+      series: this.#series,
+      onFound: (started) => this.#announce(started),
+    });
+    this.#stopped = run;
+    return stopped;
+  }
+
+  part(parting: Parting): void {
+    // A run that got no sandbox has ended, although it is no verdict.
+    this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
+  }
+
+  result({ outcome, exitCode, reason, error }: Ending): RunResult {
+    return buildResult({
+      session: this.#session,
+      outcome,
+      exitCode,
+      reason,
+      error,
+      request: this.#plan?.request,
+      showTask: this.#settings.showTask,
+      repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
+      idempotencyKey: this.#series?.key,
+      started: this.#started,
+      follower: this.#follower,
+      runId: this.#runId,
+      run: this.#stopped,
+    });
+  }
+
+  #begin({ hash, request, job, key }: StartPlan, idempotencyKey: string): void {
+    const { state, onInterrupt } = this.#settings;
+    // Other jobs may use the same key: only the answer shows who owns the run.
+    const owned = key.scope === "given" || key.scope === "day" ? null : true;
+    const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
+    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
+    if (typeof this.#target !== "string") unawaited(this.#target.options.onStarting?.({ idempotencyKey }));
+  }
+
+  #announce(started: StartedRun): void {
+    if (this.#started !== undefined || typeof this.#target === "string") return;
+    this.#started = started;
+    this.#name.ask(started.run.repoId);
+    const { runId, owned, run } = started;
+    this.#settings.state?.update({ runId, owned, status: run.status });
+    unawaited(this.#target.options.onStarted?.(started));
+  }
+
+  #record(item: FollowItem): void {
+    if (item.type === "gap") return;
+    if (item.type === "status") this.#name.ask(item.run.repoId);
+    const now = this.#session.clock.now();
+    if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
+    this.#stateAt = now;
+    const lastEventId = this.#follower?.lastEventId ?? null;
+    this.#settings.state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
   }
 }
 
-/** The run ended `failed`. Exit code 1. */
-export class RunFailedError extends RunVerdictError {
-  override name = "RunFailedError";
-  constructor(result: RunResult) {
-    super(`Run "${result.runId}" failed; see 'result.reason'`, "failed", result);
+// Stops a run at a signal or at the deadline: cancels it or lets it go on, finding it first if the answer to its start is missing.
+
+/** Parts of {@linkcode stopRun}. */
+interface StopParts {
+  session: Session;
+  /** Why to stop, and the time for it. */
+  cause: StopCause;
+  /** Writes the state file; undefined without one. */
+  state: StateWriter | undefined;
+  /** The run; undefined if no answer named it yet. */
+  known: { runId: string; owned: boolean } | undefined;
+  /** The start; undefined if there was none. */
+  series: StartSeries<StartResult> | undefined;
+  /** Called with the run that a repeated start found. */
+  onFound: (started: StartedRun) => void;
+}
+
+/** {@linkcode Stopped}, with the run as the cancel returned it. */
+interface StoppedRun extends Stopped {
+  /** Undefined if nothing was cancelled, or no answer came. */
+  run?: Run | undefined;
+}
+
+/** Time limit of one repeated start, in milliseconds: a second one and the cancel must fit as well. */
+const RESEND_MS = 1_500;
+
+/** Cancels the run, or lets it go on. Never rejects: if there is not enough time, `cleanup` cancels the run later. */
+async function stopRun(parts: StopParts): Promise<StoppedRun> {
+  const { session: { client, clock, signal }, cause, state, known, series, onFound } = parts;
+  const deadline = clock.now() + cause.limitMs;
+  const cancels = (owned: boolean) => cause.kind === "deadline" || cause.cancels(owned);
+
+  function none(): StoppedRun {
+    state?.update({ parting: "ended" });
+    return { answered: false, text: "no run was started" };
+  }
+  function goesOn(text: string): StoppedRun {
+    state?.update({ parting: "detached" });
+    return { answered: false, text };
+  }
+
+  if (known === undefined && series?.mayExist !== true) return none();
+  if (!cancels(known?.owned ?? true)) return goesOn("the run goes on");
+  // A later step has to know that the deadline cancels it, whatever a signal would have done.
+  const late = cause.kind === "deadline" && known === undefined;
+  state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
+  try {
+    const run = known ?? await series?.find({ deadline, requestTimeoutMs: RESEND_MS });
+    if (run === undefined) return none();
+    if (known === undefined) onFound(run as StartedRun);
+    if (!cancels(run.owned)) return goesOn("the run goes on, since another job started it");
+    // At a signal the session's own signal has aborted, and must not end the cancel. No later step may get to repeat it.
+    const signalled = cause.kind === "signal";
+    const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
+    return cancelled(await cancelWith(client, clock, run.runId, limits), state);
+  } catch (error) {
+    const why = error instanceof MogplexError ? error.message : String(error);
+    return { answered: false, text: `the run may go on, as it could not be cancelled: ${why}` };
   }
 }
 
-/** The run ended `cancelled`. Exit code 3. */
-export class RunCancelledError extends RunVerdictError {
-  override name = "RunCancelledError";
-  constructor(result: RunResult) {
-    super(`Run "${result.runId}" was cancelled`, "cancelled", result);
-  }
-}
-
-/** The run waits for a person, who has to answer in the app: the API has no call for it. Exit code 4. */
-export class AwaitingInputError extends RunVerdictError {
-  override name = "AwaitingInputError";
-  constructor(result: RunResult) {
-    super(`Run "${result.runId}" waits for a person: answer it in the app, or cancel it`, "awaitingInput", result);
-  }
-}
-
-/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
-export function verdictErrorOf(result: RunResult): RunVerdictError | undefined {
-  if (result.outcome === "failed") return new RunFailedError(result);
-  if (result.outcome === "cancelled") return new RunCancelledError(result);
-  return result.outcome === "awaiting_input" ? new AwaitingInputError(result) : undefined;
+function cancelled({ run, alreadyTerminal }: CancelResult, state: StateWriter | undefined): StoppedRun {
+  const { status } = run;
+  const outcome = endOfRun(status);
+  state?.update({ status, ...(outcome !== undefined && { parting: "ended" }) });
+  const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);
+  const after = outcome === undefined ? " after its cancellation" : "";
+  const text = outcome === "cancelled" && !alreadyTerminal
+    ? "the run was cancelled"
+    : `the run is ${JSON.stringify(status)}${after}`;
+  return { run, answered: true, outcome, byItself, text };
 }
 
 // Builds the result of a run from the start, the follower and the end of the job.
 
 /** The parts of {@linkcode buildResult}. */
-export interface ResultParts {
+interface ResultParts {
   /** Service, requests, waits, time. */
   session: Session;
-  /** The job's verdict. */
   outcome: Outcome;
   /** Exit code that belongs to it. */
   exitCode: number;
@@ -141,7 +606,7 @@ export interface ResultParts {
   /** Key of the start; undefined if nothing was started. */
   idempotencyKey?: string | undefined;
   /** The start's answer; undefined if there was none. */
-  started?: Started<StartResult> | undefined;
+  started?: StartedRun | undefined;
   /** The follower with what it saw; undefined if the run was not followed. */
   follower?: RunFollower | undefined;
   /** Id of the run that the job attached to. */
@@ -202,534 +667,56 @@ function buildResult(parts: ResultParts): RunResult {
   };
 }
 
-// Stops a run at a signal or at the deadline: cancels it or lets it go on, finding it first if the answer to its start is missing.
+// The errors that {@linkcode run} throws when a run did not end in success.
 
-/** Parts of {@linkcode stopRun}. */
-export interface StopParts {
-  /** Service and time. */
-  session: Session;
-  /** Why to stop, and the time for it. */
-  cause: StopCause;
-  /** Writes the state file; undefined without one. */
-  state: StateWriter | undefined;
-  /** The run; undefined if no answer named it yet. */
-  known: { runId: string; owned: boolean } | undefined;
-  /** The start; undefined if there was none. */
-  starter: Starter<StartResult> | undefined;
-  /** Called with the run that a repeated start found. */
-  onFound: (started: Started<StartResult>) => void;
-}
-
-/** {@linkcode Stopped}, with the run as the cancel returned it. */
-export interface StoppedRun extends Stopped {
-  /** Undefined if nothing was cancelled, or no answer came. */
-  run?: Run | undefined;
-}
-
-/** Time limit of one repeated start, in milliseconds: a second one and the cancel must fit as well. */
-const RESEND_MS = 1_500;
-
-/** Cancels the run, or lets it go on. Never rejects: if there is not enough time, `cleanup` cancels the run later. */
-async function stopRun(parts: StopParts): Promise<StoppedRun> {
-  const { session: { client, clock, signal }, cause, state, known, starter, onFound } = parts;
-  const deadline = clock.now() + cause.limitMs;
-  const cancels = (owned: boolean) => cause.kind === "deadline" || cause.cancels(owned);
-
-  function none(): StoppedRun {
-    state?.update({ parting: "ended" });
-    return { answered: false, text: "no run was started" };
-  }
-  function goesOn(text: string): StoppedRun {
-    state?.update({ parting: "detached" });
-    return { answered: false, text };
-  }
-
-  if (known === undefined && starter?.mayExist !== true) return none();
-  if (!cancels(known?.owned ?? true)) return goesOn("the run goes on");
-  // A later step has to know that the deadline cancels it, whatever a signal would have done.
-  const late = cause.kind === "deadline" && known === undefined;
-  state?.update({ parting: "cancelling", ...(late && { onInterrupt: "cancel" as const }) });
-  try {
-    const run = known ?? await starter?.find({ deadline, requestTimeoutMs: RESEND_MS });
-    if (run === undefined) return none();
-    if (known === undefined) onFound(run as Started<StartResult>);
-    if (!cancels(run.owned)) return goesOn("the run goes on, since another job started it");
-    // At a signal the session's own signal has aborted, and must not end the cancel. No later step may get to repeat it.
-    const signalled = cause.kind === "signal";
-    const limits = { deadline, signal: signalled ? undefined : signal, untilAnswered: signalled };
-    return cancelled(await cancelWith(client, clock, run.runId, limits), state);
-  } catch (error) {
-    const why = error instanceof MogplexError ? error.message : String(error);
-    return { answered: false, text: `the run may go on, as it could not be cancelled: ${why}` };
-  }
-}
-
-function cancelled({ run, alreadyTerminal }: CancelResult, state: StateWriter | undefined): StoppedRun {
-  const { status } = run;
-  const outcome = endOfRun(status);
-  state?.update({ status, ...(outcome !== undefined && { parting: "ended" }) });
-  const byItself = outcome !== undefined && (outcome !== "cancelled" || alreadyTerminal);
-  const after = outcome === undefined ? " after its cancellation" : "";
-  const text = outcome === "cancelled" && !alreadyTerminal
-    ? "the run was cancelled"
-    : `the run is ${JSON.stringify(status)}${after}`;
-  return { run, answered: true, outcome, byItself, text };
-}
-
-// A run as an operation for the engine: starts, follows and stops it, and keeps its state file up to date.
-
-/** Settings of a {@linkcode RunOperation}. */
-interface RunSettings {
-  /** Longest time of the whole job, in milliseconds. */
-  timeoutMs: number;
-  /** Jobs that use the token at the same time, at least 1. */
-  tokenShare: number;
-  /** Whether to use the event stream if the service has one. */
-  stream: boolean;
-  /** What a signal does to the run. The state file passes it on to `cleanup`. */
-  onInterrupt: OnInterrupt;
-  /** Writes the state file; undefined in the library. */
-  state: StateWriter | undefined;
-  /** Gets every event. */
-  sink: EventSink | undefined;
-  /** Whether the result has the task. */
-  showTask: boolean;
-  /** Name of the repository, `owner/name`; undefined to ask the service for it. */
-  repository: string | undefined;
-}
-
-/** A run to start. */
-interface RunStart {
-  /** The request. */
-  request: RunRequest;
-  /** Options of its key, and `onStarted`. */
-  options: StartOptions;
-  /** State of an earlier attempt, whose key is used again; undefined for none. */
-  resumed: RunState | undefined;
-  /** How long ago the run of that key may have ended, in milliseconds; undefined: as long as it likes. @default {undefined} */
-  maxEndAgeMs?: number | undefined;
-  /** Makes the request a part of the key (see {@linkcode planStart}); called once the run is started or found. @default {undefined} */
-  byTask?: ((session: Session, plan: StartPlan, started: Started<StartResult>) => void) | undefined;
-}
-
-/** Shortest time between two writes of an event to the state file, in milliseconds. */
-const STATE_MS = 5_000;
-
-/** One run, which is to be started or exists already. */
-class RunOperation implements Operation<FollowItem, RunResult> {
-  readonly #session: Session;
-  readonly #settings: RunSettings;
-  readonly #target: RunStart | string;
-  #plan: StartPlan | undefined;
-  #starter: Starter<StartResult> | undefined;
-  #started: Started<StartResult> | undefined;
-  #follower: RunFollower | undefined;
-  readonly #name: RepositoryName;
-  /** The run as the cancel returned it. */
-  #stopped: Run | undefined;
-  #stateAt = -Infinity;
-  /** How many starts have followed one that found no sandbox. */
-  #lacks = 0;
-  /** Whether the last run got no sandbox. */
-  #lacked = false;
-
-  /** @param target What to start, or the id of a run that exists. */
-  constructor(session: Session, settings: RunSettings, target: RunStart | string) {
-    this.#session = session;
-    this.#settings = settings;
-    this.#target = target;
-    this.#name = new RepositoryName(session, settings.repository);
-  }
-
-  get #runId(): string | undefined {
-    return typeof this.#target === "string" ? this.#target : this.#started?.runId;
-  }
-
-  get label(): string {
-    return `run "${this.#runId ?? ""}"`;
-  }
-
-  get mayExist(): boolean {
-    return this.#runId !== undefined || this.#starter?.mayExist === true;
-  }
-
-  get foundEnded(): boolean {
-    return this.#started !== undefined && hasEnded(this.#started.run.status);
-  }
-
-  async start(): Promise<void> {
-    if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, resumed, maxEndAgeMs, byTask } = this.#target;
-    const plan = resumePlan(
-      this.#session,
-      await planStart(this.#session, request, options, byTask !== undefined),
-      resumed,
-      maxEndAgeMs,
-    );
-    const starter = new Starter(
-      this.#session,
-      startableRun(this.#session, plan),
-      (idempotencyKey) => this.#begin(plan, idempotencyKey),
-    );
-    this.#plan = plan;
-    this.#starter = starter;
-    const started = await starter.start();
-    byTask?.(this.#session, plan, started);
-    this.#announce(started);
-  }
-
-  async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
-    for (;;) {
-      const items = this.#itemsOf(look);
-      if (items === undefined) return;
-      const agent = new AgentWatch();
-      let lacking: Run | undefined;
-      for await (const item of items) {
-        this.#record(item);
-        if (item.type === "event") agent.take(item.event);
-        const isOwn = typeof this.#target !== "string" && look.kind === "all";
-        if (item.type === "end" && isOwn && lackedSandbox(item.run) && !agent.hasBegun) lacking = item.run;
-        else yield item;
-      }
-      if (lacking === undefined) return;
-      await this.#startAgain(lacking);
-    }
-  }
+/** Base of the errors for a verdict that is not a success. */
+export class RunVerdictError extends MogplexError {
+  override name = "RunVerdictError";
 
   /**
-   * Starts once more after a run that got no sandbox, a while later: no agent has begun, so nothing is done twice.
-   *
-   * @throws {MogplexError} with exit code 75 when there is no time or no key for another start.
+   * @param message The whole message.
+   * @param exit Row of the table of exit codes.
+   * @param result The result of the run. From now on, printing it masks secrets.
    */
-  async #startAgain(run: Run): Promise<void> {
-    const { clock, startedAt, notify } = this.#session;
-    const starter = this.#starter;
-    const deadline = startedAt + this.#settings.timeoutMs;
-    const waitMs = SANDBOX_WAITS_MS[this.#lacks];
-    const why = starter?.hasNext !== true
-      ? "a key that was given starts one run"
-      : waitMs === undefined
-      ? "four starts have found none"
-      : clock.now() + waitMs >= deadline
-      ? "the deadline comes before another start makes sense"
-      : undefined;
-    this.#lacked = true;
-    if (why !== undefined || starter === undefined || waitMs === undefined) {
-      throw noSandbox(run, clock.now() - startedAt, why ?? "nothing was started");
-    }
-    const minutes = waitMs / 60_000;
-    notify({
-      kind: "text",
-      message:
-        `no sandbox was free for run "${run.runId}", and no agent has begun: another start in ${minutes} minutes`,
-    });
-    const pacer = this.#session.pacer(deadline);
-    pacer.status = "waiting for a sandbox";
-    await pacer.pause(waitMs);
-    this.#lacks++;
-    this.#started = undefined;
-    this.#announce(await starter.startNext());
-    this.#lacked = false;
+  constructor(message: string, exit: ExitName, result: RunResult) {
+    super(message, exit, { code: `RUN_${exit.replace(/[A-Z]/g, "_$&").toUpperCase()}` });
+    const { runId, idempotencyKey } = result;
+    MogplexError.tellRun(this, { runId, idempotencyKey, result: guardResult(result, createRedactor()) });
   }
 
-  #itemsOf(look: Look): AsyncGenerator<FollowItem, Run, void> | undefined {
-    if (look.kind === "rest") {
-      const run = this.#stopped;
-      // The follower reads the run once more, and its state is then newer than this one.
-      this.#stopped = undefined;
-      return run === undefined ? undefined : this.#follower?.conclude(run, look.outcome, look);
-    }
-    const runId = this.#runId;
-    if (runId === undefined) throw new Error("Cannot follow a run before it is started");
-    const { timeoutMs, tokenShare, stream, sink } = this.#settings;
-    const deadline = this.#session.startedAt + timeoutMs;
-    this.#follower = new RunFollower(this.#session, runId, { deadline, tokenShare, stream, sink });
-    // A single look has no time for a request after it.
-    if (look.kind === "once") this.#name.ask();
-    return look.kind === "once" ? this.#follower.once() : this.#follower.items();
-  }
-
-  async stop(cause: StopCause): Promise<Stopped> {
-    const runId = this.#runId;
-    const { run, ...stopped } = await stopRun({
-      session: this.#session,
-      cause,
-      state: this.#settings.state,
-      known: runId === undefined ? undefined : { runId, owned: this.#started?.owned ?? false },
-      starter: this.#starter,
-      onFound: (started) => this.#announce(started),
-    });
-    this.#stopped = run;
-    return stopped;
-  }
-
-  part(parting: Parting): void {
-    // A run that got no sandbox has ended, although it is no verdict.
-    this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
-  }
-
-  result({ outcome, exitCode, reason, error }: Ending): RunResult {
-    return buildResult({
-      session: this.#session,
-      outcome,
-      exitCode,
-      reason,
-      error,
-      request: this.#plan?.request,
-      showTask: this.#settings.showTask,
-      repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
-      idempotencyKey: this.#starter?.key,
-      started: this.#started,
-      follower: this.#follower,
-      runId: this.#runId,
-      run: this.#stopped,
-    });
-  }
-
-  #begin({ hash, request, job, key }: StartPlan, idempotencyKey: string): void {
-    const { state, onInterrupt } = this.#settings;
-    // Other jobs may use the same key: only the answer shows who owns the run.
-    const owned = key.scope === "given" || key.scope === "day" ? null : true;
-    const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
-    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
-    if (typeof this.#target !== "string") unawaited(this.#target.options.onStarting?.({ idempotencyKey }));
-  }
-
-  #announce(started: Started<StartResult>): void {
-    if (this.#started !== undefined || typeof this.#target === "string") return;
-    this.#started = started;
-    this.#name.ask(started.run.repoId);
-    const { runId, owned, run } = started;
-    this.#settings.state?.update({ runId, owned, status: run.status });
-    unawaited(this.#target.options.onStarted?.(started));
-  }
-
-  #record(item: FollowItem): void {
-    if (item.type === "gap") return;
-    if (item.type === "status") this.#name.ask(item.run.repoId);
-    const now = this.#session.clock.now();
-    if (item.type === "event" && now - this.#stateAt < STATE_MS) return;
-    this.#stateAt = now;
-    const lastEventId = this.#follower?.lastEventId ?? null;
-    this.#settings.state?.update({ lastEventId, ...(item.type === "status" && { status: item.status }) });
+  /** The result of the run. */
+  override get result(): RunResult {
+    return super.result as RunResult;
   }
 }
 
-/** Options of {@linkcode run}. */
-export interface RunOptions extends StartOptions, FollowOptions {
-  /**
-   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
-   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
-   * the error when `signal` aborts.
-   * @default {true}
-   */
-  throwOnFailure?: boolean | undefined;
-  /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
-  onTimeout?: OnTimeout | undefined;
-  /**
-   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it, which takes a few seconds at most. A start
-   * that is on its way is found and cancelled too. @default {"detach"}
-   */
-  onAbort?: OnTimeout | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: FollowItem) => void) | undefined;
-}
-
-/** Options of a run that only the command line sets. */
-export interface JobOptions extends JobInternals {
-  /** Gets every event, in place of `eventsFile`. @default {undefined} */
-  sink?: EventSink | undefined;
-  /** Whether the job ends as soon as the run is started or found. @default {false} */
-  startOnly?: boolean | undefined;
-  /** Whether the result has the task. @default {true} */
-  showTask?: boolean | undefined;
-  /** Name of the repository, `owner/name`, if the caller knows it: the service is not asked then. @default {undefined} */
-  repository?: string | undefined;
-  /** Makes the request a part of a derived key: see {@linkcode RunStart.byTask}. @default {undefined} */
-  byTask?: RunStart["byTask"];
-  /**
-   * Access to state files. They are sealed with the token, so pass `token` as well if you pass a `client`.
-   * @default {undefined} (no state file)
-   */
-  files?: StateFiles | undefined;
-  /** Path of the state file. @default {undefined} (none) */
-  statePath?: string | undefined;
-  /** State file of an earlier attempt. Its key is used again if the request is the same. @default {undefined} */
-  resumePath?: string | undefined;
-  /** See {@linkcode RunStart.maxEndAgeMs}. */
-  maxEndAgeMs?: number | undefined;
-}
-
-/** A job with checked options, ready to start or attach. */
-interface OpenJob {
-  session: Session;
-  settings: RunSettings;
-  /** Seals and checks state files; undefined without a token or without files. */
-  seal: StateSeal | undefined;
-  job(target: RunStart | string): Job<FollowItem, RunResult>;
-  /** The file of `eventsFile`; undefined without that option. */
-  file: EventFile | undefined;
-}
-
-/** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-function open(options: RunOptions, more: JobOptions): OpenJob {
-  const { files, statePath, startOnly, showTask = true, repository } = more;
-  const wait = checkWait(options);
-  const watch = checkWatch(options, more);
-  const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
-  const token = session.token ?? options.token;
-  const seal = files !== undefined && token !== undefined ? stateSeal(token) : undefined;
-  const state = files === undefined || statePath === undefined || seal === undefined
-    ? undefined
-    : new StateWriter(files, statePath, seal, session.notify);
-  const { stream = true, onItem, eventsFile } = options;
-  const file = eventsFile === undefined ? undefined : openEventsFile(eventsFile, session, options.token);
-  const sink = more.sink ?? file;
-  const settings = { ...wait, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
-  const job = (target: RunStart | string) =>
-    new Job(session, new RunOperation(session, settings, target), { ...wait, ...watch, startOnly, onItem });
-  return { session, settings, seal, job, file };
-}
-
-/** Opens a job for `use`, and closes its file of events afterwards. */
-async function withJob<T>(options: RunOptions, more: JobOptions, use: (opened: OpenJob) => Promise<T>): Promise<T> {
-  const opened = open(options, more);
-  try {
-    return await use(opened);
-  } finally {
-    opened.file?.close();
+/** The run ended `failed`. Exit code 1. */
+export class RunFailedError extends RunVerdictError {
+  override name = "RunFailedError";
+  constructor(result: RunResult) {
+    super(`Run "${result.runId}" failed; see 'result.reason'`, "failed", result);
   }
 }
 
-/** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
-function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
-  const { files, resumePath } = more;
-  if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
-  const { notify, clock, memory } = session;
-  const stored = readState(files, resumePath, {
-    job: jobOf(session, options),
-    execution: false,
-    required: true,
-    nowMs: clock.wallTime(),
-    notify,
-  });
-  const state = stored?.proven(seal);
-  // Only a token that the service has accepted has a run.
-  memory.workedBefore ||= typeof state?.runId === "string";
-  return state;
-}
-
-/** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
-function recordFollowing({ session, settings }: OpenJob, runId: string, options: RunOptions): void {
-  const { state, onInterrupt } = settings;
-  const startedAt = new Date(session.clock.wallTime()).toISOString();
-  const job = jobOf(session, options);
-  const unknown = { idempotencyKey: null, requestHash: null, request: null };
-  try {
-    state?.clear();
-    // This job did not start the run, so a signal cancels it only with `onInterrupt: "cancel"`.
-    state?.begin({ ...unknown, owned: false, startedAt, onInterrupt, job, runId });
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    session.notify({ kind: "text", message: `${error.message}; cleanup will not know this run` });
+/** The run ended `cancelled`. Exit code 3. */
+export class RunCancelledError extends RunVerdictError {
+  override name = "RunCancelledError";
+  constructor(result: RunResult) {
+    super(`Run "${result.runId}" was cancelled`, "cancelled", result);
   }
 }
 
-/**
- * Starts a run and follows it, with state file and signals: the job of `run --follow`.
- *
- * @returns How the job ended. An error that came after the session was opened is in `error`.
- * @throws {UnauthorizedError | UsageError} when there is no usable token, an option is out of range, or the state file cannot
- * be written.
- */
-export async function runJob(
-  request: RunRequest,
-  options: RunOptions,
-  more: JobOptions,
-): Promise<JobEnd<RunResult>> {
-  // Nobody has to ask for a name that the caller gave.
-  const repository = more.repository ?? givenName(request.repo);
-  return await withJob(options, { ...more, repository }, async (opened) => {
-    const resumed = readResumed(opened, options, more);
-    opened.settings.state?.clear();
-    return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
-  });
+/** The run waits for a person, who has to answer in the app: the API has no call for it. Exit code 4. */
+export class AwaitingInputError extends RunVerdictError {
+  override name = "AwaitingInputError";
+  constructor(result: RunResult) {
+    super(`Run "${result.runId}" waits for a person: answer it in the app, or cancel it`, "awaitingInput", result);
+  }
 }
 
-/** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
-export async function attachJob(
-  runId: string,
-  options: RunOptions,
-  more: JobOptions,
-): Promise<JobEnd<RunResult>> {
-  const id = checkUuid(runId, "run id");
-  return await withJob(options, more, async (opened) => {
-    recordFollowing(opened, id, options);
-    return await opened.job(id).attach();
-  });
-}
-
-/** Default time for a single read, retries included, in milliseconds. */
-const LOOK_MS = 60_000;
-
-/** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
-export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
-  const id = checkUuid(runId, "run id");
-  return await withJob({ timeoutMs: LOOK_MS, ...options }, more, (opened) => opened.job(id).attach(true));
-}
-
-/** Runs a job of the library to its end. What its result prints by itself is masked. */
-async function ended(
-  options: RunOptions,
-  work: (more: JobOptions) => Promise<JobEnd<RunResult>>,
-): Promise<RunResult> {
-  let session: Session | undefined;
-  const end = await work(abortInternals<JobOptions>(options, {
-    ...detected(options),
-    byTask: noteNewTask,
-    onSession: (opened) => session = opened,
-  }));
-  guarded(end.result, session);
-  return settle(end, options, verdictErrorOf);
-}
-
-/**
- * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
- * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
- * every attempt another task, and give `keyPart` to do the same task twice.
- *
- * @param request What to do, and where.
- * @param options See {@linkcode RunOptions}; all durations in milliseconds.
- * @returns The result, for {@linkcode report}. It does not keep all events of a long run: use `eventsFile` or `onItem` to get them.
- * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
- * `throwOnFailure` is false.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
- * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
- * @throws what {@linkcode start} and {@linkcode follow} throw.
- * @example Run, and look at the verdict
- * ```ts ignore
- * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
- * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
- * console.log(result.outcome, result.pullRequest.url);
- * ```
- */
-export async function run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
-  options = checkOptions("start run", options, runKeys() satisfies Keys<RunOptions>);
-  checkSources("start run", options);
-  checkRequestKeys(request);
-  return await ended(options, (more) => runJob(request, options, more));
-}
-
-/**
- * Follows an existing run to its end.
- *
- * @param runId UUID of the run.
- * @param options See {@linkcode RunOptions}; options that only concern a start have no effect.
- * @returns The result, for {@linkcode report}.
- * @throws what {@linkcode run} throws, except errors of the start.
- */
-export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
-  options = checkOptions("follow run", options, runKeys());
-  checkSources("follow run", options);
-  return await ended(options, (more) => attachJob(runId, options, more));
+/** The error for a verdict that is not a success; undefined for a success, and for an outcome that is not a verdict of the service. */
+export function verdictErrorOf(result: RunResult): RunVerdictError | undefined {
+  if (result.outcome === "failed") return new RunFailedError(result);
+  if (result.outcome === "cancelled") return new RunCancelledError(result);
+  return result.outcome === "awaiting_input" ? new AwaitingInputError(result) : undefined;
 }

@@ -22,101 +22,24 @@ import {
 } from "../service/client.ts";
 import { type Connection, resolveConnection } from "../service/connection.ts";
 import { Pacer } from "../service/pacer.ts";
-import { type TokenMemory, tokenMemoryOf } from "../service/token_pace.ts";
+import { PROCESS, type TokenMemory } from "../service/memory.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import type { Keys } from "../service/validate.ts";
 import type { WaitTotal } from "./result.ts";
 
-/** Which service to use, and replacements for environment, network and time. */
-export interface ConnectOptions {
-  /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
-  token?: string | undefined;
-  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
-  url?: string | undefined;
-  /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
-  client?: MogplexClient | undefined;
-  /** Reads an environment variable. @default the environment of the process */
-  env?: ReadEnv | undefined;
-  /** Sends requests. @default {globalThis.fetch} */
-  fetch?: Fetch | undefined;
-  /** Time. @default {systemClock} */
-  clock?: Clock | undefined;
-  /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
-   * on. @default {undefined}
-   */
-  signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
-  onNotice?: OnNotice | undefined;
+/** Options of {@linkcode openSession}. */
+interface SessionOptions extends ConnectOptions {
+  /** Longest time of the whole call, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  timeoutMs?: number | undefined;
 }
 
-/** The names and types of {@linkcode ConnectOptions}. */
-export function connectKeys(): Keys<ConnectOptions> {
-  return {
-    token: "string",
-    url: "string",
-    client: "object",
-    env: "function",
-    fetch: "function",
-    clock: "object",
-    signal: "object",
-    onNotice: "function",
-  };
-}
-
-/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the methods of the client that the call needs. */
-export interface Connected<C = unknown> {
-  /** The service. */
-  readonly client: C & ClientFacts;
-  /** Time. */
-  readonly clock: Clock;
-  /** Access token; undefined if the caller passed a client that we did not make. */
-  readonly token: string | undefined;
-  /** Reads the environment. */
-  readonly env: ReadEnv;
-  /** The caller's signal. */
-  readonly signal: AbortSignal | undefined;
-  /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
-  readonly notify: (notice: Notice, quietly?: boolean) => void;
-  /** Waits so far, by cause. */
-  readonly waits: () => WaitTotal[];
-  /** Requests sent since the session was opened. */
-  readonly requests: () => number;
-  /** Point on the clock at which it was opened. */
-  readonly startedAt: number;
-  /** Random numbers from 0 up to 1, for jitter. */
-  readonly random: () => number;
-  /** What the process has learned about the token. */
-  readonly memory: TokenMemory;
-  /**
-   * Makes a pacer, which waits at most until the deadline.
-   *
-   * @param deadline Point on the clock, in milliseconds.
-   * @param signal Ends every wait. @default {@linkcode Connected.signal}
-   */
-  pacer(deadline: number, signal?: AbortSignal): Pacer;
-}
-
-/** What a whole job shares: a client with all methods, and the CI system. */
-export interface Session extends Connected<MogplexClient> {
-  /** The CI system. */
-  readonly platform: Platform;
-}
-
-/** Options of a session that only tests and the command line set. */
-export interface SessionInternals {
-  /** See {@linkcode Connected.random}. @default {Math.random} */
-  random?: (() => number) | undefined;
-  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
-  readFile?: ((path: string) => string | undefined) | undefined;
-  /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
-  connection?: Connection | undefined;
-  /** The CI system. */
-  platform: Platform;
-  /** Called with the session as soon as it is open. @default {undefined} */
-  onSession?: ((session: Session) => void) | undefined;
-  /** Called after each request, unless the caller passed a client. @default {undefined} */
-  onRequest?: ((request: RequestReport) => void) | undefined;
+/** Opens a session. @throws what {@linkcode connectWith} throws. */
+export function openSession(options: SessionOptions, internals: SessionInternals): Session {
+  if (internals.session !== undefined) return internals.session;
+  const { platform } = internals;
+  const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
+  internals.onSession?.(session);
+  return session;
 }
 
 /**
@@ -125,17 +48,19 @@ export interface SessionInternals {
  * @param system Name of the CI system, for the service's log.
  * @param calls The methods that the client needs.
  * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
- * @throws {UsageError} when the origin is not permitted.
+ * @throws {UsageError} when the origin is not permitted, or `timeoutMs` is out of range.
  * @internal
  */
 export function connectWith<C extends object>(
-  options: Omit<ConnectOptions, "client"> & { client?: (C & ClientFacts) | undefined },
+  options: Omit<SessionOptions, "client"> & { client?: (C & ClientFacts) | undefined },
   internals: Omit<SessionInternals, "platform">,
   system: string,
   calls: MakeCalls<C>,
 ): Connected<C> {
   const { env = environmentVariable, clock = systemClock, signal, onNotice } = options;
   const { random = Math.random } = internals;
+  const startedAt = clock.now();
+  const deadline = startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
   const waits = new Map<string, WaitTotal>();
 
   function notify(notice: Notice, quietly = false): void {
@@ -175,14 +100,15 @@ export function connectWith<C extends object>(
     notify,
     waits: () => [...waits.values()],
     requests: () => client.requests - before,
-    startedAt: clock.now(),
+    startedAt,
+    deadline,
     random,
-    memory: tokenMemoryOf(client),
-    pacer: (deadline, waitSignal = signal) =>
+    memory: PROCESS.ofClient(client).token,
+    pacer: (waitSignal = signal) =>
       new Pacer({
         clock,
         deadline,
-        startedAt: connected.startedAt,
+        startedAt,
         signal: waitSignal,
         notify,
         requests: connected.requests,
@@ -192,23 +118,10 @@ export function connectWith<C extends object>(
   return connected;
 }
 
-/** Opens a session. @throws what {@linkcode connectWith} throws. */
-export function openSession(options: ConnectOptions, internals: SessionInternals): Session {
-  const { platform } = internals;
-  const session = { ...connectWith(options, internals, platform.name, allCalls), platform };
-  internals.onSession?.(session);
-  return session;
-}
-
 /** Longest wait that {@linkcode checkTimeout} accepts, in milliseconds: 30 days. */
 export const MAX_TIMEOUT_MS = 30 * 86_400_000;
 
-/**
- * Checks the longest time of a whole job, and returns it.
- *
- * @param timeoutMs Milliseconds, more than 0, at most 30 days.
- * @throws {UsageError} when it is out of range.
- */
+/** @throws {UsageError} when the longest time of a whole job is out of range. */
 export function checkTimeout(timeoutMs: number): number {
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
   const why = `'timeoutMs' must be more than 0 and at most ${MAX_TIMEOUT_MS} milliseconds`;
@@ -217,6 +130,95 @@ export function checkTimeout(timeoutMs: number): number {
 
 /** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
+
+/** Resolved {@linkcode ConnectOptions}, with the counters of one call. `C` has the methods of the client that the call needs. */
+export interface Connected<C = unknown> {
+  readonly client: C & ClientFacts;
+  readonly clock: Clock;
+  /** Access token; undefined if the caller passed a client that we did not make. */
+  readonly token: string | undefined;
+  readonly env: ReadEnv;
+  readonly signal: AbortSignal | undefined;
+  /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
+  readonly notify: (notice: Notice, quietly?: boolean) => void;
+  /** Waits so far, by cause. */
+  readonly waits: () => WaitTotal[];
+  /** Requests sent since the session was opened. */
+  readonly requests: () => number;
+  /** Point on the clock at which it was opened. */
+  readonly startedAt: number;
+  /** Point on the clock until which the whole call may take. */
+  readonly deadline: number;
+  /** Random numbers from 0 up to 1, for jitter. */
+  readonly random: () => number;
+  /** What the process has learned about the token. */
+  readonly memory: TokenMemory;
+  /**
+   * Makes a pacer, which waits at most until the deadline.
+   *
+   * @param signal Ends every wait. @default {@linkcode Connected.signal}
+   */
+  pacer(signal?: AbortSignal): Pacer;
+}
+
+/** What a whole job shares: a client with all methods, and the CI system. */
+export interface Session extends Connected<MogplexClient> {
+  readonly platform: Platform;
+}
+
+/** Which service to use, and replacements for environment, network and time. */
+export interface ConnectOptions {
+  /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
+  token?: string | undefined;
+  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
+  url?: string | undefined;
+  /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */
+  client?: MogplexClient | undefined;
+  /** Reads an environment variable. @default the environment of the process */
+  env?: ReadEnv | undefined;
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  /** Time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /**
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
+   * on. @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/** The names and types of {@linkcode ConnectOptions}. */
+export function connectKeys(): Keys<ConnectOptions> {
+  return {
+    token: "string",
+    url: "string",
+    client: "object",
+    env: "function",
+    fetch: "function",
+    clock: "object",
+    signal: "object",
+    onNotice: "function",
+  };
+}
+
+/** Options of a session that only tests and the command line set. */
+export interface SessionInternals {
+  /** See {@linkcode Connected.random}. @default {Math.random} */
+  random?: (() => number) | undefined;
+  /** Reads the file of `MOGPLEX_API_KEY_FILE`. @default {undefined} (it cannot be read) */
+  readFile?: ((path: string) => string | undefined) | undefined;
+  /** The session, if the caller has opened it: then the options of a session do not count. @default {undefined} (it is opened) */
+  session?: Session | undefined;
+  /** Service and token, if the caller has resolved them. @default {undefined} (resolved from the options) */
+  connection?: Connection | undefined;
+  platform: Platform;
+  /** Called with the session as soon as it is open. @default {undefined} */
+  onSession?: ((session: Session) => void) | undefined;
+  /** Called after each request, unless the caller passed a client. @default {undefined} */
+  onRequest?: ((request: RequestReport) => void) | undefined;
+}
 
 // Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
 
@@ -271,10 +273,8 @@ export function interruptReason(interrupts: Interrupts | undefined, text: string
 }
 
 /** Options of {@linkcode interruptible}. */
-export interface InterruptibleOptions {
-  /** The process. */
+interface InterruptibleOptions {
   io: Pick<Io, "onSignal" | "exitNow" | "isTerminal">;
-  /** Time. */
   clock: Clock;
 }
 
@@ -295,17 +295,17 @@ export function cancelsOnInterrupt(what: OnInterrupt, owned: boolean, terminal: 
   return what === "cancel" || what === "auto" && owned && !terminal;
 }
 
+/** Signals of the process, and the end of listening to them. */
+export interface OpenInterrupts extends Interrupts {
+  /** Stops listening, unless a signal has come: a repetition may come while reports are written. */
+  close(): void;
+}
+
 /**
- * Runs `body` and handles SIGINT and SIGTERM meanwhile: the first one aborts {@linkcode Interrupts.signal}; further ones within
- * 1.5 s are ignored as repetitions; a later one ends the process at once.
- *
- * After a first signal the handlers stay until the process ends: a repetition may come after `body`, while reports are written.
+ * Handles SIGINT and SIGTERM: the first one aborts {@linkcode Interrupts.signal}; further ones within 1.5 s are ignored as repetitions; a
+ * later one ends the process at once.
  */
-export async function interruptible<T>(
-  options: InterruptibleOptions,
-  body: (interrupts: Interrupts) => Promise<T>,
-): Promise<T> {
-  const { io, clock } = options;
+export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
@@ -316,10 +316,25 @@ export async function interruptible<T>(
       io.exitNow(new InterruptedError(signal).exitCode);
     }
   });
+  return {
+    signal: controller.signal,
+    terminal: io.isTerminal("stdout") || io.isTerminal("stderr"),
+    close() {
+      if (firstAt === undefined) stop();
+    },
+  };
+}
+
+/** Runs `body` and handles signals meanwhile: see {@linkcode openInterrupts}. */
+export async function interruptible<T>(
+  options: InterruptibleOptions,
+  body: (interrupts: Interrupts) => Promise<T>,
+): Promise<T> {
+  const interrupts = openInterrupts(options);
   try {
-    return await body({ signal: controller.signal, terminal: io.isTerminal("stdout") || io.isTerminal("stderr") });
+    return await body(interrupts);
   } finally {
-    if (firstAt === undefined) stop();
+    interrupts.close();
   }
 }
 
@@ -330,7 +345,7 @@ const ASK_MS = 10_000;
 /** Most repositories of one answer. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
-/** Asks for a name, once and beside everything else: nobody waits for the answer, and without it the id stands. */
+/** Asks for a name, once and beside everything else: nothing waits for the answer, and without it reports show the id. */
 export class RepositoryName {
   readonly #session: Session;
   readonly #asking = new AbortController();

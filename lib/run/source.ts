@@ -7,8 +7,8 @@ import type { Clock } from "../clock.ts";
 import { MogplexError } from "../errors.ts";
 import type { CallOptions } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { retry, type Setback } from "../service/retry.ts";
-import type { TokenMemory } from "../service/token_pace.ts";
+import { type Failure, retry } from "../service/retry.ts";
+import type { TokenMemory } from "../service/memory.ts";
 import type { Connected } from "./session.ts";
 
 // Decides the delay before the next poll: a pure function from one state to the next.
@@ -39,7 +39,6 @@ export interface CadenceState {
   readonly looks: readonly number[];
   /** Shortest interval after refusals, in milliseconds; 0 before the first one. */
   readonly floorMs: number;
-  /** Number of refusals. */
   readonly refusals: number;
   /** Time from which the present stretch without refusals counts. */
   readonly calmSinceMs: number;
@@ -248,7 +247,7 @@ export interface Source<N> {
    *
    * @param last Outcome of the last read, which decides the wait; absent at the first call, which does not wait.
    * @returns The news; null if the deadline came first.
-   * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the signal aborts.
+   * @throws an error that a retry cannot mend (see `failureOf`); `signal.reason` if the signal aborts.
    */
   next(last?: CadenceEvent): Promise<N | null>;
   /** Ends waits and requests. May be called more than once. */
@@ -257,9 +256,7 @@ export interface Source<N> {
 
 /** Options of every {@linkcode Source}. `S` is what it reads. */
 export interface SourceOptions<S> {
-  /** Time. */
   clock: Clock;
-  /** What it reads. */
   subject: S;
   /** Waits within the deadline, and sends notices about it. */
   pacer: Pacer;
@@ -300,31 +297,36 @@ interface LookOptions<N> {
   signal: AbortSignal;
   /** One attempt. Must pass `call` to the client. */
   read(call: CallOptions): Promise<N>;
-  /** Delay after a setback, in milliseconds; undefined for the usual one. @default the delay that the service names, else a backoff */
-  delayAfter?(setback: Setback): number | undefined;
+  /** Delay after a failure, in milliseconds; undefined for the usual one. @default the delay that the service names, else a backoff */
+  delayAfter?(failure: Failure): number | undefined;
 }
 
 /**
  * Reads until it works, and retries as long as that can help.
  *
  * @returns What was read; null if the deadline came first.
- * @throws an error that a retry cannot mend (see `setbackOf`); `signal.reason` if the signal aborts.
+ * @throws an error that a retry cannot mend (see `failureOf`); `signal.reason` if the signal aborts.
  */
 export async function lookUntilSeen<N>(
   { pacer, memory, deadline }: Pick<SourceOptions<unknown>, "pacer" | "memory" | "deadline">,
   { what, signal, read, delayAfter }: LookOptions<N>,
 ): Promise<N | null> {
-  const end = await retry<N>({
-    memory,
-    signal,
-    // One request an attempt: this loop, not the client, decides the wait after a failure.
-    attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
-    wait: (setback, count) =>
-      pacer.setBack(what, { ...setback, delayMs: delayAfter?.(setback) ?? setback.delayMs }, count),
-  });
-  if (end.ok) return end.value;
-  if (end.setback === undefined) throw end.error;
-  return null;
+  let isLate = false;
+  try {
+    return await retry<N>({
+      memory,
+      signal,
+      // One request an attempt: this loop, not the client, decides the wait after a failure.
+      attempt: (attempt) => read({ deadline, maxAttempts: 1, signal, attempt }),
+      async wait(failure, count) {
+        isLate = !await pacer.waitAfter(what, { ...failure, delayMs: delayAfter?.(failure) ?? failure.delayMs }, count);
+        return !isLate;
+      },
+    });
+  } catch (error) {
+    if (isLate) return null;
+    throw error;
+  }
 }
 
 /** Time limit of the last read at the deadline, in milliseconds. */
@@ -343,14 +345,12 @@ export function singleAttempt(clock: Clock, limitMs: number, signal: AbortSignal
  */
 export async function lookAtDeadline<N>(subject: Subject<N>, { clock, memory, signal }: Connected): Promise<N> {
   const call = singleAttempt(clock, LAST_LOOK_MS, signal);
-  const end = await retry<N>({
+  return await retry<N>({
     memory,
     signal,
     attempt: () => subject.read(call),
     wait: ({ cause }) => Promise.resolve(cause === "unauthorized"),
   });
-  if (!end.ok) throw end.error;
-  return end.value;
 }
 
 /**

@@ -14,117 +14,24 @@ import {
   UnavailableError,
 } from "../errors.ts";
 import { MAX_RETRY_AFTER_MS } from "../service/answer.ts";
-import { START_BACKOFF_MS, startUnknown } from "../service/calls.ts";
-import type { CallOptions } from "../service/client.ts";
+import type { StartResult } from "../model.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { retry, type Setback, statusOf } from "../service/retry.ts";
+import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
+import { type FailedStart, Start, type Startable } from "../service/start.ts";
+import { createRedactor } from "../text/redact.ts";
 import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
 import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
 
-// The data of a start: what is started, the answer, and whether this job owns what was found.
-
-/** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
-const CLOCK_SKEW_MS = 5_000;
-
-/** The part of a start's answer that {@linkcode Starter} reads. */
-export interface Found {
-  /** UUID of the run. */
-  runId: string;
-  /** Status, as the service sends it. */
-  status: string;
-  /** Whether the key found a run that existed before. */
-  replayed: boolean;
-  /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
-  createdAt: string | null;
-  /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
-  updatedAt: string | null;
-}
-
-/** Something that a {@linkcode Starter} can start. */
-export interface Startable<R extends Found> {
-  /** What is attempted, after "Cannot": `start run`. */
-  what: string;
-  /** Its key. */
-  key: StartKey;
-  /** Identity of the CI job; null outside CI. */
-  job: JobIdentity | null;
-  /** Point on the clock until which to try, in milliseconds. */
-  deadline: number;
-  /**
-   * Whether the service counts it against the limit of starts (so that a 429 can mean that limit), and fails it when its queue is
-   * down. Both hold for runs of agents, and neither for runs of automations.
-   */
-  takesSlot: boolean;
-  /** One attempt. All attempts with one key must send the same bytes. */
-  send(idempotencyKey: string, call: CallOptions): Promise<R>;
-}
-
-/** A run that was started or found, with its key. */
-export interface Started<R extends Found> {
-  /** UUID of the run. */
-  runId: string;
-  /** The start's answer. */
-  run: R;
-  /** Whether the run existed before this start. */
-  replayed: boolean;
-  /** Key that finds the run again. */
-  idempotencyKey: string;
-  /** The scope that the key was derived with; `given` for a key from the caller. */
-  keyScope: KeyScope | "given";
-  /** Whether this job owns the run and may stop it: see {@linkcode ownsRun}. */
-  owned: boolean;
-}
-
-/**
- * Whether a run was created at or after a time of the service. False if the time of creation is not known.
- *
- * @param wallMs The time, in milliseconds since 1970.
- * @param toleranceMs How much earlier it may have been created, in milliseconds.
- */
-export function isNewerThan(
-  { createdAt }: Pick<Found, "createdAt">,
-  wallMs: number,
-  toleranceMs = CLOCK_SKEW_MS,
-): boolean {
-  return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
-}
-
-/**
- * Milliseconds since the last change of a run that has ended, which is its end; `Infinity` if its time is not known.
- *
- * @param nowMs The service's wall time.
- */
-export function endAgeMs({ updatedAt }: Pick<Found, "updatedAt">, nowMs: number): number {
-  const endMs = Date.parse(updatedAt ?? "");
-  return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
-}
-
-/**
- * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
- *
- * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
- * unnoticed; else `Infinity`.
- */
-function ownsRun(run: Found, scope: StartKey["scope"], firstSentMs: number): boolean {
-  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
-    isNewerThan(run, firstSentMs);
-}
-
-/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
-const MAX_KEYS = 4;
-/** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
-const MAX_UNKNOWN = 8;
-/** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
-const DATE_DOUBT_MS = 2_000;
-
 /** One start. Keeps what is needed to find the operation again when a signal comes in the middle of it. */
-export class Starter<R extends Found> {
+export class StartSeries<R extends Found> {
   readonly #session: Session;
-  readonly #plan: Startable<R>;
+  readonly #plan: SeriesPlan<R>;
   readonly #pacer: Pacer;
   readonly #onKey: (key: string) => void;
   #suffix: number;
+  /** The start with the present key; undefined before the first one. */
+  #start: Start<R> | undefined;
   /** Number of attempts with an unknown outcome. */
   #unknownAttempts = 0;
   /** Whether any attempt of this process has failed. */
@@ -133,20 +40,16 @@ export class Starter<R extends Found> {
   #firstSentAt: number | undefined;
   /** Point on the clock at which we sent the first attempt that was answered with a 5xx. */
   #troubleAt: number | undefined;
-  #mayExist = false;
-  /** Whether an earlier attempt with the present key may have started its run unnoticed. */
-  #unsure = false;
+  /** Whether a signal interrupted an attempt with the present key, which may have started its run unnoticed. */
+  #isInterrupted = false;
 
-  /**
-   * @param plan What to start.
-   * @param onKey Called with each key before it is first used. If it throws, nothing is sent.
-   */
-  constructor(session: Session, plan: Startable<R>, onKey: (key: string) => void = () => {}) {
+  /** @param onKey Called with each key before it is first used. If it throws, nothing is sent. */
+  constructor(session: Session, plan: SeriesPlan<R>, onKey: (key: string) => void) {
     this.#session = session;
     this.#plan = plan;
     this.#onKey = onKey;
     this.#suffix = plan.key.suffix;
-    this.#pacer = session.pacer(plan.deadline);
+    this.#pacer = session.pacer();
   }
 
   /** Key of the present attempt. */
@@ -154,9 +57,9 @@ export class Starter<R extends Found> {
     return keyWithSuffix(this.#plan.key.key, this.#suffix);
   }
 
-  /** Whether a run with {@linkcode Starter.key} may exist, even if no answer said so. */
+  /** Whether a run with {@linkcode StartSeries.key} may exist, even if no answer said so. */
   get mayExist(): boolean {
-    return this.#mayExist;
+    return this.#start?.mayExist === true;
   }
 
   /**
@@ -196,12 +99,12 @@ export class Starter<R extends Found> {
     return this.#plan.key.scope !== "given" && this.#suffix < LAST_SUFFIX;
   }
 
-  /** Starts once more, with the next key of the series. See {@linkcode Starter.start}. */
+  /** Starts once more, with the next key of the series. See {@linkcode StartSeries.start}. */
   async startNext(): Promise<Started<R>> {
     this.#suffix++;
     // What was sent with the keys before says nothing about a run of this one.
-    this.#triedBefore = this.#mayExist = false;
-    this.#firstSentAt = this.#troubleAt = undefined;
+    this.#start = this.#firstSentAt = this.#troubleAt = undefined;
+    this.#triedBefore = false;
     return await this.start();
   }
 
@@ -209,15 +112,14 @@ export class Starter<R extends Found> {
    * Finds the run that an attempt in flight may have started, by sending the same key and the same bytes again.
    *
    * @returns The run; undefined if the key only finds a run of an earlier attempt that failed or was cancelled.
-   * @throws what the one request throws.
+   * @throws what its requests throw.
    */
   async find(call: CallOptions): Promise<Started<R> | undefined> {
     // The attempt in flight may have started the run that is found now.
-    this.#unsure = true;
+    this.#isInterrupted = true;
     this.#triedBefore = true;
-    this.#unknownAttempts++;
-    const run = await this.#plan.send(this.key, call);
-    return this.#isStale(run) ? undefined : this.#started(run);
+    const run = await this.#plan.what.find?.(this.key, call);
+    return run === undefined || this.#isStale(run) ? undefined : this.#started(run);
   }
 
   /**
@@ -255,7 +157,8 @@ export class Starter<R extends Found> {
   #started(run: R): Started<R> {
     const { scope } = this.#plan.key;
     // Another job's run can be as new as our attempt. It can be ours only if we sent an attempt with an unknown outcome.
-    const owned = ownsRun(run, scope, this.#unsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
+    const isUnsure = this.#isInterrupted || this.#start?.isUnsure === true;
+    const owned = ownsRun(run, scope, isUnsure ? this.#serviceTime(this.#firstSentAt) : Infinity);
     const { runId, replayed } = run;
     return { runId, run, replayed, idempotencyKey: this.key, keyScope: scope, owned };
   }
@@ -283,11 +186,11 @@ export class Starter<R extends Found> {
     const isExact = this.#session.client.clockSkewMs !== undefined;
     const toleranceMs = isExact ? 0 : CLOCK_SKEW_MS;
     if (
-      this.#plan.takesSlot && run.status === "failed" &&
+      this.#plan.what.takesSlot && run.status === "failed" &&
       isNewerThan(run, this.#serviceTime(this.#troubleAt), toleranceMs)
     ) {
       const why = `the service was in trouble, and failed run "${run.runId}" before it began`;
-      throw new UnavailableError({ attempted: this.#plan.what, why, advice: "try again later" }, "unavailable", {
+      throw new UnavailableError({ attempted: this.#plan.what.what, why, advice: "try again later" }, "unavailable", {
         status: 500,
         code: null,
         requestId: null,
@@ -303,55 +206,52 @@ export class Starter<R extends Found> {
   }
 
   async #startWithKey(): Promise<R> {
-    const { clock, signal, memory } = this.#session;
-    const { deadline, takesSlot } = this.#plan;
+    const { clock, signal, memory, deadline, token } = this.#session;
+    const { what } = this.#plan;
     let sentAt = 0;
-    this.#unsure = false;
-    const end = await retry<R>({
+    const start = this.#start = new Start(what, {
+      key: this.key,
+      shownKey: createRedactor({ token }).token(this.key),
       memory,
-      signal,
-      starts: takesSlot,
-      attempt: (attempt) => {
+      call: { signal, deadline },
+      onSend: () => {
         sentAt = clock.now();
         this.#firstSentAt ??= sentAt;
-        this.#mayExist = true;
-        return this.#plan.send(this.key, { signal, deadline, maxAttempts: 1, attempt });
       },
-      onFailure: (error, setback) => {
-        if (setback !== undefined && !setback.refused) {
-          this.#unsure = true;
-          this.#unknownAttempts++;
-          if ((statusOf(error) ?? 0) >= 500) this.#troubleAt ??= sentAt;
-        }
+      onFailure: ({ error, failure }) => {
         this.#triedBefore = true;
-        this.#mayExist = this.#unsure;
+        if (failure?.refused !== false) return;
+        this.#unknownAttempts++;
+        if ((statusOf(error) ?? 0) >= 500) this.#troubleAt ??= sentAt;
       },
-      wait: (setback, count) => this.#wait(setback, count),
+      wait: (failure, count) => this.#wait(failure, count),
     });
-    if (!end.ok) throw this.#finalError(end.error, end.setback);
-    return end.value;
+    try {
+      return await start.send();
+    } catch (error) {
+      const { failed } = start;
+      throw error === failed?.error ? this.#finalError(failed as FailedStart, start.isUnsure) : error;
+    }
   }
 
   /** Waits for the next attempt. @returns Whether there is one before the deadline. */
-  async #wait(setback: Setback, count: number): Promise<boolean> {
-    const tooMany = !setback.refused && this.#unknownAttempts >= MAX_UNKNOWN;
-    if (tooMany || (setback.namedMs ?? 0) >= this.#pacer.leftMs) return false;
-    return await this.#pacer.setBack(this.#plan.what, setback, count, START_BACKOFF_MS);
+  async #wait(failure: Failure, count: number): Promise<boolean> {
+    const tooMany = !failure.refused && this.#unknownAttempts >= MAX_UNKNOWN;
+    if (tooMany || (failure.namedMs ?? 0) >= this.#pacer.leftMs) return false;
+    return await this.#pacer.waitAfter(this.#plan.what.what, failure, count);
   }
 
   /** The error to throw when a start is given up. */
-  #finalError(error: unknown, setback: Setback | undefined): unknown {
-    if (setback === undefined || !(error instanceof MogplexError)) {
-      if (this.#unsure) {
-        const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
-          `idempotency key ${JSON.stringify(this.key)} and the same inputs`;
-        this.#session.notify({ kind: "text", message });
-      }
+  #finalError({ error, failure }: FailedStart, isUnsure: boolean): unknown {
+    if (isUnsure) {
+      if (error instanceof StartUnknownError) return error;
+      const message = "it is unknown whether an earlier attempt started the run; it would be found with " +
+        `idempotency key ${JSON.stringify(this.key)} and the same inputs`;
+      this.#session.notify({ kind: "text", message });
       return error;
     }
-    if (this.#unsure) return error instanceof StartUnknownError ? error : startUnknown(error, this.key);
-    if (!(error instanceof ApiError) || setback.namedMs === null) return error;
-    return this.#tooLate(error, setback.namedMs);
+    const namedMs = failure?.namedMs ?? null;
+    return error instanceof ApiError && namedMs !== null ? this.#tooLate(error, namedMs) : error;
   }
 
   /** Adds to an error when a start would be possible. */
@@ -360,7 +260,7 @@ export class Starter<R extends Found> {
     const when = namedMs >= MAX_RETRY_AFTER_MS ? `not work before ${at}` : `work from ${at} on`;
     const later = `the deadline comes first, it would ${when}`;
     const problem: ErrorParts = {
-      attempted: error.attempted ?? this.#plan.what,
+      attempted: error.attempted ?? this.#plan.what.what,
       why: error.attempted === null ? error.message : error.why,
       advice: error.advice === null ? later : `${error.advice}; ${later}`,
     };
@@ -368,4 +268,90 @@ export class Starter<R extends Found> {
     if (limited) return new RateLimitedError(problem, "rateLimited", error, { cause: error });
     return new UnavailableError(problem, "unavailable", error, { cause: error });
   }
+}
+
+/** Most keys that one process tries. Source: design, "Idempotency keys": the service limits starts tightly. */
+const MAX_KEYS = 4;
+/** Most attempts with an unknown outcome before the start is given up; each may have used one of the permitted starts. */
+const MAX_UNKNOWN = 8;
+/** How much too early a time from the service's `Date` can be, in milliseconds: it has whole seconds, and the answer travels. */
+const DATE_DOUBT_MS = 2_000;
+
+/** Largest difference that we assume between the clocks of the service and of this machine, in milliseconds. */
+const CLOCK_SKEW_MS = 5_000;
+
+/** The part of a start's answer that {@linkcode StartSeries} reads. */
+export interface Found {
+  /** UUID of the run. */
+  runId: string;
+  /** Status, as the service sends it. */
+  status: string;
+  /** Whether the key found a run that existed before. */
+  replayed: boolean;
+  /** Time of creation, in ISO 8601 with offset; null if the answer has none. */
+  createdAt: string | null;
+  /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
+  updatedAt: string | null;
+}
+
+/** Something that is to be started, and the first key of its series. */
+interface SeriesPlan<R extends Found> {
+  what: Startable<R>;
+  key: StartKey;
+  /** Identity of the CI job; null outside CI. */
+  job: JobIdentity | null;
+}
+
+/** {@linkcode StartedRun}, for any answer. */
+type Started<R> = Omit<StartedRun, "run"> & { run: R };
+
+/** A run that was started or found. */
+export interface StartedRun {
+  /** UUID of the run. */
+  runId: string;
+  /** The start's answer. */
+  run: StartResult;
+  /** Whether the run existed before this start. */
+  replayed: boolean;
+  /** Key that finds the run again. */
+  idempotencyKey: string;
+  /** The scope that the key was derived with; `given` for a key from the caller. */
+  keyScope: KeyScope | "given";
+  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, started the run. */
+  owned: boolean;
+}
+
+/**
+ * Whether a run was created at or after a time of the service. False if the time of creation is not known.
+ *
+ * @param wallMs The time, in milliseconds since 1970.
+ * @param toleranceMs How much earlier it may have been created, in milliseconds.
+ */
+export function isNewerThan(
+  { createdAt }: Pick<Found, "createdAt">,
+  wallMs: number,
+  toleranceMs = CLOCK_SKEW_MS,
+): boolean {
+  return createdAt !== null && Date.parse(createdAt) >= wallMs - toleranceMs;
+}
+
+/**
+ * Milliseconds since the last change of a run that has ended, which is its end; `Infinity` if its time is not known.
+ *
+ * @param nowMs The service's wall time.
+ */
+export function endAgeMs({ updatedAt }: Pick<Found, "updatedAt">, nowMs: number): number {
+  const endMs = Date.parse(updatedAt ?? "");
+  return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
+}
+
+/**
+ * Whether this job owns a run and may stop it: this process started the run, or an earlier attempt of the same job did.
+ *
+ * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
+ * unnoticed; else `Infinity`.
+ */
+function ownsRun(run: Found, scope: StartKey["scope"], firstSentMs: number): boolean {
+  return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
+    isNewerThan(run, firstSentMs);
 }

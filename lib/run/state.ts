@@ -70,7 +70,7 @@ export interface RunState {
 /** Makes the proof of a file's content, which is its object without `proof`: see the module. */
 export type StateSeal = (content: object) => string;
 
-/** Purpose and version: a code that somebody makes with the same token for anything else does not fit. */
+/** Purpose and version: a code that was made with the same token for anything else does not fit. */
 const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
 /** Largest file that is read, in characters: a prompt of 100 000 of them, escaped, and the rest. */
@@ -180,7 +180,7 @@ function parseContent(value: Loose): RunState | undefined {
   };
 }
 
-/** Whether nothing is deeper than the request and the job: a file that somebody made up may be deeper than a stack holds. */
+/** Whether nothing is deeper than the request and the job: a forged file may be deeper than a stack holds. */
 function isShallow(value: unknown, levels = 3): boolean {
   if (typeof value !== "object" || value === null) return true;
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
@@ -212,7 +212,7 @@ interface ReadStateOptions {
 
 /** A state file whose proof has not been checked yet. */
 interface StoredState {
-  /** What the file says. Whoever may write the directory can have made it up: only good for deciding to do nothing. */
+  /** What the file says. It may be forged by anything that can write the directory: only good for deciding to do nothing. */
   readonly claims: RunState;
   /** The same when it was written with the token of the seal; undefined, with a notice, when it was not. */
   proven(seal: StateSeal): RunState | undefined;

@@ -12,7 +12,7 @@ import type { Run, RunEvent } from "../model.ts";
 import type { CallOptions } from "../service/client.ts";
 import { isUuid } from "../service/contract.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { retry, setbackOf } from "../service/retry.ts";
+import { failureOf, retry } from "../service/retry.ts";
 import type { RunEventStream, StreamItem } from "../service/stream.ts";
 import type { StreamStep } from "../service/transport.ts";
 import { type News, type Reader, SeenIds, streamRefusal } from "./events.ts";
@@ -187,7 +187,6 @@ class Ticker {
   }
 }
 
-/** One open stream. */
 class StreamLink {
   readonly #stream: RunEventStream;
   readonly #clock: Clock;
@@ -384,21 +383,26 @@ export class StreamSource implements Source<News> {
     const answered = await reader.askForStreams(this.#leash.signal, clock.now());
     if (clock.now() < reader.streamsFrom) return this.#pollFor(reader.streamsFrom - clock.now());
     let refusals = 0;
-    const end = await retry<RunEventStream>({
-      memory,
-      signal: this.#leash.signal,
-      attempt: () => this.#openOnce(),
-      judge: (error) => {
-        const mayPass = ["unauthorized", "busy"].includes(streamRefusal(error, false));
-        return mayPass ? setbackOf(error, { worked: memory.worked }) : undefined;
-      },
-      wait: (setback, count) => {
-        const tooMany = setback.cause !== "unauthorized" && ++refusals > MAX_REFUSALS;
-        return tooMany ? Promise.resolve(false) : pacer.setBack(what, setback, count);
-      },
-    }).finally(answered);
-    if (!end.ok) return this.#notOpened(end.error);
-    this.#link = new StreamLink(end.value, clock, this.#feed.lastId === undefined, random());
+    let stream: RunEventStream;
+    try {
+      stream = await retry<RunEventStream>({
+        memory,
+        signal: this.#leash.signal,
+        attempt: () => this.#openOnce(),
+        judge: (error) => {
+          const mayPass = ["unauthorized", "busy"].includes(streamRefusal(error, false));
+          return mayPass ? failureOf(error, { worked: memory.worked }) : undefined;
+        },
+        wait: (failure, count) => {
+          const tooMany = failure.cause !== "unauthorized" && ++refusals > MAX_REFUSALS;
+          return tooMany ? Promise.resolve(false) : pacer.waitAfter(what, failure, count);
+        },
+      }).finally(answered);
+    } catch (error) {
+      this.#leash.signal.throwIfAborted();
+      return this.#notOpened(error);
+    }
+    this.#link = new StreamLink(stream, clock, this.#feed.lastId === undefined, random());
     this.#first = await this.#link.within(Math.min(FIRST_BYTE_MS, Math.max(pacer.leftMs, 0)));
     if (this.#first.kind !== "silent") return "opened";
     return pacer.leftMs > 0 ? this.#pollFor(Infinity) : "late";
@@ -432,8 +436,12 @@ export class StreamSource implements Source<News> {
   async #reopenPause(what: string): Promise<boolean> {
     const { pacer, random } = this.#options;
     if (this.#drops === 1) return await pacer.pause(Math.round(REOPEN_MS / 2 * (1 + random())));
-    const setback = { cause: "network", detail: this.#dropped, namedMs: null, refused: false } as const;
-    return await pacer.setBack(what, setback, this.#drops, REOPEN_MS);
+    const detail = this.#dropped;
+    return await pacer.waitAfter(
+      what,
+      { cause: "network", detail, namedMs: null, refused: false, baseMs: REOPEN_MS },
+      this.#drops,
+    );
   }
 
   /** @returns The news; undefined if there are none; null if the deadline came first. */

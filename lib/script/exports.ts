@@ -21,7 +21,8 @@ export { attach, run, type RunOptions } from "../run/run.ts";
 export type { FollowItem, GapCause } from "../run/follow.ts";
 export type { RunRequest } from "../run/request.ts";
 export { start } from "../run/request.ts";
-export type { StartedRun, StartOptions } from "../run/request.ts";
+export type { StartOptions } from "../run/request.ts";
+export type { StartedRun } from "../run/start.ts";
 
 // Automations.
 export { AutomationSuppressedError, AutomationVerdictError } from "../run/automation.ts";

@@ -28,7 +28,8 @@ import type { FollowItem } from "../run/follow.ts";
 import type { AutomationItem } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { abortInternals, type JobInternals } from "../run/options.ts";
-import { noteNewTask, runKeys, type StartedRun } from "../run/request.ts";
+import { noteNewTask, runKeys } from "../run/request.ts";
+import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationOutcome, AutomationResult, EndOutcome, Outcome, RunResult } from "../run/result.ts";
 import { attachJob, type JobOptions, type run, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, OnTimeout, Session } from "../run/session.ts";
@@ -118,7 +119,7 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
       (error) => {
-        // Whoever waits for the start gets the error there.
+        // A caller who waits for the start gets the error there.
         if (this.#startWatched) this.#result.catch(ignore);
         notStarted(error);
       },
@@ -160,7 +161,7 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
 
   [Symbol.asyncIterator](): AsyncIterator<I, undefined, void> {
     this.#iterated = true;
-    // The loop shows how it ended, so nobody need await the handle as well.
+    // The loop shows how it ended, so the handle need not be awaited as well.
     this.#result.catch(ignore);
     return {
       next: () => this.#next(),
@@ -210,7 +211,7 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
   }
 }
 
-/** The signal among options that nobody has checked; undefined when it is none: the check of the options says so. */
+/** The signal among unchecked options; undefined for another value, which the check of the options refuses. */
 function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;

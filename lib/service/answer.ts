@@ -102,7 +102,6 @@ export function parseRetryAfter(value: string | null, nowMs: number): number | n
 
 /** An answer with its body read. */
 export interface Answer {
-  /** HTTP status. */
   status: number;
   /** Headers as they came. */
   headers: Headers;
@@ -225,7 +224,7 @@ export class Lost extends Error {
 /** The attempt took longer than its limit. */
 export class TimedOut extends Error {}
 
-/** Options of {@linkcode withLimit}. */
+/** Options of {@linkcode TimeLimit}. */
 interface LimitOptions {
   clock: Clock;
   /** Longest time of the work, in milliseconds. */
@@ -234,35 +233,55 @@ interface LimitOptions {
   signal: AbortSignal | undefined;
 }
 
-/**
- * Runs `work` until it settles, its time is up, or the caller aborts.
- *
- * @param work Gets a signal that aborts in the last two cases. The call then rejects without waiting for `work`.
- * @throws {TimedOut} when the time is up.
- * @throws `signal.reason` when the caller aborts; what `work` throws.
- */
-export function withLimit<T>(work: (signal: AbortSignal) => Promise<T>, options: LimitOptions): Promise<T> {
-  const { clock, limitMs, signal } = options;
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const inner = new AbortController();
-    const ended = new AbortController();
-    function end(settle: () => void): void {
-      signal?.removeEventListener("abort", onAbort);
-      ended.abort();
-      settle();
-    }
-    function onAbort(): void {
-      end(() => reject(signal?.reason));
-      inner.abort();
-    }
-    signal?.addEventListener("abort", onAbort, { once: true });
-    clock.sleep(limitMs, { signal: ended.signal, limit: true }).then(() => {
-      end(() => reject(new TimedOut()));
-      inner.abort();
-    }, () => {});
-    work(inner.signal).then((value) => end(() => resolve(value)), (error) => end(() => reject(error)));
-  });
+/** The time of one piece of work, which begins now. */
+export class TimeLimit {
+  readonly #options: LimitOptions;
+  readonly #controller = new AbortController();
+
+  /** @throws `signal.reason` if the signal has aborted. */
+  constructor(options: LimitOptions) {
+    options.signal?.throwIfAborted();
+    this.#options = options;
+  }
+
+  /** Aborts when the time is up, or the caller aborts. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /**
+   * Waits for the work, and no longer than it may take: it is not waited for once its time is up, or the caller aborts.
+   *
+   * @throws {TimedOut} when the time is up.
+   * @throws `signal.reason` when the caller aborts; what the work throws.
+   */
+  until<T>(work: Promise<T>): Promise<T> {
+    const { clock, limitMs, signal } = this.#options;
+    return new Promise((resolve, reject) => {
+      const ended = new AbortController();
+      const end = (settle: () => void): void => {
+        signal?.removeEventListener("abort", onAbort);
+        ended.abort();
+        settle();
+      };
+      const onAbort = (): void => {
+        end(() => reject(signal?.reason));
+        this.#controller.abort();
+      };
+      signal?.addEventListener("abort", onAbort, { once: true });
+      clock.sleep(limitMs, { signal: ended.signal, limit: true }).then(() => {
+        end(() => reject(new TimedOut()));
+        this.#controller.abort();
+      }, () => {});
+      work.then((value) => end(() => resolve(value)), (error) => end(() => reject(error)));
+    });
+  }
+}
+
+/** Does work within its {@linkcode TimeLimit}. */
+export async function withLimit<T>(work: (signal: AbortSignal) => Promise<T>, options: LimitOptions): Promise<T> {
+  const limit = new TimeLimit(options);
+  return await limit.until(work(limit.signal));
 }
 
 function describe(error: unknown, depth = 0): string {

@@ -4,15 +4,7 @@
  * @module
  */
 import { hc } from "hono/client";
-import {
-  ApiError,
-  ConflictError,
-  MogplexError,
-  NotFoundError,
-  StartUnknownError,
-  UnavailableError,
-  UsageError,
-} from "../errors.ts";
+import { ApiError, ConflictError, NotFoundError, UnavailableError, UsageError } from "../errors.ts";
 import type {
   Automation,
   AutomationDetail,
@@ -29,19 +21,13 @@ import type {
 } from "../model.ts";
 import type { Redactor } from "../text/redact.ts";
 import * as schemas from "./contract.ts";
-import {
-  type Api,
-  type AutomationRunRecord,
-  type FailureEnvelope,
-  isUuid,
-  MAX_EVENTS,
-  type Schema,
-  type Success,
-} from "./contract.ts";
+import { type Api, type FailureEnvelope, isUuid, MAX_EVENTS, type Schema, type Success } from "./contract.ts";
 import { type Attempted, isMissingRoute, judge, refuse } from "./errors.ts";
-import { type CallOptions, callWithin, type CallWorld, isAmbiguous, type StandAloneCall } from "./retry.ts";
+import { PROCESS } from "./memory.ts";
+import { CallLimits, type CallOptions, callWithin, type CallWorld, type StandAloneCall } from "./retry.ts";
+import { runToStart, Start, type StartClient, startFailureOf } from "./start.ts";
 import { readRunEvents, type RunEventStream } from "./stream.ts";
-import type { EventStream, Transport } from "./transport.ts";
+import type { EventStream, RequestLimits, Transport } from "./transport.ts";
 import { checkIdempotencyKey, checkOptional, checkTriggerInput, checkUuid, validateStartRequest } from "./validate.ts";
 
 /** A client of the service. Every method retries as its {@linkcode CallOptions} allow. */
@@ -151,15 +137,6 @@ export function routesAt(origin: string): ApiRoutes {
 
 /** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
 type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
-type Extras = Pick<StandAloneCall, "starts" | "backoffBaseMs" | "onFailure">;
-
-/**
- * Longest backoff after the first failed start, in milliseconds. Each start counts against 10 a minute and 30 an hour.
- *
- * Source: API reference, "Rate limits".
- */
-export const START_BACKOFF_MS = 4_000;
-
 /** Checks a limit, since the service silently replaces one that is out of range. @throws {UsageError} when it is not from 1 to `max`. */
 function limitOf(limit: number | undefined, max: number): string | undefined {
   if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
@@ -172,31 +149,33 @@ function limitOf(limit: number | undefined, max: number): string | undefined {
 
 /** Sends requests for the methods of the client. */
 export interface Caller {
-  /** The routes. */
   readonly api: ApiRoutes;
+  /** State that all calls of the client share. */
+  readonly world: CallWorld;
+  /** Sends a request once, and reads the answer with a schema. */
+  attempt<D>(
+    attempted: Attempted,
+    schema: Schema<D>,
+    limits: RequestLimits,
+    ask: (how: How) => Answering<D>,
+  ): Promise<D>;
   /** Sends a request, retries as long as that can help, and reads the answer with a schema. */
   send<D>(
     attempted: Attempted,
     schema: Schema<D>,
-    limits: CallOptions | undefined,
+    call: CallOptions | undefined,
     ask: (how: How) => Answering<D>,
-    extras?: Extras,
+    judge?: StandAloneCall["judge"],
   ): Promise<D>;
   /** Opens an event stream, and retries as long as that can help. */
-  open(
-    attempted: Attempted,
-    limits: CallOptions | undefined,
-    ask: (how: How) => Promise<unknown>,
-  ): Promise<EventStream>;
+  open(attempted: Attempted, call: CallOptions | undefined, ask: (how: How) => Promise<unknown>): Promise<EventStream>;
   /** {@linkcode Caller.send} for a request that needs only the scope `read`. */
   read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>): Promise<D>;
 }
 
 /** Parts of {@linkcode createCaller}. */
 interface CallerParts {
-  /** The routes. */
   api: ApiRoutes;
-  /** Sends one request. */
   transport: Transport;
   /** State that all calls of the client share. */
   world: CallWorld;
@@ -209,40 +188,51 @@ interface CallerParts {
 /** Makes the caller of a client. */
 export function createCaller({ api, transport, world, tokenPlace, addressPlace }: CallerParts): Caller {
   const places = { tokenPlace, addressPlace };
+
+  function attempt<D>(
+    attempted: Attempted,
+    schema: Schema<D>,
+    limits: RequestLimits,
+    ask: (how: How) => Answering<D>,
+  ): Promise<D> {
+    return transport.call({
+      what: attempted.what,
+      send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
+      judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact),
+    }, limits);
+  }
   function send<D>(
     attempted: Attempted,
     schema: Schema<D>,
-    limits: CallOptions | undefined,
+    options: CallOptions | undefined,
     ask: (how: How) => Answering<D>,
-    extras: Extras = {},
+    judge?: StandAloneCall["judge"],
   ): Promise<D> {
-    const { what, recent } = attempted;
-    const lasts = recent ? isMissingRoute : undefined;
-    return callWithin(world, { what, limits, lasts, ...extras }, (limitMs, attempt) =>
-      transport.call({
-        what,
-        send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
-        judge: (answer) => judge({ ...places, ...attempted }, answer, schema, transport.redact),
-      }, { limitMs, signal: limits?.signal, attempt }));
+    const lasts = attempted.recent ? isMissingRoute : undefined;
+    return callWithin(
+      world,
+      { what: attempted.what, options, judge, lasts },
+      (limits) => attempt(attempted, schema, limits, ask),
+    );
   }
   function read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {
     return send({ what, scope: "read" }, schema, call, ask);
   }
   function open(
     attempted: Attempted,
-    limits: CallOptions | undefined,
+    options: CallOptions | undefined,
     ask: (how: How) => Promise<unknown>,
   ): Promise<EventStream> {
     const { what } = attempted;
-    return callWithin(world, { what, limits, lasts: hasNoStream }, (limitMs, attempt) =>
+    return callWithin(world, { what, options, lasts: hasNoStream }, (limits) =>
       transport.open({
         what,
         send: (fetch) => ask({ fetch: fetch as typeof globalThis.fetch }) as Promise<Response>,
         refuse: (answer) => refuse({ ...places, ...attempted }, answer, transport.redact),
-      }, { limitMs, signal: limits?.signal, attempt }));
+      }, limits));
   }
 
-  return { api, send, read, open };
+  return { api, world, attempt, send, read, open };
 }
 
 /** Whether there is no event stream here: the route is missing, or a 2xx is not a stream. A retry does not help. */
@@ -255,7 +245,6 @@ function hasNoStream(error: unknown): boolean {
 /** The client's methods for repositories and sandboxes. */
 type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
 
-/** Makes the methods. */
 export function listCalls({ api, read }: Caller): ListCalls {
   return {
     async listRepos({ q, id, limit } = {}, call) {
@@ -340,83 +329,6 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
   };
 }
 
-// Two special failures of a start: a 503 that means a wrong repository id, and an attempt whose outcome is unknown.
-
-/** Options of {@linkcode guardStart}. */
-interface StartGuard {
-  /** Idempotency key. */
-  key: string;
-  /** UUID of the repository. */
-  repoId: string;
-  /** Asks the service whether the token reaches the repository. May reject. */
-  reaches: () => Promise<boolean>;
-  /** Masks the token. */
-  redact: Redactor;
-}
-
-/**
- * Makes a start, and turns its two special failures into errors that the user can act on.
- *
- * @param start The start. It must call the given function after each failed attempt.
- * @throws {UsageError} when the service answers 503 because the token does not reach the repository.
- * @throws {StartUnknownError} when an attempt may have started the run, and no later attempt gave an answer.
- * @throws what else `start` throws.
- */
-async function guardStart<T>(
-  guard: StartGuard,
-  start: (onFailure: (error: MogplexError) => Promise<void>) => Promise<T>,
-): Promise<T> {
-  const { key, repoId, reaches, redact } = guard;
-  let unsure = false;
-  let probed = false;
-
-  async function onFailure(error: MogplexError): Promise<void> {
-    unsure ||= isAmbiguous(error);
-    // The service's rate limiter answers 503 for a repository that does not exist. A 503 of the host has no error code.
-    if (probed || !(error instanceof ApiError) || error.status !== 503 || error.code === null) return;
-    probed = true;
-    if (await reaches().catch(() => true)) return;
-    throw new UsageError({
-      attempted: "start run",
-      why: `the token reaches no repository "${repoId}"`,
-      advice: 'correct the id ("repos list" shows them), or unhide the repository in the app (hidden ' +
-        "repositories are not listed)",
-    }, { cause: error });
-  }
-
-  try {
-    return await start(onFailure);
-  } catch (error) {
-    // After these an earlier attempt may still have started the run; any other answer is definite.
-    const open = error instanceof MogplexError && (error.exit === "unavailable" || error.exit === "rateLimited");
-    throw open && unsure ? startUnknown(error, key, redact.token(key)) : error;
-  }
-}
-
-/**
- * The error for a start whose outcome is unknown.
- *
- * @param last Error of the last attempt.
- * @param shownKey The key with secrets masked, for the message. @default the key
- */
-export function startUnknown(last: MogplexError, key: string, shownKey = key): StartUnknownError {
-  return new StartUnknownError(
-    {
-      attempted: "tell whether the run was started",
-      why: last.attempted === null ? last.message : withAdvice(last),
-      advice:
-        `repeat the start with idempotency key ${JSON.stringify(shownKey)} and the same inputs: it finds the run, ` +
-        "or starts it once",
-    },
-    key,
-    { cause: last },
-  );
-}
-
-function withAdvice({ why, advice }: MogplexError): string {
-  return advice === null ? why : `${why}; ${advice}`;
-}
-
 // The client's methods for runs.
 
 /** The client's methods for runs. */
@@ -424,18 +336,6 @@ type RunCalls = Pick<
   MogplexClient,
   "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
 >;
-
-/** Makes a function that checks whether the token reaches a repository, and remembers each one that it does. */
-function repositoryCheck(caller: Caller): (id: string, call: CallOptions | undefined) => Promise<boolean> {
-  const { listRepos } = listCalls(caller);
-  const reached = new Set<string>();
-  return async (id, call) => {
-    if (reached.has(id)) return true;
-    const repos = await listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
-    if (repos.length > 0) reached.add(id);
-    return repos.length > 0;
-  };
-}
 
 /** The error for a key that found a run of another repository: the service should have refused the start. */
 function otherRepository({ runId }: StartResult, key: string): ConflictError {
@@ -450,27 +350,44 @@ function otherRepository({ runId }: StartResult, key: string): ConflictError {
  *
  * @param redact Masks secrets.
  */
-export function runCalls(caller: Caller, redact: Redactor): RunCalls {
-  const { api, send } = caller;
-  const reaches = repositoryCheck(caller);
+export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<StartClient> {
+  const { api, world, attempt, send } = caller;
+  const { listRepos } = listCalls(caller);
+  const reached = new Set<string>();
   const repos = new KnownRepos();
-  return {
-    ...runReads(caller, repos),
-    async startRun(request, { idempotencyKey }, call) {
+
+  const starting: Required<StartClient> = {
+    async attemptStart(request, { idempotencyKey }, call) {
       const json = validateStartRequest(request);
       const key = checkIdempotencyKey(idempotencyKey, redact.token);
       const attempted: Attempted = { what: "start run", scope: "write", key };
       const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
-      const { repoId } = json;
-      const guard = { key, repoId, reaches: () => reaches(repoId, call), redact };
-      const started = await guardStart(guard, (onFailure) => {
-        const extras = { onFailure, starts: true, backoffBaseMs: START_BACKOFF_MS };
-        return send(attempted, schemas.startResultSchema, call, ask, extras);
-      });
-      if (started.repoId.toLowerCase() !== repoId) throw otherRepository(started, redact.token(key));
+      const limits = new CallLimits(world, attempted.what, call).ofAttempt(1);
+      const started = await attempt(attempted, schemas.startResultSchema, limits, ask);
+      if (started.repoId.toLowerCase() !== json.repoId) throw otherRepository(started, redact.token(key));
       repos.learn(started);
       return started;
     },
+    async reachesRepository(id, call) {
+      if (reached.has(id)) return true;
+      const found = await listRepos({ id, limit: 1 }, { ...call, maxAttempts: 1 });
+      if (found.length > 0) reached.add(id);
+      return found.length > 0;
+    },
+    async startRun(request, { idempotencyKey: key }, call) {
+      const limits = new CallLimits(world, "start run", call);
+      return await new Start(runToStart(starting, request), {
+        key,
+        shownKey: redact.token(key),
+        memory: world.memory,
+        call: { ...call, deadline: limits.deadline },
+        wait: (failure, count) => limits.wait(failure, count),
+      }).send();
+    },
+  };
+  return {
+    ...runReads(caller, repos),
+    ...starting,
     async checkStartAccess(call) {
       // No header and no body, which the type of the route does not permit: the service checks the scope before both.
       const ask = (how: How) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], how);
@@ -489,24 +406,6 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls {
       return cancelled;
     },
   };
-}
-
-// What runs of automations were triggered with. It is kept beside them, since callers print what the client returns.
-
-/** What a run of an automation was triggered with, as far as its record shows it. */
-export type TriggerFacts = Required<Pick<AutomationRunRecord, "repo" | "metadata">>;
-
-const facts = new WeakMap<AutomationRun, TriggerFacts>();
-
-/** A record as callers get it. */
-function withoutFacts({ repo = null, metadata = null, ...run }: AutomationRunRecord): AutomationRun {
-  facts.set(run, { repo, metadata });
-  return run;
-}
-
-/** What a run that the client returned was triggered with. */
-export function triggerFactsOf(run: AutomationRun): TriggerFacts {
-  return facts.get(run) ?? { repo: null, metadata: null };
 }
 
 // The client's methods for automations and reviews.
@@ -528,7 +427,7 @@ type AutomationCalls = Pick<
  *
  * @param redact Masks secrets.
  */
-export function automationCalls({ api, read, send }: Caller, redact: Redactor): AutomationCalls {
+export function automationCalls({ api, world, read, send }: Caller, redact: Redactor): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {
       const query = { limit: limitOf(limit, 100), cursor: checkOptional(cursor, "cursor") };
@@ -550,14 +449,15 @@ export function automationCalls({ api, read, send }: Caller, redact: Redactor): 
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
       const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
       const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key, trigger: true };
-      return (await send(attempted, schemas.triggerSchema, call, ask, { backoffBaseMs: START_BACKOFF_MS })).run;
+      const judge = (error: unknown) => startFailureOf(error, world.memory, false);
+      return (await send(attempted, schemas.triggerSchema, call, ask, judge)).run;
     },
     async listAutomationRuns(id, { limit } = {}, call) {
       const automationId = checkUuid(id, "automation id");
       const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
       const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
       const what = `list runs of automation "${automationId}"`;
-      return (await read(what, schemas.automationRunsSchema, call, ask)).runs.map(withoutFacts);
+      return (await read(what, schemas.automationRunsSchema, call, ask)).runs.map((run) => PROCESS.keepTrigger(run));
     },
     async getAutomationRun(automation, id, call) {
       const automationId = checkUuid(automation, "automation id");
@@ -566,7 +466,7 @@ export function automationCalls({ api, read, send }: Caller, redact: Redactor): 
         api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
-      if (run !== null) return withoutFacts(run);
+      if (run !== null) return PROCESS.keepTrigger(run);
       // The documentation permits null, although the known revisions answer 404.
       const facts = { status: 200, code: null, requestId: null, retryAfterMs: null };
       const why = "the service does not find it (HTTP 200 without a run)";

@@ -21,12 +21,11 @@ import {
 } from "./calls.ts";
 import { type KeptToken, resolveConnection } from "./connection.ts";
 import type { CallOptions } from "./retry.ts";
-import { shareMemory } from "./stream.ts";
-import { newTokenMemory, paceOf, shareTokenMemory, type TokenMemory } from "./token_pace.ts";
+import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
 import { createTransport, type Fetch, type TransportOptions, userAgent } from "./transport.ts";
 import { checkOptions, type Keys, type Kind } from "./validate.ts";
 
-// A client on a checked connection, with the methods that its user needs: whoever follows a run does not carry the methods that start one.
+// A client on a checked connection, with the methods that its user needs: a bundle that only follows runs has no methods that start one.
 // What is marked as internal is left out of the declarations, which must lead to no types of a package.
 
 /** A connection that `resolveConnection` has checked. */
@@ -47,15 +46,12 @@ export type ClientFacts = Pick<MogplexClient, "origin" | "requests" | "clockSkew
 /** Makes the methods of a client. The redactor masks secrets. @internal */
 export type MakeCalls<C> = (caller: Caller, redact: Redactor) => C;
 
-/** What we know of a client that we made. */
+/** What makes another client of the same connection. */
 interface Made {
   options: CheckedConnection;
-  memory: TokenMemory;
   /** Counts a request of a client that was made from this one. */
   count(): void;
 }
-
-const made = new WeakMap<object, Made>();
 
 /**
  * A client of the same service, token and memory, whose requests and waits are counted for one call alone.
@@ -69,19 +65,20 @@ export function ownClient<C extends object>(
   calls: MakeCalls<C>,
   own: { onNotice: (notice: Notice, quietly: boolean) => void; random: () => number },
 ): C & ClientFacts {
-  const { options, memory, count } = made.get(client) ?? {};
-  if (options === undefined) return client;
+  const { made, token } = PROCESS.ofClient(client) as ClientMemory<Made>;
+  if (made === undefined) return client;
+  const { options, count } = made;
   const tell: OnNotice = (notice) => {
     unawaited(options.onNotice?.(notice));
     // It is told once: the caller may have given both the same function.
     own.onNotice(notice, options.onNotice !== undefined);
   };
-  return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, memory);
+  return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, token);
 }
 
 /** The token of a client; undefined if we did not make it, or no token was needed so far. */
 export function tokenOf(client: object): string | undefined {
-  const token = made.get(client)?.options.token;
+  const token = (PROCESS.ofClient(client) as ClientMemory<Made>).made?.options.token;
   return typeof token === "object" ? (token as KeptToken).last : token;
 }
 
@@ -98,7 +95,7 @@ export function connectedClient<C extends object>(
   memory?: TokenMemory,
 ): C & ClientFacts {
   const { origin, tokenPlace, addressPlace, clock = systemClock, onNotice, random = Math.random } = options;
-  const known = memory ?? newTokenMemory(paceOf(clock, options.token, origin));
+  const known = memory ?? newTokenMemory(PROCESS.paceOf(clock, options.token, origin));
   let more = 0;
   const transport = createTransport({
     ...options,
@@ -119,16 +116,12 @@ export function connectedClient<C extends object>(
     },
     ...calls(caller, transport.redact),
   };
-  made.set(client, {
-    options,
-    memory: known,
-    count() {
-      more++;
-      options.onSend?.();
-    },
-  });
-  shareTokenMemory(client, known);
-  shareMemory(client, origin, options.fetch);
+  function count(): void {
+    more++;
+    options.onSend?.();
+  }
+  const made: Made = { options, count };
+  PROCESS.keepClient(client, { token: known, streams: PROCESS.streamsOf(origin, options.fetch), made });
   return client;
 }
 

@@ -171,9 +171,7 @@ export interface ConnectionOptions {
   dropIn?: boolean | undefined;
 }
 
-/** A checked token. */
 export interface FoundToken {
-  /** Access token, trimmed. */
   token: string;
   /** Where it was found, for messages: `variable MOGPLEX_API_KEY`. */
   tokenPlace: string;

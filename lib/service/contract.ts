@@ -177,7 +177,6 @@ const runShape = {
   runtime: queueHandle,
 };
 
-/** A run. */
 export const runSchema: Schema<Run> = z.lazy(() => z.looseObject(runShape));
 /** `data` of the answer to a start: the fields of the run and `replayed`, side by side. */
 export const startResultSchema: Schema<StartResult> = z.lazy(() => z.looseObject({ ...runShape, replayed: flag }));
@@ -349,9 +348,7 @@ export const prReviewRerunSchema: Schema<PrReviewRerun> = z.lazy(() =>
 
 /** Body of an answer that reports an error. */
 export interface FailureEnvelope {
-  /** Always false. */
   ok: false;
-  /** What went wrong. */
   error: {
     /** Stable word; one code can come with several HTTP statuses. */
     code: string;
@@ -444,9 +441,7 @@ export type FailureStatus = 400 | 401 | 403 | 404 | 409 | 429 | 500 | 501 | 502 
 
 /** Success envelope around `T`. */
 export interface Success<T> {
-  /** Always true. */
   ok: true;
-  /** The requested data. */
   data: T;
 }
 

@@ -5,17 +5,15 @@
  */
 import type { Clock } from "../clock.ts";
 import type { Notice } from "../notice.ts";
-import { type Setback, setbackDelay } from "./retry.ts";
+import { type Failure, failureDelay } from "./retry.ts";
 
 /** Options of {@linkcode Pacer}. */
 interface PacerOptions {
-  /** Time. */
   clock: Clock;
   /** Point on the clock at which every wait ends, in milliseconds. */
   deadline: number;
   /** Point on the clock from which heartbeats count the elapsed time. */
   startedAt: number;
-  /** Ends every wait. */
   signal: AbortSignal | undefined;
   /** Called for waits and heartbeats. `quietly`: count the wait, but do not log it again. */
   notify: (notice: Notice, quietly?: boolean) => void;
@@ -28,8 +26,6 @@ interface PacerOptions {
 // All in milliseconds.
 /** Longest time without a line in the log. Source: design, "Quiet is visible". */
 const HEARTBEAT_MS = 60_000;
-/** Longest backoff after the first failed attempt. */
-const BACKOFF_MS = 1_000;
 /** Time without a trouble after which the same one is logged again. */
 const FORGET_MS = 600_000;
 
@@ -77,19 +73,18 @@ export class Pacer {
   }
 
   /**
-   * Sends a notice about a setback and waits, at most until the deadline. If a busy service names a delay again and again, only the
+   * Sends a notice about a failure and waits, at most until the deadline. If a busy service names a delay again and again, only the
    * first notice is logged, and heartbeats show that the job still waits.
    *
    * @param what What is attempted, after "Cannot".
    * @param attempt Number of failed attempts in a row, at least 1.
-   * @param baseMs Longest backoff after the first of them, in milliseconds.
    * @returns Whether there is time left before the deadline.
    * @throws `signal.reason` if the signal aborts.
    */
-  async setBack(what: string, setback: Setback, attempt: number, baseMs = BACKOFF_MS): Promise<boolean> {
+  async waitAfter(what: string, failure: Failure, attempt: number): Promise<boolean> {
     const { clock, notify, random } = this.#options;
-    const delayMs = Math.min(setbackDelay(setback, attempt, baseMs, random), Math.max(this.leftMs, 0));
-    const { cause, detail, namedMs } = setback;
+    const delayMs = Math.min(failureDelay(failure, attempt, random), Math.max(this.leftMs, 0));
+    const { cause, detail, namedMs } = failure;
     // Log each wait of a start: it is for another permitted start each time. Polling just goes on.
     const lasting = namedMs !== null && cause !== "start_limit";
     const trouble = `${what}: ${detail}`;

@@ -20,15 +20,11 @@ import {
 } from "./answer.ts";
 import { type Fetch, type FetchInit, userAgent } from "./transport.ts";
 
-/** A request. */
 interface PostRequest {
   /** What is attempted, after "Cannot". */
   what: string;
-  /** Address. */
   url: string;
-  /** All headers. */
   headers: Readonly<Record<string, string>>;
-  /** Body. */
   body: string | Uint8Array;
   /** Largest body of an answer, in bytes. */
   maxBytes: number;
@@ -38,7 +34,6 @@ interface PostRequest {
 interface PostOptions {
   /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Longest time of headers and body together, in milliseconds. */
   limitMs: number;
@@ -50,7 +45,7 @@ interface PostOptions {
  * Sends a request once, without following redirects.
  *
  * @returns The answer, whatever its status is.
- * @throws {NetworkError} when there is none within the limit, or it is too large.
+ * @throws {NetworkError} when no answer comes within the limit, or it is too large.
  */
 export async function post(
   request: PostRequest,
@@ -96,7 +91,6 @@ export async function post(
 interface WebhookOptions {
   /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Longest time of one try, in milliseconds. */
   limitMs: number;

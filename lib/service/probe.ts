@@ -13,7 +13,6 @@ import { type Fetch, userAgent } from "./transport.ts";
 interface ProbeOptions {
   /** Sends the request. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Limit of the request in milliseconds. */
   limitMs: number;

@@ -17,54 +17,44 @@ import {
 } from "../errors.ts";
 import { unawaited } from "../hook.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
-import type { TokenMemory } from "./token_pace.ts";
-
-// Exponential backoff, for failures after which the service did not name a delay.
-
-/** Longest delay, in milliseconds. */
-export const MAX_BACKOFF_MS = 30_000;
+import type { TokenMemory } from "./memory.ts";
 
 /**
- * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
- * that failed together do not all come back at once.
+ * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
  *
- * @param attempt Number of the attempt that failed, from 1.
- * @param baseMs Longest delay after the first attempt, in milliseconds.
- * @param random Number from 0 up to 1.
+ * @throws what the last attempt threw; `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
  */
-export function backoffMs(attempt: number, baseMs: number, random: number): number {
-  const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
-  return Math.round(full / 2 + random * full / 2);
+export async function retry<T>(options: RetryOptions<T>): Promise<T> {
+  const { memory, signal, judge = (error) => failureOf(error, { worked: memory.worked }) } = options;
+  let unauthorized = 0;
+
+  function meaningOf(error: unknown): Failure | undefined {
+    unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
+    if (!isUnauthorized(error)) return judge(error);
+    if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
+    const failure = firstUnauthorized(error, unauthorized);
+    // Once is enough: other requests of the process do not wait as long.
+    memory.workedBefore = failure !== undefined;
+    return failure;
+  }
+
+  for (let count = 1;; count++) {
+    signal?.throwIfAborted();
+    try {
+      const value = await options.attempt(count);
+      memory.worked = true;
+      return value;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = meaningOf(error);
+      learnFrom(error, memory);
+      await options.onFailure?.(error, failure);
+      if (failure === undefined || !await options.wait(withAdvice(failure, memory), count)) throw error;
+    }
+  }
 }
 
-// What a failed attempt means: whether a retry can help, why and how long to wait, and whether the service may have carried out the
-// failed request. This is the only place that decides so.
-
-/** A failed attempt after which a retry makes sense. */
-export interface Setback {
-  /** Why to wait. */
-  cause: WaitCause;
-  /** A few words for the log, from our own messages, never from a body. */
-  detail: string;
-  /** What the reader can do about it. @default {undefined} (no advice is known) */
-  advice?: string | null | undefined;
-  /** Delay that the service named in `Retry-After`, in milliseconds; null without one. */
-  namedMs: number | null;
-  /** Whether the service certainly did nothing. If not, a request that changes something may have worked. */
-  refused: boolean;
-  /** Delay that the caller decided, in milliseconds; must be at least the named one. @default the named one, else a backoff */
-  delayMs?: number | undefined;
-}
-
-/** Circumstances that {@linkcode setbackOf} needs beside the error. */
-interface Circumstances {
-  /** Whether the service has accepted this token in this process. */
-  worked: boolean;
-  /** Whether the service counts the attempt against the limit of starts, so that a 429 can mean that limit. @default {false} */
-  starts?: boolean | undefined;
-}
-
-/** Most retries after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
+/** Most retries in a row after a 401 with a token that has worked. Source: contract, trap 4: a failing database of the service looks like 401. */
 const MAX_UNAUTHORIZED = 2;
 
 /**
@@ -79,10 +69,100 @@ const FIRST_UNAUTHORIZED_MS: readonly number[] = [10_000, 15_000, 30_000];
  * @param count Number of such answers in a row, from 1.
  * @returns Undefined when it was tried often enough.
  */
-function firstUnauthorized(error: MogplexError, count: number): Setback | undefined {
+function firstUnauthorized(error: MogplexError, count: number): Failure | undefined {
   const delayMs = FIRST_UNAUTHORIZED_MS[count - 1];
-  const setback = setbackOf(error, { worked: true });
-  return delayMs === undefined || setback === undefined ? undefined : { ...setback, delayMs };
+  const failure = failureOf(error, { worked: true });
+  return delayMs === undefined || failure === undefined ? undefined : { ...failure, delayMs };
+}
+
+/** An error code of the API proves that the service accepted the token. A later 401 may then be temporary. */
+function learnFrom(error: unknown, memory: TokenMemory): void {
+  memory.worked ||= error instanceof ApiError && error.code !== null;
+}
+
+/** Adds the advice to the detail of a failure, once a process. */
+function withAdvice(failure: Failure, memory: TokenMemory): Failure {
+  if (!failure.advice || memory.advised) return failure;
+  memory.advised = true;
+  return { ...failure, detail: `${failure.detail}; ${failure.advice}` };
+}
+
+/** Options of {@linkcode retry}. */
+interface RetryOptions<T> {
+  /** What the process has learned about the token. The loop records here that the service accepted it. */
+  memory: TokenMemory;
+  /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
+  signal?: AbortSignal | undefined;
+  /** Makes an attempt. @param count Its number, from 1. */
+  attempt(count: number): Promise<T>;
+  /** The failure that an error means; undefined if a retry cannot mend it. @default {@linkcode failureOf} */
+  judge?: ((error: unknown) => Failure | undefined) | undefined;
+  /** Called after each failed attempt; `failure` is undefined if a retry cannot mend the error. If it throws, the loop ends. */
+  onFailure?: ((error: unknown, failure: Failure | undefined) => void | Promise<void>) | undefined;
+  /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
+  wait(failure: Failure, count: number): Promise<boolean>;
+}
+
+// What a failed attempt means: whether a retry can help, why and how long to wait, and whether the service may have carried out the
+// failed request. This is the only place that decides so.
+
+/** A failed attempt after which a retry makes sense. */
+export interface Failure {
+  cause: WaitCause;
+  /** A few words for the log, from our own messages, never from a body. */
+  detail: string;
+  /** What the reader can do about it. @default {undefined} (no advice is known) */
+  advice?: string | null | undefined;
+  /** Delay that the service named in `Retry-After`, in milliseconds; null without one. */
+  namedMs: number | null;
+  /** Whether the service certainly did nothing. If not, a request that changes something may have worked. */
+  refused: boolean;
+  /** Delay that the caller decided, in milliseconds; must be at least the named one. @default the named one, else a backoff */
+  delayMs?: number | undefined;
+  /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
+  baseMs?: number | undefined;
+}
+
+/** Circumstances that {@linkcode failureOf} needs beside the error. */
+interface Circumstances {
+  /** Whether the service has accepted this token in this process. */
+  worked: boolean;
+  /** Whether the service counts the attempt against the limit of starts, so that a 429 can mean that limit. @default {false} */
+  starts?: boolean | undefined;
+}
+
+/**
+ * Decides whether a retry can help after an error.
+ *
+ * @param error What an attempt threw.
+ * @returns Undefined for an error that a retry cannot mend.
+ */
+export function failureOf(error: unknown, circumstances: Circumstances): Failure | undefined {
+  if (!(error instanceof MogplexError)) return undefined;
+  if (error instanceof StartUnknownError) {
+    const { attempted, why, advice } = error;
+    return failureOf(error.cause, circumstances) ??
+      { cause: "network", detail: attempted === null ? error.message : why, advice, namedMs: null, refused: false };
+  }
+  const cause = causeOf(error, circumstances);
+  if (cause === undefined) return undefined;
+  return {
+    cause,
+    detail: detailOf(error),
+    advice: error instanceof NetworkError ? error.advice : null,
+    namedMs: error instanceof ApiError ? namedDelay(error) : null,
+    refused: !isAmbiguous(error),
+  };
+}
+
+/**
+ * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
+ * token its second chance.
+ *
+ * @returns Undefined for an error that time does not mend.
+ */
+export function laterFailure(error: unknown): Failure | undefined {
+  return isUnauthorized(error) ? undefined : failureOf(error, { worked: true });
 }
 
 // Source: API reference, "Rate limits": the limit of requests always names this delay, the limit of starts names the real one.
@@ -132,40 +212,6 @@ function causeOf(error: MogplexError, { worked, starts = false }: Circumstances)
   return isUnauthorized(error) && worked ? "unauthorized" : undefined;
 }
 
-/**
- * Decides whether a retry can help after an error.
- *
- * @param error What an attempt threw.
- * @returns Undefined for an error that a retry cannot mend.
- */
-export function setbackOf(error: unknown, circumstances: Circumstances): Setback | undefined {
-  if (!(error instanceof MogplexError)) return undefined;
-  if (error instanceof StartUnknownError) {
-    const { attempted, why, advice } = error;
-    return setbackOf(error.cause, circumstances) ??
-      { cause: "network", detail: attempted === null ? error.message : why, advice, namedMs: null, refused: false };
-  }
-  const cause = causeOf(error, circumstances);
-  if (cause === undefined) return undefined;
-  return {
-    cause,
-    detail: detailOf(error),
-    advice: error instanceof NetworkError ? error.advice : null,
-    namedMs: error instanceof ApiError ? namedDelay(error) : null,
-    refused: !isAmbiguous(error),
-  };
-}
-
-/**
- * Decides whether another attempt, some time later, can help after a request that the client has given up. The client has given a refused
- * token its second chance.
- *
- * @returns Undefined for an error that time does not mend.
- */
-export function laterSetback(error: unknown): Setback | undefined {
-  return isUnauthorized(error) ? undefined : setbackOf(error, { worked: true });
-}
-
 /** Codes and words of Node 20, Bun 1.4 and Deno 2.9 for a connection that was refused, and a name that is not known. */
 const NEVER_CONNECTED =
   /\b(?:ECONNREFUSED|ConnectionRefused|ENOTFOUND|EAI_AGAIN)\b|connection refused \(os error|dns error: failed to lookup/i;
@@ -195,91 +241,36 @@ export function isAmbiguous(error: MogplexError): boolean {
   return status === 408 || status >= 200 && status < 300 || status >= 500 && ![501, 503, 505].includes(status);
 }
 
+// How long to wait after a failure.
+
+/** Longest backoff after the first failed attempt, in milliseconds. */
+const BACKOFF_MS = 1_000;
+
 /**
  * The delay before the next attempt, in milliseconds: the caller's if it decided one, else the named one in full, else a backoff.
  *
  * @param attempt Number of failed attempts in a row, at least 1.
- * @param baseMs Longest backoff after the first of them, in milliseconds.
  * @param random Gives numbers from 0 up to 1.
  */
-export function setbackDelay(setback: Setback, attempt: number, baseMs: number, random: () => number): number {
-  return setback.delayMs ?? setback.namedMs ?? backoffMs(attempt, baseMs, random());
+export function failureDelay(failure: Failure, attempt: number, random: () => number): number {
+  const { delayMs, namedMs, baseMs = BACKOFF_MS } = failure;
+  return delayMs ?? namedMs ?? backoffMs(attempt, baseMs, random());
 }
 
-/** Options of {@linkcode retry}. */
-interface RetryOptions<T> {
-  /** What the process has learned about the token. The loop records here that the service accepted it. */
-  memory: TokenMemory;
-  /** Ends the loop, before the next attempt or after a failed one. It does not end a running attempt. */
-  signal?: AbortSignal | undefined;
-  /** Whether the service counts an attempt against the limit of starts. @default {false} */
-  starts?: boolean | undefined;
-  /**
-   * One attempt.
-   *
-   * @param count Number of the attempt, from 1.
-   */
-  attempt(count: number): Promise<T>;
-  /** The setback that an error means; undefined if a retry cannot mend it. @default {@linkcode setbackOf} */
-  judge?: ((error: unknown) => Setback | undefined) | undefined;
-  /** Called after each failed attempt; `setback` is undefined if a retry cannot mend the error. If it throws, the loop ends. */
-  onFailure?: ((error: unknown, setback: Setback | undefined) => void | Promise<void>) | undefined;
-  /**
-   * Waits for the next attempt.
-   *
-   * @param count Number of failed attempts, at least 1.
-   * @returns Whether to make another attempt.
-   */
-  wait(setback: Setback, count: number): Promise<boolean>;
-}
-
-/** How the attempts ended: with a value, or with the last error. `setback` is undefined if a retry cannot mend that error. */
-type Retried<T> = { ok: true; value: T } | { ok: false; error: unknown; setback: Setback | undefined };
-
-/** Adds the advice to the detail of a setback, once a process. */
-function withAdvice(setback: Setback, memory: TokenMemory): Setback {
-  if (!setback.advice || memory.advised) return setback;
-  memory.advised = true;
-  return { ...setback, detail: `${setback.detail}; ${setback.advice}` };
-}
+/** Longest delay, in milliseconds. */
+export const MAX_BACKOFF_MS = 30_000;
 
 /**
- * Tries until an attempt works, an error cannot be mended by a retry, or `wait` returns false.
+ * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
+ * that failed together do not all come back at once.
  *
- * @returns The value or the last error: errors of attempts are not thrown.
- * @throws `signal.reason` if the signal aborts; what `onFailure` and `wait` throw.
+ * @param attempt Number of the attempt that failed, from 1.
+ * @param baseMs Longest delay after the first attempt, in milliseconds.
+ * @param random Number from 0 up to 1.
  */
-export async function retry<T>(options: RetryOptions<T>): Promise<Retried<T>> {
-  const { memory, signal, starts, judge = (error) => setbackOf(error, { worked: memory.worked, starts }) } = options;
-  let unauthorized = 0;
-
-  function meaningOf(error: unknown): Setback | undefined {
-    if (!isUnauthorized(error)) return judge(error);
-    unauthorized++;
-    if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
-    const setback = firstUnauthorized(error, unauthorized);
-    // Once is enough: other requests of the process do not wait as long.
-    memory.workedBefore = setback !== undefined;
-    return setback;
-  }
-
-  for (let count = 1;; count++) {
-    signal?.throwIfAborted();
-    try {
-      const value = await options.attempt(count);
-      memory.worked = true;
-      return { ok: true, value };
-    } catch (error) {
-      signal?.throwIfAborted();
-      const setback = meaningOf(error);
-      // An error code of the API proves that the service accepted the token. A later 401 may then be temporary.
-      memory.worked ||= error instanceof ApiError && error.code !== null;
-      await options.onFailure?.(error, setback);
-      if (setback === undefined || !await options.wait(withAdvice(setback, memory), count)) {
-        return { ok: false, error, setback };
-      }
-    }
-  }
+export function backoffMs(attempt: number, baseMs: number, random: number): number {
+  const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
+  return Math.round(full / 2 + random * full / 2);
 }
 
 // Limits of a single call of the client.
@@ -311,30 +302,12 @@ export interface CallOptions {
 
 /** State that all calls of one client share. */
 export interface CallWorld {
-  /** Time. */
   clock: Clock;
   /** Called before every wait. */
   onNotice: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. */
   random: () => number;
-  /** What the process has learned about the token. */
   memory: TokenMemory;
-}
-
-/** Description of one call, for {@linkcode callWithin}. */
-export interface StandAloneCall {
-  /** What is attempted, after "Cannot": `read run "…"`. */
-  what: string;
-  /** How long and how often to try. */
-  limits: CallOptions | undefined;
-  /** Whether the service counts it against the limit of starts. @default {false} */
-  starts?: boolean | undefined;
-  /** Longest backoff after the first attempt, in milliseconds. @default {1_000} */
-  backoffBaseMs?: number | undefined;
-  /** Whether this call gives up after an error, although other calls would retry. @default never */
-  lasts?: ((error: unknown) => boolean) | undefined;
-  /** Called after each failed attempt, before the call decides on a retry. If it throws, the call ends with that error. */
-  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
 }
 
 // All in milliseconds.
@@ -344,59 +317,110 @@ const REQUEST_MS = 30_000;
 const CALL_MS = 120_000;
 /** Farthest deadline: no job is longer than 30 days. */
 const MAX_CALL_MS = 31 * 86_400_000;
-/** Longest backoff after the first attempt. */
-const BACKOFF_MS = 1_000;
 /** Shortest limit of a first attempt, so that a last read at a deadline is possible. */
 const FIRST_ATTEMPT_MS = 2_000;
 
-/**
- * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline.
- *
- * @param attempt One attempt; gets its time limit in milliseconds, and its number from 1.
- * @throws {UsageError} when the deadline is no point on the clock: a date would be one for ever.
- * @throws what the last attempt threw, or `onFailure`; `signal.reason` if the signal aborts.
- */
-export async function callWithin<T>(
-  world: CallWorld,
-  call: StandAloneCall,
-  attempt: (limitMs: number, count: number) => Promise<T>,
-): Promise<T> {
-  const { clock, onNotice, random, memory } = world;
-  const { what, starts, limits = {}, backoffBaseMs = BACKOFF_MS } = call;
-  const { signal, maxAttempts = Infinity, requestTimeoutMs = REQUEST_MS, overrun = false } = limits;
-  const deadline = limits.deadline ?? clock.now() + CALL_MS;
-  if (!(deadline - clock.now() <= MAX_CALL_MS)) {
+/** The limits of one call, on the client's clock. */
+export class CallLimits {
+  readonly #world: CallWorld;
+  readonly #what: string;
+  readonly #options: CallOptions;
+  /** Point on the clock until which the call may wait and try again. */
+  readonly deadline: number;
+
+  /**
+   * @param what What is attempted, after "Cannot": `read run "…"`.
+   * @throws {UsageError} when the deadline is no point on the clock: a date would be one for ever.
+   */
+  constructor(world: CallWorld, what: string, options: CallOptions = {}) {
+    this.#world = world;
+    this.#what = what;
+    this.#options = options;
+    const now = world.clock.now();
+    this.deadline = options.deadline ?? now + CALL_MS;
+    if (this.deadline - now <= MAX_CALL_MS) return;
     const why = "'deadline' is no point on the clock of the client, which does not count from 1970";
     const advice = "give clock.now() plus milliseconds, with systemClock if you gave no clock";
-    throw new UsageError({ attempted: what, why, value: String(deadline), advice });
+    throw new UsageError({ attempted: what, why, value: String(this.deadline), advice });
   }
 
-  async function wait(setback: Setback, count: number): Promise<boolean> {
-    const delayMs = setbackDelay(setback, count, backoffBaseMs, random);
-    if (count >= maxAttempts || clock.now() + delayMs >= deadline) return false;
-    const { cause, detail, namedMs } = setback;
+  /** Limits of one attempt. @param count Its number in this call, from 1. */
+  ofAttempt(count: number): { limitMs: number; signal: AbortSignal | undefined; attempt: number } {
+    const { requestTimeoutMs = REQUEST_MS, overrun = false, signal, attempt: first = 1 } = this.#options;
+    const attempt = count + first - 1;
+    const leftMs = Math.max(this.deadline - this.#world.clock.now(), attempt === 1 ? FIRST_ATTEMPT_MS : 0);
+    return { limitMs: overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs), signal, attempt };
+  }
+
+  /** Waits for the next attempt. @returns False when that would pass the deadline, or the last attempt was made. */
+  async wait(failure: Failure, count: number): Promise<boolean> {
+    const { clock, onNotice, random } = this.#world;
+    const { maxAttempts = Infinity, signal } = this.#options;
+    const delayMs = failureDelay(failure, count, random);
+    if (count >= maxAttempts || clock.now() + delayMs >= this.deadline) return false;
+    const { cause, detail, namedMs } = failure;
     const untilMs = clock.wallTime() + delayMs;
-    unawaited(
-      onNotice?.({ kind: "wait", what, cause, detail, attempt: count, delayMs, named: namedMs !== null, untilMs }),
-    );
+    const named = namedMs !== null;
+    unawaited(onNotice?.({ kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs }));
     await clock.sleep(delayMs, { signal });
     return true;
   }
+}
 
-  const end = await retry<T>({
+/** Description of one call, for {@linkcode callWithin}. */
+export interface StandAloneCall {
+  /** What is attempted, after "Cannot": `read run "…"`. */
+  what: string;
+  options: CallOptions | undefined;
+  /** What a failed attempt means; undefined if a retry cannot mend it. @default {@linkcode failureOf} */
+  judge?: ((error: unknown) => Failure | undefined) | undefined;
+  /** Longest backoff after the first failed attempt, in milliseconds. @default {1_000} */
+  baseMs?: number | undefined;
+  /** Whether this call gives up after an error, although other calls would retry. @default never */
+  lasts?: ((error: unknown) => boolean) | undefined;
+  /** Called after each failed attempt. If it throws, the call ends with that error. */
+  onFailure?: ((error: MogplexError) => Promise<void>) | undefined;
+}
+
+/**
+ * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline. With `maxAttempts: 1` it is a single
+ * attempt, whose failure the caller judges.
+ *
+ * @throws {UsageError} when the deadline is no point on the clock.
+ * @throws what the last attempt threw; `signal.reason` if the signal aborts.
+ */
+export async function callWithin<T>(
+  world: CallWorld,
+  { what, options = {}, judge, baseMs, lasts, onFailure }: StandAloneCall,
+  attempt: (limits: ReturnType<CallLimits["ofAttempt"]>) => Promise<T>,
+): Promise<T> {
+  const { memory } = world;
+  const { signal } = options;
+  const limits = new CallLimits(world, what, options);
+  if (options.maxAttempts === 1) {
+    signal?.throwIfAborted();
+    try {
+      const value = await attempt(limits.ofAttempt(1));
+      memory.worked = true;
+      return value;
+    } catch (error) {
+      signal?.throwIfAborted();
+      learnFrom(error, memory);
+      await onFailure?.(error as MogplexError);
+      throw error;
+    }
+  }
+  return await retry<T>({
     memory,
     signal,
-    attempt(count) {
-      const leftMs = Math.max(deadline - clock.now(), count === 1 ? FIRST_ATTEMPT_MS : 0);
-      return attempt(
-        overrun ? requestTimeoutMs : Math.min(requestTimeoutMs, leftMs),
-        count + (limits.attempt ?? 1) - 1,
-      );
+    judge(error) {
+      if (lasts?.(error)) return undefined;
+      if (judge !== undefined) return judge(error);
+      const failure = failureOf(error, { worked: memory.worked });
+      return failure && { ...failure, baseMs };
     },
-    judge: (error) => call.lasts?.(error) ? undefined : setbackOf(error, { worked: memory.worked, starts }),
-    onFailure: (error) => call.onFailure?.(error as MogplexError),
-    wait,
+    onFailure: (error) => onFailure?.(error as MogplexError),
+    attempt: (count) => attempt(limits.ofAttempt(count)),
+    wait: (failure, count) => limits.wait(failure, count),
   });
-  if (!end.ok) throw end.error;
-  return end.value;
 }

@@ -19,8 +19,8 @@ import {
   readAnswer,
   requestIdOf,
   TimedOut,
+  TimeLimit,
   TooLarge,
-  withLimit,
 } from "./answer.ts";
 
 // Advice for a network that fails because of this machine: the runtime does not use the proxy, or does not know the certificate
@@ -142,7 +142,6 @@ export type StreamStep<Message> =
     tooLarge: boolean;
   };
 
-/** An open stream. */
 export interface EventStream {
   /**
    * Waits for the next messages. One call at a time.
@@ -156,13 +155,10 @@ export interface EventStream {
 
 /** Options of {@linkcode readEventStream}. */
 interface EventStreamOptions {
-  /** Time, for limits. */
   clock: Clock;
   /** Aborts the request when the stream ends. */
   life: AbortController;
-  /** Ends the stream. */
   signal: AbortSignal | undefined;
-  /** Masks secrets. */
   redact: Redactor;
 }
 
@@ -369,7 +365,7 @@ interface StreamCall extends Omit<Call<never>, "judge"> {
 }
 
 /** Limits of one request. */
-interface RequestLimits {
+export interface RequestLimits {
   /** Longest time for headers and body together, in milliseconds. */
   limitMs: number;
   /** Ends the request, which then rejects with `signal.reason`. */
@@ -378,7 +374,6 @@ interface RequestLimits {
   attempt?: number | undefined;
 }
 
-/** Sends requests. */
 export interface Transport {
   /** HTTP requests sent so far. */
   readonly requests: number;
@@ -513,19 +508,12 @@ export function createTransport(options: TransportOptions): Transport {
     return thrown;
   }
 
-  async function once<T>(
-    what: string,
-    { limitMs, signal }: RequestLimits,
-    ask: (signal: AbortSignal) => Promise<Verdict<T>>,
-  ): Promise<T> {
-    let verdict: Verdict<T>;
-    try {
-      verdict = await withLimit(ask, { clock, limitMs, signal });
-    } catch (thrown) {
+  async function valueOf<T>(what: string, limitMs: number, verdict: Promise<Verdict<T>>): Promise<T> {
+    const known = await verdict.catch((thrown) => {
       throw errorOf(what, limitMs, thrown);
-    }
-    if (!verdict.ok) throw verdict.error;
-    return verdict.value;
+    });
+    if (!known.ok) throw known.error;
+    return known.value;
   }
 
   return {
@@ -536,7 +524,13 @@ export function createTransport(options: TransportOptions): Transport {
       return skewMs;
     },
     redact,
-    call: (call, limits) => once(call.what, limits, (signal) => answerOf(call, signal, limits.attempt)),
-    open: (call, limits) => once(call.what, limits, (signal) => streamOf(call, signal, limits)),
+    async call(call, { limitMs, signal, attempt }) {
+      const limit = new TimeLimit({ clock, limitMs, signal });
+      return await valueOf(call.what, limitMs, limit.until(answerOf(call, limit.signal, attempt)));
+    },
+    async open(call, limits) {
+      const limit = new TimeLimit({ clock, limitMs: limits.limitMs, signal: limits.signal });
+      return await valueOf(call.what, limits.limitMs, limit.until(streamOf(call, limit.signal, limits)));
+    },
   };
 }

@@ -15,7 +15,7 @@ import type { Notice } from "../notice.ts";
 import { type Answer, factsOf } from "../service/answer.ts";
 import { post } from "../service/post.ts";
 import { callWithin } from "../service/retry.ts";
-import { newTokenMemory } from "../service/token_pace.ts";
+import { newTokenMemory } from "../service/memory.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import { jsonText } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
@@ -285,8 +285,8 @@ export async function sendSpans(
         body: gzip ? await compressed(batch) : batch,
         maxBytes: MAX_ANSWER_BYTES,
       };
-      const answer = await callWithin(world, { what, limits, backoffBaseMs: BACKOFF_MS }, async (attemptMs) => {
-        const leftMs = Math.max(1, Math.min(attemptMs, deadline - clock.now()));
+      const answer = await callWithin(world, { what, options: limits, baseMs: BACKOFF_MS }, async ({ limitMs }) => {
+        const leftMs = Math.max(1, Math.min(limitMs, deadline - clock.now()));
         const answer = await post(request, { fetch, clock, limitMs: leftMs, redact });
         judge(what, answer, redact);
         return answer;

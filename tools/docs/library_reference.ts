@@ -110,7 +110,8 @@ function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>):
   return declarations.map((declaration, index) => {
     const { jsDoc = {}, def } = declaration;
     const members = [...def.properties ?? [], ...def.methods ?? []].filter((each) =>
-      each.accessibility !== "private" && !/^[#[]/.test(each.name)
+      each.accessibility !== "private" && !/^[#[]/.test(each.name) &&
+      !each.jsDoc?.tags?.some(({ kind }) => kind === "internal")
     );
     const blocks = [
       ...index === 0 ? [`### ${name}`] : [],

@@ -5,7 +5,7 @@
  */
 import { isTerminal } from "../../service/contract.ts";
 import { MogplexError } from "../../errors.ts";
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { pollPlan } from "../pace/poll_plan.ts";
 import { isAtRest } from "../progress.ts";
@@ -18,14 +18,13 @@ import { readPullRequests, serviceNow, type Work } from "./work.ts";
 export type Progress = Step | { type: "rest"; rest: Rest };
 
 /**
- * Follows a campaign until nothing more happens to it by itself, or until the deadline.
+ * Follows a campaign until nothing more happens to it by itself, or until the deadline of the session.
  *
- * @param deadline Point on the clock, in milliseconds.
- * @throws an error that a retry cannot mend (see `laterSetback`), or the last one when the deadline comes first.
+ * @throws an error that a retry cannot mend (see `laterFailure`), or the last one when the deadline comes first.
  * @throws `signal.reason` if the session's signal aborts.
  */
-export function followSteps(work: Work, deadline: number): AsyncGenerator<Progress, void, void> {
-  return new Follower(work, deadline).run();
+export function followSteps(work: Work): AsyncGenerator<Progress, void, void> {
+  return new Follower(work).run();
 }
 
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
@@ -39,7 +38,6 @@ const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
 class Follower {
   readonly #work: Work;
-  readonly #deadline: number;
   readonly #pacer;
   /** Points on the clock of the last look at each run. */
   readonly #seenAt = new Map<string, number>();
@@ -54,18 +52,17 @@ class Follower {
   /** Looks that are due because a stream told of an end: when, and how many there were. */
   readonly #soon = new Map<string, { at: number; count: number }>();
 
-  constructor(work: Work, deadline: number) {
+  constructor(work: Work) {
     this.#work = work;
-    this.#deadline = deadline;
-    this.#pacer = work.session.pacer(deadline);
+    this.#pacer = work.session.pacer();
     this.#pacer.status = "running";
     this.#streams = new RunStreams(work.session, work.pace);
   }
 
   async *run(): AsyncGenerator<Progress, void, void> {
-    const { clock } = this.#work.session;
+    const { clock, deadline } = this.#work.session;
     try {
-      while (!isAtRest(this.#work.store.memory) && clock.now() < this.#deadline) {
+      while (!isAtRest(this.#work.store.memory) && clock.now() < deadline) {
         yield* this.#pullRequests();
         yield* this.#obey();
         yield* this.#start();
@@ -73,7 +70,7 @@ class Follower {
         const next = this.#nextLook();
         const at = Math.min(
           ...[next?.atMs ?? Infinity, this.#startAt(), this.#obeyAt],
-          ...[clock.now() + LONGEST_SLEEP_MS, this.#deadline],
+          ...[clock.now() + LONGEST_SLEEP_MS, deadline],
         );
         if (at > clock.now()) await this.#streams.sleep(at - clock.now());
         if (next !== null && next.atMs <= clock.now()) yield* this.#look(next.open);
@@ -197,10 +194,10 @@ class Follower {
       return value;
     } catch (error) {
       session.signal?.throwIfAborted();
-      const setback = laterSetback(error);
-      if (setback === undefined || !(error instanceof MogplexError)) throw error;
+      const failure = laterFailure(error);
+      if (failure === undefined || !(error instanceof MogplexError)) throw error;
       this.#error = error;
-      if (!await this.#pacer.setBack(what, setback, ++this.#failures)) throw error;
+      if (!await this.#pacer.waitAfter(what, failure, ++this.#failures)) throw error;
       return undefined;
     }
   }

@@ -14,7 +14,7 @@ import { lackedSandbox } from "../../run/no_sandbox.ts";
 import { type EventFacts, factsFromEvents, isTerminalType, noFacts } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
 import type { RequestPace } from "../plan/resolve.ts";
@@ -501,7 +501,7 @@ export async function proveUser(work: Work): Promise<void> {
         continue;
       }
       // Another run has proven whose token it is, and one that cannot be read for now keeps no item from being started.
-      if (laterSetback(error) === undefined || proven.size === 0) throw error;
+      if (laterFailure(error) === undefined || proven.size === 0) throw error;
     }
   }
   if (missing === undefined || proven.size > 0) return;

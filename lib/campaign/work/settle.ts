@@ -5,7 +5,7 @@
  * @module
  */
 import { MogplexError } from "../../errors.ts";
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isoTime } from "../../run/result.ts";
 import type { ItemMemory } from "../journal/memory.ts";
@@ -141,7 +141,7 @@ export async function* obeyDecisions(
 
 /** Ends the step when no later one mends a failure: a run that cannot be proven ours, a token that is refused. */
 function stopIfHopeless(failures: readonly unknown[]): void {
-  if (failures.some((error) => laterSetback(error) === undefined)) throw worstOf(failures);
+  if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
 }
 
 async function* cancelAll(

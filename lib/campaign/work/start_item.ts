@@ -7,9 +7,9 @@ import { messageOf } from "../../error_sentence.ts";
 import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
 import type { Sandbox, StartResult } from "../../model.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
-import { START_BACKOFF_MS } from "../../service/calls.ts";
 import { isTerminal } from "../../service/contract.ts";
-import { isAmbiguous, retry, type Setback, setbackDelay, setbackOf } from "../../service/retry.ts";
+import { type Failure, failureDelay, isAmbiguous } from "../../service/retry.ts";
+import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
@@ -40,22 +40,14 @@ const LIMIT_MS = 60_000;
 /** Longest delay that is remembered, in milliseconds: no limit of the service is longer than a day. */
 const LONGEST_MS = 86_400_000;
 
-function isLimit({ cause }: Setback): boolean {
+function isLimit({ cause }: Failure): boolean {
   return cause === "rate_limit" || cause === "start_limit";
 }
 
-/** Whether the service took a slot for a failed attempt: it does so before it looks at the request. Source: contract 2.2. */
-function tookSlot(setback: Setback | undefined): boolean {
-  return setback === undefined || !setback.refused;
-}
-
-/** How a start ended that brought no run. @throws the error when it concerns all items: the token, a bug, the caller's signal. */
-function endOf(error: unknown, setback: Setback | undefined): StartVerdict {
-  const exit = error instanceof MogplexError ? error.exit : undefined;
-  if (exit === undefined || exit === "unauthorized" || exit === "forbidden") throw error;
-  if (setback !== undefined) return isLimit(setback) ? "quota" : "service";
+function endOf(error: MogplexError, failure: Failure | undefined): StartVerdict {
+  if (failure !== undefined) return isLimit(failure) ? "quota" : "service";
   if (error instanceof ConflictError) return "conflict";
-  return exit === "usage" ? "invalid" : "service";
+  return error.exit === "usage" ? "invalid" : "service";
 }
 
 /** Whether the service has refused the token. */
@@ -104,63 +96,70 @@ async function planOf({ session, lock }: Work, memory: ItemMemory) {
  */
 export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
   const { session, store, pace } = work;
-  const { client, clock, memory: token, random } = session;
-  const { start, key, request, intent } = await planOf(work, memory);
-  const deadline = clock.now() + START_MS;
+  const { client, clock, random } = session;
+  const { start: number, key, request, intent } = await planOf(work, memory);
+  const item = memory.item.id;
   let announced = intent();
-  let isAnnounced = false;
-  const end = await pace.request(({ signal }) =>
-    retry<StartResult>({
-      memory: token,
-      signal,
-      starts: true,
-      async attempt() {
-        // Each attempt that may take a slot is a record of its own: the quota counts them.
-        if (!isAnnounced) await store.record(announced = intent());
-        isAnnounced = true;
-        return await client.startRun(request, { idempotencyKey: key }, { signal, deadline, maxAttempts: 1 });
-      },
-      judge: (error) => setbackOf(error, { worked: token.worked, starts: true }),
-      onFailure: (_error, setback) => {
-        isAnnounced = !tookSlot(setback);
-      },
-      async wait(setback, count) {
-        const delayMs = setbackDelay(setback, count, START_BACKOFF_MS, random);
-        if (isLimit(setback) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
+  let failed: FailedStart | undefined;
+  const run = await pace.request(async ({ signal }) => {
+    const deadline = clock.now() + START_MS;
+    const start = new Start(runToStart(client, request), {
+      key,
+      memory: session.memory,
+      call: { signal, deadline },
+      // Each attempt that may take a slot is a record of its own: the quota counts them.
+      announce: () => store.record(announced = intent()),
+      async wait(failure, count) {
+        const delayMs = failureDelay(failure, count, random);
+        if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
         await clock.sleep(delayMs, { signal });
         return true;
       },
-    })
-  );
+    });
+    try {
+      return await start.send();
+    } catch (error) {
+      failed = start.failed;
+      // The caller's signal, or what the journal threw. A start that failed says nothing about the pace of other requests.
+      if (failed?.error !== error) throw error;
+      return undefined;
+    }
+  });
+  if (run === undefined) return await recordFailure(work, memory, number, failed as FailedStart);
+  const why = notOurs(work, memory, run);
+  if (why === undefined) {
+    const started = startedBody(work, item, number, run, request.workingBranch ?? null);
+    work.started.set(key, { intent: announced, started });
+    await store.record(started);
+    return startedOutcome(work, memory, run);
+  }
+  await store.record(refusedBody(item, number, { as: "conflict", slot: true, reason: work.reason(why) }));
+  return { kind: "refused", as: "conflict" };
+}
+
+/** Records a start that brought no run. @throws the error when it concerns all items: the token, or a bug. */
+async function recordFailure(
+  work: Work,
+  memory: ItemMemory,
+  start: number,
+  { error, failure }: FailedStart,
+): Promise<StartOutcome> {
+  const { session, store } = work;
   const item = memory.item.id;
-  if (end.ok) {
-    const why = notOurs(work, memory, end.value);
-    if (why === undefined) {
-      const started = startedBody(work, item, start, end.value, request.workingBranch ?? null);
-      work.started.set(key, { intent: announced, started });
-      await store.record(started);
-      return startedOutcome(work, memory, end.value);
-    }
-    await store.record(refusedBody(item, start, { as: "conflict", slot: true, reason: work.reason(why) }));
-    return { kind: "refused", as: "conflict" };
+  // A refusal of the token comes before anything else, so this request has begun no run.
+  if (isRefusal(error)) {
+    const reason = work.reason(error.message) ?? error.name;
+    await store.record({ ...troubleBody(reason, error), refused: { item, start } });
+    throw error;
   }
-  const { error, setback } = end;
-  let as: StartVerdict;
-  try {
-    as = endOf(error, setback);
-  } catch (cause) {
-    // A refusal of the token comes before anything else, so this request has begun no run.
-    if (isRefusal(cause)) {
-      const reason = work.reason(cause.message) ?? cause.name;
-      await store.record({ ...troubleBody(reason, cause), refused: { item, start } });
-    }
-    throw cause;
-  }
+  if (!(error instanceof MogplexError)) throw error;
+  const as = endOf(error, failure);
   if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
     await proveAccess(work, memory.item);
   }
-  const slot = as === "service" && setback === undefined ? isAmbiguous(error as MogplexError) : tookSlot(setback);
-  const waitMs = Math.min(setback?.namedMs ?? LIMIT_MS, LONGEST_MS);
+  // The service takes a slot before it looks at the request. Source: contract 2.2.
+  const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
+  const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
   const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
   await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));
   return { kind: "refused", as };

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { laterSetback } from "../../service/retry.ts";
+import { laterFailure } from "../../service/retry.ts";
 import type { CampaignOptions } from "../campaign_options.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
 import { makeView } from "../make_view.ts";
@@ -97,7 +97,7 @@ class Wave {
       const { signal } = this.#work.session;
       signal?.throwIfAborted();
       // A run that cannot be read keeps no other one from being started. When the service is out of reach, starting says so.
-      if (laterSetback(error) === undefined) throw error;
+      if (laterFailure(error) === undefined) throw error;
       this.#failures.push(error);
     }
   }

@@ -22,7 +22,7 @@ import { openContext } from "../job/run_job.ts";
 import type { Writer } from "../log/writer.ts";
 import { optionReader, STATE } from "../options.ts";
 import { INPUT } from "../start_request.ts";
-import { inOneStream, type MainOptions, type VerbContext, type VerbFunction, type Vocabulary } from "../verb.ts";
+import { type Context, inOneStream, type MainOptions, type VerbFunction, type Vocabulary } from "../verb.ts";
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
@@ -210,14 +210,14 @@ function annotate(writer: Writer, { annotate }: Platform, title: string, error: 
 
 const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
 
-async function cleanUpStep(context: VerbContext, env: ReadEnv): Promise<number> {
+async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
   if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
   context.writer.out(own`nothing to clean up: the step had not begun`);
   return EXIT.success;
 }
 
 /** Publishes the exit code as an output: a step with `continue-on-error` does not show it otherwise. */
-function publishCode({ io, writer, platform }: Pick<VerbContext, "io" | "writer" | "platform">, code: number): void {
+function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "platform">, code: number): void {
   const { outputs } = platform.files(io.env);
   const { problems, attempt } = collectProblems();
   const texts = { outputs: () => renderGithubOutputs({ exit_code: String(code) }), variables: () => "" };

@@ -8,7 +8,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../options.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
 import { BY, DRY_RUN, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
@@ -46,7 +46,7 @@ export const campaignAdvanceVerb: Verb = {
   run: advance,
 };
 
-async function advance(context: VerbContext): Promise<number> {
+async function advance(context: Context): Promise<number> {
   const { flags, option } = context;
   const place = readPlace(context, "campaign advance");
   if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
@@ -62,7 +62,7 @@ async function advance(context: VerbContext): Promise<number> {
   });
 }
 
-export async function printPreview(context: VerbContext, place: CampaignPlace): Promise<number> {
+export async function printPreview(context: Context, place: CampaignPlace): Promise<number> {
   const { flags, writer } = context;
   maskToken(context);
   const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);

@@ -4,7 +4,7 @@
  * @module
  */
 import { anyText } from "../options.ts";
-import type { Option, Verb, VerbContext } from "../verb.ts";
+import type { Context, Option, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
 import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
 
@@ -28,6 +28,6 @@ export const campaignApproveVerb: Verb = {
   run: approve,
 };
 
-function approve(context: VerbContext): Promise<number> {
+function approve(context: Context): Promise<number> {
   return decide(context, "campaign approve", { kind: "approve", note: context.option(NOTE_TEXT) ?? null });
 }

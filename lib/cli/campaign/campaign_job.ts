@@ -33,7 +33,7 @@ import { type NotePlan, planNote, writeTextNote } from "../job/note.ts";
 import { noticeText } from "../log/live_log.ts";
 import { commandSummary, commandVariables, isInteractive, type Writer } from "../log/writer.ts";
 import { requiredArgument } from "../options.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Context } from "../verb.ts";
 import {
   ALLOW_OUTSIDE,
   BY,
@@ -73,7 +73,7 @@ const REPORT_MS = 60_000;
  * @throws {MogplexError} when the campaign could not be opened.
  */
 export async function endWithCampaign(
-  context: VerbContext,
+  context: Context,
   place: CampaignPlace,
   { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
 ): Promise<number> {
@@ -162,7 +162,7 @@ export async function endWithCampaign(
 }
 
 /** A line of `--json`. The end is printed when everything else is done. */
-function jsonLine(context: VerbContext, item: CampaignItem): void {
+function jsonLine(context: Context, item: CampaignItem): void {
   if (item.type !== "end") context.writer.json(context.writer.clean(item));
 }
 
@@ -171,7 +171,7 @@ const LOG_WIDTH = 120;
 
 /** Prints the whole campaign: what a reader needs to know at the end. */
 export function printStatus(
-  context: VerbContext,
+  context: Context,
   { command }: Pick<CampaignPlace, "command">,
   view: CampaignView,
   { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
@@ -192,7 +192,7 @@ export function printStatus(
 // Records a decision about a campaign and says what it means.
 
 /** Reads the flags that choose items. */
-export function readSelection({ flags, option }: VerbContext): Selection {
+export function readSelection({ flags, option }: Context): Selection {
   return { failed: flags.has(FAILED.name), cause: option(CAUSE), only: flags.all(ONLY.name) };
 }
 
@@ -207,7 +207,7 @@ function masked(decision: Decision, redact: (text: string) => string): Decision 
 }
 
 /** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
-export async function decide(context: VerbContext, verb: string, decision: Decision): Promise<number> {
+export async function decide(context: Context, verb: string, decision: Decision): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, verb);
   maskToken(context);
@@ -230,7 +230,7 @@ export async function decide(context: VerbContext, verb: string, decision: Decis
 }
 
 /** Says why a decision could not be carried out at once. @returns The exit code. */
-function codeOf({ writer }: VerbContext, error: unknown): number {
+function codeOf({ writer }: Context, error: unknown): number {
   if (error === undefined) return EXIT.success;
   explain(error, writer);
   return exitCodeFor(error);
@@ -255,7 +255,7 @@ export interface CampaignPlace {
  * @param verb Words of the verb, for messages.
  * @throws {UsageError} when the file is missing, or a flag is wrong.
  */
-export function readPlace(context: VerbContext, verb: string): CampaignPlace {
+export function readPlace(context: Context, verb: string): CampaignPlace {
   const { io, flags, option, clock, fetch, machine, notes, platform, writer } = context;
   context.guard();
   const path = requiredArgument(context, verb, "file");
@@ -306,7 +306,7 @@ export function readPlace(context: VerbContext, verb: string): CampaignPlace {
 }
 
 /** Masks the token in everything that is printed, for verbs that send no request. A missing token is no error there. */
-export function maskToken(context: VerbContext): void {
+export function maskToken(context: Context): void {
   try {
     context.connection();
   } catch {
@@ -315,7 +315,7 @@ export function maskToken(context: VerbContext): void {
 }
 
 /** Who decides: the flag, else what the environment says. */
-export function decider({ option, io, writer }: VerbContext): string {
+export function decider({ option, io, writer }: Context): string {
   return writer.redact(option(BY)?.trim() || personOf(io.env));
 }
 
@@ -340,7 +340,7 @@ interface PublishOptions {
  * @returns Paths of the reports that could not be written.
  */
 export async function publishCampaign(
-  context: VerbContext,
+  context: Context,
   { directory, command }: CampaignPlace,
   view: CampaignView,
   { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,

@@ -9,7 +9,7 @@ import { readCampaignFile } from "../../campaign/file/read.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { requiredArgument } from "../options.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
 
 /** Not one object a line: the answer is one object. */
@@ -28,7 +28,7 @@ export const campaignCheckVerb: Verb = {
   run: check,
 };
 
-async function check(context: VerbContext): Promise<number> {
+async function check(context: Context): Promise<number> {
   const { io, flags, option, writer } = context;
   const path = requiredArgument(context, "campaign check", "file");
   try {

@@ -11,7 +11,7 @@ import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { oneOf } from "../options.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "./flags.ts";
 
@@ -59,7 +59,7 @@ export const campaignCommandsVerb: Verb = {
   run: commands,
 };
 
-async function commands(context: VerbContext): Promise<number> {
+async function commands(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const place = readPlace(context, "campaign commands");
   maskToken(context);
@@ -108,7 +108,7 @@ async function commands(context: VerbContext): Promise<number> {
 }
 
 /** The items that the flags choose. @throws {UsageError} when there is no such cause. */
-function chosen({ flags, option }: VerbContext, { items, causes }: CampaignView): ItemView[] {
+function chosen({ flags, option }: Context, { items, causes }: CampaignView): ItemView[] {
   const word = option(CAUSE);
   const only = flags.all(ONLY.name);
   const group = causes.find((cause) => cause.word === word);

@@ -11,7 +11,7 @@ import { parentOf } from "../../io.ts";
 import { repoName } from "../../service/repository.ts";
 import { own } from "../../text/safe_line.ts";
 import { REPO } from "../options.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 
 const ATTEMPTED = "write a campaign file";
 const FILE = "campaign.yml";
@@ -37,7 +37,7 @@ export const campaignNewVerb: Verb = {
 };
 
 // deno-lint-ignore require-await
-async function create(context: VerbContext): Promise<number> {
+async function create(context: Context): Promise<number> {
   const { flags, writer, vocabulary } = context;
   const path = flags.positionals[0] ?? FILE;
   const folder = parentOf(path);
@@ -82,13 +82,13 @@ limits: { stop-after-failures: 3 }
 }
 
 /** @throws {UsageError} when there is such a file, or it cannot be looked for. */
-function refuseOld({ io }: VerbContext, path: string): void {
+function refuseOld({ io }: Context, path: string): void {
   if (io.realPath(path) === undefined) return;
   const why = `${JSON.stringify(path)} exists already`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: "give another name" });
 }
 
-function write({ io, writer }: VerbContext, path: string, text: string): void {
+function write({ io, writer }: Context, path: string, text: string): void {
   try {
     io.writeFile(path, text);
   } catch (cause) {

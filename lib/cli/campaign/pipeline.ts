@@ -11,7 +11,7 @@ import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { anyText } from "../options.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
 import { ALLOW_OUTSIDE, DIR, duration, HOME, JSON_OBJECT, MEAN_RUN } from "./flags.ts";
 
@@ -112,7 +112,7 @@ export const campaignPipelineVerb: Verb = {
   run: pipeline,
 };
 
-async function pipeline(context: VerbContext): Promise<number> {
+async function pipeline(context: Context): Promise<number> {
   const { flags, option, writer, io } = context;
   const place = readPlace(context, "campaign pipeline");
   maskToken(context);
@@ -135,7 +135,7 @@ async function pipeline(context: VerbContext): Promise<number> {
 const EVERY_MS = 15 * 60_000;
 
 /** The job whose artifacts the pipeline takes. @throws {UsageError} when this is no job of GitLab. */
-function sourceOf({ option, io }: VerbContext): PipelineSettings["source"] {
+function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   const job = option(FROM_JOB);
   if (job === undefined) return undefined;
   const pipeline = io.env("CI_PIPELINE_ID") ?? "";
@@ -147,7 +147,7 @@ function sourceOf({ option, io }: VerbContext): PipelineSettings["source"] {
   });
 }
 
-function settingsOf(context: VerbContext): PipelineSettings {
+function settingsOf(context: Context): PipelineSettings {
   const { option, flags } = context;
   return {
     image: option(IMAGE),
@@ -159,7 +159,7 @@ function settingsOf(context: VerbContext): PipelineSettings {
   };
 }
 
-function write({ io, writer }: VerbContext, files: readonly PipelineFile[], output: string): void {
+function write({ io, writer }: Context, files: readonly PipelineFile[], output: string): void {
   const isDirectory = files.length > 1 || output.endsWith("/");
   for (const file of files) {
     const path = isDirectory ? `${output.replace(/\/+$/, "")}/${file.path}` : output;

@@ -12,7 +12,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { readPlace } from "./campaign_job.ts";
 import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
 
@@ -35,7 +35,7 @@ export const campaignPlanVerb: Verb = {
   run: plan,
 };
 
-async function plan(context: VerbContext): Promise<number> {
+async function plan(context: Context): Promise<number> {
   const { flags, option, writer } = context;
   const place = readPlace(context, "campaign plan");
   const dryRun = flags.has(DRY_RUN.name);
@@ -143,7 +143,7 @@ function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
 }
 
 /** A line, made harmless behind its indentation. */
-function indented({ writer }: VerbContext, line: string): SafeLine {
+function indented({ writer }: Context, line: string): SafeLine {
   const { length } = /^ */.exec(line)?.[0] ?? "";
   return own`${own``.padEnd(length)}${writer.untrusted(line)}`;
 }

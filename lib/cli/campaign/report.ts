@@ -11,7 +11,7 @@ import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { planNote } from "../job/note.ts";
 import { NOTE } from "../options.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, publishCampaign, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
 
@@ -35,7 +35,7 @@ export const campaignReportVerb: Verb = {
   run: report,
 };
 
-async function report(context: VerbContext): Promise<number> {
+async function report(context: Context): Promise<number> {
   const { flags, writer } = context;
   const place = readPlace(context, "campaign report");
   maskToken(context);

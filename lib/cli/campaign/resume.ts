@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
 import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
 
@@ -20,6 +20,6 @@ export const campaignResumeVerb: Verb = {
   run: resume,
 };
 
-function resume(context: VerbContext): Promise<number> {
+function resume(context: Context): Promise<number> {
   return decide(context, "campaign resume", { kind: "resume" });
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
 import { DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
 
@@ -25,7 +25,7 @@ export const campaignRetryVerb: Verb = {
   run: retry,
 };
 
-function retry(context: VerbContext): Promise<number> {
+function retry(context: Context): Promise<number> {
   const adopt = context.flags.has(ADOPT.name);
   return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../options.ts";
-import type { Meanings, Option, Verb, VerbContext } from "../verb.ts";
+import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
 import { endWithCampaign, readPlace } from "./campaign_job.ts";
 import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
@@ -45,7 +45,7 @@ export const campaignRunVerb: Verb = {
   run,
 };
 
-async function run(context: VerbContext): Promise<number> {
+async function run(context: Context): Promise<number> {
   const { flags, option } = context;
   const place = readPlace(context, "campaign run");
   if (flags.has(DRY_RUN.name)) return await printPreview(context, place);

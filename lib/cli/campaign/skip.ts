@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { anyText } from "../options.ts";
-import type { Option, Verb, VerbContext } from "../verb.ts";
+import type { Context, Option, Verb } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
 import { CANCEL, DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
 
@@ -29,7 +29,7 @@ export const campaignSkipVerb: Verb = {
   run: skip,
 };
 
-async function skip(context: VerbContext): Promise<number> {
+async function skip(context: Context): Promise<number> {
   const reason = context.option(REASON)?.trim() ?? "";
   if (reason === "") {
     const advice = "give --reason TEXT: it stands in the reports";

@@ -12,7 +12,7 @@ import { InterruptedError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { interruptible } from "../../run/session.ts";
 import { isInteractive } from "../log/writer.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";
 import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
 
@@ -58,7 +58,7 @@ export const campaignStatusVerb: Verb = {
   run: status,
 };
 
-async function status(context: VerbContext): Promise<number> {
+async function status(context: Context): Promise<number> {
   const { flags } = context;
   const place = readPlace(context, "campaign status");
   maskToken(context);
@@ -81,7 +81,7 @@ async function status(context: VerbContext): Promise<number> {
 /** How often `--watch` reads the directory, in milliseconds. */
 const WATCH_MS = 5_000;
 
-function print(context: VerbContext, place: CampaignPlace, view: CampaignView): void {
+function print(context: Context, place: CampaignPlace, view: CampaignView): void {
   const { flags, writer } = context;
   if (flags.has("json")) return writer.json(writer.clean(view));
   printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
@@ -104,7 +104,7 @@ function contentOf(
   return JSON.stringify(view);
 }
 
-async function watch(context: VerbContext, place: CampaignPlace): Promise<CampaignView> {
+async function watch(context: Context, place: CampaignPlace): Promise<CampaignView> {
   const { io, clock, writer } = context;
   return await interruptible({ io, clock }, async ({ signal }) => {
     let shown = "";

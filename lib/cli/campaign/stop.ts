@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
 import { CANCEL, DECISION, OF_SETTLING, PLACE, SETTLE_CODES } from "./flags.ts";
 
@@ -20,6 +20,6 @@ export const campaignStopVerb: Verb = {
   run: stop,
 };
 
-function stop(context: VerbContext): Promise<number> {
+function stop(context: Context): Promise<number> {
   return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
 }

@@ -10,7 +10,7 @@ import { lookup } from "../../lookup.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
 import { isMain } from "../../runtime.ts";
 import { showDashboard } from "../dashboard.ts";
-import type { MainOptions, VerbContext, VerbFunction } from "../verb.ts";
+import type { Context, MainOptions, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsFor } from "../verbs/doctor_checks.ts";
 import { componentMain, runComponent } from "./main.ts";
 import { INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
@@ -41,7 +41,7 @@ function flagsOf(env: ReadEnv): ParsedFlags {
 }
 
 // deno-lint-ignore require-await
-async function printPermissions({ io: { env }, platform, systems, writer }: VerbContext): Promise<number> {
+async function printPermissions({ io: { env }, platform, systems, writer }: Context): Promise<number> {
   const allowed = permissionsFor({ env, platform, systems }, { out: OUT, written: [], read: [] });
   const names = [...allowed.env, ...INPUT_VARIABLES, ...DASHBOARD_INPUTS, ...JOB_VARIABLES];
   writer.output(denoFlags({ ...allowed, env: names }).join(" "));

@@ -17,7 +17,7 @@ import { cleanUpAndReport } from "../cleanup_report.ts";
 import { createWriter, explain } from "../explain.ts";
 import { GITLAB_NOTES } from "../job/note.ts";
 import { openContext } from "../job/run_job.ts";
-import { inOneStream, type MainOptions, type NotePlanner, type VerbContext, type VerbFunction } from "../verb.ts";
+import { type Context, inOneStream, type MainOptions, type NotePlanner, type VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/doctor_checks.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
@@ -97,7 +97,7 @@ export async function runComponent(main: (args: readonly string[], process: Io) 
 const DIRECTORY = ".mogplex-ci";
 
 // deno-lint-ignore require-await
-async function printPermissions(context: VerbContext): Promise<number> {
+async function printPermissions(context: Context): Promise<number> {
   const allowed = permissionsOf(context);
   context.writer.output(
     denoFlags({ ...allowed, env: [...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES] }).join(" "),

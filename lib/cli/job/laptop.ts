@@ -6,10 +6,10 @@
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { checkRunRequest, resolveRequest, type RunRequest, type StartedRun } from "../../run/request.ts";
+import { checkRunRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
+import { endAgeMs, type StartedRun } from "../../run/start.ts";
 import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
-import { openSession, type Session } from "../../run/session.ts";
-import { endAgeMs } from "../../run/start.ts";
+import type { Session } from "../../run/session.ts";
 import { readState, requestHash, type StateFiles, stateSeal } from "../../run/state.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { formatDuration } from "../../text/duration.ts";
@@ -26,13 +26,13 @@ import {
   STATE,
   statePath,
 } from "../options.ts";
-import type { Asked, Folder, VerbContext } from "../verb.ts";
-import { connectOptions, ONE_SHOT_MS } from "./run_job.ts";
+import type { Asked, Context, Folder } from "../verb.ts";
+import { ONE_SHOT_MS } from "./run_job.ts";
 
 // What a folder remembers: the run that an earlier command left in its state file, while that run goes on, and for an hour after it ended well
-// unless somebody was told. Outside CI nothing else tells a command that it is called again.
+// and its end was not told. Outside CI nothing else tells a command that it is called again.
 
-/** A run that goes on, or whose end nobody was told. */
+/** A run that goes on, or whose end was not told. */
 interface Remembered {
   /** Its id; null when the answer to its start was lost: only its key finds it. */
   runId: string | null;
@@ -43,7 +43,7 @@ interface Remembered {
 }
 
 /**
- * How long after its end a run is attached to if nobody was told its end, in milliseconds: a person comes back within the hour, and a job that
+ * How long after its end a run is attached to if its end was not told, in milliseconds: a person comes back within the hour, and a job that
  * is called every hour or every night starts each time.
  */
 const UNTOLD_MS = 3_600_000;
@@ -96,29 +96,35 @@ async function rememberedRun(
 /** Most folders that are looked at: one for each run that goes on. */
 const MAX_FOLDERS = 50;
 
-/** Whether nobody but a person calls the command again. */
-export function isLaptop({ platform, io }: VerbContext): boolean {
+/** Whether only a person calls the command again. */
+export function isLaptop({ platform, io }: Context): boolean {
   return !platform.isCi && platform.identity(io.env) === null;
 }
 
 /**
- * Chooses the folder of a start: that of the run with the same request that goes on, or whose end nobody was told, else the first one without
+ * Chooses the folder of a start: that of the run with the same request that goes on, or whose end was not told, else the first one without
  * a run that goes on.
  *
+ * @param job Opens the session of the job, if something has to be looked up.
  * @param wantsNew Whether a run with the same request counts as another one.
  * @throws {UsageError} when `--state` names the file of another run that goes on.
  * @throws what the client throws for the look at a run that was left.
  */
-export async function chooseFolder(context: VerbContext, asked: RunRequest, wantsNew: boolean): Promise<Folder> {
-  const { io, option, flags, writer, platform } = context;
+export async function chooseFolder(
+  context: Context,
+  asked: RunRequest,
+  wantsNew: boolean,
+  job: { readonly session: Session },
+): Promise<Folder> {
+  const { io, option, flags, writer } = context;
   const base = outDirectory(context);
   const first = { request: asked, out: base, resumePath: undefined };
   const ownKey = [IDEMPOTENCY_KEY, KEY_SCOPE, KEY_PART].some((key) => option(key) !== undefined);
   // Without a state file there is nothing to remember, and nothing is sent.
   if (!isLaptop(context) || flags.get("resume") !== undefined || !exists(context, statePath(context))) return first;
-  const connection = { ...context.connection(), notices: [] };
-  const session = openSession(connectOptions(context), { connection, platform });
-  const call = { deadline: session.startedAt + ONE_SHOT_MS };
+  const { session } = job;
+  const { clock, deadline, signal } = session;
+  const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
   const request = await resolveRequest(session.client, checkRunRequest(asked), call);
   const hash = requestHash(request);
   for (let count = 1; count <= MAX_FOLDERS; count++) {
@@ -166,7 +172,7 @@ function sentenceOf({ runId, endAgeMs }: Remembered): string {
   return `${run}, with the same request: attaching to it (--new starts another one)`;
 }
 
-function exists({ io }: VerbContext, path: string): boolean {
+function exists({ io }: Context, path: string): boolean {
   try {
     return io.realPath(path) !== undefined;
   } catch {
@@ -176,12 +182,12 @@ function exists({ io }: VerbContext, path: string): boolean {
 }
 
 /**
- * Prepares a `.gitignore` for the folder of the reports, so that nobody commits them by accident. A folder that was there before, under a
+ * Prepares a `.gitignore` for the folder of the reports, so that they are not committed by accident. A folder that was there before, under a
  * name that the user chose, is left alone.
  *
  * @returns Writes it. A failure is not an error: the reports say whether the folder can be written.
  */
-export function ignoringFolder(context: VerbContext, { out, targets }: Pick<Places, "out" | "targets">): () => void {
+export function ignoringFolder(context: Context, { out, targets }: Pick<Places, "out" | "targets">): () => void {
   const folder = out.replace(/\/+$/, "");
   const path = `${folder}/.gitignore`;
   const isInside = !folder.startsWith("/") && !folder.split("/").some((part) => /^\.*$/.test(part));
@@ -212,7 +218,7 @@ const MAX_BYTES = 1024 * 1024;
 const MAX_TEXT = 200;
 
 /** Path of the file; undefined in CI, without a home, and where the user wants none. */
-export function recentFile(context: VerbContext): string | undefined {
+export function recentFile(context: Context): string | undefined {
   const { io: { env } } = context;
   if (!isLaptop(context) || env("MOGPLEX_RECENT")?.trim() === "off") return undefined;
   const home = env("HOME");
@@ -222,7 +228,7 @@ export function recentFile(context: VerbContext): string | undefined {
 }
 
 /** Lines of the file; none when it cannot be read. */
-export function recentLines({ io }: VerbContext, path: string): string[] {
+export function recentLines({ io }: Context, path: string): string[] {
   try {
     return (io.readFile(path, MAX_BYTES, "refuse", "replace") ?? "").split("\n").filter((line) => line !== "");
   } catch {
@@ -231,7 +237,7 @@ export function recentLines({ io }: VerbContext, path: string): string[] {
 }
 
 /** Adds a line. A failure is no reason to lose a run, and nothing to tell in every log. */
-function add(context: VerbContext, value: object): void {
+function add(context: Context, value: object): void {
   const path = recentFile(context);
   if (path === undefined) return;
   const { io, writer } = context;
@@ -247,8 +253,7 @@ function add(context: VerbContext, value: object): void {
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
-/** Remembers a start. */
-export function rememberStart(context: VerbContext, { run }: StartedRun, out: string, asked: Asked): void {
+export function rememberStart(context: Context, { run }: StartedRun, out: string, asked: Asked): void {
   const { io, clock } = context;
   let folder: string | undefined;
   try {
@@ -268,12 +273,12 @@ export function rememberStart(context: VerbContext, { run }: StartedRun, out: st
 }
 
 /** Remembers what the service says of the end of a run. */
-export function rememberState(context: VerbContext, runId: string, outcome: EndOutcome): void {
+export function rememberState(context: Context, runId: string, outcome: EndOutcome): void {
   add(context, { runId, outcome, exitCode: EXIT[END_EXIT[outcome]], pullRequest: null });
 }
 
 /** Remembers how a run ended, as far as this command knows. */
-export function rememberEnd(context: VerbContext, result: AnyResult): void {
+export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
   const { runId, outcome, exitCode, pullRequest } = result;
   add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest.url) });

@@ -17,7 +17,7 @@ import { checkTokenVariable } from "../../service/connection.ts";
 import { markdownCode } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { NOTE } from "../options.ts";
-import type { NotePlanner, PlannedNote, VerbContext } from "../verb.ts";
+import type { Context, NotePlanner, PlannedNote } from "../verb.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
@@ -33,7 +33,7 @@ export type NotePlan =
  *
  * @throws {UsageError} when a flag, an input or a variable of ours is not possible.
  */
-export function planNote(context: VerbContext): NotePlan {
+export function planNote(context: Context): NotePlan {
   const { notes } = context;
   if (!notes?.wanted(context)) return { kind: "none" };
   try {
@@ -59,7 +59,7 @@ export function planNote(context: VerbContext): NotePlan {
 /** Renders a summary; see the options of `renderMarkdown`. */
 type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
 
-async function write(context: VerbContext, plan: PlannedNote, render: RenderSummary): Promise<void> {
+async function write(context: Context, plan: PlannedNote, render: RenderSummary): Promise<void> {
   const { writer, writer: { redact }, clock, fetch } = context;
   const { place } = plan;
   const whole = render(plan.mayLink, plan.links);
@@ -72,7 +72,7 @@ async function write(context: VerbContext, plan: PlannedNote, render: RenderSumm
 }
 
 /** Carries the plan out; a failure is one line on stderr. */
-export async function writeTextNote(context: VerbContext, plan: NotePlan, render: RenderSummary): Promise<void> {
+export async function writeTextNote(context: Context, plan: NotePlan, render: RenderSummary): Promise<void> {
   if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
   try {
@@ -84,7 +84,7 @@ export async function writeTextNote(context: VerbContext, plan: NotePlan, render
 
 /** {@linkcode writeTextNote} for the result of a job. @param targets Its reports: the note links the page. */
 export async function writeJobNote(
-  context: VerbContext,
+  context: Context,
   plan: NotePlan,
   result: AnyResult,
   targets: readonly ReportTarget[] = [],
@@ -111,7 +111,7 @@ export async function writeJobNote(
  * @throws {UsageError} See {@linkcode planNote}.
  */
 export function prepareNote(
-  context: VerbContext,
+  context: Context,
   targets: readonly ReportTarget[],
 ): (result: AnyResult, compared?: string) => Promise<void> {
   const plan = planNote(context);

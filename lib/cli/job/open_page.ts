@@ -4,10 +4,10 @@
  * @module
  */
 import { openFile } from "../../files/open_file.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Context } from "../verb.ts";
 
 /** Opens the page. A failure is printed, and changes no verdict. @param path Path of the page. */
-export async function openPage({ io, writer }: VerbContext, path: string): Promise<void> {
+export async function openPage({ io, writer }: Context, path: string): Promise<void> {
   const problem = await openFile(path, (name) => io.env(name));
   if (problem !== null) writer.error(`Cannot open page ${JSON.stringify(path)}: ${problem}; open it by hand`);
 }

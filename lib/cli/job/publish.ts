@@ -21,12 +21,9 @@ import { commandOutputs, commandResult, isInteractive, logWidth, type Writer } f
 import { type LogForm, verdictText } from "../log/live_log.ts";
 import { LABEL_WIDTH } from "../log/terminal.ts";
 import { OPEN, type Places } from "../options.ts";
-import type { JobExtra, VerbContext } from "../verb.ts";
+import type { Context, JobExtra } from "../verb.ts";
 import { prepareNote } from "./note.ts";
 import { lookup } from "../../lookup.ts";
-
-/** A result that can be published. */
-export type JobResult = AnyResult;
 
 /** What a job came to. */
 export interface Ended<R> {
@@ -42,12 +39,9 @@ export interface Ended<R> {
 
 /** What publishers need to know of a job. */
 export interface Published {
-  /** Where files go. */
   places: Places;
   /** Events in the log; null shows none. */
   log: LogForm | null;
-  /** Longest time of the job in milliseconds, for the status line. @default {undefined} (it does not say) */
-  timeoutMs?: number | undefined;
   /** Reports of events, which are written while the run is followed. @default {[]} */
   eventFiles?: readonly EventFile[] | undefined;
   /** What the program does beside the reports. @default {undefined} (nothing) */
@@ -55,7 +49,7 @@ export interface Published {
 }
 
 /** A file for each target that wants all events. The first event creates it. */
-export function eventFiles({ io, writer }: VerbContext, { targets }: Places): EventFile[] {
+export function eventFiles({ io, writer }: Context, { targets }: Places): EventFile[] {
   const redact = {
     redact: (text: string) => writer.redact(text),
     redactToken: (text: string) => writer.redact.token(text),
@@ -67,12 +61,11 @@ export function eventFiles({ io, writer }: VerbContext, { targets }: Places): Ev
 interface Publish<R> {
   /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
   started?(runId: string): void;
-  /** Publishes the end. */
   ended(ended: Ended<R>): void | Promise<void>;
 }
 
 /** One way to make an end known. It is called before the job starts, so that a wrong setting stops the job. */
-export type Publisher<R> = (context: VerbContext, job: Published) => Publish<R>;
+export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 
 /** Prepared publishers, which run in order. */
 export interface Prepared<R> {
@@ -87,7 +80,7 @@ export interface Prepared<R> {
  */
 export function prepare<R>(
   publishers: readonly Publisher<R>[],
-  context: VerbContext,
+  context: Context,
   job: Published,
 ): Prepared<R> {
   const prepared = publishers.map((publisher) => publisher(context, job));
@@ -104,9 +97,9 @@ export function prepare<R>(
 
 /** Files: the reports, and those that the CI system reads. */
 function reports(
-  { io, platform, writer, settings, vocabulary, laptop }: VerbContext,
+  { io, platform, writer, settings, vocabulary, laptop }: Context,
   job: Published,
-): Publish<JobResult> {
+): Publish<AnyResult> {
   const { places: { targets }, eventFiles = [], extra } = job;
   const options: WriteReportsOptions = {
     files: platform.files(io.env),
@@ -150,14 +143,14 @@ const COPIED = /^(?:pull request|page|resume|cancel|key) /;
 const FINE: readonly (Outcome | AutomationOutcome)[] = ["success", "started"];
 
 /** The lines of the block, with the address of the pull request as a link. */
-function linked(writer: Writer, result: JobResult, lines: readonly SafeLine[]): SafeLine[] {
+function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): SafeLine[] {
   const url = result.kind === "run" ? result.pullRequest.url : null;
   const row = `pull request  ${url}`;
   return lines.map((line) => url !== null && line === row ? own`pull request  ${writer.link(url)}` : line);
 }
 
 /** The verdict in the log: the block at the end, or one JSON line; and the error line. */
-function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
+function verdict(context: Context, { log }: Published): Publish<AnyResult> {
   const { io, flags, writer, vocabulary, laptop } = context;
   const json = flags.has("json");
   // For a person the block is right above the error line, which would only repeat it.
@@ -194,7 +187,7 @@ function verdict(context: VerbContext, { log }: Published): Publish<JobResult> {
 }
 
 /** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
-function commands(context: VerbContext): Publish<JobResult> {
+function commands(context: Context): Publish<AnyResult> {
   const { flags, writer, platform } = context;
   if (flags.has("json")) return { ended() {} };
   return {
@@ -204,7 +197,7 @@ function commands(context: VerbContext): Publish<JobResult> {
 }
 
 /** The note on the merge request. */
-function note(context: VerbContext, { places }: Published): Publish<JobResult> {
+function note(context: Context, { places }: Published): Publish<AnyResult> {
   const write = prepareNote(context, places.targets);
   return {
     async ended({ result, error, compared }) {
@@ -215,17 +208,17 @@ function note(context: VerbContext, { places }: Published): Publish<JobResult> {
 }
 
 /** The list of runs that this machine started. */
-function recent(context: VerbContext): Publish<JobResult> {
+function recent(context: Context): Publish<AnyResult> {
   return { ended: ({ result }) => context.laptop?.rememberEnd(context, result) };
 }
 
 /** What the program does beside the reports. It comes last: a trace tells of everything before it. */
-function extras(_context: VerbContext, { extra }: Published): Publish<JobResult> {
+function extras(_context: Context, { extra }: Published): Publish<AnyResult> {
   return { ended: async (ended) => await extra?.ended({ kind: "job", ...ended }) };
 }
 
 /** Publishers of a job that came to an end. */
-export const AT_END: readonly Publisher<JobResult>[] = [reports, verdict, commands, note, recent, extras];
+export const AT_END: readonly Publisher<AnyResult>[] = [reports, verdict, commands, note, recent, extras];
 
 /** Publishers of a job that was refused before there was a run: the error line is all that the log says. */
-export const WHEN_REFUSED: readonly Publisher<JobResult>[] = [reports, commands, extras];
+export const WHEN_REFUSED: readonly Publisher<AnyResult>[] = [reports, commands, extras];

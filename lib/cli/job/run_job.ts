@@ -3,189 +3,246 @@
  *
  * @module
  */
-import type { ReadEnv } from "../../ci/platform.ts";
-import { type Clock, systemClock } from "../../clock.ts";
+import { systemClock } from "../../clock.ts";
 import { exitCodeFor, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
-import type { RunEvent } from "../../model.ts";
-import type { OnNotice } from "../../notice.ts";
+import type { Notice, OnNotice } from "../../notice.ts";
+import type { EventFile, EventSink } from "../../run/event_file.ts";
 import type { Setting } from "../../report/run_page.ts";
 import { checkTargets, plainPath, writeReports } from "../../report/write.ts";
-import type { FollowItem } from "../../run/follow.ts";
 import type { JobEnd } from "../../run/job.ts";
 import type { JobInternals } from "../../run/options.ts";
 import { readResult } from "../../run/read_result.ts";
-import type { StartedRun } from "../../run/request.ts";
-import { emptyRunResult, reasonOf, resultError, type RunResult } from "../../run/result.ts";
+import { type AnyResult, reasonOf, resultError } from "../../run/result.ts";
 import { verdictWords } from "../../run/result_view.ts";
-import type { JobOptions, RunOptions } from "../../run/run.ts";
-import { type ConnectOptions, interruptible, openSession, type Session } from "../../run/session.ts";
+import {
+  type ConnectOptions,
+  type OpenInterrupts,
+  openInterrupts,
+  openSession,
+  type Session,
+} from "../../run/session.ts";
 import { preferSmallHeap } from "../../runtime.ts";
 import { type CallOptions, clientFor, type MogplexClient } from "../../service/client.ts";
 import { type Connection, type ConnectionOptions, resolveConnection, resolveOrigin } from "../../service/connection.ts";
-import { givenName } from "../../service/repository.ts";
-import { type Fetch, userAgent } from "../../service/transport.ts";
+import { userAgent } from "../../service/transport.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
-import { LiveLog, noticeText } from "../log/live_log.ts";
+import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { OPEN, optionReader, type Places, readPlaces, REPORT } from "../options.ts";
 import { guardCheckout } from "../start_request.ts";
-import type { Asked, MainOptions, ReadOption, VerbContext } from "../verb.ts";
-import { AT_END, eventFiles, type JobResult, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
+import type { Context, MainOptions, ReadOption } from "../verb.ts";
+import { AT_END, eventFiles, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
 
-// A job that ends with a verdict: open, log live, work under signals, publish. It knows no kind of operation.
+/** A job that ends with a verdict: opened, logged live, worked on under signals, published. It knows no kind of operation. */
+export class CommandJob<R extends AnyResult> {
+  readonly #context: Context;
+  readonly #nothing: R;
+  readonly #startedAt: number;
+  #timeoutMs: number | undefined;
+  #interrupts: OpenInterrupts | undefined;
+  #session: Session | undefined;
+  #places: Places | undefined;
+  #files: EventFile[] = [];
+  #live: LiveLog | undefined;
+  #published: Published | undefined;
+  #publish: Prepared<R> | undefined;
 
-/** What the work of a job gets. */
-interface Wiring<I> {
-  /** Options that every kind of operation takes. */
-  options: {
-    env: ReadEnv;
-    clock: Clock;
-    fetch: Fetch | undefined;
-    onNotice: OnNotice;
-    onItem: (item: I) => void;
-  };
-  /** Signals, connection and CI system. */
-  internals: JobInternals;
-  /** The log, to be opened once the operation is known. */
-  live: LiveLog;
-  /** Publishes the id, once it is known. */
-  publish: Pick<Prepared<JobResult>, "started">;
-}
+  /**
+   * @param nothing A result of the job's kind about which nothing is known.
+   * @throws {UsageError} when files of the checkout cannot be trusted. No report is written then.
+   */
+  constructor(context: Context, nothing: R) {
+    context.guard();
+    this.#context = context;
+    this.#nothing = nothing;
+    this.#startedAt = context.clock.now();
+  }
 
-/** What a verb adds. */
-interface WholeJob<I, R extends JobResult> extends Published {
-  /** Whether the operation exists already, so that the log is opened at once. @default {false} */
-  exists?: boolean | undefined;
-  /** Prints an item. */
-  show(live: LiveLog, item: I): void;
-  /** Starts or finds the operation, and follows it. */
-  work(wiring: Wiring<I>): Promise<JobEnd<R>>;
-}
+  /** Sets the longest time of the whole job, in milliseconds; undefined for the usual one. Call it before the session is opened. */
+  limitTo(timeoutMs: number | undefined): void {
+    this.#timeoutMs = timeoutMs;
+  }
 
-/** The process, with a log that is closed properly even when the process has to end at once. */
-function closingLog({ io, platform }: VerbContext, live: LiveLog): Pick<Io, "onSignal" | "isTerminal" | "exitNow"> {
-  return {
-    onSignal: (handler) => io.onSignal(handler),
-    isTerminal: (stream) => isInteractive({ io, platform }, stream),
-    exitNow(code) {
-      live.leave();
-      io.exitNow(code);
-    },
-  };
-}
+  /**
+   * The session, which is opened at the first call. From then on signals are handled.
+   *
+   * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
+   */
+  get session(): Session {
+    if (this.#session !== undefined) return this.#session;
+    const { io, clock, fetch, platform, writer } = this.#context;
+    // Its notices are told once there is a log.
+    const connection = { ...this.#context.connection(), notices: [] };
+    const interrupts = this.#interrupts = openInterrupts({ io: this.#closingIo(), clock });
+    const onNotice: OnNotice = (notice) => {
+      if (this.#live === undefined) writer.note(noticeText(notice));
+      else this.#tell(notice);
+    };
+    return this.#session = openSession(
+      { env: io.env, clock, fetch, signal: interrupts.signal, timeoutMs: this.#timeoutMs, onNotice },
+      { connection, platform, onRequest: (request) => this.#published?.extra?.onRequest(request) },
+    );
+  }
 
-/**
- * Does a job and ends with its verdict.
- *
- * @returns The exit code.
- * @throws {MogplexError} when the job could not be opened: token, service or a setting is wrong, or the state file cannot be written.
- */
-export async function endWithVerdict<I, R extends JobResult>(
-  context: VerbContext,
-  job: WholeJob<I, R>,
-): Promise<number> {
-  const { io, flags, writer, clock, fetch, platform, vocabulary } = context;
-  const connection = context.connection();
-  const extra = await context.extras?.open(context);
-  const published = { ...job, extra };
-  const publish = prepare(AT_END, context, published);
-  preferSmallHeap();
-  const json = flags.has("json");
-  const times = !platform.stampsLines(io.env);
-  const interactive = isInteractive(context);
-  if (!json) writer.beginLog();
-  const { log: form, timeoutMs } = job;
-  const width = logWidth(io);
-  const live = new LiveLog({ writer, platform, clock, form, json, interactive, times, timeoutMs, width });
-  if (job.exists) live.open();
-  const options: Wiring<I>["options"] = {
-    env: io.env,
-    clock,
-    fetch,
-    onNotice(notice) {
-      extra?.onNotice(notice);
-      live.notice(notice);
-    },
-    onItem: (item) => job.show(live, item),
-  };
-  const more: JobInternals = {
-    connection,
-    platform,
-    onSession(session) {
-      extra?.onSession(session);
-      live.countRequests(session.requests);
-    },
-    onRequest: extra && ((request) => extra.onRequest(request)),
-  };
-  try {
-    const { result: found, error } = await interruptible({ io: closingLog(context, live), clock }, (interrupts) => {
-      return job.work({ options, internals: { ...more, interrupts }, live, publish });
-    }).finally(() => live.close());
-    const result = { ...found, resume: vocabulary.resume(found) };
-    if (error instanceof UsageError && result.runId === null) {
-      await prepare(WHEN_REFUSED, context, published).ended({ result, error });
-      writer.error(error.message);
-    } else await publish.ended({ result, error });
-    return result.exitCode;
-  } finally {
-    writer.unfence();
+  /** The process, with a log that is closed properly even when the process has to end at once. */
+  #closingIo(): Pick<Io, "onSignal" | "isTerminal" | "exitNow"> {
+    const { io, platform } = this.#context;
+    return {
+      onSignal: (handler) => io.onSignal(handler),
+      isTerminal: (stream) => isInteractive({ io, platform }, stream),
+      exitNow: (code) => {
+        this.#live?.leave();
+        io.exitNow(code);
+      },
+    };
+  }
+
+  #tell(notice: Notice): void {
+    this.#published?.extra?.onNotice(notice);
+    this.#live?.notice(notice);
+  }
+
+  /**
+   * Finds out where the files go, and removes the reports of an earlier job.
+   *
+   * @param out Directory of the reports. @default the one that flags and variables name
+   * @throws {UsageError} when the reports cannot be written.
+   */
+  openPlaces(out?: string): Places {
+    const context = this.#context;
+    const places = readPlaces(context, out);
+    const ignore = context.laptop?.ignoringFolder(context, places);
+    checkTargets(places.targets, context.io);
+    ignore?.();
+    return this.#places = places;
+  }
+
+  /**
+   * Opens everything that the job is told by. Call it last before the work.
+   *
+   * @param log Events in the log; null shows none.
+   * @throws {MogplexError} when token, service or a setting is wrong.
+   */
+  async open(log: LogForm | null, { exists = false, hasEvents = false } = {}): Promise<OpenedJob> {
+    const context = this.#context;
+    const { io, flags, writer, clock, platform } = context;
+    const places = this.#places ?? this.openPlaces();
+    const { notices } = context.connection();
+    const extra = await context.extras?.open(context);
+    this.#files = hasEvents ? eventFiles(context, places) : [];
+    this.#published = { places, log, eventFiles: this.#files, extra };
+    const publish = this.#publish = prepare(AT_END, context, this.#published);
+    preferSmallHeap();
+    const json = flags.has("json");
+    if (!json) writer.beginLog();
+    const { session } = this;
+    const live = this.#live = new LiveLog({
+      ...{ writer, platform, clock, form: log, json, width: logWidth(io) },
+      interactive: isInteractive(context),
+      times: !platform.stampsLines(io.env),
+      timeoutMs: log === null ? undefined : session.deadline - session.startedAt,
+    });
+    if (exists) live.open();
+    for (const message of notices) this.#tell({ kind: "text", message });
+    extra?.onSession(session);
+    live.countRequests(session.requests);
+    return {
+      live,
+      started: (runId) => publish.started(runId),
+      internals: { session, platform, interrupts: this.#interrupts },
+      sink: { add: (event) => this.#files.forEach((file) => file.add(event)) },
+    };
+  }
+
+  /**
+   * Waits for the work, and makes its end known.
+   *
+   * @returns The exit code.
+   * @throws what the work throws.
+   */
+  async end(work: Promise<JobEnd<R>>): Promise<number> {
+    const context = this.#context;
+    if (this.#publish === undefined || this.#published === undefined) {
+      throw new Error("Cannot end a job before it is open");
+    }
+    try {
+      const { result: found, error } = await this.#ended(work);
+      const result = { ...found, resume: context.vocabulary.resume(found) };
+      if (error instanceof UsageError && result.runId === null) {
+        await prepare(WHEN_REFUSED, context, this.#published).ended({ result, error });
+        context.writer.error(error.message);
+      } else await this.#publish.ended({ result, error });
+      return result.exitCode;
+    } finally {
+      context.writer.unfence();
+    }
+  }
+
+  async #ended(work: Promise<JobEnd<R>>): Promise<JobEnd<R>> {
+    try {
+      return await work;
+    } finally {
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    this.#files.forEach((file) => file.close());
+    this.#interrupts?.close();
+    this.#live?.close();
+  }
+
+  /**
+   * Writes the reports of a job that ended before there was a run. Without them the reports of an earlier job would be taken for those of this
+   * one.
+   *
+   * @throws the error; {@linkcode UsageError} when the reports cannot be written.
+   */
+  async refuse(error: unknown): Promise<never> {
+    const context = this.#context;
+    this.#interrupts?.close();
+    const places = this.#places ?? this.openPlaces();
+    try {
+      // The reports must not show the token.
+      context.connection();
+    } catch {
+      // The refusal may be about a missing token. The known secrets are masked in any case.
+    }
+    // What is wrong with its own settings must not hide the error.
+    const extra = await context.extras?.open(context).catch(() => undefined);
+    const result: R = {
+      ...this.#nothing,
+      exitCode: exitCodeFor(error),
+      reason: reasonOf(error),
+      error: resultError(error),
+      durationMs: Math.round(context.clock.now() - this.#startedAt),
+      origin: originOf(context),
+    };
+    await prepare(WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
+    throw error;
   }
 }
 
-/** What a verb adds. */
-interface RunJob extends Published {
-  /** What is asked for, when the run is to be started. */
-  asked?: Asked | undefined;
-  /** The run, when it exists already. */
-  runId?: string | undefined;
-  /** Starts or finds the run, and follows it. */
-  work(options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>>;
+/** What the work of a {@linkcode CommandJob} gets. */
+interface OpenedJob {
+  /** The log, to be opened once the operation is known. */
+  live: LiveLog;
+  /** Publishes the id, once it is known. */
+  started(runId: string): void;
+  /** Session, signals and CI system. */
+  internals: JobInternals;
+  sink: EventSink;
 }
 
-function announce(
-  { flags, io, writer }: VerbContext,
-  { log, asked }: RunJob,
-  { run, replayed, idempotencyKey }: StartedRun,
-): void {
-  if (flags.has("json")) return writer.json({ type: "run", ...run });
-  const { working, base, createBranch } = run.branch;
-  const lines = [
-    `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-    `repository ${givenName(asked?.repository) ?? run.repoId}, ${run.harness}, branch ${working} (base ${base}${
-      createBranch ? ", created" : ""
-    })`,
-    // The state file has it, and so has the block at the end where it is needed to go on.
-    ...(log === "full" ? [`key ${idempotencyKey}`] : []),
-  ];
-  const hang = { cells: io.isTerminal("stdout") ? logWidth(io) : Infinity, indent: 2 };
-  writer.out(...lines.flatMap((line) => writer.untrustedLines(writer.untrusted(line), Infinity, hang)));
-}
-
-/** Does the job. See {@linkcode endWithVerdict}. */
-export async function runWholeJob(context: VerbContext, job: RunJob): Promise<number> {
-  const { places, log, runId, timeoutMs } = job;
-  const files = eventFiles(context, places);
-  return await endWithVerdict<FollowItem, RunResult>(context, {
-    places,
-    log,
-    timeoutMs,
-    eventFiles: files,
-    exists: runId !== undefined,
-    show: (live, item) => live.item(item),
-    work: ({ options, internals, live, publish }) => {
-      const onStarted = (started: StartedRun) => {
-        announce(context, job, started);
-        if (job.asked !== undefined) context.laptop?.rememberStart(context, started, places.out, job.asked);
-        publish.started(started.runId);
-        live.open(started.run.status);
-      };
-      const sink = { add: (event: RunEvent) => files.forEach((file) => file.add(event)) };
-      return job.work({ ...options, onStarted }, { ...internals, files: context.io, sink })
-        .finally(() => files.forEach((file) => file.close()));
-    },
-  });
+function originOf({ io }: Context): string {
+  try {
+    return resolveOrigin({ env: io.env }).origin;
+  } catch {
+    // The address may be what is wrong, and can hold a password.
+    return "";
+  }
 }
 
 // Opens what a verb works with: its context, and for the drop-in verbs the service.
@@ -193,7 +250,7 @@ export async function runWholeJob(context: VerbContext, job: RunJob): Promise<nu
 /** One call of a program: its flags and surroundings. */
 interface Call extends
   Pick<
-    VerbContext,
+    Context,
     "io" | "platform" | "systems" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras" | "laptop"
   > {
   /** Whether to read only the variables that the documented command reads. */
@@ -216,7 +273,7 @@ function once<T>(work: () => T): () => T {
  * The token is not registered with the CI system's own masking (`::add-mask::`): that would print it, and what is printed can be piped into
  * a file.
  */
-export function openContext(call: Call, options: MainOptions): VerbContext {
+export function openContext(call: Call, options: MainOptions): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
   const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, extras, laptop } = call;
   const guard = once(() => guardCheckout({ io, platform, systems }));
@@ -264,9 +321,9 @@ interface DropInSession {
 /**
  * Opens the service for a drop-in verb, and announces an unusual origin on stderr.
  *
- * @throws {UnauthorizedError | UsageError} See {@linkcode VerbContext.connection}.
+ * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
-export function openDropIn(context: VerbContext): DropInSession {
+export function openDropIn(context: Context): DropInSession {
   const { writer, clock, fetch, platform } = context;
   const connection = context.connection();
   for (const notice of connection.notices) writer.note(notice);
@@ -286,83 +343,20 @@ export function openDropIn(context: VerbContext): DropInSession {
 export const ONE_SHOT_MS = 120_000;
 
 /** Environment, time and notices of a verb; notices go to stderr. */
-export function connectOptions({ io, writer, clock, fetch }: VerbContext): ConnectOptions {
+export function connectOptions({ io, writer, clock, fetch }: Context): ConnectOptions {
   return { env: io.env, clock, fetch, onNotice: (notice) => writer.note(noticeText(notice)) };
 }
 
 /**
  * Opens a session with one deadline for the whole verb.
  *
- * @throws {UnauthorizedError | UsageError} See {@linkcode VerbContext.connection}.
+ * @throws {UnauthorizedError | UsageError} See {@linkcode Context.connection}.
  */
-export function openOneShot(context: VerbContext): { session: Session; call: CallOptions } {
+export function openOneShot(context: Context): { session: Session; call: CallOptions } {
   const { platform } = context;
-  const session = openSession(connectOptions(context), { connection: context.connection(), platform });
-  return { session, call: { deadline: session.startedAt + ONE_SHOT_MS } };
-}
-
-// Reports of a job that ended before there was a run. Without them the reports of an earlier job would be taken for those of this one.
-
-function originOf({ io }: VerbContext): string {
-  try {
-    return resolveOrigin({ env: io.env }).origin;
-  } catch {
-    // The address may be what is wrong, and can hold a password.
-    return "";
-  }
-}
-
-function refused<R extends JobResult>(empty: R, context: VerbContext, error: unknown, startedAt: number): R {
-  return {
-    ...empty,
-    exitCode: exitCodeFor(error),
-    reason: reasonOf(error),
-    error: resultError(error),
-    durationMs: Math.round(context.clock.now() - startedAt),
-    origin: originOf(context),
-  };
-}
-
-async function publishRefusal(context: VerbContext, places: Places, result: JobResult, error: unknown): Promise<void> {
-  try {
-    // The reports must not show the token.
-    context.connection();
-  } catch {
-    // The refusal may be about a missing token. The known secrets are masked in any case.
-  }
-  // What is wrong with its own settings must not hide the error.
-  const extra = await context.extras?.open(context).catch(() => undefined);
-  await prepare(WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
-}
-
-/**
- * Removes the reports of an earlier job, does the work, and writes reports when it throws: with outcome `error`, the reason and
- * the exit code.
- *
- * @param work Gets the places for files; writes the reports itself unless it throws.
- * @param empty A result of the job's kind about which nothing is known. @default that of a run
- * @param out Directory of the reports. @default the one that flags and variables name
- * @throws what `work` throws.
- * @throws {UsageError} when files of the checkout cannot be trusted, or the reports cannot be written. No report is written then.
- */
-export async function withReports(
-  context: VerbContext,
-  work: (places: Places) => Promise<number>,
-  empty: JobResult = emptyRunResult(),
-  out?: string,
-): Promise<number> {
-  const startedAt = context.clock.now();
-  context.guard();
-  const places = readPlaces(context, out);
-  const ignore = context.laptop?.ignoringFolder(context, places);
-  checkTargets(places.targets, context.io);
-  ignore?.();
-  try {
-    return await work(places);
-  } catch (error) {
-    await publishRefusal(context, places, refused(empty, context, error, startedAt), error);
-    throw error;
-  }
+  const options = { ...connectOptions(context), timeoutMs: ONE_SHOT_MS };
+  const session = openSession(options, { connection: context.connection(), platform });
+  return { session, call: { deadline: session.deadline } };
 }
 
 // `report --from`: reports from the files of an earlier job, without any request.
@@ -370,7 +364,7 @@ export async function withReports(
 /** Largest file that is read: the events of a very long run. */
 const MAX_BYTES = 2 ** 26;
 
-function textOf({ io }: VerbContext, path: string): string {
+function textOf({ io }: Context, path: string): string {
   const text = io.readFile(path, MAX_BYTES, "follow");
   if (text === undefined) throw new UsageError({ attempted: `read "${path}"`, why: "there is no such file" });
   return text;
@@ -383,7 +377,7 @@ function textOf({ io }: VerbContext, path: string): string {
  * @returns The exit code of the result that was read.
  * @throws {UsageError} when a file is no result and no events, or when a report would replace it.
  */
-export async function reportFrom(context: VerbContext, paths: readonly string[]): Promise<number> {
+export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;
   context.guard();
   try {

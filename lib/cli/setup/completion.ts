@@ -5,7 +5,7 @@
  */
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import { flagsOf, TOPICS, type Verb, type VerbContext } from "../verb.ts";
+import { type Context, flagsOf, TOPICS, type Verb } from "../verb.ts";
 
 /** What each shell reads, for a program on the PATH. */
 const SHELLS: ReadonlyMap<string, (program: string) => string> = new Map(Object.entries({
@@ -49,7 +49,7 @@ export function wordsAfter(given: readonly string[], verbs: readonly Verb[]): st
 
 /** Does the work of the verb. */
 // deno-lint-ignore require-await
-export async function printCompletion({ flags, writer, verbs, vocabulary }: VerbContext): Promise<number> {
+export async function printCompletion({ flags, writer, verbs, vocabulary }: Context): Promise<number> {
   const [shell = "", ...given] = flags.positionals;
   if (shell === "words") {
     writer.output(wordsAfter(given, verbs).join("\n"));

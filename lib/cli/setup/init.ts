@@ -12,7 +12,7 @@ import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { own } from "../../text/safe_line.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Context } from "../verb.ts";
 import { PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
@@ -37,7 +37,7 @@ const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
 const MAX_BYTES = 4 * 1024 * 1024;
 
 /** A file of the repository; undefined when there is none. @throws {UsageError} when it cannot be read, or is a symbolic link. */
-function present({ io }: VerbContext, path: string): string | undefined {
+function present({ io }: Context, path: string): string | undefined {
   try {
     return io.readFile(path, MAX_BYTES, "refuse", "replace");
   } catch (cause) {
@@ -46,12 +46,12 @@ function present({ io }: VerbContext, path: string): string | undefined {
   }
 }
 
-function exists({ io }: VerbContext, path: string): boolean {
+function exists({ io }: Context, path: string): boolean {
   return io.realPath(path) !== undefined;
 }
 
 /** The address of the repository's remote `origin`; empty when there is none. */
-function originOf(context: VerbContext): string {
+function originOf(context: Context): string {
   let config = "";
   try {
     // In a worktree `.git` is a file that names another place. The address is a help, not a need.
@@ -65,7 +65,7 @@ function originOf(context: VerbContext): string {
 }
 
 /** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */
-function systemOf(context: VerbContext, origin: string): [name: string, recipe: Recipe] {
+function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
   const names = [...RECIPES.keys()];
   const advice = `give one of ${names.join(", ")}`;
@@ -100,14 +100,14 @@ function systemOf(context: VerbContext, origin: string): [name: string, recipe: 
 const MAX_UP = 20;
 
 /** The root of the repository, when this is a folder below it. */
-function rootAbove(context: VerbContext): string | undefined {
+function rootAbove(context: Context): string | undefined {
   if (exists(context, ".git")) return undefined;
   const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
   return ups.find((up) => exists(context, `${up}/.git`));
 }
 
 /** The program that runs now. @throws {UsageError} when it is not the one file. */
-function ownProgram(context: VerbContext): string {
+function ownProgram(context: Context): string {
   const file = context.machine.programFile ?? programFile();
   const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
   if (text !== undefined && text.startsWith("#!") && text.includes("mogplex.mjs")) return text;
@@ -131,10 +131,10 @@ function diff(old: string, next: string): string[] {
 
 /** The steps of a call: prints each, and does it unless the user only wants to see. */
 class Steps {
-  readonly #context: VerbContext;
+  readonly #context: Context;
   readonly #dry: boolean;
 
-  constructor(context: VerbContext) {
+  constructor(context: Context) {
     this.#context = context;
     this.#dry = context.flags.has("dry-run");
   }
@@ -181,7 +181,7 @@ interface Program {
 }
 
 /** The licences that lie beside the program that runs now. */
-function ownLicences({ io, machine }: VerbContext): string | undefined {
+function ownLicences({ io, machine }: Context): string | undefined {
   try {
     return io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`);
   } catch {
@@ -190,7 +190,7 @@ function ownLicences({ io, machine }: VerbContext): string | undefined {
   }
 }
 
-function programOf(context: VerbContext): Program {
+function programOf(context: Context): Program {
   const text = ownProgram(context);
   const hash = sha256Hex(text);
   return {
@@ -202,14 +202,14 @@ function programOf(context: VerbContext): Program {
 }
 
 /** Whether the program in the repository is one that `init` wrote. */
-function isUnchanged(context: VerbContext): boolean {
+function isUnchanged(context: Context): boolean {
   const text = present(context, PROGRAM_FILE);
   return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
 }
 
 const LICENCES_NOTE = "  the licences of what is in the program";
 
-function update(context: VerbContext, steps: Steps): void {
+function update(context: Context, steps: Steps): void {
   if (!isUnchanged(context)) {
     const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so somebody changed it`;
     throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
@@ -222,7 +222,7 @@ function update(context: VerbContext, steps: Steps): void {
 }
 
 function uninstall(
-  context: VerbContext,
+  context: Context,
   steps: Steps,
   jobs: readonly (readonly [string, string])[],
 ): void {
@@ -246,7 +246,7 @@ function uninstall(
 }
 
 /** A file of the pipeline that one may not be able to read: a link, or a path outside the repository. */
-function readOrNothing(context: VerbContext, path: string): string | undefined {
+function readOrNothing(context: Context, path: string): string | undefined {
   if (path.split("/").includes("..")) return undefined;
   try {
     return present(context, path);
@@ -265,7 +265,7 @@ const editStage = (path: string, stage: string) => [
 
 /** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
 // deno-lint-ignore require-await
-export async function initRepository(context: VerbContext): Promise<number> {
+export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;
   const steps = new Steps(context);
   if (flags.has("update")) {

@@ -13,7 +13,7 @@ import { cutText } from "../../text/plain_text.ts";
 import { openOneShot } from "../job/run_job.ts";
 import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
 import { printRows } from "../log/terminal.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Context } from "../verb.ts";
 
 /** A run that this machine started. */
 interface RecentRun {
@@ -86,7 +86,7 @@ const MOST_ASKED = 10;
 const ASK_MS = 10_000;
 
 /** Asks the service for the states of runs of which no end is known, and remembers the ends. */
-async function askStates(context: VerbContext, runs: readonly RecentRun[]): Promise<void> {
+async function askStates(context: Context, runs: readonly RecentRun[]): Promise<void> {
   const { clock, writer } = context;
   const open = runs.filter(({ runId, outcome }) => isUuid(runId) && !FINAL.includes(outcome)).slice(0, MOST_ASKED);
   if (open.length === 0) return;
@@ -138,7 +138,7 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
 }
 
 /** Does the work of the verb. */
-export async function printRecent(context: VerbContext, limit: number): Promise<number> {
+export async function printRecent(context: Context, limit: number): Promise<number> {
   const { flags, writer, clock, io } = context;
   const path = recentFile(context);
   const runs = path === undefined ? [] : recentRuns(recentLines(context, path)).slice(0, limit);

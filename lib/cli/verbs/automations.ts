@@ -14,7 +14,7 @@ import { type AutomationResult, emptyAutomationResult, endOfAutomationRun } from
 import type { Session } from "../../run/session.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { checkUuid } from "../../service/validate.ts";
-import { connectOptions, endWithVerdict, openOneShot, withReports } from "../job/run_job.ts";
+import { CommandJob, connectOptions, openOneShot } from "../job/run_job.ts";
 import {
   automationCells,
   automationText,
@@ -30,7 +30,6 @@ import {
   JSON_LINES,
   KEYS,
   OPEN,
-  type Places,
   readTriggerSettings,
   REPO,
   REPORTING,
@@ -40,7 +39,7 @@ import {
   wholeNumber,
 } from "../options.ts";
 import { INPUTS, readTriggerRequest } from "../start_request.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { ASKING, TRIGGERING } from "./codes.ts";
 
 /** What the newest runs add up to; null, with a notice, when they cannot be read: the automation itself is still worth printing. */
@@ -136,7 +135,7 @@ export const automationsListVerb: Verb = {
 // service accepted the trigger and started nothing. See `triggerEnd`.
 
 /** Triggers, and prints the run that was started or found, or why there is none. */
-async function triggerOnce(context: VerbContext): Promise<number> {
+async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");
   const { key, timeoutMs } = readTriggerSettings(context);
@@ -177,14 +176,14 @@ export const automationsTriggerVerb: Verb = {
 
 const FOLLOW: VerbFlag = { name: "follow", help: "Wait for a slot and for the end: a whole CI job in one line" };
 
-function announce({ flags, writer }: VerbContext, triggered: TriggeredRun): void {
+function announce({ flags, writer }: Context, triggered: TriggeredRun): void {
   if (flags.has("json")) return writer.json({ type: "trigger", ...shownTrigger(triggered) });
   // The block at the end has the key where it is needed to go on.
   const lines = triggerLines(triggered).filter((line) => !line.startsWith("key "));
   writer.out(...lines.map((line) => writer.untrusted(line)));
 }
 
-function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationItem): void {
+function show({ flags, writer }: Context, live: LiveLog, item: AutomationItem): void {
   if (item.type === "end") return;
   if (flags.has("json")) {
     writer.json(
@@ -196,37 +195,30 @@ function show({ flags, writer }: VerbContext, live: LiveLog, item: AutomationIte
   else live.line("goes on", "");
 }
 
-async function triggerInto(context: VerbContext, automationId: string, places: Places): Promise<number> {
-  const { key, timeoutMs, tokenShare, onTimeout, onInterrupt } = readTriggerSettings(context);
-  const request = await readTriggerRequest(context);
-  return await endWithVerdict<AutomationItem, AutomationResult>(context, {
-    places,
-    log: "compact",
-    timeoutMs,
-    show: (live, item) => show(context, live, item),
-    work: ({ options, internals, live, publish }) => {
-      const onTriggered = (triggered: TriggeredRun) => {
-        announce(context, triggered);
-        publish.started(triggered.runId);
-        live.begin(triggered.status);
-      };
-      const all = { ...options, ...key, timeoutMs, tokenShare, onTimeout, onTriggered };
-      return runAutomationJob(automationId, request, all, { ...internals, onInterrupt });
-    },
-  });
-}
+/** Triggers an automation and follows its run. @returns The exit code. */
+async function triggerAndFollow(context: Context): Promise<number> {
+  const nothing = { ...emptyAutomationResult(), automationId: context.flags.positionals[0]?.trim() ?? "" };
+  const job = new CommandJob<AutomationResult>(context, nothing);
+  try {
+    job.openPlaces();
+    const argument = requiredArgument(context, "automations trigger", "automation-id");
+    const automationId = checkUuid(argument, "automation id");
+    const { key, timeoutMs, tokenShare, onTimeout, onInterrupt } = readTriggerSettings(context);
+    const request = await readTriggerRequest(context);
+    job.limitTo(timeoutMs);
+    const { live, started, internals } = await job.open("compact");
 
-/** Triggers an automation and follows its run. See {@linkcode endWithVerdict}. */
-async function triggerAndFollow(context: VerbContext): Promise<number> {
-  const automationId = context.flags.positionals[0]?.trim() ?? "";
-  return await withReports(
-    context,
-    async (places) => {
-      const argument = requiredArgument(context, "automations trigger", "automation-id");
-      return await triggerInto(context, checkUuid(argument, "automation id"), places);
-    },
-    { ...emptyAutomationResult(), automationId },
-  );
+    const onTriggered = (triggered: TriggeredRun): void => {
+      announce(context, triggered);
+      started(triggered.runId);
+      live.begin(triggered.status);
+    };
+    const onItem = (item: AutomationItem) => show(context, live, item);
+    const options = { ...key, tokenShare, onTimeout, onTriggered, onItem };
+    return await job.end(runAutomationJob(automationId, request, options, { ...internals, onInterrupt }));
+  } catch (error) {
+    return await job.refuse(error);
+  }
 }
 
 /** The verb. */

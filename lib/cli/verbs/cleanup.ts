@@ -10,7 +10,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { cleanup, type CleanupEnd } from "../../run/cleanup.ts";
 import { connectOptions } from "../job/run_job.ts";
 import { JSON_LINES, OUT, STATE, statePath } from "../options.ts";
-import type { Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 
 const ALWAYS: VerbFlag = {
   name: "always",
@@ -18,7 +18,7 @@ const ALWAYS: VerbFlag = {
 };
 
 /** The connection; undefined without a token, which is not needed where there is nothing to cancel. */
-function connectionOf(context: VerbContext): Connection | undefined {
+function connectionOf(context: Context): Connection | undefined {
   try {
     return context.connection();
   } catch (error) {
@@ -28,7 +28,7 @@ function connectionOf(context: VerbContext): Connection | undefined {
 }
 
 /** Cancels what the job left running, and prints what became of it. For command and component. */
-export async function cleanUp(context: VerbContext): Promise<CleanupEnd> {
+export async function cleanUp(context: Context): Promise<CleanupEnd> {
   const { io, flags, writer, platform } = context;
   const end = await cleanup({
     ...connectOptions(context),
@@ -46,7 +46,7 @@ export async function cleanUp(context: VerbContext): Promise<CleanupEnd> {
   return end;
 }
 
-async function cleanUpJob(context: VerbContext): Promise<number> {
+async function cleanUpJob(context: Context): Promise<number> {
   await cleanUp(context);
   return EXIT.success;
 }

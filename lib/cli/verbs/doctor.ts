@@ -11,7 +11,7 @@ import { createRedactor } from "../../text/redact.ts";
 import { own } from "../../text/safe_line.ts";
 import type { Writer } from "../log/writer.ts";
 import { JSON_LINES, KEY_PART, KEY_SCOPE, oneOf, OUT, REPO, REPORT, STATE } from "../options.ts";
-import type { Option, Verb, VerbContext } from "../verb.ts";
+import type { Context, Option, Verb } from "../verb.ts";
 import { ASKING } from "./codes.ts";
 import {
   type Check,
@@ -70,7 +70,7 @@ const FOR: Option<Purpose> = {
   parse: oneOf(PURPOSES),
 };
 
-const purposeOf = ({ option }: VerbContext): Purpose => option(FOR) ?? "run";
+const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 
 /** What a job of each purpose can do when nothing failed. */
 const READY: Readonly<Record<Purpose, string>> = {
@@ -81,13 +81,13 @@ const READY: Readonly<Record<Purpose, string>> = {
 };
 
 /** @param cause The check because of which the service cannot be asked. */
-async function checkNothingThere(context: VerbContext, cause: string): Promise<Check[]> {
+async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
   const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
   return [...way, ...Object.values(await checkService(context, cause, purposeOf(context)))];
 }
 
 async function checkThere(
-  context: VerbContext,
+  context: Context,
   machine: Machine,
   origin: Origin,
   token: Tried<FoundToken>,
@@ -103,7 +103,7 @@ async function checkThere(
 }
 
 /** Checks that are safe only where the checkout did not set our variables. */
-async function checkHere(context: VerbContext, machine: Machine): Promise<Check[]> {
+async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
   const { io, writer } = context;
   const origin = await tried(() => resolveOrigin({ env: io.env }));
   const token = await findToken(context);
@@ -117,13 +117,13 @@ async function checkHere(context: VerbContext, machine: Machine): Promise<Check[
 }
 
 /** The same checks where it did set them: skipped, so that nothing is read, written or sent where the variables say. */
-async function checkLittle(context: VerbContext, cause: string): Promise<Check[]> {
+async function checkLittle(context: Context, cause: string): Promise<Check[]> {
   const here = ["url", "token", "files"].map((name) => follows(name, cause));
   return [...here, ...await checkNothingThere(context, cause)];
 }
 
 /** All checks: a cause before what follows from it. */
-async function checkAll(context: VerbContext, machine: Machine): Promise<Check[]> {
+async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   const checkout = await checkCheckout(context, machine);
   return [
     checkRuntime(context.io.env, context.systems, machine),
@@ -170,7 +170,7 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
  * @param machine The process. @default the present one
  * @returns The code that a job would end with.
  */
-export async function checkJob(context: VerbContext, machine: Machine = thisMachine()): Promise<number> {
+export async function checkJob(context: Context, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;
   const checks = await checkAll(context, machine);
   const exitCode = firstFailure(checks)?.code ?? EXIT.success;

@@ -14,6 +14,7 @@ import { OUTPUT_VARIABLES } from "../../report/write.ts";
 import { deriveKey } from "../../run/key.ts";
 import { checkRunRequest } from "../../run/request.ts";
 import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../../runtime.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
@@ -31,7 +32,7 @@ import {
   STATE,
 } from "../options.ts";
 import { guardCheckout, readRequestSettings, steeringFile } from "../start_request.ts";
-import type { ExtraPermissions, Verb, VerbContext } from "../verb.ts";
+import type { Context, ExtraPermissions, Verb } from "../verb.ts";
 
 /** `skipped`: the check needs something that another check found missing. */
 export type CheckState = "ok" | "warning" | "failed" | "skipped";
@@ -139,7 +140,7 @@ function textOf(io: Io, path: string): string | undefined {
 }
 
 /** What Bun does with the working directory by default. Source: Bun, "bunfig.toml" and "Environment variables". */
-function bunHazard({ io, platform }: VerbContext, { args }: Machine): string | undefined {
+function bunHazard({ io, platform }: Context, { args }: Machine): string | undefined {
   const config = args.some((arg) => arg.startsWith("--config") || arg.startsWith("-c"));
   if (!config && /^\s*preload\b/m.test(textOf(io, "bunfig.toml") ?? "")) {
     return "Bun has run what bunfig.toml of the working directory preloads, with the token in its environment";
@@ -149,7 +150,7 @@ function bunHazard({ io, platform }: VerbContext, { args }: Machine): string | u
 }
 
 /** Checks the files by which a checkout can steer a runtime. */
-export async function checkCheckout(context: VerbContext, machine: Machine): Promise<Check> {
+export async function checkCheckout(context: Context, machine: Machine): Promise<Check> {
   const { io } = context;
   const { name } = runtimeParts(machine);
   const guarded = await tried(() => guardCheckout(context, machine.runtime, machine.args));
@@ -188,7 +189,7 @@ function removeEmpty(io: Io, directories: readonly string[]): void {
 }
 
 /** Writes a file into each directory, as a job would, and removes it again. Existing reports stay as they are. */
-function proveWritable({ io }: VerbContext, { targets, state }: Places): void {
+function proveWritable({ io }: Context, { targets, state }: Places): void {
   for (const directory of new Set([...targets.map(({ path }) => path), state].map(parentOf))) {
     const path = `${directory}/.doctor-${crypto.randomUUID().slice(0, 8)}`;
     try {
@@ -203,7 +204,7 @@ function proveWritable({ io }: VerbContext, { targets, state }: Places): void {
 }
 
 /** Checks that reports, state and the files of the CI system can be written. */
-export async function checkFiles(context: VerbContext): Promise<Check> {
+export async function checkFiles(context: Context): Promise<Check> {
   const { io } = context;
   const places = await tried(() => readPlaces(context));
   if (!places.ok) return skipped("files", "the settings do not say where they go");
@@ -345,7 +346,7 @@ export function denoFlags(permissions: Permissions): string[] {
 }
 
 /** What a run with these flags and variables may touch. @throws {UsageError} when one of them is not possible. */
-export function permissionsOf(context: VerbContext): Permissions {
+export function permissionsOf(context: Context): Permissions {
   const { io: { env }, platform, systems, flags } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
@@ -426,7 +427,7 @@ function showsJobState(platform: Platform): boolean {
 }
 
 /** Which features of the system a job uses, beside the identity. */
-function uses({ io, platform }: VerbContext): string[] {
+function uses({ io, platform }: Context): string[] {
   const { outputs, variables, summary } = platform.files(io.env);
   const written = [
     (outputs ?? variables ?? platform.setOutput) && "outputs",
@@ -440,7 +441,7 @@ function uses({ io, platform }: VerbContext): string[] {
 }
 
 /** Which key a start would get, what the identity lacks for it, and whether the user has asked for a key of his own. */
-async function keyOf(context: VerbContext): Promise<{ scope: string; missing: readonly string[]; own: boolean }> {
+async function keyOf(context: Context): Promise<{ scope: string; missing: readonly string[]; own: boolean }> {
   const { option, platform } = context;
   // A scope that is not known is reported by the check of the settings.
   const wanted = await tried(() => option(KEY_SCOPE));
@@ -455,7 +456,7 @@ async function keyOf(context: VerbContext): Promise<{ scope: string; missing: re
 }
 
 /** Checks which CI system this is, and which of its features a job would use. */
-export async function checkCi(context: VerbContext): Promise<Check> {
+export async function checkCi(context: Context): Promise<Check> {
   const { platform } = context;
   const { scope, missing, own } = await keyOf(context);
   const found = [
@@ -475,7 +476,7 @@ export async function checkCi(context: VerbContext): Promise<Check> {
 }
 
 /** Checks for variables that look like ours but are not. */
-export function checkVariables({ io }: VerbContext, { names }: Machine): Check {
+export function checkVariables({ io }: Context, { names }: Machine): Check {
   if (names === undefined) {
     return skipped("variables", "Deno lists them with --allow-env for all only, so a mistyped name would not be seen");
   }
@@ -493,7 +494,7 @@ export function checkVariables({ io }: VerbContext, { names }: Machine): Check {
 }
 
 /** Checks the values of flags and variables. */
-export async function checkSettings(context: VerbContext): Promise<Check> {
+export async function checkSettings(context: Context): Promise<Check> {
   const settings = await tried(() => {
     checkRunRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
     return { ...readPlaces(context), ...readRunSettings(context) };
@@ -501,6 +502,6 @@ export async function checkSettings(context: VerbContext): Promise<Check> {
   if (!settings.ok) {
     return failedWith("settings", settings.error, adviceOf(settings.error, "Correct the value, or unset the variable"));
   }
-  const { timeoutMs, out } = settings.value;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, out } = settings.value;
   return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}, reports go to ${JSON.stringify(out)}`);
 }

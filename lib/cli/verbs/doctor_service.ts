@@ -31,7 +31,7 @@ import { authorityVariable, proxySetting, userAgent } from "../../service/transp
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { REPO } from "../options.ts";
-import type { VerbContext } from "../verb.ts";
+import type { Context } from "../verb.ts";
 import {
   adviceOf,
   type Check,
@@ -220,7 +220,7 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
 }
 
 /** Sends one request without the token, and judges the answer. */
-export async function reach(origin: Origin, context: VerbContext, machine: Machine): Promise<Reached> {
+export async function reach(origin: Origin, context: Context, machine: Machine): Promise<Reached> {
   const { io, clock, fetch } = context;
   const url = `${origin.origin}${API_PREFIX}/repos?limit=1`;
   const answer = await tried(() => probe(url, { fetch, clock, limitMs: REQUEST_MS }));
@@ -241,19 +241,19 @@ const ALL_MS = 12_000;
 const MAX_REPOS = 200;
 
 /** Where the token is looked for. */
-function tokenSource({ io }: VerbContext): { variable: string; place: string } {
+function tokenSource({ io }: Context): { variable: string; place: string } {
   const variable = io.env("MOGPLEX_TOKEN_VARIABLE")?.trim() || "MOGPLEX_API_KEY";
   const file = io.env("MOGPLEX_API_KEY_FILE")?.trim() && !io.env(variable)?.trim();
   return { variable, place: file ? "the file of MOGPLEX_API_KEY_FILE" : variable };
 }
 
 /** Finds the token. */
-export function findToken({ io }: VerbContext): Promise<Tried<FoundToken>> {
+export function findToken({ io }: Context): Promise<Tried<FoundToken>> {
   return tried(() => findConnectionToken({ env: io.env, readFile: io.readFile }));
 }
 
 /** Checks the form of the token; nothing of it is ever shown. */
-export function checkToken(context: VerbContext, token: Tried<FoundToken>, machine: Machine): Check {
+export function checkToken(context: Context, token: Tried<FoundToken>, machine: Machine): Check {
   const { variable, place } = tokenSource(context);
   if (!token.ok) {
     const create =
@@ -494,7 +494,7 @@ type ServiceChecks = Record<"access" | "scopes" | "server" | "repository", Check
  * @param purpose What the job is for.
  */
 export async function checkService(
-  context: VerbContext,
+  context: Context,
   connection: Connection | string,
   purpose: Purpose,
 ): Promise<ServiceChecks> {

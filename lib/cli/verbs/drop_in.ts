@@ -40,14 +40,14 @@ import {
   ROOT,
   wholeNumber,
 } from "../options.ts";
-import type { Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 /** Message of the documented command. Source: CLI, "Headless runs", "Required flag". */
 const NO_REPO = "run: --repo <id> is required (find IDs via `mogplex repos list`)";
 
 /** The documented message; where the variable is set, also why it does not count. */
-function missingRepo({ io }: VerbContext): string {
+function missingRepo({ io }: Context): string {
   const ignored = io.env("MOGPLEX_REPO_ID")?.trim() ? "; MOGPLEX_REPO_ID counts with --follow or --detach only" : "";
   return NO_REPO + ignored;
 }
@@ -141,7 +141,7 @@ const TIMEOUT: Option<number> = {
   parse: duration(MAX_TIMEOUT_MS),
 };
 
-function printEvent({ flags, writer }: VerbContext, event: RunEvent): void {
+function printEvent({ flags, writer }: Context, event: RunEvent): void {
   if (flags.has("json")) writer.json(event);
   else writer.out(writer.untrusted(eventLine(event)));
 }
@@ -162,7 +162,7 @@ function impatient(client: MogplexClient, remainingMs: () => number): MogplexCli
   return Object.assign(Object.create(client) as MogplexClient, { getRunEvents });
 }
 
-async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: number): Promise<EndOutcome> {
+async function printUntilEnd(context: Context, runId: string, timeoutMs: number): Promise<EndOutcome> {
   const { io, flags, writer, clock } = context;
   const { client } = openDropIn(context);
   const interrupt = new AbortController();
@@ -201,7 +201,7 @@ async function printUntilEnd(context: VerbContext, runId: string, timeoutMs: num
   }
 }
 
-async function printOnce(context: VerbContext, runId: string): Promise<number> {
+async function printOnce(context: Context, runId: string): Promise<number> {
   const { flags, writer } = context;
   const { client, call } = openDropIn(context);
   if (flags.get(TIMEOUT.name) !== undefined) writer.note("--timeout has no effect without --follow");

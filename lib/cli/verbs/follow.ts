@@ -4,9 +4,10 @@
  * @module
  */
 import { checkUuid } from "../../service/validate.ts";
-import { emptyRunResult } from "../../run/result.ts";
+import type { FollowItem } from "../../run/follow.ts";
+import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { attachJob } from "../../run/run.ts";
-import { runWholeJob, withReports } from "../job/run_job.ts";
+import { CommandJob } from "../job/run_job.ts";
 import {
   givenRunId,
   JSON_LINES,
@@ -19,27 +20,23 @@ import {
   TIMEOUT,
   WATCHING,
 } from "../options.ts";
-import type { Verb, VerbContext } from "../verb.ts";
+import type { Context, Verb } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
-/** Attaches to a run that exists, for command and component. See {@linkcode runWholeJob}. */
-export async function followRun(context: VerbContext): Promise<number> {
-  return await withReports(context, async (places) => {
+/** Attaches to a run that exists, for command and component. @returns The exit code. */
+export async function followRun(context: Context): Promise<number> {
+  const job = new CommandJob<RunResult>(context, { ...emptyRunResult(), runId: givenRunId(context) });
+  try {
+    const { state: statePath } = job.openPlaces();
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readFollowSettings(context);
     const runId = checkUuid(requiredRunId(context, "follow"), "run id");
-    return await runWholeJob(context, {
-      places,
-      log,
-      timeoutMs,
-      runId,
-      work: (options, more) =>
-        attachJob(runId, { ...options, timeoutMs, tokenShare, onTimeout }, {
-          ...more,
-          onInterrupt,
-          statePath: places.state,
-        }),
-    });
-  }, { ...emptyRunResult(), runId: givenRunId(context) });
+    job.limitTo(timeoutMs);
+    const { live, internals, sink } = await job.open(log, { exists: true, hasEvents: true });
+    const options = { tokenShare, onTimeout, onItem: (item: FollowItem) => live.item(item) };
+    return await job.end(attachJob(runId, options, { ...internals, files: context.io, statePath, sink, onInterrupt }));
+  } catch (error) {
+    return await job.refuse(error);
+  }
 }
 
 export const followVerb: Verb = {

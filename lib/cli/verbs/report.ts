@@ -5,12 +5,13 @@
  */
 import { checkUuid } from "../../service/validate.ts";
 import { UsageError } from "../../errors.ts";
-import { emptyRunResult } from "../../run/result.ts";
-import { lookJob } from "../../run/run.ts";
+import type { FollowItem } from "../../run/follow.ts";
+import { emptyRunResult, type RunResult } from "../../run/result.ts";
+import { LOOK_MS, lookJob } from "../../run/run.ts";
 import { printHistory } from "../history.ts";
-import { reportFrom, runWholeJob, withReports } from "../job/run_job.ts";
+import { CommandJob, reportFrom } from "../job/run_job.ts";
 import { anyText, givenRunId, HISTORY, JSON_LINES, namesRun, OPEN, REPORTING, requiredRunId } from "../options.ts";
-import type { Option, Verb, VerbContext } from "../verb.ts";
+import type { Context, Option, Verb } from "../verb.ts";
 
 const FROM: Option<string> = {
   name: "from",
@@ -20,7 +21,7 @@ const FROM: Option<string> = {
   parse: anyText,
 };
 
-async function reportRun(context: VerbContext): Promise<number> {
+async function reportRun(context: Context): Promise<number> {
   const from = context.flags.all(FROM.name);
   if (from.length > 0 && context.flags.positionals.length > 0) {
     throw new UsageError({
@@ -35,15 +36,17 @@ async function reportRun(context: VerbContext): Promise<number> {
     context.guard();
     return printHistory(context, history);
   }
-  return await withReports(context, async (places) => {
+  const job = new CommandJob<RunResult>(context, { ...emptyRunResult(), runId: givenRunId(context) });
+  try {
+    job.openPlaces();
     const runId = checkUuid(requiredRunId(context, "report"), "run id");
-    return await runWholeJob(context, {
-      places,
-      log: null,
-      runId,
-      work: (options, more) => lookJob(runId, options, { ...more, onInterrupt: "detach" }),
-    });
-  }, { ...emptyRunResult(), runId: givenRunId(context) });
+    job.limitTo(LOOK_MS);
+    const { live, internals, sink } = await job.open(null, { exists: true, hasEvents: true });
+    const options = { onItem: (item: FollowItem) => live.item(item) };
+    return await job.end(lookJob(runId, options, { ...internals, files: context.io, sink, onInterrupt: "detach" }));
+  } catch (error) {
+    return await job.refuse(error);
+  }
 }
 
 export const reportVerb: Verb = {

@@ -4,8 +4,15 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import type { FollowItem } from "../../run/follow.ts";
+import type { RunRequest } from "../../run/request.ts";
+import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
-import { runWholeJob, withReports } from "../job/run_job.ts";
+import type { StartedRun } from "../../run/start.ts";
+import { givenName } from "../../service/repository.ts";
+import { CommandJob } from "../job/run_job.ts";
+import type { LogForm } from "../log/live_log.ts";
+import { logWidth } from "../log/writer.ts";
 import {
   anyText,
   JSON_LINES,
@@ -15,19 +22,17 @@ import {
   NO_CREATE_BRANCH,
   OPEN,
   outDirectory,
-  type Places,
   PROMPT_FILE,
   readRunSettings,
   REPORTING,
   REQUEST,
-  type RunSettings,
   SHOW_TASK,
   STATE,
   TIMEOUT,
   WATCHING,
 } from "../options.ts";
 import { readStartRequest } from "../start_request.ts";
-import type { Asked, Folder, Option, Verb, VerbContext, VerbFlag } from "../verb.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { OF_RUNS } from "./codes.ts";
 
 const FOLLOW: VerbFlag = { name: "follow", help: "Follow the run to its end: a whole CI job in one line" };
@@ -46,68 +51,60 @@ const RESUME: Option<string> = {
   parse: anyText,
 };
 
-/** All that a start needs, read before any file is touched. */
-interface Start extends Folder {
-  /** How to wait, to log, and which key to use. */
-  settings: RunSettings;
-  /** What is asked for, for people. */
-  asked: Asked;
-}
+/** Starts a run and follows it, for command and component. @returns The exit code. */
+export async function startAndFollow(context: Context): Promise<number> {
+  const { flags, io, laptop, option } = context;
+  const job = new CommandJob<RunResult>(context, emptyRunResult());
+  try {
+    if (flags.has("detach") && flags.has("follow")) {
+      const why = "--follow and --detach exclude each other";
+      throw new UsageError({ attempted: "run", why, advice: "give one of them" });
+    }
+    const { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } = readRunSettings(context);
+    const asked = await readStartRequest(context);
+    job.limitTo(timeoutMs);
+    // A job in CI finds its run by the key.
+    const { request, out, resumePath, maxEndAgeMs } =
+      await laptop?.chooseFolder(context, asked, flags.has(NEW.name), job) ??
+        { request: asked, out: outDirectory(context), resumePath: undefined, maxEndAgeMs: undefined };
+    const places = job.openPlaces(out);
+    const showTask = option(SHOW_TASK);
+    const resume = option(RESUME) ?? resumePath;
+    const { live, started, internals, sink } = await job.open(log, { hasEvents: true });
 
-/** @throws {UsageError} when something is missing or not possible. */
-async function prepare(context: VerbContext): Promise<Start> {
-  const { flags } = context;
-  if (flags.has("detach") && flags.has("follow")) {
-    throw new UsageError({
-      attempted: "run",
-      why: "--follow and --detach exclude each other",
-      advice: "give one of them",
-    });
+    const onStarted = (run: StartedRun): void => {
+      announce(context, run, asked, log);
+      laptop?.rememberStart(context, run, places.out, { repository: asked.repo ?? "", task: asked.prompt });
+      started(run.runId);
+      live.open(run.run.status);
+    };
+    const options = { ...key, tokenShare, onTimeout, onStarted, onItem: (item: FollowItem) => live.item(item) };
+    const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink };
+    const startOnly = flags.has("detach");
+    return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
+  } catch (error) {
+    return await job.refuse(error);
   }
-  const settings = readRunSettings(context);
-  const request = await readStartRequest(context);
-  const asked = { repository: request.repo ?? "", task: request.prompt };
-  // A job in CI finds its run by the key.
-  const folder = await context.laptop?.chooseFolder(context, request, flags.has(NEW.name)) ??
-    { request, out: outDirectory(context), resumePath: undefined };
-  return { settings, asked, ...folder };
 }
 
-async function runInto(context: VerbContext, places: Places, start: Start): Promise<number> {
-  const { request, resumePath, maxEndAgeMs, settings: { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } } =
-    start;
-  const showTask = context.option(SHOW_TASK);
-  const files = { statePath: places.state, resumePath: context.option(RESUME) ?? resumePath, maxEndAgeMs };
-  return await runWholeJob(context, {
-    places,
-    log,
-    timeoutMs,
-    asked: start.asked,
-    work: (options, more) =>
-      runJob(request, { ...options, ...key, timeoutMs, tokenShare, onTimeout }, {
-        ...more,
-        ...files,
-        onInterrupt,
-        startOnly: context.flags.has("detach"),
-        showTask,
-      }),
-  });
-}
-
-/** Starts a run and follows it, for command and component. See {@linkcode runWholeJob}. */
-export async function startAndFollow(context: VerbContext): Promise<number> {
-  context.guard();
-  // What is wrong here is reported like everything else, by files that say so.
-  const start = await prepare(context).then((value) => ({ value }), (error: unknown) => ({ error }));
-  return await withReports(
-    context,
-    async (places) => {
-      if ("error" in start) throw start.error;
-      return await runInto(context, places, start.value);
-    },
-    undefined,
-    "value" in start ? start.value.out : undefined,
-  );
+function announce(
+  { flags, io, writer }: Context,
+  { run, replayed, idempotencyKey }: StartedRun,
+  { repo }: RunRequest,
+  log: LogForm,
+): void {
+  if (flags.has("json")) return writer.json({ type: "run", ...run });
+  const { working, base, createBranch } = run.branch;
+  const lines = [
+    `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
+    `repository ${givenName(repo) ?? run.repoId}, ${run.harness}, branch ${working} (base ${base}${
+      createBranch ? ", created" : ""
+    })`,
+    // The state file has it, and so has the block at the end where it is needed to go on.
+    ...(log === "full" ? [`key ${idempotencyKey}`] : []),
+  ];
+  const hang = { cells: io.isTerminal("stdout") ? logWidth(io) : Infinity, indent: 2 };
+  writer.out(...lines.flatMap((line) => writer.untrustedLines(writer.untrusted(line), Infinity, hang)));
 }
 
 export const runFollowVerb: Verb = {

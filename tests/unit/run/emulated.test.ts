@@ -1,4 +1,6 @@
 /** The layer against the emulated service, on one virtual clock. */
+import { exitCodeFor } from "../../../lib/errors.ts";
+import { EXIT } from "../../../lib/exit_codes.ts";
 import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { builtInScenario, parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
@@ -291,7 +293,7 @@ test("cleanup() cancels the run of a process that was killed in a cancelled job"
   expect([...emulator.world.store.runs.values()].map((run) => run.status)).toEqual(["cancelled"]);
 });
 
-test("cleanup() lets a first 401 pass, since the state file shows that the token has worked", async () => {
+test("cleanup() lets a first 401 pass three times, since the state file shows that the token has worked", async () => {
   const { options, emulator, clock } = world("stuck-streaming");
   const files = memoryFiles();
   const killed = new AbortController();
@@ -304,9 +306,12 @@ test("cleanup() lets a first 401 pass, since the state file shows that the token
     statePath: "run.json",
   });
   const copy = memoryFiles({ "run.json": files.files.get("run.json") ?? "" });
+  emulator.control("fault", { kind: "401", times: 4 });
+  const again = () => cleanup({ ...options({ CI_JOB_STATUS: "canceled" }), files: copy, statePath: "run.json" });
+  const refused = await again().catch((error: unknown) => error);
+  expect(exitCodeFor(refused)).toBe(EXIT.unauthorized);
   emulator.control("fault", { kind: "401", times: 3 });
-  const end = await cleanup({ ...options({ CI_JOB_STATUS: "canceled" }), files: copy, statePath: "run.json" });
-  expect(end).toMatchObject({ action: "cancelled", status: "cancelled" });
+  expect(await again()).toMatchObject({ action: "cancelled", status: "cancelled" });
 });
 
 test("runJob() survives a start whose queue was down with 69, and its retry starts afresh", async () => {

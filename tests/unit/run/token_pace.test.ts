@@ -6,7 +6,7 @@ import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { follow } from "../../../lib/run/follow.ts";
 import { start } from "../../../lib/run/request.ts";
 import { createClient } from "../../../lib/service/client.ts";
-import { paceOf, TokenPace } from "../../../lib/service/token_pace.ts";
+import { ProcessMemory, TokenPace } from "../../../lib/service/memory.ts";
 
 const STUCK = parseScenario("steps: [{ sandbox: up }]", "stuck");
 
@@ -81,6 +81,8 @@ test("TokenPace.turn() gives turns in the order of the calls, and none before a 
 
 test("paceOf() is one for each clock, token and origin, and forgets tokens that nobody follows with", () => {
   const clock = virtualClock();
+  const memory = new ProcessMemory();
+  const paceOf = memory.paceOf.bind(memory);
   const first = paceOf(clock, "a", "https://x");
   expect(paceOf(clock, "a", "https://x")).toBe(first);
   expect(paceOf(clock, "b", "https://x")).not.toBe(first);

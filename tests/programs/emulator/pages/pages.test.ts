@@ -32,7 +32,12 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   const { url, token, repos } = await served({ scenarios: [parseScenario("play: success", "s")], speed: 100_000 });
   const before = await (await fetch(`${url}/`)).text();
   for (
-    const text of [`MOGPLEX_URL=${url}`, `MOGPLEX_API_KEY=${token}`, `MOGPLEX_REPO_ID=${repos[0]?.full_name}`, "None yet"]
+    const text of [
+      `MOGPLEX_URL=${url}`,
+      `MOGPLEX_API_KEY=${token}`,
+      `MOGPLEX_REPO_ID=${repos[0]?.full_name}`,
+      "None yet",
+    ]
   ) {
     expect(before).toContain(text);
   }

@@ -41,7 +41,7 @@ test("campaign without a verb ends with 2 and names them, and a mistyped one is 
   const world = cliWorld();
   expect(await world.cli(["campaign"])).toMatchObject({
     code: 2,
-    stderr: `error: Cannot run "campaign": a verb is missing; give one of new, ${VERBS.join(", ")}\n`,
+    stderr: `error: Cannot run "campaign": a verb is missing; give one of ${["new", ...VERBS].join(", ")}\n`,
   });
   expect(await world.cli(["campaign", "runn", "campaign.yml"])).toMatchObject({
     code: 2,
@@ -49,7 +49,7 @@ test("campaign without a verb ends with 2 and names them, and a mistyped one is 
   });
   expect(await world.cli(["campaign", "campaign.yml"])).toMatchObject({
     code: 2,
-    stderr: `error: Cannot run "campaign campaign.yml": unknown verb; give one of new, ${VERBS.join(", ")}\n`,
+    stderr: `error: Cannot run "campaign campaign.yml": unknown verb; give one of ${["new", ...VERBS].join(", ")}\n`,
   });
   expect((await world.cli(["campain", "run"])).stderr).toContain('did you mean "campaign"?');
 });

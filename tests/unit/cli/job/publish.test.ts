@@ -10,7 +10,7 @@ import {
   type Publisher,
   WHEN_REFUSED,
 } from "../../../../lib/cli/job/publish.ts";
-import { commandVocabulary, type Laptop, type VerbContext } from "../../../../lib/cli/verb.ts";
+import { commandVocabulary, type Context, type Laptop } from "../../../../lib/cli/verb.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import { sampleResult } from "../../report/sample.ts";
@@ -61,7 +61,7 @@ test("prepare() runs publishers in order, for any kind of result, and hands on w
 test("the verdict names the page on a terminal when a run did not succeed, and opens it at --open", async () => {
   const job: Published = { ...JOB, places: { ...JOB.places, targets: [{ format: "html", path: "out/run.html" }] } };
   const opened: string[] = [];
-  const openPage = (_: VerbContext, path: string) => Promise.resolve(void opened.push(path));
+  const openPage = (_: Context, path: string) => Promise.resolve(void opened.push(path));
   async function end(outcome: "failed" | "success", terminal: boolean, flags: readonly string[] = []): Promise<string> {
     const { io, context: made } = context({ terminal });
     const own = {

@@ -14,7 +14,7 @@ import {
   UnavailableError,
   UsageError,
 } from "../../../lib/errors.ts";
-import { isAmbiguous, laterSetback, setbackOf } from "../../../lib/service/retry.ts";
+import { failureOf, isAmbiguous, laterFailure } from "../../../lib/service/retry.ts";
 import { bad, html, RUN_ID, scripted, thrown } from "./answers.ts";
 
 type Meaning = "lasts" | "network" | "unavailable" | "invalid_answer" | "rate_limit" | "start_limit" | "unauthorized";
@@ -46,34 +46,34 @@ const STATUSES: readonly [status: number, first: Meaning, later: Meaning, ambigu
   [520, "unavailable", "unavailable", true],
 ];
 
-test.each(STATUSES)("setbackOf() gives %i one meaning wherever it is met", (status, first, later, ambiguous) => {
+test.each(STATUSES)("failureOf() gives %i one meaning wherever it is met", (status, first, later, ambiguous) => {
   for (const starts of [false, true]) {
-    const meaning = (worked: boolean) => setbackOf(unavailable(status), { worked, starts })?.cause ?? "lasts";
+    const meaning = (worked: boolean) => failureOf(unavailable(status), { worked, starts })?.cause ?? "lasts";
     expect([meaning(false), meaning(true)]).toEqual([first, later]);
   }
   expect(isAmbiguous(unavailable(status))).toBe(ambiguous);
-  const setback = setbackOf(unavailable(status), { worked: true });
-  if (setback !== undefined) expect(setback.refused).toBe(!ambiguous);
+  const failure = failureOf(unavailable(status), { worked: true });
+  if (failure !== undefined) expect(failure.refused).toBe(!ambiguous);
   const start = new StartUnknownError("unknown", "key", { cause: unavailable(status) });
   // A start whose outcome is not known is repeated even when its cause lasts: only that tells.
-  expect(setbackOf(start, { worked: true })?.cause).toBe(later === "lasts" ? "network" : later);
+  expect(failureOf(start, { worked: true })?.cause).toBe(later === "lasts" ? "network" : later);
 });
 
-test("setbackOf() lets a 401 pass only once the token has worked", () => {
+test("failureOf() lets a 401 pass only once the token has worked", () => {
   for (const error of [new UnauthorizedError("no"), new MogplexError("no", "unauthorized")]) {
-    expect(setbackOf(error, { worked: false })).toBeUndefined();
-    expect(setbackOf(error, { worked: true })).toMatchObject({ cause: "unauthorized", refused: true });
+    expect(failureOf(error, { worked: false })).toBeUndefined();
+    expect(failureOf(error, { worked: true })).toMatchObject({ cause: "unauthorized", refused: true });
   }
 });
 
-test("setbackOf() tells the limit of starts from the limit of requests by the named delay", () => {
-  const cause = (ms: number | null, starts: boolean) => setbackOf(limited(ms), { worked: false, starts })?.cause;
+test("failureOf() tells the limit of starts from the limit of requests by the named delay", () => {
+  const cause = (ms: number | null, starts: boolean) => failureOf(limited(ms), { worked: false, starts })?.cause;
   expect([cause(30_000, true), cause(30_000, false)]).toEqual(["start_limit", "rate_limit"]);
   expect([cause(60_000, true), cause(null, true)]).toEqual(["rate_limit", "rate_limit"]);
-  expect(setbackOf(limited(0), { worked: true })?.namedMs).toBeNull();
+  expect(failureOf(limited(0), { worked: true })?.namedMs).toBeNull();
 });
 
-test("setbackOf() finds nothing to wait for in what lasts, and in bugs", () => {
+test("failureOf() finds nothing to wait for in what lasts, and in bugs", () => {
   const facts = answer(400, 5_000, "INVALID");
   const lasting = [
     new ApiError("no", "usage", facts),
@@ -86,16 +86,16 @@ test("setbackOf() finds nothing to wait for in what lasts, and in bugs", () => {
     new TypeError("a bug"),
     undefined,
   ];
-  for (const error of lasting) expect(setbackOf(error, { worked: true, starts: true })).toBeUndefined();
+  for (const error of lasting) expect(failureOf(error, { worked: true, starts: true })).toBeUndefined();
 });
 
-test("setbackOf() shows what happened and what to do apart", () => {
+test("failureOf() shows what happened and what to do apart", () => {
   const error = new NetworkError({
     attempted: "read run",
     why: "the network failed",
     advice: "set NODE_USE_ENV_PROXY=1",
   });
-  expect(setbackOf(error, { worked: false })).toEqual({
+  expect(failureOf(error, { worked: false })).toEqual({
     cause: "network",
     detail: "the network failed",
     advice: "set NODE_USE_ENV_PROXY=1",
@@ -117,10 +117,10 @@ test("a client call and a look agree on 408, 425, 501, 505 and 401 when each is 
   expect(sent.length).toBe(1);
 });
 
-test("laterSetback() is that of a token which has worked, except for one that is refused", () => {
+test("laterFailure() is that of a token which has worked, except for one that is refused", () => {
   const refused = new UnauthorizedError("HTTP 401");
-  expect([setbackOf(refused, { worked: true })?.cause, laterSetback(refused)]).toEqual(["unauthorized", undefined]);
+  expect([failureOf(refused, { worked: true })?.cause, laterFailure(refused)]).toEqual(["unauthorized", undefined]);
   for (const error of [unavailable(404), unavailable(501), limited(5_000), new Error("x")]) {
-    expect(laterSetback(error)).toEqual(setbackOf(error, { worked: true }));
+    expect(laterFailure(error)).toEqual(failureOf(error, { worked: true }));
   }
 });

@@ -1,0 +1,216 @@
+/**
+ * The start of something that must not begin twice: one key, however many attempts it takes. Runs, runs of automations and items of
+ * campaigns are started here, and by nothing else.
+ *
+ * @module
+ */
+import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors.ts";
+import type { StartRequest, StartResult } from "../model.ts";
+import { type CallOptions, type Failure, failureOf, isAmbiguous, retry } from "./retry.ts";
+import type { TokenMemory } from "./memory.ts";
+
+/** One start with one key. */
+export class Start<R> {
+  readonly #what: Startable<R>;
+  readonly #parts: StartParts;
+  #isUnsure = false;
+  #isSending = false;
+  #hasProbed = false;
+  #failed: FailedStart | undefined;
+
+  constructor(what: Startable<R>, parts: StartParts) {
+    this.#what = what;
+    this.#parts = parts;
+  }
+
+  /** Whether an earlier attempt may have started it unnoticed. */
+  get isUnsure(): boolean {
+    return this.#isUnsure;
+  }
+
+  /** Whether it may exist: an attempt is under way, has worked, or may have worked. */
+  get mayExist(): boolean {
+    return this.#isSending || this.#isUnsure;
+  }
+
+  /** The failed attempt that ended {@linkcode Start.send}, whose `error` it threw; undefined if something else ended it. */
+  get failed(): FailedStart | undefined {
+    return this.#failed;
+  }
+
+  /**
+   * Sends it until it is answered.
+   *
+   * @throws {UsageError} when the service answers 503 because the token does not reach the repository.
+   * @throws {StartUnknownError} when an attempt may have worked although no answer says so; carries the key.
+   * @throws what the last attempt threw, `announce` and `wait`; `signal.reason` if the signal aborts.
+   */
+  async send(): Promise<R> {
+    const { key, memory, call, announce, onSend, onFailure, wait } = this.#parts;
+    const { takesSlot, judge } = this.#what;
+    let isAnnounced = false;
+    let last: FailedStart | undefined;
+    try {
+      return await retry<R>({
+        memory,
+        signal: call.signal,
+        wait,
+        attempt: async (count) => {
+          last = undefined;
+          if (!isAnnounced) await announce?.();
+          isAnnounced = true;
+          this.#isSending = true;
+          onSend?.();
+          try {
+            return await this.#what.attempt(key, { ...call, maxAttempts: 1, attempt: count + (call.attempt ?? 1) - 1 });
+          } catch (error) {
+            await this.#probe(error);
+            throw error;
+          }
+        },
+        judge: (error) => judge?.(error) ?? startFailureOf(error, memory, takesSlot),
+        onFailure: (error, failure) => {
+          last = { error, failure };
+          isAnnounced = failure?.refused === true;
+          this.#isUnsure ||= failure?.refused === false;
+          this.#isSending = false;
+          onFailure?.(last);
+        },
+      });
+    } catch (error) {
+      // A signal, or what `announce` and `wait` threw.
+      if (last === undefined || last.error !== error) throw error;
+      this.#failed = { error: this.#told(last), failure: last.failure };
+      throw this.#failed.error;
+    }
+  }
+
+  /**
+   * Asks once whether the token reaches the repository, after a 503 of the API: the rate limiter of the service answers that for a repository
+   * that does not exist. A 503 of the host has no error code.
+   */
+  async #probe(error: unknown): Promise<void> {
+    const { what, repository } = this.#what;
+    if (this.#hasProbed || repository === undefined) return;
+    if (!(error instanceof ApiError) || error.status !== 503 || error.code === null) return;
+    this.#hasProbed = true;
+    if (await repository.isReached(this.#parts.call).catch(() => true)) return;
+    throw new UsageError({
+      attempted: what,
+      why: `the token reaches no repository "${repository.id}"`,
+      advice: 'correct the id ("repos list" shows them), or unhide the repository in the app (hidden ' +
+        "repositories are not listed)",
+    }, { cause: error });
+  }
+
+  /** The error to throw: another one if an earlier attempt may have worked, unless this answer is a definite one. */
+  #told({ error, failure }: FailedStart): unknown {
+    if (!this.#isUnsure || !(error instanceof MogplexError) || error instanceof StartUnknownError) return error;
+    if (failure === undefined && !error.isRetryable || this.#what.judge?.(error) !== undefined) return error;
+    const { key, shownKey = key } = this.#parts;
+    return new StartUnknownError(
+      {
+        attempted: "tell whether the run was started",
+        why: error.attempted === null ? error.message : withAdvice(error),
+        advice:
+          `repeat the start with idempotency key ${JSON.stringify(shownKey)} and the same inputs: it finds the run, ` +
+          "or starts it once",
+      },
+      key,
+      { cause: error },
+    );
+  }
+}
+
+function withAdvice({ why, advice }: MogplexError): string {
+  return advice === null ? why : `${why}; ${advice}`;
+}
+
+/** Something that can be started: a run, or the run of an automation. */
+export interface Startable<R> {
+  /** What is attempted, after "Cannot": `start run`. */
+  what: string;
+  /** Whether the service counts it against the limit of starts, so that a 429 can mean that limit. */
+  takesSlot: boolean;
+  /** Sends one attempt. All attempts with one key must send the same bytes. */
+  attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
+  /** Sends it again until it is answered, to find what an attempt in flight has started. Absent where that could start a second one. */
+  find?(idempotencyKey: string, call: CallOptions): Promise<R>;
+  /** The repository, and whether the token reaches it; absent where the service says so itself. */
+  repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
+  /** What an error means that is not one of the service, such as a trigger that was accepted and started nothing. @default nothing */
+  judge?: ((error: unknown) => Failure | undefined) | undefined;
+}
+
+/** How a {@linkcode Startable} is started. */
+interface StartParts {
+  key: string;
+  /** The key with secrets masked, for messages. @default the key */
+  shownKey?: string | undefined;
+  memory: TokenMemory;
+  /** Limits of each attempt. Its `signal` ends the start. */
+  call: CallOptions;
+  /**
+   * Called before the first attempt, and before each further one that may take another slot because the last one may have taken one. If it
+   * throws, nothing is sent.
+   */
+  announce?: (() => void | Promise<void>) | undefined;
+  /** Called when an attempt is sent. */
+  onSend?: (() => void) | undefined;
+  /** Called after each failed attempt. */
+  onFailure?: ((failed: FailedStart) => void) | undefined;
+  /** Waits for the next attempt. @param count Number of failed attempts. @returns Whether to make another one. */
+  wait(failure: Failure, count: number): Promise<boolean>;
+}
+
+/** A failed attempt of a start. */
+export interface FailedStart {
+  error: unknown;
+  /** What it means; undefined if a further attempt cannot mend it. */
+  failure: Failure | undefined;
+}
+
+/**
+ * Longest backoff after the first failed start, in milliseconds. Each start counts against 10 a minute and 30 an hour.
+ *
+ * Source: API reference, "Rate limits".
+ */
+const START_BACKOFF_MS = 4_000;
+
+/**
+ * What a failed attempt of a start means: the same as for any request, but that an answer which may hide a success is always asked for again,
+ * and that the pauses are longer.
+ */
+export function startFailureOf(error: unknown, { worked }: TokenMemory, takesSlot: boolean): Failure | undefined {
+  const failure = failureOf(error, { worked, starts: takesSlot });
+  if (failure !== undefined) return { ...failure, baseMs: START_BACKOFF_MS };
+  if (!(error instanceof MogplexError) || !isAmbiguous(error)) return undefined;
+  return { cause: "network", detail: error.why, namedMs: null, refused: false, baseMs: START_BACKOFF_MS };
+}
+
+/** A run that is to be started. */
+export function runToStart(client: StartClient, request: StartRequest): Startable<StartResult> {
+  const { repoId: id } = request;
+  return {
+    what: "start run",
+    takesSlot: true,
+    attempt(idempotencyKey, call) {
+      if (client.attemptStart !== undefined) return client.attemptStart(request, { idempotencyKey }, call);
+      return client.startRun(request, { idempotencyKey }, call);
+    },
+    find: (idempotencyKey, call) => client.startRun(request, { idempotencyKey }, call),
+    repository: client.reachesRepository && {
+      id,
+      isReached: (call) => client.reachesRepository?.(id, call) ?? Promise.resolve(true),
+    },
+  };
+}
+
+/** A client that can start runs. One of ours sends single attempts; one of a caller may do more with each of them. */
+export interface StartClient {
+  startRun(request: StartRequest, key: { idempotencyKey: string }, call?: CallOptions): Promise<StartResult>;
+  /** Sends one attempt of a start. */
+  attemptStart?(request: StartRequest, key: { idempotencyKey: string }, call: CallOptions): Promise<StartResult>;
+  /** Whether the token reaches a repository; asks once for each that it does. */
+  reachesRepository?(repoId: string, call: CallOptions): Promise<boolean>;
+}
