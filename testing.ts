@@ -25,11 +25,11 @@ export {
   virtualClock,
   type VirtualClockOptions,
 } from "./lib/clock.ts";
+export { SCENARIO_NAMES } from "./lib/emulator/agents/scenario.ts";
 export {
   createTestEmulator as createEmulator,
-  SCENARIO_NAMES,
   type TestConnection,
   type TestEmulator,
-  type TestEmulatorOptions,
   type TestRun,
-} from "./lib/emulator/testing.ts";
+} from "./lib/emulator/emulator.ts";
+export type { TestEmulatorOptions } from "./lib/emulator/options.ts";

@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { builtInScenario } from "../lib/emulator/agents/scenario.ts";
+import { builtInScenarios } from "../lib/emulator/agents/scenario.ts";
 import { builtInFixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import { type ServedEmulator, startEmulator } from "../lib/emulator/server.ts";
 import { RUNTIMES } from "../tests/programs/package/runtimes.ts";
@@ -134,7 +134,7 @@ async function open(tokens: number): Promise<ServedEmulator> {
   }));
   return await startEmulator({
     fixture: parseFixture({ ...plain, tokens: own }),
-    scenarios: [builtInScenario("stuck-streaming")],
+    scenarios: builtInScenarios("stuck-streaming"),
     speed: 100,
   });
 }

@@ -6,7 +6,7 @@ import { isTerminal } from "../lib/service/contract.ts";
 import type { Clock } from "../lib/clock.ts";
 import type { Emulator } from "../lib/emulator/emulator.ts";
 import type { RunRow } from "../lib/emulator/state/store.ts";
-import { discard, isStream, playStreamFault } from "../lib/emulator/wire/faults.ts";
+import { Faults } from "../lib/emulator/wire/faults.ts";
 import type { FleetClock } from "./fleet_clock.ts";
 import type { SoakPlan, Stretch } from "./soak_plan.ts";
 
@@ -59,6 +59,10 @@ function envelope(status: number, code: string, headers: Record<string, string> 
 
 function lost(code: string): TypeError {
   return new TypeError("fetch failed", { cause: Object.assign(new Error(`connect ${code}`), { code }) });
+}
+
+function isStream(answer: Response): boolean {
+  return answer.headers.get("content-type")?.startsWith("text/event-stream") === true;
 }
 
 /** The first half of an answer, after which the body ends or the connection breaks. */
@@ -154,11 +158,11 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
   }
 
   /** Repeats an event of the answer, and swaps two of them. */
-  async function disorder(answer: Response): Promise<Response> {
+  async function disorder(request: Request, answer: Response): Promise<Response> {
     if (isStream(answer)) {
-      return await playStreamFault("stream-disorder", () => Promise.resolve(answer), 1, {
-        resetStream: () => undefined,
-      });
+      const faults = new Faults(clock);
+      faults.add({ kind: "stream-disorder" });
+      return await faults.answer(request, () => Promise.resolve(answer));
     }
     const page = JSON.parse(await answer.text()) as Page;
     const { events } = page.data;
@@ -219,7 +223,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
     if (trouble === "unauthorized") return envelope(401, "UNAUTHORIZED");
     if (trouble === "disorder") {
       const answer = await deliver(path, await carryOut());
-      return answer.ok ? await disorder(answer) : answer;
+      return answer.ok ? await disorder(new Request(url), answer) : answer;
     }
     // A fault of the answer comes after the service has handled the request; any other fault, before or after it at random.
     const spoils = trouble === "reset-body" || trouble === "truncated" || trouble === "wrong-json" ||
@@ -233,7 +237,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
       await clock.sleep(31_000 + random() * 60_000, { signal });
       return await deliver(path, answer);
     }
-    if (answer !== undefined) discard(answer);
+    answer?.body?.cancel().catch(() => {});
     switch (trouble) {
       case "http500":
         return envelope(500, "INTERNAL_ERROR");

@@ -49,7 +49,6 @@ export function platformVariables(): string[] {
   return [...names].sort();
 }
 
-/** Every CI system. */
 export const ALL_SYSTEMS: Systems = { detect: detectPlatform, variables: platformVariables };
 
 /** The CI system of a script: it may run anywhere, so every system is looked for. Programs that know theirs do not call this. */

@@ -6,7 +6,7 @@
 
 /**
  * Functions for a POSIX shell. `mogplex_watched PROGRAM WORD…` runs a program, and ends as it ends. The variable `mogplex_pid` has to be set
- * before: the path of a file that nobody else uses.
+ * before: the path of a file of its own.
  */
 export const GITLAB_WATCH: string =
   `# Succeeds while the shell of the job is alive. A dead one can stay visible as a zombie.

@@ -1,6 +1,6 @@
 /**
- * The interface of a CI system: plain data and functions of the environment. `systems/` has one file for each; `detectPlatform`
- * picks one.
+ * A CI system as plain data and functions of the environment: the interface, the table that most systems are, the two platforms without a
+ * table, and the name of the system, which a client needs without the tables.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export interface JobIdentity {
   pipeline: string | null;
   /** Name of the job. */
   job: string | null;
-  /** Node of a matrix or of parallel copies; an empty string when there is none, or the system does not show it. */
+  /** Node of a matrix or of parallel copies; an empty string outside of one, or when the system does not show it. */
   node: string;
   /** Id or number of this execution; differs for every retry. */
   attempt: string | null;
@@ -32,7 +32,7 @@ export interface JobIdentity {
    * keys then use the current day, so that a retry after midnight starts a second run.
    */
   date: string | null;
-  /** Description or expression of the schedule; an empty string when there is none. */
+  /** Description or expression of the schedule; an empty string without a schedule. */
   schedule: string;
 }
 
@@ -51,7 +51,6 @@ export interface PlatformFiles {
 
 /** Addresses of the job's pages on its CI system. An address that the system does not provide is absent. */
 export interface PlatformLinks {
-  /** The job. */
   job?: string | undefined;
   /** The pipeline, workflow run or build that it belongs to. */
   pipeline?: string | undefined;
@@ -61,7 +60,6 @@ export interface PlatformLinks {
   file?: string | undefined;
 }
 
-/** Severity of an annotation. */
 export type AnnotationLevel = "notice" | "warning" | "error";
 
 /** Lines around a foldable part of the log. */
@@ -80,7 +78,6 @@ export interface Fence {
   readonly close: string;
 }
 
-/** The CI systems that a program knows. */
 export interface Systems {
   /** The one that a job runs on. */
   detect(env: ReadEnv): Platform;
@@ -88,7 +85,6 @@ export interface Systems {
   variables(): string[];
 }
 
-/** A CI system. */
 export interface Platform {
   /** `github`, `gitlab`, the name that `std-env` knows, `ci` for a system that is not known, or `none` outside CI. */
   readonly name: string;
@@ -99,7 +95,7 @@ export interface Platform {
   /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
   readonly hidesNode: boolean;
   /**
-   * Name of the command with which a step registers a secret for masking; absent where there is none. The step that fetches the
+   * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the
    * secret should use it. The toolkit does not: it would print the token, and that output may go to a file.
    */
   readonly maskCommand?: string;
@@ -109,7 +105,6 @@ export interface Platform {
   jobState(env: ReadEnv): JobState;
   /** Files that the system reads after the step. */
   files(env: ReadEnv): PlatformFiles;
-  /** Pages of the job. */
   links(env: ReadEnv): PlatformLinks;
   /** Address of the repository that the job was started for, as Git fetches it; undefined where the system does not show it. */
   remote(env: ReadEnv): string | undefined;
@@ -154,7 +149,6 @@ export interface Platform {
 
 const PLACEHOLDER = /\{([A-Za-z0-9_]+)\}/g;
 
-/** Names of the variables in a template. */
 function linkVariables(template: string): string[] {
   return [...template.matchAll(PLACEHOLDER)].map((match) => match[1] as string);
 }
@@ -299,7 +293,6 @@ function utcDate(text: string | null): string | null {
   return Number.isNaN(ms) ? null : new Date(ms).toISOString().slice(0, 10);
 }
 
-/** Names of all variables in a table. */
 function variablesOf(table: PlatformTable): string[] {
   const { links = {}, reads = [] } = table;
   const sources = [
@@ -525,11 +518,8 @@ export function readTextVariable(env: ReadEnv, name: string): string | undefined
 
 // Files that GitHub's runner reads after a step.
 
-/** Most bytes of a step summary. Source: GitHub, "Workflow commands", adding a job summary: 1 MiB a step. */
-export const MAX_SUMMARY_BYTES = 1024 * 1024;
-
 /**
- * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that nobody can guess. Write it at the start of a line, and
+ * One record for `GITHUB_OUTPUT` (or `GITHUB_ENV`), with a delimiter that cannot be guessed. Write it at the start of a line, and
  * leave no line empty: GitHub's runner skips empty lines, but act refuses the whole file.
  * Source: nektos/act, pkg/container/parse_env_file.go.
  *

@@ -1,5 +1,6 @@
 /**
- * Reads the lists of the service for a dashboard: at most 30 requests, retries included, one after the other.
+ * Makes a dashboard: reads the lists of the service (at most 30 requests, retries included, one after the other) and the files of earlier
+ * jobs, cleans what was read, and renders its files.
  *
  * @module
  */
@@ -41,7 +42,6 @@ const MAX_REQUESTS = 30;
 
 /** How long all of it may take, in milliseconds: the service names 60 s when a token is busy. */
 const ALL_MS = 120_000;
-/** Most attempts of one request. */
 const MAX_ATTEMPTS = 3;
 // Source: API reference, "List repositories", "List automations", "List automation runs".
 const MAX_LISTED = 200;
@@ -54,9 +54,7 @@ const DAY_MS = 86_400_000;
 
 /** What {@linkcode collect} works with. */
 export interface CollectOptions {
-  /** The service. */
   client: MogplexClient;
-  /** Time. */
   clock: Clock;
   /** Ends it. @default {undefined} */
   signal?: AbortSignal | undefined;
@@ -64,7 +62,6 @@ export interface CollectOptions {
   allowWriteToken?: boolean | undefined;
 }
 
-/** What the service said. */
 type Collected = Pick<
   DashboardData,
   "at" | "origin" | "requests" | "exitCode" | "lists" | "repositories" | "sandboxes" | "automations"
@@ -75,7 +72,6 @@ class Reader {
   readonly #options: CollectOptions;
   readonly #before: number;
   readonly #deadline: number;
-  /** The first error. */
   first: MogplexError | undefined;
   /** The error after which nothing else is asked: the token is refused, or may send nothing for now. */
   ending: MogplexError | undefined;
@@ -110,7 +106,7 @@ class Reader {
     } catch (error) {
       this.#options.signal?.throwIfAborted();
       if (!(error instanceof MogplexError) || error.exit === "internal") throw error;
-      // Somebody removed it meanwhile.
+      // It was removed meanwhile.
       if (error instanceof NotFoundError) return error;
       this.first ??= error;
       if (error.exit === "unauthorized" || error.exit === "rateLimited") this.ending = error;
@@ -300,17 +296,16 @@ const GOOD: readonly string[] = GOOD_VERDICTS;
 const OPEN: readonly string[] = OPEN_STATES;
 const AT_WORK: readonly string[] = ["running", "starting"];
 
-/** What files say. */
 export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
 
-/** A count. @param max What is greater is none. */
+/** A count. @param max The greatest that is accepted. */
 function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   return Number.isSafeInteger(value) && Number(value) >= 0 && Number(value) <= max ? Number(value) : 0;
 }
 
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 
-/** A campaign; undefined when the value is none. Numbers that are missing count as 0: there may be states that we do not know. */
+/** A campaign; undefined when the value is not one. Numbers that are missing count as 0: there may be states that we do not know. */
 function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry | undefined {
   const { schema, campaign, counts, state, items } = value;
   if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
@@ -375,7 +370,7 @@ function newestOf(campaigns: readonly CampaignEntry[]): CampaignEntry[] {
  * shows, and no error.
  *
  * @param paths Files.
- * @param readText Reads one; undefined when there is none. May throw.
+ * @param readText Reads a file; undefined when it does not exist. May throw.
  */
 export function readStored(paths: readonly string[], readText: (path: string) => string | undefined): Stored {
   const runs: RunEntry[] = [];
@@ -409,11 +404,8 @@ export const FILES = {
   page: "index.html",
 } as const;
 
-/** A file to write. */
 interface DashboardFile {
-  /** Its name in the directory. */
   name: string;
-  /** Its text. */
   text: string;
 }
 
@@ -421,7 +413,7 @@ interface DashboardFile {
  * Renders all files. The same data and the same history always give the same texts.
  *
  * @param data Data after `cleanDashboard`.
- * @param history Text of `history.jsonl` as it is now; empty when there is none.
+ * @param history Text of `history.jsonl` as it is now; empty without the file.
  * @returns The files, and how many lines of the history are no day: they are left out from now on.
  */
 export function renderDashboard(data: DashboardData, history: string): { files: DashboardFile[]; unread: number } {
@@ -450,7 +442,7 @@ function matcher(part: string): RegExp {
 }
 
 /**
- * The files that patterns match, sorted and each once. What a pattern finds may come from somebody else's job: below its first `*` or `?`
+ * The files that patterns match, sorted and each once. What a pattern finds may come from another user's job: below its first `*` or `?`
  * no symbolic link is followed, and only ordinary files are found.
  *
  * @param patterns With `/` between folders. One without `*` and `?` is a path, which is returned as it is.

@@ -48,6 +48,8 @@ import {
   sumOf,
 } from "./data.ts";
 
+const FIRST_DAY = markup`<p class="soft">The chart of the days begins with the second day that has a dashboard.</p>`;
+
 /**
  * Renders the page.
  *
@@ -100,81 +102,14 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
   });
 }
 
-const FIRST_DAY = markup`<p class="soft">The chart of the days begins with the second day that has a dashboard.</p>`;
-
-/** Most concerns that are shown: more than anybody reads. */
-const MAX_CONCERNS = 25;
-/** Most files that are named. */
-const MAX_FILES = 50;
-
-function attention(concerns: readonly Concern[]): Html | null {
-  if (concerns.length === 0) return null;
-  const more = concerns.length - MAX_CONCERNS;
-  const entries = concerns.slice(0, MAX_CONCERNS).map(({ kind, name, what, details, part, tone }) =>
-    markup`<li class="concern ${tone}"><a href="#${part}">${
-      kind !== "" && markup`${kind} <bdi>${name}</bdi>: `
-    }${what}</a>${
-      details.length > 0 &&
-      markup`<p>${details.map((text, index) => markup`${index > 0 && " · "}<bdi>${text}</bdi>`)}</p>`
-    }</li>`
-  );
-  return section(
-    "attention",
-    "Needs a person",
-    markup`<ul class="concerns">${entries}</ul>${more > 0 && markup`<p>And ${more} more.</p>`}`,
-  );
-}
-
-function overview(data: DashboardData): Html {
-  const { lists, repositories, automations, campaigns, runs } = data;
-  const known = (name: ListName, value: number) =>
-    isRead(lists[name]) ? `${value}${lists[name].state === "complete" ? "" : "+"}` : "?";
-  const failedRuns = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
-  const open = sumOf(campaigns, ({ items, ended }) => items - ended);
-  const rows: [string, string | number, Tone][] = [
-    ["sandboxes in use", known("sandboxes", activeSandboxes(data)), "none"],
-    ["failed automation runs in 24 h", known("automationRuns", failedRuns), failedRuns > 0 ? "bad" : "none"],
-    ["automations", known("automations", automations.length), "none"],
-    ["repositories", known("repositories", repositories.length), "none"],
-  ];
-  if (campaigns.length > 0) rows.push(["open items of campaigns", open, "none"]);
-  if (runs.length > 0) rows.push(["runs", runs.length, "none"]);
-  return numbers(rows);
-}
-
-/** What was read, and what is missing. */
-function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: DashboardData): Html | null {
-  const more = fileProblems.length - MAX_FILES;
-  return section(
-    "missing",
-    "What was read",
-    facts([
-      ...LISTS.map((name) =>
-        [
-          LIST_WORDS[name],
-          markup`${chip(stateWord(lists[name]), stateTone(lists[name]))} ${lists[name].why}`,
-        ] as const
-      ),
-      ["campaigns", campaigns.length === 0 && "No campaign.json was given: see --results."],
-      ["runs", runs.length === 0 && "No result.json was given: see --results."],
-      ["requests", requests],
-      ["exit code", exitCode],
-    ]),
-    fileProblems.length > 0 &&
-      markup`<h3>Files that say nothing</h3><ul>${
-        fileProblems.slice(0, MAX_FILES).map(({ file, why }) => markup`<li>${code(file)} <bdi>${why}</bdi></li>`)
-      }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`,
-  );
-}
-
 const DAY_MS = 86_400_000;
 /** Days that are drawn. */
 const MAX_DRAWN = 120;
 /** Days that are in the table. */
 const MAX_ROWS = 60;
 
-/** Numbers of a day that have a line. */
-type Drawn = "sandboxes" | "failedRuns" | "openItems" | "pullRequests";
+const number = (value: number, text: Part = value) => ({ show: text, value });
+
 const LINES: readonly (readonly [name: Drawn, words: string, colour: number])[] = [
   ["sandboxes", "sandboxes in use", 0],
   ["failedRuns", "failed runs of automations in 24 h", 5],
@@ -216,9 +151,6 @@ function trend(all: readonly Day[]): Html | null {
   }</ul></figure>${fold("the numbers", table("Numbers of each day", columns, rows))}`;
 }
 
-/** Most kinds that a list can be filtered by: the service may have new words. */
-const MAX_KINDS = 30;
-
 /** A part of the page: a heading with its number, then a table, or a sentence without rows. */
 interface TablePart {
   /** Unique on the page. */
@@ -237,96 +169,6 @@ interface TablePart {
   /** Whether the table opens at a click. @default {false} */
   readonly folded?: boolean;
 }
-
-/** From how many rows on a list has a search, a filter and a copy. */
-const MIN_LISTED = 20;
-
-/** Whether there is something in a cell. */
-function hasText(cell: Cell): boolean {
-  const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
-  return shown !== null && shown !== undefined && shown !== false && shown !== "";
-}
-
-/** Columns and rows without the columns in which no row has anything. */
-function withoutEmpty(
-  columns: readonly Column[],
-  rows: readonly TableRow[],
-): { columns: readonly Column[]; rows: readonly TableRow[] } {
-  const kept = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
-  const only = <T>(list: readonly T[]) => list.filter((_, index) => kept[index]);
-  return { columns: only(columns), rows: rows.map(({ kind, cells }) => ({ kind, cells: only(cells) })) };
-}
-
-/** A part as a section; null when there is nothing to say. */
-function partOf({ id, heading, rows, state, empty, columns, content, before = null, folded }: TablePart): Html | null {
-  const isUnread = state !== undefined && state.state !== "complete";
-  const kinds = [...countBy(content, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
-  const kept = withoutEmpty(columns, content);
-  const drawn = table(heading, kept.columns, kept.rows);
-  const shown = content.length < MIN_LISTED
-    ? markup`<div class="rows">${drawn}</div>`
-    : list({ name: "rows", rows, kinds, copy: true }, drawn);
-  return section(
-    id,
-    content.length > 0 ? `${heading} (${content.length})` : heading,
-    isUnread && markup`<p>${chip(stateWord(state), stateTone(state))} ${state.why}</p>`,
-    content.length === 0 && !isUnread && markup`<p class="soft">${empty}</p>`,
-    content.length > 0 && before,
-    content.length > 0 && (folded ? fold(`show the ${rows}`, shown) : shown),
-  );
-}
-
-/** A word for how much was read. */
-function stateWord({ state }: ListState): string {
-  const words = {
-    complete: "complete",
-    cut: "cut off",
-    partial: "not all read",
-    failed: "not read",
-    skipped: "not read",
-  };
-  return words[state];
-}
-
-function stateTone({ state }: ListState): Tone {
-  return state === "complete" ? "good" : state === "cut" ? "wait" : "bad";
-}
-
-/** The colour of a status or an outcome, in the words of the service and in ours. */
-function toneOf(word: string): Tone {
-  if (["error", "failed", "stopped_early"].includes(word)) return "bad";
-  if (["success", "done", "active"].includes(word)) return "good";
-  return ["awaiting_input", "gated", "stopped", "stopping", "deadline", "cancelled", "suppressed"].includes(word)
-    ? "wait"
-    : "none";
-}
-
-/** Longer than any word for a status: what is longer would make a column as wide as the page. */
-const MAX_WORD = 32;
-
-/** A status or an outcome in a frame. */
-function word(text: string, tone: Tone): Html {
-  return chip(cutText(text, MAX_WORD), tone);
-}
-
-/** A time as a distance, which sorts by the time; null for none. */
-function since(text: string | null, nowMs: number): Cell {
-  const ms = instantMs(text);
-  if (ms === null) return text;
-  const iso = new Date(ms).toISOString();
-  return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${distanceText(ms, nowMs)}</time>`, value: ms };
-}
-
-const HOUR_MS = 3_600_000;
-/** Ages of sandboxes: below how many hours, and as a heading. */
-const AGES: readonly (readonly [hours: number, name: string])[] = [
-  [1, "under 1 h"],
-  [24, "1 h to 1 d"],
-  [168, "1 to 7 d"],
-  [Infinity, "over 7 d"],
-];
-
-const number = (value: number, text: Part = value) => ({ show: text, value });
 
 function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart | null {
   if (campaigns.length === 0) return null;
@@ -358,6 +200,31 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
   return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content };
 }
 
+/** Longer than any word for a status: what is longer would make a column as wide as the page. */
+const MAX_WORD = 32;
+
+/** A status or an outcome in a frame. */
+function word(text: string, tone: Tone): Html {
+  return chip(cutText(text, MAX_WORD), tone);
+}
+
+/** The colour of a status or an outcome, in the words of the service and in ours. */
+function toneOf(word: string): Tone {
+  if (["error", "failed", "stopped_early"].includes(word)) return "bad";
+  if (["success", "done", "active"].includes(word)) return "good";
+  return ["awaiting_input", "gated", "stopped", "stopping", "deadline", "cancelled", "suppressed"].includes(word)
+    ? "wait"
+    : "none";
+}
+
+/** A time as a distance, which sorts by the time; null for none. */
+function since(text: string | null, nowMs: number): Cell {
+  const ms = instantMs(text);
+  if (ms === null) return text;
+  const iso = new Date(ms).toISOString();
+  return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${distanceText(ms, nowMs)}</time>`, value: ms };
+}
+
 function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
   if (runs.length === 0) return null;
   const content = runs.map(({ file, repository, outcome, reason, pullRequest, createdAt, durationMs, runId }) => ({
@@ -384,43 +251,6 @@ function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
   return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
 }
 
-/** Green, red, blue for what is open, grey for everything else. */
-function colourOf(status: string): number {
-  if (status === "success") return 2;
-  if (status === "failed") return 5;
-  return status === "running" || status === "pending" ? 0 : 4;
-}
-
-function runsCells(runs: AutomationRuns | null, nowMs: number): Cell[] {
-  if (runs === null) return ["not read", null, null, null, null];
-  const { last, statuses, failed, read, more, open, failedLastDay } = runs;
-  if (last === null) return ["no run yet", null, null, null, null];
-  const words = [...countBy(statuses, (status) => status)].map(([status, count]) => `${count} ${status}`).join(", ");
-  return [
-    word(last.status, toneOf(last.status)),
-    since(last.createdAt, nowMs),
-    // Oldest first, as a time line is read.
-    strip(`last ${statuses.length} runs: ${words}`, statuses.toReversed().map(colourOf)),
-    number(
-      failed,
-      `${failed} of ${more ? "the last " : ""}${read}${failedLastDay > 0 ? `, ${failedLastDay} in 24 h` : ""}`,
-    ),
-    last.error === null ? (open > 0 ? `${open} open` : null) : oneLine(last.error),
-  ];
-}
-
-function automationRow(automation: AutomationEntry, nowMs: number) {
-  const { name, status, published, runs } = automation;
-  return {
-    kind: runs?.last?.status ?? (runs === null ? "not read" : "no run yet"),
-    cells: [
-      oneLine(name),
-      markup`${word(status, toneOf(status))}${!published && markup` ${chip("not published", "wait")}`}`,
-      ...runsCells(runs, nowMs),
-    ],
-  };
-}
-
 function automationTable({ automations, lists }: DashboardData, nowMs: number): TablePart {
   const columns = [
     { name: "Automation" },
@@ -444,26 +274,41 @@ function automationTable({ automations, lists }: DashboardData, nowMs: number): 
   };
 }
 
-/** Most sandboxes are stopped, and that is as it should be. */
-function sandboxTone(status: string): Tone {
-  return status === "error" ? "bad" : status === "running" ? "good" : "none";
+function automationRow(automation: AutomationEntry, nowMs: number) {
+  const { name, status, published, runs } = automation;
+  return {
+    kind: runs?.last?.status ?? (runs === null ? "not read" : "no run yet"),
+    cells: [
+      oneLine(name),
+      markup`${word(status, toneOf(status))}${!published && markup` ${chip("not published", "wait")}`}`,
+      ...runsCells(runs, nowMs),
+    ],
+  };
 }
 
-function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
-  const ageOf = (createdAt: string) => {
-    const hours = (nowMs - (instantMs(createdAt) ?? nowMs)) / HOUR_MS;
-    return AGES.findIndex(([limit]) => hours < limit);
-  };
-  const statuses = [...countBy(sandboxes, ({ status }) => status)].slice(0, 30);
-  const columns = [{ name: "Status" }, ...AGES.map(([, name]) => ({ name, number: true })), {
-    name: "all",
-    number: true,
-  }];
-  const rows = statuses.map(([status, all]) => {
-    const ages = countBy(sandboxes.filter((each) => each.status === status), ({ createdAt }) => `${ageOf(createdAt)}`);
-    return { cells: [word(status, sandboxTone(status)), ...AGES.map((_, index) => ages.get(`${index}`) ?? null), all] };
-  });
-  return table("Sandboxes by status and age", columns, rows);
+function runsCells(runs: AutomationRuns | null, nowMs: number): Cell[] {
+  if (runs === null) return ["not read", null, null, null, null];
+  const { last, statuses, failed, read, more, open, failedLastDay } = runs;
+  if (last === null) return ["no run yet", null, null, null, null];
+  const words = [...countBy(statuses, (status) => status)].map(([status, count]) => `${count} ${status}`).join(", ");
+  return [
+    word(last.status, toneOf(last.status)),
+    since(last.createdAt, nowMs),
+    // Oldest first, as a time line is read.
+    strip(`last ${statuses.length} runs: ${words}`, statuses.toReversed().map(colourOf)),
+    number(
+      failed,
+      `${failed} of ${more ? "the last " : ""}${read}${failedLastDay > 0 ? `, ${failedLastDay} in 24 h` : ""}`,
+    ),
+    last.error === null ? (open > 0 ? `${open} open` : null) : oneLine(last.error),
+  ];
+}
+
+/** Green, red, blue for what is open, grey for everything else. */
+function colourOf(status: string): number {
+  if (status === "success") return 2;
+  if (status === "failed") return 5;
+  return status === "running" || status === "pending" ? 0 : 4;
 }
 
 function sandboxTable(data: DashboardData, nowMs: number): TablePart {
@@ -505,6 +350,37 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
   };
 }
 
+/** Most sandboxes are stopped, and that is as it should be. */
+function sandboxTone(status: string): Tone {
+  return status === "error" ? "bad" : status === "running" ? "good" : "none";
+}
+
+const HOUR_MS = 3_600_000;
+/** Ages of sandboxes: below how many hours, and as a heading. */
+const AGES: readonly (readonly [hours: number, name: string])[] = [
+  [1, "under 1 h"],
+  [24, "1 h to 1 d"],
+  [168, "1 to 7 d"],
+  [Infinity, "over 7 d"],
+];
+
+function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
+  const ageOf = (createdAt: string) => {
+    const hours = (nowMs - (instantMs(createdAt) ?? nowMs)) / HOUR_MS;
+    return AGES.findIndex(([limit]) => hours < limit);
+  };
+  const statuses = [...countBy(sandboxes, ({ status }) => status)].slice(0, 30);
+  const columns = [{ name: "Status" }, ...AGES.map(([, name]) => ({ name, number: true })), {
+    name: "all",
+    number: true,
+  }];
+  const rows = statuses.map(([status, all]) => {
+    const ages = countBy(sandboxes.filter((each) => each.status === status), ({ createdAt }) => `${ageOf(createdAt)}`);
+    return { cells: [word(status, sandboxTone(status)), ...AGES.map((_, index) => ages.get(`${index}`) ?? null), all] };
+  });
+  return table("Sandboxes by status and age", columns, rows);
+}
+
 function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData): TablePart {
   const used = countBy(sandboxes, ({ repository }) => repository ?? "");
   const ran = countBy(runs, ({ repository }) => repository ?? "");
@@ -522,3 +398,128 @@ function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData
   const [id, heading, rows] = ["repositories", "Repositories", "repositories"];
   return { id, heading, rows, state: lists.repositories, empty, columns, content, folded: true };
 }
+
+function overview(data: DashboardData): Html {
+  const { lists, repositories, automations, campaigns, runs } = data;
+  const known = (name: ListName, value: number) =>
+    isRead(lists[name]) ? `${value}${lists[name].state === "complete" ? "" : "+"}` : "?";
+  const failedRuns = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
+  const open = sumOf(campaigns, ({ items, ended }) => items - ended);
+  const rows: [string, string | number, Tone][] = [
+    ["sandboxes in use", known("sandboxes", activeSandboxes(data)), "none"],
+    ["failed automation runs in 24 h", known("automationRuns", failedRuns), failedRuns > 0 ? "bad" : "none"],
+    ["automations", known("automations", automations.length), "none"],
+    ["repositories", known("repositories", repositories.length), "none"],
+  ];
+  if (campaigns.length > 0) rows.push(["open items of campaigns", open, "none"]);
+  if (runs.length > 0) rows.push(["runs", runs.length, "none"]);
+  return numbers(rows);
+}
+
+/** Most concerns that are shown. */
+const MAX_CONCERNS = 25;
+/** Most files that are named. */
+const MAX_FILES = 50;
+
+function attention(concerns: readonly Concern[]): Html | null {
+  if (concerns.length === 0) return null;
+  const more = concerns.length - MAX_CONCERNS;
+  const entries = concerns.slice(0, MAX_CONCERNS).map(({ kind, name, what, details, part, tone }) =>
+    markup`<li class="concern ${tone}"><a href="#${part}">${
+      kind !== "" && markup`${kind} <bdi>${name}</bdi>: `
+    }${what}</a>${
+      details.length > 0 &&
+      markup`<p>${details.map((text, index) => markup`${index > 0 && " · "}<bdi>${text}</bdi>`)}</p>`
+    }</li>`
+  );
+  return section(
+    "attention",
+    "Needs a person",
+    markup`<ul class="concerns">${entries}</ul>${more > 0 && markup`<p>And ${more} more.</p>`}`,
+  );
+}
+
+/** Most kinds that a list can be filtered by: the service may have new words. */
+const MAX_KINDS = 30;
+
+/** From how many rows on a list has a search, a filter and a copy. */
+const MIN_LISTED = 20;
+
+/** A part as a section; null when there is nothing to say. */
+function partOf({ id, heading, rows, state, empty, columns, content, before = null, folded }: TablePart): Html | null {
+  const isUnread = state !== undefined && state.state !== "complete";
+  const kinds = [...countBy(content, ({ kind = "" }) => kind)].filter(([kind]) => kind !== "").slice(0, MAX_KINDS);
+  const kept = withoutEmpty(columns, content);
+  const drawn = table(heading, kept.columns, kept.rows);
+  const shown = content.length < MIN_LISTED
+    ? markup`<div class="rows">${drawn}</div>`
+    : list({ name: "rows", rows, kinds, copy: true }, drawn);
+  return section(
+    id,
+    content.length > 0 ? `${heading} (${content.length})` : heading,
+    isUnread && markup`<p>${chip(stateWord(state), stateTone(state))} ${state.why}</p>`,
+    content.length === 0 && !isUnread && markup`<p class="soft">${empty}</p>`,
+    content.length > 0 && before,
+    content.length > 0 && (folded ? fold(`show the ${rows}`, shown) : shown),
+  );
+}
+
+/** Columns and rows without the columns in which no row has anything. */
+function withoutEmpty(
+  columns: readonly Column[],
+  rows: readonly TableRow[],
+): { columns: readonly Column[]; rows: readonly TableRow[] } {
+  const kept = columns.map((_, index) => index === 0 || rows.some(({ cells }) => hasText(cells[index])));
+  const only = <T>(list: readonly T[]) => list.filter((_, index) => kept[index]);
+  return { columns: only(columns), rows: rows.map(({ kind, cells }) => ({ kind, cells: only(cells) })) };
+}
+
+/** Whether there is something in a cell. */
+function hasText(cell: Cell): boolean {
+  const shown = typeof cell === "object" && cell !== null && "value" in cell ? cell.show : cell;
+  return shown !== null && shown !== undefined && shown !== false && shown !== "";
+}
+
+/** A word for how much was read. */
+function stateWord({ state }: ListState): string {
+  const words = {
+    complete: "complete",
+    cut: "cut off",
+    partial: "not all read",
+    failed: "not read",
+    skipped: "not read",
+  };
+  return words[state];
+}
+
+function stateTone({ state }: ListState): Tone {
+  return state === "complete" ? "good" : state === "cut" ? "wait" : "bad";
+}
+
+/** What was read, and what is missing. */
+function sources({ lists, campaigns, runs, fileProblems, requests, exitCode }: DashboardData): Html | null {
+  const more = fileProblems.length - MAX_FILES;
+  return section(
+    "missing",
+    "What was read",
+    facts([
+      ...LISTS.map((name) =>
+        [
+          LIST_WORDS[name],
+          markup`${chip(stateWord(lists[name]), stateTone(lists[name]))} ${lists[name].why}`,
+        ] as const
+      ),
+      ["campaigns", campaigns.length === 0 && "No campaign.json was given: see --results."],
+      ["runs", runs.length === 0 && "No result.json was given: see --results."],
+      ["requests", requests],
+      ["exit code", exitCode],
+    ]),
+    fileProblems.length > 0 &&
+      markup`<h3>Files that say nothing</h3><ul>${
+        fileProblems.slice(0, MAX_FILES).map(({ file, why }) => markup`<li>${code(file)} <bdi>${why}</bdi></li>`)
+      }${more > 0 && markup`<li>and ${more} more</li>`}</ul>`,
+  );
+}
+
+/** Numbers of a day that have a line. */
+type Drawn = "sandboxes" | "failedRuns" | "openItems" | "pullRequests";

@@ -1,6 +1,6 @@
 /**
  * What a dashboard shows, as plain data: `data.json` is this, and page and metrics are made of it. Its schema is
- * `schema/dashboard.schema.json`.
+ * `schema/dashboard.schema.json`. And what on it needs a person, and the line of a day in `days.jsonl`.
  *
  * @module
  */
@@ -12,10 +12,8 @@ import { jsonLine } from "../text/escape.ts";
 /** The lists of the service that a dashboard reads, in this order. */
 export const LISTS = ["repositories", "sandboxes", "automations", "automationRuns"] as const;
 
-/** A list of the service. */
 export type ListName = typeof LISTS[number];
 
-/** How much of a list was read. */
 export interface ListState {
   /**
    * `complete`: all of it. `cut`: the service or our limit of requests held the rest back. `partial`: a request for a part of it failed.
@@ -36,7 +34,6 @@ export interface RepositoryEntry {
   defaultBranch: string | null;
 }
 
-/** A sandbox. */
 export interface SandboxEntry {
   /** UUID of its record. */
   id: string;
@@ -54,7 +51,6 @@ export interface SandboxEntry {
   error: string | null;
 }
 
-/** A run of an automation. */
 export interface AutomationRunEntry {
   /** UUID. */
   id: string;
@@ -70,23 +66,19 @@ export interface AutomationRunEntry {
 
 /** The last runs of an automation: at most 50. */
 export interface AutomationRuns {
-  /** How many were read. */
   read: number;
   /** Whether there may be older ones. */
   more: boolean;
-  /** How many of them failed. */
   failed: number;
   /** How many of those that were made in the 24 hours before failed. */
   failedLastDay: number;
-  /** How many wait or work. */
   open: number;
-  /** The newest one; null when there is none. */
+  /** The newest one; null before the first. */
   last: AutomationRunEntry | null;
   /** Statuses of the newest 20, newest first. Untrusted texts. */
   statuses: readonly string[];
 }
 
-/** An automation. */
 export interface AutomationEntry {
   /** UUID. */
   id: string;
@@ -112,7 +104,6 @@ export interface RunEntry {
   runId: string | null;
   /** Name of its repository; null when it is not known. Untrusted text. */
   repository: string | null;
-  /** The verdict. */
   outcome: string;
   /** Exit code of its job. */
   exitCode: number;
@@ -134,17 +125,13 @@ export interface CampaignEntry {
   name: string;
   /** Its round; empty when it has none. Untrusted text. */
   round: string;
-  /** Where it is. */
   state: string;
   /** Why it is gated, stopping or stopped; null otherwise. Untrusted text. */
   stateReason: string | null;
-  /** Number of its items. */
   items: number;
-  /** How many have ended. */
   ended: number;
   /** How many of those have a good end. */
   good: number;
-  /** How many are at work. */
   running: number;
   /** When its next wave is due, in ISO 8601; null when none is. */
   nextWaveAt: string | null;
@@ -156,7 +143,7 @@ export interface CampaignEntry {
   at: string;
 }
 
-/** A file that was given and says nothing. */
+/** A file that was given and could not be used. */
 export interface FileProblem {
   /** The file, or the pattern that finds none. Untrusted text. */
   file: string;
@@ -164,13 +151,10 @@ export interface FileProblem {
   why: string;
 }
 
-/** Everything on a dashboard. */
 export interface DashboardData {
-  /** Version of this form. */
   schema: 1;
   /** When the lists were read, in ISO 8601. */
   at: string;
-  /** Address of the service. */
   origin: string;
   /** HTTP requests that were sent for it, 30 at most. */
   requests: number;
@@ -178,7 +162,6 @@ export interface DashboardData {
   exitCode: number;
   /** How much of each list was read. */
   lists: Record<ListName, ListState>;
-  /** Repositories, by name. */
   repositories: readonly RepositoryEntry[];
   /** Sandboxes, most recently active first. */
   sandboxes: readonly SandboxEntry[];
@@ -188,7 +171,6 @@ export interface DashboardData {
   runs: readonly RunEntry[];
   /** Campaigns of the files, by name. */
   campaigns: readonly CampaignEntry[];
-  /** Files that say nothing. */
   fileProblems: readonly FileProblem[];
 }
 
@@ -224,13 +206,12 @@ export function sumOf<T>(items: readonly T[], numberOf: (item: T) => number): nu
 
 // What on a dashboard needs a person, most urgent first.
 
-/** Something that needs a person. */
 export interface Concern {
   /** What it is about, before its name; empty when {@linkcode Concern.what} says it. */
   kind: "" | "automation" | "campaign";
   /** Its name; empty without one. Untrusted text. */
   name: string;
-  /** What is the matter, in words of ours. */
+  /** What is wrong, in our own words. */
   what: string;
   /** What is known of it. Untrusted texts. */
   details: readonly string[];
@@ -357,15 +338,12 @@ export function concernsOf(data: DashboardData): Concern[] {
 
 /** The numbers of a day, by the last dashboard of it. A number is null when it was not read. */
 export interface Day {
-  /** Version of this form. */
   schema: 1;
   /** The day in UTC, as `2026-12-01`. */
   day: string;
-  /** Repositories. */
   repositories: number | null;
   /** Sandboxes in use. */
   sandboxes: number | null;
-  /** Automations. */
   automations: number | null;
   /** Runs of automations that failed in the 24 hours before. */
   failedRuns: number | null;
@@ -376,11 +354,10 @@ export interface Day {
 }
 
 /** Most days that are kept: some more than two years. */
-export const MAX_DAYS = 800;
+const MAX_DAYS = 800;
 
 const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "openItems", "pullRequests"] as const;
 
-/** The numbers of a dashboard. */
 export function dayOf(data: DashboardData): Day {
   const { at, repositories, automations, campaigns, runs } = data;
   return {
@@ -426,7 +403,6 @@ export function withDay(days: readonly Day[], day: Day): Day[] {
   return [...days.filter((each) => each.day !== day.day), day].sort((a, b) => a.day < b.day ? -1 : 1).slice(-MAX_DAYS);
 }
 
-/** The text of the file. */
 export function renderDays(days: readonly Day[]): string {
   return days.map((day) => `${jsonLine(day)}\n`).join("");
 }

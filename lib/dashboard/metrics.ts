@@ -18,23 +18,13 @@ import {
   sumOf,
 } from "./data.ts";
 
-type Sample = readonly [labels: Labels, value: number];
-
-/** Samples with the same labels as one, with the sum of their numbers. */
-function added(samples: readonly Sample[]): Sample[] {
-  const sums = new Map<string, Sample>();
-  for (const [labels, value] of samples) {
-    // What is written is compared: different texts can look the same there.
-    const key = JSON.stringify(
-      Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
-    );
-    sums.set(key, [labels, (sums.get(key)?.[1] ?? 0) + value]);
-  }
-  return [...sums.values()];
-}
-
-function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => string): Sample[] {
-  return added([...countBy(items, wordOf)].map(([word, count]) => [{ [label]: word }, count]));
+/**
+ * Renders the metrics, `mogplex_dashboard_…`. What was not read is left out.
+ *
+ * @param data Data after `cleanDashboard`.
+ */
+export function renderDashboardMetrics(data: DashboardData): string {
+  return renderFamilies([...lists(data), ...service(data), ...files(data)], "mogplex_dashboard");
 }
 
 function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
@@ -114,6 +104,25 @@ function service(data: DashboardData): Family[] {
   ];
 }
 
+type Sample = readonly [labels: Labels, value: number];
+
+function byWord<T>(items: readonly T[], label: string, wordOf: (item: T) => string): Sample[] {
+  return added([...countBy(items, wordOf)].map(([word, count]) => [{ [label]: word }, count]));
+}
+
+/** Samples with the same labels as one, with the sum of their numbers. */
+function added(samples: readonly Sample[]): Sample[] {
+  const sums = new Map<string, Sample>();
+  for (const [labels, value] of samples) {
+    // What is written is compared: different texts can look the same there.
+    const key = JSON.stringify(
+      Object.entries(labels).map(([name, text]) => [name, labelText(text ?? "")]),
+    );
+    sums.set(key, [labels, (sums.get(key)?.[1] ?? 0) + value]);
+  }
+  return [...sums.values()];
+}
+
 function files({ runs, campaigns, fileProblems }: DashboardData): Family[] {
   const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
     name,
@@ -146,13 +155,4 @@ function files({ runs, campaigns, fileProblems }: DashboardData): Family[] {
       sumOf(campaigns, (each) => each.items - each.ended),
     ),
   ];
-}
-
-/**
- * Renders the metrics, `mogplex_dashboard_…`. What was not read is left out.
- *
- * @param data Data after `cleanDashboard`.
- */
-export function renderDashboardMetrics(data: DashboardData): string {
-  return renderFamilies([...lists(data), ...service(data), ...files(data)], "mogplex_dashboard");
 }

@@ -1,75 +1,31 @@
 /**
- * The command `mogplex-emulator`.
+ * The command `mogplex-emulator`: it serves until a signal comes, or, with `exec`, while another command runs.
  *
  * @module
  */
+import { spawn } from "node:child_process";
+import { constants } from "node:os";
+import process from "node:process";
 import { messageOf } from "../error_sentence.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
+import { lookup } from "../lookup.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
-import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import { renderScenario } from "./agents/recording.ts";
+import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import { FLAGS, isPath, NAME, readOptions, readReplay } from "./options.ts";
-import { runCommand } from "./exec.ts";
 import { type ServedEmulator, startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/store.ts";
-import { lookup } from "../lookup.ts";
-
-/** Text of `--help`. */
-export function helpText(): string {
-  const names = FLAGS.map((flag) => `--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`);
-  const width = Math.max(...names.map((text) => text.length)) + 2;
-  const rows = FLAGS.map((flag, index) => `  ${names[index]?.padEnd(width)}${flag.help}`);
-  return [
-    `Usage: ${NAME} [flags]`,
-    `       ${NAME} exec [flags] -- COMMAND [arguments]`,
-    "",
-    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos, projects.",
-    "Its page at the url shows runs, events and pull requests. Requests are logged on standard error.",
-    "",
-    "exec: serves it while COMMAND runs, and ends with its code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
-    "MOGPLEX_REPO_ID (the first repository), MOGPLEX_DEV=1, and MOGPLEX_DEV_START_LIMITS=off with --start-limits off.",
-    "",
-    ...rows,
-    "",
-    `Scenarios: ${SCENARIO_NAMES.join(", ")}`,
-    `Switches: ${SWITCHES.join(", ")}`,
-    "",
-    `Example: ${NAME} --repo acme/web=./web --harness "codex=npx prettier --write ."`,
-    `         ${NAME} exec --speed 20 -- node mogplex.mjs run --follow --create-branch "Fix the flaky tests"`,
-    "",
-  ].join("\n");
-}
 
 const EXEC = "exec";
 
-/** The command behind `exec … --`, and the arguments before it. @throws {UsageError} when there is no command. */
-function splitExec(args: readonly string[]): { before: readonly string[]; command: readonly string[] | undefined } {
-  if (args[0] !== EXEC) return { before: args, command: undefined };
-  const at = args.includes("--") ? args.indexOf("--") : args.length;
-  const [before, command] = [args.slice(1, at), args.slice(at + 1)];
-  if (before.includes("--help")) return { before, command: undefined };
-  if (command.length > 0) return { before, command };
-  throw new UsageError({
-    attempted: `parse arguments of ${NAME} ${EXEC}`,
-    why: "there is no command",
-    advice: `write it behind two dashes: ${NAME} ${EXEC} [flags] -- COMMAND`,
-  });
-}
+// A token from elsewhere would contradict ours, and a name of a repository the id.
+const REMOVED = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO"];
 
-/** Serves until a signal comes. */
-async function serve(served: ServedEmulator, io: Io): Promise<void> {
-  const { url, token, readOnlyToken, repos, projects, close } = served;
-  const signalled = new Promise<() => void>((resolve) => {
-    const forget = io.onSignal(() => resolve(forget));
-  });
-  io.write("stdout", `${JSON.stringify({ url, token, readOnlyToken, repos, projects })}\n`);
-  const forget = await signalled;
-  await close();
-  forget();
-}
+/** Why a command cannot be started, by error code. Source: Node.js, "Common system errors". */
+const START_PROBLEMS = new Map([["ENOENT", "there is no such command"], ["EACCES", "it may not be run"]]);
 
 /**
  * Runs the command until a signal ends it, or with `exec` until the other command ends.
@@ -119,6 +75,108 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     io.write("stderr", `error: ${messageOf(error)}\n`);
     return error instanceof MogplexError ? error.exitCode : EXIT.internal;
   }
+}
+
+/** The command behind `exec … --`, and the arguments before it. @throws {UsageError} when there is no command. */
+function splitExec(args: readonly string[]): { before: readonly string[]; command: readonly string[] | undefined } {
+  if (args[0] !== EXEC) return { before: args, command: undefined };
+  const at = args.includes("--") ? args.indexOf("--") : args.length;
+  const [before, command] = [args.slice(1, at), args.slice(at + 1)];
+  if (before.includes("--help")) return { before, command: undefined };
+  if (command.length > 0) return { before, command };
+  throw new UsageError({
+    attempted: `parse arguments of ${NAME} ${EXEC}`,
+    why: "there is no command",
+    advice: `write it behind two dashes: ${NAME} ${EXEC} [flags] -- COMMAND`,
+  });
+}
+
+function helpText(): string {
+  const names = FLAGS.map((flag) => `--${flag.name}${flag.value === undefined ? "" : ` ${flag.value}`}`);
+  const width = Math.max(...names.map((text) => text.length)) + 2;
+  const rows = FLAGS.map((flag, index) => `  ${names[index]?.padEnd(width)}${flag.help}`);
+  return [
+    `Usage: ${NAME} [flags]`,
+    `       ${NAME} exec [flags] -- COMMAND [arguments]`,
+    "",
+    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos, projects.",
+    "Its page at the url shows runs, events and pull requests. Requests are logged on standard error.",
+    "",
+    "exec: serves it while COMMAND runs, and ends with its code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",
+    "MOGPLEX_REPO_ID (the first repository), MOGPLEX_DEV=1, and MOGPLEX_DEV_START_LIMITS=off with --start-limits off.",
+    "",
+    ...rows,
+    "",
+    `Scenarios: ${SCENARIO_NAMES.join(", ")}`,
+    `Switches: ${SWITCHES.join(", ")}`,
+    "",
+    `Example: ${NAME} --repo acme/web=./web --harness "codex=npx prettier --write ."`,
+    `         ${NAME} exec --speed 20 -- node mogplex.mjs run --follow --create-branch "Fix the flaky tests"`,
+    "",
+  ].join("\n");
+}
+
+/** Serves until a signal comes. */
+async function serve(served: ServedEmulator, io: Io): Promise<void> {
+  const { url, token, readOnlyToken, repos, projects, close } = served;
+  const signalled = new Promise<() => void>((resolve) => {
+    const forget = io.onSignal(() => resolve(forget));
+  });
+  io.write("stdout", `${JSON.stringify({ url, token, readOnlyToken, repos, projects })}\n`);
+  const forget = await signalled;
+  await close();
+  forget();
+}
+
+/**
+ * Runs a command to its end, on the streams of this process. Signals are passed on to it.
+ *
+ * @param command The program and its arguments.
+ * @returns Its exit code; 128 and the number of the signal if one ended it.
+ * @throws {UsageError} when it cannot be started.
+ */
+function runCommand(command: readonly string[], target: Target, io: Pick<Io, "onSignal">): Promise<number> {
+  const [program = "", ...args] = command;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: "inherit", env: commandEnvironment(process.env, target) });
+    const forget = io.onSignal((signal) => void child.kill(signal));
+    child.once("error", (error: Error & { code?: string }) => {
+      forget();
+      const why = START_PROBLEMS.get(error.code ?? "") ?? error.message;
+      reject(new UsageError({ attempted: `run ${JSON.stringify(program)}`, why }, { cause: error }));
+    });
+    child.once("exit", (code, signal) => {
+      forget();
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+}
+
+interface Target {
+  url: string;
+  /** A token with both scopes. */
+  token: string;
+  /** Repositories; the first one becomes `MOGPLEX_REPO_ID`. */
+  repos: readonly { id: string }[];
+  /** Whether starts are limited. @default {true} */
+  startLimits?: boolean | undefined;
+}
+
+/** The environment of the command: that of this process, pointed at the emulator. */
+function commandEnvironment(
+  base: Readonly<Record<string, string | undefined>>,
+  { url, token, repos, startLimits = true }: Target,
+): Record<string, string | undefined> {
+  const kept = Object.fromEntries(Object.entries(base).filter(([name]) => !REMOVED.includes(name)));
+  const repo = repos[0] === undefined ? {} : { MOGPLEX_REPO_ID: repos[0].id };
+  return {
+    ...kept,
+    MOGPLEX_DEV: "1",
+    MOGPLEX_URL: url,
+    MOGPLEX_API_KEY: token,
+    ...repo,
+    ...!startLimits && { MOGPLEX_DEV_START_LIMITS: "off" },
+  };
 }
 
 if (isMain(import.meta)) {

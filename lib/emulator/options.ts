@@ -1,13 +1,16 @@
 /**
- * Flags of the command `mogplex-emulator`, and the options that they make.
+ * Options of the emulator, and every reader of them: the defaults, the flags of the command `mogplex-emulator`, and the few options that
+ * tests of scripts have.
  *
  * @module
  */
+import { type Clock, systemClock, virtualClock } from "../clock.ts";
 import { messageOf } from "../error_sentence.ts";
-import { systemClock, virtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
+import type { Context } from "hono";
+import { checkOptions, type Keys } from "../service/contract.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import {
   type EventRecording,
@@ -16,14 +19,136 @@ import {
   type Recording,
   scenarioOf,
 } from "./agents/recording.ts";
-import type { LocalRepo, StartEmulatorOptions } from "./server.ts";
-import { parseFixture } from "./state/fixture.ts";
-import { parseRandomFaults } from "./state/faults.ts";
-import { MAX_PROJECTS, type Projects } from "./state/world.ts";
+import type { RunFacts } from "./agents/schedule.ts";
+import { parseRandomFaults, type RandomFaults } from "./state/faults.ts";
+import { builtInFixture, type Fixture, parseFixture, withSubProject } from "./state/fixture.ts";
 import { createRevision, type Revision, SWITCHES } from "./state/store.ts";
-import { requestLine } from "./wire/request.ts";
+import { type Driver, MAX_PROJECTS, type Projects, withProjects, type World } from "./state/world.ts";
+import type { Breaker } from "./wire/faults.ts";
+import { type LoggedRequest, requestLine } from "./wire/request.ts";
 
-/** Flags of the command. */
+export interface EmulatorOptions {
+  /**
+   * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a repository with a sub-project,
+   * where no fixture is given. Single options win. @default {undefined} (as quick and as roomy as possible)
+   */
+  like?: "service" | undefined;
+  /** State to start from. @default a user with two tokens and one repository */
+  fixture?: Fixture | undefined;
+  /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none when there are `projects` */
+  repoNames?: readonly string[] | undefined;
+  /** Source of time. @default {systemClock} */
+  clock?: Clock | undefined;
+  /** Switches of later behaviours that are on. @default {{}} (the base) */
+  revision?: Partial<Revision> | undefined;
+  /** Owner of a start limit: each token, or each user. @default {"token"} */
+  startLimitScope?: "token" | "user" | undefined;
+  /** Whether starts are limited, as those of the service are: 10 a minute, 30 an hour, 150 a day. @default {true} */
+  startLimits?: boolean | undefined;
+  /**
+   * Scenarios; the first one that fits plays for a run. Without one, runs stay `pending`, and runs of automations `running`.
+   * @default {[]}
+   */
+  scenarios?: readonly Scenario[] | undefined;
+  /**
+   * Maximum number of active sandboxes of a user. A run that needs one more fails. The service has 3.
+   * @default {undefined} (no limit)
+   */
+  sandboxLimit?: number | undefined;
+  /**
+   * Milliseconds that a sandbox stays active after its run has ended. With the switch `stopsSandboxes` that of a `createBranch` run
+   * stops at once. @default {0}
+   */
+  sandboxLingerMs?: number | undefined;
+  /**
+   * Maximum number of runs of a user that are worked on at the same time, as plans of the service have it. More runs wait, `pending`, and
+   * the oldest is taken at the first read after a slot became free. @default {undefined} (no limit)
+   */
+  runSlots?: number | undefined;
+  /** Small projects in bulk, for the first user with a token that may write. @default {[]} */
+  projects?: readonly Projects[] | undefined;
+  /** All times of scenarios are divided by this factor. @default {1} */
+  speed?: number | undefined;
+  /**
+   * Milliseconds from the start of a run to the last step of its scenario, whatever `duration` and `speed` say; undefined for as
+   * long as these say. Called once for each run. @default {undefined}
+   */
+  runDuration?: ((run: RunFacts) => number | undefined) | undefined;
+  /** Random faults. @default none */
+  randomFaults?: RandomFaults | undefined;
+  /** Clock of slow answers. @default `clock` */
+  faultClock?: Clock | undefined;
+  /** Whether `POST /__control/…` exists. @default {false} */
+  controlRoutes?: boolean | undefined;
+  /** Takes each request that was answered. @default {undefined} (none is told) */
+  onRequest?: ((request: LoggedRequest) => void) | undefined;
+  /** Drivers by harness, which take precedence over scenarios. @default none */
+  drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
+  /** Breaks the connection of a request. @default an imitation, for requests in process */
+  breaker?: ((c: Context) => Breaker | undefined) | undefined;
+}
+
+/** Options of the emulator's state, with every default and the profile `like` in them. */
+export interface SettledOptions {
+  clock: Clock;
+  fixture: Fixture;
+  revision: Revision;
+  startLimits: boolean;
+  startLimitScope: "token" | "user";
+  sandboxLimit: number | undefined;
+  sandboxLingerMs: number;
+}
+
+/** Options with which the emulator is like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
+const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
+
+/** Puts the defaults into the options of `createEmulator()`. */
+export function settle(options: EmulatorOptions): SettledOptions {
+  const profile = options.like === undefined ? { sandboxLimit: undefined, sandboxLingerMs: 0 } : LIKE_SERVICE;
+  return {
+    clock: options.clock ?? systemClock,
+    fixture: startingState(options),
+    revision: createRevision("base", options.revision),
+    startLimits: options.startLimits ?? true,
+    startLimitScope: options.startLimitScope ?? "token",
+    sandboxLimit: options.sandboxLimit ?? profile.sandboxLimit,
+    sandboxLingerMs: options.sandboxLingerMs ?? profile.sandboxLingerMs,
+  };
+}
+
+/** The fixture with the projects. The built-in one then has no other repository. */
+function startingState({ fixture, projects = [], like, repoNames }: EmulatorOptions): Fixture {
+  const names = repoNames ?? (projects.length === 0 ? undefined : []);
+  const state = withProjects(fixture ?? builtInFixture(names), projects);
+  return like === undefined || fixture !== undefined ? state : withSubProject(state);
+}
+
+export interface LocalRepo {
+  /** `owner/name`. */
+  fullName: string;
+  /** Directory of the repository, bare or not. */
+  path: string;
+}
+
+export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker"> {
+  /** Port; 0 takes a free one. @default {0} */
+  port?: number | undefined;
+  /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
+  host?: string | undefined;
+  /** Local repositories. One with the name of a repository of the fixture takes its place. @default {[]} */
+  repos?: readonly LocalRepo[] | undefined;
+  /** Commands by harness. `sh -c` runs them in a working copy. @default none */
+  commands?: Readonly<Record<string, string>> | undefined;
+  /** Names of variables that commands get, if they are set, besides PATH, HOME, LANG, TMPDIR and TERM. @default {[]} */
+  environment?: readonly string[] | undefined;
+  /** Milliseconds that a command may take. @default {1_800_000} */
+  timeLimitMs?: number | undefined;
+  /** Takes the output of commands. @default {undefined} (discarded) */
+  onOutput?: ((text: string) => void) | undefined;
+}
+
+export const NAME = "mogplex-emulator";
+
 export const FLAGS: readonly Flag[] = [
   { name: "port", value: "PORT", help: "port to listen on; 0 takes a free one (0)" },
   { name: "host", value: "HOST", help: "host name or address to listen on (127.0.0.1)" },
@@ -106,166 +231,6 @@ export const FLAGS: readonly Flag[] = [
   { name: "help", help: "print this help" },
 ];
 
-/** Owner of projects for which none is named. */
-const DEFAULT_OWNER = "acme";
-
-/** Name of the command. */
-export const NAME = "mogplex-emulator";
-
-function badArgument(why: string, advice?: string): UsageError {
-  return new UsageError({ attempted: `parse arguments of ${NAME}`, why, advice });
-}
-
-function number(
-  flags: ParsedFlags,
-  name: string,
-  valid: (value: number) => boolean,
-  advice: string,
-): number | undefined {
-  const text = flags.get(name);
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value) && valid(value)) return value;
-  throw badArgument(`bad value of "--${name}": current value is "${text}"`, advice);
-}
-
-function choice<T extends string>(flags: ParsedFlags, name: string, known: readonly T[]): T | undefined {
-  const value = flags.get(name);
-  if (value === undefined || (known as readonly string[]).includes(value)) return value as T | undefined;
-  throw badArgument(`"--${name}" must be one of ${known.join(", ")}: current value is "${value}"`);
-}
-
-function pair(flags: ParsedFlags, name: string): [string, string][] {
-  return flags.all(name).map((text) => {
-    const at = text.indexOf("=");
-    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
-    throw badArgument(`"--${name}" must have the form NAME=VALUE: current value is "${text}"`);
-  });
-}
-
-function readRevision(flags: ParsedFlags): Revision {
-  const revision = createRevision(choice(flags, "server-revision", ["base", "later"]));
-  for (const [flag, value] of [["with", true], ["without", false]] as const) {
-    for (const name of flags.all(flag)) {
-      const known = SWITCHES.find((each) => each === name);
-      if (known === undefined) {
-        throw badArgument(`there is no switch "${name}"`, `there are ${SWITCHES.join(", ")}`);
-      }
-      revision[known] = value;
-    }
-  }
-  return revision;
-}
-
-function unreadable(path: string, cause: unknown): UsageError {
-  const why = messageOf(cause);
-  return new UsageError({ attempted: `read "${path}"`, why }, { cause });
-}
-
-function readText(io: Io, path: string, maxBytes?: number): string {
-  let text: string | undefined;
-  try {
-    text = io.readFile(path, maxBytes, "follow");
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  if (text === undefined) throw new UsageError({ attempted: `read "${path}"`, why: "there is no such file" });
-  return text;
-}
-
-function readFixture(io: Io, path: string | undefined): StartEmulatorOptions["fixture"] {
-  if (path === undefined) return undefined;
-  const text = readText(io, path);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw unreadable(path, error);
-  }
-  return parseFixture(value, `"${path}"`);
-}
-
-/** Whether a name is a path, and not the name of something built in. */
-export function isPath(name: string): boolean {
-  return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
-}
-
-/** The result beside the events of a run; undefined when there is none of that run. */
-function resultBeside(io: Io, path: string, { runId }: EventRecording): Recording | undefined {
-  const other = path.replace(/[^/]*$/, "result.json");
-  try {
-    const text = io.readFile(other, MAX_RECORDING_BYTES, "follow") ?? "";
-    const result = readRecording(text, other);
-    return result.kind === "result" && result.runId !== null && result.runId === runId ? result : undefined;
-  } catch {
-    // The events are what was asked for.
-    return undefined;
-  }
-}
-
-/**
- * The scenario of a recorded run: of its events, with the end that the result in the same directory tells, or of its result alone.
- *
- * @throws {UsageError} when the file is not a recording.
- */
-export function readReplay(io: Io, path: string): Scenario {
-  const recording = readRecording(readText(io, path, MAX_RECORDING_BYTES), path);
-  const result = recording.kind === "events" ? resultBeside(io, path, recording) : undefined;
-  return scenarioOf(recording, path.split("/").at(-1) ?? path, result);
-}
-
-function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
-  const names = flags.all("scenario");
-  const recorded = flags.get("replay");
-  const replay = recorded === undefined ? [] : [readReplay(io, recorded)];
-  if (names.length === 0 && replay.length > 0) return replay;
-  if (names.length === 0) return flags.has("control") ? [] : builtInScenarios("success");
-  const named = names.flatMap((name) =>
-    isPath(name) ? parseScenarios(readText(io, name), name) : builtInScenarios(name)
-  );
-  return [...named, ...replay];
-}
-
-function readCommands(flags: ParsedFlags, revision: Revision): Record<string, string> {
-  const known = ["codex", "claude-code", ...(revision.mogplexHarness ? ["mogplex"] : [])];
-  const commands = pair(flags, "harness");
-  const wrong = commands.find(([name]) => !known.includes(name));
-  if (wrong !== undefined) {
-    throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${known.join(", ")}`);
-  }
-  if (commands.length > 0 && flags.all("repo").length + flags.all("repos").length === 0) {
-    throw badArgument('"--harness" needs a repository to work on', 'add "--repo OWNER/NAME=PATH" or "--repos N"');
-  }
-  return Object.fromEntries(commands);
-}
-
-const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
-const isPort = (value: number) => Number.isInteger(value) && value >= 0 && value < 65_536;
-
-/** Projects in bulk: `120`, or `OWNER=120`. */
-function readProjects(flags: ParsedFlags): Projects[] {
-  return flags.all("repos").map((text) => {
-    const [, owner = DEFAULT_OWNER, number = ""] = /^(?:([^=]*)=)?(\d{1,6})$/.exec(text) ?? [];
-    const count = Number(number);
-    if (owner !== "" && count >= 1 && count <= MAX_PROJECTS) return { owner, count };
-    throw badArgument(
-      `"--repos" must have the form N or OWNER=N, with N from 1 to ${MAX_PROJECTS}: current value is "${text}"`,
-    );
-  });
-}
-
-function readEnvironment(flags: ParsedFlags): string[] {
-  const names = flags.all("harness-env");
-  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
-  if (wrong !== undefined) {
-    throw badArgument(
-      `"--harness-env" must be the name of a variable: current value is "${wrong}"`,
-      "set the variable itself",
-    );
-  }
-  return names;
-}
-
 /** Turns flags into options. @throws {UsageError} naming the bad flag, or the file that cannot be read. */
 export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
   const revision = readRevision(flags);
@@ -298,4 +263,223 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     onRequest: flags.has("quiet") ? undefined : (request) => io.write("stderr", `${requestLine(request)}\n`),
     onOutput: (text) => io.write("stderr", text),
   };
+}
+
+function readRevision(flags: ParsedFlags): Revision {
+  const revision = createRevision(choice(flags, "server-revision", ["base", "later"]));
+  for (const [flag, value] of [["with", true], ["without", false]] as const) {
+    for (const name of flags.all(flag)) {
+      const known = SWITCHES.find((each) => each === name);
+      if (known === undefined) {
+        throw badArgument(`there is no switch "${name}"`, `there are ${SWITCHES.join(", ")}`);
+      }
+      revision[known] = value;
+    }
+  }
+  return revision;
+}
+
+function readFixture(io: Io, path: string | undefined): StartEmulatorOptions["fixture"] {
+  if (path === undefined) return undefined;
+  const text = readText(io, path);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  return parseFixture(value, `"${path}"`);
+}
+
+function readScenarios(io: Io, flags: ParsedFlags): Scenario[] {
+  const names = flags.all("scenario");
+  const recorded = flags.get("replay");
+  const replay = recorded === undefined ? [] : [readReplay(io, recorded)];
+  if (names.length === 0 && replay.length > 0) return replay;
+  if (names.length === 0) return flags.has("control") ? [] : builtInScenarios("success");
+  const named = names.flatMap((name) =>
+    isPath(name) ? parseScenarios(readText(io, name), name) : builtInScenarios(name)
+  );
+  return [...named, ...replay];
+}
+
+/**
+ * The scenario of a recorded run: of its events, with the end that the result in the same directory tells, or of its result alone.
+ *
+ * @throws {UsageError} when the file is not a recording.
+ */
+export function readReplay(io: Io, path: string): Scenario {
+  const recording = readRecording(readText(io, path, MAX_RECORDING_BYTES), path);
+  const result = recording.kind === "events" ? resultBeside(io, path, recording) : undefined;
+  return scenarioOf(recording, path.split("/").at(-1) ?? path, result);
+}
+
+/** The result beside the events of a run; undefined without one of that run. */
+function resultBeside(io: Io, path: string, { runId }: EventRecording): Recording | undefined {
+  const other = path.replace(/[^/]*$/, "result.json");
+  try {
+    const text = io.readFile(other, MAX_RECORDING_BYTES, "follow") ?? "";
+    const result = readRecording(text, other);
+    return result.kind === "result" && result.runId !== null && result.runId === runId ? result : undefined;
+  } catch {
+    // The events are what was asked for.
+    return undefined;
+  }
+}
+
+/** Whether a name is a path, and not the name of something built in. */
+export function isPath(name: string): boolean {
+  return !Object.hasOwn(SCENARIO_TEXTS, name) && /[./]/.test(name);
+}
+
+/** Owner of projects without one. */
+const DEFAULT_OWNER = "acme";
+
+/** Projects in bulk: `120`, or `OWNER=120`. */
+function readProjects(flags: ParsedFlags): Projects[] {
+  return flags.all("repos").map((text) => {
+    const [, owner = DEFAULT_OWNER, number = ""] = /^(?:([^=]*)=)?(\d{1,6})$/.exec(text) ?? [];
+    const count = Number(number);
+    if (owner !== "" && count >= 1 && count <= MAX_PROJECTS) return { owner, count };
+    throw badArgument(
+      `"--repos" must have the form N or OWNER=N, with N from 1 to ${MAX_PROJECTS}: current value is "${text}"`,
+    );
+  });
+}
+
+function readCommands(flags: ParsedFlags, revision: Revision): Record<string, string> {
+  const known = ["codex", "claude-code", ...(revision.mogplexHarness ? ["mogplex"] : [])];
+  const commands = pair(flags, "harness");
+  const wrong = commands.find(([name]) => !known.includes(name));
+  if (wrong !== undefined) {
+    throw badArgument(`there is no harness "${wrong[0]}"`, `there are ${known.join(", ")}`);
+  }
+  if (commands.length > 0 && flags.all("repo").length + flags.all("repos").length === 0) {
+    throw badArgument('"--harness" needs a repository to work on', 'add "--repo OWNER/NAME=PATH" or "--repos N"');
+  }
+  return Object.fromEntries(commands);
+}
+
+function readEnvironment(flags: ParsedFlags): string[] {
+  const names = flags.all("harness-env");
+  const wrong = names.find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (wrong !== undefined) {
+    throw badArgument(
+      `"--harness-env" must be the name of a variable: current value is "${wrong}"`,
+      "set the variable itself",
+    );
+  }
+  return names;
+}
+
+const isCount = (value: number) => Number.isSafeInteger(value) && value >= 0;
+const isPort = (value: number) => Number.isInteger(value) && value >= 0 && value < 65_536;
+
+function number(
+  flags: ParsedFlags,
+  name: string,
+  valid: (value: number) => boolean,
+  advice: string,
+): number | undefined {
+  const text = flags.get(name);
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && valid(value)) return value;
+  throw badArgument(`bad value of "--${name}": current value is "${text}"`, advice);
+}
+
+function choice<T extends string>(flags: ParsedFlags, name: string, known: readonly T[]): T | undefined {
+  const value = flags.get(name);
+  if (value === undefined || (known as readonly string[]).includes(value)) return value as T | undefined;
+  throw badArgument(`"--${name}" must be one of ${known.join(", ")}: current value is "${value}"`);
+}
+
+function pair(flags: ParsedFlags, name: string): [string, string][] {
+  return flags.all(name).map((text) => {
+    const at = text.indexOf("=");
+    if (at > 0 && at < text.length - 1) return [text.slice(0, at), text.slice(at + 1)];
+    throw badArgument(`"--${name}" must have the form NAME=VALUE: current value is "${text}"`);
+  });
+}
+
+function badArgument(why: string, advice?: string): UsageError {
+  return new UsageError({ attempted: `parse arguments of ${NAME}`, why, advice });
+}
+
+function readText(io: Io, path: string, maxBytes?: number): string {
+  let text: string | undefined;
+  try {
+    text = io.readFile(path, maxBytes, "follow");
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+  if (text === undefined) throw new UsageError({ attempted: `read "${path}"`, why: "there is no such file" });
+  return text;
+}
+
+function unreadable(path: string, cause: unknown): UsageError {
+  const why = messageOf(cause);
+  return new UsageError({ attempted: `read "${path}"`, why }, { cause });
+}
+
+/** Options of `createEmulator()` in `@mogplex/ci/testing`. */
+export interface TestEmulatorOptions {
+  /**
+   * Time, of the service and of the client. One from `virtualClock()` moves to the next sleeper whenever all wait; with `{ auto: false }`
+   * only its `advance(ms)` moves it. @default a new `virtualClock()`
+   */
+  clock?: Clock | undefined;
+  /**
+   * How runs go: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML; a list for several, of which the first one that
+   * fits a run is played. @default {"success"}
+   */
+  scenario?: string | readonly string[] | undefined;
+  /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */
+  repos?: readonly string[] | undefined;
+  /** `later` has event streams and everything else that newer revisions of the service have. @default {"base"} */
+  revision?: "base" | "later" | undefined;
+  /**
+   * `service` sets what a user meets there: three active sandboxes, each for 15 minutes after its run, and a sub-project in the first
+   * repository. @default {undefined} (as quick and as roomy as possible)
+   */
+  like?: "service" | undefined;
+}
+
+/**
+ * Turns the options of tests of scripts into those of `createEmulator()`.
+ *
+ * @throws {UsageError} for an unknown option, an unknown scenario, or one that cannot be read.
+ */
+export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions & { clock: Clock } {
+  const keys: Keys<TestEmulatorOptions> = {
+    clock: "object",
+    scenario: "any",
+    repos: "object",
+    revision: "string",
+    like: "string",
+  };
+  checkOptions("create emulator", options, keys);
+  const { clock = virtualClock(), scenario = "success", repos, revision, like } = options;
+  if (like !== undefined && like !== "service") {
+    throw new UsageError({
+      attempted: "create emulator",
+      why: '`like` must be "service"',
+      value: JSON.stringify(like),
+    });
+  }
+  const names = typeof scenario === "string" ? [scenario] : scenario;
+  return {
+    clock,
+    like,
+    repoNames: repos,
+    scenarios: names.flatMap(scenariosOf),
+    revision: createRevision(revision),
+  };
+}
+
+/** Scenarios by the name of a built-in one, or from a text in YAML. */
+function scenariosOf(scenario: string): Scenario[] {
+  return scenario.includes("\n") || scenario.includes(":")
+    ? parseScenarios(scenario, "scenario")
+    : builtInScenarios(scenario);
 }

@@ -1,52 +1,26 @@
 /**
- * Serves an emulator over `node:http`, which works on all three runtimes.
+ * The emulator on a socket: `startEmulator()` serves it over `node:http`, which works on all three runtimes.
  *
  * @module
  */
 import { getRequestListener } from "@hono/node-server";
 import { once } from "node:events";
-import { systemClock } from "../clock.ts";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { resolve } from "node:path";
-import { socketBreaker } from "./wire/faults.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "./emulator.ts";
-import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
-import { currentBranch, ProjectStore } from "./agents/git.ts";
+import { systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
+import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
+import { currentBranch, ProjectStore } from "./agents/git.ts";
+import { createEmulator, type Emulator } from "./emulator.ts";
+import type { LocalRepo, StartEmulatorOptions } from "./options.ts";
+import { type Account, firstAccount } from "./service/listings.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
 import { type Driver, mainUser, projectNames, type World } from "./state/world.ts";
-import { type Account, firstAccount } from "./service/listings.ts";
+import { socketBreaker } from "./wire/faults.ts";
 
-/** A local repository for runs to work on. */
-export interface LocalRepo {
-  /** `owner/name`. */
-  fullName: string;
-  /** Directory of the repository, bare or not. */
-  path: string;
-}
-
-/** Options of {@linkcode startEmulator}. */
-export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker"> {
-  /** Port; 0 takes a free one. @default {0} */
-  port?: number | undefined;
-  /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
-  host?: string | undefined;
-  /** Local repositories. One with the name of a repository of the fixture takes its place. @default {[]} */
-  repos?: readonly LocalRepo[] | undefined;
-  /** Commands by harness. `sh -c` runs them in a working copy. @default none */
-  commands?: Readonly<Record<string, string>> | undefined;
-  /** Names of variables that commands get, if they are set, besides PATH, HOME, LANG, TMPDIR and TERM. @default {[]} */
-  environment?: readonly string[] | undefined;
-  /** Milliseconds that a command may take. @default {1_800_000} */
-  timeLimitMs?: number | undefined;
-  /** Takes the output of commands. @default {undefined} (discarded) */
-  onOutput?: ((text: string) => void) | undefined;
-}
-
-/** A served emulator. */
 export interface ServedEmulator {
   /** Origin, without a slash at the end. */
   url: string;
@@ -61,7 +35,6 @@ export interface ServedEmulator {
    * projects and commands. {@linkcode ServedEmulator.close} removes it.
    */
   projects: string | undefined;
-  /** The emulator without its socket. */
   emulator: Emulator;
   /** Stops listening, ends commands, closes connections. */
   close(): Promise<void>;
@@ -70,65 +43,6 @@ export interface ServedEmulator {
 // Longer than a client's pause between two polls. A connection that closes just then would look like a network error.
 const KEEP_ALIVE_MS = 75_000;
 
-/** Adds local repositories to a fixture. @throws {UsageError} for a bad name, or a path without a repository. */
-function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture | undefined {
-  if (repos.length === 0) return fixture;
-  const merged = fixture ?? builtInFixture([]);
-  const user = mainUser(merged);
-  const added = repos.map(({ fullName, path }) => {
-    if (!/^[\w.-]+\/[\w.-]+$/.test(fullName)) {
-      throw new UsageError({
-        attempted: `use repository "${fullName}"`,
-        why: "the name must have the form owner/name",
-      });
-    }
-    const branch = currentBranch(path);
-    if (branch === undefined) {
-      throw new UsageError({
-        attempted: `use repository "${fullName}"`,
-        why: `no Git repository at "${path}"`,
-        advice: "clone one there, or run git init",
-      });
-    }
-    const known = merged.repos.find((repo) => repo.full_name === fullName);
-    return { ...(known ?? plainRepo(fullName, branch, user)), default_branch: branch };
-  });
-  const names = new Set(added.map((repo) => repo.full_name));
-  return parseFixture({ ...merged, repos: [...merged.repos.filter((repo) => !names.has(repo.full_name)), ...added] });
-}
-
-/** How to find the repository that a run works on: a local one, or that of a project. */
-function pathFinder(
-  world: World,
-  options: StartEmulatorOptions,
-  store: ProjectStore | undefined,
-): ExecOptions["pathOf"] {
-  const local = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, resolve(path)]));
-  const projects = new Set((options.projects ?? []).flatMap(projectNames));
-  // By id, since a repository may get another name.
-  const names = new Map([...world.store.repos.values()].map((repo) => [repo.id, repo.full_name]));
-  return ({ repo_id: id }) => {
-    const name = names.get(id) ?? "";
-    const path = local.get(name);
-    if (path !== undefined || store === undefined || !projects.has(name)) return path;
-    return store.path(name, world.store.repos.get(id)?.default_branch ?? "main");
-  };
-}
-
-/** Drivers that run the commands. @param store Git repositories of the projects, if there are any. */
-function execDrivers(options: StartEmulatorOptions, store: ProjectStore | undefined) {
-  const { environment, timeLimitMs, onOutput, commands = {} } = options;
-  return (world: World): ReadonlyMap<string, Driver> => {
-    const pathOf = pathFinder(world, options, store);
-    return new Map(
-      Object.entries(commands).map(([harness, command]) => [
-        harness,
-        execDriver(world, { command, pathOf, environment, timeLimitMs, onOutput }),
-      ]),
-    );
-  };
-}
-
 /** Why a machine refuses to listen, and what to do, by error code. Source: Node.js, "Common system errors". */
 const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: string]>> = {
   EADDRINUSE: ["another program uses the port", "give another --port, or 0 for a free one"],
@@ -136,32 +50,6 @@ const LISTEN_PROBLEMS: Readonly<Record<string, readonly [why: string, advice: st
   EADDRNOTAVAIL: ["this machine does not have the address", "give another --host"],
   ENOTFOUND: ["the host name is not known", "give another --host"],
 };
-
-async function listen(server: Server, port: number, host: string): Promise<string> {
-  server.listen(port, host);
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    const trouble = lookup(LISTEN_PROBLEMS, (error as { code?: string }).code ?? "");
-    if (trouble === undefined) throw error;
-    const [why, advice] = trouble;
-    throw new UsageError({ attempted: `listen on "${host}"`, why, value: `port ${port}`, advice }, { cause: error });
-  }
-  const address = server.address() as AddressInfo;
-  const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
-  return `http://${name}:${address.port}`;
-}
-
-/** The account of the first user with a token of both scopes. @throws {UsageError} when there is none. */
-function account({ world }: Emulator): Account {
-  const found = firstAccount(world);
-  if (found !== undefined) return found;
-  throw new UsageError({
-    attempted: "start emulator",
-    why: "the fixture has no live token with both scopes",
-    advice: 'add a token with the scopes "read" and "write"',
-  });
-}
 
 /**
  * Starts an emulator that listens.
@@ -219,4 +107,89 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
     await store?.close();
     throw error;
   }
+}
+
+/** Adds local repositories to a fixture. @throws {UsageError} for a bad name, or a path without a repository. */
+function withRepos(fixture: Fixture | undefined, repos: readonly LocalRepo[]): Fixture | undefined {
+  if (repos.length === 0) return fixture;
+  const merged = fixture ?? builtInFixture([]);
+  const user = mainUser(merged);
+  const added = repos.map(({ fullName, path }) => {
+    if (!/^[\w.-]+\/[\w.-]+$/.test(fullName)) {
+      throw new UsageError({
+        attempted: `use repository "${fullName}"`,
+        why: "the name must have the form owner/name",
+      });
+    }
+    const branch = currentBranch(path);
+    if (branch === undefined) {
+      throw new UsageError({
+        attempted: `use repository "${fullName}"`,
+        why: `no Git repository at "${path}"`,
+        advice: "clone one there, or run git init",
+      });
+    }
+    const known = merged.repos.find((repo) => repo.full_name === fullName);
+    return { ...(known ?? plainRepo(fullName, branch, user)), default_branch: branch };
+  });
+  const names = new Set(added.map((repo) => repo.full_name));
+  return parseFixture({ ...merged, repos: [...merged.repos.filter((repo) => !names.has(repo.full_name)), ...added] });
+}
+
+/** Drivers that run the commands. @param store Git repositories of the projects, if there are any. */
+function execDrivers(options: StartEmulatorOptions, store: ProjectStore | undefined) {
+  const { environment, timeLimitMs, onOutput, commands = {} } = options;
+  return (world: World): ReadonlyMap<string, Driver> => {
+    const pathOf = pathFinder(world, options, store);
+    return new Map(
+      Object.entries(commands).map(([harness, command]) => [
+        harness,
+        execDriver(world, { command, pathOf, environment, timeLimitMs, onOutput }),
+      ]),
+    );
+  };
+}
+
+/** How to find the repository that a run works on: a local one, or that of a project. */
+function pathFinder(
+  world: World,
+  options: StartEmulatorOptions,
+  store: ProjectStore | undefined,
+): ExecOptions["pathOf"] {
+  const local = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, resolve(path)]));
+  const projects = new Set((options.projects ?? []).flatMap(projectNames));
+  // By id, since a repository may get another name.
+  const names = new Map([...world.store.repos.values()].map((repo) => [repo.id, repo.full_name]));
+  return ({ repo_id: id }) => {
+    const name = names.get(id) ?? "";
+    const path = local.get(name);
+    if (path !== undefined || store === undefined || !projects.has(name)) return path;
+    return store.path(name, world.store.repos.get(id)?.default_branch ?? "main");
+  };
+}
+
+/** The account of the first user with a token of both scopes. @throws {UsageError} when the fixture has no such token. */
+function account({ world }: Emulator): Account {
+  const found = firstAccount(world);
+  if (found !== undefined) return found;
+  throw new UsageError({
+    attempted: "start emulator",
+    why: "the fixture has no live token with both scopes",
+    advice: 'add a token with the scopes "read" and "write"',
+  });
+}
+
+async function listen(server: Server, port: number, host: string): Promise<string> {
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (error) {
+    const trouble = lookup(LISTEN_PROBLEMS, (error as { code?: string }).code ?? "");
+    if (trouble === undefined) throw error;
+    const [why, advice] = trouble;
+    throw new UsageError({ attempted: `listen on "${host}"`, why, value: `port ${port}`, advice }, { cause: error });
+  }
+  const address = server.address() as AddressInfo;
+  const name = address.family === "IPv6" ? `[${address.address}]` : address.address;
+  return `http://${name}:${address.port}`;
 }

@@ -1,5 +1,6 @@
 /**
- * Durable files on the disk of this machine.
+ * Files on the disk of this machine that are whole after a crash: what was written is on the disk when a function returns, and no reader
+ * sees half of a file. And what is in a directory.
  *
  * On Deno this needs `--allow-read` and `--allow-write` for the directory, and nothing else.
  *
@@ -10,34 +11,6 @@ import * as fs from "node:fs";
 import { parentOf, refuseLinks } from "../io.ts";
 import { isNotPermitted } from "../runtime.ts";
 
-// Files that must be whole after a crash: what was written is on the disk when a function returns, and no reader sees half of a file.
-
-/** What is known of an ordinary file without reading it. */
-interface FileFacts {
-  /** Its length. */
-  bytes: number;
-  /** When it was changed, in milliseconds since 1970 by the clock of its file system. */
-  modifiedMs: number;
-}
-
-/** A file that was read whole. */
-interface FileContent {
-  /** What is in it. */
-  content: Uint8Array;
-  /** When that was changed; see {@linkcode FileFacts}. */
-  modifiedMs: number;
-}
-
-/** A line of a file. */
-export interface FileLine {
-  /** Its bytes without the line feed. They are overwritten after the call. */
-  bytes: Uint8Array;
-  /** Where it begins, in bytes from the beginning of the file. */
-  offset: number;
-  /** Whether a line feed ends it. Only the last line of a file may have none. */
-  ended: boolean;
-}
-
 /**
  * Files of a directory that several processes may use at the same time. Every function refuses a path that `refuseLinks` of `lib/io.ts`
  * refuses, and whatever is not an ordinary file: it throws an `Error` whose message is a clause, `it is not an ordinary file`.
@@ -47,9 +20,9 @@ export interface DurableFiles {
   makeDirectory(path: string): void;
   /** Names in a directory, sorted; undefined when there is no directory. @throws when it cannot be read. */
   list(directory: string): string[] | undefined;
-  /** What is known of a file; undefined when there is none. */
+  /** What is known of a file; undefined when it does not exist. */
   facts(path: string): FileFacts | undefined;
-  /** Reads a file; undefined when there is none. @throws also when it has more than `maxBytes`. */
+  /** Reads a file; undefined when it does not exist. @throws also when it has more than `maxBytes`. */
   read(path: string, maxBytes: number): FileContent | undefined;
   /**
    * Reads a file line by line, with no more of it in memory than the longest line.
@@ -81,7 +54,6 @@ export interface DurableFiles {
   create(path: string, text: string): boolean;
   /** Renames a file, in place of another one. @throws when there is no such file. */
   move(from: string, to: string): void;
-  /** Removes a file if it exists. */
   remove(path: string): void;
   /** Sets a file's time of change to now. @throws when there is no such file. */
   touch(path: string): void;
@@ -89,15 +61,33 @@ export interface DurableFiles {
   timeIn(directory: string): number;
 }
 
+/** What is known of an ordinary file without reading it. */
+interface FileFacts {
+  bytes: number;
+  /** When it was changed, in milliseconds since 1970 by the clock of its file system. */
+  modifiedMs: number;
+}
+
+interface FileContent {
+  content: Uint8Array;
+  /** When that was changed; see {@linkcode FileFacts}. */
+  modifiedMs: number;
+}
+
+export interface FileLine {
+  /** Its bytes without the line feed. They are overwritten after the call. */
+  bytes: Uint8Array;
+  /** Where it begins, in bytes from the beginning of the file. */
+  offset: number;
+  /** Whether a line feed ends it. Only the last line of a file may have none. */
+  ended: boolean;
+}
+
 const BUFFER_BYTES = 65_536;
 const LINE_FEED = 10;
 
-function hasCode(error: unknown, ...codes: string[]): boolean {
-  return codes.includes((error as { code?: string }).code ?? "");
-}
-
-/** The files of this machine, by a module with the functions of `node:fs`. */
-export function durableFilesOn(fs: typeof Files): DurableFiles {
+/** The files of this machine. @param fs A module with the functions of `node:fs`. @default `node:fs` */
+export function processDurableFiles(fs: typeof Files = Files): DurableFiles {
   const { O_RDONLY, O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
   /**
@@ -338,14 +328,15 @@ export function durableFilesOn(fs: typeof Files): DurableFiles {
   };
 }
 
-/** The {@linkcode DurableFiles} of this process. */
-export function processDurableFiles(): DurableFiles {
-  return durableFilesOn(Files);
+function hasCode(error: unknown, ...codes: string[]): boolean {
+  return codes.includes((error as { code?: string }).code ?? "");
 }
 
 // What is in a directory.
 
-/** What is in a directory. */
+/** Entries of a directory, sorted by name; undefined when it does not exist or cannot be read. */
+export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
+
 export interface DirectoryEntry {
   /** Its name, without the path. */
   name: string;
@@ -353,10 +344,6 @@ export interface DirectoryEntry {
   kind: "file" | "folder" | "other";
 }
 
-/** Entries of a directory, sorted by name; undefined when there is none, or it cannot be read. */
-export type ListDirectory = (path: string) => DirectoryEntry[] | undefined;
-
-/** Makes the function that reads directories of this machine. */
 export function directoryLister(): ListDirectory {
   return (path) => {
     let entries: fs.Dirent[];

@@ -7,6 +7,9 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import process from "node:process";
 
+/** The program of each system that opens files. Everywhere else it is that of the desktops on Linux. */
+const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
+
 /** Variables that a browser needs: those of the user, of the desktop and of Windows. No token is among them. */
 const PASSED_ON: readonly string[] = [
   "PATH",
@@ -31,9 +34,6 @@ const PASSED_ON: readonly string[] = [
   "APPDATA",
   "LOCALAPPDATA",
 ];
-
-/** The program of each system that opens files. Everywhere else it is that of the desktops on Linux. */
-const OPENERS: ReadonlyMap<string, string> = new Map([["darwin", "open"], ["win32", "explorer.exe"]]);
 
 /**
  * Opens a file, and does not wait until it is closed.

@@ -10,20 +10,6 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import process from "node:process";
 
-/** A process. Two are the same when all five agree. */
-export interface ProcessIdentity {
-  /** Name of the machine. */
-  host: string | null;
-  /** Identifies the machine's start. Linux only. */
-  bootId: string | null;
-  /** Identifies the set of processes that see each other: those of a container see no others. Linux only. */
-  pidSpace: string | null;
-  /** Number of the process. */
-  pid: number;
-  /** When it was started, in ticks since the machine's start. A number can belong to another process later. Linux only. */
-  startedAt: string | null;
-}
-
 /** What is known of a process number. */
 export type ProcessState =
   | { state: "dead" }
@@ -31,6 +17,24 @@ export type ProcessState =
   | { state: "alive"; startedAt: string | null }
   /** This runtime may not find out. */
   | { state: "unknown" };
+
+/** A process. Two are the same when all five agree. */
+export interface ProcessIdentity {
+  host: string | null;
+  /** Identifies the machine's start. Linux only. */
+  bootId: string | null;
+  /** Identifies the set of processes that see each other: those of a container see no others. Linux only. */
+  pidSpace: string | null;
+  pid: number;
+  /** When it was started, in ticks since the machine's start. A number can belong to another process later. Linux only. */
+  startedAt: string | null;
+}
+
+export interface Processes {
+  own(): ProcessIdentity;
+  /** Looks for a process of the same machine that sees the same processes. */
+  find(pid: number): ProcessState;
+}
 
 /**
  * Whether a process has ended.
@@ -52,18 +56,9 @@ export function hasEnded(
   return found.startedAt !== startedAt;
 }
 
-/** The processes of this machine. */
-export interface Processes {
-  /** This process. */
-  own(): ProcessIdentity;
-  /** Looks for a process of the same machine that sees the same processes. */
-  find(pid: number): ProcessState;
-}
-
 /** Letters of processes that have ended, and whose parent has not asked for their exit code. Source: proc_pid_stat(5), "state". */
 const ENDED = ["Z", "X", "x"];
 
-/** The processes of this machine. */
 export function systemProcesses(): Processes {
   function attempt<T>(read: () => T): T | null {
     try {

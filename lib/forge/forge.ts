@@ -1,5 +1,6 @@
 /**
- * Calls the API of one forge at one host: sends, judges and repeats. It counts its requests, and has no more than its budget.
+ * Pull requests as both forges have them: the facts, the address, which forge gets which token, and the client that sends, judges and
+ * repeats requests to one host within a budget. A merge request is a pull request here.
  *
  * @module
  */
@@ -14,9 +15,8 @@ import { callWithin } from "../service/retry.ts";
 import { newTokenMemory } from "../service/memory.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
-// What a forge says of a pull request, in words that GitHub and GitLab have in common. A merge request is a pull request here.
+// What a forge says of a pull request, in words that GitHub and GitLab have in common.
 
-/** A system that holds pull requests. */
 export type ForgeName = "github" | "gitlab";
 
 /** Whether a pull request is still to be decided. */
@@ -25,7 +25,7 @@ export type PullRequestStatus = "open" | "merged" | "closed";
 /** What its checks say, all together. `none`: there are no checks. */
 export type ChecksState = "green" | "red" | "pending" | "none";
 
-/** Where its review is. `asked`: somebody was asked and has not decided. `not-asked`: nobody was asked. */
+/** Where its review is. `asked`: a reviewer was asked and has not decided. `not-asked`: no reviewer was asked. */
 export type ReviewState = "approved" | "changes-requested" | "asked" | "not-asked";
 
 /** The words, in the order of tables. */
@@ -39,9 +39,7 @@ export const REVIEW_STATES: readonly ReviewState[] = ["changes-requested", "not-
 export interface PullRequestFacts {
   /** Its address now: another one than was asked for when the repository has another name now. */
   url: string;
-  /** Open, merged or closed. */
   state: PullRequestStatus;
-  /** Whether it is a draft. */
   draft: boolean;
   /** Its checks; null when they could not be read. */
   checks: ChecksState | null;
@@ -49,7 +47,7 @@ export interface PullRequestFacts {
   review: ReviewState | null;
   /** Whether it conflicts with its target; null when the forge has not found out. */
   conflict: boolean | null;
-  /** Who has it in hand: who it is assigned to, else who was asked to review it. Null for nobody, and when that cannot be read. */
+  /** Its assignee, else who was asked to review it; null without either, and when that cannot be read. */
   owner: string | null;
   /** Branch that it comes from. */
   branch: string;
@@ -85,7 +83,6 @@ export type PullRequestOutcome =
 
 // The address of a pull request: which forge holds it, and where there.
 
-/** Where a pull request is. */
 export interface PullRequestAddress {
   forge: ForgeName;
   /** Scheme, host and port. */
@@ -142,18 +139,6 @@ export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undef
 
 // Which forge gets which token. A token is sent to the forge that it is for, and to a host that the user has named; to no other.
 
-/** Variables with the tokens of the public forges. */
-export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = { github: "GITHUB_TOKEN", gitlab: "GITLAB_TOKEN" };
-
-const PUBLIC: Readonly<Record<ForgeName, string>> = { github: "github.com", gitlab: "gitlab.com" };
-
-/** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
-interface ForgeToken {
-  token: string;
-  place: string;
-}
-
-/** Which forge gets which token. */
 export interface ForgeAccess {
   /** The token for a forge; undefined when none is for its host. */
   tokenFor(address: Pick<PullRequestAddress, "forge" | "host">): ForgeToken | undefined;
@@ -161,61 +146,23 @@ export interface ForgeAccess {
   readonly only: { forge: ForgeName; host: string } | undefined;
 }
 
-/** A value that a header can hold, that is no name of a variable and not the token of the service. */
-function usable(env: ReadEnv, name: string): string | undefined {
-  const value = env(name)?.trim() ?? "";
-  const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);
-  return isToken && value !== env("MOGPLEX_API_KEY")?.trim() ? value : undefined;
+/** A token, and where it was found, for messages: `variable GITHUB_TOKEN`. */
+interface ForgeToken {
+  token: string;
+  place: string;
 }
 
-function refuse(text: string, why: string, advice: string): UsageError {
-  return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
-}
+/** Variables with the tokens of the public forges. */
+export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = { github: "GITHUB_TOKEN", gitlab: "GITLAB_TOKEN" };
 
-/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
-function parseHost(text: string): { host: string; variable: string | undefined } {
-  const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
-  const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
-  if (
-    !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
-  ) {
-    throw refuse(text, "it is not a host", form);
-  }
-  if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
-    // People put the token itself there.
-    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
-  }
-  return { host: new URL(`https://${host}`).host, variable };
-}
-
-/** The token for a host that the user has named. @throws {UsageError} when it is not clear which one, or there is none. */
-function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeToken] {
-  const { host, variable } = parseHost(text);
-  const names = variable === undefined ? Object.values(FORGE_VARIABLES) : [variable];
-  const found = names.flatMap((name) => {
-    const token = usable(env, name);
-    return token === undefined ? [] : [{ token, place: `variable ${name}` }];
-  });
-  const [token, other] = found;
-  if (token === undefined) {
-    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
-  }
-  if (other !== undefined) {
-    throw refuse(
-      text,
-      `both ${names.join(" and ")} are set, and only one may be sent there`,
-      `name it: ${host}=${FORGE_VARIABLES.github} or ${host}=${FORGE_VARIABLES.gitlab}`,
-    );
-  }
-  return [host, token];
-}
+const PUBLIC: Readonly<Record<ForgeName, string>> = { github: "github.com", gitlab: "gitlab.com" };
 
 /**
  * Finds the tokens of forges in the environment: `GITHUB_TOKEN` is for github.com, `GITLAB_TOKEN` for gitlab.com.
  *
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
  * @returns Undefined when there is no token at all.
- * @throws {UsageError} when a host is none, or it is not clear which token is for it.
+ * @throws {UsageError} when a word is not a host, or it is not clear which token is for it.
  */
 export function resolveForgeAccess(env: ReadEnv, hosts: readonly string[] = []): ForgeAccess | undefined {
   const named = new Map(hosts.map((text) => tokenOfHost(env, text)));
@@ -239,13 +186,56 @@ export function resolveForgeAccess(env: ReadEnv, hosts: readonly string[] = []):
   };
 }
 
-/** Most requests of one client: three for each of a thousand pull requests. */
-const BUDGET = 3_000;
-/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
-const CALL_MS = 90_000;
-const ATTEMPT_MS = 20_000;
-/** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
-const LIMIT_MS = 60_000;
+/** The token for a host that the user has named. @throws {UsageError} without a token, or when it is not clear which one is meant. */
+function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeToken] {
+  const { host, variable } = parseHost(text);
+  const names = variable === undefined ? Object.values(FORGE_VARIABLES) : [variable];
+  const found = names.flatMap((name) => {
+    const token = usable(env, name);
+    return token === undefined ? [] : [{ token, place: `variable ${name}` }];
+  });
+  const [token, other] = found;
+  if (token === undefined) {
+    throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
+  }
+  if (other !== undefined) {
+    throw refuse(
+      text,
+      `both ${names.join(" and ")} are set, and only one may be sent there`,
+      `name it: ${host}=${FORGE_VARIABLES.github} or ${host}=${FORGE_VARIABLES.gitlab}`,
+    );
+  }
+  return [host, token];
+}
+
+/** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
+function parseHost(text: string): { host: string; variable: string | undefined } {
+  const [, host = "", variable] = /^([^=]*)(?:=(.*))?$/s.exec(text.trim()) ?? [];
+  const form = "give the host of a forge, as in git.example.com or git.example.com=VARIABLE_WITH_ITS_TOKEN";
+  if (
+    !/^[A-Za-z0-9.-]+(?::\d{1,5})?$|^\[[0-9A-Fa-f:]+\](?::\d{1,5})?$/.test(host) || !URL.canParse(`https://${host}`)
+  ) {
+    throw refuse(text, "it is not a host", form);
+  }
+  if (variable !== undefined && !/^[A-Za-z_]\w*$/.test(variable)) {
+    // People put the token itself there.
+    throw refuse(`${host}=…`, "what follows the = is not the name of a variable", form);
+  }
+  return { host: new URL(`https://${host}`).host, variable };
+}
+
+function refuse(text: string, why: string, advice: string): UsageError {
+  return new UsageError({ attempted: "use --forge-host", why, value: JSON.stringify(text.slice(0, 200)), advice });
+}
+
+/** A value that a header can hold, that is no name of a variable and not the token of the service. */
+function usable(env: ReadEnv, name: string): string | undefined {
+  const value = env(name)?.trim() ?? "";
+  const isToken = /^[\x21-\x7e]+$/.test(value) && !value.startsWith("$") && !isFileVariable(name, value);
+  return isToken && value !== env("MOGPLEX_API_KEY")?.trim() ? value : undefined;
+}
+
+// The client of one host: it sends, judges and repeats requests, and counts them against a budget.
 
 /** What all clients of a process share. */
 export interface ForgeWorld {
@@ -254,13 +244,15 @@ export interface ForgeWorld {
   fetch?: Fetch | undefined;
   /** Ends every call. */
   signal?: AbortSignal | undefined;
-  /** Called before every wait. */
   onNotice?: OnNotice | undefined;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
 }
 
-/** One request. */
+/** What a token lacks for an organisation that enforces SAML. */
+export const SINGLE_SIGN_ON =
+  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
+
 interface ForgeCall<T> {
   /** What is attempted, after "Cannot". */
   what: string;
@@ -276,62 +268,14 @@ interface ForgeCall<T> {
   read(value: unknown): T | undefined;
 }
 
-/**
- * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
- * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
- */
-function movedTo({ status, headers }: Answer, api: string): string | undefined {
-  const location = headers.get("location") ?? "";
-  if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
-  const [to, from] = [new URL(location, api), new URL(api)];
-  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${from.pathname}/`);
-  return isSame && to.username === "" ? to.pathname.slice(from.pathname.length) + to.search : undefined;
-}
+/** Most requests of one client: three for each of a thousand pull requests. */
+const BUDGET = 3_000;
+/** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
+const CALL_MS = 90_000;
+const ATTEMPT_MS = 20_000;
+/** The wait after a limit that names no time, in milliseconds. Source: GitHub, "Rate limits and query limits for the GraphQL API". */
+const LIMIT_MS = 60_000;
 
-/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
-function isPage({ status, text }: Answer): boolean {
-  return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
-}
-
-/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
-export function isTooMuch(error: unknown): boolean {
-  return error instanceof NetworkError ||
-    error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
-}
-
-/** A redirect that stays within the API. */
-class Moved extends Error {
-  readonly path: string;
-  constructor(path: string) {
-    super("moved");
-    this.path = path;
-  }
-}
-
-/** The delay that a limit names, in milliseconds. GitHub names a time by another header where it has used up all requests of the hour. */
-function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
-  if (retryAfterMs !== null) return retryAfterMs;
-  const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
-  const isUsedUp = [headers.get("x-ratelimit-remaining"), headers.get("ratelimit-remaining")].includes("0");
-  if (!isUsedUp || !(reset > 0)) return LIMIT_MS;
-  return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
-}
-
-/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
-export const ABUSE = /secondary rate limit|abuse detection/i;
-
-/** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
-function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
-  if (status === 429) return true;
-  return status === 403 &&
-    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || ABUSE.test(text));
-}
-
-/** What a token lacks for an organisation that enforces SAML. */
-export const SINGLE_SIGN_ON =
-  "is not authorised for the single sign-on (SAML) of the organisation: authorise it in the settings of the token";
-
-/** Calls one host. */
 export class ForgeClient {
   readonly #world: ForgeWorld;
   readonly #api: string;
@@ -445,4 +389,55 @@ export class ForgeClient {
       }
     }
   }
+}
+
+/** Whether an answer is a page of something in between, such as a proxy: an API refuses with JSON. */
+function isPage({ status, text }: Answer): boolean {
+  return status >= 400 && status < 500 && text.trim() !== "" && !isObject(parseJson(text));
+}
+
+/** Source: GitHub, "Rate limits for the REST API"; the words of GitHub Enterprise Server 3.4 and older, "abuse rate limits". */
+export const ABUSE = /secondary rate limit|abuse detection/i;
+
+/** Whether 403 or 429 means a limit. Source: GitHub, "Rate limits for the REST API". */
+function isLimited({ status, headers, retryAfterMs, text }: Answer): boolean {
+  if (status === 429) return true;
+  return status === 403 &&
+    (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0" || ABUSE.test(text));
+}
+
+/**
+ * Where the answer says that a repository has moved to, as a path below the API; undefined when it does not. Only the path is used. A GitLab
+ * behind a proxy that ends HTTPS may name itself with `http://`, or with the port behind it.
+ */
+function movedTo({ status, headers }: Answer, api: string): string | undefined {
+  const location = headers.get("location") ?? "";
+  if (![301, 302, 307, 308].includes(status) || !URL.canParse(location, api)) return undefined;
+  const [to, from] = [new URL(location, api), new URL(api)];
+  const isSame = to.hostname === from.hostname && to.pathname.startsWith(`${from.pathname}/`);
+  return isSame && to.username === "" ? to.pathname.slice(from.pathname.length) + to.search : undefined;
+}
+
+/** A redirect that stays within the API. */
+class Moved extends Error {
+  readonly path: string;
+  constructor(path: string) {
+    super("moved");
+    this.path = path;
+  }
+}
+
+/** The delay that a limit names, in milliseconds. GitHub names a time by another header where it has used up all requests of the hour. */
+function delayOf({ headers, retryAfterMs, dateMs }: Answer, wallMs: number): number {
+  if (retryAfterMs !== null) return retryAfterMs;
+  const reset = Number(headers.get("x-ratelimit-reset") ?? headers.get("ratelimit-reset") ?? "");
+  const isUsedUp = [headers.get("x-ratelimit-remaining"), headers.get("ratelimit-remaining")].includes("0");
+  if (!isUsedUp || !(reset > 0)) return LIMIT_MS;
+  return Math.max(reset * 1_000 - (dateMs ?? wallMs), 1_000);
+}
+
+/** Whether the forge took too long for a request, or gave up on it: half of it may work. */
+export function isTooMuch(error: unknown): boolean {
+  return error instanceof NetworkError ||
+    error instanceof UnavailableError && (error.status >= 500 || error.status === 200);
 }

@@ -18,12 +18,8 @@ import {
 import { findGithub, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github.ts";
 import { findGitlab, gitlabApi, readGitlab } from "./gitlab.ts";
 
-/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
-const READING_MS = 10 * 60_000;
-
 /** What was read. Every address that was asked for is in exactly one of these. Keys are the addresses as they were asked for. */
 export interface ForgeReading {
-  /** What the forges say. */
   facts: Map<string, PullRequestFacts>;
   /** Those that a forge does not show, or not in its documented form: reading them again does not help by itself. */
   refused: Map<string, string>;
@@ -32,6 +28,9 @@ export interface ForgeReading {
   /** Those for whose host there is no token, and texts that are no address of a pull request. */
   unasked: Set<string>;
 }
+
+/** Longest time of a reading at one host, in milliseconds: a thousand merge requests take half of it. */
+const READING_MS = 10 * 60_000;
 
 /** A branch whose pull request is looked for. */
 interface BranchPlace {
@@ -165,7 +164,7 @@ export class Forges {
   /**
    * Finds the newest pull request that comes from a branch of the repository itself.
    *
-   * @returns Its address; null when there is none; undefined when that cannot be said, for whatever reason.
+   * @returns Its address; null when the branch has no pull request; undefined when that could not be found out.
    * @throws `signal.reason` if the signal aborts; nothing else.
    */
   async find({ forge, host, ...wanted }: BranchPlace): Promise<string | null | undefined> {

@@ -109,7 +109,7 @@ function askedCount({ totalCount, nodes }: NonNullable<Node["reviewRequests"]>):
 
 /**
  * `reviewDecision` is null where the branch needs no review: then the reviews themselves decide. A program that asks for changes keeps a pull
- * request from being merged; its approval, and whether it was asked, say nothing about persons. A review that was dismissed is none.
+ * request from being merged; its approval, and whether it was asked, say nothing about persons. A review that was dismissed does not count.
  */
 function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const { reviewDecision, latestOpinionatedReviews, reviewRequests } = node;
@@ -122,7 +122,7 @@ function reviewOf(node: Node, hidden: ReadonlySet<string>): ReviewState | null {
   const isApproved = reviews.some((review) => review?.state === "APPROVED" && !isBot(review.author));
   if (reviewDecision === null && isApproved) return "approved";
   if (reviewRequests === null || reviewRequests === undefined) return null;
-  // An approval that does not suffice came from somebody who was asked, and is not asked any more.
+  // An approval that does not suffice came from a reviewer who was asked, and is not asked any more.
   return askedCount(reviewRequests) > 0 || isApproved ? "asked" : "not-asked";
 }
 
@@ -235,7 +235,7 @@ function outcomeOf({ data, errors }: Answered, alias: string, address: PullReque
   // A part that took too long is not hidden: what was known of it still holds.
   const trouble = own.filter(({ type }) => !REFUSALS.includes(type));
   if (trouble.length > 0) return notShown(trouble);
-  // Who was asked may be hidden, when it is a team. That somebody was asked is not.
+  // The name of a team that was asked may be hidden. That a review was asked for is not.
   const hidden = own.filter(({ path }) => path.at(-1) !== "requestedReviewer").map(({ path }) => path[2] ?? "");
   const facts = factsOf(node, new Set(hidden));
   if (facts === undefined) return { ok: false, reason: "the answer has not the form that GitHub documents" };
@@ -291,7 +291,7 @@ export async function readGithub(
  * Finds the newest pull request that comes from a branch of the repository itself: anybody can give a branch of a fork the same name.
  *
  * @param since Pull requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when there is none; undefined when the repository is not shown.
+ * @returns Its address; null when the branch has no pull request; undefined when the repository is not shown.
  * @throws what the client throws.
  */
 export async function findGithub(

@@ -21,6 +21,8 @@ export function gitlabApi(origin: string): string {
   return `${origin}/api/v4`;
 }
 
+type MergeRequest = z.output<typeof mergeRequestSchema>;
+
 const user = z.lazy(() => z.object({ username: z.string() }));
 const mergeRequestSchema = z.lazy(() => {
   const users = z.nullish(z.array(user));
@@ -63,66 +65,30 @@ const listSchema = z.lazy(() =>
     target_project_id: z.nullish(z.int()),
   }))
 );
-type MergeRequest = z.output<typeof mergeRequestSchema>;
-
-const STATES = new Map<string, PullRequestFacts["state"]>([
-  ["opened", "open"],
-  // While it is being merged.
-  ["locked", "open"],
-  ["closed", "closed"],
-  ["merged", "merged"],
-]);
-
-/** Source: GitLab, "Pipelines API", status of a pipeline. */
-const PIPELINES = new Map<string, ChecksState>([
-  ["success", "green"],
-  ["failed", "red"],
-  ["canceled", "red"],
-  ["canceling", "red"],
-  ["skipped", "none"],
-  ["created", "pending"],
-  ["waiting_for_resource", "pending"],
-  ["waiting_for_callback", "pending"],
-  ["preparing", "pending"],
-  ["pending", "pending"],
-  ["running", "pending"],
-  ["manual", "pending"],
-  ["scheduled", "pending"],
-]);
-
-/** Null when it is not shown: GitLab leaves `head_pipeline` out for a token that may not read pipelines. */
-function checksOf({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
-  if (pipeline === undefined) return null;
-  return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
-}
-
-/** Users of project and group access tokens, and GitLab's own reviewer. Source: GitLab, "Project access tokens", "Bot users for projects". */
-const BOT = /^(?:project|group)_\d+_bot(?:_[\w-]*)?\d*$|^GitLabDuo$/;
-const isBot = ({ username }: { username: string }) => BOT.test(username);
 
 /**
- * The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request".
+ * Reads a merge request. One that this token does not see is an outcome; everything else that goes wrong concerns all of them.
+ *
+ * @throws what the client throws.
  */
-async function allChecksOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  request: MergeRequest,
-): Promise<ChecksState | null> {
-  const own = checksOf(request);
-  if (own === "red" || request.detailed_merge_status !== "status_checks_must_pass") return own;
-  const external = await part(client, address, "status_checks", statusChecksSchema);
-  // That they have not passed is known even where they are not shown.
-  return external?.some(({ status }) => status === "failed") ? "red" : "pending";
-}
-
-/** Before GitLab has looked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
-function conflictOf(request: MergeRequest): boolean | null {
-  const { has_conflicts: conflicts, merge_status: status = "", detailed_merge_status: detail = "" } = request;
-  if (conflicts === true || detail === "conflict") return true;
-  const isOpen = ["unchecked", "checking", "preparing", "cannot_be_merged_recheck"];
-  return isOpen.includes(status ?? "") || isOpen.includes(detail ?? "") || typeof conflicts !== "boolean"
-    ? null
-    : false;
+export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
+  let request: MergeRequest | undefined;
+  try {
+    request = await client.call({
+      what: `read merge request ${address.url}`,
+      path: pathOf(address),
+      // Any JSON object is an answer of the API; whether it has the right form is judged below, for this one alone.
+      read: (value) => typeof value === "object" && value !== null ? { value } : undefined,
+    }).then(({ value }) => z.safeParse(mergeRequestSchema, value).data);
+  } catch (error) {
+    if (!isHidden(error)) throw error;
+    const reason = error.status === 403
+      ? "this token may not read it"
+      : "GitLab does not show it to this token, or it is gone";
+    return { ok: false, reason };
+  }
+  if (request === undefined) return { ok: false, reason: "the answer has not the form that GitLab documents" };
+  return await factsOf(client, address, request);
 }
 
 function pathOf({ repository, number }: PullRequestAddress): string {
@@ -134,66 +100,17 @@ function isHidden(error: unknown): error is ApiError {
   return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
 
-/** A further part of a merge request; undefined when this token does not see it, or this GitLab does not have it. */
-async function part<T extends z.core.$ZodType>(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  name: string,
-  schema: T,
-): Promise<z.output<T> | undefined> {
-  try {
-    return await client.call({
-      what: `read the ${name} of merge request ${address.url}`,
-      path: `${pathOf(address)}/${name}`,
-      read: (value) => z.safeParse(schema, value).data,
-    });
-  } catch (error) {
-    if (isHidden(error)) return undefined;
-    throw error;
-  }
-}
+const STATES = new Map<string, PullRequestFacts["state"]>([
+  ["opened", "open"],
+  // While it is being merged.
+  ["locked", "open"],
+  ["closed", "closed"],
+  ["merged", "merged"],
+]);
 
-/** The review of an open merge request. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers. */
-async function reviewOf(
-  client: ForgeClient,
-  address: PullRequestAddress,
-  request: MergeRequest,
-): Promise<ReviewState | null> {
-  if (request.detailed_merge_status === "requested_changes") return "changes-requested";
-  const wasAsked = (request.reviewers ?? []).some((user) => !isBot(user));
-  const hasReviewers = (request.reviewers ?? []).length > 0;
-  const reviewers = hasReviewers ? await part(client, address, "reviewers", reviewersSchema) : [];
-  if (reviewers?.some(({ state }) => state === "requested_changes")) return "changes-requested";
-  const approvals = await part(client, address, "approvals", approvalsSchema);
-  const approved = approvals === undefined
-    ? reviewers?.some(({ user, state }) => state === "approved" && !isBot(user)) ?? false
-    : approvals.approved_by.some(({ user }) => !isBot(user));
-  const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
-  if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
-  // An approval that does not suffice shows that somebody looks at it.
-  if (wasAsked || approved) return "asked";
-  return approvals === undefined ? null : "not-asked";
-}
-
-/** Whether the branch is the default one, or protected; null when that is not shown. Source: GitLab, "Branches API". */
-async function guardOf(
-  client: ForgeClient,
-  { repository, url }: PullRequestAddress,
-  { source_branch: branch }: MergeRequest,
-): Promise<boolean | null> {
-  try {
-    const found = await client.call({
-      what: `read the branch of merge request ${url}`,
-      path: `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
-      read: (value) => z.safeParse(branchSchema, value).data,
-    });
-    return found.protected || found.default === true;
-  } catch (error) {
-    // The rest of the merge request is known all the same; without this there is only no follow-up.
-    if (error instanceof MogplexError) return null;
-    throw error;
-  }
-}
+/** Users of project and group access tokens, and GitLab's own reviewer. Source: GitLab, "Project access tokens", "Bot users for projects". */
+const BOT = /^(?:project|group)_\d+_bot(?:_[\w-]*)?\d*$|^GitLabDuo$/;
+const isBot = ({ username }: { username: string }) => BOT.test(username);
 
 async function factsOf(
   client: ForgeClient,
@@ -244,35 +161,119 @@ async function factsOf(
 }
 
 /**
- * Reads a merge request. One that this token does not see is an outcome; everything else that goes wrong concerns all of them.
- *
- * @throws what the client throws.
+ * The checks together with external ones that must pass. Source: GitLab, "External status checks API", "List status checks for a merge request".
  */
-export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
-  let request: MergeRequest | undefined;
+async function allChecksOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  request: MergeRequest,
+): Promise<ChecksState | null> {
+  const own = checksOf(request);
+  if (own === "red" || request.detailed_merge_status !== "status_checks_must_pass") return own;
+  const external = await part(client, address, "status_checks", statusChecksSchema);
+  // That they have not passed is known even where they are not shown.
+  return external?.some(({ status }) => status === "failed") ? "red" : "pending";
+}
+
+/** Source: GitLab, "Pipelines API", status of a pipeline. */
+const PIPELINES = new Map<string, ChecksState>([
+  ["success", "green"],
+  ["failed", "red"],
+  ["canceled", "red"],
+  ["canceling", "red"],
+  ["skipped", "none"],
+  ["created", "pending"],
+  ["waiting_for_resource", "pending"],
+  ["waiting_for_callback", "pending"],
+  ["preparing", "pending"],
+  ["pending", "pending"],
+  ["running", "pending"],
+  ["manual", "pending"],
+  ["scheduled", "pending"],
+]);
+
+/** Null when it is not shown: GitLab leaves `head_pipeline` out for a token that may not read pipelines. */
+function checksOf({ head_pipeline: pipeline }: MergeRequest): ChecksState | null {
+  if (pipeline === undefined) return null;
+  return pipeline === null ? "none" : PIPELINES.get(pipeline.status) ?? null;
+}
+
+/** A further part of a merge request; undefined when this token does not see it, or this GitLab does not have it. */
+async function part<T extends z.core.$ZodType>(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  name: string,
+  schema: T,
+): Promise<z.output<T> | undefined> {
   try {
-    request = await client.call({
-      what: `read merge request ${address.url}`,
-      path: pathOf(address),
-      // Any JSON object is an answer of the API; whether it has the right form is judged below, for this one alone.
-      read: (value) => typeof value === "object" && value !== null ? { value } : undefined,
-    }).then(({ value }) => z.safeParse(mergeRequestSchema, value).data);
+    return await client.call({
+      what: `read the ${name} of merge request ${address.url}`,
+      path: `${pathOf(address)}/${name}`,
+      read: (value) => z.safeParse(schema, value).data,
+    });
   } catch (error) {
-    if (!isHidden(error)) throw error;
-    const reason = error.status === 403
-      ? "this token may not read it"
-      : "GitLab does not show it to this token, or it is gone";
-    return { ok: false, reason };
+    if (isHidden(error)) return undefined;
+    throw error;
   }
-  if (request === undefined) return { ok: false, reason: "the answer has not the form that GitLab documents" };
-  return await factsOf(client, address, request);
+}
+
+/** The review of an open merge request. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers. */
+async function reviewOf(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  request: MergeRequest,
+): Promise<ReviewState | null> {
+  if (request.detailed_merge_status === "requested_changes") return "changes-requested";
+  const wasAsked = (request.reviewers ?? []).some((user) => !isBot(user));
+  const hasReviewers = (request.reviewers ?? []).length > 0;
+  const reviewers = hasReviewers ? await part(client, address, "reviewers", reviewersSchema) : [];
+  if (reviewers?.some(({ state }) => state === "requested_changes")) return "changes-requested";
+  const approvals = await part(client, address, "approvals", approvalsSchema);
+  const approved = approvals === undefined
+    ? reviewers?.some(({ user, state }) => state === "approved" && !isBot(user)) ?? false
+    : approvals.approved_by.some(({ user }) => !isBot(user));
+  const isEnough = (approvals?.approvals_required ?? 0) > 0 && approvals?.approvals_left === 0;
+  if (isEnough || approved && (approvals?.approvals_left ?? 0) === 0) return "approved";
+  // An approval that does not suffice shows that a reviewer looks at it.
+  if (wasAsked || approved) return "asked";
+  return approvals === undefined ? null : "not-asked";
+}
+
+/** Before GitLab has looked, `has_conflicts` is false. Source: GitLab, "Merge requests API", `has_conflicts` and `merge_status`. */
+function conflictOf(request: MergeRequest): boolean | null {
+  const { has_conflicts: conflicts, merge_status: status = "", detailed_merge_status: detail = "" } = request;
+  if (conflicts === true || detail === "conflict") return true;
+  const isOpen = ["unchecked", "checking", "preparing", "cannot_be_merged_recheck"];
+  return isOpen.includes(status ?? "") || isOpen.includes(detail ?? "") || typeof conflicts !== "boolean"
+    ? null
+    : false;
+}
+
+/** Whether the branch is the default one, or protected; null when that is not shown. Source: GitLab, "Branches API". */
+async function guardOf(
+  client: ForgeClient,
+  { repository, url }: PullRequestAddress,
+  { source_branch: branch }: MergeRequest,
+): Promise<boolean | null> {
+  try {
+    const found = await client.call({
+      what: `read the branch of merge request ${url}`,
+      path: `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
+      read: (value) => z.safeParse(branchSchema, value).data,
+    });
+    return found.protected || found.default === true;
+  } catch (error) {
+    // The rest of the merge request is known all the same; without this there is only no follow-up.
+    if (error instanceof MogplexError) return null;
+    throw error;
+  }
 }
 
 /**
  * Finds the newest merge request that comes from a branch of the project itself: anybody can give a branch of a fork the same name.
  *
  * @param since Merge requests that are older are of no interest, in milliseconds since 1970.
- * @returns Its address; null when there is none; undefined when the project is not shown.
+ * @returns Its address; null when the branch has no merge request; undefined when the project is not shown.
  * @throws what the client throws.
  */
 export async function findGitlab(

@@ -12,49 +12,22 @@ import { MogplexError, UsageError } from "../errors.ts";
 import { isNotPermitted } from "../runtime.ts";
 import { NETWORK_VARIABLES } from "../variables.ts";
 
-/** Longest time of one call of Git, in milliseconds. */
-const LIMIT_MS = 120_000;
-/** Most bytes that a call may print. The journal of 10 000 items has about 20 MB. */
-const MAX_OUTPUT = 256 * 1024 * 1024;
-
-/** Hands the password to Git when the server asks for one. Git runs it in a shell, and the environment has the values. */
-const HELPER =
-  `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$MOGPLEX_GIT_USERNAME" "$MOGPLEX_GIT_TOKEN"; }; f`;
-
-const SETTINGS: readonly (readonly [string, string])[] = [
-  ["core.hooksPath", "/dev/null"],
-  ["core.fsmonitor", "false"],
-  ["core.sshCommand", "ssh -oBatchMode=yes -oConnectTimeout=30"],
-  ["credential.helper", ""],
-  ["credential.interactive", "false"],
-  ["fetch.recurseSubmodules", "false"],
-  ["gc.auto", "0"],
-  // A server must not send the password on to another one.
-  ["http.followRedirects", "false"],
-  ["push.recurseSubmodules", "no"],
-  ["transfer.fsckObjects", "true"],
-];
-
-/** Variables that Git gets beside our own. Source: Git and curl, "Environment Variables". */
-const PASSED_ON = [
-  "PATH",
-  "HOME",
-  "TMPDIR",
-  "SSH_AUTH_SOCK",
-  "SSL_CERT_FILE",
-  "SSL_CERT_DIR",
-  "GIT_SSL_CAINFO",
-  ...NETWORK_VARIABLES.filter((name) => /proxy/i.test(name) && !name.startsWith("NODE")),
-];
-
-/** What a call of Git gave. */
-export interface GitAnswer {
-  /** Exit code; null when it was killed. */
-  code: number | null;
-  /** What it printed. */
-  stdout: Uint8Array;
-  /** What it said, at most the last 4000 characters. The other end may have written parts of it. */
-  stderr: string;
+/** Options of {@linkcode openGit}. */
+export interface GitOptions {
+  /**
+   * Address of the repository that is going to be read and written, after `checkRemote`. Its host alone gets the password: a proxy that asks
+   * for one gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
+   */
+  remote: string;
+  env: (name: string) => string | undefined;
+  /** Limits the time of each call. */
+  clock: Clock;
+  /**
+   * Who the folder belongs to, as a text, and whether the owner of another folder has ended: then its folder goes, as a process that was
+   * killed could not remove it. @default {undefined} (no folder of another process is looked at)
+   */
+  owner?: { text: string; hasEnded(text: string): boolean } | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** Git in a bare repository in a temporary folder. */
@@ -74,107 +47,18 @@ export interface SystemGit {
   close(): Promise<void>;
 }
 
-/** Options of {@linkcode openGit}. */
-export interface GitOptions {
-  /**
-   * Address of the repository that is going to be read and written, after `checkRemote`. Its host alone gets the password: a proxy that asks
-   * for one gets none, and the hooks of a repository on this machine, which Git runs with our environment, do not see it.
-   */
-  remote: string;
-  /** Reads the environment. */
-  env: (name: string) => string | undefined;
-  /** Limits the time of each call. */
-  clock: Clock;
-  /**
-   * Who the folder belongs to, as a text, and whether the owner of another folder has ended: then its folder goes, as a process that was
-   * killed could not remove it. @default {undefined} (nobody's folder is looked at)
-   */
-  owner?: { text: string; hasEnded(text: string): boolean } | undefined;
-  /** Ends calls. */
-  signal?: AbortSignal | undefined;
+export interface GitAnswer {
+  /** Exit code; null when it was killed. */
+  code: number | null;
+  stdout: Uint8Array;
+  /** What it said, at most the last 4000 characters. The other end may have written parts of it. */
+  stderr: string;
 }
 
-/** The one scope whose server may ask for the password: scheme, host and port; undefined where none does. */
-function passwordScope(remote: string): string | undefined {
-  return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
-}
-
-/** The environment of Git. */
-function environment({ env, remote }: GitOptions, folder: string): Record<string, string> {
-  const scope = passwordScope(remote);
-  const kept = PASSED_ON.flatMap((name) => {
-    const value = env(name);
-    return value === undefined ? [] : [[name, value]];
-  });
-  const all = scope === undefined ? SETTINGS : [...SETTINGS, [`credential.${scope}.helper`, HELPER] as const];
-  const settings = all.flatMap(([key, value], index) => [
-    [`GIT_CONFIG_KEY_${index}`, key],
-    [`GIT_CONFIG_VALUE_${index}`, value],
-  ]);
-  return {
-    ...Object.fromEntries(kept),
-    ...Object.fromEntries(settings),
-    GIT_CONFIG_COUNT: String(all.length),
-    GIT_CONFIG_GLOBAL: "/dev/null",
-    GIT_CONFIG_NOSYSTEM: "1",
-    GIT_ATTR_NOSYSTEM: "1",
-    GIT_ALLOW_PROTOCOL: "https:ssh:file",
-    GIT_TERMINAL_PROMPT: "0",
-    GIT_DIR: `${folder}/repository.git`,
-    GIT_AUTHOR_NAME: "Mogplex CI",
-    GIT_AUTHOR_EMAIL: "ci@mogplex.invalid",
-    GIT_COMMITTER_NAME: "Mogplex CI",
-    GIT_COMMITTER_EMAIL: "ci@mogplex.invalid",
-    ...(scope !== undefined && {
-      MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
-      MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
-    }),
-    // Its messages are read.
-    LC_ALL: "C",
-  };
-}
-
-function cannotRun(cause: unknown): UsageError {
-  const permitted = !isNotPermitted(cause);
-  return new UsageError({
-    attempted: "run git",
-    why: permitted ? "it is not installed" : "Deno may not run it",
-    advice: permitted
-      ? "install Git, or keep the campaign in a directory (--home dir)"
-      : "start it with --allow-run=git",
-  }, { cause });
-}
-
-/** Beginning of the names of our folders, and the file in them that says whose they are. */
-const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
-/** Age at which a folder goes whose owner is not known, in milliseconds: no campaign is followed for longer than 30 days. */
-const MAX_AGE_MS = 31 * 86_400_000;
-
-/** Removes the folders of processes that were killed. What cannot be looked at stays. */
-function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
-  function isLeft(path: string): boolean {
-    const { uid, mtimeMs } = fs.lstatSync(path);
-    // In a temporary folder of all users there may be a folder of this name that somebody else has made.
-    if (process.getuid !== undefined && uid !== process.getuid()) return false;
-    const file = `${path}/${OWNER}`;
-    const facts = fs.lstatSync(file, { throwIfNoEntry: false });
-    if (facts?.isFile() && facts.size <= 4_096) return hasEnded(fs.readFileSync(file, "utf8"));
-    return facts === undefined && Date.now() - mtimeMs > MAX_AGE_MS;
-  }
-  try {
-    for (const entry of fs.readdirSync(temporary, { withFileTypes: true })) {
-      if (!entry.isDirectory() || !entry.name.startsWith(FOLDER)) continue;
-      const path = `${temporary}/${entry.name}`;
-      try {
-        if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
-      } catch {
-        // Another process removes it, or it may not be looked at.
-      }
-    }
-  } catch {
-    // The temporary folder may not be read, as on Deno with narrow permissions.
-  }
-}
+/** Longest time of one call of Git, in milliseconds. */
+const LIMIT_MS = 120_000;
+/** Most bytes that a call may print. The journal of 10 000 items has about 20 MB. */
+const MAX_OUTPUT = 256 * 1024 * 1024;
 
 /**
  * Opens a repository in a temporary folder.
@@ -253,6 +137,117 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
     throw error;
   }
   return { folder, run, close };
+}
+
+/** Beginning of the names of our folders, and the file in them that says whose they are. */
+const [FOLDER, OWNER] = ["mogplex-git-", "owner.json"];
+/** Age at which a folder goes whose owner is not known, in milliseconds: no campaign is followed for longer than 30 days. */
+const MAX_AGE_MS = 31 * 86_400_000;
+
+/** Removes the folders of processes that were killed. What cannot be looked at stays. */
+function sweep(fs: typeof import("node:fs"), temporary: string, hasEnded: (text: string) => boolean): void {
+  function isLeft(path: string): boolean {
+    const { uid, mtimeMs } = fs.lstatSync(path);
+    // In a temporary folder of all users there may be a folder of this name that another user has made.
+    if (process.getuid !== undefined && uid !== process.getuid()) return false;
+    const file = `${path}/${OWNER}`;
+    const facts = fs.lstatSync(file, { throwIfNoEntry: false });
+    if (facts?.isFile() && facts.size <= 4_096) return hasEnded(fs.readFileSync(file, "utf8"));
+    return facts === undefined && Date.now() - mtimeMs > MAX_AGE_MS;
+  }
+  try {
+    for (const entry of fs.readdirSync(temporary, { withFileTypes: true })) {
+      if (!entry.isDirectory() || !entry.name.startsWith(FOLDER)) continue;
+      const path = `${temporary}/${entry.name}`;
+      try {
+        if (isLeft(path)) fs.rmSync(path, { recursive: true, force: true });
+      } catch {
+        // Another process removes it, or it may not be looked at.
+      }
+    }
+  } catch {
+    // The temporary folder may not be read, as on Deno with narrow permissions.
+  }
+}
+
+/** Variables that Git gets beside our own. Source: Git and curl, "Environment Variables". */
+const PASSED_ON = [
+  "PATH",
+  "HOME",
+  "TMPDIR",
+  "SSH_AUTH_SOCK",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "GIT_SSL_CAINFO",
+  ...NETWORK_VARIABLES.filter((name) => /proxy/i.test(name) && !name.startsWith("NODE")),
+];
+
+const SETTINGS: readonly (readonly [string, string])[] = [
+  ["core.hooksPath", "/dev/null"],
+  ["core.fsmonitor", "false"],
+  ["core.sshCommand", "ssh -oBatchMode=yes -oConnectTimeout=30"],
+  ["credential.helper", ""],
+  ["credential.interactive", "false"],
+  ["fetch.recurseSubmodules", "false"],
+  ["gc.auto", "0"],
+  // A server must not send the password on to another one.
+  ["http.followRedirects", "false"],
+  ["push.recurseSubmodules", "no"],
+  ["transfer.fsckObjects", "true"],
+];
+
+/** Hands the password to Git when the server asks for one. Git runs it in a shell, and the environment has the values. */
+const HELPER =
+  `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$MOGPLEX_GIT_USERNAME" "$MOGPLEX_GIT_TOKEN"; }; f`;
+
+function environment({ env, remote }: GitOptions, folder: string): Record<string, string> {
+  const scope = passwordScope(remote);
+  const kept = PASSED_ON.flatMap((name) => {
+    const value = env(name);
+    return value === undefined ? [] : [[name, value]];
+  });
+  const all = scope === undefined ? SETTINGS : [...SETTINGS, [`credential.${scope}.helper`, HELPER] as const];
+  const settings = all.flatMap(([key, value], index) => [
+    [`GIT_CONFIG_KEY_${index}`, key],
+    [`GIT_CONFIG_VALUE_${index}`, value],
+  ]);
+  return {
+    ...Object.fromEntries(kept),
+    ...Object.fromEntries(settings),
+    GIT_CONFIG_COUNT: String(all.length),
+    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_NOSYSTEM: "1",
+    GIT_ATTR_NOSYSTEM: "1",
+    GIT_ALLOW_PROTOCOL: "https:ssh:file",
+    GIT_TERMINAL_PROMPT: "0",
+    GIT_DIR: `${folder}/repository.git`,
+    GIT_AUTHOR_NAME: "Mogplex CI",
+    GIT_AUTHOR_EMAIL: "ci@mogplex.invalid",
+    GIT_COMMITTER_NAME: "Mogplex CI",
+    GIT_COMMITTER_EMAIL: "ci@mogplex.invalid",
+    ...(scope !== undefined && {
+      MOGPLEX_GIT_USERNAME: env("MOGPLEX_GIT_USERNAME") ?? "mogplex-ci",
+      MOGPLEX_GIT_TOKEN: env("MOGPLEX_GIT_TOKEN") ?? "",
+    }),
+    // Its messages are read.
+    LC_ALL: "C",
+  };
+}
+
+/** The one scope whose server may ask for the password: scheme, host and port; undefined where none does. */
+function passwordScope(remote: string): string | undefined {
+  return URL.canParse(remote) && new URL(remote).protocol === "https:" ? new URL(remote).origin : undefined;
+}
+
+function cannotRun(cause: unknown): UsageError {
+  const permitted = !isNotPermitted(cause);
+  return new UsageError({
+    attempted: "run git",
+    why: permitted ? "it is not installed" : "Deno may not run it",
+    advice: permitted
+      ? "install Git, or keep the campaign in a directory (--home dir)"
+      : "start it with --allow-run=git",
+  }, { cause });
 }
 
 // What Git, and the server at its other end, say when they do not do what they were asked, and whether only a person can change that.

@@ -1,6 +1,7 @@
 /**
- * Files on a branch of a remote repository, read and written without a checkout. A push is a compare-and-swap: it succeeds only when nobody
- * has written to the branch since it was read.
+ * Files on a branch of a remote repository, read and written without a checkout, and the addresses that are safe to hand to Git.
+ *
+ * A push is a compare-and-swap: it succeeds only when the branch is as it was read.
  *
  * @module
  */
@@ -8,27 +9,12 @@ import { type Clock, systemClock } from "../clock.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import { adviceOn, type GitAnswer, type SystemGit } from "./git.ts";
 
-/** Somebody else has written to the branch since it was read. Read it again, and decide anew. Exit code 75. */
-export class LostRaceError extends MogplexError {
-  override name = "LostRaceError";
-  /** @param branch Name of the branch. */
-  constructor(branch: string) {
-    super({
-      attempted: `write to branch ${JSON.stringify(branch)}`,
-      why: "another job has written to it meanwhile",
-      advice: "start the same command again: nothing is lost",
-    }, "rateLimited");
-  }
-}
-
-/** An ordinary file of the branch. */
-interface BranchFile {
-  /** Its path. */
-  path: string;
-  /** Its length in bytes. */
-  bytes: number;
-  /** Name of its content in Git. */
-  object: string;
+/** What {@linkcode GitBranch} waits by before it tries again. */
+interface Waits {
+  clock: Clock;
+  /** Random numbers from 0 up to 1. */
+  random: () => number;
+  signal?: AbortSignal | undefined;
 }
 
 /** The commit that was read, the one that is to be pushed, and the newest one after a push whose answer was lost. */
@@ -38,31 +24,12 @@ const NO_BRANCH = /couldn't find remote ref/i;
 /** Longest waits before another try, in milliseconds. A random half of each is left out: two jobs must not go on in step. */
 const WAITS_MS: readonly number[] = [2_000, 6_000];
 
-/** What the other end says is a text of somebody else: one line of it, without control characters. */
-function said({ stderr, code }: GitAnswer): string {
-  // deno-lint-ignore no-control-regex
-  const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
-    .map((line) => line.trim()).filter((line) => line !== "" && !/^(?:To|From) |^hint:/.test(line));
-  const line = lines.find((each) => /rejected|denied|fatal|error/i.test(each)) ?? lines.at(-1) ??
-    `git ended with ${code}`;
-  return line.slice(0, 300);
+interface BranchFile {
+  path: string;
+  bytes: number;
+  object: string;
 }
 
-/** A text for `git fast-import`. */
-function data(text: string): string {
-  return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
-}
-
-/** What {@linkcode GitBranch} waits by before it tries again. */
-interface Waits {
-  clock: Clock;
-  /** Random numbers from 0 up to 1. */
-  random: () => number;
-  /** Ends a wait. */
-  signal?: AbortSignal | undefined;
-}
-
-/** See the module. */
 export class GitBranch {
   readonly #git: SystemGit;
   readonly #remote: string;
@@ -90,7 +57,6 @@ export class GitBranch {
     this.#waits = waits;
   }
 
-  /** Its name. */
   get name(): string {
     return this.#branch;
   }
@@ -106,7 +72,7 @@ export class GitBranch {
     }, "unavailable");
   }
 
-  /** Waits before another try. Returns false when there is none. */
+  /** Waits before another try. @returns Whether there is another one. */
   async #waited(tried: number): Promise<boolean> {
     const longest = WAITS_MS[tried - 1];
     if (longest === undefined) return false;
@@ -135,7 +101,7 @@ export class GitBranch {
    * @throws {LostRaceError} when it is not, and something else is.
    */
   async #hasArrived(attempted: string): Promise<boolean> {
-    // Not only the newest one: somebody may have added another commit to ours.
+    // Not only the newest one: another writer may have added a commit to ours.
     const exists = await this.#fetch(attempted, SEEN);
     this.#unsure = false;
     if (!exists) return false;
@@ -197,7 +163,7 @@ export class GitBranch {
    *
    * @param files Contents by path; a path has letters, digits, dots, dashes, underscores and slashes only.
    * @param message Of the commit.
-   * @throws {LostRaceError} when somebody else has written meanwhile. Nothing is on the branch then.
+   * @throws {LostRaceError} when another writer was faster. Nothing of ours is on the branch then.
    * @throws {MogplexError} with exit code 69 when the repository is out of reach, 2 when the branch may not be written.
    */
   async write(files: ReadonlyMap<string, string>, message: string): Promise<void> {
@@ -229,53 +195,40 @@ export class GitBranch {
   }
 }
 
+/** What the other end says is untrusted text: one line of it, without control characters. */
+function said({ stderr, code }: GitAnswer): string {
+  // deno-lint-ignore no-control-regex
+  const lines = stderr.replace(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, " ").split("\n")
+    .map((line) => line.trim()).filter((line) => line !== "" && !/^(?:To|From) |^hint:/.test(line));
+  const line = lines.find((each) => /rejected|denied|fatal|error/i.test(each)) ?? lines.at(-1) ??
+    `git ended with ${code}`;
+  return line.slice(0, 300);
+}
+
+/** Another writer has changed the branch since it was read. Read it again, and decide anew. Exit code 75. */
+export class LostRaceError extends MogplexError {
+  override name = "LostRaceError";
+  /** @param branch Name of the branch. */
+  constructor(branch: string) {
+    super({
+      attempted: `write to branch ${JSON.stringify(branch)}`,
+      why: "another job has written to it meanwhile",
+      advice: "start the same command again: nothing is lost",
+    }, "rateLimited");
+  }
+}
+
+/** A text for `git fast-import`. */
+function data(text: string): string {
+  return `data ${new TextEncoder().encode(text).length}\n${text}\n`;
+}
+
 // Addresses of Git repositories that are safe to hand to Git: no program, no credentials, no option can be in one.
 
-/** Longest address, in characters. */
 const MAX_CHARS = 2_000;
 const FORMS = "https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH, file:///PATH or /PATH";
 /** User and host of an SSH address. Neither may begin with a dash, which `ssh` would read as an option. */
 const SSH_PLACE = /^(?:[A-Za-z0-9_][\w.-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*$/;
-
-/**
- * An address for a message, in whatever form it was written: without its user and password, of which everything up to the last `@` may be a
- * part, and without its query. The user of an SSH address is no secret.
- */
-export function maskAddress(text: string): string {
-  // `git:` is in front of the address of a home.
-  const [prefix = ""] = /^(?:git:(?!\/\/))?(?:[A-Za-z][\w+.-]*:\/\/)?/.exec(text) ?? [];
-  const at = text.lastIndexOf("@");
-  const isPlain = /^[A-Za-z0-9_][\w.-]*$/.test(text.slice(prefix.length, at)) && !/https?:/i.test(prefix);
-  const shown = at < prefix.length || isPlain ? text : `${prefix}***${text.slice(at)}`;
-  return shown.replace(/\?[^#]*/, "?***");
-}
-
-function refused(text: string, why: string, advice: string): UsageError {
-  return new UsageError({
-    attempted: "use the address of a Git repository",
-    why,
-    value: JSON.stringify(maskAddress(text)),
-    advice,
-  });
-}
-
-function withCredentials(text: string): UsageError {
-  return refused(
-    text,
-    "it contains credentials, which processes and logs would show",
-    "give the address without them, and the password in MOGPLEX_GIT_TOKEN",
-  );
-}
-
-function checkUrl(text: string, url: URL): void {
-  if (url.password !== "" || url.protocol === "https:" && url.username !== "") {
-    throw withCredentials(text);
-  }
-  if (url.search !== "" || url.hash !== "") throw refused(text, "it has a query or a fragment", `write ${FORMS}`);
-  if (url.protocol === "ssh:" && !SSH_PLACE.test(`${url.username === "" ? "" : `${url.username}@`}${url.hostname}`)) {
-    throw refused(text, "user or host has a character that neither may have", `write ${FORMS}`);
-  }
-}
 
 /**
  * Checks the address of a Git repository.
@@ -311,4 +264,44 @@ export function checkRemote(text: string): string {
     return text;
   }
   throw refused(text, "this is none of the permitted forms", `write ${FORMS}`);
+}
+
+function refused(text: string, why: string, advice: string): UsageError {
+  return new UsageError({
+    attempted: "use the address of a Git repository",
+    why,
+    value: JSON.stringify(maskAddress(text)),
+    advice,
+  });
+}
+
+/**
+ * An address for a message, in whatever form it was written: without its user and password, of which everything up to the last `@` may be a
+ * part, and without its query. The user of an SSH address is no secret.
+ */
+export function maskAddress(text: string): string {
+  // `git:` is in front of the address of a home.
+  const [prefix = ""] = /^(?:git:(?!\/\/))?(?:[A-Za-z][\w+.-]*:\/\/)?/.exec(text) ?? [];
+  const at = text.lastIndexOf("@");
+  const isPlain = /^[A-Za-z0-9_][\w.-]*$/.test(text.slice(prefix.length, at)) && !/https?:/i.test(prefix);
+  const shown = at < prefix.length || isPlain ? text : `${prefix}***${text.slice(at)}`;
+  return shown.replace(/\?[^#]*/, "?***");
+}
+
+function checkUrl(text: string, url: URL): void {
+  if (url.password !== "" || url.protocol === "https:" && url.username !== "") {
+    throw withCredentials(text);
+  }
+  if (url.search !== "" || url.hash !== "") throw refused(text, "it has a query or a fragment", `write ${FORMS}`);
+  if (url.protocol === "ssh:" && !SSH_PLACE.test(`${url.username === "" ? "" : `${url.username}@`}${url.hostname}`)) {
+    throw refused(text, "user or host has a character that neither may have", `write ${FORMS}`);
+  }
+}
+
+function withCredentials(text: string): UsageError {
+  return refused(
+    text,
+    "it contains credentials, which processes and logs would show",
+    "give the address without them, and the password in MOGPLEX_GIT_TOKEN",
+  );
 }

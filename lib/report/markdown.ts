@@ -35,7 +35,7 @@ export interface MarkdownOptions {
   compared?: string | undefined;
 }
 
-// Keeps the whole far below `MAX_SUMMARY_BYTES`, even at three bytes a unit.
+// Keeps the whole far below 1 MiB, even at three bytes a unit. Source: GitHub, "Workflow commands", adding a job summary.
 const MAX_SUMMARY_TEXT = 50_000;
 const MAX_ADVICE = 2_000;
 // Of the task, what the agent said and the log: each is less than MAX_SUMMARY_TEXT.

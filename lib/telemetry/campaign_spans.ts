@@ -8,6 +8,14 @@ import { exitType, type JobFacts, placeBelow, repositoryOf } from "./job_spans.t
 import { OWN, SEMCONV, type Span } from "./otlp.ts";
 import { newId, parseTraceparent, type TraceContext } from "./settings.ts";
 
+interface WaveFacts {
+  number: number;
+  spanId: string;
+  startMs: number;
+  endMs: number | null;
+  links: { traceId: string; spanId: string }[];
+}
+
 /** An item of a campaign, as spans need it. */
 interface CampaignItemFacts {
   id: string;
@@ -15,10 +23,15 @@ interface CampaignItemFacts {
   verdict: string;
   starts: number;
   runId: string | null;
-  /** Times in ISO 8601 by the service's clock; null when there is none. */
+  /** Times in ISO 8601 by the service's clock; null for a moment that has not come. */
   startedAt: string | null;
   endedAt: string | null;
 }
+
+/** Most items with a span of their own. */
+const MAX_ITEMS = 2_000;
+/** Verdicts that are errors in a trace. */
+const BAD: readonly string[] = ["failed", "overdue", "conflict", "invalid", "unknown", "needs-input"];
 
 /** How a campaign's job ended. */
 interface CampaignEnd {
@@ -28,19 +41,6 @@ interface CampaignEnd {
   campaign: string | null;
   round: string | null;
   state: string | null;
-}
-
-/** Most items with a span of their own. */
-const MAX_ITEMS = 2_000;
-/** Verdicts that are errors in a trace. */
-const BAD: readonly string[] = ["failed", "overdue", "conflict", "invalid", "unknown", "needs-input"];
-
-interface WaveFacts {
-  number: number;
-  spanId: string;
-  startMs: number;
-  endMs: number | null;
-  links: { traceId: string; spanId: string }[];
 }
 
 /** Takes waves and items as they come. */

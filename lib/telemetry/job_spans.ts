@@ -17,13 +17,68 @@ export interface JobFacts {
   endMs: number;
   /** Milliseconds by which our clock is ahead of the service's; 0 when that is not known. */
   skewMs: number;
-  /** Requests and waits. */
   requests: RequestLog;
-  /** Attributes of the job in its CI system. */
   task: Attributes;
 }
 
+/** The spans of a job. @param result After `cleanResult`. */
+export function jobSpans(result: AnyResult, trace: TraceContext, facts: JobFacts): Span[] {
+  const work = workSpan(result, trace, facts);
+  return [
+    jobSpan(result, trace, facts),
+    ...(work === undefined ? [] : [work, ...phaseSpans(result, work, facts.skewMs)]),
+    ...facts.requests.spans(result.origin, trace.spanId),
+  ];
+}
+
+/** The span of the work itself: what the service does while the job waits. Undefined when nothing of it is known. */
+function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span | undefined {
+  const { endMs, skewMs } = facts;
+  const { runId, createdAt, outcome } = result;
+  const beganMs = Date.parse(createdAt ?? "") + skewMs;
+  if (runId === null || Number.isNaN(beganMs)) return undefined;
+  const { isWithin, startMs } = placeBelow(beganMs, facts.startMs);
+  const ended = result.kind === "run"
+    ? result.status !== null && hasEnded(result.status) ? result.updatedAt : null
+    : result.completedAt;
+  const until = Date.parse(ended ?? "") + skewMs;
+  const failed = outcome === "failed";
+  const isAgent = result.kind === "run";
+  return {
+    spanId: newId(8),
+    // A run that an earlier job has started is not within this one, which follows it.
+    parentSpanId: isWithin ? trace.spanId : null,
+    ...!isWithin && { links: [{ traceId: trace.traceId, spanId: trace.spanId }] },
+    name: isAgent ? ["invoke_agent", short(result.harness) ?? []].flat().join(" ") : "automation run",
+    kind: "client",
+    startMs,
+    endMs: Number.isNaN(until) ? endMs : until,
+    attributes: {
+      [SEMCONV.operation]: isAgent ? "invoke_agent" : null,
+      [SEMCONV.provider]: isAgent ? "mogplex" : null,
+      [SEMCONV.agentName]: isAgent ? short(result.harness) : null,
+      [SEMCONV.conversation]: runId,
+      [OWN.runStatus]: short(result.status),
+      [OWN.open]: Number.isNaN(until) ? true : null,
+      [SEMCONV.errorType]: failed ? errorType(result) : null,
+    },
+    error: failed ? outcome : null,
+  };
+}
+
+/** A run that seems to begin less than this before what began it: the clocks are known to the second. In milliseconds. */
+const CLOCKS_MS = 5_000;
+
+/** Whether something that began at a time can be below a span, and when it begins there: never before it. */
+export function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
+  const isWithin = beganMs >= aboveMs - CLOCKS_MS;
+  return { isWithin, startMs: isWithin ? Math.max(beganMs, aboveMs) : beganMs };
+}
+
 const MAX_TEXT = 200;
+
+/** A text of the service, made short. */
+const short = (text: string | null) => text === null || text === "" ? null : cutText(text, MAX_TEXT);
 
 const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
   success: "success",
@@ -37,14 +92,6 @@ const RESULTS: Readonly<Record<AnyResult["outcome"], string>> = {
   error: "error",
 };
 
-/** A text of the service, made short. */
-const short = (text: string | null) => text === null || text === "" ? null : cutText(text, MAX_TEXT);
-
-/** The word for an error that only its exit code tells. Source: OpenTelemetry, `error.type`: `_OTHER` where there is none. */
-export function exitType(exitCode: number): string {
-  return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
-}
-
 /** A word with few different values: a code of the service, or the name of an exit code. */
 function errorType(result: AnyResult): string | null {
   const kind = RESULTS[result.outcome];
@@ -54,25 +101,9 @@ function errorType(result: AnyResult): string | null {
   return exitType(result.exitCode);
 }
 
-/** Attributes that name a repository: `owner/name`. Null when it is not known. */
-export function repositoryOf(name: string | null): Attributes {
-  const [owner, ...rest] = (name ?? "").split("/");
-  if (rest.length === 0) return { [SEMCONV.repositoryName]: short(name) };
-  return { [SEMCONV.ownerName]: short(owner ?? ""), [SEMCONV.repositoryName]: short(rest.join("/")) };
-}
-
-function gitOf(result: AnyResult): Attributes {
-  if (result.kind !== "run") return {};
-  const { branch, pullRequest: { state, url } } = result;
-  const head = short(branch.pushed ?? branch.requested);
-  return {
-    [SEMCONV.headName]: head,
-    [SEMCONV.headType]: head === null ? null : "branch",
-    [SEMCONV.baseName]: short(branch.base),
-    [SEMCONV.baseType]: branch.base === null ? null : "branch",
-    [SEMCONV.changeId]: /\/(\d{1,12})\/?$/.exec(url ?? "")?.[1] ?? null,
-    [SEMCONV.changeState]: state === "open" ? "open" : null,
-  };
+/** The word for an error that only its exit code tells. Source: OpenTelemetry, `error.type`: `_OTHER` without a word. */
+export function exitType(exitCode: number): string {
+  return Object.entries(EXIT).find(([, code]) => code === exitCode)?.[0] ?? "_OTHER";
 }
 
 function jobSpan(result: AnyResult, trace: TraceContext, { startMs, endMs, requests, task }: JobFacts): Span {
@@ -112,47 +143,24 @@ function jobSpan(result: AnyResult, trace: TraceContext, { startMs, endMs, reque
   };
 }
 
-/** A run that seems to begin less than this before what began it: the clocks are known to the second. In milliseconds. */
-const CLOCKS_MS = 5_000;
-
-/** Whether something that began at a time can be below a span, and when it begins there: never before it. */
-export function placeBelow(beganMs: number, aboveMs: number): { isWithin: boolean; startMs: number } {
-  const isWithin = beganMs >= aboveMs - CLOCKS_MS;
-  return { isWithin, startMs: isWithin ? Math.max(beganMs, aboveMs) : beganMs };
+/** Attributes that name a repository: `owner/name`. Null when it is not known. */
+export function repositoryOf(name: string | null): Attributes {
+  const [owner, ...rest] = (name ?? "").split("/");
+  if (rest.length === 0) return { [SEMCONV.repositoryName]: short(name) };
+  return { [SEMCONV.ownerName]: short(owner ?? ""), [SEMCONV.repositoryName]: short(rest.join("/")) };
 }
 
-/** The span of the work itself: what the service does while the job waits. Undefined when nothing of it is known. */
-function workSpan(result: AnyResult, trace: TraceContext, facts: JobFacts): Span | undefined {
-  const { endMs, skewMs } = facts;
-  const { runId, createdAt, outcome } = result;
-  const beganMs = Date.parse(createdAt ?? "") + skewMs;
-  if (runId === null || Number.isNaN(beganMs)) return undefined;
-  const { isWithin, startMs } = placeBelow(beganMs, facts.startMs);
-  const ended = result.kind === "run"
-    ? result.status !== null && hasEnded(result.status) ? result.updatedAt : null
-    : result.completedAt;
-  const until = Date.parse(ended ?? "") + skewMs;
-  const failed = outcome === "failed";
-  const isAgent = result.kind === "run";
+function gitOf(result: AnyResult): Attributes {
+  if (result.kind !== "run") return {};
+  const { branch, pullRequest: { state, url } } = result;
+  const head = short(branch.pushed ?? branch.requested);
   return {
-    spanId: newId(8),
-    // A run that an earlier job has started is not within this one, which follows it.
-    parentSpanId: isWithin ? trace.spanId : null,
-    ...!isWithin && { links: [{ traceId: trace.traceId, spanId: trace.spanId }] },
-    name: isAgent ? ["invoke_agent", short(result.harness) ?? []].flat().join(" ") : "automation run",
-    kind: "client",
-    startMs,
-    endMs: Number.isNaN(until) ? endMs : until,
-    attributes: {
-      [SEMCONV.operation]: isAgent ? "invoke_agent" : null,
-      [SEMCONV.provider]: isAgent ? "mogplex" : null,
-      [SEMCONV.agentName]: isAgent ? short(result.harness) : null,
-      [SEMCONV.conversation]: runId,
-      [OWN.runStatus]: short(result.status),
-      [OWN.open]: Number.isNaN(until) ? true : null,
-      [SEMCONV.errorType]: failed ? errorType(result) : null,
-    },
-    error: failed ? outcome : null,
+    [SEMCONV.headName]: head,
+    [SEMCONV.headType]: head === null ? null : "branch",
+    [SEMCONV.baseName]: short(branch.base),
+    [SEMCONV.baseType]: branch.base === null ? null : "branch",
+    [SEMCONV.changeId]: /\/(\d{1,12})\/?$/.exec(url ?? "")?.[1] ?? null,
+    [SEMCONV.changeState]: state === "open" ? "open" : null,
   };
 }
 
@@ -171,14 +179,4 @@ function phaseSpans(result: AnyResult, work: Span, skewMs: number): Span[] {
       error: null,
     };
   });
-}
-
-/** The spans of a job. @param result After `cleanResult`. */
-export function jobSpans(result: AnyResult, trace: TraceContext, facts: JobFacts): Span[] {
-  const work = workSpan(result, trace, facts);
-  return [
-    jobSpan(result, trace, facts),
-    ...(work === undefined ? [] : [work, ...phaseSpans(result, work, facts.skewMs)]),
-    ...facts.requests.spans(result.origin, trace.spanId),
-  ];
 }

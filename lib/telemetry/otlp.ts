@@ -1,5 +1,6 @@
 /**
- * Spans as OTLP in JSON: the body of a request, and a line of the collector's file form.
+ * Spans: their names, their form as OTLP in JSON (the body of a request, and a line of the collector's file form), how they are sent, and
+ * what the requests, the waits and the job itself contribute to them.
  *
  * Source: OpenTelemetry, "OTLP specification" 1.10, JSON encoding: ids in hexadecimal, 64-bit numbers as texts, enumerations as numbers.
  *
@@ -25,9 +26,6 @@ import { type Endpoint, newId, type TraceContext } from "./settings.ts";
 // Names of attributes, in one place: those of the conventions may change with their next version.
 //
 // Source: OpenTelemetry, semantic conventions 1.44. `cicd.*`, `vcs.*` and `gen_ai.*` are in development there.
-
-/** Address of the schema that the names belong to. */
-export const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
 
 /** Names of the conventions. */
 export const SEMCONV = {
@@ -95,17 +93,6 @@ export const OWN = {
 /** Attributes by name. Null ones are left out. */
 export type Attributes = Readonly<Record<string, string | number | boolean | null>>;
 
-/** Something that happened at one time within a span. */
-interface SpanEvent {
-  /** Its name. */
-  name: string;
-  /** Milliseconds since 1970. */
-  atMs: number;
-  /** What is known of it. */
-  attributes: Attributes;
-}
-
-/** A span. */
 export interface Span {
   /** 16 hex digits. */
   spanId: string;
@@ -121,7 +108,6 @@ export interface Span {
   startMs: number;
   /** Milliseconds since 1970; an end before the start counts as the start. */
   endMs: number;
-  /** What is known of it. */
   attributes: Attributes;
   /** What happened within it. @default {[]} */
   events?: readonly SpanEvent[];
@@ -131,16 +117,28 @@ export interface Span {
   error: string | null;
 }
 
-const KINDS = { internal: 1, client: 3 } as const;
-const STATUS_ERROR = 2;
-// Source: opentelemetry-proto, `SpanFlags`: sampled, and whether the parent is remote.
-const FLAGS_SAMPLED = 0x101;
-const FLAG_REMOTE = 0x200;
+interface SpanEvent {
+  name: string;
+  /** Milliseconds since 1970. */
+  atMs: number;
+  attributes: Attributes;
+}
 
-function valueOf(value: string | number | boolean) {
-  if (typeof value === "string") return { stringValue: value };
-  if (typeof value === "boolean") return { boolValue: value };
-  return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
+const SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0";
+
+/** One batch of spans, in one line without its line break. @param resource Attributes of the program that made them. */
+export function renderBatch(traceId: string, resource: Attributes, spans: readonly Span[]): string {
+  return jsonText({
+    resourceSpans: [{
+      resource: { attributes: keyValues(resource) },
+      scopeSpans: [{
+        scope: { name: "mogplex-ci", version: VERSION },
+        spans: spans.map((span) => spanOf(traceId, span)),
+        schemaUrl: SCHEMA_URL,
+      }],
+      schemaUrl: SCHEMA_URL,
+    }],
+  });
 }
 
 function keyValues(attributes: Attributes) {
@@ -149,10 +147,17 @@ function keyValues(attributes: Attributes) {
     .map(([key, value]) => ({ key, value: valueOf(value ?? "") }));
 }
 
-/** Nanoseconds since 1970. */
-function nanos(ms: number): string {
-  return `${BigInt(Math.max(0, Math.round(ms * 1_000)) || 0) * 1_000n}`;
+function valueOf(value: string | number | boolean) {
+  if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "boolean") return { boolValue: value };
+  return Number.isSafeInteger(value) ? { intValue: String(value) } : { doubleValue: value };
 }
+
+const KINDS = { internal: 1, client: 3 } as const;
+const STATUS_ERROR = 2;
+// Source: opentelemetry-proto, `SpanFlags`: sampled, and whether the parent is remote.
+const FLAGS_SAMPLED = 0x101;
+const FLAG_REMOTE = 0x200;
 
 function spanOf(traceId: string, span: Span) {
   const {
@@ -189,29 +194,29 @@ function spanOf(traceId: string, span: Span) {
   };
 }
 
-/** One batch of spans, in one line without its line break. @param resource Attributes of the program that made them. */
-export function renderBatch(traceId: string, resource: Attributes, spans: readonly Span[]): string {
-  return jsonText({
-    resourceSpans: [{
-      resource: { attributes: keyValues(resource) },
-      scopeSpans: [{
-        scope: { name: "mogplex-ci", version: VERSION },
-        spans: spans.map((span) => spanOf(traceId, span)),
-        schemaUrl: SCHEMA_URL,
-      }],
-      schemaUrl: SCHEMA_URL,
-    }],
-  });
+function nanos(ms: number): string {
+  return `${BigInt(Math.max(0, Math.round(ms * 1_000)) || 0) * 1_000n}`;
 }
 
 /** What a collector refused although it answered with success; undefined when it took everything. @param answer JSON, if it is some. */
-export function refusedSpans(answer: unknown): string | undefined {
+function refusedSpans(answer: unknown): string | undefined {
   const partial = isObject(answer) ? answer.partialSuccess : undefined;
   const count = isObject(partial) ? Number(partial.rejectedSpans ?? 0) : 0;
   return count > 0 ? `${count} of the spans` : undefined;
 }
 
 // Sends spans to a collector, and writes them to a file. Neither throws: a trace is never a reason for another verdict.
+
+interface ExportOptions {
+  /** Sends requests. @default {globalThis.fetch} */
+  fetch?: Fetch | undefined;
+  clock: Clock;
+  /** Longest time of all of it, in milliseconds. */
+  limitMs: number;
+  redact: (text: string) => string;
+  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
+  random?: (() => number) | undefined;
+}
 
 /** Spans in one request, and in one line of a file. */
 export const BATCH = 500;
@@ -222,37 +227,6 @@ export const HURRIED_MS = 500;
 /** Largest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
 const BACKOFF_MS = 200;
-
-/** How to export. */
-interface ExportOptions {
-  /** Sends requests. @default {globalThis.fetch} */
-  fetch?: Fetch | undefined;
-  /** Time. */
-  clock: Clock;
-  /** Longest time of all of it, in milliseconds. */
-  limitMs: number;
-  /** Removes secrets from messages. */
-  redact: (text: string) => string;
-  /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
-  random?: (() => number) | undefined;
-}
-
-async function compressed(text: string): Promise<Uint8Array> {
-  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
-}
-
-/** Turns an answer that is no success into an error, whose class decides on a retry. */
-function judge(what: string, answer: Answer, redact: (text: string) => string): void {
-  const { status } = answer;
-  if (status >= 200 && status < 300) return;
-  const facts = factsOf(answer, null, redact);
-  const problem = { attempted: what, why: `the collector answered HTTP ${status}` };
-  // Source: OpenTelemetry, OTLP over HTTP, "Retryable response codes".
-  if (status === 429) throw new RateLimitedError(problem, "rateLimited", facts);
-  if ([502, 503, 504].includes(status)) throw new UnavailableError(problem, "unavailable", facts);
-  throw new ApiError(problem, "unavailable", facts);
-}
 
 /**
  * Sends batches one after the other, each again after a failure that a retry can mend, until the time is over.
@@ -300,6 +274,23 @@ export async function sendSpans(
   return undefined;
 }
 
+async function compressed(text: string): Promise<Uint8Array> {
+  const stream = new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/** Turns an answer that is no success into an error, whose class decides on a retry. */
+function judge(what: string, answer: Answer, redact: (text: string) => string): void {
+  const { status } = answer;
+  if (status >= 200 && status < 300) return;
+  const facts = factsOf(answer, null, redact);
+  const problem = { attempted: what, why: `the collector answered HTTP ${status}` };
+  // Source: OpenTelemetry, OTLP over HTTP, "Retryable response codes".
+  if (status === 429) throw new RateLimitedError(problem, "rateLimited", facts);
+  if ([502, 503, 504].includes(status)) throw new UnavailableError(problem, "unavailable", facts);
+  throw new ApiError(problem, "unavailable", facts);
+}
+
 /**
  * Appends batches to a file, each a line: the form that the collector's file exporter writes and its file receiver reads.
  *
@@ -317,18 +308,17 @@ export function writeSpans(path: string, batches: readonly string[], io: Pick<Io
 
 // The requests and waits of a job: those worth a span are kept, all others are counted.
 
-/** Most requests with a span of their own, and most waits with an event. */
-const MAX_KEPT = 200;
-
 interface Kept extends RequestReport {
   endMs: number;
 }
+
+/** Most requests with a span of their own, and most waits with an event. */
+const MAX_KEPT = 200;
 
 /** Takes the requests of a job as the hooks report them. */
 export class RequestLog {
   readonly #requests: Kept[] = [];
   readonly #waits: SpanEvent[] = [];
-  /** Requests so far. */
   count = 0;
   /** Looks at the run that worked at once. */
   polls = 0;
@@ -355,7 +345,6 @@ export class RequestLog {
     this.#waits.push({ name: "mogplex.wait", atMs: wallMs, attributes });
   }
 
-  /** The waits so far. */
   get waits(): readonly SpanEvent[] {
     return this.#waits;
   }
@@ -390,13 +379,6 @@ export class RequestLog {
 /** Longest text of an attribute, in UTF-16 units. */
 const MAX_TEXT = 500;
 
-/** The job in its CI system. */
-interface CiPlace {
-  /** The CI system. */
-  platform: Platform;
-  env: ReadEnv;
-}
-
 /** Every text normalised, without secrets, and short. */
 export function cleanAttributes(attributes: Attributes, redact: (text: string) => string): Attributes {
   const clean = (text: string) => cutText(redact(plainText(text)), MAX_TEXT);
@@ -408,9 +390,10 @@ export function cleanAttributes(attributes: Attributes, redact: (text: string) =
   );
 }
 
-/** The address of a repository, without what may be a token in front of its host. */
-function withoutUser(address: string | undefined): string | null {
-  return address?.replace(/\.git$/, "").replace(/^(https?:\/\/)[^/]*@/i, "$1") ?? null;
+/** The job in its CI system. */
+interface CiPlace {
+  platform: Platform;
+  env: ReadEnv;
 }
 
 /** Attributes of the resource. @param given What the user gives; it wins. */
@@ -424,6 +407,11 @@ export function resourceAttributes({ platform, env }: CiPlace, given: ReadonlyMa
     [SEMCONV.repositoryUrl]: withoutUser(platform.remote(env)),
     ...Object.fromEntries(given),
   };
+}
+
+/** The address of a repository, without what may be a token in front of its host. */
+function withoutUser(address: string | undefined): string | null {
+  return address?.replace(/\.git$/, "").replace(/^(https?:\/\/)[^/]*@/i, "$1") ?? null;
 }
 
 /**

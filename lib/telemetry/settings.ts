@@ -1,5 +1,6 @@
 /**
- * The settings of traces: OpenTelemetry's own variables. A value that cannot be is one warning, since other programs read them, too.
+ * The settings of traces, by OpenTelemetry's own variables, and the trace that a job belongs to. A value that cannot be is one warning, since
+ * other programs read these variables, too.
  *
  * Source: OpenTelemetry, "Environment variable specification" and "OTLP exporter".
  *
@@ -8,29 +9,6 @@
 import type { ReadEnv } from "../ci/platform.ts";
 import { sha256Hex } from "../sha256.ts";
 
-/** Which traces are recorded. */
-export interface Sampler {
-  /** Whether the span above decides where there is one. */
-  byParent: boolean;
-  /** All, none, or a share of the traces that begin here. */
-  root: "on" | "off" | "share";
-  /** That share, from 0 to 1. */
-  share: number;
-}
-
-/** Where spans go over the network. */
-export interface Endpoint {
-  /** Address that spans are sent to. */
-  url: string;
-  /** Headers by name. Their values are secrets. */
-  headers: Readonly<Record<string, string>>;
-  /** Longest time of a request, in milliseconds. */
-  timeoutMs: number;
-  /** Whether bodies are compressed. */
-  gzip: boolean;
-}
-
-/** Settings of traces. */
 export interface TraceSettings {
   /** Undefined when spans go to a file alone. */
   endpoint: Endpoint | undefined;
@@ -41,58 +19,54 @@ export interface TraceSettings {
   warnings: string[];
 }
 
+/** Where spans go over the network. */
+export interface Endpoint {
+  url: string;
+  /** Headers by name. Their values are secrets. */
+  headers: Readonly<Record<string, string>>;
+  /** Longest time of a request, in milliseconds. */
+  timeoutMs: number;
+  gzip: boolean;
+}
+
+export interface Sampler {
+  /** Whether the span above decides where there is one. */
+  byParent: boolean;
+  /** All, none, or a share of the traces that begin here. */
+  root: "on" | "off" | "share";
+  /** That share, from 0 to 1. */
+  share: number;
+}
+
+/**
+ * Reads the settings.
+ *
+ * @param hasFile Whether spans go to a file that a flag names.
+ * @returns Undefined when there are no traces: nothing asks for them, or `OTEL_SDK_DISABLED` is `true`.
+ */
+export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
+  const exports = asksForExport(env);
+  if (read(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true" || !(exports || hasFile)) return undefined;
+  const warnings: string[] = [];
+  const endpoint = exports ? endpointOf(env, warnings) : undefined;
+  return { endpoint, sampler: samplerOf(env, warnings), resource: resourceOf(env, warnings), warnings };
+}
+
 const ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const TRACES_ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT";
 const TIMEOUT_MS = 10_000;
 /** Most attributes that `OTEL_RESOURCE_ATTRIBUTES` may name. */
 const MAX_GIVEN = 64;
 
+/** Whether a variable asks for traces over the network. `OTEL_SDK_DISABLED` is not looked at. */
+function asksForExport(env: ReadEnv): boolean {
+  const isNamed = [ENDPOINT, TRACES_ENDPOINT].some((name) => read(env, name) !== undefined);
+  return isNamed && read(env, "OTEL_TRACES_EXPORTER") !== "none";
+}
+
 /** Reads a variable without blanks around it; an empty one counts as unset. */
 function read(env: ReadEnv, name: string): string | undefined {
   return env(name)?.trim() || undefined;
-}
-
-/** A variable of the exporter: the one for traces wins over the common one. */
-function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
-  const own = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
-  const common = `OTEL_EXPORTER_OTLP_${name}`;
-  const value = read(env, own);
-  return value === undefined ? [read(env, common), common] : [value, own];
-}
-
-/** Pairs of `key=value,key=value`, percent-decoded; undefined for each that is none. */
-function pairsOf(text: string): ([string, string] | undefined)[] {
-  return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
-    const cut = part.indexOf("=");
-    if (cut < 1) return undefined;
-    try {
-      return [part.slice(0, cut).trim(), decodeURIComponent(part.slice(cut + 1).trim())];
-    } catch {
-      return undefined;
-    }
-  });
-}
-
-function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
-  const [protocol = "http/json", source] = readOtlp(env, "PROTOCOL");
-  if (protocol === "http/json") return { refused: false };
-  if (protocol === "http/protobuf") {
-    return { warning: `${source} is "http/protobuf": spans are sent as http/json to the same address`, refused: false };
-  }
-  const why = `${source} names a protocol that this program does not have: no spans are sent`;
-  return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
-}
-
-/** The address; undefined when it is none that spans can be sent to. */
-function addressOf(env: ReadEnv): { url: URL | undefined; source: string } {
-  const own = read(env, TRACES_ENDPOINT);
-  const source = own === undefined ? ENDPOINT : TRACES_ENDPOINT;
-  const text = own ?? read(env, ENDPOINT) ?? "";
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  const usable = url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === "";
-  if (!usable) return { url: undefined, source };
-  if (own === undefined) url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
-  return { url, source };
 }
 
 function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
@@ -125,6 +99,49 @@ function endpointOf(env: ReadEnv, warnings: string[]): Endpoint | undefined {
     timeoutMs: isTime ? Number(timeout) : TIMEOUT_MS,
     gzip: compression === "gzip",
   };
+}
+
+/** The address; undefined when spans cannot be sent to it. */
+function addressOf(env: ReadEnv): { url: URL | undefined; source: string } {
+  const own = read(env, TRACES_ENDPOINT);
+  const source = own === undefined ? ENDPOINT : TRACES_ENDPOINT;
+  const text = own ?? read(env, ENDPOINT) ?? "";
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const usable = url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === "";
+  if (!usable) return { url: undefined, source };
+  if (own === undefined) url.pathname = `${url.pathname.replace(/\/+$/, "")}/v1/traces`;
+  return { url, source };
+}
+
+function protocolProblem(env: ReadEnv): { warning?: string; refused: boolean } {
+  const [protocol = "http/json", source] = readOtlp(env, "PROTOCOL");
+  if (protocol === "http/json") return { refused: false };
+  if (protocol === "http/protobuf") {
+    return { warning: `${source} is "http/protobuf": spans are sent as http/json to the same address`, refused: false };
+  }
+  const why = `${source} names a protocol that this program does not have: no spans are sent`;
+  return { warning: `${why} (set it to http/json, with the address of the receiver for HTTP)`, refused: true };
+}
+
+/** A variable of the exporter: the one for traces wins over the common one. */
+function readOtlp(env: ReadEnv, name: string): [value: string | undefined, source: string] {
+  const own = `OTEL_EXPORTER_OTLP_TRACES_${name}`;
+  const common = `OTEL_EXPORTER_OTLP_${name}`;
+  const value = read(env, own);
+  return value === undefined ? [read(env, common), common] : [value, own];
+}
+
+/** Pairs of `key=value,key=value`, percent-decoded; undefined for each part without that form. */
+function pairsOf(text: string): ([string, string] | undefined)[] {
+  return text.split(",").map((part) => part.trim()).filter((part) => part !== "").map((part) => {
+    const cut = part.indexOf("=");
+    if (cut < 1) return undefined;
+    try {
+      return [part.slice(0, cut).trim(), decodeURIComponent(part.slice(cut + 1).trim())];
+    } catch {
+      return undefined;
+    }
+  });
 }
 
 const SAMPLERS = new Map<string, Pick<Sampler, "byParent" | "root">>([
@@ -163,29 +180,13 @@ function resourceOf(env: ReadEnv, warnings: string[]): Map<string, string> {
   return resource;
 }
 
-/** Whether a variable asks for traces over the network. `OTEL_SDK_DISABLED` is not looked at. */
-function asksForExport(env: ReadEnv): boolean {
-  const isNamed = [ENDPOINT, TRACES_ENDPOINT].some((name) => read(env, name) !== undefined);
-  return isNamed && read(env, "OTEL_TRACES_EXPORTER") !== "none";
-}
-
-/**
- * Reads the settings.
- *
- * @param hasFile Whether spans go to a file that a flag names.
- * @returns Undefined when there are no traces: nothing asks for them, or `OTEL_SDK_DISABLED` is `true`.
- */
-export function readTraceSettings(env: ReadEnv, hasFile: boolean): TraceSettings | undefined {
-  const exports = asksForExport(env);
-  if (read(env, "OTEL_SDK_DISABLED")?.toLowerCase() === "true" || !(exports || hasFile)) return undefined;
-  const warnings: string[] = [];
-  const endpoint = exports ? endpointOf(env, warnings) : undefined;
-  return { endpoint, sampler: samplerOf(env, warnings), resource: resourceOf(env, warnings), warnings };
-}
-
 // Which trace a job belongs to, which span is above it, and whether it is recorded.
 //
 // Source: W3C, "Trace Context", `traceparent`; OpenTelemetry, "Environment variables as context propagation carriers".
+
+type RandomBytes = (count: number) => Uint8Array;
+
+const randomBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
 
 /** Where a job is in a trace. */
 export interface TraceContext {
@@ -195,62 +196,9 @@ export interface TraceContext {
   spanId: string;
   /** Id of the span above it, from `TRACEPARENT`; null for none. */
   parentSpanId: string | null;
-  /** Whether spans are recorded. */
   sampled: boolean;
   /** `traceparent` for what the job, or a later step, begins. */
   traceparent: string;
-}
-
-/** Makes so many random bytes. */
-type RandomBytes = (count: number) => Uint8Array;
-
-const randomBytes: RandomBytes = (count) => crypto.getRandomValues(new Uint8Array(count));
-
-const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-const isZero = (id: string) => /^0*$/.test(id);
-
-/** A new id. @param bytes 16 for a trace, 8 for a span. */
-export function newId(bytes: number, random: RandomBytes = randomBytes): string {
-  const id = hex(random(bytes));
-  return isZero(id) ? `${id.slice(1)}1` : id;
-}
-
-/**
- * Reads a `traceparent`. A later version may have more fields at its end.
- *
- * @returns Undefined for everything that is none.
- */
-export function parseTraceparent(
-  text: string,
-): { traceId: string; spanId: string; sampled: boolean } | undefined {
-  const [, version = "ff", traceId = "", spanId = "", flags = "", more = ""] =
-    /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})((?:-.*)?)$/s.exec(text.trim()) ?? [];
-  if (version === "ff" || isZero(traceId) || isZero(spanId) || (version === "00" && more !== "")) return undefined;
-  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
-}
-
-/** The id that all jobs of a pipeline share; undefined where there is none. */
-function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
-  if (platform === "gitlab") {
-    const id = env("CI_PIPELINE_ID") ?? "";
-    const trace = /^\d{1,30}$/.test(id) ? BigInt(id).toString(16).padStart(32, "0") : "";
-    return isZero(trace) ? undefined : trace;
-  }
-  if (platform !== "github") return undefined;
-  const [run, attempt] = [env("GITHUB_RUN_ID") ?? "", env("GITHUB_RUN_ATTEMPT") ?? "1"];
-  // The collector's receiver for GitHub makes the same id of the same two numbers.
-  return /^\d+$/.test(run) && /^\d+$/.test(attempt) ? sha256Hex(`${run}${attempt}t`).slice(0, 32) : undefined;
-}
-
-/** Whether a trace falls into a share. Every program that uses the same share decides alike. */
-function isInShare(traceId: string, share: number): boolean {
-  // Source: OpenTelemetry, `TraceIdRatioBased`: by the last seven bytes of the id.
-  return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;
-}
-
-function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: boolean | undefined): boolean {
-  if (byParent && parent !== undefined) return parent;
-  return root === "share" ? isInShare(traceId, share) : root === "on";
 }
 
 /**
@@ -276,4 +224,52 @@ export function openTrace(
     sampled,
     traceparent: `00-${traceId}-${spanId}-${sampled ? "01" : "00"}`,
   };
+}
+
+/**
+ * Reads a `traceparent`. A later version may have more fields at its end.
+ *
+ * @returns Undefined for every other text.
+ */
+export function parseTraceparent(
+  text: string,
+): { traceId: string; spanId: string; sampled: boolean } | undefined {
+  const [, version = "ff", traceId = "", spanId = "", flags = "", more = ""] =
+    /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})((?:-.*)?)$/s.exec(text.trim()) ?? [];
+  if (version === "ff" || isZero(traceId) || isZero(spanId) || (version === "00" && more !== "")) return undefined;
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+const isZero = (id: string) => /^0*$/.test(id);
+
+/** The id that all jobs of a pipeline share; undefined where the system has no such id. */
+function pipelineTrace(env: ReadEnv, platform: string): string | undefined {
+  if (platform === "gitlab") {
+    const id = env("CI_PIPELINE_ID") ?? "";
+    const trace = /^\d{1,30}$/.test(id) ? BigInt(id).toString(16).padStart(32, "0") : "";
+    return isZero(trace) ? undefined : trace;
+  }
+  if (platform !== "github") return undefined;
+  const [run, attempt] = [env("GITHUB_RUN_ID") ?? "", env("GITHUB_RUN_ATTEMPT") ?? "1"];
+  // The collector's receiver for GitHub makes the same id of the same two numbers.
+  return /^\d+$/.test(run) && /^\d+$/.test(attempt) ? sha256Hex(`${run}${attempt}t`).slice(0, 32) : undefined;
+}
+
+/** A new id. @param bytes 16 for a trace, 8 for a span. */
+export function newId(bytes: number, random: RandomBytes = randomBytes): string {
+  const id = hex(random(bytes));
+  return isZero(id) ? `${id.slice(1)}1` : id;
+}
+
+const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+function isSampled({ byParent, root, share }: Sampler, traceId: string, parent: boolean | undefined): boolean {
+  if (byParent && parent !== undefined) return parent;
+  return root === "share" ? isInShare(traceId, share) : root === "on";
+}
+
+/** Whether a trace falls into a share. Every program that uses the same share decides alike. */
+function isInShare(traceId: string, share: number): boolean {
+  // Source: OpenTelemetry, `TraceIdRatioBased`: by the last seven bytes of the id.
+  return Number.parseInt(traceId.slice(-14), 16) < share * 2 ** 56;
 }

@@ -57,7 +57,7 @@ const FORMULA = /^\s*[=+\-@\t\r\uff1d\uff0b\uff0d\uff20]/;
  *
  * @param text Anything; NUL becomes U+FFFD.
  */
-export function csvCell(text: string): string {
+function csvCell(text: string): string {
   const safe = text.replaceAll("\0", "\ufffd").replaceAll('"', '""');
   return `"${FORMULA.test(text) ? "'" : ""}${safe}"`;
 }
@@ -75,7 +75,7 @@ export function csvLine(cells: readonly (string | number | null)[]): string {
 // Dotenv files as GitLab reads them (`artifacts:reports:dotenv`): one `NAME=value` a line, nothing else.
 
 /** Most bytes of a file that GitLab takes. Source: GitLab, "Instance limits", dotenv variables: 5 KB. */
-export const MAX_DOTENV_BYTES = 5_000;
+const MAX_DOTENV_BYTES = 5_000;
 
 // GitLab expands `%NAME%` inside the values of a report, also to a secret of that name; `%%` is its escape. Two hexadecimal
 // digits after `%` are allowed, since addresses contain them. Source: gitlabhq, lib/expand_variables.rb.

@@ -1,8 +1,9 @@
 /**
  * Station 1 of untrusted text: the one normalisation. It keeps only what a reader sees.
  *
- * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line break
- * becomes `\n`, so that no line can overwrite the one before it. Every sink starts from here. Linear in the length of the text.
+ * It removes terminal sequences, control characters, direction overrides and invisible characters. Every kind of line break becomes `\n`, so
+ * that no line can overwrite the one before it. Every escape starts from here. Linear in the length of the text. Below it: JSON's escapes
+ * undone, and texts cut to a length.
  *
  * @module
  */
@@ -99,7 +100,6 @@ export function plainLines(text: string, options: PlainLinesOptions = {}): strin
 /** A part of a text: its first UTF-16 unit, and the one after its last. */
 export type Span = readonly [start: number, end: number];
 
-/** A text without escapes. */
 interface Unescaped {
   text: string;
   /** Where a part of it stands in the text that was given, with the escapes of its characters. The part must not be empty. */

@@ -23,7 +23,6 @@ interface RedactorOptions {
   secrets?: readonly string[] | undefined;
 }
 
-/** Masks secrets in a text. */
 export interface Redactor {
   /** Masks the token, the values of secret variables, and what looks like a secret. */
   (text: string): string;
@@ -302,7 +301,6 @@ export function redactorOf(
   return Object.defineProperty(redact, "longest", { get: longest });
 }
 
-/** A redactor that masks what any of these masks. */
 export function joinRedactors(...redactors: readonly Redactor[]): Redactor {
   const mask = (text: string) => redactors.reduce((masked, redact) => redact(masked), text);
   return redactorOf({

@@ -37,19 +37,15 @@ export function isKnown(layer: string): boolean {
   return layer === "emulator" || depth(layer) >= 0;
 }
 
-/** The frame of pages, and what is put into it. */
-const PAGE_KIT: readonly string[] = ["lib/report/page.ts"];
-
 /** Whether one file of `lib` (or `mod.ts`) may import another one. */
 export function mayImport(file: string, target: string): boolean {
   // What tests use: the emulator, beside the library.
   if (file === "testing.ts") return true;
   const [from, to] = [layerOf(file), layerOf(target)];
   if (from === to) return true;
-  // The emulator and the client share the contract and never import each other.
-  // They also share the frame and the blocks of pages: these know no service, no run and no campaign, and show what they are given.
+  // The emulator and the client share the contract, and the frame and blocks of pages, and never import each other.
   if (from === "emulator") {
-    return to === "leaves" || target === "lib/service/contract.ts" || PAGE_KIT.includes(target);
+    return to === "leaves" || target === "lib/service/contract.ts" || target === "lib/report/page.ts";
   }
   return depth(to) > depth(from);
 }
@@ -85,9 +81,9 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/cli/setup": "verbs that set something up or look at this machine",
   "lib/cli/component": "the program inside the GitLab templates",
   "lib/emulator": "a local server that obeys the contract; the client never imports it",
-  "lib/emulator/wire": "its HTTP: routes, authentication, event streams, failures on demand and at random",
-  "lib/emulator/pages": "what it shows in a browser: runs, events, pull requests",
-  "lib/emulator/service": "what the emulated service does",
+  "lib/emulator/wire":
+    "its HTTP: routes, authentication, event streams, pages for a browser, failures on demand and at random",
+  "lib/emulator/service": "what the emulated service and its worker do, and control actions",
   "lib/emulator/agents": "who does the work of a run: scripted scenarios or real commands",
   "lib/emulator/state": "what the emulator remembers",
 };
@@ -122,7 +118,7 @@ export function layersPicture(): string {
     "```",
     ...lines.map((line) => line.trimEnd()),
     "",
-    "emulator  ─►  api/contract, frame and blocks of pages, leaves",
+    "emulator  ─►  service/contract, report/page, leaves",
     "```",
   ].join("\n");
 }

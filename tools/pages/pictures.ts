@@ -14,7 +14,7 @@ import process from "node:process";
 import { chromium } from "playwright-core";
 import { main } from "../../lib/cli/main.ts";
 import { virtualClock } from "../../lib/clock.ts";
-import { builtInScenarios, parseScenario, SCENARIO_TEXTS } from "../../lib/emulator/agents/scenario.ts";
+import { builtInScenarios, parseScenarios, SCENARIO_TEXTS } from "../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../lib/emulator/state/fixture.ts";
 import { type Io, processIo } from "../../lib/io.ts";
@@ -40,8 +40,8 @@ const emulator = createEmulator({
   clock,
   scenarios: [
     // Every fourth run of the night fails.
-    parseScenario("play: agent-failure\nduration: 6m\nmatch: { repo: acme/web, every: 4 }", "failure"),
-    parseScenario(`${PROGRESS}\nduration: 14m\nmatch: { repo: acme/web }`, "progress"),
+    ...parseScenarios("play: agent-failure\nduration: 6m\nmatch: { repo: acme/web, every: 4 }", "failure"),
+    ...parseScenarios(`${PROGRESS}\nduration: 14m\nmatch: { repo: acme/web }`, "progress"),
     ...builtInScenarios("campaign"),
   ],
   revision: { stream: true },

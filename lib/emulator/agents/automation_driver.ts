@@ -60,7 +60,7 @@ export function automationDriver(world: World, { scenarios, speed = 1 }: ScriptO
     if (status === "cancelled") run.cancelled_at = now;
   }
 
-  /** Time of the next step of a play; undefined when there is none. */
+  /** Time of the next step of a play; undefined after the last one. */
   function due({ run, moments, next, startMs, slotMs }: Play): number | undefined {
     if (startMs === undefined) return hasSlot(world, run) ? slotMs : undefined;
     const moment = moments[next];

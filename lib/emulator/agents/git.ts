@@ -1,5 +1,6 @@
 /**
- * Runs Git for the exec driver: with an identity of its own, without hooks, and without the user's configuration.
+ * Git for the exec driver, with an identity of its own, without hooks and the user's configuration: the agent's working copy, and the small
+ * bare repositories behind projects in bulk.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { messageOf } from "../../error_sentence.ts";
 import type { RunRow } from "../state/store.ts";
-import { agentBranch } from "./drivers.ts";
+import { agentBranch } from "../service/worker.ts";
 
 /** A Git command failed. The message is the one that Git printed. */
 class GitError extends Error {
@@ -102,7 +103,7 @@ function git(
       failure = error;
       if (child.pid === undefined) reject(error);
     });
-    // Not before the end of the process: one that was aborted still removes its files, in a directory that somebody else removes.
+    // Not before the end of the process: one that was aborted still removes its files, in a directory that its caller removes.
     child.on("close", (code) => {
       if (failure !== undefined) return reject(failure);
       const text = (chunks: Uint8Array[]) => new TextDecoder().decode(Buffer.concat(chunks));
@@ -127,17 +128,12 @@ export function currentBranch(path: string): string | undefined {
 
 // The agent's working copy: clones the repository, chooses the branch, and delivers the changes.
 
-/** A working copy. */
 export interface Checkout {
-  /** Directory that holds it. */
   directory: string;
-  /** Branch that is checked out. */
   branch: string;
-  /** Whether the branch was created. */
   created: boolean;
 }
 
-/** Result of a delivery. */
 interface Delivery {
   /** Whether a branch was pushed. */
   changed: boolean;
@@ -145,7 +141,6 @@ interface Delivery {
   autoCommitted: string[];
   /** The change as a patch, cut off after {@linkcode MAX_DIFF_CHARS} characters. */
   diff: string;
-  /** Last commit of the branch. */
   commit: string;
 }
 
@@ -157,7 +152,6 @@ export function makeDirectory(run: RunRow): Promise<string> {
   return mkdtemp(join(tmpdir(), `mogplex-emulator-${run.id}-`));
 }
 
-/** Removes the directory of a run. */
 export async function removeDirectory(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true, maxRetries: 3 });
 }
@@ -297,7 +291,6 @@ export class ProjectStore {
     return path;
   }
 
-  /** Removes all of them. */
   async close(): Promise<void> {
     await Promise.allSettled(this.#made.values());
     await rm(this.directory, { recursive: true, force: true, maxRetries: 3 });

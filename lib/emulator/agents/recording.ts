@@ -1,5 +1,6 @@
 /**
- * Reads what a job has recorded of a run: its events (`events.ndjson`), or its result (`result.json`).
+ * A recorded run as a scenario that plays it again: reads its events (`events.ndjson`) or its result (`result.json`), and turns them into
+ * steps with their own times.
  *
  * @module
  */
@@ -10,7 +11,13 @@ import { isObject } from "../../lookup.ts";
 import { EVENT_TYPES } from "../service/runs.ts";
 import type { Scenario, ScenarioEvent, ScenarioStep } from "./scenario.ts";
 
-/** An event as it was recorded. */
+export interface EventRecording {
+  kind: "events";
+  events: RecordedEvent[];
+  /** Id of the run, as its first event says; null when that was not seen. */
+  runId: string | null;
+}
+
 interface RecordedEvent {
   type: typeof EVENT_TYPES[number];
   toolName: string | null;
@@ -20,22 +27,6 @@ interface RecordedEvent {
   atMs: number;
 }
 
-/** A phase of a recorded run. */
-interface RecordedPhase {
-  name: string;
-  /** Milliseconds since 1970. */
-  startMs: number;
-}
-
-/** The events of a run. */
-export interface EventRecording {
-  kind: "events";
-  events: RecordedEvent[];
-  /** Id of the run, as its first event says; null when that was not seen. */
-  runId: string | null;
-}
-
-/** A recorded run. */
 export type Recording =
   | EventRecording
   | {
@@ -56,6 +47,31 @@ export type Recording =
   }
   | { kind: "automation"; status: string; durationMs: number; reason: string | null };
 
+interface RecordedPhase {
+  name: string;
+  /** Milliseconds since 1970. */
+  startMs: number;
+}
+
+/**
+ * Reads a recording.
+ *
+ * @param text Content of the file.
+ * @param name Name of the file in messages.
+ * @throws {UsageError} with the line of the first problem.
+ */
+export function readRecording(text: string, name: string): Recording {
+  let whole: unknown;
+  try {
+    whole = JSON.parse(text);
+  } catch {
+    return readEvents(text, name);
+  }
+  if (!isObject(whole)) throw problem(name, "it is no recording");
+  const isResult = typeof whole.kind === "string" && "exitCode" in whole;
+  return isResult ? readResult(whole, name) : readEvents(text, name);
+}
+
 /** Largest file that is read, in bytes. */
 export const MAX_RECORDING_BYTES = 64 * 1024 * 1024;
 const MAX_EVENTS = 100_000;
@@ -63,45 +79,6 @@ const MAX_EVENTS = 100_000;
 const MAX_DEPTH = 24;
 /** Longest time that a run takes, in milliseconds: 31 days. */
 const MAX_SPAN_MS = 31 * 86_400_000;
-
-function problem(name: string, why: string): UsageError {
-  return new UsageError({
-    attempted: "read recording",
-    why: `${name}: ${why}`,
-    advice: "give the events.ndjson or the result.json of a job",
-  });
-}
-
-function isDeep(value: unknown, depth = 0): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return depth > MAX_DEPTH || Object.values(value).some((each) => isDeep(each, depth + 1));
-}
-
-/** A text or null; undefined for everything else. */
-function textOf(value: unknown): string | null | undefined {
-  if (value === undefined || value === null) return null;
-  return typeof value === "string" ? value : undefined;
-}
-
-function timeOf(value: unknown): number | undefined {
-  const ms = typeof value === "string" ? Date.parse(value) : NaN;
-  return Number.isNaN(ms) ? undefined : ms;
-}
-
-/** An event; a text that says what is wrong with it otherwise. */
-function eventOf(value: unknown): RecordedEvent | string {
-  if (!isObject(value)) return "it is no object";
-  const type = EVENT_TYPES.find((each) => each === value.type);
-  if (type === undefined) return `"type" must be one of ${EVENT_TYPES.join(", ")}`;
-  const { payload = {} } = value;
-  const [toolName, message, atMs] = [textOf(value.toolName), textOf(value.message), timeOf(value.createdAt)];
-  if (toolName === undefined) return '"toolName" must be a text or null';
-  if (message === undefined) return '"message" must be a text or null';
-  if (!isObject(payload)) return '"payload" must be an object';
-  if (isDeep(payload)) return "it is nested too deeply";
-  if (atMs === undefined) return '"createdAt" must be a time';
-  return { type, toolName, message, payload, atMs };
-}
 
 function readEvents(text: string, name: string): Recording {
   const events: RecordedEvent[] = [];
@@ -128,15 +105,43 @@ function readEvents(text: string, name: string): Recording {
   return { kind: "events", events, runId: ids[0] ?? null };
 }
 
-function phasesOf(value: unknown, name: string): RecordedPhase[] {
-  if (!Array.isArray(value) || value.length > 20) throw problem(name, '"phases" must be a list of at most 20 phases');
-  return value.map((each) => {
-    const startMs = isObject(each) ? timeOf(each.startedAt) : undefined;
-    if (!isObject(each) || typeof each.name !== "string" || startMs === undefined) {
-      throw problem(name, "a phase must have a name and the time of its start");
-    }
-    return { name: each.name, startMs };
+function problem(name: string, why: string): UsageError {
+  return new UsageError({
+    attempted: "read recording",
+    why: `${name}: ${why}`,
+    advice: "give the events.ndjson or the result.json of a job",
   });
+}
+
+/** An event; a text that says what is wrong with it otherwise. */
+function eventOf(value: unknown): RecordedEvent | string {
+  if (!isObject(value)) return "it is no object";
+  const type = EVENT_TYPES.find((each) => each === value.type);
+  if (type === undefined) return `"type" must be one of ${EVENT_TYPES.join(", ")}`;
+  const { payload = {} } = value;
+  const [toolName, message, atMs] = [textOf(value.toolName), textOf(value.message), timeOf(value.createdAt)];
+  if (toolName === undefined) return '"toolName" must be a text or null';
+  if (message === undefined) return '"message" must be a text or null';
+  if (!isObject(payload)) return '"payload" must be an object';
+  if (isDeep(payload)) return "it is nested too deeply";
+  if (atMs === undefined) return '"createdAt" must be a time';
+  return { type, toolName, message, payload, atMs };
+}
+
+/** A text or null; undefined for everything else. */
+function textOf(value: unknown): string | null | undefined {
+  if (value === undefined || value === null) return null;
+  return typeof value === "string" ? value : undefined;
+}
+
+function timeOf(value: unknown): number | undefined {
+  const ms = typeof value === "string" ? Date.parse(value) : NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+function isDeep(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return depth > MAX_DEPTH || Object.values(value).some((each) => isDeep(each, depth + 1));
 }
 
 function readResult(value: Record<string, unknown>, name: string): Recording {
@@ -173,34 +178,18 @@ function readResult(value: Record<string, unknown>, name: string): Recording {
   };
 }
 
-/**
- * Reads a recording.
- *
- * @param text Content of the file.
- * @param name Name of the file in messages.
- * @throws {UsageError} with the line of the first problem.
- */
-export function readRecording(text: string, name: string): Recording {
-  let whole: unknown;
-  try {
-    whole = JSON.parse(text);
-  } catch {
-    return readEvents(text, name);
-  }
-  if (!isObject(whole)) throw problem(name, "it is no recording");
-  const isResult = typeof whole.kind === "string" && "exitCode" in whole;
-  return isResult ? readResult(whole, name) : readEvents(text, name);
+function phasesOf(value: unknown, name: string): RecordedPhase[] {
+  if (!Array.isArray(value) || value.length > 20) throw problem(name, '"phases" must be a list of at most 20 phases');
+  return value.map((each) => {
+    const startMs = isObject(each) ? timeOf(each.startedAt) : undefined;
+    if (!isObject(each) || typeof each.name !== "string" || startMs === undefined) {
+      throw problem(name, "a phase must have a name and the time of its start");
+    }
+    return { name: each.name, startMs };
+  });
 }
 
 // Turns a recorded run into a scenario that plays it again, with its own times.
-
-type Step = Partial<ScenarioStep> & { after: number };
-type RecordedResult = Extract<Recording, { kind: "result" }>;
-type End = "success" | "failed" | "cancelled";
-
-/** Time from the last event to the ends of call and run, in seconds: recordings do not tell it. */
-const CALL_S = 0.2;
-const STATUS_S = 1;
 
 const ENDS = new Map<string, End>([["finished", "success"], ["failed", "failed"], ["cancelled", "cancelled"]]);
 const STATUSES: readonly NonNullable<ScenarioStep["status"]>[] = [
@@ -213,6 +202,65 @@ const STATUSES: readonly NonNullable<ScenarioStep["status"]>[] = [
 ];
 const AUTOMATION_STATUSES = ["pending", "running", "success", "failed", "cancelled"] as const;
 
+/**
+ * The scenario of a recorded run.
+ *
+ * @param name Name of the scenario.
+ * @param result The result of the same run, for events: they do not always tell how it ended. @default {undefined}
+ */
+export function scenarioOf(recording: Recording, name: string, result?: Recording): Scenario {
+  const steps = recording.kind === "events"
+    ? stepsOfEvents(recording.events, result?.kind === "result" ? result : undefined)
+    : recording.kind === "result"
+    ? stepsOfResult(recording)
+    : [];
+  const status = recording.kind === "automation"
+    ? AUTOMATION_STATUSES.find((each) => each === recording.status)
+    : undefined;
+  return {
+    name,
+    description: "A recorded run",
+    match: {},
+    speed: 1,
+    steps: steps.map((step) => ({ repeat: 1, every: 0, ...step })),
+    ...(recording.kind === "automation" && {
+      automation: {
+        steps: status === undefined || status === "pending" || status === "running" ? [] : [{
+          after: seconds(recording.durationMs),
+          status,
+          error: status === "failed" ? recording.reason : null,
+        }],
+      },
+    }),
+  };
+}
+
+type RecordedResult = Extract<Recording, { kind: "result" }>;
+
+type Step = Partial<ScenarioStep> & { after: number };
+
+function stepsOfEvents(events: readonly RecordedEvent[], result: RecordedResult | undefined): Step[] {
+  const steps: Step[] = [];
+  let lastMs = events[0]?.atMs ?? 0;
+  let booted = false;
+  for (const event of events) {
+    if (isAccepted(event)) continue;
+    const boots: boolean = !booted && needsSandbox(event);
+    booted ||= boots;
+    steps.push(eventStep(event, seconds(event.atMs - lastMs), boots));
+    lastMs = Math.max(lastMs, event.atMs);
+  }
+  if (result !== undefined) return [...steps, ...endOfResult(result, lastMs)];
+  const last = events.findLast(({ type }) => ENDS.has(type));
+  const end = ENDS.get(last?.type ?? "");
+  // Without an end in the recording, the run does not end when it is played.
+  return last === undefined || end === undefined ? steps : [...steps, ...endSteps(end, end, errorOf(last))];
+}
+
+function event(type: ScenarioEvent["type"], message: string, payload: Record<string, unknown>): Partial<ScenarioStep> {
+  return { event: { type, message, payload: literal(payload), verbatim: false } };
+}
+
 /** The same texts, in which nothing stands for something else. */
 function literal<T>(value: T): T {
   if (typeof value === "string") return value.replace(/\$\{[^}]*\}/g, (found) => `$${found}`) as T;
@@ -220,8 +268,6 @@ function literal<T>(value: T): T {
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, literal(each)])) as T;
 }
-
-const seconds = (ms: number) => Math.max(0, Math.round(ms) / 1_000);
 
 /** Whether the service itself writes an event when it takes a start. */
 function isAccepted({ type, payload }: RecordedEvent): boolean {
@@ -247,14 +293,11 @@ function eventStep(event: RecordedEvent, after: number, boots: boolean): Step {
   };
 }
 
-function errorOf({ payload, message }: RecordedEvent): string | null {
-  return literal(typeof payload.error === "string" ? payload.error : message);
-}
+const seconds = (ms: number) => Math.max(0, Math.round(ms) / 1_000);
 
-function endSteps(end: End, status: NonNullable<ScenarioStep["status"]>, error: string | null): Step[] {
-  const why = end === "failed" ? { error } : {};
-  return [{ after: CALL_S, call: end, ...why }, { after: STATUS_S, status, ...why }];
-}
+/** Time from the last event to the ends of call and run, in seconds: recordings do not tell it. */
+const CALL_S = 0.2;
+const STATUS_S = 1;
 
 /** What a run's result says of its end; undefined when it went on. */
 function endOfResult({ status, endMs, reason }: RecordedResult, lastMs: number): Step[] {
@@ -265,26 +308,15 @@ function endOfResult({ status, endMs, reason }: RecordedResult, lastMs: number):
   return [{ after: endMs === undefined ? STATUS_S : seconds(endMs - lastMs), call, status: known, ...why }];
 }
 
-function stepsOfEvents(events: readonly RecordedEvent[], result: RecordedResult | undefined): Step[] {
-  const steps: Step[] = [];
-  let lastMs = events[0]?.atMs ?? 0;
-  let booted = false;
-  for (const event of events) {
-    if (isAccepted(event)) continue;
-    const boots: boolean = !booted && needsSandbox(event);
-    booted ||= boots;
-    steps.push(eventStep(event, seconds(event.atMs - lastMs), boots));
-    lastMs = Math.max(lastMs, event.atMs);
-  }
-  if (result !== undefined) return [...steps, ...endOfResult(result, lastMs)];
-  const last = events.findLast(({ type }) => ENDS.has(type));
-  const end = ENDS.get(last?.type ?? "");
-  // Without an end it is a run that nobody saw end: it plays like that.
-  return last === undefined || end === undefined ? steps : [...steps, ...endSteps(end, end, errorOf(last))];
+type End = "success" | "failed" | "cancelled";
+
+function endSteps(end: End, status: NonNullable<ScenarioStep["status"]>, error: string | null): Step[] {
+  const why = end === "failed" ? { error } : {};
+  return [{ after: CALL_S, call: end, ...why }, { after: STATUS_S, status, ...why }];
 }
 
-function event(type: ScenarioEvent["type"], message: string, payload: Record<string, unknown>): Partial<ScenarioStep> {
-  return { event: { type, message, payload: literal(payload), verbatim: false } };
+function errorOf({ payload, message }: RecordedEvent): string | null {
+  return literal(typeof payload.error === "string" ? payload.error : message);
 }
 
 /** A run is made up of the phases that a result has: it has no events. */
@@ -331,39 +363,6 @@ function stepsOfResult(recording: RecordedResult): Step[] {
     };
   add(endMs, event(type as ScenarioEvent["type"], `Harness run ${type}`, payload));
   return [...steps, ...endSteps(outcome, outcome, literal(reason))];
-}
-
-/**
- * The scenario of a recorded run.
- *
- * @param name Name of the scenario.
- * @param result The result of the same run, for events: they do not always tell how it ended. @default {undefined}
- */
-export function scenarioOf(recording: Recording, name: string, result?: Recording): Scenario {
-  const steps = recording.kind === "events"
-    ? stepsOfEvents(recording.events, result?.kind === "result" ? result : undefined)
-    : recording.kind === "result"
-    ? stepsOfResult(recording)
-    : [];
-  const status = recording.kind === "automation"
-    ? AUTOMATION_STATUSES.find((each) => each === recording.status)
-    : undefined;
-  return {
-    name,
-    description: "A recorded run",
-    match: {},
-    speed: 1,
-    steps: steps.map((step) => ({ repeat: 1, every: 0, ...step })),
-    ...(recording.kind === "automation" && {
-      automation: {
-        steps: status === undefined || status === "pending" || status === "running" ? [] : [{
-          after: seconds(recording.durationMs),
-          status,
-          error: status === "failed" ? recording.reason : null,
-        }],
-      },
-    }),
-  };
 }
 
 /** A scenario as a file, without what its fields are by default. */

@@ -1,5 +1,5 @@
 /**
- * Reads scenario files: YAML or JSON to scenarios, and every mistake with its place.
+ * Scenarios: the built-in ones as the text of their files, what a file may hold, and the reader that names every mistake with its place.
  *
  * @module
  */
@@ -58,7 +58,7 @@ const DELIVERY_ERROR = "The agent finished, but GitHub delivery failed: remote r
 // Source: API reference, "What `error` contains".
 const RATE_LIMITED = "OpenAI rate-limited this run. Wait a moment, then try again.";
 
-/** Texts of the scenarios by name. A set of several scenarios is one of them. */
+/** Texts of the scenarios by name. `campaign` is a set of several scenarios. */
 export const SCENARIO_TEXTS: Readonly<Record<string, string>> = {
   "success": `
 description: The agent changes something and opens a pull request; runs of automations succeed
@@ -205,7 +205,7 @@ scenarios:
 export const SCENARIO_NAMES: readonly string[] = Object.keys(SCENARIO_TEXTS);
 
 /** Names of the built-in scenarios that another one can `play`: all but the sets. */
-export const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) =>
+const PLAYABLE_NAMES: readonly string[] = SCENARIO_NAMES.filter((name) =>
   !lookup(SCENARIO_TEXTS, name)?.includes("\nscenarios:")
 );
 
@@ -283,13 +283,10 @@ const faultSchema = z.strictObject({
 });
 
 const eventSchema = z.strictObject({
-  /** One of the nine types. */
   type: z._default(z.enum(EVENT_TYPES), "log"),
   /** Name of the tool that the event is about. */
   toolName: z.optional(z.nullable(z.string())),
-  /** Text for the reader. */
   message: z.optional(z.nullable(z.string())),
-  /** Further fields. */
   payload: z._default(z.record(z.string(), z.unknown()), {}),
   /** Store the payload unchanged instead of cleaning it as the service's writer does. */
   verbatim: z._default(z.boolean(), false),
@@ -302,7 +299,6 @@ const stepSchema = z.strictObject({
   sandbox: z.optional(z.union([z.literal("up"), z.strictObject({ id: z.string() })])),
   /** Id of the agent's process, which a cancel has to kill. */
   command: z.optional(z.string()),
-  /** An event to write. */
   event: z.optional(eventSchema),
   /** Number of times that the whole step plays. */
   repeat: z._default(z.number().check(z.int(), z.minimum(1), z.maximum(10_000)), 1),
@@ -310,7 +306,6 @@ const stepSchema = z.strictObject({
   every: z._default(seconds, 0),
   /** The inner call ends with this status. */
   call: z.optional(z.enum(["success", "failed", "cancelled"])),
-  /** New status of the run. */
   status: z.optional(z.enum(["pending", "streaming", "success", "failed", "cancelled", "awaiting_input"])),
   /** Error text that goes with `call` and `status`. */
   error: z.optional(z.nullable(z.string())),
@@ -327,7 +322,6 @@ const stepSchema = z.strictObject({
 const automationStepSchema = z.strictObject({
   /** Seconds since the step before; for the first step, since the start of the work. The wait for a slot does not count. */
   after: z._default(seconds, 0),
-  /** New status of the run. */
   status: z.optional(z.enum(["pending", "running", "success", "failed", "cancelled"])),
   /** Error text that goes with `status`. */
   error: z.optional(z.nullable(z.string())),
@@ -344,7 +338,6 @@ const automationSchema = z.strictObject({
   times: z.optional(z.number().check(z.int(), z.minimum(1))),
   /** Seconds that the run waits for a slot although one is free. */
   slotAfter: z.optional(seconds),
-  /** Steps in order. */
   steps: z._default(z.array(automationStepSchema), []),
 });
 
@@ -356,22 +349,16 @@ const attempt = z.int().check(z.minimum(1));
 
 /** A scenario as a file writes it. */
 const scenarioSchema = z.strictObject({
-  /** Name of the scenario in messages. */
   name: z.optional(z.string()),
-  /** What the scenario shows. */
   description: z.optional(z.string()),
   /** Runs that the scenario plays for: every given field has to fit. @default every run */
   match: z._default(
     z.strictObject({
-      /** Text that the prompt contains. */
       prompt: z.optional(z.string()),
       /** `owner/name`, in which `*` stands for any text and `?` for one character. */
       repo: z.optional(oneOrMore(z.string(), "a name or pattern")),
-      /** Text that the idempotency key contains. */
       key: z.optional(z.string()),
-      /** Harness. */
       harness: z.optional(z.string()),
-      /** Text that the name of the automation contains. */
       automation: z.optional(z.string()),
       /** Number of the run among those of its repository and root directory, from 1. */
       attempt: z.optional(oneOrMore(attempt, "a whole number above 0")),
@@ -392,7 +379,6 @@ const scenarioSchema = z.strictObject({
   refuseQueue: z.optional(z.string()),
   /** Faults of the service from the start of the emulator on, in order. */
   faults: z.optional(z.array(faultSchema)),
-  /** Steps of a run, in order. */
   steps: z._default(z.array(stepSchema), []),
   /** Script for runs of automations. Without it the scenario plays for none of them. */
   automation: z.optional(automationSchema),
@@ -400,15 +386,11 @@ const scenarioSchema = z.strictObject({
 
 /** A set of scenarios as a file writes it: the first one that fits a run plays. */
 const scenarioSetSchema = z.strictObject({
-  /** Name of the set in messages. */
   name: z.optional(z.string()),
-  /** What the set shows. */
   description: z.optional(z.string()),
-  /** The scenarios. */
   scenarios: z.array(scenarioSchema).check(z.minLength(1)),
 });
 
-/** A scenario. */
 export type Scenario = Omit<z.infer<typeof scenarioSchema>, "play">;
 /** A step of a {@linkcode Scenario}. */
 export type ScenarioStep = Scenario["steps"][number];
@@ -460,7 +442,7 @@ function explain(schema: Schema, issue: z.core.$ZodIssue, value: unknown): strin
   return hint === undefined ? explainIssue(issue) : `${explainIssue(issue)}; did you mean "${hint}"?`;
 }
 
-/** The value at a path; undefined if there is none. */
+/** The value at a path; undefined when the path leads nowhere. */
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | null | undefined)?.[key], value);
 }
@@ -514,7 +496,8 @@ function resolved({ play, ...written }: Written, place: () => string): Scenario 
   if (written.steps.length > 0 || written.automation !== undefined || written.refuseQueue !== undefined) {
     throw problem(`${place()}: "play" stands for steps of its own; leave out steps, automation and refuseQueue`);
   }
-  const { steps, automation, refuseQueue, speed } = parseScenario(lookup(SCENARIO_TEXTS, play) ?? "", play);
+  const [played] = parseScenarios(lookup(SCENARIO_TEXTS, play) ?? "", play) as [Scenario];
+  const { steps, automation, refuseQueue, speed } = played;
   return {
     ...written,
     name: written.name ?? play,
@@ -580,19 +563,6 @@ export function parseScenarios(text: string, name: string): Scenario[] {
   return check(scenarioSetSchema).scenarios.map((each, index) => filled(each, ["scenarios", index]));
 }
 
-/**
- * Parses a file with one scenario.
- *
- * @param text YAML or JSON.
- * @param name Name of the file in messages.
- * @throws {UsageError} with line and column of the first problem, or for a set of several scenarios.
- */
-export function parseScenario(text: string, name: string): Scenario {
-  const [scenario, ...more] = parseScenarios(text, name);
-  if (scenario === undefined || more.length > 0) throw problem(`${name}: it has several scenarios`);
-  return scenario;
-}
-
 // The built-in scenarios by name.
 
 /**
@@ -610,19 +580,4 @@ export function builtInScenarios(name: string): Scenario[] {
     });
   }
   return parseScenarios(text, name).map((scenario) => ({ ...scenario, name: scenario.name ?? name }));
-}
-
-/**
- * A built-in scenario by name.
- *
- * @throws {UsageError} if none has that name, or if it is the name of a set.
- */
-export function builtInScenario(name: string): Scenario {
-  const [scenario, ...more] = builtInScenarios(name);
-  if (scenario !== undefined && more.length === 0) return scenario;
-  throw new UsageError({
-    attempted: "find scenario",
-    why: `"${name}" is a set of scenarios`,
-    advice: "take all of them with builtInScenarios()",
-  });
 }

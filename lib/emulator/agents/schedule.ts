@@ -23,28 +23,7 @@ export interface RunFacts {
   attempt?: number;
   /** Name of the automation. Absent for any other run. */
   automation?: string;
-  /** Revision of the service. */
   revision?: Readonly<Revision>;
-}
-
-const listOf = <T>(value: T | readonly T[]): readonly T[] => Array.isArray(value) ? value : [value as T];
-
-/** Whether a name fits a pattern, in which `*` stands for any text and `?` for one character. */
-export function fitsPattern(name: string, pattern: string): boolean {
-  const source = pattern.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".");
-  return new RegExp(`^${source}$`, "s").test(name);
-}
-
-/** Whether every field of a `match` but `every` fits. A field that asks for an absent fact does not. */
-export function matches(match: Scenario["match"], run: RunFacts): boolean {
-  const { prompt, repo, key, harness, automation, attempt } = match;
-  return (prompt === undefined || run.prompt?.includes(prompt) === true) &&
-    (repo === undefined || listOf(repo).some((pattern) => fitsPattern(run.repo, pattern))) &&
-    (key === undefined || run.key.includes(key)) &&
-    (harness === undefined || run.harness === harness) &&
-    (attempt === undefined || run.attempt !== undefined && listOf(attempt).includes(run.attempt)) &&
-    (automation === undefined || run.automation?.includes(automation) === true) &&
-    (match.with === undefined || run.revision?.[match.with] === true);
 }
 
 /** Chooses scenarios for runs, and counts for those that play for every nth run only. */
@@ -70,10 +49,29 @@ export class Chooser {
     return count % every === 0;
   }
 
-  /** Begins to count anew. */
   reset(): void {
     this.#counts.clear();
   }
+}
+
+/** Whether every field of a `match` but `every` fits. A field that asks for an absent fact does not. */
+export function matches(match: Scenario["match"], run: RunFacts): boolean {
+  const { prompt, repo, key, harness, automation, attempt } = match;
+  return (prompt === undefined || run.prompt?.includes(prompt) === true) &&
+    (repo === undefined || listOf(repo).some((pattern) => fitsPattern(run.repo, pattern))) &&
+    (key === undefined || run.key.includes(key)) &&
+    (harness === undefined || run.harness === harness) &&
+    (attempt === undefined || run.attempt !== undefined && listOf(attempt).includes(run.attempt)) &&
+    (automation === undefined || run.automation?.includes(automation) === true) &&
+    (match.with === undefined || run.revision?.[match.with] === true);
+}
+
+const listOf = <T>(value: T | readonly T[]): readonly T[] => Array.isArray(value) ? value : [value as T];
+
+/** Whether a name fits a pattern, in which `*` stands for any text and `?` for one character. */
+function fitsPattern(name: string, pattern: string): boolean {
+  const source = pattern.replace(/[\\^$.+()[\]{}|]/g, "\\$&").replace(/\*+/g, ".*").replaceAll("?", ".");
+  return new RegExp(`^${source}$`, "s").test(name);
 }
 
 /** Seconds that a run with this scenario takes; undefined for as long as its steps say. */
@@ -85,20 +83,19 @@ export function secondsOf(
   return logNormal(duration, JSON.stringify([repo, root ?? null, attempt ?? 1]));
 }
 
-/** A step at its time. */
+/** Times of the steps of a script, in seconds. */
+interface Timed {
+  after: number;
+  repeat?: number;
+  every?: number;
+}
+
 export interface Moment<Step> {
   /** Milliseconds since the script began. */
   dueMs: number;
   step: Step;
   /** Number of the repetition, from 1. */
   index: number;
-}
-
-/** Times of the steps of a script, in seconds. */
-interface Timed {
-  after: number;
-  repeat?: number;
-  every?: number;
 }
 
 /**

@@ -17,7 +17,7 @@ import {
   sandboxUp,
   setStatus,
   startCommand,
-} from "./drivers.ts";
+} from "../service/worker.ts";
 import { openPull } from "../service/listings.ts";
 import { claimSandbox } from "../service/sandboxes.ts";
 import type { RunRow } from "../state/store.ts";
@@ -25,6 +25,18 @@ import type { PLACEHOLDERS, Scenario, ScenarioEvent, ScenarioStep } from "./scen
 import type { Fault } from "../state/faults.ts";
 import { Timeline } from "../state/timeline.ts";
 import { type Driver, QueueError, type World } from "../state/world.ts";
+
+/** Options of {@linkcode scriptDriver}. */
+export interface ScriptOptions {
+  /** The first scenario that fits a run plays. Without one the run stays as it is. */
+  scenarios: readonly Scenario[];
+  /** All times are divided by it, and by the scenario's own speed. @default {1} */
+  speed?: number | undefined;
+  /** Milliseconds that a run takes, whatever its scenario and the speed say; undefined for as long as these say. */
+  runDuration?: ((run: RunFacts) => number | undefined) | undefined;
+  /** Takes a fault that a step brings. @default {undefined} (discarded) */
+  onFault?: ((fault: Fault) => void) | undefined;
+}
 
 interface Play {
   run: RunRow;
@@ -47,28 +59,9 @@ interface Play {
 // The agent reports a kill a little after the cancel.
 const KILL_REPORT_DELAY_MS = 1_000;
 
-/** Whether a scenario has a script for runs. One that has only a script for automations has none. */
-function scriptsRuns({ automation, steps, refuseQueue }: Scenario): boolean {
-  return automation === undefined || steps.length > 0 || refuseQueue !== undefined;
-}
-
-/** Options of {@linkcode scriptDriver}. */
-export interface ScriptOptions {
-  /** The first scenario that fits a run plays. Without one the run stays as it is. */
-  scenarios: readonly Scenario[];
-  /** All times are divided by it, and by the scenario's own speed. @default {1} */
-  speed?: number | undefined;
-  /** Milliseconds that a run takes, whatever its scenario and the speed say; undefined for as long as these say. */
-  runDuration?: ((run: RunFacts) => number | undefined) | undefined;
-  /** Takes a fault that a step brings. @default {undefined} (discarded) */
-  onFault?: ((fault: Fault) => void) | undefined;
-}
-
-/** Makes the driver that plays scenarios. */
 export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, onFault }: ScriptOptions): Driver {
   const plays = new Map<string, Play>();
   const timeline = new Timeline<Play>();
-  /** Runs whose script is over. */
   const over = new Set<string>();
   const chooser = new Chooser(scenarios.filter(scriptsRuns));
   /** Number of runs so far, by repository and root directory. */
@@ -186,7 +179,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, 
     over.add(run.id);
   }
 
-  /** Time of the next step of a play; undefined when there is none. */
+  /** Time of the next step of a play; undefined after the last one. */
   function nextMs({ moments, next, startMs }: Play): number | undefined {
     const moment = moments[next];
     return moment === undefined ? undefined : startMs + moment.dueMs;
@@ -275,4 +268,9 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, 
     },
     close: () => Promise.resolve(),
   };
+}
+
+/** Whether a scenario has a script for runs. One that has only a script for automations has none. */
+function scriptsRuns({ automation, steps, refuseQueue }: Scenario): boolean {
+  return automation === undefined || steps.length > 0 || refuseQueue !== undefined;
 }

@@ -1,5 +1,5 @@
 /**
- * Automations: the list and its cursor, a single record, and the lookup by id.
+ * Automations: lists and single records, the inputs of triggers, the triggers with their keys and slots, and the runs that they start.
  *
  * @module
  */
@@ -32,22 +32,10 @@ interface Cursor {
 const CURSOR_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:Z|[+-]\d{2}:\d{2})$/;
 const CURSOR_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
-function encodeCursor(row: AutomationRow): string {
-  const json = JSON.stringify({ createdAt: formatTimestamp(row.createdAt), id: row.id });
-  return btoa(json).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
-}
-
-/** Decodes base64 of either alphabet, padded or not. Other characters are skipped, as the service's decoder does. */
-function decodeBase64(text: string): string {
-  const plain = (text.split("=")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
-  const whole = plain.length % 4 === 1 ? plain.slice(0, -1) : plain;
-  return new TextDecoder().decode(Uint8Array.from(atob(whole), (character) => character.charCodeAt(0)));
-}
-
 /**
  * Reads a cursor.
  *
- * @returns Null if there is none, undefined if it cannot be read.
+ * @returns Null without a cursor, undefined when it cannot be read.
  */
 export function parseCursor(text: string | null): Cursor | null | undefined {
   if (text === null || text === "") return null;
@@ -62,17 +50,11 @@ export function parseCursor(text: string | null): Cursor | null | undefined {
   }
 }
 
-function presentSummary(row: AutomationRow): Automation {
-  return {
-    id: row.id,
-    installationId: row.installationId,
-    name: row.name,
-    description: row.description,
-    status: row.status,
-    publishedVersionId: row.publishedVersion?.id ?? null,
-    createdAt: formatTimestamp(row.createdAt),
-    updatedAt: formatTimestamp(row.updatedAt),
-  };
+/** Decodes base64 of either alphabet, padded or not. Other characters are skipped, as the service's decoder does. */
+function decodeBase64(text: string): string {
+  const plain = (text.split("=")[0] ?? "").replaceAll("-", "+").replaceAll("_", "/").replace(/[^A-Za-z0-9+/]/g, "");
+  const whole = plain.length % 4 === 1 ? plain.slice(0, -1) : plain;
+  return new TextDecoder().decode(Uint8Array.from(atob(whole), (character) => character.charCodeAt(0)));
 }
 
 /**
@@ -103,10 +85,28 @@ export function listAutomations(
   };
 }
 
+function presentSummary(row: AutomationRow): Automation {
+  return {
+    id: row.id,
+    installationId: row.installationId,
+    name: row.name,
+    description: row.description,
+    status: row.status,
+    publishedVersionId: row.publishedVersion?.id ?? null,
+    createdAt: formatTimestamp(row.createdAt),
+    updatedAt: formatTimestamp(row.updatedAt),
+  };
+}
+
+function encodeCursor(row: AutomationRow): string {
+  const json = JSON.stringify({ createdAt: formatTimestamp(row.createdAt), id: row.id });
+  return btoa(json).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "");
+}
+
 /**
  * A user's automation.
  *
- * @throws {Refusal} 404 if there is none.
+ * @throws {Refusal} 404 when the caller has no such automation.
  * @throws {DatabaseError} for an id that is not a UUID.
  */
 export function findAutomation(world: World, userId: string, id: string): AutomationRow {
@@ -116,36 +116,8 @@ export function findAutomation(world: World, userId: string, id: string): Automa
   return row;
 }
 
-interface Graph {
-  nodes: { id: string; type: string; position: { x: number; y: number }; data: Record<string, unknown> }[];
-  edges: { id: string; source: string; target: string }[];
-  viewport: { x: number; y: number; zoom: number };
-}
-
-/** Fills in the fields that the service adds when it reads a graph. */
-function normaliseGraph({ nodes, edges, viewport }: Graph): unknown {
-  return {
-    nodes: nodes.map((node) => node.type === "start" ? { ...node, data: { isDefault: false, ...node.data } } : node),
-    edges: edges.map((edge) => ({ sourceHandle: null, targetHandle: null, ...edge })),
-    viewport,
-  };
-}
-
-/** The stored graph of an automation: a start node for its event, and an end node. */
-function graphOf(row: AutomationRow): Graph {
-  return {
-    nodes: [
-      { id: "start", type: "start", position: { x: 0, y: 0 }, data: { label: "Start", event: row.startEvent } },
-      { id: "end", type: "end", position: { x: 200, y: 0 }, data: { label: "End" } },
-    ],
-    edges: [{ id: "start-end", source: "start", target: "end" }],
-    viewport: { x: 0, y: 0, zoom: 1 },
-  };
-}
-
 /** An automation with its graphs. It holds the published version instead of the version's id. */
 interface AutomationRecord extends Omit<Automation, "publishedVersionId"> {
-  /** The owner's notes. */
   notes: string | null;
   /** Graph in the editor. */
   draftGraph: unknown;
@@ -177,9 +149,35 @@ export function presentAutomation(row: AutomationRow): AutomationRecord {
   };
 }
 
+interface Graph {
+  nodes: { id: string; type: string; position: { x: number; y: number }; data: Record<string, unknown> }[];
+  edges: { id: string; source: string; target: string }[];
+  viewport: { x: number; y: number; zoom: number };
+}
+
+/** Fills in the fields that the service adds when it reads a graph. */
+function normaliseGraph({ nodes, edges, viewport }: Graph): unknown {
+  return {
+    nodes: nodes.map((node) => node.type === "start" ? { ...node, data: { isDefault: false, ...node.data } } : node),
+    edges: edges.map((edge) => ({ sourceHandle: null, targetHandle: null, ...edge })),
+    viewport,
+  };
+}
+
+/** The stored graph of an automation: a start node for its event, and an end node. */
+function graphOf(row: AutomationRow): Graph {
+  return {
+    nodes: [
+      { id: "start", type: "start", position: { x: 0, y: 0 }, data: { label: "Start", event: row.startEvent } },
+      { id: "end", type: "end", position: { x: 200, y: 0 }, data: { label: "End" } },
+    ],
+    edges: [{ id: "start-end", source: "start", target: "end" }],
+    viewport: { x: 0, y: 0, zoom: 1 },
+  };
+}
+
 // Inputs of triggers in later revisions: typed ones of automations with an API trigger, and the names that other automations drop.
 
-/** Input of a trigger. */
 type TriggerInput = Record<string, unknown>;
 
 // Source: contract notes of November 2026, typed inputs: 2 000 characters by default, JSON 64 KiB, 512 KiB in all.
@@ -199,7 +197,6 @@ const DROPPED_NAMES = [
   "schedule",
 ];
 
-/** Whether an automation has an API trigger. */
 function hasApiTrigger({ startEvent }: Pick<AutomationRow, "startEvent">): boolean {
   return startEvent === "api";
 }
@@ -241,7 +238,7 @@ function checkInputs({ inputs }: AutomationRow, given: TriggerInput): void {
 }
 
 /** Whether an automation without an API trigger drops an input of this name. */
-export function isDropped(name: string): boolean {
+function isDropped(name: string): boolean {
   return DROPPED_NAMES.includes(name) || DROPPED_PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
@@ -268,6 +265,51 @@ const MAX_ACTIVE_PER_REPO = 25;
 const MAX_ACTIVE_PER_INSTALLATION = 100;
 const MAX_RUNNING_PER_INSTALLATION = 8;
 
+/** Whether a slot is free in the installation of a run. */
+export function hasSlot(world: World, run: AutomationRunRow): boolean {
+  return activeRuns(world, "installation_id", run.metadata.installation_id, ["running"]) < MAX_RUNNING_PER_INSTALLATION;
+}
+
+/** Number of runs of a repository or of an installation that have one of these statuses. */
+function activeRuns(
+  world: World,
+  field: "repo_id" | "installation_id",
+  value: unknown,
+  statuses: string[],
+): number {
+  return [...world.store.automationRuns.values()].filter((run) =>
+    statuses.includes(run.status) && run.metadata[field] === value
+  )
+    .length;
+}
+
+/** Starts a run that waited for a slot, as the service does by itself. @returns Whether the queue accepted it. */
+export function startWaiting(world: World, run: AutomationRunRow): boolean {
+  run.start_attempts++;
+  run.last_start_attempt_at = world.clock.stamp();
+  let handle: string | null;
+  try {
+    handle = queueWork(world.around);
+  } catch (error) {
+    backToPending(run, messageOf(error));
+    return false;
+  }
+  Object.assign(run, { status: "running", started_at: run.last_start_attempt_at, last_start_error: null });
+  Object.assign(run, { runtime_provider: "trigger", runtime_run_id: handle });
+  recordStart(world, run, "started", null);
+  return true;
+}
+
+function backToPending(run: AutomationRunRow, error: string): void {
+  Object.assign(run, { status: "pending", started_at: null, runtime_provider: null, runtime_run_id: null });
+  run.last_start_error = error;
+}
+
+function recordStart(world: World, run: AutomationRunRow, outcome: string, reason: string | null, extra = {}): void {
+  const metadata = { flow_id: run.flow_id, flow_version_id: run.flow_version_id, start_source: "api", ...extra };
+  recordDispatch(world, run, { event_kind: "start", outcome, reason, metadata: storeJson(metadata) });
+}
+
 /**
  * Stores a dispatch event.
  *
@@ -288,52 +330,7 @@ function recordDispatch(
   });
 }
 
-function recordStart(world: World, run: AutomationRunRow, outcome: string, reason: string | null, extra = {}): void {
-  const metadata = { flow_id: run.flow_id, flow_version_id: run.flow_version_id, start_source: "api", ...extra };
-  recordDispatch(world, run, { event_kind: "start", outcome, reason, metadata: storeJson(metadata) });
-}
-
-/** Number of runs of a repository or of an installation that have one of these statuses. */
-function activeRuns(
-  world: World,
-  field: "repo_id" | "installation_id",
-  value: unknown,
-  statuses: string[],
-): number {
-  return [...world.store.automationRuns.values()].filter((run) =>
-    statuses.includes(run.status) && run.metadata[field] === value
-  )
-    .length;
-}
-
-function backToPending(run: AutomationRunRow, error: string): void {
-  Object.assign(run, { status: "pending", started_at: null, runtime_provider: null, runtime_run_id: null });
-  run.last_start_error = error;
-}
-
 type Start = Pick<TriggerResult, "started" | "status" | "reason" | "runtime">;
-
-/** Whether a slot is free in the installation of a run. */
-export function hasSlot(world: World, run: AutomationRunRow): boolean {
-  return activeRuns(world, "installation_id", run.metadata.installation_id, ["running"]) < MAX_RUNNING_PER_INSTALLATION;
-}
-
-/** Starts a run that waited for a slot, as the service does by itself. @returns Whether the queue accepted it. */
-export function startWaiting(world: World, run: AutomationRunRow): boolean {
-  run.start_attempts++;
-  run.last_start_attempt_at = world.clock.stamp();
-  let handle: string | null;
-  try {
-    handle = queueWork(world.around);
-  } catch (error) {
-    backToPending(run, messageOf(error));
-    return false;
-  }
-  Object.assign(run, { status: "running", started_at: run.last_start_attempt_at, last_start_error: null });
-  Object.assign(run, { runtime_provider: "trigger", runtime_run_id: handle });
-  recordStart(world, run, "started", null);
-  return true;
-}
 
 /** Starts a queued run, or leaves it waiting for a slot. @param held Whether it waits although a slot is free. */
 function startAutomationRun(world: World, run: AutomationRunRow, held: boolean): Start {
@@ -392,7 +389,32 @@ interface TriggerRequest {
   input: TriggerInput;
 }
 
-/** A checked trigger. */
+/**
+ * Triggers an automation.
+ *
+ * @throws {Refusal} if the API refuses the trigger.
+ * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending for ever.
+ */
+export function triggerAutomation(world: World, caller: Caller, request: TriggerRequest): TriggerResult {
+  world.automationDriver.catchUp();
+  const order = checkTrigger(world, caller, request);
+  const { row, version, repo, branch } = order;
+  const { comparedTriggers } = world.revision;
+  const { run, reason } = enqueue(world, order, metadataOf(world, order));
+  const answer = { automationId: row.id, jobRunId: run?.id ?? null };
+  const versions = { versionId: version.id, versionNumber: version.versionNumber, workingBranch: branch };
+  const later = comparedTriggers ? { replayed: reason !== null && run !== null, ...versions } : {};
+  if (run === null || reason !== null) {
+    if (comparedTriggers && run !== null) return { ...answer, ...replay(world, order, run), ...later };
+    return { ...answer, outcome: "suppressed", reason, started: false, status: "suppressed", runtime: null, ...later };
+  }
+  const trigger = { automation: row, repo, key: order.key };
+  const start = startAutomationRun(world, run, world.automationDriver.holds(trigger));
+  if (start.started) world.automationDriver.begins(run, trigger);
+  else if (start.reason === "INSTALLATION_CONCURRENCY_LIMIT") world.automationDriver.waits(run, trigger);
+  return { ...answer, outcome: "queued", ...start, ...later };
+}
+
 interface Order {
   caller: Caller;
   row: AutomationRow;
@@ -405,41 +427,43 @@ interface Order {
   branch: string | null;
 }
 
+/** Checks a trigger in the service's order. */
+function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Order {
+  const { revision } = world;
+  const row = findAutomation(world, caller.userId, request.automationId);
+  const conflict = (message: string) => new Refusal(409, "CONFLICT", message);
+  if (row.publishedVersion === null) throw conflict("Publish the automation before triggering it");
+  if (row.status !== "active") throw conflict("Activate the automation before triggering it");
+  if (revision.automationsOnly && caller.automationsOnly && !hasApiTrigger(row)) {
+    throw new Refusal(
+      403,
+      "AUTOMATION_REQUIRED",
+      "This API key can only trigger automations that have an API trigger.",
+    );
+  }
+  world.store.guard("select", "repos");
+  const repo = world.store.repos.get(parseUuid(request.repoId));
+  if (repo === undefined || repo.userId !== caller.userId) {
+    throw new Refusal(404, "NOT_FOUND", "Repository not found");
+  }
+  if (repo.installation_id !== row.installationId) {
+    throw new Refusal(400, "BAD_REQUEST", "Repository is outside this automation's GitHub installation");
+  }
+  if (revision.permittedRepos && row.permittedRepoIds?.includes(repo.id) === false) {
+    throw new Refusal(403, "FORBIDDEN", "This automation may not be triggered for this repository");
+  }
+  const input = acceptInput(revision, row, request.input);
+  const key = revision.comparedTriggers ? `${caller.userId} ${row.id} ${request.key}` : request.key;
+  const order = { caller, row, version: row.publishedVersion, repo, key, input, branch: null };
+  if (!revision.automationBranch || !hasApiTrigger(row)) return order;
+  const hash = sha256Hex(`${caller.userId}:${row.id}:${request.key}`);
+  return { ...order, branch: `mogplex/automation-${hash.slice(0, 16)}` };
+}
+
 /** Outcome of {@linkcode enqueue}. A reason means that nothing was queued. */
 interface Queued {
   run: AutomationRunRow | null;
   reason: string | null;
-}
-
-/** Metadata of the run, without the fields of later revisions. */
-function baseMetadata({ row, version, repo, input }: Order): Record<string, unknown> {
-  return {
-    ...input,
-    source: "mcp",
-    source_type: row.startEvent,
-    dispatch_source: "mcp",
-    flow_id: row.id,
-    flow_version_id: version.id,
-    repo_id: repo.id,
-    repo_full_name: repo.full_name,
-    installation_id: repo.installation_id,
-    default_branch: repo.default_branch,
-  };
-}
-
-function metadataOf(world: World, order: Order): Record<string, unknown> {
-  const { caller, version, input, branch } = order;
-  const branchField = branch === null ? {} : { working_branch: branch };
-  if (!world.revision.triggerMetadata) return { ...baseMetadata(order), ...branchField };
-  return {
-    ...baseMetadata(order),
-    ...branchField,
-    input,
-    input_hash: sha256Hex(canonicalJson(input)),
-    flow_version_number: version.versionNumber,
-    trigger: { credential: caller.credential, key_id: caller.keyId, label: caller.label },
-    team_id: null,
-  };
 }
 
 /** Queues a run, unless the key is known or too many runs are active. */
@@ -496,37 +520,35 @@ function enqueue(world: World, order: Order, fields: Record<string, unknown>): Q
   return { run, reason: null };
 }
 
-/** Checks a trigger in the service's order. */
-function checkTrigger(world: World, caller: Caller, request: TriggerRequest): Order {
-  const { revision } = world;
-  const row = findAutomation(world, caller.userId, request.automationId);
-  const conflict = (message: string) => new Refusal(409, "CONFLICT", message);
-  if (row.publishedVersion === null) throw conflict("Publish the automation before triggering it");
-  if (row.status !== "active") throw conflict("Activate the automation before triggering it");
-  if (revision.automationsOnly && caller.automationsOnly && !hasApiTrigger(row)) {
-    throw new Refusal(
-      403,
-      "AUTOMATION_REQUIRED",
-      "This API key can only trigger automations that have an API trigger.",
-    );
-  }
-  world.store.guard("select", "repos");
-  const repo = world.store.repos.get(parseUuid(request.repoId));
-  if (repo === undefined || repo.userId !== caller.userId) {
-    throw new Refusal(404, "NOT_FOUND", "Repository not found");
-  }
-  if (repo.installation_id !== row.installationId) {
-    throw new Refusal(400, "BAD_REQUEST", "Repository is outside this automation's GitHub installation");
-  }
-  if (revision.permittedRepos && row.permittedRepoIds?.includes(repo.id) === false) {
-    throw new Refusal(403, "FORBIDDEN", "This automation may not be triggered for this repository");
-  }
-  const input = acceptInput(revision, row, request.input);
-  const key = revision.comparedTriggers ? `${caller.userId} ${row.id} ${request.key}` : request.key;
-  const order = { caller, row, version: row.publishedVersion, repo, key, input, branch: null };
-  if (!revision.automationBranch || !hasApiTrigger(row)) return order;
-  const hash = sha256Hex(`${caller.userId}:${row.id}:${request.key}`);
-  return { ...order, branch: `mogplex/automation-${hash.slice(0, 16)}` };
+function metadataOf(world: World, order: Order): Record<string, unknown> {
+  const { caller, version, input, branch } = order;
+  const branchField = branch === null ? {} : { working_branch: branch };
+  if (!world.revision.triggerMetadata) return { ...baseMetadata(order), ...branchField };
+  return {
+    ...baseMetadata(order),
+    ...branchField,
+    input,
+    input_hash: sha256Hex(canonicalJson(input)),
+    flow_version_number: version.versionNumber,
+    trigger: { credential: caller.credential, key_id: caller.keyId, label: caller.label },
+    team_id: null,
+  };
+}
+
+/** Metadata of the run, without the fields of later revisions. */
+function baseMetadata({ row, version, repo, input }: Order): Record<string, unknown> {
+  return {
+    ...input,
+    source: "mcp",
+    source_type: row.startEvent,
+    dispatch_source: "mcp",
+    flow_id: row.id,
+    flow_version_id: version.id,
+    repo_id: repo.id,
+    repo_full_name: repo.full_name,
+    installation_id: repo.installation_id,
+    default_branch: repo.default_branch,
+  };
 }
 
 /** Answer to a repeated key in later revisions: the run as it is now. The repository is not compared. */
@@ -540,49 +562,21 @@ function replay(world: World, order: Order, run: AutomationRunRow) {
     : { outcome: "replayed", reason: null, started: false, status: run.status, runtime };
 }
 
-/**
- * Triggers an automation.
- *
- * @throws {Refusal} if the API refuses the trigger.
- * @throws {DatabaseError | QueueError} for a 500. A run that the queue refuses stays pending for ever.
- */
-export function triggerAutomation(world: World, caller: Caller, request: TriggerRequest): TriggerResult {
-  world.automationDriver.catchUp();
-  const order = checkTrigger(world, caller, request);
-  const { row, version, repo, branch } = order;
-  const { comparedTriggers } = world.revision;
-  const { run, reason } = enqueue(world, order, metadataOf(world, order));
-  const answer = { automationId: row.id, jobRunId: run?.id ?? null };
-  const versions = { versionId: version.id, versionNumber: version.versionNumber, workingBranch: branch };
-  const later = comparedTriggers ? { replayed: reason !== null && run !== null, ...versions } : {};
-  if (run === null || reason !== null) {
-    if (comparedTriggers && run !== null) return { ...answer, ...replay(world, order, run), ...later };
-    return { ...answer, outcome: "suppressed", reason, started: false, status: "suppressed", runtime: null, ...later };
-  }
-  const trigger = { automation: row, repo, key: order.key };
-  const start = startAutomationRun(world, run, world.automationDriver.holds(trigger));
-  if (start.started) world.automationDriver.begins(run, trigger);
-  else if (start.reason === "INSTALLATION_CONCURRENCY_LIMIT") world.automationDriver.waits(run, trigger);
-  return { ...answer, outcome: "queued", ...start, ...later };
-}
-
 // Runs of automations: the list, the detail, and cancelling.
+
+/** Runs of a user's automation, newest first. */
+export function listAutomationRuns(world: World, userId: string, id: string, limit: number): AutomationRun[] {
+  world.automationDriver.catchUp();
+  const row = findAutomation(world, userId, id);
+  world.store.guard("select", "job_runs");
+  const runs = [...world.store.automationRuns.values()].filter((run) => run.flow_id === row.id);
+  runs.sort((a, b) => b.created_at - a.created_at);
+  if (runs.length > 0) world.store.guard("select", "repos");
+  return runs.slice(0, limit).map((run) => presentAutomationRun(world, run, dispatchesOf(world, run)));
+}
 
 // The owner may restart a run that has been pending for longer.
 const REPAIRABLE_AFTER_MS = 5 * 60_000;
-
-const time = (micros: number | null) => micros === null ? null : formatTimestamp(micros);
-
-/** A dispatch event in the form of the API. */
-function presentDispatch(event: DispatchRow) {
-  const { id, event_kind, outcome, reason, metadata } = event;
-  return { id, event_kind, outcome, reason, metadata, created_at: formatTimestamp(event.created_at) };
-}
-
-/** A pause in the form of the API. The service does not hide the resume token. */
-function presentWait({ created_at, ...wait }: WaitRow) {
-  return { ...wait, created_at: formatTimestamp(created_at) };
-}
 
 /** A run in the form of the list. @param events Its dispatch events, oldest first. */
 function presentAutomationRun(world: World, run: AutomationRunRow, events: DispatchRow[]) {
@@ -634,30 +628,17 @@ function presentAutomationRun(world: World, run: AutomationRunRow, events: Dispa
   };
 }
 
+const time = (micros: number | null) => micros === null ? null : formatTimestamp(micros);
+
+/** A dispatch event in the form of the API. */
+function presentDispatch(event: DispatchRow) {
+  const { id, event_kind, outcome, reason, metadata } = event;
+  return { id, event_kind, outcome, reason, metadata, created_at: formatTimestamp(event.created_at) };
+}
+
 /** Dispatch events of a run, oldest first. */
 function dispatchesOf(world: World, run: AutomationRunRow): DispatchRow[] {
   return world.store.dispatches.filter((event) => event.job_run_id === run.id);
-}
-
-/** Runs of a user's automation, newest first. */
-export function listAutomationRuns(world: World, userId: string, id: string, limit: number): AutomationRun[] {
-  world.automationDriver.catchUp();
-  const row = findAutomation(world, userId, id);
-  world.store.guard("select", "job_runs");
-  const runs = [...world.store.automationRuns.values()].filter((run) => run.flow_id === row.id);
-  runs.sort((a, b) => b.created_at - a.created_at);
-  if (runs.length > 0) world.store.guard("select", "repos");
-  return runs.slice(0, limit).map((run) => presentAutomationRun(world, run, dispatchesOf(world, run)));
-}
-
-/** @throws {Refusal} 404 for an unknown automation or run. */
-function findAutomationRun(world: World, userId: string, id: string, runId: string): AutomationRunRow {
-  world.automationDriver.catchUp();
-  const row = findAutomation(world, userId, id);
-  world.store.guard("select", "job_runs");
-  const run = world.store.automationRuns.get(parseUuid(runId));
-  if (run === undefined || run.flow_id !== row.id) throw new Refusal(404, "NOT_FOUND", "Run not found");
-  return run;
 }
 
 /**
@@ -677,6 +658,21 @@ export function automationRunDetail(world: World, userId: string, id: string, ru
     waits: run.waits.map(presentWait),
   };
   return { ...presentAutomationRun(world, run, events), ...lists };
+}
+
+/** @throws {Refusal} 404 for an unknown automation or run. */
+function findAutomationRun(world: World, userId: string, id: string, runId: string): AutomationRunRow {
+  world.automationDriver.catchUp();
+  const row = findAutomation(world, userId, id);
+  world.store.guard("select", "job_runs");
+  const run = world.store.automationRuns.get(parseUuid(runId));
+  if (run === undefined || run.flow_id !== row.id) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  return run;
+}
+
+/** A pause in the form of the API. The service does not hide the resume token. */
+function presentWait({ created_at, ...wait }: WaitRow) {
+  return { ...wait, created_at: formatTimestamp(created_at) };
 }
 
 /**

@@ -1,5 +1,6 @@
 /**
- * Lists of the read-only routes: repositories, sandboxes and their logs, agents, models.
+ * Lists of the read-only routes: repositories, sandboxes and their logs, agents, models. And what the emulator itself says of its state: the
+ * account to use, and pull requests.
  *
  * @module
  */
@@ -9,10 +10,6 @@ import { formatTimestamp, likeFinder, parseUuid, storeText } from "../state/post
 import type { SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 import { sandboxStatus } from "./sandboxes.ts";
-
-// Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
-const MAX_LIFECYCLE_EVENTS = 200;
-const MAX_AGENTS = 200;
 
 /** Filters of {@linkcode listRepos}. */
 interface RepoFilter {
@@ -47,27 +44,10 @@ export function listRepos(world: World, userId: string, { query, id, limit }: Re
   }));
 }
 
-function presentSandbox(world: World, row: SandboxRow): Sandbox {
-  return {
-    id: row.id,
-    sandbox_id: row.sandbox_id,
-    repo_id: row.repo_id,
-    status: sandboxStatus(world, row),
-    base_branch: row.base_branch,
-    working_branch: row.working_branch,
-    root_directory: row.root_directory,
-    preview_url: row.preview_url,
-    created_at: formatTimestamp(row.created_at),
-    last_active_at: row.last_active_at === null ? null : formatTimestamp(row.last_active_at),
-    error: row.error,
-  };
-}
-
 /** Filters of {@linkcode listSandboxes}. */
 interface SandboxFilter {
   /** Repository, as a UUID in any spelling. */
   repoId: string | null;
-  /** Exact status. */
   status: string | null;
   /** 1 to 200. */
   limit: number;
@@ -92,9 +72,24 @@ export function listSandboxes(world: World, userId: string, { repoId, status, li
   return rows.slice(0, limit).map((row) => presentSandbox(world, row));
 }
 
+function presentSandbox(world: World, row: SandboxRow): Sandbox {
+  return {
+    id: row.id,
+    sandbox_id: row.sandbox_id,
+    repo_id: row.repo_id,
+    status: sandboxStatus(world, row),
+    base_branch: row.base_branch,
+    working_branch: row.working_branch,
+    root_directory: row.root_directory,
+    preview_url: row.preview_url,
+    created_at: formatTimestamp(row.created_at),
+    last_active_at: row.last_active_at === null ? null : formatTimestamp(row.last_active_at),
+    error: row.error,
+  };
+}
+
 /** A sandbox with its logs and its history. The service does not mask secrets in it. */
 interface SandboxLogs {
-  /** The sandbox. */
   sandbox: Sandbox & { install_log: string | null; dev_log: string | null };
   /** The first 200 entries of its history. */
   lifecycle_events: {
@@ -106,6 +101,10 @@ interface SandboxLogs {
     created_at: string;
   }[];
 }
+
+// Source: API reference, "Get sandbox logs": the first 200 entries, whatever the limit.
+const MAX_LIFECYCLE_EVENTS = 200;
+const MAX_AGENTS = 200;
 
 /**
  * Logs of a user's sandbox.
@@ -230,13 +229,13 @@ export function listModels(world: World, userId: string): PresentedModel[] {
 export interface Account {
   /** A live token with both scopes. */
   token: string;
-  /** A live read-only token of the same user; null if there is none. */
+  /** A live read-only token of the same user; null without one. */
   readOnlyToken: string | null;
   /** Repositories of that user, also hidden ones. */
   repos: { id: string; full_name: string }[];
 }
 
-/** The account of the first user with a live token of both scopes; undefined if there is none. */
+/** The account of the first user with a live token of both scopes; undefined without such a user. */
 export function firstAccount(world: World): Account | undefined {
   const tokens = [...world.store.tokens.values()].filter((token) =>
     token.revokedAt === null && (token.expiresAt === null || token.expiresAt / 1_000 > world.clock.wallMs())

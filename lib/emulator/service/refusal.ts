@@ -1,5 +1,5 @@
 /**
- * How the service says no: an error that a route answers with a status, a code and a message.
+ * How the service refuses: an error that a route answers with a status, a code and a message.
  *
  * @module
  */
@@ -8,9 +8,7 @@ import type { FailureStatus } from "../../service/contract.ts";
 /** A failure with an envelope of its own. Any other error that a handler throws is answered with a 500. */
 export class Refusal extends Error {
   override name = "Refusal";
-  /** HTTP status. */
   readonly status: FailureStatus;
-  /** Code in the envelope. */
   readonly code: string;
 
   /** @param message Message in the envelope. */

@@ -1,5 +1,5 @@
 /**
- * The run table: starts a run, looks one up, and reads its events.
+ * Runs: starts one, shows one with its events, repairs one whose worker died, and cancels one.
  *
  * @module
  */
@@ -40,7 +40,11 @@ export const EVENT_TYPES = [
   "log",
 ] as const;
 
-/** An event to write. */
+/** Whether an event ends its call, and every stream of it. */
+export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): boolean {
+  return event_type === "finished" || event_type === "failed" || event_type === "cancelled";
+}
+
 export interface NewEvent {
   /** One of {@linkcode EVENT_TYPES}. */
   type: string;
@@ -54,20 +58,13 @@ export interface NewEvent {
   createdAt?: number | undefined;
 }
 
-/** Whether an event ends its call, and every stream of it. */
-export function isTerminalEvent({ event_type }: Pick<EventRow, "event_type">): boolean {
-  return event_type === "finished" || event_type === "failed" || event_type === "cancelled";
-}
-
-function present(row: Omit<EventRow, "json">): RunEvent {
-  return {
-    id: row.id,
-    type: row.event_type,
-    toolName: row.tool_name,
-    message: row.message,
-    payload: cleanForReading(row.payload),
-    createdAt: formatTimestamp(row.created_at),
-  };
+/** Writes an event as the service does: cleans the payload first, and ignores a failure to store it. */
+export function writeEvent(world: World, callId: string, event: NewEvent): void {
+  try {
+    insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
+  } catch {
+    // The service logs the failure and goes on. Source: conformance, action "failStore" on "ai_call_events".
+  }
 }
 
 /**
@@ -97,176 +94,25 @@ export function insertEvent(world: World, callId: string, event: NewEvent): Even
   return stored;
 }
 
-/** Writes an event as the service does: cleans the payload first, and ignores a failure to store it. */
-export function writeEvent(world: World, callId: string, event: NewEvent): void {
-  try {
-    insertEvent(world, callId, { ...event, payload: cleanForStorage(event.payload) });
-  } catch {
-    // The service logs the failure and goes on. Source: conformance, action "failStore" on "ai_call_events".
-  }
+function present(row: Omit<EventRow, "json">): RunEvent {
+  return {
+    id: row.id,
+    type: row.event_type,
+    toolName: row.tool_name,
+    message: row.message,
+    payload: cleanForReading(row.payload),
+    createdAt: formatTimestamp(row.created_at),
+  };
 }
 
 /** The events of one read, oldest first: the first `limit` events, or the newest ones in later revisions. */
-export function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
+function eventWindow(world: World, callId: string, limit: number): readonly EventRow[] {
   const rows = world.store.events.get(callId) ?? [];
   return world.revision.tailWindow ? rows.slice(-limit) : rows.slice(0, limit);
 }
 
-// Normalises a start request: which values count as absent, which defaults apply, and which field is refused first.
-
-/** A start request with its defaults. */
-interface NormalisedStart {
-  /** The id as it was sent, since its spelling is part of the hash. */
-  repoId: string;
-  prompt: string;
-  harness: string;
-  baseBranch: string;
-  workingBranch: string;
-  createBranch: boolean;
-  rootDirectory: string | null;
-  conversationId: string | null;
-  workspaceSessionId: string | null;
-  mode: string | null;
-  worktreeId: string | null;
-  agentId: string | null;
-}
-
-/** The fields of a body. A body that is not an object has none. */
-export type Body = Record<string, unknown>;
-
-/** The text without blanks around it; null for an empty one and for a value of any other type. */
-export function trimmedOrNull(value: unknown): string | null {
-  if (typeof value !== "string") return null;
-  const trimmed = value.trim();
-  return trimmed === "" ? null : trimmed;
-}
-
-// Modes that released versions of the command send. Source: API reference, "Start request" of later revisions.
-const LEGACY_MODES = ["single", "multi_agent", "council", "review", "test", "repair"];
-
-const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
-
-function readHarness(body: Body, revision: Revision): string {
-  const harness = trimmedOrNull(body.harness) ?? "codex";
-  const known: readonly string[] = revision.mogplexHarness ? HARNESSES : BASE_HARNESSES;
-  if (!known.includes(harness)) throw bad("Invalid harness");
-  const bound = body.createBranch === true && body.mode === undefined && body.worktreeId === undefined;
-  if (harness === "mogplex" && !bound) throw bad("Invalid harness");
-  return harness;
-}
-
-function readBranch(name: string, label: string): string {
-  if (name === "@" || branchProblem(name) !== undefined) throw bad(`Invalid ${label}`);
-  return name;
-}
-
-function readRoot(value: unknown, stored: string | null): string | null {
-  if (value === undefined) return stored;
-  if (value === null) return null;
-  const result = typeof value === "string" ? normaliseRoot(value) : undefined;
-  if (!result?.ok) throw bad("Invalid root directory");
-  return result.root;
-}
-
-function readMode(value: unknown, revision: Revision): string | null {
-  const mode = trimmedOrNull(value);
-  if (!revision.checksMode || value === undefined || value === null || (mode === null && value === "")) return mode;
-  if (mode === null && typeof value === "string") return null;
-  const upper = mode?.toUpperCase() ?? "";
-  if ((MODES as readonly string[]).includes(upper)) return upper;
-  if (mode !== null && LEGACY_MODES.includes(mode)) return mode;
-  throw bad(`mode must be one of ${MODES.join(", ")} (got ${JSON.stringify(value)})`);
-}
-
-/**
- * Normalises a body, checking in the service's order.
- *
- * @param body Parsed JSON.
- * @param repo The repository, which supplies defaults.
- * @param key The idempotency key. A generated branch name is derived from it.
- * @returns The request and its hash.
- * @throws {Refusal} 400 for the first bad field.
- */
-export function normaliseStart(
-  body: Body,
-  repo: RepoRow,
-  key: string,
-  revision: Revision,
-): { start: NormalisedStart; requestHash: string } {
-  const prompt = trimmedOrNull(body.prompt);
-  if (prompt === null) throw bad("Prompt is required");
-  if (prompt.length > MAX_PROMPT_LENGTH) throw bad("Prompt is too long");
-  const harness = readHarness(body, revision);
-  const baseBranch = readBranch(
-    trimmedOrNull(body.baseBranch) ?? trimmedOrNull(repo.default_branch) ?? "main",
-    "base branch",
-  );
-  const createBranch = body.createBranch === true;
-  const hashed = {
-    repoId: trimmedOrNull(body.repoId) ?? "",
-    prompt,
-    harness,
-    baseBranch,
-    createBranch,
-    rootDirectory: readRoot(body.rootDirectory, repo.root_directory),
-    conversationId: trimmedOrNull(body.conversationId),
-    workspaceSessionId: trimmedOrNull(body.workspaceSessionId),
-    mode: readMode(body.mode, revision),
-    ...(revision.extraRunFields ? { worktreeId: trimmedOrNull(body.worktreeId) } : {}),
-  };
-  const wanted = trimmedOrNull(body.workingBranch) ??
-    (createBranch ? generatedBranch(key, sha256Hex(canonicalJson(hashed))) : baseBranch);
-  const workingBranch = readBranch(wanted, "working branch");
-  if (createBranch && workingBranch === baseBranch) {
-    throw bad("Working branch must differ from base branch when createBranch is true");
-  }
-  return {
-    start: {
-      ...hashed,
-      workingBranch,
-      worktreeId: trimmedOrNull(body.worktreeId),
-      agentId: trimmedOrNull(body.agentId),
-    },
-    requestHash: sha256Hex(canonicalJson({ ...hashed, workingBranch })),
-  };
-}
-
-/** The run in the form of the API. */
-export function presentRun(world: World, row: RunRow): Run {
-  const extra = world.revision.extraRunFields
-    ? {
-      worktreeId: row.worktree_id,
-      agentId: row.agent_id,
-      mode: row.mode,
-      terminalCommitSha: row.terminal_commit_sha,
-    }
-    : {};
-  return {
-    runId: row.id,
-    aiCallId: row.ai_call_id,
-    sandboxRecordId: row.sandbox_record_id,
-    sandboxId: row.sandbox_id,
-    repoId: row.repo_id,
-    harness: row.harness,
-    status: row.status,
-    branch: { base: row.base_branch, working: row.working_branch, createBranch: row.create_branch },
-    rootDirectory: row.root_directory,
-    eventsUrl: `/api/v1/mogplex/runs/${row.id}/events`,
-    cancelUrl: `/api/v1/mogplex/runs/${row.id}/cancel`,
-    createdAt: formatTimestamp(row.created_at),
-    updatedAt: formatTimestamp(row.updated_at),
-    error: row.error,
-    runtime: { provider: row.runtime_provider, runId: row.runtime_run_id },
-    ...extra,
-  };
-}
-
-/** Changes the record of a run, and its `updatedAt`. A run that has ended gives up its sandbox. */
-export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
-  world.store.guard("update", "external_agent_runs");
-  Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
-  if (isTerminal(row.status)) releaseSandbox(world, row);
-}
+// Finds, starts and shows runs. Which values of a start count as absent, which defaults apply and which field is refused first is part of
+// the contract.
 
 /**
  * Finds a run of a user and brings it to its state of this moment.
@@ -282,69 +128,8 @@ export function findRun(world: World, userId: string, id: string): RunRow | unde
   return row;
 }
 
-function findByKey(world: World, userId: string, key: string): RunRow | undefined {
-  world.store.guard("select", "external_agent_runs");
-  world.driver.catchUp();
-  return world.store.runs.get(world.store.runKeys.get(`${userId} ${key}`) ?? "");
-}
-
-function findLiveSandbox(world: World, userId: string, repoId: string, start: NormalisedStart): SandboxRow | undefined {
-  world.store.guard("select", "sandboxes");
-  const fitting = liveSandboxes(world, userId).filter((sandbox) =>
-    sandbox.repo_id === repoId && sandbox.working_branch === start.workingBranch &&
-    sandbox.root_directory === start.rootDirectory
-  );
-  return fitting.sort((a, b) => b.created_at - a.created_at)[0];
-}
-
-function replay(world: World, row: RunRow, requestHash: string): StartResult {
-  if (row.request_hash !== requestHash) {
-    throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
-  }
-  return { ...presentRun(world, row), replayed: true };
-}
-
-function insertCall(world: World, userId: string, start: NormalisedStart): CallRow {
-  world.store.guard("insert", "ai_calls");
-  for (const text of [start.conversationId, start.workspaceSessionId]) storeText(text);
-  if (start.rootDirectory?.isWellFormed() === false) throw new DatabaseError("invalid input syntax for type json");
-  const call: CallRow = {
-    id: crypto.randomUUID(),
-    user_id: userId,
-    status: "pending",
-    error: null,
-    runtime_command_id: null,
-    control_state: "active",
-    cancel_requested_at: null,
-  };
-  world.store.calls.set(call.id, call);
-  return call;
-}
-
-function insertRun(world: World, row: Omit<RunRow, "created_at" | "updated_at" | "version">): RunRow {
-  world.store.guard("insert", "external_agent_runs");
-  for (const text of [row.prompt, row.mode, row.worktree_id, row.agent_id]) storeText(text);
-  const key = `${row.user_id} ${row.idempotency_key}`;
-  if (world.store.runKeys.has(key)) throw new DatabaseError("duplicate key value violates unique constraint");
-  const now = world.clock.stamp();
-  const stored: RunRow = { ...row, created_at: now, updated_at: now, version: 0 };
-  world.store.runs.set(stored.id, stored);
-  world.store.runKeys.set(key, stored.id);
-  return stored;
-}
-
-function queueRun(world: World, row: RunRow): void {
-  let handle: string | null;
-  try {
-    handle = queueWork(world.around);
-    world.driver.queued(row);
-  } catch (error) {
-    // The caller gets a 500, and the failed run stays behind.
-    updateRun(world, row, { status: "failed", error: messageOf(error) });
-    throw error;
-  }
-  updateRun(world, row, { runtime_provider: "trigger", runtime_run_id: handle });
-}
+/** The fields of a body. A body that is not an object has none. */
+export type Body = Record<string, unknown>;
 
 /**
  * Starts a run, or returns the run that has the same key.
@@ -411,13 +196,228 @@ export function startRun(world: World, caller: Caller, key: string, body: Body):
   return { ...presentRun(world, row), replayed: false };
 }
 
+/** The text without blanks around it; null for an empty one and for a value of any other type. */
+export function trimmedOrNull(value: unknown): string | null {
+  if (typeof value !== "string") return null;
+  const trimmed = value.trim();
+  return trimmed === "" ? null : trimmed;
+}
+
+/** A start request with its defaults. */
+interface NormalisedStart {
+  /** The id as it was sent, since its spelling is part of the hash. */
+  repoId: string;
+  prompt: string;
+  harness: string;
+  baseBranch: string;
+  workingBranch: string;
+  createBranch: boolean;
+  rootDirectory: string | null;
+  conversationId: string | null;
+  workspaceSessionId: string | null;
+  mode: string | null;
+  worktreeId: string | null;
+  agentId: string | null;
+}
+
+/**
+ * Normalises a body, checking in the service's order.
+ *
+ * @param body Parsed JSON.
+ * @param repo The repository, which supplies defaults.
+ * @param key The idempotency key. A generated branch name is derived from it.
+ * @returns The request and its hash.
+ * @throws {Refusal} 400 for the first bad field.
+ */
+function normaliseStart(
+  body: Body,
+  repo: RepoRow,
+  key: string,
+  revision: Revision,
+): { start: NormalisedStart; requestHash: string } {
+  const prompt = trimmedOrNull(body.prompt);
+  if (prompt === null) throw bad("Prompt is required");
+  if (prompt.length > MAX_PROMPT_LENGTH) throw bad("Prompt is too long");
+  const harness = readHarness(body, revision);
+  const baseBranch = readBranch(
+    trimmedOrNull(body.baseBranch) ?? trimmedOrNull(repo.default_branch) ?? "main",
+    "base branch",
+  );
+  const createBranch = body.createBranch === true;
+  const hashed = {
+    repoId: trimmedOrNull(body.repoId) ?? "",
+    prompt,
+    harness,
+    baseBranch,
+    createBranch,
+    rootDirectory: readRoot(body.rootDirectory, repo.root_directory),
+    conversationId: trimmedOrNull(body.conversationId),
+    workspaceSessionId: trimmedOrNull(body.workspaceSessionId),
+    mode: readMode(body.mode, revision),
+    ...(revision.extraRunFields ? { worktreeId: trimmedOrNull(body.worktreeId) } : {}),
+  };
+  const wanted = trimmedOrNull(body.workingBranch) ??
+    (createBranch ? generatedBranch(key, sha256Hex(canonicalJson(hashed))) : baseBranch);
+  const workingBranch = readBranch(wanted, "working branch");
+  if (createBranch && workingBranch === baseBranch) {
+    throw bad("Working branch must differ from base branch when createBranch is true");
+  }
+  return {
+    start: {
+      ...hashed,
+      workingBranch,
+      worktreeId: trimmedOrNull(body.worktreeId),
+      agentId: trimmedOrNull(body.agentId),
+    },
+    requestHash: sha256Hex(canonicalJson({ ...hashed, workingBranch })),
+  };
+}
+
+const bad = (message: string) => new Refusal(400, "BAD_REQUEST", message);
+
+function readHarness(body: Body, revision: Revision): string {
+  const harness = trimmedOrNull(body.harness) ?? "codex";
+  const known: readonly string[] = revision.mogplexHarness ? HARNESSES : BASE_HARNESSES;
+  if (!known.includes(harness)) throw bad("Invalid harness");
+  const bound = body.createBranch === true && body.mode === undefined && body.worktreeId === undefined;
+  if (harness === "mogplex" && !bound) throw bad("Invalid harness");
+  return harness;
+}
+
+function readBranch(name: string, label: string): string {
+  if (name === "@" || branchProblem(name) !== undefined) throw bad(`Invalid ${label}`);
+  return name;
+}
+
+function readRoot(value: unknown, stored: string | null): string | null {
+  if (value === undefined) return stored;
+  if (value === null) return null;
+  const result = typeof value === "string" ? normaliseRoot(value) : undefined;
+  if (!result?.ok) throw bad("Invalid root directory");
+  return result.root;
+}
+
+// Modes that released versions of the command send. Source: API reference, "Start request" of later revisions.
+const LEGACY_MODES = ["single", "multi_agent", "council", "review", "test", "repair"];
+
+function readMode(value: unknown, revision: Revision): string | null {
+  const mode = trimmedOrNull(value);
+  if (!revision.checksMode || value === undefined || value === null || (mode === null && value === "")) return mode;
+  if (mode === null && typeof value === "string") return null;
+  const upper = mode?.toUpperCase() ?? "";
+  if ((MODES as readonly string[]).includes(upper)) return upper;
+  if (mode !== null && LEGACY_MODES.includes(mode)) return mode;
+  throw bad(`mode must be one of ${MODES.join(", ")} (got ${JSON.stringify(value)})`);
+}
+
+function findByKey(world: World, userId: string, key: string): RunRow | undefined {
+  world.store.guard("select", "external_agent_runs");
+  world.driver.catchUp();
+  return world.store.runs.get(world.store.runKeys.get(`${userId} ${key}`) ?? "");
+}
+
+function replay(world: World, row: RunRow, requestHash: string): StartResult {
+  if (row.request_hash !== requestHash) {
+    throw new Refusal(409, "IDEMPOTENCY_CONFLICT", "Idempotency key already used for a different request");
+  }
+  return { ...presentRun(world, row), replayed: true };
+}
+
+/** The run in the form of the API. */
+export function presentRun(world: World, row: RunRow): Run {
+  const extra = world.revision.extraRunFields
+    ? {
+      worktreeId: row.worktree_id,
+      agentId: row.agent_id,
+      mode: row.mode,
+      terminalCommitSha: row.terminal_commit_sha,
+    }
+    : {};
+  return {
+    runId: row.id,
+    aiCallId: row.ai_call_id,
+    sandboxRecordId: row.sandbox_record_id,
+    sandboxId: row.sandbox_id,
+    repoId: row.repo_id,
+    harness: row.harness,
+    status: row.status,
+    branch: { base: row.base_branch, working: row.working_branch, createBranch: row.create_branch },
+    rootDirectory: row.root_directory,
+    eventsUrl: `/api/v1/mogplex/runs/${row.id}/events`,
+    cancelUrl: `/api/v1/mogplex/runs/${row.id}/cancel`,
+    createdAt: formatTimestamp(row.created_at),
+    updatedAt: formatTimestamp(row.updated_at),
+    error: row.error,
+    runtime: { provider: row.runtime_provider, runId: row.runtime_run_id },
+    ...extra,
+  };
+}
+
+function findLiveSandbox(world: World, userId: string, repoId: string, start: NormalisedStart): SandboxRow | undefined {
+  world.store.guard("select", "sandboxes");
+  const fitting = liveSandboxes(world, userId).filter((sandbox) =>
+    sandbox.repo_id === repoId && sandbox.working_branch === start.workingBranch &&
+    sandbox.root_directory === start.rootDirectory
+  );
+  return fitting.sort((a, b) => b.created_at - a.created_at)[0];
+}
+
+function insertCall(world: World, userId: string, start: NormalisedStart): CallRow {
+  world.store.guard("insert", "ai_calls");
+  for (const text of [start.conversationId, start.workspaceSessionId]) storeText(text);
+  if (start.rootDirectory?.isWellFormed() === false) throw new DatabaseError("invalid input syntax for type json");
+  const call: CallRow = {
+    id: crypto.randomUUID(),
+    user_id: userId,
+    status: "pending",
+    error: null,
+    runtime_command_id: null,
+    control_state: "active",
+    cancel_requested_at: null,
+  };
+  world.store.calls.set(call.id, call);
+  return call;
+}
+
+function insertRun(world: World, row: Omit<RunRow, "created_at" | "updated_at" | "version">): RunRow {
+  world.store.guard("insert", "external_agent_runs");
+  for (const text of [row.prompt, row.mode, row.worktree_id, row.agent_id]) storeText(text);
+  const key = `${row.user_id} ${row.idempotency_key}`;
+  if (world.store.runKeys.has(key)) throw new DatabaseError("duplicate key value violates unique constraint");
+  const now = world.clock.stamp();
+  const stored: RunRow = { ...row, created_at: now, updated_at: now, version: 0 };
+  world.store.runs.set(stored.id, stored);
+  world.store.runKeys.set(key, stored.id);
+  return stored;
+}
+
+function queueRun(world: World, row: RunRow): void {
+  let handle: string | null;
+  try {
+    handle = queueWork(world.around);
+    world.driver.queued(row);
+  } catch (error) {
+    // The caller gets a 500, and the failed run stays behind.
+    updateRun(world, row, { status: "failed", error: messageOf(error) });
+    throw error;
+  }
+  updateRun(world, row, { runtime_provider: "trigger", runtime_run_id: handle });
+}
+
+/** Changes the record of a run, and its `updatedAt`. A run that has ended gives up its sandbox. */
+export function updateRun(world: World, row: RunRow, change: Partial<RunRow>): void {
+  world.store.guard("update", "external_agent_runs");
+  Object.assign(row, change, { updated_at: world.clock.stamp(), version: row.version + 1 });
+  if (isTerminal(row.status)) releaseSandbox(world, row);
+}
+
+const answers = new WeakMap<RunRow, Map<number, CachedEvents>>();
+
 interface CachedEvents {
   version: number;
   rows: unknown;
   text: string;
 }
-
-const answers = new WeakMap<RunRow, Map<number, CachedEvents>>();
 
 /**
  * Body of the events answer. It is made once for each state of a run, since many followers ask for the same few runs.
@@ -439,40 +439,6 @@ export function eventsBody(world: World, row: RunRow, limit: number): string {
 
 // Repairs a run whose worker died, in later revisions.
 
-const DEAD = "The agent worker stopped before the run was finished";
-
-// A worker that lives says so after 15 minutes at the latest. Source: API reference, "Event types", "Worker heartbeat".
-const MAX_SILENCE_MICROS = 15 * 60_000_000;
-
-/** Microseconds since the last sign of life of a run: a change of its record, or an event. */
-function silenceOf(world: World, run: RunRow): number {
-  const last = world.store.events.get(run.ai_call_id)?.at(-1)?.created_at ?? 0;
-  return world.clock.wallMs() * 1_000 - Math.max(run.updated_at, last);
-}
-
-/**
- * Whether nothing works on a run any more although it has not ended: its inner call has ended, or its worker died and has been
- * silent for too long.
- */
-function isOrphaned(world: World, run: RunRow): boolean {
-  if (isTerminal(run.status) || run.status === "awaiting_input") return false;
-  const worker = world.driver.worker?.(run);
-  if (worker === "working") return false;
-  const call = world.store.calls.get(run.ai_call_id);
-  if (call !== undefined && isTerminal(call.status)) return true;
-  return worker === "dead" && run.status === "streaming" && silenceOf(world, run) >= MAX_SILENCE_MICROS;
-}
-
-/** How a run ended, by its inner call or else by its last terminal event. A run without either has failed. */
-function endOf(world: World, run: RunRow): { status: string; error: string | null } {
-  const call = world.store.calls.get(run.ai_call_id);
-  if (call !== undefined && isTerminal(call.status)) return { status: call.status, error: call.error };
-  const last = (world.store.events.get(run.ai_call_id) ?? []).findLast(isTerminalEvent);
-  if (last?.event_type === "finished") return { status: "success", error: null };
-  if (last?.event_type === "cancelled") return { status: "cancelled", error: null };
-  return { status: "failed", error: DEAD };
-}
-
 const EVENT_OF: ReadonlyMap<string, string> = new Map([["success", "finished"], ["cancelled", "cancelled"]]);
 
 /** Closes a run whose worker died, as the service's supervisor does. Source: API reference, "Event types". */
@@ -489,74 +455,41 @@ export function repairRun(world: World, run: RunRow): void {
   });
 }
 
+// A worker that lives says so after 15 minutes at the latest. Source: API reference, "Event types", "Worker heartbeat".
+const MAX_SILENCE_MICROS = 15 * 60_000_000;
+
+/**
+ * Whether nothing works on a run any more although it has not ended: its inner call has ended, or its worker died and has been
+ * silent for too long.
+ */
+function isOrphaned(world: World, run: RunRow): boolean {
+  if (isTerminal(run.status) || run.status === "awaiting_input") return false;
+  const worker = world.driver.worker?.(run);
+  if (worker === "working") return false;
+  const call = world.store.calls.get(run.ai_call_id);
+  if (call !== undefined && isTerminal(call.status)) return true;
+  return worker === "dead" && run.status === "streaming" && silenceOf(world, run) >= MAX_SILENCE_MICROS;
+}
+
+/** Microseconds since the last sign of life of a run: a change of its record, or an event. */
+function silenceOf(world: World, run: RunRow): number {
+  const last = world.store.events.get(run.ai_call_id)?.at(-1)?.created_at ?? 0;
+  return world.clock.wallMs() * 1_000 - Math.max(run.updated_at, last);
+}
+
+const DEAD = "The agent worker stopped before the run was finished";
+
+/** How a run ended, by its inner call or else by its last terminal event. A run without either has failed. */
+function endOf(world: World, run: RunRow): { status: string; error: string | null } {
+  const call = world.store.calls.get(run.ai_call_id);
+  if (call !== undefined && isTerminal(call.status)) return { status: call.status, error: call.error };
+  const last = (world.store.events.get(run.ai_call_id) ?? []).findLast(isTerminalEvent);
+  if (last?.event_type === "finished") return { status: "success", error: null };
+  if (last?.event_type === "cancelled") return { status: "cancelled", error: null };
+  return { status: "failed", error: DEAD };
+}
+
 // Cancels a run, statement by statement as the service does. Any statement can fail and then leaves the run half cancelled.
-
-const NO_ACCESS =
-  "Hosted sandbox compute requires a positive billing balance. Add funds or choose a plan in Settings > Billing.";
-
-const isActive = (status: string) => status === "pending" || status === "streaming" || status === "awaiting_input";
-
-const conflict = (status: 403 | 404 | 409 | 500, message: string) => new Refusal(status, "CONFLICT", message);
-
-function findCall(world: World, run: RunRow): CallRow | undefined {
-  world.store.guard("select", "ai_calls");
-  return world.store.calls.get(run.ai_call_id);
-}
-
-/** The sandbox record of a run. A database error looks like a missing record. */
-function findSandbox(world: World, run: RunRow): SandboxRow | undefined {
-  try {
-    world.store.guard("select", "sandboxes");
-    const sandbox = world.store.sandboxes.get(parseUuid(run.sandbox_record_id ?? ""));
-    return sandbox?.userId === run.user_id ? sandbox : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function killCommand(world: World, run: RunRow): void {
-  if (run.sandbox_record_id === null) throw new Refusal(400, "BAD_REQUEST", "Run has no sandbox metadata");
-  const sandbox = findSandbox(world, run);
-  if (sandbox === undefined) throw conflict(404, "Not found");
-  if (!world.store.users.get(run.user_id)?.hostedSandboxAccess) throw conflict(403, NO_ACCESS);
-  if (sandbox.sandbox_id === "pending") throw conflict(409, "Sandbox is not ready");
-  switch (world.around.sandboxMode) {
-    case "gone":
-      throw conflict(500, "provider: sandbox VM is gone");
-    case "nocommand":
-      throw new Error("provider: command not found");
-    case "killfail":
-      throw new Error("provider: kill failed");
-    case "ok":
-      world.driver.kill(run);
-  }
-}
-
-/** Copies the status of a finished call into the run, unless the run has ended as well. */
-function syncRun(world: World, run: RunRow, call: CallRow): void {
-  if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
-  else world.store.guard("update", "external_agent_runs");
-}
-
-/** Marks the call as to be cancelled. @returns Whether it was still active. */
-function requestCancellation(world: World, call: CallRow, at: string): boolean {
-  world.store.guard("update", "ai_calls");
-  if (!isActive(call.status)) return false;
-  call.control_state = "cancel_requested";
-  call.cancel_requested_at = at;
-  return true;
-}
-
-function finaliseCall(world: World, call: CallRow): void {
-  world.store.guard("update", "ai_calls");
-  if (!isActive(call.status) || call.control_state === "cancelled") {
-    world.store.guard("select", "ai_calls");
-    return;
-  }
-  call.status = "cancelled";
-  call.error = null;
-  call.control_state = "cancelled";
-}
 
 /**
  * Cancels a run of a user.
@@ -608,4 +541,71 @@ export function cancelRun(world: World, userId: string, id: string): CancelResul
     writeEvent(world, call.id, { type: "cancelled", message: "External Mogplex run cancelled", payload });
   }
   return result(false);
+}
+
+function findCall(world: World, run: RunRow): CallRow | undefined {
+  world.store.guard("select", "ai_calls");
+  return world.store.calls.get(run.ai_call_id);
+}
+
+const conflict = (status: 403 | 404 | 409 | 500, message: string) => new Refusal(status, "CONFLICT", message);
+
+const isActive = (status: string) => status === "pending" || status === "streaming" || status === "awaiting_input";
+
+/** Copies the status of a finished call into the run, unless the run has ended as well. */
+function syncRun(world: World, run: RunRow, call: CallRow): void {
+  if (isActive(run.status)) updateRun(world, run, { status: call.status, error: call.error });
+  else world.store.guard("update", "external_agent_runs");
+}
+
+/** Marks the call as to be cancelled. @returns Whether it was still active. */
+function requestCancellation(world: World, call: CallRow, at: string): boolean {
+  world.store.guard("update", "ai_calls");
+  if (!isActive(call.status)) return false;
+  call.control_state = "cancel_requested";
+  call.cancel_requested_at = at;
+  return true;
+}
+
+const NO_ACCESS =
+  "Hosted sandbox compute requires a positive billing balance. Add funds or choose a plan in Settings > Billing.";
+
+function killCommand(world: World, run: RunRow): void {
+  if (run.sandbox_record_id === null) throw new Refusal(400, "BAD_REQUEST", "Run has no sandbox metadata");
+  const sandbox = findSandbox(world, run);
+  if (sandbox === undefined) throw conflict(404, "Not found");
+  if (!world.store.users.get(run.user_id)?.hostedSandboxAccess) throw conflict(403, NO_ACCESS);
+  if (sandbox.sandbox_id === "pending") throw conflict(409, "Sandbox is not ready");
+  switch (world.around.sandboxMode) {
+    case "gone":
+      throw conflict(500, "provider: sandbox VM is gone");
+    case "nocommand":
+      throw new Error("provider: command not found");
+    case "killfail":
+      throw new Error("provider: kill failed");
+    case "ok":
+      world.driver.kill(run);
+  }
+}
+
+/** The sandbox record of a run. A database error looks like a missing record. */
+function findSandbox(world: World, run: RunRow): SandboxRow | undefined {
+  try {
+    world.store.guard("select", "sandboxes");
+    const sandbox = world.store.sandboxes.get(parseUuid(run.sandbox_record_id ?? ""));
+    return sandbox?.userId === run.user_id ? sandbox : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function finaliseCall(world: World, call: CallRow): void {
+  world.store.guard("update", "ai_calls");
+  if (!isActive(call.status) || call.control_state === "cancelled") {
+    world.store.guard("select", "ai_calls");
+    return;
+  }
+  call.status = "cancelled";
+  call.error = null;
+  call.control_state = "cancelled";
 }

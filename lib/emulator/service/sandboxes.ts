@@ -7,30 +7,27 @@ import type { RunRow, SandboxRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
 /**
+ * Begins the boot of a run. Unless it has taken over a sandbox at its start, it claims one.
+ *
+ * Called once for each run that needs a sandbox, when the worker takes it. Whether there is one for it is decided here, although a run
+ * without one fails only when its sandbox should be up.
+ */
+export function claimSandbox(world: World, run: RunRow): void {
+  if (run.sandbox_record_id !== null || isFull(world, run.user_id)) return;
+  world.store.sandboxClaims.set(run.id, { userId: run.user_id, at: world.clock.stamp() });
+}
+
+/** Whether a user has as many active sandboxes as are permitted. */
+function isFull(world: World, userId: string): boolean {
+  const { sandboxLimit } = world;
+  return sandboxLimit !== undefined && liveSandboxes(world, userId).length + claimsOf(world, userId) >= sandboxLimit;
+}
+
+/**
  * Statuses of an active sandbox. A new run takes over a sandbox in one of these, and none that is paused, stopped or broken.
  * Source: conformance.
  */
 const LIVE: readonly string[] = ["creating", "installing", "running", "pausing"];
-
-// Source: API reference, "Times".
-const LIFETIME_MICROS = 5 * 3_600_000_000;
-
-/** How long a boot counts before its row exists, also one that fails. Source: API reference, "Other limits". */
-const CLAIM_MICROS = 5 * 60_000_000;
-
-/** Whether a run booted a sandbox. All others are what the fixture and control actions say. */
-function isBooted(world: World, sandbox: SandboxRow): boolean {
-  return world.store.bootedSandboxes.get(sandbox.key) === sandbox;
-}
-
-/** Status of a sandbox at this moment. One that a run booted stops when it is freed, and at the end of its lifetime. */
-export function sandboxStatus(world: World, sandbox: SandboxRow): string {
-  const { status, free_at, created_at } = sandbox;
-  if (!LIVE.includes(status)) return status;
-  const now = world.clock.wallMs() * 1_000;
-  if (free_at !== null && free_at <= now) return "stopped";
-  return now - created_at >= LIFETIME_MICROS && isBooted(world, sandbox) ? "stopped" : status;
-}
 
 /** Active sandboxes of a user: those that count against the limit, and that a run can take over. */
 export function liveSandboxes(world: World, userId: string): SandboxRow[] {
@@ -42,35 +39,51 @@ export function liveSandboxes(world: World, userId: string): SandboxRow[] {
   });
 }
 
+// Source: API reference, "Times".
+const LIFETIME_MICROS = 5 * 3_600_000_000;
+
+/** Status of a sandbox at this moment. One that a run booted stops when it is freed, and at the end of its lifetime. */
+export function sandboxStatus(world: World, sandbox: SandboxRow): string {
+  const { status, free_at, created_at } = sandbox;
+  if (!LIVE.includes(status)) return status;
+  const now = world.clock.wallMs() * 1_000;
+  if (free_at !== null && free_at <= now) return "stopped";
+  return now - created_at >= LIFETIME_MICROS && isBooted(world, sandbox) ? "stopped" : status;
+}
+
+/** Whether a run booted a sandbox. All others are what the fixture and control actions say. */
+function isBooted(world: World, sandbox: SandboxRow): boolean {
+  return world.store.bootedSandboxes.get(sandbox.key) === sandbox;
+}
+
+/** How long a boot counts before its row exists, also one that fails. Source: API reference, "Other limits". */
+const CLAIM_MICROS = 5 * 60_000_000;
+
 /** Number of boots of a user that count although they have no sandbox yet. */
 function claimsOf({ store, clock }: World, userId: string): number {
   const since = clock.wallMs() * 1_000 - CLAIM_MICROS;
   return [...store.sandboxClaims.values()].filter((claim) => claim.userId === userId && claim.at > since).length;
 }
 
-/** Whether a user has as many active sandboxes as are permitted. */
-function isFull(world: World, userId: string): boolean {
-  const { sandboxLimit } = world;
-  return sandboxLimit !== undefined && liveSandboxes(world, userId).length + claimsOf(world, userId) >= sandboxLimit;
-}
-
-/** Records that a run holds a sandbox. A sandbox may have several holders. */
-export function holdSandbox({ store }: World, run: RunRow, sandbox: SandboxRow): void {
-  const holders = store.sandboxHolders.get(sandbox.id) ?? new Set();
-  store.sandboxHolders.set(sandbox.id, holders.add(run.id));
-  store.currentSandboxes.add(sandbox);
-  sandbox.free_at = null;
-}
-
 /**
- * Begins the boot of a run. Unless it has taken over a sandbox at its start, it claims one.
+ * Ends the boot of a run: its sandbox is `running`.
  *
- * Called once for each run that needs a sandbox, when the worker takes it. Whether there is one for it is decided here, although a run
- * without one fails only when its sandbox should be up.
+ * @param sandboxId The provider's id of a new sandbox.
+ * @returns Undefined if the run got no sandbox.
  */
-export function claimSandbox(world: World, run: RunRow): void {
-  if (run.sandbox_record_id !== null || isFull(world, run.user_id)) return;
-  world.store.sandboxClaims.set(run.id, { userId: run.user_id, at: world.clock.stamp() });
+export function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow | undefined {
+  const isClaimed = world.store.sandboxClaims.delete(run.id);
+  const sandbox = sandboxOf(world, run) ?? (isClaimed ? addSandbox(world, run) : undefined);
+  if (sandbox === undefined) return undefined;
+  if (sandbox.sandbox_id === "pending" || sandbox.sandbox_id === null) sandbox.sandbox_id = sandboxId;
+  Object.assign(sandbox, { status: "running", last_active_at: world.clock.stamp() });
+  holdSandbox(world, run, sandbox);
+  return sandbox;
+}
+
+/** The sandbox of a run: the one that it took over at its start, or the one that it booted. */
+function sandboxOf({ store }: World, run: RunRow): SandboxRow | undefined {
+  return store.sandboxes.get(run.sandbox_record_id ?? "") ?? store.bootedSandboxes.get(run.id);
 }
 
 /** Makes the row of the sandbox that a run has claimed. */
@@ -99,25 +112,12 @@ function addSandbox(world: World, run: RunRow): SandboxRow {
   return sandbox;
 }
 
-/** The sandbox of a run: the one that it took over at its start, or the one that it booted. */
-function sandboxOf({ store }: World, run: RunRow): SandboxRow | undefined {
-  return store.sandboxes.get(run.sandbox_record_id ?? "") ?? store.bootedSandboxes.get(run.id);
-}
-
-/**
- * Ends the boot of a run: its sandbox is `running`.
- *
- * @param sandboxId The provider's id of a new sandbox.
- * @returns Undefined if the run got no sandbox.
- */
-export function bootSandbox(world: World, run: RunRow, sandboxId: string): SandboxRow | undefined {
-  const isClaimed = world.store.sandboxClaims.delete(run.id);
-  const sandbox = sandboxOf(world, run) ?? (isClaimed ? addSandbox(world, run) : undefined);
-  if (sandbox === undefined) return undefined;
-  if (sandbox.sandbox_id === "pending" || sandbox.sandbox_id === null) sandbox.sandbox_id = sandboxId;
-  Object.assign(sandbox, { status: "running", last_active_at: world.clock.stamp() });
-  holdSandbox(world, run, sandbox);
-  return sandbox;
+/** Records that a run holds a sandbox. A sandbox may have several holders. */
+export function holdSandbox({ store }: World, run: RunRow, sandbox: SandboxRow): void {
+  const holders = store.sandboxHolders.get(sandbox.id) ?? new Set();
+  store.sandboxHolders.set(sandbox.id, holders.add(run.id));
+  store.currentSandboxes.add(sandbox);
+  sandbox.free_at = null;
 }
 
 /**

@@ -19,7 +19,6 @@ export function numberOf(text: string): number {
   return hash >>> 0;
 }
 
-/** A log-normal distribution. */
 interface LogNormal {
   /** Half of all values are below it. Above 0. */
   median: number;

@@ -5,17 +5,13 @@
  */
 import type { EventRow } from "./store.ts";
 
-/** A listener to the events of one call. */
 interface FeedListener {
   /** Takes an event that was just written. */
   onEvent(event: EventRow): void;
-  /** The feed ends. */
   onClose(): void;
 }
 
-/** Passes new events to listeners. */
 export interface EventFeed {
-  /** Number of listeners. */
   readonly size: number;
   /** Adds a listener to a call's events. @returns A function that removes it. */
   listen(callId: string, listener: FeedListener): () => void;
@@ -25,7 +21,6 @@ export interface EventFeed {
   close(): void;
 }
 
-/** Makes a feed without listeners. */
 export function eventFeed(): EventFeed {
   const calls = new Map<string, Set<FeedListener>>();
   return {

@@ -6,7 +6,6 @@
  */
 import { UsageError } from "../../errors.ts";
 
-/** Kinds of faults that only streams have. */
 export const STREAM_FAULT_KINDS = [
   "stream-buffered",
   "stream-cut",
@@ -20,10 +19,8 @@ export const STREAM_FAULT_KINDS = [
   "stream-500",
 ] as const;
 
-/** A kind of fault that only streams have. */
 export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
-/** Kinds of faults. */
 export const FAULT_KINDS = [
   "429",
   "503",
@@ -41,12 +38,9 @@ export const FAULT_KINDS = [
   ...STREAM_FAULT_KINDS,
 ] as const;
 
-/** A kind of fault. */
 export type FaultKind = typeof FAULT_KINDS[number];
 
-/** A planned fault. */
 export interface Fault {
-  /** Kind of fault. */
   kind: FaultKind;
   /**
    * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` stands for one segment, as in `POST /runs/*`.
@@ -74,7 +68,6 @@ export interface Fault {
 export interface RandomFaults {
   /** Share of requests, 0 to 1. */
   rate: number;
-  /** Kinds to choose from. */
   kinds: readonly FaultKind[];
   /** Seed. @default {1} */
   seed?: number | undefined;

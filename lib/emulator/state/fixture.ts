@@ -192,7 +192,6 @@ export function parseFixture(value: unknown, name = "fixture"): Fixture {
   return fixture;
 }
 
-/** A new personal access token. */
 export function randomToken(): string {
   const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
   const bytes = crypto.getRandomValues(new Uint8Array(24));
@@ -202,7 +201,6 @@ export function randomToken(): string {
 /** Installation of the records of {@linkcode plainRepo} and {@linkcode builtInFixture}. */
 const PLAIN_INSTALLATION = 1;
 
-/** A repository with default values. */
 export function plainRepo(fullName: string, defaultBranch: string, user: string): FixtureRepo {
   return {
     key: fullName,

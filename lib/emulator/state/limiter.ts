@@ -5,7 +5,6 @@
  */
 import { REQUEST_LIMIT, REQUEST_WINDOW_MS, START_LIMITS } from "../../service/contract.ts";
 
-/** Whether a start is accepted. */
 type StartDecision = { allowed: true } | { allowed: false; message: string; retryAfterSeconds: number };
 
 /**
@@ -81,7 +80,6 @@ export class StartLimiter {
     return { allowed: true };
   }
 
-  /** Forgets every start. */
   reset(): void {
     this.#accepted.clear();
   }

@@ -5,7 +5,6 @@
  */
 import type { Clock } from "../../clock.ts";
 
-/** Time of the emulated service. */
 export interface ServerClock {
   /** Monotonic milliseconds, for limits and scripts. */
   nowMs(): number;
@@ -32,7 +31,6 @@ export interface ServerClock {
 // A database has digits below the millisecond, a JavaScript clock has none: these are made up.
 const STAMP_STEP_MICROS = 379;
 
-/** Makes the time of one emulator from `clock`. */
 export function serverClock(clock: Clock): ServerClock {
   let offset = 0;
   let last = 0;

@@ -1,5 +1,6 @@
 /**
- * The emulated database: tables in memory, filled from a fixture, that fail on demand.
+ * The emulated database: its records, the tables in memory, filled from a fixture, that fail on demand, records in bulk, and the switches of
+ * the service's revision.
  *
  * @module
  */
@@ -13,7 +14,6 @@ import { DatabaseError, parseTimestamp, parseUuid, storeJson } from "./postgres.
 /** Kinds of statements that the control action `failStore` can break. */
 export type StoreOperation = "select" | "insert" | "update" | "rpc";
 
-/** A user. */
 interface UserRow {
   key: string;
   id: string;
@@ -35,7 +35,6 @@ interface TokenRow {
   automationsOnly: boolean;
 }
 
-/** An OAuth access token. */
 interface OAuthTokenRow {
   key: string;
   userId: string;
@@ -45,7 +44,6 @@ interface OAuthTokenRow {
   expiresAt: number | null;
 }
 
-/** A repository. */
 export interface RepoRow {
   id: string;
   key: string;
@@ -57,7 +55,6 @@ export interface RepoRow {
   hidden: boolean;
 }
 
-/** A sandbox. */
 export interface SandboxRow {
   id: string;
   key: string;
@@ -78,7 +75,6 @@ export interface SandboxRow {
   free_at: number | null;
 }
 
-/** An entry of a sandbox's history. */
 interface LifecycleRow {
   id: string;
   sandboxId: string;
@@ -103,7 +99,6 @@ export interface AutomationInput {
   maxLength: number | null;
 }
 
-/** An automation. */
 export interface AutomationRow {
   id: string;
   key: string;
@@ -116,7 +111,6 @@ export interface AutomationRow {
   publishedVersion: { id: string; versionNumber: number } | null;
   /** Event that starts it. `api` is the API trigger of later revisions. */
   startEvent: string;
-  /** Inputs of the API trigger. */
   inputs: AutomationInput[];
   /** Ids of the repositories that it may be triggered for; null for all. */
   permittedRepoIds: string[] | null;
@@ -124,7 +118,6 @@ export interface AutomationRow {
   updatedAt: number;
 }
 
-/** A user's own agent. */
 interface AgentRow {
   id: string;
   userId: string;
@@ -136,7 +129,6 @@ interface AgentRow {
   source_template: string | null;
 }
 
-/** A model in the catalogue. */
 interface ModelRow {
   id: string;
   provider: string;
@@ -156,7 +148,6 @@ interface PreferenceRow {
   is_enabled: boolean;
 }
 
-/** A run. */
 export interface RunRow {
   id: string;
   user_id: string;
@@ -197,7 +188,6 @@ export interface CallRow {
   cancel_requested_at: string | null;
 }
 
-/** An event of a call. */
 export interface EventRow {
   id: string;
   call_id: string;
@@ -210,7 +200,6 @@ export interface EventRow {
   json: string;
 }
 
-/** A run of an automation. */
 export interface AutomationRunRow {
   id: string;
   userId: string;
@@ -262,7 +251,6 @@ export interface DispatchRow {
   created_at: number;
 }
 
-/** A pull request. */
 export interface Pull {
   /** Number within its repository, from 1. */
   number: number;
@@ -276,7 +264,7 @@ export interface Pull {
   diff: string;
 }
 
-/** The id that belongs to a key. @throws {UsageError} if there is none. */
+/** The id that belongs to a key. @throws {UsageError} when nothing has it. */
 function idOf(ids: ReadonlyMap<string, string>, key: string): string {
   const id = ids.get(key);
   if (id === undefined) throw new UsageError({ attempted: "read fixture", why: `no record has the key "${key}"` });
@@ -290,45 +278,34 @@ export function splitScopes(text: string): string[] {
   return text.split(/\s+/).filter((scope) => scope === "read" || scope === "write");
 }
 
-/** All tables of one emulator. */
 export class Store {
-  /** By id. */
   readonly users = new Map<string, UserRow>();
   /** By the token itself. */
   readonly tokens = new Map<string, TokenRow>();
   /** By the token itself. */
   readonly oauthTokens = new Map<string, OAuthTokenRow>();
-  /** By id. */
   readonly repos = new Map<string, RepoRow>();
-  /** By id. */
   readonly sandboxes = new Map<string, SandboxRow>();
   /** Those that may be active: all but the ones of runs that have ended, so that a start does not look at every run before it. */
   readonly currentSandboxes = new Set<SandboxRow>();
   /** Sandboxes that runs booted, by run id. */
   readonly bootedSandboxes = new Map<string, SandboxRow>();
-  /** Boots whose sandbox has no row yet, by run id: of whom, and since when in microseconds since 1970. */
+  /** Boots whose sandbox has no row yet, by run id: their user, and their begin in microseconds since 1970. */
   readonly sandboxClaims = new Map<string, { userId: string; at: number }>();
   /** Ids of the runs that hold a sandbox, by its id. */
   readonly sandboxHolders = new Map<string, Set<string>>();
   /** In order of arrival. */
   readonly lifecycle: LifecycleRow[] = [];
-  /** By id. */
   readonly automations = new Map<string, AutomationRow>();
-  /** Users' own agents. */
   readonly agents: AgentRow[] = [];
-  /** Catalogue of all users. */
   readonly models: ModelRow[] = [];
-  /** Models that users turned on or off. */
   readonly preferences: PreferenceRow[] = [];
-  /** By id. */
   readonly runs = new Map<string, RunRow>();
   /** Run ids by user and idempotency key. A key never expires. */
   readonly runKeys = new Map<string, string>();
-  /** By id. */
   readonly calls = new Map<string, CallRow>();
   /** By call id, in order of time. */
   readonly events = new Map<string, EventRow[]>();
-  /** By id. */
   readonly automationRuns = new Map<string, AutomationRunRow>();
   /** Ids of automation runs by idempotency key. */
   readonly automationRunKeys = new Map<string, string>();
@@ -391,7 +368,6 @@ export class Store {
     this.#load(this.#fixture);
   }
 
-  /** Adds a sandbox. */
   addSandbox(sandbox: SandboxRow): void {
     this.sandboxes.set(sandbox.id, sandbox);
     this.currentSandboxes.add(sandbox);
@@ -408,20 +384,19 @@ export class Store {
     for (const holders of this.sandboxHolders.values()) holders.delete(id);
   }
 
-  /** Removes a sandbox. */
   removeSandbox(sandbox: SandboxRow): void {
     this.sandboxes.delete(sandbox.id);
     this.currentSandboxes.delete(sandbox);
     this.sandboxHolders.delete(sandbox.id);
   }
 
-  /** Id of the user with this key. @throws {UsageError} if there is none. */
+  /** Id of the user with this key. @throws {UsageError} when nothing has it. */
   userId(key: string): string {
     for (const user of this.users.values()) if (user.key === key) return user.id;
     throw new UsageError({ attempted: "find user", why: `no user has the key "${key}"` });
   }
 
-  /** The token with this key or this text, an OAuth token included. @throws {UsageError} if there is none. */
+  /** The token with this key or this text, an OAuth token included. @throws {UsageError} when nothing has it. */
   anyToken(name: string): TokenRow | OAuthTokenRow {
     for (const token of [...this.tokens.values(), ...this.oauthTokens.values()]) {
       if (token.key === name || token.token === name) return token;
@@ -430,14 +405,14 @@ export class Store {
     throw new UsageError({ attempted: "find token", why: "no token has this key or text" });
   }
 
-  /** The repository with this id or this name, of any user. @throws {UsageError} if there is none. */
+  /** The repository with this id or this name, of any user. @throws {UsageError} when nothing has it. */
   anyRepo(name: string): RepoRow {
     const repo = this.repos.get(name) ?? [...this.repos.values()].find((each) => each.full_name === name);
     if (repo === undefined) throw new UsageError({ attempted: "find repository", why: `none is called "${name}"` });
     return repo;
   }
 
-  /** The run with this id, of any user. @throws {UsageError} if there is none. */
+  /** The run with this id, of any user. @throws {UsageError} when nothing has it. */
   anyRun(id: string): RunRow {
     const run = this.runs.get(parseUuid(id));
     if (run === undefined) throw new UsageError({ attempted: "find run", why: `no run has the id "${id}"` });
@@ -515,13 +490,10 @@ const SECOND_MICROS = 1_000_000;
 /** Kinds of records, in the words of the control action. */
 const BULK_KINDS = ["repos", "sandboxes", "automations", "lifecycleEvents"] as const;
 
-/** Records to add. */
 interface Bulk {
   /** One of {@linkcode BULK_KINDS}. */
   what: string;
-  /** Owner. */
   userId: string;
-  /** Number of records. */
   count: number;
   /** Sandbox of `lifecycleEvents`. */
   sandboxId: string;
@@ -688,7 +660,6 @@ const BASE_REVISION: Readonly<Revision> = {
   agentOutput: false,
 };
 
-/** Names of the switches. */
 export const SWITCHES = Object.keys(BASE_REVISION) as (keyof Revision)[];
 
 /**

@@ -6,7 +6,6 @@
 
 /** An entry of a {@linkcode Timeline}. */
 interface Due<T> {
-  /** Its time. */
   at: number;
   item: T;
 }
@@ -25,7 +24,6 @@ export class Timeline<T> {
   readonly #heap: Entry<T>[] = [];
   #count = 0;
 
-  /** Adds an entry. */
   add(at: number, item: T): void {
     const heap = this.#heap;
     const entry = { at, item, order: this.#count++ };
@@ -68,7 +66,6 @@ export class Timeline<T> {
     heap[index] = entry;
   }
 
-  /** Forgets every entry. */
   clear(): void {
     this.#heap.length = 0;
   }

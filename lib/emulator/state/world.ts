@@ -1,5 +1,5 @@
 /**
- * State of one emulator that all of its rooms share.
+ * State of one emulator that its service, agents and routes share, and the small projects that it can begin with.
  *
  * @module
  */
@@ -40,23 +40,17 @@ export interface Driver {
   queued(run: RunRow): void;
   /** Brings every run to its state of this moment. Called before every read, since runs share the sandboxes of their user. */
   catchUp(): void;
-  /** Time of a run's next step, on the world's clock; undefined when there is none. Absent in a driver that works by itself. */
+  /** Time of a run's next step, on the world's clock; undefined after the last one. Absent in a driver that works by itself. */
   due?(run: RunRow): number | undefined;
   /** Whether a worker works on a run or died before its end; undefined for a run that it does not know. */
   worker?(run: RunRow): "working" | "dead" | undefined;
-  /** Kills the command of a run. */
   kill(run: RunRow): void;
-  /** Forgets every run. */
   reset(): void;
-  /** Ends all work that is still going on. */
   close(): Promise<void>;
 }
 
-/** A trigger of an automation. */
 export interface Trigger {
-  /** Automation that was triggered. */
   automation: AutomationRow;
-  /** Repository to work on. */
   repo: RepoRow;
   /** Idempotency key. */
   key: string;
@@ -74,7 +68,6 @@ export interface AutomationDriver {
   begins(run: AutomationRunRow, trigger: Trigger): void;
   /** Brings every run to its state of this moment. Called before every read. */
   catchUp(): void;
-  /** Forgets every run. */
   reset(): void;
 }
 
@@ -82,7 +75,6 @@ export interface AutomationDriver {
 export interface World {
   readonly store: Store;
   readonly clock: ServerClock;
-  /** Passes new events to open streams. */
   readonly feed: EventFeed;
   readonly requests: RequestLimiter;
   readonly starts: StartLimiter;
@@ -94,7 +86,6 @@ export interface World {
   readonly sandboxLimit: number | undefined;
   /** Milliseconds that a sandbox stays active after its run has ended. Later revisions stop it at once. */
   readonly sandboxLingerMs: number;
-  /** Pull requests by repository, in order of their numbers. */
   readonly pulls: Map<string, Pull[]>;
   /** Address of the served emulator, without a slash at the end. */
   origin: string;
@@ -104,7 +95,6 @@ export interface World {
   automationDriver: AutomationDriver;
 }
 
-/** Surroundings without any trouble. */
 export function healthySurroundings(): Surroundings {
   return {
     gate: true,
@@ -137,7 +127,6 @@ export const idleAutomationDriver: AutomationDriver = {
   reset: () => {},
 };
 
-/** The work queue refused an entry. */
 export class QueueError extends Error {
   override name = "QueueError";
 }
@@ -159,7 +148,6 @@ export function queueWork(around: Surroundings): string | null {
 
 // Repositories in bulk: many small projects of one owner, with names and ids that are always the same.
 
-/** Small projects of one owner. */
 export interface Projects {
   /** Owner: letters, digits, `.`, `_`, `-`. */
   owner: string;
@@ -167,7 +155,6 @@ export interface Projects {
   count: number;
 }
 
-/** Largest number of projects of one owner. */
 export const MAX_PROJECTS = 100_000;
 
 const MIN_DIGITS = 4;
@@ -190,7 +177,7 @@ function projectId(owner: string, index: number): string {
  * @param user Key of the user that they belong to.
  * @throws {UsageError} for an owner that cannot be one, a count out of range.
  */
-export function projectRepos(projects: Projects, user: string): FixtureRepo[] {
+function projectRepos(projects: Projects, user: string): FixtureRepo[] {
   const { owner, count } = projects;
   const problem = !/^(?!\.+$)[\w.-]+$/.test(owner)
     ? "the owner must have letters, digits, underscores, hyphens and dots, and not dots alone"

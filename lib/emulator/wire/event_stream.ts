@@ -12,14 +12,29 @@ import { DatabaseError, parseUuid } from "../state/postgres.ts";
 import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
-/** A stream with a type that Hono infers. */
-type StreamReply = Response & TypedResponse<string, 200, "text">;
-
 /** Milliseconds after which the host ends any request. Source: API reference, "Server-sent events". */
-export const HOST_CAP_MS = 800_000;
+const HOST_CAP_MS = 800_000;
 // Source: as above, "in pages of 200".
 const STREAM_PAGE_EVENTS = 200;
 const HEADERS = { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache, no-transform" };
+
+const streamRoute = route<never>({ failed: "Failed to stream events" }, ({ world, caller, request, query, param }) => {
+  const run = findRun(world, caller.userId, param("runId"));
+  if (run === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
+  const events = replayedEvents(world, run, request.headers.get("last-event-id"), parseLimit(query.get("limit")));
+  if (world.around.listenerDown) throw new DatabaseError("the listener is unavailable");
+  const body = request.method === "HEAD" ? null : openStream(world, run, events, request.signal);
+  return new Response(body, { headers: HEADERS }) as Failure;
+});
+
+/** The handler. Its good answer is a stream, which the type of {@linkcode route} does not know. */
+export const getEventStream = streamRoute as unknown as (
+  world: World,
+  c: Context,
+) => Promise<StreamReply | Failure>;
+
+/** A stream with a type that Hono infers. */
+type StreamReply = Response & TypedResponse<string, 200, "text">;
 
 function messageOf(event: EventRow): string {
   return `id: ${event.id}\nevent: ${event.event_type}\ndata: ${event.json}\n\n`;
@@ -82,18 +97,3 @@ function openStream(world: World, run: RunRow, events: readonly EventRow[], gone
     cancel: () => ended.abort(),
   });
 }
-
-const streamRoute = route<never>({ failed: "Failed to stream events" }, ({ world, caller, request, query, param }) => {
-  const run = findRun(world, caller.userId, param("runId"));
-  if (run === undefined) throw new Refusal(404, "NOT_FOUND", "Run not found");
-  const events = replayedEvents(world, run, request.headers.get("last-event-id"), parseLimit(query.get("limit")));
-  if (world.around.listenerDown) throw new DatabaseError("the listener is unavailable");
-  const body = request.method === "HEAD" ? null : openStream(world, run, events, request.signal);
-  return new Response(body, { headers: HEADERS }) as Failure;
-});
-
-/** The handler. Its good answer is a stream, which the type of {@linkcode route} does not know. */
-export const getEventStream = streamRoute as unknown as (
-  world: World,
-  c: Context,
-) => Promise<StreamReply | Failure>;

@@ -1,5 +1,6 @@
 /**
- * Reads requests: limits, search parameters, idempotency keys and bodies, as tolerantly as the service does.
+ * A request on its way to a handler: its parameters and body, read as tolerantly as the service does, the layers in front of the handlers,
+ * authentication, and the answers in the service's envelopes. And one line of log for each request.
  *
  * @module
  */
@@ -21,20 +22,6 @@ import { DatabaseError } from "../state/postgres.ts";
 import type { World } from "../state/world.ts";
 
 /**
- * Largest body that the emulator reads, in bytes. The service's host has a limit of its own, which is not documented; this one is
- * far above every recorded body.
- */
-export const MAX_BODY_BYTES = 64 * 1024 * 1024;
-
-/** A body is larger than {@linkcode MAX_BODY_BYTES}. The answer is 413. */
-export class BodyTooLarge extends Error {
-  override name = "BodyTooLarge";
-}
-
-// The gate passes this much of a body on and drops the rest. Source: conformance, "Origin of the results".
-const GATE_BODY_BYTES = 10 * 1024 * 1024;
-
-/**
  * Reads a `limit`: the leading whole number, clamped to 1..`max`. Never an error.
  *
  * @param value The parameter; null when it is missing.
@@ -46,7 +33,6 @@ export function parseLimit(value: string | null, fallback = DEFAULT_EVENTS, max 
   return Number.isFinite(parsed) ? Math.min(max, Math.max(1, parsed)) : fallback;
 }
 
-/** The parameters behind the `?` of a URL. */
 export function searchParams(request: Request): URLSearchParams {
   const at = request.url.indexOf("?");
   return new URLSearchParams(at < 0 ? "" : request.url.slice(at + 1));
@@ -66,6 +52,32 @@ export function readKey(request: Request): string {
   }
   return key;
 }
+
+/** Outcome of {@linkcode readJson}. */
+type ParsedBody = { ok: true; value: unknown } | { ok: false };
+
+// The gate passes this much of a body on and drops the rest. Source: conformance, "Origin of the results".
+const GATE_BODY_BYTES = 10 * 1024 * 1024;
+
+/**
+ * Parses a body as JSON, whatever its content type. A byte order mark is skipped, and invalid UTF-8 is replaced. The gate cuts a
+ * body off at 10 MiB, so that a longer one does not parse.
+ */
+export async function readJson(world: World, request: Request): Promise<ParsedBody> {
+  const bytes = await readBody(request);
+  const seen = world.around.gate ? bytes.subarray(0, GATE_BODY_BYTES) : bytes;
+  try {
+    return { ok: true, value: JSON.parse(new TextDecoder().decode(seen)) };
+  } catch {
+    return { ok: false };
+  }
+}
+
+/**
+ * Largest body that the emulator reads, in bytes. The service's host has a limit of its own, which is not documented; this one is
+ * far above every recorded body.
+ */
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /**
  * Reads a body.
@@ -93,29 +105,20 @@ export async function readBody(request: Request): Promise<Uint8Array> {
   return Buffer.concat(chunks);
 }
 
-/** Outcome of {@linkcode readJson}. */
-type ParsedBody = { ok: true; value: unknown } | { ok: false };
-
-/**
- * Parses a body as JSON, whatever its content type. A byte order mark is skipped, and invalid UTF-8 is replaced. The gate cuts a
- * body off at 10 MiB, so that a longer one does not parse.
- */
-export async function readJson(world: World, request: Request): Promise<ParsedBody> {
-  const bytes = await readBody(request);
-  const seen = world.around.gate ? bytes.subarray(0, GATE_BODY_BYTES) : bytes;
-  try {
-    return { ok: true, value: JSON.parse(new TextDecoder().decode(seen)) };
-  } catch {
-    return { ok: false };
-  }
+/** A body is larger than {@linkcode MAX_BODY_BYTES}. The answer is 413. */
+export class BodyTooLarge extends Error {
+  override name = "BodyTooLarge";
 }
 
 // Answers in the service's envelopes, typed so that `hono/client` knows the result of a route.
 
 /** A JSON answer with a type that Hono infers. */
 export type Reply<T, Status extends 200 | 202 | FailureStatus> = Response & TypedResponse<T, Status, "json">;
-/** A failure. */
-export type Failure = Reply<FailureEnvelope, FailureStatus>;
+
+/** A good answer: `data` in the envelope. */
+export function respond<T, Status extends 200 | 202>(data: T, status: Status): Reply<Success<T>, Status> {
+  return jsonReply(JSON.stringify({ ok: true, data }), status) as Reply<Success<T>, Status>;
+}
 
 // The service sends no charset. Source: conformance scenario "http/success-envelope".
 const JSON_TYPE = "application/json";
@@ -125,20 +128,7 @@ export function jsonReply(text: string, status: number, headers: Record<string, 
   return new Response(text, { status, headers: { "content-type": JSON_TYPE, ...headers } });
 }
 
-/** A good answer: `data` in the envelope. */
-export function respond<T, Status extends 200 | 202>(data: T, status: Status): Reply<Success<T>, Status> {
-  return jsonReply(JSON.stringify({ ok: true, data }), status) as Reply<Success<T>, Status>;
-}
-
-/** A failure in the envelope. */
-export function fail(
-  status: FailureStatus,
-  code: string,
-  message: string,
-  headers: Record<string, string> = {},
-): Failure {
-  return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
-}
+export type Failure = Reply<FailureEnvelope, FailureStatus>;
 
 /**
  * Answers an error that a handler threw: a {@linkcode Refusal} as it says, any other error with a 500.
@@ -149,6 +139,16 @@ export function refuse(error: unknown, message: string): Failure {
   if (error instanceof Refusal) return fail(error.status, error.code, error.message);
   if (error instanceof BodyTooLarge) return bare(413) as Failure;
   return fail(500, "INTERNAL_ERROR", message);
+}
+
+/** A failure in the envelope. */
+export function fail(
+  status: FailureStatus,
+  code: string,
+  message: string,
+  headers: Record<string, string> = {},
+): Failure {
+  return jsonReply(JSON.stringify({ ok: false, error: { code, message } }), status, headers) as Failure;
 }
 
 /** An answer of the framework: a status without a body. */
@@ -165,11 +165,31 @@ export function notFoundPage(): Response {
 
 // The layers in front of the handlers: the host name, the framework's clean-up of paths, and the session gate.
 
+/** Page of a pull request. */
+const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
+
 const IMAGE = /\.(?:svg|png|jpg|jpeg|gif|webp)$/;
 const OPEN_PATHS = ["/__control/", "/__runs/", "/.well-known/", "/login"];
 
-/** Page of a pull request. */
-const PULL = /^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/;
+/**
+ * Answers a request that does not reach a handler.
+ *
+ * @returns Undefined for a request that does.
+ */
+export function passGate(world: World, request: Request): Response | undefined {
+  const { path, query } = splitUrl(request.url);
+  if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
+  const host = request.headers.get("host") ?? new URL(request.url).host;
+  const tail = query === "" ? "" : `?${query}`;
+  if (host.startsWith("www.")) return redirect(308, `${new URL(request.url).protocol}//${host.slice(4)}${path}${tail}`);
+  const tidy = path.replace(/[\\/]+/g, "/");
+  if (tidy !== path) return redirect(308, `${tidy}${tail}`);
+  if (path.length > 1 && path.endsWith("/")) return redirect(308, `${path.slice(0, -1)}${tail}`);
+  if (!world.around.gate || IMAGE.test(path) || path === `${API_PREFIX}/mcp`) return undefined;
+  const bearer = /^Bearer (?=.)/.test(request.headers.get("authorization") ?? "");
+  if (bearer && (path === API_PREFIX || path.startsWith(`${API_PREFIX}/`))) return undefined;
+  return loginRedirect(path, query);
+}
 
 /** Path and query of a URL, exactly as they were sent. */
 export function splitUrl(url: string): { path: string; query: string } {
@@ -192,33 +212,12 @@ export function loginRedirect(path: string, query: string): Response {
   return redirect(307, `/login?${next}`);
 }
 
-/**
- * Answers a request that does not reach a handler.
- *
- * @returns Undefined for a request that does.
- */
-export function passGate(world: World, request: Request): Response | undefined {
-  const { path, query } = splitUrl(request.url);
-  if (PULL.test(path) || OPEN_PATHS.some((prefix) => path.startsWith(prefix))) return undefined;
-  const host = request.headers.get("host") ?? new URL(request.url).host;
-  const tail = query === "" ? "" : `?${query}`;
-  if (host.startsWith("www.")) return redirect(308, `${new URL(request.url).protocol}//${host.slice(4)}${path}${tail}`);
-  const tidy = path.replace(/[\\/]+/g, "/");
-  if (tidy !== path) return redirect(308, `${tidy}${tail}`);
-  if (path.length > 1 && path.endsWith("/")) return redirect(308, `${path.slice(0, -1)}${tail}`);
-  if (!world.around.gate || IMAGE.test(path) || path === `${API_PREFIX}/mcp`) return undefined;
-  const bearer = /^Bearer (?=.)/.test(request.headers.get("authorization") ?? "");
-  if (bearer && (path === API_PREFIX || path.startsWith(`${API_PREFIX}/`))) return undefined;
-  return loginRedirect(path, query);
-}
-
 // One line for each request, for the person who watches the emulator.
 
 /** A request that was answered, or whose connection broke. */
 export interface LoggedRequest {
   /** Wall time of its arrival, in milliseconds since 1970. */
   atMs: number;
-  /** HTTP method. */
   method: string;
   /** Path and query, as they were sent. */
   target: string;
@@ -286,32 +285,6 @@ export function unauthorized(request: Request): Failure {
   });
 }
 
-function expired(world: World, expiresAt: number | null): boolean {
-  return expiresAt !== null && expiresAt / 1_000 < world.clock.wallMs();
-}
-
-function patCaller(world: World, token: string): Caller | "unknown" | "over budget" {
-  try {
-    world.store.guard("select", "user_api_keys");
-  } catch (error) {
-    // A database error looks like a bad token. Source: API reference, "Personal access tokens".
-    if (error instanceof DatabaseError) return "unknown";
-    throw error;
-  }
-  const row = world.store.tokens.get(token);
-  if (row === undefined || row.revokedAt !== null || expired(world, row.expiresAt)) return "unknown";
-  if (!world.requests.admit(row.id, world.clock.nowMs())) return "over budget";
-  const { userId, id, key, scopes, automationsOnly } = row;
-  return { userId, keyId: id, credential: "api_key", label: key, scopes, automationsOnly };
-}
-
-function oauthCaller(world: World, token: string): Caller | "unknown" {
-  const row = token.trim().startsWith(PAT_PREFIX) ? undefined : world.store.oauthTokens.get(token);
-  if (row === undefined || row.scopes.length === 0 || expired(world, row.expiresAt)) return "unknown";
-  const { userId, clientId, key, scopes } = row;
-  return { userId, keyId: clientId, credential: "oauth", label: key, scopes, automationsOnly: false };
-}
-
 /**
  * Authenticates a request and checks its scope.
  *
@@ -340,4 +313,30 @@ export function authenticate(world: World, request: Request, scope?: Scope): Aut
     return { ok: false, reply: fail(403, "FORBIDDEN", message) };
   }
   return { ok: true, caller };
+}
+
+function patCaller(world: World, token: string): Caller | "unknown" | "over budget" {
+  try {
+    world.store.guard("select", "user_api_keys");
+  } catch (error) {
+    // A database error looks like a bad token. Source: API reference, "Personal access tokens".
+    if (error instanceof DatabaseError) return "unknown";
+    throw error;
+  }
+  const row = world.store.tokens.get(token);
+  if (row === undefined || row.revokedAt !== null || expired(world, row.expiresAt)) return "unknown";
+  if (!world.requests.admit(row.id, world.clock.nowMs())) return "over budget";
+  const { userId, id, key, scopes, automationsOnly } = row;
+  return { userId, keyId: id, credential: "api_key", label: key, scopes, automationsOnly };
+}
+
+function expired(world: World, expiresAt: number | null): boolean {
+  return expiresAt !== null && expiresAt / 1_000 < world.clock.wallMs();
+}
+
+function oauthCaller(world: World, token: string): Caller | "unknown" {
+  const row = token.trim().startsWith(PAT_PREFIX) ? undefined : world.store.oauthTokens.get(token);
+  if (row === undefined || row.scopes.length === 0 || expired(world, row.expiresAt)) return "unknown";
+  const { userId, clientId, key, scopes } = row;
+  return { userId, keyId: clientId, credential: "oauth", label: key, scopes, automationsOnly: false };
 }

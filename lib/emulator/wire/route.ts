@@ -9,26 +9,6 @@ import { authenticate, type Failure, refuse, type Reply, respond, searchParams }
 import type { Caller, Scope } from "../service/caller.ts";
 import type { World } from "../state/world.ts";
 
-/** An authenticated request. */
-export interface Call {
-  world: World;
-  caller: Caller;
-  /** The request as it was sent. */
-  request: Request;
-  /** Query parameters. */
-  query: URLSearchParams;
-  /** A parameter of the path; empty if the path has none of that name. */
-  param(name: string): string;
-}
-
-/** Good answer or failure of a handler. */
-type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
-
-/** A handler. */
-type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
-
-type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failure;
-
 /** What a handler needs and how it answers. */
 interface RouteOptions<Status extends 200 | 202> {
   /** Scope that the token needs. @default {undefined} (any live token will do) */
@@ -38,6 +18,22 @@ interface RouteOptions<Status extends 200 | 202> {
   /** Status of the good answer. @default {200} */
   status?: Status | undefined;
 }
+
+export interface Call {
+  world: World;
+  caller: Caller;
+  request: Request;
+  query: URLSearchParams;
+  /** A parameter of the path; empty if the path has none of that name. */
+  param(name: string): string;
+}
+
+type Result<T, Status extends 200 | 202> = T | Reply<Success<T>, Status> | Failure;
+
+type Handler<T, Status extends 200 | 202 = 200> = (world: World, c: Context) => Promise<Answer<T, Status>>;
+
+/** Good answer or failure of a handler. */
+type Answer<T, Status extends 200 | 202 = 200> = Reply<Success<T>, Status> | Failure;
 
 /**
  * Makes a handler.

@@ -1,10 +1,11 @@
 /**
- * The public routes as a Hono application. Its inferred type is compared with the contract below, so that a route does not
- * compile if client and emulator disagree on it.
+ * Every route: those of the API, the public pages, and control actions. The inferred type of the API is compared with the contract, so that
+ * a route does not compile when client and emulator disagree on it.
  *
  * @module
  */
 import { type Context, Hono, type MiddlewareHandler } from "hono";
+import { messageOf } from "../../error_sentence.ts";
 import { isLoopback } from "../../loopback.ts";
 import type {
   AutomationDetail,
@@ -23,7 +24,7 @@ import {
   type Success,
   type Uuid,
 } from "../../service/contract.ts";
-import { homePage, pageHeaders, pullPage, runPage } from "../pages/pages.ts";
+import { homePage, pageHeaders, pullPage, runPage } from "./pages.ts";
 import {
   automationRunDetail,
   cancelAutomationRun,
@@ -35,6 +36,7 @@ import {
   triggerAutomation,
 } from "../service/automations.ts";
 import type { Caller } from "../service/caller.ts";
+import type { ControlArguments, ControlResult } from "../service/control.ts";
 import { listAgents, listModels, listRepos, listSandboxes, sandboxLogs } from "../service/listings.ts";
 import { Refusal } from "../service/refusal.ts";
 import {
@@ -53,12 +55,14 @@ import { queueWork, type World } from "../state/world.ts";
 import { getEventStream } from "./event_stream.ts";
 import {
   bare,
+  BodyTooLarge,
   fail,
   type Failure,
   jsonReply,
   METADATA_PATH,
   notFoundPage,
   parseLimit,
+  readBody,
   readJson,
   readKey,
   type Reply,
@@ -486,7 +490,7 @@ export function addRoutes(app: Hono, world: World): void {
 // Pages outside the API that need no token: the OAuth metadata, and what the emulator shows of its runs and pull requests.
 
 /** Host and port that a request was sent to, by its `Host` header. */
-export function hostOf(request: Request): string {
+function hostOf(request: Request): string {
   return request.headers.get("host") ?? new URL(request.url).host;
 }
 
@@ -519,7 +523,6 @@ function show(world: World, c: Context, render: () => string | undefined): Respo
   return text === undefined ? notFoundPage() : new Response(text, { headers: pageHeaders() });
 }
 
-/** Adds the public pages. */
 export function addPublicRoutes(app: Hono, world: World): void {
   app.get(METADATA_PATH, (c) => jsonReply(metadataOf(c.req.raw), 200));
   app.options(METADATA_PATH, () => bare(204, { allow: "GET, HEAD, OPTIONS" }));
@@ -530,4 +533,35 @@ export function addPublicRoutes(app: Hono, world: World): void {
     const { owner, name, number } = c.req.param();
     return show(world, c, () => pullPage(world, `${owner}/${name}`, number));
   });
+}
+
+// Control actions over HTTP.
+
+/** Adds `POST /__control/ACTION`. @param control Runs an action. */
+export function addControlRoute(
+  app: Hono,
+  control: (action: string, args: ControlArguments) => ControlResult,
+): void {
+  app.post("/__control/:action", async (c) => {
+    const problem = controlProblem(c.req.raw);
+    if (problem !== undefined) return fail(403, "FORBIDDEN", problem);
+    try {
+      const body = new TextDecoder().decode(await readBody(c.req.raw));
+      const made = control(c.req.param("action"), body === "" ? {} : JSON.parse(body));
+      return jsonReply(JSON.stringify({ ok: true, ...made }), 200);
+    } catch (error) {
+      if (error instanceof BodyTooLarge) return bare(413);
+      return jsonReply(JSON.stringify({ ok: false, error: messageOf(error) }), 400);
+    }
+  });
+}
+
+/**
+ * Why a control request is refused; undefined when it is not. A page in a browser on this machine must not be able to send one, neither
+ * directly nor through a host name of its own that resolves to loopback.
+ */
+function controlProblem(request: Request): string | undefined {
+  const { headers } = request;
+  if (headers.has("origin") || headers.has("sec-fetch-site")) return "Control requests do not come from a browser";
+  return isLoopback(hostOf(request)) ? undefined : "Control requests come over loopback";
 }

@@ -8,8 +8,7 @@ import { renderCampaignPage } from "../../../lib/campaign/report/campaign_page.t
 import { cleanCampaign } from "../../../lib/campaign/report/clean.ts";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
-import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
-import { homePage, pullPage, runPage } from "../../../lib/emulator/pages/pages.ts";
+import { homePage, pullPage, runPage } from "../../../lib/emulator/wire/pages.ts";
 import { openPull } from "../../../lib/emulator/service/listings.ts";
 import { renderRunPage } from "../../../lib/report/run_page.ts";
 import { cleanResult } from "../../../lib/run/clean.ts";
@@ -26,6 +25,7 @@ import { arrange } from "../../unit/emulator/arrange.ts";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { resultOf } from "../../unit/hostile/hostile_result.ts";
 import { sampleAutomationResult, sampleEvent, sampleResult } from "../../unit/report/sample.ts";
+import { parseScenario } from "../../unit/emulator/scenarios.ts";
 
 const same = (text: string) => text;
 const LONG = "a-very-long-name-".repeat(20);

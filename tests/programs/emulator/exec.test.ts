@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { commandEnvironment } from "../../../lib/emulator/exec.ts";
 import { main } from "../../../lib/emulator/main.ts";
 import { fakeIo } from "../../unit/cli/fake_io.ts";
 
@@ -60,23 +62,43 @@ test("exec ends with 2 and one sentence when there is nothing to run, or it cann
   expect((await exec(["--help"])).stdout).toContain("exec [flags] -- COMMAND");
 });
 
-test("commandEnvironment() keeps what is set, but for what contradicts it", () => {
-  const base = {
-    PATH: "/bin",
+/** What a command of `exec` gets, with these variables set in this process. */
+async function environmentOf(flags: string[], set: Record<string, string>): Promise<Record<string, string>> {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-exec-"));
+  const file = join(folder, "environment.json");
+  const before = Object.fromEntries(Object.keys(set).map((name) => [name, process.env[name]]));
+  Object.assign(process.env, set);
+  try {
+    const write = `require("node:fs").writeFileSync(${JSON.stringify(file)}, JSON.stringify(process.env))`;
+    expect((await exec([...flags, "--", "node", "--eval", write])).code).toBe(0);
+    return JSON.parse(readFileSync(file, "utf8"));
+  } finally {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test("exec keeps what is set for the command, but for what contradicts it", async () => {
+  const given = await environmentOf([], {
     MOGPLEX_TIMEOUT: "60",
     MOGPLEX_API_KEY: "x",
     MOGPLEX_API_KEY_FILE: "y",
+    MOGPLEX_TOKEN_VARIABLE: "w",
+    MOGPLEX_REPO: "acme/api",
     MOGPLEX_URL: "z",
-  };
-  expect(commandEnvironment(base, { url: "http://127.0.0.1:1", token: "mog_1", repos: [{ id: "a" }, { id: "b" }] }))
-    .toEqual({
-      PATH: "/bin",
-      MOGPLEX_TIMEOUT: "60",
-      MOGPLEX_API_KEY: "mog_1",
-      MOGPLEX_URL: "http://127.0.0.1:1",
-      MOGPLEX_REPO_ID: "a",
-      MOGPLEX_DEV: "1",
-    });
-  const unlimited = { url: "http://127.0.0.1:1", token: "mog_1", repos: [], startLimits: false };
-  expect(commandEnvironment({}, unlimited).MOGPLEX_DEV_START_LIMITS).toBe("off");
+  });
+  expect(given).toMatchObject({
+    PATH: process.env.PATH,
+    MOGPLEX_TIMEOUT: "60",
+    MOGPLEX_API_KEY: expect.stringMatching(/^mog_/),
+    MOGPLEX_URL: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+    MOGPLEX_REPO_ID: expect.stringMatching(/^[\da-f-]{36}$/),
+    MOGPLEX_DEV: "1",
+  });
+  const removed = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO", "MOGPLEX_DEV_START_LIMITS"];
+  expect(Object.keys(given).filter((name) => removed.includes(name))).toEqual([]);
+  expect((await environmentOf(["--start-limits", "off"], {})).MOGPLEX_DEV_START_LIMITS).toBe("off");
 });

@@ -1,6 +1,7 @@
 import { afterAll, expect, test } from "bun:test";
 import { connect } from "node:net";
-import { startEmulator, type StartEmulatorOptions } from "../../../lib/emulator/server.ts";
+import { startEmulator } from "../../../lib/emulator/server.ts";
+import type { StartEmulatorOptions } from "../../../lib/emulator/options.ts";
 import { openPull } from "../../../lib/emulator/service/listings.ts";
 
 const closing: (() => Promise<void>)[] = [];

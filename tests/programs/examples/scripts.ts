@@ -6,18 +6,15 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
-import {
-  builtInScenario,
-  parseScenario,
-  PLAYABLE_NAMES,
-  SCENARIO_TEXTS,
-} from "../../../lib/emulator/agents/scenario.ts";
+import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
-import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../../lib/emulator/server.ts";
+import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
+import type { StartEmulatorOptions } from "../../../lib/emulator/options.ts";
 import { root } from "../../../tools/setup.mjs";
 import { type Recorder, startRecorder } from "../processes/world/recorder.ts";
 import { type Ended, launch, type Running } from "../processes/world/service.ts";
 import { openRelease, type Release } from "./release.ts";
+import { builtInScenario, parseScenario, SINGLE_NAMES } from "../../unit/emulator/scenarios.ts";
 
 /** All of them, below \`examples/\`. */
 export const SCRIPTS: readonly string[] = [
@@ -26,7 +23,7 @@ export const SCRIPTS: readonly string[] = [
   .sort();
 
 /** Scenarios for repositories that are called as one. */
-const BY_REPOSITORY = PLAYABLE_NAMES.map((name) =>
+const BY_REPOSITORY = SINGLE_NAMES.map((name) =>
   parseScenario(`match: { repo: "acme/${name}" }\n${SCENARIO_TEXTS[name]}`, name)
 );
 

@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { durableFilesOn } from "../../../lib/files/disk.ts";
+import { processDurableFiles } from "../../../lib/files/disk.ts";
 
 const folder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "mogplex-files-")));
 
@@ -23,7 +23,7 @@ function enter(name: string): string {
   return here;
 }
 
-const disk = durableFilesOn(fs);
+const disk = processDurableFiles(fs);
 
 test("DurableFiles refuses directories, pipes and devices at once", () => {
   enter("odd");
@@ -64,10 +64,10 @@ test("DurableFiles.create() has its file and its name on the disk before it retu
       },
     };
     const path = join(here, `writer-${links}.json`);
-    expect(durableFilesOn(told).create(path, "{}")).toBe(true);
+    expect(processDurableFiles(told).create(path, "{}")).toBe(true);
     expect(steps).toEqual(
       links ? ["sync file", "link", "sync directory"] : ["sync file", "sync file", "sync directory"],
     );
-    expect(durableFilesOn(told).create(path, "{}")).toBe(false);
+    expect(processDurableFiles(told).create(path, "{}")).toBe(false);
   }
 });

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseScenario, SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
+import { SCENARIO_TEXTS } from "../../../lib/emulator/agents/scenario.ts";
 import { type ServedEmulator, startEmulator } from "../../../lib/emulator/server.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { launch, type Running } from "./world/service.ts";
+import { parseScenario } from "../../unit/emulator/scenarios.ts";
 
 /** The scenario whose name in angle brackets the key holds plays. */
 const SCENARIOS = Object.entries(SCENARIO_TEXTS).filter(([, text]) => /^automation:/m.test(text))

@@ -6,7 +6,7 @@ import { exitCodeOfStand, makeWave } from "../../../lib/campaign/campaign.ts";
 import { planCampaignWith } from "../../../lib/campaign/plan/plan_campaign.ts";
 import { beginChain } from "../../../lib/campaign/journal/chain.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
-import { durableFilesOn } from "../../../lib/files/disk.ts";
+import { processDurableFiles } from "../../../lib/files/disk.ts";
 import { campaignFile, type CampaignWorld, campaignWorld, DIRECTORY, failureOf, FILE, project } from "./world.ts";
 
 const folder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "mogplex-open-")));
@@ -271,7 +271,7 @@ test("a disk that fills up midway ends with 69 and says what to do; the run of t
 function onDisk(name: string) {
   const world = campaignWorld({ count: 2 });
   const directory = join(folder, name);
-  const internals = { io: world.io, files: durableFilesOn(fs) };
+  const internals = { io: world.io, files: processDurableFiles(fs) };
   const options = {
     token: world.token,
     url: "http://localhost",

@@ -1,10 +1,11 @@
 import { main } from "../../../lib/cli/main.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { type FakeIo, fakeIo, type FakeIoOptions } from "./fake_io.ts";
+import { builtInScenario } from "../emulator/scenarios.ts";
 
 /** A token of the fixture that may do everything. */
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";

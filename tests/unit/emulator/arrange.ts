@@ -4,7 +4,8 @@
  * @module
  */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { builtInScenarios, parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { logNormal } from "../../../lib/emulator/state/chance.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
 
 const MINUTE = 60_000;

@@ -1,12 +1,13 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseScenario, SCENARIO_NAMES } from "../../../lib/emulator/agents/scenario.ts";
-import { ACTIONS } from "../../../lib/emulator/control.ts";
+import { SCENARIO_NAMES } from "../../../lib/emulator/agents/scenario.ts";
+import { ACTIONS } from "../../../lib/emulator/service/control.ts";
 import { EVENT_TYPES } from "../../../lib/emulator/service/runs.ts";
 import { FAULT_KINDS } from "../../../lib/emulator/state/faults.ts";
 import { FLAGS } from "../../../lib/emulator/options.ts";
 import { SWITCHES } from "../../../lib/emulator/state/store.ts";
+import { parseScenario } from "./scenarios.ts";
 
 const readme = readFileSync(join(import.meta.dir, "../../../lib/emulator/README.md"), "utf8");
 

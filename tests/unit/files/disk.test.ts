@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { virtualClock } from "../../../lib/clock.ts";
-import { type DurableFiles, durableFilesOn } from "../../../lib/files/disk.ts";
+import { type DurableFiles, processDurableFiles } from "../../../lib/files/disk.ts";
 import { memoryFiles } from "./memory_files.ts";
 
 const folder = fs.realpathSync(fs.mkdtempSync(join(tmpdir(), "mogplex-files-")));
@@ -24,7 +24,7 @@ function enter(name: string): string {
   return here;
 }
 
-const disk = durableFilesOn(fs);
+const disk = processDurableFiles(fs);
 
 function textOf(files: DurableFiles, path: string): string | undefined {
   const file = files.read(path, 1000);
@@ -160,7 +160,7 @@ function watched(fail: (step: string, args: unknown[]) => void = () => {}) {
   const handler: ProxyHandler<typeof fs> = {
     get: (target, name: keyof typeof fs) => steady.includes(name) ? on(name) : target[name],
   };
-  const files = durableFilesOn(new Proxy({ ...fs }, handler));
+  const files = processDurableFiles(new Proxy({ ...fs }, handler));
   return { files, steps, take: () => steps.splice(0).filter((step) => !step.startsWith("open")) };
 }
 

@@ -1,7 +1,7 @@
 /** Hooks that are async functions and fail: their types permit them, and nobody waits for them. */
 import { expect, test } from "bun:test";
 import process from "node:process";
-import { createTestEmulator } from "../../../lib/emulator/testing.ts";
+import { createTestEmulator } from "../../../lib/emulator/emulator.ts";
 import { createMogplex } from "../../../lib/script/mogplex.ts";
 import { run } from "../../../lib/run/run.ts";
 import { start } from "../../../lib/run/request.ts";

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import {
   DeadlineError,
   exitCodeFor,
@@ -22,6 +21,7 @@ import { AUTOMATION, type AutomationWorld, automationWorld, REPO, REQUEST } from
 import { runAutomationJob } from "./detecting.ts";
 import { PASSING_FAULTS } from "./fake_client.ts";
 import { fakeProcess } from "./memory_files.ts";
+import { parseScenario } from "../emulator/scenarios.ts";
 
 const RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 

@@ -3,11 +3,11 @@ import { expect, test } from "bun:test";
 import { playSoak } from "../../../bench/soak_world.ts";
 import { noticeText } from "../../../lib/cli/log/live_log.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { runJob } from "./detecting.ts";
+import { builtInScenario } from "../emulator/scenarios.ts";
 
 const CALM = {
   verdict: expect.stringMatching(/right|given up/),

@@ -1,7 +1,7 @@
 /** An emulated service with streams, and followers of its runs, on one virtual clock. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario, parseScenario } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
 import type { Notice } from "../../../lib/notice.ts";
@@ -9,6 +9,7 @@ import { follow, type FollowItem, type FollowOptions } from "../../../lib/run/fo
 import { start } from "../../../lib/run/request.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { drain } from "./fake_client.ts";
+import { builtInScenario, parseScenario } from "../emulator/scenarios.ts";
 
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };

@@ -1,12 +1,12 @@
 /** Followers of one process on one token, against the emulator's real limiter. */
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { follow } from "../../../lib/run/follow.ts";
 import { start } from "../../../lib/run/request.ts";
 import { createClient } from "../../../lib/service/client.ts";
 import { ProcessMemory, TokenPace } from "../../../lib/service/memory.ts";
+import { parseScenario } from "../emulator/scenarios.ts";
 
 const STUCK = parseScenario("steps: [{ sandbox: up }]", "stuck");
 

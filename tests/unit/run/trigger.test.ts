@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { ConflictError, exitCodeFor, NotFoundError, StartUnknownError, UsageError } from "../../../lib/errors.ts";
 import { AutomationSuppressedError, triggerAutomation } from "../../../lib/run/automation.ts";
 import type { TriggerOptions, TriggerRequest } from "../../../lib/run/automation_request.ts";
 import { good, RUN_ID, scripted, thrown } from "../service/answers.ts";
 import { AUTOMATION, automationWorld, REPO, REQUEST, TOKEN } from "./automations.ts";
+import { parseScenario } from "../emulator/scenarios.ts";
 
 const INACTIVE = "f1000000-0000-4000-8000-000000000002";
 const OTHER_REPO = "e0000000-0000-4000-8000-000000000002";

@@ -67,6 +67,14 @@ test("sendSpans() says in one sentence what went wrong, and needs at most its ti
   }
 });
 
+test("sendSpans() counts what a collector refused, and takes any other answer for a success", async () => {
+  const refused = { partialSuccess: { rejectedSpans: "3", errorMessage: "x" } };
+  expect(await world(() => Response.json(refused)).send(["{}"])).toEndWith("refused 3 of the spans");
+  const answers = [{}, { partialSuccess: {} }, { partialSuccess: { rejectedSpans: "0" } }, null, "text"];
+  for (const answer of answers) expect(await world(() => Response.json(answer)).send(["{}"])).toBeUndefined();
+  expect(await world(() => new Response()).send(["{}"])).toBeUndefined();
+});
+
 test("sendSpans() does not wait for a collector that names a longer delay", async () => {
   const { clock, received, send } = world(() => new Response("", { status: 429, headers: { "Retry-After": "30" } }));
   expect(await send(["{}"])).toContain("HTTP 429");

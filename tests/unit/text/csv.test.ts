@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { csvCell, csvLine } from "../../../lib/text/escape.ts";
+import { csvLine } from "../../../lib/text/escape.ts";
 import { parseCsv } from "../hostile/parsers/file_parsers.ts";
 
-test("csvCell() puts an apostrophe before what a spreadsheet would take for a formula", () => {
+test("csvLine() puts an apostrophe before what a spreadsheet would take for a formula", () => {
   const formulas = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "  =1", "＝1", "\u00a0=1", '="x"'];
-  for (const text of formulas) expect(csvCell(text).startsWith(`"'`)).toBe(true);
-  for (const text of ["", "a=b", "1-1", "'=1", "acme/web", "…"]) expect(csvCell(text)).toBe(`"${text}"`);
+  for (const text of formulas) expect(csvLine([text]).startsWith(`"'`)).toBe(true);
+  for (const text of ["", "a=b", "1-1", "'=1", "acme/web", "…"]) expect(csvLine([text])).toBe(`"${text}"\r\n`);
 });
 
 test("csvLine() gives every text back to a strict parser, but for the apostrophe", () => {

@@ -1,6 +1,5 @@
 /** Traps of following a run to its end. */
 import { expect, test } from "bun:test";
-import { parseScenario } from "../../../lib/emulator/agents/scenario.ts";
 import { exitCodeFor } from "../../../lib/errors.ts";
 import { attach, run } from "../../../lib/run/run.ts";
 import { follow } from "../../../lib/run/follow.ts";
@@ -8,6 +7,7 @@ import { start } from "../../../lib/run/request.ts";
 import { world } from "../cli/world.ts";
 import { good, run as runOf, thrown } from "../service/answers.ts";
 import { REQUEST, service, TOKEN } from "./service.ts";
+import { parseScenario } from "../emulator/scenarios.ts";
 
 const returned = { throwOnFailure: false } as const;
 

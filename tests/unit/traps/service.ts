@@ -2,13 +2,15 @@
 import type { TransportOptions } from "../../../lib/service/transport.ts";
 import { clientFor, type MogplexClient } from "../../../lib/service/client.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario, type Scenario } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../lib/emulator/emulator.ts";
+import type { Scenario } from "../../../lib/emulator/agents/scenario.ts";
+import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { StartRequest } from "../../../lib/model.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import type { RunOptions } from "../../../lib/run/run.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
+import { builtInScenario } from "../emulator/scenarios.ts";
 
 export const ORIGIN = "https://mogplex.com";
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";

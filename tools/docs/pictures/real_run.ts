@@ -5,7 +5,7 @@
  */
 import { main } from "../../../lib/cli/main.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { builtInScenario } from "../../../lib/emulator/agents/scenario.ts";
+import { builtInScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Io } from "../../../lib/io.ts";
@@ -75,7 +75,7 @@ export async function realRun(env: Readonly<Record<string, string>>, terminal: b
   const emulator = createEmulator({
     fixture: builtInFixture(["acme/web"]),
     clock,
-    scenarios: [builtInScenario("agent-progress")],
+    scenarios: builtInScenarios("agent-progress"),
     revision: { stream: true },
   });
   emulator.world.origin = ORIGIN;

@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { type ServedEmulator, startEmulator, type StartEmulatorOptions } from "../../../../lib/emulator/server.ts";
+import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
+import type { StartEmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { scratch } from "../served.ts";
 
 const served: ServedEmulator[] = [];

@@ -19,12 +19,13 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../../../lib/clock.ts";
-import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator, type EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
+import { createEmulator, type Emulator } from "../../../../lib/emulator/emulator.ts";
+import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { type Ended, launch, type LaunchOptions, type Running } from "../../processes/world/service.ts";
 import { EVERYWHERE, PROGRAMS, SH, type Shell, which } from "./shells.ts";
+import { builtInScenario } from "../../../unit/emulator/scenarios.ts";
 
 /** The script. */
 export const SCRIPT = join(root, "examples/shell/mogplex-run.sh");

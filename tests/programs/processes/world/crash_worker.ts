@@ -8,7 +8,7 @@
 import * as fs from "node:fs";
 import process from "node:process";
 import { main } from "../../../../lib/cli/main.ts";
-import { durableFilesOn } from "../../../../lib/files/disk.ts";
+import { processDurableFiles } from "../../../../lib/files/disk.ts";
 import { systemProcesses } from "../../../../lib/files/processes.ts";
 import { type Io, processIo } from "../../../../lib/io.ts";
 import { fastClock } from "./fast_clock.ts";
@@ -82,7 +82,7 @@ process.exitCode = 70;
 void main(process.argv.slice(2), mortalIo(await processIo()), {
   clock,
   fetch: mortalFetch,
-  files: durableFilesOn(mortal),
+  files: processDurableFiles(mortal),
   processes: await systemProcesses(),
 }).then((code) => {
   fs.writeSync(2, `\n${points}\n`);

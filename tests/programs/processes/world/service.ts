@@ -7,9 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { PLAYABLE_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
+import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
+import { SINGLE_NAMES } from "../../../unit/emulator/scenarios.ts";
 
 /** A repository of the service. */
 export const REPO = "8f3a2b1c-1234-4abc-9def-1234567890ab";
@@ -74,7 +75,7 @@ export async function startService(others: Record<string, string> = {}, flags: s
   const folder = mkdtempSync(join(tmpdir(), "mogplex-processes-"));
   const fixture = join(folder, "fixture.json");
   writeFixture(fixture);
-  const named = PLAYABLE_NAMES.map((name) => [`<${name}>`, name] as const);
+  const named = SINGLE_NAMES.map((name) => [`<${name}>`, name] as const);
   const forRuns = [...named, ...Object.entries(others)].map(([prompt, name]) => ({ match: { prompt }, name }));
   const forAutomations = AUTOMATIONS.map((name) => ({ match: { automation: `<${name}>` }, name }));
   const scenarios = [...forRuns, ...forAutomations].map(({ match, name }, index) => {

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { RunStreams } from "../../../../lib/campaign/work/look.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../../../lib/emulator/emulator.ts";
 import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { openSession } from "../../run/detecting.ts";
+import { builtInScenario } from "../../emulator/scenarios.ts";
 
 const MINUTE = 60_000;
 

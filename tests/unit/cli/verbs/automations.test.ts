@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
-import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { REPORT_FORMATS } from "../../../../lib/report/write.ts";
 import { good, html, json, script } from "../../service/answers.ts";
 import { fakeIo } from "../fake_io.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 import { AUTOMATION, DRAFT, JOB, lines, named, TRIGGER } from "./automation_texts.ts";
+import { parseScenario } from "../../emulator/scenarios.ts";
 
 const NOBODY = "00000000-0000-4000-8000-00000000dead";
 const FOLLOW = [...TRIGGER, "--follow"];

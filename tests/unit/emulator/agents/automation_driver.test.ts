@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { builtInScenario, parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { API_REPO, arrange, type Arranged, AUTOMATION } from "../arrange.ts";
+import { builtInScenario, parseScenario } from "../scenarios.ts";
 
 async function trigger({ call }: Arranged, key = "k") {
   const { json } = await call("POST", `/automations/${AUTOMATION}/trigger`, {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { arrange } from "../arrange.ts";
+import { parseScenario } from "../scenarios.ts";
 
 const TEN_SECONDS = parseScenario("steps: [{ sandbox: up }, { after: 10, call: success }, { status: success }]", "s");
 

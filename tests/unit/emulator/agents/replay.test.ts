@@ -2,12 +2,7 @@ import { expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { readRecording, renderScenario, scenarioOf } from "../../../../lib/emulator/agents/recording.ts";
-import {
-  parseScenario,
-  type Scenario,
-  SCENARIO_NAMES,
-  SCENARIO_TEXTS,
-} from "../../../../lib/emulator/agents/scenario.ts";
+import { type Scenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { createEmulator } from "../../../../lib/emulator/emulator.ts";
 import { main } from "../../../../lib/emulator/main.ts";
 import { readReplay } from "../../../../lib/emulator/options.ts";
@@ -17,6 +12,7 @@ import fixture from "../../../conformance/fixture.json" with { type: "json" };
 import { propertyRuns } from "../../../property_runs.ts";
 import { fakeIo } from "../../cli/fake_io.ts";
 import { REPO, TOKEN } from "../../cli/world.ts";
+import { parseScenario } from "../scenarios.ts";
 
 /** Follows a run that plays a scenario, and keeps all of its events. */
 async function follow(scenario: Scenario, harness?: "mogplex") {

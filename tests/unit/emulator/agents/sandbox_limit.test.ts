@@ -1,7 +1,7 @@
+import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
-import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
 import { arrange, type Arranged } from "../arrange.ts";
+import { builtInScenario } from "../scenarios.ts";
 
 const FAILED = { status: "failed", error: "Too many active sandboxes" };
 

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { UsageError } from "../../../../lib/errors.ts";
-import { parseScenario, parseScenarios } from "../../../../lib/emulator/agents/scenario.ts";
+import { parseScenarios } from "../../../../lib/emulator/agents/scenario.ts";
+import { parseScenario } from "../scenarios.ts";
 
 function problem(text: string): string {
   try {
@@ -160,7 +161,6 @@ test("parseScenarios() refuses an empty set, a set in a set, and steps beside pl
   expect(problem("scenarios:\n  - { steps: [{}], play: success }")).toBe(
     'Cannot read scenario: s.yaml:2:26: "play" stands for steps of its own; leave out steps, automation and refuseQueue',
   );
-  expect(problem("scenarios: [{}, {}]")).toBe("Cannot read scenario: s.yaml: it has several scenarios");
 });
 
 test("parseScenario() refuses a placeholder that stands for nothing, with its place, and takes an escaped one", () => {

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { builtInScenario, parseScenario, SCENARIO_NAMES } from "../../../../lib/emulator/agents/scenario.ts";
+import { SCENARIO_NAMES } from "../../../../lib/emulator/agents/scenario.ts";
 import { API_REPO, arrange } from "../arrange.ts";
 import { propertyRuns } from "../../../property_runs.ts";
+import { builtInScenario, parseScenario } from "../scenarios.ts";
 
 function play(name: string, options: Parameters<typeof arrange>[0] = {}) {
   return arrange({ scenarios: [builtInScenario(name)], ...options });

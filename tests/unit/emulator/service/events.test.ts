@@ -1,25 +1,33 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { eventWindow, insertEvent } from "../../../../lib/emulator/service/runs.ts";
+import { insertEvent } from "../../../../lib/emulator/service/runs.ts";
+import type { Revision } from "../../../../lib/emulator/state/store.ts";
 import { arrange } from "../arrange.ts";
 
 const times = fc.array(fc.integer({ min: 0, max: 1_000 }), { maxLength: 300 });
 
-test("eventWindow() shows the first events by time in the base", () => {
-  fc.assert(fc.property(times, fc.integer({ min: 1, max: 200 }), (stamps, limit) => {
-    const { world } = arrange().emulator;
-    for (const createdAt of stamps) insertEvent(world, "call", { type: "log", createdAt });
+/** The times of the events that a read of a run shows, when these are all that it has. */
+async function shown(revision: Partial<Revision>, stamps: readonly number[], limit: number): Promise<number[]> {
+  const { emulator: { world }, start, call } = arrange({ revision });
+  const runId = await start();
+  const { ai_call_id } = world.store.anyRun(runId);
+  world.store.events.delete(ai_call_id);
+  for (const createdAt of stamps) insertEvent(world, ai_call_id, { type: "log", payload: { createdAt }, createdAt });
+  const { json } = await call("GET", `/runs/${runId}/events?limit=${limit}`);
+  return json.data.events.map((event: { payload: { createdAt: number } }) => event.payload.createdAt);
+}
+
+test("a read of a run shows the first events by time in the base", async () => {
+  await fc.assert(fc.asyncProperty(times, fc.integer({ min: 1, max: 200 }), async (stamps, limit) => {
     const sorted = stamps.toSorted((a, b) => a - b);
-    expect(eventWindow(world, "call", limit).map((event) => event.created_at)).toEqual(sorted.slice(0, limit));
+    expect(await shown({}, stamps, limit)).toEqual(sorted.slice(0, limit));
   }));
 });
 
-test("eventWindow() shows the newest events, oldest first, in later revisions", () => {
-  fc.assert(fc.property(times, fc.integer({ min: 1, max: 200 }), (stamps, limit) => {
-    const { world } = arrange({ revision: { tailWindow: true } }).emulator;
-    for (const createdAt of stamps) insertEvent(world, "call", { type: "log", createdAt });
+test("a read of a run shows the newest events, oldest first, in later revisions", async () => {
+  await fc.assert(fc.asyncProperty(times, fc.integer({ min: 1, max: 200 }), async (stamps, limit) => {
     const sorted = stamps.toSorted((a, b) => a - b);
-    expect(eventWindow(world, "call", limit).map((event) => event.created_at)).toEqual(sorted.slice(-limit));
+    expect(await shown({ tailWindow: true }, stamps, limit)).toEqual(sorted.slice(-limit));
   }));
 });
 

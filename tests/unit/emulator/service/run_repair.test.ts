@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { arrange, type Arranged } from "../arrange.ts";
+import { builtInScenario } from "../scenarios.ts";
 
 const RECONCILED = "Agent worker completion reconciled";
 

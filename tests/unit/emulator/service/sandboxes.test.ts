@@ -1,8 +1,9 @@
+import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { expect, test } from "bun:test";
-import { builtInScenario, parseScenarios } from "../../../../lib/emulator/agents/scenario.ts";
-import type { EmulatorOptions } from "../../../../lib/emulator/emulator.ts";
+import { parseScenarios } from "../../../../lib/emulator/agents/scenario.ts";
 import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { API_REPO, arrange, type Arranged } from "../arrange.ts";
+import { builtInScenario } from "../scenarios.ts";
 
 /** An emulator whose user has no active sandbox yet. */
 function limited(options: EmulatorOptions = {}): Arranged {

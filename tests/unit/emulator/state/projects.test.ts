@@ -1,15 +1,20 @@
 import { expect, test } from "bun:test";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
-import { projectNames, projectRepos, withProjects } from "../../../../lib/emulator/state/world.ts";
+import { projectNames, type Projects, withProjects } from "../../../../lib/emulator/state/world.ts";
 import { arrange } from "../arrange.ts";
 
-test("projectRepos() gives the same names and ids each time, and no id twice", () => {
-  const all = ["acme", "teamb"].flatMap((owner) => projectRepos({ owner, count: 300 }, "ci"));
-  expect(all).toEqual(["acme", "teamb"].flatMap((owner) => projectRepos({ owner, count: 300 }, "ci")));
+/** The repositories of projects alone. */
+function projectRepos(...all: Projects[]) {
+  return withProjects(builtInFixture([]), all).repos;
+}
+
+test("withProjects() gives the same names and ids each time, and no id twice", () => {
+  const all = projectRepos({ owner: "acme", count: 300 }, { owner: "teamb", count: 300 });
+  expect(all).toEqual(projectRepos({ owner: "acme", count: 300 }, { owner: "teamb", count: 300 }));
   expect(new Set(all.map(({ id }) => id)).size).toBe(600);
   expect(all[0]).toMatchObject({ full_name: "acme/project-0001", default_branch: "main", user: "ci", hidden: false });
   // A project has the same id however many there are beside it.
-  expect(projectRepos({ owner: "acme", count: 1 }, "ci")[0]?.id).toBe(all[0]?.id ?? "");
+  expect(projectRepos({ owner: "acme", count: 1 })[0]?.id).toBe(all[0]?.id ?? "");
 });
 
 test("projectNames() pads numbers so that the order of names is the order of numbers", () => {
@@ -30,9 +35,9 @@ test("withProjects() keeps a repository that exists, and refuses what cannot be 
   ]);
   expect(repos[0]).toEqual(fixture.repos[0] as typeof repos[0]);
   const owners = ["a/b", "", "..", "a b"];
-  for (const owner of owners) expect(() => projectRepos({ owner, count: 1 }, "ci")).toThrow("Cannot make repositories");
+  for (const owner of owners) expect(() => projectRepos({ owner, count: 1 })).toThrow("Cannot make repositories");
   for (const count of [0, -1, 1.5, 100_001]) {
-    expect(() => projectRepos({ owner: "a", count }, "ci")).toThrow("from 1 to 100000");
+    expect(() => projectRepos({ owner: "a", count })).toThrow("from 1 to 100000");
   }
 });
 

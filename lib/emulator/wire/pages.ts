@@ -38,89 +38,10 @@ export function pageHeaders(): Record<string, string> {
   };
 }
 
-const RELOAD_SECONDS = 3;
-
-/** A page without a script. While something on it changes, the browser loads it again, and would forget what a script did. */
-function pageOf(parts: Pick<Page, "title" | "verdict" | "body">, changes = false): string {
-  return page({ ...parts, notes: [], script: false, reloadSeconds: changes ? RELOAD_SECONDS : undefined });
-}
-
-const TONES: ReadonlyMap<string, Tone> = new Map([
-  ["success", "good"],
-  ["failed", "bad"],
-  ["cancelled", "wait"],
-  ["awaiting_input", "wait"],
-]);
-
-function toneOf(status: string): Tone {
-  return TONES.get(status) ?? "none";
-}
-
-/** The time of day, in UTC, of a moment in microseconds since 1970. */
-function timeOfDay(micros: number): Html {
-  const text = new Date(micros / 1_000).toISOString();
-  return markup`<time datetime="${text}">${text.slice(11, 19)}</time>`;
-}
-
-/** The last rows of a table. @param order Which of them comes first. */
-function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
-  if (all === 0) return markup`<p class="soft">None yet.</p>`;
-  const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
-  return table(count, columns.map((name) => ({ name })), rows, true);
-}
-
-function repositoryOf(world: World, { repo_id }: RunRow): Html {
-  return markup`<bdi>${world.store.repos.get(repo_id)?.full_name ?? repo_id}</bdi>`;
-}
-
-const MAX_TITLE = 100;
-
-/** The first line of a task. */
-function titleOf({ prompt }: RunRow): string {
-  return (prompt.split("\n", 1)[0] ?? "").slice(0, MAX_TITLE) || "(no text)";
-}
-
-/** Path of the pull request that a run has reported; undefined if it has reported none of this emulator. */
-function pullPath(world: World, run: RunRow): string | undefined {
-  for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
-    const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
-    const path = typeof url === "string" && url.startsWith(`${world.origin}/`) ? url.slice(world.origin.length) : "";
-    if (/^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/.test(path)) return path;
-  }
-  return undefined;
-}
-
-/** Variables and a command to paste. The token is shown on this machine only. */
-function settings(world: World): string {
-  const account = firstAccount(world);
-  const token = isLoopback(new URL(world.origin).host) ? account?.token : undefined;
-  return [
-    "export MOGPLEX_DEV=1",
-    `export MOGPLEX_URL=${world.origin}`,
-    `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
-    `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
-    'node mogplex.mjs run --follow "Fix the flaky tests"',
-  ].join("\n");
-}
-
 /** Newest runs and pull requests that are shown at `/`. */
 const MAX_ROWS = 100;
 const MAX_REPOSITORIES = 10;
 
-function runRow(world: World, run: RunRow): TableRow {
-  const pull = pullPath(world, run);
-  return {
-    cells: [
-      markup`<bdi><a href="/__runs/${run.id}">${titleOf(run)}</a></bdi>`,
-      chip(run.status, toneOf(run.status)),
-      repositoryOf(world, run),
-      pull !== undefined && markup`<a href="${pull}">pull request</a>`,
-      timeOfDay(run.created_at),
-    ],
-  };
-}
-
-/** The page at `/`. */
 export function homePage(world: World): string {
   const runs = [...world.store.runs.values()];
   const runRows = runs.slice(-MAX_ROWS).reverse().map((run) => runRow(world, run));
@@ -173,24 +94,88 @@ export function homePage(world: World): string {
   }, runs.some(({ status }) => !isTerminal(status)));
 }
 
+function runRow(world: World, run: RunRow): TableRow {
+  const pull = pullPath(world, run);
+  return {
+    cells: [
+      markup`<bdi><a href="/__runs/${run.id}">${titleOf(run)}</a></bdi>`,
+      chip(run.status, toneOf(run.status)),
+      repositoryOf(world, run),
+      pull !== undefined && markup`<a href="${pull}">pull request</a>`,
+      timeOfDay(run.created_at),
+    ],
+  };
+}
+
+/** Path of the pull request that a run has reported; undefined if it has reported none of this emulator. */
+function pullPath(world: World, run: RunRow): string | undefined {
+  for (const { payload } of world.store.events.get(run.ai_call_id) ?? []) {
+    const url = (payload as { pull_request_url?: unknown } | null)?.pull_request_url;
+    const path = typeof url === "string" && url.startsWith(`${world.origin}/`) ? url.slice(world.origin.length) : "";
+    if (/^\/[\w.-]+\/[\w.-]+\/pull\/\d+$/.test(path)) return path;
+  }
+  return undefined;
+}
+
+const MAX_TITLE = 100;
+
+function titleOf({ prompt }: RunRow): string {
+  return (prompt.split("\n", 1)[0] ?? "").slice(0, MAX_TITLE) || "(no text)";
+}
+
+const TONES: ReadonlyMap<string, Tone> = new Map([
+  ["success", "good"],
+  ["failed", "bad"],
+  ["cancelled", "wait"],
+  ["awaiting_input", "wait"],
+]);
+
+function toneOf(status: string): Tone {
+  return TONES.get(status) ?? "none";
+}
+
+function repositoryOf(world: World, { repo_id }: RunRow): Html {
+  return markup`<bdi>${world.store.repos.get(repo_id)?.full_name ?? repo_id}</bdi>`;
+}
+
+/** The time of day, in UTC, of a moment in microseconds since 1970. */
+function timeOfDay(micros: number): Html {
+  const text = new Date(micros / 1_000).toISOString();
+  return markup`<time datetime="${text}">${text.slice(11, 19)}</time>`;
+}
+
+const RELOAD_SECONDS = 3;
+
+/** A page without a script. While something on it changes, the browser loads it again, and would forget what a script did. */
+function pageOf(parts: Pick<Page, "title" | "verdict" | "body">, changes = false): string {
+  return page({ ...parts, notes: [], script: false, reloadSeconds: changes ? RELOAD_SECONDS : undefined });
+}
+
+/** Variables and a command to paste. The token is shown on this machine only. */
+function settings(world: World): string {
+  const account = firstAccount(world);
+  const token = isLoopback(new URL(world.origin).host) ? account?.token : undefined;
+  return [
+    "export MOGPLEX_DEV=1",
+    `export MOGPLEX_URL=${world.origin}`,
+    `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
+    `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
+    'node mogplex.mjs run --follow "Fix the flaky tests"',
+  ].join("\n");
+}
+
+/** The last rows of a table. @param order Which of them comes first. */
+function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
+  if (all === 0) return markup`<p class="soft">None yet.</p>`;
+  const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
+  return table(count, columns.map((name) => ({ name })), rows, true);
+}
+
 const HOME = markup`<nav><a href="/">All runs and pull requests</a></nav>`;
 /** Newest events that are shown. */
 const MAX_EVENTS = 1_000;
 /** Characters of a payload that are shown. */
 const MAX_PAYLOAD = 2_000;
-
-function eventRow({ created_at, event_type, tool_name, message, payload }: EventRow): TableRow {
-  const text = JSON.stringify(payload, null, 2) ?? "";
-  return {
-    cells: [
-      timeOfDay(created_at),
-      event_type,
-      markup`${tool_name !== null && code(tool_name)} <bdi>${message}</bdi> ${
-        !["{}", "null", ""].includes(text) && fold("more", block(text, MAX_PAYLOAD))
-      }`,
-    ],
-  };
-}
 
 /** Page of a run; undefined if there is no such run. */
 export function runPage(world: World, id: string): string | undefined {
@@ -231,23 +216,17 @@ export function runPage(world: World, id: string): string | undefined {
   }, !isTerminal(status));
 }
 
-/** Most lines of a diff that are shown. */
-const MAX_LINES = 5_000;
-
-function kindOf(line: string): string {
-  if (/^(?:diff |index |--- |\+\+\+ |new file|deleted file|rename |similarity )/.test(line)) return "file";
-  if (line.startsWith("@@")) return "hunk";
-  return line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "";
-}
-
-function diffOf(diff: string): Html {
-  if (diff === "") return markup`<p class="soft">A scripted run changes nothing.</p>`;
-  const lines = diff.replace(/\n$/, "").split("\n");
-  const shown = lines.slice(0, MAX_LINES).map((line) => markup`<span class="${kindOf(line)}">${line}</span>\n`);
-  const left = lines.length - shown.length;
-  return markup`<pre class="diff">${shown}</pre>${
-    left > 0 && markup`<p class="soft">${left} more lines are not shown.</p>`
-  }`;
+function eventRow({ created_at, event_type, tool_name, message, payload }: EventRow): TableRow {
+  const text = JSON.stringify(payload, null, 2) ?? "";
+  return {
+    cells: [
+      timeOfDay(created_at),
+      event_type,
+      markup`${tool_name !== null && code(tool_name)} <bdi>${message}</bdi> ${
+        !["{}", "null", ""].includes(text) && fold("more", block(text, MAX_PAYLOAD))
+      }`,
+    ],
+  };
 }
 
 /** Page of a pull request; undefined if there is no such pull request. */
@@ -267,4 +246,23 @@ export function pullPage(world: World, repo: string, number: string): string | u
     },
     body: [HOME, section("changes", "Changes", diffOf(diff))],
   });
+}
+
+/** Most lines of a diff that are shown. */
+const MAX_LINES = 5_000;
+
+function diffOf(diff: string): Html {
+  if (diff === "") return markup`<p class="soft">A scripted run changes nothing.</p>`;
+  const lines = diff.replace(/\n$/, "").split("\n");
+  const shown = lines.slice(0, MAX_LINES).map((line) => markup`<span class="${kindOf(line)}">${line}</span>\n`);
+  const left = lines.length - shown.length;
+  return markup`<pre class="diff">${shown}</pre>${
+    left > 0 && markup`<p class="soft">${left} more lines are not shown.</p>`
+  }`;
+}
+
+function kindOf(line: string): string {
+  if (/^(?:diff |index |--- |\+\+\+ |new file|deleted file|rename |similarity )/.test(line)) return "file";
+  if (line.startsWith("@@")) return "hunk";
+  return line.startsWith("+") ? "add" : line.startsWith("-") ? "del" : "";
 }

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
-import { builtInScenario } from "../../../../lib/emulator/agents/scenario.ts";
-import { nativeEvent } from "../../../../lib/emulator/agents/native_events.ts";
 import { arrange } from "../arrange.ts";
+import { builtInScenario, parseScenario } from "../scenarios.ts";
 
 async function story(harness: string, nativeEvents: boolean) {
   const revision = { mogplexHarness: true, nativeEvents };
@@ -38,14 +37,20 @@ test("other harnesses, and the harness mogplex without the switch, keep their ev
   }
 });
 
-test("nativeEvent() makes the error of a failure its message", () => {
-  const failed = (message: string, payload: unknown) => nativeEvent({ type: "failed", message, payload })?.message;
-  expect([
-    failed("Harness run failed", { exit_code: 3, failure_code: "command_failed" }),
-    failed("Harness stream failed", { error: "stream closed" }),
-    failed("Harness execution failed", null),
-    failed("External Mogplex run failed", { error: "gave up" }),
-  ]).toEqual([
+test("the harness mogplex makes the error of a failure its message", async () => {
+  const failures = [
+    { message: "Harness run failed", payload: { exit_code: 3, failure_code: "command_failed" } },
+    { message: "Harness stream failed", payload: { error: "stream closed" } },
+    { message: "Harness execution failed" },
+    { message: "External Mogplex run failed", payload: { error: "gave up" } },
+  ];
+  const steps = failures.map((failure) => ({ event: { type: "failed", ...failure } }));
+  const scenario = parseScenario(JSON.stringify({ steps: [{ sandbox: "up" }, ...steps] }), "s");
+  const revision = { mogplexHarness: true, nativeEvents: true };
+  const { clock, start, look } = arrange({ scenarios: [scenario], revision });
+  const runId = await start("k", { harness: "mogplex" });
+  clock.advance(60_000);
+  expect((await look(runId)).messages.slice(1)).toEqual([
     "Agent run exited with code 3.",
     "stream closed",
     "Harness execution failed",

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { parse } from "parse5";
 import { openPull } from "../../../../lib/emulator/service/listings.ts";
-import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { breaches, elementsOf } from "../../report/page_parser.ts";
 import { arrange } from "../arrange.ts";
+import { parseScenario } from "../scenarios.ts";
 
 interface Node {
   nodeName: string;

@@ -1,8 +1,9 @@
 import { afterAll, expect, test } from "bun:test";
 import { parse } from "parse5";
-import { startEmulator, type StartEmulatorOptions } from "../../../../lib/emulator/server.ts";
-import { parseScenario } from "../../../../lib/emulator/agents/scenario.ts";
+import { startEmulator } from "../../../../lib/emulator/server.ts";
+import type { StartEmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
+import { parseScenario } from "../../../unit/emulator/scenarios.ts";
 
 const closing: (() => Promise<void>)[] = [];
 

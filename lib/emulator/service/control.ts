@@ -4,23 +4,83 @@
  *
  * @module
  */
-import { UsageError } from "../errors.ts";
-import { failRun } from "./agents/drivers.ts";
-import { EVENT_TYPES, insertEvent, updateRun, writeEvent } from "./service/runs.ts";
-import { releaseSandbox } from "./service/sandboxes.ts";
-import { addBulk, splitScopes, type StoreOperation } from "./state/store.ts";
-import { randomToken } from "./state/fixture.ts";
-import { parseTimestamp } from "./state/postgres.ts";
-import { isTerminal } from "../service/contract.ts";
-import { healthySurroundings, type SandboxMode, type World } from "./state/world.ts";
+import { UsageError } from "../../errors.ts";
+import { isTerminal } from "../../service/contract.ts";
+import { randomToken } from "../state/fixture.ts";
+import { parseTimestamp } from "../state/postgres.ts";
+import { addBulk, splitScopes, type StoreOperation } from "../state/store.ts";
+import { healthySurroundings, type SandboxMode, type World } from "../state/world.ts";
+import { EVENT_TYPES, insertEvent, updateRun, writeEvent } from "./runs.ts";
+import { releaseSandbox } from "./sandboxes.ts";
+import { failRun } from "./worker.ts";
 
-/** Arguments of a control action. */
 export type ControlArguments = Record<string, unknown>;
 
-/** What a control action made, for the one who called it. */
+/** What a control action made: `{ token }` for `addToken`. */
 export type ControlResult = Readonly<Record<string, unknown>>;
 
 type Action = (world: World, args: ControlArguments) => ControlResult | void;
+
+/** Every action but those about faults, which the emulator itself keeps. */
+export const ACTIONS: Readonly<Record<string, Action>> = {
+  reset: resetWorld,
+  gate(world, args) {
+    world.around.gate = enabled(args);
+  },
+  advanceClock(world, args) {
+    world.clock.advance(count(args, "seconds") * 1_000);
+  },
+  setRun,
+  appendEvents,
+  execute,
+  failStore(world, args) {
+    const table = text(args, "table");
+    world.store.failNext(text(args, "op") as StoreOperation, table, count(args, "times"));
+  },
+  failLimiter(world, args) {
+    world.around.limiterFailures = count(args, "times");
+  },
+  failQueue(world, args) {
+    world.around.queueFailures = count(args, "times");
+    if (args.message !== undefined) world.around.queueMessage = text(args, "message");
+  },
+  queueNullId(world, args) {
+    world.around.queueWithoutHandle = enabled(args);
+  },
+  failListener(world, args) {
+    world.around.listenerDown = enabled(args);
+  },
+  sandboxMode(world, args) {
+    world.around.sandboxMode = text(args, "mode") as SandboxMode;
+  },
+  setToken(world, args) {
+    overwrite(world.store.anyToken(text(args, "token")), tokenFields(fields(args.set, "set")));
+  },
+  setRepo(world, args) {
+    overwrite(world.store.anyRepo(text(args, "id")), fields(args.set, "set"));
+  },
+  removeRepo(world, args) {
+    removeRepo(world, world.store.anyRepo(text(args, "id")).id);
+  },
+  addToken,
+  setSandbox(world, args) {
+    const id = text(args, "id");
+    const sandbox = required(world.store.sandboxes.get(id), id);
+    const set = fields(args.set, "set");
+    // The end of its run may have planned another status.
+    if ("status" in set) sandbox.free_at = null;
+    world.store.addSandbox(sandbox);
+    overwrite(sandbox, set);
+  },
+  setAutomationRun(world, args) {
+    const id = text(args, "id");
+    overwrite(required(world.store.automationRuns.get(id), id), fields(args.set, "set"));
+  },
+  bulk,
+  cursorFix(world, args) {
+    world.around.cursorFixed = enabled(args);
+  },
+};
 
 function badArgument(why: string, advice?: string): UsageError {
   return new UsageError({ attempted: "run control action", why, advice });
@@ -68,7 +128,6 @@ function tokenFields(set: Record<string, unknown>): Record<string, unknown> {
   return typeof set.scopes === "string" ? { ...set, scopes: splitScopes(set.scopes) } : set;
 }
 
-/** Restores the fixture. */
 function resetWorld(world: World): void {
   world.driver.reset();
   world.automationDriver.reset();
@@ -92,7 +151,7 @@ function setRun(world: World, args: ControlArguments): void {
   if (isTerminal(run.status)) releaseSandbox(world, run);
 }
 
-/** Adds a token, and its user if there is none with that key. */
+/** Adds a token, and its user when no user has that key. */
 function addToken({ store }: World, args: ControlArguments): ControlResult {
   const user = text(args, "user");
   const { scopes = ["read", "write"], token = randomToken() } = args;
@@ -113,7 +172,7 @@ function addToken({ store }: World, args: ControlArguments): ControlResult {
 /** Removes a repository with everything that is kept for it. The keys of its runs are free again. Source: API reference. */
 function removeRepo({ store, driver }: World, id: string): void {
   for (const run of [...store.runs.values()].filter((each) => each.repo_id === id)) {
-    // Whoever works on it has to stop.
+    // The worker has to stop.
     if (!isTerminal(run.status)) driver.kill(run);
     run.status = "failed";
     store.removeRun(run);
@@ -186,64 +245,3 @@ function required<T>(record: T | undefined, id: string): T {
   }
   return record;
 }
-
-/** Every action except those about faults. */
-export const ACTIONS: Readonly<Record<string, Action>> = {
-  reset: resetWorld,
-  gate(world, args) {
-    world.around.gate = enabled(args);
-  },
-  advanceClock(world, args) {
-    world.clock.advance(count(args, "seconds") * 1_000);
-  },
-  setRun,
-  appendEvents,
-  execute,
-  failStore(world, args) {
-    const table = text(args, "table");
-    world.store.failNext(text(args, "op") as StoreOperation, table, count(args, "times"));
-  },
-  failLimiter(world, args) {
-    world.around.limiterFailures = count(args, "times");
-  },
-  failQueue(world, args) {
-    world.around.queueFailures = count(args, "times");
-    if (args.message !== undefined) world.around.queueMessage = text(args, "message");
-  },
-  queueNullId(world, args) {
-    world.around.queueWithoutHandle = enabled(args);
-  },
-  failListener(world, args) {
-    world.around.listenerDown = enabled(args);
-  },
-  sandboxMode(world, args) {
-    world.around.sandboxMode = text(args, "mode") as SandboxMode;
-  },
-  setToken(world, args) {
-    overwrite(world.store.anyToken(text(args, "token")), tokenFields(fields(args.set, "set")));
-  },
-  setRepo(world, args) {
-    overwrite(world.store.anyRepo(text(args, "id")), fields(args.set, "set"));
-  },
-  removeRepo(world, args) {
-    removeRepo(world, world.store.anyRepo(text(args, "id")).id);
-  },
-  addToken,
-  setSandbox(world, args) {
-    const id = text(args, "id");
-    const sandbox = required(world.store.sandboxes.get(id), id);
-    const set = fields(args.set, "set");
-    // It has this status from now on, whatever the end of its run planned.
-    if ("status" in set) sandbox.free_at = null;
-    world.store.addSandbox(sandbox);
-    overwrite(sandbox, set);
-  },
-  setAutomationRun(world, args) {
-    const id = text(args, "id");
-    overwrite(required(world.store.automationRuns.get(id), id), fields(args.set, "set"));
-  },
-  bulk,
-  cursorFix(world, args) {
-    world.around.cursorFixed = enabled(args);
-  },
-};
