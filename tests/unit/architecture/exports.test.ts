@@ -67,7 +67,7 @@ const LEFT: readonly string[] = [
   "lib/campaign/notify.ts bodyFor",
   "lib/campaign/notify.ts plainLines",
   "lib/campaign/open_campaign.ts DEFAULT_DIRECTORY",
-  "lib/campaign/outcomes.ts OUTCOMES",
+  "lib/campaign/verdicts.ts VERDICT_RULES",
   "lib/campaign/pace/forecast.ts roundUp",
   "lib/campaign/pace/forecast.ts runTimes",
   "lib/campaign/pace/forecast.ts schedule",
