@@ -1,7 +1,7 @@
 /**
  * Ways to give one task to many repositories: ours, as a process that stays and in waves, and those that people write without campaigns.
  */
-import { CampaignGoesOnError, campaignJob } from "../../lib/campaign/campaign.ts";
+import { followCampaign, makeWave, viewOfStand } from "../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
 import { run } from "../../lib/run/run.ts";
@@ -25,16 +25,9 @@ export function verdictsOf({ items }: CampaignView): Verdicts {
   }));
 }
 
-/**
- * `campaign advance`, or `campaign run`, with the random numbers of the world: the same seed gives the same campaign.
- *
- * @throws what stopped it, unless it only goes on.
- */
+/** `campaign advance`, or `campaign run`, with the random numbers of the world: the same seed gives the same campaign. */
 export async function callCampaign({ file, options, random }: CampaignWorld, once: boolean): Promise<CampaignView> {
-  const { result: { view }, error } = await campaignJob(file, options(), { random }, once);
-  if (error !== undefined && !(error instanceof CampaignGoesOnError)) throw error;
-  if (view === null) throw new Error("Cannot show the campaign: it has no plan");
-  return view;
+  return viewOfStand(await (once ? makeWave : followCampaign)(file, options(), { random }));
 }
 
 /** `campaign run`. */

@@ -38,24 +38,19 @@ export interface Selection {
   only?: readonly string[] | undefined;
 }
 
-/** What somebody decides. */
 export type Decision =
   /** Allows another attempt. `adopt`: with the task that the file has now. */
   | { kind: "retry"; select: Selection; adopt: boolean }
-  /** Opens closed gates. */
   | { kind: "approve"; note: string | null }
   /** Starts nothing more. `cancel`: the next wave cancels what runs, and open starts are settled at once. */
   | { kind: "stop"; cancel: boolean }
-  /** Lets it go on. */
   | { kind: "resume" }
   /** Decides that items are not started any more. `cancel`: their runs are cancelled too. */
   | { kind: "skip"; select: Selection; reason: string; cancel?: boolean | undefined };
 
-/** What a decision changed. */
 export interface Decided {
   /** Names of the items that it is about; empty for decisions about the whole. */
   items: string[];
-  /** One sentence for people. */
   text: string;
   /** What the campaign looks like afterwards. */
   view: CampaignView;
@@ -66,7 +61,6 @@ export interface Decided {
 const LISTS = "`campaign status --all` lists the items";
 /** Verdicts of items with which nothing is left to do. */
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
-/** Verdicts that `--failed` means. */
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
 /** What a follow-up mends, by what a pull request waits for. */
@@ -88,8 +82,8 @@ function isName(glob: string): boolean {
 }
 
 /**
- * Items that fit a selection. An item that has ended well is selected by its whole name only: a glob must not bring a second pull request of everything that a
- * glob fits.
+ * Items that fit a selection. An item that has ended well is selected by its whole name only: a glob must not bring a second pull request to
+ * everything that it fits.
  *
  * @throws {UsageError} when there is nothing to select by, or no item fits.
  */
@@ -163,7 +157,6 @@ export interface DecideOptions extends CampaignOptions {
 interface Recorded {
   /** Names of the items that it is about. */
   items: string[];
-  /** One sentence for people. */
   text: string;
   /** Names of items whose open start is to be settled now. */
   settles: string[];

@@ -152,7 +152,6 @@ function sandboxesView({ lingering }: CampaignMemory, used: number | null): Camp
   return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
 }
 
-/** Makes the view. */
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;

@@ -1,6 +1,6 @@
 /**
- * Tells a webhook that a campaign needs a person, or is done: each event at least once, from whichever machine. A webhook that fails changes nothing,
- * and the next wave tries again.
+ * Tells a webhook that a campaign needs a person, or is done: each event at least once, from whichever machine. A webhook that fails changes
+ * nothing, and the next wave tries again.
  *
  * @module
  */
@@ -39,7 +39,6 @@ function eventOf(memory: CampaignMemory): NotifyEvent | null {
 
 /** What a webhook gets with `format: json`. Its schema is `schema/campaign-notification.schema.json`. */
 export interface Notification {
-  /** Version of this form. */
   schema: 1;
   /** Name of this message: the same for each try of it, on all machines, and another one for the next event. */
   id: string;
@@ -47,9 +46,7 @@ export interface Notification {
   text: string;
   /** The same, where Discord looks for it. */
   content: string;
-  /** What has happened. */
   event: NotifyEvent;
-  /** Name of the campaign. */
   campaign: string;
   /** Its round; empty when it has none. */
   round: string;
@@ -57,7 +54,6 @@ export interface Notification {
   state: CampaignState;
   /** Number of items by verdict or state. */
   counts: Readonly<Record<ItemState, number>>;
-  /** Exit code that belongs to it. */
   exitCode: number;
   /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
   job: string | null;
@@ -74,7 +70,6 @@ const DISCORD_CHARS = 2_000;
 /** Most characters of the mark of a text that was cut. */
 const MARK_CHARS = 100;
 
-/** Links with their words. */
 function linksOf({ job, page }: Notification): [word: string, url: string][] {
   return [
     ...job === null ? [] : [["Job", job] as [string, string]],
@@ -181,7 +176,6 @@ export interface Teller {
   random: (() => number) | undefined;
   /** How a person calls the campaign. */
   command: CampaignCommand;
-  /** Pages of the CI job. */
   links: PlatformLinks;
   /** Hears why nothing was told; the message has no secret in it. */
   note: (message: string) => void;

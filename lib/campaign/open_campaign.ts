@@ -32,7 +32,7 @@ import { type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
 
 /** Directory of a campaign when none is given. */
-export const DEFAULT_DIRECTORY = "mogplex-campaign";
+const DEFAULT_DIRECTORY = "mogplex-campaign";
 
 /**
  * Where a campaign is: what the caller says, then the variable, then the file.
@@ -101,7 +101,6 @@ export interface OpenedCampaign {
   home: Home;
   /** The branch that is its home, with the value of `--home`; null for a directory. */
   branch: { name: string; home: string } | null;
-  /** Pages of the CI job. */
   links: PlatformLinks;
   /** Quotas of starts that the service has. */
   readonly quotas: readonly Quota[];
@@ -109,10 +108,7 @@ export interface OpenedCampaign {
   shown: Omit<ShownPlace, "isNew"> & { remote: string } | null;
   /** The lock with the journal; undefined when nothing was planned. */
   store: Store | undefined;
-  /** Starts of this process. */
   started: OwnStarts;
-  /** Whether `use` has refused to go on: records that say nothing else are not shared. */
-  refuses: boolean;
 }
 
 /** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
@@ -197,7 +193,7 @@ async function openAll(
   const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
   const branch = address.kind === "dir" ? null : { name: address.branch, home: homeText };
   const links = platform.links(env);
-  const more = { started, store: undefined, refuses: false };
+  const more = { started, store: undefined };
   const opened: OpenedCampaign = { ...what, home, branch, shown, links, ...more };
   try {
     const store = await reopen(opened);
@@ -222,7 +218,6 @@ const ATTEMPTS = 5;
 /** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
 const RACE_WAIT_MS = 10_000;
 
-/** Says who can read the branch. */
 function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
   const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
   if (message !== null) unawaited(onNotice?.({ kind: "text", message }));
@@ -238,16 +233,26 @@ async function attempt<T>(
 ): Promise<T> {
   const opened = await openAll(path, options, internals, access);
   try {
-    const result = await use(opened);
-    await opened.home.flush(opened.refuses);
+    const result = await use(opened).catch((error) => shareBeforeError(opened, error));
+    await opened.home.flush();
     return result;
-  } catch (error) {
-    // What was done before the error is worth keeping, and the error is what the caller wants to know.
-    if (!(error instanceof LostRaceError)) await opened.home.flush(error instanceof UsageError).catch(() => {});
-    throw error;
   } finally {
     await opened.home.close();
   }
+}
+
+/**
+ * Shares what was recorded before an error: it is worth keeping, and the error is what the caller wants to know.
+ *
+ * @throws {LostRaceError} when another machine has written meanwhile; the error in any other case.
+ */
+async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
+  if (error instanceof LostRaceError) throw error;
+  // A step that refuses to go on must not get in the way of others: records that only tell so are not shared.
+  await home.flush(error instanceof UsageError).catch((problem) => {
+    if (problem instanceof LostRaceError) throw problem;
+  });
+  throw error;
 }
 
 /**

@@ -45,7 +45,6 @@ export function toSettle(memory: CampaignMemory): ItemMemory[] {
   return [...memory.items.values()].filter((item) => isToSettle(memory, item));
 }
 
-/** Items whose start is open. */
 export function openStarts({ items }: CampaignMemory): ItemMemory[] {
   return [...items.values()].filter(isOpenStart);
 }
@@ -148,7 +147,6 @@ export function closedBy(memory: CampaignMemory): "gate" | "stopped" | null {
   return isCanaryClosed(memory) && !canaryOf(memory).some(isStartable) ? "gate" : null;
 }
 
-/** The record that closes a gate. */
 type GateRecord = Extract<RecordBody, { type: "gate" }>;
 
 /** Why the canary's gate has to be closed now that all of its items have ended; null when it has not. */

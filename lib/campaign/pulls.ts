@@ -253,9 +253,8 @@ export class PullRequests {
   }
 
   /**
-   * The record that settles an `unknown` item, by a pull request from the branch that we have asked for, or
-   * that the answer to the start has named. Events settle nothing. A missing pull request settles nothing either: it may come yet, or the branch may
-   * have another name.
+   * The record that settles an `unknown` item, by a pull request from the branch that we have asked for, or that the answer to the start has
+   * named. Events settle nothing. A missing pull request settles nothing either: it may come yet, or the branch may have another name.
    */
   async #settle({ items }: CampaignMemory, item: ItemMemory): Promise<(RecordBody & { item: string }) | undefined> {
     const start = item.starts.at(-1);

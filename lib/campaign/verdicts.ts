@@ -1,5 +1,6 @@
 /**
- * The words for what became of an item and of a campaign.
+ * The two words that a campaign adds to the state of a run: the verdict of an item, and the state of a campaign; and what a verdict means for
+ * its item. `docs/campaigns.md`, "Words", says the same for users.
  *
  * @module
  */
@@ -24,7 +25,7 @@ export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unc
 /**
  * What became of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
  * failed, or the requirement was not met. `unknown`: the run succeeded, and whether it met the requirement cannot be seen. `cancelled`: by
- * somebody else. `needs-input`: the run waits for a person. `overdue`: it took longer than `run-timeout`, and we cancelled it. `conflict`:
+ * another person. `needs-input`: the run waits for a person. `overdue`: it took longer than `run-timeout`, and we cancelled it. `conflict`:
  * its key belongs to another request. `invalid`: the service refuses the request, or does not know the repository. `skipped`: a person
  * decided so, or it left the list before it was started.
  */
@@ -53,12 +54,11 @@ export type OpenState = "running" | "starting" | "quota" | "service" | "waiting"
 /** Verdict or open state of an item. */
 export type ItemState = ItemVerdict | OpenState;
 
-/** Whether an item has its verdict. `needs-input` is one that can still change: a person may answer. */
+/** Whether an item has a final verdict. `needs-input` is one that can still change: a person may answer. */
 export function hasVerdict(state: ItemState): state is ItemVerdict {
   return (ITEM_VERDICTS as readonly string[]).includes(state);
 }
 
-/** States of a campaign. */
 export const CAMPAIGN_STATES: readonly CampaignState[] = [
   "planned",
   "running",
@@ -70,8 +70,171 @@ export const CAMPAIGN_STATES: readonly CampaignState[] = [
 ];
 
 /**
- * Where a campaign is. `planned`: no wave was made. `running`: runs are at work. `waiting`: nothing is at work, the next start waits for a
- * quota, a window, a sandbox or the next wave. `gated`: nothing is started until somebody approves. `stopping`: nothing is started any more,
- * and runs are still at work. `stopped`: the same, and none is. `done`: every item has its verdict.
+ * The state of a campaign. `planned`: no wave was made. `running`: runs are at work. `waiting`: nothing runs, and the next start waits for a
+ * quota, a window, a sandbox or the next wave. `gated`: nothing is started until a person approves. `stopping`: nothing is started any more,
+ * and runs are still at work. `stopped`: nothing runs and nothing will start. `done`: every item has its verdict.
  */
 export type CampaignState = "planned" | "running" | "waiting" | "gated" | "stopping" | "stopped" | "done";
+
+// What a verdict means for its item.
+
+/** The verdict that the end of a start gives to its item: the field `as` of an `ended` record in the journal. */
+export type StartVerdict = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
+
+/** A row of {@linkcode VERDICT_RULES}. */
+interface VerdictRule {
+  /** How run or start ended, for people. In Markdown. */
+  when: string;
+  /** Null when the item stays as it was, and no record is written. */
+  verdict: StartVerdict | null;
+  /** More about the item, for people; empty for nothing. */
+  remark: string;
+  /** Whether the start counts as an attempt of its item. */
+  attempt: boolean;
+  /** Whether it is a failure: it makes the campaign end with 1. */
+  failure: boolean;
+  /** Whether the item counts among the ended ones, of which `stop-after-failures` is a share. */
+  ended: boolean;
+  /** Whether the item is started again by itself: `attempts`, while it has attempts; `free`, without using one up. */
+  again: "never" | "attempts" | "free";
+}
+
+/** Starts in a row that fail because of the service or the network until the item has failed. Source: specification, section 7. */
+export const MAX_SERVICE_FAILURES = 5;
+
+/** Every end of a start, its verdict, and what follows. Rows with the same verdict have the same consequences. */
+export const VERDICT_RULES: readonly VerdictRule[] = [
+  {
+    when: "`success`, the requirement is met",
+    verdict: "succeeded",
+    remark: "",
+    attempt: true,
+    failure: false,
+    ended: true,
+    again: "never",
+  },
+  {
+    when: "`success`, no change was needed",
+    verdict: "unchanged",
+    remark: "with `require: run`, or with `accept-unchanged`",
+    attempt: true,
+    failure: false,
+    ended: true,
+    again: "never",
+  },
+  {
+    when: "`success`, no change was needed, and one is required",
+    verdict: "failed",
+    remark: '"no change"',
+    attempt: true,
+    failure: true,
+    ended: true,
+    again: "attempts",
+  },
+  {
+    when: "`success`, the requirement is not met",
+    verdict: "failed",
+    remark: "",
+    attempt: true,
+    failure: true,
+    ended: true,
+    again: "attempts",
+  },
+  {
+    when: "`success`, and whether the requirement is met cannot be seen",
+    verdict: "unknown",
+    remark: "settled by the forge, else by a person; the campaign ends with 1",
+    attempt: true,
+    failure: false,
+    ended: false,
+    again: "never",
+  },
+  {
+    when: "`failed`",
+    verdict: "failed",
+    remark: "",
+    attempt: true,
+    failure: true,
+    ended: true,
+    again: "attempts",
+  },
+  {
+    when: "`failed` for want of a sandbox; 429; no free start",
+    verdict: "quota",
+    remark: "waits",
+    attempt: false,
+    failure: false,
+    ended: false,
+    again: "free",
+  },
+  {
+    when: "5xx, network, outcome of the start unknown, refused by the queue",
+    verdict: "service",
+    remark: `after ${MAX_SERVICE_FAILURES} in a row: \`failed\`, which is a failure and is not started again by itself`,
+    attempt: false,
+    failure: false,
+    ended: false,
+    again: "free",
+  },
+  {
+    when: "`cancelled` by others",
+    verdict: "cancelled",
+    remark: "",
+    attempt: true,
+    failure: true,
+    ended: true,
+    again: "never",
+  },
+  {
+    when: "`awaiting_input`",
+    verdict: "needs-input",
+    remark: "holds its sandbox; becomes its real end when a person answers; listed first",
+    attempt: true,
+    failure: false,
+    ended: false,
+    again: "never",
+  },
+  {
+    when: "longer than `run-timeout`",
+    verdict: "overdue",
+    remark: "cancelled by us",
+    attempt: true,
+    failure: true,
+    ended: true,
+    again: "attempts",
+  },
+  {
+    when: "409, the key belongs to another request",
+    verdict: "conflict",
+    remark: "a person decides (`retry`)",
+    attempt: false,
+    failure: true,
+    ended: true,
+    again: "never",
+  },
+  {
+    when: "400, or the repository is not known, also one that was removed while its run worked",
+    verdict: "invalid",
+    remark: "",
+    attempt: false,
+    failure: true,
+    ended: true,
+    again: "never",
+  },
+  {
+    when: "401, 403",
+    verdict: null,
+    remark: "nothing more is started; exit code 64 or 65",
+    attempt: false,
+    failure: false,
+    ended: false,
+    again: "never",
+  },
+];
+
+/** What follows from the verdict of a start. */
+export function ruleOf(verdict: StartVerdict): VerdictRule {
+  const rule = VERDICT_RULES.find((each) => each.verdict === verdict);
+  if (rule === undefined) throw new Error(`Cannot find how ${verdict} counts`);
+  return rule;
+}

@@ -22,7 +22,7 @@ import { campaignResumeVerb } from "./campaign/resume.ts";
 import { campaignRetryVerb } from "./campaign/retry.ts";
 import { campaignRunVerb } from "./campaign/run.ts";
 import { campaignSkipVerb } from "./campaign/skip.ts";
-import { campaignStatusVerb } from "./campaign/status_of_campaign.ts";
+import { campaignStatusVerb } from "./campaign/status.ts";
 import { campaignStopVerb } from "./campaign/stop.ts";
 import { cleanupVerb } from "./verbs/cleanup.ts";
 import { completionVerb } from "./verbs/completion.ts";

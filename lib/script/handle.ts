@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { campaignJob, type CampaignResult, checkRunCampaign, viewOrThrow } from "../campaign/campaign.ts";
+import {
+  type CampaignStand,
+  checkRunCampaign,
+  exitCodeOfStand,
+  followCampaign,
+  outcomeOfStand,
+  viewOfStand,
+} from "../campaign/campaign.ts";
 import type { CampaignItem, RunCampaignOptions } from "../campaign/campaign_options.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import { detected } from "../ci/detect.ts";
@@ -443,7 +450,7 @@ export function campaignHandle(
   options: VerbOptions<RunCampaignOptions>,
 ): CampaignHandle {
   const stop = new AbortController();
-  const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, JobEnd<CampaignResult>>({
+  const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, CampaignStand>({
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       checkRunCampaign(options);
@@ -454,21 +461,26 @@ export function campaignHandle(
         onItem: relay(options.onItem, onItem),
       };
       let told = false;
-      const onView = (view: () => CampaignView) => {
-        if (!told) onStarted(view());
+      const start = (view: CampaignView) => {
+        if (!told) onStarted(view);
         told = true;
       };
-      const interrupts = { signal: stop.signal, terminal: false };
-      const end = await campaignJob(path, all, { onView, interrupts, onInterrupt: "cancel" }, false);
-      if (!told && end.result.view !== null) onStarted(end.result.view);
-      // The campaign was stopped because `cancel()` was called: that is no error.
-      return stop.signal.aborted && end.error === stop.signal.reason ? { ...end, error: undefined } : end;
+      const stand = await followCampaign(path, all, {
+        onView: (view) => told || start(view()),
+        onFailed: (view) => view !== null && start(view),
+        interrupts: { signal: stop.signal, terminal: false },
+        onInterrupt: "cancel",
+      });
+      if (stand.view !== null) start(stand.view);
+      return stand;
     },
-    settle: viewOrThrow,
-    last({ result: { view, outcome, exitCode }, error }) {
-      const goesOn = error === undefined || outcome === "started";
-      return view !== null && goesOn ? { type: "end", outcome, exitCode, result: view } : undefined;
-    },
+    settle: viewOfStand,
+    last: (stand) => ({
+      type: "end",
+      outcome: outcomeOfStand(stand),
+      exitCode: exitCodeOfStand(stand),
+      result: viewOfStand(stand),
+    }),
     async cancel() {
       stop.abort(new DOMException("The campaign was cancelled", "AbortError"));
       await handle.then(() => {}, () => {});

@@ -5,7 +5,7 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { OUTCOMES } from "../../lib/campaign/outcomes.ts";
+import { VERDICT_RULES } from "../../lib/campaign/verdicts.ts";
 import { VARIABLE_MEANINGS } from "../../lib/cli/verb.ts";
 import { EXIT_TABLE } from "../../lib/exit_codes.ts";
 import { VARIABLES } from "../../lib/variables.ts";
@@ -58,9 +58,9 @@ export const DOCUMENTS: Readonly<Record<string, Parts>> = {
     outcomes: () =>
       table(
         ["The run or the start ended as", "Item", "Attempt", "Failure", "Again by itself"],
-        OUTCOMES.map(({ endedAs, item, remark, attempt, failure, again }) => [
-          endedAs,
-          [item ?? "as it was", remark].filter((text) => text !== "").join("; "),
+        VERDICT_RULES.map(({ when, verdict, remark, attempt, failure, again }) => [
+          when,
+          [verdict ?? "as it was", remark].filter((text) => text !== "").join("; "),
           attempt ? "yes" : "no",
           failure ? "yes" : "no",
           { never: "no", attempts: "while it has attempts", free: "yes" }[again],

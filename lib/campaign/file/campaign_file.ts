@@ -4,7 +4,6 @@
  * @module
  */
 
-/** Form of the name of a campaign. */
 export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 
 /** What a run must bring for its item to succeed. */
@@ -22,7 +21,6 @@ export interface Place {
 
 /** An entry of `repositories`. Entries of the form `file:` are replaced by the lines of that file. */
 export type RepositoryEntry =
-  /** One repository. */
   | {
     kind: "repository";
     /** `owner/name` or a UUID, as written. */
@@ -47,7 +45,6 @@ export type RepositoryEntry =
 
 /** A time of the week in which runs may be started. A window that ends before it begins ends on the next day. */
 export interface StartWindow {
-  /** The text of the file. */
   text: string;
   /** Days on which it begins, 1 (Monday) to 7 (Sunday), ascending. */
   days: readonly number[];
@@ -70,7 +67,6 @@ interface Canary {
   gate: "automatic" | "manual";
 }
 
-/** What a webhook can be told. */
 export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
 
 /**
@@ -82,18 +78,14 @@ export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
 /** The services whose form a message can have; `json` has all fields, for a program. */
 export const NOTIFY_FORMATS = ["slack", "teams", "google-chat", "discord", "json"] as const;
 
-/** See {@linkcode NOTIFY_FORMATS}. */
 export type NotifyFormat = (typeof NOTIFY_FORMATS)[number];
 
-/** Who is told what. */
 export interface Notify {
   /** Environment variable with the address, which is a secret. */
   variable: string;
   /** The only host that the address may have, as in URLs: in lower case, with the port where it is not 443. */
   host: string;
-  /** The form of the message. */
   format: NotifyFormat;
-  /** What is told. */
   on: readonly NotifyEvent[];
 }
 
@@ -109,7 +101,6 @@ export interface CampaignFile {
   title: string | null;
   /** Task, with templates, without the title. */
   prompt: string;
-  /** Variables of all items. */
   variables: Readonly<Record<string, string>>;
   /** Entries, in the order of the file. */
   repositories: readonly RepositoryEntry[];
@@ -119,9 +110,7 @@ export interface CampaignFile {
   agent: { harness: string; mode: string | null };
   /** Working branch, with templates; null when the service is to name it. */
   branch: string | null;
-  /** What counts as a success. */
   success: { require: Requirement; acceptUnchanged: boolean };
-  /** Limits. */
   limits: {
     /** Runs at the same time, 1 to 3. */
     parallel: number;
@@ -144,7 +133,6 @@ export interface CampaignFile {
   notify: Notify | null;
 }
 
-/** A campaign file that was read. */
 export interface ReadCampaign {
   file: CampaignFile;
   /** SHA-256 of the file with the files that it names, as 64 hex digits. Standard input and line ends do not change it. */

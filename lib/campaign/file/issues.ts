@@ -12,7 +12,6 @@ import { keyOf, keyStartAt, nodeAt, otherMeaning, type Path, type Source, type T
 
 type Issue = z.core.$ZodIssue;
 
-/** A tree that was checked. */
 export interface CheckedTree {
   source: Source;
   root: TreeNode;
@@ -55,7 +54,6 @@ function near(word: string, known: readonly string[]): string | undefined {
   return known.find((each) => each.toLowerCase() === word.trim().toLowerCase()) ?? nearest(word, known);
 }
 
-/** What stands at a place. */
 function found(node: TreeNode): string {
   if (node.kind === "list") return `it is a list of ${formatCount(node.items.length, "item")}`;
   if (node.kind === "map") {
@@ -98,7 +96,6 @@ function hint(issue: Issue, node: TreeNode): string {
   return /^\d+$/.test(node.value) && expected !== "object" ? "; write it without quotes" : "";
 }
 
-/** The message about one value. */
 function messageFor(issue: Issue, node: TreeNode): string {
   if (issue.code === "custom") {
     const value = node.kind === "scalar" && typeof node.value === "string" ? node.value : "";

@@ -21,7 +21,6 @@ import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from ".
 
 // The files that a campaign file names, and lists with one name a line.
 
-/** What reading needs. */
 export type FileIo = Pick<Io, "readFile" | "realPath" | "readStdin">;
 
 /** Most bytes of the campaign file, and of the file with its task. */
@@ -96,7 +95,6 @@ export class Includes {
     return folder !== undefined && `${real}/`.startsWith(`${folder.replace(/\/+$/, "")}/`);
   }
 
-  /** Reads one. */
   read(name: string, maxBytes: number): ReadResult {
     const path = this.pathOf(name);
     try {
@@ -119,7 +117,6 @@ export class Includes {
   }
 }
 
-/** A line of a list. */
 interface ListLine {
   text: string;
   place: Place;
@@ -141,7 +138,6 @@ export function* linesOf(file: string, text: string): Generator<ListLine> {
 /** What becomes of the list `-`. `read`: standard input is read. `skip`: it is not, and has no entries. `refuse`: it is a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
-/** A place for messages. */
 function placeText({ file, line, column }: Place): string {
   return `${file}:${line}:${column}`;
 }
@@ -334,7 +330,6 @@ interface TemplateProblem {
   message: string;
 }
 
-/** A template in parts. */
 interface Template {
   parts: TemplatePart[];
   /** Positions of `{{` that is not a valid variable. */
@@ -441,9 +436,7 @@ type TaskTemplates = Pick<CampaignFile, "title" | "prompt" | "variables" | "bran
 
 /** What templates know about an item. */
 interface TaskItem {
-  /** Name of the campaign. */
   campaign: string;
-  /** Round of the campaign. */
   round: string;
   /** `owner/name`; for a hidden repository its id, which is its name then, without an owner. */
   repository: string;
@@ -499,20 +492,16 @@ const UNKNOWN = "x";
 
 /** A text of the task with templates. */
 export interface TaskText {
-  /** Its key in the campaign file. */
   key: "title" | "prompt" | "branch" | "on-failed-checks.prompt";
   text: string;
   /** The place of the whole text. */
   place: Place;
-  /** The place of a part of it. */
   placeOf(offset: number, length: number): Place;
 }
 
-/** What the checks are about. */
 interface CheckedTask {
   campaign: string;
   round: string;
-  /** Variables of the file. */
   variables: Readonly<Record<string, string>>;
   texts: readonly TaskText[];
   entries: readonly RepositoryEntry[];
@@ -601,7 +590,6 @@ function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
   }
 }
 
-/** What is wrong with a branch. */
 function branchProblem(pattern: Template, values: Values, base?: string): string | undefined {
   const length = lengthOf(pattern, values);
   if (length > MAX_BRANCH) return `it has ${length} characters; at most ${MAX_BRANCH} are allowed`;
@@ -615,7 +603,6 @@ function branchProblem(pattern: Template, values: Values, base?: string): string
     : undefined;
 }
 
-/** The branches of one repository. */
 class Branches {
   readonly #first = new Map<string, RepositoryEntry>();
   /** Every beginning of a branch that ends before a slash. */

@@ -82,7 +82,6 @@ export class MistakeList {
     return this.#mistakes.size === 0;
   }
 
-  /** Adds one. */
   add(place: Place, key: string, message: string): void {
     const { file, line, column } = place;
     const id = JSON.stringify([file, line, column, key]);

@@ -175,7 +175,6 @@ function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText
   };
 }
 
-/** The text of `prompt-file`. */
 function promptFileText(tree: CheckedTree, includes: Includes, mistakes: MistakeList): TaskText | undefined {
   const node = nodeAt(tree.root, ["prompt-file"]);
   if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;

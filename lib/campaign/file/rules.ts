@@ -56,7 +56,6 @@ export function matchesGlob(glob: string, name: string): boolean {
   return fits.at(-1) === true;
 }
 
-/** A rule for a text. */
 export type Rule = (text: string) => string | undefined;
 
 /** Shortest and longest `run-timeout`, in milliseconds. */
@@ -102,7 +101,6 @@ export function ofLength(min: number, max: number): Rule {
   };
 }
 
-/** A text with something in it. */
 export function notBlank(text: string): string | undefined {
   return text.trim() === "" ? "it is empty; give a text" : undefined;
 }
@@ -114,7 +112,6 @@ export function oneLine(text: string): string | undefined {
   return text === text.trim() ? undefined : "it has blanks at its beginning or end; remove them";
 }
 
-/** Name of a campaign. */
 export function campaignName(text: string): string | undefined {
   if (CAMPAIGN_NAME.test(text)) return undefined;
   const allowed = 'allowed are 1 to 40 lower-case letters, digits and "-", and it must not begin with "-"';
@@ -133,7 +130,7 @@ export function variableName(text: string): string | undefined {
 }
 
 /** Name of an environment variable. */
-export function environmentName(text: string): string | undefined {
+function environmentName(text: string): string | undefined {
   return /^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(text) ? undefined : "it must be the name of an environment variable";
 }
 
@@ -219,14 +216,12 @@ export function repository(text: string): string | undefined {
   return isName(owner) && isName(name) ? undefined : allowed;
 }
 
-/** Beginning of full names. */
 export function queryText(text: string): string | undefined {
   if (/[*?]/.test(text)) return "it is the beginning of names, without * and ?; put globs in exclude";
   if (/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]*)?$/.test(text) && text.length <= 2 * MAX_NAME) return undefined;
   return 'it must be the beginning of names, as in acme/ or acme/web-; allowed are letters, digits, "_", ".", "-" and one "/"';
 }
 
-/** A glob of full names. */
 export function nameGlob(text: string): string | undefined {
   const address = nameInAddress(text);
   if (address !== undefined) return `it must be a name or a glob, without an address; did you mean "${address}"?`;
@@ -239,7 +234,6 @@ export function normalBranch(name: string): string {
   return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
-/** A branch that exists. */
 export function branchName(text: string): string | undefined {
   const problem = branchNameProblem(text);
   return problem === undefined
@@ -247,7 +241,6 @@ export function branchName(text: string): string | undefined {
     : `${problem}; the service accepts letters, digits, "_", ".", "/" and "-" in a branch`;
 }
 
-/** A directory of a repository. */
 export function rootDirectory(text: string): string | undefined {
   const control = oneLine(text);
   if (control !== undefined) return control;
@@ -255,7 +248,6 @@ export function rootDirectory(text: string): string | undefined {
   return result.ok ? undefined : `${result.problem}; give a directory inside the repository, as in packages/api`;
 }
 
-/** Path of a file. */
 export function filePath(text: string): string | undefined {
   // deno-lint-ignore no-control-regex
   return /[\x00-\x1f\x7f]/.test(text) ? "a path must not contain control characters" : undefined;
@@ -266,7 +258,6 @@ export const FILE_HOME_FORMS =
   "it must be a directory below this one, such as mogplex-campaign, or git:origin#BRANCH; any other address is given by " +
   "--home or MOGPLEX_CAMPAIGN_HOME";
 
-/** A home that the file may name. */
 export function fileHome(text: string): string | undefined {
   if (text.startsWith("git:")) return /^git:origin#\S+$/.test(text) ? undefined : FILE_HOME_FORMS;
   const isBelow = /^[\w.][\w./-]*$/.test(text) && !text.split("/").includes("..");
@@ -282,7 +273,6 @@ export function runTimeout(text: string): string | undefined {
 /** What is allowed as longest time of a run. */
 export const RUN_TIMEOUT_FORMS = `it must be a duration from 1m to 24h: ${DURATION_FORMS}`;
 
-/** What is allowed as threshold. */
 export const THRESHOLD_FORMS = "it must be a number of items, at least 1, or a share from 1% to 100%";
 
 /** A share of the items. */
@@ -298,7 +288,7 @@ const FORM = 'it must be days, times and a time zone, as in "Mon-Fri 20:00-06:00
 const DEFAULT_ZONE = "UTC";
 
 /** A window, or what is wrong with its text and what is allowed. */
-export type WindowResult = { ok: true; window: StartWindow } | { ok: false; problem: string };
+type WindowResult = { ok: true; window: StartWindow } | { ok: false; problem: string };
 
 class Problem extends Error {}
 

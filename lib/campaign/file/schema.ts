@@ -19,7 +19,6 @@ export const MAX_VARIABLES = 100;
 
 // The kinds of fields. Each carries the words for what is allowed.
 
-/** A check by a rule. */
 function obeys<T>(rule: (value: T) => string | undefined) {
   return z.superRefine<T>((value, context) => {
     const problem = rule(value);
@@ -32,7 +31,6 @@ function text(allowed: string, rule: Rule) {
   return z.string({ error: () => allowed }).check(obeys((value) => rules.storable(value) ?? rule(value)));
 }
 
-/** One of some words. */
 function choice<const T extends readonly string[]>(values: T) {
   const allowed = `it must be ${values.join(", ").replace(/, (?=[^,]*$)/, " or ")}`;
   return z.enum(values, { error: () => allowed });
@@ -44,7 +42,6 @@ function whole(min: number, max: number) {
   return z.int({ error }).check(z.minimum(min, { error }), z.maximum(max, { error }));
 }
 
-/** True or false. */
 function flag() {
   return z.boolean({ error: () => "it must be true or false" });
 }

@@ -26,20 +26,17 @@ export interface ScalarNode extends Span {
   plain: boolean;
 }
 
-/** A list. */
 interface ListNode extends Span {
   kind: "list";
   items: TreeNode[];
 }
 
-/** A key with its value. */
 interface Entry {
   key: string;
   keyStart: number;
   value: TreeNode;
 }
 
-/** A map. */
 export interface MapNode extends Span {
   kind: "map";
   /** By key; of a key that is there twice, the first. */
@@ -51,7 +48,6 @@ interface BrokenNode extends Span {
   kind: "broken";
 }
 
-/** A value. */
 export type TreeNode = ScalarNode | ListNode | MapNode | BrokenNode;
 
 /** Keys and indexes from the root to a value. */
@@ -63,7 +59,6 @@ export class Source {
   readonly file: string;
   /** The text, without a byte order mark. */
   readonly text: string;
-  /** Offsets at which lines begin. */
   readonly #lines: number[] = [0];
 
   constructor(file: string, text: string) {
@@ -399,7 +394,6 @@ export function otherMeaning(text: string): string | undefined {
 
 // The errors of the YAML parser, where a person would look for them.
 
-/** An error of the parser. */
 interface SyntaxProblem {
   offset: number;
   message: string;
@@ -481,7 +475,6 @@ const MAX_ERRORS = 200;
 
 const EMPTY = "the file is empty; begin it with version: 1";
 
-/** A file as a tree. */
 interface Parsed {
   /** Undefined for an empty file, one that is nested too deeply, or one with too many errors of syntax. */
   root: TreeNode | undefined;

@@ -141,9 +141,7 @@ export const MAX_LINE_BYTES = 524_288;
 
 const CHECK = /,"check":"([0-9a-f]{16})"\}$/;
 
-/** A mistake in a line. */
 export interface ChainProblem {
-  /** What is wrong, as a clause. */
   why: string;
   /**
    * Its kind, which decides what happens. `cut`: only the beginning of a line is there. `damaged`: changed, missing or moved lines.
@@ -175,11 +173,9 @@ export interface Chain {
   ): { record: JournalRecord; line: string }[];
   /** Goes back to an earlier end: to what {@linkcode Chain.mark} returned. */
   reset(mark: ChainMark): void;
-  /** The present end. */
   mark(): ChainMark;
 }
 
-/** An end of a chain. */
 interface ChainMark {
   readonly seq: number;
   readonly wave: number;
@@ -287,21 +283,16 @@ export function beginChain(campaign: string, round: string): Chain {
 
 /** What a key is derived from. No user, host or time is in it. */
 export interface FenceParts {
-  /** Name of the campaign. */
   campaign: string;
   /** Its round; empty by default. */
   round: string;
-  /** See {@linkcode requestHash}. */
   requestHash: string;
   /** UUID of the repository; upper and lower case are the same. */
   repositoryId: string;
-  /** Base branch. */
   baseBranch: string;
   /** Root directory; null for the repository's root. */
   root: string | null;
-  /** What the start is for. */
   kind: StartKind;
-  /** Number of the start, from 1. */
   start: number;
 }
 

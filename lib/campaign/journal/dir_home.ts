@@ -208,13 +208,11 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
 
 /** Options of {@linkcode openDirHome}. */
 export interface DirHomeOptions {
-  /** The disk. */
   files: DurableFiles;
   /** The processes of this machine; see `writer.json`. */
   processes: Processes;
   /** Its wall time is in the records, for people. */
   clock: Clock;
-  /** Name of the campaign. */
   campaign: string;
   /** Its round; empty for none. */
   round: string;
@@ -266,7 +264,6 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     return result;
   }
 
-  /** Proves that we may write. */
   function mayWrite(): void {
     if (writer === undefined) throw new Error("Cannot write: this home is open for reading, or closed");
     writer.check();

@@ -7,9 +7,8 @@
 import { UsageError } from "../../errors.ts";
 import { PULL_REQUEST_STATUSES } from "../../forge/forge.ts";
 import { NOTIFY_EVENTS, type NotifyEvent } from "../file/campaign_file.ts";
-import { MAX_SERVICE_FAILURES, outcomeOf } from "../outcomes.ts";
 import { followUpBranch } from "../pulls.ts";
-import { hasVerdict, type ItemState } from "../verdicts.ts";
+import { hasVerdict, type ItemState, MAX_SERVICE_FAILURES, ruleOf, type StartVerdict } from "../verdicts.ts";
 import { itemKey } from "./chain.ts";
 import { isSealed, type Lock, type LockItem } from "./lock.ts";
 import {
@@ -21,14 +20,7 @@ import {
   nextStart,
   type StartMemory,
 } from "./memory.ts";
-import {
-  type FollowUp,
-  type JournalRecord,
-  MAX_REASON,
-  oneLine,
-  type PullRequestMemory,
-  type StartEnd,
-} from "./record.ts";
+import { type FollowUp, type JournalRecord, MAX_REASON, oneLine, type PullRequestMemory } from "./record.ts";
 
 // What a record of a start says about its item.
 
@@ -37,10 +29,16 @@ type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 /** Why a record contradicts those before it, as a clause. */
 class Contradiction extends Error {}
 
-/** Ends that only a run can bring. */
-const ENDS_OF_RUNS: readonly StartEnd[] = ["succeeded", "unchanged", "unknown", "cancelled", "needs-input", "overdue"];
+const ENDS_OF_RUNS: readonly StartVerdict[] = [
+  "succeeded",
+  "unchanged",
+  "unknown",
+  "cancelled",
+  "needs-input",
+  "overdue",
+];
 /** Ends after which the same start can end once more: a person answers, or settles it. */
-const OPEN_ENDS: readonly StartEnd[] = ["needs-input", "unknown"];
+const OPEN_ENDS: readonly StartVerdict[] = ["needs-input", "unknown"];
 /** The status of a run that has no sandbox yet. */
 const WITHOUT_SANDBOX = "pending";
 
@@ -78,7 +76,6 @@ function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   throw new Contradiction(`start ${number} was not sent, or another one was sent since`);
 }
 
-/** Notes the run of a start. */
 function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
   const id = runId.toLowerCase();
   if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has another run`);
@@ -93,7 +90,6 @@ function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory)
   if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
 }
 
-/** A start is about to be sent. */
 function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
   const { kind, key, branch, sentAt, start: number, followUp = null } = record;
   const expected = nextStart(item);
@@ -144,7 +140,6 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
   setState(memory, item, "starting", "none");
 }
 
-/** The service accepted a start. */
 function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"started">): void {
   const start = lastStart(item, record.start);
   if (start.end !== null) throw new Contradiction(`start ${start.number} has ended`);
@@ -180,8 +175,8 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
 }
 
 /** What an item becomes when a start has ended. */
-function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: ItemMemory["tally"] } {
-  const outcome = outcomeOf(as);
+function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
+  const rule = ruleOf(as);
   const isGood = as === "succeeded" || as === "unchanged";
   // What may be at work, and is to be cancelled, is not forgotten.
   const isForgotten = item.skipped !== null && !(item.skipped.cancel && isOpenStart(item));
@@ -189,9 +184,9 @@ function stateAfter(item: ItemMemory, as: StartEnd): { state: ItemState; tally: 
   const last = item.starts.at(-1);
   if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
   if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
-  if (outcome.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
-  const tally = outcome.ended ? outcome.failure ? "failure" : "ended" : "none";
-  return { state: outcome.item ?? item.state, tally };
+  if (rule.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
+  const tally = rule.ended ? rule.failure ? "failure" : "ended" : "none";
+  return { state: as, tally };
 }
 
 /**
@@ -202,9 +197,9 @@ function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reas
   item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
   item.reason = reason;
   const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES;
-  const { again, item: state } = outcomeOf(as);
-  if (state !== null && (as === "needs-input" || again === "free" && !isOver)) {
-    return setState(memory, item, state, "none");
+  const { again } = ruleOf(as);
+  if (as === "needs-input" || again === "free" && !isOver) {
+    return setState(memory, item, as, "none");
   }
   const isGood = as === "succeeded" || as === "unchanged";
   item.followUp = null;
@@ -250,7 +245,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   } else if (runId !== null) noteSandbox(memory, start);
 
   if (start.kind === "follow-up") return endFollowUp(memory, item, record);
-  if (outcomeOf(as).attempt && !start.counted) {
+  if (ruleOf(as).attempt && !start.counted) {
     start.counted = true;
     item.attempts++;
   }
@@ -335,7 +330,7 @@ function applyMissing(item: ItemMemory, number: number): void {
 const OPEN_MS = 86_400_000;
 
 /**
- * Gives open starts their verdict when nobody has asked for them for a day since the campaign was stopped: nothing sends them again by
+ * Gives open starts their verdict a day after the campaign was stopped, unless they were asked for since: nothing sends them again by
  * itself, and an agent may have been at work. It is a function of lock, journal and time, and no record.
  *
  * @param nowMs Now, in milliseconds since 1970.

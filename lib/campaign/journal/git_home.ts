@@ -17,7 +17,6 @@ import type { JournalRecord } from "./record.ts";
 
 /** Options of {@linkcode openGitHome}. */
 interface GitHomeOptions extends DirHomeOptions {
-  /** The branch. */
   branch: GitBranch;
   /** An empty directory for this process alone. */
   directory: string;
@@ -42,7 +41,6 @@ const COUNTED: readonly (readonly [JournalRecord["type"], string])[] = [
   ["resumed", "resumption"],
 ];
 
-/** Subject and body of a commit. */
 function messageOf(campaign: string, wave: number, hasLock: boolean, counts: ReadonlyMap<string, number>): string {
   const parts = COUNTED.flatMap(([type, word]) => {
     const count = counts.get(type) ?? 0;

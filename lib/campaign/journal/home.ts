@@ -80,7 +80,6 @@ const MAX_EVENT_BYTES = 26_214_400;
 export interface ShownPlace {
   env: ReadEnv;
   platform: Pick<Platform, "name" | "remote">;
-  /** Reads the file about the event. */
   io: Pick<Io, "readFile">;
   /** Whether nothing is on the branch yet: what is not known is worth a word only then. */
   isNew: boolean;

@@ -49,17 +49,13 @@ export interface LockItem {
 /** The parts of a request that items share. There is more than one when a later plan brought another prompt. */
 export type LockTask = Pick<CampaignFile, "title" | "prompt" | "variables" | "agent" | "branch">;
 
-/** The frozen list. */
 export interface Lock {
-  /** Version of this form. */
   schema: 1;
-  /** Name of the campaign. */
   campaign: string;
   /** Its round; empty by default. */
   round: string;
   /** This machine's time of the plan, in ISO 8601. */
   plannedAt: string;
-  /** Origin of the service. */
   origin: string;
   /**
    * SHA-256 over everything else in the lock: see `sealLock`. The journal carries it. @default {undefined} (an earlier version has written
@@ -68,9 +64,7 @@ export interface Lock {
   hash?: string | undefined;
   /** SHA-256 of the file with its includes, as 64 hex digits: tells whether the file has changed since. */
   fileHash: string;
-  /** Tasks, by index. */
   tasks: readonly LockTask[];
-  /** What counts as a success. */
   success: CampaignFile["success"];
   /** Limits, canary and windows of the file. */
   limits: CampaignFile["limits"];
@@ -207,13 +201,9 @@ function readItemValue(value: unknown): LockItem | undefined {
 /** Most bytes of a lock: 10 000 items take about 5 MB. */
 export const MAX_LOCK_BYTES = 67_108_864;
 
-/** What a lock is checked against. */
 export interface LockChecks {
-  /** Path of the file, for messages. */
   path: string;
-  /** Name of the campaign. */
   campaign: string;
-  /** Its round. */
   round: string;
   /**
    * Computes the hash of an item's request from its task, to be compared with the one in the lock. It needs the templates of the campaign

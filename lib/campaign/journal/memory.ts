@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import { ITEM_VERDICTS, type ItemState, OPEN_STATES, type StartVerdict } from "../verdicts.ts";
 import type { NotifyEvent } from "../file/campaign_file.ts";
 import { type Quota, QUOTAS } from "../pace/next_starts.ts";
 import type { Lock, LockItem } from "./lock.ts";
-import type { FollowUp, Person, PullRequestMemory, StartEnd, StartKind } from "./record.ts";
+import type { FollowUp, Person, PullRequestMemory, StartKind } from "./record.ts";
 
 /** A start of an item. A start that was refused without a run is sent again under the same number, and stays one start. */
 export interface StartMemory {
@@ -16,7 +16,6 @@ export interface StartMemory {
   kind: StartKind;
   /** What a follow-up has to mend; null for a task. */
   followUp: FollowUp | null;
-  /** Idempotency key. */
   key: string;
   /** Working branch that the request asks for; null when the service names it. */
   branch: string | null;
@@ -36,8 +35,7 @@ export interface StartMemory {
   /** When it went on after it had waited for a person, by the service, in ISO 8601; null when it never has. */
   resumedAt: string | null;
   /** How it ended; null while it has not. With `needs-input` the run goes on when a person answers. */
-  end: StartEnd | null;
-  /** Why, in one line. */
+  end: StartVerdict | null;
   reason: string | null;
   /** Whether the agent changed something; null when unknown. */
   changed: boolean | null;
@@ -53,13 +51,10 @@ export interface StartMemory {
   intentSeq: number;
 }
 
-/** An item with what became of it. */
 export interface ItemMemory {
-  /** The item as the lock has it. */
   readonly item: LockItem;
   /** Its verdict, or where it is. */
   state: ItemState;
-  /** Its starts, by number. */
   readonly starts: StartMemory[];
   /** How often a start was sent: more than its starts when some were refused. */
   sent: number;
@@ -102,7 +97,6 @@ export interface ItemMemory {
 
 /** A gate: nothing is started while it is closed. */
 interface GateMemory {
-  /** Whether it is closed. */
   closed: boolean;
   /** Why it was closed last; null when it never was. */
   reason: string | null;
@@ -136,7 +130,6 @@ export interface CampaignMemory {
   /** Items that a start has brought to an end, and those of them that are failures. Items that will be started again are neither. */
   ended: number;
   failures: number;
-  /** The gates. */
   readonly gates: Readonly<Record<"canary" | "threshold", GateMemory>>;
   /** Who stopped the campaign; null when it was not stopped, or goes on again. */
   stopped: { by: Person; at: string; cancel: boolean } | null;

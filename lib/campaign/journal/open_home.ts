@@ -14,7 +14,6 @@ import { openGitHome } from "./git_home.ts";
 import type { Home } from "./home.ts";
 import { parseWriter, writerText } from "./writer.ts";
 
-/** A home, as it is named. */
 type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
 
 const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
@@ -57,9 +56,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
 
 /** Options of {@linkcode openHome}. */
 interface HomeOptions extends DirHomeOptions {
-  /** Reads the environment. */
   env: (name: string) => string | undefined;
-  /** Ends calls of Git. */
   signal?: AbortSignal | undefined;
 }
 

@@ -8,17 +8,10 @@ import { EXIT } from "../../exit_codes.ts";
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/forge.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
 import { plainText } from "../../text/plain_text.ts";
-import { ITEM_VERDICTS, type ItemVerdict } from "../verdicts.ts";
+import { ITEM_VERDICTS, type StartVerdict } from "../verdicts.ts";
 import type { PullRequestView } from "../view.ts";
 
-/** What a start is for. */
 export type StartKind = "task" | "follow-up";
-
-/**
- * How a start ended. An {@linkcode ItemVerdict} that comes from a run or a refusal; `quota`: refused by a limit, or the run failed because
- * of too many sandboxes; `service`: the service or the network failed, or its queue refused the start.
- */
-export type StartEnd = Exclude<ItemVerdict, "skipped"> | "quota" | "service";
 
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
@@ -29,18 +22,14 @@ export type FollowUp = "checks" | "conflict" | "review";
 /** A pull request as its forge showed it last. */
 export type PullRequestMemory = PullRequestView;
 
-/** What a record says. */
 export type RecordBody =
-  /** A wave begins. */
   | { type: "wave" }
   /** A start is about to be sent. It is on disk before the request is. */
   | {
     type: "intent";
     item: string;
     kind: StartKind;
-    /** Number of the start, from 1. */
     start: number;
-    /** Idempotency key. */
     key: string;
     /** Our estimate of the service's time, in ISO 8601. Only for the quota, when no answer gives a better one. */
     sentAt: string;
@@ -49,7 +38,6 @@ export type RecordBody =
     /** What a follow-up has to mend; absent for a task. */
     followUp?: FollowUp | undefined;
   }
-  /** The service accepted a start. */
   | {
     type: "started";
     item: string;
@@ -72,7 +60,7 @@ export type RecordBody =
     type: "ended";
     item: string;
     start: number;
-    as: StartEnd;
+    as: StartVerdict;
     /** Null when no run was started, or none is known. */
     runId: string | null;
     /** Whether the start took a slot of the quota. Only when there is no `started` record. */
@@ -145,9 +133,7 @@ export type RecordBody =
 
 /** A record with its place in the chain. */
 export type JournalRecord = RecordBody & {
-  /** Version of this form. */
   schema: 1;
-  /** Number of the record, from 1. */
   seq: number;
   /** SHA-256 of the line of the record before, as 64 hex digits; of the campaign's name and round for the first. */
   previous: string;
@@ -223,12 +209,10 @@ export function visible(maxLength: number, minLength = 0): z.ZodMiniType<string>
   );
 }
 
-/** See {@linkcode isTime}. */
 export function time(): z.ZodMiniType<string> {
   return z.string().check(z.refine(isTime, "it is not a date with time and zone"));
 }
 
-/** See {@linkcode isWebUrl}. */
 function webUrl(): z.ZodMiniType<string> {
   return z.string().check(z.refine(isWebUrl, "it is not an address of a web page"));
 }
@@ -263,7 +247,7 @@ export function problemOf(error: z.core.$ZodError): string {
 /** Most times of a `joined` record: more than the service takes in a day. */
 const MAX_SLOTS = 200;
 const GATES = ["canary", "threshold"] as const;
-const ENDS: readonly StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
+const ENDS: readonly StartVerdict[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
 function makeSchema() {
   const place = {

@@ -23,7 +23,6 @@ import { diskError } from "./home.ts";
 
 // An entry of a directory's chain of writers: the file in which a process says that it is at work.
 
-/** What a writer says of itself. */
 interface WriterFacts extends ProcessIdentity {
   /** 32 random hex digits. */
   token: string;
@@ -31,9 +30,7 @@ interface WriterFacts extends ProcessIdentity {
   since: string;
 }
 
-/** A writer file that was found. */
 interface WriterEntry {
-  /** Its path. */
   path: string;
   /** 32 hex digits that no other entry has: its token, or a hash of what is in it. */
   id: string;
@@ -65,7 +62,6 @@ function idInName(name: string): string | undefined {
   return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
 }
 
-/** Text of a writer file. */
 export function writerText(facts: WriterFacts): string {
   return `${JSON.stringify({ schema: 1, ...facts }, null, 2)}\n`;
 }

@@ -110,7 +110,6 @@ export interface ForecastInput {
   slotsMs: readonly number[];
   /** Quotas of starts that the service has. @default {QUOTAS} */
   quotas?: readonly Quota[] | undefined;
-  /** Items that wait for a start. */
   waiting: number;
   /** When the runs were started that have not ended. @default {[]} */
   runningSinceMs?: readonly number[] | undefined;
@@ -136,7 +135,6 @@ export interface ForecastInput {
 
 /** A limit, and the end of the campaign if it did not exist. */
 interface Relaxation {
-  /** The limit. */
   bound: Bound;
   /** When the campaign would end without it, in milliseconds since 1970. */
   endsAtMs: number;
@@ -146,7 +144,6 @@ interface Relaxation {
 export interface Forecast {
   /** When the last item is collected, in milliseconds since 1970; null when the windows never open. */
   endsAtMs: number | null;
-  /** Starts until then. */
   starts: number;
   /** Waves until then, the last one included; 0 when nothing is to do, 1 for a process that stays. */
   waves: number;

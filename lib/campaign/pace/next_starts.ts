@@ -12,9 +12,7 @@ import { DAY_MS, nextOpening } from "./windows.ts";
 /** Names of the quotas of starts, shortest window first. */
 type QuotaName = "minute" | "hour" | "day";
 
-/** A quota of starts. */
 export interface Quota {
-  /** Its name. */
   name: QuotaName;
   /** Starts that it allows within its window. */
   count: number;
@@ -104,7 +102,6 @@ export type Bound =
   | "requests"
   /** The service refused a start, and named when it takes the next one. */
   | "refused"
-  /** The file's `parallel`. */
   | "parallel"
   /** The file's `open-pull-requests`, or pull requests that could not be read. */
   | "pull-requests"
@@ -113,12 +110,10 @@ export type Bound =
   | "stopped"
   /** The journal could not be shared with other machines. */
   | "home"
-  /** No item waits for a start. */
   | "nothing";
 
 /** What {@linkcode nextStarts} decides on. Times are milliseconds since 1970 by the service's clock. */
 export interface PaceInput {
-  /** Now. */
   nowMs: number;
   /** When starts took their slots, ascending; older ones than a day do not matter. */
   slotsMs: readonly number[];
@@ -138,7 +133,6 @@ export interface PaceInput {
   windows: readonly StartWindow[];
   /** Whether a gate is closed, or the campaign is stopped. */
   closed: "gate" | "stopped" | null;
-  /** Items that wait for a start. */
   waiting: number;
   /**
    * Pull requests that are open, null when not all of them could be read, and how many may be; null for no limit. A run that is at work counts
@@ -149,9 +143,7 @@ export interface PaceInput {
 
 /** What {@linkcode nextStarts} decided. */
 export interface Pace {
-  /** How many runs to start now. */
   starts: number;
-  /** What limits that number. */
   because: Bound;
   /** When another start may be possible; null when time alone changes nothing (a run must end, a gate must open, nothing waits). */
   nextMs: number | null;
@@ -189,7 +181,6 @@ function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;
 }
 
-/** What only time ends, and when. */
 function timedHold(state: State): { because: Bound; nextMs: number | null } | null {
   const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, windows } = state;
   let because: Bound | null = null;
@@ -233,7 +224,6 @@ function hold(state: State): { because: Bound; nextMs: number | null } | null {
   return timedHold(state) ?? pullRequestHold(state) ?? capacityHold(state);
 }
 
-/** The state after one start. */
 function afterStart(state: State): State {
   return {
     ...state,

@@ -12,7 +12,6 @@ export const REQUEST_BUDGET: number = Math.floor(REQUEST_LIMIT * 0.8);
 export interface WatchedRun {
   /** UUID of the run. */
   id: string;
-  /** When it was started. */
   startedMs: number;
   /** When it was last read; null when it has not been. */
   lastSeenMs: number | null;
@@ -22,7 +21,6 @@ export interface WatchedRun {
 
 /** What {@linkcode pollPlan} decides on. Times are milliseconds of any one clock. */
 export interface PollInput {
-  /** Now. */
   nowMs: number;
   /** Runs, in any order. Those that have ended are passed over. */
   runs: readonly WatchedRun[];
@@ -32,9 +30,7 @@ export interface PollInput {
   requestsMs: readonly number[];
 }
 
-/** The next look. */
 interface Poll {
-  /** The run to look at. */
   id: string;
   /** When, never before now. */
   atMs: number;

@@ -16,7 +16,6 @@ export interface CarriedFile {
   readonly sha256: string;
 }
 
-/** How jobs get the program. */
 export type PipelineProgram =
   /** The file `mogplex.mjs`, which lies in the repository. */
   | ({ readonly kind: "file" } & CarriedFile)
@@ -47,15 +46,12 @@ export interface PipelineSettings {
   readonly source: { readonly pipeline: string; readonly job: string } | undefined;
 }
 
-/** Everything that a format knows. */
 export interface PipelineInput {
   /** Name of the campaign: `[a-z0-9-]`. */
   readonly campaign: string;
-  /** The campaign file. */
   readonly file: CarriedFile;
   /** The files that it names, in the order in which they are read. */
   readonly includes: readonly CarriedFile[];
-  /** How jobs get the program. */
   readonly program: PipelineProgram;
   /** Where lock and journal are between two waves: `dir`, or `git:REMOTE#BRANCH`; undefined when the user did not say. */
   readonly home: string | undefined;
@@ -68,14 +64,12 @@ export interface PipelineInput {
   readonly output: string | undefined;
 }
 
-/** A file of a pipeline. */
 export interface PipelineFile {
   /** Path below the directory of `--output`: letters, digits and `._/-`. */
   readonly path: string;
   readonly text: string;
 }
 
-/** A CI system. */
 export interface PipelineFormat {
   /** Whether the campaign has to be planned first. */
   readonly needsPlan: boolean;

@@ -308,5 +308,4 @@ function render(input: PipelineInput): [PipelineFile] {
   return [{ path: `campaign-${campaign}.yml`, text }];
 }
 
-/** See the module. */
 export const github: PipelineFormat = { needsPlan: false, render };

@@ -44,7 +44,6 @@ const FOLDER = "mogplex-pipeline";
 const WAVES = "mogplex-waves";
 /** Directory in it with the reports of the whole. */
 const DIRECTORY = "mogplex-campaign";
-/** The program in it. */
 const PROGRAM = "mogplex.mjs";
 /** File in it with the number of the process that makes the wave. */
 const PID = ".mogplex-tool.pid";
@@ -97,7 +96,6 @@ function carryScript(input: PipelineInput, parts: readonly string[]): string {
   ].join("\n");
 }
 
-/** A verb of the program. */
 function call(input: PipelineInput, verb: string, ...words: readonly string[]): string {
   const { program, file, home } = input;
   const command = program.kind === "file" ? `node ${PROGRAM}` : program.name;
@@ -145,7 +143,6 @@ export function watchScript(): string {
   return `mogplex_pid=$PWD/${PID}\n${GITLAB_WATCH}`;
 }
 
-/** One wave. */
 export function waveScript(input: PipelineInput): string {
   return call(input, "advance", isGit(input) ? "" : `--dir "${WAVES}/$mogplex_wave"`);
 }
@@ -193,7 +190,6 @@ function withinLimit({ delaysMs, gate }: WavePlan): WavePlan {
   return { delaysMs: all, gate: at };
 }
 
-/** `start_in` of a delay. */
 function startIn(ms: number, rehearsalMs: number | undefined): string {
   if (rehearsalMs !== undefined) return `${Math.max(1, Math.ceil(rehearsalMs / 1000))} seconds`;
   return `${Math.max(1, Math.ceil(ms / 60_000))} minutes`;
@@ -210,15 +206,12 @@ function keep(days: number, paths: readonly string[], exclude: readonly string[]
 }
 
 const NEWEST = `${FOLDER}/${WAVES}/*`;
-/** What the next wave takes over. */
 const HANDED_ON = [`${NEWEST}/lock.json`, `${NEWEST}/journal/`, `${NEWEST}/campaign.json`];
 /** Says who is at work on a machine, and means nothing on another one. */
 const NOT_KEPT = [`${NEWEST}/writer*.json`];
 
-/** The waves of one file. */
 interface Row {
   waves: WavePlan;
-  /** Number of the first wave. */
   first: number;
 }
 
@@ -244,7 +237,6 @@ class PipelineDocument {
     return this.#document.createAlias(this.#check, "check");
   }
 
-  /** What all jobs have. */
   #base() {
     const { settings: { image = IMAGE, tags, retryInterrupted } } = this.#input;
     return {
@@ -449,5 +441,4 @@ function render(input: PipelineInput): PipelineFile[] {
   );
 }
 
-/** See the module. */
 export const gitlab: PipelineFormat = { needsPlan: true, render };

@@ -37,13 +37,11 @@ import { gitlab } from "./gitlab.ts";
 
 /** Options of {@linkcode makePipelineWith}. */
 interface PipelineOptions extends CampaignOptions {
-  /** A key of the table of formats. */
   format: string | undefined;
   /** Path of the program in the repository, or `command:NAME` for one that the image has. @default {"ci/mogplex.mjs"} */
   program?: string | undefined;
   /** Mean time of a run in milliseconds, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** What is said about the jobs. */
   settings: PipelineSettings;
   /** Directory or file that is written; undefined for standard output. */
   output: string | undefined;

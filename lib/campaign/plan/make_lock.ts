@@ -14,8 +14,6 @@ import type { CampaignMemory } from "../journal/memory.ts";
 import type { FollowUp } from "../journal/record.ts";
 import type { ResolvedItem } from "./resolve.ts";
 
-// What a plan changes.
-
 /** What a plan changes. */
 export interface LockChanges {
   /** Names of items that are new. */
@@ -130,14 +128,11 @@ export function requestOf(lock: Lock, item: LockItem, start: number): StartReque
   };
 }
 
-/** What a plan is made from. */
 interface LockInput {
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;
-  /** What the service's lists say. */
   resolved: readonly ResolvedItem[];
-  /** Origin of the service. */
   origin: string;
   /** This machine's time, in ISO 8601. */
   plannedAt: string;
@@ -175,7 +170,6 @@ function identityOf(
   ]);
 }
 
-/** The first lock of a campaign. */
 async function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): Promise<Lock> {
   const task = lockTaskOf(file);
   const items: LockItem[] = [];

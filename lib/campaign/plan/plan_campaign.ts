@@ -161,7 +161,6 @@ async function planOf(
   };
 }
 
-/** See {@linkcode planCampaign}. */
 export async function planCampaignWith(
   path: string,
   options: PlanCampaignOptions,

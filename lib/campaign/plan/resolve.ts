@@ -27,9 +27,7 @@ const REQUEST_MS = 60_000;
 interface RequestPaceOptions {
   /** Counts what was really sent, retries included. */
   client: Pick<MogplexClient, "requests">;
-  /** Time. */
   clock: Clock;
-  /** Ends waits and requests. */
   signal?: AbortSignal | undefined;
   /** Longest time of one request with its retries, in milliseconds. @default {60_000} */
   limitMs?: number | undefined;
@@ -309,7 +307,6 @@ export function openListing(client: MogplexClient, pace: RequestPace): Listing {
   return new SplitListing(client, pace);
 }
 
-/** An item before it has a task. */
 export interface ResolvedItem
   extends Pick<LockItem, "id" | "repository" | "repositoryId" | "baseBranch" | "root" | "variables" | "excluded"> {
   /** Whether the file gives it neither a base branch nor a root directory. */
@@ -370,7 +367,6 @@ function byFullName(repos: readonly ListedRepo[]): Map<string, ListedRepo[]> {
   return rows;
 }
 
-/** Rows by name and by id. */
 type Found = Map<string, readonly ListedRepo[]>;
 
 /** Reads everything that the entries name, with as few requests as possible: names of one owner together, by common prefixes. */

@@ -13,7 +13,6 @@ import type { CauseGroup, ItemView } from "../view.ts";
 
 /** A reason with places for the parts that differ. There is one text more than there are values. */
 interface CausePattern {
-  /** The texts around the places. */
   readonly texts: readonly string[];
   /** What stands at the places, in order. */
   readonly values: readonly string[];
@@ -37,7 +36,6 @@ const WORD = /^([A-Za-z]+)[.,!?:]*$/;
 /** Characters between which names, paths and addresses stand. */
 const TOKEN = /[^\s"'`()<>{}[\]|;=]+/g;
 const TEMPORARY = ["tmp", "temp", ".tmp", "_temp"];
-/** A file name with an extension. */
 const FILE_NAME = /^[^.].*\.[a-z][a-z0-9]{0,4}$/;
 
 // A UUID; a number of its own, with its sign; a number with its unit; a run of letters and digits, in which hashes, ids and further
@@ -151,7 +149,6 @@ function nameAndRest(text: string): [name: string, rest: string] {
   return [text.slice(0, text.length - rest.length), rest];
 }
 
-/** What a token is read with. */
 interface Names extends CampaignNames {
   /** Short name of the item's own repository, in lower case. */
   readonly own: string;

@@ -345,17 +345,14 @@ export function renderCampaignGithubOutputs(view: CampaignView): string {
 
 // The files of a campaign. A new one is a renderer and a row here.
 
-/** A report of a campaign. */
 interface CampaignFormat {
   /** Name of the file in the campaign's directory. */
   readonly file: string;
-  /** One line for `--help`. */
   readonly help: string;
   /** Renders a view that went through `cleanCampaign`. Pure; only those for people have a place for the options. */
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
 
-/** The reports, by name. */
 export const CAMPAIGN_FORMATS = {
   json: {
     file: "campaign.json",

@@ -14,8 +14,18 @@ import { obeyDecisions, worstOf } from "./settle.ts";
 import { type Rest, startSome, type Step } from "./start_item.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
-/** What {@linkcode followCampaign} yields: what it has done, or what the next start waits for. */
+/** What {@linkcode followSteps} yields: what it has done, or what the next start waits for. */
 export type Progress = Step | { type: "rest"; rest: Rest };
+
+/**
+ * Follows a campaign until nothing more happens to it by itself, or until the deadline of the session.
+ *
+ * @throws an error that a retry cannot mend (see `laterFailure`), or the last one when the deadline comes first.
+ * @throws `signal.reason` if the session's signal aborts.
+ */
+export function followSteps(work: Work): AsyncGenerator<Progress, void, void> {
+  return new Follower(work).run();
+}
 
 /** Longest sleep in one piece, in milliseconds: the wall time may jump meanwhile, and windows and quotas go by it. */
 const LONGEST_SLEEP_MS = 60_000;
@@ -26,7 +36,6 @@ const STREAM_MS = 5 * 60_000;
 /** Waits between looks after a stream has told of an end: the service may write the verdict later. In milliseconds. */
 const SOON_MS: readonly number[] = [500, 1_000, 2_000, 4_000, 8_000];
 
-/** Follows one campaign. */
 class Follower {
   readonly #work: Work;
   readonly #pacer;
@@ -192,14 +201,4 @@ class Follower {
       return undefined;
     }
   }
-}
-
-/**
- * Follows a campaign until nothing more happens to it by itself, or until the deadline of the session.
- *
- * @throws an error that a retry cannot mend (see `laterFailure`), or the last one when the deadline comes first.
- * @throws `signal.reason` if the session's signal aborts.
- */
-export function followCampaign(work: Work): AsyncGenerator<Progress, void, void> {
-  return new Follower(work).run();
 }

@@ -17,16 +17,15 @@ import { isTerminal } from "../../service/contract.ts";
 import { laterFailure } from "../../service/retry.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import type { ItemMemory, StartMemory } from "../journal/memory.ts";
-import type { StartEnd } from "../journal/record.ts";
 import type { RequestPace } from "../plan/resolve.ts";
+import type { StartVerdict } from "../verdicts.ts";
 import { serviceNow, whyGone, type Work } from "./work.ts";
 
-// How the run of an item ended, from what the service says of it. What an end means for the item is in `outcomes.ts`.
+// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `verdicts.ts`.
 
-/** An end with its reason. Texts of the service in the reason are untrusted. */
+/** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
 interface Judgement {
-  /** How the start ended. */
-  as: StartEnd;
+  as: StartVerdict;
   /** Why; null when there is nothing to say. */
   reason: string | null;
 }
@@ -135,7 +134,7 @@ function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void 
 }
 
 /** Remembers whether a run has a sandbox. */
-export function noteBoot(
+function noteBoot(
   booting: Set<string>,
   { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
 ): void {
@@ -366,7 +365,6 @@ async function look(work: Work, open: OpenRun): Promise<boolean> {
 /** Why a run was cancelled, unless there is more to say. */
 const WITH_CAMPAIGN = "cancelled with the campaign";
 
-/** A run that is to be cancelled. */
 export interface ToCancel extends OpenRun {
   /** Whether an open start has found it just now: it may not have a sandbox yet, and its end is read until it holds. */
   isFound: boolean;
@@ -524,12 +522,10 @@ function newestRun({ store: { memory } }: Work): OpenRun | undefined {
 /** Time to wait before a stream that broke is opened again, in milliseconds. */
 const AGAIN_MS = 60_000;
 
-/** See the module. */
 export class RunStreams {
   readonly #session: Session;
   readonly #pace: RequestPace;
   readonly #closed = new AbortController();
-  /** Runs with an open stream. */
   readonly #live = new Map<string, AbortController>();
   /** Points on the clock before which no stream of a run is opened. */
   readonly #notBefore = new Map<string, number>();
@@ -577,7 +573,6 @@ export class RunStreams {
     signal?.throwIfAborted();
   }
 
-  /** Closes all streams. */
   close(): void {
     this.#closed.abort();
     for (const controller of this.#live.values()) controller.abort();

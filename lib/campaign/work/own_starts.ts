@@ -17,7 +17,6 @@ export interface OwnStart {
   started: Of<"started">;
 }
 
-/** Starts of a process by key. */
 export type OwnStarts = Map<string, OwnStart>;
 
 /** Records of a start that the journal does not have; null when there is no place for it. */

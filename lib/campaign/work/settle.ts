@@ -29,7 +29,6 @@ export function worstOf(errors: readonly unknown[]): unknown {
 
 /** What {@linkcode obeyDecisions} tells beside the steps: what became of an open start. */
 interface Settled {
-  /** Name of the item. */
   item: string;
   /** What became of its start, as a clause. */
   text: string;

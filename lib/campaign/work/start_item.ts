@@ -13,11 +13,12 @@ import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
-import type { RecordBody, StartEnd } from "../journal/record.ts";
+import type { RecordBody } from "../journal/record.ts";
 import { nextStarts, type Pace, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
 import { gateDue, paceInput, startableItems } from "../progress.ts";
 import { followUpBranch } from "../pulls.ts";
+import type { StartVerdict } from "../verdicts.ts";
 import { lookAtRun, proveUser } from "./look.ts";
 import type { OwnStart } from "./own_starts.ts";
 import { proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
@@ -28,7 +29,7 @@ type StartOutcome =
   /** `replayed`: its key found a run that existed before. */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
   /** It did not start a run, and the journal says why. */
-  | { kind: "refused"; as: StartEnd };
+  | { kind: "refused"; as: StartVerdict };
 
 /** Attempts of one start in a row. */
 const ATTEMPTS = 3;
@@ -43,7 +44,7 @@ function isLimit({ cause }: Failure): boolean {
   return cause === "rate_limit" || cause === "start_limit";
 }
 
-function endOf(error: MogplexError, failure: Failure | undefined): StartEnd {
+function endOf(error: MogplexError, failure: Failure | undefined): StartVerdict {
   if (failure !== undefined) return isLimit(failure) ? "quota" : "service";
   if (error instanceof ConflictError) return "conflict";
   return error.exit === "usage" ? "invalid" : "service";

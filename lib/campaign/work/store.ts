@@ -13,7 +13,6 @@ import type { Quota } from "../pace/next_starts.ts";
 import { followUpHash, taskHash } from "../plan/make_lock.ts";
 import { fitBody } from "../journal/chain.ts";
 
-/** See the module. */
 export class Store {
   readonly #home: Home;
   readonly memory: CampaignMemory;

@@ -19,6 +19,16 @@ import { type Rest, startSome } from "./start_item.ts";
 import type { Store } from "./store.ts";
 import { readPullRequests, serviceNow, type Work } from "./work.ts";
 
+/**
+ * The steps of one wave.
+ *
+ * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
+ * @throws `signal.reason` if the session's signal aborts.
+ */
+export function waveSteps(work: Work): AsyncGenerator<Progress, void, void> {
+  return new Wave(work).run();
+}
+
 /** How long a wave waits at most for the next start and for ends of runs, in milliseconds. */
 const LINGER_MS = 20_000;
 /** How much later than expected a run is looked at, in milliseconds: the time of the service is known to the second. */
@@ -30,7 +40,6 @@ function expectedEnd({ store }: Work, { start }: OpenRun): number {
   return Date.parse(start.createdAt ?? start.slotAt ?? "") + (store.meanRunMs ?? Number.NaN) + END_GUARD_MS;
 }
 
-/** Makes one wave. */
 class Wave {
   readonly #work: Work;
   /** What could not be read, although a later attempt may. */
@@ -94,19 +103,8 @@ class Wave {
   }
 }
 
-/**
- * Makes one wave.
- *
- * @throws the worst error of what could not be read, cancelled or settled, once everything else is done; any other error at once.
- * @throws `signal.reason` if the session's signal aborts.
- */
-export function makeWave(work: Work): AsyncGenerator<Progress, void, void> {
-  return new Wave(work).run();
-}
-
 // What the next wave would do, without a request and without a change: for `--dry-run`.
 
-/** What the next wave would do. */
 export interface Preview {
   /** Names of the items whose runs it would read. */
   reads: string[];
@@ -114,7 +112,6 @@ export interface Preview {
   cancels: string[];
   /** Names of the items that it would start at most. Sandboxes of others, and what the reads show, can change that. */
   starts: string[];
-  /** What the campaign looks like. */
   view: CampaignView;
 }
 
@@ -152,12 +149,8 @@ export async function previewWave(
   });
 }
 
-// Opens the gates of a campaign.
-
-/** A gate. */
 type GateName = keyof CampaignMemory["gates"];
 
-/** The gates that are closed. */
 export function closedGates({ memory: { gates } }: Store): GateName[] {
   return (["canary", "threshold"] as const).filter((gate) => gates[gate].closed);
 }

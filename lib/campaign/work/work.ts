@@ -19,11 +19,8 @@ import { hasVerdict } from "../verdicts.ts";
 import type { OwnStarts } from "./own_starts.ts";
 import type { Store } from "./store.ts";
 
-/** See the module. */
 export interface Work {
-  /** The service, and time. */
   readonly session: Session;
-  /** The frozen list. */
   readonly lock: Lock;
   /** The journal, and what it says now. */
   readonly store: Store;

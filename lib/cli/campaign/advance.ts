@@ -8,59 +8,21 @@ import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
 import { own } from "../../text/safe_line.ts";
 import { JSON_LINES, NOTE, OTEL_FILE } from "../options.ts";
-import type { Context, Verb } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { type CampaignPlace, decider, endWithCampaign, maskToken, readPlace } from "./campaign_job.ts";
-import {
-  APPROVE,
-  BY,
-  DRY_RUN,
-  EXIT_STATUS,
-  FORGE,
-  MEAN_RUN,
-  OF_WAVES,
-  PLACE,
-  PLAN_FIRST,
-  SKIP_INVALID,
-  WAVE_CODES,
-} from "./flags.ts";
+import { BY, DRY_RUN, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
-/** Prints what a wave would do. */
-export async function printPreview(context: Context, place: CampaignPlace): Promise<number> {
-  const { flags, writer } = context;
-  maskToken(context);
-  const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
-  if (flags.has("json")) {
-    writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitsFor: view.waitsFor }));
-    return EXIT.success;
-  }
-  const list = (head: string, names: readonly string[]) => [
-    writer.untrusted(names.length > 0 ? `${head}:` : head),
-    ...names.map((name) => own`  ${writer.untrusted(name)}`),
-  ];
-  writer.out(
-    writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
-    ...list(`the next wave reads ${formatCount(reads.length, "run")}`, reads),
-    ...cancels.length > 0 ? list(`cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
-    ...list(`and starts ${formatCount(starts.length, "item")} at most`, starts),
-  );
-  return EXIT.success;
-}
+const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
 
-async function advance(context: Context): Promise<number> {
-  const { flags, option } = context;
-  const place = readPlace(context, "campaign advance");
-  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
-  return await endWithCampaign(context, place, {
-    once: true,
-    exitStatus: flags.has(EXIT_STATUS.name),
-    plans: flags.has(PLAN_FIRST.name),
-    options: {
-      skipInvalid: flags.has(SKIP_INVALID.name),
-      meanRunMs: option(MEAN_RUN),
-      approvedBy: flags.has(APPROVE.name) ? decider(context) : undefined,
-    },
-  });
-}
+const PLAN_FIRST: VerbFlag = {
+  name: "plan",
+  help: "Plan first where a branch as home has no plan; by hand, never in a job that repeats: the branch may be lost",
+};
+
+const EXIT_STATUS: VerbFlag = {
+  name: "exit-status",
+  help: `End with ${EXIT.rateLimited} while the campaign goes on`,
+};
 
 export const campaignAdvanceVerb: Verb = {
   name: "campaign advance",
@@ -83,3 +45,40 @@ export const campaignAdvanceVerb: Verb = {
   examples: ["mogplex-ci campaign advance campaign.yml"],
   run: advance,
 };
+
+async function advance(context: Context): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign advance");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: true,
+    exitStatus: flags.has(EXIT_STATUS.name),
+    plans: flags.has(PLAN_FIRST.name),
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      approvedBy: flags.has(APPROVE.name) ? decider(context) : undefined,
+    },
+  });
+}
+
+export async function printPreview(context: Context, place: CampaignPlace): Promise<number> {
+  const { flags, writer } = context;
+  maskToken(context);
+  const { reads, cancels, starts, view } = await previewWave(place.path, place.options, place.internals);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ dryRun: true, reads, cancels, starts, state: view.state, waitsFor: view.waitsFor }));
+    return EXIT.success;
+  }
+  const list = (head: string, names: readonly string[]) => [
+    writer.untrusted(names.length > 0 ? `${head}:` : head),
+    ...names.map((name) => own`  ${writer.untrusted(name)}`),
+  ];
+  writer.out(
+    writer.untrusted(`campaign ${view.campaign} is ${view.state}; nothing was sent or written`),
+    ...list(`the next wave reads ${formatCount(reads.length, "run")}`, reads),
+    ...cancels.length > 0 ? list(`cancels ${formatCount(cancels.length, "run")}`, cancels) : [],
+    ...list(`and starts ${formatCount(starts.length, "item")} at most`, starts),
+  );
+  return EXIT.success;
+}

@@ -3,13 +3,17 @@
  *
  * @module
  */
-import type { Context, Verb } from "../verb.ts";
+import { anyText } from "../options.ts";
+import type { Context, Option, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
-import { DECISION, LOCAL_CODES, NOTE_TEXT, OF_DECISIONS, PLACE } from "./flags.ts";
+import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
 
-function approve(context: Context): Promise<number> {
-  return decide(context, "campaign approve", { kind: "approve", note: context.option(NOTE_TEXT) ?? null });
-}
+const NOTE_TEXT: Option<string> = {
+  name: "note",
+  value: "TEXT",
+  help: "Why, for the journal",
+  parse: anyText,
+};
 
 export const campaignApproveVerb: Verb = {
   name: "campaign approve",
@@ -23,3 +27,7 @@ export const campaignApproveVerb: Verb = {
   examples: ['mogplex-ci campaign approve campaign.yml --note "three look right"'],
   run: approve,
 };
+
+function approve(context: Context): Promise<number> {
+  return decide(context, "campaign approve", { kind: "approve", note: context.option(NOTE_TEXT) ?? null });
+}

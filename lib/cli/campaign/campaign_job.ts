@@ -1,9 +1,15 @@
 /**
- * A wave of a campaign, or a campaign to its end, on the command line: log or live table, reports, exit code.
+ * What the verbs of `campaign` share: a wave with its log, reports and exit code; a decision; and the campaign that a verb is about.
  *
  * @module
  */
-import { CampaignGoesOnError, campaignJob, type CampaignJobInternals } from "../../campaign/campaign.ts";
+import {
+  type CampaignStand,
+  exitCodeOfStand,
+  followCampaign,
+  makeWave,
+  type StepInternals,
+} from "../../campaign/campaign.ts";
 import type { CampaignItem, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
@@ -14,10 +20,10 @@ import { type CampaignCommand, campaignName, countSentences, stateDetail } from 
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { personOf, type Platform } from "../../ci/platform.ts";
-import { exitCodeFor, InterruptedError } from "../../errors.ts";
+import { exitCodeFor } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
-import { interruptible } from "../../run/session.ts";
+import { interruptible, type Interrupts } from "../../run/session.ts";
 import { preferSmallHeap, terminalSize } from "../../runtime.ts";
 import { plainWords } from "../../text/document.ts";
 import { createRedactor, joinRedactors } from "../../text/redact.ts";
@@ -42,13 +48,197 @@ import {
   WEBHOOK_VARIABLE,
 } from "./flags.ts";
 import { LiveCampaign } from "./live_campaign.ts";
-import { statusText } from "./status.ts";
+import { statusText } from "./status_text.ts";
+
+// A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.
+
+/** What a verb that makes waves wants. */
+interface CampaignWork {
+  once: boolean;
+  /** Whether a campaign that goes on ends the command with 75. */
+  exitStatus: boolean;
+  options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
+  onInterrupt?: StepInternals["onInterrupt"];
+  /** See {@linkcode StepInternals.plans}. */
+  plans?: boolean;
+}
+
+/** Shortest time between two reports while the campaign goes on, in milliseconds. */
+const REPORT_MS = 60_000;
+
+/**
+ * Makes one wave, or follows the campaign: log or live table, reports, note.
+ *
+ * @returns The exit code.
+ * @throws {MogplexError} when the campaign could not be opened.
+ */
+export async function endWithCampaign(
+  context: Context,
+  place: CampaignPlace,
+  { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
+): Promise<number> {
+  const { io, flags, writer, clock, platform } = context;
+  const note = planNote(context);
+  const extra = await context.extras?.open(context);
+  // A campaign may have 10 000 items, and the container of a CI job little memory.
+  preferSmallHeap();
+  const json = flags.has("json");
+  const interactive = !json && isInteractive(context);
+  const live = json
+    ? undefined
+    : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
+  let reportedAt = -Infinity;
+  const known = new Set<string>();
+  const onView = (view: (brief?: boolean) => CampaignView) => {
+    const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
+    if (live === undefined && !isDue) return;
+    const now = view(!isDue && !interactive);
+    live?.update(now);
+    if (!isDue) return;
+    reportedAt = clock.now();
+    void publishCampaign(context, place, now, { problem: null, isEnd: false, note, known });
+  };
+  const failed = { is: false, view: null as CampaignView | null };
+  const onFailed = (view: CampaignView | null) => void Object.assign(failed, { is: true, view });
+  const process = {
+    onSignal: io.onSignal,
+    isTerminal: io.isTerminal,
+    exitNow(code: number) {
+      live?.leave();
+      io.exitNow(code);
+    },
+  };
+  const make = (interrupts: Interrupts) => {
+    const more: RunCampaignOptions = {
+      ...place.options,
+      ...options,
+      onNotice(notice) {
+        extra?.onNotice(notice);
+        if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
+      },
+      onItem(item) {
+        extra?.onItem(item);
+        if (json) jsonLine(context, item);
+      },
+    };
+    const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
+    const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed, ...hooks });
+    return (once ? makeWave : followCampaign)(place.path, more, internals);
+  };
+  /** Reports and screen. @param problem Message of the error that stopped the step; null for none. */
+  const show = async (view: CampaignView | null, problem: string | null) => {
+    if (view === null) return;
+    await publishCampaign(context, place, view, { problem, isEnd: true, note, known });
+    if (json) writer.json({ type: "campaign", ...writer.clean(view) });
+    else printStatus(context, place, view, { problem });
+  };
+  const leave = async (view: CampaignView | null, exitCode: number, error: unknown) => {
+    const { campaign = null, round = null, state = null } = view ?? {};
+    await extra?.ended({ kind: "campaign", exitCode, campaign, round, state, error });
+    return exitCode;
+  };
+  try {
+    let stand: CampaignStand;
+    try {
+      stand = await interruptible({ io: process, clock }, make).finally(() => live?.close());
+    } catch (error) {
+      // The campaign could not be opened.
+      if (!failed.is) throw error;
+      await show(failed.view, error instanceof Error ? error.message : null);
+      explain(error, writer);
+      return await leave(failed.view, exitCodeFor(error), error);
+    }
+    await show(stand.view, null);
+    if (stand.state === "interrupted") {
+      writer.error(stand.why);
+      return await leave(stand.view, exitCodeOfStand(stand), stand.by);
+    }
+    if (stand.state !== "done" && !once) writer.note(`the campaign is not done: ${stand.why}; ${stand.advice}`);
+    const isExpected = stand.state !== "done" && once && !exitStatus;
+    return await leave(stand.view, isExpected ? EXIT.success : exitCodeOfStand(stand), undefined);
+  } finally {
+    writer.unfence();
+  }
+}
+
+/** A line of `--json`. The end is printed when everything else is done. */
+function jsonLine(context: Context, item: CampaignItem): void {
+  if (item.type !== "end") context.writer.json(context.writer.clean(item));
+}
+
+/** Log width when stdout is not a terminal, in cells. */
+const LOG_WIDTH = 120;
+
+/** Prints the whole campaign: what a reader needs to know at the end. */
+export function printStatus(
+  context: Context,
+  { command }: Pick<CampaignPlace, "command">,
+  view: CampaignView,
+  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
+): void {
+  const { writer, platform } = context;
+  const size = isInteractive(context) ? terminalSize() : undefined;
+  writer.out(...statusText(view, {
+    width: size?.columns ?? LOG_WIDTH,
+    colour: writer.coloured,
+    redact: writer.redact,
+    escapeLine: (line) => platform.escapeLine(line),
+    command,
+    problem,
+    all,
+  }));
+}
+
+// Records a decision about a campaign and says what it means.
+
+/** Reads the flags that choose items. */
+export function readSelection({ flags, option }: Context): Selection {
+  return { failed: flags.has(FAILED.name), cause: option(CAUSE), only: flags.all(ONLY.name) };
+}
+
+/** Most names of items that are printed. */
+const MAX_NAMES = 20;
+
+/** The decision with its texts fit for the journal: people copy all kinds of things into them. */
+function masked(decision: Decision, redact: (text: string) => string): Decision {
+  if (decision.kind === "skip") return { ...decision, reason: redact(decision.reason) };
+  if (decision.kind !== "approve" || decision.note === null) return decision;
+  return { ...decision, note: redact(decision.note) };
+}
+
+/** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
+export async function decide(context: Context, verb: string, decision: Decision): Promise<number> {
+  const { flags, writer } = context;
+  const place = readPlace(context, verb);
+  maskToken(context);
+  const dryRun = flags.has(DRY_RUN.name);
+  const options = { ...place.options, by: decider(context), dryRun };
+  const { items, text, view, error } = await decideCampaign(
+    place.path,
+    masked(decision, writer.redact),
+    options,
+    place.internals,
+  );
+  if (flags.has("json")) {
+    writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
+    return codeOf(context, error);
+  }
+  writer.out(writer.untrusted(text));
+  writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
+  if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
+  return codeOf(context, error);
+}
+
+/** Says why a decision could not be carried out at once. @returns The exit code. */
+function codeOf({ writer }: Context, error: unknown): number {
+  if (error === undefined) return EXIT.success;
+  explain(error, writer);
+  return exitCodeFor(error);
+}
 
 // Which campaign a verb is about, and what the library needs to work on it.
 
-/** A campaign on the command line. */
 export interface CampaignPlace {
-  /** Path of the campaign file. */
   path: string;
   /** Path of the directory of its reports. */
   directory: string;
@@ -129,35 +319,6 @@ export function decider({ option, io, writer }: Context): string {
   return writer.redact(option(BY)?.trim() || personOf(io.env));
 }
 
-// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, since
-// programs read stdout.
-
-/**
- * Prints all commands that belong to a campaign.
- *
- * @param view Not yet cleaned.
- * @param summary Path of `campaign.md`; null when it was not written.
- */
-export function commandCampaign(
-  context: { writer: Writer; io: Io },
-  platform: Platform,
-  view: CampaignView,
-  summary: string | null,
-): void {
-  const { writer } = context;
-  // No command names an item.
-  const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
-  commandVariables(writer, platform, campaignVariables(clean));
-  if (summary !== null) commandSummary(context, platform, summary);
-  const { exitCode, state } = clean;
-  if (exitCode === EXIT.success || platform.annotate === undefined) return;
-  const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // Any other end is no error.
-  const level = exitCode === EXIT.failed ? "error" : "warning";
-  const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
-  writer.command(platform.annotate(level, title, writer.untrusted(text)));
-}
-
 // Publishes a campaign: reports in its directory, outputs, annotations and the note on a merge request.
 
 /** What to publish beside the reports. */
@@ -166,7 +327,6 @@ interface PublishOptions {
   problem: string | null;
   /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
   isEnd: boolean;
-  /** The note that was planned. */
   note: NotePlan;
   /** Tasks that the page shows. @default {[]} */
   prompts?: readonly string[];
@@ -214,172 +374,31 @@ export async function publishCampaign(
   return unwritten;
 }
 
-/** What a verb adds. */
-interface CampaignWork {
-  /** Whether to make one wave only. */
-  once: boolean;
-  /** Whether a campaign that goes on ends the command with 75. */
-  exitStatus: boolean;
-  options: Omit<RunCampaignOptions, "directory" | "allowOutside">;
-  onInterrupt?: CampaignJobInternals["onInterrupt"];
-  /** See {@linkcode CampaignJobInternals.plans}. */
-  plans?: boolean;
-}
+// Commands in the log for the CI system: outputs of the campaign, its summary, and an annotation for a bad end. Not with `--json`, since
+// programs read stdout.
 
-/** Shortest time between two reports while the campaign goes on, in milliseconds. */
-const REPORT_MS = 60_000;
-/** Log width when stdout is not a terminal, in cells. */
-const LOG_WIDTH = 120;
-
-/** Prints the whole campaign: what a reader needs to know at the end. */
-export function printStatus(
-  context: Context,
-  { command }: Pick<CampaignPlace, "command">,
+/**
+ * Prints all commands that belong to a campaign.
+ *
+ * @param view Not yet cleaned.
+ * @param summary Path of `campaign.md`; null when it was not written.
+ */
+export function commandCampaign(
+  context: { writer: Writer; io: Io },
+  platform: Platform,
   view: CampaignView,
-  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
+  summary: string | null,
 ): void {
-  const { writer, platform } = context;
-  const size = isInteractive(context) ? terminalSize() : undefined;
-  writer.out(...statusText(view, {
-    width: size?.columns ?? LOG_WIDTH,
-    colour: writer.coloured,
-    redact: writer.redact,
-    escapeLine: (line) => platform.escapeLine(line),
-    command,
-    problem,
-    all,
-  }));
-}
-
-/** A line of `--json`. The end is printed when everything else is done. */
-function jsonLine(context: Context, item: CampaignItem): void {
-  if (item.type !== "end") context.writer.json(context.writer.clean(item));
-}
-
-/** Makes one wave, or follows the campaign: log or live table, reports, note. @returns The exit code. @throws {MogplexError} when the campaign could not be opened. */
-export async function endWithCampaign(
-  context: Context,
-  place: CampaignPlace,
-  { once, exitStatus, options, onInterrupt, plans = false }: CampaignWork,
-): Promise<number> {
-  const { io, flags, writer, clock, platform } = context;
-  const note = planNote(context);
-  const extra = await context.extras?.open(context);
-  // A campaign may have 10 000 items, and the container of a CI job little memory.
-  preferSmallHeap();
-  const json = flags.has("json");
-  const interactive = !json && isInteractive(context);
-  const live = json
-    ? undefined
-    : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
-  let reportedAt = -Infinity;
-  const known = new Set<string>();
-  const onView = (view: (brief?: boolean) => CampaignView) => {
-    const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
-    if (live === undefined && !isDue) return;
-    const now = view(!isDue && !interactive);
-    live?.update(now);
-    if (!isDue) return;
-    reportedAt = clock.now();
-    void publishCampaign(context, place, now, { problem: null, isEnd: false, note, known });
-  };
-  const process = {
-    onSignal: io.onSignal,
-    isTerminal: io.isTerminal,
-    exitNow(code: number) {
-      live?.leave();
-      io.exitNow(code);
-    },
-  };
-  try {
-    const { result, error } = await interruptible({ io: process, clock }, (interrupts) => {
-      const more: RunCampaignOptions = {
-        ...place.options,
-        ...options,
-        onNotice(notice) {
-          extra?.onNotice(notice);
-          if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
-        },
-        onItem(item) {
-          extra?.onItem(item);
-          if (json) jsonLine(context, item);
-        },
-      };
-      const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
-      const internals = internalsWith(place.internals, {
-        interrupts,
-        onInterrupt,
-        plans,
-        onView,
-        ...hooks,
-      });
-      return campaignJob(place.path, more, internals, once);
-    }).finally(() => live?.close());
-    const goesOn = error instanceof CampaignGoesOnError;
-    const isInterrupted = error instanceof InterruptedError;
-    const problem = error instanceof Error && !goesOn && !isInterrupted ? error.message : null;
-    if (result.view !== null) {
-      await publishCampaign(context, place, result.view, { problem, isEnd: true, note, known });
-      if (json) writer.json({ type: "campaign", ...writer.clean(result.view) });
-      else printStatus(context, place, result.view, { problem });
-    }
-    if (problem !== null) explain(error, writer);
-    else if (isInterrupted) writer.error(result.reason ?? error.message);
-    else if (goesOn && !once) {
-      writer.note(`the campaign is not done: ${[error.why, error.advice ?? []].flat().join("; ")}`);
-    }
-    const exitCode = goesOn && once && !exitStatus ? EXIT.success : result.exitCode;
-    const { campaign = null, round = null, state = null } = result.view ?? {};
-    await extra?.ended({ kind: "campaign", exitCode, campaign, round, state, error });
-    return exitCode;
-  } finally {
-    writer.unfence();
-  }
-}
-
-// Records a decision about a campaign and says what it means.
-
-/** Reads the flags that choose items. */
-export function readSelection({ flags, option }: Context): Selection {
-  return { failed: flags.has(FAILED.name), cause: option(CAUSE), only: flags.all(ONLY.name) };
-}
-
-/** Most names of items that are printed. */
-const MAX_NAMES = 20;
-
-/** The decision with its texts fit for the journal: people copy all kinds of things into them. */
-function masked(decision: Decision, redact: (text: string) => string): Decision {
-  if (decision.kind === "skip") return { ...decision, reason: redact(decision.reason) };
-  if (decision.kind !== "approve" || decision.note === null) return decision;
-  return { ...decision, note: redact(decision.note) };
-}
-
-/** Records the decision, prints what it means, and returns the exit code. @throws as `decideCampaign` does. */
-export async function decide(context: Context, verb: string, decision: Decision): Promise<number> {
-  const { flags, writer } = context;
-  const place = readPlace(context, verb);
-  maskToken(context);
-  const dryRun = flags.has(DRY_RUN.name);
-  const options = { ...place.options, by: decider(context), dryRun };
-  const { items, text, view, error } = await decideCampaign(
-    place.path,
-    masked(decision, writer.redact),
-    options,
-    place.internals,
-  );
-  if (flags.has("json")) {
-    writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
-    return codeOf(context, error);
-  }
-  writer.out(writer.untrusted(text));
-  writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
-  if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
-  return codeOf(context, error);
-}
-
-/** Says why a decision could not be carried out at once. @returns The exit code. */
-function codeOf({ writer }: Context, error: unknown): number {
-  if (error === undefined) return EXIT.success;
-  explain(error, writer);
-  return exitCodeFor(error);
+  const { writer } = context;
+  // No command names an item.
+  const clean = cleanCampaign({ ...view, items: [], causes: [] }, writer.redact, (text) => writer.redact.token(text));
+  commandVariables(writer, platform, campaignVariables(clean));
+  if (summary !== null) commandSummary(context, platform, summary);
+  const { exitCode, state } = clean;
+  if (exitCode === EXIT.success || platform.annotate === undefined) return;
+  const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
+  // Any other end is no error.
+  const level = exitCode === EXIT.failed ? "error" : "warning";
+  const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
+  writer.command(platform.annotate(level, title, writer.untrusted(text)));
 }

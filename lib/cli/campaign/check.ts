@@ -12,17 +12,21 @@ import { requiredArgument } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { ALLOW_OUTSIDE, WEBHOOK_VARIABLE } from "./flags.ts";
 
-/** What a good file asks for, in a few words. */
-function summary({ name, round, repositories }: CampaignFile): string {
-  const names = repositories.filter(({ kind }) => kind === "repository").length;
-  const queries = repositories.length - names;
-  const parts = [
-    `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`,
-    ...(names === 0 ? [] : [names === 1 ? "1 repository" : `${names} repositories`]),
-    ...(queries === 0 ? [] : [queries === 1 ? "1 query" : `${queries} queries`]),
-  ];
-  return parts.join(", ");
-}
+/** Not one object a line: the answer is one object. */
+const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object: ok, mistakes" };
+
+export const campaignCheckVerb: Verb = {
+  name: "campaign check",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Check a campaign file and the files that it names, offline",
+  group: "toolkit",
+  flags: [ALLOW_OUTSIDE, WEBHOOK_VARIABLE, JSON_OBJECT],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
+  examples: ["mogplex-ci campaign check campaign.yml"],
+  run: check,
+};
 
 async function check(context: Context): Promise<number> {
   const { io, flags, option, writer } = context;
@@ -47,18 +51,14 @@ async function check(context: Context): Promise<number> {
   }
 }
 
-/** Not one object a line: the answer is one object. */
-const JSON_OBJECT: VerbFlag = { name: "json", help: "Print one JSON object: ok, mistakes" };
-
-export const campaignCheckVerb: Verb = {
-  name: "campaign check",
-  usage: "<file>",
-  maxPositionals: 1,
-  summary: "Check a campaign file and the files that it names, offline",
-  group: "toolkit",
-  flags: [ALLOW_OUTSIDE, WEBHOOK_VARIABLE, JSON_OBJECT],
-  codes: ["success", "usage", "internal"],
-  meanings: { success: "the file has no mistakes", usage: "the file has mistakes, or the arguments are wrong" },
-  examples: ["mogplex-ci campaign check campaign.yml"],
-  run: check,
-};
+/** What a good file asks for, in a few words. */
+function summary({ name, round, repositories }: CampaignFile): string {
+  const names = repositories.filter(({ kind }) => kind === "repository").length;
+  const queries = repositories.length - names;
+  const parts = [
+    `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`,
+    ...(names === 0 ? [] : [names === 1 ? "1 repository" : `${names} repositories`]),
+    ...(queries === 0 ? [] : [queries === 1 ? "1 query" : `${queries} queries`]),
+  ];
+  return parts.join(", ");
+}

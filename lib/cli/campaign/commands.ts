@@ -5,35 +5,59 @@
  */
 import { readCampaignWith } from "../../campaign/campaign.ts";
 import { matchesGlob } from "../../campaign/file/rules.ts";
-import { forgeCommands, type MergeMethod } from "../../campaign/forge_commands.ts";
+import { forgeCommands, type MergeMethod, type Readiness } from "../../campaign/forge_commands.ts";
 import type { CampaignView, ItemView } from "../../campaign/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
-import type { Context, Verb } from "../verb.ts";
+import { oneOf } from "../options.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
-import { ALL_OPEN, CAUSE, CLOSE, FORGE, JSON_OBJECT, MERGE, METHOD, ONLY, PLACE, READY } from "./flags.ts";
+import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "./flags.ts";
 
-/** The items that the flags choose. @throws {UsageError} when there is no such cause. */
-function chosen({ flags, option }: Context, { items, causes }: CampaignView): ItemView[] {
-  const word = option(CAUSE);
-  const only = flags.all(ONLY.name);
-  const group = causes.find((cause) => cause.word === word);
-  if (word !== undefined && group === undefined) {
-    const advice = `there are ${causes.map((cause) => cause.word).join(", ") || "none"}`;
-    throw new UsageError({
-      attempted: "print commands",
-      why: "there is no such cause",
-      value: JSON.stringify(word),
-      advice,
-    });
-  }
-  const ids = new Set(group?.items);
-  return items.filter(({ id, repository }) =>
-    (group === undefined || ids.has(id)) &&
-    (only.length === 0 || only.some((glob) => matchesGlob(glob, repository) || matchesGlob(glob, id)))
-  );
-}
+const MERGE: VerbFlag = { name: "merge", help: "Commands that merge what is approved and green" };
+
+const CLOSE: VerbFlag = { name: "close", help: "Commands that close what is open" };
+
+const ALL_OPEN: VerbFlag = {
+  name: "all",
+  help: "--merge: also without a review or ended checks, never red; --close: also what was not read, or is elsewhere",
+};
+
+const READY: Option<Readiness> = {
+  name: "ready",
+  value: "WHEN",
+  help: "approved: once a person has approved it; green: once its checks are green, for repositories without reviews",
+  parse: oneOf(["approved", "green"]),
+};
+
+const METHOD: Option<"merge" | "squash" | "rebase"> = {
+  name: "method",
+  value: "METHOD",
+  help: "merge, squash or rebase (merge)",
+  parse: oneOf(["merge", "squash", "rebase"]),
+};
+
+export const campaignCommandsVerb: Verb = {
+  name: "campaign commands",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Print command lines of gh and glab that merge or close the open pull requests",
+  group: "toolkit",
+  flags: [PLACE, [MERGE, CLOSE, READY, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
+  codes: ["success", "usage", "unavailable", "internal"],
+  meanings: {
+    success: "they were printed; none was run",
+    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    unavailable: "the directory cannot be read",
+  },
+  examples: [
+    "mogplex-ci campaign commands campaign.yml --merge",
+    "mogplex-ci campaign commands campaign.yml --merge --ready green",
+    "mogplex-ci campaign commands campaign.yml --close --all",
+  ],
+  run: commands,
+};
 
 async function commands(context: Context): Promise<number> {
   const { flags, option, writer } = context;
@@ -83,23 +107,23 @@ async function commands(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-export const campaignCommandsVerb: Verb = {
-  name: "campaign commands",
-  usage: "<file>",
-  maxPositionals: 1,
-  summary: "Print command lines of gh and glab that merge or close the open pull requests",
-  group: "toolkit",
-  flags: [PLACE, [MERGE, CLOSE, READY, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
-  codes: ["success", "usage", "unavailable", "internal"],
-  meanings: {
-    success: "they were printed; none was run",
-    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
-    unavailable: "the directory cannot be read",
-  },
-  examples: [
-    "mogplex-ci campaign commands campaign.yml --merge",
-    "mogplex-ci campaign commands campaign.yml --merge --ready green",
-    "mogplex-ci campaign commands campaign.yml --close --all",
-  ],
-  run: commands,
-};
+/** The items that the flags choose. @throws {UsageError} when there is no such cause. */
+function chosen({ flags, option }: Context, { items, causes }: CampaignView): ItemView[] {
+  const word = option(CAUSE);
+  const only = flags.all(ONLY.name);
+  const group = causes.find((cause) => cause.word === word);
+  if (word !== undefined && group === undefined) {
+    const advice = `there are ${causes.map((cause) => cause.word).join(", ") || "none"}`;
+    throw new UsageError({
+      attempted: "print commands",
+      why: "there is no such cause",
+      value: JSON.stringify(word),
+      advice,
+    });
+  }
+  const ids = new Set(group?.items);
+  return items.filter(({ id, repository }) =>
+    (group === undefined || ids.has(id)) &&
+    (only.length === 0 || only.some((glob) => matchesGlob(glob, repository) || matchesGlob(glob, id)))
+  );
+}

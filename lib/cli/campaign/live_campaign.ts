@@ -19,7 +19,7 @@ import { cutText } from "../../text/plain_text.ts";
 import type { SafeLine } from "../../text/safe_line.ts";
 import { Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
-import { ItemTable } from "./status.ts";
+import { ItemTable } from "./status_text.ts";
 
 // The table that stands at the bottom of a terminal while `campaign run` works.
 

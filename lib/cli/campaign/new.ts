@@ -16,13 +16,52 @@ import type { Context, Verb, VerbFlag } from "../verb.ts";
 const ATTEMPTED = "write a campaign file";
 const FILE = "campaign.yml";
 const TASK_NAME = "task.md";
-/** Repositories of the campaign. */
 const REPOS: VerbFlag = {
   name: REPO.name,
   value: "REPO",
   multiple: true,
   help: "A repository, owner/name; may be repeated",
 };
+
+export const campaignNewVerb: Verb = {
+  name: "campaign new",
+  usage: "[file]",
+  maxPositionals: 1,
+  summary: "Write a campaign file and its task, to be edited",
+  group: "toolkit",
+  flags: [REPOS],
+  codes: ["success", "usage", "internal"],
+  meanings: { success: "both were written", usage: "bad arguments; a file exists already, or cannot be written" },
+  examples: ["mogplex-ci campaign new campaign.yml --repo acme/web --repo acme/api"],
+  run: create,
+};
+
+// deno-lint-ignore require-await
+async function create(context: Context): Promise<number> {
+  const { flags, writer, vocabulary } = context;
+  const path = flags.positionals[0] ?? FILE;
+  const folder = parentOf(path);
+  const task = folder === "." ? TASK_NAME : `${folder}/${TASK_NAME}`;
+  const names = flags.all(REPOS.name).map(repoName);
+  const wrong = names.find((name) => !/^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(name));
+  if (wrong !== undefined) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: "a repository is not of the form owner/name",
+      value: JSON.stringify(wrong),
+    });
+  }
+  for (const each of [path, task]) refuseOld(context, each);
+  write(context, path, fileText(names.length > 0 ? names : ["owner/name"]));
+  write(context, task, TASK);
+  const command = { program: vocabulary.program, file: path, flags: [] };
+  writer.out(
+    own``,
+    own`Edit both, then:`,
+    ...["check", "plan"].map((verb) => writer.untrusted(campaignCommand(command, verb))),
+  );
+  return EXIT.success;
+}
 
 const TASK =
   `Say here what is to change in {{ repository.name }}, how to prove it (tests, a build), and what to leave alone.
@@ -58,43 +97,3 @@ function write({ io, writer }: Context, path: string, text: string): void {
   }
   writer.out(writer.untrusted(`wrote ${path}`));
 }
-
-// deno-lint-ignore require-await
-async function create(context: Context): Promise<number> {
-  const { flags, writer, vocabulary } = context;
-  const path = flags.positionals[0] ?? FILE;
-  const folder = parentOf(path);
-  const task = folder === "." ? TASK_NAME : `${folder}/${TASK_NAME}`;
-  const names = flags.all(REPOS.name).map(repoName);
-  const wrong = names.find((name) => !/^[\w.-]{1,100}\/[\w.-]{1,100}$/.test(name));
-  if (wrong !== undefined) {
-    throw new UsageError({
-      attempted: ATTEMPTED,
-      why: "a repository is not of the form owner/name",
-      value: JSON.stringify(wrong),
-    });
-  }
-  for (const each of [path, task]) refuseOld(context, each);
-  write(context, path, fileText(names.length > 0 ? names : ["owner/name"]));
-  write(context, task, TASK);
-  const command = { program: vocabulary.program, file: path, flags: [] };
-  writer.out(
-    own``,
-    own`Edit both, then:`,
-    ...["check", "plan"].map((verb) => writer.untrusted(campaignCommand(command, verb))),
-  );
-  return EXIT.success;
-}
-
-export const campaignNewVerb: Verb = {
-  name: "campaign new",
-  usage: "[file]",
-  maxPositionals: 1,
-  summary: "Write a campaign file and its task, to be edited",
-  group: "toolkit",
-  flags: [REPOS],
-  codes: ["success", "usage", "internal"],
-  meanings: { success: "both were written", usage: "bad arguments; a file exists already, or cannot be written" },
-  examples: ["mogplex-ci campaign new campaign.yml --repo acme/web --repo acme/api"],
-  run: create,
-};

@@ -6,27 +6,130 @@
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { PipelineFile, PipelineSettings } from "../../campaign/pipeline/format.ts";
 import { makePipelineWith } from "../../campaign/pipeline/make_pipeline.ts";
+import { INTERRUPTED_SINCE } from "../../ci/gitlab_retry.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { Context, Verb } from "../verb.ts";
+import { anyText } from "../options.ts";
+import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
-import {
-  ALLOW_OUTSIDE,
-  DIR,
-  EVERY,
-  FORMAT,
-  FROM_JOB,
-  HOME,
-  IMAGE,
-  JSON_OBJECT,
-  MEAN_RUN,
-  OUTPUT,
-  PROGRAM_FLAG,
-  REHEARSAL,
-  RETRY_INTERRUPTED,
-  TAG,
-} from "./flags.ts";
+import { ALLOW_OUTSIDE, DIR, duration, HOME, JSON_OBJECT, MEAN_RUN } from "./flags.ts";
+
+const FORMAT: Option<string> = {
+  name: "format",
+  value: "NAME",
+  help: "CI system: gitlab or github (required)",
+  parse: anyText,
+};
+
+const OUTPUT: Option<string> = {
+  name: "output",
+  value: "PATH",
+  help: "File to write, or directory when it ends with / or several files are made (standard output)",
+  parse: fitting(/\S/, "a path"),
+};
+
+const IMAGE: Option<string> = {
+  name: "image",
+  value: "IMAGE",
+  help: "Container image of the jobs, best with a digest; it has sh, sha256sum and Node",
+  parse: fitting(/^[A-Za-z0-9][\w./:@-]{0,300}$/, "the name of an image"),
+};
+
+const TAG: Option<string> = {
+  name: "tag",
+  value: "TAG",
+  multiple: true,
+  help: "Tag of the runner, label or queue of the machine",
+  parse: fitting(/^[A-Za-z0-9][\w ./:@=-]{0,100}$/, "letters, digits, blanks and ./:@=_-"),
+};
+
+/** In milliseconds. */
+const EVERY: Option<number> = {
+  name: "every",
+  value: "TIME",
+  help: "Shortest time between two waves, from 1m to 24h (15m)",
+  parse(text, source) {
+    const ms = duration(text, source);
+    if (ms >= 60_000 && ms <= 86_400_000) return ms;
+    throw new UsageError({
+      attempted: `use ${source}`,
+      why: "it must be from 1m to 24h",
+      value: JSON.stringify(text),
+    });
+  },
+};
+
+/** In milliseconds. */
+const REHEARSAL: Option<number> = {
+  name: "rehearsal",
+  value: "TIME",
+  help: "Use this time in place of every delay, to rehearse a pipeline against the emulator",
+  parse: duration,
+};
+
+const RETRY_INTERRUPTED: VerbFlag = {
+  name: "retry-interrupted",
+  help:
+    `GitLab ${INTERRUPTED_SINCE} and later: also retry a wave whose runner was stopped; an older one refuses the file`,
+};
+
+const PROGRAM_FLAG: Option<string> = {
+  name: "program",
+  value: "PATH",
+  help: "Path of mogplex.mjs in the repository, or command:NAME for one that the image has (ci/mogplex.mjs)",
+  parse: anyText,
+};
+
+const FROM_JOB: Option<string> = {
+  name: "from-job",
+  value: "NAME",
+  help: "GitLab: job of this pipeline whose artifacts hold plan, program and files (the checkout has the files)",
+  parse: fitting(/^[A-Za-z0-9][A-Za-z0-9 _.:-]{0,100}$/, "the name of a job"),
+};
+
+export const campaignPipelineVerb: Verb = {
+  name: "campaign pipeline",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Write the pipeline of a CI system that makes the waves; no request",
+  group: "toolkit",
+  flags: [
+    // The jobs name no variable: the file has one with a usual name.
+    [DIR, HOME, ALLOW_OUTSIDE],
+    [FORMAT, OUTPUT],
+    [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
+    [EVERY, MEAN_RUN, REHEARSAL, RETRY_INTERRUPTED],
+    JSON_OBJECT,
+  ],
+  codes: ["success", "usage", "unavailable", "internal"],
+  meanings: {
+    success: "it was written",
+    usage: "nothing was planned; a mistake in file or arguments; something that the CI system cannot do",
+    unavailable: "the directory cannot be read",
+  },
+  examples: ["mogplex-ci campaign pipeline campaign.yml --format gitlab --output waves.yml"],
+  run: pipeline,
+};
+
+async function pipeline(context: Context): Promise<number> {
+  const { flags, option, writer, io } = context;
+  const place = readPlace(context, "campaign pipeline");
+  maskToken(context);
+  const output = option(OUTPUT);
+  const files = await makePipelineWith(place.path, {
+    ...place.options,
+    format: option(FORMAT),
+    program: option(PROGRAM_FLAG),
+    meanRunMs: option(MEAN_RUN),
+    settings: settingsOf(context),
+    output,
+  }, internalsWith(place.internals, { io }));
+  if (output !== undefined) write(context, files, output);
+  if (flags.has("json")) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
+  else if (output === undefined) writer.output(files.map(({ text }) => text.trimEnd()).join("\n"));
+  return EXIT.success;
+}
 
 /** Time between two waves when none is given, in milliseconds. */
 const EVERY_MS = 15 * 60_000;
@@ -70,45 +173,10 @@ function write({ io, writer }: Context, files: readonly PipelineFile[], output: 
   }
 }
 
-async function pipeline(context: Context): Promise<number> {
-  const { flags, option, writer, io } = context;
-  const place = readPlace(context, "campaign pipeline");
-  maskToken(context);
-  const output = option(OUTPUT);
-  const files = await makePipelineWith(place.path, {
-    ...place.options,
-    format: option(FORMAT),
-    program: option(PROGRAM_FLAG),
-    meanRunMs: option(MEAN_RUN),
-    settings: settingsOf(context),
-    output,
-  }, internalsWith(place.internals, { io }));
-  if (output !== undefined) write(context, files, output);
-  if (flags.has("json")) writer.json({ files: files.map(({ path, text }) => ({ path, text })) });
-  else if (output === undefined) writer.output(files.map(({ text }) => text.trimEnd()).join("\n"));
-  return EXIT.success;
+/** A text in which neither YAML nor a shell nor a CI system finds anything. */
+function fitting(form: RegExp, what: string): (text: string, source: string) => string {
+  return (text, source) => {
+    if (form.test(text)) return text;
+    throw new UsageError({ attempted: `use ${source}`, why: `it must be ${what}`, value: JSON.stringify(text) });
+  };
 }
-
-export const campaignPipelineVerb: Verb = {
-  name: "campaign pipeline",
-  usage: "<file>",
-  maxPositionals: 1,
-  summary: "Write the pipeline of a CI system that makes the waves; no request",
-  group: "toolkit",
-  flags: [
-    // The jobs name no variable: the file has one with a usual name.
-    [DIR, HOME, ALLOW_OUTSIDE],
-    [FORMAT, OUTPUT],
-    [IMAGE, TAG, PROGRAM_FLAG, FROM_JOB],
-    [EVERY, MEAN_RUN, REHEARSAL, RETRY_INTERRUPTED],
-    JSON_OBJECT,
-  ],
-  codes: ["success", "usage", "unavailable", "internal"],
-  meanings: {
-    success: "it was written",
-    usage: "nothing was planned; a mistake in file or arguments; something that the CI system cannot do",
-    unavailable: "the directory cannot be read",
-  },
-  examples: ["mogplex-ci campaign pipeline campaign.yml --format gitlab --output waves.yml"],
-  run: pipeline,
-};

@@ -12,9 +12,49 @@ import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { own, type SafeLine } from "../../text/safe_line.ts";
-import type { Context, Verb } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { readPlace } from "./campaign_job.ts";
-import { ALL_PLANNED, DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
+import { DRY_RUN, FORGE_HOST, JSON_OBJECT, MEAN_RUN, PLACE, SKIP_INVALID } from "./flags.ts";
+
+const ALL_PLANNED: VerbFlag = { name: "all", help: "Print every item" };
+
+export const campaignPlanVerb: Verb = {
+  name: "campaign plan",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Freeze the list of repositories, and compute when it will be done; starts nothing",
+  group: "toolkit",
+  flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
+  codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
+  meanings: {
+    success: "the plan is written",
+    usage: "a mistake in the file; repositories that cannot be used; a list that the service does not show in full",
+    rateLimited: "429 for longer than it waits; another process is at work in the directory",
+  },
+  examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
+  run: plan,
+};
+
+async function plan(context: Context): Promise<number> {
+  const { flags, option, writer } = context;
+  const place = readPlace(context, "campaign plan");
+  const dryRun = flags.has(DRY_RUN.name);
+  const options = {
+    ...place.options,
+    skipInvalid: flags.has(SKIP_INVALID.name),
+    meanRunMs: option(MEAN_RUN),
+    dryRun,
+  };
+  const internals = internalsWith(place.internals, { readsStdin: true });
+  const found = await planCampaignWith(place.path, options, internals);
+  if (flags.has("json")) {
+    writer.json(writer.clean({ dryRun, ...found }));
+    return EXIT.success;
+  }
+  writer.out(...planText(found, flags.has(ALL_PLANNED.name), dryRun).map((line) => indented(context, line)));
+  if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
+  return EXIT.success;
+}
 
 /** Most names of one kind that are printed. */
 const MAX_NAMES = 10;
@@ -50,7 +90,6 @@ function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowM
   } of a runner`;
 }
 
-/** Limits, by what they are. */
 const LIMITS: Readonly<Record<Bound, string>> = {
   minute: "10 starts a minute",
   hour: "30 starts an hour",
@@ -108,41 +147,3 @@ function indented({ writer }: Context, line: string): SafeLine {
   const { length } = /^ */.exec(line)?.[0] ?? "";
   return own`${own``.padEnd(length)}${writer.untrusted(line)}`;
 }
-
-async function plan(context: Context): Promise<number> {
-  const { flags, option, writer } = context;
-  const place = readPlace(context, "campaign plan");
-  const dryRun = flags.has(DRY_RUN.name);
-  const options = {
-    ...place.options,
-    skipInvalid: flags.has(SKIP_INVALID.name),
-    meanRunMs: option(MEAN_RUN),
-    dryRun,
-  };
-  const internals = internalsWith(place.internals, { readsStdin: true });
-  const found = await planCampaignWith(place.path, options, internals);
-  if (flags.has("json")) {
-    writer.json(writer.clean({ dryRun, ...found }));
-    return EXIT.success;
-  }
-  writer.out(...planText(found, flags.has(ALL_PLANNED.name), dryRun).map((line) => indented(context, line)));
-  if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
-  return EXIT.success;
-}
-
-export const campaignPlanVerb: Verb = {
-  name: "campaign plan",
-  usage: "<file>",
-  maxPositionals: 1,
-  summary: "Freeze the list of repositories, and compute when it will be done; starts nothing",
-  group: "toolkit",
-  flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
-  codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],
-  meanings: {
-    success: "the plan is written",
-    usage: "a mistake in the file; repositories that cannot be used; a list that the service does not show in full",
-    rateLimited: "429 for longer than it waits; another process is at work in the directory",
-  },
-  examples: ["mogplex-ci campaign plan campaign.yml", "mogplex-ci campaign plan campaign.yml --dry-run --json"],
-  run: plan,
-};

@@ -11,9 +11,29 @@ import { CAMPAIGN_FORMATS } from "../../campaign/report/write.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { planNote } from "../job/note.ts";
 import { NOTE } from "../options.ts";
-import type { Context, Verb } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, publishCampaign, readPlace } from "./campaign_job.ts";
-import { FORGE, JSON_OBJECT, PLACE, WITH_PROMPT } from "./flags.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
+
+const WITH_PROMPT: VerbFlag = { name: "with-prompt", help: "Show the task on campaign.html" };
+
+export const campaignReportVerb: Verb = {
+  name: "campaign report",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Write the reports of a campaign again, from its lock and journal",
+  group: "toolkit",
+  flags: [PLACE, FORGE, [WITH_PROMPT], NOTE, JSON_OBJECT],
+  codes: ["success", "usage", "unavailable", "internal"],
+  meanings: {
+    success: "the reports are written",
+    usage:
+      "nothing was planned; a mistake in file or arguments; a changed lock or journal; a file that cannot be written",
+    unavailable: "the directory cannot be read",
+  },
+  examples: ["mogplex-ci campaign report campaign.yml"],
+  run: report,
+};
 
 async function report(context: Context): Promise<number> {
   const { flags, writer } = context;
@@ -33,21 +53,3 @@ async function report(context: Context): Promise<number> {
   else writer.out(...files.map((file) => writer.untrusted(`wrote ${file}`)));
   return unwritten.length === 0 ? EXIT.success : EXIT.usage;
 }
-
-export const campaignReportVerb: Verb = {
-  name: "campaign report",
-  usage: "<file>",
-  maxPositionals: 1,
-  summary: "Write the reports of a campaign again, from its lock and journal",
-  group: "toolkit",
-  flags: [PLACE, FORGE, [WITH_PROMPT], NOTE, JSON_OBJECT],
-  codes: ["success", "usage", "unavailable", "internal"],
-  meanings: {
-    success: "the reports are written",
-    usage:
-      "nothing was planned; a mistake in file or arguments; a changed lock or journal; a file that cannot be written",
-    unavailable: "the directory cannot be read",
-  },
-  examples: ["mogplex-ci campaign report campaign.yml"],
-  run: report,
-};

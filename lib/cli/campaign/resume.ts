@@ -7,10 +7,6 @@ import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
 import { DECISION, LOCAL_CODES, OF_DECISIONS, PLACE } from "./flags.ts";
 
-function resume(context: Context): Promise<number> {
-  return decide(context, "campaign resume", { kind: "resume" });
-}
-
 export const campaignResumeVerb: Verb = {
   name: "campaign resume",
   usage: "<file>",
@@ -23,3 +19,7 @@ export const campaignResumeVerb: Verb = {
   examples: ["mogplex-ci campaign resume campaign.yml"],
   run: resume,
 };
+
+function resume(context: Context): Promise<number> {
+  return decide(context, "campaign resume", { kind: "resume" });
+}

@@ -3,14 +3,11 @@
  *
  * @module
  */
-import type { Context, Verb } from "../verb.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
-import { ADOPT, DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
+import { DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
 
-function retry(context: Context): Promise<number> {
-  const adopt = context.flags.has(ADOPT.name);
-  return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
-}
+const ADOPT: VerbFlag = { name: "adopt-changes", help: "With the task that the file has now" };
 
 export const campaignRetryVerb: Verb = {
   name: "campaign retry",
@@ -27,3 +24,8 @@ export const campaignRetryVerb: Verb = {
   ],
   run: retry,
 };
+
+function retry(context: Context): Promise<number> {
+  const adopt = context.flags.has(ADOPT.name);
+  return decide(context, "campaign retry", { kind: "retry", select: readSelection(context), adopt });
+}

@@ -4,26 +4,24 @@
  * @module
  */
 import { JSON_LINES, NOTE, ON_INTERRUPT_OPTION, OTEL_FILE } from "../options.ts";
-import type { Context, Verb } from "../verb.ts";
+import type { Context, Meanings, Option, Verb } from "../verb.ts";
 import { printPreview } from "./advance.ts";
 import { endWithCampaign, readPlace } from "./campaign_job.ts";
-import { DRY_RUN, FORGE, MEAN_RUN, OF_RUN, PLACE, RUN_TIMEOUT, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
+import { DRY_RUN, duration, FORGE, MEAN_RUN, OF_WAVES, PLACE, SKIP_INVALID, WAVE_CODES } from "./flags.ts";
 
-async function run(context: Context): Promise<number> {
-  const { flags, option } = context;
-  const place = readPlace(context, "campaign run");
-  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
-  return await endWithCampaign(context, place, {
-    once: false,
-    exitStatus: true,
-    options: {
-      skipInvalid: flags.has(SKIP_INVALID.name),
-      meanRunMs: option(MEAN_RUN),
-      timeoutMs: option(RUN_TIMEOUT),
-    },
-    onInterrupt: option(ON_INTERRUPT_OPTION),
-  });
-}
+/** In milliseconds. */
+const RUN_TIMEOUT: Option<number> = {
+  name: "timeout",
+  value: "TIME",
+  help: "Longest time of the command; the campaign then goes on without it (30 days)",
+  parse: duration,
+};
+
+const OF_RUN: Meanings = {
+  ...OF_WAVES,
+  success: "the campaign is done and good",
+  rateLimited: "it goes on: --timeout passed, a gate is closed, somebody stopped it; another process is at work",
+};
 
 export const campaignRunVerb: Verb = {
   name: "campaign run",
@@ -46,3 +44,19 @@ export const campaignRunVerb: Verb = {
   examples: ["mogplex-ci campaign run campaign.yml --timeout 5h"],
   run,
 };
+
+async function run(context: Context): Promise<number> {
+  const { flags, option } = context;
+  const place = readPlace(context, "campaign run");
+  if (flags.has(DRY_RUN.name)) return await printPreview(context, place);
+  return await endWithCampaign(context, place, {
+    once: false,
+    exitStatus: true,
+    options: {
+      skipInvalid: flags.has(SKIP_INVALID.name),
+      meanRunMs: option(MEAN_RUN),
+      timeoutMs: option(RUN_TIMEOUT),
+    },
+    onInterrupt: option(ON_INTERRUPT_OPTION),
+  });
+}

@@ -4,21 +4,17 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { Context, Verb } from "../verb.ts";
+import { anyText } from "../options.ts";
+import type { Context, Option, Verb } from "../verb.ts";
 import { decide, readSelection } from "./campaign_job.ts";
-import { CANCEL, DECISION, FORGE, OF_SETTLING, PLACE, REASON, SELECTION, SETTLE_CODES } from "./flags.ts";
+import { CANCEL, DECISION, FORGE, OF_SETTLING, PLACE, SELECTION, SETTLE_CODES } from "./flags.ts";
 
-async function skip(context: Context): Promise<number> {
-  const reason = context.option(REASON)?.trim() ?? "";
-  if (reason === "") {
-    const advice = "give --reason TEXT: it stands in the reports";
-    throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
-  }
-  const cancel = context.flags.has(CANCEL.name);
-  const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
-  context.writer.note("only this journal knows it: what no later plan or round may start belongs into `exclude-file`");
-  return code;
-}
+const REASON: Option<string> = {
+  name: "reason",
+  value: "TEXT",
+  help: "Why, for the journal (required)",
+  parse: anyText,
+};
 
 export const campaignSkipVerb: Verb = {
   name: "campaign skip",
@@ -32,3 +28,15 @@ export const campaignSkipVerb: Verb = {
   examples: ["mogplex-ci campaign skip campaign.yml --only acme/web --reason 'by hand'"],
   run: skip,
 };
+
+async function skip(context: Context): Promise<number> {
+  const reason = context.option(REASON)?.trim() ?? "";
+  if (reason === "") {
+    const advice = "give --reason TEXT: it stands in the reports";
+    throw new UsageError({ attempted: "skip items", why: "the reason is missing", advice });
+  }
+  const cancel = context.flags.has(CANCEL.name);
+  const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
+  context.writer.note("only this journal knows it: what no later plan or round may start belongs into `exclude-file`");
+  return code;
+}

@@ -1,304 +1,130 @@
 /**
- * The screen of `campaign status`: a reader of it alone can say what to do next.
+ * `campaign status`: what a campaign looks like, and what needs a person. Read-only; with a token of a forge it
+ * reads the pull requests.
  *
  * @module
  */
-import { pullRequestText } from "../../campaign/pulls.ts";
-import { type Attention, attentionOf, stepBlocks } from "../../campaign/report/attention.ts";
-import { isTrouble } from "../../campaign/report/causes.ts";
-import {
-  ANY_COMMAND,
-  type CampaignCommand,
-  campaignCommand,
-  campaignName,
-  countSentences,
-  itemNames,
-  nextStartText,
-  pullRequestWords,
-  runMs,
-  sandboxesText,
-  stateDetail,
-  STATES,
-  totalsOf,
-} from "../../campaign/report/words.ts";
-import type { ItemState } from "../../campaign/verdicts.ts";
-import type { CampaignView, ItemView } from "../../campaign/view.ts";
-import { instantMs, spanText, timeText } from "../../run/result.ts";
-import { cellWidth, fitCells } from "../../text/cells.ts";
-import type { Fact } from "../../text/document.ts";
-import { formatCount } from "../../text/duration.ts";
-import type { SafeLine } from "../../text/safe_line.ts";
-import { LABEL_WIDTH, Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
-import type { Style } from "../log/writer.ts";
+import { readCampaignWith } from "../../campaign/campaign.ts";
+import { internalsWith } from "../../campaign/open_campaign.ts";
+import { pullRequestsOf } from "../../campaign/pulls.ts";
+import type { CampaignView } from "../../campaign/view.ts";
+import { InterruptedError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import { interruptible } from "../../run/session.ts";
+import { isInteractive } from "../log/writer.ts";
+import type { Context, Verb, VerbFlag } from "../verb.ts";
+import { type CampaignPlace, maskToken, printStatus, readPlace } from "./campaign_job.ts";
+import { FORGE, JSON_OBJECT, PLACE } from "./flags.ts";
 
-/** Options of {@linkcode statusText}. */
-export interface StatusOptions extends ScreenOptions {
-  /** How commands are written. @default {ANY_COMMAND} */
-  command?: CampaignCommand | undefined;
-  /** Message of the error that stopped the last step. @default {null} */
-  problem?: string | null | undefined;
-  /** Whether the table has a row for every item, however many there are. @default {false} */
-  all?: boolean | undefined;
-}
+const ALL_ROWS: VerbFlag = { name: "all", help: "Print a row for every item" };
 
-/**
- * The screen: where the campaign is and what it waits for, its counts, what needs attention and what to do about it, its pace, a table of its
- * items.
- *
- * @param view Not yet cleaned.
- * @returns Commands are not cut, every other line fits the width.
- */
-export function statusText(view: CampaignView, options: StatusOptions): SafeLine[] {
-  const screen = new Screen(options);
-  const nowMs = instantMs(view.at) ?? 0;
-  const title = screen.words(["Campaign ", campaignName(view), ` is ${view.state}: `, stateDetail(view)]);
-  screen.paragraph(0, title, "bold", undefined, 2);
-  const pulls = pullRequestWords(view.items);
-  const sentences = [...countSentences(view), ...(pulls === null ? [] : [pulls])];
-  screen.print(sentences.map((text) => ({ text })), 0);
-  attention(screen, view, options);
-  pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
-  table(screen, view, nowMs, options.all ?? false);
-  return screen.lines;
-}
+const WATCH: VerbFlag = {
+  name: "watch",
+  help: "Print again whenever something has changed, until the campaign is done or needs a person",
+};
 
-/** Up to this many items all have a row. */
-const MAX_TABLE = 50;
-/** Rows of each verdict in a larger campaign: more where a person has to act. */
-const ROWS_OF_TROUBLE = 10;
-const ROWS = 5;
-/** Most groups that need attention; the rest is counted. */
-const MAX_GROUPS = 20;
-/** Cells of a cause, which may be the message of an error with its advice. */
-const MAX_CAUSE = 600;
-/** Most items of a group that have a line each. */
-const MAX_LINES = 5;
+const STATUS_EXIT: VerbFlag = {
+  name: "exit-status",
+  help: `End with the code of the campaign: 0, 1, 4, or ${EXIT.rateLimited} while it goes on`,
+};
 
-function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
-  const entries = attentionOf(view, command, problem);
-  if (entries.length === 0) {
-    const goesOn = view.state === "done" ? "" : ": it goes on with the next wave";
-    screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
-    return;
+export const campaignStatusVerb: Verb = {
+  name: "campaign status",
+  usage: "<file>",
+  maxPositionals: 1,
+  summary: "Print what a campaign looks like and what needs a person",
+  group: "toolkit",
+  flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
+  codes: [
+    "success",
+    "failed",
+    "usage",
+    "awaitingInput",
+    "unavailable",
+    "internal",
+    "rateLimited",
+    "sigint",
+    "sigterm",
+  ],
+  meanings: {
+    success: "it was printed",
+    failed: "with --exit-status: done with failures or unknowns, or stopped after too many failures",
+    usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
+    awaitingInput: "with --exit-status: only items are left that wait for a person",
+    unavailable: "the directory cannot be read",
+    rateLimited: "with --exit-status: it goes on",
+  },
+  examples: ["mogplex-ci campaign status campaign.yml", "mogplex-ci campaign status campaign.yml --json"],
+  run: status,
+};
+
+async function status(context: Context): Promise<number> {
+  const { flags } = context;
+  const place = readPlace(context, "campaign status");
+  maskToken(context);
+  if (flags.has(WATCH.name)) {
+    let last: CampaignView;
+    try {
+      last = await watch(context, place);
+    } catch (error) {
+      // The usual end of watching, and no error to tell.
+      if (error instanceof InterruptedError) return error.exitCode;
+      throw error;
+    }
+    return flags.has(STATUS_EXIT.name) ? codeOf(last) : EXIT.success;
   }
-  const items = entries.reduce((sum, { count }) => sum + count, 0);
-  const groups = entries.filter(({ count }) => count > 0).length;
-  const counted = items === 0 ? "" : `: ${formatCount(items, "item")}, ${formatCount(groups, "cause")}`;
-  screen.print([{ heading: `Needs attention${counted}`, level: 3 }], 0);
-  if (view.atWork !== null) {
-    const text = ["A process is at work (", { name: view.atWork }, "): end it before you give one of these commands."];
-    screen.print([{ text }], 2);
-  }
-  for (const one of entries.slice(0, MAX_GROUPS)) entry(screen, one);
-  const more = entries.length - MAX_GROUPS;
-  if (more > 0) {
-    screen.space();
-    screen.line({ text: `  … ${formatCount(more, "more cause")}: campaign.json has all of them`, style: "dim" });
-  }
+  const view = await readCampaignWith(place.path, place.options, place.internals);
+  print(context, place, view);
+  return flags.has(STATUS_EXIT.name) ? codeOf(view) : EXIT.success;
 }
 
-function entry(screen: Screen, one: Attention): void {
-  const style = isItemState(one.title) ? styleOf(one.title) : "yellow";
-  const cause = screen.text(one.cause, MAX_CAUSE);
-  screen.space();
-  screen.paragraph(2, cause, undefined, { text: `${titleOf(one)}${cause === "" ? "" : ": "}`, style }, 4);
-  if (one.items.length > 0) itemsLine(screen, one);
-  screen.print(stepBlocks(one.steps), 4);
+/** How often `--watch` reads the directory, in milliseconds. */
+const WATCH_MS = 5_000;
+
+function print(context: Context, place: CampaignPlace, view: CampaignView): void {
+  const { flags, writer } = context;
+  if (flags.has("json")) return writer.json(writer.clean(view));
+  printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
 }
 
-/** The names of items: on two lines at most, or each on its own where a reader has to follow an address. */
-function itemsLine(screen: Screen, { items, count }: Attention): void {
-  const apart = items.some((item) => item.includes(" ("));
-  const room = (screen.width - 4) * 2 - "and 10000 more".length;
-  const shown: string[] = [];
-  let used = 0;
-  for (const item of items) {
-    const name = screen.text(item);
-    used += cellWidth(name) + 2;
-    if (apart ? shown.length === MAX_LINES : shown.length > 0 && used > room) break;
-    shown.push(name);
-  }
-  const more = count - shown.length;
-  const rest = more > 0 ? [`and ${more} more`] : [];
-  if (apart) { for (const line of [...shown, ...rest]) screen.line({ text: `    ${line}`, style: "dim" }); }
-  else screen.paragraph(4, [shown.join(", "), ...rest].join(" "), "dim");
+function codeOf({ exitCode, state }: CampaignView): number {
+  const isOver = state === "done" || exitCode !== EXIT.success;
+  return isOver ? exitCode : EXIT.rateLimited;
 }
 
-function titleOf({ title, count }: Attention): string {
-  return count > 0 ? `${title} (${count})` : title;
+/** Whether only a person can make it go on, and no process works on it: there is nothing to watch. */
+function isAtRest({ state, exitCode, atWork }: CampaignView): boolean {
+  return atWork === null && (["gated", "stopped"].includes(state) || exitCode !== EXIT.success);
 }
 
-function isItemState(title: string): title is ItemState {
-  return (STATES as readonly string[]).includes(title);
+/** A view without what changes with the time alone. */
+function contentOf(
+  { at: _at, endsAt: _end, quota: _quota, nextWaveAt: _next, about: _about, ...view }: CampaignView,
+): string {
+  return JSON.stringify(view);
 }
 
-function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota: { minute, hour, day, sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
-  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
-  const number = waves === 0 ? "the first" : `number ${waves + 1}`;
-  const starts: Fact = [
-    "starts",
-    `${minute.used} of ${minute.limit} a minute, ${hour.used} of ${hour.limit} an hour, ${day.used} of ${day.limit} a day`,
-  ];
-  const coming: Fact[] = [
-    ["sandboxes", sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes)],
-    ["next start", nextStartText(view)],
-    ["next wave", next === null ? null : `${timeText(next, nowMs)}, ${number}`],
-    ["at work", atWork === null ? null : { name: atWork }],
-  ];
-  screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
-  if (state === "done") return;
-  if (atWork === null && next !== null) {
-    const byHand = { text: "A schedule or `campaign run` starts it. By hand:" };
-    screen.print([byHand, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
-  }
-  const by = totalsOf(view).ended > view.counts.skipped
-    ? "by the mean of the runs so far"
-    : "by a guess, as no run has ended";
-  screen.print([{ facts: [["earliest end", end === null ? null : `${timeText(end, nowMs)}, ${by}`]] }], 2);
-}
-
-function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean): void {
-  if (view.items.length === 0) return;
-  const groups = rowsOf(view, all);
-  const table = new ItemTable(screen, view.items, groups.flatMap(({ shown }) => shown), nowMs);
-  screen.print([{ heading: "Items", level: 3 }], 0);
-  table.heading();
-  for (const { verdict, shown, hidden } of groups) {
-    for (const item of shown) table.row(item);
-    if (hidden > 0) table.more(hidden, verdict, " (--all shows them)");
-  }
-}
-
-/** The items of each verdict that get a row, and how many do not. */
-function rowsOf({ items }: CampaignView, all: boolean): { verdict: ItemState; shown: ItemView[]; hidden: number }[] {
-  const of = new Map<ItemState, ItemView[]>(STATES.map((state) => [state, []]));
-  for (const item of items) of.get(item.verdict)?.push(item);
-  return [...of].filter(([, found]) => found.length > 0).map(([verdict, found]) => {
-    const style = styleOf(verdict);
-    const limit = style === "red" || style === "yellow" ? ROWS_OF_TROUBLE : ROWS;
-    // One more row takes no more space than the line that counts it.
-    const shown = all || items.length <= MAX_TABLE || found.length <= limit + 1 ? found : found.slice(0, limit);
-    return { verdict, shown, hidden: found.length - shown.length };
+async function watch(context: Context, place: CampaignPlace): Promise<CampaignView> {
+  const { io, clock, writer } = context;
+  return await interruptible({ io, clock }, async ({ signal }) => {
+    let shown = "";
+    // One reader for all of them: it does not read again what it has read a moment ago.
+    const pulls = pullRequestsOf({ ...place.options, signal });
+    const internals = internalsWith(place.internals, { pulls });
+    for (;;) {
+      const view = await readCampaignWith(place.path, place.options, internals);
+      const content = contentOf(view);
+      if (content !== shown) {
+        if (shown !== "" && isInteractive(context) && !context.flags.has("json")) writer.clear();
+        print(context, place, view);
+        shown = content;
+      }
+      if (view.state === "done") return view;
+      if (isAtRest(view)) {
+        writer.note("no longer watched: the campaign goes on only when somebody decides");
+        return view;
+      }
+      await clock.sleep(WATCH_MS, { signal });
+    }
   });
-}
-
-// The table of items on a screen: item, verdict, run, pull request and its state, time, attempts.
-
-const GAP = "  ";
-/** From this width on there is room for whole ids and addresses. */
-const WIDE = 128;
-const SHORT_ID = 8;
-/** What the columns of names and of addresses keep when there is little room. */
-const MIN_NAME = 12;
-const MIN_PULL = 12;
-const MIN_STATE = 8;
-const MAX_NAME = 60;
-const NAME = 0;
-const PULL = 3;
-const STATE = 4;
-/** Columns of numbers, which are aligned on the right. */
-const NUMBERS: readonly number[] = [5, 6];
-
-/** The colour of a verdict. */
-function styleOf(state: ItemState): Style | undefined {
-  if (state === "succeeded" || state === "unchanged") return "green";
-  if (state === "needs-input" || state === "unknown") return "yellow";
-  if (state === "running" || state === "starting") return "cyan";
-  if (state === "service") return "yellow";
-  return isTrouble(state) ? "red" : "dim";
-}
-
-/** `#7` or `!7` for an address of a pull request or a merge request; otherwise the address. */
-function shortPull(url: string): string {
-  const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
-  return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;
-}
-
-function widest(texts: readonly string[]): number {
-  return texts.reduce((max, text) => Math.max(max, cellWidth(text)), 0);
-}
-
-/** A table that knows its columns before its first row. */
-export class ItemTable {
-  readonly #screen: Screen;
-  readonly #names: ReadonlyMap<string, string>;
-  readonly #nowMs: number;
-  readonly #wide: boolean;
-  readonly #head: readonly string[];
-  readonly #widths: number[];
-  /** Whether there is a column for the state of pull requests. */
-  readonly #hasPulls: boolean;
-
-  /**
-   * @param all All items of the campaign: their names depend on each other.
-   * @param measured The items that the columns have room for.
-   */
-  constructor(screen: Screen, all: readonly ItemView[], measured: readonly ItemView[], nowMs: number) {
-    this.#screen = screen;
-    this.#names = itemNames(all);
-    this.#nowMs = nowMs;
-    this.#wide = screen.width >= WIDE;
-    const pull = this.#wide ? "PULL REQUEST" : "PR";
-    this.#head = ["ITEM", "VERDICT", "RUN", pull, "PR STATE", "TIME", "ATTEMPTS"];
-    const rows = measured.map((item) => this.#cells(item));
-    this.#hasPulls = measured.some(({ pullRequest }) => pullRequest !== null);
-    this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
-    if (!this.#hasPulls) this.#widths[STATE] = 0;
-    this.#fit();
-  }
-
-  /** Makes addresses, then names, as short as the screen demands. */
-  #fit(): void {
-    const widths = this.#widths;
-    const over = () =>
-      widths.reduce((sum, width) => sum + width + GAP.length, this.#hasPulls ? 0 : -GAP.length) - this.#screen.width;
-    const shrink = (column: number, least: number) => {
-      const width = widths[column] ?? 0;
-      widths[column] = Math.max(Math.min(least, width), width - Math.max(0, over()));
-    };
-    widths[NAME] = Math.min(MAX_NAME, widths[NAME] ?? 0);
-    shrink(STATE, MIN_STATE);
-    shrink(PULL, MIN_PULL);
-    shrink(NAME, MIN_NAME);
-  }
-
-  #cells(item: ItemView): string[] {
-    const { id, verdict, runId, pullRequest, attempts } = item;
-    const run = runId === null ? "" : this.#screen.text(runId);
-    const pull = pullRequest === null ? "" : this.#screen.text(pullRequest);
-    const ms = runMs(item, this.#nowMs);
-    return [
-      this.#screen.text(this.#names.get(id) ?? id),
-      verdict,
-      this.#wide ? run : run.slice(0, SHORT_ID),
-      this.#wide ? pull : shortPull(pull),
-      pullRequestText(item) ?? "",
-      ms === null ? "" : spanText(ms),
-      attempts === 0 ? "" : String(attempts),
-    ];
-  }
-
-  #line(cells: readonly string[], style: (column: number) => Style | undefined): void {
-    const spans = cells.map((cell, column): Span => {
-      if (column === STATE && !this.#hasPulls) return { text: "" };
-      const side = NUMBERS.includes(column) ? "right" : "left";
-      return { text: `${GAP}${fitCells(cell, this.#widths[column] ?? 0, side)}`, style: style(column) };
-    });
-    this.#screen.line(...spans);
-  }
-
-  heading(): void {
-    this.#line(this.#head, () => "dim");
-  }
-
-  /** Adds the row of an item. */
-  row(item: ItemView): void {
-    this.#line(this.#cells(item), (column) => column === 1 ? styleOf(item.verdict) : undefined);
-  }
-
-  /** Adds a line about rows that are not shown. */
-  more(count: number, verdict: ItemState, how: string): void {
-    this.#screen.line({ text: `${GAP}… ${count} more ${verdict}${how}`, style: "dim" });
-  }
 }

@@ -7,10 +7,6 @@ import type { Context, Verb } from "../verb.ts";
 import { decide } from "./campaign_job.ts";
 import { CANCEL, DECISION, OF_SETTLING, PLACE, SETTLE_CODES } from "./flags.ts";
 
-function stop(context: Context): Promise<number> {
-  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
-}
-
 export const campaignStopVerb: Verb = {
   name: "campaign stop",
   usage: "<file>",
@@ -23,3 +19,7 @@ export const campaignStopVerb: Verb = {
   examples: ["mogplex-ci campaign stop campaign.yml"],
   run: stop,
 };
+
+function stop(context: Context): Promise<number> {
+  return decide(context, "campaign stop", { kind: "stop", cancel: context.flags.has(CANCEL.name) });
+}

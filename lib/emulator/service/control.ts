@@ -139,6 +139,8 @@ function resetWorld(world: World): void {
 }
 
 function setRun(world: World, args: ControlArguments): void {
+  // What is due by now comes first: a run that ends before its sandbox is up keeps the claim of its boot.
+  world.driver.catchUp();
   const run = world.store.anyRun(text(args, "runId"));
   const call = world.store.calls.get(run.ai_call_id);
   if (args.run !== undefined) {

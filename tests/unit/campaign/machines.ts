@@ -3,10 +3,11 @@ import { type CampaignWorld, ORIGIN } from "../../../bench/campaign/world.ts";
 import { seeded } from "../../../bench/fleet_world.ts";
 import type { RunCampaignOptions } from "../../../lib/campaign/campaign_options.ts";
 import {
-  CampaignGoesOnError,
-  campaignJob,
-  type CampaignJobInternals,
+  followCampaign,
+  makeWave,
   readCampaignWith,
+  type StepInternals,
+  viewOfStand,
 } from "../../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../../lib/campaign/view.ts";
 import type { Processes } from "../../../lib/files/processes.ts";
@@ -22,7 +23,7 @@ export interface Machine {
   token: string;
   /** What was reported, in words. */
   notices: string[];
-  /** Makes a wave, or follows the campaign. @throws what stopped it, unless it only goes on. */
+  /** Makes a wave, or follows the campaign. @throws what stopped it. */
   work(way: "wave" | "run", options?: Partial<RunCampaignOptions>): Promise<CampaignView>;
   /** Reads the campaign. */
   view(): Promise<CampaignView>;
@@ -45,7 +46,7 @@ export function machineIn(
   const { clock, fetch, file } = world;
   const random = seeded(host.length * 131 + host.charCodeAt(0));
   const notices: string[] = [];
-  const internals: CampaignJobInternals = { files, processes: processesOf(host), random };
+  const internals: StepInternals = { files, processes: processesOf(host), random };
   const common: RunCampaignOptions = {
     ...{ token, url: ORIGIN, clock, fetch, env: () => undefined },
     directory: DIRECTORY,
@@ -56,10 +57,8 @@ export function machineIn(
     token,
     notices,
     async work(way, options = {}) {
-      const { result, error } = await campaignJob(file, { ...common, ...options }, internals, way === "wave");
-      if (error !== undefined && !(error instanceof CampaignGoesOnError)) throw error;
-      if (result.view === null) throw new Error("Cannot show the campaign: it has no plan");
-      return result.view;
+      const step = way === "wave" ? makeWave : followCampaign;
+      return viewOfStand(await step(file, { ...common, ...options }, internals));
     },
     view: () => readCampaignWith(file, common, internals),
     copy(name, other = token) {

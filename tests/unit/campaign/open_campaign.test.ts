@@ -2,7 +2,7 @@ import { afterAll, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { campaignJob } from "../../../lib/campaign/campaign.ts";
+import { exitCodeOfStand, makeWave } from "../../../lib/campaign/campaign.ts";
 import { planCampaignWith } from "../../../lib/campaign/plan/plan_campaign.ts";
 import { beginChain } from "../../../lib/campaign/journal/chain.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
@@ -281,9 +281,8 @@ function onDisk(name: string) {
     directory,
   };
   const advance = async () => {
-    const { result, error } = await campaignJob(FILE, options, internals, true);
-    if (error instanceof Error && error.name !== "CampaignGoesOnError") throw error;
-    return result;
+    const stand = await makeWave(FILE, options, internals);
+    return { view: stand.view, exitCode: exitCodeOfStand(stand) };
   };
   return { world, directory, advance, plan: () => planCampaignWith(FILE, options, internals) };
 }

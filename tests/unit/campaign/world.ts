@@ -6,11 +6,12 @@ import type {
   RunCampaignOptions,
 } from "../../../lib/campaign/campaign_options.ts";
 import {
-  CampaignGoesOnError,
-  campaignJob,
-  type CampaignJobInternals,
-  type CampaignResult,
+  exitCodeOfStand,
+  followCampaign,
+  makeWave,
+  outcomeOfStand,
   readCampaignWith,
+  type StepInternals,
 } from "../../../lib/campaign/campaign.ts";
 import { decideCampaign, type Decided, type DecideOptions, type Decision } from "../../../lib/campaign/decide.ts";
 import { openDirHome } from "../../../lib/campaign/journal/dir_home.ts";
@@ -62,7 +63,8 @@ export interface Step {
   code: number;
   /** Message of the error that stopped it; null when nothing did, or the campaign goes on. */
   problem: string | null;
-  result: CampaignResult;
+  /** `outcome`: as in the last item of a handle. `reason`: what stopped the step, and what became of its runs; null for nothing. */
+  result: { outcome: string; exitCode: number; reason: string | null };
   items: CampaignItem[];
 }
 
@@ -79,7 +81,7 @@ export interface CampaignWorldOptions extends Omit<EmulatorOptions, "clock" | "s
 }
 
 /** What a step may be given. */
-export type StepOptions = Partial<RunCampaignOptions> & { internals?: Partial<CampaignJobInternals> };
+export type StepOptions = Partial<RunCampaignOptions> & { internals?: Partial<StepInternals> };
 
 /** See {@linkcode campaignWorld}. */
 export interface CampaignWorld {
@@ -185,19 +187,22 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
       items.push(item);
       given.onItem?.(item);
     };
-    const { result, error } = await campaignJob(FILE, { ...settings(), ...given, onItem }, {
-      ...known,
-      ...internals,
-    }, once);
-    const goesOn = error instanceof CampaignGoesOnError;
-    if (error !== undefined && !(error instanceof MogplexError)) throw error;
-    return {
-      view: result.view as CampaignView,
-      code: result.exitCode,
-      problem: goesOn ? null : error?.message ?? null,
-      result,
-      items,
-    };
+    const failed = { is: false, view: null as CampaignView | null };
+    const onFailed = (view: CampaignView | null) => void Object.assign(failed, { is: true, view });
+    try {
+      const make = once ? makeWave : followCampaign;
+      const stand = await make(FILE, { ...settings(), ...given, onItem }, { ...known, onFailed, ...internals });
+      const code = exitCodeOfStand(stand);
+      const isInterrupted = stand.state === "interrupted";
+      const result = { outcome: outcomeOfStand(stand), exitCode: code, reason: isInterrupted ? stand.why : null };
+      const problem = isInterrupted && stand.by instanceof Error ? stand.by.message : null;
+      return { view: stand.view as CampaignView, code, problem, result, items };
+    } catch (error) {
+      if (!failed.is || !(error instanceof MogplexError)) throw error;
+      const { exitCode: code, message: problem } = error;
+      const result = { outcome: "error", exitCode: code, reason: problem };
+      return { view: failed.view as CampaignView, code, problem, result, items };
+    }
   }
 
   const home = () =>

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { writeCampaignReports } from "../../../lib/campaign/report/write.ts";
 import { itemNames, STATES } from "../../../lib/campaign/report/words.ts";
 import { campaignLine, heartbeatLine, liveTable } from "../../../lib/cli/campaign/live_campaign.ts";
-import { statusText } from "../../../lib/cli/campaign/status.ts";
+import { statusText } from "../../../lib/cli/campaign/status_text.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { detectPlatform } from "../../../lib/ci/detect.ts";
 import { cellWidth } from "../../../lib/text/cells.ts";

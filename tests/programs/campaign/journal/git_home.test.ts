@@ -139,8 +139,8 @@ test("advance() starts nothing when the branch may not be written", async () => 
   );
   chmodSync(join(remote, "hooks/pre-receive"), 0o755);
   const world = campaignWorld();
-  const failure = await failureOf(() => world.advance({ ...homeOf(remote), internals: { plans: true } }));
-  expect(failure).toStartWith('2 Cannot write to branch "mogplex-campaign/moment"');
+  const { code, problem } = await world.advance({ ...homeOf(remote), internals: { plans: true } });
+  expect(`${code} ${problem}`).toStartWith('2 Cannot write to branch "mogplex-campaign/moment"');
   expect(world.starts).toEqual([]);
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { statusText } from "../../../../lib/cli/campaign/status.ts";
+import { statusText } from "../../../../lib/cli/campaign/status_text.ts";
 import { type CampaignWorld, campaignWorld, project, REVISIONS, verdicts } from "../world.ts";
 
 const MINUTE = 60_000;

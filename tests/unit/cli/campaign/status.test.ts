@@ -1,256 +1,157 @@
+import { appendFileSync } from "node:fs";
 import { expect, test } from "bun:test";
-import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status.ts";
-import type { CampaignView } from "../../../../lib/campaign/view.ts";
-import { cellWidth } from "../../../../lib/text/cells.ts";
-import { anItem, everyVerdict, mixedView, viewOf } from "../../campaign/report/sample_view.ts";
+import { REVISIONS } from "../../campaign/world.ts";
+import { cliWorld } from "./world.ts";
 
-const command = { program: "mogplex-ci", file: "campaign.yaml", flags: [] };
+const MINUTE = 60_000;
 
-function status(view: CampaignView, options: Partial<StatusOptions> = {}): string[] {
-  return statusText(view, { width: 80, colour: false, command, ...options });
-}
-
-/** The part of a screen from one heading to the next. */
-function part(lines: readonly string[], heading: string): string[] {
-  const from = lines.findIndex((line) => line.startsWith(heading));
-  const until = lines.findIndex((line, index) => index > from && /^(Needs attention|Nothing|Pace|Items)/.test(line));
-  return lines.slice(from, until < 0 ? undefined : until - 1);
-}
-
-test("statusText() fits a small campaign on a screen: where it is, what it waits for, what comes next", () => {
-  expect(status(mixedView(3)).join("\n")).toBe(
-    `Campaign replace-moment, round 2026-12, is running: 2 runs at work; the next
-  start waits for the quota of starts an hour (30 of 30 used)
-1 of 3 has ended: 1 succeeded
-2 are open: 2 running
-1 pull request: 1 not read; pull requests are read with a token of their forge,
-  in GITHUB_TOKEN or GITLAB_TOKEN
-
-Nothing needs attention: it goes on with the next wave
-
-Pace
-  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
-  sandboxes     2 of 3 in use
-  next start    waits for the quota of starts an hour (30 of 30 used)
-  next wave     2026-12-01 14:05 UTC (in 12 min), number 12
-                A schedule or \`campaign run\` starts it. By hand:
-                  mogplex-ci campaign advance campaign.yaml
-  earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), by the mean of the runs
-                so far
-
-Items
-  ITEM            VERDICT    RUN       PR  PR STATE    TIME  ATTEMPTS
-  acme/service-1  running    3f0f6f0a                21 min         1
-  acme/service-2  running    3f0f6f0a                22 min         1
-  acme/service-0  succeeded  3f0f6f0a  #7  not read  20 min         1`,
-  );
+test("campaign status prints the screen without a request and without a token, and ends with 0", async () => {
+  const world = cliWorld({ count: 60, scenarios: "play: agent-failure" });
+  await world.campaign("run");
+  const requests = world.requests.length;
+  const { code, stdout, stderr } = await world.campaign("status", [], { env: { MOGPLEX_API_KEY: "" } });
+  expect([code, stderr, world.requests.length]).toEqual([0, "", requests]);
+  expect(stdout).toContain("Campaign replace-moment is done: 0 of 60 items succeeded, 60 without a good end\n");
+  expect(stdout).toContain("  … 50 more failed (--all shows them)\n");
+  expect((await world.campaign("status", ["--all"])).stdout).not.toContain("--all shows them");
 });
 
-test("statusText() tells for every cause what to do, with commands that can be copied", () => {
-  const view = everyVerdict();
-  const word = (verdict: string) => view.causes.find((cause) => cause.verdict === verdict)?.word;
-  const attention = part(status(view), "Needs attention");
-  expect(attention[0]).toBe("Needs attention: 8 items, 8 causes");
-  const commands = attention.filter((line) => line.startsWith("      ")).map((line) => line.trim());
-  expect(commands).toEqual([
-    "mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
-    `mogplex-ci campaign skip campaign.yaml --cause ${word("unknown")} --reason 'checked by hand'`,
-    `mogplex-ci campaign retry campaign.yaml --cause ${word("unknown")}`,
-    `mogplex-ci campaign retry campaign.yaml --cause ${word("conflict")}`,
-    `mogplex-ci campaign skip campaign.yaml --cause ${word("conflict")} --reason 'done by an earlier run'`,
-    `mogplex-ci campaign retry campaign.yaml --cause ${word("failed")}`,
-    `mogplex-ci campaign retry campaign.yaml --cause ${word("overdue")}`,
-    `mogplex-ci campaign retry campaign.yaml --cause ${word("cancelled")}`,
-    `mogplex-ci campaign skip campaign.yaml --cause ${word("cancelled")} --reason 'not wanted'`,
-    "mogplex-ci campaign plan campaign.yaml",
-    `mogplex-ci campaign skip campaign.yaml --cause ${word("invalid")} --reason 'not wanted'`,
-  ]);
-  expect(attention.slice(2, 8)).toEqual([
-    "  needs-input (1): Should dates without a zone be read as UTC?",
-    "    acme/service-0 (run 3f0f6f0a-6f0e-4a7e-9a0b-000000000000)",
-    "    Answer the agent in the app: until then, the run keeps one of the 3",
-    "    sandboxes.",
-    "    Or end it:",
-    "      mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
-  ]);
-});
+const EXITS = [
+  ["done and good", "play: success", {}, 0],
+  ["done with failures", "play: agent-failure", {}, 1],
+  ["only needs-input left", "play: awaiting-input", {}, 4],
+  ["stopped by the threshold", "play: agent-failure", { limits: { "stop-after-failures": 1, parallel: 1 } }, 1],
+  ["gated", "play: success", { canary: { size: 1, gate: "manual" } }, 75],
+] as const;
 
-const CLOSED: [string, Partial<CampaignView>, string[]][] = [
-  [
-    "a canary that failed",
-    { state: "gated", stateReason: "1 of 3 canary items failed", waitsFor: "gate", nextWaveAt: null },
-    ["gate closed: 1 of 3 canary items failed", "approve campaign.yaml", "stop campaign.yaml"],
-  ],
-  [
-    "the threshold",
-    { state: "stopped", stateReason: "3 of 20 items failed", waitsFor: "gate", nextWaveAt: null },
-    ["gate closed: 3 of 20 items failed", "approve campaign.yaml"],
-  ],
-  [
-    "a person who stopped it",
-    { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped" },
-    ["stopping: stopped by ann", "resume campaign.yaml", "stop campaign.yaml --cancel"],
-  ],
-  [
-    "a plan that was not started",
-    { state: "planned", waitsFor: null, nextWaveAt: null },
-    ["not started", "run campaign.yaml", "advance campaign.yaml"],
-  ],
-  [
-    "a schedule that does not come",
-    { state: "waiting", nextWaveAt: "2026-12-01T11:00:00Z" },
-    ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), and nothing", "advance campaign.yaml"],
-  ],
-];
-
-test.each(CLOSED)("statusText() says first what opens %s", (_name, changes, [title = "", ...verbs]) => {
-  const attention = part(status(viewOf([anItem(1, "running"), anItem(2, "waiting")], changes)), "Needs attention");
-  expect(attention[2]).toBe(`  ${title}`);
-  expect(attention.filter((line) => line.startsWith("      ")).map((line) => line.trim())).toEqual(
-    verbs.map((verb) => `mogplex-ci campaign ${verb}`),
-  );
-});
-
-test("statusText() shows the problem of the last step first: a token of another user, for example", () => {
-  const problem =
-    "Cannot advance campaign: this token belongs to another user than the runs so far; use the token of that user";
-  expect(part(status(mixedView(3), { problem }), "Needs attention").slice(0, 4)).toEqual([
-    "Needs attention",
-    "",
-    "  stopped by an error: Cannot advance campaign: this token belongs to another",
-    "    user than the runs so far; use the token of that user",
-  ]);
-});
-
-test("statusText() shows what stopped the last wave, and how it goes on", () => {
-  const lines = part(status(mixedView(3, { trouble: "Cannot read run: the network failed" })), "Needs attention");
-  expect(lines.slice(2)).toEqual([
-    "  stopped by an error: Cannot read run: the network failed",
-    "    Nothing is lost. Once that is mended, the next wave goes on. By hand:",
-    "      mogplex-ci campaign advance campaign.yaml",
-  ]);
-});
-
-test("statusText() says which process is at work, which is never late, and that nobody else can decide meanwhile", () => {
-  const changes = { atWork: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
-  const quiet = status(mixedView(3, changes));
-  expect(quiet).toContain("Nothing needs attention: it goes on with the next wave");
-  expect(quiet).toContain('  at work       process 7 on "one"');
-  expect(quiet.join("\n")).not.toContain("By hand");
-  const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
-  expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
-    '  A process is at work (process 7 on "one"): end it before you give one of these',
-    "  commands.",
-  ]);
-});
-
-test("statusText() says whose sandboxes are in the way, and what the canary holds back", () => {
-  const others = viewOf([anItem(1, "running"), anItem(2, "waiting")], {
-    waitsFor: "sandboxes",
-    quota: { ...viewOf([]).quota, sandboxes: { used: 3, limit: 3 } },
+for (const [what, scenarios, file, expected] of EXITS) {
+  test(`campaign status --exit-status ends with ${expected}: ${what}`, async () => {
+    const world = cliWorld({ count: 3, scenarios, file, revision: REVISIONS.later });
+    await world.campaign("run");
+    expect((await world.campaign("status")).code).toBe(0);
+    expect((await world.campaign("status", ["--exit-status"])).code).toBe(expected);
+    // Nothing more happens by itself, so watching ends as well.
+    const watched = await world.campaign("status", ["--watch", "--exit-status"]);
+    expect(watched.code).toBe(expected);
+    expect(watched.stderr.includes("no longer watched: ")).toBe(!what.startsWith("done"));
   });
-  expect(status(others).join(" ").replace(/\s+/g, " ")).toContain(
-    "waits for a free sandbox (3 of 3 used, 2 of them not by this campaign)",
+}
+
+test("campaign status --json is one object with the fields of the schema", async () => {
+  const world = cliWorld({ count: 2, runDuration: () => 20 * MINUTE });
+  await world.campaign("advance");
+  const { stdout } = await world.campaign("status", ["--json"]);
+  const view = JSON.parse(stdout);
+  expect(stdout.split("\n").length).toBe(2);
+  expect(Object.keys(view)).toEqual(Object.keys(JSON.parse(world.report("campaign.json"))));
+  expect(Object.keys(view.items[0])).toEqual(
+    expect.arrayContaining([
+      "repository",
+      "baseBranch",
+      "root",
+      "verdict",
+      "reason",
+      "starts",
+      "attempts",
+      "runId",
+      "branch",
+    ]),
   );
-  const canary = viewOf([anItem(1, "running"), anItem(7, "waiting")], { waitsFor: "nothing" });
-  expect(status(canary).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
-    "1 run at work; the next start waits for the end of the canary (1 item)",
+});
+
+test("campaign status --watch prints again when something has changed, until the campaign is done", async () => {
+  const world = cliWorld({ count: 1, runDuration: () => 5 * MINUTE });
+  await world.campaign("advance");
+  const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
+  const { code, stdout } = await world.campaign("status", ["--watch", "--exit-status"]);
+  await work;
+  expect(code).toBe(0);
+  const states = [...stdout.matchAll(/^Campaign replace-moment is (\w+):/gm)].map(([, state]) => state);
+  expect([states.at(0), states.at(-1)]).toEqual(["running", "done"]);
+  expect(states.length).toBeLessThan(6);
+});
+
+test("campaign status --watch prints nothing when records have changed nothing that it shows", async () => {
+  const watched = async (between: readonly string[]) => {
+    const world = cliWorld({ count: 1, runDuration: () => 5 * MINUTE });
+    await world.campaign("advance");
+    const work = world.clock.sleep(2 * MINUTE).then(async () => {
+      for (const verb of between) await world.campaign(verb);
+    })
+      .then(() => world.clock.sleep(10 * MINUTE)).then(() => world.campaign("advance"));
+    const { stdout } = await world.campaign("status", ["--watch"]);
+    await work;
+    return [...stdout.matchAll(/^Campaign replace-moment is (\w+):/gm)].map(([, state]) => state);
+  };
+  expect(await watched(["stop", "resume"])).toEqual(await watched([]));
+});
+
+test("campaign status --watch ends with 75 when the campaign is stopped and its last run has ended", async () => {
+  const world = cliWorld({ count: 4, runDuration: () => 5 * MINUTE });
+  await world.campaign("advance");
+  await world.campaign("stop");
+  const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
+  const { code, stdout } = await world.campaign("status", ["--watch", "--exit-status"]);
+  await work;
+  expect([code, /^Campaign replace-moment is stopping:/m.test(stdout)]).toEqual([75, true]);
+  expect(stdout).toContain("Campaign replace-moment is stopped:");
+});
+
+test("campaign status --watch ends with 130 at a signal", async () => {
+  const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
+  await world.campaign("advance");
+  const { code, stderr } = await world.campaign("status", ["--watch"], {
+    before: (io) => void world.clock.sleep(MINUTE).then(() => io.signal("SIGINT")),
+  });
+  expect(code).toBe(130);
+  expect(stderr).not.toContain("error:");
+});
+
+test("campaign status refuses a journal that somebody changed with 2, and a directory without a plan", async () => {
+  const world = cliWorld();
+  expect((await world.campaign("status")).stderr).toBe(
+    'error: Cannot read campaign: nothing was planned in "DIR"; ' +
+      "if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run `mogplex-ci campaign plan campaign.yml --dir DIR`\n",
   );
-  const last = viewOf([anItem(1, "running")], { waitsFor: "nothing" });
-  expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain("1 run at work; no item waits for a start");
-});
-
-test("statusText() of a campaign that is done says whether it is good, and how a retry begins", () => {
-  const done = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
-  expect(status(viewOf([anItem(1, "succeeded", { pullRequest: null })], done)).slice(0, 4)).toEqual([
-    "Campaign replace-moment, round 2026-12, is done: its item succeeded",
-    "1 of 1 has ended: 1 succeeded",
-    "",
-    "Nothing needs attention",
-  ]);
-  const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
-  expect(bad.slice(-3)).toEqual([
-    "  afterwards",
-    "    No wave is due any more. What is to be tried again starts with:",
-    "      mogplex-ci campaign advance campaign.yaml",
+  await world.campaign("advance");
+  appendFileSync(`${world.directory}/journal/000001.ndjson`, '{"schema":1,"check":"0"}\n{}\n');
+  const { code, stderr } = await world.campaign("status");
+  expect([code, stderr]).toEqual([
+    2,
+    expect.stringMatching(/^error: Cannot read journal as the line was changed.*restore lock\.json/),
   ]);
 });
 
-test("statusText() of an empty list says so", () => {
-  const lines = status(
-    viewOf([], { round: "", state: "planned", waitsFor: null, nextWaveAt: null, endsAt: null, waves: 0 }),
-  );
-  expect(lines[0]).toBe("Campaign replace-moment is planned: 0 items, nothing has been started");
-  expect(lines).toContain("  no items");
-  expect(lines.some((line) => line.startsWith("Items"))).toBe(false);
-});
-
-test("statusText() cuts the table of a large campaign by verdict, and --all shows every item", () => {
-  const rows = (view: CampaignView, all: boolean) => part(status(view, { all }), "Items").slice(2);
-  const short = rows(mixedView(400), false);
-  expect(short.length).toBeLessThan(90);
-  expect(short.filter((line) => line.includes("more"))).toEqual([
-    "  … 22 more failed (--all shows them)",
-    "  … 156 more waiting (--all shows them)",
-    "  … 3 more skipped (--all shows them)",
-    "  … 131 more succeeded (--all shows them)",
-    "  … 15 more unchanged (--all shows them)",
-  ]);
-  expect(rows(mixedView(400), true).length).toBe(400);
-  expect(rows(mixedView(40), false).length).toBe(40);
-});
-
-test("statusText() fits its width for any size, but for commands", () => {
-  for (const width of [60, 80, 160]) {
-    for (const size of [0, 1, 3, 40, 400, 10_000]) {
-      const lines = status(mixedView(size), { width });
-      expect(lines.filter((line) => cellWidth(line) > width && !line.trim().startsWith("mogplex-ci "))).toEqual([]);
+test("commands that the screen prints work when they are pasted", async () => {
+  const world = cliWorld({ count: 6, scenarios: "play: agent-failure", file: { canary: { size: 2 } } });
+  await world.campaign("plan");
+  /** Runs every command of the screen once, without what it would do. */
+  async function tryAll() {
+    const { stdout } = await world.campaign("status");
+    const lines = stdout.split("\n").map((line) => line.trim()).filter((line) => line.startsWith("mogplex-ci "));
+    const codes = [];
+    for (const line of lines) {
+      const args = line.replaceAll("DIR", world.directory).split(" ").slice(1);
+      const reads = args[0] === "campaign" && args[1] !== "status";
+      codes.push([line, (await world.cli([...args, ...reads ? ["--dry-run"] : []])).code]);
     }
+    return codes;
   }
+  const planned = await tryAll();
+  await world.campaign("run");
+  const gated = await tryAll();
+  await world.campaign("approve");
+  await world.campaign("run");
+  const done = await tryAll();
+  expect([planned.length, gated.length, done.length].every((count) => count > 0)).toBe(true);
+  expect([...planned, ...gated, ...done].filter(([, code]) => code !== 0)).toEqual([]);
 });
 
-test("statusText() shows whole ids and addresses where there is room, and short ones elsewhere", () => {
-  const row = (width: number) => status(viewOf([anItem(1, "succeeded")]), { width }).at(-1);
-  expect(row(160)).toContain("3f0f6f0a-6f0e-4a7e-9a0b-000000000001  https://github.com/acme/service-1/pull/8");
-  expect(row(80)).toContain("  3f0f6f0a  #8 ");
-  const gitlab = anItem(1, "succeeded", { pullRequest: "https://gitlab.com/a/b/-/merge_requests/12" });
-  expect(status(viewOf([gitlab])).at(-1)).toContain(" !12 ");
-});
-
-test("statusText() aligns columns by cells, whatever the names", () => {
-  const names = ["日本/データベース変換サービス管理", "acme/e\u0301mo😀ji", "acme/שלום", `acme/${"x".repeat(200)}`];
-  const view = viewOf(names.map((repository, index) => anItem(index, "succeeded", { repository })));
-  const lines = status(view, { width: 80 });
-  const starts = lines.slice(-4).map((line) => cellWidth(line.slice(0, line.indexOf("succeeded"))));
-  expect(new Set(starts).size).toBe(1);
-});
-
-test("statusText() names roots, and base branches where the same repository and root occur twice", () => {
-  const items = [
-    anItem(1, "waiting", { id: "1", repository: "acme/web", root: "packages/api" }),
-    anItem(2, "waiting", { id: "2", repository: "acme/web", baseBranch: "main" }),
-    anItem(3, "waiting", { id: "3", repository: "acme/web", baseBranch: "next" }),
-  ];
-  expect(status(viewOf(items)).slice(-3).map((line) => line.trim().replace(/ {2,}.*/, ""))).toEqual([
-    "acme/web:packages/api",
-    "acme/web @ main",
-    "acme/web @ next",
-  ]);
-});
-
-test("statusText() paints with colours that say no more than the words", () => {
-  const view = mixedView(100);
-  const coloured = status(view, { colour: true });
-  // deno-lint-ignore no-control-regex
-  expect(coloured.map((line) => line.replace(/\x1b\[\d+m/g, ""))).toEqual(status(view));
-  expect(coloured.join("\n")).toContain("\x1b[31mfailed (3): \x1b[0m");
-  const hostile = viewOf([anItem(1, "failed", { reason: "##[error]forged" })]);
-  expect(status(hostile, { colour: true }).join("\n")).not.toContain("##[");
-});
-
-test("statusText() masks secrets before it cuts", () => {
-  const secret = "mog_0123456789abcdef0123456789abcdef";
-  const view = viewOf([anItem(1, "failed", { reason: `${"x ".repeat(290)}${secret}`, repository: `acme/${secret}` })]);
-  const lines = status(view, { redact: (text) => text.replaceAll(secret, "[redacted]") });
-  expect(lines.join("")).not.toContain("mog_");
+test("the directory and the other flags are in every command that the screen prints", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure" });
+  await world.campaign("run", ["--allow-outside"]);
+  const { stdout } = await world.campaign("status", ["--allow-outside"]);
+  const commands = stdout.split("\n").filter((line) => line.includes("mogplex-ci campaign "));
+  expect(commands.length).toBeGreaterThan(1);
+  expect(commands.filter((line) => !line.includes("campaign.yml --dir DIR --allow-outside"))).toEqual([]);
 });

@@ -118,6 +118,15 @@ test("a sandbox that a dead worker left behind is stopped after five hours", asy
   expect(await sandboxes(world)).toEqual(["stopped"]);
 });
 
+test("control setRun frees the sandbox of a run that has booted unseen, since what is due comes first", async () => {
+  const world = limited();
+  const runId = await world.start();
+  world.clock.advance(10_000);
+  // Nothing was read since, so the claim of the boot would count for five minutes without a sandbox that is listed.
+  world.emulator.control("setRun", { runId, run: { status: "success" } });
+  expect(await sandboxes(world)).toEqual(["stopped"]);
+});
+
 test("control setRun and setSandbox decide about a sandbox as well", async () => {
   const world = limited();
   const runId = await world.start();

@@ -1,25 +1,23 @@
 import { expect, test } from "bun:test";
-import { outcomeOf, OUTCOMES } from "../../../lib/campaign/outcomes.ts";
-import type { StartEnd } from "../../../lib/campaign/journal/record.ts";
-import { ITEM_VERDICTS } from "../../../lib/campaign/verdicts.ts";
+import { ITEM_VERDICTS, ruleOf, type StartVerdict, VERDICT_RULES } from "../../../lib/campaign/verdicts.ts";
 import { ended, foldJournal, intent, lockOf, recordsOf, started, uuidOf } from "./journal/sample.ts";
 
-const ENDS: StartEnd[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
+const ENDS: StartVerdict[] = [...ITEM_VERDICTS.filter((verdict) => verdict !== "skipped"), "quota", "service"];
 
-test("OUTCOMES has a row for every end of a start, and rows of the same end agree", () => {
-  expect(new Set(OUTCOMES.map(({ as }) => as).filter((as) => as !== null))).toEqual(new Set(ENDS));
-  for (const { as, item, attempt, failure, ended, again } of OUTCOMES) {
-    if (as === null) continue;
-    expect({ item, attempt, failure, ended, again }).toEqual(
-      (({ item, attempt, failure, ended, again }) => ({ item, attempt, failure, ended, again }))(outcomeOf(as)),
+test("VERDICT_RULES has a row for every verdict of a start, and rows of the same verdict agree", () => {
+  expect(new Set(VERDICT_RULES.map(({ verdict }) => verdict).filter((each) => each !== null))).toEqual(new Set(ENDS));
+  for (const { verdict, attempt, failure, ended, again } of VERDICT_RULES) {
+    if (verdict === null) continue;
+    expect({ attempt, failure, ended, again }).toEqual(
+      (({ attempt, failure, ended, again }) => ({ attempt, failure, ended, again }))(ruleOf(verdict)),
     );
   }
-  expect(() => outcomeOf("skipped" as StartEnd)).toThrow("skipped");
+  expect(() => ruleOf("skipped" as StartVerdict)).toThrow("skipped");
 });
 
 // Source: specification of campaigns, section 7.
 const ROWS: Record<
-  StartEnd,
+  StartVerdict,
   { state: string; again: string; attempt: boolean; counts: [ended: number, failures: number] }
 > = {
   "succeeded": { state: "succeeded", again: "succeeded", attempt: true, counts: [1, 0] },

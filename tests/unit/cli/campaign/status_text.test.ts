@@ -1,0 +1,256 @@
+import { expect, test } from "bun:test";
+import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status_text.ts";
+import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { cellWidth } from "../../../../lib/text/cells.ts";
+import { anItem, everyVerdict, mixedView, viewOf } from "../../campaign/report/sample_view.ts";
+
+const command = { program: "mogplex-ci", file: "campaign.yaml", flags: [] };
+
+function status(view: CampaignView, options: Partial<StatusOptions> = {}): string[] {
+  return statusText(view, { width: 80, colour: false, command, ...options });
+}
+
+/** The part of a screen from one heading to the next. */
+function part(lines: readonly string[], heading: string): string[] {
+  const from = lines.findIndex((line) => line.startsWith(heading));
+  const until = lines.findIndex((line, index) => index > from && /^(Needs attention|Nothing|Pace|Items)/.test(line));
+  return lines.slice(from, until < 0 ? undefined : until - 1);
+}
+
+test("statusText() fits a small campaign on a screen: where it is, what it waits for, what comes next", () => {
+  expect(status(mixedView(3)).join("\n")).toBe(
+    `Campaign replace-moment, round 2026-12, is running: 2 runs at work; the next
+  start waits for the quota of starts an hour (30 of 30 used)
+1 of 3 has ended: 1 succeeded
+2 are open: 2 running
+1 pull request: 1 not read; pull requests are read with a token of their forge,
+  in GITHUB_TOKEN or GITLAB_TOKEN
+
+Nothing needs attention: it goes on with the next wave
+
+Pace
+  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day
+  sandboxes     2 of 3 in use
+  next start    waits for the quota of starts an hour (30 of 30 used)
+  next wave     2026-12-01 14:05 UTC (in 12 min), number 12
+                A schedule or \`campaign run\` starts it. By hand:
+                  mogplex-ci campaign advance campaign.yaml
+  earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), by the mean of the runs
+                so far
+
+Items
+  ITEM            VERDICT    RUN       PR  PR STATE    TIME  ATTEMPTS
+  acme/service-1  running    3f0f6f0a                21 min         1
+  acme/service-2  running    3f0f6f0a                22 min         1
+  acme/service-0  succeeded  3f0f6f0a  #7  not read  20 min         1`,
+  );
+});
+
+test("statusText() tells for every cause what to do, with commands that can be copied", () => {
+  const view = everyVerdict();
+  const word = (verdict: string) => view.causes.find((cause) => cause.verdict === verdict)?.word;
+  const attention = part(status(view), "Needs attention");
+  expect(attention[0]).toBe("Needs attention: 8 items, 8 causes");
+  const commands = attention.filter((line) => line.startsWith("      ")).map((line) => line.trim());
+  expect(commands).toEqual([
+    "mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("unknown")} --reason 'checked by hand'`,
+    `mogplex-ci campaign retry campaign.yaml --cause ${word("unknown")}`,
+    `mogplex-ci campaign retry campaign.yaml --cause ${word("conflict")}`,
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("conflict")} --reason 'done by an earlier run'`,
+    `mogplex-ci campaign retry campaign.yaml --cause ${word("failed")}`,
+    `mogplex-ci campaign retry campaign.yaml --cause ${word("overdue")}`,
+    `mogplex-ci campaign retry campaign.yaml --cause ${word("cancelled")}`,
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("cancelled")} --reason 'not wanted'`,
+    "mogplex-ci campaign plan campaign.yaml",
+    `mogplex-ci campaign skip campaign.yaml --cause ${word("invalid")} --reason 'not wanted'`,
+  ]);
+  expect(attention.slice(2, 8)).toEqual([
+    "  needs-input (1): Should dates without a zone be read as UTC?",
+    "    acme/service-0 (run 3f0f6f0a-6f0e-4a7e-9a0b-000000000000)",
+    "    Answer the agent in the app: until then, the run keeps one of the 3",
+    "    sandboxes.",
+    "    Or end it:",
+    "      mogplex-ci runs cancel 3f0f6f0a-6f0e-4a7e-9a0b-000000000000",
+  ]);
+});
+
+const CLOSED: [string, Partial<CampaignView>, string[]][] = [
+  [
+    "a canary that failed",
+    { state: "gated", stateReason: "1 of 3 canary items failed", waitsFor: "gate", nextWaveAt: null },
+    ["gate closed: 1 of 3 canary items failed", "approve campaign.yaml", "stop campaign.yaml"],
+  ],
+  [
+    "the threshold",
+    { state: "stopped", stateReason: "3 of 20 items failed", waitsFor: "gate", nextWaveAt: null },
+    ["gate closed: 3 of 20 items failed", "approve campaign.yaml"],
+  ],
+  [
+    "a person who stopped it",
+    { state: "stopping", stateReason: "stopped by ann", waitsFor: "stopped" },
+    ["stopping: stopped by ann", "resume campaign.yaml", "stop campaign.yaml --cancel"],
+  ],
+  [
+    "a plan that was not started",
+    { state: "planned", waitsFor: null, nextWaveAt: null },
+    ["not started", "run campaign.yaml", "advance campaign.yaml"],
+  ],
+  [
+    "a schedule that does not come",
+    { state: "waiting", nextWaveAt: "2026-12-01T11:00:00Z" },
+    ["wave is late: it was due 2026-12-01 11:00 UTC (2 h 53 min ago), and nothing", "advance campaign.yaml"],
+  ],
+];
+
+test.each(CLOSED)("statusText() says first what opens %s", (_name, changes, [title = "", ...verbs]) => {
+  const attention = part(status(viewOf([anItem(1, "running"), anItem(2, "waiting")], changes)), "Needs attention");
+  expect(attention[2]).toBe(`  ${title}`);
+  expect(attention.filter((line) => line.startsWith("      ")).map((line) => line.trim())).toEqual(
+    verbs.map((verb) => `mogplex-ci campaign ${verb}`),
+  );
+});
+
+test("statusText() shows the problem of the last step first: a token of another user, for example", () => {
+  const problem =
+    "Cannot advance campaign: this token belongs to another user than the runs so far; use the token of that user";
+  expect(part(status(mixedView(3), { problem }), "Needs attention").slice(0, 4)).toEqual([
+    "Needs attention",
+    "",
+    "  stopped by an error: Cannot advance campaign: this token belongs to another",
+    "    user than the runs so far; use the token of that user",
+  ]);
+});
+
+test("statusText() shows what stopped the last wave, and how it goes on", () => {
+  const lines = part(status(mixedView(3, { trouble: "Cannot read run: the network failed" })), "Needs attention");
+  expect(lines.slice(2)).toEqual([
+    "  stopped by an error: Cannot read run: the network failed",
+    "    Nothing is lost. Once that is mended, the next wave goes on. By hand:",
+    "      mogplex-ci campaign advance campaign.yaml",
+  ]);
+});
+
+test("statusText() says which process is at work, which is never late, and that nobody else can decide meanwhile", () => {
+  const changes = { atWork: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
+  const quiet = status(mixedView(3, changes));
+  expect(quiet).toContain("Nothing needs attention: it goes on with the next wave");
+  expect(quiet).toContain('  at work       process 7 on "one"');
+  expect(quiet.join("\n")).not.toContain("By hand");
+  const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
+  expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
+    '  A process is at work (process 7 on "one"): end it before you give one of these',
+    "  commands.",
+  ]);
+});
+
+test("statusText() says whose sandboxes are in the way, and what the canary holds back", () => {
+  const others = viewOf([anItem(1, "running"), anItem(2, "waiting")], {
+    waitsFor: "sandboxes",
+    quota: { ...viewOf([]).quota, sandboxes: { used: 3, limit: 3 } },
+  });
+  expect(status(others).join(" ").replace(/\s+/g, " ")).toContain(
+    "waits for a free sandbox (3 of 3 used, 2 of them not by this campaign)",
+  );
+  const canary = viewOf([anItem(1, "running"), anItem(7, "waiting")], { waitsFor: "nothing" });
+  expect(status(canary).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(
+    "1 run at work; the next start waits for the end of the canary (1 item)",
+  );
+  const last = viewOf([anItem(1, "running")], { waitsFor: "nothing" });
+  expect(status(last).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain("1 run at work; no item waits for a start");
+});
+
+test("statusText() of a campaign that is done says whether it is good, and how a retry begins", () => {
+  const done = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
+  expect(status(viewOf([anItem(1, "succeeded", { pullRequest: null })], done)).slice(0, 4)).toEqual([
+    "Campaign replace-moment, round 2026-12, is done: its item succeeded",
+    "1 of 1 has ended: 1 succeeded",
+    "",
+    "Nothing needs attention",
+  ]);
+  const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
+  expect(bad.slice(-3)).toEqual([
+    "  afterwards",
+    "    No wave is due any more. What is to be tried again starts with:",
+    "      mogplex-ci campaign advance campaign.yaml",
+  ]);
+});
+
+test("statusText() of an empty list says so", () => {
+  const lines = status(
+    viewOf([], { round: "", state: "planned", waitsFor: null, nextWaveAt: null, endsAt: null, waves: 0 }),
+  );
+  expect(lines[0]).toBe("Campaign replace-moment is planned: 0 items, nothing has been started");
+  expect(lines).toContain("  no items");
+  expect(lines.some((line) => line.startsWith("Items"))).toBe(false);
+});
+
+test("statusText() cuts the table of a large campaign by verdict, and --all shows every item", () => {
+  const rows = (view: CampaignView, all: boolean) => part(status(view, { all }), "Items").slice(2);
+  const short = rows(mixedView(400), false);
+  expect(short.length).toBeLessThan(90);
+  expect(short.filter((line) => line.includes("more"))).toEqual([
+    "  … 22 more failed (--all shows them)",
+    "  … 156 more waiting (--all shows them)",
+    "  … 3 more skipped (--all shows them)",
+    "  … 131 more succeeded (--all shows them)",
+    "  … 15 more unchanged (--all shows them)",
+  ]);
+  expect(rows(mixedView(400), true).length).toBe(400);
+  expect(rows(mixedView(40), false).length).toBe(40);
+});
+
+test("statusText() fits its width for any size, but for commands", () => {
+  for (const width of [60, 80, 160]) {
+    for (const size of [0, 1, 3, 40, 400, 10_000]) {
+      const lines = status(mixedView(size), { width });
+      expect(lines.filter((line) => cellWidth(line) > width && !line.trim().startsWith("mogplex-ci "))).toEqual([]);
+    }
+  }
+});
+
+test("statusText() shows whole ids and addresses where there is room, and short ones elsewhere", () => {
+  const row = (width: number) => status(viewOf([anItem(1, "succeeded")]), { width }).at(-1);
+  expect(row(160)).toContain("3f0f6f0a-6f0e-4a7e-9a0b-000000000001  https://github.com/acme/service-1/pull/8");
+  expect(row(80)).toContain("  3f0f6f0a  #8 ");
+  const gitlab = anItem(1, "succeeded", { pullRequest: "https://gitlab.com/a/b/-/merge_requests/12" });
+  expect(status(viewOf([gitlab])).at(-1)).toContain(" !12 ");
+});
+
+test("statusText() aligns columns by cells, whatever the names", () => {
+  const names = ["日本/データベース変換サービス管理", "acme/e\u0301mo😀ji", "acme/שלום", `acme/${"x".repeat(200)}`];
+  const view = viewOf(names.map((repository, index) => anItem(index, "succeeded", { repository })));
+  const lines = status(view, { width: 80 });
+  const starts = lines.slice(-4).map((line) => cellWidth(line.slice(0, line.indexOf("succeeded"))));
+  expect(new Set(starts).size).toBe(1);
+});
+
+test("statusText() names roots, and base branches where the same repository and root occur twice", () => {
+  const items = [
+    anItem(1, "waiting", { id: "1", repository: "acme/web", root: "packages/api" }),
+    anItem(2, "waiting", { id: "2", repository: "acme/web", baseBranch: "main" }),
+    anItem(3, "waiting", { id: "3", repository: "acme/web", baseBranch: "next" }),
+  ];
+  expect(status(viewOf(items)).slice(-3).map((line) => line.trim().replace(/ {2,}.*/, ""))).toEqual([
+    "acme/web:packages/api",
+    "acme/web @ main",
+    "acme/web @ next",
+  ]);
+});
+
+test("statusText() paints with colours that say no more than the words", () => {
+  const view = mixedView(100);
+  const coloured = status(view, { colour: true });
+  // deno-lint-ignore no-control-regex
+  expect(coloured.map((line) => line.replace(/\x1b\[\d+m/g, ""))).toEqual(status(view));
+  expect(coloured.join("\n")).toContain("\x1b[31mfailed (3): \x1b[0m");
+  const hostile = viewOf([anItem(1, "failed", { reason: "##[error]forged" })]);
+  expect(status(hostile, { colour: true }).join("\n")).not.toContain("##[");
+});
+
+test("statusText() masks secrets before it cuts", () => {
+  const secret = "mog_0123456789abcdef0123456789abcdef";
+  const view = viewOf([anItem(1, "failed", { reason: `${"x ".repeat(290)}${secret}`, repository: `acme/${secret}` })]);
+  const lines = status(view, { redact: (text) => text.replaceAll(secret, "[redacted]") });
+  expect(lines.join("")).not.toContain("mog_");
+});
