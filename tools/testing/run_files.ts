@@ -54,7 +54,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     // A test that hangs is found; one that only waits for its turn on a busy machine is not.
     "--timeout=180000",
     // Tests of one file that run together.
-    "--max-concurrency=4",
+    "--max-concurrency=8",
     ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],
     ...options.seed === undefined ? [] : ["--randomize", `--seed=${options.seed}`],
     // The slowest files start first, once their times are known.

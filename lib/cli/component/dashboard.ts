@@ -12,7 +12,7 @@ import { isMain } from "../../runtime.ts";
 import { showDashboard } from "../dashboard.ts";
 import type { Context, MainOptions, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsFor } from "../verbs/doctor_checks.ts";
-import { componentMain, runComponent } from "./main.ts";
+import { componentMain, runComponent } from "./component_main.ts";
 import { INPUT_VARIABLES, JOB_VARIABLES } from "./inputs.ts";
 
 /** Directory that GitLab Pages publishes. Source: GitLab, "GitLab Pages", `pages.publish`. */

@@ -5,93 +5,19 @@
  *
  * @module
  */
-import { ONLY_GITLAB } from "../../ci/gitlab.ts";
 import type { ReadEnv } from "../../ci/platform.ts";
-import { exitCodeFor, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { ParsedFlags } from "../../flags.ts";
-import { type Io, processIo } from "../../io.ts";
-import { lookup } from "../../lookup.ts";
-import { isMain, programArgs, setExitCode } from "../../runtime.ts";
+import type { Io } from "../../io.ts";
+import { isMain } from "../../runtime.ts";
 import { cleanUpAndReport } from "../cleanup_report.ts";
-import { createWriter, explain } from "../explain.ts";
 import { GITLAB_NOTES } from "../job/note.ts";
-import { openContext } from "../job/run_job.ts";
-import { type Context, inOneStream, type MainOptions, type NotePlanner, type VerbFunction } from "../verb.ts";
+import type { Context, MainOptions, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/doctor_checks.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
-import {
-  checkInputs,
-  checkPromptFile,
-  componentVocabulary,
-  flagInput,
-  INPUT_VARIABLES,
-  inputsFirst,
-  isFollowed,
-  JOB_VARIABLES,
-} from "./inputs.ts";
-
-// What the programs of all components do around their verbs.
-
-/** A program of a component. */
-interface ComponentProgram {
-  /** Its verbs by name; `permissions` prints the flags with which Deno may run the others. */
-  verbs: Readonly<Record<string, VerbFunction>>;
-  /** The flags of a job, which has no command line of its own. */
-  flags: ParsedFlags;
-  /** Checks inputs before anything is read. @param env Inputs first. @throws {UsageError} @default {undefined} (nothing to check) */
-  check?: (env: ReadEnv) => void;
-  /** Notes of its jobs. @default {undefined} (there are none) */
-  notes?: NotePlanner;
-}
-
-/**
- * Does the work of a job.
- *
- * @param args The verb.
- * @param process Environment, files, streams and signals.
- * @returns The exit code; it never throws.
- */
-export async function componentMain(
-  { verbs, flags, check, notes }: ComponentProgram,
-  args: readonly string[],
-  process: Io,
-  options: MainOptions,
-): Promise<number> {
-  const [name = ""] = args;
-  // Only `permissions` has a reader for stdout alone.
-  const streams = name === "permissions" ? process : inOneStream(process);
-  const io: Io = { ...streams, env: inputsFirst(process.env) };
-  const platform = ONLY_GITLAB.detect(io.env);
-  const writer = createWriter(io, platform, "toolkit");
-  try {
-    const verb = lookup(verbs, name);
-    if (verb === undefined || args.length > 1) {
-      const advice = `give one of ${Object.keys(verbs).join(", ")}`;
-      throw new UsageError({ attempted: `run ${JSON.stringify(args.join(" "))}`, why: "unknown verb", advice });
-    }
-    checkInputs(process.env);
-    check?.(io.env);
-    const vocabulary = componentVocabulary(name, io.env);
-    return await verb(
-      openContext(
-        { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes },
-        options,
-      ),
-    );
-  } catch (error) {
-    explain(error, writer);
-    return exitCodeFor(error);
-  }
-}
-
-/** Runs a program on the process itself. */
-export async function runComponent(main: (args: readonly string[], process: Io) => Promise<number>): Promise<void> {
-  // A promise that never settles ends the process with this code, on every runtime.
-  setExitCode(EXIT.internal);
-  setExitCode(await main(programArgs(), processIo()));
-}
+import { componentMain, runComponent } from "./component_main.ts";
+import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, JOB_VARIABLES } from "./inputs.ts";
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";

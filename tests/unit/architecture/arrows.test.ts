@@ -24,6 +24,20 @@ test("every folder of lib is a known layer, and every layer is a folder of lib",
   expect(gone, "Take it out of LAYERS (tools/docs/layout.ts)").toEqual([]);
 });
 
+test("no file imports a program: a bundle with two of them would start both", () => {
+  const programs = FILES.filter((file) => file.startsWith("lib/") && /^if \(isMain\(/m.test(textOf(file)));
+  expect(programs.sort()).toEqual([
+    "lib/cli/action/main.ts",
+    "lib/cli/component/dashboard.ts",
+    "lib/cli/component/main.ts",
+    "lib/cli/main.ts",
+    "lib/emulator/main.ts",
+  ]);
+  const importing = inside.filter(({ target }) => programs.includes(target));
+  expect(importing.map(({ file, target }) => `${file} > ${target}`), "Move what both need into a file of its own")
+    .toEqual([]);
+});
+
 test("no files import each other in a circle, in lib, tools, bench, tests or examples", () => {
   const files = ["lib", "tools", "lab", "bench", "tests", "examples"].flatMap((folder) =>
     sources(folder, ["ts", "mjs"])
