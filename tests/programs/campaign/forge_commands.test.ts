@@ -4,33 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "bun:test";
 import { forgeCommands } from "../../../lib/campaign/forge_commands.ts";
-import type { ItemView, PullRequestView } from "../../../lib/campaign/view.ts";
-import { anItem } from "../../unit/campaign/report/sample_view.ts";
-
-const READY: PullRequestView = {
-  state: "open",
-  draft: false,
-  checks: "green",
-  review: "approved",
-  conflict: false,
-  owner: null,
-  createdAt: null,
-  updatedAt: null,
-  reason: null,
-  commit: "a".repeat(40),
-  foreign: null,
-  guarded: false,
-  behind: false,
-  queue: false,
-};
-
-const item = (number: number, pull: Partial<PullRequestView> | null, pullRequest?: string): ItemView =>
-  anItem(number, "succeeded", {
-    pullRequestState: pull === null ? null : { ...READY, ...pull },
-    ...(pullRequest !== undefined && { pullRequest }),
-  });
-
-const MERGE_REQUEST = "https://git.example.com:8443/acme/tools/web/-/merge_requests/12";
+import { item, MERGE_REQUEST } from "../../unit/campaign/pull_request_items.ts";
 
 test("a shell runs the lines of forgeCommands() with the words that were meant, whatever the service names as address", () => {
   const hostile = [

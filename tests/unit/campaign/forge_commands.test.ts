@@ -1,34 +1,9 @@
 import { expect, test } from "bun:test";
 import { forgeCommands } from "../../../lib/campaign/forge_commands.ts";
-import type { ItemView, PullRequestView } from "../../../lib/campaign/view.ts";
-import { anItem } from "./report/sample_view.ts";
+import { item, MERGE_REQUEST } from "./pull_request_items.ts";
 
-const READY: PullRequestView = {
-  state: "open",
-  draft: false,
-  checks: "green",
-  review: "approved",
-  conflict: false,
-  owner: null,
-  createdAt: null,
-  updatedAt: null,
-  reason: null,
-  commit: "a".repeat(40),
-  foreign: null,
-  guarded: false,
-  behind: false,
-  queue: false,
-};
 const PIN = `--match-head-commit ${"a".repeat(40)}`;
 const names = (numbers: number[]) => numbers.map((number) => `acme/service-${number}@main`);
-
-const item = (number: number, pull: Partial<PullRequestView> | null, pullRequest?: string): ItemView =>
-  anItem(number, "succeeded", {
-    pullRequestState: pull === null ? null : { ...READY, ...pull },
-    ...(pullRequest !== undefined && { pullRequest }),
-  });
-
-const MERGE_REQUEST = "https://git.example.com:8443/acme/tools/web/-/merge_requests/12";
 
 test("forgeCommands() merges what is approved and green, and says what it left out", () => {
   const items = [

@@ -1,66 +1,18 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { build } from "esbuild";
-import { openDirHome } from "../../../../lib/campaign/journal/dir_home.ts";
-import { systemClock } from "../../../../lib/clock.ts";
-import { processDurableFiles } from "../../../../lib/files/disk.ts";
-import { systemProcesses } from "../../../../lib/files/processes.ts";
-import { root, runtimes } from "../../../../tools/setup.mjs";
-import { CAMPAIGN, ROUND } from "../../../unit/campaign/journal/sample.ts";
+import { runtimes } from "../../../../tools/setup.mjs";
+import { buildWriters, numbersIn, type Writers } from "./writers.ts";
 
-const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-writers-")));
-const worker = join(folder, "worker.mjs");
+let writers: Writers;
+let folder: string;
+let run: Writers["run"];
 /** Three processes on Node. */
 const LINES = Array.from({ length: 3 }, () => [runtimes.node]);
 
-beforeAll(async () => {
-  const entry = join(root, "tests/programs/campaign/journal/worker.ts");
-  await build({
-    entryPoints: [entry],
-    outfile: worker,
-    bundle: true,
-    platform: "node",
-    format: "esm",
-    target: "node20",
-  });
-});
+beforeAll(async () => void ({ folder, run } = writers = await buildWriters()));
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** Runs the worker to its end. */
-async function run(runtime: readonly string[], ...args: (string | number)[]) {
-  const { PATH = "", HOME = "" } = process.env;
-  const line = [...runtime, worker, ...args.map(String)];
-  const child = spawn(line[0] ?? "", line.slice(1), { env: { PATH, HOME, NO_COLOR: "1" } });
-  const text = { stdout: "", stderr: "" };
-  for (const stream of ["stdout", "stderr"] as const) {
-    child[stream].setEncoding("utf8").on("data", (chunk: string) => void (text[stream] += chunk));
-  }
-  const [code, signal] = await once(child, "close") as [number | null, string | null];
-  const numbers = text.stdout.split("\n").filter((each) => /^\d+$/.test(each)).map(Number);
-  return { code, signal, ...text, numbers };
-}
-
-/** Numbers of the records, once the whole chain was read. */
-async function numbersIn(directory: string): Promise<number[]> {
-  const home = await openDirHome(directory, {
-    files: await processDurableFiles(),
-    processes: await systemProcesses(),
-    clock: systemClock,
-    campaign: CAMPAIGN,
-    round: ROUND,
-    access: "read",
-    onNotice: () => {},
-  });
-  const numbers: number[] = [];
-  await home.readJournal(({ seq }) => void numbers.push(seq));
-  return numbers;
-}
+afterAll(() => writers.close());
 
 test("of processes that race for a directory exactly one has it at a time, and no record is lost", async () => {
   const directory = join(folder, "race");
