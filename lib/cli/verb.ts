@@ -204,7 +204,7 @@ export interface Laptop {
   rememberStart(context: Context, started: StartedRun, out: string, asked: Asked): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
-  /** See `openPage` in `job/open_page.ts`. */
+  /** See `openPage` there. */
   openPage(context: Context, path: string): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Sends one request: adds the token, limits the time, reads the answer. Nothing else calls `fetch`, and nothing here retries.
+ * Sends one request: adds the token, limits the time, reads the answer. Beside it only `post.ts` and `probe.ts` call
+ * `fetch`, and nothing here retries.
  *
  * @module
  */

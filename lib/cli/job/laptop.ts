@@ -1,11 +1,12 @@
 /**
- * What a command does outside CI alone: it finds the run that it left in the same folder, keeps the files of two runs apart, and keeps them
- * out of Git.
+ * What a command does outside CI alone: it finds the run that it left in the same folder, keeps the files of two runs apart and
+ * out of Git, and opens the page of a run.
  *
  * @module
  */
 import { NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { openFile } from "../../files/open_file.ts";
 import { checkRunRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
 import { endAgeMs, type StartedRun } from "../../run/start.ts";
 import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
@@ -278,4 +279,10 @@ export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
   const { runId, outcome, exitCode, pullRequest } = result;
   add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest.url) });
+}
+
+/** `--open`: opens the page of a run in a browser. A failure is printed, and changes no verdict. @param path Path of the page. */
+export async function openPage({ io, writer }: Context, path: string): Promise<void> {
+  const problem = await openFile(path, (name) => io.env(name));
+  if (problem !== null) writer.error(`Cannot open page ${JSON.stringify(path)}: ${problem}; open it by hand`);
 }

@@ -1,5 +1,5 @@
 /**
- * `automations get`: prints an automation.
+ * The verbs of automations: `get`, `list`, `trigger`, and `trigger --follow`.
  *
  * @module
  */

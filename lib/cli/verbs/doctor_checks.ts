@@ -1,5 +1,5 @@
 /**
- * Results of the checks of `doctor`.
+ * The checks of `doctor` that send nothing: the runtime, the checkout, what surrounds the job; and what permissions it needs.
  *
  * @module
  */

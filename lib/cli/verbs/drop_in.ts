@@ -1,5 +1,6 @@
 /**
- * `run` as the `mogplex` command documents it: starts a run. With `--follow` it is another verb, see `run_follow.ts`.
+ * The verbs that the `mogplex` command documents: `run`, `runs …`, `repos list`, `sandboxes …`. `run --follow` is another verb: see
+ * `run_follow.ts`.
  *
  * @module
  */

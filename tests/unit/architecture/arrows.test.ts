@@ -84,7 +84,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     what: "fetch",
     // A call, or the global as the default of an option.
     pattern: /(?<![\w.#])(?:globalThis\.)?fetch\(|\?\?\s*(?:globalThis\.)?fetch\b/,
-    owners: ["lib/service/", "lib/emulator/"],
+    owners: ["lib/service/transport.ts", "lib/service/post.ts", "lib/service/probe.ts", "lib/emulator/"],
   },
   {
     what: "timers",
@@ -97,7 +97,7 @@ const OWNERS: readonly { what: string; pattern: RegExp; owners: readonly string[
     pattern: /\braw\b[^}]*\} from "hono\/html"|\bisEscaped\b/,
     owners: ["lib/report/page.ts"],
   },
-  { what: "the template of pages", pattern: /["']hono\/html["']/, owners: ["lib/report/"] },
+  { what: "the template of pages", pattern: /["']hono\/html["']/, owners: ["lib/report/page.ts"] },
   {
     what: "yaml",
     pattern: /["']yaml["']/,
