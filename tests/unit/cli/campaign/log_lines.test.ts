@@ -30,7 +30,7 @@ test("campaignLine() says what happened to an item, with what a reader needs nex
 
 test("heartbeatLine() has the counts, the starts of the day, and what is waited for until when", () => {
   expect(heartbeatLine(mixedView(100), nowMs)).toBe(
-    "... 56 of 100 items ended, 3 running, 16 without a good end; 84 of 150 starts a day; " +
+    "... 56 of 100 items ended, 3 running, 16 did not succeed; 84 of 150 starts a day; " +
       "next start waits for the quota of starts an hour (30 of 30 used); next wave 2026-12-01 14:05 UTC (in 12 min)",
   );
   expect(heartbeatLine(viewOf([anItem(1, "running")], { waitsFor: "nothing", nextWaveAt: null, endsAt: null }), nowMs))
