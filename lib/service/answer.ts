@@ -57,7 +57,7 @@ const HTTP_DATES = [
  * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
  * @returns Milliseconds since 1970; null when the text is not an HTTP date.
  */
-export function parseHttpDate(text: string, nowMs: number): number | null {
+function parseHttpDate(text: string, nowMs: number): number | null {
   for (const form of HTTP_DATES) {
     const parts = form.exec(text)?.groups;
     if (parts === undefined) continue;

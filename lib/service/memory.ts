@@ -9,7 +9,7 @@ import type { AutomationRunRecord } from "./contract.ts";
 import type { Fetch } from "./transport.ts";
 
 /** What a process remembers. */
-export class ProcessMemory {
+class ProcessMemory {
   /** By clock, by token or what gives it, by origin. */
   readonly #paces = new WeakMap<Clock, Map<unknown, Map<string, TokenPace>>>();
   /** By `fetch`, since two of them may reach different services at one origin, and by origin. */
@@ -137,7 +137,7 @@ const MAX_TURN_MS = 20_000;
 const MAX_TOKENS = 100;
 
 /** The pace of one token at one service. */
-export class TokenPace {
+class TokenPace {
   /** Times of requests, also of turns that are still to come, oldest first. */
   #times: number[] = [];
   /** Turns that were given and whose request was not sent yet. */

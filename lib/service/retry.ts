@@ -258,7 +258,7 @@ export function failureDelay(failure: Failure, attempt: number, random: () => nu
 }
 
 /** Longest delay, in milliseconds. */
-export const MAX_BACKOFF_MS = 30_000;
+const MAX_BACKOFF_MS = 30_000;
 
 /**
  * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
@@ -268,7 +268,7 @@ export const MAX_BACKOFF_MS = 30_000;
  * @param baseMs Longest delay after the first attempt, in milliseconds.
  * @param random Number from 0 up to 1.
  */
-export function backoffMs(attempt: number, baseMs: number, random: number): number {
+function backoffMs(attempt: number, baseMs: number, random: number): number {
   const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
   return Math.round(full / 2 + random * full / 2);
 }

@@ -167,16 +167,16 @@ interface EventStreamOptions {
  * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
  * service, whose payload has at most 20 000 characters. Source: contract 4.4.
  */
-export const MAX_MESSAGE_LENGTH = 512 * 1024;
+const MAX_MESSAGE_LENGTH = 512 * 1024;
 
 /** Whether an answer is an event stream: status 200 and `text/event-stream`. */
-export function isEventStream(response: Response): boolean {
+function isEventStream(response: Response): boolean {
   const type = response.headers.get("content-type") ?? "";
   return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
 }
 
 /** Reads messages. Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
-export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
+function readEventStream(response: Response, options: EventStreamOptions): EventStream {
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();

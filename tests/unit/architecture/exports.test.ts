@@ -135,18 +135,7 @@ const LEFT: readonly string[] = [
   "lib/run/stream_source.ts StreamFeed",
   "lib/runtime.ts callOf",
   "lib/script/report.ts scriptRedactor",
-  "lib/service/answer.ts parseHttpDate",
-  "lib/service/connection.ts DEFAULT_ORIGIN",
-  "lib/service/connection.ts checkToken",
-  "lib/service/connection.ts parseOrigin",
-  "lib/service/memory.ts ProcessMemory",
-  "lib/service/memory.ts TokenPace",
-  "lib/service/retry.ts MAX_BACKOFF_MS",
-  "lib/service/retry.ts backoffMs",
-  "lib/service/transport.ts MAX_MESSAGE_LENGTH",
-  "lib/service/transport.ts isEventStream",
   "lib/service/transport.ts networkAdvice",
-  "lib/service/transport.ts readEventStream",
 ];
 
 test("every exported value of lib is imported by lib, by the entry of a program, by mod.ts or by testing.ts", () => {

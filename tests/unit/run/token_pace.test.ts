@@ -5,7 +5,7 @@ import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { follow } from "../../../lib/run/follow.ts";
 import { start } from "../../../lib/run/request.ts";
 import { createClient } from "../../../lib/service/client.ts";
-import { ProcessMemory, TokenPace } from "../../../lib/service/memory.ts";
+import { PROCESS } from "../../../lib/service/memory.ts";
 import { parseScenario } from "../emulator/scenarios.ts";
 
 const STUCK = parseScenario("steps: [{ sandbox: up }]", "stuck");
@@ -66,7 +66,7 @@ test("a follower alone is not slowed down by the pace of its token", async () =>
 });
 
 test("TokenPace.turn() gives turns in the order of the calls, and none before a refusal has passed", () => {
-  const pace = new TokenPace();
+  const pace = PROCESS.paceOf(virtualClock(), "a", "https://x");
   const leave = pace.join();
   expect(pace.turn(0, 1)).toBe(0);
   pace.join();
@@ -79,10 +79,9 @@ test("TokenPace.turn() gives turns in the order of the calls, and none before a 
   expect(pace.turn(3_000, 1)).toBe(0);
 });
 
-test("paceOf() is one for each clock, token and origin, and forgets tokens that nobody follows with", () => {
+test("paceOf() is one for each clock, token and origin, and forgets tokens without a follower", () => {
   const clock = virtualClock();
-  const memory = new ProcessMemory();
-  const paceOf = memory.paceOf.bind(memory);
+  const paceOf = PROCESS.paceOf.bind(PROCESS);
   const first = paceOf(clock, "a", "https://x");
   expect(paceOf(clock, "a", "https://x")).toBe(first);
   expect(paceOf(clock, "b", "https://x")).not.toBe(first);

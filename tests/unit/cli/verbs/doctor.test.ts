@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { DEFAULT_ORIGIN } from "../../../../lib/service/connection.ts";
 import type { Emulator } from "../../../../lib/emulator/emulator.ts";
 import { type Diagnosis, doctor, type Instead } from "./doctor_world.ts";
 import { READ_ONLY_TOKEN, REPO, world } from "../world.ts";
@@ -370,7 +369,7 @@ test("doctor ends with 2 and asks nobody when the address is not permitted", asy
   const urls = [
     "http://mogplex.example",
     "mogplex.com",
-    `${DEFAULT_ORIGIN}/api`,
+    "https://mogplex.com/api",
     "https://user:secretword@mogplex.com",
   ];
   for (const url of urls) {
