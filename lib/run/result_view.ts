@@ -37,7 +37,7 @@ const STEPS: Readonly<Record<string, string>> = {
 };
 
 /** What to do now; null when it succeeded, or when the reason says it. */
-export function nextStep(result: AnyResult): string | null {
+function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
