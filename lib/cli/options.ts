@@ -111,11 +111,11 @@ export const PROMPT_FILE = option("prompt-file", anyText);
 /** Longest time that a verb takes, in milliseconds. */
 export const TIMEOUT = option("timeout", duration(MAX_TIMEOUT_MS));
 /** What becomes of the run at the deadline. */
-export const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
+const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
 /** What becomes of the run at a signal. */
 export const ON_INTERRUPT_OPTION = option("on-interrupt", oneOf(ON_INTERRUPT));
 /** How many jobs use the token at the same time. */
-export const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE));
+const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE));
 
 /** The key of a start itself. */
 export const IDEMPOTENCY_KEY: Option<string> = {

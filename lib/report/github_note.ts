@@ -20,7 +20,7 @@ interface PullRequest extends Pick<NotePlace, "api"> {
 export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
 
 /** Most characters of a comment: GitHub answers 422 to a longer one, "Body is too long (maximum is 65536 characters)". */
-export const MAX_COMMENT_CHARACTERS = 65_536;
+const MAX_COMMENT_CHARACTERS = 65_536;
 
 // For the marker, the name of the job, and what `shortenMarkdown` adds.
 const ROOM = 2_000;

@@ -18,9 +18,6 @@ interface MergeRequest extends Pick<NotePlace, "api"> {
 /** Requirements of the token, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
 export const TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
 
-/** Most characters of a note, far more than a summary can have. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
-export const MAX_NOTE_CHARACTERS = 1_000_000;
-
 const SYSTEM = "GitLab";
 const API_VARIABLE = "CI_API_V4_URL";
 

@@ -66,7 +66,7 @@ export interface History {
 /** Largest file that is read, in bytes: some 60 000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
 /** Most lines that are told of one by one. */
-export const MAX_TOLD = 5;
+const MAX_TOLD = 5;
 /** Longest text of a record, in UTF-16 units: a line is short enough to be written at once. */
 const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
@@ -306,7 +306,7 @@ interface Week {
 const DAY = 86_400_000;
 
 /** Name and Monday of the week that a time is in. Source: ISO 8601, week dates: a week belongs to the year of its Thursday. */
-export function weekOf(ms: number): { week: string; from: string } {
+function weekOf(ms: number): { week: string; from: string } {
   const day = Math.floor(ms / DAY);
   // 1970-01-01 was a Thursday.
   const monday = day - (((day + 3) % 7) + 7) % 7;
@@ -320,7 +320,7 @@ export function weekOf(ms: number): { week: string; from: string } {
 }
 
 /** The smallest of the values that at least this share of them does not exceed; null without values. @param share Above 0, at most 1. */
-export function quantile(values: readonly number[], share: number): number | null {
+function quantile(values: readonly number[], share: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
 }

@@ -187,7 +187,7 @@ function createNoteClient(place: NotePlace, options: NoteClientOptions): NoteCli
 }
 
 /** Longest time for the whole note, in milliseconds: the end of the job waits for it. */
-export const NOTE_MS = 15_000;
+const NOTE_MS = 15_000;
 
 const ATTEMPT_MS = 5_000;
 // Pages of 100. Source: GitLab, "Application limits": a merge request can have 5,000 comments; GitHub names 2,500 for an issue.

@@ -34,7 +34,7 @@ import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn }
 const BY_KEY = "the same command with --idempotency-key";
 
 /** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
-export function actionVocabulary(env: ReadEnv): Vocabulary {
+function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
     program: "the action",
     prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",

@@ -42,7 +42,7 @@ export const INPUT_VARIABLES: readonly string[] = [
  * Patterns of inputs that name what is read or written, by our variable. GitLab checks inputs, but a variable of the project or the
  * pipeline with the name of one that carries an input wins over it, unchecked. Source: `components/shared/inputs.yml`; a test compares.
  */
-export const INPUT_PATTERNS: readonly (readonly [variable: string, input: string, pattern: RegExp])[] = [
+const INPUT_PATTERNS: readonly (readonly [variable: string, input: string, pattern: RegExp])[] = [
   ["MOGPLEX_OUT", "out", /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
   ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
   ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],

@@ -83,7 +83,7 @@ export async function writeTextNote(context: Context, plan: NotePlan, render: Re
 }
 
 /** {@linkcode writeTextNote} for the result of a job. @param targets Its reports: the note links the page. */
-export async function writeJobNote(
+async function writeJobNote(
   context: Context,
   plan: NotePlan,
   result: AnyResult,

@@ -60,11 +60,11 @@ interface LiveLogOptions {
 }
 
 /** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
-export const MAX_EVENT_BYTES = 1_800_000;
+const MAX_EVENT_BYTES = 1_800_000;
 /** Number of event lines that are kept then, and printed at the end. Source: as above. */
-export const KEPT_LINES = 200;
+const KEPT_LINES = 200;
 /** Most bytes of the kept lines, so that the whole log stays below GitLab's limit. */
-export const MAX_KEPT_BYTES = 400_000;
+const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
 /** Longest time that the agent's words wait for their line break. A runner learns of a cancelled job only when the log goes on. */
 const HELD_MS = 5_000;

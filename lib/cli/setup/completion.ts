@@ -28,7 +28,7 @@ compdef _mogplex_ci ${program}`,
 }));
 
 /** The words that can follow. None for the value of a flag: that may be a file. */
-export function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] {
+function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] {
   const typed = given.filter((word) => !word.startsWith("-"));
   if (typed[0] === "help" && typed.length === 1) return [...TOPICS];
   const names = verbs.map(({ name }) => name.replace(/ --.*$/, ""));

@@ -51,7 +51,7 @@ function parsed(line: string): Record<string, unknown>[] {
 const text = (value: unknown) => typeof value === "string" ? value : "";
 
 /** The runs of a file's lines, the newest first. Later lines of a run add to earlier ones. */
-export function recentRuns(lines: readonly string[]): RecentRun[] {
+function recentRuns(lines: readonly string[]): RecentRun[] {
   const runs = new Map<string, RecentRun>();
   for (const each of lines.flatMap(parsed)) {
     const runId = text(each.runId);

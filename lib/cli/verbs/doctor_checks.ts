@@ -377,7 +377,7 @@ export const permissionsVerb: Verb = {
 // Checks of the runtime: its version, and the variables that it does not let us read.
 
 /** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
-export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
+const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
 /** Whether a version is at least another one; both begin with two numbers. */
 export function isAtLeast(version: string, oldest: string): boolean {

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { MAX_NOTE_CHARACTERS } from "../../../../lib/report/gitlab_note.ts";
 import { noteMarker } from "../../../../lib/report/note.ts";
 import { cleanResult } from "../../../../lib/run/clean.ts";
 import { renderMarkdown } from "../../../../lib/report/markdown.ts";
@@ -10,6 +9,9 @@ import type { Fault } from "../../report/served.ts";
 import { sampleResult } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
+
+/** Most characters of a note. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
+const MAX_NOTE_CHARACTERS = 1_000_000;
 
 const RUN = ["run", "--follow", "Fix the flaky tests", "--repo", REPO, "--create-branch"];
 
