@@ -341,7 +341,7 @@ interface PublishOptions {
  */
 export async function publishCampaign(
   context: Context,
-  { directory, command }: CampaignPlace,
+  { directory, command }: Pick<CampaignPlace, "directory" | "command">,
   view: CampaignView,
   { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
 ): Promise<string[]> {
@@ -383,7 +383,7 @@ export async function publishCampaign(
  * @param view Not yet cleaned.
  * @param summary Path of `campaign.md`; null when it was not written.
  */
-export function commandCampaign(
+function commandCampaign(
   context: { writer: Writer; io: Io },
   platform: Platform,
   view: CampaignView,

@@ -108,7 +108,7 @@ function othersText({ counts }: CampaignView, shown: readonly ItemView[]): strin
  * @param view Not yet cleaned.
  * @returns At most `height` lines, each at most `width` cells.
  */
-export function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
+function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   const { height, nowMs } = options;
   const screen = new Screen(options);
   screen.line(...progress(screen, view));
@@ -138,7 +138,7 @@ const MAX_LINE = 500;
 const VERDICT = 11;
 
 /** The items whose verdict, run or pull request differ from those before. */
-export function changedItems(before: readonly ItemView[], after: readonly ItemView[]): ItemView[] {
+function changedItems(before: readonly ItemView[], after: readonly ItemView[]): ItemView[] {
   const known = new Map(before.map((item) => [item.id, item]));
   return after.filter((item) => {
     const old = known.get(item.id);
@@ -175,7 +175,7 @@ function details(item: ItemView, nowMs: number): string {
  * @param nowMs When it was seen, in milliseconds since 1970.
  * @param times Whether the line has its time; where the CI system writes one, it would be the second.
  */
-export function campaignLine(item: ItemView, name: string, nowMs: number, times = true): string {
+function campaignLine(item: ItemView, name: string, nowMs: number, times = true): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
   return `${time}${item.verdict.padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
 }
@@ -185,7 +185,7 @@ export function campaignLine(item: ItemView, name: string, nowMs: number, times 
  *
  * @param nowMs Now, in milliseconds since 1970.
  */
-export function heartbeatLine(view: CampaignView, nowMs: number): string {
+function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { items, ended, bad, running } = totalsOf(view);
   const { waitsFor, quota: { day } } = view;
   const counts = [
