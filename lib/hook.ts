@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Lets the promise of an async hook fail: nobody waits for it, and a rejection that nobody handles ends the process. @param returned What a hook returned. */
+/** Lets the promise of an async hook fail: nothing waits for it, and an unhandled rejection would end the process. @param returned What a hook returned. */
 export function unawaited(returned: unknown): void {
   if (typeof returned !== "object" || returned === null || !("then" in returned)) return;
   Promise.resolve(returned).catch(() => {});

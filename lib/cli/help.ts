@@ -292,14 +292,14 @@ export function topicHelp(topic: string): string | undefined {
       ].join("\n");
     case "keys":
       return paragraphs(
-        "Every start has an idempotency key. The service starts one run for a key: whoever sends it again finds that run.",
+        "Every start has an idempotency key. The service starts one run for a key: sending it again finds that run.",
         "In CI the key is made from the job and its pipeline, so that a job that is retried attaches to its run. " +
           "--key-scope says what makes a new run: pipeline (the default in CI), job (each execution), day, or random " +
           "(the default elsewhere).",
         "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
           "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
         "Outside CI, run --follow attaches to the run that it left in the same folder if the request is the same and that " +
-          "run goes on, or ended well within the last hour and nobody was told: its command was left or killed before. " +
+          "run goes on, or ended well within the last hour and its end was not seen: the command was left or killed before. " +
           "--new starts another one. The files of another request go to a folder of their own.",
       );
     case "security":

@@ -198,7 +198,7 @@ function inputPair(text: string): [name: string, value: unknown] {
   try {
     parsed = JSON.parse(value);
   } catch {
-    throw refused(`what follows ":=" is no JSON`);
+    throw refused(`what follows ":=" is not JSON`);
   }
   if (losesDigits(value)) throw refused(TOO_MANY_DIGITS);
   return [name, parsed];

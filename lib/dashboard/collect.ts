@@ -330,7 +330,7 @@ function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry
   };
 }
 
-/** @throws {UsageError} when the text is no result. */
+/** @throws {UsageError} when the text is not a result. */
 function runIn(file: string, text: string): RunEntry {
   const result = readResult([{ path: file, text }]);
   return {

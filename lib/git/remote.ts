@@ -263,7 +263,7 @@ export function checkRemote(text: string): string {
     if (path.join(":").includes("@")) throw withCredentials(text);
     return text;
   }
-  throw refused(text, "this is none of the permitted forms", `write ${FORMS}`);
+  throw refused(text, "it has none of the permitted forms", `write ${FORMS}`);
 }
 
 function refused(text: string, why: string, advice: string): UsageError {

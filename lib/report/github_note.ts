@@ -33,7 +33,7 @@ const API_VARIABLE = "GITHUB_API_URL";
  *
  * @param env Reads the environment. The API is the one that the runner names, and no other.
  * @param number Number of the pull request.
- * @throws {UsageError} when the number is none, or the value of a variable cannot come from GitHub.
+ * @throws {UsageError} when it is not a number, or the value of a variable cannot come from GitHub.
  */
 export function pullRequestOf(env: ReadEnv, number: string): PullRequest {
   const attempted = "find the pull request";

@@ -45,7 +45,7 @@ export interface HistoryRecord {
   key: string | null;
 }
 
-/** A line that is no record. */
+/** A line that is not a record. */
 interface SkippedLine {
   /** Its number, from 1. */
   line: number;
@@ -57,9 +57,9 @@ interface SkippedLine {
 export interface History {
   /** Records, oldest first. Of the same run the last one. */
   records: HistoryRecord[];
-  /** The first lines that are none, {@linkcode MAX_TOLD} at most. */
+  /** The first lines that are not records, {@linkcode MAX_TOLD} at most. */
   skipped: SkippedLine[];
-  /** How many lines are none. */
+  /** How many lines are not records. */
   skippedCount: number;
 }
 
@@ -141,16 +141,16 @@ function readRecord(text: string): HistoryRecord | string {
   if (text.length > MAX_LINE) return "it is too long";
   const value = parseJson(text);
   if (value === undefined) return "it is not JSON";
-  if (!isObject(value)) return "it is no object";
+  if (!isObject(value)) return "it is not an object";
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task = null } = value;
   const { exitCode, tookMs, durationMs, requests, key } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
-  if (!isText(at) || !isMoment(at)) return '"at" is no time';
+  if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
   if (!isText(outcome) || !OUTCOMES.includes(outcome)) return '"outcome" is not known';
   if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
-  if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is no number';
+  if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
   if (![job, repoId, repository, harness, key, task].every(isTextOrNull)) return "a text is missing";
   const [place, id, name, agent, found, what] = [job, repoId, repository, harness, key, task] as (string | null)[];
   return {
@@ -172,7 +172,7 @@ function readRecord(text: string): HistoryRecord | string {
   };
 }
 
-/** Reads the content of a file. It never throws: what is no record is told. */
+/** Reads the content of a file. It never throws: lines that are not records are counted. */
 export function readHistory(text: string): History {
   const records = new Map<string, HistoryRecord>();
   const skipped: SkippedLine[] = [];
@@ -227,7 +227,7 @@ function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.task === null || b.task === null || a.task === b.task;
 }
 
-/** A difference that nobody notices: a twentieth, or a second. */
+/** Too small a difference to mention: a twentieth, or a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }

@@ -42,7 +42,7 @@ export interface GithubRelease {
   token: string;
 }
 
-/** Sends one request. @throws when the answer is none of success. */
+/** Sends one request. @throws when it does not succeed. */
 async function send<T>(token: string, method: string, url: string, body?: BodyInit, type?: string): Promise<T> {
   const response = await fetch(url, {
     method,

@@ -12,7 +12,7 @@ import { inputText, isOn } from "./inputs.ts";
 
 // The node of a matrix. GitHub's environment does not show it; an input of the action does, by its default.
 
-/** The node as JSON without blanks; an empty string when the job has no matrix, undefined when nobody says it. */
+/** The node as JSON without blanks; an empty string when the job has no matrix, undefined when it is not known. */
 function matrixNode(env: ReadEnv): string | undefined {
   const text = inputText(env, "matrix");
   if (text === undefined) return undefined;
@@ -42,8 +42,8 @@ function workflowOf(env: ReadEnv): string {
 }
 
 /**
- * Which addresses may be links. A link to an issue or a pull request leaves a mark there, whoever wrote the address. Pull requests of the
- * workflow's own repository are left, as the agent's is one of them.
+ * Which addresses may be links. A link to an issue or a pull request leaves a mark there, no matter who wrote the address. Pull requests of
+ * the workflow's own repository may be links, as the agent's is one of them.
  */
 function mayLink(env: ReadEnv, repository: string): (url: string) => boolean {
   const server = env("GITHUB_SERVER_URL") ?? "";
@@ -55,7 +55,7 @@ function mayLink(env: ReadEnv, repository: string): (url: string) => boolean {
   };
 }
 
-/** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is no number. */
+/** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
   if (text === undefined || /^[1-9]\d{0,17}$/.test(text)) return text;

@@ -87,7 +87,7 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
     if (text !== undefined) return text;
     const hidden = GROUPS.some(([input, names]) => names.includes(variable) && inputText(env, input) !== undefined);
     if (hidden) return undefined;
-    // The agent's branch is a new one unless somebody wants it otherwise.
+    // The agent's branch is a new one unless the step says otherwise.
     return variable === "MOGPLEX_CREATE_BRANCH" ? env(variable) || "true" : env(variable);
   };
 }

@@ -56,8 +56,7 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
   };
 }
 
-// What a step does: it starts a run, follows one that an earlier step, another job or somebody else has started, or triggers an automation
-// and follows its run.
+// What a step does: it starts a run and follows it, follows a run that was started elsewhere, or triggers an automation and follows its run.
 
 /** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
 const FOR_STARTS: readonly InputName[] = [
@@ -168,7 +167,7 @@ function newStatePath(env: ReadEnv): string {
 
 /**
  * How the job stands, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that goes on,
- * by `continue-on-error`, nobody is going to attach to its run: that counts as cancelled.
+ * by `continue-on-error`, no step is going to attach to its run: that counts as cancelled.
  */
 function jobStatus(env: ReadEnv): string {
   const status = (inputText(env, "job-status") ?? env("MOGPLEX_JOB_STATUS") ?? "").trim();

@@ -305,7 +305,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   };
 }
 
-/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no error there. */
+/** Masks the token in everything that is printed, for verbs that send no request. A missing token is not an error there. */
 export function maskToken(context: Context): void {
   try {
     context.connection();

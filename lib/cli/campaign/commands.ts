@@ -98,7 +98,7 @@ async function commands(context: Context): Promise<number> {
     const count = formatCount(unread.length, "pull request");
     writer.note(
       all && !merge
-        ? `${count} left out: their addresses are none of GitHub or GitLab, so no command is known for them`
+        ? `${count} left out: their addresses are not of GitHub or GitLab, so no command is known for them`
         : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN${
           merge ? "" : ", or --all"
         }`,

@@ -139,7 +139,7 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 /** Rows that people copy. */
 const COPIED = /^(?:pull request|page|resume|cancel|key) /;
 
-/** Ends after which nobody needs the page to see what went wrong. */
+/** Ends after which there is nothing that the page has to explain. */
 const FINE: readonly (Outcome | AutomationOutcome)[] = ["success", "started"];
 
 /** The lines of the block, with the address of the pull request as a link. */

@@ -1,6 +1,6 @@
 /**
  * `init`: puts the program, its checksum and licences, a task and a job into a repository, and takes them out again. It overwrites nothing, and removes
- * nothing that somebody changed.
+ * nothing that was changed.
  *
  * @module
  */
@@ -211,7 +211,7 @@ const LICENCES_NOTE = "  the licences of what is in the program";
 
 function update(context: Context, steps: Steps): void {
   if (!isUnchanged(context)) {
-    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so somebody changed it`;
+    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so it was changed`;
     throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
   }
   const { text, checksum, note, licences } = programOf(context);
@@ -231,12 +231,12 @@ function uninstall(
     const old = present(context, path);
     if (old !== undefined && withoutStage(old) === withoutStage(text)) steps.remove(path);
     else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
-      steps.say(`keep ${path}, which init did not write, or somebody changed`);
+      steps.say(`keep ${path}, which init did not write, or which was changed`);
     }
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
     if (own) steps.remove(path);
-    else steps.say(`keep ${path}, which somebody changed`);
+    else steps.say(`keep ${path}, which was changed`);
   }
   try {
     if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);

@@ -18,7 +18,7 @@ export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
 export const LICENCES_FILE = `${PROGRAM_FILE}.licenses.txt`;
 /** Where Git finds that the program is generated. GitLab reads no other file than this one of the root. */
 export const ATTRIBUTES_FILE = ".gitattributes";
-/** GitHub and GitLab then show the program collapsed; it is still a diff, since somebody is to review it. */
+/** GitHub and GitLab then show the program collapsed; it is still a diff, since it is to be reviewed. */
 export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
 /** The task. */
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;

@@ -408,7 +408,7 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
 // Checks of the CI system, the variables and the settings.
 
 /** Stands for a repository or a run where any would do: a UUID that does not exist. */
-export const NOBODY = "00000000-0000-4000-8000-000000000000";
+export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
 /** When a start makes a new run, by the scope of its key. */
 const STARTS: Readonly<Record<string, string>> = {
@@ -447,7 +447,7 @@ async function keyOf(context: Context): Promise<{ scope: string; missing: readon
   const wanted = await tried(() => option(KEY_SCOPE));
   const keyPart = option(KEY_PART);
   const scope = (wanted.ok ? wanted.value : undefined) ?? (platform.isCi ? "pipeline" : "random");
-  const parts = { scope, identity: platform.identity(context.io.env), keyPart, repoId: NOBODY };
+  const parts = { scope, identity: platform.identity(context.io.env), keyPart, repoId: ABSENT_ID };
   let missing: readonly string[] = [];
   const key = deriveKey({ ...parts, nowMs: context.clock.wallTime() }, (notice) => {
     if (notice.kind === "random_key") missing = notice.missing;
@@ -496,7 +496,7 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
 /** Checks the values of flags and variables. */
 export async function checkSettings(context: Context): Promise<Check> {
   const settings = await tried(() => {
-    checkRunRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
+    checkRunRequest({ repoId: ABSENT_ID, prompt: "-", ...readRequestSettings(context) });
     return { ...readPlaces(context), ...readRunSettings(context) };
   });
   if (!settings.ok) {

@@ -15,7 +15,7 @@ export const initVerb: Verb = {
   flags: [
     { name: "dry-run", help: "Print what would be written, and write nothing" },
     { name: "update", help: "Replace the program and its checksum by this program" },
-    { name: "uninstall", help: "Remove what init wrote and nobody changed" },
+    { name: "uninstall", help: "Remove what init wrote, unless it was changed" },
   ],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the files are there", usage: "bad arguments; it cannot know what to write" },
