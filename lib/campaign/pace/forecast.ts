@@ -41,7 +41,7 @@ export interface Schedule {
 }
 
 /** The first moment of a row of moments with a distance of `everyMs`, beginning at `zeroMs`, that is not before `ms`. */
-export function roundUp(ms: number, zeroMs: number, everyMs: number): number {
+function roundUp(ms: number, zeroMs: number, everyMs: number): number {
   return zeroMs + Math.ceil((ms - zeroMs) / everyMs) * everyMs;
 }
 

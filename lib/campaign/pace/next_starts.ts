@@ -45,7 +45,7 @@ export function quotasFor(env: (name: string) => string | undefined): readonly Q
  * (header `Date`), rounded down; it also covers a service that counts a start exactly one window ago. One more, since our time of the
  * service is an estimate. A day's 150 starts take two seconds longer by it.
  */
-export const SLOT_GUARD_MS = 2_000;
+const SLOT_GUARD_MS = 2_000;
 
 const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
@@ -66,7 +66,7 @@ export function recentSlots(slotsMs: readonly number[], nowMs: number): number[]
  *
  * @param slots Starts, ascending.
  */
-export function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
+function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
   const oldest = slots[slots.length - count];
   return oldest === undefined ? -Infinity : oldest + windowMs + SLOT_GUARD_MS;
 }

@@ -30,7 +30,7 @@ import { hasEnded, itemNames, runMs, STATES, totalsOf } from "./words.ts";
 // `annotations.json`: links that GitLab shows on the page of the job.
 
 /** Renders links to pull requests: those that a person has to look at first, then the newest. @param view View after `cleanCampaign`. */
-export function renderCampaignAnnotations({ items }: CampaignView): string {
+function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
   const rank = ({ verdict }: ItemView) => isTrouble(verdict) ? 0 : 1;
   const ended = ({ endedAt }: ItemView) => instantMs(endedAt) ?? 0;
@@ -88,7 +88,7 @@ const COLUMNS: readonly Column[] = [
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignCsv({ items, at }: CampaignView): string {
+function renderCampaignCsv({ items, at }: CampaignView): string {
   const nowMs = instantMs(at) ?? 0;
   const heading = csvLine(COLUMNS.map(([name]) => name));
   return heading + items.map((item) => csvLine(COLUMNS.map(([, cell]) => cell(item, nowMs)))).join("");
@@ -109,7 +109,7 @@ function field([name, value]: [string, unknown]): string {
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignJson(view: CampaignView): string {
+function renderCampaignJson(view: CampaignView): string {
   return `{\n${Object.entries(view).map(field).join(",\n")}\n}\n`;
 }
 
@@ -200,7 +200,7 @@ function earliest(items: readonly ItemView[]): string | null {
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignJunit(view: CampaignView): string {
+function renderCampaignJunit(view: CampaignView): string {
   const { campaign, round, state, items, exitCode, waves } = view;
   const nowMs = instantMs(view.at) ?? 0;
   const names = uniqueNames(items);
@@ -300,7 +300,7 @@ function times(view: CampaignView): Family[] {
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignMetrics(view: CampaignView): string {
+function renderCampaignMetrics(view: CampaignView): string {
   return renderFamilies([...progress(view), ...quotas(view), ...times(view)], "mogplex_campaign");
 }
 
@@ -331,12 +331,12 @@ export function campaignVariables(view: CampaignView): Record<string, string> {
 }
 
 /** Renders `outputs.env`, one `NAME=value` a line. @param view View after `cleanCampaign`. */
-export function renderCampaignDotenv(view: CampaignView): string {
+function renderCampaignDotenv(view: CampaignView): string {
   return renderDotenvFile(campaignVariables(view));
 }
 
 /** Renders records to append to `GITHUB_OUTPUT`: the same names in lower case, without `MOGPLEX_`. @param view View after `cleanCampaign`. */
-export function renderCampaignGithubOutputs(view: CampaignView): string {
+function renderCampaignGithubOutputs(view: CampaignView): string {
   const entries = Object.entries(campaignVariables(view));
   return renderGithubOutputs(
     Object.fromEntries(entries.map(([name, value]) => [name.slice(PREFIX.length).toLowerCase(), value])),
@@ -380,7 +380,7 @@ export const CAMPAIGN_FORMATS = {
 type CampaignFormatName = keyof typeof CAMPAIGN_FORMATS;
 
 /** The names of all reports, in their order. */
-export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
+const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
 
 /** Options of {@linkcode writeCampaignReports}. */
 interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
-import { renderCampaignJson } from "../../../../lib/campaign/report/write.ts";
+import { CAMPAIGN_FORMATS } from "../../../../lib/campaign/report/write.ts";
 import type { Bound } from "../../../../lib/campaign/pace/next_starts.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
 import { CAMPAIGN_STATES } from "../../../../lib/campaign/verdicts.ts";
@@ -25,7 +25,7 @@ const schema: Schema = JSON.parse(
 const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
 
 function written(view: CampaignView): Record<string, unknown> {
-  return JSON.parse(renderCampaignJson(cleanCampaign(view, (text) => text)));
+  return JSON.parse(CAMPAIGN_FORMATS.json.render(cleanCampaign(view, (text) => text)));
 }
 
 function problems(view: CampaignView) {
@@ -130,7 +130,7 @@ test("campaign-report.schema.json lists the same verdicts, states and bounds as 
   expect(waitsFor?.enum).toEqual([...Object.keys(BOUNDS), null]);
 });
 
-test("renderCampaignJson() keeps to the schema for every size, state, verdict and bound", () => {
+test("CAMPAIGN_FORMATS.json.render() keeps to the schema for every size, state, verdict and bound", () => {
   for (const size of [0, 1, 3, 40, 400]) expect(problems(mixedView(size))).toEqual([]);
   expect(problems(everyVerdict())).toEqual([]);
   for (const state of CAMPAIGN_STATES) expect(problems(mixedView(3, { state, stateReason: "because" }))).toEqual([]);
@@ -141,13 +141,13 @@ test("renderCampaignJson() keeps to the schema for every size, state, verdict an
   expect(problems(mixedView(3, { quota }))).toEqual([]);
 });
 
-test("renderCampaignJson() keeps to the schema whatever the texts are", () => {
+test("CAMPAIGN_FORMATS.json.render() keeps to the schema whatever the texts are", () => {
   for (const { text } of CORPUS) expect(problems(hostileView(text))).toEqual([]);
 });
 
-test("renderCampaignJson() writes the view as it is, one line for each item and each cause", () => {
+test("CAMPAIGN_FORMATS.json.render() writes the view as it is, one line for each item and each cause", () => {
   const view = cleanCampaign(viewOf([anItem(1, "failed"), anItem(2, "waiting")]), (text) => text);
-  const text = renderCampaignJson(view);
+  const text = CAMPAIGN_FORMATS.json.render(view);
   expect(JSON.parse(text)).toEqual(view);
   expect(text.split("\n").filter((line) => line.startsWith("    {")).length).toBe(3);
   expect(written(viewOf([])).items).toEqual([]);
