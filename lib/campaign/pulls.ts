@@ -1,5 +1,6 @@
 /**
- * Reads the pull requests of a campaign from their forges, and says what the journal has to remember of it: only what has changed.
+ * The pull requests of a campaign: reads them from their forges, says what the journal has to remember (only what has changed), on which
+ * branch a follow-up may work, and what a pull request waits for.
  *
  * @module
  */

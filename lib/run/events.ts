@@ -1,5 +1,6 @@
 /**
- * Reads a run once: its status, and as many of its events as fit into an answer.
+ * The events of a run: reads a page of them or opens their stream, knows which ones were seen and which ones a page hides, and keeps the
+ * newest ones and those that matter.
  *
  * @module
  */
@@ -19,37 +20,6 @@ import { PROCESS, type StreamMemory } from "../service/memory.ts";
 import type { RunEventStream } from "../service/stream.ts";
 import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
 import type { Subject } from "./source.ts";
-
-// Classifies the errors of opening a stream.
-
-/**
- * Why a stream could not be opened:
- * - `absent`: the service, or a proxy before it, has no streams;
- * - `forgotten`: the service no longer knows the event after which the stream should continue;
- * - `unauthorized`: as for any request, the service's database may be failing;
- * - `lasting`: as for any request, a retry does not help;
- * - `busy`: a stream can be opened after the delay that the service names;
- * - `broken`: anything else; other requests may still work.
- */
-export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
-
-/**
- * Classifies the error. Source: design, "Following a run".
- *
- * @param error What opening the stream threw.
- * @param resumes Whether the stream was to continue after an event.
- */
-export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
-  if (isUnauthorized(error)) return "unauthorized";
-  if (!(error instanceof ApiError)) return "broken";
-  const { status, code } = error;
-  if (error instanceof ForbiddenError || error instanceof NotFoundError) return "lasting";
-  if (error instanceof RateLimitedError) return "busy";
-  if (status === 400 && resumes) return "forgotten";
-  if (!(error instanceof UnavailableError)) return "broken";
-  if (status === 404 && code === null || status === 405 || status >= 200 && status < 300) return "absent";
-  return status === 503 ? "busy" : "broken";
-}
 
 /** What one read returns. */
 export interface News {
@@ -163,6 +133,37 @@ export class Reader implements Subject<News> {
       throw error;
     }
   }
+}
+
+// Classifies the errors of opening a stream.
+
+/**
+ * Why a stream could not be opened:
+ * - `absent`: the service, or a proxy before it, has no streams;
+ * - `forgotten`: the service no longer knows the event after which the stream should continue;
+ * - `unauthorized`: as for any request, the service's database may be failing;
+ * - `lasting`: as for any request, a retry does not help;
+ * - `busy`: a stream can be opened after the delay that the service names;
+ * - `broken`: anything else; other requests may still work.
+ */
+export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
+
+/**
+ * Classifies the error. Source: design, "Following a run".
+ *
+ * @param error What opening the stream threw.
+ * @param resumes Whether the stream was to continue after an event.
+ */
+export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
+  if (isUnauthorized(error)) return "unauthorized";
+  if (!(error instanceof ApiError)) return "broken";
+  const { status, code } = error;
+  if (error instanceof ForbiddenError || error instanceof NotFoundError) return "lasting";
+  if (error instanceof RateLimitedError) return "busy";
+  if (status === 400 && resumes) return "forgotten";
+  if (!(error instanceof UnavailableError)) return "broken";
+  if (status === 404 && code === null || status === 405 || status >= 200 && status < 300) return "absent";
+  return status === 503 ? "busy" : "broken";
 }
 
 // Which events were seen, in bounded memory.

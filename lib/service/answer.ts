@@ -1,27 +1,78 @@
 /**
- * Reads an HTTP answer whole, within a size limit, and describes it for messages.
+ * Reads an HTTP answer whole, within limits of size and time, and describes it, or how it was lost, for messages.
  *
  * @module
  */
 import type { Clock } from "../clock.ts";
 import type { AnswerFacts } from "../errors.ts";
 
-// Finds JSON texts that would take too much memory, before they are parsed: values take up to 20 times as much as their text.
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const OPEN = [0x5b, 0x7b];
-
-/** Index after the string whose first character is at `from`. */
-function afterString(text: string, from: number): number {
-  for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
-    let before = end - 1;
-    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--;
-    if ((end - before) % 2 === 1) return end + 1;
-  }
-  return text.length;
+/** An answer with its body read. */
+export interface Answer {
+  status: number;
+  /** Headers as they came. */
+  headers: Headers;
+  /** Body as text. The body of an error is cut at 64 KiB. */
+  text: string;
+  /** Milliseconds that `Retry-After` asks for, or null. */
+  retryAfterMs: number | null;
+  /** The sender's wall time from its `Date` header, in milliseconds since 1970; null without that header. */
+  dateMs: number | null;
 }
+
+/** The body would take too much memory; the message says why. */
+export class TooLarge extends Error {}
+
+/** Largest body that is read, in bytes: eight times 200 events of 20 000 characters with their messages. */
+export const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/** Most JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
+const MAX_VALUES = 500_000;
+
+/**
+ * Reads an answer to its end, so that its connection can be used again.
+ *
+ * @param limit Largest body in bytes.
+ * @param wallMs Wall time, in milliseconds since 1970.
+ * @throws {TooLarge} when the body is larger than the limit.
+ * @throws what reading throws when the connection breaks.
+ */
+export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
+  const { status, headers } = response;
+  const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
+  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
+  // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
+  const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
+  return { status, headers, text, retryAfterMs, dateMs };
+}
+
+async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
+  const declared = Number(response.headers.get("content-length"));
+  const tooLarge = `the answer is larger than ${limit} bytes`;
+  if (!cut && declared > limit) {
+    await response.body?.cancel();
+    throw new TooLarge(tooLarge);
+  }
+  const reader = response.body?.getReader();
+  if (reader === undefined) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let size = 0;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    size += value.length;
+    text += decoder.decode(value, { stream: true });
+    if (size <= limit) continue;
+    // Do not await: a sender that never stops may never confirm.
+    reader.cancel().catch(() => {});
+    if (cut) return text.slice(0, limit);
+    throw new TooLarge(tooLarge);
+  }
+}
+
+// Finds JSON texts that would take too much memory, before they are parsed: values take up to 20 times as much as their text.
 
 /**
  * Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings.
@@ -40,7 +91,42 @@ export function hasMoreValues(text: string, limit: number): boolean {
   return count > limit;
 }
 
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN = [0x5b, 0x7b];
+
+/** Index after the string whose first character is at `from`. */
+function afterString(text: string, from: number): number {
+  for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--;
+    if ((end - before) % 2 === 1) return end + 1;
+  }
+  return text.length;
+}
+
 // Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
+
+/**
+ * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
+ * would not be a valid date.
+ */
+export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
+
+/**
+ * Reads `Retry-After`.
+ *
+ * @param value Value of the header, or null when there is none.
+ * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
+ * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
+ */
+export function parseRetryAfter(value: string | null, nowMs: number): number | null {
+  if (value === null) return null;
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
+  const at = parseHttpDate(value, nowMs);
+  return at === null ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS);
+}
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 // Source: RFC 9110, section 5.6.7 (IMF-fixdate, then the two obsolete forms that a recipient must accept).
@@ -80,91 +166,7 @@ function parseHttpDate(text: string, nowMs: number): number | null {
   return null;
 }
 
-/**
- * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
- * would not be a valid date.
- */
-export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
-
-/**
- * Reads `Retry-After`.
- *
- * @param value Value of the header, or null when there is none.
- * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
- * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
- */
-export function parseRetryAfter(value: string | null, nowMs: number): number | null {
-  if (value === null) return null;
-  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
-  const at = parseHttpDate(value, nowMs);
-  return at === null ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS);
-}
-
-/** An answer with its body read. */
-export interface Answer {
-  status: number;
-  /** Headers as they came. */
-  headers: Headers;
-  /** Body as text. The body of an error is cut at 64 KiB. */
-  text: string;
-  /** Milliseconds that `Retry-After` asks for, or null. */
-  retryAfterMs: number | null;
-  /** The sender's wall time from its `Date` header, in milliseconds since 1970; null without that header. */
-  dateMs: number | null;
-}
-
-/** The body would take too much memory; the message says why. */
-export class TooLarge extends Error {}
-
-/** Largest body that is read, in bytes: eight times 200 events of 20 000 characters with their messages. */
-export const MAX_BODY_BYTES = 32 * 1024 * 1024;
-/** How much of an error's body is read, in bytes. The API's own errors have a few hundred. */
-const MAX_ERROR_BYTES = 64 * 1024;
-
-/** Most JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
-const MAX_VALUES = 500_000;
-
-async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
-  const declared = Number(response.headers.get("content-length"));
-  const tooLarge = `the answer is larger than ${limit} bytes`;
-  if (!cut && declared > limit) {
-    await response.body?.cancel();
-    throw new TooLarge(tooLarge);
-  }
-  const reader = response.body?.getReader();
-  if (reader === undefined) return "";
-  const decoder = new TextDecoder();
-  let text = "";
-  for (let size = 0;;) {
-    const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
-    size += value.length;
-    text += decoder.decode(value, { stream: true });
-    if (size <= limit) continue;
-    // Do not await: a sender that never stops may never confirm.
-    reader.cancel().catch(() => {});
-    if (cut) return text.slice(0, limit);
-    throw new TooLarge(tooLarge);
-  }
-}
-
-/**
- * Reads an answer to its end, so that its connection can be used again.
- *
- * @param limit Largest body in bytes.
- * @param wallMs Wall time, in milliseconds since 1970.
- * @throws {TooLarge} when the body is larger than the limit.
- * @throws what reading throws when the connection breaks.
- */
-export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
-  const { status, headers } = response;
-  const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
-  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
-  // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
-  const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
-  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
-  return { status, headers, text, retryAfterMs, dateMs };
-}
+// What messages say of an answer.
 
 /**
  * Makes untrusted text fit for a message: one line, no control or formatting characters, secrets masked, cut to a length.

@@ -1,6 +1,7 @@
 /**
- * The rules between the texts of a task and the entries that it is for: every variable has a value, every prompt is short enough, every
- * branch is one that Git takes, and no two items of a repository get the same.
+ * The items of a campaign file: the files and lists that it names, its entries of repositories, the templates of their task, and the rules
+ * between both: every variable has a value, every prompt is short enough, every branch is one that Git takes, and no two items of a
+ * repository get the same.
  *
  * @module
  */

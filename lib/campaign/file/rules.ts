@@ -1,5 +1,6 @@
 /**
- * The rules for single values of a campaign file. Each function returns what is wrong and what is allowed, or undefined.
+ * The rules for single values of a campaign file, and the meaning of globs and windows. A rule returns what is wrong and what is allowed,
+ * or undefined.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * Text to a tree. YAML 1.2 without what makes a file hard to read: aliases, anchors, merge keys, tags, directives. JSON is YAML.
+ * Text to a tree with places, and mistakes of syntax where a person would look for them. YAML 1.2 without what makes a file hard to read:
+ * aliases, anchors, merge keys, tags, directives. JSON is YAML.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * A home that is a directory: on a disk that stays, or in the artifact that one job of a pipeline hands to the next.
+ * A home that is a directory, and the segments of the journal in it: on a disk that stays, or in the artifact that one job of a pipeline
+ * hands to the next.
  *
  * @module
  */

@@ -1,5 +1,6 @@
 /**
- * The records of a journal, as types. Their order is the history of a campaign; everything else is computed from it.
+ * The records of a journal: their types, and the checks of those that are read. Their order is the history of a campaign; everything else
+ * is computed from it.
  *
  * @module
  */
