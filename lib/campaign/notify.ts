@@ -99,7 +99,7 @@ const bare = (word: string, url: string) => `${word}: ${url}`;
 const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
 
 /** The sentence with what a person needs, for services that show a text as it is. */
-export function plainLines(sentence: string, message: Notification): string {
+function plainLines(sentence: string, message: Notification): string {
   return lines(sentence, message, bare, (text) => text);
 }
 

@@ -124,7 +124,7 @@ interface ListLine {
 }
 
 /** The lines of a list, without comments and blank ones. A comment begins with `#` at the beginning of a line or after a blank. */
-export function* linesOf(file: string, text: string): Generator<ListLine> {
+function* linesOf(file: string, text: string): Generator<ListLine> {
   let line = 0;
   for (const whole of text.split("\n")) {
     line++;
@@ -381,7 +381,7 @@ export function parseTemplate(text: string): Template {
 }
 
 /** Names of the variables of a template, each once, in the order of the text. */
-export function variablesIn({ parts }: Template): string[] {
+function variablesIn({ parts }: Template): string[] {
   return [...new Set(parts.flatMap((part) => typeof part === "string" ? [] : [part.name]))];
 }
 

@@ -130,7 +130,7 @@ export function keyOf(path: Path): string {
 }
 
 /** The path to the innermost value that begins before an offset, or whose key does. */
-export function pathBefore(root: TreeNode, offset: number): Path {
+function pathBefore(root: TreeNode, offset: number): Path {
   const path: PropertyKey[] = [];
   let node: TreeNode | undefined = root;
   while (node !== undefined) {

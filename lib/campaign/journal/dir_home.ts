@@ -240,6 +240,7 @@ const IGNORED = "# Says which process is at work here, and is of no use anywhere
  * @throws {UsageError} when it is no directory, or is reached through a symbolic link.
  * @throws {MogplexError} with exit code 75 when another process is at work there, 69 when the disk cannot be used.
  */
+// deno-lint-ignore require-await
 export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
   const { files, clock, campaign, round, access, onNotice, shownAs = directory } = options;
   const lockPath = `${directory}/lock.json`;
@@ -251,7 +252,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     } catch (cause) {
       throw diskError(`write in ${JSON.stringify(directory)}`, cause);
     }
-    writer = await takeDirectory(directory, options);
+    writer = takeDirectory(directory, options);
   }
 
   let segments: Segments | undefined;
@@ -331,10 +332,11 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         return append(segments ?? await readJournal(() => {}), bodies);
       }),
     flush: () => Promise.resolve(),
+    // deno-lint-ignore require-await
     async atWork() {
       if (writer !== undefined) return null;
       try {
-        return await writerAtWork(directory, options);
+        return writerAtWork(directory, options);
       } catch {
         return null;
       }

@@ -60,7 +60,7 @@ const GONE: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The format with a name. @throws {UsageError} for an unknown name. */
-export function formatOf(name: string | undefined): PipelineFormat {
+function formatOf(name: string | undefined): PipelineFormat {
   const format = FORMATS.get(name ?? "");
   if (format !== undefined) return format;
   const recipe = GONE.get(name ?? "");

@@ -49,39 +49,42 @@ function isProgram(file: string, name: string): boolean {
   return name === "main" && ENTRIES.includes(file);
 }
 
-/**
- * Values that only tests or tools import, and that are still to be tested through what uses them. Take a name out as soon as its value is
- * not exported any more; put none in.
- */
-const LEFT: readonly string[] = [
-  "lib/campaign/file/items.ts MAX_TITLE",
-  "lib/campaign/file/items.ts linesOf",
-  "lib/campaign/file/items.ts parseTemplate",
-  "lib/campaign/file/items.ts templateProblems",
-  "lib/campaign/file/items.ts variablesIn",
-  "lib/campaign/file/schema.ts MAX_VARIABLES",
-  "lib/campaign/file/syntax.ts MAX_DEPTH",
-  "lib/campaign/file/syntax.ts pathBefore",
-  "lib/campaign/journal/writer.ts takeNow",
-  "lib/campaign/notify.ts bodyFor",
-  "lib/campaign/notify.ts plainLines",
-  "lib/campaign/verdicts.ts VERDICT_RULES",
-  "lib/campaign/pace/forecast.ts runTimes",
-  "lib/campaign/pace/forecast.ts schedule",
-  "lib/campaign/pipeline/make_pipeline.ts formatOf",
-  "lib/campaign/pipeline/make_pipeline.ts wavePlan",
-  "lib/campaign/work/look.ts judgeRun",
-  "lib/cli/action/inputs.ts ACTION_INPUTS",
-  "lib/cli/help.ts GROUPS",
-  "lib/cli/verbs/doctor.ts checkJob",
-  "lib/run/events.ts idKey",
-  "lib/run/source.ts nextDelay",
-  "lib/run/source.ts startCadence",
-  "lib/run/stream_source.ts StreamFeed",
-  "lib/runtime.ts callOf",
-  "lib/script/report.ts scriptRedactor",
-  "lib/service/transport.ts networkAdvice",
-];
+/** Values that lib does not import, and why they are exported nevertheless. Test any other value through what uses it. */
+const KEPT: Readonly<Record<string, readonly string[]>> = {
+  "A tool makes the action, a schema or a table of a document of it.": [
+    "lib/campaign/file/items.ts MAX_TITLE",
+    "lib/campaign/file/schema.ts MAX_VARIABLES",
+    "lib/campaign/file/syntax.ts MAX_DEPTH",
+    "lib/campaign/verdicts.ts VERDICT_RULES",
+    "lib/cli/action/inputs.ts ACTION_INPUTS",
+  ],
+  "A benchmark plans campaigns with it.": [
+    "lib/campaign/pace/forecast.ts runTimes",
+    "lib/campaign/pace/forecast.ts schedule",
+    "lib/campaign/pipeline/make_pipeline.ts wavePlan",
+  ],
+  "A pure rule with properties over thousands of cases: through its user, each case is a file, a run or a campaign.": [
+    "lib/campaign/file/items.ts parseTemplate",
+    "lib/campaign/file/items.ts templateProblems",
+    "lib/campaign/work/look.ts judgeRun",
+    "lib/run/events.ts idKey",
+    "lib/run/source.ts nextDelay",
+    "lib/run/source.ts startCadence",
+    "lib/run/stream_source.ts StreamFeed",
+  ],
+  "Its user asks this machine or this process, which a test cannot change.": [
+    "lib/cli/verbs/doctor.ts checkJob",
+    "lib/runtime.ts callOf",
+    "lib/script/report.ts scriptRedactor",
+    "lib/service/transport.ts networkAdvice",
+  ],
+  "A wrong row shows nowhere: a flag that no verb has is not printed.": [
+    "lib/cli/help.ts GROUPS",
+  ],
+  "The forms of a message are held against what their receivers document, for messages that no campaign has.": [
+    "lib/campaign/notify.ts bodyFor",
+  ],
+};
 
 test("every exported value of lib is imported by lib, by the entry of a program, by mod.ts or by testing.ts", () => {
   const taken = new Set(USERS.flatMap((file) => takenBy(file, textOf(file))));
@@ -91,8 +94,9 @@ test("every exported value of lib is imported by lib, by the entry of a program,
     !taken.has(`${file} ${name}`) && !taken.has(`${file} *`) && !isProgram(file, name)
   ).map(({ file, name }) => `${file} ${name}`);
   const advice = "Take the word `export` away, and test the value through what uses it";
-  expect(idle.filter((value) => !LEFT.includes(value)), advice).toEqual([]);
-  expect(LEFT.filter((value) => !idle.includes(value)), "These are done: take them out of LEFT").toEqual([]);
+  const kept = Object.values(KEPT).flat();
+  expect(idle.filter((value) => !kept.includes(value)), advice).toEqual([]);
+  expect(kept.filter((value) => !idle.includes(value)), "Take them out of KEPT").toEqual([]);
 });
 
 test("takenBy() and exportedValues() know every way to take and to give a value", () => {

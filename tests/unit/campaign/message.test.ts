@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { NOTIFY_FORMATS } from "../../../lib/campaign/file/campaign_file.ts";
-import { bodyFor, type Notification, plainLines } from "../../../lib/campaign/notify.ts";
+import { bodyFor, type Notification } from "../../../lib/campaign/notify.ts";
 
 const SENTENCE = "Campaign replace-moment is gated: nothing more is started until somebody approves. 3 of 4 have ended";
 const message = (more: Partial<Notification> = {}): Notification => ({
@@ -86,8 +86,7 @@ test("bodyFor() makes an Adaptive Card for Teams, with buttons for its links", (
 });
 
 test("bodyFor() gives a program all fields, and every form has the id and the command", () => {
-  const text = plainLines(SENTENCE, message());
-  const whole = message({ text, content: text });
+  const whole = message({ text: SENTENCE, content: SENTENCE });
   expect(bodyFor("json", SENTENCE, whole)).toEqual(whole);
   for (const format of NOTIFY_FORMATS) {
     const sent = JSON.stringify(bodyFor(format, SENTENCE, message({ command: "mogplex-ci campaign status c.yml" })));

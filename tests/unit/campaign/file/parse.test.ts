@@ -7,7 +7,6 @@ import {
   nodeAt,
   otherMeaning,
   parseText,
-  pathBefore,
   Source,
   textAt,
 } from "../../../../lib/campaign/file/syntax.ts";
@@ -70,8 +69,6 @@ test("a tree knows the places of its values and keys", async () => {
   expect(textAt(root, path)).toBeUndefined();
   expect(nodeAt(root, ["a", "b"])).toBeUndefined();
   expect(nodeAt(root, ["constructor"])).toBeUndefined();
-  expect(pathBefore(root, source.text.indexOf("2"))).toEqual(path);
-  expect(pathBefore(root, source.text.indexOf("f"))).toEqual(["e"]);
   expect(source.lineAt(source.text.indexOf("d:"))).toBe("    d: [1, 2]");
 });
 
