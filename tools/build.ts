@@ -42,7 +42,7 @@ async function writeDist(dist: string): Promise<void> {
   rmSync(join(dist, `${ACTION.file}.sha256`));
 }
 
-/** Writes `dist/` as a whole, so that nobody finds half of it. */
+/** Writes `dist/` as a whole, so that no reader finds half of it. */
 async function main(): Promise<void> {
   if (isFresh()) return;
   const from = inputs();

@@ -24,7 +24,7 @@ export interface Program {
   file: string;
   /** Module that it is built from, below the checkout. */
   entry: string;
-  /** Whether it is made small, for a file that is kept in the repository. Nobody reads it. @default {false} */
+  /** Whether it is made small, for a file that is kept in the repository. It is not meant to be read. @default {false} */
   minify?: boolean;
   /** Whether people start it by its name. @default {true} */
   executable?: boolean;

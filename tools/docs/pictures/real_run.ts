@@ -12,7 +12,7 @@ import type { Io } from "../../../lib/io.ts";
 
 /** What the command has printed and written. */
 export interface RealRun {
-  /** The command, as somebody types it. */
+  /** The command, as a person types it. */
   command: string;
   /** Everything on both streams, with escape sequences. */
   output: string;
