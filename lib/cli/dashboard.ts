@@ -195,7 +195,7 @@ async function watchDashboard(context: Context, options: WatchOptions): Promise<
 const ATTEMPTED = "make a dashboard";
 /** Largest file of a run or a campaign: 10 000 items have half of it. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Most files of runs and campaigns: a page with more is no dashboard. */
+/** Most files of runs and campaigns: so that the page stays readable. */
 const MAX_FILES = 2_000;
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */

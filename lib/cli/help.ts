@@ -187,7 +187,7 @@ function rowHelp(verb: Verb): string {
   ].join("\n");
 }
 
-/** Another row of the same words, beside one that is shown as a whole: what differs. */
+/** What differs in another row of the same words, beside the row that is shown as a whole. */
 function otherRowHelp(verb: Verb, shown: Verb): string {
   const known = flagsOf(shown).map(({ name }) => name);
   const own = flagsOf(verb).filter(({ name }) => !known.includes(name));

@@ -36,7 +36,7 @@ export function anyText(text: string): string {
   return text;
 }
 
-/** One of some choices. */
+/** A word of a list. */
 export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   return (text, source) => {
     const choice = choices.find((each) => each === text);

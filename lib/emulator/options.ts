@@ -80,7 +80,7 @@ export interface EmulatorOptions {
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
-  /** Takes each request that was answered. @default {undefined} (none is told) */
+  /** Called after each request that was answered. @default {undefined} */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;

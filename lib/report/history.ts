@@ -65,7 +65,7 @@ export interface History {
 
 /** Largest file that is read, in bytes: some 60 000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
-/** Most lines that are told of one by one. */
+/** Most lines that are reported one by one. */
 const MAX_TOLD = 5;
 /** Longest text of a record, in UTF-16 units: a line is short enough to be written at once. */
 const MAX_TEXT = 200;
@@ -291,11 +291,10 @@ interface Week {
   week: string;
   /** Its Monday, `2026-11-23`. */
   from: string;
-  /** Runs. */
   runs: number;
-  /** Those that succeeded. */
+  /** Runs that succeeded. */
   succeeded: number;
-  /** Share of them, from 0 to 1. */
+  /** Share of the runs that succeeded, from 0 to 1. */
   share: number;
   /** Half of the runs took at most so many milliseconds; null when no time is known. */
   p50Ms: number | null;

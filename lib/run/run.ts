@@ -460,7 +460,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    // A run that got no sandbox has ended, although it is no verdict.
+    // A run that got no sandbox has ended, although that is not a verdict.
     this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
   }
 

@@ -75,7 +75,7 @@ const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
 /** Largest file that is read, in characters: a prompt of 100 000 of them, escaped, and the rest. */
 const MAX_LENGTH = 1_000_000;
-/** The same before it is read, in bytes. */
+/** Largest file that is read, in bytes: a character has four at most. */
 const MAX_BYTES = 4 * MAX_LENGTH;
 /** Age at which a file is ignored, in milliseconds: no wait is that long, and no leaked file should count for ever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;

@@ -70,7 +70,7 @@ export function ownClient<C extends object>(
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
     unawaited(options.onNotice?.(notice));
-    // It is told once: the caller may have given both the same function.
+    // Once for both: the caller may have given them the same function.
     own.onNotice(notice, options.onNotice !== undefined);
   };
   return connectedClient({ random: own.random, ...options, onNotice: tell, onSend: count }, calls, token);

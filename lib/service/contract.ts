@@ -551,7 +551,7 @@ export function shown(key: string, value: unknown): string {
 /**
  * Refuses what has no names: a spread takes a number, a list and null for nothing.
  *
- * @throws {UsageError} when it is no object.
+ * @throws {UsageError} when it is not an object.
  */
 export function checkObject(attempted: string, value: unknown, what = "options"): void {
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
@@ -566,7 +566,7 @@ export function checkObject(attempted: string, value: unknown, what = "options")
  * @param keys All options that there are.
  * @param what What the message calls it. @default {"options"}
  * @returns The options, without what stands on `Object.prototype`.
- * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
+ * @throws {UsageError} when it is not an object, or has a key that there is not, or a value of another type.
  */
 export function checkOptions<T>(
   attempted: string,

@@ -282,7 +282,7 @@ export interface CallOptions {
   /**
    * Point on the client's clock (`clock.now()`) until which the call may wait and try again. If the next wait would pass it, the
    * call throws the last error at once. The first attempt is always made and gets at least 2 s (less if `requestTimeoutMs` is
-   * less), so that a last read at a deadline is possible. It is no date: `Date.now()` plus something is refused.
+   * less), so that a last read at a deadline is possible. It is not a date: `Date.now()` plus something is refused.
    * @default now + 120 000 ms
    */
   deadline?: number | undefined;
@@ -330,7 +330,7 @@ export class CallLimits {
 
   /**
    * @param what What is attempted, after "Cannot": `read run "…"`.
-   * @throws {UsageError} when the deadline is no point on the clock: a date would be one for ever.
+   * @throws {UsageError} when the deadline is not a point on the clock: a date would be one for ever.
    */
   constructor(world: CallWorld, what: string, options: CallOptions = {}) {
     this.#world = world;
@@ -386,7 +386,7 @@ export interface StandAloneCall {
  * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline. With `maxAttempts: 1` it is a single
  * attempt, whose failure the caller judges.
  *
- * @throws {UsageError} when the deadline is no point on the clock.
+ * @throws {UsageError} when the deadline is not a point on the clock.
  * @throws what the last attempt threw; `signal.reason` if the signal aborts.
  */
 export async function callWithin<T>(

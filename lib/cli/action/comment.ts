@@ -36,7 +36,7 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/** The workflow: its file, or where the runner does not say that, its name. A branch of it is no other workflow. */
+/** The workflow: its file, or where the runner does not say that, its name. Its branches are the same workflow. */
 function workflowOf(env: ReadEnv): string {
   return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
 }

@@ -8,7 +8,7 @@ import type { ReadEnv } from "../../ci/platform.ts";
 import { IDEMPOTENCY_KEY, onOrOff } from "../options.ts";
 import type { ReadOption } from "../verb.ts";
 
-/** The inputs, each with our variable that it stands for; an empty text where there is none. `tools/build/action.ts` describes them. */
+/** The inputs, each with the variable of ours that it replaces; empty without one. `tools/build/action_yaml.ts` describes them. */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
   "repo": "MOGPLEX_REPO_ID",
@@ -78,7 +78,7 @@ function inputOf(variable: string): InputName | undefined {
   return names.find((name) => ACTION_INPUTS[name] === variable);
 }
 
-/** Reads the environment so that an input wins over our variable that it stands for. */
+/** Reads the environment so that an input wins over the variable of ours that it replaces. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (variable) => {
     if (!variable.startsWith("MOGPLEX_")) return env(variable);
@@ -96,7 +96,7 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
  * A reader of options that looks at the inputs first, and names them in its messages.
  *
  * @param env The process's own environment.
- * @param otherwise Reads what is no input.
+ * @param otherwise Reads any other option.
  */
 export function inputReader(env: ReadEnv, otherwise: ReadOption): ReadOption {
   return (option) => {

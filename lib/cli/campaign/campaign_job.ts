@@ -397,7 +397,7 @@ function commandCampaign(
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
   const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // Any other end is no error.
+  // Any other end is not an error.
   const level = exitCode === EXIT.failed ? "error" : "warning";
   const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));

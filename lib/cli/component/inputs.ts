@@ -15,7 +15,7 @@ import type { Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
-/** Name of the variable that carries an input, by the name of our variable that it stands for. */
+/** Name of the variable that carries an input, by the name of the variable of ours that it replaces. */
 function inputVariable(name: string): string {
   return name.replace(/^MOGPLEX_/, PREFIX);
 }
@@ -118,7 +118,7 @@ const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", "MOGPLEX_PROM
 /** Ignored when the input `idempotency-key` is set. The scope has a default, so it is always there. */
 const DERIVED: readonly string[] = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
 
-/** Reads the environment so that an input wins over our variable that it stands for. An empty input counts as unset. */
+/** Reads the environment so that an input wins over the variable of ours that it replaces. An empty input counts as unset. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
     if (name === "MOGPLEX_TIMEOUT") return timeout(env);

@@ -233,7 +233,7 @@ export function recentLines({ io }: Context, path: string): string[] {
   }
 }
 
-/** Adds a line. A failure is no reason to lose a run, and nothing to tell in every log. */
+/** Adds a line. A failure must not lose a run, and is not worth a line in every log. */
 function add(context: Context, value: object): void {
   const path = recentFile(context);
   if (path === undefined) return;

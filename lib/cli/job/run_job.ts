@@ -73,7 +73,7 @@ export class CommandJob<R extends AnyResult> {
   get session(): Session {
     if (this.#session !== undefined) return this.#session;
     const { io, clock, fetch, platform, writer } = this.#context;
-    // Its notices are told once there is a log.
+    // Its notices are printed once there is a log.
     const connection = { ...this.#context.connection(), notices: [] };
     const interrupts = this.#interrupts = openInterrupts({ io: this.#closingIo(), clock });
     const onNotice: OnNotice = (notice) => {
@@ -120,7 +120,7 @@ export class CommandJob<R extends AnyResult> {
   }
 
   /**
-   * Opens everything that the job is told by. Call it last before the work.
+   * Opens log, trace and history of the job. Call it last before the work.
    *
    * @param log Events in the log; null shows none.
    * @throws {MogplexError} when token, service or a setting is wrong.
@@ -375,7 +375,7 @@ function textOf({ io }: Context, path: string): string {
  *
  * @param paths `result.json`, `events.ndjson`, or both.
  * @returns The exit code of the result that was read.
- * @throws {UsageError} when a file is no result and no events, or when a report would replace it.
+ * @throws {UsageError} when a file is neither a result nor events, or when a report would replace it.
  */
 export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;

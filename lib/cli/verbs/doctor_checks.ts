@@ -418,7 +418,7 @@ const STARTS: Readonly<Record<string, string>> = {
   random: "each call starts a new run",
 };
 
-/** The same for a person, whose folder remembers the run. */
+/** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP = "run --follow attaches to the run that it left in this folder, else it starts one";
 
 /** Whether the system lets a clean-up step learn how the job ended. */

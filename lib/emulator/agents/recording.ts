@@ -261,7 +261,7 @@ function event(type: ScenarioEvent["type"], message: string, payload: Record<str
   return { event: { type, message, payload: literal(payload), verbatim: false } };
 }
 
-/** The same texts, in which nothing stands for something else. */
+/** A value whose texts are played as they are: `${NAME}` in them is no placeholder. */
 function literal<T>(value: T): T {
   if (typeof value === "string") return value.replace(/\$\{[^}]*\}/g, (found) => `$${found}`) as T;
   if (Array.isArray(value)) return value.map(literal) as T;
