@@ -158,7 +158,7 @@ interface WatchOptions {
   onLook(data: DashboardData): void;
 }
 
-/** What of the data is no function of the time alone. */
+/** The data without what differs at each look: its time and the count of requests. */
 function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): string {
   return JSON.stringify(data);
 }
