@@ -9,6 +9,7 @@ import { type GitlabForge, gitlabForge } from "./gitlab_forge.ts";
 
 export const GITHUB_TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 export const GITLAB_TOKEN = "glpat-0123456789abcdefghij";
+export const GITEA_TOKEN = "0123456789abcdef0123456789abcdef01234567";
 
 /** See {@linkcode forgeWorld}. */
 export interface ForgeTestWorld {
