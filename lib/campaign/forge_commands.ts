@@ -95,7 +95,7 @@ function giteaLine(
   body: Record<string, string>,
 ): string {
   const url = `${giteaApi(origin)}/repos/${repository}/pulls/${number}${path}`;
-  const how = ["--fail", "--silent", "--show-error", "--config", "-", "--request", method];
+  const how = ["--fail-with-body", "--silent", "--show-error", "--config", "-", "--request", method];
   const what = ["--header", "Content-Type: application/json", "--data", JSON.stringify(body), url];
   const token = `printf 'header = "Authorization: token %s"' "$${FORGE_VARIABLES.gitea}"`;
   return `${token} | ${commandLine("curl", ...how, ...what)}`;

@@ -54,9 +54,8 @@ const pullRequestSchema = z.lazy(() => {
     created_at: z.string(),
     updated_at: z.string(),
     ...{ additions: count, deletions: count, changed_files: count },
+    // `requested_reviewers` also has everybody who gave a review without being asked.
     assignees: z.nullish(z.array(userSchema)),
-    requested_reviewers: z.nullish(z.array(userSchema)),
-    requested_reviewers_teams: z.nullish(z.array(teamSchema)),
     head: sideSchema,
     base: sideSchema,
   });
@@ -170,7 +169,7 @@ async function factsOf(
   const { head, base } = pull;
   const target = isOpen ? await branchOf(client, place, base.label) : undefined;
   const checks = isOpen ? await checksOf(client, place, head.sha, target) : null;
-  const review = isOpen ? await reviewOf(client, place, pull, target) : null;
+  const { review, asked } = isOpen ? await reviewOf(client, place, target) : { review: null, asked: null };
   const conflict = isOpen ? conflictOf(pull) : null;
   const isForeign = head.repo_id !== base.repo_id;
   // Only a follow-up needs it, which is for one of these.
@@ -178,7 +177,6 @@ async function factsOf(
   const missing = isOpen
     ? [...(checks === null ? ["its checks"] : []), ...(review === null ? ["its review"] : [])]
     : [];
-  const teams = pull.requested_reviewers_teams ?? [];
   return {
     ok: true,
     facts: {
@@ -188,7 +186,7 @@ async function factsOf(
       checks,
       review,
       conflict,
-      owner: pull.assignees?.[0]?.login ?? pull.requested_reviewers?.find(isPerson)?.login ?? teams[0]?.name ?? null,
+      owner: pull.assignees?.[0]?.login ?? asked,
       branch: head.label,
       isForeign,
       isGuarded: isMended ? await guardOf(client, place, pull) : null,
@@ -290,15 +288,14 @@ async function checksOf(
 const isPerson = ({ id }: { id: number }) => id > 0;
 
 /**
- * The review of an open pull request. The newest word of each reviewer counts, comments aside; an approval counts from those alone who may
- * approve. Source: Gitea, API reference, `PullReview`.
+ * The review of an open pull request, and who was asked for one and has not given it. The newest word of each reviewer counts, comments aside;
+ * an approval counts from those alone who may approve. Source: Gitea, API reference, `PullReview`.
  */
 async function reviewOf(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,
-  pull: PullRequest,
   target: Branch | undefined,
-): Promise<ReviewState | null> {
+): Promise<{ review: ReviewState | null; asked: string | null }> {
   const reviews = await all((query) =>
     part(client, {
       what: `read the reviews of pull request ${url}`,
@@ -306,27 +303,28 @@ async function reviewOf(
       schema: z.array(reviewSchema),
     })
   );
-  if (reviews === undefined) return null;
+  if (reviews === undefined) return { review: null, asked: null };
   const last = new Map<string, Review>();
   // In the order of time.
   for (const review of reviews) {
     const { state, dismissed, user, team } = review;
-    const who = user ? `user ${user.id}` : `team ${team?.id}`;
+    const who = team ? `team ${team.id}` : `user ${user?.id}`;
     if (!["APPROVED", "REQUEST_CHANGES", "REQUEST_REVIEW"].includes(state)) continue;
     if (dismissed === true) last.delete(who);
     else last.set(who, review);
   }
   const words = [...last.values()];
-  if (words.some(({ state }) => state === "REQUEST_CHANGES")) return "changes-requested";
+  const requests = words.filter(({ state, user, team }) =>
+    state === "REQUEST_REVIEW" && (team || user && isPerson(user))
+  );
+  const asked = requests[0]?.team?.name ?? requests[0]?.user?.login ?? null;
+  if (words.some(({ state }) => state === "REQUEST_CHANGES")) return { review: "changes-requested", asked };
   const approvals =
     words.filter(({ state, official, user }) => state === "APPROVED" && official !== false && user && isPerson(user))
       .length;
-  const wanted = Math.max(target?.required_approvals ?? 0, 1);
-  if (approvals >= wanted) return "approved";
-  const teams = pull.requested_reviewers_teams ?? [];
-  const wasAsked = (pull.requested_reviewers ?? []).some(isPerson) || teams.length > 0;
+  if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked };
   // An approval that does not suffice shows that a reviewer looks at it.
-  return wasAsked || approvals > 0 ? "asked" : "not-asked";
+  return { review: asked !== null || approvals > 0 ? "asked" : "not-asked", asked };
 }
 
 /** Whether the branch is the default one, or protected; null when that is not shown. */

@@ -86,7 +86,7 @@ test("forgeCommands() calls Gitea's API, with the judged commit, and the token f
   const items = [{ ...item(1, {}, "https://git.example.com:8443/acme/web/pulls/7"), repository: "acme/web" }];
   const line = (rest: string) =>
     `printf 'header = "Authorization: token %s"' "$GITEA_TOKEN" | ` +
-    `curl --fail --silent --show-error --config - --request ${rest}`;
+    `curl --fail-with-body --silent --show-error --config - --request ${rest}`;
   const url = "https://git.example.com:8443/api/v1/repos/acme/web/pulls/7";
   expect(forgeCommands(items, "merge", { method: "squash" }).lines).toEqual([
     line(
