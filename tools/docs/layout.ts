@@ -58,7 +58,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/text": "untrusted text in, harmless text out; knows no CI system and no service",
   "lib/ci": "what a CI system provides and accepts, one table a system; functions of the environment alone",
   "lib/service": "the one client: wire, one attempt, retry, stream, token; the only caller of fetch",
-  "lib/forge": "pull requests as GitHub and GitLab show them; only reads, and knows no campaign",
+  "lib/forge": "pull requests as GitHub, GitLab and Gitea show them; only reads, and knows no campaign",
   "lib/run": "a run, and the run of an automation, from the request to the result",
   "lib/report": "a result as files: one renderer for each format, the page, the note, the history",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
