@@ -68,6 +68,8 @@ export interface ThreadComment extends CommentPlace {
    * When its text was last changed after it was written; null when never. A list may say null where only {@linkcode Threads.comment} asks.
    */
   readonly editedAt: string | null;
+  /** Whether only members see it, as an internal note on GitLab. */
+  readonly isInternal: boolean;
 }
 
 /** Something that may ask for a run: a comment, or with null the thread itself, by its label. */
