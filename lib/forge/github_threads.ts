@@ -324,6 +324,7 @@ export class GithubThreads implements Threads {
       ...labelled.list.map(({ number, pull_request: pull }): News => ({
         thread: { kind: pull === undefined ? "issue" : "pull", number },
         comment: null,
+        text: null,
       })),
     ];
   }
@@ -338,6 +339,15 @@ export class GithubThreads implements Threads {
     }
     return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
       .map((each) => toComment(each, "comment"));
+  }
+
+  async remove(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<void> {
+    await orNull(this.#client.call({
+      what: `remove a comment of ${wordsOf(thread)}`,
+      path: `${this.#path}/${areaOf(kind)}/comments/${id}`,
+      method: "DELETE",
+      read: () => true,
+    }));
   }
 
   async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
@@ -361,10 +371,11 @@ export class GithubThreads implements Threads {
 }
 
 /** Only `html_url` says whether the comment is one on an issue or on a pull request. */
-function newsOf({ id, html_url: url }: Comment, kind: CommentPlace["kind"]): News[] {
+function newsOf({ id, body, html_url: url }: Comment, kind: CommentPlace["kind"]): News[] {
   const [, area, number] = /\/(issues|pull)\/([1-9]\d{0,8})#/.exec(url) ?? [];
   if (number === undefined) return [];
-  return [{ thread: { kind: area === "issues" ? "issue" : "pull", number: Number(number) }, comment: { kind, id } }];
+  const thread = { kind: area === "issues" ? "issue" as const : "pull" as const, number: Number(number) };
+  return [{ thread, comment: { kind, id }, text: body ?? "" }];
 }
 
 function wordsOf({ kind, number }: ThreadPlace): string {

@@ -283,7 +283,11 @@ export class GitlabThreads implements Threads {
       const kind = note?.noteable_type === "Issue" ? "issue" : note?.noteable_type === "MergeRequest" ? "pull" : null;
       if (!note || kind === null || typeof note.noteable_iid !== "number" || note.system) return [];
       if (Date.parse(note.created_at) < Date.parse(since)) return [];
-      return [{ thread: { kind, number: note.noteable_iid }, comment: { kind: "comment", id: note.id } }];
+      return [{
+        thread: { kind, number: note.noteable_iid },
+        comment: { kind: "comment", id: note.id },
+        text: note.body,
+      }];
     });
     const labelled = await Promise.all((["issue", "pull"] as const).map(async (kind) => {
       const query = new URLSearchParams({ labels: label, state: "opened", updated_after: since });
@@ -292,7 +296,7 @@ export class GitlabThreads implements Threads {
         `${this.#path}/${partOf(kind)}?${query}`,
         z.object({ iid: z.int() }),
       );
-      return list.map(({ iid }): News => ({ thread: { kind, number: iid }, comment: null }));
+      return list.map(({ iid }): News => ({ thread: { kind, number: iid }, comment: null, text: null }));
     }));
     return [...notes, ...labelled.flat()];
   }
@@ -306,6 +310,15 @@ export class GitlabThreads implements Threads {
     return list.flatMap(({ note }) =>
       note && note.author.id === id && Date.parse(note.created_at) >= Date.parse(since) ? [toComment(note)] : []
     );
+  }
+
+  async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
+    await orNull(this.#client.call({
+      what: `remove a note of ${wordsOf(thread)}`,
+      path: `${this.#threadPath(thread)}/notes/${id}`,
+      method: "DELETE",
+      read: () => true,
+    }));
   }
 
   async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {

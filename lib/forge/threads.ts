@@ -76,6 +76,8 @@ export interface ThreadComment extends CommentPlace {
 export interface News {
   readonly thread: ThreadPlace;
   readonly comment: CommentPlace | null;
+  /** What the comment says, so that not every comment has to be read; null for a label. */
+  readonly text: string | null;
 }
 
 /** 👀 when it was read, then how it ended. Each forge takes what it has. */
@@ -109,10 +111,12 @@ export interface Threads {
   branch(name: string): Promise<{ readonly isGuarded: boolean; readonly commit: string | null } | null>;
   /** Checks, review and conflict of a pull request. */
   facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
-  /** Comments, and threads with the label, that were written or changed since a time (ISO 8601), the oldest first. */
+  /** Comments that were written, and open threads with the label that were changed, since a time (ISO 8601), the oldest first. */
   news(since: string, label: string): Promise<readonly News[]>;
   /** All comments that a user has written in the repository since a time, with what they say now. */
   commentsOf(user: ForgeUser, since: string): Promise<readonly ThreadComment[]>;
+  /** Removes a comment of the user of the token. One that is gone is no failure. */
+  remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   /** Adds a reaction to a comment, or to the thread itself. */
   react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void>;
   /** Sets the commit status `mogplex` to success. @param text At most 100 characters of our own. */
