@@ -24,7 +24,7 @@ export interface Mark {
 }
 
 const ASK = "(comment|review|label) (\\d{1,18})";
-const FORM = new RegExp(`^<!-- mogplex-respond ${ASK} of ${ASK} (starting|none|[0-9a-f-]{36}) -->$`, "m");
+const FORM = new RegExp(`^<!-- mogplex-respond ${ASK} of ${ASK} (starting|none|[0-9a-f-]{36}) -->$`);
 
 /** The line that a note has below the marker by which it is found. Nothing of it comes from others. */
 export function markLine({ ask, of, state }: Mark): string {
@@ -32,11 +32,11 @@ export function markLine({ ask, of, state }: Mark): string {
   return `<!-- mogplex-respond ${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${words} -->`;
 }
 
-/** The mark of a note; null when it has none. Only the first lines count: what the agent wrote stands further below. */
+/** The mark of a note; null when it has none. Only its third line counts: what the agent wrote stands further below. */
 function readMark(text: string): Mark | null {
-  const [first = "", ...rest] = text.replaceAll("\r\n", "\n").split("\n", 4);
-  if (!/^<!-- mogplex:[0-9a-f]{40} -->$/.test(first)) return null;
-  const [, kind, id, ofKind, ofId, words = ""] = FORM.exec(rest.join("\n")) ?? [];
+  const [marker = "", blank = "", line = ""] = text.replaceAll("\r\n", "\n").split("\n", 3);
+  if (!/^<!-- mogplex:[0-9a-f]{40} -->$/.test(marker) || blank !== "") return null;
+  const [, kind, id, ofKind, ofId, words = ""] = FORM.exec(line) ?? [];
   if (kind === undefined || ofKind === undefined) return null;
   const state = words === "starting" || words === "none" ? words : { runId: words };
   return {
