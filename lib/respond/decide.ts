@@ -6,7 +6,7 @@
  */
 import type { CommentPlace, ForgeUser, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { type Mend, mendPrompt } from "../run/mend.ts";
-import { type AskId, isSameAsk, type Mark, type MarkedNote, marksOf, newsOf } from "./mark.ts";
+import { type AskId, isSameAsk, type MarkedNote, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
 import { type Place, placeOf } from "./where.ts";
@@ -83,9 +83,10 @@ export class Decider {
   /**
    * Decides.
    *
+   * @param since What was asked for before that time (ISO 8601) is not answered. @default {undefined} (everything is)
    * @throws {MogplexError} with exit code 69 when the forge or the service could not be asked: nothing was decided.
    */
-  async decide({ thread: place, comment }: News): Promise<Decision> {
+  async decide({ thread: place, comment }: News, since?: string): Promise<Decision> {
     // The cheapest questions come first: every comment of the repository may be an event.
     const me = await this.#threads.me();
     const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
@@ -95,6 +96,7 @@ export class Decider {
     if (!thread.isOpen) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from another repository");
     const { ask, asker, at, what } = asked;
+    if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
     if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
     const marks = marksOf(found.list, me);
@@ -300,7 +302,7 @@ function checkedTask(text: string, of: AskId, name: string): { text: string; of:
 }
 
 /** Why there is nothing to mend, as a clause; null when there is. */
-export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
+function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
   if (mend === "checks") {
     return facts.checks === "red" ? null : `its checks are not red (${facts.checks ?? "not shown"})`;
   }
@@ -313,9 +315,4 @@ export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["fac
 /** Address of a note. */
 function linkOf(forge: Threads["forge"], url: string, id: number): string {
   return `${url}#${forge === "gitlab" ? "note_" : "issuecomment-"}${id}`;
-}
-
-/** The mark of a decision. */
-export function markOf({ ask, of }: Pick<Wanted, "ask" | "of">, state: Mark["state"]): Mark {
-  return { ask, of, state };
 }
