@@ -22,7 +22,7 @@ import {
   type Session,
 } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
-import { checkOptions, checkSources, type Keys } from "../service/validate.ts";
+import { checkOptions, type Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import type {
@@ -106,7 +106,6 @@ function advanceKeys(): Keys<AdvanceCampaignOptions> {
 function check<T, O extends CampaignOptions>(attempted: string, given: O, keys: Keys<T>): O {
   const options = checkOptions(attempted, given, keys);
   if (options.forge !== undefined) checkOptions(attempted, options.forge, { hosts: "object" }, "forge");
-  checkSources(attempted, options);
   return options;
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EndOutcome } from "../run/result.ts";
+import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { CampaignLimit } from "./pace/next_starts.ts";
 import type { LockChanges } from "./plan/make_lock.ts";
@@ -23,7 +23,7 @@ export type CampaignEvent =
   /** What the next start waits for; comes when that changes. */
   | { type: "waits"; because: CampaignLimit; nextAt: string | null }
   /** The end: the last item. */
-  | { type: "end"; outcome: EndOutcome; view: CampaignView };
+  | { type: "end"; outcome: Exclude<Outcome, "deadline" | "interrupted" | "started" | "error">; view: CampaignView };
 
 /** Which forges may be sent a token. */
 export interface CampaignForge {

@@ -23,12 +23,15 @@ import type {
   RunCampaignOptions,
 } from "../campaign/campaign_options.ts";
 import type { CampaignView } from "../campaign/view.ts";
-import type { EndOutcome } from "../run/result.ts";
+import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import { checkObject } from "../service/contract.ts";
-import { type Connect, connectorOf, type VerbOptions } from "./connect.ts";
+import { type Connect, connectorOf } from "./connect.ts";
 import { type Handle, handleOf, relay, signalIn } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
+
+/** Options of a verb, without those that the client has. */
+type Own<T> = Omit<T, "client" | "token" | "url" | "fetch" | "env" | "clock">;
 
 /** Campaigns on a service: one task, many repositories. */
 export interface Campaigns {
@@ -49,7 +52,7 @@ export interface Campaigns {
    * console.log(view.items.length, view.endsAt, bound);
    * ```
    */
-  plan(path: string, options?: VerbOptions<PlanCampaignOptions>): Promise<CampaignPlan>;
+  plan(path: string, options?: Own<PlanCampaignOptions>): Promise<CampaignPlan>;
   /**
    * Makes one wave of a campaign: records what has ended, starts what the limits of the service allow, and returns. Plans first when there is
    * no plan, but not with a branch as `home`, which may be lost: call {@linkcode Campaigns.plan} for that. Safe to be called again and again, by
@@ -66,7 +69,7 @@ export interface Campaigns {
    * const { state, nextWaveAt } = await campaigns.advance("campaign.yml");
    * ```
    */
-  advance(path: string, options?: VerbOptions<AdvanceCampaignOptions>): Promise<CampaignView>;
+  advance(path: string, options?: Own<AdvanceCampaignOptions>): Promise<CampaignView>;
   /**
    * Follows a campaign in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed.
    *
@@ -82,7 +85,7 @@ export interface Campaigns {
    * process.exitCode = view.exitCode;
    * ```
    */
-  run(path: string, options?: VerbOptions<RunCampaignOptions>): CampaignHandle;
+  run(path: string, options?: Own<RunCampaignOptions>): CampaignHandle;
   /**
    * Reads what a campaign looks like, from its lock and journal: nothing is changed, even while another process works on it. With `forge` the
    * pull requests are read as well; without it no request is sent.
@@ -96,7 +99,7 @@ export interface Campaigns {
    * for (const { cause, items } of causes) console.log(cause, items.length);
    * ```
    */
-  read(path: string, options?: VerbOptions<CampaignOptions>): Promise<CampaignView>;
+  read(path: string, options?: Own<CampaignOptions>): Promise<CampaignView>;
 }
 
 /**
@@ -136,7 +139,7 @@ export interface CampaignEnd {
   /** Tells it from other items. */
   type: "end";
   /** Our verdict; `started` when the campaign goes on without us. */
-  outcome: EndOutcome | "started" | "interrupted" | "error";
+  outcome: Exclude<Outcome, "deadline">;
   /** Exit code that belongs to it: 75 when the campaign goes on. */
   exitCode: number;
   /** What the campaign looks like. */
@@ -153,7 +156,7 @@ export type CampaignHandle = Handle<CampaignHandleItem, CampaignView, CampaignVi
 function campaignHandle(
   connect: Connect,
   path: string,
-  options: VerbOptions<RunCampaignOptions>,
+  options: Own<RunCampaignOptions>,
 ): CampaignHandle {
   const stop = new AbortController();
   const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, CampaignStand>({
