@@ -265,5 +265,4 @@ test(
     ]);
     expect(listeners).toBeLessThanOrEqual(2);
   },
-  60_000,
 );
