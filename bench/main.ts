@@ -40,6 +40,10 @@ const BENCHES: Readonly<Record<string, (full: boolean, before?: string) => Promi
     const { bench, TITLE } = await import("./memory.ts");
     return { title: TITLE, rows: await bench() };
   },
+  "handles": async (_, before) => {
+    const { bench, TITLE } = await import("./handles.ts");
+    return { title: TITLE, rows: bench(before) };
+  },
   "fleet": async () => ({ title: "Fleets of jobs on one token", rows: await (await import("./fleet.ts")).bench() }),
   "campaign": async (full) => await (await import("./campaign/bench.ts")).bench(full),
   "pipelines": async (full) => await (await import("./campaign/pipelines.ts")).bench(full),

@@ -33,6 +33,7 @@ import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationOutcome, AutomationResult, EndOutcome, Outcome, RunResult } from "../run/result.ts";
 import { attachJob, type JobOptions, type run, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, OnTimeout, Session } from "../run/session.ts";
+import { PROCESS } from "../service/memory.ts";
 import { checkOptions, checkRequestKeys, checkSources } from "../service/validate.ts";
 import type { Connect, VerbOptions } from "./connect.ts";
 
@@ -293,6 +294,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
         onSession: (opened) => void (session = opened),
       });
       const end = await begin(all, more, onStarted);
+      await PROCESS.turn();
       guarded(end.result, session);
       return end;
     },
