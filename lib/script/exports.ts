@@ -7,7 +7,7 @@
 // One service and one token, with the verbs on it, and what surrounds a script.
 export { createMogplex, type Mogplex, type MogplexAutomations, type MogplexCampaigns } from "./mogplex.ts";
 export type { MogplexOptions, VerbOptions } from "./connect.ts";
-export type { AsyncDisposing, Handle } from "./handle.ts";
+export type { AsyncDisposing, Handle, MissedItems } from "./handle.ts";
 export type { AttachedRun, RunEnd, RunHandle, RunHandleItem, RunTask } from "./handle.ts";
 export type { AutomationHandle, AutomationHandleItem, AutomationRunEnd } from "./handle.ts";
 export type { CampaignEnd, CampaignHandle, CampaignHandleItem } from "./handle.ts";
