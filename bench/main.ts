@@ -1,7 +1,7 @@
 /**
  * Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name; with `--full`, those that
- * have a short and a long form run the long one. `--before=FOLDER` names the `dist/` of an earlier build, which `start-up` and `bundle-size`
- * measure in the same run.
+ * have a short and a long form run the long one. `--before=FOLDER` names the `dist/` of an earlier build, which `start-up`,
+ * `bundle-size` and `virtual-time` measure in the same run.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -42,6 +42,10 @@ const BENCHES: Readonly<Record<string, (full: boolean, before?: string) => Promi
   },
   "handles": async (_, before) => {
     const { bench, TITLE } = await import("./handles.ts");
+    return { title: TITLE, rows: bench(before) };
+  },
+  "virtual-time": async (_, before) => {
+    const { bench, TITLE } = await import("./virtual_time.ts");
     return { title: TITLE, rows: bench(before) };
   },
   "fleet": async () => ({ title: "Fleets of jobs on one token", rows: await (await import("./fleet.ts")).bench() }),

@@ -348,5 +348,4 @@ test(
     ]);
     expect(listeners).toBeLessThanOrEqual(2);
   },
-  60_000,
 );
