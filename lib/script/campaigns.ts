@@ -27,7 +27,7 @@ import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import { checkObject } from "../service/contract.ts";
 import { type Connect, connectorOf } from "./connect.ts";
-import { type Handle, handleOf, relay, signalIn } from "./handle.ts";
+import { type Handle, handleOf, type MissedItems, relay, signalIn } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
 
 /** Options of a verb, without those that the client has. */
@@ -147,7 +147,7 @@ export interface CampaignEnd {
 }
 
 /** An item of a campaign's handle. */
-export type CampaignHandleItem = Exclude<CampaignEvent, { type: "end" }> | CampaignEnd;
+export type CampaignHandleItem = Exclude<CampaignEvent, { type: "end" }> | MissedItems | CampaignEnd;
 
 /** A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. */
 export type CampaignHandle = Handle<CampaignHandleItem, CampaignView, CampaignView>;
