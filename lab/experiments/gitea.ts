@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { forgeCommands } from "../../lib/campaign/forge_commands.ts";
-import type { ItemView } from "../../lib/campaign/view.ts";
+import type { CampaignItem } from "../../lib/campaign/view.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { type PullRequestFacts, resolveForgeAccess } from "../../lib/forge/forge.ts";
 import { Forges } from "../../lib/forge/forges.ts";
@@ -364,7 +364,7 @@ async function read(bench: Bench): Promise<void> {
 }
 
 /** An item of a campaign whose pull request was read. */
-function itemOf(repository: string, url: string, { state, ...facts }: PullRequestFacts): ItemView {
+function itemOf(repository: string, url: string, { state, ...facts }: PullRequestFacts): CampaignItem {
   const pullRequestState = {
     ...facts,
     state,
@@ -374,7 +374,7 @@ function itemOf(repository: string, url: string, { state, ...facts }: PullReques
     behind: false,
     queue: false,
   };
-  return { id: `${repository}@main`, repository, pullRequest: url, pullRequestState } as unknown as ItemView;
+  return { id: `${repository}@main`, repository, pullRequest: url, pullRequestState } as unknown as CampaignItem;
 }
 
 /** The printed lines, in a shell, with the token in its environment alone. */
