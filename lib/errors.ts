@@ -293,7 +293,8 @@ export class InterruptedError extends MogplexError {
   }
 }
 
-function exitNameOf(thrown: unknown): ExitName {
+/** The row of the table of exit codes for whatever was thrown. */
+export function exitNameOf(thrown: unknown): ExitName {
   if (thrown instanceof MogplexError) return thrown.exit;
   const name = (thrown as { name?: unknown } | null | undefined)?.name;
   return name === "TimeoutError" ? "deadline" : name === "AbortError" ? "sigint" : "internal";

@@ -6,7 +6,7 @@
 import { detected } from "../ci/detect.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
-import { unawaited } from "../hook.ts";
+import { teller } from "../hook.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
 import { checkOptions, checkRequestKeys, checkSources, checkUuid, type Keys } from "../service/validate.ts";
@@ -119,8 +119,8 @@ export interface RunOptions extends StartOptions, FollowOptions {
    * that is on its way is found and cancelled too. @default {"detach"}
    */
   onAbort?: OnTimeout | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: FollowItem) => void) | undefined;
+  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onItem?: ((item: FollowItem) => unknown) | undefined;
 }
 
 /** Runs a job of the library to its end. What its result prints by itself is masked. */
@@ -370,7 +370,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       maxEndAgeMs,
     );
     this.#plan = plan;
-    this.#series = runSeries(this.#session, plan, (idempotencyKey) => this.#begin(plan, idempotencyKey));
+    const { onStarting } = options;
+    this.#series = runSeries(this.#session, plan, { onStarting, onKey: (key) => this.#begin(plan, key) });
     const started = await this.#series.start();
     byTask?.(this.#session, plan, started);
     this.#announce(started);
@@ -488,7 +489,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
-    if (typeof this.#target !== "string") unawaited(this.#target.options.onStarting?.({ idempotencyKey }));
   }
 
   #announce(started: StartedRun): void {
@@ -497,7 +497,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
-    unawaited(this.#target.options.onStarted?.(started));
+    teller("onStarted", this.#target.options.onStarted, this.#session.notify)(started);
   }
 
   #record(item: FollowItem): void {

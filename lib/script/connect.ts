@@ -6,7 +6,7 @@
 import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook, teller } from "../hook.ts";
 import { lookup } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import type { ConnectOptions } from "../run/session.ts";
@@ -41,8 +41,8 @@ export interface MogplexOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Called after each request, without any secret. What it throws is ignored. @default {undefined} */
-  onRequest?: ((request: RequestReport) => void) | undefined;
+  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onRequest?: ((request: RequestReport) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
   onNotice?: OnNotice | undefined;
 }
@@ -146,7 +146,7 @@ export class Connector {
     const found = this.#kept === undefined
       ? findToken({ env, token: token as string | undefined })
       : { token: this.#kept, tokenPlace: "the option token" };
-    for (const message of originNotices(origin)) unawaited(onNotice?.({ kind: "text", message }));
+    for (const message of originNotices(origin)) callHook(onNotice, { kind: "text", message });
     const own = userAgent(systemName(env));
     return scriptClientFor({
       ...origin,
@@ -156,13 +156,7 @@ export class Connector {
       clock,
       headers: this.#headers,
       userAgent: agent === undefined ? own : `${agent} ${own}`,
-      onRequest: onRequest && ((request) => {
-        try {
-          unawaited(onRequest(request));
-        } catch {
-          // A hook that fails must not lose a run that was paid for.
-        }
-      }),
+      onRequest: onRequest && teller("onRequest", onRequest, (notice) => callHook(onNotice, notice)),
     });
   }
 

@@ -15,7 +15,6 @@ import type { CampaignItem, RunCampaignOptions } from "../campaign/campaign_opti
 import type { CampaignView } from "../campaign/view.ts";
 import { detected } from "../ci/detect.ts";
 import { MogplexError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
 import {
   automationVerdictErrorOf,
   runAutomationJob,
@@ -274,17 +273,17 @@ interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
   onAbort?: OnTimeout | undefined;
   throwOnFailure?: boolean | undefined;
-  onItem?: ((item: I) => void) | undefined;
+  onItem?: ((item: I) => unknown) | undefined;
 }
 
 /** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
 function relay<I extends { type: string }>(
-  own: ((item: I) => void) | undefined,
+  own: ((item: I) => unknown) | undefined,
   onItem: (item: Exclude<I, { type: "end" }>) => void,
-): (item: I) => void {
+): (item: I) => unknown {
   return (item) => {
-    unawaited(own?.(item));
     if (item.type !== "end") onItem(item as Exclude<I, { type: "end" }>);
+    return own?.(item);
   };
 }
 
@@ -393,7 +392,7 @@ export function startHandle(connect: Connect, request: RunTask, options: VerbOpt
     checkRequestKeys(request);
     const tell = (started: StartedRun) => {
       onStarted(started);
-      unawaited(options.onStarted?.(started));
+      return options.onStarted?.(started);
     };
     return runJob(request, { ...all, onStarted: tell }, more);
   });
@@ -445,7 +444,7 @@ export function automationHandle(
     begin(all, more, onStarted) {
       const onTriggered = (triggered: TriggeredRun) => {
         onStarted(triggered);
-        unawaited(options.onTriggered?.(triggered));
+        return options.onTriggered?.(triggered);
       };
       return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
     },

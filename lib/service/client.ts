@@ -6,7 +6,7 @@
  */
 import { systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import { environmentVariable } from "../runtime.ts";
 import type { Redactor } from "../text/redact.ts";
@@ -69,7 +69,7 @@ export function ownClient<C extends object>(
   if (made === undefined) return client;
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
-    unawaited(options.onNotice?.(notice));
+    callHook(options.onNotice, notice);
     // It is told once: the caller may have given both the same function.
     own.onNotice(notice, options.onNotice !== undefined);
   };
@@ -225,7 +225,7 @@ export function createClient(options: ClientOptions = {}): MogplexClient {
   checkOptions("create client", options, { ...keys, onNotice: "function" } satisfies Keys<ClientOptions>);
   const { token, url, env = environmentVariable, fetch, clock, onNotice } = options;
   const connection = resolveConnection({ env, token, url });
-  for (const message of connection.notices) unawaited(onNotice?.({ kind: "text", message }));
+  for (const message of connection.notices) callHook(onNotice, { kind: "text", message });
   return scriptClientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(systemName(env)) });
 }
 

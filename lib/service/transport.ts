@@ -7,7 +7,7 @@
 import { createParser } from "eventsource-parser";
 import { type Clock, systemClock } from "../clock.ts";
 import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { VERSION } from "../version.ts";
@@ -430,7 +430,7 @@ export function createTransport(options: TransportOptions): Transport {
     const sentAt = clock.now();
     const tell = (status: number | null, requestId: string | null = null) => {
       const durationMs = Math.round(clock.now() - sentAt);
-      unawaited(options.onRequest?.({ method: init.method ?? "GET", path, status, attempt, durationMs, requestId }));
+      callHook(options.onRequest, { method: init.method ?? "GET", path, status, attempt, durationMs, requestId });
     };
     let answer: Response;
     try {
