@@ -37,11 +37,13 @@ export function teller<A>(name: string, hook: Hook<A>, notify: OnNotice): (given
     });
 }
 
+const DAY_MS = 86_400_000;
+
 /** What a hook before an effect may take. */
 interface HookLimits {
   clock: Clock;
-  /** Point on the clock. */
-  deadline: number;
+  /** Point on the clock. @default in a day: the signal ends it */
+  deadline?: number | undefined;
   signal: AbortSignal | undefined;
 }
 
@@ -57,23 +59,23 @@ export async function awaitHook<A>(
   name: string,
   hook: Hook<A>,
   given: A,
-  { clock, deadline, signal }: HookLimits,
+  { clock, deadline = clock.now() + DAY_MS, signal }: HookLimits,
 ): Promise<void> {
   try {
     const returned = hook?.(given);
     if (isPromise(returned)) {
       const over = new AbortController();
       const work = Promise.resolve(returned);
-      const limit = clock.sleep(deadline - clock.now(), {
-        limit: true,
-        signal: signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]),
-      });
-      const late = limit.then(() => {
+      const late = clock.sleep(deadline - clock.now(), { limit: true, signal: over.signal }).then(() => {
         throw new DeadlineError({ attempted, why: `'${name}' has not ended in time` });
       });
+      const abort = () => over.abort(signal?.reason);
+      signal?.addEventListener("abort", abort);
+      if (signal?.aborted) abort();
       try {
         await Promise.race([clock.during?.(work) ?? work, late]);
       } finally {
+        signal?.removeEventListener("abort", abort);
         late.catch(() => {});
         over.abort();
       }

@@ -82,7 +82,7 @@ export { type CallOptions, type ClientOptions, createClient, type MogplexClient 
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
 export type { StreamStep } from "../service/transport.ts";
-export type { Fetch, FetchAnswer, FetchInit, RequestReport } from "../service/transport.ts";
+export type { Fetch, FetchAnswer, FetchInit, OutgoingRequest, RequestReport } from "../service/transport.ts";
 export type * from "../model.ts";
 
 // The rest: errors and exit codes, notices, time, the CI system, the version.

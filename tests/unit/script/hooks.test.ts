@@ -122,3 +122,46 @@ test("onRequest and onNotice that fail break nothing", async () => {
   expect(result.outcome).toBe("success");
   expect(notices.filter(({ kind }) => kind === "hook_failed")).toMatchObject([{ hook: "onRequest" }]);
 });
+
+test("onBeforeRequest adds headers to each attempt, and is awaited", async () => {
+  const { service, request } = world();
+  service.control("fault", { kind: "503", times: 1, method: "POST" });
+  const asked: string[] = [];
+  const sent: (string | null)[] = [];
+  const mogplex = createMogplex({
+    ...service.options,
+    headers: { "x-gateway": "blue", "x-dropped": "yes" },
+    async onBeforeRequest({ method, url, attempt, body, headers }) {
+      await turns(3);
+      asked.push(
+        `${method} ${new URL(url).pathname} ${attempt} ${body === null ? "" : JSON.parse(body).prompt}`.trim(),
+      );
+      headers.traceparent = `trace-${asked.length}`;
+      delete headers["x-dropped"];
+    },
+    fetch(url, init) {
+      const headers = new Headers(init.headers);
+      expect(headers.get("authorization")).toBe(`Bearer ${service.options.token}`);
+      expect([headers.get("x-gateway"), headers.get("x-dropped")]).toEqual(["blue", null]);
+      sent.push(headers.get("traceparent"));
+      return service.options.fetch(url, init as RequestInit);
+    },
+  });
+  await mogplex.run(request);
+  expect(asked.slice(0, 1)).toEqual(["POST /api/v1/mogplex/runs 1 Fix the flaky tests"]);
+  expect(asked).toContain("POST /api/v1/mogplex/runs 2 Fix the flaky tests");
+  expect(sent).toEqual(asked.map((_, index) => `trace-${index + 1}`));
+});
+
+test("onBeforeRequest that fails, or sets what it may not, stops the request", async () => {
+  const { service, request } = world();
+  const cause = new Error("the signer is away");
+  const refused = (onBeforeRequest: (request: { headers: Record<string, string> }) => unknown) =>
+    createMogplex({ ...service.options, onBeforeRequest }).run(request).catch((error) => error);
+  expect(await refused(() => Promise.reject(cause))).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70 });
+  const token = await refused(({ headers }) => headers.Authorization = "Bearer other");
+  expect(token).toMatchObject({ exitCode: 2, cause: { name: "UsageError" } });
+  expect(token.message).toContain("'headers' must not have \"Authorization\"");
+  expect(await refused(({ headers }) => headers["x y"] = "1")).toMatchObject({ exitCode: 2 });
+  expect(service.runs).toEqual([]);
+});
