@@ -528,7 +528,8 @@ function checkReplay(
 
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
-  override name = "AutomationVerdictError";
+  /** @internal */
+  static override readonly kind: string = "AutomationVerdictError";
 
   /**
    * @param outcome How the run ended.
@@ -552,7 +553,8 @@ export class AutomationVerdictError extends MogplexError {
  * a later trigger can work. The key is still free.
  */
 export class AutomationSuppressedError extends MogplexError {
-  override name = "AutomationSuppressedError";
+  /** @internal */
+  static override readonly kind: string = "AutomationSuppressedError";
   /** UUID of the automation. */
   readonly automationId: string;
   /** The service's reason: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */

@@ -671,7 +671,8 @@ function buildResult(parts: ResultParts): RunResult {
 
 /** Base of the errors for a verdict that is not a success. */
 export class RunVerdictError extends MogplexError {
-  override name = "RunVerdictError";
+  /** @internal */
+  static override readonly kind: string = "RunVerdictError";
 
   /**
    * @param message The whole message.
@@ -692,7 +693,8 @@ export class RunVerdictError extends MogplexError {
 
 /** The run ended `failed`. Exit code 1. */
 export class RunFailedError extends RunVerdictError {
-  override name = "RunFailedError";
+  /** @internal */
+  static override readonly kind: string = "RunFailedError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" failed; see 'result.reason'`, "failed", result);
   }
@@ -700,7 +702,8 @@ export class RunFailedError extends RunVerdictError {
 
 /** The run ended `cancelled`. Exit code 3. */
 export class RunCancelledError extends RunVerdictError {
-  override name = "RunCancelledError";
+  /** @internal */
+  static override readonly kind: string = "RunCancelledError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" was cancelled`, "cancelled", result);
   }
@@ -708,7 +711,8 @@ export class RunCancelledError extends RunVerdictError {
 
 /** The run waits for a person, who has to answer in the app: the API has no call for it. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
-  override name = "AwaitingInputError";
+  /** @internal */
+  static override readonly kind: string = "AwaitingInputError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" waits for a person: answer it in the app, or cancel it`, "awaitingInput", result);
   }
