@@ -218,7 +218,7 @@ export interface AnswerFacts {
 }
 
 /** The service answered with an error. The class of its own errors is chosen by status, refined by code. */
-export class ApiError extends MogplexError implements AnswerFacts {
+export class ApiError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "ApiError";
   readonly status: number;
@@ -359,7 +359,7 @@ export class InterruptedError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "InterruptedError";
   /** The signal. */
-  readonly signal: InterruptSignal;
+  readonly signal: "SIGINT" | "SIGTERM";
   constructor(signal: InterruptSignal) {
     super({ attempted: "wait any longer", why: `${signal} received` }, signal === "SIGINT" ? "sigint" : "sigterm");
     this.signal = signal;

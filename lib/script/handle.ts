@@ -3,16 +3,6 @@
  *
  * @module
  */
-import {
-  type CampaignStand,
-  checkRunCampaign,
-  exitCodeOfStand,
-  followCampaign,
-  outcomeOfStand,
-  viewOfStand,
-} from "../campaign/campaign.ts";
-import type { CampaignItem, RunCampaignOptions } from "../campaign/campaign_options.ts";
-import type { CampaignView } from "../campaign/view.ts";
 import { detected } from "../ci/detect.ts";
 import { MogplexError } from "../errors.ts";
 import {
@@ -27,14 +17,14 @@ import type { FollowItem } from "../run/follow.ts";
 import type { AutomationItem } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { abortInternals, type JobInternals } from "../run/options.ts";
-import { noteNewTask, runKeys } from "../run/request.ts";
+import { noteNewTask, runKeys, type RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
-import type { AnyResult, AutomationOutcome, AutomationResult, EndOutcome, Outcome, RunResult } from "../run/result.ts";
-import { attachJob, type JobOptions, type run, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
-import type { ConnectOptions, OnTimeout, Session } from "../run/session.ts";
+import type { AnyResult, AutomationResult, Outcome, RunResult } from "../run/result.ts";
+import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
+import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
 import { PROCESS } from "../service/memory.ts";
-import { checkOptions, checkRequestKeys, checkSources } from "../service/validate.ts";
-import type { Connect, VerbOptions } from "./connect.ts";
+import { checkOptions, checkRequestKeys } from "../service/validate.ts";
+import type { Connect } from "./connect.ts";
 
 /**
  * The method of `await using`, where the compiler knows its name: it stops following, as leaving the loop does, and the work goes on at the
@@ -72,7 +62,7 @@ export interface MissedItems {
 }
 
 /** What a {@linkcode Handle} drives. `E` is the end of the work, with or without an error. */
-interface HandleWork<I, R, S, E> {
+export interface HandleWork<I, R, S, E> {
   /** Does the work. Rejects only when it cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
   /** The result of an end. @throws what a caller who awaits the handle gets. */
@@ -248,13 +238,13 @@ class WorkHandle<I, R, S, E> implements Handle<I | MissedItems, R, S> {
 }
 
 /** The signal among unchecked options; undefined for another value, which the check of the options refuses. */
-function signalIn(options: unknown): AbortSignal | undefined {
+export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
 }
 
 /** Begins work and makes its handle. */
-function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I | MissedItems, R, S> {
+export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I | MissedItems, R, S> {
   return new WorkHandle(work);
 }
 
@@ -271,13 +261,13 @@ interface End<R extends AnyResult> {
 /** Options that every job of the library has. */
 interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
-  onAbort?: OnTimeout | undefined;
+  onAbort?: StopPolicy | undefined;
   throwOnFailure?: boolean | undefined;
   onItem?: ((item: I) => unknown) | undefined;
 }
 
 /** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
-function relay<I extends { type: string }>(
+export function relay<I extends { type: string }>(
   own: ((item: I) => unknown) | undefined,
   onItem: (item: Exclude<I, { type: "end" }>) => void,
 ): (item: I) => unknown {
@@ -298,8 +288,6 @@ function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: Abo
 
 /** A job that a handle drives. `O` are its options, `I` its items. */
 interface HandledJob<O, I, R extends AnyResult, S> {
-  /** What is attempted, after "Cannot". */
-  attempted: string;
   options: O & FollowedOptions<I>;
   /** Refuses what the caller gave. @throws {UsageError} */
   check(): void;
@@ -314,14 +302,13 @@ interface HandledJob<O, I, R extends AnyResult, S> {
 /** The work of a handle whose job ends with a result of its own kind. */
 function jobWork<O extends object, I extends { type: string }, R extends AnyResult, S>(
   connect: Connect,
-  { attempted, options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
+  { options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
 ): HandleWork<Exclude<I, { type: "end" }> | End<R>, R, S, JobEnd<R>> {
   return {
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
       const all = { ...await connect(), ...options, signal, onItem: relay(options.onItem, onItem) };
-      checkSources(attempted, all);
       let session: Session | undefined;
       const how = { signal: options.signal, onAbort: options.onAbort };
       const more = abortInternals<JobInternals>(how, {
@@ -366,17 +353,17 @@ export type RunHandle = Handle<RunHandleItem, RunResult, StartedRun>;
 /** A run that is followed by its id. */
 export type AttachedRun = Handle<RunHandleItem, RunResult, { runId: string }>;
 
-/** What a run is to do, and where. */
-export type RunTask = Parameters<typeof run>[0];
-
 /** What the handles of a started and of an attached run have in common. */
 function runHandle<S extends { runId: string }>(
   connect: Connect,
-  options: VerbOptions<RunOptions>,
-  begin: (options: RunOptions, more: JobOptions, onStarted: (started: S) => void) => Promise<JobEnd<RunResult>>,
+  options: RunOptions,
+  begin: (
+    options: RunOptions & ConnectOptions,
+    more: JobOptions,
+    onStarted: (started: S) => void,
+  ) => Promise<JobEnd<RunResult>>,
 ): Handle<RunHandleItem, RunResult, S> {
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
-    attempted: "follow run",
     options,
     check: () => checkOptions("follow run", options, runKeys()),
     begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask }, onStarted),
@@ -387,7 +374,7 @@ function runHandle<S extends { runId: string }>(
 }
 
 /** Starts a run and follows it. */
-export function startHandle(connect: Connect, request: RunTask, options: VerbOptions<RunOptions>): RunHandle {
+export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
   return runHandle<StartedRun>(connect, options, (all, more, onStarted) => {
     checkRequestKeys(request);
     const tell = (started: StartedRun) => {
@@ -399,7 +386,7 @@ export function startHandle(connect: Connect, request: RunTask, options: VerbOpt
 }
 
 /** Follows a run that exists. */
-export function attachHandle(connect: Connect, runId: string, options: VerbOptions<RunOptions>): AttachedRun {
+export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
   return runHandle<{ runId: string }>(connect, options, async (all, more, onStarted) => {
     const end = attachJob(runId, all, more);
     onStarted({ runId });
@@ -414,7 +401,7 @@ export interface AutomationRunEnd {
   /** Tells it from other items. */
   type: "end";
   /** Our verdict: also `deadline`, or `error` when there is none of the service. */
-  outcome: AutomationOutcome;
+  outcome: AutomationResult["outcome"];
   /** Exit code that belongs to the verdict. */
   exitCode: number;
   /** What is known of the run. */
@@ -432,10 +419,9 @@ export function automationHandle(
   connect: Connect,
   automationId: string,
   request: TriggerRequest,
-  options: VerbOptions<RunAutomationOptions>,
+  options: RunAutomationOptions,
 ): AutomationHandle {
   const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, TriggeredRun>(connect, {
-    attempted: "trigger automation",
     options,
     check() {
       checkOptions("trigger automation", options, runAutomationKeys());
@@ -455,70 +441,4 @@ export function automationHandle(
     },
   });
   return handleOf(work);
-}
-
-// Handles of campaigns: `mogplex.campaigns.run()`.
-
-/** The last item of a campaign's handle. */
-export interface CampaignEnd {
-  /** Tells it from other items. */
-  type: "end";
-  /** Our verdict; `started` when the campaign goes on without us. */
-  outcome: EndOutcome | "started" | "interrupted" | "error";
-  /** Exit code that belongs to it: 75 when the campaign goes on. */
-  exitCode: number;
-  /** What the campaign looks like. */
-  result: CampaignView;
-}
-
-/** An item of a campaign's handle. */
-export type CampaignHandleItem = Exclude<CampaignItem, { type: "end" }> | MissedItems | CampaignEnd;
-
-/** A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. */
-export type CampaignHandle = Handle<CampaignHandleItem, CampaignView, CampaignView>;
-
-/** Follows a campaign to its end. */
-export function campaignHandle(
-  connect: Connect,
-  path: string,
-  options: VerbOptions<RunCampaignOptions>,
-): CampaignHandle {
-  const stop = new AbortController();
-  const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, CampaignStand>({
-    signal: signalIn(options),
-    async begin({ signal, onItem, onStarted }) {
-      checkRunCampaign(options);
-      const all: RunCampaignOptions = {
-        ...await connect(),
-        ...options,
-        signal,
-        onItem: relay(options.onItem, onItem),
-      };
-      let told = false;
-      const start = (view: CampaignView) => {
-        if (!told) onStarted(view);
-        told = true;
-      };
-      const stand = await followCampaign(path, all, {
-        onView: (view) => told || start(view()),
-        onFailed: (view) => view !== null && start(view),
-        interrupts: { signal: stop.signal, terminal: false },
-        onInterrupt: "cancel",
-      });
-      if (stand.view !== null) start(stand.view);
-      return stand;
-    },
-    settle: viewOfStand,
-    last: (stand) => ({
-      type: "end",
-      outcome: outcomeOfStand(stand),
-      exitCode: exitCodeOfStand(stand),
-      result: viewOfStand(stand),
-    }),
-    async cancel() {
-      stop.abort(new DOMException("The campaign was cancelled", "AbortError"));
-      await handle.then(() => {}, () => {});
-    },
-  });
-  return handle;
 }
