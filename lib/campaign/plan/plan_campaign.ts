@@ -8,6 +8,7 @@ import { UsageError } from "../../errors.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
+import { placeText } from "../file/campaign_file.ts";
 import { normalBranch } from "../file/rules.ts";
 import { type Lock, sealLock } from "../journal/lock.ts";
 import { makeView } from "../make_view.ts";
@@ -31,8 +32,7 @@ interface NewPlan {
 }
 
 function problemLine({ place, value, why, advice }: EntryProblem): string {
-  const where = `${place.file}:${place.line}:${place.column}`;
-  return `${where}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
+  return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
 /** Writes a lock. A journal gets its hash, also one of which the lock was lost. */
