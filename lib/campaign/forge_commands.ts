@@ -6,7 +6,7 @@
  */
 import { parsePullRequest, type PullRequestAddress } from "../forge/forge.ts";
 import { commandLine } from "../text/escape.ts";
-import type { ItemView, PullRequestView } from "./view.ts";
+import type { CampaignItem, PullRequestView } from "./view.ts";
 
 /** What is to become of pull requests. */
 type PullRequestAction = "merge" | "close";
@@ -52,7 +52,7 @@ function isReady({ draft, checks, review, conflict }: PullRequestView, { ready, 
 }
 
 /** Whether a pull request is not that of its item's run, or may not be. */
-function isElsewhere({ repository, pullRequestState: pull }: ItemView, address: PullRequestAddress): boolean {
+function isElsewhere({ repository, pullRequestState: pull }: CampaignItem, address: PullRequestAddress): boolean {
   return repository.toLowerCase() !== address.repository.toLowerCase() ||
     pull?.foreign !== undefined && pull.foreign !== null;
 }
@@ -88,7 +88,7 @@ const COMMIT = /^[0-9a-f]{40,64}$/;
  * @param items Items to make lines for. What is merged or closed has none.
  */
 export function forgeCommands(
-  items: readonly ItemView[],
+  items: readonly CampaignItem[],
   action: PullRequestAction,
   options: ForgeCommandOptions = {},
 ): ForgeCommands {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CampaignItem } from "../campaign/campaign_options.ts";
+import type { CampaignEvent } from "../campaign/campaign_options.ts";
 import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
@@ -160,7 +160,7 @@ export interface JobExtra {
   /** Called for each notice. */
   onNotice(notice: Notice): void;
   /** Called for each item of a campaign. */
-  onItem(item: CampaignItem): void;
+  onItem(item: CampaignEvent): void;
   /** Called when a wave of a campaign has begun. @see CampaignJobInternals.onWave */
   onWave(before: string | null): string | null;
   /** What the summary says about the run before: a sentence; null when there is none. */

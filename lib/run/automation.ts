@@ -47,11 +47,11 @@ import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "
 import { type AutomationResult, endOfAutomationRun } from "./result.ts";
 import {
   endingSignal,
-  type OnTimeout,
   openSession,
   RepositoryName,
   type Session,
   type SessionInternals,
+  type StopPolicy,
 } from "./session.ts";
 import { type Found, StartSeries } from "./start.ts";
 
@@ -105,12 +105,12 @@ export interface RunAutomationOptions extends TriggerOptions {
    * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
    * @default {"detach"}
    */
-  onTimeout?: OnTimeout | undefined;
+  onTimeout?: StopPolicy | undefined;
   /**
    * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
    * @default {"detach"}
    */
-  onAbort?: OnTimeout | undefined;
+  onAbort?: StopPolicy | undefined;
   /** Called with each item as it comes; must not throw. @default {undefined} */
   onItem?: ((item: AutomationItem) => void) | undefined;
   /**

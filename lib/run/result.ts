@@ -65,7 +65,7 @@ export type Outcome =
   | "error";
 
 /** A phase of a run, as far as its events show it. */
-export interface Phase {
+export interface RunPhase {
   /** `queue` (accepted to sandbox ready), `prepare` (to agent process), `agent` (to its end), `deliver` (to the run's end). */
   name: string;
   /** When it began, in ISO 8601. */
@@ -134,7 +134,7 @@ export interface RunResult {
   /** When the service last changed the run, in ISO 8601. */
   updatedAt: string | null;
   /** Phases, in order. */
-  phases: Phase[];
+  phases: RunPhase[];
   /** Number of events seen; whether some were missed; whether the feed was full, so that later ones cannot be seen. */
   eventCount: { seen: number; missed: boolean; windowFull: boolean };
   /** HTTP requests sent, retries included. */
@@ -538,7 +538,7 @@ export function addMilestone(milestones: Milestones | undefined, event: RunEvent
  *
  * @param milestones Undefined when there was no event.
  */
-export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): Phase[] {
+export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): RunPhase[] {
   const phases: { name: string; at: number }[] = [];
   const { createdAt, endedAt } = options;
   const queuedAt = createdAt == null ? milestones?.firstAt ?? NaN : Date.parse(createdAt);
@@ -562,7 +562,7 @@ export function phasesOf(milestones: Milestones | undefined, options: PhasesOpti
  *
  * @param events Oldest first; some may be missing.
  */
-export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): Phase[] {
+export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): RunPhase[] {
   return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
 }
 

@@ -54,10 +54,10 @@ import {
 import {
   endingSignal,
   type OnInterrupt,
-  type OnTimeout,
   openSession,
   RepositoryName,
   type Session,
+  type StopPolicy,
 } from "./session.ts";
 import type { StartedRun, StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
@@ -113,12 +113,12 @@ export interface RunOptions extends StartOptions, FollowOptions {
    */
   throwOnFailure?: boolean | undefined;
   /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
-  onTimeout?: OnTimeout | undefined;
+  onTimeout?: StopPolicy | undefined;
   /**
    * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it, which takes a few seconds at most. A start
    * that is on its way is found and cancelled too. @default {"detach"}
    */
-  onAbort?: OnTimeout | undefined;
+  onAbort?: StopPolicy | undefined;
   /** Called with each item as it comes; must not throw. @default {undefined} */
   onItem?: ((item: FollowItem) => void) | undefined;
 }

@@ -232,10 +232,10 @@ export type OnInterrupt = "auto" | "cancel" | "detach";
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
 /** What the deadline does to the run: `detach` lets it go on, `cancel` cancels it. */
-export type OnTimeout = "detach" | "cancel";
+export type StopPolicy = "detach" | "cancel";
 
-/** All values of {@linkcode OnTimeout}, for checks and for the help. */
-export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
+/** All values of {@linkcode StopPolicy}, for checks and for the help. */
+export const ON_TIMEOUT: readonly StopPolicy[] = ["detach", "cancel"];
 
 /** Signals of the process, for a job. */
 export interface Interrupts {
@@ -247,8 +247,8 @@ export interface Interrupts {
 
 /** What a job does with its operation at the deadline and at a signal. */
 export interface WatchSettings {
-  /** See {@linkcode OnTimeout}. */
-  onTimeout: OnTimeout;
+  /** See {@linkcode StopPolicy}. */
+  onTimeout: StopPolicy;
   /** See {@linkcode OnInterrupt}. */
   onInterrupt: OnInterrupt;
   /** Signals of the process; undefined in the library, which does not handle them. */

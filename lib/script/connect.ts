@@ -115,6 +115,16 @@ function checkAll(options: MogplexOptions): void {
   if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must be printable ASCII, at most 200 characters");
 }
 
+/** Where a client has its connector; the same in every copy of this package. */
+const CONNECTOR = Symbol.for("@mogplex/ci connector");
+
+/** The connector of a client. @throws {UsageError} when it is no client. */
+export function connectorOf(attempted: string, mogplex: object): Connector {
+  const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
+  if (connector !== undefined) return connector;
+  throw new UsageError({ attempted, why: "the first argument must be what `createMogplex()` returned" });
+}
+
 /** The options of one `createMogplex()`, checked, and the client that is made from them when it is needed. */
 export class Connector {
   readonly #options: MogplexOptions;
@@ -172,6 +182,16 @@ export class Connector {
     await this.#kept?.get();
     return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };
   };
+
+  /** Marks an object as the client of this connector: see {@linkcode connectorOf}. */
+  on<T extends object>(mogplex: T): T {
+    return Object.defineProperty(mogplex, CONNECTOR, { value: this });
+  }
+
+  /** What sends requests; undefined for the global `fetch`. */
+  get sender(): Fetch | undefined {
+    return this.#options.fetch;
+  }
 
   /** Reads the environment. */
   get env(): ReadEnv {

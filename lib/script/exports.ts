@@ -5,12 +5,11 @@
  */
 
 // One service and one token, with the verbs on it, and what surrounds a script.
-export { createMogplex, type Mogplex, type MogplexAutomations, type MogplexCampaigns } from "./mogplex.ts";
+export { createMogplex, type Mogplex, type MogplexAutomations } from "./mogplex.ts";
 export type { MogplexOptions, VerbOptions } from "./connect.ts";
 export type { AsyncDisposing, Handle } from "./handle.ts";
 export type { AttachedRun, RunEnd, RunHandle, RunHandleItem, RunTask } from "./handle.ts";
 export type { AutomationHandle, AutomationHandleItem, AutomationRunEnd } from "./handle.ts";
-export type { CampaignEnd, CampaignHandle, CampaignHandleItem } from "./handle.ts";
 export { main, type MainContext } from "./main.ts";
 
 // Runs.
@@ -32,35 +31,8 @@ export type { TriggeredRun, TriggerOptions, TriggerRequest } from "../run/automa
 export { runAutomation, type RunAutomationOptions } from "../run/automation.ts";
 export { triggerAutomation } from "../run/automation.ts";
 
-// Campaigns: one task, many repositories.
-export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../campaign/campaign.ts";
-export type { CampaignItem } from "../campaign/campaign_options.ts";
-export type {
-  AdvanceCampaignOptions,
-  CampaignForge,
-  CampaignOptions,
-  CampaignPlan,
-  PlanCampaignOptions,
-  RunCampaignOptions,
-  WavesForecast,
-} from "../campaign/campaign_options.ts";
-export type { Bound } from "../campaign/pace/next_starts.ts";
-export type { LockChanges } from "../campaign/plan/make_lock.ts";
-export type { CampaignState, ItemState, ItemVerdict, OpenState } from "../campaign/verdicts.ts";
-export type {
-  CampaignAbout,
-  CampaignView,
-  CauseGroup,
-  ItemView,
-  OpenedGate,
-  PullRequestView,
-  QuotaView,
-  Stuck,
-} from "../campaign/view.ts";
-export type { ChecksState, PullRequestStatus, ReviewState } from "../forge/forge.ts";
-
 // Shared by both: a CI job from the start to the verdict.
-export type { OnTimeout } from "../run/session.ts";
+export type { StopPolicy } from "../run/session.ts";
 export type { KeyScope } from "../run/key.ts";
 export type { ConnectOptions } from "../run/session.ts";
 export type { KeyOptions } from "../run/key.ts";
@@ -68,7 +40,7 @@ export type { AnyResult } from "../run/result.ts";
 export type { AutomationOutcome, AutomationResult } from "../run/result.ts";
 export type { AutomationEnd, EndOutcome } from "../run/result.ts";
 export type { ResultError } from "../run/result.ts";
-export type { Outcome, Phase, RunResult, WaitTotal } from "../run/result.ts";
+export type { Outcome, RunPhase, RunResult, WaitTotal } from "../run/result.ts";
 
 // For scripts: reports, and untrusted text in the log.
 export { createLogText, type LogText } from "./report.ts";

@@ -3,16 +3,6 @@
  *
  * @module
  */
-import {
-  type CampaignStand,
-  checkRunCampaign,
-  exitCodeOfStand,
-  followCampaign,
-  outcomeOfStand,
-  viewOfStand,
-} from "../campaign/campaign.ts";
-import type { CampaignItem, RunCampaignOptions } from "../campaign/campaign_options.ts";
-import type { CampaignView } from "../campaign/view.ts";
 import { detected } from "../ci/detect.ts";
 import { MogplexError } from "../errors.ts";
 import { unawaited } from "../hook.ts";
@@ -30,9 +20,9 @@ import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { abortInternals, type JobInternals } from "../run/options.ts";
 import { noteNewTask, runKeys } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
-import type { AnyResult, AutomationOutcome, AutomationResult, EndOutcome, Outcome, RunResult } from "../run/result.ts";
+import type { AnyResult, AutomationOutcome, AutomationResult, Outcome, RunResult } from "../run/result.ts";
 import { attachJob, type JobOptions, type run, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
-import type { ConnectOptions, OnTimeout, Session } from "../run/session.ts";
+import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
 import { checkOptions, checkRequestKeys, checkSources } from "../service/validate.ts";
 import type { Connect, VerbOptions } from "./connect.ts";
 
@@ -60,7 +50,7 @@ export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisp
 }
 
 /** What a {@linkcode Handle} drives. `E` is the end of the work, with or without an error. */
-interface HandleWork<I, R, S, E> {
+export interface HandleWork<I, R, S, E> {
   /** Does the work. Rejects only when it cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
   /** The result of an end. @throws what a caller who awaits the handle gets. */
@@ -212,13 +202,13 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
 }
 
 /** The signal among unchecked options; undefined for another value, which the check of the options refuses. */
-function signalIn(options: unknown): AbortSignal | undefined {
+export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
 }
 
 /** Begins work and makes its handle. */
-function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I, R, S> {
+export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I, R, S> {
   return new WorkHandle(work);
 }
 
@@ -235,13 +225,13 @@ interface End<R extends AnyResult> {
 /** Options that every job of the library has. */
 interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
-  onAbort?: OnTimeout | undefined;
+  onAbort?: StopPolicy | undefined;
   throwOnFailure?: boolean | undefined;
   onItem?: ((item: I) => void) | undefined;
 }
 
 /** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
-function relay<I extends { type: string }>(
+export function relay<I extends { type: string }>(
   own: ((item: I) => void) | undefined,
   onItem: (item: Exclude<I, { type: "end" }>) => void,
 ): (item: I) => void {
@@ -421,70 +411,4 @@ export function automationHandle(
     },
   });
   return handleOf(work);
-}
-
-// Handles of campaigns: `mogplex.campaigns.run()`.
-
-/** The last item of a campaign's handle. */
-export interface CampaignEnd {
-  /** Tells it from other items. */
-  type: "end";
-  /** Our verdict; `started` when the campaign goes on without us. */
-  outcome: EndOutcome | "started" | "interrupted" | "error";
-  /** Exit code that belongs to it: 75 when the campaign goes on. */
-  exitCode: number;
-  /** What the campaign looks like. */
-  result: CampaignView;
-}
-
-/** An item of a campaign's handle. */
-export type CampaignHandleItem = Exclude<CampaignItem, { type: "end" }> | CampaignEnd;
-
-/** A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. */
-export type CampaignHandle = Handle<CampaignHandleItem, CampaignView, CampaignView>;
-
-/** Follows a campaign to its end. */
-export function campaignHandle(
-  connect: Connect,
-  path: string,
-  options: VerbOptions<RunCampaignOptions>,
-): CampaignHandle {
-  const stop = new AbortController();
-  const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, CampaignStand>({
-    signal: signalIn(options),
-    async begin({ signal, onItem, onStarted }) {
-      checkRunCampaign(options);
-      const all: RunCampaignOptions = {
-        ...await connect(),
-        ...options,
-        signal,
-        onItem: relay(options.onItem, onItem),
-      };
-      let told = false;
-      const start = (view: CampaignView) => {
-        if (!told) onStarted(view);
-        told = true;
-      };
-      const stand = await followCampaign(path, all, {
-        onView: (view) => told || start(view()),
-        onFailed: (view) => view !== null && start(view),
-        interrupts: { signal: stop.signal, terminal: false },
-        onInterrupt: "cancel",
-      });
-      if (stand.view !== null) start(stand.view);
-      return stand;
-    },
-    settle: viewOfStand,
-    last: (stand) => ({
-      type: "end",
-      outcome: outcomeOfStand(stand),
-      exitCode: exitCodeOfStand(stand),
-      result: viewOfStand(stand),
-    }),
-    async cancel() {
-      stop.abort(new DOMException("The campaign was cancelled", "AbortError"));
-      await handle.then(() => {}, () => {});
-    },
-  });
-  return handle;
 }

@@ -3,15 +3,6 @@
  *
  * @module
  */
-import { advanceCampaign, planCampaign, readCampaign } from "../campaign/campaign.ts";
-import type {
-  AdvanceCampaignOptions,
-  CampaignOptions,
-  CampaignPlan,
-  PlanCampaignOptions,
-  RunCampaignOptions,
-} from "../campaign/campaign_options.ts";
-import type { CampaignView } from "../campaign/view.ts";
 import type { Automation, AutomationRun, CancelResult, Run } from "../model.ts";
 import type { ReportTarget } from "../report/write.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
@@ -33,8 +24,6 @@ import {
   attachHandle,
   type AutomationHandle,
   automationHandle,
-  type CampaignHandle,
-  campaignHandle,
   type RunHandle,
   type RunTask,
   startHandle,
@@ -55,18 +44,6 @@ export interface MogplexAutomations {
     runId: string,
     options?: VerbOptions<FollowAutomationOptions>,
   ): AsyncGenerator<AutomationItem, AutomationRun, void>;
-}
-
-/** Campaigns on a service: one task, many repositories. */
-export interface MogplexCampaigns {
-  /** {@linkcode planCampaign} */
-  plan(path: string, options?: VerbOptions<PlanCampaignOptions>): Promise<CampaignPlan>;
-  /** {@linkcode advanceCampaign} */
-  advance(path: string, options?: VerbOptions<AdvanceCampaignOptions>): Promise<CampaignView>;
-  /** {@linkcode runCampaign}, as a handle. */
-  run(path: string, options?: VerbOptions<RunCampaignOptions>): CampaignHandle;
-  /** {@linkcode readCampaign} */
-  read(path: string, options?: VerbOptions<CampaignOptions>): Promise<CampaignView>;
 }
 
 /** One service and one token, with everything that one can do there. */
@@ -91,8 +68,6 @@ export interface Mogplex {
   ): Promise<void>;
   /** Automations. */
   readonly automations: MogplexAutomations;
-  /** Campaigns. */
-  readonly campaigns: MogplexCampaigns;
 }
 
 /**
@@ -146,7 +121,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     return yield* followAutomationRun(id, runId, await all("follow automation run", more));
   }
 
-  return {
+  return connector.on({
     get api() {
       return connector.client;
     },
@@ -165,11 +140,5 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
       follow: followedAutomation,
     },
-    campaigns: {
-      plan: async (path, more) => await planCampaign(path, await all("plan campaign", more)),
-      advance: async (path, more) => await advanceCampaign(path, await all("advance campaign", more)),
-      run: (path, more = {}) => campaignHandle(connect, path, more),
-      read: async (path, more) => await readCampaign(path, await all("read campaign", more)),
-    },
-  };
+  });
 }

@@ -1,5 +1,5 @@
 /**
- * The declarations of the library, for compilers and editors: one file an entry, and one for what both entries use.
+ * The declarations of the library, for compilers and editors: one file an entry, and one for what entries share.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { dts } from "rollup-plugin-dts";
 import { root } from "../setup.mjs";
 
 /** Modules that a package's user imports. */
-const ENTRIES = ["mod", "testing"];
+const ENTRIES = ["mod", "campaigns", "testing"];
 
 /**
  * Writes `types/`: only what the signatures of the entries name.

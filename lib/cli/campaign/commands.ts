@@ -6,7 +6,7 @@
 import { readCampaignWith } from "../../campaign/campaign.ts";
 import { matchesGlob } from "../../campaign/file/rules.ts";
 import { forgeCommands, type MergeMethod, type Readiness } from "../../campaign/forge_commands.ts";
-import type { CampaignView, ItemView } from "../../campaign/view.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { formatCount } from "../../text/duration.ts";
@@ -108,7 +108,7 @@ async function commands(context: Context): Promise<number> {
 }
 
 /** The items that the flags choose. @throws {UsageError} when there is no such cause. */
-function chosen({ flags, option }: Context, { items, causes }: CampaignView): ItemView[] {
+function chosen({ flags, option }: Context, { items, causes }: CampaignView): CampaignItem[] {
   const word = option(CAUSE);
   const only = flags.all(ONLY.name);
   const group = causes.find((cause) => cause.word === word);

@@ -1,6 +1,6 @@
 /** A campaign on an emulator, in memory and on one virtual clock. */
 import type {
-  CampaignItem,
+  CampaignEvent,
   CampaignPlan,
   PlanCampaignOptions,
   RunCampaignOptions,
@@ -65,7 +65,7 @@ export interface Step {
   problem: string | null;
   /** `outcome`: as in the last item of a handle. `reason`: what stopped the step, and what became of its runs; null for nothing. */
   result: { outcome: string; exitCode: number; reason: string | null };
-  items: CampaignItem[];
+  items: CampaignEvent[];
 }
 
 /** Options of {@linkcode campaignWorld}. */
@@ -182,8 +182,8 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
   const settings = () => ({ ...connect, token: world.token });
 
   async function step(once: boolean, { internals = {}, ...given }: StepOptions): Promise<Step> {
-    const items: CampaignItem[] = [];
-    const onItem = (item: CampaignItem) => {
+    const items: CampaignEvent[] = [];
+    const onItem = (item: CampaignEvent) => {
       items.push(item);
       given.onItem?.(item);
     };

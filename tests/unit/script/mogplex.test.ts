@@ -1,5 +1,6 @@
 /** `createMogplex()`: its options, and the verbs that are no handles. */
 import { expect, test } from "bun:test";
+import { createCampaigns } from "../../../campaigns.ts";
 import { createClient, createMogplex, type MogplexOptions, type RequestReport, run, start } from "../../../mod.ts";
 import { createEmulator, type TestEmulatorOptions } from "../../../testing.ts";
 
@@ -20,7 +21,7 @@ test("createMogplex() has the verbs and one method for each route", async () => 
   for await (const automation of mogplex.automations.list()) {
     expect(automation.id).toBe(service.automations[0]?.id ?? "");
   }
-  await expect(mogplex.campaigns.plan("no-such-file.yml")).rejects.toThrow("no-such-file.yml");
+  await expect(createCampaigns(mogplex).plan("no-such-file.yml")).rejects.toThrow("no-such-file.yml");
 });
 
 test("createMogplex() asks a token function once, again after a refusal, and masks what it gave", async () => {

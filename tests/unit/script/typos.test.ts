@@ -1,6 +1,7 @@
 /** Every option of every call, misspelt and of every wrong type: the calls themselves say which options they have. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { createCampaigns } from "../../../campaigns.ts";
 import * as library from "../../../mod.ts";
 import { createEmulator } from "../../../testing.ts";
 import { propertyRuns } from "../../property_runs.ts";
@@ -12,7 +13,9 @@ const KEY = { idempotencyKey: "k" };
 const RESULT = { kind: "run" } as never;
 const { options } = service;
 const { api } = library.createMogplex(options);
-const { automations, campaigns, ...mogplex } = library.createMogplex(options);
+const mogplex = library.createMogplex(options);
+const { automations } = mogplex;
+const campaigns = createCampaigns(mogplex);
 const first = async (items: AsyncGenerator<unknown>) => await items.next();
 const repo = { repoId: REQUEST.repoId };
 
@@ -31,10 +34,6 @@ const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
   "runAutomation": (given) => library.runAutomation(ID, repo, given),
   "runAutomation, request": (given) => library.runAutomation(ID, given, options),
   "followAutomationRun": (given) => first(library.followAutomationRun(ID, ID, given)),
-  "planCampaign": (given) => library.planCampaign("campaign.yml", given),
-  "advanceCampaign": (given) => library.advanceCampaign("campaign.yml", given),
-  "runCampaign": (given) => library.runCampaign("campaign.yml", given),
-  "readCampaign": (given) => library.readCampaign("campaign.yml", given),
   "createClient": (given) => library.createClient(given),
   "createMogplex": (given) => library.createMogplex(given),
   "createLogText": (given) => library.createLogText(given),
@@ -54,10 +53,10 @@ const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
   "mogplex.automations.trigger": (given) => automations.trigger(ID, repo, given),
   "mogplex.automations.run": (given) => automations.run(ID, repo, given),
   "mogplex.automations.follow": (given) => first(automations.follow(ID, ID, given)),
-  "mogplex.campaigns.plan": (given) => campaigns.plan("campaign.yml", given),
-  "mogplex.campaigns.advance": (given) => campaigns.advance("campaign.yml", given),
-  "mogplex.campaigns.run": (given) => campaigns.run("campaign.yml", given),
-  "mogplex.campaigns.read": (given) => campaigns.read("campaign.yml", given),
+  "campaigns.plan": (given) => campaigns.plan("campaign.yml", given),
+  "campaigns.advance": (given) => campaigns.advance("campaign.yml", given),
+  "campaigns.run": (given) => campaigns.run("campaign.yml", given),
+  "campaigns.read": (given) => campaigns.read("campaign.yml", given),
   "api.listRepos": (given) => api.listRepos(given),
   "api.listRepos, call": (given) => api.listRepos({}, given),
   "api.listSandboxes": (given) => api.listSandboxes(given),
