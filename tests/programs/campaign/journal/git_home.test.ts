@@ -184,7 +184,7 @@ test("`run` follows its runs and starts nothing while its branch cannot be writt
   const held: number[] = [];
   const { code, problem, view } = await world.run({
     ...homeOf(remote),
-    onItem(item) {
+    onEvent(item) {
       if (item.type !== "waits" || item.because !== "home") return;
       held.push(world.clock.now());
       void world.clock.sleep(90 * 60_000).then(() => rmSync(down));
