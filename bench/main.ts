@@ -1,7 +1,7 @@
 /**
  * Runs the benchmarks, prints their tables and writes `.bench/results.json`. Arguments select benchmarks by name; with `--full`, those that
- * have a short and a long form run the long one. `--before=FOLDER` names the `dist/` of an earlier build, which `start-up` and `bundle-size`
- * measure in the same run.
+ * have a short and a long form run the long one. `--before=FOLDER` names the `dist/` of an earlier build, which `start-up`,
+ * `bundle-size` and `virtual-time` measure in the same run.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -39,6 +39,10 @@ const BENCHES: Readonly<Record<string, (full: boolean, before?: string) => Promi
   "memory": async () => {
     const { bench, TITLE } = await import("./memory.ts");
     return { title: TITLE, rows: await bench() };
+  },
+  "virtual-time": async (_, before) => {
+    const { bench, TITLE } = await import("./virtual_time.ts");
+    return { title: TITLE, rows: bench(before) };
   },
   "fleet": async () => ({ title: "Fleets of jobs on one token", rows: await (await import("./fleet.ts")).bench() }),
   "campaign": async (full) => await (await import("./campaign/bench.ts")).bench(full),

@@ -33,6 +33,12 @@ export interface Clock {
    * @throws `signal.reason` if the signal aborts before or during the wait.
    */
   sleep(ms: number, options?: SleepOptions): Promise<void>;
+  /**
+   * Waits for work that takes real time, such as a child process or a hook of the caller: a virtual clock stands still until it ends.
+   *
+   * @returns What the work returns or throws.
+   */
+  during?<T>(work: Promise<T>): Promise<T>;
 }
 
 // Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
@@ -72,6 +78,7 @@ export const systemClock: Clock = {
 
 /** A clock that moves only when a caller sleeps on it or calls {@linkcode VirtualClock.advance}. */
 export interface VirtualClock extends Clock {
+  during<T>(work: Promise<T>): Promise<T>;
   /** Every wait so far, in milliseconds, in order, without limits. */
   readonly slept: number[];
   /** Moves both times forward by `ms` and wakes every sleeper that is due. */
@@ -98,10 +105,20 @@ interface Sleeper {
   wake: () => void;
 }
 
-// In-process requests settle in microtasks, but reading a body can take a few turns of the event loop.
+// What a sleeper woke settles in microtasks, but reading a body can take a few turns of the event loop.
 const QUIET_TURNS = 3;
-// A request over a real socket takes longer; its limit must not expire meanwhile.
-const LIMIT_QUIET_TURNS = 100;
+// While a request is open, which its time limit shows, these are followed by turns that take a millisecond or more: it may be on a socket.
+const REQUEST_TURNS = 6;
+// Its limit must not expire before a real socket has answered.
+const LIMIT_TURNS = 100;
+
+/** One turn of the event loop. A timer takes a millisecond or more, an immediate takes none. */
+function turn(isLong: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    if (isLong || typeof setImmediate !== "function") setTimeout(resolve, 0);
+    else setImmediate(() => resolve());
+  });
+}
 
 /**
  * Creates a clock for tests and for the emulator.
@@ -114,6 +131,8 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   let wallOffset = startMs;
   let order = 0;
   let scheduled = false;
+  let working = 0;
+  let idle = () => {};
   const sleepers: Sleeper[] = [];
   const inBackground: Sleeper[] = [];
   const slept: number[] = [];
@@ -121,13 +140,21 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   function wakeDue(waiting: Sleeper[]) {
     while (waiting[0] !== undefined && waiting[0].at <= now) waiting.shift()?.wake();
   }
-  async function step() {
+  /** Waits until all work is done and only sleepers are left. @returns the first of them. */
+  async function quiet(): Promise<Sleeper | undefined> {
     let first = sleepers[0];
-    for (let turn = 0; turn < (first?.limit ? LIMIT_QUIET_TURNS : QUIET_TURNS); turn++) {
-      await new Promise((resolve) => setTimeout(resolve, 0));
-      if (first?.limit && sleepers[0] !== first) turn = -1;
+    for (let turns = 0;; turns++) {
+      const isRequest = sleepers.some(({ limit }) => limit);
+      if (turns >= (first?.limit ? LIMIT_TURNS : isRequest ? REQUEST_TURNS : QUIET_TURNS)) return first;
+      await turn(turns >= QUIET_TURNS);
+      const wasWorking = working > 0;
+      if (wasWorking) await new Promise<void>((resolve) => idle = resolve);
+      if (wasWorking || sleepers[0] !== first) turns = -1;
       first = sleepers[0];
     }
+  }
+  async function step() {
+    const first = await quiet();
     scheduled = false;
     if (first === undefined) return;
     now = Math.max(now, first.at);
@@ -153,6 +180,14 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     },
     jumpWallTime(ms) {
       wallOffset += ms;
+    },
+    async during(work) {
+      working++;
+      try {
+        return await work;
+      } finally {
+        if (--working === 0) idle();
+      }
     },
     sleep(ms, { signal, limit = false, background = false } = {}) {
       return new Promise((resolve, reject) => {

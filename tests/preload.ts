@@ -2,7 +2,7 @@
  * Loaded before the first test file of each process (`bunfig.toml`). Many files share a process, so each must leave it as it was; a test of
  * `tests/unit` must not reach outside it.
  */
-import { afterAll } from "bun:test";
+import { afterAll, beforeEach } from "bun:test";
 import fc from "fast-check";
 import child from "node:child_process";
 import { Server } from "node:http";
@@ -30,6 +30,17 @@ if (process.env.MOGPLEX_TEST_LAYER === "unit") {
   Object.assign(Server.prototype, { listen: refuse("open a socket") });
   Object.assign(net.Socket.prototype, { connect: refuse("connect to a socket") });
   Object.assign(globalThis, { fetch: refuse("send a request") });
+  // The jitter of polls and retries is the same in each run. Another number tries another jitter.
+  const { random } = Math;
+  const seed = Number(process.env.MOGPLEX_TEST_JITTER ?? 1);
+  beforeEach(() => {
+    let last = Math.imul(seed, 2_654_435_761);
+    // A linear congruential generator with the constants of Numerical Recipes.
+    Math.random = () => (last = (Math.imul(last, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+  });
+  afterAll(() => {
+    Math.random = random;
+  });
 }
 
 const before = state();

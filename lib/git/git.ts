@@ -112,7 +112,9 @@ export async function openGit(options: GitOptions): Promise<SystemGit> {
       () => {},
     );
     try {
-      return await answered(args, input, signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]));
+      const ended = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+      const answer = answered(args, input, ended);
+      return await (clock.during?.(answer) ?? answer);
     } finally {
       done.abort();
     }

@@ -230,7 +230,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   checkSettings(source, settings);
   /** The options of a verb with the connection. Everything that is sent goes through the client's `fetch`. */
   async function all<O extends object>(options: O): Promise<CampaignOptions & O> {
-    const { home, notify, onEvent, ...rest } = settings;
+    const { home, notify, onEvent: _, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
     // A directory that is given is the home, whatever the environment says.
     const place = isDirectory

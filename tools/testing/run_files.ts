@@ -102,11 +102,11 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
 
 /**
  * Runs test files of one layer. Those of `unit` are all work, so as many processes as cores; the others mostly wait for
- * their children, so twice as many.
+ * their children, so three times as many.
  */
 export async function runFiles(files: readonly string[], options: RunOptions = {}): Promise<Outcome> {
   const cores = availableParallelism();
-  const atOnce = files.every((file) => file.startsWith("tests/unit/")) ? cores : 2 * cores;
+  const atOnce = files.every((file) => file.startsWith("tests/unit/")) ? cores : 3 * cores;
   const alone = files.filter(isAlone);
   const together = files.filter((file) => !alone.includes(file));
   const parts = together.length === 0 ? [] : [await runOnce(together, options, atOnce)];

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { systemClock } from "../../clock.ts";
+import { type Clock, systemClock } from "../../clock.ts";
 import { UsageError } from "../../errors.ts";
 import { hasEnded } from "../../files/processes.ts";
 import { openGit } from "../../git/git.ts";
@@ -81,7 +81,8 @@ export async function openHome(address: HomeAddress, directory: string, options:
     },
   };
   // Calls of Git take the time of this machine, whatever clock the campaign has.
-  const git = await openGit({ ...options, remote: address.remote, clock: systemClock, owner });
+  const clock: Clock = { ...systemClock, during: (work) => options.clock.during?.(work) ?? work };
+  const git = await openGit({ ...options, remote: address.remote, clock, owner });
   const waits = { clock: options.clock, random: Math.random, signal: options.signal };
   const branch = new GitBranch(git, address.remote, address.branch, waits);
   return await openGitHome({ ...options, branch, directory: `${git.folder}/campaign`, release: () => git.close() });

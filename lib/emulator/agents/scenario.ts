@@ -175,7 +175,7 @@ automation:
   steps:
     - { after: 10, wait: true }
     - { after: 60, resume: true }
-    - { after: 10, status: success }`,
+    - { after: 30, status: success }`,
   "automation-cancelled": `
 description: A person cancels a run of an automation in the app
 automation:

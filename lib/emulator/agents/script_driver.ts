@@ -59,6 +59,18 @@ interface Play {
 // The agent reports a kill a little after the cancel.
 const KILL_REPORT_DELAY_MS = 1_000;
 
+/** The change of every scripted run: a new file of two lines. */
+function scriptedDiff(prompt: string): string {
+  return `diff --git a/mogplex.txt b/mogplex.txt
+new file mode 100644
+--- /dev/null
++++ b/mogplex.txt
+@@ -0,0 +1,2 @@
++A scripted run of the emulator wrote this file. Its task:
++${prompt.split("\n")[0]?.slice(0, 200)}
+`;
+}
+
 export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, onFault }: ScriptOptions): Driver {
   const plays = new Map<string, Play>();
   const timeline = new Timeline<Play>();
@@ -79,7 +91,8 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, 
   }
 
   function pullUrl(run: RunRow, play: Play): string {
-    const pull = { repo: repoName(run), prompt: run.prompt, base: run.base_branch, branch: agentBranch(run), diff: "" };
+    const { prompt, base_branch: base } = run;
+    const pull = { repo: repoName(run), prompt, base, branch: agentBranch(run), diff: scriptedDiff(prompt) };
     return play.pullUrl ??= openPull(world, pull);
   }
 

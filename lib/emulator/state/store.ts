@@ -260,7 +260,7 @@ export interface Pull {
   title: string;
   base: string;
   branch: string;
-  /** The change in the format of `git diff`; empty for a scripted run. */
+  /** The change in the format of `git diff`. */
   diff: string;
 }
 

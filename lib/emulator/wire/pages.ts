@@ -252,7 +252,7 @@ export function pullPage(world: World, repo: string, number: string): string | u
 const MAX_LINES = 5_000;
 
 function diffOf(diff: string): Html {
-  if (diff === "") return markup`<p class="soft">A scripted run changes nothing.</p>`;
+  if (diff === "") return markup`<p class="soft">Nothing was changed.</p>`;
   const lines = diff.replace(/\n$/, "").split("\n");
   const shown = lines.slice(0, MAX_LINES).map((line) => markup`<span class="${kindOf(line)}">${line}</span>\n`);
   const left = lines.length - shown.length;

@@ -55,7 +55,7 @@ beforeAll(async () => {
   const scenarios = Object.fromEntries(TASKS.map((task) => [task, "success"]));
   service = await startService(scenarios, others.flatMap((repo) => ["--repo", repo]));
   stubs = mkdtempSync(join(service.folder, "stubs-"));
-}, 60_000);
+});
 
 afterAll(async () => {
   await service.close();
@@ -427,7 +427,7 @@ test("no recipe leaves it to the default in which pipelines an agent starts", ()
 });
 
 for (const [file, situation] of Object.entries(SITUATIONS)) {
-  test.skipIf(!CAN_RUN)(`${file} does what it says in the situation that it is for`, situation, 60_000);
+  test.skipIf(!CAN_RUN)(`${file} does what it says in the situation that it is for`, situation);
 }
 
 test.skipIf(!CAN_RUN)(
@@ -439,7 +439,6 @@ test.skipIf(!CAN_RUN)(
     expect(jobs.report?.log).toMatch(/> Run \S+ ended success on branch mogplex\/\S+$/m);
     expect(starts()).toMatchObject([{ prompt: "Fix the flaky tests.\nDo not weaken or skip any." }]);
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)("the example of the follow component has the verdict of the run that it is given", async () => {
@@ -457,7 +456,7 @@ test.skipIf(!CAN_RUN)("the example of the follow component has the verdict of th
   }
   expect(recorder.of(START)).toEqual([]);
   expect(await jobs()).toEqual([]);
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there", async () => {
   for (const [file, more] of [["README.md", { "task.md": "<success>" }], ["components/README.md", {}]] as const) {
@@ -468,7 +467,7 @@ test.skipIf(!CAN_RUN)("the pipelines in the READMEs run as they stand there", as
     expect(codes(await run({ server: SCHEDULE }))).toEqual({ "mogplex-run": 0 });
     expect(starts()).toHaveLength(1);
   }
-}, 60_000);
+});
 
 test("the line of components/README.md takes the program out of a template and compares it", () => {
   const [, line = ""] = /```sh\n(sed .*)\n```/.exec(read("components/README.md")) ?? [];

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../../unit/hostile/parsers/log_parsers.ts";
+import { parseScenario } from "../../unit/emulator/scenarios.ts";
 import { CANCEL, START } from "../../programs/processes/world/ci_job.ts";
 import {
   openScripts,
@@ -30,18 +31,18 @@ let scripts: Scripts;
 
 beforeAll(async () => {
   scripts = await openScripts();
-}, 60_000);
+});
 
 afterAll(() => scripts.release.close());
 
 /** A test with a service of its own, beside the others. */
 function together(what: string, options: ScriptServiceOptions, body: Parameters<typeof withService>[1]): void {
-  test.concurrent(what, () => withService(options, body), 60_000);
+  test.concurrent(what, () => withService(options, body));
 }
 
 /** A test with a service of its own, and the machine to itself: a stop has few seconds. */
 function alone(what: string, options: ScriptServiceOptions, body: Parameters<typeof withService>[1]): void {
-  test(what, () => withService(options, body), 60_000);
+  test(what, () => withService(options, body));
 }
 
 test("there are two scripts for each runtime, in the table of examples/README.md, and each pins its package", () => {
@@ -377,8 +378,15 @@ together(`${MANY} prints nothing that a CI system obeys when all that it hears i
   expect(stdout).toContain("done: 0 of 2 succeeded");
 });
 
-together(`${AUTOMATION} waits for a slot, and says so`, { scenario: "automation-slot" }, async (service) => {
-  const { code, stdout } = await scripts.run(AUTOMATION, service);
+/** Its run waits for a slot for as long as the test does not move the time. */
+const SLOT = parseScenario("automation: { slotAfter: 6000, steps: [{ after: 20, status: success }] }", "slot");
+
+together(`${AUTOMATION} waits for a slot, and says so`, { scenarios: [SLOT] }, async (service) => {
+  const running = scripts.run(AUTOMATION, service);
+  // The second read comes after the answer to the first.
+  await service.recorder.arrived(/^GET .*\/automations\/[^/]+\/runs\//, 2);
+  service.emulator.control("advanceClock", { seconds: 6000 });
+  const { code, stdout } = await running;
   expect(code).toBe(0);
   expect(stdout).toMatch(/^automation run \S+ triggered\nwaits for a slot\n(running\n)?(success\n)?verdict success\n$/);
   const { input } = JSON.parse(service.recorder.of(/trigger$/)[0]?.body ?? "");

@@ -6,6 +6,7 @@ import { MissingError, NotPossibleError } from "../../../lab/check.ts";
 import type { Experiment } from "../../../lab/experiment.ts";
 import type { Program } from "../../../lab/programs.ts";
 import { exitCodeOf, runExperiment, runLab, totalsLine, totalsOf } from "../../../lab/runner.ts";
+import { until } from "../processes/world/ci_job.ts";
 
 const silent = { print: () => {} };
 
@@ -52,8 +53,7 @@ test("runExperiment() fails when an experiment is still at work at its limit, an
     await bench.run(["sleep", "600"]);
   }, { limitSeconds: 0.2 });
   expect(await checksOf(one)).toEqual([["it works", "failed", "it was still at work after 0.2 seconds: "]]);
-  for (let tries = 0; living() > 0 && tries < 100; tries++) await Bun.sleep(20);
-  expect(living()).toBe(0);
+  await until("its processes have ended", () => living() === 0);
 });
 
 test("runExperiment() skips when a program is missing, or when the machine forbids it", async () => {
@@ -133,8 +133,7 @@ test("Bench finds a process that left its session, and seen() says what was prin
     await bench.run(["sh", "-c", "setsid sleep 600 > /dev/null 2>&1 < /dev/null &"]);
     const linesNow = () => bench.livingProcesses().map(({ line }) => line).join();
     // Until it has replaced itself, the process is still `setsid`.
-    for (let tries = 0; linesNow() !== "sleep 600" && tries < 100; tries++) await Bun.sleep(20);
-    expect(linesNow()).toBe("sleep 600");
+    await until("it sleeps", () => linesNow() === "sleep 600");
     await expect(bench.start(["echo", "another"]).seen(/this/)).rejects.toThrow("another");
   } finally {
     await bench.close();

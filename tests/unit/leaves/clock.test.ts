@@ -128,3 +128,15 @@ test("systemClock gives wall time in milliseconds and a monotonic time", async (
   expect(systemClock.now()).toBeGreaterThanOrEqual(before);
   expect(Math.abs(systemClock.wallTime() - Date.now())).toBeLessThan(60_000);
 });
+
+test("virtualClock() stands still during work that takes real time, however long", async () => {
+  const clock = virtualClock();
+  const nap = clock.sleep(1_000).then(() => clock.now());
+  const work = clock.during((async () => {
+    for (let turn = 0; turn < 200; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
+    return clock.now();
+  })());
+  expect(await work).toBe(0);
+  expect(await reason(clock.during(Promise.reject(new Error("no"))))).toEqual(new Error("no"));
+  expect(await nap).toBe(1_000);
+});

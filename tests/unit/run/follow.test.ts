@@ -1,4 +1,4 @@
-import { afterAll, expect, spyOn, test } from "bun:test";
+import { beforeEach, expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import {
   BodyTooLargeError,
@@ -27,8 +27,9 @@ import {
 } from "./fake_client.ts";
 
 // The middle of all jitter, so that delays are whole.
-const random = spyOn(Math, "random").mockReturnValue(0.5);
-afterAll(() => random.mockRestore());
+beforeEach(() => {
+  Math.random = () => 0.5;
+});
 
 /** Items in few letters. */
 function short(items: FollowItem[]): string[] {

@@ -6,6 +6,7 @@ import { join, relative } from "node:path";
 import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
 import type { StartEmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { scratch } from "../served.ts";
+import { until } from "../../processes/world/ci_job.ts";
 
 const served: ServedEmulator[] = [];
 afterEach(async () => {
@@ -16,7 +17,7 @@ const leftovers = (runId: string) => readdirSync(tmpdir()).filter((name) => name
 
 /** Waits until the directory of a run is removed, which happens after its end is visible. */
 async function tidied(runId: string): Promise<string[]> {
-  for (let tries = 0; leftovers(runId).length > 0 && tries < 1_000; tries++) await Bun.sleep(5);
+  await until("the directory of the run is removed", () => leftovers(runId).length === 0);
   return leftovers(runId);
 }
 
@@ -269,9 +270,13 @@ test("execDriver() kills the whole process group when the run is cancelled", asy
   const { events } = await reached((outcome) => outcome.events.at(-1)?.message === "Harness run cancelled");
   expect(events.slice(-3).map(({ type }) => type)).toEqual(["cancel_requested", "cancelled", "cancelled"]);
   const pid = Number(readFileSync(pids, "utf8"));
-  const alive = () => existsSync(`/proc/${pid}`) && !readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
-  for (let tries = 0; alive() && tries < 400; tries++) await Bun.sleep(5);
-  expect(alive()).toBeFalse();
+  await until("the command has ended", () => {
+    try {
+      return readFileSync(`/proc/${pid}/stat`, "utf8").includes(") Z ");
+    } catch {
+      return true;
+    }
+  });
   expect(await tidied(started.runId)).toEqual([]);
 });
 

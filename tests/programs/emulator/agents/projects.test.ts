@@ -8,6 +8,7 @@ import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/ser
 import { runtimes } from "../../../../tools/setup.mjs";
 import { withOwnTemporaryFolder } from "../../temporary.ts";
 import { serve } from "../served.ts";
+import { until } from "../../processes/world/ci_job.ts";
 
 withOwnTemporaryFolder();
 
@@ -123,8 +124,7 @@ test("the emulator removes projects and working copies at SIGTERM, also while co
   expect(existsSync(projects)).toBe(true);
   const ids = await startAll(ready, ready.repos);
   const copies = () => readdirSync(tmpdir()).filter((file) => ids.some((id) => file.includes(id)));
-  for (let tries = 0; copies().length < 4 && tries < 1_000; tries++) await Bun.sleep(5);
-  expect(copies()).toHaveLength(4);
+  await until("four working copies are there", () => copies().length === 4);
   expect(await emulator.stop()).toBe(0);
   expect([existsSync(projects), copies()]).toEqual([false, []]);
 });

@@ -52,7 +52,9 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   const events = await (await fetch(url + run)).text();
   for (const text of ["Pull request ready", "Harness run finished", "and more"]) expect(events).toContain(text);
   const [, pull = ""] = /href="(\/acme\/web\/pull\/1)"/.exec(events) ?? [];
-  expect((await fetch(url + pull)).status).toBe(200);
+  const changes = await fetch(url + pull);
+  expect(changes.status).toBe(200);
+  expect((await changes.text()).match(/<span class="add">/g)).toHaveLength(2);
   expect((await fetch(`${url}/__runs/nothing`)).status).toBe(404);
 });
 

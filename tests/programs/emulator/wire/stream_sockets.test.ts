@@ -5,12 +5,10 @@ import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { runtimes } from "../../../../tools/setup.mjs";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { listen, startRun, streamsEnd } from "../listeners.ts";
+import { until } from "../../processes/world/ci_job.ts";
 
-/** Looks until it is so; the socket of a client that left is noticed some turns of the event loop later. */
-async function settled(look: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 2_000 && !look(); turn++) await new Promise((resolve) => setTimeout(resolve, 1));
-  expect(look()).toBe(true);
-}
+/** The socket of a client that left is noticed some turns of the event loop later. */
+const settled = (look: () => boolean) => until("the streams are as many as expected", look);
 
 /** Tokens for so many requests as there are streams. */
 async function crowded(tokens: number): Promise<ServedEmulator & { tokens: string[] }> {

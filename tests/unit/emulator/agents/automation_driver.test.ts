@@ -124,7 +124,7 @@ test("automationDriver() shows a wait with its resume token, and goes on when so
   expect(waiting.waits).toMatchObject([{ status: "waiting", resume_token: expect.stringMatching(/^resume_/) }]);
   world.clock.advance(60_000);
   expect(await look(world, jobRunId)).toMatchObject({ status: "running", active_wait_count: 0 });
-  world.clock.advance(10_000);
+  world.clock.advance(30_000);
   expect((await look(world, jobRunId)).status).toBe("success");
 });
 
