@@ -12,7 +12,6 @@ import { checkWatch } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import {
   checkTimeout,
-  connectKeys,
   endingSignal,
   interruptReason,
   type Interrupts,
@@ -22,7 +21,7 @@ import {
   type Session,
 } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
-import { checkOptions, checkSources, type Keys } from "../service/validate.ts";
+
 import { formatCount } from "../text/duration.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
@@ -39,7 +38,7 @@ import {
   reopen,
   withCampaign,
 } from "./open_campaign.ts";
-import { checkOrigin, planCampaignWith, planLock, writePlan } from "./plan/plan_campaign.ts";
+import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
 import { campaignState, exitOf, isAtRest, openStarts, toStartCount } from "./progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";

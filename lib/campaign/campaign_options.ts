@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { EndOutcome } from "../run/result.ts";
+import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { MemoryHome } from "./journal/memory_home.ts";
 import type { Notifier } from "./notify.ts";
@@ -41,7 +41,7 @@ export interface CampaignEnd {
   /** Tells it from other events. */
   type: "end";
   /** Our verdict; `started` when the campaign goes on without us, `interrupted` when it was cancelled. */
-  outcome: EndOutcome | "started" | "interrupted";
+  outcome: Exclude<Outcome, "deadline" | "error">;
   /** Exit code that belongs to it: 75 when the campaign goes on. */
   exitCode: number;
   /** What the campaign looks like. */

@@ -198,20 +198,6 @@ export function emptyRunResult(): RunResult {
 
 // The result of an automation run. Reports render this or a `RunResult`, and nothing else.
 
-/**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `deadline`: it did not end in time, or was still
- * waiting for a slot. `suppressed`: nothing was started, since too many runs are active. `interrupted`: a signal stopped us.
- * `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
- */
-export type AutomationOutcome =
-  | "success"
-  | "failed"
-  | "cancelled"
-  | "deadline"
-  | "suppressed"
-  | "interrupted"
-  | "error";
-
 /** Everything that is known of an automation run. Its texts are untrusted and not yet redacted. */
 export interface AutomationResult {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
@@ -228,8 +214,8 @@ export interface AutomationResult {
   repository: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: string | null;
-  /** Our verdict. */
-  outcome: AutomationOutcome;
+  /** Our verdict. `suppressed`: nothing was started, since too many runs are active. */
+  outcome: Exclude<Outcome, "awaiting_input" | "started"> | "suppressed";
   /** Exit code that belongs to the verdict. */
   exitCode: number;
   /** Why it ended so, in one or more lines; null when there is nothing to say. */
@@ -259,6 +245,9 @@ export interface AutomationResult {
   /** How to look at the run again; null when it has ended. */
   resume: string | null;
 }
+
+/** Our verdict on the run of an automation. */
+export type AutomationOutcome = AutomationResult["outcome"];
 
 /** A result about which nothing is known yet. Every other one is made from it. */
 export function emptyAutomationResult(): AutomationResult {

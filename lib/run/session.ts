@@ -166,8 +166,24 @@ export interface Session extends Connected<MogplexClient> {
   readonly platform: Platform;
 }
 
+/** What every verb takes. */
+export interface VerbOptions {
+  /**
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
+   * on. @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/** The names and types of {@linkcode VerbOptions}. */
+export function verbKeys(): Keys<VerbOptions> {
+  return { signal: "object", onNotice: "function" };
+}
+
 /** Which service to use, and replacements for environment, network and time. */
-export interface ConnectOptions {
+export interface ConnectOptions extends VerbOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
@@ -180,13 +196,6 @@ export interface ConnectOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
-   * on. @default {undefined}
-   */
-  signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
-  onNotice?: OnNotice | undefined;
 }
 
 /** The names and types of {@linkcode ConnectOptions}. */

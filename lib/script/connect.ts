@@ -46,10 +46,7 @@ export interface MogplexOptions {
   onNotice?: OnNotice | undefined;
 }
 
-/** Options of a verb, without those that the client has. */
-export type VerbOptions<T> = Omit<T, "client" | "token" | "url" | "fetch" | "env" | "clock">;
-
-/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
+/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
 export type Connect = () => Promise<ConnectOptions>;
 
 /** Headers that only we may set, or that would break a request. */
@@ -91,8 +88,9 @@ function checkHeaders(headers: Readonly<Record<string, string>>): Record<string,
   return Object.fromEntries(Object.entries(headers));
 }
 
-function checkAll(options: MogplexOptions): void {
-  const keys: Keys<MogplexOptions> = {
+/** The names and types of {@linkcode MogplexOptions}. */
+function mogplexKeys(): Keys<MogplexOptions> {
+  return {
     token: "any",
     url: "string",
     plainHttp: "string",
@@ -104,7 +102,10 @@ function checkAll(options: MogplexOptions): void {
     onRequest: "function",
     onNotice: "function",
   };
-  checkOptions(ATTEMPTED, options, keys);
+}
+
+function checkAll(options: MogplexOptions): void {
+  checkOptions(ATTEMPTED, options, mogplexKeys());
   const { token, plainHttp, env, userAgent: agent = "" } = options;
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
   if (!["undefined", "string", "function"].includes(typeof token)) {
@@ -143,7 +144,7 @@ export class Connector {
     this.#kept = typeof token === "function" ? keptToken(token) : undefined;
   }
 
-  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
+  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
   get client(): MogplexClient {
     return this.#client ??= this.#connect();
   }
@@ -203,5 +204,28 @@ export class Connector {
     if (this.#kept !== undefined) return this.#kept.last;
     const { token } = this.#options;
     return typeof token === "string" ? token : undefined;
+  }
+}
+
+/**
+ * Takes the options of a client and of a verb apart, which a caller gave as one. What both have is the verb's.
+ *
+ * @param keys The names and types of the verb's options.
+ * @returns What reaches the service; it throws what is wrong with the options of the client.
+ */
+export function apart<O extends object>(
+  attempted: string,
+  given: MogplexOptions & O,
+  keys: Keys<O>,
+): { connect: Connect; rest: O } {
+  try {
+    const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys });
+    const own = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
+    const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
+    let connector: Connector | undefined;
+    const connect: Connect = async () => await (connector ??= new Connector(Object.fromEntries(own))).connect();
+    return { connect, rest: Object.fromEntries(rest) as O };
+  } catch (error) {
+    return { connect: () => Promise.reject(error), rest: {} as O };
   }
 }

@@ -18,13 +18,13 @@ import type { FollowItem } from "../run/follow.ts";
 import type { AutomationItem } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { abortInternals, type JobInternals } from "../run/options.ts";
-import { noteNewTask, runKeys } from "../run/request.ts";
+import { noteNewTask, runKeys, type RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
-import type { AnyResult, AutomationOutcome, AutomationResult, Outcome, RunResult } from "../run/result.ts";
-import { attachJob, type JobOptions, type run, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
+import type { AnyResult, AutomationResult, Outcome, RunResult } from "../run/result.ts";
+import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
-import { checkOptions, checkRequestKeys, checkSources } from "../service/validate.ts";
-import type { Connect, VerbOptions } from "./connect.ts";
+import { checkOptions, checkRequestKeys } from "../service/validate.ts";
+import type { Connect } from "./connect.ts";
 
 /**
  * The method of `await using`, where the compiler knows its name: it stops following, as leaving the loop does, and the work goes on at the
@@ -252,8 +252,6 @@ function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: Abo
 
 /** A job that a handle drives. `O` are its options, `I` its items. */
 interface HandledJob<O, I, R extends AnyResult, S> {
-  /** What is attempted, after "Cannot". */
-  attempted: string;
   options: O & FollowedOptions<I>;
   /** Refuses what the caller gave. @throws {UsageError} */
   check(): void;
@@ -268,14 +266,13 @@ interface HandledJob<O, I, R extends AnyResult, S> {
 /** The work of a handle whose job ends with a result of its own kind. */
 function jobWork<O extends object, I extends { type: string }, R extends AnyResult, S>(
   connect: Connect,
-  { attempted, options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
+  { options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
 ): HandleWork<Exclude<I, { type: "end" }> | End<R>, R, S, JobEnd<R>> {
   return {
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
       const all = { ...await connect(), ...options, signal, onItem: relay(options.onItem, onItem) };
-      checkSources(attempted, all);
       let session: Session | undefined;
       const how = { signal: options.signal, onAbort: options.onAbort };
       const more = abortInternals<JobInternals>(how, {
@@ -319,17 +316,17 @@ export type RunHandle = Handle<RunHandleItem, RunResult, StartedRun>;
 /** A run that is followed by its id. */
 export type AttachedRun = Handle<RunHandleItem, RunResult, { runId: string }>;
 
-/** What a run is to do, and where. */
-export type RunTask = Parameters<typeof run>[0];
-
 /** What the handles of a started and of an attached run have in common. */
 function runHandle<S extends { runId: string }>(
   connect: Connect,
-  options: VerbOptions<RunOptions>,
-  begin: (options: RunOptions, more: JobOptions, onStarted: (started: S) => void) => Promise<JobEnd<RunResult>>,
+  options: RunOptions,
+  begin: (
+    options: RunOptions & ConnectOptions,
+    more: JobOptions,
+    onStarted: (started: S) => void,
+  ) => Promise<JobEnd<RunResult>>,
 ): Handle<RunHandleItem, RunResult, S> {
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
-    attempted: "follow run",
     options,
     check: () => checkOptions("follow run", options, runKeys()),
     begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask }, onStarted),
@@ -343,7 +340,7 @@ function runHandle<S extends { runId: string }>(
 }
 
 /** Starts a run and follows it. */
-export function startHandle(connect: Connect, request: RunTask, options: VerbOptions<RunOptions>): RunHandle {
+export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
   return runHandle<StartedRun>(connect, options, (all, more, onStarted) => {
     checkRequestKeys(request);
     const tell = (started: StartedRun) => {
@@ -355,7 +352,7 @@ export function startHandle(connect: Connect, request: RunTask, options: VerbOpt
 }
 
 /** Follows a run that exists. */
-export function attachHandle(connect: Connect, runId: string, options: VerbOptions<RunOptions>): AttachedRun {
+export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
   return runHandle<{ runId: string }>(connect, options, async (all, more, onStarted) => {
     const end = attachJob(runId, all, more);
     onStarted({ runId });
@@ -370,7 +367,7 @@ export interface AutomationRunEnd {
   /** Tells it from other items. */
   type: "end";
   /** Our verdict: also `deadline`, or `error` when there is none of the service. */
-  outcome: AutomationOutcome;
+  outcome: AutomationResult["outcome"];
   /** Exit code that belongs to the verdict. */
   exitCode: number;
   /** What is known of the run. */
@@ -388,10 +385,9 @@ export function automationHandle(
   connect: Connect,
   automationId: string,
   request: TriggerRequest,
-  options: VerbOptions<RunAutomationOptions>,
+  options: RunAutomationOptions,
 ): AutomationHandle {
   const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, TriggeredRun>(connect, {
-    attempted: "trigger automation",
     options,
     check() {
       checkOptions("trigger automation", options, runAutomationKeys());

@@ -284,19 +284,6 @@ export function validateStartRequest(request: StartRequest): StartRequest {
 
 export { checkOptions, type Keys, type Kind };
 
-/** Two options that say the same thing cannot both be obeyed. @throws {UsageError} for a `client` beside what it is made from. */
-export function checkSources(
-  attempted: string,
-  { client, ...options }: { client?: unknown; token?: unknown; url?: unknown; fetch?: unknown },
-): void {
-  if (client === undefined) return;
-  for (const name of ["token", "url", "fetch"] as const) {
-    if (options[name] === undefined) continue;
-    const advice = `leave out one of them: a client has its own ${name}`;
-    throw new UsageError({ attempted, why: `'client' and '${name}' are both given`, advice });
-  }
-}
-
 function checkKnownWord(field: string, value: unknown, words: readonly string[]): void {
   if (value === undefined || typeof value === "string" && words.includes(value)) return;
   const text = String(value);

@@ -3,9 +3,9 @@ import { expect, test } from "bun:test";
 import process from "node:process";
 import { createTestEmulator } from "../../../lib/emulator/emulator.ts";
 import { createMogplex } from "../../../lib/script/mogplex.ts";
-import { run } from "../../../lib/run/run.ts";
 import { start } from "../../../lib/run/request.ts";
 import { campaignWorld } from "../campaign/world.ts";
+import { run } from "../run/detecting.ts";
 
 test("async hooks that reject change nothing, and do not end the process", async () => {
   const unhandled: unknown[] = [];

@@ -4,10 +4,10 @@ import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import type { RunAutomationOptions } from "../../../lib/run/automation.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { JOB_ENV } from "./fake_client.ts";
 import { builtInScenario } from "../emulator/scenarios.ts";
+import type { RunAutomationOptions } from "./detecting.ts";
 
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
 /** An automation that is published and active. */

@@ -2,12 +2,11 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { UnavailableError } from "../../../lib/errors.ts";
-import { AutomationSuppressedError, runAutomation } from "../../../lib/run/automation.ts";
-import { run } from "../../../lib/run/run.ts";
+import { AutomationSuppressedError } from "../../../lib/run/automation.ts";
 import { interruptible, type StopPolicy } from "../../../lib/run/session.ts";
 import { thrown } from "../service/answers.ts";
 import { AUTOMATION, automationWorld, REQUEST as TRIGGER } from "./automations.ts";
-import { runAutomationJob, runJob } from "./detecting.ts";
+import { run, runAutomation, runAutomationJob, runJob } from "./detecting.ts";
 import { cancelled, fakeClient, page, REQUEST, started, unavailable } from "./fake_client.ts";
 import { fakeProcess } from "./memory_files.ts";
 

@@ -5,11 +5,12 @@ import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { follow, type FollowItem, type FollowOptions } from "../../../lib/run/follow.ts";
+import type { FollowItem } from "../../../lib/run/follow.ts";
 import { start } from "../../../lib/run/request.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { drain } from "./fake_client.ts";
 import { builtInScenario, parseScenario } from "../emulator/scenarios.ts";
+import { follow, type FollowOptions } from "./detecting.ts";
 
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };

@@ -2,11 +2,11 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
-import { follow } from "../../../lib/run/follow.ts";
 import { start } from "../../../lib/run/request.ts";
-import { createClient } from "../../../lib/service/client.ts";
+import { createMogplex } from "../../../mod.ts";
 import { ProcessMemory, TokenPace } from "../../../lib/service/memory.ts";
 import { parseScenario } from "../emulator/scenarios.ts";
+import { follow } from "./detecting.ts";
 
 const STUCK = parseScenario("steps: [{ sandbox: up }]", "stuck");
 
@@ -38,7 +38,7 @@ async function followed(runs: number, others: number, sharedClient: boolean) {
     await emulator.fetch("https://x.example/api/v1/mogplex/repos", { headers });
   }
   const from = clock.now();
-  const one = sharedClient ? { client: createClient(connect), clock } : connect;
+  const one = sharedClient ? { client: createMogplex(connect).api, clock } : connect;
   await Promise.all(ids.map(async (id) => {
     try {
       for await (const _ of follow(id, { ...one, timeoutMs: 120_000 })) { /* items do not matter here */ }

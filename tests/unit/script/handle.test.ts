@@ -4,6 +4,8 @@ import {
   AbortedError,
   createMogplex,
   DeadlineError,
+  follow,
+  run,
   RunFailedError,
   type RunHandleItem,
   UsageError,
@@ -157,11 +159,34 @@ test("a deadline tells run, key and result", async () => {
   expect(error).toMatchObject({ code: "DEADLINE", runId, idempotencyKey, result: { status: "streaming", runId } });
 });
 
-test("follow() tells which run its errors are about", async () => {
-  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+test("follow() throws for no outcome: a loop and an awaited handle have the deadline as their end", async () => {
+  const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
   const { runId } = await mogplex.start(request);
-  const error = await Array.fromAsync(mogplex.follow(runId, { timeoutMs: 20_000 })).catch((thrown) => thrown);
-  expect(error).toMatchObject({ name: "DeadlineError", runId });
+  const handle = follow(runId, { ...service.options, timeoutMs: 20_000 });
+  expect((await itemsOf(handle)).at(-1)).toMatchObject({ type: "end", outcome: "deadline", exitCode: 124 });
+  expect(await handle).toMatchObject({ outcome: "deadline", runId });
+  const failed = await run({ ...request, prompt: "Other" }, { ...service.options, timeoutMs: 20_000 }).catch((error) =>
+    error
+  );
+  expect(failed).toMatchObject({ name: "DeadlineError", result: { outcome: "deadline" } });
+});
+
+test("follow() and run() reject for what is wrong with their options, and throw nothing at once", async () => {
+  const { request, service } = world();
+  const { token: _, ...rest } = service.options;
+  const cases: [() => Promise<unknown>, string][] = [
+    [() => follow("x", service.options), "run id"],
+    [() => follow(service.repos[0]?.id ?? "", rest), "MOGPLEX_API_KEY is not set"],
+    [() => follow("x", { ...service.options, throwOnFailure: true } as object), "options have no 'throwOnFailure'"],
+    [() => run(request, { ...rest, tokn: "mog_x" } as object), "did you mean 'token'?"],
+    [() => run(request, { ...rest, token: "no token" }), "the token in the option token"],
+    [() => run(request, { ...service.options, client: {} } as object), "options have no 'client'"],
+  ];
+  for (const [call, part] of cases) {
+    const error = await call().catch((thrown) => thrown);
+    expect(error, part).toMatchObject({ message: expect.stringContaining(part) });
+  }
+  expect(service.runs).toEqual([]);
 });
 
 test("a loop that begins late gets the newest items, after a gap that says so", async () => {

@@ -8,9 +8,9 @@ import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { StartRequest } from "../../../lib/model.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import type { RunOptions } from "../../../lib/run/run.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { builtInScenario } from "../emulator/scenarios.ts";
+import type { RunOptions } from "../run/detecting.ts";
 
 export const ORIGIN = "https://mogplex.com";
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
