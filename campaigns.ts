@@ -34,15 +34,16 @@ export type {
   CampaignEnd,
   CampaignEvent,
   CampaignForge,
+  CampaignNotification,
   CampaignPlan,
   CampaignProgress,
+  Notifier,
   WavesForecast,
 } from "./lib/campaign/campaign_options.ts";
 export type { NotifyEvent, NotifyFormat } from "./lib/campaign/file/campaign_file.ts";
 export { CampaignFileError, type Mistake } from "./lib/campaign/file/mistakes.ts";
 export type { CampaignDefinition, CampaignRepository } from "./lib/campaign/file/object.ts";
 export { type MemoryHome, memoryHome } from "./lib/campaign/journal/memory_home.ts";
-export type { CampaignNotification, Notifier } from "./lib/campaign/notify.ts";
 export type { CampaignLimit } from "./lib/campaign/pace/next_starts.ts";
 export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";

@@ -5,11 +5,11 @@
  */
 import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
+import type { NotifyEvent } from "./file/campaign_file.ts";
 import type { MemoryHome } from "./journal/memory_home.ts";
-import type { Notifier } from "./notify.ts";
 import type { CampaignLimit } from "./pace/next_starts.ts";
 import type { LockChanges } from "./plan/make_lock.ts";
-import type { ItemState } from "./verdicts.ts";
+import type { CampaignState, ItemState } from "./verdicts.ts";
 import type { CampaignItem, CampaignView } from "./view.ts";
 
 // What following a campaign yields.
@@ -49,6 +49,46 @@ export interface CampaignEnd {
   /** How far it is. */
   progress: CampaignProgress;
 }
+
+// What a person is told when a campaign needs one.
+
+/** What a webhook gets with `format: json`, and the function of a script. Its schema is `schema/campaign-notification.schema.json`. */
+export interface CampaignNotification {
+  /** Version of this form. */
+  schema: 1;
+  /** Name of this message: the same for each try of it, on all machines, and another one for the next event. */
+  id: string;
+  /** A sentence and its links, in the field in which Slack, Mattermost and Rocket.Chat look for it. */
+  text: string;
+  /** The same, where Discord looks for it. */
+  content: string;
+  /** What has happened. */
+  event: NotifyEvent;
+  /** Name of the campaign. */
+  campaign: string;
+  /** Its round; empty when it has none. */
+  round: string;
+  /** Where the campaign is. */
+  state: CampaignState;
+  /** Number of items by verdict or state. */
+  counts: Readonly<Record<ItemState, number>>;
+  /** Exit code that belongs to the campaign now. */
+  exitCode: number;
+  /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
+  job: string | null;
+  /** Address of the page of the campaign; null where the CI system shows no files of a job. */
+  page: string | null;
+  /** Command that goes on with it, for a person to run; null where only a script holds the campaign. */
+  command: string | null;
+  /** When this was made, in ISO 8601. */
+  at: string;
+}
+
+/**
+ * Is told in place of the webhook of a campaign. The campaign waits for its promise, at most 30 seconds. When it fails, the next wave tells
+ * the same again, with the same `id`.
+ */
+export type Notifier = (notification: CampaignNotification) => unknown;
 
 /** Which forges may be sent a token. */
 export interface CampaignForge {

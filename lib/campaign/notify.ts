@@ -15,13 +15,13 @@ import { sha256Hex } from "../sha256.ts";
 import { cutText } from "../text/plain_text.ts";
 import { NOTIFY_EVENTS, type NotifyEvent, type NotifyFormat } from "./file/campaign_file.ts";
 import { toldNote } from "./journal/fold.ts";
+import type { CampaignNotification, Notifier } from "./campaign_options.ts";
 import type { CampaignMemory } from "./journal/memory.ts";
 import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "./open_campaign.ts";
 import { campaignState, exitCodeOf } from "./progress.ts";
 import { type CampaignCommand, campaignCommand, countSentences } from "./report/words.ts";
 import { CAMPAIGN_FORMATS } from "./report/write.ts";
-import type { CampaignState, ItemState } from "./verdicts.ts";
 import type { Store } from "./work/store.ts";
 
 // What a webhook is to be told, and what it was told: the journal remembers it, for all machines.
@@ -38,38 +38,6 @@ function eventOf(memory: CampaignMemory): NotifyEvent | null {
 
 // What a webhook gets, in the form that its service takes. No text of an agent, of the service or of the task is in it, and no name of a
 // repository of the campaign.
-
-/** What a webhook gets with `format: json`, and the function of a script. Its schema is `schema/campaign-notification.schema.json`. */
-export interface CampaignNotification {
-  /** Version of this form. */
-  schema: 1;
-  /** Name of this message: the same for each try of it, on all machines, and another one for the next event. */
-  id: string;
-  /** A sentence and its links, in the field in which Slack, Mattermost and Rocket.Chat look for it. */
-  text: string;
-  /** The same, where Discord looks for it. */
-  content: string;
-  /** What has happened. */
-  event: NotifyEvent;
-  /** Name of the campaign. */
-  campaign: string;
-  /** Its round; empty when it has none. */
-  round: string;
-  /** Where the campaign is. */
-  state: CampaignState;
-  /** Number of items by verdict or state. */
-  counts: Readonly<Record<ItemState, number>>;
-  /** Exit code that belongs to the campaign now. */
-  exitCode: number;
-  /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
-  job: string | null;
-  /** Address of the page of the campaign; null where the CI system shows no files of a job. */
-  page: string | null;
-  /** Command that goes on with it, for a person to run; null where only a script holds the campaign. */
-  command: string | null;
-  /** When this was made, in ISO 8601. */
-  at: string;
-}
 
 /** Longest text of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
 const DISCORD_CHARS = 2_000;
@@ -172,12 +140,6 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
       };
   }
 }
-
-/**
- * Is told in place of the webhook of a campaign. The campaign waits for its promise, at most 30 seconds. When it fails, the next wave tells
- * the same again, with the same `id`.
- */
-export type Notifier = (notification: CampaignNotification) => unknown;
 
 /** What is needed to tell something. */
 export interface Teller {

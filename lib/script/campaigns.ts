@@ -21,11 +21,11 @@ import type {
   CampaignOptions,
   CampaignPlan,
   CampaignProgress,
+  Notifier,
   RunCampaignOptions,
 } from "../campaign/campaign_options.ts";
 import type { CampaignDefinition } from "../campaign/file/object.ts";
 import { MemoryHome } from "../campaign/journal/memory_home.ts";
-import type { Notifier } from "../campaign/notify.ts";
 import type { CampaignSource } from "../campaign/open_campaign.ts";
 import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
 import { countSentences } from "../campaign/report/words.ts";

@@ -231,7 +231,7 @@ interface FollowedOptions<I> {
 }
 
 /** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
-export function relay<I extends { type: string }>(
+function relay<I extends { type: string }>(
   own: ((item: I) => void) | undefined,
   onItem: (item: Exclude<I, { type: "end" }>) => void,
 ): (item: I) => void {

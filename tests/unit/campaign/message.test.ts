@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { NOTIFY_FORMATS } from "../../../lib/campaign/file/campaign_file.ts";
-import { bodyFor, type CampaignNotification, plainLines } from "../../../lib/campaign/notify.ts";
+import type { CampaignNotification } from "../../../lib/campaign/campaign_options.ts";
+import { bodyFor, plainLines } from "../../../lib/campaign/notify.ts";
 
 const SENTENCE = "Campaign replace-moment is gated: nothing more is started until somebody approves. 3 of 4 have ended";
 const message = (more: Partial<CampaignNotification> = {}): CampaignNotification => ({

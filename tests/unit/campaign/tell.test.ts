@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "bun:test";
-import type { CampaignNotification } from "../../../lib/campaign/notify.ts";
+import type { CampaignNotification } from "../../../lib/campaign/campaign_options.ts";
 import { webhookAddress } from "../../../lib/campaign/notify_address.ts";
 import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, REVISIONS, type StepOptions } from "./world.ts";
 
