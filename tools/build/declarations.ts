@@ -39,6 +39,7 @@ export async function writeDeclarations(dist: string): Promise<void> {
       format: "es",
       entryFileNames: "[name].d.ts",
       chunkFileNames: "shared.d.ts",
+      manualChunks: (id) => ENTRIES.some((name) => id === join(made, `${name}.d.ts`)) ? undefined : "shared",
     });
     await bundle.close();
     // The entries import `shared.js`. Compilers look for `shared.d.ts` beside it; Deno looks for exactly that, and finds here where its types are.
