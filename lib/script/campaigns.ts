@@ -333,7 +333,7 @@ function runHandle(
   let progress: CampaignProgress = { done: 0, total: 0 };
   const handle = handleOf<CampaignEvent, CampaignView, CampaignView, CampaignStand>({
     signal: signalIn(options),
-    get gap(): CampaignEvent {
+    get missed(): CampaignEvent {
       return { type: "gap", cause: "events_missed", progress };
     },
     async begin({ signal, onItem, onStarted }) {

@@ -12,6 +12,7 @@ import type { OnNotice } from "../notice.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
 import { type MogplexClient, scriptClientFor } from "../service/client.ts";
+import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
@@ -178,6 +179,7 @@ export class Connector {
 
   /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
   readonly connect: Connect = async () => {
+    await PROCESS.turn();
     const { clock, onNotice } = this.#options;
     const { client } = this;
     await this.#kept?.get();

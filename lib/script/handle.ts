@@ -23,6 +23,7 @@ import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, Outcome, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
+import { PROCESS } from "../service/memory.ts";
 import { checkOptions, checkRequestKeys } from "../service/validate.ts";
 import type { Connect } from "./connect.ts";
 
@@ -35,7 +36,11 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
   : Record<never, never>;
 
 /**
- * Work that began when the handle was made. Await it for its result, loop over it for what happens meanwhile, or do both.
+ * Work that began when the handle was made. Await it for its result, loop over it for what happens meanwhile, or do both, as often as you
+ * like: every loop gets every item, from the beginning. One that is slow or late gets a `gap` in place of items that were dropped: the newest
+ * 1 000 are kept, and 10 000 for a loop that has not got them yet.
+ *
+ * A handle that nobody awaits raises no `unhandledRejection`. Following stops when the last loop is left and nobody awaits the handle.
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
@@ -43,10 +48,18 @@ export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisp
   /** Resolves as soon as the work is started or found; rejects with the error of the start. */
   readonly started: Promise<S>;
   /**
-   * Stops the work at the service, and resolves with its answer. The handle then ends as the work ends. Waits for the start if it is on
-   * its way.
+   * Stops the work at the service, and resolves once the service has answered. The handle then ends as the work ends. Waits for the start if
+   * it is on its way.
    */
   cancel(): Promise<void>;
+}
+
+/** In place of items that a loop did not get, since it was slow or began late. */
+export interface MissedItems {
+  /** Tells it from other items. */
+  type: "gap";
+  /** Always `events_missed`. */
+  cause: "events_missed";
 }
 
 /** What a {@linkcode Handle} drives. `E` is the end of the work, with or without an error. */
@@ -59,17 +72,26 @@ export interface HandleWork<I, R, S, E> {
   last(end: E, signal: AbortSignal): I | undefined;
   /** Stops the work at the service. */
   cancel(started: S): Promise<void>;
-  /** An item that says that earlier ones were dropped; undefined when there is none. */
-  readonly gap?: I | undefined;
-  /** Ends the work, as leaving the loop does. @default {undefined} */
+  /** Ends the work, as leaving the last loop does. @default {undefined} */
   readonly signal?: AbortSignal | undefined;
+  /** In place of items that a loop did not get. */
+  readonly missed: I;
 }
 
-/** Items that are kept for a loop that has not begun, and for one that is slow; older ones are dropped. */
-const MAX_EARLY = 200;
-const MAX_LATE = 10_000;
+/** Newest items that are kept for a loop that has not begun. */
+const MAX_KEPT = 1_000;
+/** Most items that are kept for a loop that has not got them yet. */
+const MAX_UNREAD = 10_000;
+
+const MISSED: MissedItems = { type: "gap", cause: "events_missed" };
 
 const ignore = () => {};
+
+/** A loop over a handle: which item of the log it gets next, and whether it is over. */
+interface Loop {
+  next: number;
+  isOver: boolean;
+}
 
 /** See {@linkcode Handle}. */
 class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
@@ -80,14 +102,14 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
   readonly #end: Promise<E>;
   readonly #result: Promise<R>;
   readonly #started: Promise<S>;
-  #items: I[] = [];
-  #dropped = false;
-  #wake = ignore;
-  #ended = false;
-  /** Whether the last item or the error of the end was given to a loop. */
-  #told = false;
-  #iterated = false;
-  #startWatched = false;
+  /** What has happened. Each loop has its own place in it. */
+  readonly #log: I[] = [];
+  /** Number of the oldest item in the log. */
+  #oldest = 0;
+  readonly #loops = new Set<Loop>();
+  readonly #waiting = new Set<() => void>();
+  #hasEnded = false;
+  #isAwaited = false;
 
   constructor(work: HandleWork<I, R, S, E>) {
     this.#work = work;
@@ -102,31 +124,35 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
     this.#started.catch(ignore);
     this.#end = work.begin({ signal, onItem: (item) => this.#keep(item), onStarted });
     this.#end.then(ignore, ignore).then(() => {
-      this.#ended = true;
+      this.#hasEnded = true;
       this.#wake();
     });
     this.#result = this.#end.then((end) => work.settle(end, signal));
+    // Also keeps a handle that nobody awaits from raising `unhandledRejection`.
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
-      (error) => {
-        // A caller who waits for the start gets the error there.
-        if (this.#startWatched) this.#result.catch(ignore);
-        notStarted(error);
-      },
+      (error) => notStarted(error),
     );
   }
 
   #keep(item: I): void {
-    this.#items.push(item);
-    if (this.#items.length > (this.#iterated ? MAX_LATE : MAX_EARLY)) {
-      this.#items.shift();
-      this.#dropped = true;
+    const log = this.#log;
+    log.push(item);
+    const unread = Math.min(...[...this.#loops].map(({ next }) => next));
+    while (log.length > MAX_UNREAD || log.length > MAX_KEPT && this.#oldest < unread) {
+      log.shift();
+      this.#oldest++;
     }
     this.#wake();
   }
 
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+
   get started(): Promise<S> {
-    this.#startWatched = true;
     return this.#started;
   }
 
@@ -134,51 +160,67 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
     await this.#work.cancel(await this.started);
   }
 
+  /** The result, for a caller who waits for it: leaving a loop must not stop what leads to it. */
+  get #awaited(): Promise<R> {
+    this.#isAwaited = true;
+    return this.#result;
+  }
+
   then<A = R, B = never>(
     onResult?: ((result: R) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#result.then(onResult, onError);
+    return this.#awaited.then(onResult, onError);
   }
 
   catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<R | B> {
-    return this.#result.catch(onError);
+    return this.#awaited.catch(onError);
   }
 
   finally(onEnd?: (() => void) | null): Promise<R> {
-    return this.#result.finally(onEnd);
+    return this.#awaited.finally(onEnd);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<I, undefined, void> {
-    this.#iterated = true;
-    // The loop shows how it ended, so the handle need not be awaited as well.
-    this.#result.catch(ignore);
+    const loop: Loop = { next: 0, isOver: false };
+    this.#loops.add(loop);
     return {
-      next: () => this.#next(),
+      next: () => this.#next(loop),
       return: () => {
-        this.#goAway();
+        const wasLast = this.#over(loop) && this.#loops.size === 0;
+        if (wasLast && !this.#isAwaited) this.#goAway();
+        this.#wake();
         return Promise.resolve({ done: true, value: undefined });
       },
     };
   }
 
-  async #next(): Promise<IteratorResult<I, undefined>> {
+  /** Ends a loop. @returns Whether it had not ended before. */
+  #over(loop: Loop): boolean {
+    loop.isOver = true;
+    return this.#loops.delete(loop);
+  }
+
+  async #next(loop: Loop): Promise<IteratorResult<I, undefined>> {
     for (;;) {
-      if (this.#told) return { done: true, value: undefined };
-      if (this.#dropped && this.#work.gap !== undefined) {
-        this.#dropped = false;
-        return { done: false, value: this.#work.gap };
+      if (loop.isOver) return { done: true, value: undefined };
+      if (loop.next < this.#oldest) {
+        loop.next = this.#oldest;
+        return { done: false, value: this.#work.missed };
       }
-      const item = this.#items.shift();
-      if (item !== undefined) return { done: false, value: item };
-      if (this.#ended) return await this.#last();
-      await new Promise<void>((resolve) => this.#wake = resolve);
-      this.#wake = ignore;
+      const index = loop.next - this.#oldest;
+      if (index < this.#log.length) {
+        loop.next++;
+        return { done: false, value: this.#log[index] as I };
+      }
+      if (this.#leave.signal.aborted) this.#over(loop);
+      else if (this.#hasEnded) return await this.#last(loop);
+      else await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }
 
-  async #last(): Promise<IteratorResult<I, undefined>> {
-    this.#told = true;
+  async #last(loop: Loop): Promise<IteratorResult<I, undefined>> {
+    this.#over(loop);
     const end = await this.#end;
     const last = this.#work.last(end, this.#signal);
     if (last !== undefined) return { done: false, value: last };
@@ -188,15 +230,12 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
 
   /** Stops following. An end that is already there stays what it is. */
   #goAway(): void {
-    this.#told = true;
-    this.#items = [];
-    this.#result.catch(ignore);
-    this.#leave.abort(new DOMException("The handle was left", "AbortError"));
-    this.#wake();
+    if (!this.#hasEnded) this.#leave.abort(new DOMException("The handle was left", "AbortError"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#goAway();
+    this.#wake();
     await this.#result.catch(ignore);
   }
 }
@@ -267,7 +306,7 @@ interface HandledJob<O, I, R extends AnyResult, S> {
 function jobWork<O extends object, I extends { type: string }, R extends AnyResult, S>(
   connect: Connect,
   { options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
-): HandleWork<Exclude<I, { type: "end" }> | End<R>, R, S, JobEnd<R>> {
+): HandleWork<Exclude<I, { type: "end" }> | MissedItems | End<R>, R, S, JobEnd<R>> {
   return {
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
@@ -280,6 +319,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
         onSession: (opened) => void (session = opened),
       });
       const end = await begin(all, more, onStarted);
+      await PROCESS.turn();
       guarded(end.result, session);
       return end;
     },
@@ -290,6 +330,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
       return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
     },
     cancel,
+    missed: MISSED,
   };
 }
 
@@ -333,10 +374,7 @@ function runHandle<S extends { runId: string }>(
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect()),
   });
-  return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>({
-    ...work,
-    gap: { type: "gap", cause: "events_missed" },
-  });
+  return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>(work);
 }
 
 /** Starts a run and follows it. */
@@ -375,7 +413,7 @@ export interface AutomationRunEnd {
 }
 
 /** An item of an automation's handle. */
-export type AutomationHandleItem = Exclude<AutomationItem, { type: "end" }> | AutomationRunEnd;
+export type AutomationHandleItem = Exclude<AutomationItem, { type: "end" }> | MissedItems | AutomationRunEnd;
 
 /** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
 export type AutomationHandle = Handle<AutomationHandleItem, AutomationResult, TriggeredRun>;
