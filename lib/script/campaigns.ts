@@ -240,7 +240,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   checkSettings(source, settings);
   /** The options of a verb with the connection. Everything that is sent goes through the client's `fetch`. */
   async function all<O extends object>(options: O): Promise<CampaignOptions & O> {
-    const { home, notify, onEvent: _, ...rest } = settings;
+    const { home, notify, onEvent: _, onNotice, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
     // A directory that is given is the home, whatever the environment says.
     const place = isDirectory
@@ -252,18 +252,13 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       ...await connector.connect(),
       fetch: connector.sender,
       ...rest,
+      ...onNotice !== undefined && { onNotice: harmless(onNotice) },
       ...place,
       notifier: notify,
       ...options,
     };
   }
-  const onEvent = (event: CampaignEvent) => {
-    try {
-      unawaited(settings.onEvent?.(event));
-    } catch {
-      // What a hook throws must not stop a campaign whose runs are paid for.
-    }
-  };
+  const onEvent = harmless(settings.onEvent);
 
   return {
     async plan(options = {}) {
@@ -281,6 +276,17 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       checkOptions("read campaign", options, { signal: "object" });
       return await readCampaignWith(source, await all(options), {});
     },
+  };
+}
+
+/** A hook whose failures do not stop a campaign with runs that are paid for. */
+function harmless<T>(hook: ((value: T) => unknown) | undefined): (value: T) => void {
+  return (value) => {
+    try {
+      unawaited(hook?.(value));
+    } catch {
+      // It is the caller's.
+    }
   };
 }
 

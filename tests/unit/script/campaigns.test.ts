@@ -365,7 +365,7 @@ test("what onEvent and onNotice throw, and reject with, does not stop a campaign
       throw new Error("ours");
     }]
   ) {
-    const { campaign } = world({}, {}, { onEvent: fail });
+    const { campaign } = world({}, { windows: ["Mon-Sun 00:00-24:00 UTC"] }, { onEvent: fail, onNotice: fail });
     expect((await campaign.run()).counts.succeeded).toBe(3);
   }
 });
