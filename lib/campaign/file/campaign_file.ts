@@ -10,13 +10,21 @@ export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 type Requirement = "run" | "changes" | "pull-request";
 
 /** A place in a file, for messages. */
-export interface Place {
+export interface FilePlace {
   /** Path as the user wrote it; `<stdin>` for standard input. */
   file: string;
   /** Line, from 1. */
   line: number;
   /** Column, from 1. */
   column: number;
+}
+
+/** A place in a campaign. Where the campaign is an object, the key, and how many UTF-16 units of its text are before the place. */
+export type Place = FilePlace | { key: string; offset?: number };
+
+/** A place in a message. */
+export function placeText(place: Place): string {
+  return "key" in place ? place.key : `${place.file}:${place.line}:${place.column}`;
 }
 
 /** An entry of `repositories`. Entries of the form `file:` are replaced by the lines of that file. */

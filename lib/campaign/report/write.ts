@@ -25,7 +25,7 @@ import { renderCampaignPage } from "./campaign_page.ts";
 import { isTrouble } from "./causes.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
-import { hasEnded, itemNames, runMs, STATES, totalsOf } from "./words.ts";
+import { itemNames, runMs, STATES, totalsOf } from "./words.ts";
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
@@ -281,7 +281,7 @@ function quotas({ quota: { minute, hour, day, sandboxes } }: CampaignView): Fami
 
 function times(view: CampaignView): Family[] {
   const nowMs = instantMs(view.at) ?? 0;
-  const ended = view.items.filter(hasEnded).flatMap((item) => runMs(item, nowMs) ?? []);
+  const ended = view.items.filter((item) => item.isFinal).flatMap((item) => runMs(item, nowMs) ?? []);
   const seconds = (name: string, help: string, ms: number | null): Family => ({
     ...single(name, help, ms === null ? null : ms / 1_000),
     unit: "seconds",

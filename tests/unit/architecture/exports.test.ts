@@ -60,7 +60,6 @@ const LEFT: readonly string[] = [
   "lib/campaign/file/items.ts templateProblems",
   "lib/campaign/file/items.ts variablesIn",
   "lib/campaign/file/schema.ts MAX_VARIABLES",
-  "lib/campaign/file/syntax.ts MAX_DEPTH",
   "lib/campaign/file/syntax.ts pathBefore",
   "lib/campaign/journal/writer.ts takeNow",
   "lib/campaign/notify.ts bodyFor",
