@@ -33,8 +33,8 @@ import { countSentences } from "../campaign/report/words.ts";
 import { CAMPAIGN_FORMAT_NAMES, type CampaignFormatName, renderCampaignReport } from "../campaign/report/write.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
+import { callHook, teller } from "../hook.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
-import { unawaited } from "../hook.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
 import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
@@ -141,8 +141,8 @@ export interface CampaignSettings {
    * else the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
-  /** Called with each event of `run()` and `advance()`. What it throws is ignored. @default {undefined} */
-  onEvent?: ((event: CampaignEvent) => void) | undefined;
+  /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onEvent?: ((event: CampaignEvent) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line. @default the client's */
   onNotice?: OnNotice | undefined;
   /**
@@ -240,7 +240,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   checkSettings(source, settings);
   /** The options of a verb with the connection. Everything that is sent goes through the client's `fetch`. */
   async function all<O extends object>(options: O): Promise<CampaignOptions & O> {
-    const { home, notify, onEvent: _, onNotice, ...rest } = settings;
+    const { home, notify, onEvent: _, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
     // A directory that is given is the home, whatever the environment says.
     const place = isDirectory
@@ -252,13 +252,12 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       ...await connector.connect(),
       fetch: connector.sender,
       ...rest,
-      ...onNotice !== undefined && { onNotice: harmless(onNotice) },
       ...place,
       notifier: notify,
       ...options,
     };
   }
-  const onEvent = harmless(settings.onEvent);
+  const onEvent = (event: CampaignEvent) => settings.onEvent?.(event);
 
   return {
     async plan(options = {}) {
@@ -276,17 +275,6 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       checkOptions("read campaign", options, { signal: "object" });
       return await readCampaignWith(source, await all(options), {});
     },
-  };
-}
-
-/** A hook whose failures do not stop a campaign with runs that are paid for. */
-function harmless<T>(hook: ((value: T) => unknown) | undefined): (value: T) => void {
-  return (value) => {
-    try {
-      unawaited(hook?.(value));
-    } catch {
-      // It is the caller's.
-    }
   };
 }
 
@@ -342,7 +330,7 @@ function stopInternals(
 function runHandle(
   source: CampaignSource,
   all: (options: RunCampaignOptions) => Promise<RunCampaignOptions>,
-  onEvent: (event: CampaignEvent) => void,
+  onEvent: (event: CampaignEvent) => unknown,
   options: CampaignRunOptions,
 ): CampaignHandle {
   const stop = new AbortController();
@@ -366,8 +354,8 @@ function runHandle(
         progress = event.progress;
         // The end of a handle is told whatever it is.
         if (event.type === "end") return;
-        onEvent(event);
         onItem(event);
+        return onEvent(event);
       };
       const more = await all({ timeoutMs, approvedBy, onEvent: take });
       const stand = await followCampaign(source, more, {
@@ -377,7 +365,7 @@ function runHandle(
       });
       if (stand.view !== null) start(stand.view);
       const end = endOf(stand, stop.signal);
-      if (end !== undefined) onEvent(end);
+      if (end !== undefined) teller("onEvent", onEvent, (notice) => callHook(more.onNotice, notice))(end);
       return stand;
     },
     settle: (stand) => viewAfter(stand, options, stop.signal),

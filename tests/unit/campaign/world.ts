@@ -23,7 +23,7 @@ import { type Preview, previewWave } from "../../../lib/campaign/work/wave.ts";
 import type { ItemState } from "../../../lib/campaign/verdicts.ts";
 import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
@@ -140,7 +140,7 @@ export async function failureOf(act: () => Promise<unknown>): Promise<string> {
 export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld {
   const { count = 3, scenarios = "play: success", file = {}, github, ...more } = options;
   const clock = virtualClock();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     clock,
     projects: [{ owner: "acme", count }],
     scenarios: parseScenarios(scenarios, "test"),

@@ -1,6 +1,6 @@
 /** Automations on the emulated service, on one virtual clock, for the tests of this folder. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
@@ -33,7 +33,7 @@ export interface AutomationWorld {
 export function automationWorld(scenario: string, options: EmulatorOptions = {}): AutomationWorld {
   const clock = virtualClock();
   const scenarios = scenario === "" ? [] : [builtInScenario(scenario)];
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options });
   const sent: string[] = [];
   const keys: string[] = [];
   const notices: Notice[] = [];

@@ -1,6 +1,6 @@
 /** An emulated service with streams, and followers of its runs, on one virtual clock. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
@@ -83,7 +83,7 @@ export function streamed(scenario = "success", options: EmulatorOptions = {}): S
     ? []
     : [scenario.includes("{") ? parseScenario(`steps:\n${scenario}`, "test") : builtInScenario(scenario)];
   const revision = createRevision("later", options.revision);
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options, revision });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options, revision });
   const heard: Heard[] = [];
   const notices: Notice[] = [];
   const connect: FollowOptions = {

@@ -1,7 +1,7 @@
 /** Followers of one process on one token, against the emulator's real limiter. */
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { start } from "../../../lib/run/request.ts";
 import { createMogplex } from "../../../mod.ts";
 import { ProcessMemory, TokenPace } from "../../../lib/service/memory.ts";
@@ -13,7 +13,7 @@ const STUCK = parseScenario("steps: [{ sandbox: up }]", "stuck");
 /** Follows runs for two minutes. @param others Requests of the token that another process sends at the beginning. */
 async function followed(runs: number, others: number, sharedClient: boolean) {
   const clock = virtualClock();
-  const emulator = createEmulator({ clock, scenarios: [STUCK] });
+  const emulator = makeEmulator({ clock, scenarios: [STUCK] });
   const [token] = [...emulator.world.store.tokens.values()].map((each) => each.token);
   const [repo] = emulator.world.store.repos.values();
   const looks = new Map<string, number[]>();
