@@ -10,6 +10,7 @@ import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } f
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
+import { isFinal } from "./verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "./view.ts";
 
 /** What a view needs beside the memory. */
@@ -67,6 +68,7 @@ export function itemView(
     baseBranch: item.baseBranch,
     root: item.root,
     verdict: state,
+    isFinal: isFinal(state),
     reason,
     starts: sent,
     attempts,

@@ -76,6 +76,8 @@ export interface CampaignItem {
   root: string | null;
   /** Its verdict, or where it is. */
   verdict: ItemState;
+  /** Whether nothing more happens to it by itself. A run that waits for a person (`needs-input`) has not ended. */
+  isFinal: boolean;
   /** Why, in one line; null when there is nothing to say. */
   reason: string | null;
   /** Starts that were sent, of any kind. */

@@ -202,7 +202,7 @@ export interface JobExtra {
   /** Called for each notice. */
   onNotice(notice: Notice): void;
   /** Called for each item of a campaign. */
-  onItem(item: CampaignEvent): void;
+  onEvent(event: CampaignEvent): void;
   /** Called when a wave of a campaign has begun. @see CampaignJobInternals.onWave */
   onWave(before: string | null): string | null;
   /** What the summary says about the run before: a sentence; null when there is none. */

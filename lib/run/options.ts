@@ -39,7 +39,7 @@ export function abortInternals<M extends JobInternals>(
 }
 
 /** Returns the value if it is one of the known words. @throws {UsageError} if not. */
-function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
+export function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;
   const why = `'${name}' must be one of ${known.join(", ")}`;
   throw new UsageError({ attempted: "follow", why, value: JSON.stringify(value) });

@@ -198,20 +198,6 @@ export interface ConnectOptions extends VerbOptions {
   clock?: Clock | undefined;
 }
 
-/** The names and types of {@linkcode ConnectOptions}. */
-export function connectKeys(): Keys<ConnectOptions> {
-  return {
-    token: "string",
-    url: "string",
-    client: "object",
-    env: "function",
-    fetch: "function",
-    clock: "object",
-    signal: "object",
-    onNotice: "function",
-  };
-}
-
 /** Options of a session that only tests and the command line set. */
 export interface SessionInternals {
   /** See {@linkcode Connected.random}. @default {Math.random} */

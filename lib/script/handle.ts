@@ -73,6 +73,8 @@ export interface HandleWork<I, R, S, E> {
   cancel(started: S): Promise<void>;
   /** Ends the work, as leaving the last loop does. @default {undefined} */
   readonly signal?: AbortSignal | undefined;
+  /** In place of items that a loop did not get. */
+  readonly missed: I;
 }
 
 /** Newest items that are kept for a loop that has not begun. */
@@ -91,7 +93,7 @@ interface Loop {
 }
 
 /** See {@linkcode Handle}. */
-class WorkHandle<I, R, S, E> implements Handle<I | MissedItems, R, S> {
+class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
   readonly [Symbol.toStringTag] = "Handle";
   readonly #work: HandleWork<I, R, S, E>;
   readonly #leave = new AbortController();
@@ -178,7 +180,7 @@ class WorkHandle<I, R, S, E> implements Handle<I | MissedItems, R, S> {
     return this.#awaited.finally(onEnd);
   }
 
-  [Symbol.asyncIterator](): AsyncIterator<I | MissedItems, undefined, void> {
+  [Symbol.asyncIterator](): AsyncIterator<I, undefined, void> {
     const loop: Loop = { next: 0, isOver: false };
     this.#loops.add(loop);
     return {
@@ -198,12 +200,12 @@ class WorkHandle<I, R, S, E> implements Handle<I | MissedItems, R, S> {
     return this.#loops.delete(loop);
   }
 
-  async #next(loop: Loop): Promise<IteratorResult<I | MissedItems, undefined>> {
+  async #next(loop: Loop): Promise<IteratorResult<I, undefined>> {
     for (;;) {
       if (loop.isOver) return { done: true, value: undefined };
       if (loop.next < this.#oldest) {
         loop.next = this.#oldest;
-        return { done: false, value: MISSED };
+        return { done: false, value: this.#work.missed };
       }
       const index = loop.next - this.#oldest;
       if (index < this.#log.length) {
@@ -244,7 +246,7 @@ export function signalIn(options: unknown): AbortSignal | undefined {
 }
 
 /** Begins work and makes its handle. */
-export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I | MissedItems, R, S> {
+export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I, R, S> {
   return new WorkHandle(work);
 }
 
@@ -267,7 +269,7 @@ interface FollowedOptions<I> {
 }
 
 /** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
-export function relay<I extends { type: string }>(
+function relay<I extends { type: string }>(
   own: ((item: I) => unknown) | undefined,
   onItem: (item: Exclude<I, { type: "end" }>) => void,
 ): (item: I) => unknown {
@@ -303,7 +305,7 @@ interface HandledJob<O, I, R extends AnyResult, S> {
 function jobWork<O extends object, I extends { type: string }, R extends AnyResult, S>(
   connect: Connect,
   { options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
-): HandleWork<Exclude<I, { type: "end" }> | End<R>, R, S, JobEnd<R>> {
+): HandleWork<Exclude<I, { type: "end" }> | MissedItems | End<R>, R, S, JobEnd<R>> {
   return {
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
@@ -327,6 +329,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
       return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
     },
     cancel,
+    missed: MISSED,
   };
 }
 

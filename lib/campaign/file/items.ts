@@ -13,7 +13,7 @@ import { nearest } from "../../nearest.ts";
 import { isNotPermitted } from "../../runtime.ts";
 import { MAX_PROMPT_LENGTH, normaliseRoot } from "../../service/contract.ts";
 import { branchNameProblem, normalBranch } from "../../service/validate.ts";
-import type { CampaignFile, Place, RepositoryEntry } from "./campaign_file.ts";
+import { type CampaignFile, type FilePlace, type Place, placeText, type RepositoryEntry } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, repository, type Rule } from "./rules.ts";
@@ -64,16 +64,21 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
 export class Includes {
   readonly #io: FileIo;
   readonly #folder: string;
+  /** Words for that folder, and how a file outside of it is permitted. */
+  readonly #words: { folder: string; permit: string };
   readonly #allowOutside: boolean;
   readonly #texts = new Map<string, string>();
 
   /**
-   * @param path The campaign file.
+   * @param path The campaign file; null for an object, whose folder is the working directory.
    * @param allowOutside Whether they may be outside of its folder.
    */
-  constructor(path: string, io: FileIo, allowOutside: boolean) {
+  constructor(path: string | null, io: FileIo, allowOutside: boolean) {
     this.#io = io;
-    this.#folder = parentOf(path);
+    this.#folder = path === null ? "." : parentOf(path);
+    this.#words = path === null
+      ? { folder: "the working directory", permit: "the option allowOutside" }
+      : { folder: "the folder of the campaign file", permit: "--allow-outside" };
     this.#allowOutside = allowOutside;
   }
 
@@ -100,9 +105,8 @@ export class Includes {
     const path = this.pathOf(name);
     try {
       if (!this.#allowOutside && !this.#isInside(path)) {
-        const problem = `${
-          excerpt(path)
-        } leads out of the folder of the campaign file; move it there, or permit it by --allow-outside`;
+        const { folder, permit } = this.#words;
+        const problem = `${excerpt(path)} leads out of ${folder}; move it there, or permit it by ${permit}`;
         return { ok: false, path, problem };
       }
     } catch (error) {
@@ -112,7 +116,7 @@ export class Includes {
     const result = readText(this.#io, path, maxBytes);
     if (result.ok) this.#texts.set(path, result.text);
     else if (result.problem === MISSING) {
-      return { ...result, problem: `${MISSING}; give its path as it is seen from the folder of the campaign file` };
+      return { ...result, problem: `${MISSING}; give its path as it is seen from ${this.#words.folder}` };
     }
     return result;
   }
@@ -120,7 +124,7 @@ export class Includes {
 
 interface ListLine {
   text: string;
-  place: Place;
+  place: FilePlace;
 }
 
 /** The lines of a list, without comments and blank ones. A comment begins with `#` at the beginning of a line or after a blank. */
@@ -138,10 +142,6 @@ function* linesOf(file: string, text: string): Generator<ListLine> {
 
 /** What becomes of the list `-`. `read`: standard input is read. `skip`: it is not, and has no entries. `refuse`: it is a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
-
-function placeText({ file, line, column }: Place): string {
-  return `${file}:${line}:${column}`;
-}
 
 /** Name of the list that comes from standard input, in places. */
 const STDIN = "<stdin>";

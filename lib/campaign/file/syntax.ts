@@ -5,7 +5,7 @@
  * @module
  */
 import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, type ParsedNode, Parser } from "yaml";
-import type { Place } from "./campaign_file.ts";
+import type { FilePlace } from "./campaign_file.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 
 // A campaign file as a tree: every value and every key knows its place.
@@ -80,7 +80,7 @@ export class Source {
   }
 
   /** The place of an offset. Columns count UTF-16 units, as editors do. */
-  placeAt(offset: number): Place {
+  placeAt(offset: number): FilePlace {
     const line = this.#lineOf(offset);
     return { file: this.file, line: line + 1, column: offset - (this.#lines[line] ?? 0) + 1 };
   }

@@ -14,7 +14,7 @@ import {
   internalsWith,
   placeOf,
   plannedStore,
-  readFile,
+  readSource,
   withCampaign,
 } from "../open_campaign.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
@@ -166,7 +166,7 @@ export async function makePipelineWith(
   const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs } = options;
   const { io } = internals;
   const format = formatOf(name);
-  const read = await readFile(path, options, io, internals);
+  const read = await readSource(path, options, io, internals);
   const { file, includes, skippedStdin } = read;
   const { directory, home } = placeOf(options, file.home, options.env ?? environmentVariable);
   if (skippedStdin && settings.source === undefined) {

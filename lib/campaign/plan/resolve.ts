@@ -419,7 +419,7 @@ class Collector {
     const identity = JSON.stringify([item.repositoryId, item.baseBranch, item.root]);
     const first = this.#named.get(identity) ?? this.#named.get(name);
     if (first !== undefined || this.#ids.has(id)) {
-      const where = first === undefined ? "" : ` in ${first.file}:${first.line}`;
+      const where = first === undefined ? "" : ` in ${"key" in first ? first.key : `${first.file}:${first.line}`}`;
       const advice = "remove one of them";
       this.problems.push({ place, value: item.repository, why: `it is the same item as another one${where}`, advice });
       return;

@@ -42,7 +42,6 @@ import {
   byVerdict,
   campaignName,
   countSentences,
-  hasEnded,
   itemNames,
   nextStartText,
   pullRequestWords,
@@ -222,7 +221,7 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   const started = items.map(({ startedAt }) => instantMs(startedAt));
   const fromMs = Math.min(...started.filter((time) => time !== null));
   if (!Number.isFinite(fromMs)) return null;
-  const endOf = (item: CampaignItem) => hasEnded(item) ? instantMs(item.endedAt) : null;
+  const endOf = (item: CampaignItem) => item.isFinal ? instantMs(item.endedAt) : null;
   const ended = items.map(endOf);
   const merged = items.map(({ pullRequestState: pull }) => pull?.state === "merged" ? instantMs(pull.updatedAt) : null);
   const toMs = Math.max(

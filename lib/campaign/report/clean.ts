@@ -7,6 +7,7 @@ import type { Redact } from "../../run/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../run/result.ts";
 import { webUrl } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
+import { isFinal } from "../verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView, CauseGroup, PullRequestView } from "../view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
 
@@ -70,6 +71,7 @@ export function cleanCampaign(
       baseBranch: name(item.baseBranch),
       root: some(name, item.root),
       verdict: item.verdict,
+      isFinal: isFinal(item.verdict),
       reason: some(reason, item.reason),
       starts: item.starts,
       attempts: item.attempts,

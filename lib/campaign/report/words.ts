@@ -11,7 +11,7 @@ import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
 import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
-import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignItem, CampaignView, QuotaView } from "../view.ts";
 import { isTrouble } from "./causes.ts";
 
@@ -232,11 +232,6 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
     const name = short(item);
     return [item.id, times.get(name) === 1 ? name : `${name} @ ${item.baseBranch}`];
   }));
-}
-
-/** Whether nothing more happens to an item by itself. */
-export function hasEnded({ verdict }: CampaignItem): boolean {
-  return hasVerdict(verdict) && verdict !== "needs-input";
 }
 
 // Commands about a campaign, for people to copy.

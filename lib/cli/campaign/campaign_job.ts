@@ -116,9 +116,9 @@ export async function endWithCampaign(
         extra?.onNotice(notice);
         if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
       },
-      onItem(item) {
-        extra?.onItem(item);
-        if (json) jsonLine(context, item);
+      onEvent(event) {
+        extra?.onEvent(event);
+        if (json) jsonLine(context, event);
       },
     };
     const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
@@ -162,8 +162,8 @@ export async function endWithCampaign(
 }
 
 /** A line of `--json`. The end is printed when everything else is done. */
-function jsonLine(context: Context, item: CampaignEvent): void {
-  if (item.type !== "end") context.writer.json(context.writer.clean(item));
+function jsonLine(context: Context, { progress: _, ...event }: CampaignEvent): void {
+  if (event.type !== "end") context.writer.json(context.writer.clean(event));
 }
 
 /** Log width when stdout is not a terminal, in cells. */

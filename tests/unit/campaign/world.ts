@@ -183,15 +183,15 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
 
   async function step(once: boolean, { internals = {}, ...given }: StepOptions): Promise<Step> {
     const items: CampaignEvent[] = [];
-    const onItem = (item: CampaignEvent) => {
-      items.push(item);
-      given.onItem?.(item);
+    const onEvent = (event: CampaignEvent) => {
+      items.push(event);
+      given.onEvent?.(event);
     };
     const failed = { is: false, view: null as CampaignView | null };
     const onFailed = (view: CampaignView | null) => void Object.assign(failed, { is: true, view });
     try {
       const make = once ? makeWave : followCampaign;
-      const stand = await make(FILE, { ...settings(), ...given, onItem }, { ...known, onFailed, ...internals });
+      const stand = await make(FILE, { ...settings(), ...given, onEvent }, { ...known, onFailed, ...internals });
       const code = exitCodeOfStand(stand);
       const isInterrupted = stand.state === "interrupted";
       const result = { outcome: outcomeOfStand(stand), exitCode: code, reason: isInterrupted ? stand.why : null };

@@ -21,7 +21,7 @@ test("createMogplex() has the verbs and one method for each route", async () => 
   for await (const automation of mogplex.automations.list()) {
     expect(automation.id).toBe(service.automations[0]?.id ?? "");
   }
-  await expect(createCampaigns(mogplex).plan("no-such-file.yml")).rejects.toThrow("no-such-file.yml");
+  await expect(createCampaigns(mogplex).of("no-such-file.yml").plan()).rejects.toThrow("no-such-file.yml");
 });
 
 test("createMogplex() asks a token function once, again after a refusal, and masks what it gave", async () => {

@@ -5,7 +5,7 @@
  */
 import { groupByCause } from "../../../../lib/campaign/report/causes.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
-import type { ItemState } from "../../../../lib/campaign/verdicts.ts";
+import { isFinal, type ItemState } from "../../../../lib/campaign/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../../../lib/campaign/view.ts";
 
 /** When the views are computed. */
@@ -33,6 +33,7 @@ export function anItem(number: number, verdict: ItemState, changes: Partial<Camp
     baseBranch: "main",
     root: null,
     verdict,
+    isFinal: isFinal(verdict),
     reason: null,
     starts: started || verdict === "quota" || verdict === "service" ? 1 : 0,
     attempts: started && verdict !== "conflict" ? 1 : 0,

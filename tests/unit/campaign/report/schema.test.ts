@@ -62,13 +62,14 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "title", "unchecked"];
+const OPTIONAL: readonly string[] = ["about", "title", "unchecked", "isFinal"];
 const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
   baseBranch: true,
   root: true,
   verdict: true,
+  isFinal: true,
   reason: true,
   starts: true,
   attempts: true,
