@@ -31,7 +31,6 @@ import type { Writer } from "./log/writer.ts";
 
 /** A note that is going to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links"> {
-  /** Where. */
   place: NotePlace;
   /** Access token of the system. */
   token: string;
@@ -224,7 +223,6 @@ export interface Folder {
 export interface Asked {
   /** The repository, by name or id. */
   repository: string;
-  /** The task. */
   task: string;
 }
 
@@ -232,7 +230,6 @@ export interface Asked {
 export interface Context {
   /** Environment, files, streams and signals. */
   io: Io;
-  /** The arguments. */
   flags: ParsedFlags;
   /** Reads an option from flags and environment. An empty variable counts as unset. */
   option: ReadOption;
@@ -240,7 +237,6 @@ export interface Context {
   settings: ReadonlyMap<string, Setting>;
   /** Prints: every line goes through it. */
   writer: Writer;
-  /** Time. */
   clock: Clock;
   /** Takes the place of the runtime's `fetch`. */
   fetch: Fetch | undefined;

@@ -51,7 +51,7 @@ function flagsOf(io: Io): ParsedFlags {
 }
 
 /**
- * Does the work of a job.
+ * Runs a verb of the component.
  *
  * @param args The verb: `run`, `follow`, `cleanup` or `permissions`.
  * @param process Environment, files, streams and signals.
