@@ -40,6 +40,10 @@ const BENCHES: Readonly<Record<string, (full: boolean, before?: string) => Promi
     const { bench, TITLE } = await import("./memory.ts");
     return { title: TITLE, rows: await bench() };
   },
+  "handles": async (_, before) => {
+    const { bench, TITLE } = await import("./handles.ts");
+    return { title: TITLE, rows: bench(before) };
+  },
   "virtual-time": async (_, before) => {
     const { bench, TITLE } = await import("./virtual_time.ts");
     return { title: TITLE, rows: bench(before) };

@@ -157,7 +157,7 @@ export interface AnswerFacts {
 }
 
 /** The service answered with an error. The class of its own errors is chosen by status, refined by code. */
-export class ApiError extends MogplexError implements AnswerFacts {
+export class ApiError extends MogplexError {
   override name = "ApiError";
   readonly status: number;
   readonly #facts: AnswerFacts;
@@ -286,7 +286,7 @@ export type InterruptSignal = "SIGINT" | "SIGTERM";
 export class InterruptedError extends MogplexError {
   override name = "InterruptedError";
   /** The signal. */
-  readonly signal: InterruptSignal;
+  readonly signal: "SIGINT" | "SIGTERM";
   constructor(signal: InterruptSignal) {
     super({ attempted: "wait any longer", why: `${signal} received` }, signal === "SIGINT" ? "sigint" : "sigterm");
     this.signal = signal;

@@ -22,12 +22,12 @@ import {
   type Session,
 } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
-import { checkOptions, checkSources, type Keys } from "../service/validate.ts";
+import { checkOptions, type Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
 import type {
   AdvanceCampaignOptions,
-  CampaignItem,
+  CampaignEvent,
   CampaignOptions,
   CampaignPlan,
   PlanCampaignOptions,
@@ -66,83 +66,20 @@ import {
   workOn,
 } from "./work/work.ts";
 
-/**
- * Plans a campaign: finds its repositories, freezes them with base branch and root directory in `lock.json`, and computes the earliest end.
- * Starts nothing. Called again, it leaves items that are locked as they are, adds new ones, and skips those that left the list before they
- * were started.
- *
- * @param path Path of the campaign file.
- * @param options See {@linkcode PlanCampaignOptions}; all durations in milliseconds.
- * @throws {UsageError} for mistakes in the file, repositories that cannot be used (unless `skipInvalid`), and lists that the service does not
- * show in full. No lock is written then.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
- * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
- * @example When will it be done?
- * ```ts ignore
- * const { view, bound } = await planCampaign("campaign.yml");
- * console.log(view.items.length, view.endsAt, bound);
- * ```
- */
+/** Plans a campaign: the verb `plan` of a client's campaigns. */
 export async function planCampaign(path: string, options: PlanCampaignOptions = {}): Promise<CampaignPlan> {
   const own = { skipInvalid: "boolean", meanRunMs: "number", dryRun: "boolean" } as const;
   options = check("plan campaign", options, { ...campaignKeys(), ...own });
   return await planCampaignWith(path, options, { readsStdin: true });
 }
 
-/**
- * Makes one wave of a campaign: records what has ended, starts what the limits of the service allow, and returns. Plans first when there is
- * no plan, but not with a branch as `home`, which may be lost: call {@linkcode planCampaign} for that. Safe to be called again and again, by
- * any machine that has the campaign's directory.
- *
- * @param path Path of the campaign file.
- * @param options See {@linkcode AdvanceCampaignOptions}; all durations in milliseconds.
- * @returns What the campaign looks like; `state` and `exitCode` say whether it is done, and how.
- * @throws {UsageError} for mistakes in the file, a lock or journal that was changed, a token of another user; nothing was started.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
- * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
- * @example One wave
- * ```ts ignore
- * const { state, nextWaveAt } = await advanceCampaign("campaign.yml");
- * ```
- */
+/** Makes one wave of a campaign: the verb `advance` of a client's campaigns. */
 export async function advanceCampaign(path: string, options: AdvanceCampaignOptions = {}): Promise<CampaignView> {
   options = check("advance campaign", options, advanceKeys());
   return viewOfStand(await makeWave(path, options, {}));
 }
 
-/**
- * Follows a campaign in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed.
- *
- * @param path Path of the campaign file.
- * @param options See {@linkcode RunCampaignOptions}; all durations in milliseconds.
- * @returns What the campaign looks like at the end; `state` is `done` when it is.
- * @throws what {@linkcode advanceCampaign} throws; `signal.reason` if `signal` aborts. The campaign then goes on with the next call.
- * @example A campaign, with a line for each change
- * ```ts ignore
- * const view = await runCampaign("campaign.yml", {
- *   onItem: (item) => item.type === "item" && console.log(item.item.repository, item.item.verdict),
- * });
- * process.exitCode = view.exitCode;
- * ```
- */
-export async function runCampaign(path: string, options: RunCampaignOptions = {}): Promise<CampaignView> {
-  options = checkRunCampaign(options);
-  return viewOfStand(await followCampaign(path, options, {}));
-}
-
-/**
- * Reads what a campaign looks like, from its lock and journal: nothing is changed, even while another process works on it. With `forge` the
- * pull requests are read as well; without it no request is sent.
- *
- * @param path Path of the campaign file.
- * @param options Token, service and client have no effect.
- * @throws {UsageError} for mistakes in the file, when nothing was planned, and for a lock or journal that was changed.
- * @example Repositories that need a person
- * ```ts ignore
- * const { causes } = await readCampaign("campaign.yml");
- * for (const { cause, items } of causes) console.log(cause, items.length);
- * ```
- */
+/** Reads what a campaign looks like: the verb `read` of a client's campaigns. */
 export async function readCampaign(path: string, options: CampaignOptions = {}): Promise<CampaignView> {
   options = check("read campaign", options, campaignKeys());
   return await readCampaignWith(path, options, {});
@@ -169,11 +106,10 @@ function advanceKeys(): Keys<AdvanceCampaignOptions> {
 function check<T, O extends CampaignOptions>(attempted: string, given: O, keys: Keys<T>): O {
   const options = checkOptions(attempted, given, keys);
   if (options.forge !== undefined) checkOptions(attempted, options.forge, { hosts: "object" }, "forge");
-  checkSources(attempted, options);
   return options;
 }
 
-/** Checks the options of {@linkcode runCampaign}. @throws {UsageError} naming the first that is wrong. */
+/** Checks the options of a campaign that is followed. @throws {UsageError} naming the first that is wrong. */
 export function checkRunCampaign(options: RunCampaignOptions): RunCampaignOptions {
   const keys: Keys<RunCampaignOptions> = { ...advanceKeys(), timeoutMs: "number" };
   return check("run campaign", options, keys);
@@ -395,7 +331,7 @@ interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   forge: CampaignOptions["forge"];
   interrupts: Interrupts | undefined;
   onInterrupt: OnInterrupt;
-  onItem: ((item: CampaignItem) => void) | undefined;
+  onItem: ((item: CampaignEvent) => void) | undefined;
   /** Tells a webhook what there is to tell. */
   tell: () => Promise<void>;
 }
@@ -539,7 +475,7 @@ class Step {
     this.#settings.onView?.((brief) => this.view(brief));
   }
 
-  #tellItem(item: CampaignItem): void {
+  #tellItem(item: CampaignEvent): void {
     unawaited(this.#settings.onItem?.(item));
   }
 

@@ -3,27 +3,27 @@
  *
  * @module
  */
-import type { EndOutcome } from "../run/result.ts";
+import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
-import type { Bound } from "./pace/next_starts.ts";
+import type { CampaignLimit } from "./pace/next_starts.ts";
 import type { LockChanges } from "./plan/make_lock.ts";
 import type { ItemState } from "./verdicts.ts";
-import type { CampaignView, ItemView } from "./view.ts";
+import type { CampaignItem, CampaignView } from "./view.ts";
 
 // What following a campaign yields.
 
 /** An item that following a campaign yields. */
-export type CampaignItem =
+export type CampaignEvent =
   /** A wave begins. */
   | { type: "wave"; wave: number }
   /** A repository's verdict or state has changed. */
-  | { type: "item"; item: ItemView; before: ItemState }
+  | { type: "item"; item: CampaignItem; before: ItemState }
   /** Nothing is started any more until a person approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string }
   /** What the next start waits for; comes when that changes. */
-  | { type: "waits"; because: Bound; nextAt: string | null }
+  | { type: "waits"; because: CampaignLimit; nextAt: string | null }
   /** The end: the last item. */
-  | { type: "end"; outcome: EndOutcome; view: CampaignView };
+  | { type: "end"; outcome: Exclude<Outcome, "deadline" | "interrupted" | "started" | "error">; view: CampaignView };
 
 /** Which forges may be sent a token. */
 export interface CampaignForge {
@@ -50,15 +50,15 @@ export interface CampaignOptions extends ConnectOptions {
    */
   webhookVariable?: string | undefined;
   /**
-   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. @default {undefined} (they are
-   * not read)
+   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN`, `GITLAB_TOKEN` and `GITEA_TOKEN`. @default
+   * {undefined} (they are not read)
    */
   forge?: CampaignForge | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
 }
 
-/** Options of {@linkcode planCampaign}. */
+/** Options of {@linkcode Campaigns.plan}. */
 export interface PlanCampaignOptions extends CampaignOptions {
   /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */
   skipInvalid?: boolean | undefined;
@@ -80,7 +80,7 @@ export interface WavesForecast {
   computeMinutes: number;
 }
 
-/** What {@linkcode planCampaign} found. */
+/** What {@linkcode Campaigns.plan} found. */
 export interface CampaignPlan {
   /** What the campaign looks like. */
   view: CampaignView;
@@ -89,16 +89,16 @@ export interface CampaignPlan {
   /** Requests that reading the lists took, and its time in milliseconds. */
   reading: { requests: number; milliseconds: number };
   /** The limit that decides the end. */
-  bound: Bound;
+  bound: CampaignLimit;
   /** When it would end without each of the limits, the strongest first; in ISO 8601. */
-  without: { bound: Bound; endsAt: string | null }[];
+  without: { bound: CampaignLimit; endsAt: string | null }[];
   /** Mean time of a run that all of this is computed with, in milliseconds. */
   meanRunMs: number;
   /** One process that stays, then waves at the usual distances. */
   forecasts: WavesForecast[];
 }
 
-/** Options of {@linkcode advanceCampaign}. */
+/** Options of {@linkcode Campaigns.advance}. */
 export interface AdvanceCampaignOptions extends CampaignOptions {
   /** When there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
   skipInvalid?: boolean | undefined;
@@ -107,10 +107,10 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
   /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: CampaignItem) => void) | undefined;
+  onItem?: ((item: CampaignEvent) => void) | undefined;
 }
 
-/** Options of {@linkcode runCampaign}. */
+/** Options of {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
   /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then goes on without us. @default 30 days */
   timeoutMs?: number | undefined;

@@ -21,7 +21,7 @@ import { openStartsText } from "./progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { FollowUp, RecordBody } from "./journal/record.ts";
-import type { CampaignView, Stuck } from "./view.ts";
+import type { CampaignView, PullRequestTrouble } from "./view.ts";
 import { followUpBranch, pullRequestsOf } from "./pulls.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";
@@ -112,7 +112,7 @@ const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
 /** What a follow-up mends, by what a pull request waits for. */
-const FOLLOW_UPS: Readonly<Partial<Record<Stuck, FollowUp>>> = {
+const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
   "conflict": "conflict",
   "red-checks": "checks",
   "changes-requested": "review",

@@ -10,7 +10,7 @@ import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } f
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
-import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
+import type { CampaignAbout, CampaignItem, CampaignView } from "./view.ts";
 
 /** What a view needs beside the memory. */
 interface ViewInput {
@@ -57,7 +57,7 @@ export function itemView(
   nowMs: number,
   stuckAfterMs = STUCK_AFTER_MS,
   requiresPull = false,
-): ItemView {
+): CampaignItem {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
   const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;

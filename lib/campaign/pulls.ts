@@ -7,7 +7,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import {
-  FORGE_VARIABLES,
+  FORGE_TOKENS_TEXT,
   type ForgeName,
   parsePullRequest,
   type PullRequestAddress,
@@ -18,14 +18,14 @@ import { type ForgeReading, Forges } from "../forge/forges.ts";
 import { unawaited } from "../hook.ts";
 import { instantMs } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
+import { branchKey } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import { normalBranch } from "./file/rules.ts";
 import type { Lock } from "./journal/lock.ts";
 import type { CampaignMemory, ItemMemory, StartMemory } from "./journal/memory.ts";
 import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS } from "./verdicts.ts";
-import type { CauseGroup, ItemView, PullRequestView, Stuck } from "./view.ts";
+import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view.ts";
 
 // On which branch a follow-up may work. It pushes there without a review, and what events say is not to be trusted: the branch is the one
 // that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
@@ -39,11 +39,6 @@ function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefi
 function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
   const start = taskStart(item);
   return start?.branch ?? start?.answered ?? null;
-}
-
-/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
-function branchKey(name: string): string {
-  return normalBranch(name.toLowerCase());
 }
 
 /** Why a pull request is not that of the item's run, as a clause; null when it is. */
@@ -247,7 +242,7 @@ export class PullRequests {
     const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
-        ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
+        ? "the service names addresses that are no pull requests of GitHub, GitLab, Gitea or Forgejo: they are not read"
         : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
       this.#tellOnce(message);
     }
@@ -337,11 +332,10 @@ export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "on
     ? "on-failed-checks"
     : undefined;
   if (key === undefined || reads) return;
-  const { github, gitlab } = FORGE_VARIABLES;
   throw new UsageError({
     attempted: `obey ${key}`,
     why: "no token of a forge is there, so pull requests cannot be read",
-    advice: `set ${github} or ${gitlab}, or remove the key`,
+    advice: `set ${FORGE_TOKENS_TEXT}, or remove the key`,
   });
 }
 
@@ -351,7 +345,7 @@ export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "on
 export const STUCK_AFTER_MS = 3 * 86_400_000;
 
 /** The causes, most urgent first, with what they say. */
-const CAUSES: Readonly<Record<Stuck, string>> = {
+const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
   "red-checks": "the checks of the pull request are red",
@@ -363,13 +357,13 @@ const CAUSES: Readonly<Record<Stuck, string>> = {
 };
 
 /** The causes, most urgent first. Each is the word of its group. */
-export const STUCK_CAUSES = Object.keys(CAUSES) as readonly Stuck[];
+export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[];
 
 /** Most owners that a group names. */
 const MAX_OWNERS = 20;
 
 /** What keeps a pull request that is open from being merged. */
-function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): Stuck | null {
+function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): PullRequestTrouble | null {
   if (pull.conflict === true) return "conflict";
   if (pull.checks === "red") return "red-checks";
   if (pull.review === "changes-requested") return "changes-requested";
@@ -388,11 +382,11 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
  * @param stuckAfterMs How long nothing happens until it counts as stuck, in milliseconds.
  */
 export function stuckCause(
-  { verdict, pullRequest, pullRequestState: pull, branch }: Omit<ItemView, "stuck">,
+  { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,
   changed: boolean | null,
   nowMs: number,
   stuckAfterMs: number,
-): Stuck | null {
+): PullRequestTrouble | null {
   if (verdict === "skipped" || !GOOD_VERDICTS.includes(verdict)) return null;
   if (pullRequest === null) return changed === true && branch !== null ? "no-pull-request" : null;
   if (pull === null || pull.state === "merged") return null;
@@ -401,12 +395,12 @@ export function stuckCause(
 }
 
 /** Who has to act on an item's pull request: who has it in hand, else whose repository it is. */
-export function ownerOf({ repository, pullRequestState }: ItemView): string {
+export function ownerOf({ repository, pullRequestState }: CampaignItem): string {
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
 
 /** Groups of items whose pull requests wait for the same, most urgent first. */
-export function groupStuck(items: readonly ItemView[]): CauseGroup[] {
+export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   return STUCK_CAUSES.flatMap((stuck): CauseGroup[] => {
     const own = items.filter((item) => item.stuck === stuck);
     if (own.length === 0) return [];
@@ -417,7 +411,9 @@ export function groupStuck(items: readonly ItemView[]): CauseGroup[] {
 }
 
 /** The state of an item's pull request in a few words: `open, red, conflict`; `not read`; null without a pull request. */
-export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked = false }: ItemView): string | null {
+export function pullRequestText(
+  { pullRequest, pullRequestState: pull, unchecked = false }: CampaignItem,
+): string | null {
   if (pullRequest === null) return null;
   if (pull === null) return unchecked ? "not checked" : "not read";
   if (pull.state !== "open") return pull.state;
@@ -431,7 +427,7 @@ export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked
 }
 
 /** The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; null without pull requests. */
-export function pullRequestsSentence(items: readonly ItemView[]): string | null {
+export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   if (own.length === 0) return null;
   const stuck = own.filter((item) => item.stuck !== null && item.pullRequestState?.state === "open").length;
@@ -445,7 +441,7 @@ export function pullRequestsSentence(items: readonly ItemView[]): string | null 
 }
 
 /** What to do about pull requests that were not read; null when all were. */
-export function unreadAdvice(items: readonly ItemView[]): string | null {
+export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some((item) => item.pullRequest !== null && item.pullRequestState === null);
-  return isUnread ? "pull requests are read with a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN" : null;
+  return isUnread ? `pull requests are read with a token of their forge, in ${FORGE_TOKENS_TEXT}` : null;
 }

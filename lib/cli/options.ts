@@ -14,7 +14,7 @@ import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
 import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
-import { MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type OnTimeout } from "../run/session.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type StopPolicy } from "../run/session.ts";
 import { isUuid } from "../service/contract.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
 import { VARIABLES } from "../variables.ts";
@@ -306,7 +306,7 @@ export interface WaitSettings {
   /** Jobs that use the token at the same time. */
   tokenShare: number;
   /** What becomes of the run at the deadline. */
-  onTimeout: OnTimeout;
+  onTimeout: StopPolicy;
   /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
 }

@@ -47,7 +47,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
  * @param attempted What is attempted, after "Cannot".
  * @throws {UsageError} when it cannot be read, or leads out of the working directory.
  */
-function readCheckoutFile(context: Context, path: string, attempted: string): string {
+export function readCheckoutFile(context: Context, path: string, attempted: string): string {
   const { io } = context;
   const file = `file ${JSON.stringify(path)}`;
   let text: string | undefined;

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Redact } from "../run/clean.ts";
-import type { AnyResult, AutomationOutcome, Outcome, Phase } from "../run/result.ts";
+import type { AnyResult, AutomationOutcome, Outcome, RunPhase } from "../run/result.ts";
 import { headlineOf, headlineText, type ResultView, viewOf } from "../run/result_view.ts";
 import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
@@ -153,7 +153,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
   return { ...passed, problem: { mark, type: outcome, message, text: lines.join("\n\n") } };
 }
 
-function phaseCase({ name, durationMs }: Phase, reached: boolean, failed: boolean): Case {
+function phaseCase({ name, durationMs }: RunPhase, reached: boolean, failed: boolean): Case {
   const passed = { name: `Phase ${cutText(name, MAX_NAME)}`, timeMs: durationMs ?? 0 };
   const message = durationMs === null
     ? "Not seen to end"

@@ -9,7 +9,7 @@ import { MAX_KEY_LENGTH } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import { checkOptions, checkTriggerInput, checkUuid, type Keys } from "../service/validate.ts";
 import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, type StartKey } from "./key.ts";
-import { connectKeys, type ConnectOptions, type Session } from "./session.ts";
+import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 
 // Names of inputs that an automation may never see.
 
@@ -42,7 +42,7 @@ export interface TriggerRequest extends RepositoryChoice {
  * another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service has one set of keys
  * for all automations and repositories.
  */
-export interface TriggerOptions extends ConnectOptions, KeyOptions {
+export interface TriggerOptions extends VerbOptions, KeyOptions {
   /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. @default {undefined} */
@@ -51,7 +51,7 @@ export interface TriggerOptions extends ConnectOptions, KeyOptions {
 
 /** The names and types of {@linkcode TriggerOptions}. */
 export function triggerKeys(): Keys<TriggerOptions> {
-  return { ...connectKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
+  return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
 }
 
 /** Checks the names and types of a trigger's request. @throws {UsageError} naming the field. */

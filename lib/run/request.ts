@@ -13,38 +13,15 @@ import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
-import { checkOptions, checkRequestKeys, checkSources, validateStartRequest } from "../service/validate.ts";
+import { checkRequestKeys, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
 import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
-import { connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
+import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
 
-/**
- * Starts a run, or finds the one that was started with the same key. In CI the key is derived from the job and the request: two tasks of
- * a job are two runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt,
- * and give `keyPart` to do the same task twice.
- *
- * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
- * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
- *
- * @param request What to do, and where. A repository that is given by name is looked up first.
- * @param options See {@linkcode StartOptions}.
- * @throws {UsageError} when something breaks a rule; nothing was sent.
- * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
- * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
- * @throws {ConflictError} when the key belongs to another request.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
- * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
- * @example Start and print the id
- * ```ts ignore
- * const { runId } = await start({ repo: "acme/web", prompt: "Fix the flaky tests" });
- * console.log(runId);
- * ```
- */
-export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
-  options = checkOptions("start run", options, runKeys());
-  checkSources("start run", options);
+/** Starts a run, or finds the one that was started with the same key: the verb `start` of a client. */
+export async function start(request: RunRequest, options: StartOptions & ConnectOptions): Promise<StartedRun> {
   checkRequestKeys(request);
   const session = openSession(options, detected(options));
   const plan = await planStart(session, request, options, true);
@@ -61,7 +38,7 @@ export async function start(request: RunRequest, options: StartOptions = {}): Pr
 }
 
 /** Options of {@linkcode start}. */
-export interface StartOptions extends ConnectOptions, KeyOptions {
+export interface StartOptions extends VerbOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. @default {undefined} */
@@ -84,7 +61,7 @@ export function runKeys() {
     onAbort: "string",
     onItem: "function",
   } as const;
-  return { ...connectKeys(), ...keyKeys(), ...own };
+  return { ...verbKeys(), ...keyKeys(), ...own };
 }
 
 /** A start that is ready to be sent. */

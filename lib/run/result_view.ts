@@ -15,9 +15,9 @@ import {
   type AutomationOutcome,
   factsFromEvents,
   type Outcome,
-  type Phase,
   type ResultError,
   resultSentence,
+  type RunPhase,
   type RunResult,
 } from "./result.ts";
 
@@ -234,7 +234,7 @@ export interface ResultView extends Common {
   /** Branch, changes and pull request; null for an automation run, for which the service does not report them. */
   git: GitFacts | null;
   /** Phases in order; empty for an automation run. */
-  phases: readonly Phase[];
+  phases: readonly RunPhase[];
   /** Events that were kept, oldest first; empty for an automation run, which has none. */
   events: readonly RunEvent[];
   /** How many events were seen and not kept. */

@@ -3,13 +3,12 @@
  *
  * @module
  */
-import { detected } from "../ci/detect.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import { unawaited } from "../hook.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
-import { checkOptions, checkRequestKeys, checkSources, checkUuid, type Keys } from "../service/validate.ts";
+import { checkUuid } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
 import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
@@ -17,29 +16,18 @@ import { type EventFile, type EventSink, openEventsFile } from "./event_file.ts"
 import { type FollowItem, type FollowOptions, RunFollower } from "./follow.ts";
 import {
   type Ending,
-  guarded,
   Job,
   type JobEnd,
   type Look,
   type Operation,
   type Parting,
-  settle,
   type StopCause,
   type Stopped,
 } from "./job.ts";
 import { jobOf } from "./key.ts";
 import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
-import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
-import {
-  noteNewTask,
-  planStart,
-  resumePlan,
-  runKeys,
-  type RunRequest,
-  runSeries,
-  type StartOptions,
-  type StartPlan,
-} from "./request.ts";
+import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
+import { planStart, resumePlan, type RunRequest, runSeries, type StartOptions, type StartPlan } from "./request.ts";
 import {
   emptyRunResult,
   endOfRun,
@@ -52,59 +40,19 @@ import {
   type RunResult,
 } from "./result.ts";
 import {
+  type ConnectOptions,
   endingSignal,
   type OnInterrupt,
-  type OnTimeout,
   openSession,
   RepositoryName,
   type Session,
+  type StopPolicy,
 } from "./session.ts";
 import type { StartedRun, StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
-/**
- * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
- * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
- * every attempt another task, and give `keyPart` to do the same task twice.
- *
- * @param request What to do, and where.
- * @param options See {@linkcode RunOptions}; all durations in milliseconds.
- * @returns The result, for {@linkcode report}. It does not keep all events of a long run: use `eventsFile` or `onItem` to get them.
- * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
- * `throwOnFailure` is false.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
- * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
- * @throws what {@linkcode start} and {@linkcode follow} throw.
- * @example Run, and look at the verdict
- * ```ts ignore
- * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
- * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
- * console.log(result.outcome, result.pullRequest.url);
- * ```
- */
-export async function run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
-  options = checkOptions("start run", options, runKeys() satisfies Keys<RunOptions>);
-  checkSources("start run", options);
-  checkRequestKeys(request);
-  return await ended(options, (more) => runJob(request, options, more));
-}
-
-/**
- * Follows an existing run to its end.
- *
- * @param runId UUID of the run.
- * @param options See {@linkcode RunOptions}; options that only concern a start have no effect.
- * @returns The result, for {@linkcode report}.
- * @throws what {@linkcode run} throws, except errors of the start.
- */
-export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
-  options = checkOptions("follow run", options, runKeys());
-  checkSources("follow run", options);
-  return await ended(options, (more) => attachJob(runId, options, more));
-}
-
-/** Options of {@linkcode run}. */
-export interface RunOptions extends StartOptions, FollowOptions {
+/** Options of what follows a run to its end. */
+export interface AttachOptions extends FollowOptions {
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
    * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
@@ -113,30 +61,21 @@ export interface RunOptions extends StartOptions, FollowOptions {
    */
   throwOnFailure?: boolean | undefined;
   /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
-  onTimeout?: OnTimeout | undefined;
+  onTimeout?: StopPolicy | undefined;
   /**
    * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it, which takes a few seconds at most. A start
    * that is on its way is found and cancelled too. @default {"detach"}
    */
-  onAbort?: OnTimeout | undefined;
+  onAbort?: StopPolicy | undefined;
   /** Called with each item as it comes; must not throw. @default {undefined} */
   onItem?: ((item: FollowItem) => void) | undefined;
 }
 
-/** Runs a job of the library to its end. What its result prints by itself is masked. */
-async function ended(
-  options: RunOptions,
-  begin: (more: JobOptions) => Promise<JobEnd<RunResult>>,
-): Promise<RunResult> {
-  let session: Session | undefined;
-  const end = await begin(abortInternals<JobOptions>(options, {
-    ...detected(options),
-    byTask: noteNewTask,
-    onSession: (opened) => session = opened,
-  }));
-  guarded(end.result, session);
-  return settle(end, options, verdictErrorOf);
-}
+/** Options of what starts a run and follows it to its end. */
+export interface RunOptions extends StartOptions, AttachOptions {}
+
+/** The options of a job, with the connection. */
+type JobSettings = RunOptions & ConnectOptions;
 
 // The jobs of the command line, with state file and signals.
 
@@ -149,7 +88,7 @@ async function ended(
  */
 export async function runJob(
   request: RunRequest,
-  options: RunOptions,
+  options: JobSettings,
   more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   // The service is not asked for a name that the caller gave.
@@ -166,7 +105,7 @@ export async function runJob(
 /** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
 export async function attachJob(
   runId: string,
-  options: RunOptions,
+  options: JobSettings,
   more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
@@ -183,7 +122,7 @@ export async function attachJob(
 export const LOOK_MS = 60_000;
 
 /** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
-export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
+export async function lookJob(runId: string, options: JobSettings, more: JobOptions): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
   const opened = open({ ...options, timeoutMs: options.timeoutMs ?? LOOK_MS }, more);
   try {
@@ -230,7 +169,7 @@ interface OpenJob {
 }
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-function open(options: RunOptions, more: JobOptions): OpenJob {
+function open(options: JobSettings, more: JobOptions): OpenJob {
   const { files, statePath, startOnly, showTask = true, repository } = more;
   const tokenShare = checkTokenShare(options.tokenShare);
   const watch = checkWatch(options, more);
@@ -250,7 +189,7 @@ function open(options: RunOptions, more: JobOptions): OpenJob {
 }
 
 /** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
-function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
+function readResumed({ session, seal }: OpenJob, options: JobSettings, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
   if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
   const { notify, clock, memory } = session;
@@ -268,7 +207,7 @@ function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobO
 }
 
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
-function recordFollowing({ session, settings }: OpenJob, runId: string, options: RunOptions): void {
+function recordFollowing({ session, settings }: OpenJob, runId: string, options: JobSettings): void {
   const { state, onInterrupt } = settings;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
   const job = jobOf(session, options);

@@ -166,8 +166,24 @@ export interface Session extends Connected<MogplexClient> {
   readonly platform: Platform;
 }
 
+/** What every verb takes. */
+export interface VerbOptions {
+  /**
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
+   * on. @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/** The names and types of {@linkcode VerbOptions}. */
+export function verbKeys(): Keys<VerbOptions> {
+  return { signal: "object", onNotice: "function" };
+}
+
 /** Which service to use, and replacements for environment, network and time. */
-export interface ConnectOptions {
+export interface ConnectOptions extends VerbOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
@@ -180,13 +196,6 @@ export interface ConnectOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
-   * on. @default {undefined}
-   */
-  signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
-  onNotice?: OnNotice | undefined;
 }
 
 /** The names and types of {@linkcode ConnectOptions}. */
@@ -232,10 +241,10 @@ export type OnInterrupt = "auto" | "cancel" | "detach";
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
 /** What the deadline does to the run: `detach` lets it go on, `cancel` cancels it. */
-export type OnTimeout = "detach" | "cancel";
+export type StopPolicy = "detach" | "cancel";
 
-/** All values of {@linkcode OnTimeout}, for checks and for the help. */
-export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
+/** All values of {@linkcode StopPolicy}, for checks and for the help. */
+export const ON_TIMEOUT: readonly StopPolicy[] = ["detach", "cancel"];
 
 /** Signals of the process, for a job. */
 export interface Interrupts {
@@ -247,8 +256,8 @@ export interface Interrupts {
 
 /** What a job does with its operation at the deadline and at a signal. */
 export interface WatchSettings {
-  /** See {@linkcode OnTimeout}. */
-  onTimeout: OnTimeout;
+  /** See {@linkcode StopPolicy}. */
+  onTimeout: StopPolicy;
   /** See {@linkcode OnInterrupt}. */
   onInterrupt: OnInterrupt;
   /** Signals of the process; undefined in the library, which does not handle them. */

@@ -12,6 +12,7 @@ import type { OnNotice } from "../notice.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
 import { type MogplexClient, scriptClientFor } from "../service/client.ts";
+import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
@@ -46,10 +47,7 @@ export interface MogplexOptions {
   onNotice?: OnNotice | undefined;
 }
 
-/** Options of a verb, without those that the client has. */
-export type VerbOptions<T> = Omit<T, "client" | "token" | "url" | "fetch" | "env" | "clock">;
-
-/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
+/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
 export type Connect = () => Promise<ConnectOptions>;
 
 /** Headers that only we may set, or that would break a request. */
@@ -91,8 +89,9 @@ function checkHeaders(headers: Readonly<Record<string, string>>): Record<string,
   return Object.fromEntries(Object.entries(headers));
 }
 
-function checkAll(options: MogplexOptions): void {
-  const keys: Keys<MogplexOptions> = {
+/** The names and types of {@linkcode MogplexOptions}. */
+function mogplexKeys(): Keys<MogplexOptions> {
+  return {
     token: "any",
     url: "string",
     plainHttp: "string",
@@ -104,7 +103,10 @@ function checkAll(options: MogplexOptions): void {
     onRequest: "function",
     onNotice: "function",
   };
-  checkOptions(ATTEMPTED, options, keys);
+}
+
+function checkAll(options: MogplexOptions): void {
+  checkOptions(ATTEMPTED, options, mogplexKeys());
   const { token, plainHttp, env, userAgent: agent = "" } = options;
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
   if (!["undefined", "string", "function"].includes(typeof token)) {
@@ -113,6 +115,16 @@ function checkAll(options: MogplexOptions): void {
   if (env !== undefined && env !== null && typeof env !== "function") throw refuse("'env' must be a function or null");
   if (plainHttp !== undefined && plainHttp !== "loopback") throw refuse(`'plainHttp' must be "loopback"`);
   if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must be printable ASCII, at most 200 characters");
+}
+
+/** Where a client has its connector; the same in every copy of this package. */
+const CONNECTOR = Symbol.for("@mogplex/ci connector");
+
+/** The connector of a client. @throws {UsageError} when it is no client. */
+export function connectorOf(attempted: string, mogplex: object): Connector {
+  const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
+  if (connector !== undefined) return connector;
+  throw new UsageError({ attempted, why: "the first argument must be what `createMogplex()` returned" });
 }
 
 /** The options of one `createMogplex()`, checked, and the client that is made from them when it is needed. */
@@ -133,7 +145,7 @@ export class Connector {
     this.#kept = typeof token === "function" ? keptToken(token) : undefined;
   }
 
-  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
+  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
   get client(): MogplexClient {
     return this.#client ??= this.#connect();
   }
@@ -167,11 +179,22 @@ export class Connector {
 
   /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
   readonly connect: Connect = async () => {
+    await PROCESS.turn();
     const { clock, onNotice } = this.#options;
     const { client } = this;
     await this.#kept?.get();
     return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };
   };
+
+  /** Marks an object as the client of this connector: see {@linkcode connectorOf}. */
+  on<T extends object>(mogplex: T): T {
+    return Object.defineProperty(mogplex, CONNECTOR, { value: this });
+  }
+
+  /** What sends requests; undefined for the global `fetch`. */
+  get sender(): Fetch | undefined {
+    return this.#options.fetch;
+  }
 
   /** Reads the environment. */
   get env(): ReadEnv {
@@ -183,5 +206,28 @@ export class Connector {
     if (this.#kept !== undefined) return this.#kept.last;
     const { token } = this.#options;
     return typeof token === "string" ? token : undefined;
+  }
+}
+
+/**
+ * Takes the options of a client and of a verb apart, which a caller gave as one. What both have is the verb's.
+ *
+ * @param keys The names and types of the verb's options.
+ * @returns What reaches the service; it throws what is wrong with the options of the client.
+ */
+export function apart<O extends object>(
+  attempted: string,
+  given: MogplexOptions & O,
+  keys: Keys<O>,
+): { connect: Connect; rest: O } {
+  try {
+    const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys });
+    const own = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
+    const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
+    let connector: Connector | undefined;
+    const connect: Connect = async () => await (connector ??= new Connector(Object.fromEntries(own))).connect();
+    return { connect, rest: Object.fromEntries(rest) as O };
+  } catch (error) {
+    return { connect: () => Promise.reject(error), rest: {} as O };
   }
 }

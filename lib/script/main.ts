@@ -11,7 +11,7 @@ import { processIo } from "../io.ts";
 import { interruptible } from "../run/session.ts";
 import { programArgs, setExitCode } from "../runtime.ts";
 import { checkOptions } from "../service/validate.ts";
-import { createLogText, type LogText, type LogTextOptions } from "./report.ts";
+import { createLogText, type LogText, maskKeys, type MaskOptions } from "./report.ts";
 
 /** What the work of a script gets from {@linkcode main}. */
 export interface MainContext {
@@ -69,7 +69,7 @@ function codeOf(value: unknown): number {
  */
 export async function main(
   work: (context: MainContext) => unknown,
-  options: LogTextOptions = {},
+  options: MaskOptions = {},
 ): Promise<number> {
   setExitCode(EXIT.internal);
   const io = processIo();
@@ -78,7 +78,7 @@ export async function main(
   let line = createLogText({ env: () => undefined }).line;
   let code: number;
   try {
-    checkOptions("start script", options, { token: "string", env: "function", secrets: "any" });
+    checkOptions("start script", options, maskKeys());
     line = createLogText(options).line;
     code = codeOf(
       await interruptible(

@@ -1,5 +1,5 @@
 /**
- * `report()`, `renderReport()` and `maskResult()`: what scripts make of a result.
+ * `report()`, `render()` and `mask()`: what scripts make of a result; `createLogText()`, for what they print.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
 import { parseReportTarget, type ReportFormatName, type ReportTarget, writeReports } from "../report/write.ts";
 import { cleanResult } from "../run/clean.ts";
-import type { AutomationResult, RunResult } from "../run/result.ts";
+import type { AnyResult } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
 import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
@@ -19,8 +19,8 @@ import { createRedactor, type Redactor, redactValue } from "../text/redact.ts";
 
 // The redactor of scripts: which secrets `report()` and `createLogText()` mask.
 
-/** Options of {@linkcode createLogText}: which secrets to mask. */
-export interface LogTextOptions {
+/** Which secrets to mask. */
+export interface MaskOptions {
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;
   /** Reads an environment variable; values of variables that hold secrets are masked. @default the environment of the process */
@@ -46,16 +46,13 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
  *
  * @param readFile Reads the token file. @default reads the file system
  */
-export function scriptRedactor(options: LogTextOptions, readFile?: ReadFile): Redactor {
+export function scriptRedactor(options: MaskOptions, readFile?: ReadFile): Redactor {
   const { env = environmentVariable, token, secrets } = options;
   return createRedactor({ token: token ?? knownToken(env, readFile), env, secrets });
 }
 
-/** Options of {@linkcode report}: which secrets to mask. */
-export interface ReportOptions extends LogTextOptions {}
-
-/** The names and types of {@linkcode ReportOptions}. */
-function reportKeys(): Keys<ReportOptions> {
+/** The names and types of {@linkcode MaskOptions}. */
+export function maskKeys(): Keys<MaskOptions> {
   return { token: "string", env: "function", secrets: "any" };
 }
 
@@ -66,40 +63,56 @@ function checkTarget(target: ReportTarget): void {
 }
 
 /**
- * A copy of a result with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
+ * A copy of a value with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
  * those of an agent: escape them for the place that shows them.
  *
- * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of an error.
+ * @param value A result, an item, a view of a campaign, or any other plain data.
  * @param options Which secrets to mask.
  * @example Store a result
  * ```ts ignore
- * await database.insert(maskResult(await run(request)));
+ * await database.insert(mask(await run(request)));
  * ```
  */
-export function maskResult<R extends RunResult | AutomationResult>(result: R, options: ReportOptions = {}): R {
-  checkOptions("mask result", options, reportKeys());
+export function mask<T>(value: T, options: MaskOptions = {}): T {
+  checkOptions("mask", options, maskKeys());
   const redact = scriptRedactor(options);
-  return cleanResult(result, redact, redact.token);
+  return isResult(value) ? cleanResult(value, redact, redact.token) : redactValue(value, redact);
+}
+
+/** Whether a value is a result, by its form: it may have been stored in between. */
+function isResult(value: unknown): value is AnyResult {
+  const { kind, outcome } = (value ?? {}) as Partial<AnyResult>;
+  return typeof outcome === "string" && (kind === "run" || kind === "automation-run");
+}
+
+/** Refuses what is no result. @throws {UsageError} */
+function checkResult(attempted: string, value: unknown): void {
+  if (isResult(value)) return;
+  throw new UsageError({
+    attempted,
+    why: "the first argument must be a result of a run, such as `await run(…)` gives",
+  });
 }
 
 /**
  * Renders one report as {@linkcode report} writes it, secrets masked, without writing it.
  *
- * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of an error.
+ * @param result What a run or the run of an automation came to, or the `result` of an error.
  * @param format Name of the format, such as `markdown` or `json`.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format.
  * @example A comment on a pull request
  * ```ts ignore
- * await comment(renderReport(result, "markdown"));
+ * await comment(render(result, "markdown"));
  * ```
  */
-export function renderReport(
-  result: RunResult | AutomationResult,
+export function render(
+  result: AnyResult,
   format: ReportFormatName,
-  options: ReportOptions = {},
+  options: MaskOptions = {},
 ): string {
-  checkOptions("render report", options, reportKeys());
+  checkOptions("render report", options, maskKeys());
+  checkResult("render report", result);
   const { env = environmentVariable } = options;
   const redact = scriptRedactor(options);
   let text: string | undefined;
@@ -115,7 +128,7 @@ export function renderReport(
 /**
  * Writes reports about a run or an automation run, without any request. Replaces whole files, and creates missing directories.
  *
- * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of the error that they threw.
+ * @param result What a run or the run of an automation came to, or the `result` of an error.
  * @param targets Formats and files.
  * @throws {UsageError} for an unknown format or key, before anything is written; when a report cannot be written, after all others are.
  * @example Write a summary
@@ -125,12 +138,13 @@ export function renderReport(
  */
 // deno-lint-ignore require-await
 export async function report(
-  result: RunResult | AutomationResult,
+  result: AnyResult,
   targets: readonly ReportTarget[],
-  options: ReportOptions = {},
+  options: MaskOptions = {},
 ): Promise<void> {
-  checkOptions("write report", options, reportKeys());
+  checkOptions("write report", options, maskKeys());
   for (const target of targets) checkTarget(target);
+  checkResult("write report", result);
   const { env = environmentVariable } = options;
   const io = processIo();
   const redact = scriptRedactor(options, io.readFile);
@@ -178,8 +192,8 @@ const DEFAULT_LINE_LENGTH = 1_000;
  * if (line("\x1b[31m::error::forged") !== ": :error::forged") throw new Error("changed");
  * ```
  */
-export function createLogText(options: LogTextOptions = {}): LogText {
-  checkOptions("create log text", options, { token: "string", env: "function", secrets: "any" });
+export function createLogText(options: MaskOptions = {}): LogText {
+  checkOptions("create log text", options, maskKeys());
   const redact = scriptRedactor(options);
   return {
     line(text, maxLength = DEFAULT_LINE_LENGTH) {

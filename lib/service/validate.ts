@@ -186,6 +186,16 @@ export function branchNameProblem(name: string): string | undefined {
   return branchProblem(name) ?? gitProblem(name);
 }
 
+/** The name of a branch without what Git allows in front of it: `refs/heads/main` is `main`. */
+export function normalBranch(name: string): string {
+  return name.trim().replace(/^(?:refs\/heads\/)+/, "");
+}
+
+/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
+export function branchKey(name: string): string {
+  return normalBranch(name.toLowerCase()).replace(/^(?:heads\/)+/, "");
+}
+
 function gitProblem(name: string): string | undefined {
   if (name.startsWith("-")) return `it starts with "-", which Git refuses`;
   if (/(^|\/)\./.test(name)) return `a part of it starts with ".", which Git refuses`;
@@ -283,19 +293,6 @@ export function validateStartRequest(request: StartRequest): StartRequest {
 // Checks what a script passes to the library: a misspelt option or field must not start another run than the one that was meant.
 
 export { checkOptions, type Keys, type Kind };
-
-/** Two options that say the same thing cannot both be obeyed. @throws {UsageError} for a `client` beside what it is made from. */
-export function checkSources(
-  attempted: string,
-  { client, ...options }: { client?: unknown; token?: unknown; url?: unknown; fetch?: unknown },
-): void {
-  if (client === undefined) return;
-  for (const name of ["token", "url", "fetch"] as const) {
-    if (options[name] === undefined) continue;
-    const advice = `leave out one of them: a client has its own ${name}`;
-    throw new UsageError({ attempted, why: `'client' and '${name}' are both given`, advice });
-  }
-}
 
 function checkKnownWord(field: string, value: unknown, words: readonly string[]): void {
   if (value === undefined || typeof value === "string" && words.includes(value)) return;

@@ -39,6 +39,29 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "run-id": {
     description: "Id of a run to follow, in place of starting one: the output run_id of another step or job.",
   },
+  "respond": {
+    description:
+      "Whether the step answers a mention or a label at the forge, or looks for one on a schedule, in place of starting a run. " +
+      "See docs/ask.md.",
+    default: "false",
+    options: SWITCH,
+  },
+  "name": { description: "With respond: what the agent is called in a mention, without @.", empty: "mogplex" },
+  "label": { description: "With respond: the label that makes title and description a task.", empty: "mogplex" },
+  "allow-users": {
+    description: "With respond: users who may start an agent, separated by commas.",
+    empty: "all who may push to the repository",
+  },
+  "limit": { description: "With respond: most runs of 24 hours in the repository, as in 20/day.", empty: "20/day" },
+  "template": {
+    description: "With respond: file with the text of the prompt, with {{task}} in it.",
+    empty: "the task, with the thread as a quote",
+  },
+  "commit-status": {
+    description: "With respond: whether the commit status mogplex is set after a run that ended well.",
+    empty: "true",
+    options: SWITCH,
+  },
   "automation": {
     description: "Id of an automation to trigger and follow, in place of starting a run. It needs repo.",
   },

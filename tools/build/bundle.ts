@@ -48,13 +48,13 @@ export const PROGRAMS: readonly Program[] = [
 ];
 
 /** The modules of the library, by the name of their file. */
-const LIBRARY = { mod: "lib/script/exports.ts", testing: "testing.ts" };
+const LIBRARY = { mod: "lib/script/exports.ts", campaigns: "campaigns.ts", testing: "testing.ts" };
 
 /**
  * Modules that scripts may use without the rest. What only one of them needs gets a file of its own, so that a user's bundler can leave it
  * out as a whole: `yaml` has statements that no bundler dares to drop one by one.
  */
-const PARTS = { errors: "lib/errors.ts", runs: "lib/run/run.ts", campaigns: "lib/campaign/campaign.ts" };
+const PARTS = { errors: "lib/errors.ts", runs: "lib/run/run.ts" };
 
 const OPTIONS = {
   absWorkingDir: root,
@@ -76,6 +76,7 @@ const OPTIONS = {
 const HEADERS = {
   program: ["#!/usr/bin/env node"],
   mod: ['// @ts-self-types="./types/mod.d.ts"'],
+  campaigns: ['// @ts-self-types="./types/campaigns.d.ts"'],
   testing: ['// @ts-self-types="./types/testing.d.ts"'],
 };
 
@@ -110,7 +111,7 @@ export async function bundleProgram({ file, entry, minify = false, executable = 
   return { file, text, packages: [...new Set(packages)].sort() };
 }
 
-/** Bundles the library: `mod.mjs`, `testing.mjs` and the files that both import. */
+/** Bundles the library: `mod.mjs`, `campaigns.mjs`, `testing.mjs` and the files that they share. */
 export async function bundleLibrary(): Promise<Built[]> {
   const entryPoints = Object.entries({ ...LIBRARY, ...PARTS }).map(([out, path]) => ({ in: path, out }));
   const result = await build({ ...OPTIONS, entryPoints, splitting: true, chunkNames: "chunk-[hash]" });

@@ -19,7 +19,7 @@ export function inputs(): string {
       .map((entry) => join(entry.parentPath, entry.name))
   );
   const single = [
-    ...["mod.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"],
+    ...["mod.ts", "campaigns.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"],
     ...["action/post.mjs", "action/README.md"],
   ];
   const paths = [...folders, ...single.map((path) => join(root, path))].sort();

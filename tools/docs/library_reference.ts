@@ -36,7 +36,11 @@ interface DocSymbol {
 }
 
 /** The modules that a script imports, and how. */
-const MODULES = [{ file: "mod.ts", name: "@mogplex/ci" }, { file: "testing.ts", name: "@mogplex/ci/testing" }];
+const MODULES = [
+  { file: "mod.ts", name: "@mogplex/ci" },
+  { file: "campaigns.ts", name: "@mogplex/ci/campaigns" },
+  { file: "testing.ts", name: "@mogplex/ci/testing" },
+];
 
 /** The groups of exports, in order. */
 const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
@@ -144,7 +148,7 @@ export function libraryReference(): string {
   });
   return `# Library reference
 
-Every export of \`@mogplex/ci\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
+Every export of \`@mogplex/ci\`, \`@mogplex/ci/campaigns\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
 name ends in \`Ms\` are milliseconds. How to use them: [scripts](../scripts.md#a-program-the-library).
 
 ${parts.join("\n\n")}

@@ -5,7 +5,7 @@
  * @module
  */
 import type { AutomationItem } from "../../lib/run/follow_automation.ts";
-import type { CampaignItem } from "../../lib/campaign/campaign_options.ts";
+import type { CampaignEvent } from "../../lib/campaign/campaign_options.ts";
 import type { shownTrigger } from "../../lib/cli/log/lists.ts";
 import type { RunBranch, RunEvent, StartResult } from "../../lib/model.ts";
 
@@ -81,7 +81,7 @@ const AUTOMATION_WAITS: FieldsOf<AutomationItem, "waits"> = {
   count: { type: "integer", description: "Questions that wait for an answer in the app; 0 when it goes on." },
 };
 
-const CAMPAIGN: { readonly [K in Exclude<CampaignItem["type"], "end">]: FieldsOf<CampaignItem, K> } = {
+const CAMPAIGN: { readonly [K in Exclude<CampaignEvent["type"], "end">]: FieldsOf<CampaignEvent, K> } = {
   wave: { wave: { type: "integer", description: "Number of the wave that begins, from 1." } },
   item: {
     item: { $ref: "campaign-report.schema.json#/properties/items/items", description: "The item as it is now." },

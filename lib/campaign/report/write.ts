@@ -20,7 +20,7 @@ import { bareValue, csvLine, jsonText, renderDotenvFile } from "../../text/escap
 import { plainText } from "../../text/plain_text.ts";
 import { STUCK_CAUSES } from "../pulls.ts";
 import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
-import type { CampaignView, ItemView } from "../view.ts";
+import type { CampaignItem, CampaignView } from "../view.ts";
 import { renderCampaignPage } from "./campaign_page.ts";
 import { isTrouble } from "./causes.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";
@@ -32,8 +32,8 @@ import { hasEnded, itemNames, runMs, STATES, totalsOf } from "./words.ts";
 /** Renders links to pull requests: those that a person has to look at first, then the newest. @param view View after `cleanCampaign`. */
 function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
-  const rank = ({ verdict }: ItemView) => isTrouble(verdict) ? 0 : 1;
-  const ended = ({ endedAt }: ItemView) => instantMs(endedAt) ?? 0;
+  const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
+  const ended = ({ endedAt }: CampaignItem) => instantMs(endedAt) ?? 0;
   const found = items.filter(({ pullRequest }) => pullRequest !== null)
     .sort((a, b) => rank(a) - rank(b) || ended(b) - ended(a));
   return renderLinks(
@@ -49,7 +49,7 @@ function renderCampaignAnnotations({ items }: CampaignView): string {
 type Cell = string | number | null;
 
 // Public names: a change is a new major version.
-type Column = readonly [name: string, cell: (item: ItemView, nowMs: number) => Cell];
+type Column = readonly [name: string, cell: (item: CampaignItem, nowMs: number) => Cell];
 
 const COLUMNS: readonly Column[] = [
   ["repository", (item) => item.repository],
@@ -153,7 +153,7 @@ const MEANINGS: Readonly<Record<ItemState, string>> = {
   waiting: "Waits for its start",
 };
 
-function caseOf(item: ItemView, name: string, nowMs: number): Case {
+function caseOf(item: CampaignItem, name: string, nowMs: number): Case {
   const { verdict, reason, runId, branch, pullRequest } = item;
   const timeMs = runMs(item, nowMs) ?? 0;
   const mark = MARKS[verdict];
@@ -171,7 +171,7 @@ function caseOf(item: ItemView, name: string, nowMs: number): Case {
 }
 
 /** Names of cases. Items have unique names; two long ones may be the same after they were cut. */
-function uniqueNames(items: readonly ItemView[]): string[] {
+function uniqueNames(items: readonly CampaignItem[]): string[] {
   const used = new Set<string>();
   const next = new Map<string, number>();
   return items.map(({ id }) => {
@@ -186,7 +186,7 @@ function uniqueNames(items: readonly ItemView[]): string[] {
   });
 }
 
-function earliest(items: readonly ItemView[]): string | null {
+function earliest(items: readonly CampaignItem[]): string | null {
   let first: string | null = null;
   for (const { startedAt } of items) {
     if (startedAt !== null && (first === null || startedAt < first)) first = startedAt;
@@ -223,7 +223,7 @@ function renderCampaignJunit(view: CampaignView): string {
 // `metrics.txt`: the campaign as OpenMetrics text.
 
 /** One that was not read counts as that, and as nothing else. */
-function pullRequests(items: readonly ItemView[]): Family[] {
+function pullRequests(items: readonly CampaignItem[]): Family[] {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   const count = (state: string) => own.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;
   const states = ["open", "merged", "closed", "unreadable", "not-read"];

@@ -10,7 +10,7 @@ import {
   makeWave,
   type StepInternals,
 } from "../../campaign/campaign.ts";
-import type { CampaignItem, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
+import type { CampaignEvent, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
@@ -162,7 +162,7 @@ export async function endWithCampaign(
 }
 
 /** A line of `--json`. The end is printed when everything else is done. */
-function jsonLine(context: Context, item: CampaignItem): void {
+function jsonLine(context: Context, item: CampaignEvent): void {
   if (item.type !== "end") context.writer.json(context.writer.clean(item));
 }
 

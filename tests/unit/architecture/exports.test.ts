@@ -9,7 +9,7 @@ const ENTRIES = PROGRAMS.map(({ entry }) => entry);
 const BUILT: Readonly<Record<string, string>> = { "action/main.mjs": ACTION.entry };
 
 /** Files whose imports are a reason to export. */
-const USERS = ["mod.ts", "testing.ts", "action/post.mjs", ...sources("lib")];
+const USERS = ["mod.ts", "campaigns.ts", "testing.ts", "action/post.mjs", ...sources("lib")];
 
 /** The exported values of a text: no types, and nothing that another file exports. */
 function exportedValues(text: string): string[] {

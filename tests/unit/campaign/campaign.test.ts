@@ -2,13 +2,27 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../../../lib/campaign/campaign.ts";
+import {
+  advanceCampaign,
+  checkRunCampaign,
+  followCampaign,
+  planCampaign,
+  readCampaign,
+  viewOfStand,
+} from "../../../lib/campaign/campaign.ts";
+import type { RunCampaignOptions } from "../../../lib/campaign/campaign_options.ts";
+import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
 import type { Interrupts } from "../../../lib/run/session.ts";
 import { processesOf } from "./journal/rooms.ts";
 import { campaignFile, campaignWorld, DIRECTORY, failureOf, FILE, project, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
+
+/** Follows a campaign as the verb `run` of a client's campaigns does. */
+async function runCampaign(path: string, options: RunCampaignOptions): Promise<CampaignView> {
+  return viewOfStand(await followCampaign(path, checkRunCampaign(options), {}));
+}
 
 /** Signals of a process, of which one comes when the virtual time is up. */
 function signalAfter(world: ReturnType<typeof campaignWorld>, ms: number, name: "SIGINT" | "SIGTERM"): Interrupts {

@@ -49,7 +49,7 @@ async function commentOf(text: string) {
     notes: GITHUB_COMMENTS,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: github.fetch });
-  await prepareNote(context, [])(resultOf(text));
+  await prepareNote(context, []).ended(resultOf(text));
   return { bodies: github.comments.map(({ body }) => body ?? ""), printed: io.text.stderr };
 }
 

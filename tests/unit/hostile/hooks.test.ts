@@ -1,11 +1,11 @@
 /** Hooks that are async functions and fail: their types permit them, and nobody waits for them. */
 import { expect, test } from "bun:test";
 import process from "node:process";
-import { createTestEmulator } from "../../../lib/emulator/emulator.ts";
+import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { createMogplex } from "../../../lib/script/mogplex.ts";
-import { run } from "../../../lib/run/run.ts";
 import { start } from "../../../lib/run/request.ts";
 import { campaignWorld } from "../campaign/world.ts";
+import { run } from "../run/detecting.ts";
 
 test("async hooks that reject change nothing, and do not end the process", async () => {
   const unhandled: unknown[] = [];
@@ -39,6 +39,6 @@ test("async hooks that reject change nothing, and do not end the process", async
 
 /** An emulator in process. */
 function testRun() {
-  const emulator = createTestEmulator();
+  const emulator = createEmulator();
   return { connection: emulator.options, repo: "acme/web" };
 }

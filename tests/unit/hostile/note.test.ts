@@ -35,7 +35,7 @@ async function noteOf(text: string, job: string) {
     notes: GITLAB_NOTES,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
-  await prepareNote(context, [])(resultOf(text));
+  await prepareNote(context, []).ended(resultOf(text));
   const { notes, actions } = gitlab;
   return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };
 }

@@ -1,7 +1,7 @@
 /** Some code of the process has written to `Object.prototype`. */
 import { expect, test } from "bun:test";
 import { validateStartRequest } from "../../../lib/service/validate.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { start } from "../../../lib/run/request.ts";
 import { campaignWorld } from "../campaign/world.ts";
@@ -43,7 +43,7 @@ test("validateStartRequest() reads nothing that stands on Object.prototype", asy
 test("start() and a campaign send nothing that stands on Object.prototype", async () => {
   const bodies: string[] = [];
   const clock = virtualClock();
-  const emulator = createEmulator({ clock, projects: [{ owner: "acme", count: 1 }] });
+  const emulator = makeEmulator({ clock, projects: [{ owner: "acme", count: 1 }] });
   const fetch = (async (url: string, init: RequestInit) => {
     if (init.method === "POST" && url.endsWith("/runs")) {
       bodies.push(`${url} ${JSON.stringify([...new Headers(init.headers)])} ${init.body}`);

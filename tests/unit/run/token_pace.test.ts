@@ -1,19 +1,19 @@
 /** Followers of one process on one token, against the emulator's real limiter. */
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
-import { follow } from "../../../lib/run/follow.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { start } from "../../../lib/run/request.ts";
-import { createClient } from "../../../lib/service/client.ts";
+import { createMogplex } from "../../../mod.ts";
 import { PROCESS } from "../../../lib/service/memory.ts";
 import { parseScenario } from "../emulator/scenarios.ts";
+import { follow } from "./detecting.ts";
 
 const STUCK = parseScenario("steps: [{ sandbox: up }]", "stuck");
 
 /** Follows runs for two minutes. @param others Requests of the token that another process sends at the beginning. */
 async function followed(runs: number, others: number, sharedClient: boolean) {
   const clock = virtualClock();
-  const emulator = createEmulator({ clock, scenarios: [STUCK] });
+  const emulator = makeEmulator({ clock, scenarios: [STUCK] });
   const [token] = [...emulator.world.store.tokens.values()].map((each) => each.token);
   const [repo] = emulator.world.store.repos.values();
   const looks = new Map<string, number[]>();
@@ -38,7 +38,7 @@ async function followed(runs: number, others: number, sharedClient: boolean) {
     await emulator.fetch("https://x.example/api/v1/mogplex/repos", { headers });
   }
   const from = clock.now();
-  const one = sharedClient ? { client: createClient(connect), clock } : connect;
+  const one = sharedClient ? { client: createMogplex(connect).api, clock } : connect;
   await Promise.all(ids.map(async (id) => {
     try {
       for await (const _ of follow(id, { ...one, timeoutMs: 120_000 })) { /* items do not matter here */ }

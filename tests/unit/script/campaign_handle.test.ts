@@ -3,15 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import {
-  type CampaignHandle,
-  type CampaignHandleItem,
-  createMogplex,
-  InterruptedError,
-  MogplexError,
-  UnauthorizedError,
-  UsageError,
-} from "../../../mod.ts";
+import { type CampaignHandle, type CampaignHandleItem, createCampaigns } from "../../../campaigns.ts";
+import { createMogplex, InterruptedError, MogplexError, UnauthorizedError, UsageError } from "../../../mod.ts";
 import { createEmulator, type TestEmulatorOptions } from "../../../testing.ts";
 
 const MINUTE = 60_000;
@@ -40,7 +33,7 @@ function world(options: TestEmulatorOptions = {}, file: Record<string, unknown> 
   writeFileSync(path, JSON.stringify(keys));
   const mogplex = createMogplex(service.options);
   const directory = join(top, "d");
-  return { service, clock: service.clock, mogplex, path, directory, campaigns: mogplex.campaigns };
+  return { service, clock: service.clock, mogplex, path, directory, campaigns: createCampaigns(mogplex) };
 }
 
 async function itemsOf(handle: CampaignHandle): Promise<CampaignHandleItem[]> {
@@ -142,9 +135,10 @@ test("what stops a campaign rejects the handle and ends the loop: mistakes, a to
       [() => campaigns.run("no-such-file.yml"), UsageError],
       [() => campaigns.run(path, { directory, timeoutMs: -1 }), UsageError],
       [() => campaigns.run(path, { directory, timoutMs: 1 } as object), UsageError],
-      [() => createMogplex(rest).campaigns.run(path, { directory }), UnauthorizedError],
+      [() => createCampaigns(createMogplex(rest)).run(path, { directory }), UnauthorizedError],
       [
-        () => createMogplex({ ...rest, token: "mog_unknownToken000000000001" }).campaigns.run(path, { directory }),
+        () =>
+          createCampaigns(createMogplex({ ...rest, token: "mog_unknownToken000000000001" })).run(path, { directory }),
         UnauthorizedError,
       ],
     ] as const

@@ -57,7 +57,6 @@ test("requests with a misspelt field, a wrong type or a wrong word are refused, 
     for (
       const call of [
         () => library.run(wrong, options),
-        () => library.start(wrong, options),
         () => createMogplex(options).run(wrong),
         () => createMogplex(options).start(wrong),
       ]
@@ -83,7 +82,7 @@ test("options with a misspelt name or a wrong type are refused by every call, an
     for (
       const call of [
         () => library.run(REQUEST, wrong),
-        () => library.attach(id, wrong),
+        () => library.follow(id, wrong),
         () => createMogplex(options).run(REQUEST, verb),
         () => createMogplex(options).attach(id, verb),
       ]

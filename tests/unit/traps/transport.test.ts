@@ -1,6 +1,6 @@
 /** Traps of status codes, redirects, headers and bodies. */
 import { expect, test } from "bun:test";
-import { createClient } from "../../../lib/service/client.ts";
+import { createMogplex } from "../../../mod.ts";
 import { resolveConnection } from "../../../lib/service/connection.ts";
 import { dropInExitCode, exitCodeFor, UnauthorizedError, UnavailableError, UsageError } from "../../../lib/errors.ts";
 import { bad, html, redirect, RUN_ID, scripted, thrown } from "../service/answers.ts";
@@ -29,13 +29,13 @@ test("trap 02: the www host is normalised, so that its redirect never loses the 
   const { fetch, clock } = service();
   const origins = new Set<string>();
   const watch = (url: string, init: RequestInit) => (origins.add(new URL(url).origin), fetch(url, init));
-  const client = createClient({
+  const client = createMogplex({
     token: TOKEN,
     url: "https://www.mogplex.com",
-    env: () => undefined,
+    env: null,
     fetch: watch,
     clock,
-  });
+  }).api;
   expect((await client.listRepos()).length).toBeGreaterThan(0);
   expect([...origins, client.origin]).toEqual([ORIGIN, ORIGIN]);
 });

@@ -3,10 +3,16 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { CAMPAIGN_FORMATS } from "../../../../lib/campaign/report/write.ts";
-import type { Bound } from "../../../../lib/campaign/pace/next_starts.ts";
+import type { CampaignLimit } from "../../../../lib/campaign/pace/next_starts.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
 import { CAMPAIGN_STATES } from "../../../../lib/campaign/verdicts.ts";
-import type { CampaignAbout, CampaignView, CauseGroup, ItemView, QuotaView } from "../../../../lib/campaign/view.ts";
+import type {
+  CampaignAbout,
+  CampaignItem,
+  CampaignView,
+  CauseGroup,
+  QuotaView,
+} from "../../../../lib/campaign/view.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { anItem, everyVerdict, hostileView, mixedView, viewOf } from "./sample_view.ts";
 
@@ -57,7 +63,7 @@ const VIEW: Fields<CampaignView> = {
 };
 /** Fields that a view may lack. */
 const OPTIONAL: readonly string[] = ["about", "title", "unchecked"];
-const ITEM: Fields<ItemView> = {
+const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
   baseBranch: true,
@@ -78,7 +84,7 @@ const ITEM: Fields<ItemView> = {
 };
 const CAUSE: Fields<CauseGroup> = { verdict: true, cause: true, word: true, stuck: true, owners: true, items: true };
 const QUOTA: Fields<QuotaView> = { minute: true, hour: true, day: true, sandboxes: true };
-const BOUNDS: Record<Bound, true> = {
+const BOUNDS: Record<CampaignLimit, true> = {
   minute: true,
   hour: true,
   day: true,
@@ -134,7 +140,7 @@ test("CAMPAIGN_FORMATS.json.render() keeps to the schema for every size, state, 
   for (const size of [0, 1, 3, 40, 400]) expect(problems(mixedView(size))).toEqual([]);
   expect(problems(everyVerdict())).toEqual([]);
   for (const state of CAMPAIGN_STATES) expect(problems(mixedView(3, { state, stateReason: "because" }))).toEqual([]);
-  for (const waitsFor of [...Object.keys(BOUNDS) as Bound[], null]) {
+  for (const waitsFor of [...Object.keys(BOUNDS) as CampaignLimit[], null]) {
     expect(problems(mixedView(3, { waitsFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
   }
   const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };

@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { readRecording, renderScenario, scenarioOf } from "../../../../lib/emulator/agents/recording.ts";
 import { type Scenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
-import { createEmulator } from "../../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../../lib/emulator/emulator.ts";
 import { main } from "../../../../lib/emulator/main.ts";
 import { readReplay } from "../../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../../lib/emulator/state/fixture.ts";
@@ -17,7 +17,7 @@ import { parseScenario } from "../scenarios.ts";
 /** Follows a run that plays a scenario, and keeps all of its events. */
 async function follow(scenario: Scenario, harness?: "mogplex") {
   const clock = virtualClock();
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios: [scenario] });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios: [scenario] });
   const events: RunEvent[] = [];
   const result = await run({ repo: REPO, prompt: "x", createBranch: true, ...(harness && { harness }) }, {
     token: TOKEN,
