@@ -91,10 +91,10 @@ const SLOW_MS = 30_000;
 /** Most that the clocks of service and forge differ, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
 
-/** Most pull requests, and most hosts, that are told one by one: there may be as many as items. */
+/** Most pull requests, and most hosts, that are named one by one: there may be as many as items. */
 const MAX_TOLD = 20;
 
-/** Takes a record into the memory: a writer writes it, a reader only imagines it. */
+/** Takes a record into the memory, and writes it if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 /** What a reading may say to people. */
@@ -125,7 +125,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
   };
 }
 
-/** A pull request of which nothing is shown. What was known of it is not known any more. */
+/** A pull request that its forge does not show. What was known of it is not known any more. */
 function unreadable(reason: string): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
   return { state: "unreadable", draft: false, ...unknown, reason };
@@ -339,7 +339,7 @@ export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "on
   });
 }
 
-// What pull requests wait for that does not come by itself, and its words.
+// What pull requests wait for that only a person can bring about, in words.
 
 /** How long nothing happens until a pull request counts as stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;

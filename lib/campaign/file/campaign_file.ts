@@ -70,7 +70,7 @@ interface Canary {
 export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
 
 /**
- * What a webhook is told. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
+ * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
  * otherwise. `done`: every item has its verdict.
  */
 export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
@@ -129,7 +129,7 @@ export interface CampaignFile {
   onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
-  /** The webhook, and what it is told; null without a webhook. */
+  /** The webhook and its events; null without a webhook. */
   notify: Notify | null;
 }
 
