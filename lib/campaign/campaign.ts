@@ -7,7 +7,7 @@ import { detected } from "../ci/detect.ts";
 import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
-import { unawaited } from "../hook.ts";
+import { callHook, teller } from "../hook.ts";
 import { checkWatch } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import {
@@ -240,7 +240,7 @@ async function makeStep(
       random: internals.random,
       command: internals.command ?? commandOf(path, options),
       links: opened.links,
-      note: (message) => unawaited(options.onNotice?.({ kind: "text", message })),
+      note: (message) => callHook(options.onNotice, { kind: "text", message }),
     });
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
@@ -250,7 +250,7 @@ async function makeStep(
     if (view !== undefined) {
       await tell(opened, teller());
       const changed = changedNote(opened);
-      if (changed !== null) unawaited(options.onNotice?.({ kind: "text", message: changed }));
+      if (changed !== null) callHook(options.onNotice, { kind: "text", message: changed });
       return { state: "done", view };
     }
     checkMayPlan(opened, internals.plans === true);
@@ -349,6 +349,7 @@ class Step {
   /** Masks secrets in texts for the journal. */
   readonly redact: Redactor;
   readonly #pace: RequestPace;
+  readonly #sayItem: (item: CampaignEvent) => void;
   #work: Work | undefined;
   #rest: Rest | undefined;
   #sharedAt: number;
@@ -362,6 +363,7 @@ class Step {
     this.#settings = settings;
     this.redact = joinRedactors(createRedactor({ token, env }), opened.mask);
     this.#pace = new RequestPace({ client, clock, signal });
+    this.#sayItem = teller("onItem", settings.onItem, session.notify);
     this.#sharedAt = clock.now();
   }
 
@@ -476,7 +478,7 @@ class Step {
   }
 
   #tellItem(item: CampaignEvent): void {
-    unawaited(this.#settings.onItem?.(item));
+    this.#sayItem(item);
   }
 
   #stand({ store: { memory } }: Work): CampaignStand {

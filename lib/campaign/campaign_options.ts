@@ -106,8 +106,8 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   approvedBy?: string | undefined;
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: CampaignEvent) => void) | undefined;
+  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onItem?: ((item: CampaignEvent) => unknown) | undefined;
 }
 
 /** Options of {@linkcode Campaigns.run}. */
