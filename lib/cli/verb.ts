@@ -79,7 +79,7 @@ export interface OpenForge {
   /** What the job was started for. @throws what the forge throws. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
-  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, whoever wrote it. */
+  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
 }
 
