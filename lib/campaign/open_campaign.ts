@@ -111,88 +111,54 @@ export interface OpenedCampaign {
   started: OwnStarts;
 }
 
-/**
- * Opens a campaign for `use`, and releases its directory afterwards. When another machine has written to the home meanwhile, everything is
- * read again, and `use` is called again.
- *
- * @param path Path of the campaign file.
- * @param access `read` changes nothing, and works while another process writes.
- * @throws {UsageError} for mistakes in the file, and for a lock or journal that was changed.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory, 69 when it cannot be used.
- */
-export async function withCampaign<T>(
+/** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
+export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
+  const lock = await opened.home.readLock();
+  const store = lock === undefined
+    ? undefined
+    : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
+  if (store !== undefined) checkLockHash(store.memory);
+  return opened.store = store;
+}
+
+/** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
+export async function readFile(
   path: string,
-  options: CampaignOptions,
-  internals: CampaignInternals,
-  access: "read" | "write",
-  use: (opened: OpenedCampaign) => Promise<T>,
-): Promise<T> {
-  const { clock = systemClock, onNotice, signal } = options;
-  const random = internals.random ?? Math.random;
-  const io = internals.io ?? await processIo();
-  const read = internals.read ?? await readFile(path, options, io, internals);
-  const known = internalsWith(internals, { io, read, started: new Map() });
-  for (let count = 1;; count++) {
-    try {
-      return await attempt(path, options, known, access, async (opened) => {
-        if (count === 1) warnOfReaders(opened, onNotice);
-        return await use(opened);
-      });
-    } catch (error) {
-      if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
-      callHook(onNotice, {
-        kind: "text",
-        message: "another job has written to the journal meanwhile: it is read again",
-      });
-      await clock.sleep(random() * RACE_WAIT_MS, { signal });
-    }
+  { allowOutside = false, webhookVariable }: CampaignOptions,
+  io: Io,
+  { readsStdin }: CampaignInternals,
+): Promise<ReadCampaign> {
+  return await readCampaignFile(path, io, { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" });
+}
+
+/** Ignores read errors here; opening the home reports them. */
+function ifReadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
   }
+}
+
+/**
+ * Proves that no earlier version has divided the campaign into lanes in this directory: their items would be started a second time, by
+ * another user.
+ */
+function refuseLanes(files: DurableFiles, directory: string): void {
+  const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
+    .map((name) => `${directory}/lanes/${name}`)
+    .find((lane) => ifReadable(() => files.facts(`${lane}/lock.json`)) !== undefined);
+  if (planned === undefined) return;
+  throw new UsageError({
+    attempted: "open campaign",
+    why: `an earlier version has planned it with lanes in ${JSON.stringify(directory)}`,
+    advice: "go on with each lane by itself: a campaign file with its repositories, the token of its user, and " +
+      `--dir ${planned}; or begin again with another directory and another \`round\``,
+  });
 }
 
 /** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
 type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts };
-
-/** Attempts of a job to write to a home that other machines write to as well. */
-const ATTEMPTS = 5;
-/** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
-const RACE_WAIT_MS = 10_000;
-
-function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
-  const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
-  if (message !== null) callHook(onNotice, { kind: "text", message });
-}
-
-/** Opens a campaign once, and shares what `use` wrote. */
-async function attempt<T>(
-  path: string,
-  options: CampaignOptions,
-  internals: ReadInternals,
-  access: "read" | "write",
-  use: (opened: OpenedCampaign) => Promise<T>,
-): Promise<T> {
-  const opened = await openAll(path, options, internals, access);
-  try {
-    const result = await use(opened).catch((error) => shareBeforeError(opened, error));
-    await opened.home.flush();
-    return result;
-  } finally {
-    await opened.home.close();
-  }
-}
-
-/**
- * Shares what was recorded before an error: it is worth keeping, and the error is what the caller wants to know.
- *
- * @throws {LostRaceError} when another machine has written meanwhile; the error in any other case.
- */
-async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
-  if (error instanceof LostRaceError) throw error;
-  // A step that refuses to go on must not get in the way of others: records that only tell so are not shared.
-  await home.flush(error instanceof UsageError).catch((problem) => {
-    if (problem instanceof LostRaceError) throw problem;
-  });
-  throw error;
-}
 
 async function openAll(
   path: string,
@@ -247,50 +213,84 @@ async function openAll(
   return opened;
 }
 
-/** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
-export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
-  const lock = await opened.home.readLock();
-  const store = lock === undefined
-    ? undefined
-    : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
-  if (store !== undefined) checkLockHash(store.memory);
-  return opened.store = store;
+/** Attempts of a job to write to a home that other machines write to as well. */
+const ATTEMPTS = 5;
+/** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
+const RACE_WAIT_MS = 10_000;
+
+function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
+  const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
+  if (message !== null) callHook(onNotice, { kind: "text", message });
 }
 
-/** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
-export async function readFile(
+/** Opens a campaign once, and shares what `use` wrote. */
+async function attempt<T>(
   path: string,
-  { allowOutside = false, webhookVariable }: CampaignOptions,
-  io: Io,
-  { readsStdin }: CampaignInternals,
-): Promise<ReadCampaign> {
-  return await readCampaignFile(path, io, { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" });
-}
-
-/** Ignores read errors here; opening the home reports them. */
-function ifReadable<T>(read: () => T): T | undefined {
+  options: CampaignOptions,
+  internals: ReadInternals,
+  access: "read" | "write",
+  use: (opened: OpenedCampaign) => Promise<T>,
+): Promise<T> {
+  const opened = await openAll(path, options, internals, access);
   try {
-    return read();
-  } catch {
-    return undefined;
+    const result = await use(opened).catch((error) => shareBeforeError(opened, error));
+    await opened.home.flush();
+    return result;
+  } finally {
+    await opened.home.close();
   }
 }
 
 /**
- * Proves that no earlier version has divided the campaign into lanes in this directory: their items would be started a second time, by
- * another user.
+ * Shares what was recorded before an error: it is worth keeping, and the error is what the caller wants to know.
+ *
+ * @throws {LostRaceError} when another machine has written meanwhile; the error in any other case.
  */
-function refuseLanes(files: DurableFiles, directory: string): void {
-  const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
-    .map((name) => `${directory}/lanes/${name}`)
-    .find((lane) => ifReadable(() => files.facts(`${lane}/lock.json`)) !== undefined);
-  if (planned === undefined) return;
-  throw new UsageError({
-    attempted: "open campaign",
-    why: `an earlier version has planned it with lanes in ${JSON.stringify(directory)}`,
-    advice: "go on with each lane by itself: a campaign file with its repositories, the token of its user, and " +
-      `--dir ${planned}; or begin again with another directory and another \`round\``,
+async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
+  if (error instanceof LostRaceError) throw error;
+  // A step that refuses to go on must not get in the way of others: records that only tell so are not shared.
+  await home.flush(error instanceof UsageError).catch((problem) => {
+    if (problem instanceof LostRaceError) throw problem;
   });
+  throw error;
+}
+
+/**
+ * Opens a campaign for `use`, and releases its directory afterwards. When another machine has written to the home meanwhile, everything is
+ * read again, and `use` is called again.
+ *
+ * @param path Path of the campaign file.
+ * @param access `read` changes nothing, and works while another process writes.
+ * @throws {UsageError} for mistakes in the file, and for a lock or journal that was changed.
+ * @throws {MogplexError} with exit code 75 when another process is at work in the directory, 69 when it cannot be used.
+ */
+export async function withCampaign<T>(
+  path: string,
+  options: CampaignOptions,
+  internals: CampaignInternals,
+  access: "read" | "write",
+  use: (opened: OpenedCampaign) => Promise<T>,
+): Promise<T> {
+  const { clock = systemClock, onNotice, signal } = options;
+  const random = internals.random ?? Math.random;
+  const io = internals.io ?? await processIo();
+  const read = internals.read ?? await readFile(path, options, io, internals);
+  const known = internalsWith(internals, { io, read, started: new Map() });
+  for (let count = 1;; count++) {
+    try {
+      return await attempt(path, options, known, access, async (opened) => {
+        if (count === 1) warnOfReaders(opened, onNotice);
+        return await use(opened);
+      });
+    } catch (error) {
+      if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
+      callHook(onNotice, {
+        kind: "text",
+        message: "another job has written to the journal meanwhile: it is read again",
+      });
+      await clock.sleep(random() * RACE_WAIT_MS, { signal });
+    }
+  }
 }
 
 /** The command that plans a campaign, to be copied. */
