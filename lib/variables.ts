@@ -4,9 +4,7 @@
  * @module
  */
 
-/** One environment variable. */
 export interface Variable {
-  /** Its name. */
   name: string;
   /** What wins over it, as the documents show it: a flag in backticks, `argument`, or an empty string. */
   flag: string;

@@ -75,7 +75,7 @@ export async function readCampaignWith(
     const { memory, meanRunMs } = store;
     internals.onLock?.(memory.lock);
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
-    await pulls?.refresh(memory, (body) => store.imagine(body));
+    await pulls?.refresh(memory, (body) => store.applyWithoutWriting(body));
     const atWork = await opened.home.atWork();
     const { stuckAfterMs } = options;
     return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, atWork, stuckAfterMs, failed: pulls?.failed });
@@ -263,7 +263,7 @@ function commandOf(source: CampaignSource, { directory, home, memory }: Campaign
   };
 }
 
-/** Records what stopped a step, for readers of the journal. What cannot be recorded is told by the error alone. */
+/** Records what stopped a step, for readers of the journal. What cannot be recorded is in the error alone. */
 async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Redactor): Promise<void> {
   if (store === undefined || !(error instanceof MogplexError) || error instanceof InterruptedError) return;
   const reason = reasonCleaner(redact)(error.message) ?? error.name;

@@ -89,7 +89,10 @@ export async function decideCampaign(
     const cause = "select" in decision ? decision.select.cause : undefined;
     if (recorded === undefined && cause !== undefined && before.causes.every(({ word }) => word !== cause)) {
       // The word may come from a screen that has read the forge later than the last wave.
-      await pullRequestsOf(options)?.refresh(store.memory, (body) => dryRun ? store.imagine(body) : store.record(body));
+      await pullRequestsOf(options)?.refresh(
+        store.memory,
+        (body) => dryRun ? store.applyWithoutWriting(body) : store.record(body),
+      );
       before = view();
     }
     // After a lost race the journal may have the decision already: it is shared before anything is sent.
@@ -308,7 +311,7 @@ async function recordDecision(
     case "resume": {
       if (store.memory.stopped === null) {
         const advice = "`campaign approve` opens a gate, also after too many failures";
-        throw new UsageError({ attempted, why: "nobody stopped it", advice });
+        throw new UsageError({ attempted, why: "it was not stopped", advice });
       }
       await record({ type: "resumed", by });
       return { items: [], text: "the next wave starts runs again", settles: [] };

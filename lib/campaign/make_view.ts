@@ -32,7 +32,7 @@ interface ViewInput {
   brief?: boolean | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default three days */
   stuckAfterMs?: number | undefined;
-  /** Pull requests that could not be read just now, of which the journal knows an earlier state. @default {0} */
+  /** Pull requests that could not be read just now, and have an earlier state in the journal. @default {0} */
   failed?: number | undefined;
 }
 
@@ -148,7 +148,7 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
   };
 }
 
-/** Sandboxes in use. Those of ended runs are told only where sandboxes were read. */
+/** Sandboxes in use. Those of ended runs are counted only where sandboxes were read. */
 function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
   const ended = used === null ? 0 : Math.min(lingering.size, used);
   return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };

@@ -232,10 +232,10 @@ async function callNotifier(
 }
 
 /**
- * Tells what there is to tell, unless it was told before.
+ * Sends the event of the campaign to its webhook, unless it was sent before.
  *
- * What has happened is shared first, so that of two machines the slower one sees what the other did. That it was told is recorded when the
- * webhook has taken it: a crash in between tells it again, with the same id.
+ * The journal is shared first, so that of two machines the slower one sees what the other did. The event is recorded as sent when the webhook
+ * has taken it: after a crash in between it is sent again, with the same id.
  *
  * @param stuck Whether an error has stopped the campaign that no later wave mends by itself.
  * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.

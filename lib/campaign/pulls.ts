@@ -27,60 +27,6 @@ import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS } from "./verdicts.ts";
 import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view.ts";
 
-// On which branch a follow-up may work. It pushes there without a review, and what events say is not to be trusted: the branch is the one
-// that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
-
-/** The start of the item's task whose run is the newest: its pull request is that of the item. */
-function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
-  return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
-}
-
-/** The branch that the run of an item works on, as far as we know it ourselves; null when we do not. */
-function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
-  const start = taskStart(item);
-  return start?.branch ?? start?.answered ?? null;
-}
-
-/** Why a pull request is not that of the item's run, as a clause; null when it is. */
-function foreignReason(
-  { item, starts }: Pick<ItemMemory, "item" | "starts">,
-  { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
-): string | null {
-  const repository = parsePullRequest(url)?.repository ?? "";
-  if (!item.repository.includes("/")) return "the name of the item's repository is not known, only its id";
-  if (repository.toLowerCase() !== item.repository.toLowerCase()) return `it is in another repository, ${repository}`;
-  if (isForeign) return "its branch is one of another repository";
-  const own = ownBranch({ starts });
-  if (own === null) return "neither the request nor the answer to its start named a branch";
-  return branch === own
-    ? null
-    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
-}
-
-/** The branch on which a follow-up of an item may work; else why it may not work, as a clause. */
-export function followUpBranch(
-  item: Pick<ItemMemory, "item" | "starts" | "pull">,
-): { branch: string; reason: null } | { branch: null; reason: string } {
-  const { pull, item: { baseBranch } } = item;
-  const none = (reason: string) => ({ branch: null, reason });
-  const own = ownBranch(item);
-  if (pull === null || pull.foreign === undefined) return none("no forge has confirmed the branch of its pull request");
-  if (pull.state !== "open") {
-    return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
-  }
-  if (pull.foreign !== null) return none(`its pull request is not that of its run: ${pull.foreign}`);
-  if (own === null) return none("neither the request nor the answer to its start named a branch");
-  if (branchKey(own) === branchKey(baseBranch)) return none("its branch is the base branch");
-  if (pull.guarded !== false) {
-    return none(
-      pull.guarded === true
-        ? "its branch is the default branch, or protected"
-        : "its forge does not show whether its branch is protected",
-    );
-  }
-  return { branch: own, reason: null };
-}
-
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
 
@@ -91,10 +37,10 @@ const SLOW_MS = 30_000;
 /** Most that the clocks of service and forge differ, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
 
-/** Most pull requests, and most hosts, that are told one by one: there may be as many as items. */
+/** Most pull requests, and most hosts, that are named one by one: there may be as many as items. */
 const MAX_TOLD = 20;
 
-/** Takes a record into the memory: a writer writes it, a reader only imagines it. */
+/** Takes a record into the memory, and writes it if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 /** What a reading may say to people. */
@@ -125,7 +71,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
   };
 }
 
-/** A pull request of which nothing is shown. What was known of it is not known any more. */
+/** A pull request that its forge does not show. What was known of it is not known any more. */
 function unreadable(reason: string): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
   return { state: "unreadable", draft: false, ...unknown, reason };
@@ -339,7 +285,61 @@ export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "on
   });
 }
 
-// What pull requests wait for that does not come by itself, and its words.
+// On which branch a follow-up may work. It pushes there without a review, and what events say is not to be trusted: the branch is the one
+// that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
+
+/** The start of the item's task whose run is the newest: its pull request is that of the item. */
+function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
+  return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
+}
+
+/** The branch that the run of an item works on, as far as we know it ourselves; null when we do not. */
+function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
+  const start = taskStart(item);
+  return start?.branch ?? start?.answered ?? null;
+}
+
+/** Why a pull request is not that of the item's run, as a clause; null when it is. */
+function foreignReason(
+  { item, starts }: Pick<ItemMemory, "item" | "starts">,
+  { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
+): string | null {
+  const repository = parsePullRequest(url)?.repository ?? "";
+  if (!item.repository.includes("/")) return "the name of the item's repository is not known, only its id";
+  if (repository.toLowerCase() !== item.repository.toLowerCase()) return `it is in another repository, ${repository}`;
+  if (isForeign) return "its branch is one of another repository";
+  const own = ownBranch({ starts });
+  if (own === null) return "neither the request nor the answer to its start named a branch";
+  return branch === own
+    ? null
+    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
+}
+
+/** The branch on which a follow-up of an item may work; else why it may not work, as a clause. */
+export function followUpBranch(
+  item: Pick<ItemMemory, "item" | "starts" | "pull">,
+): { branch: string; reason: null } | { branch: null; reason: string } {
+  const { pull, item: { baseBranch } } = item;
+  const none = (reason: string) => ({ branch: null, reason });
+  const own = ownBranch(item);
+  if (pull === null || pull.foreign === undefined) return none("no forge has confirmed the branch of its pull request");
+  if (pull.state !== "open") {
+    return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
+  }
+  if (pull.foreign !== null) return none(`its pull request is not that of its run: ${pull.foreign}`);
+  if (own === null) return none("neither the request nor the answer to its start named a branch");
+  if (branchKey(own) === branchKey(baseBranch)) return none("its branch is the base branch");
+  if (pull.guarded !== false) {
+    return none(
+      pull.guarded === true
+        ? "its branch is the default branch, or protected"
+        : "its forge does not show whether its branch is protected",
+    );
+  }
+  return { branch: own, reason: null };
+}
+
+// What pull requests wait for that only a person can bring about, in words.
 
 /** How long nothing happens until a pull request counts as stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;

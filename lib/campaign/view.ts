@@ -55,7 +55,7 @@ export type PullRequestTrouble =
   | "red-checks"
   /** A review asks for changes. */
   | "changes-requested"
-  /** Nobody was asked to review it. */
+  /** No review was asked for. */
   | "nobody-asked"
   /** Nothing has happened to it for some days. */
   | "no-reaction"

@@ -150,9 +150,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
 interface WatchOptions {
   /** Seconds between two looks. */
   seconds: number;
-  /** Ends it. */
   signal: AbortSignal;
-  /** Reads everything. */
   look(): Promise<DashboardData>;
   /** Gets everything that was read. */
   onLook(data: DashboardData): void;
@@ -262,14 +260,14 @@ function say({ writer, flags }: Context, data: DashboardData): void {
   if (flags.has("json")) writer.json(data);
 }
 
-/** Does the work of the verb. @returns The exit code. */
+/** @returns The exit code. */
 export async function showDashboard(context: Context): Promise<number> {
   const { flags, option, io, clock } = context;
   const out = option(DASHBOARD_OUT);
   const seconds = option(DASHBOARD_WATCH);
   if (out === undefined && seconds === undefined && !flags.has("json")) {
     const advice = "give --out DIR for the files, --watch SECONDS for a table, or --json for the data on stdout";
-    throw new UsageError({ attempted: ATTEMPTED, why: "nothing says where it goes", advice });
+    throw new UsageError({ attempted: ATTEMPTED, why: "no output was chosen", advice });
   }
   const { session } = openOneShot(context);
   if (seconds !== undefined) {

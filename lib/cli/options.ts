@@ -319,7 +319,7 @@ export interface FollowSettings extends WaitSettings {
 
 /** Which key a start gets. */
 export interface KeySettings {
-  /** The key itself, which leaves nothing to the others. */
+  /** An explicit key; overrides scope and part. */
   idempotencyKey: string | undefined;
   /** What makes a new run. */
   keyScope: KeyScope | undefined;

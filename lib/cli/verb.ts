@@ -33,7 +33,6 @@ import type { Writer } from "./log/writer.ts";
 
 /** A note that is going to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links"> {
-  /** Where. */
   place: NotePlace;
   /** Access token of the system. */
   token: string;
@@ -80,7 +79,7 @@ export interface OpenForge {
   /** What the job was started for. @throws what the forge throws. */
   event(): Promise<AskEvent>;
   notes(thread: ThreadPlace): NotePlace;
-  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, whoever wrote it. */
+  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
   mayLink(url: string): boolean;
 }
 
@@ -266,7 +265,6 @@ export interface Folder {
 export interface Asked {
   /** The repository, by name or id. */
   repository: string;
-  /** The task. */
   task: string;
 }
 
@@ -274,7 +272,6 @@ export interface Asked {
 export interface Context {
   /** Environment, files, streams and signals. */
   io: Io;
-  /** The arguments. */
   flags: ParsedFlags;
   /** Reads an option from flags and environment. An empty variable counts as unset. */
   option: ReadOption;
@@ -282,7 +279,6 @@ export interface Context {
   settings: ReadonlyMap<string, Setting>;
   /** Prints: every line goes through it. */
   writer: Writer;
-  /** Time. */
   clock: Clock;
   /** Takes the place of the runtime's `fetch`. */
   fetch: Fetch | undefined;

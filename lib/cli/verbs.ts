@@ -46,7 +46,6 @@ import { reportVerb } from "./verbs/report.ts";
 import { runFollowVerb } from "./verbs/run_follow.ts";
 import { runsRecentVerb } from "./verbs/runs_recent.ts";
 
-/** Every verb. */
 export const VERBS: readonly Verb[] = [
   runFollowVerb,
   runVerb,

@@ -40,7 +40,7 @@ export function pullRequestOf(env: ReadEnv, number: string): PullRequest {
   if (!/^[1-9]\d{0,17}$/.test(number)) {
     throw new UsageError({
       attempted,
-      why: "its number has something else than digits",
+      why: "the number must be digits",
       value: JSON.stringify(number),
     });
   }

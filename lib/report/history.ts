@@ -31,7 +31,6 @@ export interface HistoryRecord {
   harness: string | null;
   /** The beginning of the SHA-256 of the task; null when it is not known, as in records of earlier versions. */
   task: string | null;
-  /** The verdict. */
   outcome: AnyResult["outcome"];
   /** Exit code that belongs to it. */
   exitCode: number;

@@ -25,7 +25,6 @@ export type Mark = "failure" | "error" | "skipped";
 export interface Case {
   /** Unique in its suite: GitLab drops the second of two cases of one name. */
   readonly name: string;
-  /** Milliseconds. */
   readonly timeMs: number;
   /** Absent when it passed. `type` is always a word of ours: GitLab's converter obeys `yaml` and `file` there. */
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
@@ -41,7 +40,6 @@ interface Suite {
   readonly beganAt: string | null;
   /** Facts about the whole suite; those with an empty value are left out by the caller. */
   readonly properties: readonly (readonly [name: string, value: string])[];
-  /** Its cases. */
   readonly cases: readonly Case[];
 }
 

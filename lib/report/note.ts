@@ -88,7 +88,6 @@ interface NoteClientOptions {
   tokenPlace: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Limits of every call. */
   limits: CallOptions;
@@ -96,7 +95,6 @@ interface NoteClientOptions {
   random?: (() => number) | undefined;
 }
 
-/** One request. */
 interface NoteCall<T> {
   /** What is done to the note, for messages. */
   verb: "find" | "update" | "create";
@@ -272,7 +270,6 @@ interface NoteOptions {
   tokenPlace: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;

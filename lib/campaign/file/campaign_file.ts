@@ -76,7 +76,7 @@ interface Canary {
 }
 
 /**
- * What a webhook is told. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
+ * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
  * otherwise. `done`: every item has its verdict.
  */
 export type NotifyEvent = "gated" | "stuck" | "done";
@@ -143,7 +143,7 @@ export interface CampaignFile {
   onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
-  /** The webhook, and what it is told; null without a webhook. */
+  /** The webhook and its events; null without a webhook. */
   notify: Notify | null;
 }
 

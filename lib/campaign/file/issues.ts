@@ -139,7 +139,7 @@ function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   return only.flatMap((each) => leavesOf(each, path, root));
 }
 
-/** For a map that is no alternative of a union: the key that may be misspelt. */
+/** For a map that fits no alternative of a union: the key that may be misspelt. */
 function misspelt(issue: Issue, node: TreeNode): string {
   if (issue.code !== "invalid_union" || node.kind !== "map") return "";
   const unknown = issue.errors.flat().filter((each) => each.code === "unrecognized_keys");

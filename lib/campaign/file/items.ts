@@ -146,7 +146,7 @@ export type StdinRule = "read" | "skip" | "refuse";
 /** Name of the list that comes from standard input, in places. */
 const STDIN = "<stdin>";
 
-/** Texts of a map, by key. A value that is no text, which is a mistake of its own, stands as it is written. */
+/** Texts of a map, by key. Other values are kept as they are written; the schema reports them. */
 export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
   const entries = node?.kind === "map" ? [...node.entries.values()] : [];
   const texts = entries.map(({ key, value }) => {
@@ -408,7 +408,7 @@ export function templateProblems(text: string, known: readonly string[]): Templa
 /**
  * The text of a template.
  *
- * @param values Values by name. A place that is no variable stays as it is.
+ * @param values Values by name. A `{{` that begins no variable stays as it is.
  * @throws {UsageError} when a variable has no value, or the text would have more than a million UTF-16 units.
  */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
@@ -486,7 +486,7 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
 
 /** Longest title with the values of its variables, in UTF-16 units. Source: the service cuts names of pull requests there. */
 export const MAX_TITLE = 72;
-/** Most variables without a value that are told. */
+/** Most variables without a value that are reported. */
 const MAX_MISSING = 100;
 /** Stands for a value that only the service knows, in checks. */
 const UNKNOWN = "x";
@@ -565,7 +565,7 @@ function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   return complete;
 }
 
-/** Adds lengths that are too large, and texts that are empty. Each is told once, for the first entry. */
+/** Adds lengths that are too large, and texts that are empty. Each is reported once, for the first entry. */
 function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
   const { texts, entries } = task;
   const [title, prompt] = ["title", "prompt"].map((key) => texts.find((text) => text.key === key));

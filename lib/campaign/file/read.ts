@@ -240,7 +240,7 @@ async function readRest(
   return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
 }
 
-/** The home that a campaign file names, of which nothing else is judged yet; null when it names none that is permitted. */
+/** The home that a campaign file names, before the rest of the file is checked; null unless it names a permitted one. */
 export function readFileHome(path: string, io: FileIo): string | null {
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;

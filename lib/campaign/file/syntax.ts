@@ -400,7 +400,7 @@ interface SyntaxProblem {
   message: string;
 }
 
-/** The same for a reader of the file. */
+/** A problem with the key that a reader of the file looks for. */
 interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
@@ -423,7 +423,7 @@ function keyIn(line: string): Path | undefined {
   return key === undefined ? undefined : [key];
 }
 
-/** What stands in the place of a key in a line that has none. */
+/** The first word of a line without a key, in place of the key. */
 function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }

@@ -142,7 +142,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
         return;
       }
       const { problem } = result;
-      // A line without its end, or text that is no JSON, is what a crash in the middle of writing leaves behind.
+      // A line without its end, or text that is not JSON, is what a crash in the middle of writing leaves behind.
       const isCut = problem.kind === "cut" || !line.ended && problem.kind !== "newer";
       if (!isLast || !isCut) throw refused(problem, place);
       torn = { place, offset: line.offset, missing: "more", problem };

@@ -69,7 +69,7 @@ function textOrNull(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? plainText(value, { maxLength: 200 }).replace(/\s+/g, " ") : null;
 }
 
-/** What a writer file says; null when it is not one of ours. */
+/** What a writer file says; null when its text is not that of a writer file. */
 export function parseWriter(text: string): WriterFacts | null {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null) return null;
@@ -110,7 +110,7 @@ function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
 
 /** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
 const TOUCH_MS = 30_000;
-/** A writer of which nothing is known is dead when its file was not touched for so long, in milliseconds. Source: as above. */
+/** A writer that is not known to be alive is dead when its file was not touched for so long, in milliseconds. Source: as above. */
 const STALE_MS = 300_000;
 /** Each further try means that another process has won something meanwhile. */
 const MAX_TRIES = 100;

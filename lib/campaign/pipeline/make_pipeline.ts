@@ -73,7 +73,7 @@ function formatOf(name: string | undefined): PipelineFormat {
   }
   throw new UsageError({
     attempted: "make a pipeline",
-    why: name === undefined ? "nothing says for which CI system" : "there is no such format",
+    why: name === undefined ? "the CI system is not named" : "there is no such format",
     value: name === undefined ? undefined : JSON.stringify(name),
     advice: `give --format with one of ${[...FORMATS.keys()].join(", ")}`,
   });
@@ -140,7 +140,7 @@ function programOf(io: Io, program: string): PipelineProgram {
     if (/^[A-Za-z0-9_/][A-Za-z0-9._/-]*$/.test(name)) return { kind: "command", name };
     throw refused(
       "the command of the image",
-      "is none",
+      "is not the name of a command",
       name,
       "letters, digits, dots, dashes and slashes are permitted",
     );

@@ -295,7 +295,7 @@ export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** Items of which the journal speaks, and that the list does not have any more: the journal could not be read without them. */
+/** Items that the journal has and the list does not any more: the journal could not be read without them. */
 async function namedItems(lock: Lock, before: CampaignMemory, ids: ReadonlySet<string>): Promise<LockItem[]> {
   const items: LockItem[] = [];
   const [task] = lock.tasks;

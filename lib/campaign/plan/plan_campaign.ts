@@ -41,7 +41,7 @@ function problemLine({ place, value, why, advice }: EntryProblem): string {
   return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** Writes a lock. A journal gets its hash, also one of which the lock was lost. */
+/** Writes a lock. The journal gets its hash, also if the lock before was lost. */
 export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
   const known = store ?? await Store.open(home, lock);
   const { seq, lockHash } = known.memory;

@@ -489,7 +489,7 @@ function addListed(
   }
 }
 
-/** Adds the repository of a name; refuses the name when nothing says which of its rows is meant. */
+/** Adds the repository of a name; refuses a name with several rows of which none is to be preferred. */
 function addRow(
   into: Collector,
   rows: readonly ListedRepo[],
@@ -519,7 +519,7 @@ function addNamed(into: Collector, entry: Named, found: Found): void {
     return into.refuse({ place, value, why: "the service lists no repository of this name", advice });
   }
   if (baseBranch === undefined || root === undefined) {
-    const advice = "give base-branch and root if it is hidden: without them nothing says where to start";
+    const advice = "give base-branch and root if it is hidden: without them it is not known where to start";
     return into.refuse({ place, value, why: "the service lists no repository with this id", advice });
   }
   const repositoryId = value.toLowerCase();

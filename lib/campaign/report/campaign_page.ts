@@ -271,7 +271,7 @@ function sizeText(pull: CampaignItem["pullRequestState"]): string | null {
 function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
-  // That a pull request was not read stands above the table, once.
+  // A line above the table says once that pull requests were not read.
   const pull = pullRequestState === null ? null : pullRequestText(item);
   const work: Part = pullRequest === null
     ? oneLine(branch)

@@ -30,7 +30,7 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
 /** Numbers of a campaign. */
 interface Totals {
   items: number;
-  /** Those with a verdict; a run that waits for a person has not ended. */
+  /** Items with a verdict; a run that waits for a person has not ended. */
   ended: number;
   /** Succeeded, or without need of a change. */
   good: number;

@@ -223,7 +223,7 @@ function renderCampaignJunit(view: CampaignView): string {
 
 // `metrics.txt`: the campaign as OpenMetrics text.
 
-/** One that was not read counts as that, and as nothing else. */
+/** A pull request that was not read counts as `not-read` alone. */
 function pullRequests(items: readonly CampaignItem[]): Family[] {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   const count = (state: string) => own.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;

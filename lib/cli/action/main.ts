@@ -244,7 +244,7 @@ function githubToken(env: ReadEnv): { token: string; place: string } {
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
 /**
- * Does the work of a stage.
+ * Runs a stage of the action.
  *
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.

@@ -31,7 +31,7 @@ interface ComponentProgram {
 }
 
 /**
- * Does the work of a job.
+ * Runs a verb of the component.
  *
  * @param args The verb.
  * @param process Environment, files, streams and signals.

@@ -51,7 +51,7 @@ async function printPermissions({ io: { env }, platform, systems, writer }: Cont
 const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard, permissions: printPermissions };
 
 /**
- * Does the work of a job.
+ * Runs a verb of the component.
  *
  * @param args The verb: `dashboard` or `permissions`.
  * @param process Environment, files, streams and signals.

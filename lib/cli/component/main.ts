@@ -68,7 +68,7 @@ function flagsOf(io: Io, [verb]: readonly string[]): ParsedFlags {
 }
 
 /**
- * Does the work of a job.
+ * Runs a verb of the component.
  *
  * @param args The verb: `run`, `follow`, `respond-true` or `respond-false`, `cleanup` or `permissions`.
  * @param process Environment, files, streams and signals.

@@ -1,5 +1,5 @@
 /**
- * Makes the end of a job known: one list of publishers, which run in order. A new one is one more entry.
+ * Publishes the result of a job: one list of publishers, which run in order. A new one is one more entry.
  *
  * @module
  */

@@ -47,7 +47,6 @@ function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] 
     .filter((word) => !word.startsWith("-") || !given.includes(word));
 }
 
-/** Does the work of the verb. */
 // deno-lint-ignore require-await
 export async function printCompletion({ flags, writer, verbs, vocabulary }: Context): Promise<number> {
   const [shell = "", ...given] = flags.positionals;

@@ -263,7 +263,7 @@ const editStage = (path: string, stage: string) => [
   stage.trimEnd(),
 ];
 
-/** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
+/** @throws {UsageError} when it cannot know what to write; nothing was written. */
 // deno-lint-ignore require-await
 export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;

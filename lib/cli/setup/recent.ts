@@ -137,7 +137,6 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   ];
 }
 
-/** Does the work of the verb. */
 export async function printRecent(context: Context, limit: number): Promise<number> {
   const { flags, writer, clock, io } = context;
   const path = recentFile(context);

@@ -10,7 +10,6 @@ import { EXIT } from "../../exit_codes.ts";
 
 /** Directory of everything that `init` writes beside the file of the CI system. */
 export const FOLDER = "ci";
-/** The program. */
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** Its checksum, as `sha256sum -c` reads it. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
@@ -20,7 +19,6 @@ export const LICENCES_FILE = `${PROGRAM_FILE}.licenses.txt`;
 export const ATTRIBUTES_FILE = ".gitattributes";
 /** GitHub and GitLab then show the program collapsed; it is still a diff, since it is to be reviewed. */
 export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
-/** The task. */
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
 /** The first task: an agent that changes nothing by surprise. */

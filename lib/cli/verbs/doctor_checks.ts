@@ -41,7 +41,6 @@ export type CheckState = "ok" | "warning" | "failed" | "skipped";
 export interface Check {
   /** What was checked: one word. */
   name: string;
-  /** The result. */
   state: CheckState;
   /** What the check found, as part of a sentence. */
   finding: string;

@@ -338,7 +338,7 @@ test(
 );
 
 test(
-  "artifacts are kept whatever the verdict, and the state is none of them",
+  "artifacts are kept whatever the verdict, and the state is not among them",
   each(({ job }, component) => {
     const artifacts = job.artifacts as Record<string, unknown>;
     // What GitLab Pages publishes, of a job that has succeeded. It starts no run.

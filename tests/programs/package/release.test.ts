@@ -147,7 +147,7 @@ test.each([
   },
 );
 
-test("prepareRelease() writes nothing when the address of the project is none", async () => {
+test("prepareRelease() writes nothing when the address of the project is not one", async () => {
   const top = checkout();
   const prepared = prepareRelease({
     top,

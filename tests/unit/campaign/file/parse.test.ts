@@ -35,7 +35,7 @@ test.each<[string, unknown]>([
   expect(JSON.parse(JSON.stringify(data))).toEqual(expected);
 });
 
-test("parseText() goes on after a mistake that is none of syntax", async () => {
+test("parseText() goes on after a mistake that is not one of syntax", async () => {
   const { lines, brokenFrom } = await parse("a: &x 1\nb: *x\na: 2\nc: !t 3\n<<: d\n");
   expect(brokenFrom).toBe(Infinity);
   expect(lines.map((line) => line.slice(0, 12))).toEqual([

@@ -97,7 +97,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
   }
 });
 
-test("a step refuses a number of a pull request that is none, before anything is started", async () => {
+test("a step refuses a pull request that is not a number, before anything is started", async () => {
   const at = world();
   const { code, log, github } = await comment({ "pull-request": "7/../8" }, { at });
   expect([code, github.requests, at.emulator.world.store.runs.size]).toEqual([2, [], 0]);

@@ -133,7 +133,7 @@ test("scenarioOf() plays the recorded run of an automation", () => {
   });
 });
 
-test("readRecording() refuses what is none, and names the line", () => {
+test("readRecording() refuses what is not a recording, and names the line", () => {
   const good = { type: "log", message: "x", payload: {}, createdAt: "2026-01-01T00:00:00Z" };
   const cases: [string, string][] = [
     ["", "r: it has no event"],
