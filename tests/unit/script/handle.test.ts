@@ -40,7 +40,7 @@ test("run() gives a handle to await, with the result of run()", async () => {
   const handle = mogplex.run(request);
   const { runId } = await handle.started;
   expect(await handle).toMatchObject({ runId, outcome: "success", exitCode: 0 });
-  expect(service.runs).toMatchObject([{ runId, status: "success", prompt: request.prompt }]);
+  expect(service.runs).toMatchObject([{ runId, status: "success", request: { prompt: request.prompt } }]);
 });
 
 test("a handle that is iterated ends with outcome, exit code and result, and never throws for an outcome", async () => {
