@@ -7,7 +7,7 @@ import { detected } from "../ci/detect.ts";
 import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
-import { unawaited } from "../hook.ts";
+import { callHook, teller } from "../hook.ts";
 import { checkWatch } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import {
@@ -198,7 +198,7 @@ async function makeStep(
       command: internals.command ?? commandOf(source, options),
       notifier: options.notifier,
       links: opened.links,
-      note: (message) => unawaited(options.onNotice?.({ kind: "text", message })),
+      note: (message) => callHook(options.onNotice, { kind: "text", message }),
     });
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
@@ -208,7 +208,7 @@ async function makeStep(
     if (view !== undefined) {
       await tell(opened, teller());
       const changed = changedNote(opened);
-      if (changed !== null) unawaited(options.onNotice?.({ kind: "text", message: changed }));
+      if (changed !== null) callHook(options.onNotice, { kind: "text", message: changed });
       return { state: "done", view };
     }
     checkMayPlan(opened, internals.plans === true);
@@ -312,6 +312,7 @@ class Step {
   /** Masks secrets in texts for the journal. */
   readonly redact: Redactor;
   readonly #pace: RequestPace;
+  readonly #sayEvent: (event: CampaignEvent) => void;
   #work: Work | undefined;
   #rest: Rest | undefined;
   #sharedAt: number;
@@ -325,6 +326,7 @@ class Step {
     this.#settings = settings;
     this.redact = joinRedactors(createRedactor({ token, env }), opened.mask);
     this.#pace = new RequestPace({ client, clock, signal });
+    this.#sayEvent = teller("onEvent", settings.onEvent, session.notify);
     this.#sharedAt = clock.now();
   }
 
@@ -442,7 +444,7 @@ class Step {
   }
 
   #tell({ store: { memory } }: Work, event: Bare<CampaignEvent>): void {
-    unawaited(this.#settings.onEvent?.({ ...event, progress: progressOf(memory) }));
+    this.#sayEvent({ ...event, progress: progressOf(memory) });
   }
 
   #stand({ store: { memory } }: Work): CampaignStand {

@@ -175,8 +175,11 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   approvedBy?: string | undefined;
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Called with each event as it comes; must not throw. The end comes when the campaign is done. @default {undefined} */
-  onEvent?: ((event: CampaignEvent) => void) | undefined;
+  /**
+   * Called with each event as it comes. Not waited for; a failure, also of its promise, is a notice. The end comes when the campaign is done.
+   * @default {undefined}
+   */
+  onEvent?: ((event: CampaignEvent) => unknown) | undefined;
 }
 
 /** Options of {@linkcode Campaigns.run}. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { type DurableFiles, processDurableFiles } from "../files/disk.ts";
@@ -196,7 +196,7 @@ async function openAll(
     campaign: file.name,
     round: file.round,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
-    onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
+    onNotice: (notice: Notice) => callHook(onNotice, notice),
     access,
   });
   const quotas = quotasFor(env);
@@ -218,7 +218,7 @@ async function openAll(
       onNotice?.({ kind: "text", message });
     }
     if (store !== undefined && access === "write") {
-      await recordOwnStarts(store, started, (message) => unawaited(onNotice?.({ kind: "text", message })));
+      await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));
     }
   } catch (error) {
     await home.close();
@@ -234,7 +234,7 @@ const RACE_WAIT_MS = 10_000;
 
 function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
   const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
-  if (message !== null) unawaited(onNotice?.({ kind: "text", message }));
+  if (message !== null) callHook(onNotice, { kind: "text", message });
 }
 
 /** Opens a campaign once, and shares what `use` wrote. */
@@ -298,9 +298,10 @@ export async function withCampaign<T>(
       });
     } catch (error) {
       if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
-      unawaited(
-        onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" }),
-      );
+      callHook(onNotice, {
+        kind: "text",
+        message: "another job has written to the journal meanwhile: it is read again",
+      });
       await clock.sleep(random() * RACE_WAIT_MS, { signal });
     }
   }

@@ -14,7 +14,7 @@ import {
   resolveForgeAccess,
 } from "../forge/forge.ts";
 import { type ForgeReading, Forges } from "../forge/forges.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import { instantMs } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
 import { formatCount } from "../text/duration.ts";
@@ -325,7 +325,7 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   const access = forge === undefined ? undefined : resolveForgeAccess(env, forge.hosts);
   if (access === undefined) return undefined;
   const forges = new Forges(access, { clock, fetch, signal, onNotice, random });
-  return new PullRequests(forges, clock, (message) => unawaited(onNotice?.({ kind: "text", message })));
+  return new PullRequests(forges, clock, (message) => callHook(onNotice, { kind: "text", message }));
 }
 
 /** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */

@@ -5,7 +5,7 @@
  */
 import { detected } from "../ci/detect.ts";
 import { ConflictError, MogplexError, UnavailableError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { teller } from "../hook.ts";
 import { isObject } from "../lookup.ts";
 import type { AutomationRun, TriggerResult } from "../model.ts";
 import { PROCESS, type TriggerFacts } from "../service/memory.ts";
@@ -68,8 +68,8 @@ export interface RunAutomationOptions extends TriggerOptions {
    * @default {"detach"}
    */
   onAbort?: StopPolicy | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: AutomationItem) => void) | undefined;
+  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onItem?: ((item: AutomationItem) => unknown) | undefined;
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
    * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
@@ -159,7 +159,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     this.#series = triggerSeries(this.#session, plan, options, true);
     const triggered = this.#triggered = await triggerWith(this.#series, plan);
     this.#name.ask(plan.request.repoId);
-    unawaited(options.onTriggered?.(triggered));
+    teller("onTriggered", options.onTriggered, this.#session.notify)(triggered);
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
@@ -341,7 +341,7 @@ function triggerSeries(
       return { cause: "start_limit", detail, namedMs: null, refused: true, baseMs: SUPPRESSED_MS };
     },
   };
-  return new StartSeries(session, { what, key, job }, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
+  return new StartSeries(session, { what, key, job }, { onStarting });
 }
 
 /** @throws what {@linkcode triggerAutomation} throws. */
@@ -368,7 +368,7 @@ export async function triggerJob(
   const series = triggerSeries(session, plan, options, false);
   try {
     const triggered = await triggerWith(series, plan);
-    unawaited(options.onTriggered?.(triggered));
+    teller("onTriggered", options.onTriggered, session.notify)(triggered);
     return triggered;
   } catch (error) {
     throw errorOf === undefined ? error : errorOf(error, series);
@@ -456,7 +456,8 @@ function checkReplay(
 
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
-  override name = "AutomationVerdictError";
+  /** @internal */
+  static override readonly kind: string = "AutomationVerdictError";
 
   /**
    * @param outcome How the run ended.
@@ -480,7 +481,8 @@ export class AutomationVerdictError extends MogplexError {
  * a later trigger can work. The key is still free.
  */
 export class AutomationSuppressedError extends MogplexError {
-  override name = "AutomationSuppressedError";
+  /** @internal */
+  static override readonly kind: string = "AutomationSuppressedError";
   /** UUID of the automation. */
   readonly automationId: string;
   /** The service's reason: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */

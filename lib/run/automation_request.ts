@@ -45,8 +45,8 @@ export interface TriggerRequest extends RepositoryChoice {
 export interface TriggerOptions extends VerbOptions, KeyOptions {
   /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. @default {undefined} */
-  onTriggered?: ((triggered: TriggeredRun) => void) | undefined;
+  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;
 }
 
 /** The names and types of {@linkcode TriggerOptions}. */

@@ -5,7 +5,7 @@
  */
 import { detected } from "../ci/detect.ts";
 import type { JobIdentity } from "../ci/platform.ts";
-import { unawaited } from "../hook.ts";
+import { teller } from "../hook.ts";
 import { ownFields } from "../lookup.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { MogplexClient } from "../service/client.ts";
@@ -17,7 +17,7 @@ import { checkRequestKeys, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
 import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
-import { type StartedRun, StartSeries } from "./start.ts";
+import { type SeriesHooks, type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
 
 /** Starts a run, or finds the one that was started with the same key: the verb `start` of a client. */
@@ -26,11 +26,11 @@ export async function start(request: RunRequest, options: StartOptions & Connect
   const session = openSession(options, detected(options));
   const plan = await planStart(session, request, options, true);
   const { onStarting, onStarted, signal } = options;
-  const series = runSeries(session, plan, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
+  const series = runSeries(session, plan, { onStarting });
   try {
     const started = await series.start();
     noteNewTask(session, plan, started);
-    unawaited(onStarted?.(started));
+    teller("onStarted", onStarted, session.notify)(started);
     return started;
   } catch (error) {
     throw startError(error, series, signal);
@@ -41,8 +41,8 @@ export async function start(request: RunRequest, options: StartOptions & Connect
 export interface StartOptions extends VerbOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. @default {undefined} */
-  onStarted?: ((started: StartedRun) => void) | undefined;
+  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
 
 /**
@@ -75,10 +75,10 @@ export interface StartPlan {
   job: JobIdentity | null;
 }
 
-/** Starts a plan with a series of keys. @param onKey Called with each key before it is first used. If it throws, nothing is sent. */
-export function runSeries(session: Session, plan: StartPlan, onKey: (key: string) => void): StartSeries<StartResult> {
+/** Starts a plan with a series of keys. */
+export function runSeries(session: Session, plan: StartPlan, hooks: SeriesHooks): StartSeries<StartResult> {
   const { request, key, job } = plan;
-  return new StartSeries(session, { what: runToStart(session.client, request), key, job }, onKey);
+  return new StartSeries(session, { what: runToStart(session.client, request), key, job }, hooks);
 }
 
 /** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */

@@ -5,7 +5,7 @@
  */
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
-import { unawaited } from "../hook.ts";
+import { teller } from "../hook.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
 import { checkUuid } from "../service/validate.ts";
@@ -67,8 +67,8 @@ export interface AttachOptions extends FollowOptions {
    * that is on its way is found and cancelled too. @default {"detach"}
    */
   onAbort?: StopPolicy | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: FollowItem) => void) | undefined;
+  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onItem?: ((item: FollowItem) => unknown) | undefined;
 }
 
 /** Options of what starts a run and follows it to its end. */
@@ -309,7 +309,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       maxEndAgeMs,
     );
     this.#plan = plan;
-    this.#series = runSeries(this.#session, plan, (idempotencyKey) => this.#begin(plan, idempotencyKey));
+    const { onStarting } = options;
+    this.#series = runSeries(this.#session, plan, { onStarting, onKey: (key) => this.#begin(plan, key) });
     const started = await this.#series.start();
     byTask?.(this.#session, plan, started);
     this.#announce(started);
@@ -427,7 +428,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
-    if (typeof this.#target !== "string") unawaited(this.#target.options.onStarting?.({ idempotencyKey }));
   }
 
   #announce(started: StartedRun): void {
@@ -436,7 +436,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
-    unawaited(this.#target.options.onStarted?.(started));
+    teller("onStarted", this.#target.options.onStarted, this.#session.notify)(started);
   }
 
   #record(item: FollowItem): void {
@@ -610,7 +610,8 @@ function buildResult(parts: ResultParts): RunResult {
 
 /** Base of the errors for a verdict that is not a success. */
 export class RunVerdictError extends MogplexError {
-  override name = "RunVerdictError";
+  /** @internal */
+  static override readonly kind: string = "RunVerdictError";
 
   /**
    * @param message The whole message.
@@ -631,7 +632,8 @@ export class RunVerdictError extends MogplexError {
 
 /** The run ended `failed`. Exit code 1. */
 export class RunFailedError extends RunVerdictError {
-  override name = "RunFailedError";
+  /** @internal */
+  static override readonly kind: string = "RunFailedError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" failed; see 'result.reason'`, "failed", result);
   }
@@ -639,7 +641,8 @@ export class RunFailedError extends RunVerdictError {
 
 /** The run ended `cancelled`. Exit code 3. */
 export class RunCancelledError extends RunVerdictError {
-  override name = "RunCancelledError";
+  /** @internal */
+  static override readonly kind: string = "RunCancelledError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" was cancelled`, "cancelled", result);
   }
@@ -647,7 +650,8 @@ export class RunCancelledError extends RunVerdictError {
 
 /** The run waits for a person, who has to answer in the app: the API has no call for it. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
-  override name = "AwaitingInputError";
+  /** @internal */
+  static override readonly kind: string = "AwaitingInputError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" waits for a person: answer it in the app, or cancel it`, "awaitingInput", result);
   }

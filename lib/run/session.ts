@@ -6,7 +6,7 @@
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import type { Io } from "../io.ts";
 import type { Repo } from "../model.ts";
 import type { Notice, OnNotice } from "../notice.ts";
@@ -68,7 +68,7 @@ export function connectWith<C extends object>(
       const total = waits.get(notice.cause) ?? { cause: notice.cause, count: 0, totalMs: 0 };
       waits.set(notice.cause, { ...total, count: total.count + 1, totalMs: total.totalMs + notice.delayMs });
     }
-    if (!quietly) unawaited(onNotice?.(notice));
+    if (!quietly) callHook(onNotice, notice);
   }
 
   function connect(): { client: C & ClientFacts; token?: string } {

@@ -32,7 +32,7 @@ import { countSentences } from "../campaign/report/words.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
-import { unawaited } from "../hook.ts";
+import { callHook, teller } from "../hook.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
 import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
@@ -138,7 +138,7 @@ export interface CampaignSettings {
    * else the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
-  /** Called with each event of `run()` and `advance()`. What it throws is ignored. @default {undefined} */
+  /** Called with each event of `run()` and `advance()`. Not waited for; its first failure is a notice. @default {undefined} */
   onEvent?: ((event: CampaignEvent) => void) | undefined;
   /** Called for waits, retries and everything else worth a log line. @default the client's */
   onNotice?: OnNotice | undefined;
@@ -247,13 +247,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       ...options,
     };
   }
-  const onEvent = (event: CampaignEvent) => {
-    try {
-      unawaited(settings.onEvent?.(event));
-    } catch {
-      // What a hook throws must not stop a campaign whose runs are paid for.
-    }
-  };
+  const onEvent = teller("onEvent", settings.onEvent, (notice) => callHook(settings.onNotice, notice));
 
   return {
     async plan(options = {}) {

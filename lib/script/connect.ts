@@ -6,7 +6,7 @@
 import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook, teller } from "../hook.ts";
 import { lookup } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import type { ConnectOptions } from "../run/session.ts";
@@ -14,7 +14,7 @@ import { environmentVariable } from "../runtime.ts";
 import { type MogplexClient, scriptClientFor } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
-import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
+import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 
 /** Options of {@linkcode createMogplex}. */
@@ -41,8 +41,13 @@ export interface MogplexOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Called after each request, without any secret. What it throws is ignored. @default {undefined} */
-  onRequest?: ((request: RequestReport) => void) | undefined;
+  /**
+   * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the
+   * request, and if it throws or rejects, the request is not sent. @default {undefined}
+   */
+  onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
+  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onRequest?: ((request: RequestReport) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
   onNotice?: OnNotice | undefined;
 }
@@ -68,12 +73,12 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 const ATTEMPTED = "create client";
 
 /** The headers in the form that is sent. @throws {UsageError} naming the header. */
-function checkHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+function checkHeaders(headers: Readonly<Record<string, string>>, attempted = ATTEMPTED): Record<string, string> {
   for (const [name, value] of Object.entries(headers)) {
     const shown = JSON.stringify(name.slice(0, 80));
     if (lookup(OUR_HEADERS, name.toLowerCase()) !== undefined) {
       throw new UsageError({
-        attempted: ATTEMPTED,
+        attempted,
         why: `'headers' must not have ${shown}, which the toolkit sets itself`,
       });
     }
@@ -81,9 +86,7 @@ function checkHeaders(headers: Readonly<Record<string, string>>): Record<string,
       if (typeof value !== "string") throw new TypeError("no text");
       new Headers([[name, value]]);
     } catch (cause) {
-      throw new UsageError({ attempted: ATTEMPTED, why: `'headers' has an entry ${shown} that is no header` }, {
-        cause,
-      });
+      throw new UsageError({ attempted, why: `'headers' has an entry ${shown} that is no header` }, { cause });
     }
   }
   return Object.fromEntries(Object.entries(headers));
@@ -100,6 +103,7 @@ function mogplexKeys(): Keys<MogplexOptions> {
     env: "any",
     fetch: "function",
     clock: "object",
+    onBeforeRequest: "function",
     onRequest: "function",
     onNotice: "function",
   };
@@ -151,13 +155,14 @@ export class Connector {
   }
 
   #connect(): MogplexClient {
-    const { url, plainHttp, token, fetch, clock = systemClock, onRequest, onNotice, userAgent: agent } = this.#options;
+    const { url, plainHttp, token, fetch, clock = systemClock, userAgent: agent } = this.#options;
+    const { onBeforeRequest, onRequest, onNotice } = this.#options;
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
     const found = this.#kept === undefined
       ? findToken({ env, token: token as string | undefined })
       : { token: this.#kept, tokenPlace: "the option token" };
-    for (const message of originNotices(origin)) unawaited(onNotice?.({ kind: "text", message }));
+    for (const message of originNotices(origin)) callHook(onNotice, { kind: "text", message });
     const own = userAgent(systemName(env));
     return scriptClientFor({
       ...origin,
@@ -167,13 +172,11 @@ export class Connector {
       clock,
       headers: this.#headers,
       userAgent: agent === undefined ? own : `${agent} ${own}`,
-      onRequest: onRequest && ((request) => {
-        try {
-          unawaited(onRequest(request));
-        } catch {
-          // A hook that fails must not lose a run that was paid for.
-        }
+      onBeforeRequest: onBeforeRequest && (async (request) => {
+        await onBeforeRequest(request);
+        checkHeaders(request.headers, "set headers");
       }),
+      onRequest: onRequest && teller("onRequest", onRequest, (notice) => callHook(onNotice, notice)),
     });
   }
 

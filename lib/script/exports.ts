@@ -37,7 +37,7 @@ export type { CallOptions, MogplexClient } from "../service/client.ts";
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
 export type { StreamStep } from "../service/transport.ts";
-export type { Fetch, FetchAnswer, FetchInit, RequestReport } from "../service/transport.ts";
+export type { Fetch, FetchAnswer, FetchInit, OutgoingRequest, RequestReport } from "../service/transport.ts";
 export type * from "../model.ts";
 
 // Errors and exit codes, notices, time, the CI system.

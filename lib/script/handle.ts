@@ -5,7 +5,6 @@
  */
 import { detected } from "../ci/detect.ts";
 import { MogplexError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
 import {
   automationVerdictErrorOf,
   runAutomationJob,
@@ -266,17 +265,17 @@ interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
   onAbort?: StopPolicy | undefined;
   throwOnFailure?: boolean | undefined;
-  onItem?: ((item: I) => void) | undefined;
+  onItem?: ((item: I) => unknown) | undefined;
 }
 
 /** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
 function relay<I extends { type: string }>(
-  own: ((item: I) => void) | undefined,
+  own: ((item: I) => unknown) | undefined,
   onItem: (item: Exclude<I, { type: "end" }>) => void,
-): (item: I) => void {
+): (item: I) => unknown {
   return (item) => {
-    unawaited(own?.(item));
     if (item.type !== "end") onItem(item as Exclude<I, { type: "end" }>);
+    return own?.(item);
   };
 }
 
@@ -383,7 +382,7 @@ export function startHandle(connect: Connect, request: RunRequest, options: RunO
     checkRequestKeys(request);
     const tell = (started: StartedRun) => {
       onStarted(started);
-      unawaited(options.onStarted?.(started));
+      return options.onStarted?.(started);
     };
     return runJob(request, { ...all, onStarted: tell }, more);
   });
@@ -434,7 +433,7 @@ export function automationHandle(
     begin(all, more, onStarted) {
       const onTriggered = (triggered: TriggeredRun) => {
         onStarted(triggered);
-        unawaited(options.onTriggered?.(triggered));
+        return options.onTriggered?.(triggered);
       };
       return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
     },

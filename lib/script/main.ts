@@ -5,7 +5,7 @@
  */
 import { systemClock } from "../clock.ts";
 import { messageOf } from "../error_sentence.ts";
-import { exitCodeFor, MogplexError, UsageError } from "../errors.ts";
+import { exitCodeFor, MogplexError, otherVersion, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { processIo } from "../io.ts";
 import { interruptible } from "../run/session.ts";
@@ -33,6 +33,8 @@ function linesOf(error: unknown): string[] {
     const said = reason === null || error.message.includes(reason) ? [] : [`reason: ${reason}`];
     return [...error.lines.map((text) => `error: ${text}`), ...said];
   }
+  const other = otherVersion(error);
+  if (other !== undefined) return [`error: ${messageOf(error)}`, `error: ${other}`];
   const isBug = error instanceof Error && exitCodeFor(error) === EXIT.internal;
   return (isBug ? error.stack ?? error.message : messageOf(error)).split("\n").map((text, index) =>
     index === 0 ? `error: ${text}` : text

@@ -5,7 +5,7 @@
  * @module
  */
 import { systemClock } from "../clock.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import type { Notice, OnNotice } from "../notice.ts";
 import type { Redactor } from "../text/redact.ts";
 import {
@@ -67,7 +67,7 @@ export function ownClient<C extends object>(
   if (made === undefined) return client;
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
-    unawaited(options.onNotice?.(notice));
+    callHook(options.onNotice, notice);
     // It is told once: the caller may have given both the same function.
     own.onNotice(notice, options.onNotice !== undefined);
   };

@@ -15,7 +15,7 @@ import {
   UnavailableError,
   UsageError,
 } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
 import type { TokenMemory } from "./memory.ts";
 
@@ -361,7 +361,7 @@ export class CallLimits {
     const { cause, detail, namedMs } = failure;
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null;
-    unawaited(onNotice?.({ kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs }));
+    callHook(onNotice, { kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs });
     await clock.sleep(delayMs, { signal });
     return true;
   }

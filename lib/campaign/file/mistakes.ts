@@ -46,7 +46,8 @@ export function mistakeLine({ file, line, column, key, message }: Mistake): stri
 
 /** A campaign cannot be used: its file, or its object, has mistakes. Nothing was sent. Exit code 2. */
 export class CampaignFileError extends UsageError {
-  override name = "CampaignFileError";
+  /** @internal */
+  static override readonly kind: string = "CampaignFileError";
   /** All mistakes, by file and place; never empty. */
   readonly mistakes: readonly Mistake[];
   /** How many there are, with those that are not in the list. */

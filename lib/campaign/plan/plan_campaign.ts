@@ -64,7 +64,8 @@ const MAX_PROBLEMS = 100;
 
 /** Repositories of a campaign file that cannot be used. Its message has a line for each. */
 class RepositoriesError extends UsageError {
-  override name = "RepositoriesError";
+  /** @internal */
+  static override readonly kind: string = "RepositoriesError";
 
   override get lines(): readonly string[] {
     return this.message.split("\n");

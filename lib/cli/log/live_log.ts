@@ -6,6 +6,7 @@
  */
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
+import { messageOf } from "../../error_sentence.ts";
 import { lookup } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
 import type { Notice } from "../../notice.ts";
@@ -386,6 +387,8 @@ export function noticeText(notice: Notice): string {
     case "shared_key":
       return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
         "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
+    case "hook_failed":
+      return `The function ${notice.hook} failed, which changes nothing else: ${messageOf(notice.error)}`;
     case "text":
       return notice.message;
     default: {
