@@ -15,7 +15,7 @@ const clock = virtualClock();
 const service = createEmulator({ clock });
 const mogplex = createMogplex({ ...service.options, url: "https://mogplex.example" });
 const repos = await mogplex.api.listRepos();
-const missing = await createCampaigns(mogplex).read("no-such.yml").catch((error) => error instanceof UsageError);
+const missing = await createCampaigns(mogplex).of("no-such.yml").read().catch((error) => error instanceof UsageError);
 console.log(mogplex.api.origin, exitCodeFor(new UsageError("x")), repos.length, missing);
 await service.close();
 process.exitCode = EXIT.cancelled;

@@ -161,7 +161,7 @@ const codes: number[] = [files.EXIT.usage, sources.EXIT.usage];
 const services = [filesTesting.createEmulator(), sourcesTesting.createEmulator()];
 const campaigns: filesCampaigns.Campaigns = filesCampaigns.createCampaigns(files.createMogplex());
 const others: sourcesCampaigns.Campaigns = sourcesCampaigns.createCampaigns(sources.createMogplex());
-console.log(codes, typeof campaigns.run, typeof others.run, services.map(({ repos }) => repos.length));
+console.log(codes, typeof campaigns.of, typeof others.of, services.map(({ repos }) => repos.length));
 `;
   writeFileSync(join(project, "right.ts"), imports);
   writeFileSync(
