@@ -312,7 +312,7 @@ class Step {
   /** Masks secrets in texts for the journal. */
   readonly redact: Redactor;
   readonly #pace: RequestPace;
-  readonly #sayEvent: (event: CampaignEvent) => void;
+  readonly #say: (event: CampaignEvent) => void;
   #work: Work | undefined;
   #rest: Rest | undefined;
   #sharedAt: number;
@@ -326,7 +326,7 @@ class Step {
     this.#settings = settings;
     this.redact = joinRedactors(createRedactor({ token, env }), opened.mask);
     this.#pace = new RequestPace({ client, clock, signal });
-    this.#sayEvent = teller("onEvent", settings.onEvent, session.notify);
+    this.#say = teller("onEvent", settings.onEvent, session.notify);
     this.#sharedAt = clock.now();
   }
 
@@ -444,7 +444,7 @@ class Step {
   }
 
   #tell({ store: { memory } }: Work, event: Bare<CampaignEvent>): void {
-    this.#sayEvent({ ...event, progress: progressOf(memory) });
+    this.#say({ ...event, progress: progressOf(memory) });
   }
 
   #stand({ store: { memory } }: Work): CampaignStand {

@@ -176,7 +176,7 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
   /**
-   * Called with each event as it comes. Not waited for; a failure, also of its promise, is a notice. The end comes when the campaign is done.
+   * Called with each event as it comes; the end comes when the campaign is done. Not waited for; a failure, also of its promise, is a notice.
    * @default {undefined}
    */
   onEvent?: ((event: CampaignEvent) => unknown) | undefined;

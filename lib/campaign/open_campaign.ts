@@ -215,7 +215,7 @@ async function openAll(
       const message =
         "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
         `settings would not be noticed until ${planCommand(opened)} is run again`;
-      onNotice?.({ kind: "text", message });
+      callHook(onNotice, { kind: "text", message });
     }
     if (store !== undefined && access === "write") {
       await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));

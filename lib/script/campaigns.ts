@@ -28,18 +28,21 @@ import type { CampaignDefinition } from "../campaign/file/object.ts";
 import { MemoryHome } from "../campaign/journal/memory_home.ts";
 import type { CampaignSource } from "../campaign/open_campaign.ts";
 import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
+import { cleanCampaign } from "../campaign/report/clean.ts";
 import { countSentences } from "../campaign/report/words.ts";
+import { CAMPAIGN_FORMAT_NAMES, type CampaignFormatName, renderCampaignReport } from "../campaign/report/write.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
-import { EXIT, type ExitName } from "../exit_codes.ts";
 import { callHook, teller } from "../hook.ts";
+import { EXIT, type ExitName } from "../exit_codes.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
 import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf } from "./connect.ts";
-import { type Handle, handleOf, signalIn } from "./handle.ts";
+import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
+import { takeViews } from "./report.ts";
 
 /** Campaigns on a service: one task, many repositories. */
 export interface Campaigns {
@@ -138,8 +141,8 @@ export interface CampaignSettings {
    * else the directory `mogplex-campaign`
    */
   home?: string | MemoryHome | undefined;
-  /** Called with each event of `run()` and `advance()`. Not waited for; its first failure is a notice. @default {undefined} */
-  onEvent?: ((event: CampaignEvent) => void) | undefined;
+  /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onEvent?: ((event: CampaignEvent) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line. @default the client's */
   onNotice?: OnNotice | undefined;
   /**
@@ -201,10 +204,11 @@ export interface CampaignRunOptions extends CampaignWaveOptions {
  * A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. Items of the loop
  * are events.
  */
-export type CampaignHandle = Handle<CampaignEvent, CampaignView, CampaignView>;
+export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
 
 /**
- * Campaigns with the service, the token, the `fetch` and the clock of a client.
+ * Campaigns with the service, the token, the `fetch` and the clock of a client. From then on `mask()`, `render()` and `report()`, and the
+ * verbs of the client with these names, take views of campaigns as well as results of runs.
  *
  * @param mogplex What `createMogplex()` returned.
  * @throws {UsageError} for anything else.
@@ -222,6 +226,12 @@ export type CampaignHandle = Handle<CampaignEvent, CampaignView, CampaignView>;
  */
 export function createCampaigns(mogplex: Mogplex): Campaigns {
   const connector = connectorOf("create campaigns", mogplex);
+  takeViews({
+    formats: CAMPAIGN_FORMAT_NAMES,
+    clean: (view, redact) => cleanCampaign(view as CampaignView, redact, redact.token),
+    render: (view, format, redact, links) =>
+      renderCampaignReport(view as CampaignView, format as CampaignFormatName, redact, links),
+  });
   return { of: (source, options = {}) => campaignOf(connector, source, options) };
 }
 
@@ -247,7 +257,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       ...options,
     };
   }
-  const onEvent = teller("onEvent", settings.onEvent, (notice) => callHook(settings.onNotice, notice));
+  const onEvent = (event: CampaignEvent) => settings.onEvent?.(event);
 
   return {
     async plan(options = {}) {
@@ -320,7 +330,7 @@ function stopInternals(
 function runHandle(
   source: CampaignSource,
   all: (options: RunCampaignOptions) => Promise<RunCampaignOptions>,
-  onEvent: (event: CampaignEvent) => void,
+  onEvent: (event: CampaignEvent) => unknown,
   options: CampaignRunOptions,
 ): CampaignHandle {
   const stop = new AbortController();
@@ -344,8 +354,8 @@ function runHandle(
         progress = event.progress;
         // The end of a handle is told whatever it is.
         if (event.type === "end") return;
-        onEvent(event);
         onItem(event);
+        return onEvent(event);
       };
       const more = await all({ timeoutMs, approvedBy, onEvent: take });
       const stand = await followCampaign(source, more, {
@@ -355,7 +365,7 @@ function runHandle(
       });
       if (stand.view !== null) start(stand.view);
       const end = endOf(stand, stop.signal);
-      if (end !== undefined) onEvent(end);
+      if (end !== undefined) teller("onEvent", onEvent, (notice) => callHook(more.onNotice, notice))(end);
       return stand;
     },
     settle: (stand) => viewAfter(stand, options, stop.signal),

@@ -61,8 +61,10 @@ export function typeParamText({ name, constraint }: { name: string; constraint?:
 /** A member as it is declared. */
 export function memberText({ name, optional, readonly, tsType, params, returnType }: DocMember): string {
   const mark = optional ? "?" : "";
-  if (params !== undefined) return `${name}${mark}(${paramsText(params)}): ${typeText(returnType)}`;
-  return `${readonly ? "readonly " : ""}${name}${mark}: ${optional ? withoutUndefined(tsType) : typeText(tsType)}`;
+  // A key such as `run-timeout` needs quotes.
+  const key = /^[\w$[\]"@.]+$/.test(name) ? name : JSON.stringify(name);
+  if (params !== undefined) return `${key}${mark}(${paramsText(params)}): ${typeText(returnType)}`;
+  return `${readonly ? "readonly " : ""}${key}${mark}: ${optional ? withoutUndefined(tsType) : typeText(tsType)}`;
 }
 
 /** What an optional member may be, without `undefined`: that goes without saying. */
