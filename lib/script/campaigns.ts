@@ -40,7 +40,7 @@ import { checkWord } from "../run/options.ts";
 import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf } from "./connect.ts";
-import { type Handle, handleOf, signalIn } from "./handle.ts";
+import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
 import { takeViews } from "./report.ts";
 
@@ -204,7 +204,7 @@ export interface CampaignRunOptions extends CampaignWaveOptions {
  * A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. Items of the loop
  * are events.
  */
-export type CampaignHandle = Handle<CampaignEvent, CampaignView, CampaignView>;
+export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
 
 /**
  * Campaigns with the service, the token, the `fetch` and the clock of a client. From then on `mask()`, `render()` and `report()`, and the
