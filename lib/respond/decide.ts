@@ -9,7 +9,7 @@ import { type Mend, mendPrompt } from "../run/mend.ts";
 import { type AskId, isSameAsk, type MarkedNote, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
-import { type Place, placeOf } from "./where.ts";
+import { type Place, placeNow } from "./where.ts";
 
 /** What a user of the toolkit has decided. */
 export interface RespondSettings {
@@ -111,7 +111,7 @@ export class Decider {
     if (what?.kind === "stop") return { kind: "stop", ask, asker, thread, runs: await this.#runsAtWork(marks) };
     const task = await this.#taskOf(thread, what, { ask, at, me, marks });
     if ("reason" in task) return tell(task.reason);
-    const where = await this.place(thread);
+    const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
       const no = await this.#refusal(thread, marks, me);
@@ -120,14 +120,6 @@ export class Decider {
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
     const prompt = promptOf(task.text, told, this.#settings.template);
     return { kind: "start", ask, of: task.of, asker, thread, task: task.text, prompt, place: where };
-  }
-
-  /** Where a run on a thread works, by what the forge shows now. */
-  async place(thread: Thread): Promise<Place> {
-    if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
-    const branch = await this.#threads.branch(thread.pull.source);
-    const { defaultBranch } = await this.#threads.repository();
-    return placeOf(thread, branch, defaultBranch);
   }
 
   /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
@@ -142,7 +134,7 @@ export class Decider {
       if (!isSameAsk(found.ask, each)) return "the label was set anew";
       if (comment === null && await this.#ownsText(now, found.at) !== "yes") return "title or description were changed";
     }
-    const again = await this.place(now);
+    const again = await placeNow(this.#threads, now);
     return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
   }
 
@@ -302,7 +294,7 @@ function checkedTask(text: string, of: AskId, name: string): { text: string; of:
 }
 
 /** Why there is nothing to mend, as a clause; null when there is. */
-function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
+export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
   if (mend === "checks") {
     return facts.checks === "red" ? null : `its checks are not red (${facts.checks ?? "not shown"})`;
   }

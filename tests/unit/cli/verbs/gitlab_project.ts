@@ -89,6 +89,7 @@ export function gitlabProject(now: () => string): GitlabProject {
         ...common,
         ...{ iid: 7, title: "Make the tests green", web_url: `${web}/-/merge_requests/7` },
         ...{ source_branch: "feature", target_branch: "main", source_project_id: PROJECT, target_project_id: PROJECT },
+        updated_at: "2026-01-02T00:00:00.000Z",
         sha: "c0ffee".padEnd(40, "0"),
       }],
       ["issues/8", { ...common, iid: 8, title: "Tests are flaky", web_url: `${web}/-/issues/8` }],
@@ -138,7 +139,7 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (path === "/user") return json(200, { id: 77, username: bot, bot: true });
     const known = byId(/^\/users\/(\d+)$/.exec(path)?.[1] ?? "");
     if (path.startsWith("/users/")) return known ? json(200, known) : json(404, { message: "404 User Not Found" });
-    const rest = path.replace(`/projects/${PROJECT}`, "");
+    const rest = path.replace("/projects/acme%2Fapi", `/projects/${PROJECT}`).replace(`/projects/${PROJECT}`, "");
     if (rest === path) return json(404, { message: "404 Project Not Found" });
     if (rest === "") return json(200, { id: PROJECT, path_with_namespace: "acme/api", default_branch: "main" });
     if (rest === "/events") {
@@ -160,6 +161,10 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (rest.startsWith("/statuses/")) {
       server.statuses.push(`${rest.slice(10)} ${fields.state} ${fields.name} ${fields.target_url}`);
       return json(201, {});
+    }
+    if (rest === "/merge_requests" && url.searchParams.has("source_branch")) {
+      const rows = [...server.threads.values()];
+      return listed(rows.filter((each) => each.source_branch === url.searchParams.get("source_branch")));
     }
     if (rest === "/issues" || rest === "/merge_requests") {
       const label = url.searchParams.get("labels");

@@ -304,3 +304,87 @@ test("no text of the payload is printed, sent or kept", async () => {
     .join("\n");
   expect(all).not.toContain("something else");
 });
+
+let pipelines = 0;
+
+/** `run --follow --after`, in a job of a pipeline of its own. */
+async function runAfter(at: At, args: string[], files: Record<string, string> = {}): Promise<Called> {
+  const { gitlab, emulator, clock } = at;
+  const io = fakeIo({
+    files,
+    env: {
+      ...{ MOGPLEX_API_KEY: TOKEN, GITLAB_TOKEN, GITLAB_CI: "true", CI_PIPELINE_SOURCE: "web" },
+      CI_PIPELINE_ID: String(++pipelines),
+      ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+      ...{ CI_PROJECT_URL: "https://gitlab.example/acme/api", CI_JOB_NAME: "agent", CI_JOB_ID: "6" },
+    },
+  });
+  const fetch = (url: string, init: RequestInit) =>
+    url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+  const code = await main(["run", "--follow", ...args], io, { fetch, clock });
+  return { code, ...io.text, files: io.files };
+}
+
+test("run --after works on the branch of the merge request that it is given", async () => {
+  const at = place();
+  expect((await runAfter(at, ["--after", "7", "also the docs"])).code).toBe(0);
+  expect(runsOf(at)).toMatchObject([
+    { prompt: "also the docs", base_branch: "main", working_branch: "feature", create_branch: false },
+  ]);
+});
+
+test("run --after takes the id of a run out of a result, and asks service and forge for the rest", async () => {
+  const at = place();
+  await runAfter(at, ["--after", "!7", "first"]);
+  const [first] = runsOf(at);
+  const result = JSON.stringify({
+    runId: first?.id,
+    branch: { pushed: "main" },
+    pullRequest: { url: "https://evil.example/a/b/pull/1" },
+  });
+  expect((await runAfter(at, ["--after", "result.json", "also the docs"], { "result.json": result })).code).toBe(0);
+  expect(runsOf(at)[1]).toMatchObject({ prompt: "also the docs", working_branch: "feature", create_branch: false });
+});
+
+test("run --after --mend asks for what the forge shows to be broken", async () => {
+  const at = place();
+  const request = at.gitlab.threads.get("merge_requests/7");
+  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { status: "failed" } });
+  expect((await runAfter(at, ["--after", "7", "--mend", "checks"])).code).toBe(0);
+  expect(runsOf(at)[0]?.prompt).toStartWith("The checks of the pull request of this branch are red.");
+  const conflict = await runAfter(at, ["--after", "7", "--mend", "conflict"]);
+  expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
+});
+
+const WRONG: readonly (readonly [args: string[], why: string])[] = [
+  [["--after", "99", "x"], "GitLab shows no pull request of that number"],
+  [["--after", "7", "--branch", "main", "x"], "--branch does not go with it"],
+  [["--after", "7", "--mend", "checks", "x"], "there is a task as well"],
+  [["--mend", "checks"], "it works with --after only"],
+  [["--after", "https://gitlab.example/acme/api", "x"], "that is not the address of a pull request"],
+  [["--after", "https://github.com/acme/api/pull/1", "x"], "there is no token for github.com"],
+  [["--after", "nothing.json", "x"], 'file "nothing.json" does not exist'],
+];
+
+for (const [args, why] of WRONG) {
+  test(`run --follow ${args.join(" ")} starts nothing`, async () => {
+    const at = place();
+    const called = await runAfter(at, args);
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(runsOf(at)).toEqual([]);
+  });
+}
+
+test("run --after starts nothing on a merge request that is closed or comes from a fork", async () => {
+  for (
+    const [more, why] of [[{ state: "merged" }, "it is closed"], [
+      { source_project_id: 9 },
+      "another repository",
+    ]] as const
+  ) {
+    const at = place();
+    at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), ...more });
+    const called = await runAfter(at, ["--after", "7", "x"]);
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why.replace("it is", "is")) });
+  }
+});
