@@ -8,6 +8,7 @@ import { BUILDKITE } from "./experiments/buildkite.ts";
 import { DOCKER } from "./experiments/docker.ts";
 import { GITHUB } from "./experiments/github.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
+import { GITHUB_RESPOND } from "./experiments/github_respond.ts";
 import { GITHUB_CAMPAIGN } from "./experiments/github_campaign.ts";
 import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
@@ -23,6 +24,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITHUB,
   ...GITHUB_ACTION,
   ...GITHUB_CAMPAIGN,
+  ...GITHUB_RESPOND,
   ...LINTERS,
   ...BUILDKITE,
   ...JENKINS,
