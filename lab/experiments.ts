@@ -6,6 +6,7 @@
 import type { Experiment } from "./experiment.ts";
 import { BUILDKITE } from "./experiments/buildkite.ts";
 import { DOCKER } from "./experiments/docker.ts";
+import { GITEA_EXPERIMENTS } from "./experiments/gitea.ts";
 import { GITHUB } from "./experiments/github.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
 import { GITHUB_RESPOND } from "./experiments/github_respond.ts";
@@ -25,6 +26,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITHUB_ACTION,
   ...GITHUB_CAMPAIGN,
   ...GITHUB_RESPOND,
+  ...GITEA_EXPERIMENTS,
   ...LINTERS,
   ...BUILDKITE,
   ...JENKINS,

@@ -164,6 +164,7 @@ export const SECRET_VARIABLES: readonly string[] = [
   "CI_JOB_JWT",
   "CI_JOB_TOKEN",
   "CI_REGISTRY_PASSWORD",
+  "GITEA_TOKEN",
   "GITHUB_TOKEN",
   "GITLAB_TOKEN",
   "MOGPLEX_GIT_TOKEN",

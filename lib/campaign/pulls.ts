@@ -6,7 +6,7 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import {
-  FORGE_VARIABLES,
+  FORGE_TOKENS_TEXT,
   type ForgeName,
   parsePullRequest,
   type PullRequestAddress,
@@ -241,7 +241,7 @@ export class PullRequests {
     const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
-        ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
+        ? "the service names addresses that are no pull requests of GitHub, GitLab, Gitea or Forgejo: they are not read"
         : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
       this.#tellOnce(message);
     }
@@ -331,11 +331,10 @@ export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "on
     ? "on-failed-checks"
     : undefined;
   if (key === undefined || reads) return;
-  const { github, gitlab } = FORGE_VARIABLES;
   throw new UsageError({
     attempted: `obey ${key}`,
     why: "no token of a forge is there, so pull requests cannot be read",
-    advice: `set ${github} or ${gitlab}, or remove the key`,
+    advice: `set ${FORGE_TOKENS_TEXT}, or remove the key`,
   });
 }
 
@@ -441,5 +440,5 @@ export function pullRequestsSentence(items: readonly ItemView[]): string | null 
 /** What to do about pull requests that were not read; null when all were. */
 export function unreadAdvice(items: readonly ItemView[]): string | null {
   const isUnread = items.some((item) => item.pullRequest !== null && item.pullRequestState === null);
-  return isUnread ? "pull requests are read with a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN" : null;
+  return isUnread ? `pull requests are read with a token of their forge, in ${FORGE_TOKENS_TEXT}` : null;
 }

@@ -46,7 +46,7 @@ test("campaign commands --all does not ask for --all when an address is none of 
   await world.campaign("run");
   const { code, stdout, stderr } = await world.campaign("commands", ["--close", "--all"]);
   expect([code, stdout]).toEqual([0, ""]);
-  expect(stderr).toContain("1 pull request left out: their addresses are none of GitHub or GitLab");
+  expect(stderr).toContain("1 pull request left out: their addresses are none of GitHub, GitLab, Gitea or Forgejo");
 });
 
 test("campaign status reads pull requests with a token, and says once that they are not read without one", async () => {
