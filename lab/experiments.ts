@@ -9,6 +9,7 @@ import { DOCKER } from "./experiments/docker.ts";
 import { GITEA_EXPERIMENTS } from "./experiments/gitea.ts";
 import { GITHUB } from "./experiments/github.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
+import { GITHUB_RESPOND } from "./experiments/github_respond.ts";
 import { GITHUB_CAMPAIGN } from "./experiments/github_campaign.ts";
 import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
@@ -24,6 +25,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITHUB,
   ...GITHUB_ACTION,
   ...GITHUB_CAMPAIGN,
+  ...GITHUB_RESPOND,
   ...GITEA_EXPERIMENTS,
   ...LINTERS,
   ...BUILDKITE,

@@ -90,6 +90,8 @@ export const GROUPS: readonly (readonly [title: string, names: readonly string[]
     "create-branch",
     "no-create-branch",
     "base-branch",
+    "after",
+    "mend",
     "root",
     "harness",
     "mode",

@@ -97,7 +97,7 @@ function variablePrompts(context: Context): ReadPrompt[] {
  *
  * @throws {UsageError} when there is none, when two sources of the same rank have one, or when it cannot be read.
  */
-async function readPrompt(context: Context): Promise<string> {
+export async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;
   const given = givenPrompts(context);
   const [source, other] = given.length > 0 ? given : variablePrompts(context);

@@ -9,7 +9,7 @@ import { type Mend, mendPrompt } from "../run/mend.ts";
 import { type AskId, isSameAsk, type MarkedNote, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
-import { type Place, placeOf } from "./where.ts";
+import { type Place, placeNow } from "./where.ts";
 
 /** What a user of the toolkit has decided. */
 export interface RespondSettings {
@@ -21,6 +21,8 @@ export interface RespondSettings {
   /** Most runs of 24 hours in the repository. */
   readonly limit: number;
   readonly template: string | undefined;
+  /** Whether more people than the members may see the log of the job. */
+  readonly isPublic: boolean;
 }
 
 /** A run that is to be started, or may have been. */
@@ -50,6 +52,8 @@ export interface RunsAtWork {
 const DAY_MS = 86_400_000;
 /** Most runs of a thread that are looked at: older ones have ended. */
 const MAX_RUNS = 5;
+/** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
+const STARTING_MS = 10 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
 
@@ -109,9 +113,12 @@ export class Decider {
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
     if (what?.kind === "stop") return { kind: "stop", ask, asker, thread, runs: await this.#runsAtWork(marks) };
+    if (thread.isInternal === true && this.#settings.isPublic) {
+      return tell("it is confidential, and the log of a job in this project is not");
+    }
     const task = await this.#taskOf(thread, what, { ask, at, me, marks });
     if ("reason" in task) return tell(task.reason);
-    const where = await this.place(thread);
+    const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
       const no = await this.#refusal(thread, marks, me);
@@ -120,14 +127,6 @@ export class Decider {
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
     const prompt = promptOf(task.text, told, this.#settings.template);
     return { kind: "start", ask, of: task.of, asker, thread, task: task.text, prompt, place: where };
-  }
-
-  /** Where a run on a thread works, by what the forge shows now. */
-  async place(thread: Thread): Promise<Place> {
-    if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
-    const branch = await this.#threads.branch(thread.pull.source);
-    const { defaultBranch } = await this.#threads.repository();
-    return placeOf(thread, branch, defaultBranch);
   }
 
   /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
@@ -142,8 +141,22 @@ export class Decider {
       if (!isSameAsk(found.ask, each)) return "the label was set anew";
       if (comment === null && await this.#ownsText(now, found.at) !== "yes") return "title or description were changed";
     }
-    const again = await this.place(now);
+    const again = await placeNow(this.#threads, now);
     return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
+  }
+
+  /**
+   * Why a run must not be started although its note is written: another ask came first on the same pull request; null when none did.
+   *
+   * @param noteId Id of the note of this ask.
+   */
+  async rival({ thread, ask }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+    if (thread.pull === null) return null;
+    const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
+    const isNew = (time: string) => this.#nowMs - Date.parse(time) < STARTING_MS;
+    const starts = earlier.some(({ mark, note }) => mark.state === "starting" && isNew(note.createdAt));
+    const busy = starts || (await this.#runsAtWork(earlier)).length > 0;
+    return busy ? "another run is at work on it, ask again when it has ended" : null;
   }
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<Found> {
@@ -302,7 +315,7 @@ function checkedTask(text: string, of: AskId, name: string): { text: string; of:
 }
 
 /** Why there is nothing to mend, as a clause; null when there is. */
-function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
+export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
   if (mend === "checks") {
     return facts.checks === "red" ? null : `its checks are not red (${facts.checks ?? "not shown"})`;
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MENDS } from "../../lib/run/mend.ts";
 import { HARNESSES, MODES } from "../../lib/service/contract.ts";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/session.ts";
@@ -77,6 +78,15 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "create-branch": { description: "Whether to create the working branch.", empty: "true", options: SWITCH },
   "root": { description: "Directory of the repository that the agent works in.", empty: SERVER },
+  "after": {
+    description:
+      "Work on the branch of a pull request: its number or address, or the result.json of an earlier run. It is read with github-token.",
+  },
+  "mend": {
+    description: "With after, in place of a task: mend its checks, what a review asks for, or its conflict.",
+    empty: "the task",
+    options: MENDS,
+  },
   "follow": {
     description: "Whether the step follows the run to its end. false: it ends once the run is started.",
     default: "true",
@@ -138,7 +148,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     default: "${{ github.event.pull_request.number }}",
   },
   "github-token": {
-    description: "Token of GitHub for the comment.",
+    description: "Token of GitHub for the comment, for respond and for after.",
     default: "${{ github.token }}",
   },
   "job-status": {

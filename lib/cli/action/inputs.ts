@@ -30,6 +30,8 @@ export const ACTION_INPUTS = {
   "branch": "MOGPLEX_WORKING_BRANCH",
   "create-branch": "MOGPLEX_CREATE_BRANCH",
   "root": "MOGPLEX_ROOT",
+  "after": "",
+  "mend": "",
   "follow": "",
   "timeout": "MOGPLEX_TIMEOUT",
   "on-timeout": "MOGPLEX_ON_TIMEOUT",

@@ -62,6 +62,7 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
 
 /** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
 const FOR_STARTS: readonly InputName[] = [
+  ...["after", "mend"] as const,
   ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
 ];
 
@@ -92,7 +93,7 @@ const KINDS: readonly Kind[] = [
     input: "respond",
     run: respond,
     refuses: [
-      ...["prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
+      ...["after", "mend", "prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
       ...["idempotency-key", "key-scope", "key-part", "comment", "pull-request"] as const,
     ],
     failed: "Mogplex did not answer",
@@ -187,7 +188,11 @@ function jobStatus(env: ReadEnv): string {
 }
 
 function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
-  const get = (name: string) => name === STATE.name ? statePath : undefined;
+  const get = (name: string) => {
+    if (name === STATE.name) return statePath;
+    // These have no variable of ours.
+    return name === "after" || name === "mend" ? inputText(env, name)?.trim() : undefined;
+  };
   return {
     positionals: argumentsOf(env),
     has: (name) => name === "detach" && !isOn(env, "follow", true),

@@ -29,6 +29,8 @@ const FLAGS: Readonly<Record<string, string>> = {
   "resume": `${PREFIX}RESUME`,
   "idempotency-key": `${PREFIX}IDEMPOTENCY_KEY`,
   "since": `${PREFIX}SINCE`,
+  "after": `${PREFIX}AFTER`,
+  "mend": `${PREFIX}MEND`,
 };
 
 /** Every variable that carries an input. */

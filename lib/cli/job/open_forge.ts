@@ -6,10 +6,12 @@
  */
 import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
-import { ForgeClient } from "../../forge/forge.ts";
+import { FORGE_VARIABLES, ForgeClient, type PullRequestAddress, resolveForgeAccess } from "../../forge/forge.ts";
 import { githubApi } from "../../forge/github.ts";
 import { GithubThreads } from "../../forge/github_threads.ts";
+import { gitlabApi } from "../../forge/gitlab.ts";
 import { GitlabThreads } from "../../forge/gitlab_threads.ts";
+import type { Threads } from "../../forge/threads.ts";
 import { githubComments, pullRequestOf } from "../../report/github_note.ts";
 import { gitlabNotes } from "../../report/gitlab_note.ts";
 import { apiOf } from "../../report/note.ts";
@@ -88,7 +90,7 @@ export function openGitlab(context: Context): OpenForge {
   const page = env("CI_PROJECT_URL") ?? "";
   const host = new URL(api).hostname;
   return {
-    threads: new GitlabThreads(client, { origin: new URL(api).origin, project }),
+    threads: new GitlabThreads(client, { origin: new URL(api).origin, project: String(project) }),
     token,
     tokenPlace: place,
     // deno-lint-ignore require-await
@@ -143,4 +145,24 @@ export function openAnyForge(context: Context): OpenForge {
     why: name === "none" ? "this is no job of a CI system" : `jobs of ${name} stand on no forge that is known`,
     advice: "start it in a pipeline of GitLab, or in a workflow of GitHub, Gitea or Forgejo",
   });
+}
+
+/** The repository of a pull request, for a job that need not stand there. @throws {UsageError} when there is no token for its host. */
+export function openAddress(context: Context, { forge, origin, host, repository }: PullRequestAddress): Threads {
+  const { io: { env }, clock, fetch } = context;
+  const token = resolveForgeAccess(env)?.tokenFor({ forge, host });
+  if (token === undefined) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `there is no token for ${host}`,
+      advice: `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`,
+    });
+  }
+  if (forge === "gitlab") {
+    const client = new ForgeClient({ clock, fetch }, gitlabApi(origin), "GitLab", token, "PRIVATE-TOKEN");
+    return new GitlabThreads(client, { origin, project: repository });
+  }
+  const base = githubApi(origin, host);
+  const client = new ForgeClient({ clock, fetch }, base, "GitHub", token);
+  return new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
 }

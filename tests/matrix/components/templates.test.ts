@@ -289,8 +289,8 @@ test("the catalog page names the inputs that leave it to a variable of the proje
   const empty = Object.entries(all.get("run")?.inputs ?? {}).filter(([, input]) => input.default === "").map(([name]) =>
     name
   );
-  // A key and a state file belong to one run, so no variable of the project sets them.
-  const named = empty.filter((name) => !["idempotency-key", "resume"].includes(name));
+  // A key, a state file and a follow-up belong to one run, so no variable of the project sets them.
+  const named = empty.filter((name) => !["idempotency-key", "resume", "after", "mend"].includes(name));
   const page = readFileSync(join(root, "components/README.md"), "utf8");
   const list = /If one of these inputs is empty[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
   expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());

@@ -45,6 +45,10 @@ export interface GitlabProject extends Served {
   branches: Map<string, { protected: boolean; default: boolean }>;
   reactions: string[];
   statuses: string[];
+  /** Webhooks; null: not shown to this token. Source: https://docs.gitlab.com/api/project_webhooks/ */
+  hooks: { url: string; note_events: boolean; issues_events: boolean }[] | null;
+  /** Who may pass variables to a pipeline; undefined: not shown. */
+  variablesRole: string | undefined;
   /** Whether GraphQL knows the field. */
   knowsEdits: boolean;
   now: () => string;
@@ -89,6 +93,7 @@ export function gitlabProject(now: () => string): GitlabProject {
         ...common,
         ...{ iid: 7, title: "Make the tests green", web_url: `${web}/-/merge_requests/7` },
         ...{ source_branch: "feature", target_branch: "main", source_project_id: PROJECT, target_project_id: PROJECT },
+        updated_at: "2026-01-02T00:00:00.000Z",
         sha: "c0ffee".padEnd(40, "0"),
       }],
       ["issues/8", { ...common, iid: 8, title: "Tests are flaky", web_url: `${web}/-/issues/8` }],
@@ -100,6 +105,8 @@ export function gitlabProject(now: () => string): GitlabProject {
     ]),
     reactions: [],
     statuses: [],
+    hooks: null,
+    variablesRole: undefined,
     knowsEdits: true,
     now,
     say(path, author, body, more = {}) {
@@ -138,9 +145,15 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (path === "/user") return json(200, { id: 77, username: bot, bot: true });
     const known = byId(/^\/users\/(\d+)$/.exec(path)?.[1] ?? "");
     if (path.startsWith("/users/")) return known ? json(200, known) : json(404, { message: "404 User Not Found" });
-    const rest = path.replace(`/projects/${PROJECT}`, "");
+    const rest = path.replace("/projects/acme%2Fapi", `/projects/${PROJECT}`).replace(`/projects/${PROJECT}`, "");
     if (rest === path) return json(404, { message: "404 Project Not Found" });
-    if (rest === "") return json(200, { id: PROJECT, path_with_namespace: "acme/api", default_branch: "main" });
+    if (rest === "") {
+      const role = { ci_pipeline_variables_minimum_override_role: server.variablesRole };
+      return json(200, { id: PROJECT, path_with_namespace: "acme/api", default_branch: "main", ...role });
+    }
+    if (rest === "/hooks") {
+      return server.hooks === null ? json(403, { message: "403 Forbidden" }) : listed(server.hooks);
+    }
     if (rest === "/events") {
       return listed(server.notes.filter(({ system }) => !system).map((note) => ({ note: shown(note) })));
     }
@@ -160,6 +173,10 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (rest.startsWith("/statuses/")) {
       server.statuses.push(`${rest.slice(10)} ${fields.state} ${fields.name} ${fields.target_url}`);
       return json(201, {});
+    }
+    if (rest === "/merge_requests" && url.searchParams.has("source_branch")) {
+      const rows = [...server.threads.values()];
+      return listed(rows.filter((each) => each.source_branch === url.searchParams.get("source_branch")));
     }
     if (rest === "/issues" || rest === "/merge_requests") {
       const label = url.searchParams.get("labels");

@@ -83,9 +83,8 @@ test("respond starts a run for a member's comment, and its note says how it ende
 test("respond sets the commit status on GitLab where that is wanted", async () => {
   const at = place();
   at.gitlab.say("merge_requests/7", "kim", "@mogplex fix the failing test");
-  at.gitlab.branches.set("feature", { protected: false, default: false });
   await respond(at, payload({ id: 1000 }), ["--commit-status"]);
-  expect(at.gitlab.statuses.length).toBeLessThanOrEqual(1);
+  expect(at.gitlab.statuses.length).toBe(1);
   for (const status of at.gitlab.statuses) {
     expect(status).toBe(
       `${
@@ -113,6 +112,26 @@ test("two webhooks and a poll at once start one run and leave one note", async (
   expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([0, 0, 0]);
   expect(runsOf(at).length).toBe(1);
   expect(ours(at).length).toBe(1);
+});
+
+test("two mentions on one merge request at once start one run, and the other one is told", async () => {
+  const at = place("stuck-streaming");
+  const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
+  await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
+});
+
+test("respond keeps a confidential issue out of a log that others can read", async () => {
+  for (const [visibility, runs] of [["public", 0], ["private", 1]] as const) {
+    const at = place();
+    at.gitlab.threads.set("issues/8", { ...at.gitlab.threads.get("issues/8"), confidential: true });
+    const note = at.gitlab.say("issues/8", "kim", "@mogplex go");
+    const text = JSON.stringify({ ...JSON.parse(payload(note)), merge_request: undefined, issue: { iid: 8 } });
+    expect((await respond(at, text, [], { CI_PROJECT_VISIBILITY: visibility })).code).toBe(0);
+    expect(runsOf(at).length).toBe(runs);
+    expect(ours(at).some((body) => body.includes("it is confidential"))).toBe(runs === 0);
+  }
 });
 
 test("respond looks for what is new when the payload is cut or expanded", async () => {
@@ -303,4 +322,88 @@ test("no text of the payload is printed, sent or kept", async () => {
   const all = [stdout, stderr, ...files.values(), ...at.gitlab.received, ...runsOf(at).map(({ prompt }) => prompt)]
     .join("\n");
   expect(all).not.toContain("something else");
+});
+
+let pipelines = 0;
+
+/** `run --follow --after`, in a job of a pipeline of its own. */
+async function runAfter(at: At, args: string[], files: Record<string, string> = {}): Promise<Called> {
+  const { gitlab, emulator, clock } = at;
+  const io = fakeIo({
+    files,
+    env: {
+      ...{ MOGPLEX_API_KEY: TOKEN, GITLAB_TOKEN, GITLAB_CI: "true", CI_PIPELINE_SOURCE: "web" },
+      CI_PIPELINE_ID: String(++pipelines),
+      ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+      ...{ CI_PROJECT_URL: "https://gitlab.example/acme/api", CI_JOB_NAME: "agent", CI_JOB_ID: "6" },
+    },
+  });
+  const fetch = (url: string, init: RequestInit) =>
+    url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+  const code = await main(["run", "--follow", ...args], io, { fetch, clock });
+  return { code, ...io.text, files: io.files };
+}
+
+test("run --after works on the branch of the merge request that it is given", async () => {
+  const at = place();
+  expect((await runAfter(at, ["--after", "7", "also the docs"])).code).toBe(0);
+  expect(runsOf(at)).toMatchObject([
+    { prompt: "also the docs", base_branch: "main", working_branch: "feature", create_branch: false },
+  ]);
+});
+
+test("run --after takes the id of a run out of a result, and asks service and forge for the rest", async () => {
+  const at = place();
+  await runAfter(at, ["--after", "!7", "first"]);
+  const [first] = runsOf(at);
+  const result = JSON.stringify({
+    runId: first?.id,
+    branch: { pushed: "main" },
+    pullRequest: { url: "https://evil.example/a/b/pull/1" },
+  });
+  expect((await runAfter(at, ["--after", "result.json", "also the docs"], { "result.json": result })).code).toBe(0);
+  expect(runsOf(at)[1]).toMatchObject({ prompt: "also the docs", working_branch: "feature", create_branch: false });
+});
+
+test("run --after --mend asks for what the forge shows to be broken", async () => {
+  const at = place();
+  const request = at.gitlab.threads.get("merge_requests/7");
+  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { status: "failed" } });
+  expect((await runAfter(at, ["--after", "7", "--mend", "checks"])).code).toBe(0);
+  expect(runsOf(at)[0]?.prompt).toStartWith("The checks of the pull request of this branch are red.");
+  const conflict = await runAfter(at, ["--after", "7", "--mend", "conflict"]);
+  expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
+});
+
+const WRONG: readonly (readonly [args: string[], why: string])[] = [
+  [["--after", "99", "x"], "GitLab shows no pull request of that number"],
+  [["--after", "7", "--branch", "main", "x"], "--branch does not go with it"],
+  [["--after", "7", "--mend", "checks", "x"], "there is a task as well"],
+  [["--mend", "checks"], "it works with --after only"],
+  [["--after", "https://gitlab.example/acme/api", "x"], "that is not the address of a pull request"],
+  [["--after", "https://github.com/acme/api/pull/1", "x"], "there is no token for github.com"],
+  [["--after", "nothing.json", "x"], 'file "nothing.json" does not exist'],
+];
+
+for (const [args, why] of WRONG) {
+  test(`run --follow ${args.join(" ")} starts nothing`, async () => {
+    const at = place();
+    const called = await runAfter(at, args);
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(runsOf(at)).toEqual([]);
+  });
+}
+
+test("run --after starts nothing on a merge request that is closed or comes from a fork", async () => {
+  for (
+    const [more, why] of [[{ state: "merged" }, "it is closed"], [
+      { source_project_id: 9 },
+      "another repository",
+    ]] as const
+  ) {
+    const at = place();
+    at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), ...more });
+    const called = await runAfter(at, ["--after", "7", "x"]);
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why.replace("it is", "is")) });
+  }
 });
