@@ -261,7 +261,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
 
   return {
     async plan(options = {}) {
-      checkOptions("plan campaign", options, { signal: "object", dryRun: "boolean" });
+      checkOptions("plan campaign", options, { signal: "signal", dryRun: "boolean" });
       return await planCampaignWith(source, await all(options), { readsStdin: true });
     },
     async advance(options = {}) {
@@ -272,14 +272,14 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     },
     run: (options = {}) => runHandle(source, all, onEvent, options),
     async read(options = {}) {
-      checkOptions("read campaign", options, { signal: "object" });
+      checkOptions("read campaign", options, { signal: "signal" });
       return await readCampaignWith(source, await all(options), {});
     },
   };
 }
 
 function waveKeys(): Keys<CampaignWaveOptions> {
-  return { signal: "object", onAbort: "string", approvedBy: "string" };
+  return { signal: "signal", onAbort: "string", approvedBy: "string" };
 }
 
 /** @throws {UsageError} naming the first option that is wrong. */
