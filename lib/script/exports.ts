@@ -8,7 +8,7 @@
 export { createMogplex, follow, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
 export type { MogplexOptions } from "./connect.ts";
 export type { VerbOptions } from "../run/session.ts";
-export type { AsyncDisposing, Handle, MissedItems } from "./handle.ts";
+export type { AsyncDisposing, MissedItems, WorkHandle } from "./handle.ts";
 export type { AttachedRun, RunEnd, RunHandle, RunHandleItem } from "./handle.ts";
 export type { CancelOptions } from "../run/cancel.ts";
 export type { AttachOptions, RunOptions } from "../run/run.ts";

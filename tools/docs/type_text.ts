@@ -53,6 +53,11 @@ export function paramsText(params: readonly DocParam[]): string {
   }).join(", ");
 }
 
+/** A parameter of a type, with what it has to be. */
+export function typeParamText({ name, constraint }: { name: string; constraint?: DocType | undefined }): string {
+  return constraint === undefined ? name : `${name} extends ${typeText(constraint)}`;
+}
+
 /** A member as it is declared. */
 export function memberText({ name, optional, readonly, tsType, params, returnType }: DocMember): string {
   const mark = optional ? "?" : "";
@@ -101,6 +106,14 @@ export function typeText(type: DocType | undefined): string {
       return `typeof ${repr || value}`;
     case "fnOrConstructor":
       return `${value.constructor === true ? "new " : ""}(${paramsText(value.params)}) => ${typeText(value.tsType)}`;
+    case "conditional": {
+      const { checkType, extendsType, trueType, falseType } = value;
+      return `${typeText(checkType)} extends ${typeText(extendsType)} ? ${typeText(trueType)} : ${typeText(falseType)}`;
+    }
+    case "infer":
+      return `infer ${typeParamText(value.typeParam)}`;
+    case "mapped":
+      return `{ [${value.typeParam.name} in ${typeText(value.typeParam.constraint)}]: ${typeText(value.tsType)} }`;
     case "typeLiteral": {
       const members: DocMember[] = [...value.properties ?? [], ...value.methods ?? []];
       const index = (value.indexSignatures ?? []).map((each: DocMember) =>
