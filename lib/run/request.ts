@@ -45,14 +45,15 @@ export interface StartOptions extends VerbOptions, KeyOptions {
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
 
-/**
- * The names and types of the options of all calls about runs. Scripts give one object to several of them, so each call accepts the options of
- * the others, without an effect.
- */
+/** The names and types of the options of all calls that start a run. Each accepts those of the others, without an effect. */
 export function runKeys() {
+  return { ...attachKeys(), ...keyKeys(), onStarted: "function" } as const;
+}
+
+/** The names and types of the options of what follows a run that exists. */
+export function attachKeys() {
   const own = {
     timeoutMs: "number",
-    onStarted: "function",
     tokenShare: "number",
     stream: "boolean",
     eventsFile: "string",
@@ -61,7 +62,7 @@ export function runKeys() {
     onAbort: "string",
     onItem: "function",
   } as const;
-  return { ...verbKeys(), ...keyKeys(), ...own };
+  return { ...verbKeys(), ...own };
 }
 
 /** A start that is ready to be sent. */
@@ -161,7 +162,10 @@ export function resumePlan(
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
 
 /** What a run is to do, and where: `repo` or `repoId` names the repository. */
-export interface RunRequest extends Omit<StartRequest, "repoId" | "createBranch">, RepositoryChoice {
+export type RunRequest = RepositoryChoice & RunDetails;
+
+/** The part of a {@linkcode RunRequest} that does not say where. */
+export interface RunDetails extends Omit<StartRequest, "repoId" | "createBranch"> {
   /** Create the working branch. @default {true} without `workingBranch`, else {false} */
   createBranch?: boolean | undefined;
 }

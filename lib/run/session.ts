@@ -179,7 +179,7 @@ export interface VerbOptions {
 
 /** The names and types of {@linkcode VerbOptions}. */
 export function verbKeys(): Keys<VerbOptions> {
-  return { signal: "object", onNotice: "function" };
+  return { signal: "signal", onNotice: "function" };
 }
 
 /** Which service to use, and replacements for environment, network and time. */

@@ -6,6 +6,7 @@
 import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
+import { shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
 import {
@@ -54,7 +55,10 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
  * @param readFile Reads the token file. @default reads the file system
  */
 export function scriptRedactor(options: MaskOptions, readFile?: ReadFile): Redactor {
-  const { env = environmentVariable, token, secrets } = options;
+  const { env = environmentVariable, token, secrets = [] } = options;
+  if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
+    throw new UsageError({ attempted: "mask secrets", why: "'secrets' must be a list of strings" });
+  }
   return createRedactor({ token: token ?? knownToken(env, readFile), env, secrets });
 }
 
@@ -211,6 +215,10 @@ export async function report(
   options: MaskOptions = {},
 ): Promise<void> {
   checkOptions("write report", options, maskKeys());
+  if (!Array.isArray(targets)) {
+    const why = "the second argument must be a list of targets, such as { format, path }";
+    throw new UsageError({ attempted: "write report", why, value: shown("targets", targets) });
+  }
   const keys: Keys<ReportTarget> = { format: "string", path: "string" };
   for (const target of targets) checkOptions("write report", target, keys, "targets");
   const views = reportsOf("write report", value);
@@ -273,10 +281,21 @@ export function createLogText(options: MaskOptions = {}): LogText {
   const redact = scriptRedactor(options);
   return {
     line(text, maxLength = DEFAULT_LINE_LENGTH) {
+      if (typeof text !== "string") {
+        throw new UsageError({
+          attempted: "make a line",
+          why: "the text must be a string",
+          value: shown("text", text),
+        });
+      }
       // Redact before joining lines, since a secret can have several, and before cutting: half a secret would not be recognised.
       const lines = redact(plainLines(text).join("\n")).split("\n");
       return escapeLogLine(cutText(lines.map((each) => each.trim()).join(" "), maxLength));
     },
-    json: (value) => jsonLine(redactValue(value, redact)),
+    json(value) {
+      const kind = typeof value;
+      if (kind !== "undefined" && kind !== "function" && kind !== "symbol") return jsonLine(redactValue(value, redact));
+      throw new UsageError({ attempted: "make a line of JSON", why: "the value has no form in JSON", value: kind });
+    },
   };
 }

@@ -3,22 +3,19 @@
  *
  * @module
  */
+import { checkOptions, type Keys, type Kind, shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
 import type { Harness, Mode, StartRequest } from "../model.ts";
 import { nearest } from "../nearest.ts";
 import {
   branchProblem,
-  checkOptions,
   HARNESSES,
   isUuid,
-  type Keys,
-  type Kind,
   MAX_KEY_LENGTH,
   MAX_PROMPT_LENGTH,
   MODES,
   normaliseRoot,
-  shown,
   type Uuid,
 } from "./contract.ts";
 
