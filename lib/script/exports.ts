@@ -29,7 +29,16 @@ export type { AutomationResult } from "../run/result.ts";
 
 // For scripts: the end of the process, reports, and untrusted text.
 export { main, type MainContext } from "./main.ts";
-export { createLogText, type LogText, mask, type MaskOptions, render, report } from "./report.ts";
+export {
+  createLogText,
+  type EscapeText,
+  escapeText,
+  type LogText,
+  mask,
+  type MaskOptions,
+  render,
+  report,
+} from "./report.ts";
 export type { ReportFormatName, ReportTarget } from "../report/write.ts";
 
 // The service: one method for each route, and what it sends and answers.
