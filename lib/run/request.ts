@@ -13,7 +13,7 @@ import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
-import { checkRequestKeys, validateStartRequest } from "../service/validate.ts";
+import { checkRequestKeys, unknownHarness, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
 import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
@@ -108,6 +108,8 @@ export async function planStart(
 ): Promise<StartPlan> {
   const checked = checkRunRequest(request);
   warnOfVariable(session, checked.rest);
+  const harness = unknownHarness(checked.rest.harness);
+  if (harness !== undefined) session.notify({ kind: "text", message: harness });
   const { client, deadline, signal } = session;
   const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);

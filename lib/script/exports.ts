@@ -29,7 +29,17 @@ export type { AutomationResult } from "../run/result.ts";
 
 // For scripts: the end of the process, reports, and untrusted text.
 export { main, type MainContext } from "./main.ts";
-export { type AnyCampaignView, createLogText, type LogText, mask, type MaskOptions, render, report } from "./report.ts";
+export {
+  type AnyCampaignView,
+  createLogText,
+  type EscapeText,
+  escapeText,
+  type LogText,
+  mask,
+  type MaskOptions,
+  render,
+  report,
+} from "./report.ts";
 export type { ReportFormatName, ReportTarget } from "../report/write.ts";
 export type { CampaignFormatName } from "../campaign/report/write.ts";
 

@@ -26,8 +26,7 @@ const REQUESTS: [unknown, string][] = [
   [{ ...REQUEST, promt: "x" }, "did you mean 'prompt'?"],
   [{ ...REQUEST, mode: "yolo" }, "did you mean YOLO?"],
   [{ ...REQUEST, mode: "fast" }, "one of SAFE, AUTO, YOLO"],
-  [{ ...REQUEST, harness: "claude" }, "one of codex, claude-code"],
-  [{ ...REQUEST, harness: "Codex" }, "did you mean codex?"],
+  [{ ...REQUEST, harness: " " }, "use harness"],
   [{ ...REQUEST, createBranch: "true" }, "'createBranch' must be a boolean"],
   [{ ...REQUEST, prompt: 7 }, "'prompt' must be a string"],
   [{ ...REQUEST, baseBranch: null }, "'baseBranch' must be a string: null"],
@@ -159,4 +158,24 @@ test("timeoutMs and tokenShare of createMogplex() are those of its verbs, which 
   for (const wrong of [{ timeoutMs: 0 }, { timeoutMs: Infinity }, { tokenShare: 1.5 }, { tokenShare: "3" as never }]) {
     expect(() => createMogplex({ ...kit.options, ...wrong })).toThrow(library.UsageError);
   }
+});
+
+test("a harness that the library does not know is sent, with a notice that has the nearest word", async () => {
+  const kit = createEmulator();
+  const request = { repoId: kit.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  const said: string[] = [];
+  const onNotice = (notice: library.Notice) =>
+    void (notice.kind === "text" && notice.message.includes("harness") && said.push(notice.message));
+  const mogplex = createMogplex({ ...kit.options, onNotice });
+  for (const harness of ["claude", "Codex", "gemini"]) {
+    // The service refuses it.
+    expect(await thrownBy(() => mogplex.run({ ...request, harness }))).toMatchObject({ name: "ApiError", status: 400 });
+  }
+  expect(said).toEqual([
+    'the harness "claude" is not known to this version; did you mean claude-code?',
+    'the harness "Codex" is not known to this version; did you mean codex?',
+    'the harness "gemini" is not known to this version; known are codex, claude-code, mogplex',
+  ]);
+  expect((await mogplex.run({ ...request, harness: "claude-code" })).harness).toBe("claude-code");
+  expect(said.length).toBe(3);
 });

@@ -42,10 +42,9 @@ export async function accepted(
   const type: RunEvent["type"] = "a word of a later revision";
   const known: RunEvent["type"] = "tool_started";
   const wrong: StartRequest[] = [
-    // @ts-expect-error: words of requests are closed
+    { repoId: "x", prompt: "y", harness: "an agent of a later revision" },
+    // @ts-expect-error: modes are closed
     { repoId: "x", prompt: "y", mode: "yolo" },
-    // @ts-expect-error: as above
-    { repoId: "x", prompt: "y", harness: "gpt" },
     // @ts-expect-error: a misspelt field
     { repoId: "x", prompt: "y", createbranch: true },
   ];
