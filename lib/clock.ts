@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkOptions, type Keys } from "./check_options.ts";
+
 /** Options of {@linkcode Clock.sleep}. */
 export interface SleepOptions {
   /** Ends the wait early: the promise rejects with `signal.reason`. @default {undefined} */
@@ -127,8 +129,15 @@ function turn(isLong: boolean): Promise<void> {
  * Creates a clock for tests and for the emulator.
  *
  * Any number of sleepers share it: time moves to the earliest of them once the event loop is idle.
+ *
+ * @throws {UsageError} for an option that there is not.
  */
 export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
+  checkOptions(
+    "make virtual clock",
+    options,
+    { startMs: "number", auto: "boolean" } satisfies Keys<VirtualClockOptions>,
+  );
   const { startMs = Date.UTC(2026, 8, 1), auto = true } = options;
   let now = 0;
   let wallOffset = startMs;

@@ -7,7 +7,7 @@ import { detected } from "../ci/detect.ts";
 import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
-import { callHook, teller } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import { checkWatch } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import {
@@ -312,7 +312,6 @@ class Step {
   /** Masks secrets in texts for the journal. */
   readonly redact: Redactor;
   readonly #pace: RequestPace;
-  readonly #say: (event: CampaignEvent) => void;
   #work: Work | undefined;
   #rest: Rest | undefined;
   #sharedAt: number;
@@ -326,7 +325,6 @@ class Step {
     this.#settings = settings;
     this.redact = joinRedactors(createRedactor({ token, env }), opened.mask);
     this.#pace = new RequestPace({ client, clock, signal });
-    this.#say = teller("onEvent", settings.onEvent, session.notify);
     this.#sharedAt = clock.now();
   }
 
@@ -444,7 +442,7 @@ class Step {
   }
 
   #tell({ store: { memory } }: Work, event: Bare<CampaignEvent>): void {
-    this.#say({ ...event, progress: progressOf(memory) });
+    this.#settings.onEvent?.({ ...event, progress: progressOf(memory) });
   }
 
   #stand({ store: { memory } }: Work): CampaignStand {

@@ -175,11 +175,8 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   approvedBy?: string | undefined;
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /**
-   * Called with each event as it comes; the end comes when the campaign is done. Not waited for; a failure, also of its promise, is a notice.
-   * @default {undefined}
-   */
-  onEvent?: ((event: CampaignEvent) => unknown) | undefined;
+  /** Called with each event as it comes; what it throws ends the step. The end comes when the campaign is done. @default {undefined} */
+  onEvent?: ((event: CampaignEvent) => void) | undefined;
 }
 
 /** Options of {@linkcode Campaigns.run}. */

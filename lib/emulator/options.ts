@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import type { Context } from "hono";
-import { checkOptions, type Keys } from "../service/contract.ts";
+import { checkOptions, type Keys } from "../check_options.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import {
   type EventRecording,
@@ -460,7 +460,7 @@ export interface TestEmulatorOptions {
  */
 export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions & { clock: Clock } {
   const keys: Keys<TestEmulatorOptions> = {
-    clock: "object",
+    clock: "clock",
     scenario: "any",
     repos: "object",
     automations: "object",

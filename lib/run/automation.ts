@@ -5,7 +5,6 @@
  */
 import { detected } from "../ci/detect.ts";
 import { ConflictError, MogplexError, UnavailableError } from "../errors.ts";
-import { teller } from "../hook.ts";
 import { isObject } from "../lookup.ts";
 import type { AutomationRun, TriggerResult } from "../model.ts";
 import { PROCESS, type TriggerFacts } from "../service/memory.ts";
@@ -159,7 +158,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     this.#series = triggerSeries(this.#session, plan, options, true);
     const triggered = this.#triggered = await triggerWith(this.#series, plan);
     this.#name.ask(plan.request.repoId);
-    teller("onTriggered", options.onTriggered, this.#session.notify)(triggered);
+    this.#session.teller("onTriggered", options.onTriggered)(triggered);
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
@@ -368,7 +367,7 @@ export async function triggerJob(
   const series = triggerSeries(session, plan, options, false);
   try {
     const triggered = await triggerWith(series, plan);
-    teller("onTriggered", options.onTriggered, session.notify)(triggered);
+    session.teller("onTriggered", options.onTriggered)(triggered);
     return triggered;
   } catch (error) {
     throw errorOf === undefined ? error : errorOf(error, series);

@@ -29,13 +29,13 @@ function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string 
 }
 
 /** Request of a trigger: `repo` or `repoId` names the repository. */
-export interface TriggerRequest extends RepositoryChoice {
+export type TriggerRequest = RepositoryChoice & {
   /**
    * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
    * @default {undefined}
    */
   input?: Record<string, unknown> | undefined;
-}
+};
 
 /**
  * Options of {@linkcode MogplexAutomations.trigger}. The key is derived as for {@linkcode Mogplex.start}, and also from the input: another input is

@@ -6,7 +6,6 @@
  */
 import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { teller } from "../hook.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf } from "../service/retry.ts";
 import { cutText, ownCopy } from "../text/plain_text.ts";
@@ -38,7 +37,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     this.#session = session;
     this.#operation = operation;
     this.#settings = settings;
-    this.#tell = teller("onItem", settings.onItem, session.notify);
+    this.#tell = session.teller("onItem", settings.onItem);
     const { interrupts, onInterrupt } = settings;
     if (interrupts === undefined) return;
     const stop = () => {

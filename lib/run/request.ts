@@ -5,7 +5,6 @@
  */
 import { detected } from "../ci/detect.ts";
 import type { JobIdentity } from "../ci/platform.ts";
-import { teller } from "../hook.ts";
 import { ownFields } from "../lookup.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { MogplexClient } from "../service/client.ts";
@@ -13,7 +12,7 @@ import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
-import { checkRequestKeys, validateStartRequest } from "../service/validate.ts";
+import { checkRequestKeys, unknownHarness, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
 import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
@@ -30,7 +29,7 @@ export async function start(request: RunRequest, options: StartOptions & Connect
   try {
     const started = await series.start();
     noteNewTask(session, plan, started);
-    teller("onStarted", onStarted, session.notify)(started);
+    session.teller("onStarted", onStarted)(started);
     return started;
   } catch (error) {
     throw startError(error, series, signal);
@@ -45,14 +44,15 @@ export interface StartOptions extends VerbOptions, KeyOptions {
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
 
-/**
- * The names and types of the options of all calls about runs. Scripts give one object to several of them, so each call accepts the options of
- * the others, without an effect.
- */
+/** The names and types of the options of all calls that start a run. Each accepts those of the others, without an effect. */
 export function runKeys() {
+  return { ...attachKeys(), ...keyKeys(), onStarted: "function" } as const;
+}
+
+/** The names and types of the options of what follows a run that exists. */
+export function attachKeys() {
   const own = {
     timeoutMs: "number",
-    onStarted: "function",
     tokenShare: "number",
     stream: "boolean",
     eventsFile: "string",
@@ -61,7 +61,7 @@ export function runKeys() {
     onAbort: "string",
     onItem: "function",
   } as const;
-  return { ...verbKeys(), ...keyKeys(), ...own };
+  return { ...verbKeys(), ...own };
 }
 
 /** A start that is ready to be sent. */
@@ -107,6 +107,8 @@ export async function planStart(
 ): Promise<StartPlan> {
   const checked = checkRunRequest(request);
   warnOfVariable(session, checked.rest);
+  const harness = unknownHarness(checked.rest.harness);
+  if (harness !== undefined) session.notify({ kind: "text", message: harness });
   const { client, deadline, signal } = session;
   const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);
@@ -161,7 +163,10 @@ export function resumePlan(
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
 
 /** What a run is to do, and where: `repo` or `repoId` names the repository. */
-export interface RunRequest extends Omit<StartRequest, "repoId" | "createBranch">, RepositoryChoice {
+export type RunRequest = RepositoryChoice & RunDetails;
+
+/** The part of a {@linkcode RunRequest} that does not say where. */
+export interface RunDetails extends Omit<StartRequest, "repoId" | "createBranch"> {
   /** Create the working branch. @default {true} without `workingBranch`, else {false} */
   createBranch?: boolean | undefined;
 }

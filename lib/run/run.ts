@@ -5,7 +5,6 @@
  */
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
-import { teller } from "../hook.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
 import { checkUuid } from "../service/validate.ts";
@@ -436,7 +435,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
-    teller("onStarted", this.#target.options.onStarted, this.#session.notify)(started);
+    this.#session.teller("onStarted", this.#target.options.onStarted)(started);
   }
 
   #record(item: FollowItem): void {

@@ -39,7 +39,7 @@ import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
 import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { type Connector, connectorOf } from "./connect.ts";
+import { type Connector, connectorOf, overlay } from "./connect.ts";
 import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
 import { takeViews } from "./report.ts";
@@ -248,38 +248,35 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       : typeof home === "string"
       ? { home }
       : { memory: home };
-    return {
-      ...await connector.connect(),
-      fetch: connector.sender,
-      ...rest,
-      ...place,
-      notifier: notify,
-      ...options,
-    };
+    const own = { fetch: connector.sender, ...rest, ...place, notifier: notify };
+    return overlay(overlay(await connector.connect(), own), options);
   }
-  const onEvent = (event: CampaignEvent) => settings.onEvent?.(event);
+  /** Tells the caller's function what happens, which breaks nothing when it fails. */
+  const sayer = ({ onNotice }: CampaignOptions) =>
+    teller("onEvent", settings.onEvent, (notice) => callHook(onNotice, notice));
 
   return {
     async plan(options = {}) {
-      checkOptions("plan campaign", options, { signal: "object", dryRun: "boolean" });
+      checkOptions("plan campaign", options, { signal: "signal", dryRun: "boolean" });
       return await planCampaignWith(source, await all(options), { readsStdin: true });
     },
     async advance(options = {}) {
       checkOptions("advance campaign", options, waveKeys());
       const { signal: _, onAbort: __, ...rest } = options;
-      const stand = await makeWave(source, { ...await all(rest), onEvent }, stopInternals(options, undefined));
+      const more = await all(rest);
+      const stand = await makeWave(source, { ...more, onEvent: sayer(more) }, stopInternals(options, undefined));
       return viewAfter(stand, { signal: options.signal, throwOnFailure: false });
     },
-    run: (options = {}) => runHandle(source, all, onEvent, options),
+    run: (options = {}) => runHandle(source, all, sayer, options),
     async read(options = {}) {
-      checkOptions("read campaign", options, { signal: "object" });
+      checkOptions("read campaign", options, { signal: "signal" });
       return await readCampaignWith(source, await all(options), {});
     },
   };
 }
 
 function waveKeys(): Keys<CampaignWaveOptions> {
-  return { signal: "object", onAbort: "string", approvedBy: "string" };
+  return { signal: "signal", onAbort: "string", approvedBy: "string" };
 }
 
 /** @throws {UsageError} naming the first option that is wrong. */
@@ -330,7 +327,7 @@ function stopInternals(
 function runHandle(
   source: CampaignSource,
   all: (options: RunCampaignOptions) => Promise<RunCampaignOptions>,
-  onEvent: (event: CampaignEvent) => unknown,
+  sayer: (options: CampaignOptions) => (event: CampaignEvent) => void,
   options: CampaignRunOptions,
 ): CampaignHandle {
   const stop = new AbortController();
@@ -350,22 +347,23 @@ function runHandle(
         told = true;
         progress = progressOf(view);
       };
+      const more = await all({ timeoutMs, approvedBy });
+      const say = sayer(more);
       const take = (event: CampaignEvent) => {
         progress = event.progress;
         // The end of a handle is told whatever it is.
         if (event.type === "end") return;
         onItem(event);
-        return onEvent(event);
+        say(event);
       };
-      const more = await all({ timeoutMs, approvedBy, onEvent: take });
-      const stand = await followCampaign(source, more, {
+      const stand = await followCampaign(source, { ...more, onEvent: take }, {
         ...stopInternals(options, [signal, stop.signal], stop.signal),
         onView: (view) => told || start(view()),
         onFailed: (view) => view !== null && start(view),
       });
       if (stand.view !== null) start(stand.view);
       const end = endOf(stand, stop.signal);
-      if (end !== undefined) teller("onEvent", onEvent, (notice) => callHook(more.onNotice, notice))(end);
+      if (end !== undefined) say(end);
       return stand;
     },
     settle: (stand) => viewAfter(stand, options, stop.signal),

@@ -7,9 +7,10 @@ import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { callHook, teller } from "../hook.ts";
-import { lookup } from "../lookup.ts";
+import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
-import type { ConnectOptions } from "../run/session.ts";
+import { checkTokenShare } from "../run/options.ts";
+import { checkTimeout, type ConnectOptions } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
 import { type MogplexClient, scriptClientFor } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
@@ -50,10 +51,16 @@ export interface MogplexOptions {
   onRequest?: ((request: RequestReport) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
   onNotice?: OnNotice | undefined;
+  /** `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many processes use the token at the same time, for each verb that is called without it: from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
 }
 
 /** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
-export type Connect = () => Promise<ConnectOptions>;
+export type Connect = () => Promise<
+  ConnectOptions & { timeoutMs?: number | undefined; tokenShare?: number | undefined }
+>;
 
 /** Headers that only we may set, or that would break a request. */
 const OUR_HEADERS: Readonly<Record<string, true>> = {
@@ -102,9 +109,11 @@ function mogplexKeys(): Keys<MogplexOptions> {
     userAgent: "string",
     env: "any",
     fetch: "function",
-    clock: "object",
+    clock: "clock",
     onBeforeRequest: "function",
     onRequest: "function",
+    timeoutMs: "number",
+    tokenShare: "number",
     onNotice: "function",
   };
 }
@@ -113,6 +122,8 @@ function checkAll(options: MogplexOptions): void {
   checkOptions(ATTEMPTED, options, mogplexKeys());
   const { token, plainHttp, env, userAgent: agent = "" } = options;
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
+  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  checkTokenShare(options.tokenShare);
   if (!["undefined", "string", "function"].includes(typeof token)) {
     throw refuse("'token' must be a string or a function");
   }
@@ -181,12 +192,18 @@ export class Connector {
   }
 
   /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
-  readonly connect: Connect = async () => {
+  readonly connect = async (): Promise<ConnectOptions> => {
     await PROCESS.turn();
     const { clock, onNotice } = this.#options;
     const { client } = this;
     await this.#kept?.get();
     return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };
+  };
+
+  /** {@linkcode Connector.connect} for verbs on runs and automations, with the options that each of them has. */
+  readonly connectVerb: Connect = async () => {
+    const { timeoutMs, tokenShare } = this.#options;
+    return overlay(await this.connect(), { timeoutMs, tokenShare });
   };
 
   /** Marks an object as the client of this connector: see {@linkcode connectorOf}. */
@@ -212,6 +229,12 @@ export class Connector {
   }
 }
 
+/** Options over others, with nothing that every object inherits: one that is undefined leaves the other one. */
+export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
+  const given = Object.entries(over).filter(([, value]) => value !== undefined);
+  return ownFields({ ...under, ...Object.fromEntries(given) } as A & B);
+}
+
 /**
  * Takes the options of a client and of a verb apart, which a caller gave as one. What both have is the verb's.
  *
@@ -228,7 +251,7 @@ export function apart<O extends object>(
     const own = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
     const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
     let connector: Connector | undefined;
-    const connect: Connect = async () => await (connector ??= new Connector(Object.fromEntries(own))).connect();
+    const connect: Connect = async () => await (connector ??= new Connector(Object.fromEntries(own))).connectVerb();
     return { connect, rest: Object.fromEntries(rest) as O };
   } catch (error) {
     return { connect: () => Promise.reject(error), rest: {} as O };

@@ -13,7 +13,7 @@ export type { AttachedRun, RunEnd, RunHandle, RunHandleItem } from "./handle.ts"
 export type { CancelOptions } from "../run/cancel.ts";
 export type { AttachOptions, RunOptions } from "../run/run.ts";
 export type { FollowItem, FollowOptions, GapCause } from "../run/follow.ts";
-export type { RunRequest, StartOptions } from "../run/request.ts";
+export type { RunDetails, RunRequest, StartOptions } from "../run/request.ts";
 export type { StartedRun } from "../run/start.ts";
 export type { StopPolicy } from "../run/session.ts";
 export type { KeyOptions, KeyScope } from "../run/key.ts";
@@ -29,7 +29,17 @@ export type { AutomationResult } from "../run/result.ts";
 
 // For scripts: the end of the process, reports, and untrusted text.
 export { main, type MainContext } from "./main.ts";
-export { type AnyCampaignView, createLogText, type LogText, mask, type MaskOptions, render, report } from "./report.ts";
+export {
+  type AnyCampaignView,
+  createLogText,
+  type EscapeText,
+  escapeText,
+  type LogText,
+  mask,
+  type MaskOptions,
+  render,
+  report,
+} from "./report.ts";
 export type { ReportFormatName, ReportTarget } from "../report/write.ts";
 export type { CampaignFormatName } from "../campaign/report/write.ts";
 

@@ -17,14 +17,14 @@ import type { FollowItem } from "../run/follow.ts";
 import type { AutomationItem } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { abortInternals, type JobInternals } from "../run/options.ts";
-import { noteNewTask, runKeys, type RunRequest } from "../run/request.ts";
+import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, Outcome, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
 import { PROCESS } from "../service/memory.ts";
-import { checkOptions, checkRequestKeys } from "../service/validate.ts";
-import type { Connect } from "./connect.ts";
+import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
+import { type Connect, overlay } from "./connect.ts";
 
 /**
  * The method of `await using`, where the compiler knows its name: it stops following, as leaving the loop does, and the work goes on at the
@@ -310,7 +310,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
-      const all = { ...await connect(), ...options, signal, onItem: relay(options.onItem, onItem) };
+      const all = overlay(overlay(await connect(), options), { signal, onItem: relay(options.onItem, onItem) });
       let session: Session | undefined;
       const how = { signal: options.signal, onAbort: options.onAbort };
       const more = abortInternals<JobInternals>(how, {
@@ -360,6 +360,7 @@ export type AttachedRun = WorkHandle<RunHandleItem, RunResult, { runId: string }
 function runHandle<S extends { runId: string }>(
   connect: Connect,
   options: RunOptions,
+  keys: Keys<AttachOptions>,
   begin: (
     options: RunOptions & ConnectOptions,
     more: JobOptions,
@@ -368,7 +369,7 @@ function runHandle<S extends { runId: string }>(
 ): WorkHandle<RunHandleItem, RunResult, S> {
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
     options,
-    check: () => checkOptions("follow run", options, runKeys()),
+    check: () => checkOptions("follow run", options, keys),
     begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask }, onStarted),
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect()),
@@ -378,7 +379,7 @@ function runHandle<S extends { runId: string }>(
 
 /** Starts a run and follows it. */
 export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
-  return runHandle<StartedRun>(connect, options, (all, more, onStarted) => {
+  return runHandle<StartedRun>(connect, options, runKeys(), (all, more, onStarted) => {
     checkRequestKeys(request);
     const tell = (started: StartedRun) => {
       onStarted(started);
@@ -390,7 +391,7 @@ export function startHandle(connect: Connect, request: RunRequest, options: RunO
 
 /** Follows a run that exists. */
 export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
-  return runHandle<{ runId: string }>(connect, options, async (all, more, onStarted) => {
+  return runHandle<{ runId: string }>(connect, options, attachKeys(), async (all, more, onStarted) => {
     const end = attachJob(runId, all, more);
     onStarted({ runId });
     return await end;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../check_options.ts";
 import { systemClock } from "../clock.ts";
 import { messageOf } from "../error_sentence.ts";
 import { exitCodeFor, MogplexError, otherVersion, UsageError } from "../errors.ts";
@@ -80,6 +81,13 @@ export async function main(
   let line = createLogText({ env: () => undefined }).line;
   let code: number;
   try {
+    if (typeof work !== "function") {
+      throw new UsageError({
+        attempted: "start script",
+        why: "the work must be a function",
+        value: shown("work", work),
+      });
+    }
     checkOptions("start script", options, maskKeys());
     line = createLogText(options).line;
     code = codeOf(

@@ -17,14 +17,14 @@ import {
   followAutomationRun,
 } from "../run/follow_automation.ts";
 import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } from "../run/list_automations.ts";
-import { runKeys, type RunRequest, start, type StartOptions } from "../run/request.ts";
+import { attachKeys, runKeys, type RunRequest, start, type StartOptions } from "../run/request.ts";
 import type { AnyResult } from "../run/result.ts";
 import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { StartedRun } from "../run/start.ts";
 import type { MogplexClient } from "../service/client.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { apart, Connector, type MogplexOptions } from "./connect.ts";
+import { apart, Connector, type MogplexOptions, overlay } from "./connect.ts";
 import {
   type AttachedRun,
   attachHandle,
@@ -272,7 +272,7 @@ export interface Mogplex {
  */
 export function createMogplex(options: MogplexOptions = {}): Mogplex {
   const connector = new Connector(options);
-  const { connect } = connector;
+  const { connectVerb: connect } = connector;
   /** The options of a verb, checked, with the connection. */
   async function all<O extends object>(
     attempted: string,
@@ -280,7 +280,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     keys: Keys<O>,
   ): Promise<ConnectOptions & O> {
     const options = checkOptions(attempted, given, keys);
-    return { ...await connect(), ...options };
+    return overlay(await connect(), options);
   }
   /** Which secrets to mask. */
   function masked(attempted: string, given: MaskOptions = {}): MaskOptions {
@@ -374,6 +374,6 @@ export function follow(
 
 /** The names and types of the options of {@linkcode follow}. */
 function followKeys() {
-  const { throwOnFailure: _, ...keys } = runKeys();
+  const { throwOnFailure: _, ...keys } = attachKeys();
   return keys;
 }

@@ -6,6 +6,7 @@
 import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
+import { shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
 import {
@@ -20,8 +21,8 @@ import type { AnyResult } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
 import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { escapeLogLine, jsonLine } from "../text/escape.ts";
-import { cutText, plainLines } from "../text/plain_text.ts";
+import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
+import { cutText, plainLines, plainText } from "../text/plain_text.ts";
 import { createRedactor, type Redactor, redactValue } from "../text/redact.ts";
 
 // The redactor of scripts: which secrets `report()` and `createLogText()` mask.
@@ -54,7 +55,10 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
  * @param readFile Reads the token file. @default reads the file system
  */
 export function scriptRedactor(options: MaskOptions, readFile?: ReadFile): Redactor {
-  const { env = environmentVariable, token, secrets } = options;
+  const { env = environmentVariable, token, secrets = [] } = options;
+  if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
+    throw new UsageError({ attempted: "mask secrets", why: "'secrets' must be a list of strings" });
+  }
   return createRedactor({ token: token ?? knownToken(env, readFile), env, secrets });
 }
 
@@ -211,6 +215,10 @@ export async function report(
   options: MaskOptions = {},
 ): Promise<void> {
   checkOptions("write report", options, maskKeys());
+  if (!Array.isArray(targets)) {
+    const why = "the second argument must be a list of targets, such as { format, path }";
+    throw new UsageError({ attempted: "write report", why, value: shown("targets", targets) });
+  }
   const keys: Keys<ReportTarget> = { format: "string", path: "string" };
   for (const target of targets) checkOptions("write report", target, keys, "targets");
   const views = reportsOf("write report", value);
@@ -273,10 +281,74 @@ export function createLogText(options: MaskOptions = {}): LogText {
   const redact = scriptRedactor(options);
   return {
     line(text, maxLength = DEFAULT_LINE_LENGTH) {
+      if (typeof text !== "string") {
+        throw new UsageError({
+          attempted: "make a line",
+          why: "the text must be a string",
+          value: shown("text", text),
+        });
+      }
       // Redact before joining lines, since a secret can have several, and before cutting: half a secret would not be recognised.
       const lines = redact(plainLines(text).join("\n")).split("\n");
       return escapeLogLine(cutText(lines.map((each) => each.trim()).join(" "), maxLength));
     },
-    json: (value) => jsonLine(redactValue(value, redact)),
+    json(value) {
+      const kind = typeof value;
+      if (kind !== "undefined" && kind !== "function" && kind !== "symbol") return jsonLine(redactValue(value, redact));
+      throw new UsageError({ attempted: "make a line of JSON", why: "the value has no form in JSON", value: kind });
+    },
   };
 }
+
+// `escapeText`: untrusted text for pages and files of one's own.
+
+/** Untrusted text, made harmless for the place where it goes. Secrets are masked by `mask()` or `createLogText()`, not here. */
+export interface EscapeText {
+  /**
+   * As inline code on one line, also in a table: no mention, no quick action, no link. A blank text gives an empty string.
+   *
+   * @param text Anything.
+   */
+  markdown(text: string): string;
+  /** As a block of code with all its lines. Put it between empty lines, at the left margin. @param text Anything. */
+  markdownBlock(text: string): string;
+  /** For the text of an HTML or XML element, and for an attribute in quotes. @param text Anything. */
+  html(text: string): string;
+  /**
+   * For a terminal and the log of a CI job: without terminal sequences and invisible characters, and without anything that a CI system would
+   * obey as a command. It keeps line breaks.
+   *
+   * @param text Anything.
+   */
+  terminal(text: string): string;
+}
+
+function escaping(name: keyof EscapeText, escape: (text: string) => string): (text: string) => string {
+  return (text) => {
+    if (typeof text === "string") return escape(text);
+    const attempted = `escape text for ${name}`;
+    throw new UsageError({ attempted, why: "it must be a string", value: shown("text", text) });
+  };
+}
+
+/**
+ * Makes texts of agents, of repositories and of the service harmless where they go: pages, comments and logs of one's own.
+ *
+ * @example A comment
+ * ```ts
+ * import { escapeText } from "@mogplex/ci";
+ *
+ * if (escapeText.markdown("/close @everyone") !== "`/close @everyone`") throw new Error("changed");
+ * if (escapeText.html("<script>") !== "&lt;script&gt;") throw new Error("changed");
+ * if (escapeText.terminal("\x1b[31m::error::forged") !== ": :error::forged") throw new Error("changed");
+ * ```
+ */
+export const escapeText: EscapeText = {
+  markdown: /* @__PURE__ */ escaping("markdown", (text) => markdownCode(plainText(text))),
+  markdownBlock: /* @__PURE__ */ escaping("markdownBlock", (text) => markdownBlock(plainText(text))),
+  html: /* @__PURE__ */ escaping("html", (text) => escapeMarkup(plainText(text))),
+  terminal: /* @__PURE__ */ escaping(
+    "terminal",
+    (text) => plainLines(text).map((line) => escapeLogLine(line)).join("\n"),
+  ),
+};

@@ -135,7 +135,7 @@ type Arguments<A extends readonly unknown[]> = {
 
 function argumentKeys(): { readonly [M in keyof Calls]: Arguments<Required<Parameters<Calls[M]>>> } {
   const call: Keys<CallOptions> = {
-    signal: "object",
+    signal: "signal",
     deadline: "number",
     overrun: "boolean",
     maxAttempts: "number",

@@ -13,6 +13,7 @@ import { nearest } from "../../nearest.ts";
 import { OUTPUT_VARIABLES } from "../../report/write.ts";
 import { deriveKey } from "../../run/key.ts";
 import { checkRunRequest } from "../../run/request.ts";
+import { unknownHarness } from "../../service/validate.ts";
 import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../../runtime.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { resolveOrigin } from "../../service/connection.ts";
@@ -495,12 +496,16 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
 /** Checks the values of flags and variables. */
 export async function checkSettings(context: Context): Promise<Check> {
   const settings = await tried(() => {
-    checkRunRequest({ repoId: ABSENT_ID, prompt: "-", ...readRequestSettings(context) });
-    return { ...readPlaces(context), ...readRunSettings(context) };
+    const { rest: { harness } } = checkRunRequest({ repoId: ABSENT_ID, prompt: "-", ...readRequestSettings(context) });
+    return { ...readPlaces(context), ...readRunSettings(context), harness };
   });
   if (!settings.ok) {
     return failedWith("settings", settings.error, adviceOf(settings.error, "Correct the value, or unset the variable"));
   }
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, out } = settings.value;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, out, harness } = settings.value;
+  const unknown = unknownHarness(harness);
+  if (unknown !== undefined) {
+    return warning("settings", unknown, "Correct the word, unless the service knows this agent");
+  }
   return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}, reports go to ${JSON.stringify(out)}`);
 }

@@ -6,7 +6,9 @@
  */
 import { UsageError } from "../../errors.ts";
 import { lookup } from "../../lookup.ts";
-import { checkOptions, isTerminal } from "../../service/contract.ts";
+import { nearest } from "../../nearest.ts";
+import { checkOptions } from "../../check_options.ts";
+import { isTerminal } from "../../service/contract.ts";
 import { randomToken } from "../state/fixture.ts";
 import { parseTimestamp } from "../state/postgres.ts";
 import { addBulk, splitScopes, type StoreOperation } from "../state/store.ts";
@@ -110,10 +112,10 @@ const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
 export function runAction(world: World, action: string, args: ControlArguments): ControlResult {
   const run = lookup(ACTIONS, action);
   if (run === undefined) {
-    throw badArgument(
-      `unknown action "${action}"`,
-      `there are ${["fault", "clearFaults", ...Object.keys(ACTIONS)].join(", ")}`,
-    );
+    const actions = ["fault", "clearFaults", ...Object.keys(ACTIONS)];
+    const near = nearest(action, actions);
+    const advice = near === undefined ? `there are ${actions.join(", ")}` : `did you mean '${near}'?`;
+    throw badArgument(`unknown action "${action}"`, advice);
   }
   const known = lookup(ARGUMENTS, action) ?? [];
   const keys = Object.fromEntries(known.map((name) => [name, "any" as const]));

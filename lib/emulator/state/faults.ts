@@ -5,7 +5,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { checkOptions, type Keys } from "../../service/contract.ts";
+import { checkOptions, type Keys } from "../../check_options.ts";
 
 export const STREAM_FAULT_KINDS = [
   "stream-buffered",

@@ -129,14 +129,15 @@ test("a misspelt option of any call is refused, with the option that was meant o
 
 test("a value of a wrong type is refused by every option of every call, and shows no secret", async () => {
   const secret = "mog_abcdefghijklmnopqrstuvwx";
-  const values = [secret, 7, true, () => secret, { secret }, [secret], null, 7n, Symbol("x")];
+  const { signal } = new AbortController();
+  const values = [secret, 7, true, () => secret, { secret }, [secret], null, 7n, Symbol("x"), signal, options.clock];
   for (const call of Object.keys(CALLS)) {
     for (const key of await keysOf(call)) {
       const messages = await Promise.all(values.map((value) => messageOf(call, { [key]: value, [ALIEN]: 1 })));
       expect(messages.filter((message) => !message.startsWith("Cannot "))).toEqual([]);
-      // All but one type, or none where the call looks at the value itself.
+      // All but one type, or none where the call looks at the value itself. A signal and a clock are objects, too.
       const taken = messages.filter((message) => message.includes(`have no '${ALIEN}'`)).length;
-      expect([`${call} ${key}`, [1, 2, values.length].includes(taken)]).toEqual([`${call} ${key}`, true]);
+      expect([`${call} ${key}`, [1, 3, 4, values.length].includes(taken)]).toEqual([`${call} ${key}`, true]);
       if (["token", "secrets", "headers", "prompt", "input", "idempotencyKey"].includes(key)) {
         expect(messages.join()).not.toContain(secret);
       }

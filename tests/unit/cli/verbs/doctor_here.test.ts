@@ -134,7 +134,6 @@ test("doctor ends with 2 when a setting is not possible", async () => {
     { MOGPLEX_KEY_SCOPE: "week" },
     { MOGPLEX_LOG: "loud" },
     { MOGPLEX_REPORT: "pdf" },
-    { MOGPLEX_HARNESS: "cursor" },
     { MOGPLEX_MODE: "fast" },
     { MOGPLEX_BASE_BRANCH: "a b" },
     { MOGPLEX_ROOT: "../x" },
@@ -143,6 +142,10 @@ test("doctor ends with 2 when a setting is not possible", async () => {
     const { code, checks } = await doctor({ env });
     expect({ env, code, state: checks.settings?.state }).toEqual({ env, code: 2, state: "failed" });
   }
+  expect((await doctor({ env: { MOGPLEX_HARNESS: "codx" } })).checks.settings).toMatchObject({
+    state: "warning",
+    finding: 'the harness "codx" is not known to this version; did you mean codex?',
+  });
 });
 
 test("doctor reads, writes and asks nothing when Bun has read a .env that may have set our variables", async () => {
