@@ -418,6 +418,8 @@ function clauseOf(stand: CampaignStand): string {
 
 /** Not every item of a campaign has ended well, or the campaign has not ended. It goes on with the next call, unless it is done. */
 export class CampaignVerdictError extends MogplexError {
+  /** @internal */
+  static override readonly kind: string = "CampaignVerdictError";
   override name = "CampaignVerdictError";
   /** Private, so that printing the error does not print the service's texts. */
   readonly #view: CampaignView;
