@@ -39,7 +39,7 @@ import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
 import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { type Connector, connectorOf } from "./connect.ts";
+import { type Connector, connectorOf, overlay } from "./connect.ts";
 import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
 import { takeViews } from "./report.ts";
@@ -248,14 +248,8 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       : typeof home === "string"
       ? { home }
       : { memory: home };
-    return {
-      ...await connector.connect(),
-      fetch: connector.sender,
-      ...rest,
-      ...place,
-      notifier: notify,
-      ...options,
-    };
+    const own = { fetch: connector.sender, ...rest, ...place, notifier: notify };
+    return overlay(overlay(await connector.connect(), own), options);
   }
   /** Tells the caller's function what happens, which breaks nothing when it fails. */
   const sayer = ({ onNotice }: CampaignOptions) =>

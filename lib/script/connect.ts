@@ -7,7 +7,7 @@ import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { callHook, teller } from "../hook.ts";
-import { lookup } from "../lookup.ts";
+import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
 import { checkTimeout, type ConnectOptions } from "../run/session.ts";
@@ -229,9 +229,10 @@ export class Connector {
   }
 }
 
-/** Options over others: one that is undefined leaves the other one. */
+/** Options over others, with nothing that every object inherits: one that is undefined leaves the other one. */
 export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
-  return { ...under, ...Object.fromEntries(Object.entries(over).filter(([, value]) => value !== undefined)) } as A & B;
+  const given = Object.entries(over).filter(([, value]) => value !== undefined);
+  return ownFields({ ...under, ...Object.fromEntries(given) } as A & B);
 }
 
 /**

@@ -310,7 +310,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
-      const all = { ...overlay(await connect(), options), signal, onItem: relay(options.onItem, onItem) };
+      const all = overlay(overlay(await connect(), options), { signal, onItem: relay(options.onItem, onItem) });
       let session: Session | undefined;
       const how = { signal: options.signal, onAbort: options.onAbort };
       const more = abortInternals<JobInternals>(how, {

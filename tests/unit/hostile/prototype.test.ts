@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { validateStartRequest } from "../../../lib/service/validate.ts";
 import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { start } from "../../../lib/run/request.ts";
+import { createMogplex } from "../../../lib/script/mogplex.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
 const FOREIGN = {
@@ -54,7 +54,7 @@ test("start() and a campaign send nothing that stands on Object.prototype", asyn
   const env = (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined;
   const options = { token: token ?? "", url: "http://localhost", env, fetch, clock };
   const request = { repo: "acme/project-0001", prompt: "x" };
-  await polluted(async () => void await start(request, options));
+  await polluted(async () => void await createMogplex(options).start(request));
   const world = campaignWorld({ count: 1 });
   await polluted(async () => {
     await world.plan();
