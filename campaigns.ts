@@ -46,6 +46,7 @@ export type { CampaignDefinition, CampaignRepository } from "./lib/campaign/file
 export { type MemoryHome, memoryHome } from "./lib/campaign/journal/memory_home.ts";
 export type { CampaignLimit } from "./lib/campaign/pace/next_starts.ts";
 export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
+export type { CampaignFormatName } from "./lib/campaign/report/write.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
 export type {
   CampaignAbout,

@@ -247,7 +247,7 @@ export class ApiError extends MogplexError {
     return this.#facts.retryAfterMs;
   }
 
-  /** See {@linkcode AnswerFacts.headers}. */
+  /** The headers of the answer that help to find out who sent it, masked; by names in lower case. */
   get headers(): Readonly<Record<string, string>> {
     return this.#facts.headers ?? {};
   }

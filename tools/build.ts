@@ -18,7 +18,10 @@ import { root, sha256 } from "./setup.mjs";
 
 async function writeDist(dist: string): Promise<void> {
   const programs = await Promise.all(PROGRAMS.map(bundleProgram));
-  const executable = new Set(PROGRAMS.filter((each) => each.executable ?? true).map(({ file }) => file));
+  const executable = new Set([
+    "emulator.mjs",
+    ...PROGRAMS.filter((each) => each.executable ?? true).map(({ file }) => file),
+  ]);
   for (const { file, text, packages } of [...programs, ...await bundleLibrary()]) {
     writeFileSync(join(dist, file), text, { mode: executable.has(file) ? 0o755 : 0o644 });
     writeFileSync(join(dist, `${file}.sha256`), `${sha256(text)}  ${file}\n`);

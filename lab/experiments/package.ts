@@ -15,7 +15,7 @@ const clock = virtualClock();
 const service = createEmulator({ clock });
 const mogplex = createMogplex({ ...service.options, url: "https://mogplex.example" });
 const repos = await mogplex.api.listRepos();
-const missing = await createCampaigns(mogplex).read("no-such.yml").catch((error) => error instanceof UsageError);
+const missing = await createCampaigns(mogplex).of("no-such.yml").read().catch((error) => error instanceof UsageError);
 console.log(mogplex.api.origin, exitCodeFor(new UsageError("x")), repos.length, missing);
 await service.close();
 process.exitCode = EXIT.cancelled;
@@ -134,11 +134,11 @@ export const STRICT_FLAGS: readonly string[] = [
 
 /** Uses a handle, the errors, and the entry for tests; declarations of other packages are not there. */
 export const TYPED = `
-import { createMogplex, type Handle, type Mogplex, MogplexError, type RunHandleItem, type RunResult, type StartedRun } from "@mogplex/ci";
+import { createMogplex, type WorkHandle, type Mogplex, MogplexError, type RunHandleItem, type RunResult, type StartedRun } from "@mogplex/ci";
 import { createEmulator } from "@mogplex/ci/testing";
 const service = createEmulator({ scenario: "agent-failure" });
 const mogplex: Mogplex = createMogplex(service.options);
-const handle: Handle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repo: "acme/web", prompt: "x", mode: "AUTO" });
+const handle: WorkHandle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repo: "acme/web", prompt: "x", mode: "AUTO" });
 let code = 70;
 for await (const item of handle) if (item.type === "end") code = item.exitCode;
 const { runId }: StartedRun = await handle.started;

@@ -178,7 +178,9 @@ function addressOrNull(text: string | undefined): string | null {
 
 /** The message, and the body for the service of a webhook. */
 function notificationOf(
-  { file: { notify }, directory, store }: Pick<OpenedCampaign, "file" | "directory"> & { store: Store },
+  { file: { notify }, directory, isInMemory, store }:
+    & Pick<OpenedCampaign, "file" | "directory" | "isInMemory">
+    & { store: Store },
   event: NotifyEvent,
   { command, links, clock }: Teller,
 ): { message: CampaignNotification; body: unknown } {
@@ -203,7 +205,9 @@ function notificationOf(
     exitCode: exitCodeOf(memory),
     job: addressOrNull(links.job ?? links.pipeline),
     // A path that leads out of the checkout belongs to no file of the job.
-    page: links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file) ? null : addressOrNull(links.file + file),
+    page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
+      ? null
+      : addressOrNull(links.file + file),
     command: command === null ? null : campaignCommand(command, event === "gated" ? "approve" : "status"),
     at: new Date(clock.wallTime()).toISOString(),
   };
@@ -218,7 +222,8 @@ async function callNotifier(
   { clock, signal }: Teller,
 ): Promise<string | null> {
   try {
-    await withLimit(async () => await notifier(message), { clock, limitMs: WHOLE_MS, signal });
+    const told = Promise.resolve(message).then(notifier);
+    await withLimit(() => clock.during?.(told) ?? told, { clock, limitMs: WHOLE_MS, signal });
     return null;
   } catch (error) {
     signal?.throwIfAborted();
@@ -236,7 +241,10 @@ async function callNotifier(
  * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
  */
 export async function tell(
-  { file, directory, home, store }: Pick<OpenedCampaign, "file" | "directory" | "home" | "store">,
+  { file, directory, isInMemory, home, store }: Pick<
+    OpenedCampaign,
+    "file" | "directory" | "isInMemory" | "home" | "store"
+  >,
   teller: Teller,
   stuck = false,
 ): Promise<void> {
@@ -254,7 +262,7 @@ export async function tell(
     // The webhook is called also if the journal cannot be written: that may be the very event.
     if (error instanceof LostRaceError) throw error;
   }
-  const { message, body } = notificationOf({ file, directory, store }, event, teller);
+  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, teller);
   const limits = { fetch, clock, random, signal, limitMs: LIMIT_MS, wholeMs: WHOLE_MS };
   const problem = notifier !== undefined
     ? await callNotifier(notifier, message, teller)

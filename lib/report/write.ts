@@ -176,9 +176,9 @@ export const REPORT_FORMATS = {
 // The files that reports go to: reads `--report FORMAT[=PATH]`, and checks the files before anything is started.
 
 /** A report and its file. */
-export interface ReportTarget {
-  /** Name of the format: a key of `REPORT_FORMATS`. */
-  format: ReportFormatName;
+export interface ReportTarget<F = ReportFormatName> {
+  /** Name of the format. */
+  format: F;
   /** Path of its file, with `/`. */
   path: string;
 }

@@ -54,7 +54,7 @@ import {
 } from "./session.ts";
 import { type Found, StartSeries } from "./start.ts";
 
-/** Options of what triggers an automation and follows its run to its end. */
+/** Options of {@linkcode MogplexAutomations.run}. */
 export interface RunAutomationOptions extends TriggerOptions {
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;

@@ -38,7 +38,7 @@ export type TriggerRequest = RepositoryChoice & {
 };
 
 /**
- * Options of {@linkcode triggerAutomation}. The key is derived as for {@linkcode start}, and also from the input: another input is
+ * Options of {@linkcode MogplexAutomations.trigger}. The key is derived as for {@linkcode Mogplex.start}, and also from the input: another input is
  * another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service has one set of keys
  * for all automations and repositories.
  */

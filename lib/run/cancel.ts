@@ -14,7 +14,7 @@ import { PROCESS } from "../service/memory.ts";
 import { checkUuid } from "../service/validate.ts";
 import { type ConnectOptions, openSession, type VerbOptions } from "./session.ts";
 
-/** Options of {@linkcode cancel}. */
+/** Options of {@linkcode Mogplex.cancel}. */
 export interface CancelOptions extends VerbOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;

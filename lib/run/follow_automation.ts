@@ -82,7 +82,7 @@ export type AutomationItem =
   /** The end: the last item. */
   | { type: "end"; outcome: "success" | "failed" | "cancelled"; run: AutomationRun };
 
-/** Options of {@linkcode followAutomationRun}. These runs have no event stream, so they are polled. */
+/** Options of {@linkcode MogplexAutomations.follow}. These runs have no event stream, so they are polled. */
 export interface FollowAutomationOptions extends VerbOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;

@@ -37,7 +37,7 @@ export async function start(request: RunRequest, options: StartOptions & Connect
   }
 }
 
-/** Options of {@linkcode start}. */
+/** Options of {@linkcode Mogplex.start}. */
 export interface StartOptions extends VerbOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;

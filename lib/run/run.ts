@@ -51,7 +51,7 @@ import {
 import type { StartedRun, StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
-/** Options of what follows a run to its end. */
+/** Options of {@linkcode Mogplex.attach}. */
 export interface AttachOptions extends FollowOptions {
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
@@ -71,7 +71,7 @@ export interface AttachOptions extends FollowOptions {
   onItem?: ((item: FollowItem) => unknown) | undefined;
 }
 
-/** Options of what starts a run and follows it to its end. */
+/** Options of {@linkcode Mogplex.run}. */
 export interface RunOptions extends StartOptions, AttachOptions {}
 
 /** The options of a job, with the connection. */

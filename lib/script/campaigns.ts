@@ -28,7 +28,9 @@ import type { CampaignDefinition } from "../campaign/file/object.ts";
 import { MemoryHome } from "../campaign/journal/memory_home.ts";
 import type { CampaignSource } from "../campaign/open_campaign.ts";
 import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
+import { cleanCampaign } from "../campaign/report/clean.ts";
 import { countSentences } from "../campaign/report/words.ts";
+import { CAMPAIGN_FORMAT_NAMES, type CampaignFormatName, renderCampaignReport } from "../campaign/report/write.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
 import { callHook, teller } from "../hook.ts";
@@ -38,8 +40,9 @@ import { checkWord } from "../run/options.ts";
 import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf } from "./connect.ts";
-import { type Handle, handleOf, signalIn } from "./handle.ts";
+import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
+import { takeViews } from "./report.ts";
 
 /** Campaigns on a service: one task, many repositories. */
 export interface Campaigns {
@@ -201,10 +204,11 @@ export interface CampaignRunOptions extends CampaignWaveOptions {
  * A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. Items of the loop
  * are events.
  */
-export type CampaignHandle = Handle<CampaignEvent, CampaignView, CampaignView>;
+export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
 
 /**
- * Campaigns with the service, the token, the `fetch` and the clock of a client.
+ * Campaigns with the service, the token, the `fetch` and the clock of a client. From then on `mask()`, `render()` and `report()`, and the
+ * verbs of the client with these names, take views of campaigns as well as results of runs.
  *
  * @param mogplex What `createMogplex()` returned.
  * @throws {UsageError} for anything else.
@@ -222,6 +226,12 @@ export type CampaignHandle = Handle<CampaignEvent, CampaignView, CampaignView>;
  */
 export function createCampaigns(mogplex: Mogplex): Campaigns {
   const connector = connectorOf("create campaigns", mogplex);
+  takeViews({
+    formats: CAMPAIGN_FORMAT_NAMES,
+    clean: (view, redact) => cleanCampaign(view as CampaignView, redact, redact.token),
+    render: (view, format, redact, links) =>
+      renderCampaignReport(view as CampaignView, format as CampaignFormatName, redact, links),
+  });
   return { of: (source, options = {}) => campaignOf(connector, source, options) };
 }
 

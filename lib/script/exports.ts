@@ -8,7 +8,7 @@
 export { createMogplex, follow, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
 export type { MogplexOptions } from "./connect.ts";
 export type { VerbOptions } from "../run/session.ts";
-export type { AsyncDisposing, Handle, MissedItems } from "./handle.ts";
+export type { AsyncDisposing, MissedItems, WorkHandle } from "./handle.ts";
 export type { AttachedRun, RunEnd, RunHandle, RunHandleItem } from "./handle.ts";
 export type { CancelOptions } from "../run/cancel.ts";
 export type { AttachOptions, RunOptions } from "../run/run.ts";
@@ -30,6 +30,7 @@ export type { AutomationResult } from "../run/result.ts";
 // For scripts: the end of the process, reports, and untrusted text.
 export { main, type MainContext } from "./main.ts";
 export {
+  type AnyCampaignView,
   createLogText,
   type EscapeText,
   escapeText,
@@ -40,6 +41,7 @@ export {
   report,
 } from "./report.ts";
 export type { ReportFormatName, ReportTarget } from "../report/write.ts";
+export type { CampaignFormatName } from "../campaign/report/write.ts";
 
 // The service: one method for each route, and what it sends and answers.
 export type { CallOptions, MogplexClient } from "../service/client.ts";

@@ -43,7 +43,7 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
-export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
+export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
   /** Resolves as soon as the work is started or found; rejects with the error of the start. */
   readonly started: Promise<S>;
   /**
@@ -61,7 +61,7 @@ export interface MissedItems {
   cause: "events_missed";
 }
 
-/** What a {@linkcode Handle} drives. `E` is the end of the work, with or without an error. */
+/** What a {@linkcode WorkHandle} drives. `E` is the end of the work, with or without an error. */
 export interface HandleWork<I, R, S, E> {
   /** Does the work. Rejects only when it cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
@@ -92,8 +92,8 @@ interface Loop {
   isOver: boolean;
 }
 
-/** See {@linkcode Handle}. */
-class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
+/** See {@linkcode WorkHandle}. */
+class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   readonly [Symbol.toStringTag] = "Handle";
   readonly #work: HandleWork<I, R, S, E>;
   readonly #leave = new AbortController();
@@ -246,8 +246,8 @@ export function signalIn(options: unknown): AbortSignal | undefined {
 }
 
 /** Begins work and makes its handle. */
-export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I, R, S> {
-  return new WorkHandle(work);
+export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): WorkHandle<I, R, S> {
+  return new LoggedHandle(work);
 }
 
 // What the handles of runs, of automations and of campaigns have in common.
@@ -351,10 +351,10 @@ export interface RunEnd {
 export type RunHandleItem = Exclude<FollowItem, { type: "end" }> | RunEnd;
 
 /** A run that was started or found: await it, iterate it, or both. */
-export type RunHandle = Handle<RunHandleItem, RunResult, StartedRun>;
+export type RunHandle = WorkHandle<RunHandleItem, RunResult, StartedRun>;
 
 /** A run that is followed by its id. */
-export type AttachedRun = Handle<RunHandleItem, RunResult, { runId: string }>;
+export type AttachedRun = WorkHandle<RunHandleItem, RunResult, { runId: string }>;
 
 /** What the handles of a started and of an attached run have in common. */
 function runHandle<S extends { runId: string }>(
@@ -366,7 +366,7 @@ function runHandle<S extends { runId: string }>(
     more: JobOptions,
     onStarted: (started: S) => void,
   ) => Promise<JobEnd<RunResult>>,
-): Handle<RunHandleItem, RunResult, S> {
+): WorkHandle<RunHandleItem, RunResult, S> {
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
     options,
     check: () => checkOptions("follow run", options, keys),
@@ -416,7 +416,7 @@ export interface AutomationRunEnd {
 export type AutomationHandleItem = Exclude<AutomationItem, { type: "end" }> | MissedItems | AutomationRunEnd;
 
 /** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
-export type AutomationHandle = Handle<AutomationHandleItem, AutomationResult, TriggeredRun>;
+export type AutomationHandle = WorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
 
 /** Triggers an automation and follows its run. */
 export function automationHandle(

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { CampaignFormatName } from "../campaign/report/write.ts";
 import type { Automation, AutomationRun, CancelResult } from "../model.ts";
 import type { ReportFormatName, ReportTarget } from "../report/write.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
@@ -32,7 +33,7 @@ import {
   type RunHandle,
   startHandle,
 } from "./handle.ts";
-import { mask, type MaskOptions, render, report } from "./report.ts";
+import { type AnyCampaignView, mask, type MaskOptions, render, report } from "./report.ts";
 
 /** The automations of a service. */
 export interface MogplexAutomations {
@@ -224,8 +225,20 @@ export interface Mogplex {
     targets: readonly ReportTarget[],
     options?: { secrets?: readonly string[] | undefined },
   ): Promise<void>;
+  /** {@linkcode report} for the view of a campaign. */
+  report(
+    view: AnyCampaignView,
+    targets: readonly ReportTarget<CampaignFormatName>[],
+    options?: { secrets?: readonly string[] | undefined },
+  ): Promise<void>;
   /** {@linkcode render} with the token and the variables of this client masked. */
   render(result: AnyResult, format: ReportFormatName, options?: { secrets?: readonly string[] | undefined }): string;
+  /** {@linkcode render} for the view of a campaign. */
+  render(
+    view: AnyCampaignView,
+    format: CampaignFormatName,
+    options?: { secrets?: readonly string[] | undefined },
+  ): string;
   /** {@linkcode mask} with the token and the variables of this client masked. */
   mask<T>(value: T, options?: { secrets?: readonly string[] | undefined }): T;
   /** Automations. */
@@ -294,8 +307,14 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     start: async (request, more) => await start(request, await all<StartOptions>("start run", more, runKeys())),
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
     cancel: async (runId, more) => await cancel(runId, await all<CancelOptions>("cancel run", more, runKeys())),
-    report: async (result, targets, more) => await report(result, targets, masked("write report", more)),
-    render: (result, format, more) => render(result, format, masked("render report", more)),
+    // What it is told by its form: a result, or a view.
+    report: async (
+      value: unknown,
+      targets: readonly ReportTarget<string>[],
+      more?: { secrets?: readonly string[] | undefined },
+    ) => await report(value as AnyResult, targets as readonly ReportTarget[], masked("write report", more)),
+    render: (value: unknown, format: string, more?: { secrets?: readonly string[] | undefined }) =>
+      render(value as AnyResult, format as ReportFormatName, masked("render report", more)),
     mask: (value, more) => mask(value, masked("mask", more)),
     automations: {
       list: listed,

@@ -3,12 +3,19 @@
  *
  * @module
  */
+import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
-import type { ReadEnv } from "../ci/platform.ts";
 import { shown } from "../check_options.ts";
+import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
-import { parseReportTarget, type ReportFormatName, type ReportTarget, writeReports } from "../report/write.ts";
+import {
+  collectProblems,
+  parseReportTarget,
+  type ReportFormatName,
+  type ReportTarget,
+  writeReports,
+} from "../report/write.ts";
 import { cleanResult } from "../run/clean.ts";
 import type { AnyResult } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
@@ -60,10 +67,59 @@ export function maskKeys(): Keys<MaskOptions> {
   return { token: "string", env: "function", secrets: "any" };
 }
 
-/** Refuses a misspelt key, an unknown format, and a path that names no file. */
-function checkTarget(target: ReportTarget): void {
-  checkOptions("write report", target, { format: "string", path: "string" } satisfies Keys<ReportTarget>, "targets");
-  parseReportTarget(`${target.format}=${target.path ?? ""}`, ".");
+// Results of runs are reported here. Views of campaigns are as well, with what the entry `./campaigns` brings for them: a script without
+// campaigns does not carry it.
+
+/** A campaign's view, of any version: what the verbs of `@mogplex/ci/campaigns` give. */
+export interface AnyCampaignView {
+  /** Version of its form. */
+  readonly schema: number;
+  /** Name of the campaign. */
+  readonly campaign: string;
+  /** Number of items by verdict or state. */
+  readonly counts: object;
+  /** Its items. */
+  readonly items: readonly object[];
+}
+
+/** What makes reports of views. */
+export interface ViewReports {
+  /** Names of the formats. */
+  readonly formats: readonly string[];
+  /** A copy that may be stored and shown. */
+  clean(view: AnyCampaignView, redact: Redactor): AnyCampaignView;
+  /** @param format One of the names. */
+  render(view: AnyCampaignView, format: string, redact: Redactor, links: PlatformLinks): string;
+}
+
+let viewReports: ViewReports | undefined;
+
+/** Lets `mask()`, `render()` and `report()` take views of campaigns. */
+export function takeViews(reports: ViewReports): void {
+  viewReports = reports;
+}
+
+/** Whether a value is a result, by its form: it may have been stored in between. */
+function isResult(value: unknown): value is AnyResult {
+  const { kind, outcome } = (value ?? {}) as Partial<AnyResult>;
+  return typeof outcome === "string" && (kind === "run" || kind === "automation-run");
+}
+
+/** Whether a value is the view of a campaign, by its form. */
+function isView(value: unknown): value is AnyCampaignView {
+  const { campaign, items, counts } = (value ?? {}) as Partial<AnyCampaignView>;
+  return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
+}
+
+/** What makes reports of a value; undefined for a result. @throws {UsageError} when it is neither. */
+function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
+  if (isResult(value)) return undefined;
+  if (isView(value) && viewReports !== undefined) return viewReports;
+  throw new UsageError({
+    attempted,
+    why: "the first argument must be a result of a run, such as `await run(…)` gives, or the view of a campaign",
+    advice: isView(value) ? "call createCampaigns() of @mogplex/ci/campaigns before you report a campaign" : undefined,
+  });
 }
 
 /**
@@ -80,29 +136,31 @@ function checkTarget(target: ReportTarget): void {
 export function mask<T>(value: T, options: MaskOptions = {}): T {
   checkOptions("mask", options, maskKeys());
   const redact = scriptRedactor(options);
-  return isResult(value) ? cleanResult(value, redact, redact.token) : redactValue(value, redact);
+  if (isResult(value)) return cleanResult(value, redact, redact.token);
+  return isView(value) && viewReports !== undefined
+    ? viewReports.clean(value, redact) as T
+    : redactValue(value, redact);
 }
 
-/** Whether a value is a result, by its form: it may have been stored in between. */
-function isResult(value: unknown): value is AnyResult {
-  const { kind, outcome } = (value ?? {}) as Partial<AnyResult>;
-  return typeof outcome === "string" && (kind === "run" || kind === "automation-run");
+/** Refuses an unknown format, and a path that names no file. */
+function checkTarget({ format, path }: ReportTarget<string>, formats: readonly string[] | undefined): void {
+  checkFormat("write report", format, formats);
+  // A format of results that stands in for those of views, since only the path is left to check.
+  parseReportTarget(`${formats === undefined ? format : "json"}=${path ?? ""}`, ".");
 }
 
-/** Refuses what is no result. @throws {UsageError} */
-function checkResult(attempted: string, value: unknown): void {
-  if (isResult(value)) return;
-  throw new UsageError({
-    attempted,
-    why: "the first argument must be a result of a run, such as `await run(…)` gives",
-  });
+/** @param formats Those of a view; undefined for a result, whose formats are checked elsewhere. @throws {UsageError} for another one. */
+function checkFormat(attempted: string, format: string, formats: readonly string[] | undefined): void {
+  if (formats === undefined || formats.includes(format)) return;
+  const why = `its format must be one of ${formats.join(", ")}`;
+  throw new UsageError({ attempted, why, value: JSON.stringify(format) });
 }
 
 /**
  * Renders one report as {@linkcode report} writes it, secrets masked, without writing it.
  *
- * @param result What a run or the run of an automation came to, or the `result` of an error.
- * @param format Name of the format, such as `markdown` or `json`.
+ * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
+ * @param format Name of the format, such as `markdown` or `json`; for a campaign also `csv`.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format.
  * @example A comment on a pull request
@@ -110,40 +168,50 @@ function checkResult(attempted: string, value: unknown): void {
  * await comment(render(result, "markdown"));
  * ```
  */
-export function render(
-  result: AnyResult,
-  format: ReportFormatName,
-  options: MaskOptions = {},
-): string {
-  checkOptions("render report", options, maskKeys());
-  checkResult("render report", result);
+export function render(result: AnyResult, format: ReportFormatName, options?: MaskOptions): string;
+/** The same for the view of a campaign, which has the format `csv` as well. */
+export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
+export function render(value: AnyResult | AnyCampaignView, format: string, options: MaskOptions = {}): string {
+  const attempted = "render report";
+  checkOptions(attempted, options, maskKeys());
+  const views = reportsOf(attempted, value);
+  checkFormat(attempted, format, views?.formats);
   const { env = environmentVariable } = options;
   const redact = scriptRedactor(options);
+  const links = detectPlatform(env).links(env);
+  if (views !== undefined) return views.render(value as AnyCampaignView, format, redact, links);
   let text: string | undefined;
   const keep = { writeFile: (_path: string, content: string) => void (text = content) };
   const io = { ...keep, readFile: () => undefined, appendFile() {}, removeFile() {} };
   const target = parseReportTarget(`${format}=report`, ".");
-  const more = { links: detectPlatform(env).links(env), redactToken: redact.token };
-  const [problem] = writeReports(result, [target], io, redact, more);
+  const [problem] = writeReports(value as AnyResult, [target], io, redact, { links, redactToken: redact.token });
   if (problem !== undefined || text === undefined) throw new UsageError(problem?.message ?? "Cannot render report");
   return text;
 }
 
 /**
- * Writes reports about a run or an automation run, without any request. Replaces whole files, and creates missing directories.
+ * Writes reports about a run, an automation run or a campaign, without any request. Replaces whole files, and creates missing directories.
  *
- * @param result What a run or the run of an automation came to, or the `result` of an error.
+ * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
  * @param targets Formats and files.
+ * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format or key, before anything is written; when a report cannot be written, after all others are.
  * @example Write a summary
  * ```ts ignore
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
  * ```
  */
+export function report(result: AnyResult, targets: readonly ReportTarget[], options?: MaskOptions): Promise<void>;
+/** The same for the view of a campaign, which has the format `csv` as well. */
+export function report(
+  view: AnyCampaignView,
+  targets: readonly ReportTarget<CampaignFormatName>[],
+  options?: MaskOptions,
+): Promise<void>;
 // deno-lint-ignore require-await
 export async function report(
-  result: AnyResult,
-  targets: readonly ReportTarget[],
+  value: AnyResult | AnyCampaignView,
+  targets: readonly ReportTarget<string>[],
   options: MaskOptions = {},
 ): Promise<void> {
   checkOptions("write report", options, maskKeys());
@@ -151,15 +219,23 @@ export async function report(
     const why = "the second argument must be a list of targets, such as { format, path }";
     throw new UsageError({ attempted: "write report", why, value: shown("targets", targets) });
   }
-  for (const target of targets) checkTarget(target);
-  checkResult("write report", result);
+  const keys: Keys<ReportTarget> = { format: "string", path: "string" };
+  for (const target of targets) checkOptions("write report", target, keys, "targets");
+  const views = reportsOf("write report", value);
+  for (const target of targets) checkTarget(target, views?.formats);
   const { env = environmentVariable } = options;
   const io = processIo();
   const redact = scriptRedactor(options, io.readFile);
-  const problems = writeReports(result, targets, io, redact, {
-    links: detectPlatform(env).links(env),
-    redactToken: redact.token,
-  });
+  const links = detectPlatform(env).links(env);
+  const { problems, attempt } = collectProblems();
+  if (views === undefined) {
+    const more = { links, redactToken: redact.token };
+    problems.push(...writeReports(value as AnyResult, targets as readonly ReportTarget[], io, redact, more));
+  } else {
+    for (const { format, path } of targets) {
+      attempt(format, path, () => io.writeFile(path, views.render(value as AnyCampaignView, format, redact, links)));
+    }
+  }
   if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
 }
 

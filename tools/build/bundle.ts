@@ -47,8 +47,13 @@ export const PROGRAMS: readonly Program[] = [
   ACTION,
 ];
 
-/** The modules of the library, by the name of their file. */
-const LIBRARY = { mod: "lib/script/exports.ts", campaigns: "campaigns.ts", testing: "testing.ts" };
+/** The modules of the library, by the name of their file, and the emulator, which shares most of its code with the entry for tests. */
+const LIBRARY = {
+  mod: "lib/script/exports.ts",
+  campaigns: "campaigns.ts",
+  testing: "testing.ts",
+  emulator: "lib/emulator/main.ts",
+};
 
 /**
  * Modules that scripts may use without the rest. What only one of them needs gets a file of its own, so that a user's bundler can leave it
@@ -78,6 +83,7 @@ const HEADERS = {
   mod: ['// @ts-self-types="./types/mod.d.ts"'],
   campaigns: ['// @ts-self-types="./types/campaigns.d.ts"'],
   testing: ['// @ts-self-types="./types/testing.d.ts"'],
+  emulator: ["#!/usr/bin/env node"],
 };
 
 function withHeader(text: string, file: string, first: readonly string[] = []): string {
@@ -111,7 +117,7 @@ export async function bundleProgram({ file, entry, minify = false, executable = 
   return { file, text, packages: [...new Set(packages)].sort() };
 }
 
-/** Bundles the library: `mod.mjs`, `campaigns.mjs`, `testing.mjs` and the files that they share. */
+/** Bundles the library: `mod.mjs`, `campaigns.mjs`, `testing.mjs`, `emulator.mjs` and the files that they share. */
 export async function bundleLibrary(): Promise<Built[]> {
   const entryPoints = Object.entries({ ...LIBRARY, ...PARTS }).map(([out, path]) => ({ in: path, out }));
   const result = await build({ ...OPTIONS, entryPoints, splitting: true, chunkNames: "chunk-[hash]" });

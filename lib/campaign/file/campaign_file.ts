@@ -75,18 +75,24 @@ interface Canary {
   gate: "automatic" | "manual";
 }
 
-export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
-
 /**
  * What a webhook is told. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
  * otherwise. `done`: every item has its verdict.
  */
-export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+export type NotifyEvent = "gated" | "stuck" | "done";
+
+export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const satisfies readonly NotifyEvent[];
 
 /** The services whose form a message can have; `json` has all fields, for a program. */
-export const NOTIFY_FORMATS = ["slack", "teams", "google-chat", "discord", "json"] as const;
+export type NotifyFormat = "slack" | "teams" | "google-chat" | "discord" | "json";
 
-export type NotifyFormat = (typeof NOTIFY_FORMATS)[number];
+export const NOTIFY_FORMATS = [
+  "slack",
+  "teams",
+  "google-chat",
+  "discord",
+  "json",
+] as const satisfies readonly NotifyFormat[];
 
 export interface Notify {
   /** Environment variable with the address, which is a secret. */

@@ -67,6 +67,7 @@ export class CampaignFileError extends UsageError {
     this.count = count;
   }
 
+  /** The message, a line for each mistake. */
   override get lines(): readonly string[] {
     return this.message.split("\n");
   }

@@ -55,7 +55,7 @@ export class MemoryHome {
   readonly #records: JournalRecord[] = [];
   #isWritten = false;
 
-  /** See {@linkcode openMemoryHome}. @internal */
+  /** See `openMemoryHome()`. @internal */
   static open(memory: MemoryHome, { campaign, round, requestHash, clock, access }: MemoryHomeOptions): Home {
     let writes = access === "write";
     if (writes && memory.#isWritten) {

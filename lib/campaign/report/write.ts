@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PlatformFiles } from "../../ci/platform.ts";
+import type { PlatformFiles, PlatformLinks } from "../../ci/platform.ts";
 import { type Case, type Mark, renderSuite } from "../../report/junit.ts";
 import { type Family, renderFamilies, single } from "../../report/metrics.ts";
 import {
@@ -18,6 +18,7 @@ import type { Redact } from "../../run/clean.ts";
 import { instantMs } from "../../run/result.ts";
 import { bareValue, csvLine, jsonText, renderDotenvFile } from "../../text/escape.ts";
 import { plainText } from "../../text/plain_text.ts";
+import type { Redactor } from "../../text/redact.ts";
 import { STUCK_CAUSES } from "../pulls.ts";
 import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
 import type { CampaignItem, CampaignView } from "../view.ts";
@@ -353,6 +354,17 @@ interface CampaignFormat {
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
 
+/** Name of a format of a campaign's reports. */
+export type CampaignFormatName =
+  | "json"
+  | "csv"
+  | "markdown"
+  | "html"
+  | "junit"
+  | "openmetrics"
+  | "dotenv"
+  | "annotations";
+
 export const CAMPAIGN_FORMATS = {
   json: {
     file: "campaign.json",
@@ -374,13 +386,21 @@ export const CAMPAIGN_FORMATS = {
     help: "links for the page of a GitLab job",
     render: renderCampaignAnnotations,
   },
-} as const satisfies Record<string, CampaignFormat>;
-
-/** A key of {@linkcode CAMPAIGN_FORMATS}. */
-type CampaignFormatName = keyof typeof CAMPAIGN_FORMATS;
+} as const satisfies Record<CampaignFormatName, CampaignFormat>;
 
 /** The names of all reports, in their order. */
 export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
+
+/** Renders one report for a script. @param view Not yet cleaned. @param redact Removes secrets from one text, before it is escaped. */
+export function renderCampaignReport(
+  view: CampaignView,
+  format: CampaignFormatName,
+  redact: Redactor,
+  links: PlatformLinks,
+): string {
+  const { render }: CampaignFormat = CAMPAIGN_FORMATS[format];
+  return redact.token(render(cleanCampaign(view, redact, redact.token), { links }));
+}
 
 /** Options of {@linkcode writeCampaignReports}. */
 interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {

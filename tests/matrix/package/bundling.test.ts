@@ -90,7 +90,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
       `import { createMogplex, UsageError } from "./mod.mjs";
 import { createCampaigns } from "./campaigns.mjs";
 const campaigns = createCampaigns(createMogplex({ token: "mog_abcdefghijklmnopqrstuvwx" }));
-campaigns.read("script.yaml", { directory: "none" }).catch((error) => console.log(error instanceof UsageError, error.message));\n`,
+campaigns.of("script.yaml", { home: "none" }).read().catch((error) => console.log(error instanceof UsageError, error.message));\n`,
     );
     const options = { bundle: true, minify: true, platform: "node", format: "esm" } as const;
     await build({ ...options, entryPoints: [script], outfile: file });

@@ -137,12 +137,10 @@ test.each([
     const top = checkout();
     git(top, "remote", "set-url", "origin", remote);
     await prepareRelease({ top, version: "1.3.0", date: "2026-12-01", build: () => build(top), address });
-    const { version, homepage, repository, bugs, exports } = JSON.parse(read(top, "package.json"));
+    const { version, repository, bugs, exports } = JSON.parse(read(top, "package.json"));
     expect([version, typeof exports]).toEqual(["1.3.0", "object"]);
-    expect([homepage, repository?.url, bugs?.url]).toEqual(
-      expected === undefined
-        ? [undefined, undefined, undefined]
-        : [`${expected}#readme`, `git+${expected}.git`, `${expected}/issues`],
+    expect([repository?.url, bugs?.url]).toEqual(
+      expected === undefined ? [undefined, undefined] : [`git+${expected}.git`, `${expected}/issues`],
     );
   },
 );

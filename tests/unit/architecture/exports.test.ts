@@ -82,7 +82,6 @@ const LEFT: readonly string[] = [
   "lib/campaign/pipeline/gitlab.ts waveScript",
   "lib/campaign/pipeline/make_pipeline.ts formatOf",
   "lib/campaign/pipeline/make_pipeline.ts wavePlan",
-  "lib/campaign/report/write.ts CAMPAIGN_FORMAT_NAMES",
   "lib/campaign/report/write.ts renderCampaignAnnotations",
   "lib/campaign/report/write.ts renderCampaignCsv",
   "lib/campaign/report/write.ts renderCampaignDotenv",

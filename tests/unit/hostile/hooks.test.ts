@@ -1,4 +1,4 @@
-/** Hooks that are async functions and fail: their types permit them, and nobody waits for them. */
+/** Hooks after an effect that are async functions and fail: they break nothing. */
 import { expect, test } from "bun:test";
 import process from "node:process";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
@@ -20,7 +20,7 @@ test("async hooks that reject change nothing, and do not end the process", async
   try {
     const { connection, repo } = testRun();
     const request = { repo, prompt: "x" };
-    const hooks = { onStarting: hook, onStarted: hook, onNotice: hook };
+    const hooks = { onStarted: hook, onNotice: hook };
     await start(request, { ...connection, ...hooks });
     const result = await run(request, { ...connection, ...hooks, onItem: hook, throwOnFailure: false });
     expect(result.outcome).toBe("success");

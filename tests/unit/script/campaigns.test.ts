@@ -20,6 +20,7 @@ import {
   createMogplex,
   InterruptedError,
   MogplexError,
+  render,
   UnauthorizedError,
   UsageError,
 } from "../../../mod.ts";
@@ -364,7 +365,7 @@ test("what onEvent and onNotice throw, and reject with, does not stop a campaign
       throw new Error("ours");
     }]
   ) {
-    const { campaign } = world({}, {}, { onEvent: fail });
+    const { campaign } = world({}, { windows: ["Mon-Sun 00:00-24:00 UTC"] }, { onEvent: fail, onNotice: fail });
     expect((await campaign.run()).counts.succeeded).toBe(3);
   }
 });
@@ -421,4 +422,60 @@ test("of() refuses what is no campaign, no home, and an option that does not exi
   ) {
     expect(() => campaigns.of(source as never, settings as CampaignSettings)).toThrow(words);
   }
+});
+
+test("the client masks, renders and reports the view of a campaign as it does a result", async () => {
+  const { campaign, mogplex, service } = world({ scenario: PARTLY });
+  const view = await campaign.run({ throwOnFailure: false });
+  const [item] = view.items;
+  const secret = "hunter2-hunter2-hunter2";
+  const spoilt = {
+    ...view,
+    items: [{ ...item, reason: `\u001b[1m ${service.options.token} ${secret}` }],
+  } as typeof view;
+
+  const masked = mogplex.mask(spoilt, { secrets: [secret] });
+  expect(masked.items[0]).toMatchObject({
+    repository: item?.repository,
+    isFinal: true,
+    reason: "[redacted] [redacted]",
+  });
+  expect(mogplex.render(view, "markdown")).toContain("acme/two");
+  expect(mogplex.render(masked, "csv").split("\r\n").length).toBe(3);
+  const json = mogplex.render(spoilt, "json", { secrets: [secret] });
+  for (const text of [service.options.token, secret]) expect(json).not.toContain(text);
+  expect(JSON.parse(mogplex.render(view, "json"))).toEqual(JSON.parse(JSON.stringify(mogplex.mask(view))));
+
+  const top = mkdtempSync(join(folder, "reports-"));
+  await mogplex.report(view, [{ format: "html", path: join(top, "c.html") }, {
+    format: "csv",
+    path: join(top, "c.csv"),
+  }]);
+  expect(readdirSync(top).sort()).toEqual(["c.csv", "c.html"]);
+  // A view that was stored in between, and the function beside the client's verb.
+  expect(render(JSON.parse(json) as typeof view, "junit")).toContain("<testsuite");
+});
+
+test("render() and report() refuse what is neither result nor view, and formats that do not exist", async () => {
+  const { campaign, mogplex } = world();
+  const view = await campaign.run();
+  for (const wrong of [null, 5, {}, "view", [view]]) {
+    expect(() => mogplex.render(wrong as never, "json")).toThrow("must be a result of a run");
+    expect(await mogplex.report(wrong as never, []).catch((error) => error.message)).toContain(
+      "or the view of a campaign",
+    );
+  }
+  expect(() => mogplex.render(view, "cvs" as "csv")).toThrow("its format must be one of json, csv, markdown, html");
+  const targets = [{ format: "csv", path: "" }, { format: "csv", paht: "x" }, { format: "cvs", path: "x" }] as const;
+  for (const target of targets) {
+    expect(await mogplex.report(view, [target as never]).catch((error) => error.name)).toBe("UsageError");
+  }
+});
+
+test("two loops over one campaign get every event, and so does one that comes after the end", async () => {
+  const { campaign } = world();
+  const handle = campaign.run();
+  const [one, other] = await Promise.all([eventsOf(handle), eventsOf(handle)]);
+  expect(one).toEqual(other);
+  expect(await eventsOf(handle)).toEqual(one);
 });

@@ -125,7 +125,7 @@ test("onRequest and onNotice that fail break nothing", async () => {
 
 test("onBeforeRequest adds headers to each attempt, and is awaited", async () => {
   const { service, request } = world();
-  service.control("fault", { kind: "503", times: 1, route: "POST /runs" });
+  service.fault({ kind: "503", times: 1, route: "POST /runs" });
   const asked: string[] = [];
   const sent: (string | null)[] = [];
   const mogplex = createMogplex({

@@ -4,7 +4,6 @@ import type { fetch as UndiciFetch } from "undici-types";
 import type {
   AnyResult,
   Fetch,
-  Handle,
   Mogplex,
   MogplexClient,
   RunEvent,
@@ -12,6 +11,7 @@ import type {
   RunResult,
   StartedRun,
   StartRequest,
+  WorkHandle,
 } from "../../../mod.ts";
 import { type TestEmulator, virtualClock } from "../../../testing.ts";
 
@@ -23,7 +23,11 @@ export async function accepted(
   service: TestEmulator,
 ) {
   const fetches: Fetch[] = [globalThis.fetch, undici, service.options.fetch];
-  const handle: Handle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repoId: "x", prompt: "y", mode: "YOLO" });
+  const handle: WorkHandle<RunHandleItem, RunResult, StartedRun> = mogplex.run({
+    repoId: "x",
+    prompt: "y",
+    mode: "YOLO",
+  });
   const promise: Promise<RunResult> = handle;
   const any: AnyResult = await promise;
   for await (const item of handle) {
