@@ -72,9 +72,10 @@ export async function run(request: requests.RunRequest, options: RunOptions = {}
   return await startHandle(connect, request, rest);
 }
 
-/** What the verb `attach` of a client comes to, on the connection of a test. */
+/** What the verb `attach` of a client comes to, on the connection of a test. Options of a start do not count. */
 export async function attach(runId: string, options: RunOptions = {}) {
-  const { connect, rest } = apart(options);
+  const { identity: _, ...followed } = options;
+  const { connect, rest } = apart(followed);
   return await attachHandle(connect, runId, rest);
 }
 
