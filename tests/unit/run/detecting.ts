@@ -74,7 +74,8 @@ export async function run(request: requests.RunRequest, options: RunOptions = {}
 
 /** What the verb `attach` of a client comes to, on the connection of a test. */
 export async function attach(runId: string, options: RunOptions = {}) {
-  const { connect, rest } = apart(options);
+  // Tests give it the options of a start as well, which has the identity of its job.
+  const { connect, rest: { identity: _, ...rest } } = apart(options);
   return await attachHandle(connect, runId, rest);
 }
 
