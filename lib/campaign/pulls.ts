@@ -17,9 +17,9 @@ import { type ForgeReading, Forges } from "../forge/forges.ts";
 import { unawaited } from "../hook.ts";
 import { instantMs } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
+import { branchKey } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import { normalBranch } from "./file/rules.ts";
 import type { Lock } from "./journal/lock.ts";
 import type { CampaignMemory, ItemMemory, StartMemory } from "./journal/memory.ts";
 import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
@@ -38,11 +38,6 @@ function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefi
 function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
   const start = taskStart(item);
   return start?.branch ?? start?.answered ?? null;
-}
-
-/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
-function branchKey(name: string): string {
-  return normalBranch(name.toLowerCase());
 }
 
 /** Why a pull request is not that of the item's run, as a clause; null when it is. */

@@ -15,7 +15,7 @@ import { lookup } from "../lookup.ts";
 import type { Notice } from "../notice.ts";
 import type { Earlier } from "../report/history.ts";
 import type { MarkdownOptions } from "../report/markdown.ts";
-import type { NotePlace } from "../report/note.ts";
+import type { LivingNote, NotePlace } from "../report/note.ts";
 import type { Setting } from "../report/run_page.ts";
 import type { ReportTarget } from "../report/write.ts";
 import type { RunRequest } from "../run/request.ts";
@@ -43,6 +43,28 @@ export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>,
   job: readonly [job: string, node: string];
   /** The job as the note names it: untrusted text, which may be empty. */
   label: string;
+  /** The note, where the job has begun it already. @default {undefined} (it begins with the run) */
+  note?: LivingNote<NoteContent> | undefined;
+  /** The task, where the note is to show it from the beginning: untrusted text. @default {undefined} (it is not shown) */
+  task?: string | undefined;
+  /** A line of our own above the text, which may say which run it is about. @default {undefined} (none) */
+  head?: ((end: NoteState) => string) | undefined;
+}
+
+/** Renders a summary; see the options of `renderMarkdown`. */
+export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
+
+/** What a note says at one time. */
+export interface NoteContent {
+  render: RenderSummary;
+  state: NoteState;
+}
+
+/** What a note has to remember of its job. */
+export interface NoteState {
+  runId: string | null;
+  /** Exit code; null while the job goes on. */
+  exitCode: number | null;
 }
 
 // What a program calls the things that a user can give to it: the command has flags, the GitLab components have inputs.

@@ -281,6 +281,8 @@ interface ForgeCall<T> {
   path: string;
   /** Sent as JSON by `POST`. @default {undefined} (`GET` without a body) */
   body?: unknown;
+  /** Another method. It is repeated as any request, so only one that does the same twice may have it. @default by `body` */
+  method?: "POST" | "PUT" | "DELETE" | undefined;
   /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit do */
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
@@ -374,7 +376,7 @@ export class ForgeClient {
 
   async #send<T>(call: ForgeCall<T>): Promise<T> {
     const { clock, signal, onNotice, random = Math.random } = this.#world;
-    const { what, path, body } = call;
+    const { what, path, body, method = body === undefined ? "GET" : "POST" } = call;
     if (this.requests >= BUDGET) {
       throw new MogplexError(
         { attempted: what, why: `${BUDGET} requests were sent, which is all we may` },
@@ -389,7 +391,7 @@ export class ForgeClient {
         what,
         send: (send) =>
           send(this.#api + path, {
-            method: body === undefined ? "GET" : "POST",
+            method,
             headers: { Connection: "close", ...(body !== undefined && { "Content-Type": "application/json" }) },
             body: body === undefined ? null : JSON.stringify(body),
           }),
@@ -407,7 +409,10 @@ export class ForgeClient {
     try {
       return await this.#send(call);
     } catch (error) {
-      if (!(error instanceof Moved) || call.body !== undefined) throw error;
+      if (!(error instanceof Moved)) throw error;
+      if (call.body !== undefined || call.method !== undefined) {
+        throw new MogplexError({ attempted: call.what, why: "it was redirected" }, "unavailable");
+      }
       try {
         return await this.#send({ ...call, path: error.path });
       } catch (again) {

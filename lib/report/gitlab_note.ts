@@ -52,13 +52,13 @@ function meaning(status: number, token: string): string | undefined {
   return undefined;
 }
 
-/** The notes of a merge request. */
-export function gitlabNotes({ api, project, iid }: MergeRequest): NotePlace {
-  const path = `/projects/${project}/merge_requests/${iid}/notes`;
+/** The notes of a merge request, or of an issue. */
+export function gitlabNotes({ api, project, iid }: MergeRequest, kind: "issue" | "pull" = "pull"): NotePlace {
+  const path = `/projects/${project}/${kind === "issue" ? "issues" : "merge_requests"}/${iid}/notes`;
   return {
     system: SYSTEM,
     noun: "note",
-    where: `merge request !${iid}`,
+    where: kind === "issue" ? `issue #${iid}` : `merge request !${iid}`,
     api,
     apiVariable: API_VARIABLE,
     // Source: GitLab, "REST API authentication".
@@ -67,6 +67,8 @@ export function gitlabNotes({ api, project, iid }: MergeRequest): NotePlace {
     // Source: GitLab, "Pagination": 100 is the most.
     query: "?sort=asc&order_by=created_at&activity_filter=only_comments&per_page=100",
     updateMethod: "PUT",
+    // A webhook for comments starts a pipeline for each of them.
+    maxEdits: 5,
     notePath: path,
     authorKey: "author",
     reason: meaning,

@@ -186,6 +186,16 @@ export function branchNameProblem(name: string): string | undefined {
   return branchProblem(name) ?? gitProblem(name);
 }
 
+/** The name of a branch without what Git allows in front of it: `refs/heads/main` is `main`. */
+export function normalBranch(name: string): string {
+  return name.trim().replace(/^(?:refs\/heads\/)+/, "");
+}
+
+/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
+export function branchKey(name: string): string {
+  return normalBranch(name.toLowerCase()).replace(/^(?:heads\/)+/, "");
+}
+
 function gitProblem(name: string): string | undefined {
   if (name.startsWith("-")) return `it starts with "-", which Git refuses`;
   if (/(^|\/)\./.test(name)) return `a part of it starts with ".", which Git refuses`;

@@ -11,11 +11,11 @@ import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { isNotPermitted } from "../../runtime.ts";
 import { MAX_PROMPT_LENGTH, normaliseRoot } from "../../service/contract.ts";
-import { branchNameProblem } from "../../service/validate.ts";
+import { branchNameProblem, normalBranch } from "../../service/validate.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, normalBranch, repository, type Rule } from "./rules.ts";
+import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, repository, type Rule } from "./rules.ts";
 import { MAX_ENTRIES } from "./schema.ts";
 import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from "./syntax.ts";
 

@@ -229,11 +229,6 @@ export function nameGlob(text: string): string | undefined {
   return globProblem(text);
 }
 
-/** The name of a branch as it is locked: `refs/heads/main` is `main`, and would be another item and another key. */
-export function normalBranch(name: string): string {
-  return name.trim().replace(/^(?:refs\/heads\/)+/, "");
-}
-
 export function branchName(text: string): string | undefined {
   const problem = branchNameProblem(text);
   return problem === undefined

@@ -8,7 +8,7 @@ import { UsageError } from "../../errors.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
-import { normalBranch } from "../file/rules.ts";
+import { normalBranch } from "../../service/validate.ts";
 import { type Lock, sealLock } from "../journal/lock.ts";
 import { makeView } from "../make_view.ts";
 import { type CampaignInternals, checkWhole, type OpenedCampaign, withCampaign } from "../open_campaign.ts";

@@ -6,6 +6,7 @@
 import { InterruptedError } from "../../errors.ts";
 import { resultFields } from "../../report/json.ts";
 import { EventFile } from "../../run/event_file.ts";
+import type { FollowItem } from "../../run/follow.ts";
 import {
   problemOf,
   type ReportProblem,
@@ -61,6 +62,8 @@ export function eventFiles({ io, writer }: Context, { targets }: Places): EventF
 interface Publish<R> {
   /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
   started?(runId: string): void;
+  /** Called with each item of a run that is followed. */
+  item?(item: FollowItem): void;
   ended(ended: Ended<R>): void | Promise<void>;
 }
 
@@ -70,6 +73,7 @@ export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 /** Prepared publishers, which run in order. */
 export interface Prepared<R> {
   started(runId: string): void;
+  item(item: FollowItem): void;
   ended(end: Pick<Ended<R>, "result" | "error">): Promise<void>;
 }
 
@@ -87,6 +91,9 @@ export function prepare<R>(
   return {
     started(runId) {
       for (const publish of prepared) publish.started?.(runId);
+    },
+    item(item) {
+      for (const publish of prepared) publish.item?.(item);
     },
     async ended(end) {
       const ended: Ended<R> = { ...end, written: [] };
@@ -198,11 +205,12 @@ function commands(context: Context): Publish<AnyResult> {
 
 /** The note on the merge request. */
 function note(context: Context, { places }: Published): Publish<AnyResult> {
-  const write = prepareNote(context, places.targets);
+  const job = prepareNote(context, places.targets);
   return {
+    item: (item) => job.item(item),
     async ended({ result, error, compared }) {
       // After a signal there are only seconds, and they belong to the run.
-      if (!(error instanceof InterruptedError)) await write(result, compared);
+      if (!(error instanceof InterruptedError)) await job.ended(result, compared);
     },
   };
 }

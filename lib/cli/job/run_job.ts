@@ -8,6 +8,7 @@ import { exitCodeFor, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import type { Notice, OnNotice } from "../../notice.ts";
 import type { EventFile, EventSink } from "../../run/event_file.ts";
+import type { FollowItem } from "../../run/follow.ts";
 import type { Setting } from "../../report/run_page.ts";
 import { checkTargets, plainPath, writeReports } from "../../report/write.ts";
 import type { JobEnd } from "../../run/job.ts";
@@ -151,6 +152,10 @@ export class CommandJob<R extends AnyResult> {
     return {
       live,
       started: (runId) => publish.started(runId),
+      item(item) {
+        live.item(item);
+        publish.item(item);
+      },
       internals: { session, platform, interrupts: this.#interrupts },
       sink: { add: (event) => this.#files.forEach((file) => file.add(event)) },
     };
@@ -231,6 +236,8 @@ interface OpenedJob {
   live: LiveLog;
   /** Publishes the id, once it is known. */
   started(runId: string): void;
+  /** Logs and publishes an item of a run. */
+  item(item: FollowItem): void;
   /** Session, signals and CI system. */
   internals: JobInternals;
   sink: EventSink;

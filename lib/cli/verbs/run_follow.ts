@@ -4,7 +4,6 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { FollowItem } from "../../run/follow.ts";
 import type { RunRequest } from "../../run/request.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
@@ -70,7 +69,7 @@ export async function startAndFollow(context: Context): Promise<number> {
     const places = job.openPlaces(out);
     const showTask = option(SHOW_TASK);
     const resume = option(RESUME) ?? resumePath;
-    const { live, started, internals, sink } = await job.open(log, { hasEvents: true });
+    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true });
 
     const onStarted = (run: StartedRun): void => {
       announce(context, run, asked, log);
@@ -78,7 +77,7 @@ export async function startAndFollow(context: Context): Promise<number> {
       started(run.runId);
       live.open(run.run.status);
     };
-    const options = { ...key, tokenShare, onTimeout, onStarted, onItem: (item: FollowItem) => live.item(item) };
+    const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
     const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink };
     const startOnly = flags.has("detach");
     return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
