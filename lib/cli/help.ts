@@ -90,6 +90,8 @@ export const GROUPS: readonly (readonly [title: string, names: readonly string[]
     "create-branch",
     "no-create-branch",
     "base-branch",
+    "after",
+    "mend",
     "root",
     "harness",
     "mode",
@@ -98,6 +100,7 @@ export const GROUPS: readonly (readonly [title: string, names: readonly string[]
   ]],
   ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
   ["Reports", ["report", "note", "out", "state"]],
+  ["Asking", ["poll", "since", "name", "label", "allow-users", "limit", "template", "commit-status", "allow-url"]],
   ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
 ];
 /** With fewer flags, groups would only scatter them. */
@@ -212,7 +215,7 @@ export function verbHelp(rows: readonly Verb[]): string {
 
 /** Verbs of the program's help by what they are for, by the beginnings of their names. */
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
-  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|cleanup|runs )/.test(name)],
+  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
   ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
   ["Everything on one page", ({ name }) => name === "dashboard"],
   ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],

@@ -17,6 +17,8 @@ import type { Earlier } from "../report/history.ts";
 import type { MarkdownOptions } from "../report/markdown.ts";
 import type { LivingNote, NotePlace } from "../report/note.ts";
 import type { Setting } from "../report/run_page.ts";
+import type { ThreadPlace, Threads } from "../forge/threads.ts";
+import type { AskEvent } from "../respond/event.ts";
 import type { ReportTarget } from "../report/write.ts";
 import type { RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
@@ -66,6 +68,24 @@ export interface NoteState {
   /** Exit code; null while the job goes on. */
   exitCode: number | null;
 }
+
+// The forge that a job stands on.
+
+/** The forge of a job. */
+export interface OpenForge {
+  readonly threads: Threads;
+  readonly token: string;
+  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
+  readonly tokenPlace: string;
+  /** What the job was started for. @throws what the forge throws. */
+  event(): Promise<AskEvent>;
+  notes(thread: ThreadPlace): NotePlace;
+  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, whoever wrote it. */
+  mayLink(url: string): boolean;
+}
+
+/** Opens the forge of a job. @throws {UsageError} when the job stands on none, or there is no token. */
+export type ForgeOpener = (context: Context) => OpenForge;
 
 // What a program calls the things that a user can give to it: the command has flags, the GitLab components have inputs.
 
@@ -274,6 +294,8 @@ export interface Context {
   vocabulary: Vocabulary;
   /** Notes of the program's jobs; undefined when it has none. */
   notes?: NotePlanner | undefined;
+  /** Opens the forge that a job stands on; undefined when the program asks none. */
+  openForge?: ForgeOpener | undefined;
   /** What the program's jobs do beside their reports; undefined when it has nothing of that kind. */
   extras?: JobExtras | undefined;
   /** What the program does outside CI; undefined when it runs in CI alone. */
@@ -393,6 +415,12 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
     "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
   MOGPLEX_OUT: "Directory of the reports.",
   MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `ids` (no line of the task) or `off`.",
+  MOGPLEX_RESPOND_NAME: "What the agent is called in a mention, without `@`.",
+  MOGPLEX_RESPOND_LABEL: "Label that makes title and description a task.",
+  MOGPLEX_RESPOND_TEMPLATE: "File with the text of the prompt, with `{{task}}` in it.",
+  MOGPLEX_ALLOW_USERS: "Users who may start an agent, in place of all who may push.",
+  MOGPLEX_LIMIT: "Most runs of 24 hours that mentions start in the repository.",
+  MOGPLEX_COMMIT_STATUS: "Set the commit status `mogplex` after a run that ended well: `true` or `false`.",
   MOGPLEX_CI_JOB: "Identity of the job on a CI system that is not recognised.",
   MOGPLEX_JOB_STATUS:
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",

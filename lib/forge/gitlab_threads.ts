@@ -119,17 +119,17 @@ export class GitlabThreads implements Threads {
   readonly system = "GitLab";
   readonly origin: string;
   readonly #client: ForgeClient;
-  readonly #project: number;
+  readonly #project: string;
 
-  /** @param project Id of the project. */
-  constructor(client: ForgeClient, { origin, project }: { origin: string; project: number }) {
+  /** @param project Id of the project, or its path with all groups. */
+  constructor(client: ForgeClient, { origin, project }: { origin: string; project: string }) {
     this.#client = client;
     this.origin = origin;
     this.#project = project;
   }
 
   get #path(): string {
-    return `/projects/${this.#project}`;
+    return `/projects/${encodeURIComponent(this.#project)}`;
   }
 
   #get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
@@ -262,7 +262,7 @@ export class GitlabThreads implements Threads {
       forge: "gitlab",
       origin: this.origin,
       host: new URL(this.origin).host,
-      repository: String(this.#project),
+      repository: this.#project,
       number,
       url: `!${number}`,
     });

@@ -6,10 +6,10 @@
  */
 import type { CommentPlace, ForgeUser, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { type Mend, mendPrompt } from "../run/mend.ts";
-import { type AskId, isSameAsk, type Mark, type MarkedNote, marksOf, newsOf } from "./mark.ts";
+import { type AskId, isSameAsk, type MarkedNote, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
-import { type Place, placeOf } from "./where.ts";
+import { type Place, placeNow } from "./where.ts";
 
 /** What a user of the toolkit has decided. */
 export interface RespondSettings {
@@ -83,9 +83,10 @@ export class Decider {
   /**
    * Decides.
    *
+   * @param since What was asked for before that time (ISO 8601) is not answered. @default {undefined} (everything is)
    * @throws {MogplexError} with exit code 69 when the forge or the service could not be asked: nothing was decided.
    */
-  async decide({ thread: place, comment }: News): Promise<Decision> {
+  async decide({ thread: place, comment }: News, since?: string): Promise<Decision> {
     // The cheapest questions come first: every comment of the repository may be an event.
     const me = await this.#threads.me();
     const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
@@ -95,6 +96,7 @@ export class Decider {
     if (!thread.isOpen) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from another repository");
     const { ask, asker, at, what } = asked;
+    if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
     if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
     const marks = marksOf(found.list, me);
@@ -109,7 +111,7 @@ export class Decider {
     if (what?.kind === "stop") return { kind: "stop", ask, asker, thread, runs: await this.#runsAtWork(marks) };
     const task = await this.#taskOf(thread, what, { ask, at, me, marks });
     if ("reason" in task) return tell(task.reason);
-    const where = await this.place(thread);
+    const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
       const no = await this.#refusal(thread, marks, me);
@@ -118,14 +120,6 @@ export class Decider {
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
     const prompt = promptOf(task.text, told, this.#settings.template);
     return { kind: "start", ask, of: task.of, asker, thread, task: task.text, prompt, place: where };
-  }
-
-  /** Where a run on a thread works, by what the forge shows now. */
-  async place(thread: Thread): Promise<Place> {
-    if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
-    const branch = await this.#threads.branch(thread.pull.source);
-    const { defaultBranch } = await this.#threads.repository();
-    return placeOf(thread, branch, defaultBranch);
   }
 
   /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
@@ -140,7 +134,7 @@ export class Decider {
       if (!isSameAsk(found.ask, each)) return "the label was set anew";
       if (comment === null && await this.#ownsText(now, found.at) !== "yes") return "title or description were changed";
     }
-    const again = await this.place(now);
+    const again = await placeNow(this.#threads, now);
     return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
   }
 
@@ -313,9 +307,4 @@ export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["fac
 /** Address of a note. */
 function linkOf(forge: Threads["forge"], url: string, id: number): string {
   return `${url}#${forge === "gitlab" ? "note_" : "issuecomment-"}${id}`;
-}
-
-/** The mark of a decision. */
-export function markOf({ ask, of }: Pick<Wanted, "ask" | "of">, state: Mark["state"]): Mark {
-  return { ask, of, state };
 }

@@ -17,7 +17,7 @@ export type Place =
  *
  * @param branch The source of the pull request as the forge shows it now; null when there is none.
  */
-export function placeOf(
+function placeOf(
   { pull }: Pick<Thread, "pull">,
   branch: Awaited<ReturnType<Threads["branch"]>>,
   defaultBranch: string,
@@ -38,4 +38,12 @@ export function placeOf(
   const isGuarded = branch.isGuarded || [target, defaultBranch].some((name) => branchKey(name) === branchKey(source));
   if (isGuarded) return fresh(source);
   return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };
+}
+
+/** Where a run on a thread works, by what the forge shows now. @throws what the forge throws. */
+export async function placeNow(threads: Threads, thread: Pick<Thread, "pull">): Promise<Place> {
+  if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
+  const branch = await threads.branch(thread.pull.source);
+  const { defaultBranch } = await threads.repository();
+  return placeOf(thread, branch, defaultBranch);
 }

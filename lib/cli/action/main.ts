@@ -26,6 +26,8 @@ import { type Context, inOneStream, type MainOptions, type VerbFunction, type Vo
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
+import { openGithub } from "../job/open_forge.ts";
+import { respond } from "../verbs/respond.ts";
 import { GITHUB_COMMENTS, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
@@ -61,6 +63,7 @@ export function actionVocabulary(env: ReadEnv): Vocabulary {
 
 /** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
 const FOR_STARTS: readonly InputName[] = [
+  ...["after", "mend"] as const,
   ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
 ];
 
@@ -87,11 +90,20 @@ const KINDS: readonly Kind[] = [
     refuses: FOR_STARTS,
     failed: "The Mogplex automation was not triggered",
   },
+  {
+    input: "respond",
+    run: respond,
+    refuses: [
+      ...["after", "mend", "prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
+      ...["idempotency-key", "key-scope", "key-part", "comment", "pull-request"] as const,
+    ],
+    failed: "Mogplex did not answer",
+  },
 ];
 
 /** What the step is about, and how; undefined when it starts a run. */
 function chosen(env: ReadEnv): Kind | undefined {
-  return KINDS.find(({ input }) => inputText(env, input) !== undefined);
+  return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
 }
 
 /** The arguments that the verb of the step gets. */
@@ -177,7 +189,11 @@ function jobStatus(env: ReadEnv): string {
 }
 
 function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
-  const get = (name: string) => name === STATE.name ? statePath : undefined;
+  const get = (name: string) => {
+    if (name === STATE.name) return statePath;
+    // These have no variable of ours.
+    return name === "after" || name === "mend" ? inputText(env, name)?.trim() : undefined;
+  };
   return {
     positionals: argumentsOf(env),
     has: (name) => name === "detach" && !isOn(env, "follow", true),
@@ -225,6 +241,11 @@ function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "
   for (const { message } of problems) writer.error(message);
 }
 
+/** The token of the input, which has a default. */
+function githubToken(env: ReadEnv): { token: string; place: string } {
+  return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
+}
+
 /** The job has its verdict already: `post` fails for what its author has to mend, and for nothing else. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
@@ -248,7 +269,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
     const vocabulary = actionVocabulary(io.env);
-    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS };
+    const openForge = (context: Context) => openGithub(context, githubToken(env));
+    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS, openForge };
     const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
     const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);

@@ -28,6 +28,9 @@ const FOLLOW = `${PREFIX}FOLLOW`;
 const FLAGS: Readonly<Record<string, string>> = {
   "resume": `${PREFIX}RESUME`,
   "idempotency-key": `${PREFIX}IDEMPOTENCY_KEY`,
+  "since": `${PREFIX}SINCE`,
+  "after": `${PREFIX}AFTER`,
+  "mend": `${PREFIX}MEND`,
 };
 
 /** Every variable that carries an input. */
@@ -133,6 +136,11 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
 /** Whether the job follows the run. */
 export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
+}
+
+/** Whether the job is one of the component `respond`: no other has this input. */
+export function isRespond(env: ReadEnv): boolean {
+  return env(inputVariable("MOGPLEX_RESPOND_NAME")) !== undefined;
 }
 
 /** Value of a flag without a variable, from its input; undefined when the input is empty. */

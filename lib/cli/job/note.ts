@@ -91,7 +91,7 @@ export async function writeTextNote(context: Context, plan: NotePlan, render: Re
   if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
   try {
-    tell(context, plan, await write(context, plan, { render, state: { runId: null, exitCode: 0 } }));
+    tell(context, plan, await write(context, plan, { render, state: { runId: null, exitCode: null } }));
   } catch (error) {
     tellProblem(context, error);
   }

@@ -258,7 +258,17 @@ function originOf({ io }: Context): string {
 interface Call extends
   Pick<
     Context,
-    "io" | "platform" | "systems" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras" | "laptop"
+    | "io"
+    | "platform"
+    | "systems"
+    | "writer"
+    | "flags"
+    | "vocabulary"
+    | "verbs"
+    | "notes"
+    | "openForge"
+    | "extras"
+    | "laptop"
   > {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
@@ -282,7 +292,7 @@ function once<T>(work: () => T): () => T {
  */
 export function openContext(call: Call, options: MainOptions): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
-  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, extras, laptop } = call;
+  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, openForge, extras, laptop } = call;
   const guard = once(() => guardCheckout({ io, platform, systems }));
   const connection = once((): Connection => {
     guard();
@@ -309,6 +319,7 @@ export function openContext(call: Call, options: MainOptions): Context {
     guard,
     connection,
     notes,
+    openForge,
     extras,
     laptop,
   };

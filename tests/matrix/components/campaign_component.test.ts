@@ -17,7 +17,7 @@ let checksum = "";
 beforeAll(async () => {
   work = openWorkFolder();
   checksum = `${await sha256Hex(readFileSync(work.command, "utf8"))}  mogplex.mjs\n`;
-}, 60_000);
+});
 
 afterAll(() => rmSync(work.folder, { recursive: true, force: true }));
 
@@ -60,7 +60,6 @@ test.skipIf(!CAN_RUN)(
       await project.close();
     }
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)("the campaign component says what is missing, and sends nothing then", async () => {
@@ -85,7 +84,7 @@ test.skipIf(!CAN_RUN)("the campaign component says what is missing, and sends no
   } finally {
     await project.close();
   }
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)(
   "with a home in Git the child pipeline hands nothing on, and other pipelines print, retry and stop",
@@ -117,5 +116,4 @@ test.skipIf(!CAN_RUN)(
       await project.close();
     }
   },
-  60_000,
 );

@@ -60,7 +60,6 @@ test.skipIf(!CAN_RUN)(
       await project.close();
     }
   },
-  60_000,
 );
 
 const CAN_SIGNAL = CAN_RUN && existsSync("/proc/self/cwd");
@@ -87,7 +86,7 @@ test.skipIf(!CAN_SIGNAL)("a wave whose machine was lost and that is retried star
   } finally {
     await project.close();
   }
-}, 60_000);
+});
 
 test.skipIf(!CAN_SIGNAL)(
   "a cancelled wave loses nothing: another clone takes over, and the wave can be retried",
@@ -116,7 +115,6 @@ test.skipIf(!CAN_SIGNAL)(
       await project.close();
     }
   },
-  60_000,
 );
 
 /** A job that makes a wave, with its checkout. */
@@ -199,7 +197,6 @@ test.skipIf(!CAN_SIGNAL || NO_USER !== undefined).each(Object.entries(WAVE_JOBS)
       account.remove();
     }
   },
-  90_000,
 );
 
 test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () => {
@@ -217,4 +214,4 @@ test.skipIf(!CAN_RUN)("the last job ends with 75 when items are left", async () 
   } finally {
     await project.close();
   }
-}, 60_000);
+});

@@ -20,7 +20,7 @@ let service: Service;
 
 beforeAll(async () => {
   service = await startService();
-}, 60_000);
+});
 
 afterAll(() => service.close());
 
@@ -52,7 +52,7 @@ test.skipIf(!CAN_RUN)("the dashboard component publishes a page from a token tha
   expect(breaches(jobs.pages?.artifact("public/index.html") ?? "")).toEqual([]);
   expect(jobs.pages?.artifact("public/history.jsonl").trim().split("\n").length).toBe(1);
   expect(jobs.refused?.log).toContain("the token may start runs or automations");
-}, 60_000);
+});
 
 test("the program of the dashboard component ends with the code of what is missing, unless a part is enough", async () => {
   for (const [partial, expected] of [["true", 0], ["false", 69]] as const) {

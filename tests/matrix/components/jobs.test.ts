@@ -93,7 +93,6 @@ test.skipIf(!CAN_RUN).each(RUNTIMES)(
     expect(prompts()).toEqual([prompt.trim()]);
     expect(existsSync(join(cwd, "PWNED"))).toBe(false);
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)(
@@ -110,7 +109,6 @@ test.skipIf(!CAN_RUN)(
     expect(retried.jobs["mogplex-run"]?.log).toContain("> attached to run ");
     expect(new Set(recorder.of(START).map(({ key }) => key)).size).toBe(2);
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)("a job that is retried after its run failed starts afresh", async () => {
@@ -121,7 +119,7 @@ test.skipIf(!CAN_RUN)("a job that is retried after its run failed starts afresh"
   expect(retried.jobs["mogplex-run"]?.log).toMatch(/> started run /);
   expect(recorder.of(START).at(-1)?.key).toMatch(/^ci1-[0-9a-f]{40}\.2$/);
   expect(runIdIn(retried.jobs["mogplex-run"]?.log)).not.toBe(runIdIn(first.jobs["mogplex-run"]?.log));
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)(
   "a schedule with key-scope day starts one run a day, whatever number of pipelines it makes",
@@ -141,7 +139,6 @@ test.skipIf(!CAN_RUN)(
     expect(ids[2]).not.toBe(ids[0]);
     expect((await pipeline()).jobs["mogplex-run"]).toBeUndefined();
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)("the component can be included twice, and a later job reads what a job hands on", async () => {
@@ -162,7 +159,7 @@ test.skipIf(!CAN_RUN)("the component can be included twice, and a later job read
   expect(jobs.show?.log).toMatch(new RegExp(`^> got ${id} success mogplex/external/\\S+$`, "m"));
   expect(prompts().sort()).toEqual(["<success> one", "<success> two"]);
   expect(Object.keys(filesBelow(jobs["second-agent"]?.artifacts ?? ""))).toContain("other/result.json");
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)(
   "the follow component ends with the verdict of the run that an earlier job only started",
@@ -177,7 +174,6 @@ test.skipIf(!CAN_RUN)(
     expect(jobs["mogplex-follow"]?.log).toContain("> reason        Agent run exited with code 1.");
     expect(recorder.of(START)).toHaveLength(1);
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)("what an earlier job hands on never becomes a setting of a later run", async () => {
@@ -191,7 +187,7 @@ test.skipIf(!CAN_RUN)("what an earlier job hands on never becomes a setting of a
   const [first, second] = recorder.of(START).map(({ body }) => JSON.parse(body));
   expect(Object.keys(second).sort()).toEqual(Object.keys(first).sort());
   expect(second.workingBranch).toBeUndefined();
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)("an empty input leaves it to the variable of the project; a given one wins over it", async () => {
   const { run: pipeline, recorder } = await project({
@@ -205,7 +201,7 @@ test.skipIf(!CAN_RUN)("an empty input leaves it to the variable of the project; 
     ["<success> from the project", "api"],
     ["<success>", "web"],
   ]);
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)("the task can be a file of the project, but no link out of it", async () => {
   const { cwd, run: pipeline, prompts } = await project({
@@ -224,7 +220,7 @@ test.skipIf(!CAN_RUN)("the task can be a file of the project, but no link out of
     `> error: Cannot read prompt as input prompt-file must be a path inside the project`,
   );
   expect(prompts()).toEqual(["<success> from a file"]);
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)("a hostile checkout neither changes what runs nor where it writes", async () => {
   const evil = `console.log("EVIL", Object.keys(process.env)); process.exit(0);\n`;
@@ -249,7 +245,7 @@ test.skipIf(!CAN_RUN)("a hostile checkout neither changes what runs nor where it
     expect(text).not.toContain("EVIL");
   }
   expect(filesBelow(outside)).toEqual({});
-}, 90_000);
+});
 
 test.skipIf(!CAN_RUN)("reports that a checkout brings along are never published as those of the job", async () => {
   const forged =
@@ -273,7 +269,7 @@ test.skipIf(!CAN_RUN)("reports that a checkout brings along are never published 
   expect(published).toEqual([]);
   expect(filesBelow(jobs["one-report"]?.artifacts ?? "")["mogplex-ci/junit.xml"]).toContain("Verdict");
   expect(jobs.show?.log).not.toContain("evil");
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)(
   "nothing runs when the program does not have its checksum, not even in after_script",
@@ -294,7 +290,6 @@ test.skipIf(!CAN_RUN)(
     expect(text).not.toContain("EVIL");
     expect(recorder.requests).toEqual([]);
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)(
@@ -323,7 +318,6 @@ test.skipIf(!CAN_RUN)(
     expect(odd.recorder.requests).toEqual([]);
     expect(recorder.requests).toEqual([]);
   },
-  90_000,
 );
 
 test.skipIf(!CAN_RUN)(
@@ -341,7 +335,6 @@ test.skipIf(!CAN_RUN)(
     expect(jobs.fits?.code).toBe(0);
     expect(recorder.of(START)).toHaveLength(1);
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)(
@@ -366,7 +359,6 @@ test.skipIf(!CAN_RUN)(
         "failed-chosen": "1 yellow",
       });
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)(
@@ -405,7 +397,6 @@ test.skipIf(!CAN_RUN)(
     expect(recorder.of(CANCEL)).toHaveLength(1);
     expect(await service.status(runIdIn(jobs.late?.log) ?? "")).toBe("cancelled");
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)("a before_script that goes elsewhere takes neither reports nor clean-up with it", async () => {
@@ -420,7 +411,7 @@ test.skipIf(!CAN_RUN)("a before_script that goes elsewhere takes neither reports
   expect(jobs["mogplex-run"]?.code).toBe(0);
   expect(jobs["mogplex-run"]?.artifact("mogplex-ci/outputs.env")).toContain("MOGPLEX_OUTCOME=success\n");
   expect(jobs["mogplex-run"]?.log).toContain("> nothing to clean up: the run has ended, or none was started");
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)("a runtime that the image does not have is named, and ends with 2", async () => {
   const { run: pipeline, recorder } = await project({ include: [run({ runtime: "node" })] });
@@ -428,4 +419,4 @@ test.skipIf(!CAN_RUN)("a runtime that the image does not have is named, and ends
   expect(jobs["mogplex-run"]?.code).toBe(2);
   expect(jobs["mogplex-run"]?.log).toContain("> error: Cannot run the tool as the image has no node: ");
   expect(recorder.requests).toEqual([]);
-}, 60_000);
+});

@@ -116,7 +116,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "mogplex-own-"));
   [api, registry] = await Promise.all([startApi(), startRegistry("denoland/deno", "alpine-9.9.9")]);
   cwd = clone();
-}, 60_000);
+});
 
 afterAll(() => {
   api?.close();
@@ -163,7 +163,6 @@ test.skipIf(!CAN_RUN)(
     api.jobs = others;
     expect((await run(["component-jobs"], RELEASE_COMMIT)).jobs["component-jobs"]?.code).toBe(1);
   },
-  60_000,
 );
 
 test("jobProblems() names what is missing or of another status, on whatever page", async () => {
@@ -199,7 +198,6 @@ test.skipIf(!CAN_RUN || !HAS_BUSYBOX)(
     });
     expect(await broken.ended).toMatchObject({ code: 1, stdout: expect.stringMatching(/^error: .*--spede/) });
   },
-  60_000,
 );
 
 test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the components and the checks", async () => {
@@ -219,7 +217,7 @@ test.skipIf(!CAN_RUN)("a release is made on tags of versions only, after the com
     });
   follow("create-release");
   expect([...before].sort()).toEqual([...always, ...checks, "release-files"].sort());
-}, 60_000);
+});
 
 test.skipIf(!CAN_RUN)(
   "the pipeline of a tag checks it, hands its files on, and releases it by the keyword",
@@ -259,7 +257,6 @@ test.skipIf(!CAN_RUN)(
     registry.fault = {};
     expect(refused.jobs["release-check"]?.code).toBe(1);
   },
-  60_000,
 );
 
 test("the release is one of the keyword, links what was uploaded, and no image floats", () => {

@@ -51,7 +51,7 @@ beforeAll(async () => {
   service = await sharedService();
   commits = publish(service.folder, ["1.1.0", "1.2.0", "2.0.0", "2.1.0-rc1"]);
   server = await serveGit(join(service.folder, "git"));
-}, 60_000);
+});
 
 afterAll(() => server?.close());
 
@@ -79,5 +79,4 @@ test.skipIf(!CAN)(
       expect(log).toMatch(/^> started run /m);
     }
   },
-  60_000,
 );

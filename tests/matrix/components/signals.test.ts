@@ -58,7 +58,7 @@ function withJobs(
       return job;
     });
     for (const { recorder } of jobs) recorder.close();
-  }, 60_000);
+  });
 }
 
 /** Runs the script until it follows, stops it, and returns what it printed. */
@@ -203,7 +203,6 @@ test.skipIf(NO_USER !== undefined)(
     expect(account.processes()).toEqual([]);
     job.recorder.close();
   },
-  60_000,
 );
 
 for (const shell of ["bash", "sh"] as const) {

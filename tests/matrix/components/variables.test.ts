@@ -27,7 +27,7 @@ function withJobs(
       return job;
     });
     for (const { recorder } of jobs) recorder.close();
-  }, 60_000);
+  });
 }
 
 withJobs(

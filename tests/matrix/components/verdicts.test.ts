@@ -152,5 +152,4 @@ test.skipIf(!CAN_RUN).each([...RUNTIMES])(
     }
     for (const secret of [token, busy, service.readOnlyToken]) expect(text).not.toContain(secret);
   },
-  120_000,
 );

@@ -43,7 +43,7 @@ beforeAll(async () => {
   // Whether the page has the pins of this tree is tested apart.
   const pinned = withPins(page, pinsOf(release.program));
   blocks = new Map(blocksOf(pinned).map(({ name, text }) => [name, text]));
-}, 60_000);
+});
 
 afterAll(async () => {
   if (!able) return;
@@ -114,7 +114,6 @@ for (const [name, place] of Object.entries(RUNS)) {
       const bad = await release.run(begin(FAILING) + block(name), ci(), place?.());
       expect(bad).toMatchObject({ code: 1, stdout: expect.stringMatching(verdict("failed")) });
     },
-    60_000,
   );
 }
 
@@ -149,12 +148,12 @@ test.skipIf(!able)("docs/install.md runs nothing when the file is not the pinned
   } finally {
     release.serve(undefined);
   }
-}, 60_000);
+});
 
 test.skipIf(!able)("docs/install.md, By checksum: npm says why it has no file", async () => {
   const { code, stderr } = await release.run(`${begin()}MOGPLEX_CI_VERSION=9.9.9\n${block("By checksum 3")}`, ci());
   expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining("@mogplex/ci@9.9.9") });
-}, 60_000);
+});
 
 test("install.md has no command that is not pinned, and one-liners.md marks its own as for trying only", () => {
   const loose = /\b(npx|bunx|npm install|deno (run|install)) .*(@mogplex\/ci(?!@)|https:|\$\w+_URL)/;
@@ -183,15 +182,14 @@ test.skipIf(!able)(
     expect((await release.run(follow, env)).code).toBe(0);
     expect((await release.run(follow, { ...env, MOGPLEX_PROMPT: "<agent-failure>" })).code).toBe(1);
   },
-  60_000,
 );
 
 test.skipIf(!able)("docs/install.md, Pin, update, verify: prints the checksum of the newest release", async () => {
   const { code, stdout } = await release.run(begin() + block("Pin, update, verify 1"));
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${pinsOf(release.program).sha256}  mogplex.mjs\n` });
-}, 60_000);
+});
 
 test.skipIf(!able)("docs/install.md, Without the internet: npm takes NPM_CONFIG_REGISTRY", async () => {
   const env = { HTTPS_PROXY: "", NPM_CONFIG_REGISTRY: `${release.registryUrl}/` };
   expect((await release.run(begin() + block("By checksum 3"), { ...ci(), ...env })).code).toBe(0);
-}, 60_000);
+});

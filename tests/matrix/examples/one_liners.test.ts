@@ -17,7 +17,7 @@ let release: Release;
 
 beforeAll(async () => {
   if (able) release = await openRelease();
-}, 60_000);
+});
 
 afterAll(() => {
   if (able) release.close();
@@ -79,7 +79,7 @@ async function paste(
 
 /** A test with a service of its own, beside the others. */
 function on(what: string, options: ScriptServiceOptions, body: (service: ScriptService) => Promise<void>): void {
-  (able ? test.concurrent : test.skip)(what, () => withService(options, body), 60_000);
+  (able ? test.concurrent : test.skip)(what, () => withService(options, body));
 }
 
 for (const name of VERDICTS) {

@@ -31,18 +31,18 @@ let scripts: Scripts;
 
 beforeAll(async () => {
   scripts = await openScripts();
-}, 60_000);
+});
 
 afterAll(() => scripts.release.close());
 
 /** A test with a service of its own, beside the others. */
 function together(what: string, options: ScriptServiceOptions, body: Parameters<typeof withService>[1]): void {
-  test.concurrent(what, () => withService(options, body), 60_000);
+  test.concurrent(what, () => withService(options, body));
 }
 
 /** A test with a service of its own, and the machine to itself: a stop has few seconds. */
 function alone(what: string, options: ScriptServiceOptions, body: Parameters<typeof withService>[1]): void {
-  test(what, () => withService(options, body), 60_000);
+  test(what, () => withService(options, body));
 }
 
 test("there are two scripts for each runtime, in the table of examples/README.md, and each pins its package", () => {

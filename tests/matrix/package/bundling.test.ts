@@ -32,7 +32,7 @@ test("a second build gives the same bytes", async () => {
     const path = file === ACTION.file ? "action/main.mjs" : file;
     expect([path, text === textOf(path)]).toEqual([path, true]);
   }
-}, 60_000);
+});
 
 test("component, dashboard and action have no campaigns, no other CI systems, no memory of a laptop and no texts of the help", () => {
   // A message of the reader of campaign files, a variable of a CI system, a note of a laptop, attributes of traces, and a fact of `--help`.

@@ -94,7 +94,7 @@ test("a permission that is missing ends the job at once, with how to give it", a
       "prints all flags\n",
   });
   expect(readFileSync(join(cwd, "mogplex-ci/outputs.env"), "utf8")).toContain("MOGPLEX_OUTCOME=error\n");
-}, 60_000);
+});
 
 const quiet = (stderr: string) =>
   stderr.replace(`note: sending requests and the token to ${campaigns.url}, unencrypted\n`, "");

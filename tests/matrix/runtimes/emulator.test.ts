@@ -18,11 +18,11 @@ for (const name of ["bun", "deno"] as const) {
     }
     expect(problems).toEqual([]);
     expect(await served.stop()).toBe(0);
-  }, 120_000);
+  });
 
   test(`streams do not keep the emulator from ending, on ${name}`, async () => {
     await streamsEnd(RUNTIMES[name]);
-  }, 60_000);
+  });
 
   test(`the emulator removes projects and working copies at SIGTERM, also while commands run, on ${name}`, async () => {
     const { ready, stop } = await serve(RUNTIMES[name], ["--repos", "4", "--harness", "codex=sleep 600"]);
@@ -32,5 +32,5 @@ for (const name of ["bun", "deno"] as const) {
     await until("all commands run", () => copies().length === 4);
     expect(await stop()).toBe(0);
     expect([existsSync(projects), copies()]).toEqual([false, []]);
-  }, 60_000);
+  });
 }

@@ -9,6 +9,6 @@ export function onEveryRuntime(what: string, body: (on: RuntimeService) => Promi
   for (const [name, runtime] of Object.entries(RUNTIMES)) {
     test(`${what}, on ${name}`, async () => {
       await body({ name, runtime, service: await sharedService() });
-    }, 60_000);
+    });
   }
 }

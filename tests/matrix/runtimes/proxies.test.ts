@@ -132,7 +132,6 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
       expect(found).toEqual(found.map(([row]) => [row, rows.get(row)?.[COLUMN[name] ?? -1] ?? "(no such row)"]));
       expect([...rows.keys()]).toEqual(["measured on", ...found.map(([row]) => row)]);
     },
-    60_000,
   );
 }
 
@@ -176,7 +175,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const advice =
       `HTTPS_PROXY is set, but Node ${nodeVersion} does not use it: use Node 24 or later with NODE_USE_ENV_PROXY=1, Deno or Bun`;
     for (const { stdout, stderr } of ended) expect(stdout + stderr).toContain(advice);
-  }, 60_000);
+  });
 
   test.skipIf(!hasOpenssl)(`mogplex.mjs names the variable for an unknown authority on ${name}`, async () => {
     const env = { MOGPLEX_URL: tunnel.localUrl, MOGPLEX_API_KEY: service.token() };

@@ -81,7 +81,7 @@ for (const name of ["node", "bun", "deno"] as const) {
     expect(messages(stdout)).toEqual(["External Mogplex run accepted", "one", "two", "end"]);
     expect(emulator.world.feed.size).toBe(0);
     await close();
-  }, 60_000);
+  });
 
   test(`follow ends at once with a signal while it listens, on ${name}`, async () => {
     const { running, streams, close } = await followed(name);

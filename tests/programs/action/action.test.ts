@@ -18,7 +18,7 @@ beforeAll(async () => {
 
 /** A concurrent test with its own machine, whose files hold no token at the end. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
-  test.concurrent(what, () => onCleanMachine(service, body), 60_000);
+  test.concurrent(what, () => onCleanMachine(service, body));
 }
 
 const sent = ({ recorder }: Machine, pattern: RegExp) => recorder.of(pattern).length;

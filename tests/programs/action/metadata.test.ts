@@ -103,7 +103,6 @@ test(
       expect(machine.done[2]?.stdout).toContain(`\nrun           ${start?.outputs.run_id} (success)\n`);
       expect(machine.recorder.of(START)).toHaveLength(1);
     }),
-  60_000,
 );
 
 test(
@@ -124,5 +123,4 @@ test(
       expect(end.status).toBe("success");
       expect(github.comments).toHaveLength(1);
     }),
-  60_000,
 );

@@ -21,7 +21,7 @@ test("every recorded scenario has a name of its own", () => {
 for (const scenario of SCENARIOS) {
   test(`the emulator answers as recorded: ${scenario.name}`, async () => {
     expect(await replay(served.ready.url, scenario)).toBeUndefined();
-  }, 60_000);
+  });
 }
 
 test("the emulator ends with 0 on SIGTERM, having written one line", async () => {

@@ -43,7 +43,7 @@ test("campaign check finds no mistake in campaign.yml, and one that is put there
   expect(await check()).toMatchObject({ code: 0, stdout: expect.stringContaining("campaign.yml: no mistakes") });
   rmSync(join(cwd, "task.md"));
   expect(await check()).toMatchObject({ code: 2, stdout: expect.stringContaining("prompt-file") });
-}, 60_000);
+});
 
 test("campaign.yml is planned and its canary started, with the task of each repository", async () => {
   const names = ["web", "api", "lib-a", "lib-legacy-b", "docs", "mobile", "archive-old", "other"];
@@ -73,4 +73,4 @@ test("campaign.yml is planned and its canary started, with the task of each repo
     await campaign("advance");
     expect((await campaign("status")).stdout).toContain("campaign approve campaign.yml");
   });
-}, 60_000);
+});

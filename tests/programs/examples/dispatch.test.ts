@@ -26,7 +26,7 @@ function dispatch(machine: Machine, scenario: string, options: JobOptions = newR
 
 /** A test with a machine of its own, on a revision of the service, beside the others. */
 function together(what: string, revision: "base" | "later", body: (machine: Machine) => Promise<void>): void {
-  test.concurrent(what, () => onMachine(services[revision], body), 60_000);
+  test.concurrent(what, () => onMachine(services[revision], body));
 }
 
 for (
@@ -83,5 +83,4 @@ test(
       expect((await dispatch(machine, "success")).status).toBe("failure");
       expect(machine.done.at(-1)?.code).toBe(75);
     }),
-  60_000,
 );

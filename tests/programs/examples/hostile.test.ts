@@ -43,7 +43,6 @@ test.concurrent(
       expect(stopped).toBe(false);
       expect(obeyed.filter((command) => /forged|evil|hidden|pause/.test(command))).toEqual([]);
     }),
-  60_000,
 );
 
 test.concurrent(
@@ -59,5 +58,4 @@ test.concurrent(
       expect(Object.keys(outputs).filter((name) => !name.startsWith("agent.MOGPLEX_"))).toEqual([]);
       expect(Object.values(outputs).filter((value) => /forged|evil/.test(value))).toEqual([]);
     }),
-  60_000,
 );

@@ -41,7 +41,7 @@ let service: Service;
 
 beforeAll(async () => {
   service = await sharedService();
-}, 60_000);
+});
 
 afterAll(async () => {
   await server.stop(true);

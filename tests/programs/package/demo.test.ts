@@ -21,7 +21,7 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   expect(code).toBe(0);
   const result = JSON.parse(readFileSync(join(root, ".demo/reports/result.json"), "utf8"));
   expect(result).toMatchObject({ outcome: "success", exitCode: 0, changed: true, pullRequest: { state: "open" } });
-}, 60_000);
+});
 
 test("npm start lists no reports and claims no verdict when it is asked for the help", () => {
   const command = [runtimes.node, join(root, "tools/task.mjs"), "start", "--help"];
@@ -29,4 +29,4 @@ test("npm start lists no reports and claims no verdict when it is asked for the 
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toContain("No branch was pushed");
   expect(stdout).toEndWith("▸ The job ends with 0\n");
-}, 60_000);
+});

@@ -121,4 +121,4 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
   expect(readdirSync(join(cwd, "mogplex-ci"))).toContain("run.html");
   expect(readdirSync(join(cwd, "public"))).toContain("index.html");
   await service.close();
-}, 120_000);
+});

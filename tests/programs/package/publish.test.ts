@@ -86,7 +86,6 @@ test(
     git(top, "tag", "--force", VERSION);
     registry.close();
   },
-  60_000,
 );
 
 test("publish() to JSR sends the sources, and nothing when the version is there", async () => {
@@ -102,7 +101,7 @@ test("publish() to JSR sends the sources, and nothing when the version is there"
   expect(archive).not.toContain("mogplex.mjs\0");
   expect(await release("jsr")).toBe(`JSR had @mogplex/ci@${VERSION} already`);
   jsr.close();
-}, 60_000);
+});
 
 test("publish() on GitHub keeps a draft until all files are there, goes on after an interruption, and compares what is public", async () => {
   const github = await githubReleases("acme/mogplex-ci");

@@ -296,7 +296,7 @@ test("release.ts ends with 1 and says why when it refuses, and prints the notes 
   expect(stderr).toStartWith('error: Cannot release "1.3.0":\n- package.json says "1.2.3"\n');
   await prepare(top);
   expect(await release("1.3.0")).toEqual([0, "- Something new.\n", ""]);
-}, 60_000);
+});
 
 test("withoutNotice() removes what documents and recipes say while nothing is published, and nothing else", () => {
   const recipe = "# a.yml\n#\n# Needs: b.\n# No release is published yet. Until\n# then: cp\nname: x\n";

@@ -47,7 +47,6 @@ test(
     });
     for (const each of [job, retry]) each.recorder.close();
   },
-  60_000,
 );
 
 test(
@@ -73,7 +72,6 @@ test(
       job.recorder.close();
     }
   },
-  60_000,
 );
 
 test(
@@ -95,5 +93,4 @@ test(
     expect(await service.status(fresh)).toBe("success");
     for (const each of [job, retry]) each.recorder.close();
   },
-  60_000,
 );

@@ -23,7 +23,7 @@ function withJob(what: string, body: (job: CiJob) => Promise<void>): void {
     const job = await openJob(onNode(service));
     await body(job);
     job.recorder.close();
-  }, 60_000);
+  });
 }
 
 /** Kills a job that follows, and gives its run. */

@@ -13,7 +13,7 @@ const ends: (() => void)[] = [];
 
 beforeAll(async () => {
   service = await sharedService();
-}, 60_000);
+});
 
 afterAll(() => {
   for (const end of ends) end();
@@ -93,7 +93,7 @@ test("a job writes one note, finds it on page 3, and updates it whatever the ver
   const kinds = gitlab.requests.map((request) => request.replace(/[/?].*$/, "").trim());
   expect(kinds).toEqual(["GET", "GET", "GET", "POST", "GET", "GET", "GET", "GET", "PUT"]);
   expect(gitlab.actions).toEqual([]);
-}, 60_000);
+});
 
 test("a job without GitLab's token says once what is missing, and asks nothing", async () => {
   const gitlab = await listening();
@@ -104,7 +104,7 @@ test("a job without GitLab's token says once what is missing, and asks nothing",
     requests: [],
   });
   expect(stderr).toStartWith("note: Cannot write a note on merge request !7: variable TEAM_TOKEN is not set; ");
-}, 60_000);
+});
 
 test("a job keeps its verdict when GitLab refuses it, in one notice", async () => {
   await Promise.all(FAULTS.map(async ([fault, words]) => {
@@ -115,7 +115,7 @@ test("a job keeps its verdict when GitLab refuses it, in one notice", async () =
     expect(stderr).toStartWith("note: Cannot find the note on merge request !7: ");
     expect(stderr).toContain(words);
   }));
-}, 60_000);
+});
 
 test("a job gets its note through a GitLab that resets, and loses the answer to the post", async () => {
   const gitlab = await listening();
@@ -124,4 +124,4 @@ test("a job gets its note through a GitLab that resets, and loses the answer to 
   // Found after the answer to the post was lost.
   expect({ code, stderr }).toEqual({ code: 0, stderr: "note: summary updated in note 1000 of merge request !7\n" });
   expect(gitlab.notes.map(({ body }) => body.startsWith(MARKER))).toEqual([true]);
-}, 60_000);
+});

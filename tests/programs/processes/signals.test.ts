@@ -28,7 +28,7 @@ function withJob(what: string, body: (job: CiJob) => Promise<void>): void {
     const job = await openJob(onNode(service));
     await body(job);
     job.recorder.close();
-  }, 60_000);
+  });
 }
 
 for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {

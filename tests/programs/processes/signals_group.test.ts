@@ -56,7 +56,6 @@ for (
       await stage(job, EXECUTORS[executor]);
       job.recorder.close();
     },
-    60_000,
   );
 }
 
@@ -71,4 +70,4 @@ test("run --follow cancels once when npm exec passes the group's SIGTERM on", as
   await oneCancel(job, runId, (await running.ended).stdout);
   expect(await job.cleanup("canceled")).toEqual(ENDED);
   job.recorder.close();
-}, 60_000);
+});

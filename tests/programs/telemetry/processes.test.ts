@@ -22,7 +22,7 @@ const server = Bun.serve({
 
 beforeAll(async () => {
   service = await sharedService();
-}, 60_000);
+});
 
 afterAll(() => server.stop(true));
 
@@ -45,4 +45,4 @@ test("a failed job ends with 1, and has sent its trace", async () => {
   expect(valuesOf(job?.attributes ?? []).get("cicd.pipeline.task.run.result")).toBe("failure");
   expect(readFileSync(join(cwd, "trace.jsonl"), "utf8")).toBe(`${received[0]}\n`);
   expect(readHistory(readFileSync(join(cwd, "runs.ndjson"), "utf8")).records).toHaveLength(1);
-}, 60_000);
+});

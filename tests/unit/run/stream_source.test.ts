@@ -348,7 +348,7 @@ test("follow() tells the end within two seconds when thirty jobs share a token",
   expect(delays.length).toBe(30);
   expect(Math.max(...delays)).toBeLessThan(2_000);
   expect(service.notices.filter(({ kind }) => kind === "wait")).toEqual([]);
-}, 60_000);
+});
 
 test("follow() tells the right end and each event once whatever fails on the way", async () => {
   const randomKinds = [

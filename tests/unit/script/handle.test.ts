@@ -240,5 +240,4 @@ test(
     ]);
     expect(listeners).toBeLessThanOrEqual(2);
   },
-  60_000,
 );

@@ -1,12 +1,10 @@
 /** `examples/shell/mogplex-run.sh` in each shell that it names: what depends on the shell. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import process from "node:process";
 import { inShell } from "../../../programs/examples/shell/shell_world.ts";
 import { isInstalled, type Shell } from "../../../programs/examples/shell/shells.ts";
 import { sessionOf } from "../../../programs/processes/world/runner.ts";
 import { CANCEL, LOOK, START, until } from "../../../programs/processes/world/ci_job.ts";
-
-setDefaultTimeout(60_000);
 
 const SHELLS: readonly Shell[] = [
   { name: "dash", line: ["dash"] },

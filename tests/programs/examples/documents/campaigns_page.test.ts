@@ -75,7 +75,6 @@ test(
       for (const line of lines) expect(await run(line), line).toMatchObject({ code: 0 });
       expect(service.recorder.of(START)).toHaveLength(2);
     }),
-  120_000,
 );
 
 test(
@@ -93,7 +92,6 @@ test(
       expect((await run(without)).code).toBe(2);
       expect(service.recorder.of(START)).toHaveLength(2);
     }),
-  120_000,
 );
 
 test(
@@ -108,7 +106,6 @@ test(
       expect(await run(block)).toMatchObject({ code: 0 });
       expect(readFileSync(join(cwd, "campaign.gitlab-ci.yml"), "utf8")).toContain("wave-1:");
     }),
-  60_000,
 );
 
 test(
@@ -168,6 +165,4 @@ test(
       expect(await command("campaign status FILE --watch", "", 0)).toBe(0);
       expect([...new Set(INLINE)].sort(), "Run it here").toEqual([...ran].sort());
     }),
-  // A wave stays up to 20 seconds for what is about to happen.
-  400_000,
 );

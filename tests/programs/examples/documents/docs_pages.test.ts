@@ -95,7 +95,6 @@ test(
       }
       expect(await run(block("docs/troubleshooting.md", "sh", "doctor"))).toMatchObject({ code: 0 });
     }),
-  60_000,
 );
 
 test(
@@ -107,7 +106,6 @@ test(
       expect([code, stdout.includes("2 items")]).toEqual([0, true]);
       expect(service.statuses()).toEqual([]);
     }),
-  60_000,
 );
 
 test(
@@ -128,7 +126,6 @@ test(
       ]);
       expect(new Set(service.recorder.of(START).map(({ key }) => key)).size).toBe(1);
     }),
-  60_000,
 );
 
 test.skipIf(!HAS_JQ)("the lines of docs/scripts.md print what they say", () =>
@@ -144,7 +141,7 @@ test.skipIf(!HAS_JQ)("the lines of docs/scripts.md print what they say", () =>
       const { code, stdout } = await run(block("docs/scripts.md", "sh", word));
       expect({ word, code, stdout }).toEqual({ word, code: 0, stdout: expect.stringMatching(last) });
     }
-  }), 60_000);
+  }));
 
 test(
   "the program of docs/scripts.md runs an agent and prints the pull request",
@@ -159,7 +156,6 @@ test(
       const { code, stdout } = await launch([runtimes.bun, "--no-env-file", "script.ts"], { cwd, env }).ended;
       expect([code, stdout]).toEqual([0, expect.stringMatching(/^http:\S+\/acme\/web\/pull\/1\n$/)]);
     }),
-  60_000,
 );
 
 test(
@@ -179,7 +175,6 @@ test(
         code: 0,
       });
     }),
-  60_000,
 );
 
 test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for one command and for many", async () => {
@@ -190,7 +185,7 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
   expect([many.code, many.stdout]).toEqual([0, expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\n$/)]);
   const failing = await run(block("docs/emulator.md", "sh", "agent-failure"));
   expect(failing.stdout).toEndWith("ends with 1\n");
-}, 60_000);
+});
 
 test("the workflow of the README and docs/github.md follows its run, and cancels it with the job", async () => {
   const workflow = block("docs/github.md", "yaml", "runs-on");
@@ -207,7 +202,7 @@ test("the workflow of the README and docs/github.md follows its run, and cancels
     expect((await runGithubJob(playing("stuck-streaming"), machine, given())).status).toBe("cancelled");
     expect(machine.recorder.of(CANCEL)).toHaveLength(1);
   });
-}, 60_000);
+});
 
 test("the pipeline of docs/gitlab.md is that of the README, which tests/components runs", () => {
   expect(block("docs/gitlab.md", "yaml", "component:")).toBe(block("README.md", "yaml", "component:"));
@@ -236,7 +231,7 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says w
   expect(refused.stdout + refused.stderr).toContain("property 'tags' must not have fewer than 1 items");
   const tagged = copy.replace("rules:", "tags: [laptop]\n      rules:");
   expect((await run(head + tagged + strict)).stdout).toContain("mogplex-run");
-}, 120_000);
+});
 
 /** Blocks that are not run here, and why. */
 const NOT_RUN: Readonly<Record<string, string>> = {

@@ -48,4 +48,4 @@ test("docs/first-campaign.md shows what its commands print, and its campaign end
   } finally {
     rmSync(cwd, { recursive: true, force: true });
   }
-}, 120_000);
+});

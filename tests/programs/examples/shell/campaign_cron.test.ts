@@ -60,7 +60,7 @@ function placeOf(service: ScriptService, names: readonly string[], more = ""): P
 
 /** A test with a service of its own, beside the others. */
 function together(what: string, names: readonly string[], body: Parameters<typeof withService>[1]): void {
-  test.concurrent(what, () => withService({ ...UNTIL_ENDED, names }, body), 60_000);
+  test.concurrent(what, () => withService({ ...UNTIL_ENDED, names }, body));
 }
 
 test.skipIf(which("shellcheck") === undefined)("campaign-cron.sh has nothing that shellcheck finds", () => {

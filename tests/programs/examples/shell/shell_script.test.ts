@@ -1,5 +1,5 @@
 /** `examples/shell/mogplex-run.sh`: verdicts, refusals, deadlines and inputs. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { MODES } from "../../../../lib/service/contract.ts";
@@ -8,9 +8,6 @@ import type { Ended } from "../../processes/world/service.ts";
 import { CANCEL, LOOK, START } from "../../processes/world/ci_job.ts";
 import { inShell, SCRIPT, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, PROGRAMS, which } from "./shells.ts";
-
-// The tests start many small processes, and the machine may be busy.
-setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
 const SOURCE = readFileSync(SCRIPT, "utf8");

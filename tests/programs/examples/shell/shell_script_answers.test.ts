@@ -1,12 +1,9 @@
 /** `examples/shell/mogplex-run.sh`: which answers it accepts. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { Ended } from "../../processes/world/service.ts";
 import { LOOK, START } from "../../processes/world/ci_job.ts";
 import { inShell, runAnswer } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
-
-// The tests start many small processes, and the machine may be busy.
-setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
 

@@ -1,11 +1,9 @@
 /** `examples/shell/mogplex-run.sh` on bad days: faults at random, and a proxy that breaks what it can. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { FaultKind } from "../../../../lib/emulator/state/faults.ts";
 import { type Habit, HABITS, startNastyProxy } from "./nasty_proxy.ts";
 import { inShell, openStand, type Stand, type StandOptions } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
-
-setDefaultTimeout(120_000);
 
 const shell = test.skipIf(INCOMPLETE);
 const KINDS: readonly FaultKind[] = [

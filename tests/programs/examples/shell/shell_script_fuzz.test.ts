@@ -2,7 +2,7 @@
  * `examples/shell/mogplex-run.sh` reads answers with awk. It must read thousands of answers,
  * changed at random from a seed, as `JSON.parse` and the contract do.
  */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,8 +11,6 @@ import process from "node:process";
 import { LOOK } from "../../processes/world/ci_job.ts";
 import { inShell, SCRIPT } from "./shell_world.ts";
 import { INCOMPLETE, which } from "./shells.ts";
-
-setDefaultTimeout(120_000);
 
 const RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 type Kind = "look" | "start" | "cancel";

@@ -1,12 +1,10 @@
 /** `examples/shell/mogplex-run.sh` and texts that mean harm, on their way to the service and back. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { CORPUS } from "../../../unit/hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../../../unit/hostile/parsers/log_parsers.ts";
 import { LOOK, START } from "../../processes/world/ci_job.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
-
-setDefaultTimeout(120_000);
 
 const shell = test.skipIf(INCOMPLETE);
 

@@ -1,5 +1,5 @@
 /** The idempotency keys of `examples/shell/mogplex-run.sh`: the toolkit's own, so that both meet in one run. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
@@ -7,8 +7,6 @@ import { deriveKey } from "../../../../lib/run/key.ts";
 import { START } from "../../processes/world/ci_job.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
-
-setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
 type Environment = Record<string, string>;

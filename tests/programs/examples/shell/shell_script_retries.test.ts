@@ -1,12 +1,9 @@
 /** `examples/shell/mogplex-run.sh`: what it sends again, when, and when it gives up. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import type { FaultKind } from "../../../../lib/emulator/state/faults.ts";
 import { LOOK, START } from "../../processes/world/ci_job.ts";
 import { inShell } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
-
-// Many small processes, on machines that do other things, too.
-setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
 

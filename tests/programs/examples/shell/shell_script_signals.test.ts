@@ -1,5 +1,5 @@
 /** What signals do to `examples/shell/mogplex-run.sh`, and who can see its token. */
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,8 +9,6 @@ import type { Running } from "../../processes/world/service.ts";
 import { CANCEL, LOOK, START, until } from "../../processes/world/ci_job.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, SH } from "./shells.ts";
-
-setDefaultTimeout(60_000);
 
 const shell = test.skipIf(INCOMPLETE);
 

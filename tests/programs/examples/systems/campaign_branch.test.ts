@@ -18,7 +18,7 @@ let remotes: Remotes;
 beforeAll(() => {
   work = openWorkFolder();
   remotes = makeRemotes();
-}, 60_000);
+});
 
 afterAll(async () => {
   rmSync(work.folder, { recursive: true, force: true });
@@ -134,7 +134,6 @@ test.concurrent(
       expect(log()[0]).toBe("codemod: plan");
       expect(Object.values(last.wave?.artifacts ?? {})[0]).toContain("mogplex-campaign/campaign.md");
     }),
-  60_000,
 );
 
 test.concurrent(
@@ -155,5 +154,4 @@ test.concurrent(
       expect(service.statuses()).toHaveLength(2);
       expect(log()).toEqual(expect.arrayContaining(["codemod: plan", expect.stringContaining("1 stop")]));
     }),
-  60_000,
 );

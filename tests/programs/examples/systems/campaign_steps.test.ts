@@ -29,7 +29,7 @@ let remotes: Remotes;
 beforeAll(() => {
   built = openWorkFolder();
   remotes = makeRemotes();
-}, 60_000);
+});
 
 afterAll(async () => {
   rmSync(built.folder, { recursive: true, force: true });
@@ -202,7 +202,6 @@ for (const [file, open] of SYSTEMS) {
         expect((await wave()).colour).toBe("green");
         expect(recorder.requests).toHaveLength(before);
       }),
-    60_000,
   );
 
   test.concurrent(
@@ -214,7 +213,6 @@ for (const [file, open] of SYSTEMS) {
         expect(await wave()).toMatchObject({ colour: "red", state: "done" });
         expect(said(machine)).toMatch(/campaign retry campaign\.yml .*--cause /);
       }),
-    60_000,
   );
 }
 

@@ -32,7 +32,7 @@ function together(
   body: (bench: CampaignBench) => Promise<void>,
   options?: Options,
 ): void {
-  test.concurrent(`${system.file} ${what}`, () => withCampaign(work, system, names, body, options), 60_000);
+  test.concurrent(`${system.file} ${what}`, () => withCampaign(work, system, names, body, options));
 }
 
 const codes = ({ machine }: CampaignBench) => machine.done.map(({ code }) => code);

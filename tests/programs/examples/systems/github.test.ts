@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 /** A concurrent test with its own machine. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
-  test.concurrent(what, () => onMachine(service, body), 60_000);
+  test.concurrent(what, () => onMachine(service, body));
 }
 
 /** The same with the programs that the documented steps use. */

@@ -35,7 +35,6 @@ for (const file of Object.keys(RECIPES)) {
         expect(machine.slept()).toEqual(pauses);
         expect(machine.recorder.of(CANCEL)).toEqual([]);
       }),
-    60_000,
   );
 }
 
@@ -49,7 +48,6 @@ test(
       const keys = machine.recorder.of(START).map(({ key }) => key);
       expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
     }),
-  60_000,
 );
 
 test.skipIf(MISSING.length > 0)(
@@ -60,7 +58,6 @@ test.skipIf(MISSING.length > 0)(
       const { status } = await runGithubJob(machine.recipe("github-actions/drop-in.yml", "success"), machine, newRun());
       expect({ status, codes: machine.done.map(({ code }) => code) }).toEqual({ status: "failure", codes: [0, 75, 1] });
     }),
-  60_000,
 );
 
 for (const { file, run, tries, pauses, codes } of SYSTEMS) {
@@ -78,7 +75,6 @@ for (const { file, run, tries, pauses, codes } of SYSTEMS) {
         expect(machine.slept()).toEqual(pauses);
         expect(machine.recorder.of(CANCEL)).toEqual([]);
       }),
-    60_000,
   );
 
   if (tries > 1) {
@@ -92,7 +88,6 @@ for (const { file, run, tries, pauses, codes } of SYSTEMS) {
           const keys = machine.recorder.of(START).map(({ key }) => key);
           expect([keys.length, new Set(keys).size]).toEqual([2, 1]);
         }),
-      60_000,
     );
   }
 }

@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 /** A test with a machine of its own, beside the others. */
 function together(what: string, body: (machine: Machine) => Promise<void>): void {
-  test.concurrent(what, () => onMachine(service, body), 60_000);
+  test.concurrent(what, () => onMachine(service, body));
 }
 
 const codes = ({ done }: Machine) => done.map(({ code }) => code);

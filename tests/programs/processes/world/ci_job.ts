@@ -110,9 +110,9 @@ export function cancels(runId: string, why: string, before: string[] = []) {
   };
 }
 
-/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the minute that a test has is over. */
+/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the three minutes that a test has are over. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 2_000; tries++) {
+  for (let tries = 0; tries < 6_000; tries++) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }

@@ -81,7 +81,6 @@ test(
       await outcome(fileWith({ repositories: "repositories: [{ file: l }]", e: "exclude-file: l" }), { l: short });
     }
   },
-  60_000,
 );
 
 test("readCampaignFile() reads or refuses any text, and throws nothing else", async () => {

@@ -175,4 +175,4 @@ test("the day's quota holds all starts back, and the next wave is due when a slo
   await world.clock.sleep(HOUR);
   await world.advance();
   expect(world.requests.length).toBe(before);
-}, 60_000);
+});

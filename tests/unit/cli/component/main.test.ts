@@ -108,7 +108,7 @@ test("main() of the component names its verbs when it is given another", async (
   for (const args of [[], ["runs", "get"], ["toString"], ["run", "--follow"]]) {
     const io = fakeIo({ env: {} });
     expect(await main(args, io)).toBe(2);
-    expect(io.text.stdout).toContain("give one of run, follow, cleanup, permissions");
+    expect(io.text.stdout).toContain("give one of run, follow, respond-false, respond-true, cleanup, permissions");
   }
 });
 
