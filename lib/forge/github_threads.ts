@@ -287,9 +287,9 @@ export class GithubThreads implements Threads {
     if (found === null || found.name !== name) return null;
     // Older servers have no rules.
     const rules = await orNull(this.#get("read the rules of a branch", `${this.#path}/rules/${path}`, rulesSchema));
-    const isGuarded = found.protected || (rules ?? []).some(({ type }) => GUARDS.includes(type)) ||
-      (await this.repository()).defaultBranch === name;
-    return { isGuarded, commit: found.commit?.sha ?? null };
+    const isProtected = found.protected || (rules ?? []).some(({ type }) => GUARDS.includes(type));
+    const isGuarded = isProtected || (await this.repository()).defaultBranch === name;
+    return { isGuarded, isProtected, commit: found.commit?.sha ?? null };
   }
 
   async facts(number: number) {

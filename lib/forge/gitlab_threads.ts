@@ -4,11 +4,12 @@
  * @module
  */
 import * as z from "zod/mini";
-import { MogplexError } from "../errors.ts";
+import { ApiError, MogplexError } from "../errors.ts";
 import type { ForgeClient } from "./forge.ts";
 import { readGitlab } from "./gitlab.ts";
 import {
   type CommentPlace,
+  type ForgeSetup,
   type ForgeUser,
   isGone,
   type News,
@@ -81,6 +82,13 @@ const branchSchema = z.lazy(() =>
 );
 // Source: GitLab, "Events API", https://docs.gitlab.com/api/events/
 const eventSchema = z.lazy(() => z.object({ note: z.nullish(noteSchema) }));
+
+// Source: GitLab, "Project webhooks API", https://docs.gitlab.com/api/project_webhooks/
+const hookSchema = z.lazy(() =>
+  z.object({ url: z.string(), note_events: z.nullish(z.boolean()), issues_events: z.nullish(z.boolean()) })
+);
+// Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
+const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_override_role: z.nullish(z.string()) }));
 
 /** Developer. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
@@ -253,7 +261,34 @@ export class GitlabThreads implements Threads {
     const path = `${this.#path}/repository/branches/${encodeURIComponent(name)}`;
     const found = await orNull(this.#get("read a branch", path, branchSchema));
     if (found === null || found.name !== name) return null;
-    return { isGuarded: found.protected || found.default === true, commit: found.commit?.id ?? null };
+    const { protected: isProtected } = found;
+    return { isGuarded: isProtected || found.default === true, isProtected, commit: found.commit?.id ?? null };
+  }
+
+  /** Both need the role Maintainer. */
+  async setup(): Promise<ForgeSetup> {
+    const shown = async <T>(asked: Promise<T>): Promise<T | null> => {
+      try {
+        return await asked;
+      } catch (error) {
+        if (error instanceof ApiError && [401, 403, 404].includes(error.status)) return null;
+        throw error;
+      }
+    };
+    const hooks = await shown(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
+    const project = await shown(this.#get("read the project", this.#path, variablesSchema));
+    const own = hooks?.list.filter(({ url }) => /\/trigger\/pipeline(?:\?|$)/.test(url));
+    const webhook = own === undefined
+      ? null
+      : own.length === 0
+      ? "none"
+      : !own.some((hook) => hook.note_events)
+      ? "no-comments"
+      : own.some((hook) => hook.issues_events)
+      ? "complete"
+      : "no-issues";
+    const role = project?.ci_pipeline_variables_minimum_override_role;
+    return { webhook, mayHaveVariables: typeof role === "string" ? role !== "no_one_allowed" : null };
   }
 
   async facts(number: number) {

@@ -83,6 +83,14 @@ export interface News {
 /** 👀 when it was read, then how it ended. Each forge takes what it has. */
 export type Reaction = "seen" | "done" | "failed";
 
+/** Settings of a project; null for what is not shown to this token. */
+export interface ForgeSetup {
+  /** Whether a webhook starts a pipeline, and which of its events are missing. */
+  readonly webhook: "none" | "no-comments" | "no-issues" | "complete" | null;
+  /** Whether pipelines may get variables by anybody. */
+  readonly mayHaveVariables: boolean | null;
+}
+
 /** The issues and pull requests of one repository, for the user of the token. */
 export interface Threads {
   readonly forge: ForgeName;
@@ -108,7 +116,11 @@ export interface Threads {
     label: string,
   ): Promise<{ readonly id: number; readonly by: ForgeUser; readonly at: string } | null>;
   /** Whether a branch is the default one or protected; null when there is no such branch. */
-  branch(name: string): Promise<{ readonly isGuarded: boolean; readonly commit: string | null } | null>;
+  branch(
+    name: string,
+  ): Promise<{ readonly isGuarded: boolean; readonly isProtected?: boolean; readonly commit: string | null } | null>;
+  /** How the project is set up, for `doctor`; absent where the forge has nothing of that kind. */
+  setup?(): Promise<ForgeSetup>;
   /** Checks, review and conflict of a pull request. */
   facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
   /** Comments that were written, and open threads with the label that were changed, since a time (ISO 8601), the oldest first. */

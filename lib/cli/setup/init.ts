@@ -224,12 +224,13 @@ function update(context: Context, steps: Steps): void {
 function uninstall(
   context: Context,
   steps: Steps,
-  jobs: readonly (readonly [string, string])[],
+  jobs: ReadonlyMap<string, readonly string[]>,
 ): void {
   const own = isUnchanged(context);
-  for (const [path, text] of [...jobs, [TASK_FILE, TASK] as const, [ATTRIBUTES_FILE, ATTRIBUTES] as const]) {
+  for (const [path, texts] of [...jobs, [TASK_FILE, [TASK]] as const, [ATTRIBUTES_FILE, [ATTRIBUTES]] as const]) {
     const old = present(context, path);
-    if (old !== undefined && withoutStage(old) === withoutStage(text)) steps.remove(path);
+    const isOurs = old !== undefined && texts.some((text) => withoutStage(old) === withoutStage(text));
+    if (isOurs) steps.remove(path);
     else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
       steps.say(`keep ${path}, which init did not write, or somebody changed`);
     }
@@ -263,6 +264,18 @@ const editStage = (path: string, stage: string) => [
   stage.trimEnd(),
 ];
 
+/** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */
+function respondRecipe(name: string, { respond, beside: _, ...recipe }: Recipe): Recipe {
+  const does = "A mention at the forge (@mogplex <task>) starts an agent";
+  if (respond !== undefined) return { ...recipe, does, ...respond };
+  const known = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
+  throw new UsageError({
+    attempted: ATTEMPTED,
+    why: `a job of ${name} is not started by a comment`,
+    advice: `--respond works with ${known.join(", ")}`,
+  });
+}
+
 /** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
 // deno-lint-ignore require-await
 export async function initRepository(context: Context): Promise<number> {
@@ -273,7 +286,8 @@ export async function initRepository(context: Context): Promise<number> {
     return EXIT.success;
   }
   const origin = originOf(context);
-  const [name, recipe] = systemOf(context, origin);
+  const [name, system] = systemOf(context, origin);
+  const recipe = flags.has("respond") ? respondRecipe(name, system) : system;
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
@@ -289,11 +303,14 @@ export async function initRepository(context: Context): Promise<number> {
   const job = jobFile(recipe, known, stage);
   const { file, beside, add = "" } = recipe;
   if (flags.has("uninstall")) {
-    uninstall(
-      context,
-      steps,
-      [file, ...beside === undefined ? [] : [beside]].map((path) => [path, job] as const),
-    );
+    const written = [system, ...system.respond === undefined ? [] : [respondRecipe(name, system)]];
+    const jobs = new Map<string, string[]>();
+    for (const each of written) {
+      for (const path of [each.file, each.beside]) {
+        if (path !== undefined) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, known, stage)]);
+      }
+    }
+    uninstall(context, steps, jobs);
     return EXIT.success;
   }
   const { text, checksum, note, licences } = programOf(context);
@@ -313,7 +330,7 @@ export async function initRepository(context: Context): Promise<number> {
   steps.add(PROGRAM_FILE, text, note);
   steps.add(CHECKSUM_FILE, checksum);
   if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
-  steps.add(TASK_FILE, TASK);
+  if (!flags.has("respond")) steps.add(TASK_FILE, TASK);
   steps.add(path, job);
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
@@ -330,7 +347,7 @@ export async function initRepository(context: Context): Promise<number> {
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
   const next = context.flags.has("dry-run")
     ? "Nothing was written. Without --dry-run these files are."
-    : `Then commit these files, and try it: ${TOOL} doctor`;
+    : `Then commit these files, and try it: ${TOOL} doctor${flags.has("respond") ? " --for respond" : ""}`;
   steps.say("", `Needs: ${needsOf(recipe, known)}.`, next);
   return EXIT.success;
 }

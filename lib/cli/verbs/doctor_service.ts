@@ -341,10 +341,10 @@ function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
 }
 
 /** What a job is to do: each needs other rights. */
-export type Purpose = "run" | "follow" | "dashboard" | "automation";
+export type Purpose = "run" | "follow" | "respond" | "dashboard" | "automation";
 
 /** All purposes, the default first. */
-export const PURPOSES: readonly Purpose[] = ["run", "follow", "dashboard", "automation"];
+export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "dashboard", "automation"];
 
 /** How to get a token with these rights. */
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;

@@ -391,7 +391,8 @@ async function setStatus(
   if (!(option(COMMIT_STATUS) ?? threads.forge !== "gitlab") || changed === false) return;
   const links = withPageLink(platform.links(env), page);
   const url = links.page ?? links.job ?? links.pipeline;
-  const name = branch.pushed ?? branch.requested;
+  // The branch that the answer to the start names: what events name may be any branch.
+  const name = branch.requested;
   if (url === undefined || name === null) return;
   try {
     const head = await threads.branch(name);

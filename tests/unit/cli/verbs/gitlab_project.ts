@@ -45,6 +45,10 @@ export interface GitlabProject extends Served {
   branches: Map<string, { protected: boolean; default: boolean }>;
   reactions: string[];
   statuses: string[];
+  /** Webhooks; null: not shown to this token. Source: https://docs.gitlab.com/api/project_webhooks/ */
+  hooks: { url: string; note_events: boolean; issues_events: boolean }[] | null;
+  /** Who may pass variables to a pipeline; undefined: not shown. */
+  variablesRole: string | undefined;
   /** Whether GraphQL knows the field. */
   knowsEdits: boolean;
   now: () => string;
@@ -101,6 +105,8 @@ export function gitlabProject(now: () => string): GitlabProject {
     ]),
     reactions: [],
     statuses: [],
+    hooks: null,
+    variablesRole: undefined,
     knowsEdits: true,
     now,
     say(path, author, body, more = {}) {
@@ -141,7 +147,13 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (path.startsWith("/users/")) return known ? json(200, known) : json(404, { message: "404 User Not Found" });
     const rest = path.replace("/projects/acme%2Fapi", `/projects/${PROJECT}`).replace(`/projects/${PROJECT}`, "");
     if (rest === path) return json(404, { message: "404 Project Not Found" });
-    if (rest === "") return json(200, { id: PROJECT, path_with_namespace: "acme/api", default_branch: "main" });
+    if (rest === "") {
+      const role = { ci_pipeline_variables_minimum_override_role: server.variablesRole };
+      return json(200, { id: PROJECT, path_with_namespace: "acme/api", default_branch: "main", ...role });
+    }
+    if (rest === "/hooks") {
+      return server.hooks === null ? json(403, { message: "403 Forbidden" }) : listed(server.hooks);
+    }
     if (rest === "/events") {
       return listed(server.notes.filter(({ system }) => !system).map((note) => ({ note: shown(note) })));
     }
