@@ -11,6 +11,7 @@ import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
 import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
 import { GITHUB } from "./experiments/github.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
+import { GITHUB_RESPOND } from "./experiments/github_respond.ts";
 import { GITHUB_CAMPAIGN } from "./experiments/github_campaign.ts";
 import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
@@ -26,6 +27,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITHUB,
   ...GITHUB_ACTION,
   ...GITHUB_CAMPAIGN,
+  ...GITHUB_RESPOND,
   ...GITEA_EXPERIMENTS,
   ...GITEA_THREADS,
   ...GITEA_RESPOND,

@@ -50,6 +50,7 @@ const threadSchema = z.lazy(() =>
     description: z.nullish(z.string()),
     author: user,
     created_at: z.string(),
+    confidential: z.nullish(z.boolean()),
     source_branch: z.optional(z.string()),
     target_branch: z.optional(z.string()),
     source_project_id: z.nullish(z.int()),
@@ -183,6 +184,7 @@ export class GitlabThreads implements Threads {
       text: found.description ?? "",
       author: toUser(found.author),
       createdAt: found.created_at,
+      isInternal: found.confidential === true,
       changes: isWhole ? changes : null,
       pull: place.kind === "issue" || source === undefined || target === undefined ? null : {
         source,

@@ -46,6 +46,8 @@ export interface Thread extends ThreadPlace {
   readonly text: string;
   readonly author: ForgeUser;
   readonly createdAt: string;
+  /** Whether only members see it, as a confidential issue on GitLab. @default {false} */
+  readonly isInternal?: boolean;
   /** All changes of title and description, the oldest first; null where the forge does not show whether there are any. */
   readonly changes: readonly TextChange[] | null;
   /** What only a pull request has; null for an issue. */

@@ -21,6 +21,8 @@ export interface RespondSettings {
   /** Most runs of 24 hours in the repository. */
   readonly limit: number;
   readonly template: string | undefined;
+  /** Whether more people than the members may see the log of the job. */
+  readonly isPublic: boolean;
 }
 
 /** A run that is to be started, or may have been. */
@@ -50,6 +52,8 @@ export interface RunsAtWork {
 const DAY_MS = 86_400_000;
 /** Most runs of a thread that are looked at: older ones have ended. */
 const MAX_RUNS = 5;
+/** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
+const STARTING_MS = 10 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
 
@@ -109,6 +113,9 @@ export class Decider {
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
     if (what?.kind === "stop") return { kind: "stop", ask, asker, thread, runs: await this.#runsAtWork(marks) };
+    if (thread.isInternal === true && this.#settings.isPublic) {
+      return tell("it is confidential, and the log of a job in this project is not");
+    }
     const task = await this.#taskOf(thread, what, { ask, at, me, marks });
     if ("reason" in task) return tell(task.reason);
     const where = await placeNow(this.#threads, thread);
@@ -136,6 +143,20 @@ export class Decider {
     }
     const again = await placeNow(this.#threads, now);
     return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
+  }
+
+  /**
+   * Why a run must not be started although its note is written: another ask came first on the same pull request; null when none did.
+   *
+   * @param noteId Id of the note of this ask.
+   */
+  async rival({ thread, ask }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+    if (thread.pull === null) return null;
+    const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
+    const isNew = (time: string) => this.#nowMs - Date.parse(time) < STARTING_MS;
+    const starts = earlier.some(({ mark, note }) => mark.state === "starting" && isNew(note.createdAt));
+    const busy = starts || (await this.#runsAtWork(earlier)).length > 0;
+    return busy ? "another run is at work on it, ask again when it has ended" : null;
   }
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<Found> {

@@ -117,6 +117,7 @@ function readSettings(context: Context): RespondSettings {
     allowUsers: option(ALLOW_USERS) ?? null,
     limit: option(LIMIT) ?? 20,
     template,
+    isPublic: ["public", "internal"].includes(context.io.env("CI_PROJECT_VISIBILITY") ?? ""),
   };
 }
 
@@ -324,7 +325,7 @@ async function start(context: Context, asked: Asked, decider: Decider, wanted: W
     await threads.remove(thread, { kind: "comment", id: written.id });
     return none(context, "another job answers it");
   }
-  const changed = await decider.changed(wanted);
+  const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
     await end(changed, EXIT.success);
     return none(context, changed);

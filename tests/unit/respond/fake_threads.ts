@@ -129,6 +129,7 @@ export const SETTINGS: RespondSettings = {
   allowUsers: null,
   limit: 20,
   template: undefined,
+  isPublic: false,
 };
 
 /** Decides on something, with these runs at work. */

@@ -114,6 +114,26 @@ test("two webhooks and a poll at once start one run and leave one note", async (
   expect(ours(at).length).toBe(1);
 });
 
+test("two mentions on one merge request at once start one run, and the other one is told", async () => {
+  const at = place("stuck-streaming");
+  const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
+  await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
+});
+
+test("respond keeps a confidential issue out of a log that others can read", async () => {
+  for (const [visibility, runs] of [["public", 0], ["private", 1]] as const) {
+    const at = place();
+    at.gitlab.threads.set("issues/8", { ...at.gitlab.threads.get("issues/8"), confidential: true });
+    const note = at.gitlab.say("issues/8", "kim", "@mogplex go");
+    const text = JSON.stringify({ ...JSON.parse(payload(note)), merge_request: undefined, issue: { iid: 8 } });
+    expect((await respond(at, text, [], { CI_PROJECT_VISIBILITY: visibility })).code).toBe(0);
+    expect(runsOf(at).length).toBe(runs);
+    expect(ours(at).some((body) => body.includes("it is confidential"))).toBe(runs === 0);
+  }
+});
+
 test("respond looks for what is new when the payload is cut or expanded", async () => {
   const at = place();
   at.gitlab.say("issues/8", "lee", "@mogplex fix it");
