@@ -303,7 +303,7 @@ export class GiteaThreads implements Threads {
     const found = await orNull(this.#get("read a branch", path, branchSchema));
     if (found === null || found.name !== name) return null;
     const isGuarded = found.protected || (await this.repository()).defaultBranch === name;
-    return { isGuarded, commit: found.commit?.id ?? null };
+    return { isGuarded, isProtected: found.protected, commit: found.commit?.id ?? null };
   }
 
   async facts(number: number) {
