@@ -1,27 +1,14 @@
 /** What the client of Gitea and Forgejo reads of a real server, and what the lines of `campaign commands` do there. */
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
-import process from "node:process";
 import { forgeCommands } from "../../lib/campaign/forge_commands.ts";
 import type { ItemView } from "../../lib/campaign/view.ts";
 import { systemClock } from "../../lib/clock.ts";
 import { type PullRequestFacts, resolveForgeAccess } from "../../lib/forge/forge.ts";
 import { Forges } from "../../lib/forge/forges.ts";
-import type { Fetch } from "../../lib/service/transport.ts";
-import { root } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
-import { type Gitea, type GiteaUser, startGitea } from "../gitea.ts";
+import type { GiteaUser } from "../gitea.ts";
+import { type Exchange, keepRecordings, makeWorld, ORIGIN, recorder, tokenOf, type World } from "../gitea_world.ts";
 import { CURL, GIT, GITEA } from "../programs.ts";
-
-/** One request and its answer. */
-interface Exchange {
-  /** Method, path and query below the API. */
-  asked: string;
-  status: number;
-  location?: string;
-  body: unknown;
-}
 
 /** What was asked and answered, for the tests that run without a server. */
 interface Recording {
@@ -29,32 +16,6 @@ interface Recording {
   url: string;
   expected: unknown;
   exchanges: Exchange[];
-}
-
-/** Origin that recordings name in the place of a free port. */
-const ORIGIN = "https://git.example.com";
-
-/** The users and the repository of a server. */
-interface World {
-  gitea: Gitea;
-  repository: string;
-  owner: GiteaUser;
-  /** They may push; the second one reviews. */
-  writer: GiteaUser;
-  reviewer: GiteaUser;
-  /** May read alone, as everybody. */
-  stranger: GiteaUser;
-}
-
-async function makeWorld(bench: Bench): Promise<World> {
-  const gitea = await startGitea(bench);
-  const owner = await gitea.user("acme");
-  const [writer, reviewer, stranger] = await Promise.all(["kim", "lee", "sam"].map((name) => gitea.user(name)));
-  if (writer === undefined || reviewer === undefined || stranger === undefined) throw new Error("a user is missing");
-  const repository = await gitea.repository(owner, "web");
-  await gitea.allow(repository, writer, "write");
-  await gitea.allow(repository, reviewer, "write");
-  return { gitea, repository, owner, writer, reviewer, stranger };
 }
 
 /** Makes a branch with one changed file and its pull request. */
@@ -277,52 +238,12 @@ const REFUSALS: readonly Refusal[] = [
   ],
 ];
 
-async function tokenOf(gitea: Gitea, { name, password }: GiteaUser, scopes: readonly string[]): Promise<string> {
-  const answer = await fetch(`${gitea.origin}/api/v1/users/${name}/tokens`, {
-    method: "POST",
-    headers: { "authorization": `Basic ${btoa(`${name}:${password}`)}`, "content-type": "application/json" },
-    body: JSON.stringify({ name: scopes.join(), scopes }),
-  });
-  return ((await answer.json()) as { sha1: string }).sha1;
-}
-
 /** Reads by a client as commands have it. */
 function forgesOf({ gitea }: Pick<World, "gitea">, token: string, exchanges: Exchange[]): Forges {
   const env = (name: string) => name === "GITEA_TOKEN" ? token : undefined;
   const access = resolveForgeAccess(env, [gitea.host]);
   if (access === undefined) throw new Error("there is no token");
   return new Forges(access, { clock: systemClock, fetch: recorder(gitea, exchanges) });
-}
-
-/** Sends requests, and remembers what was answered. */
-function recorder(gitea: Gitea, exchanges: Exchange[]): Fetch {
-  return async (input, init) => {
-    const answer = await fetch(input, init);
-    const text = (await answer.clone().text()).replaceAll(gitea.origin, ORIGIN);
-    const location = answer.headers.get("location")?.replaceAll(gitea.origin, ORIGIN);
-    exchanges.push({
-      asked: `${init?.method ?? "GET"} ${String(input).replace(`${gitea.origin}/api/v1`, "")}`,
-      status: answer.status,
-      ...(location !== undefined && { location }),
-      body: text.trimStart().startsWith("{") || text.startsWith("[") ? pruned(JSON.parse(text)) : text.slice(0, 200),
-    });
-    return answer;
-  };
-}
-
-/** Fields that stay in a recording: those that the client reads, and what tells people what they look at. */
-const KEPT: ReadonlySet<string> = new Set(
-  `additions assignees base body changed_files commit context created_at default_branch deletions dismissed draft
-  enable_status_check full_name head html_url id label login merge_base mergeable merged message name number official
-  protected repo repo_id required_approvals sha state status status_check_contexts statuses team title updated_at user`
-    .split(/\s+/),
-);
-
-function pruned(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(pruned);
-  if (typeof value !== "object" || value === null) return value;
-  const kept = Object.entries(value).filter(([key]) => KEPT.has(key));
-  return Object.fromEntries(kept.map(([key, each]) => [key, pruned(each)]));
 }
 
 /** Whether what was read has all that was expected. */
@@ -357,10 +278,7 @@ async function read(bench: Bench): Promise<void> {
     bench.check(`a pull request ${name}`, said.includes(why), said);
     recordings.push({ name, url: ORIGIN + path, expected: why, exchanges });
   }
-  if (process.env.MOGPLEX_LAB_RECORD !== undefined) {
-    const text = JSON.stringify({ version: GITEA.version(), origin: ORIGIN, recordings }, null, 1);
-    writeFileSync(join(root, "tests/unit/forge/gitea_answers.json"), `${text}\n`);
-  }
+  keepRecordings("gitea_answers.json", recordings);
 }
 
 /** An item of a campaign whose pull request was read. */

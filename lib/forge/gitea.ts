@@ -300,8 +300,8 @@ async function reviewOf(
     part(client, {
       what: `read the reviews of pull request ${url}`,
       path: `/repos/${repository}/pulls/${number}/reviews?${query}`,
-      schema: z.array(reviewSchema),
-    })
+      schema: z.nullable(z.array(reviewSchema)),
+    }).then((rows) => rows === null ? [] : rows)
   );
   if (reviews === undefined) return { review: null, asked: null };
   const last = new Map<string, Review>();
@@ -356,14 +356,14 @@ export async function findGitea(
     const found = await part(client, {
       what: `find the pull request of branch "${branch}" of ${repository}`,
       path: `/repos/${repository}/pulls?state=all&limit=${PAGE}&page=${page}`,
-      schema: z.array(pullRequestSchema),
+      schema: z.nullable(z.array(pullRequestSchema)),
     });
     if (found === undefined) return undefined;
-    const own = found.find(({ head, base, created_at: created }) =>
+    const own = found?.find(({ head, base, created_at: created }) =>
       head.label === branch && head.repo_id === base.repo_id && Date.parse(created) >= since
     );
     if (own !== undefined) return own.html_url;
-    const last = found.at(-1);
+    const last = found?.at(-1);
     if (last === undefined || Date.parse(last.created_at) < since) break;
   }
   return null;

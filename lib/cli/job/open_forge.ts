@@ -7,12 +7,15 @@
 import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
 import { FORGE_VARIABLES, ForgeClient, type PullRequestAddress, resolveForgeAccess } from "../../forge/forge.ts";
+import { giteaApi } from "../../forge/gitea.ts";
+import { GiteaThreads } from "../../forge/gitea_threads.ts";
 import { githubApi } from "../../forge/github.ts";
 import { GithubThreads } from "../../forge/github_threads.ts";
 import { gitlabApi } from "../../forge/gitlab.ts";
 import { GitlabThreads } from "../../forge/gitlab_threads.ts";
 import type { Threads } from "../../forge/threads.ts";
-import { githubComments, pullRequestOf } from "../../report/github_note.ts";
+import { GITEA_TOKEN_NEEDS, giteaApiOf, giteaComments } from "../../report/gitea_note.ts";
+import { githubComments, pullRequestOf, repositoryOf } from "../../report/github_note.ts";
 import { gitlabNotes } from "../../report/gitlab_note.ts";
 import { apiOf } from "../../report/note.ts";
 import { githubEvent, gitlabEvent } from "../../respond/event.ts";
@@ -117,22 +120,50 @@ export function openGithub(context: Context, given?: { token: string; place: str
   const token = tokenIn(context, given?.token ?? env("GITHUB_TOKEN"), place, needs);
   const origin = originIn(env, "GITHUB_SERVER_URL");
   const base = githubApi(origin, new URL(origin).host);
-  // Any number does: only the repository is taken.
-  const { repository } = pullRequestOf(env, "1");
+  const repository = repositoryOf(env);
   const client = new ForgeClient({ clock, fetch }, base, "GitHub", { token, place });
   const threads = new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
   return {
     threads,
     token,
     tokenPlace: place,
-    async event() {
-      const { id } = await threads.repository();
-      return githubEvent(env("GITHUB_EVENT_NAME") ?? "", textOf(context, env("GITHUB_EVENT_PATH") ?? ""), id);
-    },
+    event: () => workflowEvent(context, threads),
     notes: ({ number }) => githubComments(pullRequestOf(env, String(number))),
     mayLink: (url) =>
       isBelow(url, `${origin}/${repository}/pull/`) || new URL(url).hostname !== new URL(origin).hostname,
   };
+}
+
+/** The repository of a workflow of Gitea or Forgejo. Its own token may not ask who may push, so another one is needed. */
+function openGitea(context: Context): OpenForge {
+  const { io: { env }, clock, fetch } = context;
+  const place = `variable ${FORGE_VARIABLES.gitea}`;
+  const token = tokenIn(context, env(FORGE_VARIABLES.gitea), place, GITEA_TOKEN_NEEDS);
+  const origin = originIn(env, "GITHUB_SERVER_URL");
+  const api = giteaApiOf(env);
+  const repository = repositoryOf(env);
+  const client = new ForgeClient({ clock, fetch }, api, "Gitea", { token, place });
+  const threads = new GiteaThreads(client, { origin, repository });
+  return {
+    threads,
+    token,
+    tokenPlace: place,
+    event: () => workflowEvent(context, threads),
+    notes: ({ kind, number }) =>
+      giteaComments(
+        { api, repository, number: String(number) },
+        `${kind === "pull" ? "pull request" : kind} #${number}`,
+      ),
+    mayLink: (url) =>
+      isBelow(url, `${origin}/${repository}/pulls/`) || new URL(url).hostname !== new URL(origin).hostname,
+  };
+}
+
+/** What started a workflow. */
+async function workflowEvent(context: Context, threads: Threads) {
+  const { io: { env } } = context;
+  const { id } = await threads.repository();
+  return githubEvent(env("GITHUB_EVENT_NAME") ?? "", textOf(context, env("GITHUB_EVENT_PATH") ?? ""), id);
 }
 
 /** The forge of whatever CI system the job stands on. */
@@ -140,6 +171,7 @@ export function openAnyForge(context: Context): OpenForge {
   const { platform: { name } } = context;
   if (name === "gitlab") return openGitlab(context);
   if (name === "github") return openGithub(context);
+  if (name === "gitea" || name === "forgejo") return openGitea(context);
   throw new UsageError({
     attempted: ATTEMPTED,
     why: name === "none" ? "this is no job of a CI system" : `jobs of ${name} stand on no forge that is known`,
@@ -161,6 +193,10 @@ export function openAddress(context: Context, { forge, origin, host, repository 
   if (forge === "gitlab") {
     const client = new ForgeClient({ clock, fetch }, gitlabApi(origin), "GitLab", token, "PRIVATE-TOKEN");
     return new GitlabThreads(client, { origin, project: repository });
+  }
+  if (forge === "gitea") {
+    const client = new ForgeClient({ clock, fetch }, giteaApi(origin), "Gitea", token);
+    return new GiteaThreads(client, { origin, repository });
   }
   const base = githubApi(origin, host);
   const client = new ForgeClient({ clock, fetch }, base, "GitHub", token);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ForgeSetup, Threads } from "../../forge/threads.ts";
+import type { ForgeSetup, ForgeUser, Threads } from "../../forge/threads.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
 
@@ -25,16 +25,21 @@ export async function checkForge(context: Context): Promise<Check[]> {
   const found = setup.ok ? setup.value : undefined;
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
-    await checkRights(threads, me),
+    // On Gitea everybody may ask for his own right.
+    await checkRights(threads, threads.forge === "gitea" ? ownerOf(repository.name) : me),
     await checkBranch(threads, repository.defaultBranch),
     checkTrigger(threads, found),
     checkVariables(found),
   ];
 }
 
-async function checkRights(threads: Threads, me: Parameters<Threads["mayPush"]>[0]): Promise<Check> {
+function ownerOf(repository: string): ForgeUser {
+  return { id: 0, name: repository.split("/")[0] ?? "", isBot: null };
+}
+
+async function checkRights(threads: Threads, user: ForgeUser): Promise<Check> {
   const name = "rights";
-  const asked = await tried(() => threads.mayPush(me));
+  const asked = await tried(() => threads.mayPush(user));
   if (!asked.ok) {
     const advice = threads.forge === "gitlab" || threads.forge === "github"
       ? "Give the token what docs/ask.md names, or name who may ask: --allow-users"

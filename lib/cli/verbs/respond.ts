@@ -364,7 +364,7 @@ async function start(context: Context, asked: Asked, decider: Decider, wanted: W
     if (!note.isEnded) await end(result?.reason ?? "nothing was started", code);
     await react(asked, code === EXIT.success ? "done" : "failed");
     if (code === EXIT.success && result !== undefined) {
-      await setStatus(context, asked, result, pagePath(places.targets));
+      await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url });
     }
     return code;
   } catch (error) {
@@ -386,15 +386,16 @@ async function setStatus(
   { option, platform, io: { env }, writer }: Context,
   { forge: { threads } }: Asked,
   { branch, changed }: RunResult,
-  page: string | undefined,
+  { page, thread }: { page: string | undefined; thread: string },
 ): Promise<void> {
   // On GitLab an external status that is a success has made merge requests mergeable (issues 300720 and 34378).
   if (!(option(COMMIT_STATUS) ?? threads.forge !== "gitlab") || changed === false) return;
   const links = withPageLink(platform.links(env), page);
-  const url = links.page ?? links.job ?? links.pipeline;
+  // Gitea shows no address of a job to the job.
+  const url = links.page ?? links.job ?? links.pipeline ?? thread;
   // The branch that the answer to the start names: what events name may be any branch.
   const name = branch.requested;
-  if (url === undefined || name === null) return;
+  if (name === null) return;
   try {
     const head = await threads.branch(name);
     if (head?.commit) await threads.setStatus(head.commit, { url, text: "The agent's run ended well" });

@@ -8,7 +8,7 @@ function worldOf(gitea: GiteaForge) {
 }
 
 async function readOne({ url, ...rest }: Recording, change: (gitea: GiteaForge) => void = () => {}) {
-  const gitea = giteaForge({ url, ...rest });
+  const gitea = giteaForge(rest);
   change(gitea);
   const world = worldOf(gitea);
   const { facts, refused, failed } = await world.forges.read([url]);

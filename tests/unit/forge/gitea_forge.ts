@@ -5,7 +5,7 @@
 import RECORDED from "./gitea_answers.json" with { type: "json" };
 import { json } from "./github_forge.ts";
 
-interface Exchange {
+export interface Exchange {
   /** Method, path and query below the API. */
   asked: string;
   status: number;
@@ -23,6 +23,8 @@ export interface Recording {
   exchanges: Exchange[];
 }
 
+export const ORIGIN: string = RECORDED.origin;
+
 export const RECORDINGS = RECORDED.recordings as Recording[];
 
 /** A recording by its name. */
@@ -39,22 +41,23 @@ export interface GiteaForge {
   exchanges: Exchange[];
   /** Takes the place of the next answers. */
   faults: (Response | "reset")[];
-  received: { asked: string; authorization: string | null }[];
+  received: { asked: string; authorization: string | null; body: unknown }[];
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
 
 /** Makes one that answers as in recordings. */
-export function giteaForge(...recordings: readonly Recording[]): GiteaForge {
-  const { origin } = RECORDED;
+export function giteaForge(...recordings: readonly Pick<Recording, "exchanges">[]): GiteaForge {
   const forge: GiteaForge = {
-    host: new URL(origin).host,
+    host: new URL(ORIGIN).host,
     exchanges: structuredClone(recordings.flatMap(({ exchanges }) => exchanges)),
     faults: [],
     received: [],
     // deno-lint-ignore require-await
     async fetch(url, init) {
-      const asked = `${init.method ?? "GET"} ${url.replace(`${origin}/api/v1`, "")}`;
-      forge.received.push({ asked, authorization: new Headers(init.headers).get("authorization") });
+      const asked = `${init.method ?? "GET"} ${url.replace(`${ORIGIN}/api/v1`, "")}`;
+      const authorization = new Headers(init.headers).get("authorization");
+      const body: unknown = typeof init.body === "string" ? JSON.parse(init.body) : null;
+      forge.received.push({ asked, authorization, body });
       const fault = forge.faults.shift();
       if (fault === "reset") throw new TypeError("fetch failed");
       if (fault !== undefined) return fault;
@@ -62,9 +65,11 @@ export function giteaForge(...recordings: readonly Recording[]): GiteaForge {
       const [first] = fitting;
       if (first === undefined) throw new Error(`this was not recorded: ${asked}`);
       if (fitting.length > 1) forge.exchanges.splice(forge.exchanges.indexOf(first), 1);
-      const { status, location, body } = first;
-      if (typeof body === "string") return new Response(body, { status, headers: location ? { location } : {} });
-      return json(status, body, location === undefined ? {} : { location });
+      const { status, location, body: text } = first;
+      if (typeof text === "string") {
+        return new Response(status === 204 ? null : text, { status, headers: location ? { location } : {} });
+      }
+      return json(status, text, location === undefined ? {} : { location });
     },
   };
   return forge;

@@ -88,7 +88,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
     [{ "github-token": "two words" }, {}, "the value of input github-token cannot be a token"],
     [{}, { GITEA_ACTIONS: "true" }, "Cannot write a comment: this is not GitHub"],
     [{}, { GITHUB_API_URL: "api.github.com" }, "Cannot find the API of GitHub: GITHUB_API_URL must be"],
-    [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the pull request as GITHUB_REPOSITORY must be"],
+    [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the repository as GITHUB_REPOSITORY must be"],
   ];
   for (const [inputs, env, words] of cases) {
     const { code, notes, github } = await comment(inputs, { env });
