@@ -26,7 +26,7 @@ import { type Context, inOneStream, type MainOptions, type VerbFunction, type Vo
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
-import { openGithub } from "../job/open_forge.ts";
+import { openGitea, openGithub } from "../job/open_forge.ts";
 import { respond } from "../verbs/respond.ts";
 import { GITHUB_COMMENTS, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
@@ -268,7 +268,8 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
     const vocabulary = actionVocabulary(io.env);
-    const openForge = (context: Context) => openGithub(context, githubToken(env));
+    const isGitea = ["gitea", "forgejo"].includes(platform.name);
+    const openForge = (context: Context) => isGitea ? openGitea(context) : openGithub(context, githubToken(env));
     const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS, openForge };
     const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
     const context = openContext(call, options);

@@ -135,7 +135,7 @@ export function openGithub(context: Context, given?: { token: string; place: str
 }
 
 /** The repository of a workflow of Gitea or Forgejo. Its own token may not ask who may push, so another one is needed. */
-function openGitea(context: Context): OpenForge {
+export function openGitea(context: Context): OpenForge {
   const { io: { env }, clock, fetch } = context;
   const place = `variable ${FORGE_VARIABLES.gitea}`;
   const token = tokenIn(context, env(FORGE_VARIABLES.gitea), place, GITEA_TOKEN_NEEDS);

@@ -407,3 +407,35 @@ test("run --after starts nothing on a merge request that is closed or comes from
     expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why.replace("it is", "is")) });
   }
 });
+
+test("respond takes a conflict of its key for an answer that was given already", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  // Somebody removes our note and changes the title: the same key would come with another prompt.
+  at.gitlab.notes = at.gitlab.notes.filter(({ author }) => author.id !== 77);
+  at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), title: "Another title" });
+  expect(await respond(at, payload(note))).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("no run: it was answered already\n"),
+  });
+  expect(runsOf(at).length).toBe(1);
+});
+
+test("respond --poll leaves what was asked for long ago, and takes the oldest of the rest first", async () => {
+  const at = place();
+  const ago = (hours: number) => new Date(at.clock.wallTime() - hours * 3_600_000).toISOString();
+  at.gitlab.say("issues/8", "kim", "@mogplex old", { created_at: ago(30) });
+  at.gitlab.say("issues/8", "kim", "@mogplex first", { created_at: ago(2) });
+  at.gitlab.say("issues/8", "kim", "@mogplex second", { created_at: ago(1) });
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
+});
+
+test("respond fills a template that is given, and refuses one without a place for the task", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const io = { MOGPLEX_RESPOND_TEMPLATE: "/builds/payload" };
+  const refused = await respond(at, payload(note), [], io);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("it has no {{task}}") });
+});
