@@ -77,6 +77,13 @@ export function stagesOf(read: (path: string) => string | undefined): Stages {
   return look(PIPELINE_FILE);
 }
 
+/** Whether the repository's pipeline includes a file by itself, and not by another file. */
+export function isIncluded(path: string, read: (path: string) => string | undefined): boolean {
+  const pipeline = pipelineOf(read(PIPELINE_FILE) ?? "");
+  const include = isMap(pipeline) ? pipeline.get("include", true) : undefined;
+  return (isSeq(include) ? include.items : [include]).some((entry) => includedPaths(entry)?.includes(path) === true);
+}
+
 /** The line of a job that names its stage; empty where GitLab's own stage is right. */
 export function stageLine(stages: Stages): string {
   if (stages.kind === "default") return "";

@@ -13,7 +13,7 @@ import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { own } from "../../text/safe_line.ts";
 import type { Context } from "../verb.ts";
-import { PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
+import { isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
   ATTRIBUTES_FILE,
@@ -92,7 +92,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
     ? "nothing here says which CI system it uses"
     : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
   const root = rootAbove(context);
-  const there = root === undefined ? advice : `the root of the repository is ${root}: call it there`;
+  const there = root === undefined ? advice : `call it in the root of the repository, ${JSON.stringify(root)}`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
@@ -227,17 +227,24 @@ function uninstall(
   jobs: ReadonlyMap<string, readonly string[]>,
 ): void {
   const own = isUnchanged(context);
+  const gone = new Set<string>();
   for (const [path, texts] of [...jobs, [TASK_FILE, [TASK]] as const, [ATTRIBUTES_FILE, [ATTRIBUTES]] as const]) {
     const old = present(context, path);
-    const isOurs = old !== undefined && texts.some((text) => withoutStage(old) === withoutStage(text));
-    if (isOurs) steps.remove(path);
-    else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
+    if (old !== undefined && texts.some((text) => withoutStage(old) === withoutStage(text))) {
+      steps.remove(path);
+      gone.add(path);
+    } else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
       steps.say(`keep ${path}, which init did not write, or which was changed`);
     }
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
     if (own) steps.remove(path);
     else steps.say(`keep ${path}, which was changed`);
+  }
+  for (const job of [...jobs.keys()].filter((path) => path !== PIPELINE_FILE && gone.has(path))) {
+    if (!isIncluded(job, (path) => readOrNothing(context, path))) continue;
+    steps.say("", `Remove from ${PIPELINE_FILE}, since a pipeline is invalid when a file that it includes is missing:`);
+    steps.say("", "include:", `  - local: ${job}`);
   }
   try {
     if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);
@@ -321,9 +328,9 @@ export async function initRepository(context: Context): Promise<number> {
   if (!exists(context, ".git")) {
     const root = rootAbove(context);
     context.writer.note(
-      root === undefined
-        ? "there is no .git here: is this the root of the repository?"
-        : context.writer.untrusted(`this is not the root of the repository, which is ${root}: call it there`),
+      root === undefined ? "there is no .git here: is this the root of the repository?" : context.writer.untrusted(
+        `call it in the root of the repository, ${JSON.stringify(root)}: this is a folder in it`,
+      ),
     );
   }
   steps.say(`Setting up ${name}${known === undefined ? "" : ` for the repository ${known}`}`);
@@ -335,7 +342,8 @@ export async function initRepository(context: Context): Promise<number> {
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
   if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
-  if (path !== file) context.writer.out(own``, ...context.writer.untrustedLines(`${add}${path}`));
+  const isThereAlready = file === PIPELINE_FILE && isIncluded(path, (each) => readOrNothing(context, each));
+  if (path !== file && !isThereAlready) context.writer.out(own``, ...context.writer.untrustedLines(`${add}${path}`));
   if (attributes !== undefined && !isThere) {
     steps.say(
       "",
@@ -346,7 +354,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
   const next = context.flags.has("dry-run")
-    ? "Nothing was written. Without --dry-run these files are."
+    ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and try it: ${TOOL} doctor${flags.has("respond") ? " --for respond" : ""}`;
   steps.say("", `Needs: ${needsOf(recipe, known)}.`, next);
   return EXIT.success;

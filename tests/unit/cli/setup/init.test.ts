@@ -66,7 +66,7 @@ test("init called again changes nothing, and with --dry-run writes nothing", asy
   const dry = await init(["jenkins", "--dry-run"]);
   expect([dry.code, dry.written]).toEqual([0, {}]);
   expect(dry.stdout).toContain("would write Jenkinsfile");
-  expect(dry.stdout).toEndWith("\nNothing was written. Without --dry-run these files are.\n");
+  expect(dry.stdout).toEndWith("\nNothing was written. To write these files, leave out --dry-run.\n");
 });
 
 test("init --update replaces the program and its checksum, unless somebody changed them", async () => {
@@ -94,6 +94,23 @@ test("init --uninstall removes what init wrote, and leaves what somebody changed
     "ci/mogplex.mjs",
     "ci/mogplex.mjs.sha256",
   ]);
+});
+
+test("init and --uninstall look whether the pipeline includes the job already", async () => {
+  const ask = "Add to .gitlab-ci.yml:";
+  const remove = "Remove from .gitlab-ci.yml, since a pipeline is invalid when a file that it includes is missing:";
+  const includes = [
+    "include: [{ local: ci/mogplex.gitlab-ci.yml }]",
+    "include: /ci/mogplex.gitlab-ci.yml",
+    "include: ci/other.yml",
+  ];
+  const seen: unknown[] = [];
+  for (const include of includes) {
+    const { written, stdout } = await init(["gitlab"], { ".gitlab-ci.yml": `${include}\nx: {}\n` });
+    const gone = await init(["gitlab", "--uninstall"], written);
+    seen.push([stdout.includes(ask), gone.stdout.includes(remove)]);
+  }
+  expect(seen).toEqual([[false, true], [false, true], [true, false]]);
 });
 
 test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
@@ -235,7 +252,7 @@ test("init in a folder below the root says where the root is", async () => {
   const files = { "../../.git/HEAD": "" };
   const io = fakeIo({ files: { [FILE]: PROGRAM, ...files } });
   expect(await main(["init"], io, { programFile: FILE })).toBe(2);
-  expect(io.text.stderr).toContain("the root of the repository is ../..: call it there");
+  expect(io.text.stderr).toContain('call it in the root of the repository, "../.."');
 });
 
 test("init --respond writes the program and the job that answers mentions, and takes them out again", async () => {
