@@ -221,6 +221,7 @@ export interface AnswerFacts {
 export class ApiError extends MogplexError {
   /** @internal */
   static override readonly kind: string = "ApiError";
+  /** HTTP status. */
   readonly status: number;
   readonly #facts: AnswerFacts;
 
@@ -239,10 +240,12 @@ export class ApiError extends MogplexError {
     this.#facts = facts;
   }
 
+  /** What the host's support asks for: the first `x-*-id` header of the answer; null when there was none. */
   override get requestId(): string | null {
     return this.#facts.requestId;
   }
 
+  /** `Retry-After` in milliseconds from the answer on; null when there was none. */
   override get retryAfterMs(): number | null {
     return this.#facts.retryAfterMs;
   }
