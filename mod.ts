@@ -6,22 +6,16 @@
  *
  * @example Run an agent, write a summary, exit with the verdict
  * ```ts
- * import { createLogText, exitCodeFor, report, run, RunVerdictError } from "@mogplex/ci";
+ * import { main, report, run } from "@mogplex/ci";
  *
- * async function main(): Promise<number> {
- *   try {
- *     const result = await run({
- *       repo: "acme/web",
- *       prompt: "Fix the flaky tests",
- *     }, { timeoutMs: 30 * 60_000, onStarted: ({ runId }) => console.log(runId) });
+ * const work = () =>
+ *   main(async ({ signal }) => {
+ *     const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
+ *     const result = await run(request, { signal, onAbort: "cancel", throwOnFailure: false });
  *     await report(result, [{ format: "markdown", path: "summary.md" }]);
- *     return result.exitCode;
- *   } catch (error) {
- *     if (error instanceof RunVerdictError) console.error(createLogText().line(error.result.reason ?? ""));
- *     return exitCodeFor(error);
- *   }
- * }
- * console.log(typeof main);
+ *     return result;
+ *   });
+ * console.log(typeof work);
  * ```
  *
  * @module

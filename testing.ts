@@ -27,9 +27,12 @@ export {
 } from "./lib/clock.ts";
 export { SCENARIO_NAMES } from "./lib/emulator/agents/scenario.ts";
 export {
-  createTestEmulator as createEmulator,
+  createEmulator,
   type TestConnection,
   type TestEmulator,
+  type TestNotification,
   type TestRun,
 } from "./lib/emulator/emulator.ts";
+export type { Fault, FaultKind } from "./lib/emulator/state/faults.ts";
+export type { StartRequest } from "./lib/model.ts";
 export type { TestEmulatorOptions } from "./lib/emulator/options.ts";

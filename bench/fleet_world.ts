@@ -3,7 +3,7 @@
  * one virtual clock. The seed determines everything.
  */
 import type { Clock } from "../lib/clock.ts";
-import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture, type Fixture, parseFixture } from "../lib/emulator/state/fixture.ts";
 import type { Scenario, ScenarioStep } from "../lib/emulator/agents/scenario.ts";
 import { RunFollower } from "../lib/run/follow.ts";
@@ -206,7 +206,7 @@ export async function playFleet(options: FleetOptions): Promise<FleetJob[]> {
   const random = seeded(options.seed * 7_919 + options.jobs);
   const runs = Array.from({ length: options.jobs }, (_, index) => planRun(index, options, random));
   const clock = fleetClock();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     fixture: fleetFixture(options.jobs),
     clock,
     scenarios: runs.map((run) => run.scenario),

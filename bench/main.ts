@@ -40,12 +40,20 @@ const BENCHES: Readonly<Record<string, (full: boolean, before?: string) => Promi
     const { bench, TITLE } = await import("./memory.ts");
     return { title: TITLE, rows: await bench() };
   },
+  "handles": async (_, before) => {
+    const { bench, TITLE } = await import("./handles.ts");
+    return { title: TITLE, rows: bench(before) };
+  },
   "virtual-time": async (_, before) => {
     const { bench, TITLE } = await import("./virtual_time.ts");
     return { title: TITLE, rows: bench(before) };
   },
   "fleet": async () => ({ title: "Fleets of jobs on one token", rows: await (await import("./fleet.ts")).bench() }),
   "campaign": async (full) => await (await import("./campaign/bench.ts")).bench(full),
+  "campaign-homes": async () => {
+    const { bench, TITLE } = await import("./campaign/homes.ts");
+    return { title: TITLE, rows: await bench() };
+  },
   "pipelines": async (full) => await (await import("./campaign/pipelines.ts")).bench(full),
   "soak": async () => ({ title: "A thousand runs on bad days", rows: await (await import("./soak.ts")).bench() }),
 };

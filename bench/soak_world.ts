@@ -1,5 +1,5 @@
 /** One run of the soak: plays a job of this library or one in the documented way, on its own service and clock, and judges it. */
-import { createEmulator, type Emulator } from "../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../lib/emulator/emulator.ts";
 import { builtInFixture } from "../lib/emulator/state/fixture.ts";
 import { createRevision } from "../lib/emulator/state/store.ts";
 import { DeadlineError, MogplexError } from "../lib/errors.ts";
@@ -212,7 +212,7 @@ function judge(job: SoakJob, ended: Ended, seed: number, tookMs: number): SoakVe
 export async function playSoak(seed: number, revision: SoakRevision, way: SoakWay): Promise<SoakVerdict> {
   const plan = planSoak(seed, revision);
   const clock = fleetClock();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     fixture: builtInFixture(),
     clock,
     scenarios: [plan.scenario],

@@ -32,6 +32,8 @@ export interface Service {
   runs(): Promise<number>;
   /** Resolves once a run has a status. @returns whether it has, within some seconds. */
   reaches(runId: string, status: string, seconds?: number): Promise<boolean>;
+  /** Changes what it knows of a run. @param action As in `setRun`, `appendEvents`; only without a scenario. */
+  control(action: string, args: unknown): Promise<void>;
   /** The variables of a job that uses it. */
   env: Readonly<Record<string, string>>;
 }
@@ -172,14 +174,20 @@ export class Bench {
     return this.start(line, options).ended;
   }
 
-  /** Starts a service whose runs all play one scenario. @param repositories How many it has: acme/web, acme/web-2, and so on. */
-  async service(scenario: string, speed = 50, repositories = 1): Promise<Service> {
+  /**
+   * Starts a service whose runs all play one scenario.
+   *
+   * @param scenario Undefined: runs wait for {@linkcode Service.control}.
+   * @param repositories How many it has: acme/web, acme/web-2, and so on.
+   */
+  async service(scenario: string | undefined, speed = 50, repositories = 1): Promise<Service> {
     const fixture = join(this.newFolder(), "fixture.json");
     const repos = Array.from({ length: repositories }, () => crypto.randomUUID());
     const [repo = ""] = repos;
     const token = `mog_${crypto.randomUUID().replaceAll("-", "").slice(0, 24)}`;
     writeFileSync(fixture, fixtureText(token, repos));
-    const flags = ["--quiet", "--fixture", fixture, "--speed", String(speed), "--scenario", scenario];
+    const how = scenario === undefined ? ["--control"] : ["--speed", String(speed), "--scenario", scenario];
+    const flags = ["--quiet", "--fixture", fixture, ...how];
     const running = this.start([runtimes.node, EMULATOR, ...flags]);
     const [line] = await running.seen(/^\{"url".*\}$/m);
     const { url } = JSON.parse(line) as { url: string };
@@ -202,8 +210,13 @@ export class Bench {
       }
       return true;
     }
+    async function control(action: string, args: unknown): Promise<void> {
+      const answer = await fetch(`${url}/__control/${action}`, { method: "POST", body: JSON.stringify(args) });
+      const { ok, error } = await answer.json() as { ok: boolean; error?: string };
+      if (!ok) throw new Error(`${action} was refused: ${error}`);
+    }
     const env = { MOGPLEX_URL: url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token, MOGPLEX_REPO_ID: repo };
-    return { url, token, repo, automation: AUTOMATION, status, runs, reaches, env };
+    return { url, token, repo, automation: AUTOMATION, status, runs, reaches, control, env };
   }
 
   #last: Running | undefined;

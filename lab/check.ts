@@ -34,5 +34,5 @@ export class NotPossibleError extends Error {
   }
 }
 
-/** How the reason of a skip starts that nobody can mend: the gate accepts only these. */
+/** How the reason of a skip starts that no machine could avoid: the gate accepts only these. */
 export const NOT_POSSIBLE = "not possible here";

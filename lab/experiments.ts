@@ -6,8 +6,12 @@
 import type { Experiment } from "./experiment.ts";
 import { BUILDKITE } from "./experiments/buildkite.ts";
 import { DOCKER } from "./experiments/docker.ts";
+import { GITEA_EXPERIMENTS } from "./experiments/gitea.ts";
+import { GITEA_RESPOND } from "./experiments/gitea_respond.ts";
+import { GITEA_THREADS } from "./experiments/gitea_threads.ts";
 import { GITHUB } from "./experiments/github.ts";
 import { GITHUB_ACTION } from "./experiments/github_action.ts";
+import { GITHUB_RESPOND } from "./experiments/github_respond.ts";
 import { GITHUB_CAMPAIGN } from "./experiments/github_campaign.ts";
 import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
@@ -23,6 +27,10 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...GITHUB,
   ...GITHUB_ACTION,
   ...GITHUB_CAMPAIGN,
+  ...GITHUB_RESPOND,
+  ...GITEA_EXPERIMENTS,
+  ...GITEA_THREADS,
+  ...GITEA_RESPOND,
   ...LINTERS,
   ...BUILDKITE,
   ...JENKINS,

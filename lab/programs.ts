@@ -4,7 +4,8 @@
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { root, runtimes } from "../tools/setup.mjs";
@@ -30,18 +31,34 @@ export function commandPath(name: string): string | undefined {
   return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, name)).find((path) => existsSync(path));
 }
 
-function install(what: string, line: readonly string[], env: Record<string, string> = {}): void {
+/** Longest installation, in milliseconds. */
+const INSTALL_MS = 600_000;
+
+/** More about an installation. */
+interface InstallOptions {
+  /** @default that of this process */
+  cwd?: string;
+  /** Variables beside those of this process. @default {{}} */
+  env?: Record<string, string>;
+  /** In milliseconds. @default {INSTALL_MS} */
+  timeout?: number;
+}
+
+/** @returns what the installer has printed. */
+function install(what: string, line: readonly string[], options: InstallOptions = {}): string {
+  const { cwd, env = {}, timeout = INSTALL_MS } = options;
   const [program = "", ...args] = line;
   if (commandPath(program) === undefined && !existsSync(program)) {
     throw new MissingError(`${what}: its installer ${program} is not here`);
   }
   const { status, stderr, stdout } = spawnSync(program, args, {
+    cwd,
     encoding: "utf8",
     env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
-    timeout: 600_000,
+    timeout,
   });
-  if (status === 0) return;
+  if (status === 0) return stdout;
   const said = `${stderr}${stdout}`.trim().split("\n").slice(-2).join(" ").slice(0, 300);
   throw new MissingError(`${what}: ${program} ended with ${status}: ${said}`);
 }
@@ -77,7 +94,7 @@ export function goProgram(name: string, module: string, version: string, file: s
     const half = join(LAB_FOLDER, `${name}-${version}.part`);
     // The module cache stays writable, so that people can delete it.
     const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOBIN: half };
-    install(`${name} ${version}`, ["go", "install", `${module}@${version}`], env);
+    install(`${name} ${version}`, ["go", "install", `${module}@${version}`], { env });
     renameInto(half, join(LAB_FOLDER, `${name}-${version}`));
   });
 }
@@ -88,15 +105,41 @@ export function goSource(name: string, module: string, version: string, query: s
   return installed(name, version, folder, () => {
     const half = `${folder}.part`;
     mkdirSync(half, { recursive: true });
-    install(`${name} ${version}`, ["go", "mod", "download", `${module}@${query}`], {
-      GOFLAGS: "-modcacherw",
-      GOTOOLCHAIN: "local",
-      GOMODCACHE: join(half, "cache"),
-    });
+    const env = { GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local", GOMODCACHE: join(half, "cache") };
+    install(`${name} ${version}`, ["go", "mod", "download", `${module}@${query}`], { env });
     renameInto(join(half, "cache", `${module}@${query}`), folder);
     rmSync(half, { recursive: true, force: true });
   });
 }
+
+/** Folder of what takes long to build: outside the checkout, so that every checkout of this user has it. */
+const CACHE_FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "mogplex-lab");
+
+/**
+ * Gitea, built from its module: `go install` refuses one that replaces modules. Its source stays beside it, since it reads templates and texts
+ * from there. It has no frontend for browsers, which the module lacks.
+ */
+function giteaServer(version: string): Program {
+  const module = "code.gitea.io/gitea";
+  const folder = join(CACHE_FOLDER, `gitea-${version}`);
+  return installed("Gitea", version, join(folder, "gitea"), () => {
+    const half = `${folder}.part`;
+    const source = join(half, "source");
+    const env = { CGO_ENABLED: "1", GOFLAGS: "-modcacherw", GOTOOLCHAIN: "local" };
+    const what = `Gitea ${version}`;
+    if (commandPath("gcc") === undefined) throw new MissingError(`${what}: its compiler gcc is not here`);
+    const told = install(what, ["go", "mod", "download", "-json", `${module}@v${version}`], { env });
+    rmSync(half, { recursive: true, force: true });
+    mkdirSync(half, { recursive: true });
+    cpSync((JSON.parse(told) as { Dir: string }).Dir, source, { recursive: true });
+    const flags = ["-trimpath", "-tags", "sqlite sqlite_unlock_notify", "-ldflags", `-s -w -X main.Version=${version}`];
+    install(what, ["go", "build", ...flags, "-o", "../gitea", "."], { cwd: source, env, timeout: BUILD_MS });
+    renameInto(half, folder);
+  });
+}
+
+/** Two cores take a quarter of it. */
+const BUILD_MS = 40 * 60_000;
 
 /** The command of a Python package, in its own virtual environment. */
 export function pythonProgram(name: string, version: string): Program {
@@ -147,7 +190,7 @@ function denoBundle(): Program {
     mkdirSync(half, { recursive: true });
     writeFileSync(join(half, "empty.mjs"), "");
     const line = [runtimes.deno, "bundle", "--quiet", "-o", join(half, "out.mjs"), join(half, "empty.mjs")];
-    install(`deno bundle ${version}`, line, { DENO_DIR: half, DENO_TLS_CA_STORE: "system,mozilla" });
+    install(`deno bundle ${version}`, line, { env: { DENO_DIR: half, DENO_TLS_CA_STORE: "system,mozilla" } });
     renameInto(half, folder);
   });
 }
@@ -192,6 +235,8 @@ export const BUILDKITE_AGENT: Program = goProgram(
   "v3.55.0",
   "agent",
 );
+/** A forge; its templates and texts are in the folder `source` beside it. */
+export const GITEA: Program = giteaServer("1.24.6");
 export const ZIZMOR: Program = pythonProgram("zizmor", "1.32.0");
 export const CHECK_JSONSCHEMA: Program = pythonProgram("check-jsonschema", "0.39.0");
 /** It has the schemas of Kubernetes from 1.25 to its own version. */

@@ -51,6 +51,17 @@ function provide({ programs }: Experiment, print: (line: string) => void): void 
   }
 }
 
+/** Installs what experiments need, each program with a line and its time. What cannot be had is told by its experiment. */
+export function provideAll(experiments: readonly Experiment[], print: (line: string) => void): void {
+  for (const experiment of experiments) {
+    try {
+      provide(experiment, print);
+    } catch (error) {
+      if (!(error instanceof MissingError)) throw error;
+    }
+  }
+}
+
 async function withLimit(experiment: Experiment, bench: Bench): Promise<void> {
   const { limitSeconds = DEFAULT_LIMIT_SECONDS } = experiment;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -109,14 +120,6 @@ function printFinished({ experiment, checks, tookMs }: Finished, print: (line: s
  */
 export async function runLab(experiments: readonly Experiment[], options: RunnerOptions): Promise<Finished[]> {
   const { print, atOnce = 1 } = options;
-  // An installation holds up everything, the clocks of experiments included.
-  for (const experiment of experiments) {
-    try {
-      provide(experiment, print);
-    } catch (error) {
-      if (!(error instanceof MissingError)) throw error;
-    }
-  }
   const limit = (each: Experiment) => each.limitSeconds ?? DEFAULT_LIMIT_SECONDS;
   const waiting = [...experiments].sort((a, b) => limit(b) - limit(a));
   const found = new Map<Experiment, Finished>();

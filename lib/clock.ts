@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkOptions, type Keys } from "./check_options.ts";
+
 /** Options of {@linkcode Clock.sleep}. */
 export interface SleepOptions {
   /** Ends the wait early: the promise rejects with `signal.reason`. @default {undefined} */
@@ -112,6 +114,9 @@ const REQUEST_TURNS = 6;
 // Its limit must not expire before a real socket has answered.
 const LIMIT_TURNS = 100;
 
+// Real time after which the clock moves although work goes on, in milliseconds.
+const WORK_MS = 30_000;
+
 /** One turn of the event loop. A timer takes a millisecond or more, an immediate takes none. */
 function turn(isLong: boolean): Promise<void> {
   return new Promise((resolve) => {
@@ -124,8 +129,15 @@ function turn(isLong: boolean): Promise<void> {
  * Creates a clock for tests and for the emulator.
  *
  * Any number of sleepers share it: time moves to the earliest of them once the event loop is idle.
+ *
+ * @throws {UsageError} for an option that there is not.
  */
 export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
+  checkOptions(
+    "make virtual clock",
+    options,
+    { startMs: "number", auto: "boolean" } satisfies Keys<VirtualClockOptions>,
+  );
   const { startMs = Date.UTC(2026, 8, 1), auto = true } = options;
   let now = 0;
   let wallOffset = startMs;
@@ -140,6 +152,16 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
   function wakeDue(waiting: Sleeper[]) {
     while (waiting[0] !== undefined && waiting[0].at <= now) waiting.shift()?.wake();
   }
+  /** Waits until no work is going on, or for as long as work usually takes: it may itself sleep on this clock. */
+  async function workDone(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, WORK_MS);
+      idle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
   /** Waits until all work is done and only sleepers are left. @returns the first of them. */
   async function quiet(): Promise<Sleeper | undefined> {
     let first = sleepers[0];
@@ -148,7 +170,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
       if (turns >= (first?.limit ? LIMIT_TURNS : isRequest ? REQUEST_TURNS : QUIET_TURNS)) return first;
       await turn(turns >= QUIET_TURNS);
       const wasWorking = working > 0;
-      if (wasWorking) await new Promise<void>((resolve) => idle = resolve);
+      if (wasWorking) await workDone();
       if (wasWorking || sleepers[0] !== first) turns = -1;
       first = sleepers[0];
     }

@@ -5,6 +5,7 @@
  */
 import { type ErrorParts, errorSentence, type KnownRun, messageOf, type ResultSoFar } from "./error_sentence.ts";
 import { EXIT, type ExitName } from "./exit_codes.ts";
+import { VERSION } from "./version.ts";
 
 /** Options of {@linkcode MogplexError}. */
 export interface MogplexErrorOptions {
@@ -18,9 +19,53 @@ export interface MogplexErrorOptions {
 
 export type { ErrorParts, ResultSoFar };
 
-/** Base of every error that the toolkit throws on purpose. */
+// Two copies of the package in one process, such as an installed one and one in a bundled plug-in, know each other's errors by a brand.
+
+/** What an error says of the copy that it comes from. */
+interface Brand {
+  /** Version of the package. */
+  version: string;
+  /** Names of its class and of the classes above. */
+  kinds: readonly string[];
+}
+
+const BRAND = /* @__PURE__ */ Symbol.for("@mogplex/ci.error");
+
+function brandOf(value: unknown): Brand | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  return (value as { [BRAND]?: Brand })[BRAND];
+}
+
+/** The part of a version that is the same for all that are compatible: the major one, or the minor one before 1.0.0. */
+function compatiblePart(version: string): string {
+  return /^0\.\d+|^\d+/.exec(version)?.[0] ?? version;
+}
+
+function isCompatible({ version }: Brand): boolean {
+  return compatiblePart(version) === compatiblePart(VERSION);
+}
+
+function kindsOf(own: typeof MogplexError): string[] {
+  const kinds: string[] = [];
+  for (let each = own; typeof each === "function"; each = Object.getPrototypeOf(each)) {
+    if (Object.hasOwn(each, "kind")) kinds.push(each.kind);
+  }
+  return kinds;
+}
+
+/** What is wrong when an error comes from an incompatible copy of the package; undefined for everything else. */
+export function otherVersion(thrown: unknown): string | undefined {
+  const brand = brandOf(thrown);
+  if (brand === undefined || isCompatible(brand)) return undefined;
+  return `this error comes from @mogplex/ci ${brand.version}, and the caller uses ${VERSION}: install one version`;
+}
+
+/** Base of every error that the toolkit throws on purpose. `instanceof` also knows the errors of another copy of the package. */
 export class MogplexError extends Error {
-  override name = "MogplexError";
+  /** Name of the class. @internal */
+  static readonly kind: string = "MogplexError";
+  /** Name of its class. */
+  override name: string;
   /** Which row of the table of exit codes applies to toolkit verbs. */
   readonly exit: ExitName;
   /** What was attempted, after "Cannot"; null when the message says something else. */
@@ -47,6 +92,8 @@ export class MogplexError extends Error {
    */
   constructor(problem: ErrorParts | string, exit: ExitName, options: MogplexErrorOptions = {}) {
     super(typeof problem === "string" ? problem : errorSentence(problem), options);
+    this.name = new.target.kind;
+    Object.defineProperty(this, BRAND, { value: { version: VERSION, kinds: kindsOf(new.target) } satisfies Brand });
     const { attempted, why, value, advice }: Partial<ErrorParts> = typeof problem === "string" ? {} : problem;
     this.exit = exit;
     this.attempted = attempted ?? null;
@@ -56,6 +103,17 @@ export class MogplexError extends Error {
     const { code = exit.replace(/[A-Z]/g, "_$&").toUpperCase() } = options;
     this.code = code;
     this.serviceCode = options.serviceCode ?? null;
+  }
+
+  /** Whether a value is an error of this class, of this copy of the package or of a compatible one. @internal */
+  static override [Symbol.hasInstance]<C extends abstract new (...given: never) => unknown>(
+    this: C,
+    value: unknown,
+  ): value is InstanceType<C> {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    const brand = brandOf(value);
+    return brand !== undefined && isCompatible(brand) && Object.hasOwn(this, "kind") &&
+      brand.kinds.includes((this as unknown as typeof MogplexError).kind);
   }
 
   /** Whether the same call can work later: true for the exit codes 69 and 75. */
@@ -98,7 +156,8 @@ export class MogplexError extends Error {
    * @internal
    */
   static tellRun<E extends MogplexError>(error: E, facts: Partial<KnownRun>): E {
-    error.#run = { ...error.#run, ...facts };
+    // One of another copy of the package keeps what it knows.
+    if (#run in error) error.#run = { ...error.#run, ...facts };
     return error;
   }
 
@@ -126,7 +185,8 @@ export class MogplexError extends Error {
 
 /** Something that the caller gave is wrong; nothing was started. Exit code 2. */
 export class UsageError extends MogplexError {
-  override name = "UsageError";
+  /** @internal */
+  static override readonly kind: string = "UsageError";
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "usage", options);
@@ -135,7 +195,8 @@ export class UsageError extends MogplexError {
 
 /** No token, an empty or malformed one (found locally), or one that the service refuses. Exit code 64. */
 export class UnauthorizedError extends MogplexError {
-  override name = "UnauthorizedError";
+  /** @internal */
+  static override readonly kind: string = "UnauthorizedError";
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "unauthorized", options);
@@ -157,8 +218,10 @@ export interface AnswerFacts {
 }
 
 /** The service answered with an error. The class of its own errors is chosen by status, refined by code. */
-export class ApiError extends MogplexError implements AnswerFacts {
-  override name = "ApiError";
+export class ApiError extends MogplexError {
+  /** @internal */
+  static override readonly kind: string = "ApiError";
+  /** HTTP status. */
   readonly status: number;
   readonly #facts: AnswerFacts;
 
@@ -177,15 +240,17 @@ export class ApiError extends MogplexError implements AnswerFacts {
     this.#facts = facts;
   }
 
+  /** What the host's support asks for: the first `x-*-id` header of the answer; null when there was none. */
   override get requestId(): string | null {
     return this.#facts.requestId;
   }
 
+  /** `Retry-After` in milliseconds from the answer on; null when there was none. */
   override get retryAfterMs(): number | null {
     return this.#facts.retryAfterMs;
   }
 
-  /** See {@linkcode AnswerFacts.headers}. */
+  /** The headers of the answer that help to find out who sent it, masked; by names in lower case. */
   get headers(): Readonly<Record<string, string>> {
     return this.#facts.headers ?? {};
   }
@@ -198,32 +263,38 @@ export class ApiError extends MogplexError implements AnswerFacts {
 
 /** 404 with the service's own envelope: no such run, repository, automation. Exit code 2. */
 export class NotFoundError extends ApiError {
-  override name = "NotFoundError";
+  /** @internal */
+  static override readonly kind: string = "NotFoundError";
 }
 
 /** 409: the idempotency key was used for another request, or the run is in another state. Exit code 2. */
 export class ConflictError extends ApiError {
-  override name = "ConflictError";
+  /** @internal */
+  static override readonly kind: string = "ConflictError";
 }
 
 /** 403: the token lacks a scope, or may only trigger automations. Exit code 65. */
 export class ForbiddenError extends ApiError {
-  override name = "ForbiddenError";
+  /** @internal */
+  static override readonly kind: string = "ForbiddenError";
 }
 
 /** 429 for longer than the caller allowed to wait. Exit code 75. */
 export class RateLimitedError extends ApiError {
-  override name = "RateLimitedError";
+  /** @internal */
+  static override readonly kind: string = "RateLimitedError";
 }
 
 /** 5xx, or an answer that is not the API's (HTML, redirect, empty, truncated), after all retries. Exit code 69. */
 export class UnavailableError extends ApiError {
-  override name = "UnavailableError";
+  /** @internal */
+  static override readonly kind: string = "UnavailableError";
 }
 
 /** `fetch` itself failed, or an attempt took too long, after all retries. Exit code 69. */
 export class NetworkError extends MogplexError {
-  override name = "NetworkError";
+  /** @internal */
+  static override readonly kind: string = "NetworkError";
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "unavailable", { code: "NETWORK", ...options });
@@ -232,7 +303,8 @@ export class NetworkError extends MogplexError {
 
 /** The body of an answer is larger than the limit. Asking for less may work. Exit code 69. */
 export class BodyTooLargeError extends MogplexError {
-  override name = "BodyTooLargeError";
+  /** @internal */
+  static override readonly kind: string = "BodyTooLargeError";
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "unavailable", { code: "BODY_TOO_LARGE", ...options });
@@ -241,7 +313,8 @@ export class BodyTooLargeError extends MogplexError {
 
 /** It is unknown whether the run was started: repeat the start with {@linkcode StartUnknownError.idempotencyKey}. Exit code 69. */
 export class StartUnknownError extends MogplexError {
-  override name = "StartUnknownError";
+  /** @internal */
+  static override readonly kind: string = "StartUnknownError";
   /**
    * @param problem See {@linkcode MogplexError}.
    * @param idempotencyKey Key of the start.
@@ -259,7 +332,8 @@ export class StartUnknownError extends MogplexError {
 
 /** The caller's deadline passed while the run went on. Exit code 124. */
 export class DeadlineError extends MogplexError {
-  override name = "DeadlineError";
+  /** @internal */
+  static override readonly kind: string = "DeadlineError";
   /** @param problem See {@linkcode MogplexError}. */
   constructor(problem: ErrorParts | string, options: MogplexErrorOptions = {}) {
     super(problem, "deadline", options);
@@ -271,7 +345,8 @@ export class DeadlineError extends MogplexError {
  * of the reason: 124 for a `TimeoutError`, else 130, or that of an error of ours.
  */
 export class AbortedError extends MogplexError {
-  override name = "AbortedError";
+  /** @internal */
+  static override readonly kind: string = "AbortedError";
   /** @param reason Reason of the signal. */
   constructor(problem: ErrorParts | string, reason: unknown) {
     const exit = exitNameOf(reason);
@@ -284,24 +359,27 @@ export type InterruptSignal = "SIGINT" | "SIGTERM";
 
 /** A signal stopped the process. Exit code 130 or 143. */
 export class InterruptedError extends MogplexError {
-  override name = "InterruptedError";
+  /** @internal */
+  static override readonly kind: string = "InterruptedError";
   /** The signal. */
-  readonly signal: InterruptSignal;
+  readonly signal: "SIGINT" | "SIGTERM";
   constructor(signal: InterruptSignal) {
     super({ attempted: "wait any longer", why: `${signal} received` }, signal === "SIGINT" ? "sigint" : "sigterm");
     this.signal = signal;
   }
 }
 
-function exitNameOf(thrown: unknown): ExitName {
+/** The row of the table of exit codes for whatever was thrown. */
+export function exitNameOf(thrown: unknown): ExitName {
   if (thrown instanceof MogplexError) return thrown.exit;
+  if (otherVersion(thrown) !== undefined) return "usage";
   const name = (thrown as { name?: unknown } | null | undefined)?.name;
   return name === "TimeoutError" ? "deadline" : name === "AbortError" ? "sigint" : "internal";
 }
 
 /**
  * The exit code of toolkit verbs for whatever was thrown: the error's own; 124 for a `TimeoutError` and 130 for an `AbortError`, the
- * reasons of an `AbortSignal`; 70 for everything else.
+ * reasons of an `AbortSignal`; 2 for an error of an incompatible version of this package; 70 for everything else.
  */
 export function exitCodeFor(error: unknown): number {
   return EXIT[exitNameOf(error)];

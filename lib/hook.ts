@@ -1,11 +1,89 @@
 /**
- * Functions that a script gives us to be called. They return nothing, but an async function is accepted by their types.
+ * Functions that a script gives us to be called, async ones too. One that comes before an effect is awaited, and stops the effect when it
+ * fails. One that comes after it is not waited for, and never breaks what it tells of.
  *
  * @module
  */
+import type { Clock } from "./clock.ts";
+import { messageOf } from "./error_sentence.ts";
+import { DeadlineError, exitNameOf, MogplexError } from "./errors.ts";
+import type { OnNotice } from "./notice.ts";
 
-/** Lets the promise of an async hook fail: nobody waits for it, and a rejection that nobody handles ends the process. @param returned What a hook returned. */
-export function unawaited(returned: unknown): void {
-  if (typeof returned !== "object" || returned === null || !("then" in returned)) return;
-  Promise.resolve(returned).catch(() => {});
+/** A function of the caller that gets one value. What it returns is a promise or does not matter. */
+type Hook<A> = ((given: A) => unknown) | undefined;
+
+function isPromise(returned: unknown): returned is PromiseLike<unknown> {
+  return typeof returned === "object" && returned !== null && "then" in returned;
+}
+
+/** Tells a hook what has happened. @param onFailure Gets what it throws, or what its promise rejects with. @default ignores it */
+export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown) => void = () => {}): void {
+  try {
+    const returned = hook?.(given);
+    // An unhandled rejection ends the process.
+    if (isPromise(returned)) Promise.resolve(returned).catch(onFailure);
+  } catch (error) {
+    onFailure(error);
+  }
+}
+
+/** A hook as a function that never throws. Its first failure becomes a notice, so that one which always fails does not fill the log. */
+export function teller<A>(name: string, hook: Hook<A>, notify: OnNotice): (given: A) => void {
+  let hasFailed = false;
+  return (given) =>
+    callHook(hook, given, (error) => {
+      if (!hasFailed) notify({ kind: "hook_failed", hook: name, error });
+      hasFailed = true;
+    });
+}
+
+const DAY_MS = 86_400_000;
+
+/** What a hook before an effect may take. */
+interface HookLimits {
+  clock: Clock;
+  /** Point on the clock. @default in a day: the signal ends it */
+  deadline?: number | undefined;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * Waits for a hook that comes before an effect.
+ *
+ * @param attempted The effect, after "Cannot".
+ * @throws {MogplexError} when it fails, with what it threw as the cause.
+ * @throws {DeadlineError} when it has not ended at the deadline; `signal.reason` if the signal aborts.
+ */
+export async function awaitHook<A>(
+  attempted: string,
+  name: string,
+  hook: Hook<A>,
+  given: A,
+  { clock, deadline = clock.now() + DAY_MS, signal }: HookLimits,
+): Promise<void> {
+  try {
+    const returned = hook?.(given);
+    if (isPromise(returned)) {
+      const over = new AbortController();
+      const work = Promise.resolve(returned);
+      const late = clock.sleep(deadline - clock.now(), { limit: true, signal: over.signal }).then(() => {
+        throw new DeadlineError({ attempted, why: `'${name}' has not ended in time` });
+      });
+      const abort = () => over.abort(signal?.reason);
+      signal?.addEventListener("abort", abort);
+      if (signal?.aborted) abort();
+      try {
+        await Promise.race([clock.during?.(work) ?? work, late]);
+      } finally {
+        signal?.removeEventListener("abort", abort);
+        late.catch(() => {});
+        over.abort();
+      }
+    }
+  } catch (cause) {
+    if (cause instanceof DeadlineError || signal?.aborted && cause === signal.reason) throw cause;
+    const problem = { attempted, why: `'${name}' failed: ${messageOf(cause)}`, advice: "nothing was sent" };
+    throw new MogplexError(problem, exitNameOf(cause), { cause, code: "HOOK_FAILED" });
+  }
+  signal?.throwIfAborted();
 }

@@ -274,7 +274,7 @@ export function processIo(): Io {
     appendFile(path, text, links = "follow") {
       if (links === "refuse") refuseLinks(fs, path);
       const { O_WRONLY, O_APPEND, O_CREAT, O_NONBLOCK = 0 } = fs.constants;
-      // Opening a pipe that nobody reads would wait for a reader, and no signal would be heard meanwhile. With this flag it fails.
+      // Opening a pipe without a reader would wait for one, and no signal would be heard meanwhile. With this flag it fails.
       fs.closeSync(fs.openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK));
       fs.appendFileSync(path, text);
     },

@@ -16,7 +16,7 @@ export function lookup<V>(table: Readonly<Partial<Record<string, V>>>, key: stri
 }
 
 /**
- * The own fields of what somebody passes, without what every object inherits: some code of the process may have written to
+ * The own fields of what a caller passes, without what every object inherits: some code of the process may have written to
  * `Object.prototype`, by mistake or as an attack, and that must not be sent.
  */
 export function ownFields<T extends object>(value: T): T {

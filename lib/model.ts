@@ -269,8 +269,11 @@ export interface StartRequest {
   repoId: string;
   /** Task for the agent; 1 to 100 000 UTF-16 units after trimming. */
   prompt: string;
-  /** Agent. @default {"codex"} (chosen by the service) */
-  harness?: Harness | undefined;
+  /**
+   * Agent. Another word than these is sent as it is, with a notice: later revisions of the service may know it. @default {"codex"} (chosen by
+   * the service)
+   */
+  harness?: OpenWord<Harness> | undefined;
   /** Branch to start from. @default the repository's default branch */
   baseBranch?: string | undefined;
   /** Branch to work on. @default generated with `createBranch`, else the base branch */

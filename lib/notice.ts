@@ -41,8 +41,10 @@ export type Notice =
   | { kind: "random_key"; missing: string[] }
   /** The job's first attempt found a run under its key, on a system where the nodes of a matrix look alike. */
   | { kind: "shared_key"; runId: string }
+  /** A function of the caller, such as `onItem`, threw or rejected. Told once a call; the work goes on. */
+  | { kind: "hook_failed"; hook: string; error: unknown }
   /** Any other message; the toolkit's own text, without untrusted parts. */
   | { kind: "text"; message: string };
 
-/** Receives notices; must not throw. */
-export type OnNotice = (notice: Notice) => void;
+/** Receives notices. What it throws, or its promise rejects with, is ignored. */
+export type OnNotice = (notice: Notice) => unknown;

@@ -71,9 +71,7 @@ export function setExitCode(code: number): void {
 
 /** Size of a terminal in cells. */
 export interface TerminalSize {
-  /** Cells of a line. */
   columns: number;
-  /** Lines. */
   rows: number;
 }
 

@@ -4,9 +4,7 @@
  * @module
  */
 
-/** One environment variable. */
 export interface Variable {
-  /** Its name. */
   name: string;
   /** What wins over it, as the documents show it: a flag in backticks, `argument`, or an empty string. */
   flag: string;
@@ -133,6 +131,12 @@ export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_RECENT", {
     fallback: "`on`",
   }),
+  variable("MOGPLEX_RESPOND_NAME", { option: "name", value: "NAME", fallback: "`mogplex`" }),
+  variable("MOGPLEX_RESPOND_LABEL", { option: "label", value: "LABEL", fallback: "`mogplex`" }),
+  variable("MOGPLEX_RESPOND_TEMPLATE", { option: "template", value: "FILE" }),
+  variable("MOGPLEX_ALLOW_USERS", { option: "allow-users", value: "NAMES", fallback: "who may push" }),
+  variable("MOGPLEX_LIMIT", { option: "limit", value: "N/day", fallback: "`20/day`" }),
+  variable("MOGPLEX_COMMIT_STATUS", { option: "commit-status", fallback: "`false` on GitLab, else `true`" }),
   variable("MOGPLEX_CI_JOB", { readWith: "key-scope" }),
   variable("MOGPLEX_JOB_STATUS", { fallback: "the CI system's" }),
   variable("MOGPLEX_GIT_TOKEN", {
@@ -158,6 +162,7 @@ export const SECRET_VARIABLES: readonly string[] = [
   "CI_JOB_JWT",
   "CI_JOB_TOKEN",
   "CI_REGISTRY_PASSWORD",
+  "GITEA_TOKEN",
   "GITHUB_TOKEN",
   "GITLAB_TOKEN",
   "MOGPLEX_GIT_TOKEN",

@@ -18,7 +18,10 @@ import { root, sha256 } from "./setup.mjs";
 
 async function writeDist(dist: string): Promise<void> {
   const programs = await Promise.all(PROGRAMS.map(bundleProgram));
-  const executable = new Set(PROGRAMS.filter((each) => each.executable ?? true).map(({ file }) => file));
+  const executable = new Set([
+    "emulator.mjs",
+    ...PROGRAMS.filter((each) => each.executable ?? true).map(({ file }) => file),
+  ]);
   for (const { file, text, packages } of [...programs, ...await bundleLibrary()]) {
     writeFileSync(join(dist, file), text, { mode: executable.has(file) ? 0o755 : 0o644 });
     writeFileSync(join(dist, `${file}.sha256`), `${sha256(text)}  ${file}\n`);
@@ -42,7 +45,7 @@ async function writeDist(dist: string): Promise<void> {
   rmSync(join(dist, `${ACTION.file}.sha256`));
 }
 
-/** Writes `dist/` as a whole, so that nobody finds half of it. */
+/** Writes `dist/` as a whole, so that no reader finds half of it. */
 async function main(): Promise<void> {
   if (isFresh()) return;
   const from = inputs();

@@ -117,7 +117,6 @@ function withAddresses(text: string, address: string | undefined): string {
   if (address === undefined) return text;
   const { name, version, description, ...rest } = JSON.parse(text);
   const addresses = {
-    homepage: `${address}#readme`,
     repository: { type: "git", url: `git+${address}.git` },
     bugs: { url: `${address}/issues` },
   };

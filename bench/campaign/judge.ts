@@ -10,7 +10,7 @@ export interface Judged {
   right: number;
   /** Repositories with another verdict, or with none. */
   wrong: number;
-  /** Repositories with more than one run that the agent worked on: runs that failed for want of a sandbox, or a queue, are none. */
+  /** Repositories with more than one run that the agent worked on: a run that failed for want of a sandbox or a queue does not count. */
   secondRuns: number;
   /** Repositories without a run. */
   forgotten: number;

@@ -76,7 +76,7 @@ async function rehearsal(count: number): Promise<Row> {
     first.stopAt(undefined);
     bad.push(...failed(await first.run({ jobs: [`wave-${middle}`], before: () => {} })));
     bad.push(...failed(await first.run({ jobs: jobs(middle + 1, last) })));
-    // Nothing was wrong with this one, and somebody retries it.
+    // Nothing was wrong with this one, and a person retries it.
     bad.push(...failed(await first.run({ jobs: [`wave-${last}`], before: () => {} })));
     const second = await openCampaignProject(work, names, "", { ".gitignore": "" }, first.service);
     const newest = first.artifact(`wave-${last}`, `mogplex-waves/${last}`);

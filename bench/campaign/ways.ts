@@ -4,8 +4,8 @@
 import { followCampaign, makeWave, viewOfStand } from "../../lib/campaign/campaign.ts";
 import type { CampaignView } from "../../lib/campaign/view.ts";
 import { exitCodeFor, RateLimitedError } from "../../lib/errors.ts";
-import { run } from "../../lib/run/run.ts";
 import { type CampaignWorld, ORIGIN, type Told } from "./world.ts";
+import { run } from "../../tests/unit/run/detecting.ts";
 
 /** What a way says of each repository, by name. Those of which it says nothing are missing. */
 export type Verdicts = Map<string, Told>;

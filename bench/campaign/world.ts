@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CampaignOptions } from "../../lib/campaign/campaign_options.ts";
-import { createEmulator, type Emulator } from "../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../lib/emulator/options.ts";
 import { builtInScenarios } from "../../lib/emulator/agents/scenario.ts";
 import type { RunRow } from "../../lib/emulator/state/store.ts";
@@ -122,7 +122,7 @@ export function campaignWorld(options: WorldOptions): CampaignWorld {
   const clock = fleetClock();
   const random = seeded(seed * 7_919 + 17);
   const timeOf = new Map<string, number>();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     clock,
     projects: [{ owner: OWNER, count: repositories }],
     scenarios: builtInScenarios(scenario),

@@ -17,16 +17,17 @@
 // @ts-check
 import process from "node:process";
 import { createMogplex, EXIT, main, UsageError } from "@mogplex/ci";
+import { createCampaigns } from "@mogplex/ci/campaigns";
 
 /** @param {import("@mogplex/ci").MainContext} context */
 async function work({ signal, args: [path = "campaign.yml"], line }) {
   if (path.startsWith("-")) throw new UsageError("Cannot start campaign: usage: many_repositories.mjs FILE");
   /** @param {string} text */
   const print = (text) => process.stdout.write(`${line(text)}\n`);
-  const { campaigns } = createMogplex();
-  const { view: plan, bound } = await campaigns.plan(path);
+  const campaign = createCampaigns(createMogplex()).of(path);
+  const { view: plan, bound } = await campaign.plan();
   print(`${plan.items.length} items, done ${plan.endsAt} at the earliest, because of: ${bound}`);
-  for await (const each of campaigns.run(path, { signal })) {
+  for await (const each of campaign.run({ signal })) {
     if (each.type === "item") print(`${each.item.verdict} ${each.item.repository} ${each.item.reason ?? ""}`);
     if (each.type !== "end") continue;
     const { counts, state } = each.result;

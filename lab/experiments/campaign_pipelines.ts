@@ -1,9 +1,9 @@
-/** Pipelines of a campaign, as `campaign pipeline` writes them. */
+/** The workflow of a campaign, as `campaign pipeline` writes it. */
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PipelineInput } from "../../lib/campaign/pipeline/format.ts";
-import { formatOf } from "../../lib/campaign/pipeline/make_pipeline.ts";
+import { github } from "../../lib/campaign/pipeline/github.ts";
 
 const INPUT: PipelineInput = {
   campaign: "codemod",
@@ -24,10 +24,10 @@ const INPUT: PipelineInput = {
   },
 };
 
-/** Writes the pipeline of a system into a folder of its own. @returns The paths of its files. */
-export function campaignPipelines(format: string): string[] {
+/** Writes the workflow into a folder of its own. @returns The paths of its files. */
+export function campaignPipelines(): string[] {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-pipelines-"));
-  return formatOf(format).render(INPUT).map(({ path, text }) => {
+  return github.render(INPUT).map(({ path, text }) => {
     const file = join(folder, path);
     writeFileSync(file, text);
     return file;

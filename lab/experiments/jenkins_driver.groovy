@@ -166,7 +166,7 @@ abstract class PipelineScript extends Script {
           "kill -TERM ${folder.name}".execute().waitFor()
         }
       } catch (IOException ignored) {
-        // The process ended, or belongs to somebody else.
+        // The process ended, or belongs to another job.
       }
     }
   }

@@ -27,7 +27,7 @@ async function actionlint(bench: Bench): Promise<void> {
     ...examples("github-actions"),
     ...examples("dashboards"),
     ...initJobs("github"),
-    ...campaignPipelines("github"),
+    ...campaignPipelines(),
   ];
   for (const file of files) {
     // The steps of drop-in.yml are the product's own lines, which we do not change.
@@ -44,7 +44,7 @@ async function actionlint(bench: Bench): Promise<void> {
 
 async function zizmor(bench: Bench): Promise<void> {
   const line = [ZIZMOR.provide(), "--offline", "--persona=regular", "--no-progress", "--color=never"];
-  for (const file of [...WORKFLOWS(), ...initJobs("github"), ...campaignPipelines("github"), ACTION]) {
+  for (const file of [...WORKFLOWS(), ...initJobs("github"), ...campaignPipelines(), ACTION]) {
     const { code, stdout } = await bench.run([...line, "--format=plain", file]);
     const findings = [...stdout.matchAll(/^\w+\[[\w-]+\]: .*/gm)].map(([found]) => found).join("; ");
     bench.check(`${file.slice(root.length + 1)} is clean`, code === 0, findings || `it ended with ${code}`);
@@ -86,7 +86,7 @@ const KINDS: readonly Kind[] = [
   },
   {
     schema: "vendor.github-workflows",
-    files: () => [...WORKFLOWS(), ...initJobs("github", "forgejo", "gitea"), ...campaignPipelines("github")],
+    files: () => [...WORKFLOWS(), ...initJobs("github", "forgejo", "gitea"), ...campaignPipelines()],
   },
   { schema: "vendor.github-actions", files: () => [ACTION] },
   {

@@ -6,20 +6,22 @@ import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import { DENO_BUNDLE, type Program, ROLLUP, TYPESCRIPT, VITE, WEBPACK } from "../programs.ts";
 
-/** Reads repositories of a service in process: something of the library, and all of the entry for tests. */
+/** Reads repositories of a service in process, and looks for a campaign: something of each entry. */
 export const SCRIPT = `
-import { createClient, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
+import { createMogplex, EXIT, exitCodeFor, UsageError } from "@mogplex/ci";
+import { createCampaigns } from "@mogplex/ci/campaigns";
 import { createEmulator, virtualClock } from "@mogplex/ci/testing";
 const clock = virtualClock();
 const service = createEmulator({ clock });
-const client = createClient({ ...service.options, url: "https://mogplex.example" });
-const repos = await client.listRepos();
-console.log(client.origin, exitCodeFor(new UsageError("x")), repos.length);
+const mogplex = createMogplex({ ...service.options, url: "https://mogplex.example" });
+const repos = await mogplex.api.listRepos();
+const missing = await createCampaigns(mogplex).of("no-such.yml").read().catch((error) => error instanceof UsageError);
+console.log(mogplex.api.origin, exitCodeFor(new UsageError("x")), repos.length, missing);
 await service.close();
 process.exitCode = EXIT.cancelled;
 `;
 /** What {@linkcode SCRIPT} does. */
-export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1\n", stderr: "" };
+export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1 true\n", stderr: "" };
 
 /** Most bytes of a bundle of which the script uses the exit codes alone. */
 const SMALL = 16 * 1024;
@@ -132,11 +134,11 @@ export const STRICT_FLAGS: readonly string[] = [
 
 /** Uses a handle, the errors, and the entry for tests; declarations of other packages are not there. */
 export const TYPED = `
-import { createMogplex, type Handle, type Mogplex, MogplexError, type RunHandleItem, type RunResult, type StartedRun } from "@mogplex/ci";
+import { createMogplex, type WorkHandle, type Mogplex, MogplexError, type RunHandleItem, type RunResult, type StartedRun } from "@mogplex/ci";
 import { createEmulator } from "@mogplex/ci/testing";
 const service = createEmulator({ scenario: "agent-failure" });
 const mogplex: Mogplex = createMogplex(service.options);
-const handle: Handle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repo: "acme/web", prompt: "x", mode: "AUTO" });
+const handle: WorkHandle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repo: "acme/web", prompt: "x", mode: "AUTO" });
 let code = 70;
 for await (const item of handle) if (item.type === "end") code = item.exitCode;
 const { runId }: StartedRun = await handle.started;

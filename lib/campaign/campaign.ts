@@ -7,12 +7,11 @@ import { detected } from "../ci/detect.ts";
 import { exitCodeFor, InterruptedError, MogplexError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { LostRaceError } from "../git/remote.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import { checkWatch } from "../run/options.ts";
 import { type EndOutcome, isoTimeOrNull } from "../run/result.ts";
 import {
   checkTimeout,
-  connectKeys,
   endingSignal,
   interruptReason,
   type Interrupts,
@@ -22,22 +21,16 @@ import {
   type Session,
 } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
-import { checkOptions, checkSources, type Keys } from "../service/validate.ts";
+
 import { formatCount } from "../text/duration.ts";
 import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
-import type {
-  AdvanceCampaignOptions,
-  CampaignItem,
-  CampaignOptions,
-  CampaignPlan,
-  PlanCampaignOptions,
-  RunCampaignOptions,
-} from "./campaign_options.ts";
+import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
 import { placeNote } from "./journal/fold.ts";
 import { itemView, makeView } from "./make_view.ts";
 import { tell, type Teller } from "./notify.ts";
 import {
   type CampaignInternals,
+  type CampaignSource,
   changedNote,
   checkMayPlan,
   type OpenedCampaign,
@@ -45,11 +38,11 @@ import {
   reopen,
   withCampaign,
 } from "./open_campaign.ts";
-import { checkOrigin, planCampaignWith, planLock, writePlan } from "./plan/plan_campaign.ts";
+import { checkOrigin, planLock, writePlan } from "./plan/plan_campaign.ts";
 import { RequestPace } from "./plan/resolve.ts";
 import { campaignState, exitOf, isAtRest, openStarts, toStartCount } from "./progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
-import { ANY_COMMAND, type CampaignCommand } from "./report/words.ts";
+import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
 import type { ItemState } from "./verdicts.ts";
 import type { CampaignView } from "./view.ts";
 import { followSteps, type Progress } from "./work/follow.ts";
@@ -67,130 +60,22 @@ import {
 } from "./work/work.ts";
 
 /**
- * Plans a campaign: finds its repositories, freezes them with base branch and root directory in `lock.json`, and computes the earliest end.
- * Starts nothing. Called again, it leaves items that are locked as they are, adds new ones, and skips those that left the list before they
- * were started.
- *
- * @param path Path of the campaign file.
- * @param options See {@linkcode PlanCampaignOptions}; all durations in milliseconds.
- * @throws {UsageError} for mistakes in the file, repositories that cannot be used (unless `skipInvalid`), and lists that the service does not
- * show in full. No lock is written then.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
- * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
- * @example When will it be done?
- * ```ts ignore
- * const { view, bound } = await planCampaign("campaign.yml");
- * console.log(view.items.length, view.endsAt, bound);
- * ```
- */
-export async function planCampaign(path: string, options: PlanCampaignOptions = {}): Promise<CampaignPlan> {
-  const own = { skipInvalid: "boolean", meanRunMs: "number", dryRun: "boolean" } as const;
-  options = check("plan campaign", options, { ...campaignKeys(), ...own });
-  return await planCampaignWith(path, options, { readsStdin: true });
-}
-
-/**
- * Makes one wave of a campaign: records what has ended, starts what the limits of the service allow, and returns. Plans first when there is
- * no plan, but not with a branch as `home`, which may be lost: call {@linkcode planCampaign} for that. Safe to be called again and again, by
- * any machine that has the campaign's directory.
- *
- * @param path Path of the campaign file.
- * @param options See {@linkcode AdvanceCampaignOptions}; all durations in milliseconds.
- * @returns What the campaign looks like; `state` and `exitCode` say whether it is done, and how.
- * @throws {UsageError} for mistakes in the file, a lock or journal that was changed, a token of another user; nothing was started.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
- * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
- * @example One wave
- * ```ts ignore
- * const { state, nextWaveAt } = await advanceCampaign("campaign.yml");
- * ```
- */
-export async function advanceCampaign(path: string, options: AdvanceCampaignOptions = {}): Promise<CampaignView> {
-  options = check("advance campaign", options, advanceKeys());
-  return viewOfStand(await makeWave(path, options, {}));
-}
-
-/**
- * Follows a campaign in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed.
- *
- * @param path Path of the campaign file.
- * @param options See {@linkcode RunCampaignOptions}; all durations in milliseconds.
- * @returns What the campaign looks like at the end; `state` is `done` when it is.
- * @throws what {@linkcode advanceCampaign} throws; `signal.reason` if `signal` aborts. The campaign then goes on with the next call.
- * @example A campaign, with a line for each change
- * ```ts ignore
- * const view = await runCampaign("campaign.yml", {
- *   onItem: (item) => item.type === "item" && console.log(item.item.repository, item.item.verdict),
- * });
- * process.exitCode = view.exitCode;
- * ```
- */
-export async function runCampaign(path: string, options: RunCampaignOptions = {}): Promise<CampaignView> {
-  options = checkRunCampaign(options);
-  return viewOfStand(await followCampaign(path, options, {}));
-}
-
-/**
  * Reads what a campaign looks like, from its lock and journal: nothing is changed, even while another process works on it. With `forge` the
  * pull requests are read as well; without it no request is sent.
  *
- * @param path Path of the campaign file.
- * @param options Token, service and client have no effect.
  * @throws {UsageError} for mistakes in the file, when nothing was planned, and for a lock or journal that was changed.
- * @example Repositories that need a person
- * ```ts ignore
- * const { causes } = await readCampaign("campaign.yml");
- * for (const { cause, items } of causes) console.log(cause, items.length);
- * ```
  */
-export async function readCampaign(path: string, options: CampaignOptions = {}): Promise<CampaignView> {
-  options = check("read campaign", options, campaignKeys());
-  return await readCampaignWith(path, options, {});
-}
-
-function campaignKeys(): Keys<CampaignOptions> {
-  return {
-    ...connectKeys(),
-    directory: "string",
-    home: "string",
-    allowOutside: "boolean",
-    webhookVariable: "string",
-    forge: "object",
-    stuckAfterMs: "number",
-  };
-}
-
-function advanceKeys(): Keys<AdvanceCampaignOptions> {
-  const own = { skipInvalid: "boolean", approvedBy: "string", meanRunMs: "number", onItem: "function" } as const;
-  return { ...campaignKeys(), ...own };
-}
-
-/** Checks the names and types of options. @throws {UsageError} naming the first that is wrong. */
-function check<T, O extends CampaignOptions>(attempted: string, given: O, keys: Keys<T>): O {
-  const options = checkOptions(attempted, given, keys);
-  if (options.forge !== undefined) checkOptions(attempted, options.forge, { hosts: "object" }, "forge");
-  checkSources(attempted, options);
-  return options;
-}
-
-/** Checks the options of {@linkcode runCampaign}. @throws {UsageError} naming the first that is wrong. */
-export function checkRunCampaign(options: RunCampaignOptions): RunCampaignOptions {
-  const keys: Keys<RunCampaignOptions> = { ...advanceKeys(), timeoutMs: "number" };
-  return check("run campaign", options, keys);
-}
-
-/** Reads what a campaign looks like. See {@linkcode readCampaign}. */
 export async function readCampaignWith(
-  path: string,
+  source: CampaignSource,
   options: CampaignOptions,
   internals: CampaignInternals,
 ): Promise<CampaignView> {
-  return await withCampaign(path, options, internals, "read", async (opened) => {
+  return await withCampaign(source, options, internals, "read", async (opened) => {
     const store = plannedStore(opened, "read campaign");
     const { memory, meanRunMs } = store;
     internals.onLock?.(memory.lock);
     const pulls = internals.pulls ?? pullRequestsOf(options, internals.random);
-    await pulls?.refresh(memory, (body) => store.imagine(body));
+    await pulls?.refresh(memory, (body) => store.applyWithoutWriting(body));
     const atWork = await opened.home.atWork();
     const { stuckAfterMs } = options;
     return makeView(memory, { nowMs: opened.clock.wallTime(), meanRunMs, atWork, stuckAfterMs, failed: pulls?.failed });
@@ -220,7 +105,7 @@ export function exitCodeOfStand(stand: CampaignStand): number {
   return stand.state === "done" ? stand.view.exitCode : EXIT.rateLimited;
 }
 
-/** The outcome of a step, for items: `started` when the campaign goes on. */
+/** The outcome of a step, for events: `started` when the campaign goes on. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
   return stand.state === "done" ? verdictOf(stand.view) : "started";
@@ -229,6 +114,12 @@ export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "
 function verdictOf({ exitCode }: CampaignView): EndOutcome {
   if (exitCode === EXIT.success) return "success";
   return exitCode === EXIT.awaitingInput ? "awaiting_input" : "failed";
+}
+
+/** How far a campaign is. */
+export function progressOf(view: Pick<CampaignView, "counts">): CampaignProgress {
+  const { ended, items } = totalsOf(view);
+  return { done: ended, total: items };
 }
 
 /** The view of a campaign that has a plan. */
@@ -243,6 +134,8 @@ export interface StepInternals extends CampaignInternals {
   onView?: ((view: (brief?: boolean) => CampaignView) => void) | undefined;
   /** What a signal does to the runs at work. @default {"auto"} (they go on) */
   onInterrupt?: OnInterrupt | undefined;
+  /** Whether a signal cancels the runs at work, asked when it has come. @default what `onInterrupt` says */
+  cancels?: (() => boolean) | undefined;
   /** Whether a campaign without a plan is planned although its home is a branch. @default {false} */
   plans?: boolean | undefined;
   /**
@@ -260,11 +153,11 @@ export interface StepInternals extends CampaignInternals {
  * @throws what stopped the wave; {@linkcode StepInternals.onFailed} has its view.
  */
 export async function makeWave(
-  path: string,
+  source: CampaignSource,
   options: RunCampaignOptions,
   internals: StepInternals,
 ): Promise<CampaignStand> {
-  return await makeStep(path, options, internals, true);
+  return await makeStep(source, options, internals, true);
 }
 
 /**
@@ -273,27 +166,27 @@ export async function makeWave(
  * @throws what {@linkcode makeWave} throws.
  */
 export async function followCampaign(
-  path: string,
+  source: CampaignSource,
   options: RunCampaignOptions,
   internals: StepInternals,
 ): Promise<CampaignStand> {
-  return await makeStep(path, options, internals, false);
+  return await makeStep(source, options, internals, false);
 }
 
 /** Longest time of one wave, in milliseconds: reading 10 000 repositories takes five minutes. */
 const WAVE_MS = 60 * 60_000;
 
 async function makeStep(
-  path: string,
+  source: CampaignSource,
   options: RunCampaignOptions,
   internals: StepInternals,
   once: boolean,
 ): Promise<CampaignStand> {
-  const { onItem, stuckAfterMs, skipInvalid = false } = options;
+  const { onEvent, stuckAfterMs, skipInvalid = false } = options;
   const { timeoutMs = once ? WAVE_MS : MAX_TIMEOUT_MS } = options;
   checkTimeout(timeoutMs);
   const { interrupts, onInterrupt } = checkWatch({}, internals);
-  return await withCampaign(path, options, internals, "write", async (opened) => {
+  return await withCampaign(source, options, internals, "write", async (opened) => {
     const signal = endingSignal(options.signal, interrupts);
     const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
     const teller = (): Teller => ({
@@ -302,9 +195,10 @@ async function makeStep(
       clock: opened.clock,
       signal,
       random: internals.random,
-      command: internals.command ?? commandOf(path, options),
+      command: internals.command ?? commandOf(source, options),
+      notifier: options.notifier,
       links: opened.links,
-      note: (message) => unawaited(options.onNotice?.({ kind: "text", message })),
+      note: (message) => callHook(options.onNotice, { kind: "text", message }),
     });
     // A campaign that is done may have pull requests that are not merged.
     if (opened.store !== undefined && isAtRest(opened.store.memory)) {
@@ -314,7 +208,7 @@ async function makeStep(
     if (view !== undefined) {
       await tell(opened, teller());
       const changed = changedNote(opened);
-      if (changed !== null) unawaited(options.onNotice?.({ kind: "text", message: changed }));
+      if (changed !== null) callHook(options.onNotice, { kind: "text", message: changed });
       return { state: "done", view };
     }
     checkMayPlan(opened, internals.plans === true);
@@ -330,8 +224,8 @@ async function makeStep(
       stuckAfterMs,
       forge: options.forge,
       interrupts,
-      onInterrupt,
-      onItem,
+      cancels: internals.cancels ?? (() => onInterrupt === "cancel"),
+      onEvent,
       onView: internals.onView,
       onWave: internals.onWave,
       tell: () => tell(opened, teller()),
@@ -356,11 +250,12 @@ function doneView({ store, clock }: OpenedCampaign, stuckAfterMs: number | undef
   return view.state === "done" ? view : undefined;
 }
 
-/** How a person calls a campaign that a script works on. */
-function commandOf(file: string, { directory, home }: CampaignOptions): CampaignCommand {
+/** How a person calls a campaign that a script works on; null when there is no file to call it with, or no directory. */
+function commandOf(source: CampaignSource, { directory, home, memory }: CampaignOptions): CampaignCommand | null {
+  if (typeof source !== "string" || memory !== undefined) return null;
   return {
     ...ANY_COMMAND,
-    file,
+    file: source,
     flags: [
       ...directory === undefined ? [] : ["--dir", directory],
       ...home === undefined ? [] : ["--home", home],
@@ -368,7 +263,7 @@ function commandOf(file: string, { directory, home }: CampaignOptions): Campaign
   };
 }
 
-/** Records what stopped a step, for readers of the journal. What cannot be recorded is told by the error alone. */
+/** Records what stopped a step, for readers of the journal. What cannot be recorded is in the error alone. */
 async function noteTrouble({ store }: OpenedCampaign, error: unknown, redact: Redactor): Promise<void> {
   if (store === undefined || !(error instanceof MogplexError) || error instanceof InterruptedError) return;
   const reason = reasonCleaner(redact)(error.message) ?? error.name;
@@ -394,8 +289,9 @@ interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   stuckAfterMs: number | undefined;
   forge: CampaignOptions["forge"];
   interrupts: Interrupts | undefined;
-  onInterrupt: OnInterrupt;
-  onItem: ((item: CampaignItem) => void) | undefined;
+  /** See {@linkcode StepInternals.cancels}. */
+  cancels: () => boolean;
+  onEvent: ((event: CampaignEvent) => void) | undefined;
   /** Tells a webhook what there is to tell. */
   tell: () => Promise<void>;
 }
@@ -404,6 +300,9 @@ interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
 const PATIENCE_MS = 62_000;
 /** Time between two shares of the journal, in milliseconds. */
 const SHARE_MS = 5 * 60_000;
+
+/** An event without the progress, which each has. */
+type Bare<E> = E extends unknown ? Omit<E, "progress"> : never;
 
 /** Plans where there is no lock, works until the end of the wave or of the campaign, and says how the campaign stands. */
 class Step {
@@ -476,11 +375,14 @@ class Step {
     if (!isAtRest(memory) || work.store.openRuns().length > 0) {
       const states = new Map([...memory.items].map(([id, { state }]) => [id, state]));
       await work.store.record({ type: "wave" });
-      this.#tellItem({ type: "wave", wave: memory.wave });
+      this.#tell(work, { type: "wave", wave: memory.wave });
       await this.#advance(work, states);
     }
     const stand = this.#stand(work);
-    if (stand.state === "done") this.#tellItem({ type: "end", outcome: verdictOf(stand.view), view: stand.view });
+    if (stand.state === "done") {
+      const { view } = stand;
+      this.#tell(work, { type: "end", outcome: verdictOf(view), exitCode: view.exitCode, result: view });
+    }
     return stand;
   }
 
@@ -517,11 +419,11 @@ class Step {
       const isNew = this.#rest?.because !== because || this.#rest.nextMs !== nextMs;
       this.#rest = progress.rest;
       this.#tellView();
-      if (isNew) this.#tellItem({ type: "waits", because, nextAt: isoTimeOrNull(nextMs) });
+      if (isNew) this.#tell(work, { type: "waits", because, nextAt: isoTimeOrNull(nextMs) });
       return;
     }
     this.#tellView();
-    this.#tellItem(progress);
+    this.#tell(work, progress);
   }
 
   #tellChange(work: Work, states: Map<string, ItemState>, id: string): void {
@@ -532,15 +434,15 @@ class Step {
     this.#tellView();
     const requiresPull = work.lock.success.require === "pull-request";
     const item = itemView(memory, serviceNow(this.#session), this.#settings.stuckAfterMs, requiresPull);
-    this.#tellItem({ type: "item", item, before });
+    this.#tell(work, { type: "item", item, before });
   }
 
   #tellView(): void {
     this.#settings.onView?.((brief) => this.view(brief));
   }
 
-  #tellItem(item: CampaignItem): void {
-    unawaited(this.#settings.onItem?.(item));
+  #tell({ store: { memory } }: Work, event: Bare<CampaignEvent>): void {
+    this.#settings.onEvent?.({ ...event, progress: progressOf(memory) });
   }
 
   #stand({ store: { memory } }: Work): CampaignStand {
@@ -584,7 +486,7 @@ class Step {
     const sent = work === undefined ? 0 : openStarts(work.store.memory).length;
     const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
       `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
-    if (work === undefined || open.length === 0 || this.#settings.onInterrupt !== "cancel") {
+    if (work === undefined || open.length === 0 || !this.#settings.cancels()) {
       return `the campaign goes on with the next wave${unknown}`;
     }
     // The session's signal has aborted, and would end these requests as well.

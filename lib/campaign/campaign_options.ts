@@ -3,27 +3,92 @@
  *
  * @module
  */
-import type { EndOutcome } from "../run/result.ts";
+import type { Outcome } from "../run/result.ts";
 import type { ConnectOptions } from "../run/session.ts";
-import type { Bound } from "./pace/next_starts.ts";
+import type { NotifyEvent } from "./file/campaign_file.ts";
+import type { MemoryHome } from "./journal/memory_home.ts";
+import type { CampaignLimit } from "./pace/next_starts.ts";
 import type { LockChanges } from "./plan/make_lock.ts";
-import type { ItemState } from "./verdicts.ts";
-import type { CampaignView, ItemView } from "./view.ts";
+import type { CampaignState, ItemState } from "./verdicts.ts";
+import type { CampaignItem, CampaignView } from "./view.ts";
 
 // What following a campaign yields.
 
-/** An item that following a campaign yields. */
-export type CampaignItem =
+/** How far a campaign is. */
+export interface CampaignProgress {
+  /** Items that have ended: `isFinal`. One that is tried again has not. */
+  done: number;
+  /** All items. */
+  total: number;
+}
+
+/** What happens while a campaign is followed. Texts in it are untrusted. */
+export type CampaignEvent =
   /** A wave begins. */
-  | { type: "wave"; wave: number }
+  | { type: "wave"; wave: number; progress: CampaignProgress }
   /** A repository's verdict or state has changed. */
-  | { type: "item"; item: ItemView; before: ItemState }
+  | { type: "item"; item: CampaignItem; before: ItemState; progress: CampaignProgress }
   /** Nothing is started any more until a person approves. */
-  | { type: "gate"; gate: "canary" | "threshold"; reason: string }
+  | { type: "gate"; gate: "canary" | "threshold"; reason: string; progress: CampaignProgress }
   /** What the next start waits for; comes when that changes. */
-  | { type: "waits"; because: Bound; nextAt: string | null }
-  /** The end: the last item. */
-  | { type: "end"; outcome: EndOutcome; view: CampaignView };
+  | { type: "waits"; because: CampaignLimit; nextAt: string | null; progress: CampaignProgress }
+  /** Events were dropped, because the loop was slow or late. */
+  | { type: "gap"; cause: "events_missed"; progress: CampaignProgress }
+  | CampaignEnd;
+
+/** The last event of a campaign that is followed. */
+export interface CampaignEnd {
+  /** Tells it from other events. */
+  type: "end";
+  /** Our verdict; `started` when the campaign goes on without us, `interrupted` when it was cancelled. */
+  outcome: Exclude<Outcome, "deadline" | "error">;
+  /** Exit code that belongs to it: 75 when the campaign goes on. */
+  exitCode: number;
+  /** What the campaign looks like. */
+  result: CampaignView;
+  /** How far it is. */
+  progress: CampaignProgress;
+}
+
+// What a person is told when a campaign needs one.
+
+/** What a webhook gets with `format: json`, and the function of a script. Its schema is `schema/campaign-notification.schema.json`. */
+export interface CampaignNotification {
+  /** Version of this form. */
+  schema: 1;
+  /** Name of this message: the same for each try of it, on all machines, and another one for the next event. */
+  id: string;
+  /** A sentence and its links, in the field in which Slack, Mattermost and Rocket.Chat look for it. */
+  text: string;
+  /** The same, where Discord looks for it. */
+  content: string;
+  /** What has happened. */
+  event: NotifyEvent;
+  /** Name of the campaign. */
+  campaign: string;
+  /** Its round; empty when it has none. */
+  round: string;
+  /** Where the campaign is. */
+  state: CampaignState;
+  /** Number of items by verdict or state. */
+  counts: Readonly<Record<ItemState, number>>;
+  /** Exit code that belongs to the campaign now. */
+  exitCode: number;
+  /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
+  job: string | null;
+  /** Address of the page of the campaign; null where the CI system shows no files of a job. */
+  page: string | null;
+  /** Command that goes on with it, for a person to run; null where only a script holds the campaign. */
+  command: string | null;
+  /** When this was made, in ISO 8601. */
+  at: string;
+}
+
+/**
+ * Is told in place of the webhook of a campaign. The campaign waits for its promise, at most 30 seconds. When it fails, the next wave tells
+ * the same again, with the same `id`.
+ */
+export type Notifier = (notification: CampaignNotification) => unknown;
 
 /** Which forges may be sent a token. */
 export interface CampaignForge {
@@ -42,6 +107,8 @@ export interface CampaignOptions extends ConnectOptions {
    * REMOTE is an address, or `origin` for the repository of a CI job. @default {"dir"}
    */
   home?: string | undefined;
+  /** A home in memory, in place of that one. @default {undefined} */
+  memory?: MemoryHome | undefined;
   /** Whether the files that the campaign file names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
   /**
@@ -50,15 +117,17 @@ export interface CampaignOptions extends ConnectOptions {
    */
   webhookVariable?: string | undefined;
   /**
-   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. @default {undefined} (they are
-   * not read)
+   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN`, `GITLAB_TOKEN` and `GITEA_TOKEN`. @default
+   * {undefined} (they are not read)
    */
   forge?: CampaignForge | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */
   stuckAfterMs?: number | undefined;
+  /** Is told in place of the webhook of the campaign. @default {undefined} (the webhook is told, if there is one) */
+  notifier?: Notifier | undefined;
 }
 
-/** Options of {@linkcode planCampaign}. */
+/** Options of {@linkcode Campaigns.plan}. */
 export interface PlanCampaignOptions extends CampaignOptions {
   /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */
   skipInvalid?: boolean | undefined;
@@ -80,7 +149,7 @@ export interface WavesForecast {
   computeMinutes: number;
 }
 
-/** What {@linkcode planCampaign} found. */
+/** What {@linkcode Campaigns.plan} found. */
 export interface CampaignPlan {
   /** What the campaign looks like. */
   view: CampaignView;
@@ -89,16 +158,16 @@ export interface CampaignPlan {
   /** Requests that reading the lists took, and its time in milliseconds. */
   reading: { requests: number; milliseconds: number };
   /** The limit that decides the end. */
-  bound: Bound;
+  bound: CampaignLimit;
   /** When it would end without each of the limits, the strongest first; in ISO 8601. */
-  without: { bound: Bound; endsAt: string | null }[];
+  without: { bound: CampaignLimit; endsAt: string | null }[];
   /** Mean time of a run that all of this is computed with, in milliseconds. */
   meanRunMs: number;
   /** One process that stays, then waves at the usual distances. */
   forecasts: WavesForecast[];
 }
 
-/** Options of {@linkcode advanceCampaign}. */
+/** Options of {@linkcode Campaigns.advance}. */
 export interface AdvanceCampaignOptions extends CampaignOptions {
   /** When there is no plan yet: whether repositories that cannot be used are kept as `invalid` items. @default {false} */
   skipInvalid?: boolean | undefined;
@@ -106,11 +175,11 @@ export interface AdvanceCampaignOptions extends CampaignOptions {
   approvedBy?: string | undefined;
   /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
   meanRunMs?: number | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: CampaignItem) => void) | undefined;
+  /** Called with each event as it comes; what it throws ends the step. The end comes when the campaign is done. @default {undefined} */
+  onEvent?: ((event: CampaignEvent) => void) | undefined;
 }
 
-/** Options of {@linkcode runCampaign}. */
+/** Options of {@linkcode Campaigns.run}. */
 export interface RunCampaignOptions extends AdvanceCampaignOptions {
   /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then goes on without us. @default 30 days */
   timeoutMs?: number | undefined;

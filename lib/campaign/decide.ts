@@ -21,7 +21,7 @@ import { openStartsText } from "./progress.ts";
 import { itemNames } from "./report/words.ts";
 import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { FollowUp, RecordBody } from "./journal/record.ts";
-import type { CampaignView, Stuck } from "./view.ts";
+import type { CampaignView, PullRequestTrouble } from "./view.ts";
 import { followUpBranch, pullRequestsOf } from "./pulls.ts";
 import { createRedactor, joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";
@@ -58,13 +58,64 @@ export interface Decided {
   error?: unknown;
 }
 
+/** Options of {@linkcode decideCampaign}. */
+export interface DecideOptions extends CampaignOptions {
+  /** Who decides, for the journal: at most 200 characters. */
+  by: string;
+  /** Whether nothing is written. @default {false} */
+  dryRun?: boolean | undefined;
+}
+
+/**
+ * Records a decision, and carries out at once what it says about open starts.
+ *
+ * @param path Path of the campaign file.
+ * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
+ * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
+ */
+export async function decideCampaign(
+  path: string,
+  decision: Decision,
+  options: DecideOptions,
+  internals: CampaignInternals = {},
+): Promise<Decided> {
+  const { dryRun = false, stuckAfterMs } = options;
+  let recorded: Recorded | undefined;
+  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
+    let store = plannedStore(opened, `${decision.kind} campaign`);
+    const nowMs = opened.clock.wallTime();
+    const view = () => makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs, stuckAfterMs });
+    let before = view();
+    const cause = "select" in decision ? decision.select.cause : undefined;
+    if (recorded === undefined && cause !== undefined && before.causes.every(({ word }) => word !== cause)) {
+      // The word may come from a screen that has read the forge later than the last wave.
+      await pullRequestsOf(options)?.refresh(
+        store.memory,
+        (body) => dryRun ? store.applyWithoutWriting(body) : store.record(body),
+      );
+      before = view();
+    }
+    // After a lost race the journal may have the decision already: it is shared before anything is sent.
+    const own = recorded ??
+      await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
+    const { items, text, settles } = own;
+    if (dryRun) return { items, text: `nothing was recorded; it would say: ${text}`, view: view() };
+    store = await reopen(opened) ?? store;
+    if (settles.length === 0) return { items, text, view: view() };
+    await opened.home.flush();
+    recorded = own;
+    const { texts, error } = await settleHere(opened, store, settles, options, internals);
+    return { items, text: [text, ...texts].join("; "), view: view(), error };
+  });
+}
+
 const LISTS = "`campaign status --all` lists the items";
 /** Verdicts of items with which nothing is left to do. */
 const WELL: readonly ItemState[] = ["succeeded", "unchanged"];
 const FAILED: readonly ItemState[] = ["failed", "overdue"];
 
 /** What a follow-up mends, by what a pull request waits for. */
-const FOLLOW_UPS: Readonly<Partial<Record<Stuck, FollowUp>>> = {
+const FOLLOW_UPS: Readonly<Partial<Record<PullRequestTrouble, FollowUp>>> = {
   "conflict": "conflict",
   "red-checks": "checks",
   "changes-requested": "review",
@@ -143,14 +194,6 @@ function checkFollowUp(items: readonly ItemMemory[], attempted: string, adopt: b
   if (without === undefined) return;
   const why = `a follow-up of ${without.item.item.repository} has no branch to work on: ${without.reason}`;
   throw new UsageError({ attempted, why, advice: "name the others by --only, and mend this one by hand" });
-}
-
-/** Options of {@linkcode decideCampaign}. */
-export interface DecideOptions extends CampaignOptions {
-  /** Who decides, for the journal: at most 200 characters. */
-  by: string;
-  /** Whether nothing is written. @default {false} */
-  dryRun?: boolean | undefined;
 }
 
 /** A decision that the journal has. */
@@ -268,7 +311,7 @@ async function recordDecision(
     case "resume": {
       if (store.memory.stopped === null) {
         const advice = "`campaign approve` opens a gate, also after too many failures";
-        throw new UsageError({ attempted, why: "nobody stopped it", advice });
+        throw new UsageError({ attempted, why: "it was not stopped", advice });
       }
       await record({ type: "resumed", by });
       return { items: [], text: "the next wave starts runs again", settles: [] };
@@ -337,44 +380,4 @@ async function settleHere(
   });
   const { told, error } = await settleNow(work, new Set(items));
   return { texts: told.map(({ item, text }) => `${item}: ${text}`), error };
-}
-
-/**
- * Records a decision, and carries out at once what it says about open starts.
- *
- * @param path Path of the campaign file.
- * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
- * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
- */
-export async function decideCampaign(
-  path: string,
-  decision: Decision,
-  options: DecideOptions,
-  internals: CampaignInternals = {},
-): Promise<Decided> {
-  const { dryRun = false, stuckAfterMs } = options;
-  let recorded: Recorded | undefined;
-  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
-    let store = plannedStore(opened, `${decision.kind} campaign`);
-    const nowMs = opened.clock.wallTime();
-    const view = () => makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs, stuckAfterMs });
-    let before = view();
-    const cause = "select" in decision ? decision.select.cause : undefined;
-    if (recorded === undefined && cause !== undefined && before.causes.every(({ word }) => word !== cause)) {
-      // The word may come from a screen that has read the forge later than the last wave.
-      await pullRequestsOf(options)?.refresh(store.memory, (body) => dryRun ? store.imagine(body) : store.record(body));
-      before = view();
-    }
-    // After a lost race the journal may have the decision already: it is shared before anything is sent.
-    const own = recorded ??
-      await recordDecision(opened, store, decision, { ...options, by: opened.mask(options.by) }, before);
-    const { items, text, settles } = own;
-    if (dryRun) return { items, text: `nothing was recorded; it would say: ${text}`, view: view() };
-    store = await reopen(opened) ?? store;
-    if (settles.length === 0) return { items, text, view: view() };
-    await opened.home.flush();
-    recorded = own;
-    const { texts, error } = await settleHere(opened, store, settles, options, internals);
-    return { items, text: [text, ...texts].join("; "), view: view(), error };
-  });
 }

@@ -1,12 +1,13 @@
 /**
- * Command lines of `gh` and `glab` that merge or close the pull requests of a campaign. They are for a person to look at and to run: nothing
- * here runs them.
+ * Command lines of `gh`, `glab` and, for Gitea and Forgejo, `curl` that merge or close the pull requests of a campaign. They are for a person
+ * to look at and to run: nothing here runs them.
  *
  * @module
  */
-import { parsePullRequest, type PullRequestAddress } from "../forge/forge.ts";
+import { FORGE_VARIABLES, parsePullRequest, type PullRequestAddress } from "../forge/forge.ts";
+import { giteaApi } from "../forge/gitea.ts";
 import { commandLine } from "../text/escape.ts";
-import type { ItemView, PullRequestView } from "./view.ts";
+import type { CampaignItem, PullRequestView } from "./view.ts";
 
 /** What is to become of pull requests. */
 type PullRequestAction = "merge" | "close";
@@ -25,7 +26,7 @@ interface ForgeCommands {
   unready: string[];
   /** Names of items whose pull request has to take in its base branch first. */
   behind: string[];
-  /** Names of items whose pull request was not read, or whose address is neither of GitHub nor of GitLab. */
+  /** Names of items whose pull request was not read, or whose address is that of no forge we know. */
   unread: string[];
   /** Names of items whose pull request is in another repository, or on another branch than the run's, as far as that is known. */
   elsewhere: string[];
@@ -52,13 +53,14 @@ function isReady({ draft, checks, review, conflict }: PullRequestView, { ready, 
 }
 
 /** Whether a pull request is not that of its item's run, or may not be. */
-function isElsewhere({ repository, pullRequestState: pull }: ItemView, address: PullRequestAddress): boolean {
+function isElsewhere({ repository, pullRequestState: pull }: CampaignItem, address: PullRequestAddress): boolean {
   return repository.toLowerCase() !== address.repository.toLowerCase() ||
     pull?.foreign !== undefined && pull.foreign !== null;
 }
 
 function closeLine({ forge, origin, repository, number, url }: PullRequestAddress): string {
   if (forge === "github") return commandLine("gh", "pr", "close", url);
+  if (forge === "gitea") return giteaLine({ origin, repository, number }, "PATCH", "", { state: "closed" });
   return commandLine("glab", "mr", "close", String(number), "--repo", `${origin}/${repository}`);
 }
 
@@ -73,13 +75,33 @@ function mergeLine(
     // The method of a merge queue is a setting of the queue.
     return commandLine("gh", "pr", "merge", url, ...queue ? [] : [`--${method}`], "--match-head-commit", commit);
   }
+  if (forge === "gitea") {
+    return giteaLine({ origin, repository, number }, "POST", "/merge", { Do: method, head_commit_id: commit });
+  }
   const place = [String(number), "--repo", `${origin}/${repository}`, "--yes"];
   const how = method === "merge" ? [] : [`--${method}`];
   // Without it `glab` merges later, whatever is there then.
   return commandLine("glab", "mr", "merge", ...place, ...how, "--sha", commit, "--auto-merge=false");
 }
 
-/** A commit, as both forges write it. */
+/**
+ * A call of Gitea's API: its own program cannot name the commit that is to be merged. The token comes from the shell that runs the line, by a
+ * pipe, so that it is in no list of processes. Source: Gitea, API reference, "Merge a pull request", `MergePullRequestOption`.
+ */
+function giteaLine(
+  { origin, repository, number }: Pick<PullRequestAddress, "origin" | "repository" | "number">,
+  method: string,
+  path: string,
+  body: Record<string, string>,
+): string {
+  const url = `${giteaApi(origin)}/repos/${repository}/pulls/${number}${path}`;
+  const how = ["--fail-with-body", "--silent", "--show-error", "--config", "-", "--request", method];
+  const what = ["--header", "Content-Type: application/json", "--data", JSON.stringify(body), url];
+  const token = `printf 'header = "Authorization: token %s"' "$${FORGE_VARIABLES.gitea}"`;
+  return `${token} | ${commandLine("curl", ...how, ...what)}`;
+}
+
+/** A commit, as all forges write it. */
 const COMMIT = /^[0-9a-f]{40,64}$/;
 
 /**
@@ -88,7 +110,7 @@ const COMMIT = /^[0-9a-f]{40,64}$/;
  * @param items Items to make lines for. What is merged or closed has none.
  */
 export function forgeCommands(
-  items: readonly ItemView[],
+  items: readonly CampaignItem[],
   action: PullRequestAction,
   options: ForgeCommandOptions = {},
 ): ForgeCommands {

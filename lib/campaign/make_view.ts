@@ -10,7 +10,8 @@ import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } f
 import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
-import type { CampaignAbout, CampaignView, ItemView } from "./view.ts";
+import { isFinal } from "./verdicts.ts";
+import type { CampaignAbout, CampaignItem, CampaignView } from "./view.ts";
 
 /** What a view needs beside the memory. */
 interface ViewInput {
@@ -31,7 +32,7 @@ interface ViewInput {
   brief?: boolean | undefined;
   /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default three days */
   stuckAfterMs?: number | undefined;
-  /** Pull requests that could not be read just now, of which the journal knows an earlier state. @default {0} */
+  /** Pull requests that could not be read just now, and have an earlier state in the journal. @default {0} */
   failed?: number | undefined;
 }
 
@@ -57,7 +58,7 @@ export function itemView(
   nowMs: number,
   stuckAfterMs = STUCK_AFTER_MS,
   requiresPull = false,
-): ItemView {
+): CampaignItem {
   const last = starts.at(-1);
   const withRun = starts.findLast(({ runId }) => runId !== null);
   const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;
@@ -67,6 +68,7 @@ export function itemView(
     baseBranch: item.baseBranch,
     root: item.root,
     verdict: state,
+    isFinal: isFinal(state),
     reason,
     starts: sent,
     attempts,
@@ -146,7 +148,7 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
   };
 }
 
-/** Sandboxes in use. Those of ended runs are told only where sandboxes were read. */
+/** Sandboxes in use. Those of ended runs are counted only where sandboxes were read. */
 function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
   const ended = used === null ? 0 : Math.min(lingering.size, used);
   return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };

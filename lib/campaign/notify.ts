@@ -1,25 +1,27 @@
 /**
- * Tells a webhook that a campaign needs a person, or is done: each event at least once, from whichever machine. A webhook that fails changes
- * nothing, and the next wave tries again.
+ * Tells a webhook, or a function of a script, that a campaign needs a person, or is done: each event at least once, from whichever machine. A
+ * webhook that fails changes nothing, and the next wave tries again.
  *
  * @module
  */
 import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
+import { messageOf } from "../error_sentence.ts";
 import { LostRaceError } from "../git/remote.ts";
+import { TimedOut, withLimit } from "../service/answer.ts";
 import { callWebhook } from "../service/post.ts";
 import type { Fetch } from "../service/transport.ts";
 import { sha256Hex } from "../sha256.ts";
 import { cutText } from "../text/plain_text.ts";
-import type { NotifyEvent, NotifyFormat } from "./file/campaign_file.ts";
+import { NOTIFY_EVENTS, type NotifyEvent, type NotifyFormat } from "./file/campaign_file.ts";
 import { toldNote } from "./journal/fold.ts";
+import type { CampaignNotification, Notifier } from "./campaign_options.ts";
 import type { CampaignMemory } from "./journal/memory.ts";
 import { webhookAddress } from "./notify_address.ts";
 import type { OpenedCampaign } from "./open_campaign.ts";
 import { campaignState, exitCodeOf } from "./progress.ts";
 import { type CampaignCommand, campaignCommand, countSentences } from "./report/words.ts";
 import { CAMPAIGN_FORMATS } from "./report/write.ts";
-import type { CampaignState, ItemState } from "./verdicts.ts";
 import type { Store } from "./work/store.ts";
 
 // What a webhook is to be told, and what it was told: the journal remembers it, for all machines.
@@ -37,40 +39,12 @@ function eventOf(memory: CampaignMemory): NotifyEvent | null {
 // What a webhook gets, in the form that its service takes. No text of an agent, of the service or of the task is in it, and no name of a
 // repository of the campaign.
 
-/** What a webhook gets with `format: json`. Its schema is `schema/campaign-notification.schema.json`. */
-export interface Notification {
-  schema: 1;
-  /** Name of this message: the same for each try of it, on all machines, and another one for the next event. */
-  id: string;
-  /** A sentence and its links, in the field in which Slack, Mattermost and Rocket.Chat look for it. */
-  text: string;
-  /** The same, where Discord looks for it. */
-  content: string;
-  event: NotifyEvent;
-  campaign: string;
-  /** Its round; empty when it has none. */
-  round: string;
-  /** Where the campaign is. */
-  state: CampaignState;
-  /** Number of items by verdict or state. */
-  counts: Readonly<Record<ItemState, number>>;
-  exitCode: number;
-  /** Address of the CI job that sent it; null outside CI, and where the CI system does not show it. */
-  job: string | null;
-  /** Address of the page of the campaign; null where the CI system shows no files of a job. */
-  page: string | null;
-  /** Command that goes on with it, for a person to run. */
-  command: string;
-  /** When this was made, in ISO 8601. */
-  at: string;
-}
-
 /** Longest text of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
 const DISCORD_CHARS = 2_000;
 /** Most characters of the mark of a text that was cut. */
 const MARK_CHARS = 100;
 
-function linksOf({ job, page }: Notification): [word: string, url: string][] {
+function linksOf({ job, page }: CampaignNotification): [word: string, url: string][] {
   return [
     ...job === null ? [] : [["Job", job] as [string, string]],
     ...page === null ? [] : [["Page", page] as [string, string]],
@@ -80,7 +54,7 @@ function linksOf({ job, page }: Notification): [word: string, url: string][] {
 /** The lines of a text, with addresses and the command as the service writes them. */
 function lines(
   sentence: string,
-  message: Notification,
+  message: CampaignNotification,
   link: (word: string, url: string) => string,
   code: (text: string) => string,
 ): string {
@@ -88,7 +62,7 @@ function lines(
   return [
     sentence,
     ...linksOf(message).map(([word, url]) => link(word, url)),
-    `Next: ${code(command)}`,
+    ...command === null ? [] : [`Next: ${code(command)}`],
     `Message ${id}`,
   ].join("\n");
 }
@@ -99,7 +73,7 @@ const bare = (word: string, url: string) => `${word}: ${url}`;
 const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
 
 /** The sentence with what a person needs, for services that show a text as it is. */
-export function plainLines(sentence: string, message: Notification): string {
+function plainLines(sentence: string, message: CampaignNotification): string {
   return lines(sentence, message, bare, (text) => text);
 }
 
@@ -118,7 +92,7 @@ function cardText(text: string, more: Record<string, unknown> = {}) {
  *
  * @param sentence One sentence without characters that a chat reads as a command, a link or a mention.
  */
-export function bodyFor(format: NotifyFormat, sentence: string, message: Notification): unknown {
+export function bodyFor(format: NotifyFormat, sentence: string, message: CampaignNotification): unknown {
   switch (format) {
     case "json":
       return message;
@@ -157,7 +131,7 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Notific
             version: "1.2",
             body: [
               cardText(sentence),
-              cardText(message.command, { fontType: "Monospace" }),
+              ...message.command === null ? [] : [cardText(message.command, { fontType: "Monospace" })],
               cardText(`Message ${message.id}`, { isSubtle: true }),
             ],
             actions: linksOf(message).map(([title, url]) => ({ type: "Action.OpenUrl", title, url })),
@@ -174,8 +148,10 @@ export interface Teller {
   clock: Clock;
   signal: AbortSignal | undefined;
   random: (() => number) | undefined;
-  /** How a person calls the campaign. */
-  command: CampaignCommand;
+  /** How a person calls the campaign; null where only a script holds it. */
+  command: CampaignCommand | null;
+  /** Is told in place of the webhook. */
+  notifier: Notifier | undefined;
   links: PlatformLinks;
   /** Hears why nothing was told; the message has no secret in it. */
   note: (message: string) => void;
@@ -200,18 +176,20 @@ function addressOrNull(text: string | undefined): string | null {
   return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
 }
 
-/** The message, and the sentence in it. */
+/** The message, and the body for the service of a webhook. */
 function notificationOf(
-  { file: { notify }, directory, store }: Pick<OpenedCampaign, "file" | "directory"> & { store: Store },
+  { file: { notify }, directory, isInMemory, store }:
+    & Pick<OpenedCampaign, "file" | "directory" | "isInMemory">
+    & { store: Store },
   event: NotifyEvent,
   { command, links, clock }: Teller,
-): { body: unknown } {
+): { message: CampaignNotification; body: unknown } {
   const { memory } = store;
   const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
   const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
   const sentence = [`Campaign ${name} ${EVENTS[event]}`, ...countSentences({ counts })].join(". ");
   const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.html.file}`;
-  const message: Notification = {
+  const message: CampaignNotification = {
     schema: 1,
     id: sha256Hex(JSON.stringify(["mogplex-ci/notification/1", campaign, round, plannedAt, toldCount, event])).slice(
       0,
@@ -227,49 +205,71 @@ function notificationOf(
     exitCode: exitCodeOf(memory),
     job: addressOrNull(links.job ?? links.pipeline),
     // A path that leads out of the checkout belongs to no file of the job.
-    page: links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file) ? null : addressOrNull(links.file + file),
-    command: event === "gated" ? campaignCommand(command, "approve") : campaignCommand(command, "status"),
+    page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
+      ? null
+      : addressOrNull(links.file + file),
+    command: command === null ? null : campaignCommand(command, event === "gated" ? "approve" : "status"),
     at: new Date(clock.wallTime()).toISOString(),
   };
   message.text = message.content = plainLines(sentence, message);
-  return { body: bodyFor(notify?.format ?? "json", sentence, message) };
+  return { message, body: bodyFor(notify?.format ?? "json", sentence, message) };
+}
+
+/** Tells the function of a script. @returns Why it failed, as a clause; null when it did not. @throws `signal.reason` if the signal aborts. */
+async function callNotifier(
+  notifier: Notifier,
+  message: CampaignNotification,
+  { clock, signal }: Teller,
+): Promise<string | null> {
+  try {
+    const told = Promise.resolve(message).then(notifier);
+    await withLimit(() => clock.during?.(told) ?? told, { clock, limitMs: WHOLE_MS, signal });
+    return null;
+  } catch (error) {
+    signal?.throwIfAborted();
+    return error instanceof TimedOut ? `it did not end within ${WHOLE_MS / 1_000} seconds` : messageOf(error);
+  }
 }
 
 /**
- * Tells what there is to tell, unless it was told before.
+ * Sends the event of the campaign to its webhook, unless it was sent before.
  *
- * What has happened is shared first, so that of two machines the slower one sees what the other did. That it was told is recorded when the
- * webhook has taken it: a crash in between tells it again, with the same id.
+ * The journal is shared first, so that of two machines the slower one sees what the other did. The event is recorded as sent when the webhook
+ * has taken it: after a crash in between it is sent again, with the same id.
  *
  * @param stuck Whether an error has stopped the campaign that no later wave mends by itself.
  * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
  */
 export async function tell(
-  { file, directory, home, store }: Pick<OpenedCampaign, "file" | "directory" | "home" | "store">,
+  { file, directory, isInMemory, home, store }: Pick<
+    OpenedCampaign,
+    "file" | "directory" | "isInMemory" | "home" | "store"
+  >,
   teller: Teller,
   stuck = false,
 ): Promise<void> {
-  const { env, fetch, clock, random, signal, note } = teller;
+  const { env, fetch, clock, random, signal, note, notifier } = teller;
   const { notify } = file;
-  if (notify === null || store === undefined || signal?.aborted) return;
+  const told = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
+  if (store === undefined || signal?.aborted) return;
   const event = eventOf(store.memory) ?? (stuck ? "stuck" : null);
-  if (event === null || event === store.memory.told || !notify.on.includes(event)) return;
-  const address = webhookAddress(notify, env);
-  if (!address.ok) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
+  if (event === null || event === store.memory.told || !told.includes(event)) return;
+  const address = notify === null || notifier !== undefined ? undefined : webhookAddress(notify, env);
+  if (address?.ok === false) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
   try {
     await home.flush();
   } catch (error) {
     // The webhook is called also if the journal cannot be written: that may be the very event.
     if (error instanceof LostRaceError) throw error;
   }
-  const { body } = notificationOf({ file, directory, store }, event, teller);
-  const problem = await callWebhook(address.url, body, {
-    ...{ fetch, clock, random, signal },
-    limitMs: LIMIT_MS,
-    wholeMs: WHOLE_MS,
-  });
+  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, teller);
+  const limits = { fetch, clock, random, signal, limitMs: LIMIT_MS, wholeMs: WHOLE_MS };
+  const problem = notifier !== undefined
+    ? await callNotifier(notifier, message, teller)
+    : address === undefined
+    ? null
+    : await callWebhook(address.url, body, limits);
   if (problem === null) return await store.record({ type: "note", text: toldNote(event) });
-  note(
-    `Cannot tell that the campaign is ${event}: the webhook in ${notify.variable}: ${problem}; the next wave tries again`,
-  );
+  const who = notifier !== undefined ? "the notifier" : `the webhook in ${notify?.variable}`;
+  note(`Cannot tell that the campaign is ${event}: ${who}: ${problem}; the next wave tries again`);
 }

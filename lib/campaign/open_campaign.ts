@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import { type DurableFiles, processDurableFiles } from "../files/disk.ts";
@@ -13,14 +13,15 @@ import type { JobInternals } from "../run/options.ts";
 import type { Notice } from "../notice.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
 import type { CampaignFile, ReadCampaign } from "./file/campaign_file.ts";
-import { readCampaignFile } from "./file/read.ts";
+import type { CampaignDefinition } from "./file/object.ts";
+import { readCampaignFile, readCampaignObject } from "./file/read.ts";
 import { LostRaceError } from "../git/remote.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { Platform, PlatformLinks } from "../ci/platform.ts";
 import { environmentVariable } from "../runtime.ts";
 import { checkLockHash } from "./journal/fold.ts";
 import { type Home, type ShownPlace, shownText } from "./journal/home.ts";
-import { openHome, parseHome } from "./journal/open_home.ts";
+import { type HomeAddress, openHome, parseHome } from "./journal/open_home.ts";
 import type { Lock, LockItem, LockTask } from "./journal/lock.ts";
 import { type Quota, quotasFor } from "./pace/next_starts.ts";
 import { hashOfItem } from "./plan/make_lock.ts";
@@ -52,6 +53,9 @@ export function placeOf(
     home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
   };
 }
+
+/** A campaign that is worked on: the path of its file, or an object with the same keys. */
+export type CampaignSource = string | CampaignDefinition;
 
 /** Options that only the command line and tests set. */
 export interface CampaignInternals extends Omit<JobInternals, "platform"> {
@@ -88,9 +92,11 @@ export function internalsWith<I extends object, M extends object>(internals: I, 
 export interface OpenedCampaign {
   io: Io;
   clock: Clock;
-  /** Path of the file, as the user wrote it. */
-  path: string;
+  /** Path of the file, as the user wrote it; or the object. */
+  source: CampaignSource;
   directory: string;
+  /** Whether its home is in memory, and no directory. */
+  isInMemory: boolean;
   file: CampaignFile;
   /** Hash of the file with its includes. */
   fileHash: string;
@@ -121,14 +127,17 @@ export async function reopen(opened: OpenedCampaign): Promise<Store | undefined>
   return opened.store = store;
 }
 
-/** Reads the campaign file. @throws {CampaignFileError} with every mistake. */
-export async function readFile(
-  path: string,
+/** Reads the campaign. @throws {CampaignFileError} with every mistake. */
+export async function readSource(
+  source: CampaignSource,
   { allowOutside = false, webhookVariable }: CampaignOptions,
   io: Io,
   { readsStdin }: CampaignInternals,
 ): Promise<ReadCampaign> {
-  return await readCampaignFile(path, io, { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" });
+  const options = { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" } as const;
+  return typeof source === "string"
+    ? await readCampaignFile(source, io, options)
+    : await readCampaignObject(source, io, options);
 }
 
 /** Ignores read errors here; opening the home reports them. */
@@ -161,7 +170,7 @@ function refuseLanes(files: DurableFiles, directory: string): void {
 type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts };
 
 async function openAll(
-  path: string,
+  source: CampaignSource,
   options: CampaignOptions,
   internals: ReadInternals,
   access: "read" | "write",
@@ -174,7 +183,9 @@ async function openAll(
   const platform = internals.platform ?? detectPlatform(env);
   const files = internals.files ?? processDurableFiles();
   const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);
-  const address = parseHome(homeText, platform.remote(env));
+  const address: HomeAddress = options.memory === undefined
+    ? parseHome(homeText, platform.remote(env))
+    : { kind: "memory", home: options.memory };
   if (address.kind === "dir") refuseLanes(files, directory);
   const home = await openHome(address, directory, {
     env,
@@ -185,13 +196,16 @@ async function openAll(
     campaign: file.name,
     round: file.round,
     requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
-    onNotice: (notice: Notice) => unawaited(onNotice?.(notice)),
+    onNotice: (notice: Notice) => callHook(onNotice, notice),
     access,
   });
   const quotas = quotasFor(env);
-  const what = { io, clock, path, directory, file, fileHash: hash, skippedStdin, mask, quotas };
-  const shown = address.kind === "dir" || access === "read" ? null : { remote: address.remote, env, platform, io };
-  const branch = address.kind === "dir" ? null : { name: address.branch, home: homeText };
+  const isInMemory = address.kind === "memory";
+  const what = { io, clock, source, directory, isInMemory, file, fileHash: hash, skippedStdin, mask, quotas };
+  const { remote, branch = null } = address.kind !== "git"
+    ? {}
+    : { remote: address.remote, branch: { name: address.branch, home: homeText } };
+  const shown = remote === undefined || access === "read" ? null : { remote, env, platform, io };
   const links = platform.links(env);
   const more = { started, store: undefined };
   const opened: OpenedCampaign = { ...what, home, branch, shown, links, ...more };
@@ -201,10 +215,10 @@ async function openAll(
       const message =
         "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
         `settings would not be noticed until ${planCommand(opened)} is run again`;
-      onNotice?.({ kind: "text", message });
+      callHook(onNotice, { kind: "text", message });
     }
     if (store !== undefined && access === "write") {
-      await recordOwnStarts(store, started, (message) => unawaited(onNotice?.({ kind: "text", message })));
+      await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));
     }
   } catch (error) {
     await home.close();
@@ -220,18 +234,18 @@ const RACE_WAIT_MS = 10_000;
 
 function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
   const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
-  if (message !== null) unawaited(onNotice?.({ kind: "text", message }));
+  if (message !== null) callHook(onNotice, { kind: "text", message });
 }
 
 /** Opens a campaign once, and shares what `use` wrote. */
 async function attempt<T>(
-  path: string,
+  source: CampaignSource,
   options: CampaignOptions,
   internals: ReadInternals,
   access: "read" | "write",
   use: (opened: OpenedCampaign) => Promise<T>,
 ): Promise<T> {
-  const opened = await openAll(path, options, internals, access);
+  const opened = await openAll(source, options, internals, access);
   try {
     const result = await use(opened).catch((error) => shareBeforeError(opened, error));
     await opened.home.flush();
@@ -259,13 +273,13 @@ async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promi
  * Opens a campaign for `use`, and releases its directory afterwards. When another machine has written to the home meanwhile, everything is
  * read again, and `use` is called again.
  *
- * @param path Path of the campaign file.
+ * @param source See {@linkcode CampaignSource}.
  * @param access `read` changes nothing, and works while another process writes.
  * @throws {UsageError} for mistakes in the file, and for a lock or journal that was changed.
  * @throws {MogplexError} with exit code 75 when another process is at work in the directory, 69 when it cannot be used.
  */
 export async function withCampaign<T>(
-  path: string,
+  source: CampaignSource,
   options: CampaignOptions,
   internals: CampaignInternals,
   access: "read" | "write",
@@ -274,32 +288,34 @@ export async function withCampaign<T>(
   const { clock = systemClock, onNotice, signal } = options;
   const random = internals.random ?? Math.random;
   const io = internals.io ?? await processIo();
-  const read = internals.read ?? await readFile(path, options, io, internals);
+  const read = internals.read ?? await readSource(source, options, io, internals);
   const known = internalsWith(internals, { io, read, started: new Map() });
   for (let count = 1;; count++) {
     try {
-      return await attempt(path, options, known, access, async (opened) => {
+      return await attempt(source, options, known, access, async (opened) => {
         if (count === 1) warnOfReaders(opened, onNotice);
         return await use(opened);
       });
     } catch (error) {
       if (!(error instanceof LostRaceError) || count === ATTEMPTS) throw error;
-      unawaited(
-        onNotice?.({ kind: "text", message: "another job has written to the journal meanwhile: it is read again" }),
-      );
+      callHook(onNotice, {
+        kind: "text",
+        message: "another job has written to the journal meanwhile: it is read again",
+      });
       await clock.sleep(random() * RACE_WAIT_MS, { signal });
     }
   }
 }
 
-/** The command that plans a campaign, to be copied. */
-function planCommand({ directory, path, branch, file }: OpenedCampaign): string {
+/** The command that plans a campaign, to be copied; the call, where a script holds the campaign. */
+function planCommand({ directory, source, branch, file }: OpenedCampaign): string {
+  if (typeof source !== "string") return "`plan()`";
   const own = placeOf({}, file.home, () => undefined);
   const flags = [
     ...directory === own.directory ? [] : ["--dir", directory],
     ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
   ];
-  return `\`${campaignCommand({ ...ANY_COMMAND, file: path, flags }, "plan")}\``;
+  return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, "plan")}\``;
 }
 
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */
@@ -307,6 +323,10 @@ export function plannedStore(opened: OpenedCampaign, attempted: string): Store {
   const { store, directory, branch } = opened;
   if (store !== undefined) return store;
   if (branch !== null) throw noPlan(opened, attempted);
+  if (opened.isInMemory) {
+    const advice = `call ${planCommand(opened)}, or give the home in which it was planned`;
+    throw new UsageError({ attempted, why: "nothing was planned in this home in memory", advice });
+  }
   const why = `nothing was planned in ${JSON.stringify(directory)}`;
   const advice =
     `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the ` +
@@ -339,7 +359,8 @@ export function checkMayPlan(opened: OpenedCampaign, plans: boolean): void {
 export function changedNote(opened: OpenedCampaign): string | null {
   const { store, fileHash } = opened;
   if (store === undefined || store.memory.lock.fileHash === fileHash) return null;
-  return "the campaign file, or a file that it names, has changed since the plan: what was planned holds, until " +
+  const what = typeof opened.source === "string" ? "the campaign file" : "the campaign";
+  return `${what}, or a file that it names, has changed since the plan: what was planned holds, until ` +
     `${planCommand(opened)} is run again`;
 }
 

@@ -14,6 +14,7 @@ import {
   type CampaignState,
   GOOD_VERDICTS,
   hasVerdict,
+  isFinal,
   ITEM_VERDICTS,
   type ItemState,
   OPEN_STATES,
@@ -167,7 +168,7 @@ function canaryGate(memory: CampaignMemory): GateRecord | undefined {
   const { lock: { canary }, gates: { canary: gate } } = memory;
   if (canary === null || gate.approved !== null) return undefined;
   const own = canaryOf(memory);
-  if (own.length === 0 || own.some(({ state }) => !hasVerdict(state) || state === "needs-input")) return undefined;
+  if (own.length === 0 || own.some(({ state }) => !isFinal(state))) return undefined;
   const reason = canaryReason(own, canary.gate);
   // Closed already, it is closed anew when items that were started again have ended otherwise.
   if (reason === null || gate.closed && gate.reason === reason) return undefined;

@@ -1,12 +1,13 @@
 /**
- * Reads the pull requests of a campaign from their forges, and says what the journal has to remember of it: only what has changed.
+ * The pull requests of a campaign: reads them from their forges, says what the journal has to remember (only what has changed), on which
+ * branch a follow-up may work, and what a pull request waits for.
  *
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
 import {
-  FORGE_VARIABLES,
+  FORGE_TOKENS_TEXT,
   type ForgeName,
   parsePullRequest,
   type PullRequestAddress,
@@ -14,76 +15,17 @@ import {
   resolveForgeAccess,
 } from "../forge/forge.ts";
 import { type ForgeReading, Forges } from "../forge/forges.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import { instantMs } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
+import { branchKey } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import { normalBranch } from "./file/rules.ts";
 import type { Lock } from "./journal/lock.ts";
 import type { CampaignMemory, ItemMemory, StartMemory } from "./journal/memory.ts";
 import type { PullRequestMemory, RecordBody } from "./journal/record.ts";
 import { GOOD_VERDICTS } from "./verdicts.ts";
-import type { CauseGroup, ItemView, PullRequestView, Stuck } from "./view.ts";
-
-// On which branch a follow-up may work. It pushes there without a review, and what events say is not to be trusted: the branch is the one
-// that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
-
-/** The start of the item's task whose run is the newest: its pull request is that of the item. */
-function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
-  return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
-}
-
-/** The branch that the run of an item works on, as far as we know it ourselves; null when we do not. */
-function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
-  const start = taskStart(item);
-  return start?.branch ?? start?.answered ?? null;
-}
-
-/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
-function branchKey(name: string): string {
-  return normalBranch(name.toLowerCase());
-}
-
-/** Why a pull request is not that of the item's run, as a clause; null when it is. */
-function foreignReason(
-  { item, starts }: Pick<ItemMemory, "item" | "starts">,
-  { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
-): string | null {
-  const repository = parsePullRequest(url)?.repository ?? "";
-  if (!item.repository.includes("/")) return "the name of the item's repository is not known, only its id";
-  if (repository.toLowerCase() !== item.repository.toLowerCase()) return `it is in another repository, ${repository}`;
-  if (isForeign) return "its branch is one of another repository";
-  const own = ownBranch({ starts });
-  if (own === null) return "neither the request nor the answer to its start named a branch";
-  return branch === own
-    ? null
-    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
-}
-
-/** The branch on which a follow-up of an item may work; else why it may not work, as a clause. */
-export function followUpBranch(
-  item: Pick<ItemMemory, "item" | "starts" | "pull">,
-): { branch: string; reason: null } | { branch: null; reason: string } {
-  const { pull, item: { baseBranch } } = item;
-  const none = (reason: string) => ({ branch: null, reason });
-  const own = ownBranch(item);
-  if (pull === null || pull.foreign === undefined) return none("no forge has confirmed the branch of its pull request");
-  if (pull.state !== "open") {
-    return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
-  }
-  if (pull.foreign !== null) return none(`its pull request is not that of its run: ${pull.foreign}`);
-  if (own === null) return none("neither the request nor the answer to its start named a branch");
-  if (branchKey(own) === branchKey(baseBranch)) return none("its branch is the base branch");
-  if (pull.guarded !== false) {
-    return none(
-      pull.guarded === true
-        ? "its branch is the default branch, or protected"
-        : "its forge does not show whether its branch is protected",
-    );
-  }
-  return { branch: own, reason: null };
-}
+import type { CampaignItem, CauseGroup, PullRequestTrouble, PullRequestView } from "./view.ts";
 
 /** How long what was read of a pull request is not read again by the same process, in milliseconds. */
 const FRESH_MS = 5 * 60_000;
@@ -95,10 +37,10 @@ const SLOW_MS = 30_000;
 /** Most that the clocks of service and forge differ, in milliseconds. */
 const CLOCKS_MS = 5 * 60_000;
 
-/** Most pull requests, and most hosts, that are told one by one: there may be as many as items. */
+/** Most pull requests, and most hosts, that are named one by one: there may be as many as items. */
 const MAX_TOLD = 20;
 
-/** Takes a record into the memory: a writer writes it, a reader only imagines it. */
+/** Takes a record into the memory, and writes it if the process may write. */
 type Take = (body: RecordBody) => Promise<void> | void;
 
 /** What a reading may say to people. */
@@ -129,7 +71,7 @@ function memoryOf(item: ItemMemory, facts: PullRequestFacts): PullRequestMemory 
   };
 }
 
-/** A pull request of which nothing is shown. What was known of it is not known any more. */
+/** A pull request that its forge does not show. What was known of it is not known any more. */
 function unreadable(reason: string): PullRequestMemory {
   const unknown = { checks: null, review: null, conflict: null, owner: null, createdAt: null, updatedAt: null };
   return { state: "unreadable", draft: false, ...unknown, reason };
@@ -246,7 +188,7 @@ export class PullRequests {
     const hosts = new Set([...unasked].map((url) => parsePullRequest(url)?.host ?? ""));
     for (const host of [...hosts].slice(0, MAX_TOLD)) {
       const message = host === ""
-        ? "the service names addresses that are no pull requests of GitHub or GitLab: they are not read"
+        ? "the service names addresses that are no pull requests of GitHub, GitLab, Gitea or Forgejo: they are not read"
         : `pull requests at ${host} are not read: no token is for that host. If it is a forge of yours, name it: --forge-host HOST`;
       this.#tellOnce(message);
     }
@@ -325,7 +267,7 @@ export function pullRequestsOf(options: CampaignOptions, random?: () => number):
   const access = forge === undefined ? undefined : resolveForgeAccess(env, forge.hosts);
   if (access === undefined) return undefined;
   const forges = new Forges(access, { clock, fetch, signal, onNotice, random });
-  return new PullRequests(forges, clock, (message) => unawaited(onNotice?.({ kind: "text", message })));
+  return new PullRequests(forges, clock, (message) => callHook(onNotice, { kind: "text", message }));
 }
 
 /** Proves that what a campaign decides by pull requests can be decided. @throws {UsageError} when nothing reads them. */
@@ -336,21 +278,74 @@ export function checkForge({ limits, onFailedChecks }: Pick<Lock, "limits" | "on
     ? "on-failed-checks"
     : undefined;
   if (key === undefined || reads) return;
-  const { github, gitlab } = FORGE_VARIABLES;
   throw new UsageError({
     attempted: `obey ${key}`,
     why: "no token of a forge is there, so pull requests cannot be read",
-    advice: `set ${github} or ${gitlab}, or remove the key`,
+    advice: `set ${FORGE_TOKENS_TEXT}, or remove the key`,
   });
 }
 
-// What pull requests wait for that does not come by itself, and its words.
+// On which branch a follow-up may work. It pushes there without a review, and what events say is not to be trusted: the branch is the one
+// that we have asked for, or that the answer to the start has named, and the forge confirms that the pull request comes from it.
+
+/** The start of the item's task whose run is the newest: its pull request is that of the item. */
+function taskStart({ starts }: Pick<ItemMemory, "starts">): StartMemory | undefined {
+  return starts.findLast(({ kind, runId }) => kind === "task" && runId !== null);
+}
+
+/** The branch that the run of an item works on, as far as we know it ourselves; null when we do not. */
+function ownBranch(item: Pick<ItemMemory, "starts">): string | null {
+  const start = taskStart(item);
+  return start?.branch ?? start?.answered ?? null;
+}
+
+/** Why a pull request is not that of the item's run, as a clause; null when it is. */
+function foreignReason(
+  { item, starts }: Pick<ItemMemory, "item" | "starts">,
+  { url, branch, isForeign }: Pick<PullRequestFacts, "url" | "branch" | "isForeign">,
+): string | null {
+  const repository = parsePullRequest(url)?.repository ?? "";
+  if (!item.repository.includes("/")) return "the name of the item's repository is not known, only its id";
+  if (repository.toLowerCase() !== item.repository.toLowerCase()) return `it is in another repository, ${repository}`;
+  if (isForeign) return "its branch is one of another repository";
+  const own = ownBranch({ starts });
+  if (own === null) return "neither the request nor the answer to its start named a branch";
+  return branch === own
+    ? null
+    : `it comes from branch ${JSON.stringify(branch)}, and the run works on ${JSON.stringify(own)}`;
+}
+
+/** The branch on which a follow-up of an item may work; else why it may not work, as a clause. */
+export function followUpBranch(
+  item: Pick<ItemMemory, "item" | "starts" | "pull">,
+): { branch: string; reason: null } | { branch: null; reason: string } {
+  const { pull, item: { baseBranch } } = item;
+  const none = (reason: string) => ({ branch: null, reason });
+  const own = ownBranch(item);
+  if (pull === null || pull.foreign === undefined) return none("no forge has confirmed the branch of its pull request");
+  if (pull.state !== "open") {
+    return none(`its pull request is ${pull.state === "unreadable" ? "not shown by its forge" : pull.state}`);
+  }
+  if (pull.foreign !== null) return none(`its pull request is not that of its run: ${pull.foreign}`);
+  if (own === null) return none("neither the request nor the answer to its start named a branch");
+  if (branchKey(own) === branchKey(baseBranch)) return none("its branch is the base branch");
+  if (pull.guarded !== false) {
+    return none(
+      pull.guarded === true
+        ? "its branch is the default branch, or protected"
+        : "its forge does not show whether its branch is protected",
+    );
+  }
+  return { branch: own, reason: null };
+}
+
+// What pull requests wait for that only a person can bring about, in words.
 
 /** How long nothing happens until a pull request counts as stuck, in milliseconds. */
 export const STUCK_AFTER_MS = 3 * 86_400_000;
 
 /** The causes, most urgent first, with what they say. */
-const CAUSES: Readonly<Record<Stuck, string>> = {
+const CAUSES: Readonly<Record<PullRequestTrouble, string>> = {
   "closed-unmerged": "the pull request was closed without being merged",
   "conflict": "the pull request conflicts with its base branch",
   "red-checks": "the checks of the pull request are red",
@@ -362,13 +357,13 @@ const CAUSES: Readonly<Record<Stuck, string>> = {
 };
 
 /** The causes, most urgent first. Each is the word of its group. */
-export const STUCK_CAUSES = Object.keys(CAUSES) as readonly Stuck[];
+export const STUCK_CAUSES = Object.keys(CAUSES) as readonly PullRequestTrouble[];
 
 /** Most owners that a group names. */
 const MAX_OWNERS = 20;
 
 /** What keeps a pull request that is open from being merged. */
-function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): Stuck | null {
+function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): PullRequestTrouble | null {
   if (pull.conflict === true) return "conflict";
   if (pull.checks === "red") return "red-checks";
   if (pull.review === "changes-requested") return "changes-requested";
@@ -387,11 +382,11 @@ function stuckOpen(pull: PullRequestView, nowMs: number, stuckAfterMs: number): 
  * @param stuckAfterMs How long nothing happens until it counts as stuck, in milliseconds.
  */
 export function stuckCause(
-  { verdict, pullRequest, pullRequestState: pull, branch }: Omit<ItemView, "stuck">,
+  { verdict, pullRequest, pullRequestState: pull, branch }: Omit<CampaignItem, "stuck">,
   changed: boolean | null,
   nowMs: number,
   stuckAfterMs: number,
-): Stuck | null {
+): PullRequestTrouble | null {
   if (verdict === "skipped" || !GOOD_VERDICTS.includes(verdict)) return null;
   if (pullRequest === null) return changed === true && branch !== null ? "no-pull-request" : null;
   if (pull === null || pull.state === "merged") return null;
@@ -400,12 +395,12 @@ export function stuckCause(
 }
 
 /** Who has to act on an item's pull request: who has it in hand, else whose repository it is. */
-export function ownerOf({ repository, pullRequestState }: ItemView): string {
+export function ownerOf({ repository, pullRequestState }: CampaignItem): string {
   return pullRequestState?.owner ?? repository.split("/")[0] ?? repository;
 }
 
 /** Groups of items whose pull requests wait for the same, most urgent first. */
-export function groupStuck(items: readonly ItemView[]): CauseGroup[] {
+export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   return STUCK_CAUSES.flatMap((stuck): CauseGroup[] => {
     const own = items.filter((item) => item.stuck === stuck);
     if (own.length === 0) return [];
@@ -416,7 +411,9 @@ export function groupStuck(items: readonly ItemView[]): CauseGroup[] {
 }
 
 /** The state of an item's pull request in a few words: `open, red, conflict`; `not read`; null without a pull request. */
-export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked = false }: ItemView): string | null {
+export function pullRequestText(
+  { pullRequest, pullRequestState: pull, unchecked = false }: CampaignItem,
+): string | null {
   if (pullRequest === null) return null;
   if (pull === null) return unchecked ? "not checked" : "not read";
   if (pull.state !== "open") return pull.state;
@@ -430,7 +427,7 @@ export function pullRequestText({ pullRequest, pullRequestState: pull, unchecked
 }
 
 /** The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; null without pull requests. */
-export function pullRequestsSentence(items: readonly ItemView[]): string | null {
+export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   if (own.length === 0) return null;
   const stuck = own.filter((item) => item.stuck !== null && item.pullRequestState?.state === "open").length;
@@ -444,7 +441,7 @@ export function pullRequestsSentence(items: readonly ItemView[]): string | null 
 }
 
 /** What to do about pull requests that were not read; null when all were. */
-export function unreadAdvice(items: readonly ItemView[]): string | null {
+export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some((item) => item.pullRequest !== null && item.pullRequestState === null);
-  return isUnread ? "pull requests are read with a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN" : null;
+  return isUnread ? `pull requests are read with a token of their forge, in ${FORGE_TOKENS_TEXT}` : null;
 }

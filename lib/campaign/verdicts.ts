@@ -54,9 +54,14 @@ export type OpenState = "running" | "starting" | "quota" | "service" | "waiting"
 /** Verdict or open state of an item. */
 export type ItemState = ItemVerdict | OpenState;
 
-/** Whether an item has a final verdict. `needs-input` is one that can still change: a person may answer. */
+/** Whether an item has a verdict. `needs-input` is one that can still change: see {@linkcode isFinal}. */
 export function hasVerdict(state: ItemState): state is ItemVerdict {
   return (ITEM_VERDICTS as readonly string[]).includes(state);
+}
+
+/** Whether nothing more happens to an item by itself: a run that waits for a person goes on when it is answered. */
+export function isFinal(state: ItemState): boolean {
+  return hasVerdict(state) && state !== "needs-input";
 }
 
 export const CAMPAIGN_STATES: readonly CampaignState[] = [

@@ -4,7 +4,7 @@
  * @module
  */
 import type { ChecksState, PullRequestStatus, ReviewState } from "../forge/forge.ts";
-import type { Bound } from "./pace/next_starts.ts";
+import type { CampaignLimit } from "./pace/next_starts.ts";
 import type { CampaignState, ItemState } from "./verdicts.ts";
 
 /** A pull request as its forge showed it last. What could not be read is null. Texts of the forge in it are untrusted. */
@@ -46,7 +46,7 @@ export interface PullRequestView {
 }
 
 /** What a pull request waits for that does not come by itself, most urgent first. */
-export type Stuck =
+export type PullRequestTrouble =
   /** It was closed without being merged. */
   | "closed-unmerged"
   /** It conflicts with its base branch. */
@@ -55,7 +55,7 @@ export type Stuck =
   | "red-checks"
   /** A review asks for changes. */
   | "changes-requested"
-  /** Nobody was asked to review it. */
+  /** No review was asked for. */
   | "nobody-asked"
   /** Nothing has happened to it for some days. */
   | "no-reaction"
@@ -65,7 +65,7 @@ export type Stuck =
   | "unreadable";
 
 /** An item, as screens and reports show it. Texts of the service in it are untrusted. */
-export interface ItemView {
+export interface CampaignItem {
   /** Name of the item in lock and journal. */
   id: string;
   /** Full name of the repository. */
@@ -76,6 +76,8 @@ export interface ItemView {
   root: string | null;
   /** Its verdict, or where it is. */
   verdict: ItemState;
+  /** Whether nothing more happens to it by itself. A run that waits for a person (`needs-input`) has not ended. */
+  isFinal: boolean;
   /** Why, in one line; null when there is nothing to say. */
   reason: string | null;
   /** Starts that were sent, of any kind. */
@@ -93,7 +95,7 @@ export interface ItemView {
   /** Whether the pull request is required, and no forge was asked for it. @default {undefined} (it was, or none is required) */
   unchecked?: boolean | undefined;
   /** What its pull request waits for; null when that is nothing, or the item itself has no good end. */
-  stuck: Stuck | null;
+  stuck: PullRequestTrouble | null;
   /** When its newest start was sent, in ISO 8601, by the service's clock. */
   startedAt: string | null;
   /** When its newest run ended, in ISO 8601, by the service's clock. */
@@ -111,7 +113,7 @@ export interface CauseGroup {
   /** Short word for `retry --cause`: unique in the campaign. */
   word: string;
   /** What their pull requests wait for; null when the items themselves have no good end. */
-  stuck: Stuck | null;
+  stuck: PullRequestTrouble | null;
   /** Owners of the pull requests, else of the repositories; each once, empty for items without a good end. */
   owners: readonly string[];
   /** Names of the items. */
@@ -189,7 +191,7 @@ export interface CampaignView {
   /** Number of items by verdict or state; those with none are 0. */
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */
-  items: readonly ItemView[];
+  items: readonly CampaignItem[];
   /** Items without a good end, grouped by identical cause, largest group first; then those whose pull request is stuck. */
   causes: readonly CauseGroup[];
   /** Use of the quotas. */
@@ -203,7 +205,7 @@ export interface CampaignView {
   /** When the next wave is due, in ISO 8601; in the past when it is late, null when none is due. */
   nextWaveAt: string | null;
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
-  waitsFor: Bound | null;
+  waitsFor: CampaignLimit | null;
   /** Earliest end, in ISO 8601, by the mean of the runs so far; null when it is done, or cannot be told. */
   endsAt: string | null;
   /** Exit code that belongs to it now. */

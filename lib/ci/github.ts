@@ -56,7 +56,7 @@ function isInvented(env: ReadEnv): boolean {
 const table = definePlatform({
   ...githubTable,
   name: "github",
-  reads: ["ACT", "GITHUB_EVENT_PATH"],
+  reads: ["ACT", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH"],
   remote: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}.git",
   links: {
     pipeline: "{GITHUB_SERVER_URL}/{GITHUB_REPOSITORY}/actions/runs/{GITHUB_RUN_ID}/attempts/{GITHUB_RUN_ATTEMPT}",

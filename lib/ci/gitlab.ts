@@ -50,14 +50,16 @@ export const gitlab: Platform = definePlatform({
     // Source: GitLab, "Job artifacts", "Access the latest job artifacts": files that can be looked at are below `/artifacts/file/`.
     file: "{CI_JOB_URL}/artifacts/file/",
   },
-  // Three for the note on the merge request: see `mergeRequestOf` in lib/report/gitlab_note.ts.
+  // Three for the note on the merge request: see `mergeRequestOf` in lib/report/gitlab_note.ts. Two for `respond`.
   reads: [
     "CI_API_V4_URL",
     "CI_MERGE_REQUEST_IID",
     "CI_MERGE_REQUEST_PROJECT_ID",
+    "CI_PIPELINE_SOURCE",
     "CI_PROJECT_VISIBILITY",
     "CI_RUNNER_VERSION",
     "FF_TIMESTAMPS",
+    "TRIGGER_PAYLOAD",
   ],
   stampsLines,
   // A process has 6 s in the docker executor, more in all others. Source: GitLab Runner 18.11, shells/bash.go,

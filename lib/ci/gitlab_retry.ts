@@ -9,7 +9,7 @@
  * @module
  */
 
-/** Words of `retry: when` that every supported server knows: the runner broke, or was stopped, or lost the server. None is a verdict. */
+/** Words of `retry: when` that every supported server knows: the runner broke, or was stopped, or lost the server. They are no verdicts. */
 export const RETRY_WHEN: readonly string[] = ["runner_system_failure", "unknown_failure", "api_failure"];
 
 /** The word for a runner that was stopped, on servers since {@linkcode INTERRUPTED_SINCE}. An older one refuses a file that has it. */

@@ -392,7 +392,7 @@ export const PERSON_VARIABLES: readonly string[] = [
   "USERNAME",
 ];
 
-/** Name of the person; `unknown` when nothing says it. Not a proof of anything: anybody can set these variables. */
+/** Name of the person; `unknown` without one. It proves nothing: any program can set these variables. */
 export function personOf(env: ReadEnv): string {
   for (const name of PERSON_VARIABLES) {
     const value = env(name)?.trim();

@@ -150,15 +150,13 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
 interface WatchOptions {
   /** Seconds between two looks. */
   seconds: number;
-  /** Ends it. */
   signal: AbortSignal;
-  /** Reads everything. */
   look(): Promise<DashboardData>;
   /** Gets everything that was read. */
   onLook(data: DashboardData): void;
 }
 
-/** What of the data is no function of the time alone. */
+/** The data without what differs at each look: its time and the count of requests. */
 function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): string {
   return JSON.stringify(data);
 }
@@ -195,7 +193,7 @@ async function watchDashboard(context: Context, options: WatchOptions): Promise<
 const ATTEMPTED = "make a dashboard";
 /** Largest file of a run or a campaign: 10 000 items have half of it. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Most files of runs and campaigns: a page with more is no dashboard. */
+/** Most files of runs and campaigns: so that the page stays readable. */
 const MAX_FILES = 2_000;
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */
@@ -262,14 +260,14 @@ function say({ writer, flags }: Context, data: DashboardData): void {
   if (flags.has("json")) writer.json(data);
 }
 
-/** Does the work of the verb. @returns The exit code. */
+/** @returns The exit code. */
 export async function showDashboard(context: Context): Promise<number> {
   const { flags, option, io, clock } = context;
   const out = option(DASHBOARD_OUT);
   const seconds = option(DASHBOARD_WATCH);
   if (out === undefined && seconds === undefined && !flags.has("json")) {
     const advice = "give --out DIR for the files, --watch SECONDS for a table, or --json for the data on stdout";
-    throw new UsageError({ attempted: ATTEMPTED, why: "nothing says where it goes", advice });
+    throw new UsageError({ attempted: ATTEMPTED, why: "no output was chosen", advice });
   }
   const { session } = openOneShot(context);
   if (seconds !== undefined) {

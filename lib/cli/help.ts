@@ -90,6 +90,8 @@ export const GROUPS: readonly (readonly [title: string, names: readonly string[]
     "create-branch",
     "no-create-branch",
     "base-branch",
+    "after",
+    "mend",
     "root",
     "harness",
     "mode",
@@ -98,6 +100,7 @@ export const GROUPS: readonly (readonly [title: string, names: readonly string[]
   ]],
   ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
   ["Reports", ["report", "note", "out", "state"]],
+  ["Asking", ["poll", "since", "name", "label", "allow-users", "limit", "template", "commit-status", "allow-url"]],
   ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
 ];
 /** With fewer flags, groups would only scatter them. */
@@ -187,7 +190,7 @@ function rowHelp(verb: Verb): string {
   ].join("\n");
 }
 
-/** Another row of the same words, beside one that is shown as a whole: what differs. */
+/** What differs in another row of the same words, beside the row that is shown as a whole. */
 function otherRowHelp(verb: Verb, shown: Verb): string {
   const known = flagsOf(shown).map(({ name }) => name);
   const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
@@ -212,7 +215,7 @@ export function verbHelp(rows: readonly Verb[]): string {
 
 /** Verbs of the program's help by what they are for, by the beginnings of their names. */
 const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
-  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|cleanup|runs )/.test(name)],
+  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
   ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
   ["Everything on one page", ({ name }) => name === "dashboard"],
   ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
@@ -292,14 +295,14 @@ export function topicHelp(topic: string): string | undefined {
       ].join("\n");
     case "keys":
       return paragraphs(
-        "Every start has an idempotency key. The service starts one run for a key: whoever sends it again finds that run.",
+        "Every start has an idempotency key. The service starts one run for a key: sending it again finds that run.",
         "In CI the key is made from the job and its pipeline, so that a job that is retried attaches to its run. " +
           "--key-scope says what makes a new run: pipeline (the default in CI), job (each execution), day, or random " +
           "(the default elsewhere).",
         "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
           "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
         "Outside CI, run --follow attaches to the run that it left in the same folder if the request is the same and that " +
-          "run goes on, or ended well within the last hour and nobody was told: its command was left or killed before. " +
+          "run goes on, or ended well within the last hour and its end was not seen: the command was left or killed before. " +
           "--new starts another one. The files of another request go to a folder of their own.",
       );
     case "security":

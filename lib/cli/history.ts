@@ -67,7 +67,7 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
       const run = end.kind === "job" ? record(end.result) : undefined;
       if (run === undefined) return;
       try {
-        // By one write: two jobs may write at once. An open line at the end is somebody's mistake, and stays one line.
+        // By one write: two jobs may write at once. A last line without its end is a mistake of another program, and stays one line.
         const isOpen = /[^\n]$/.test(textOf(context, path));
         io.appendFile(path, `${isOpen ? "\n" : ""}${redact.token(historyLine(run))}`, "refuse");
       } catch (error) {
@@ -77,7 +77,7 @@ export function openHistory(context: Context, path: string): Partial<JobExtra> {
   };
 }
 
-/** Most weeks in the table: some 20 years. Somebody may have put one run into each week until the year 9999. */
+/** Most weeks in the table: some 20 years. A file that was made up may have a run in each week until the year 9999. */
 const MAX_WEEKS = 1_000;
 
 const duration = (ms: number | null) => ms === null ? "–" : formatDuration(ms);

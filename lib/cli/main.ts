@@ -16,6 +16,7 @@ import { EXTRAS } from "./extras.ts";
 import { programHelp, topicHelp, verbHelp } from "./help.ts";
 import { chooseFolder, ignoringFolder, openPage, rememberEnd, rememberStart } from "./job/laptop.ts";
 import { GITLAB_NOTES } from "./job/note.ts";
+import { openAnyForge } from "./job/open_forge.ts";
 import { openContext } from "./job/run_job.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
@@ -212,6 +213,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           vocabulary: commandVocabulary(options.program),
           verbs: VERBS,
           notes: GITLAB_NOTES,
+          openForge: openAnyForge,
           extras: EXTRAS,
           laptop: { chooseFolder, ignoringFolder, rememberStart, rememberEnd, openPage },
           dropIn: group === "drop-in",

@@ -14,7 +14,7 @@ import type { Setting } from "../report/run_page.ts";
 import { defaultTargets, parseReportTarget, plainPath, type ReportTarget, TERMINAL_FORMATS } from "../report/write.ts";
 import { KEY_SCOPES, type KeyScope } from "../run/key.ts";
 import { MAX_TOKEN_SHARE } from "../run/options.ts";
-import { MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type OnTimeout } from "../run/session.ts";
+import { MAX_TIMEOUT_MS, ON_INTERRUPT, ON_TIMEOUT, type OnInterrupt, type StopPolicy } from "../run/session.ts";
 import { isUuid } from "../service/contract.ts";
 import { DURATION_FORMS, parseDuration } from "../text/duration.ts";
 import { VARIABLES } from "../variables.ts";
@@ -36,7 +36,7 @@ export function anyText(text: string): string {
   return text;
 }
 
-/** One of some choices. */
+/** A word of a list. */
 export function oneOf<T extends string>(choices: readonly T[]): Parse<T> {
   return (text, source) => {
     const choice = choices.find((each) => each === text);
@@ -111,11 +111,11 @@ export const PROMPT_FILE = option("prompt-file", anyText);
 /** Longest time that a verb takes, in milliseconds. */
 export const TIMEOUT = option("timeout", duration(MAX_TIMEOUT_MS));
 /** What becomes of the run at the deadline. */
-export const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
+const ON_TIMEOUT_OPTION = option("on-timeout", oneOf(ON_TIMEOUT));
 /** What becomes of the run at a signal. */
 export const ON_INTERRUPT_OPTION = option("on-interrupt", oneOf(ON_INTERRUPT));
 /** How many jobs use the token at the same time. */
-export const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE));
+const TOKEN_SHARE = option("token-share", wholeNumber(1, MAX_TOKEN_SHARE));
 
 /** The key of a start itself. */
 export const IDEMPOTENCY_KEY: Option<string> = {
@@ -306,7 +306,7 @@ export interface WaitSettings {
   /** Jobs that use the token at the same time. */
   tokenShare: number;
   /** What becomes of the run at the deadline. */
-  onTimeout: OnTimeout;
+  onTimeout: StopPolicy;
   /** What becomes of it at a signal. */
   onInterrupt: OnInterrupt;
 }
@@ -319,7 +319,7 @@ export interface FollowSettings extends WaitSettings {
 
 /** Which key a start gets. */
 export interface KeySettings {
-  /** The key itself, which leaves nothing to the others. */
+  /** An explicit key; overrides scope and part. */
   idempotencyKey: string | undefined;
   /** What makes a new run. */
   keyScope: KeyScope | undefined;

@@ -47,7 +47,7 @@ function refuseEscape({ io }: Context, path: string, attempted: string): void {
  * @param attempted What is attempted, after "Cannot".
  * @throws {UsageError} when it cannot be read, or leads out of the working directory.
  */
-function readCheckoutFile(context: Context, path: string, attempted: string): string {
+export function readCheckoutFile(context: Context, path: string, attempted: string): string {
   const { io } = context;
   const file = `file ${JSON.stringify(path)}`;
   let text: string | undefined;
@@ -97,7 +97,7 @@ function variablePrompts(context: Context): ReadPrompt[] {
  *
  * @throws {UsageError} when there is none, when two sources of the same rank have one, or when it cannot be read.
  */
-async function readPrompt(context: Context): Promise<string> {
+export async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;
   const given = givenPrompts(context);
   const [source, other] = given.length > 0 ? given : variablePrompts(context);
@@ -198,7 +198,7 @@ function inputPair(text: string): [name: string, value: unknown] {
   try {
     parsed = JSON.parse(value);
   } catch {
-    throw refused(`what follows ":=" is no JSON`);
+    throw refused(`what follows ":=" is not JSON`);
   }
   if (losesDigits(value)) throw refused(TOO_MANY_DIGITS);
   return [name, parsed];

@@ -56,9 +56,9 @@ class JobTrace {
       },
       onRequest: (request) => this.#requests.add(request, clock.wallTime()),
       onNotice: (notice) => this.#requests.notice(notice, clock.wallTime()),
-      onItem: (item) => {
-        if (item.type === "wave") this.#campaign.wave(item.wave, clock.wallTime());
-        if (item.type === "item") this.#campaign.item(item.item);
+      onEvent: (event) => {
+        if (event.type === "wave") this.#campaign.wave(event.wave, clock.wallTime());
+        if (event.type === "item") this.#campaign.item(event.item);
       },
       onWave: (before) => {
         const spanId = this.#campaign.link(before);

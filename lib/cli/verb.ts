@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CampaignItem } from "../campaign/campaign_options.ts";
+import type { CampaignEvent } from "../campaign/campaign_options.ts";
 import type { Platform, ReadEnv, Systems } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import type { ExitName } from "../exit_codes.ts";
@@ -15,8 +15,10 @@ import { lookup } from "../lookup.ts";
 import type { Notice } from "../notice.ts";
 import type { Earlier } from "../report/history.ts";
 import type { MarkdownOptions } from "../report/markdown.ts";
-import type { NotePlace } from "../report/note.ts";
+import type { LivingNote, NotePlace } from "../report/note.ts";
 import type { Setting } from "../report/run_page.ts";
+import type { ThreadPlace, Threads } from "../forge/threads.ts";
+import type { AskEvent } from "../respond/event.ts";
 import type { ReportTarget } from "../report/write.ts";
 import type { RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
@@ -31,7 +33,6 @@ import type { Writer } from "./log/writer.ts";
 
 /** A note that is going to be written. `mayLink` and `links` are for its summary. */
 export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links"> {
-  /** Where. */
   place: NotePlace;
   /** Access token of the system. */
   token: string;
@@ -43,7 +44,47 @@ export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>,
   job: readonly [job: string, node: string];
   /** The job as the note names it: untrusted text, which may be empty. */
   label: string;
+  /** The note, where the job has begun it already. @default {undefined} (it begins with the run) */
+  note?: LivingNote<NoteContent> | undefined;
+  /** The task, where the note is to show it from the beginning: untrusted text. @default {undefined} (it is not shown) */
+  task?: string | undefined;
+  /** A line of our own above the text, which may say which run it is about. @default {undefined} (none) */
+  head?: ((end: NoteState) => string) | undefined;
 }
+
+/** Renders a summary; see the options of `renderMarkdown`. */
+export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
+
+/** What a note says at one time. */
+export interface NoteContent {
+  render: RenderSummary;
+  state: NoteState;
+}
+
+/** What a note has to remember of its job. */
+export interface NoteState {
+  runId: string | null;
+  /** Exit code; null while the job goes on. */
+  exitCode: number | null;
+}
+
+// The forge that a job stands on.
+
+/** The forge of a job. */
+export interface OpenForge {
+  readonly threads: Threads;
+  readonly token: string;
+  /** Where the token was found, for messages: `variable GITLAB_TOKEN`. */
+  readonly tokenPlace: string;
+  /** What the job was started for. @throws what the forge throws. */
+  event(): Promise<AskEvent>;
+  notes(thread: ThreadPlace): NotePlace;
+  /** Whether an address may be a link in a note: it would leave a mark at an issue or a pull request of the forge, no matter who wrote it. */
+  mayLink(url: string): boolean;
+}
+
+/** Opens the forge of a job. @throws {UsageError} when the job stands on none, or there is no token. */
+export type ForgeOpener = (context: Context) => OpenForge;
 
 // What a program calls the things that a user can give to it: the command has flags, the GitLab components have inputs.
 
@@ -160,7 +201,7 @@ export interface JobExtra {
   /** Called for each notice. */
   onNotice(notice: Notice): void;
   /** Called for each item of a campaign. */
-  onItem(item: CampaignItem): void;
+  onEvent(event: CampaignEvent): void;
   /** Called when a wave of a campaign has begun. @see CampaignJobInternals.onWave */
   onWave(before: string | null): string | null;
   /** What the summary says about the run before: a sentence; null when there is none. */
@@ -224,7 +265,6 @@ export interface Folder {
 export interface Asked {
   /** The repository, by name or id. */
   repository: string;
-  /** The task. */
   task: string;
 }
 
@@ -232,7 +272,6 @@ export interface Asked {
 export interface Context {
   /** Environment, files, streams and signals. */
   io: Io;
-  /** The arguments. */
   flags: ParsedFlags;
   /** Reads an option from flags and environment. An empty variable counts as unset. */
   option: ReadOption;
@@ -240,7 +279,6 @@ export interface Context {
   settings: ReadonlyMap<string, Setting>;
   /** Prints: every line goes through it. */
   writer: Writer;
-  /** Time. */
   clock: Clock;
   /** Takes the place of the runtime's `fetch`. */
   fetch: Fetch | undefined;
@@ -252,6 +290,8 @@ export interface Context {
   vocabulary: Vocabulary;
   /** Notes of the program's jobs; undefined when it has none. */
   notes?: NotePlanner | undefined;
+  /** Opens the forge that a job stands on; undefined when the program asks none. */
+  openForge?: ForgeOpener | undefined;
   /** What the program's jobs do beside their reports; undefined when it has nothing of that kind. */
   extras?: JobExtras | undefined;
   /** What the program does outside CI; undefined when it runs in CI alone. */
@@ -371,6 +411,12 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
     "Name of the variable that holds GitLab's token for the note: scope `api`, role Reporter.",
   MOGPLEX_OUT: "Directory of the reports.",
   MOGPLEX_RECENT: "What `runs recent` remembers outside CI: `on`, `ids` (no line of the task) or `off`.",
+  MOGPLEX_RESPOND_NAME: "What the agent is called in a mention, without `@`.",
+  MOGPLEX_RESPOND_LABEL: "Label that makes title and description a task.",
+  MOGPLEX_RESPOND_TEMPLATE: "File with the text of the prompt, with `{{task}}` in it.",
+  MOGPLEX_ALLOW_USERS: "Users who may start an agent, in place of all who may push.",
+  MOGPLEX_LIMIT: "Most runs of 24 hours that mentions start in the repository.",
+  MOGPLEX_COMMIT_STATUS: "Set the commit status `mogplex` after a run that ended well: `true` or `false`.",
   MOGPLEX_CI_JOB: "Identity of the job on a CI system that is not recognised.",
   MOGPLEX_JOB_STATUS:
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",

@@ -41,16 +41,17 @@ import { followVerb } from "./verbs/follow.ts";
 import { initVerb } from "./verbs/init.ts";
 import { permissionsVerb } from "./verbs/doctor_checks.ts";
 import { prReviewsRerunVerb } from "./verbs/pr_reviews_rerun.ts";
+import { respondVerb } from "./verbs/respond.ts";
 import { reportVerb } from "./verbs/report.ts";
 import { runFollowVerb } from "./verbs/run_follow.ts";
 import { runsRecentVerb } from "./verbs/runs_recent.ts";
 
-/** Every verb. */
 export const VERBS: readonly Verb[] = [
   runFollowVerb,
   runVerb,
   followVerb,
   reportVerb,
+  respondVerb,
   cleanupVerb,
   initVerb,
   doctorVerb,

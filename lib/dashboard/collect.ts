@@ -67,6 +67,63 @@ type Collected = Pick<
   "at" | "origin" | "requests" | "exitCode" | "lists" | "repositories" | "sandboxes" | "automations"
 >;
 
+/**
+ * Reads the lists. What cannot be read is said in `lists`, and the exit code is that of the first error.
+ *
+ * @throws {UsageError} when the token could start something, unless that is allowed.
+ * @throws {MogplexError} the first error when no list could be read.
+ * @throws `signal.reason` if `signal` aborts.
+ */
+export async function collect(options: CollectOptions): Promise<Collected> {
+  const { client, clock, allowWriteToken = false } = options;
+  const reader = new Reader(options);
+  if (!allowWriteToken) await refuseWriters(options, reader);
+  const at = new Date(clock.wallTime()).toISOString();
+  const lists = {} as Record<ListName, ListState>;
+
+  /** Reads one list, unless an error before has ended everything. */
+  async function list<T>(name: ListName, ask: () => Promise<{ found: T[]; state: ListState }>): Promise<T[]> {
+    if (reader.ending !== undefined) {
+      lists[name] = { state: "skipped", why: `It was not asked for after an error: ${reader.ending.message}` };
+      return [];
+    }
+    const answer = await reader.read(ask);
+    lists[name] = answer instanceof MogplexError ? { state: "failed", why: answer.message } : answer.state;
+    return answer instanceof MogplexError ? [] : answer.found;
+  }
+
+  const query = { limit: MAX_LISTED };
+  const repos = await list("repositories", async () => {
+    const found = await client.listRepos(query, reader.call());
+    return { found, state: listed(found.length, "repositories") };
+  });
+  const sandboxes = await list("sandboxes", async () => {
+    const found = await client.listSandboxes(query, reader.call());
+    return { found, state: listed(found.length, "sandboxes") };
+  });
+  const all = await list("automations", async () => {
+    const page = await client.listAutomations({ limit: MAX_AUTOMATIONS }, reader.call());
+    const state = listed(page.automations.length, "automations", Boolean(page.nextCursor));
+    return { found: page.automations, state };
+  });
+  const { runs, gone, state } = await readRuns(options, reader, all);
+  lists.automationRuns = isRead(lists.automations) ? state : { state: "skipped", why: "The automations were not read" };
+  const automations = all.filter(({ id }) => !gone.has(id));
+  const isNothing = ![lists.repositories, lists.sandboxes, lists.automations].some(isRead);
+  if (isNothing && reader.first !== undefined) throw reader.first;
+  const names = new Map(repos.map(({ id, full_name }) => [id, full_name]));
+  return {
+    at,
+    origin: client.origin,
+    requests: reader.sent,
+    exitCode: reader.first === undefined ? EXIT.success : EXIT[reader.first.exit],
+    lists,
+    repositories: repos.map(repositoryEntry),
+    sandboxes: sandboxes.map((each) => sandboxEntry(each, names)),
+    automations: automations.map((each) => automationEntry(each, runs)),
+  };
+}
+
 /** Requests that are left, and what went wrong so far. */
 class Reader {
   readonly #options: CollectOptions;
@@ -232,71 +289,43 @@ const repositoryEntry = ({ id, full_name, default_branch }: Repo) => ({
   defaultBranch: default_branch,
 });
 
-/**
- * Reads the lists. What cannot be read is said in `lists`, and the exit code is that of the first error.
- *
- * @throws {UsageError} when the token could start something, unless that is allowed.
- * @throws {MogplexError} the first error when no list could be read.
- * @throws `signal.reason` if `signal` aborts.
- */
-export async function collect(options: CollectOptions): Promise<Collected> {
-  const { client, clock, allowWriteToken = false } = options;
-  const reader = new Reader(options);
-  if (!allowWriteToken) await refuseWriters(options, reader);
-  const at = new Date(clock.wallTime()).toISOString();
-  const lists = {} as Record<ListName, ListState>;
-
-  /** Reads one list, unless an error before has ended everything. */
-  async function list<T>(name: ListName, ask: () => Promise<{ found: T[]; state: ListState }>): Promise<T[]> {
-    if (reader.ending !== undefined) {
-      lists[name] = { state: "skipped", why: `It was not asked for after an error: ${reader.ending.message}` };
-      return [];
-    }
-    const answer = await reader.read(ask);
-    lists[name] = answer instanceof MogplexError ? { state: "failed", why: answer.message } : answer.state;
-    return answer instanceof MogplexError ? [] : answer.found;
-  }
-
-  const query = { limit: MAX_LISTED };
-  const repos = await list("repositories", async () => {
-    const found = await client.listRepos(query, reader.call());
-    return { found, state: listed(found.length, "repositories") };
-  });
-  const sandboxes = await list("sandboxes", async () => {
-    const found = await client.listSandboxes(query, reader.call());
-    return { found, state: listed(found.length, "sandboxes") };
-  });
-  const all = await list("automations", async () => {
-    const page = await client.listAutomations({ limit: MAX_AUTOMATIONS }, reader.call());
-    const state = listed(page.automations.length, "automations", Boolean(page.nextCursor));
-    return { found: page.automations, state };
-  });
-  const { runs, gone, state } = await readRuns(options, reader, all);
-  lists.automationRuns = isRead(lists.automations) ? state : { state: "skipped", why: "The automations were not read" };
-  const automations = all.filter(({ id }) => !gone.has(id));
-  const isNothing = ![lists.repositories, lists.sandboxes, lists.automations].some(isRead);
-  if (isNothing && reader.first !== undefined) throw reader.first;
-  const names = new Map(repos.map(({ id, full_name }) => [id, full_name]));
-  return {
-    at,
-    origin: client.origin,
-    requests: reader.sent,
-    exitCode: reader.first === undefined ? EXIT.success : EXIT[reader.first.exit],
-    lists,
-    repositories: repos.map(repositoryEntry),
-    sandboxes: sandboxes.map((each) => sandboxEntry(each, names)),
-    automations: automations.map((each) => automationEntry(each, runs)),
-  };
-}
-
 // Runs and campaigns of earlier jobs, from their files.
+
+export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
+
+/**
+ * What files say: each is a `result.json`, an `events.ndjson` or a `campaign.json`. A file that is neither is a problem that the dashboard
+ * shows, and no error.
+ *
+ * @param paths Files.
+ * @param readText Reads a file; undefined when it does not exist. May throw.
+ */
+export function readStored(paths: readonly string[], readText: (path: string) => string | undefined): Stored {
+  const runs: RunEntry[] = [];
+  const campaigns: CampaignEntry[] = [];
+  const fileProblems: FileProblem[] = [];
+  for (const file of paths) {
+    try {
+      const text = readText(file);
+      if (text === undefined) throw new Error("There is no such file");
+      // Several lines of JSON are no JSON: events of a run.
+      const value = parseJson(text);
+      const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
+      if (campaign !== undefined) campaigns.push(campaign);
+      else runs.push(runIn(file, text));
+    } catch (error) {
+      fileProblems.push({ file, why: messageOf(error) });
+    }
+  }
+  const newest = newestOf(campaigns);
+  newest.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
+  return { runs: runs.sort(byTime), campaigns: newest, fileProblems };
+}
 
 // The words of a file may be those of another version.
 const GOOD: readonly string[] = GOOD_VERDICTS;
 const OPEN: readonly string[] = OPEN_STATES;
 const AT_WORK: readonly string[] = ["running", "starting"];
-
-export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
 
 /** A count. @param max The greatest that is accepted. */
 function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
@@ -330,7 +359,7 @@ function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry
   };
 }
 
-/** @throws {UsageError} when the text is no result. */
+/** @throws {UsageError} when the text is not a result. */
 function runIn(file: string, text: string): RunEntry {
   const result = readResult([{ path: file, text }]);
   return {
@@ -363,35 +392,6 @@ function newestOf(campaigns: readonly CampaignEntry[]): CampaignEntry[] {
     if (known === undefined || ms(campaign) > ms(known)) found.set(key, campaign);
   }
   return [...found.values()];
-}
-
-/**
- * What files say: each is a `result.json`, an `events.ndjson` or a `campaign.json`. A file that is neither is a problem that the dashboard
- * shows, and no error.
- *
- * @param paths Files.
- * @param readText Reads a file; undefined when it does not exist. May throw.
- */
-export function readStored(paths: readonly string[], readText: (path: string) => string | undefined): Stored {
-  const runs: RunEntry[] = [];
-  const campaigns: CampaignEntry[] = [];
-  const fileProblems: FileProblem[] = [];
-  for (const file of paths) {
-    try {
-      const text = readText(file);
-      if (text === undefined) throw new Error("There is no such file");
-      // Several lines of JSON are no JSON: events of a run.
-      const value = parseJson(text);
-      const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
-      if (campaign !== undefined) campaigns.push(campaign);
-      else runs.push(runIn(file, text));
-    } catch (error) {
-      fileProblems.push({ file, why: messageOf(error) });
-    }
-  }
-  const newest = newestOf(campaigns);
-  newest.sort((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : a.file < b.file ? -1 : 1);
-  return { runs: runs.sort(byTime), campaigns: newest, fileProblems };
 }
 
 // The files of a dashboard, as texts.
@@ -434,12 +434,6 @@ export function renderDashboard(data: DashboardData, history: string): { files: 
 export const MAX_ENTRIES = 20_000;
 
 const SPECIAL = /[*?]/;
-
-/** What a part of a pattern matches. A name that begins with a dot is only found by a pattern that does so, as in shells. */
-function matcher(part: string): RegExp {
-  const source = part.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, "[^/]*").replace(/\?/g, "[^/]");
-  return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
-}
 
 /**
  * The files that patterns match, sorted and each once. What a pattern finds may come from another user's job: below its first `*` or `?`
@@ -493,6 +487,12 @@ export function filesOf(
     found.set(pattern, [...new Set(paths)].sort());
   }
   return { found, isCut: left <= 0 };
+}
+
+/** What a part of a pattern matches. A name that begins with a dot is only found by a pattern that does so, as in shells. */
+function matcher(part: string): RegExp {
+  const source = part.replace(/[.+^${}()|[\]\\]/g, "\\$&").replace(/\*+/g, "[^/]*").replace(/\?/g, "[^/]");
+  return new RegExp(`^${part.startsWith(".") ? "" : "(?!\\.)"}${source}$`, "u");
 }
 
 // Makes the data of a dashboard fit for its files: every text in it is normalised, redacted and cut.

@@ -26,7 +26,6 @@ export interface ListState {
 
 /** A repository that the token reaches. */
 export interface RepositoryEntry {
-  /** UUID. */
   id: string;
   /** `owner/name`. Untrusted text. */
   name: string;
@@ -52,7 +51,6 @@ export interface SandboxEntry {
 }
 
 export interface AutomationRunEntry {
-  /** UUID. */
   id: string;
   /** Its status, in the service's word. Untrusted text. */
   status: string;
@@ -80,7 +78,6 @@ export interface AutomationRuns {
 }
 
 export interface AutomationEntry {
-  /** UUID. */
   id: string;
   /** Its name. Untrusted text. */
   name: string;

@@ -1,13 +1,14 @@
 /**
- * The emulator in the process of its caller, without a socket: `createEmulator()` with everything that can be set and looked at, and
- * `createTestEmulator()`, the same for tests of scripts.
+ * The emulator in the process of its caller, without a socket: `makeEmulator()` with everything that can be set and looked at, and
+ * `createEmulator()`, the same for tests of scripts.
  *
  * @module
  */
 import { Hono } from "hono";
 import type { Clock, VirtualClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import { lookup } from "../lookup.ts";
+import type { StartRequest } from "../model.ts";
+import { API_PREFIX } from "../service/contract.ts";
 import { automationDriver } from "./agents/automation_driver.ts";
 import { joinDrivers, withRunSlots } from "./agents/drivers.ts";
 import { scriptDriver } from "./agents/script_driver.ts";
@@ -18,10 +19,10 @@ import {
   type SettledOptions,
   type TestEmulatorOptions,
 } from "./options.ts";
-import { ACTIONS, type ControlArguments, type ControlResult } from "./service/control.ts";
+import { type ControlArguments, type ControlResult, runAction } from "./service/control.ts";
 import { firstAccount } from "./service/listings.ts";
 import { eventFeed } from "./state/event_feed.ts";
-import { type FaultKind, parseFault } from "./state/faults.ts";
+import { type Fault, type FaultKind, parseFault } from "./state/faults.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { Store } from "./state/store.ts";
@@ -43,7 +44,7 @@ export interface Emulator {
   close(): Promise<void>;
 }
 
-export function createEmulator(options: EmulatorOptions = {}): Emulator {
+export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   const settled = settle(options);
   const world = makeWorld(settled);
   const scripts = { scenarios: options.scenarios ?? [], speed: options.speed, runDuration: options.runDuration };
@@ -72,15 +73,7 @@ export function createEmulator(options: EmulatorOptions = {}): Emulator {
     if (action === "clearFaults" || action === "reset") faults.clear();
     if (action === "reset") planFaults();
     if (action === "fault" || action === "clearFaults") return {};
-    const run = lookup(ACTIONS, action);
-    if (run === undefined) {
-      throw new UsageError({
-        attempted: "run control action",
-        why: `unknown action "${action}"`,
-        advice: `there are ${["fault", "clearFaults", ...Object.keys(ACTIONS)].join(", ")}`,
-      });
-    }
-    return run(world, args) ?? {};
+    return runAction(world, action, args);
   }
 
   const played = new WeakMap<Request, FaultKind>();
@@ -160,12 +153,20 @@ export interface TestConnection {
 export interface TestRun {
   /** UUID. */
   runId: string;
-  /** UUID of its repository. */
-  repoId: string;
-  /** The task that was sent. */
-  prompt: string;
   /** Its status now. */
   status: string;
+  /** What was sent: the body of the request that started it. */
+  request: StartRequest;
+  /** The key that was sent. */
+  idempotencyKey: string;
+}
+
+/** A message that was sent to another address, such as the webhook of a campaign. */
+export interface TestNotification {
+  /** Where it was sent. */
+  url: string;
+  /** What was sent, read as JSON; the text itself when it is none. */
+  body: unknown;
 }
 
 /** A Mogplex in this process. */
@@ -180,12 +181,25 @@ export interface TestEmulator {
   readonly automations: readonly { id: string; name: string }[];
   /** Runs that were started so far, oldest first. */
   readonly runs: readonly TestRun[];
+  /** Messages to other addresses so far, oldest first. Each was answered with 200, and nothing left the process. */
+  readonly notifications: readonly TestNotification[];
   /** The virtual clock. @throws {UsageError} when another clock was given. */
   readonly clock: VirtualClock;
   /**
-   * A control action of the emulator, such as `fault` with `{ kind: "503", times: 2 }`.
+   * Makes requests fail.
    *
-   * @throws {UsageError} for an unknown action or a bad argument.
+   * @param fault See {@linkcode Fault}.
+   * @throws {UsageError} for an unknown kind or field.
+   * @example The next two requests are answered with 503
+   * ```ts ignore
+   * service.fault({ kind: "503", times: 2 });
+   * ```
+   */
+  fault(fault: Fault): void;
+  /**
+   * A control action of the emulator, such as `setRun` with `{ runId, run: { status: "failed" } }`.
+   *
+   * @throws {UsageError} for an unknown action, or an unknown or bad argument.
    */
   control(action: string, args?: Record<string, unknown>): Record<string, unknown>;
   /** Ends streams. Not needed before the process ends. */
@@ -196,48 +210,68 @@ export interface TestEmulator {
  * Makes a Mogplex in this process.
  *
  * @param options See {@linkcode TestEmulatorOptions}.
- * @throws {UsageError} for an unknown scenario, or one that cannot be read.
+ * @throws {UsageError} for an unknown option, and for a scenario that is unknown or cannot be read.
  * @example A run that fails
  * ```ts ignore
  * const service = createEmulator({ scenario: "agent-failure" });
  * const mogplex = createMogplex(service.options);
- * const request = { repoId: service.repos[0].id, prompt: "Fix the flaky tests" };
+ * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
  * assert.equal((await mogplex.run(request, { throwOnFailure: false })).outcome, "failed");
+ * assert.equal(service.runs[0].request.createBranch, true);
  * ```
  */
-export function createTestEmulator(options: TestEmulatorOptions = {}): TestEmulator {
+export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator {
   const settings = readTestOptions(options);
   const { clock } = settings;
-  const emulator = createEmulator(settings);
+  const emulator = makeEmulator(settings);
   const { token = "", readOnlyToken, repos = [] } = firstAccount(emulator.world) ?? {};
+  const requests = new Map<string, StartRequest>();
+  const notifications: TestNotification[] = [];
+
+  async function fetch(url: string, init: RequestInit): Promise<Response> {
+    const isPost = init.method === "POST";
+    const { pathname } = new URL(url);
+    if (isPost && !pathname.startsWith(API_PREFIX)) {
+      notifications.push({ url, body: parsed(init.body) });
+      return new Response("ok");
+    }
+    const key = new Headers(init.headers).get("idempotency-key");
+    if (isPost && key !== null && pathname === `${API_PREFIX}/runs`) {
+      requests.set(key, parsed(init.body) as StartRequest);
+    }
+    return await emulator.fetch(url, init);
+  }
+
   return {
-    options: {
-      token,
-      url: "https://mogplex.test",
-      fetch: (url, init) => emulator.fetch(url, init),
-      clock,
-      env: () => undefined,
-    },
+    options: { token, url: "https://mogplex.test", fetch, clock, env: () => undefined },
     readOnlyToken: readOnlyToken ?? "",
     repos,
     automations: [...emulator.world.store.automations.values()].map(({ id, name }) => ({ id, name })),
     get runs() {
-      return runsOf(emulator);
+      return [...emulator.world.store.runs.values()].map((row) => ({
+        runId: row.id,
+        status: row.status,
+        request: requests.get(row.idempotency_key) ?? { repoId: row.repo_id, prompt: row.prompt },
+        idempotencyKey: row.idempotency_key,
+      }));
     },
+    notifications,
     get clock() {
       if ("advance" in clock) return clock as VirtualClock;
       throw new UsageError({ attempted: "move time", why: "the emulator has a clock that cannot be moved" });
     },
+    fault: (fault) => void emulator.control("fault", { ...fault }),
     control: (action, args) => ({ ...emulator.control(action, args) }),
     close: () => emulator.close(),
   };
 }
 
-function runsOf({ world }: Emulator): TestRun[] {
-  return [...world.store.runs.values()].map(({ id, repo_id, prompt, status }) => ({
-    runId: id,
-    repoId: repo_id,
-    prompt,
-    status,
-  }));
+/** The body of a request that the library makes: JSON, or a text. */
+function parsed(body: unknown): unknown {
+  if (typeof body !== "string") return body;
+  try {
+    return JSON.parse(body);
+  } catch {
+    return body;
+  }
 }

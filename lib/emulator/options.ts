@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import type { Context } from "hono";
-import { checkOptions, type Keys } from "../service/contract.ts";
+import { checkOptions, type Keys } from "../check_options.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import {
   type EventRecording,
@@ -80,7 +80,7 @@ export interface EmulatorOptions {
   faultClock?: Clock | undefined;
   /** Whether `POST /__control/…` exists. @default {false} */
   controlRoutes?: boolean | undefined;
-  /** Takes each request that was answered. @default {undefined} (none is told) */
+  /** Called after each request that was answered. @default {undefined} */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
@@ -102,7 +102,7 @@ export interface SettledOptions {
 /** Options with which the emulator is like the service. Source: API reference, "Other limits", and how long its sweep leaves a sandbox. */
 const LIKE_SERVICE = { sandboxLimit: 3, sandboxLingerMs: 900_000 };
 
-/** Puts the defaults into the options of `createEmulator()`. */
+/** Puts the defaults into the options of `makeEmulator()`. */
 export function settle(options: EmulatorOptions): SettledOptions {
   const profile = options.like === undefined ? { sandboxLimit: undefined, sandboxLingerMs: 0 } : LIKE_SERVICE;
   return {
@@ -422,7 +422,7 @@ function unreadable(path: string, cause: unknown): UsageError {
   return new UsageError({ attempted: `read "${path}"`, why }, { cause });
 }
 
-/** Options of `createEmulator()` in `@mogplex/ci/testing`. */
+/** Options of {@linkcode createEmulator}. */
 export interface TestEmulatorOptions {
   /**
    * Time, of the service and of the client. One from `virtualClock()` moves to the next sleeper whenever all wait; with `{ auto: false }`
@@ -436,6 +436,14 @@ export interface TestEmulatorOptions {
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */
   repos?: readonly string[] | undefined;
+  /** Names of the automations. @default {["Nightly clean-up"]} */
+  automations?: readonly string[] | undefined;
+  /** How long each run takes, in milliseconds, whatever its scenario says. @default {undefined} (as its scenario says) */
+  runMs?: number | undefined;
+  /** Most active sandboxes; a run that needs one more fails. @default {undefined} (no limit; 3 with `like: "service"`) */
+  sandboxLimit?: number | undefined;
+  /** How long a sandbox stays active after its run, in milliseconds. @default {0} (15 minutes with `like: "service"`) */
+  sandboxLingerMs?: number | undefined;
   /** `later` has event streams and everything else that newer revisions of the service have. @default {"base"} */
   revision?: "base" | "later" | undefined;
   /**
@@ -446,20 +454,29 @@ export interface TestEmulatorOptions {
 }
 
 /**
- * Turns the options of tests of scripts into those of `createEmulator()`.
+ * Turns the options of {@linkcode createEmulator} into those of `makeEmulator()`.
  *
  * @throws {UsageError} for an unknown option, an unknown scenario, or one that cannot be read.
  */
 export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions & { clock: Clock } {
   const keys: Keys<TestEmulatorOptions> = {
-    clock: "object",
+    clock: "clock",
     scenario: "any",
     repos: "object",
+    automations: "object",
+    runMs: "number",
+    sandboxLimit: "number",
+    sandboxLingerMs: "number",
     revision: "string",
     like: "string",
   };
   checkOptions("create emulator", options, keys);
-  const { clock = virtualClock(), scenario = "success", repos, revision, like } = options;
+  const { clock = virtualClock(), scenario = "success", repos, automations, runMs, revision, like } = options;
+  const { sandboxLimit, sandboxLingerMs } = options;
+  for (const [name, value] of Object.entries({ runMs, sandboxLimit, sandboxLingerMs })) {
+    if (value === undefined || value >= 0 && Number.isFinite(value)) continue;
+    throw new UsageError({ attempted: "create emulator", why: `'${name}' must be 0 or more`, value: String(value) });
+  }
   if (like !== undefined && like !== "service") {
     throw new UsageError({
       attempted: "create emulator",
@@ -471,10 +488,23 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   return {
     clock,
     like,
-    repoNames: repos,
+    fixture: testFixture(repos, automations, like),
+    sandboxLimit,
+    sandboxLingerMs,
+    ...(runMs !== undefined && { runDuration: () => runMs }),
     scenarios: names.flatMap(scenariosOf),
     revision: createRevision(revision),
   };
+}
+
+/** The state of a test before its first request. */
+function testFixture(
+  repos: readonly string[] | undefined,
+  automations: readonly string[] | undefined,
+  like: "service" | undefined,
+): Fixture {
+  const fixture = builtInFixture(repos, automations);
+  return like === undefined ? fixture : withSubProject(fixture);
 }
 
 /** Scenarios by the name of a built-in one, or from a text in YAML. */

@@ -14,7 +14,7 @@ import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
 import { currentBranch, ProjectStore } from "./agents/git.ts";
-import { createEmulator, type Emulator } from "./emulator.ts";
+import { type Emulator, makeEmulator } from "./emulator.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./options.ts";
 import { type Account, firstAccount } from "./service/listings.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
@@ -75,7 +75,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
   const hasCommands = Object.keys(options.commands ?? {}).length > 0;
   const store = hasCommands && (options.projects ?? []).length > 0 ? new ProjectStore() : undefined;
   try {
-    const emulator = createEmulator({
+    const emulator = makeEmulator({
       // A client waits in real time, even if the emulator's own clock is virtual.
       faultClock: systemClock,
       ...options,

@@ -15,10 +15,10 @@ export type ProcessState =
   | { state: "dead" }
   /** `startedAt` as in {@linkcode ProcessIdentity}. */
   | { state: "alive"; startedAt: string | null }
-  /** This runtime may not find out. */
+  /** The runtime has no permission to find out. */
   | { state: "unknown" };
 
-/** A process. Two are the same when all five agree. */
+/** A process. Two identities are of the same process when all five fields agree. */
 export interface ProcessIdentity {
   host: string | null;
   /** Identifies the machine's start. Linux only. */

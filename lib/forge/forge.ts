@@ -1,10 +1,10 @@
 /**
- * Pull requests as both forges have them: the facts, the address, which forge gets which token, and the client that sends, judges and
+ * Pull requests as all forges have them: the facts, the address, which forge gets which token, and the client that sends, judges and
  * repeats requests to one host within a budget. A merge request is a pull request here.
  *
  * @module
  */
-import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
+import { isFileVariable, type ReadEnv, systemName } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError, UsageError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";
@@ -15,9 +15,10 @@ import { callWithin } from "../service/retry.ts";
 import { newTokenMemory } from "../service/memory.ts";
 import { createTransport, type Fetch, type Transport, userAgent, type Verdict } from "../service/transport.ts";
 
-// What a forge says of a pull request, in words that GitHub and GitLab have in common.
+// What a forge says of a pull request, in words that all of them have in common.
 
-export type ForgeName = "github" | "gitlab";
+/** `gitea`: Forgejo, too. */
+export type ForgeName = "github" | "gitlab" | "gitea";
 
 /** Whether a pull request is still to be decided. */
 export type PullRequestStatus = "open" | "merged" | "closed";
@@ -104,11 +105,12 @@ const FORMS: readonly [ForgeName, RegExp][] = [
   ["github", /^\/([\w.-]+\/[\w.-]+)\/pull\/([1-9]\d{0,8})\/?$/],
   // Source: GitLab, "Routing": `/-/` since 12; older ones have none. Groups may be nested.
   ["gitlab", /^\/((?:[\w.][\w.-]*\/){1,20}[\w.][\w.-]*)(?:\/-)?\/merge_requests\/([1-9]\d{0,8})\/?$/],
+  ["gitea", /^\/([\w.-]+\/[\w.-]+)\/pulls\/([1-9]\d{0,8})\/?$/],
 ];
 
 /**
- * Reads the address of a pull request, as a delivery event names it: `https://HOST/OWNER/NAME/pull/N`, or
- * `https://HOST/GROUP/…/NAME/-/merge_requests/N`.
+ * Reads the address of a pull request, as a delivery event names it: `https://HOST/OWNER/NAME/pull/N`,
+ * `https://HOST/GROUP/…/NAME/-/merge_requests/N`, or `https://HOST/OWNER/NAME/pulls/N`.
  *
  * @param trusted Origin of the service, to which no token of a forge goes. @default {undefined} (none)
  * @returns Undefined for everything else, and for plain HTTP to another machine than this one: a token would be sent in the clear.
@@ -123,14 +125,20 @@ export function parsePullRequest(text: string, trusted?: string): PullRequestAdd
     const [, repository, number] = form.exec(url.pathname) ?? [];
     if (repository === undefined || number === undefined) continue;
     const { origin, host } = url;
-    return { forge, origin, host, repository, number: Number(number), url: origin + pathOf(forge, repository, number) };
+    return {
+      forge,
+      origin,
+      host,
+      repository,
+      number: Number(number),
+      url: `${origin}/${repository}/${PATHS[forge]}/${number}`,
+    };
   }
   return undefined;
 }
 
-function pathOf(forge: ForgeName, repository: string, number: string): string {
-  return forge === "github" ? `/${repository}/pull/${number}` : `/${repository}/-/merge_requests/${number}`;
-}
+/** The part of the path behind the repository. */
+const PATHS: Readonly<Record<ForgeName, string>> = { github: "pull", gitlab: "-/merge_requests", gitea: "pulls" };
 
 /** Whether an address that a forge names is one of the same forge, host and number: its repository may have another name now. */
 export function isSamePlace(a: PullRequestAddress, b: PullRequestAddress | undefined): b is PullRequestAddress {
@@ -153,12 +161,25 @@ interface ForgeToken {
 }
 
 /** Variables with the tokens of the public forges. */
-export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = { github: "GITHUB_TOKEN", gitlab: "GITLAB_TOKEN" };
+export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = {
+  github: "GITHUB_TOKEN",
+  gitlab: "GITLAB_TOKEN",
+  gitea: "GITEA_TOKEN",
+};
 
-const PUBLIC: Readonly<Record<ForgeName, string>> = { github: "github.com", gitlab: "gitlab.com" };
+/** Where tokens are found, for sentences. */
+export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST";
+
+/** The host whose token is in the variable of a forge: the public one. Gitea has none, so that of the job; undefined in any other job. */
+function hostOf(env: ReadEnv, forge: ForgeName): string | undefined {
+  if (forge !== "gitea") return forge === "github" ? "github.com" : "gitlab.com";
+  const server = ["gitea", "forgejo"].includes(systemName(env)) ? env("GITHUB_SERVER_URL") ?? "" : "";
+  return URL.canParse(server) ? new URL(server).host : undefined;
+}
 
 /**
- * Finds the tokens of forges in the environment: `GITHUB_TOKEN` is for github.com, `GITLAB_TOKEN` for gitlab.com.
+ * Finds the tokens of forges in the environment: `GITHUB_TOKEN` is for github.com, `GITLAB_TOKEN` for gitlab.com, `GITEA_TOKEN` for the server
+ * whose Gitea or Forgejo Actions run the job.
  *
  * @param hosts Further hosts, each as `HOST` or `HOST=VARIABLE`.
  * @returns Undefined when there is no token at all.
@@ -167,10 +188,10 @@ const PUBLIC: Readonly<Record<ForgeName, string>> = { github: "github.com", gitl
 export function resolveForgeAccess(env: ReadEnv, hosts: readonly string[] = []): ForgeAccess | undefined {
   const named = new Map(hosts.map((text) => tokenOfHost(env, text)));
   const known = new Map<string, { forge: ForgeName; host: string; token: ForgeToken }>();
-  for (const forge of ["github", "gitlab"] as const) {
+  for (const forge of ["github", "gitlab", "gitea"] as const) {
     const token = usable(env, FORGE_VARIABLES[forge]);
-    const host = PUBLIC[forge];
-    if (token === undefined || named.has(host)) continue;
+    const host = token === undefined ? undefined : hostOf(env, forge);
+    if (token === undefined || host === undefined || named.has(host)) continue;
     known.set(host, { forge, host, token: { token, place: `variable ${FORGE_VARIABLES[forge]}` } });
   }
   if (named.size + known.size === 0) return undefined;
@@ -192,20 +213,20 @@ function tokenOfHost(env: ReadEnv, text: string): [host: string, token: ForgeTok
   const names = variable === undefined ? Object.values(FORGE_VARIABLES) : [variable];
   const found = names.flatMap((name) => {
     const token = usable(env, name);
-    return token === undefined ? [] : [{ token, place: `variable ${name}` }];
+    return token === undefined ? [] : [{ name, token }];
   });
-  const [token, other] = found;
-  if (token === undefined) {
+  const [only, other] = found;
+  if (only === undefined) {
     throw refuse(text, `there is no token in ${names.join(" or ")}`, "set the variable, or leave the flag out");
   }
   if (other !== undefined) {
     throw refuse(
       text,
-      `both ${names.join(" and ")} are set, and only one may be sent there`,
-      `name it: ${host}=${FORGE_VARIABLES.github} or ${host}=${FORGE_VARIABLES.gitlab}`,
+      `${found.map(({ name }) => name).join(" and ")} are set, and only one may be sent there`,
+      `name it: ${found.map(({ name }) => `${host}=${name}`).join(" or ")}`,
     );
   }
-  return [host, token];
+  return [host, { token: only.token, place: `variable ${only.name}` }];
 }
 
 /** Reads `HOST` or `HOST=VARIABLE`. @throws {UsageError} when it is neither. */
@@ -260,6 +281,8 @@ interface ForgeCall<T> {
   path: string;
   /** Sent as JSON by `POST`. @default {undefined} (`GET` without a body) */
   body?: unknown;
+  /** Another method. It is repeated as any request, so only one that does the same twice may have it. @default by `body` */
+  method?: "POST" | "PUT" | "DELETE" | undefined;
   /** Whether an answer asks for fewer requests. @default only 403 and 429 with the headers of a limit do */
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
@@ -302,6 +325,12 @@ export class ForgeClient {
   /** Requests that were sent so far. */
   get requests(): number {
     return this.#transport.requests;
+  }
+
+  /** Waits before the same is asked again. */
+  async wait(ms: number): Promise<void> {
+    const { clock, signal } = this.#world;
+    await clock.sleep(ms, { signal });
   }
 
   /** Why a request failed, and the class by which `failureOf` decides on a retry. */
@@ -347,7 +376,7 @@ export class ForgeClient {
 
   async #send<T>(call: ForgeCall<T>): Promise<T> {
     const { clock, signal, onNotice, random = Math.random } = this.#world;
-    const { what, path, body } = call;
+    const { what, path, body, method = body === undefined ? "GET" : "POST" } = call;
     if (this.requests >= BUDGET) {
       throw new MogplexError(
         { attempted: what, why: `${BUDGET} requests were sent, which is all we may` },
@@ -362,7 +391,7 @@ export class ForgeClient {
         what,
         send: (send) =>
           send(this.#api + path, {
-            method: body === undefined ? "GET" : "POST",
+            method,
             headers: { Connection: "close", ...(body !== undefined && { "Content-Type": "application/json" }) },
             body: body === undefined ? null : JSON.stringify(body),
           }),
@@ -380,7 +409,10 @@ export class ForgeClient {
     try {
       return await this.#send(call);
     } catch (error) {
-      if (!(error instanceof Moved) || call.body !== undefined) throw error;
+      if (!(error instanceof Moved)) throw error;
+      if (call.body !== undefined || call.method !== undefined) {
+        throw new MogplexError({ attempted: call.what, why: "it was redirected" }, "unavailable");
+      }
       try {
         return await this.#send({ ...call, path: error.path });
       } catch (again) {

@@ -15,6 +15,7 @@ import {
   type PullRequestFacts,
   type PullRequestOutcome,
 } from "./forge.ts";
+import { findGitea, giteaApi, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea.ts";
 import { findGithub, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github.ts";
 import { findGitlab, gitlabApi, readGitlab } from "./gitlab.ts";
 
@@ -42,6 +43,34 @@ interface BranchPlace {
   /** Pull requests that are older are of no interest, in milliseconds since 1970. */
   since: number;
 }
+
+/** What differs between the kinds of forges. */
+interface Kind {
+  /** Its name, for messages. */
+  system: string;
+  /** Base of the API. */
+  api(origin: string, host: string): string;
+  /** See {@linkcode ForgeClient}. */
+  tokenHeader?: string;
+  /** How many pull requests are read together. */
+  largest: number;
+  read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;
+  find(client: ForgeClient, wanted: Omit<BranchPlace, "forge" | "host">): Promise<string | null | undefined>;
+}
+
+const KINDS: Readonly<Record<ForgeName, Kind>> = {
+  github: { system: "GitHub", api: githubApi, largest: MAX_PULL_REQUESTS, read: readGithub, find: findGithub },
+  gitlab: {
+    system: "GitLab",
+    api: gitlabApi,
+    // Source: GitLab, "REST API authentication".
+    tokenHeader: "PRIVATE-TOKEN",
+    largest: 1,
+    read: (client, batch) => Promise.all(batch.map((address) => readGitlab(client, address))),
+    find: findGitlab,
+  },
+  gitea: { system: "Gitea", api: giteaApi, largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea },
+};
 
 /** Makes readings with one client for each host, so that each has one count and one budget of requests. */
 export class Forges {
@@ -78,10 +107,8 @@ export class Forges {
     if (known !== undefined) return known;
     const token = this.#access.tokenFor({ forge, host });
     if (token === undefined) return undefined;
-    const client = forge === "github"
-      ? new ForgeClient(this.#world, githubApi(origin, host), "GitHub", token)
-      // Source: GitLab, "REST API authentication".
-      : new ForgeClient(this.#world, gitlabApi(origin), "GitLab", token, "PRIVATE-TOKEN");
+    const { system, api, tokenHeader } = KINDS[forge];
+    const client = new ForgeClient(this.#world, api(origin, host), system, token, tokenHeader);
     this.#clients.set(key, client);
     return client;
   }
@@ -113,7 +140,7 @@ export class Forges {
     client: ForgeClient,
     wanted: readonly { asked: string; address: PullRequestAddress }[],
     reading: ForgeReading,
-    largest = wanted[0]?.address.forge === "github" ? MAX_PULL_REQUESTS : 1,
+    largest = KINDS[wanted[0]?.address.forge ?? "gitlab"].largest,
   ): Promise<void> {
     const { facts, refused, failed } = reading;
     const { clock, signal } = this.#world;
@@ -171,7 +198,7 @@ export class Forges {
     const client = this.#clientOf({ forge, host, origin: `https://${host}` });
     if (client === undefined) return undefined;
     try {
-      const found = await (forge === "github" ? findGithub : findGitlab)(client, wanted);
+      const found = await KINDS[forge].find(client, wanted);
       const address = typeof found === "string" ? parsePullRequest(found) : undefined;
       return found === null ? null : address?.forge === forge && address.host === host ? address.url : undefined;
     } catch {
@@ -183,6 +210,5 @@ export class Forges {
 
 async function readBatch(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]> {
   const [first] = batch;
-  if (first === undefined) return [];
-  return first.forge === "github" ? await readGithub(client, batch) : [await readGitlab(client, first)];
+  return first === undefined ? [] : await KINDS[first.forge].read(client, batch);
 }

@@ -207,7 +207,8 @@ function said({ stderr, code }: GitAnswer): string {
 
 /** Another writer has changed the branch since it was read. Read it again, and decide anew. Exit code 75. */
 export class LostRaceError extends MogplexError {
-  override name = "LostRaceError";
+  /** @internal */
+  static override readonly kind: string = "LostRaceError";
   /** @param branch Name of the branch. */
   constructor(branch: string) {
     super({
@@ -263,7 +264,7 @@ export function checkRemote(text: string): string {
     if (path.join(":").includes("@")) throw withCredentials(text);
     return text;
   }
-  throw refused(text, "this is none of the permitted forms", `write ${FORMS}`);
+  throw refused(text, "it has none of the permitted forms", `write ${FORMS}`);
 }
 
 function refused(text: string, why: string, advice: string): UsageError {

@@ -7,7 +7,6 @@ import { sha256Base64 } from "../sha256.ts";
 
 /** A text inside of its element. Nothing in it may end the element: no `<` before a `/` or a `!`. */
 interface Asset {
-  /** The text. */
   readonly text: string;
   /** Its SHA-256 in base64, for the policy of the page, which lets nothing else in. */
   readonly hash: string;

@@ -8,8 +8,8 @@ import { UsageError } from "../errors.ts";
 import type { Answer } from "../service/answer.ts";
 import { apiOf, type NotePlace, shortenMarkdown } from "./note.ts";
 
-/** A pull request, and the API through which it is reached. */
-interface PullRequest extends Pick<NotePlace, "api"> {
+/** A pull request or an issue, and the API through which it is reached. */
+export interface RepositoryPlace extends Pick<NotePlace, "api"> {
   /** Owner and name of the repository that it targets. */
   repository: string;
   /** Its number in that repository. */
@@ -20,7 +20,7 @@ interface PullRequest extends Pick<NotePlace, "api"> {
 export const GITHUB_TOKEN_NEEDS = 'the permission "pull-requests: write"';
 
 /** Most characters of a comment: GitHub answers 422 to a longer one, "Body is too long (maximum is 65536 characters)". */
-export const MAX_COMMENT_CHARACTERS = 65_536;
+const MAX_COMMENT_CHARACTERS = 65_536;
 
 // For the marker, the name of the job, and what `shortenMarkdown` adds.
 const ROOM = 2_000;
@@ -33,23 +33,32 @@ const API_VARIABLE = "GITHUB_API_URL";
  *
  * @param env Reads the environment. The API is the one that the runner names, and no other.
  * @param number Number of the pull request.
- * @throws {UsageError} when the number is none, or the value of a variable cannot come from GitHub.
+ * @throws {UsageError} when it is not a number, or the value of a variable cannot come from GitHub.
  */
-export function pullRequestOf(env: ReadEnv, number: string): PullRequest {
+export function pullRequestOf(env: ReadEnv, number: string): RepositoryPlace {
   const attempted = "find the pull request";
   if (!/^[1-9]\d{0,17}$/.test(number)) {
     throw new UsageError({
       attempted,
-      why: "its number has something else than digits",
+      why: "the number must be digits",
       value: JSON.stringify(number),
     });
   }
+  return { api: apiOf(env, SYSTEM, API_VARIABLE), repository: repositoryOf(env), number };
+}
+
+/** The repository of a workflow. @throws {UsageError} when the variable cannot come from the runner. */
+export function repositoryOf(env: ReadEnv): string {
   const repository = env("GITHUB_REPOSITORY") ?? "";
   if (!/^[\w.-]+\/[\w.-]+$/.test(repository) || /(?:^|\/)\.{1,2}(?:\/|$)/.test(repository)) {
     const value = JSON.stringify(repository);
-    throw new UsageError({ attempted, why: "GITHUB_REPOSITORY must be an owner and a name", value });
+    throw new UsageError({
+      attempted: "find the repository",
+      why: "GITHUB_REPOSITORY must be an owner and a name",
+      value,
+    });
   }
-  return { api: apiOf(env, SYSTEM, API_VARIABLE), repository, number };
+  return repository;
 }
 
 /** Source: GitHub, "Rate limits for the REST API": 403 and 429, the first limit by `x-ratelimit-remaining`, the second by `retry-after`. */
@@ -70,7 +79,7 @@ function meaning(status: number, token: string): string | undefined {
 }
 
 /** The comments of a pull request. */
-export function githubComments({ api, repository, number }: PullRequest): NotePlace {
+export function githubComments({ api, repository, number }: RepositoryPlace): NotePlace {
   const issues = `/repos/${repository}/issues`;
   return {
     system: SYSTEM,

@@ -18,9 +18,6 @@ interface MergeRequest extends Pick<NotePlace, "api"> {
 /** Requirements of the token, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
 export const TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
 
-/** Most characters of a note, far more than a summary can have. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
-export const MAX_NOTE_CHARACTERS = 1_000_000;
-
 const SYSTEM = "GitLab";
 const API_VARIABLE = "CI_API_V4_URL";
 
@@ -52,13 +49,13 @@ function meaning(status: number, token: string): string | undefined {
   return undefined;
 }
 
-/** The notes of a merge request. */
-export function gitlabNotes({ api, project, iid }: MergeRequest): NotePlace {
-  const path = `/projects/${project}/merge_requests/${iid}/notes`;
+/** The notes of a merge request, or of an issue. */
+export function gitlabNotes({ api, project, iid }: MergeRequest, kind: "issue" | "pull" = "pull"): NotePlace {
+  const path = `/projects/${project}/${kind === "issue" ? "issues" : "merge_requests"}/${iid}/notes`;
   return {
     system: SYSTEM,
     noun: "note",
-    where: `merge request !${iid}`,
+    where: kind === "issue" ? `issue #${iid}` : `merge request !${iid}`,
     api,
     apiVariable: API_VARIABLE,
     // Source: GitLab, "REST API authentication".
@@ -67,6 +64,8 @@ export function gitlabNotes({ api, project, iid }: MergeRequest): NotePlace {
     // Source: GitLab, "Pagination": 100 is the most.
     query: "?sort=asc&order_by=created_at&activity_filter=only_comments&per_page=100",
     updateMethod: "PUT",
+    // A webhook for comments starts a pipeline for each of them.
+    maxEdits: 5,
     notePath: path,
     authorKey: "author",
     reason: meaning,

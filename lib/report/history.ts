@@ -31,7 +31,6 @@ export interface HistoryRecord {
   harness: string | null;
   /** The beginning of the SHA-256 of the task; null when it is not known, as in records of earlier versions. */
   task: string | null;
-  /** The verdict. */
   outcome: AnyResult["outcome"];
   /** Exit code that belongs to it. */
   exitCode: number;
@@ -45,7 +44,7 @@ export interface HistoryRecord {
   key: string | null;
 }
 
-/** A line that is no record. */
+/** A line that is not a record. */
 interface SkippedLine {
   /** Its number, from 1. */
   line: number;
@@ -57,16 +56,16 @@ interface SkippedLine {
 export interface History {
   /** Records, oldest first. Of the same run the last one. */
   records: HistoryRecord[];
-  /** The first lines that are none, {@linkcode MAX_TOLD} at most. */
+  /** The first lines that are not records, {@linkcode MAX_TOLD} at most. */
   skipped: SkippedLine[];
-  /** How many lines are none. */
+  /** How many lines are not records. */
   skippedCount: number;
 }
 
 /** Largest file that is read, in bytes: some 60 000 runs. */
 export const MAX_HISTORY_BYTES = 32 * 1024 * 1024;
-/** Most lines that are told of one by one. */
-export const MAX_TOLD = 5;
+/** Most lines that are reported one by one. */
+const MAX_TOLD = 5;
 /** Longest text of a record, in UTF-16 units: a line is short enough to be written at once. */
 const MAX_TEXT = 200;
 const MAX_LINE = 16_384;
@@ -141,16 +140,16 @@ function readRecord(text: string): HistoryRecord | string {
   if (text.length > MAX_LINE) return "it is too long";
   const value = parseJson(text);
   if (value === undefined) return "it is not JSON";
-  if (!isObject(value)) return "it is no object";
+  if (!isObject(value)) return "it is not an object";
   const { schemaVersion, kind, at, runId, job, repoId, repository, harness, outcome, task = null } = value;
   const { exitCode, tookMs, durationMs, requests, key } = value;
   if (schemaVersion !== 1) return '"schemaVersion" is not 1';
   if (kind !== "run" && kind !== "automation-run") return '"kind" is not known';
-  if (!isText(at) || !isMoment(at)) return '"at" is no time';
+  if (!isText(at) || !isMoment(at)) return '"at" is not a time';
   if (!isText(runId) || runId === "") return '"runId" is missing';
   if (!isText(outcome) || !OUTCOMES.includes(outcome)) return '"outcome" is not known';
   if (!isAmount(exitCode) || !isAmount(durationMs) || !isAmount(requests)) return "a number is missing";
-  if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is no number';
+  if (!(tookMs === null || isAmount(tookMs))) return '"tookMs" is not a number';
   if (![job, repoId, repository, harness, key, task].every(isTextOrNull)) return "a text is missing";
   const [place, id, name, agent, found, what] = [job, repoId, repository, harness, key, task] as (string | null)[];
   return {
@@ -172,7 +171,7 @@ function readRecord(text: string): HistoryRecord | string {
   };
 }
 
-/** Reads the content of a file. It never throws: what is no record is told. */
+/** Reads the content of a file. It never throws: lines that are not records are counted. */
 export function readHistory(text: string): History {
   const records = new Map<string, HistoryRecord>();
   const skipped: SkippedLine[] = [];
@@ -227,7 +226,7 @@ function isSameTask(a: HistoryRecord, b: HistoryRecord): boolean {
   return a.task === null || b.task === null || a.task === b.task;
 }
 
-/** A difference that nobody notices: a twentieth, or a second. */
+/** Too small a difference to mention: a twentieth, or a second. */
 function isSmall(differenceMs: number, tookMs: number): boolean {
   return Math.abs(differenceMs) < Math.max(1_000, tookMs / 20);
 }
@@ -291,11 +290,10 @@ interface Week {
   week: string;
   /** Its Monday, `2026-11-23`. */
   from: string;
-  /** Runs. */
   runs: number;
-  /** Those that succeeded. */
+  /** Runs that succeeded. */
   succeeded: number;
-  /** Share of them, from 0 to 1. */
+  /** Share of the runs that succeeded, from 0 to 1. */
   share: number;
   /** Half of the runs took at most so many milliseconds; null when no time is known. */
   p50Ms: number | null;
@@ -306,7 +304,7 @@ interface Week {
 const DAY = 86_400_000;
 
 /** Name and Monday of the week that a time is in. Source: ISO 8601, week dates: a week belongs to the year of its Thursday. */
-export function weekOf(ms: number): { week: string; from: string } {
+function weekOf(ms: number): { week: string; from: string } {
   const day = Math.floor(ms / DAY);
   // 1970-01-01 was a Thursday.
   const monday = day - (((day + 3) % 7) + 7) % 7;
@@ -320,7 +318,7 @@ export function weekOf(ms: number): { week: string; from: string } {
 }
 
 /** The smallest of the values that at least this share of them does not exceed; null without values. @param share Above 0, at most 1. */
-export function quantile(values: readonly number[], share: number): number | null {
+function quantile(values: readonly number[], share: number): number | null {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.ceil(sorted.length * share) - 1] ?? null;
 }

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Redact } from "../run/clean.ts";
-import type { AnyResult, AutomationOutcome, Outcome, Phase } from "../run/result.ts";
+import type { AnyResult, AutomationOutcome, Outcome, RunPhase } from "../run/result.ts";
 import { headlineOf, headlineText, type ResultView, viewOf } from "../run/result_view.ts";
 import { escapeMarkup } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
@@ -25,7 +25,6 @@ export type Mark = "failure" | "error" | "skipped";
 export interface Case {
   /** Unique in its suite: GitLab drops the second of two cases of one name. */
   readonly name: string;
-  /** Milliseconds. */
   readonly timeMs: number;
   /** Absent when it passed. `type` is always a word of ours: GitLab's converter obeys `yaml` and `file` there. */
   readonly problem?: { readonly mark: Mark; readonly type: string; readonly message: string; readonly text: string };
@@ -41,7 +40,6 @@ interface Suite {
   readonly beganAt: string | null;
   /** Facts about the whole suite; those with an empty value are left out by the caller. */
   readonly properties: readonly (readonly [name: string, value: string])[];
-  /** Its cases. */
   readonly cases: readonly Case[];
 }
 
@@ -155,7 +153,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
   return { ...passed, problem: { mark, type: outcome, message, text: lines.join("\n\n") } };
 }
 
-function phaseCase({ name, durationMs }: Phase, reached: boolean, failed: boolean): Case {
+function phaseCase({ name, durationMs }: RunPhase, reached: boolean, failed: boolean): Case {
   const passed = { name: `Phase ${cutText(name, MAX_NAME)}`, timeMs: durationMs ?? 0 };
   const message = durationMs === null
     ? "Not seen to end"

@@ -42,7 +42,7 @@ const MAX_ADVICE = 2_000;
 const MAX_PROSE = 20_000;
 /** Lines of the task that are not folded. */
 const OPEN_LINES = 6;
-/** The same in UTF-16 units. */
+/** UTF-16 units of the task that are not folded. */
 const MAX_OPEN = 800;
 // A feed holds 200 events with at most one phase each; a longer table is not readable.
 const MAX_ROWS = 50;

@@ -39,6 +39,8 @@ export interface NotePlace {
   readonly query: string;
   /** Method that changes a note. */
   readonly updateMethod: "PUT" | "PATCH";
+  /** Most times that a note is changed while its job goes on: where each change starts a pipeline. @default any number */
+  readonly maxEdits?: number;
   /** Makes a summary short enough, with room for the rest of the note. @default every summary is */
   shorten?(summary: string): string;
   /** Path below the API that the id of a note is appended to, with a slash before it, to change that note. */
@@ -86,7 +88,6 @@ interface NoteClientOptions {
   tokenPlace: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Limits of every call. */
   limits: CallOptions;
@@ -94,7 +95,6 @@ interface NoteClientOptions {
   random?: (() => number) | undefined;
 }
 
-/** One request. */
 interface NoteCall<T> {
   /** What is done to the note, for messages. */
   verb: "find" | "update" | "create";
@@ -187,7 +187,73 @@ function createNoteClient(place: NotePlace, options: NoteClientOptions): NoteCli
 }
 
 /** Longest time for the whole note, in milliseconds: the end of the job waits for it. */
-export const NOTE_MS = 15_000;
+const NOTE_MS = 15_000;
+
+/** Shortest time between two changes of a note while its job goes on, in milliseconds. */
+const EDIT_MS = 60_000;
+
+/**
+ * A note that is written when its job begins, is changed while that goes on, and says at the end what came of it. Where each change starts a
+ * pipeline there are few changes; the last one is never left out.
+ */
+export class LivingNote<T> {
+  readonly #write: (content: T) => Promise<WrittenNote>;
+  readonly #clock: Clock;
+  readonly #maxEdits: number;
+  #writing: Promise<WrittenNote | undefined> = Promise.resolve(undefined);
+  #edits = 0;
+  #editedAt = -Infinity;
+  #isBegun = false;
+  #isEnded = false;
+
+  constructor(
+    place: Pick<NotePlace, "maxEdits">,
+    clock: Clock,
+    write: (content: T) => Promise<WrittenNote>,
+  ) {
+    this.#write = write;
+    this.#clock = clock;
+    this.#maxEdits = place.maxEdits ?? Infinity;
+  }
+
+  get isBegun(): boolean {
+    return this.#isBegun;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Writes the first text. @throws what writing it throws. */
+  async begin(content: T): Promise<WrittenNote> {
+    this.#isBegun = true;
+    this.#editedAt = this.#clock.now();
+    const written = this.#write(content);
+    this.#writing = written.catch(() => undefined);
+    const found = await written;
+    if (found.updated) this.#edits++;
+    return found;
+  }
+
+  /** Changes the text, unless that was done a moment ago or often enough. @param matters It holds what others have to find. */
+  change(content: () => T, matters = false): void {
+    if (this.#isEnded) return;
+    const now = this.#clock.now();
+    // The end has to remain possible.
+    if (this.#edits + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return;
+    this.#editedAt = now;
+    this.#edits++;
+    // What fails here is written again at the end, which tells of it.
+    this.#writing = this.#writing.then(() => this.#write(content())).catch(() => undefined);
+  }
+
+  /** Writes the last text, behind whatever is being written. @throws what writing it throws. */
+  async end(content: T): Promise<WrittenNote> {
+    this.#isEnded = true;
+    await this.#writing;
+    return await this.#write(content);
+  }
+}
 
 const ATTEMPT_MS = 5_000;
 // Pages of 100. Source: GitLab, "Application limits": a merge request can have 5,000 comments; GitHub names 2,500 for an issue.
@@ -204,14 +270,15 @@ interface NoteOptions {
   tokenPlace: string;
   /** Sends requests. @default the global `fetch` */
   fetch?: Fetch | undefined;
-  /** Time. */
   clock: Clock;
   /** Random numbers from 0 up to 1, for jitter. @default {Math.random} */
   random?: (() => number) | undefined;
+  /** Id of the note, where it was written before: it is not looked for. @default {undefined} */
+  id?: number | undefined;
 }
 
 /** A note that was written. GitLab's API does not return its URL. */
-interface WrittenNote {
+export interface WrittenNote {
   /** Id of the note. */
   id: number;
   /** Whether it existed before. */
@@ -403,7 +470,9 @@ export async function writeNote(
       (signal) => {
         const limits = { signal, deadline, requestTimeoutMs: ATTEMPT_MS };
         const writer = new NoteWriter(createNoteClient(place, { ...options, limits }), place);
-        return writeOnce(writer, marker, `${marker}\n\n${text}`, (ms) => clock.sleep(ms, { signal }));
+        const body = `${marker}\n\n${text}`;
+        if (options.id !== undefined) return writer.update(options.id, body);
+        return writeOnce(writer, marker, body, (ms) => clock.sleep(ms, { signal }));
       },
       { clock, limitMs: NOTE_MS, signal: undefined },
     );

@@ -74,7 +74,7 @@ export function longBlock(text: string, max = MAX_BLOCK): Html {
   }`;
 }
 
-/** A time as `2026-12-01 14:05:09 UTC`; the text itself when it is no time, null for null. */
+/** A time as `2026-12-01 14:05:09 UTC`; the text itself when it is not a time, null for null. */
 export function time(text: string | null): Html | null {
   if (text === null) return null;
   const ms = Date.parse(text);
@@ -216,7 +216,7 @@ export function wordsOf(words: Words, show: (name: string) => Html = framed): Pa
   return words.map((each) => wordsOf(each, show));
 }
 
-/** A name that keeps its direction to itself, in a line that is no code. */
+/** A name that keeps its direction to itself, in a line that is not code. */
 export function bare(name: string): Html {
   return markup`<bdi>${name}</bdi>`;
 }

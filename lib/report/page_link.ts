@@ -14,7 +14,7 @@ export interface ReportLinks extends PlatformLinks {
 
 /**
  * The links of a job together with that to the page, where the page is inside of the project's directory and the system shows single files.
- * Nobody knows whether the job keeps the directory as artifacts: the components do.
+ * It is not known whether the job keeps the directory as artifacts: the components do.
  *
  * @param path Path of the page, without `./`; undefined when there is none.
  */

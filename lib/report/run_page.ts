@@ -129,7 +129,7 @@ function nextOf(view: ResultView): Part {
   const { outcome, resume, exitCode, kind: { noun } } = view;
   const texts: Readonly<Record<Exclude<Outcome, "success" | "error"> | "suppressed", string>> = {
     failed: `Correct what the reason names. Where a second try can help, start the ${noun} again.`,
-    cancelled: `Somebody has cancelled the ${noun}. Start it again if it is still wanted.`,
+    cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
     awaiting_input: "Answer the agent in the app.",
     deadline: `The ${noun} may still be going on: follow it again.`,
     interrupted: resume === null ? `Start the ${noun} again if it is still wanted.` : `Follow the ${noun} again.`,

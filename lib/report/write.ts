@@ -58,7 +58,7 @@ export function renderLinks(links: readonly Annotation[]): string {
  * @param result Result after `cleanResult`.
  * @param links With the page of the run, which comes first. @default {{}}
  */
-export function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): string {
+function renderAnnotations(result: AnyResult, { page }: ReportLinks = {}): string {
   const { git, runId, origin, kind: { noun } } = viewOf(result);
   const address = git?.pullRequest.url ?? null;
   return renderLinks([
@@ -117,12 +117,12 @@ export function outputVariables(outputs: Outputs): Record<string, string> {
 }
 
 /** Renders `outputs.env`, one `NAME=value` a line. */
-export function renderOutputsEnv(outputs: Outputs): string {
+function renderOutputsEnv(outputs: Outputs): string {
   return renderDotenvFile(outputVariables(outputs));
 }
 
 /** Renders `outputs.env` with all outputs of a result. */
-export function renderDotenv(result: AnyResult): string {
+function renderDotenv(result: AnyResult): string {
   return renderOutputsEnv(outputsOf(result));
 }
 
@@ -176,9 +176,9 @@ export const REPORT_FORMATS = {
 // The files that reports go to: reads `--report FORMAT[=PATH]`, and checks the files before anything is started.
 
 /** A report and its file. */
-export interface ReportTarget {
-  /** Name of the format: a key of `REPORT_FORMATS`. */
-  format: ReportFormatName;
+export interface ReportTarget<F = ReportFormatName> {
+  /** Name of the format. */
+  format: F;
   /** Path of its file, with `/`. */
   path: string;
 }

@@ -5,7 +5,6 @@
  */
 import { detected } from "../ci/detect.ts";
 import { ConflictError, MogplexError, UnavailableError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
 import { isObject } from "../lookup.ts";
 import type { AutomationRun, TriggerResult } from "../model.ts";
 import { PROCESS, type TriggerFacts } from "../service/memory.ts";
@@ -13,7 +12,7 @@ import type { CallOptions } from "../service/client.ts";
 import { TOO_DEEP } from "../service/contract.ts";
 import { isMissingRoute } from "../service/errors.ts";
 import type { Startable } from "../service/start.ts";
-import { checkOptions, checkSources, checkUuid, type Keys } from "../service/validate.ts";
+import { checkUuid, type Keys } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
 import {
   checkTriggerKeys,
@@ -33,71 +32,28 @@ import {
 } from "./follow_automation.ts";
 import {
   type Ending,
-  guarded,
   Job,
   type JobEnd,
   type Look,
   type Operation,
-  settle,
   startError,
   type StopCause,
   type Stopped,
 } from "./job.ts";
-import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
+import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
 import { type AutomationResult, endOfAutomationRun } from "./result.ts";
 import {
+  type ConnectOptions,
   endingSignal,
-  type OnTimeout,
   openSession,
   RepositoryName,
   type Session,
   type SessionInternals,
+  type StopPolicy,
 } from "./session.ts";
 import { type Found, StartSeries } from "./start.ts";
 
-/**
- * Triggers an automation and follows its run to its end.
- *
- * Repeats a suppressed trigger, and waits for a run that has no slot yet, as long as `timeoutMs` permits.
- *
- * @param automationId UUID of the automation: see {@linkcode listAutomations}.
- * @param request Repository and input.
- * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
- * @returns The result, for {@linkcode report}.
- * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
- * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `onAbort` is `cancel`.
- * @throws what {@linkcode triggerAutomation} and {@linkcode followAutomationRun} throw.
- * @example Trigger and wait
- * ```ts
- * import { runAutomation } from "@mogplex/ci";
- *
- * async function nightly(): Promise<number> {
- *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab" };
- *   const options = { timeoutMs: 40 * 60_000, throwOnFailure: false };
- *   const result = await runAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request, options);
- *   console.log(result.outcome, result.reason);
- *   return result.exitCode;
- * }
- * console.log(typeof nightly);
- * ```
- */
-export async function runAutomation(
-  automationId: string,
-  request: TriggerRequest,
-  options: RunAutomationOptions = {},
-): Promise<AutomationResult> {
-  options = checkOptions("trigger automation", options, runAutomationKeys());
-  checkSources("trigger automation", options);
-  checkTriggerKeys(request);
-  let session: Session | undefined;
-  const more = abortInternals(options, { ...detected(options), onSession: (opened) => session = opened });
-  const end = await runAutomationJob(automationId, request, options, more);
-  guarded(end.result, session);
-  return settle(end, options, automationVerdictErrorOf);
-}
-
-/** Options of {@linkcode runAutomation}. */
+/** Options of {@linkcode MogplexAutomations.run}. */
 export interface RunAutomationOptions extends TriggerOptions {
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
@@ -105,14 +61,14 @@ export interface RunAutomationOptions extends TriggerOptions {
    * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
    * @default {"detach"}
    */
-  onTimeout?: OnTimeout | undefined;
+  onTimeout?: StopPolicy | undefined;
   /**
    * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
    * @default {"detach"}
    */
-  onAbort?: OnTimeout | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: AutomationItem) => void) | undefined;
+  onAbort?: StopPolicy | undefined;
+  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onItem?: ((item: AutomationItem) => unknown) | undefined;
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
    * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
@@ -135,7 +91,8 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 }
 
 /**
- * {@linkcode runAutomation} for the command line, with signals.
+ * Triggers an automation and follows its run to its end: repeats a suppressed trigger, and waits for a run that has no slot yet, as long as
+ * `timeoutMs` permits.
  *
  * @returns How the job ended. An error that came after the session was opened is in `error`.
  * @throws {UnauthorizedError | UsageError} when there is no usable token, or an option or an id is out of range.
@@ -143,7 +100,7 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 export async function runAutomationJob(
   automationId: string,
   request: TriggerRequest,
-  options: RunAutomationOptions,
+  options: RunAutomationOptions & ConnectOptions,
   more: JobInternals,
 ): Promise<JobEnd<AutomationResult>> {
   const id = checkUuid(automationId, "automation id");
@@ -201,7 +158,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     this.#series = triggerSeries(this.#session, plan, options, true);
     const triggered = this.#triggered = await triggerWith(this.#series, plan);
     this.#name.ask(plan.request.repoId);
-    unawaited(options.onTriggered?.(triggered));
+    this.#session.teller("onTriggered", options.onTriggered)(triggered);
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
@@ -312,42 +269,12 @@ function answer(status: string | undefined, hadEnded: boolean, text: string): St
 
 // Triggers an automation without following its run.
 
-/**
- * Triggers an automation, or finds the run that was triggered with the same key.
- *
- * A run that is returned need not be at work: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If
- * the service accepts the trigger but starts nothing, that is thrown. After a 429, a 5xx or a network failure it waits and tries
- * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
- * `failed` or `cancelled`, the next key of its series is tried.
- *
- * @param automationId UUID of the automation: see {@linkcode listAutomations}.
- * @param request Repository and input.
- * @param options See {@linkcode TriggerOptions}.
- * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
- * @throws {UsageError} when something breaks a rule; nothing was sent.
- * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
- * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
- * @throws {AbortedError} if `signal` aborts after the trigger was sent; carries the key. Before that, `signal.reason`.
- * @example Trigger, and see whether it runs
- * ```ts
- * import { triggerAutomation } from "@mogplex/ci";
- *
- * async function nightly(): Promise<void> {
- *   const request = { repoId: "8f3a2b1c-1234-4abc-9def-1234567890ab", input: { depth: "full" } };
- *   const { runId, status, replayed } = await triggerAutomation("3d0f3a52-7c55-4d0e-9c43-0e5a6a1b2c3d", request);
- *   console.log(runId, status === "pending" ? "waits for a slot" : status, replayed ? "(found)" : "(new)");
- * }
- * console.log(typeof nightly);
- * ```
- */
+/** Triggers an automation, or finds the run that was triggered with the same key: the verb `automations.trigger` of a client. */
 export async function triggerAutomation(
   automationId: string,
   request: TriggerRequest,
-  options: TriggerOptions = {},
+  options: TriggerOptions & ConnectOptions,
 ): Promise<TriggeredRun> {
-  options = checkOptions("trigger automation", options, triggerKeys());
-  checkSources("trigger automation", options);
   checkTriggerKeys(request);
   const errorOf = (error: unknown, series: TriggerSeries) => startError(error, series, options.signal);
   return await triggerJob(automationId, request, options, detected(options), errorOf);
@@ -413,7 +340,7 @@ function triggerSeries(
       return { cause: "start_limit", detail, namedMs: null, refused: true, baseMs: SUPPRESSED_MS };
     },
   };
-  return new StartSeries(session, { what, key, job }, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
+  return new StartSeries(session, { what, key, job }, { onStarting });
 }
 
 /** @throws what {@linkcode triggerAutomation} throws. */
@@ -440,7 +367,7 @@ export async function triggerJob(
   const series = triggerSeries(session, plan, options, false);
   try {
     const triggered = await triggerWith(series, plan);
-    unawaited(options.onTriggered?.(triggered));
+    session.teller("onTriggered", options.onTriggered)(triggered);
     return triggered;
   } catch (error) {
     throw errorOf === undefined ? error : errorOf(error, series);
@@ -528,7 +455,8 @@ function checkReplay(
 
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {
-  override name = "AutomationVerdictError";
+  /** @internal */
+  static override readonly kind: string = "AutomationVerdictError";
 
   /**
    * @param outcome How the run ended.
@@ -552,7 +480,8 @@ export class AutomationVerdictError extends MogplexError {
  * a later trigger can work. The key is still free.
  */
 export class AutomationSuppressedError extends MogplexError {
-  override name = "AutomationSuppressedError";
+  /** @internal */
+  static override readonly kind: string = "AutomationSuppressedError";
   /** UUID of the automation. */
   readonly automationId: string;
   /** The service's reason: `REPO_PENDING_LIMIT` (25 for a repository), `INSTALLATION_PENDING_LIMIT` (100), or another. */

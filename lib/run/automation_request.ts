@@ -9,7 +9,7 @@ import { MAX_KEY_LENGTH } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import { checkOptions, checkTriggerInput, checkUuid, type Keys } from "../service/validate.ts";
 import { jobOf, keyKeys, type KeyOptions, type KeyScope, planKey, type StartKey } from "./key.ts";
-import { connectKeys, type ConnectOptions, type Session } from "./session.ts";
+import { type Session, verbKeys, type VerbOptions } from "./session.ts";
 
 // Names of inputs that an automation may never see.
 
@@ -21,7 +21,7 @@ const DROPPED =
   /^(?:(?:flow_|repo_|sandbox_|source|dispatch_|trigger|input).*|working_branch|installation_id|team_id|default_branch|webhook|slack|schedule)$/s;
 
 /** The warning about names that the service may drop; undefined when there are none. */
-export function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
+function droppedInputsWarning(input: Readonly<Record<string, unknown>>): string | undefined {
   const names = Object.keys(input).filter((name) => DROPPED.test(name));
   if (names.length === 0) return undefined;
   return `the service may drop the input ${names.map((name) => JSON.stringify(name)).join(", ")}, as it uses ` +
@@ -29,29 +29,29 @@ export function droppedInputsWarning(input: Readonly<Record<string, unknown>>): 
 }
 
 /** Request of a trigger: `repo` or `repoId` names the repository. */
-export interface TriggerRequest extends RepositoryChoice {
+export type TriggerRequest = RepositoryChoice & {
   /**
    * Metadata for the run: a JSON object. The service overwrites the names that it uses itself.
    * @default {undefined}
    */
   input?: Record<string, unknown> | undefined;
-}
+};
 
 /**
- * Options of {@linkcode triggerAutomation}. The key is derived as for {@linkcode start}, and also from the input: another input is
+ * Options of {@linkcode MogplexAutomations.trigger}. The key is derived as for {@linkcode Mogplex.start}, and also from the input: another input is
  * another run. Every key, including one from the caller, is sent as `AUTOMATION/REPOSITORY/KEY`, since the service has one set of keys
  * for all automations and repositories.
  */
-export interface TriggerOptions extends ConnectOptions, KeyOptions {
+export interface TriggerOptions extends VerbOptions, KeyOptions {
   /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. @default {undefined} */
-  onTriggered?: ((triggered: TriggeredRun) => void) | undefined;
+  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;
 }
 
 /** The names and types of {@linkcode TriggerOptions}. */
 export function triggerKeys(): Keys<TriggerOptions> {
-  return { ...connectKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
+  return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onTriggered: "function" };
 }
 
 /** Checks the names and types of a trigger's request. @throws {UsageError} naming the field. */

@@ -11,12 +11,11 @@ import type { MogplexClient } from "../service/client.ts";
 import { isTerminal } from "../service/contract.ts";
 import { failureOf, retry } from "../service/retry.ts";
 import { PROCESS } from "../service/memory.ts";
-import { checkOptions, checkSources, checkUuid } from "../service/validate.ts";
-import { runKeys } from "./request.ts";
-import { type ConnectOptions, openSession } from "./session.ts";
+import { checkUuid } from "../service/validate.ts";
+import { type ConnectOptions, openSession, type VerbOptions } from "./session.ts";
 
-/** Options of {@linkcode cancel}. */
-export interface CancelOptions extends ConnectOptions {
+/** Options of {@linkcode Mogplex.cancel}. */
+export interface CancelOptions extends VerbOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;
 }
@@ -102,26 +101,8 @@ export async function cancelWith(
   }
 }
 
-/**
- * Cancels a run; a run that has ended is not an error.
- *
- * Look at the `status` of the answer: it can be `success` if the run ended at the same moment, even with `alreadyTerminal: false`.
- * A cancel also makes the service correct a status that is stuck although the work has ended.
- *
- * @param runId UUID of the run.
- * @param options See {@linkcode CancelOptions}.
- * @throws {ConflictError} when the run cannot be cancelled in its present state.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | NetworkError}
- * @throws {UsageError} when an option or the id is out of range.
- * @throws `signal.reason` if `signal` aborts.
- * @example Cancel and say what became of it
- * ```ts ignore
- * console.log((await cancel("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")).status);
- * ```
- */
-export async function cancel(runId: string, options: CancelOptions = {}): Promise<CancelResult> {
-  options = checkOptions("cancel run", options, runKeys());
-  checkSources("cancel run", options);
+/** Cancels a run: the verb `cancel` of a client. */
+export async function cancel(runId: string, options: CancelOptions & ConnectOptions): Promise<CancelResult> {
   const id = checkUuid(runId, "run id");
   const { timeoutMs = CANCEL_TIMEOUT_MS } = options;
   const { client, clock, signal, deadline } = openSession({ ...options, timeoutMs }, detected(options));

@@ -47,7 +47,7 @@ export interface CleanupEnd {
 }
 
 /** What is to be done, and why. */
-export interface CleanupDecision {
+interface CleanupDecision {
   /** Cancel the run; find it by sending its start again, then cancel it; or leave it. */
   what: "cancel" | "find" | "nothing";
   /** Why, for the log. */
@@ -80,7 +80,7 @@ function wouldCancel({ onInterrupt }: RunState, owned: boolean): boolean {
  *
  * @param state The state file; undefined when there is none of this job.
  */
-export function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
+function decideCleanup(state: RunState | undefined, job: JobState, always: boolean): CleanupDecision {
   const nothing = (why: string): CleanupDecision => ({ what: "nothing", why });
   if (state === undefined) return nothing("no state file of this job");
   const { parting, phase, request } = state;

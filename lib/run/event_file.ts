@@ -17,7 +17,7 @@ import type { Connected } from "./session.ts";
 // `events.ndjson`: one JSON object a line for each event, oldest first.
 
 /** The line of one event, with its line break. The event must have passed `cleanEvent`. */
-export function ndjsonLine(event: RunEvent): string {
+function ndjsonLine(event: RunEvent): string {
   return `${jsonText(event)}\n`;
 }
 

@@ -1,5 +1,6 @@
 /**
- * Reads a run once: its status, and as many of its events as fit into an answer.
+ * The events of a run: reads a page of them or opens their stream, knows which ones were seen and which ones a page hides, and keeps the
+ * newest ones and those that matter.
  *
  * @module
  */
@@ -19,37 +20,6 @@ import { PROCESS, type StreamMemory } from "../service/memory.ts";
 import type { RunEventStream } from "../service/stream.ts";
 import { beginsPhase, isGitEvent, isTerminalType } from "./result.ts";
 import type { Subject } from "./source.ts";
-
-// Classifies the errors of opening a stream.
-
-/**
- * Why a stream could not be opened:
- * - `absent`: the service, or a proxy before it, has no streams;
- * - `forgotten`: the service no longer knows the event after which the stream should continue;
- * - `unauthorized`: as for any request, the service's database may be failing;
- * - `lasting`: as for any request, a retry does not help;
- * - `busy`: a stream can be opened after the delay that the service names;
- * - `broken`: anything else; other requests may still work.
- */
-export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
-
-/**
- * Classifies the error. Source: design, "Following a run".
- *
- * @param error What opening the stream threw.
- * @param resumes Whether the stream was to continue after an event.
- */
-export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
-  if (isUnauthorized(error)) return "unauthorized";
-  if (!(error instanceof ApiError)) return "broken";
-  const { status, code } = error;
-  if (error instanceof ForbiddenError || error instanceof NotFoundError) return "lasting";
-  if (error instanceof RateLimitedError) return "busy";
-  if (status === 400 && resumes) return "forgotten";
-  if (!(error instanceof UnavailableError)) return "broken";
-  if (status === 404 && code === null || status === 405 || status >= 200 && status < 300) return "absent";
-  return status === 503 ? "busy" : "broken";
-}
 
 /** What one read returns. */
 export interface News {
@@ -163,6 +133,37 @@ export class Reader implements Subject<News> {
       throw error;
     }
   }
+}
+
+// Classifies the errors of opening a stream.
+
+/**
+ * Why a stream could not be opened:
+ * - `absent`: the service, or a proxy before it, has no streams;
+ * - `forgotten`: the service no longer knows the event after which the stream should continue;
+ * - `unauthorized`: as for any request, the service's database may be failing;
+ * - `lasting`: as for any request, a retry does not help;
+ * - `busy`: a stream can be opened after the delay that the service names;
+ * - `broken`: anything else; other requests may still work.
+ */
+export type StreamRefusal = "absent" | "forgotten" | "unauthorized" | "lasting" | "busy" | "broken";
+
+/**
+ * Classifies the error. Source: design, "Following a run".
+ *
+ * @param error What opening the stream threw.
+ * @param resumes Whether the stream was to continue after an event.
+ */
+export function streamRefusal(error: unknown, resumes: boolean): StreamRefusal {
+  if (isUnauthorized(error)) return "unauthorized";
+  if (!(error instanceof ApiError)) return "broken";
+  const { status, code } = error;
+  if (error instanceof ForbiddenError || error instanceof NotFoundError) return "lasting";
+  if (error instanceof RateLimitedError) return "busy";
+  if (status === 400 && resumes) return "forgotten";
+  if (!(error instanceof UnavailableError)) return "broken";
+  if (status === 404 && code === null || status === 405 || status >= 200 && status < 300) return "absent";
+  return status === 503 ? "busy" : "broken";
 }
 
 // Which events were seen, in bounded memory.
@@ -351,49 +352,88 @@ interface Entry {
   readonly matters: boolean;
 }
 
+/** Bytes of the block of the first event; most runs stay far below the limits. */
+const FIRST_BYTES = 4 * 1024;
+
 /**
  * A queue of events within limits: JSON in one block of bytes, which is written round and round. Objects would outlive the young
- * generation of the garbage collector, and 200 large ones then make the heap of Node grow by 40 MB.
+ * generation of the garbage collector, and 200 large ones then make the heap of Node grow by 40 MB. The block grows with what is in it: a
+ * server follows hundreds of runs.
  */
 class EventRing {
-  readonly #bytes: Uint8Array;
-  readonly #entries: Entry[] = [];
-  #scratch = new Uint8Array(4_096);
+  readonly #limit: number;
+  #bytes = new Uint8Array(0);
+  #entries: Entry[] = [];
+  #scratch = new Uint8Array(0);
   #end = 0;
 
-  constructor(capacity: number) {
-    this.#bytes = new Uint8Array(capacity);
+  /** @param limit Most bytes of the block. */
+  constructor(limit: number) {
+    this.#limit = limit;
   }
 
   get events(): RunEvent[] {
     return this.#entries.map((entry) => this.#read(entry));
   }
 
+  /** Bytes of the block. */
+  get capacity(): number {
+    return this.#bytes.length;
+  }
+
   /** Adds an event unless it is too large. @returns The events that it displaced, as far as they matter. */
   add(event: RunEvent): RunEvent[] {
-    const bytes = this.#bytes;
     const text = this.#encode(JSON.stringify(event));
     if (text === undefined) return [];
-    const wraps = text.length > bytes.length - this.#end;
-    const from = wraps ? 0 : this.#end;
-    const to = from + text.length;
     const displaced: RunEvent[] = [];
-    for (let oldest = this.#entries[0]; oldest !== undefined; oldest = this.#entries[0]) {
-      const isLost = wraps && oldest.from >= this.#end || oldest.from < to && oldest.to > from;
-      if (!isLost && this.#entries.length < MAX_COUNT) break;
-      if (oldest.matters) displaced.push(this.#read(oldest));
-      this.#entries.shift();
-    }
-    bytes.set(text, from);
+    const drop = () => {
+      const oldest = this.#entries.shift();
+      if (oldest?.matters) displaced.push(this.#read(oldest));
+    };
+    if (this.#entries.length >= MAX_COUNT) drop();
+    if (!this.#hasRoom(text.length) && this.#bytes.length < this.#limit) this.#grow(text.length);
+    while (!this.#hasRoom(text.length)) drop();
+    const from = this.#wraps(text.length) ? 0 : this.#end;
+    const to = from + text.length;
+    this.#bytes.set(text, from);
     this.#entries.push({ from, to, matters: matters(event) });
     this.#end = to;
     return displaced;
   }
 
-  /** The bytes of a text, until the next call; undefined when it is too large for the block. */
+  /** Whether a text has to be written at the beginning of the block. */
+  #wraps(length: number): boolean {
+    return length > this.#bytes.length - this.#end;
+  }
+
+  /** Whether a text fits in without displacing an event. */
+  #hasRoom(length: number): boolean {
+    const [oldest] = this.#entries;
+    const wraps = this.#wraps(length);
+    if (oldest === undefined) return length <= this.#bytes.length;
+    const from = wraps ? 0 : this.#end;
+    return !(wraps && oldest.from >= this.#end) && (oldest.to <= from || oldest.from >= from + length);
+  }
+
+  /** Makes room for a text in a larger block, as far as the limit permits. */
+  #grow(length: number): void {
+    const used = this.#entries.reduce((sum, { from, to }) => sum + to - from, 0);
+    const needed = Math.max(FIRST_BYTES, 2 * (used + length));
+    const bytes = new Uint8Array(Math.min(this.#limit, 2 ** Math.ceil(Math.log2(needed))));
+    this.#end = 0;
+    this.#entries = this.#entries.map(({ from, to, matters }) => {
+      const entry = { from: this.#end, to: this.#end + to - from, matters };
+      bytes.set(this.#bytes.subarray(from, to), entry.from);
+      this.#end = entry.to;
+      return entry;
+    });
+    this.#bytes = bytes;
+  }
+
+  /** The bytes of a text, until the next call; undefined when it is too large for the limit. */
   #encode(text: string): Uint8Array | undefined {
     // A code unit takes three bytes at most.
-    const most = Math.min(text.length * 3, this.#bytes.length);
+    const most = Math.min(text.length * 3, this.#limit);
     if (this.#scratch.length < most) this.#scratch = new Uint8Array(most);
     const { read, written } = new TextEncoder().encodeInto(text, this.#scratch);
     return read === text.length ? this.#scratch.subarray(0, written) : undefined;
@@ -413,6 +453,11 @@ export class KeptEvents {
   /** How many events were added. */
   get seen(): number {
     return this.#seen;
+  }
+
+  /** Bytes that are taken for them. */
+  get capacity(): number {
+    return this.#newest.capacity + this.#mattering.capacity;
   }
 
   /** The kept events, in the order in which they were added. */

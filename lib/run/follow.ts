@@ -9,13 +9,12 @@ import type { Run, RunEvent, RunStatus } from "../model.ts";
 import { environmentVariable } from "../runtime.ts";
 import { KnownRepos, type RunReads, runReads } from "../service/calls.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { checkOptions, checkSources, checkUuid } from "../service/validate.ts";
+import { checkUuid } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import { type EventSink, openEventsFile } from "./event_file.ts";
 import { add, emptyWindow, KeptEvents, type News, observe, Reader, type WindowState, withMissed } from "./events.ts";
-import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
+import { followToEnd, StatusWatch } from "./job.ts";
 import { checkTokenShare } from "./options.ts";
-import { runKeys } from "./request.ts";
 import {
   addEvent,
   addMilestone,
@@ -28,43 +27,26 @@ import {
   type Milestones,
   noFacts,
 } from "./result.ts";
-import { type Connected, type ConnectOptions, connectWith } from "./session.ts";
+import { type Connected, type ConnectOptions, connectWith, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, leash, PollingSource, singleAttempt, type Source } from "./source.ts";
 import { StreamSource } from "./stream_source.ts";
 
 /**
  * Follows a run until it ends.
  *
- * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and
- * an `end` item last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a
- * 5xx or a network failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early stops
+ * Yields a `status` item first and at each change, each event once (by id, oldest first), a `gap` if events cannot be seen, and an `end`
+ * item last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. Leaving the loop early stops
  * following and does not touch the run.
  *
- * @param runId UUID of the run.
- * @param options See {@linkcode FollowOptions}; all durations in milliseconds.
  * @returns A generator; its return value is the run at its end.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on; call again to resume.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
- * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
- * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
- * @throws `signal.reason` if `signal` aborts.
- * @example Print events as they come
- * ```ts ignore
- * const { line } = createLogText();
- * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {
- *   if (item.type === "event") console.error(line(item.event.message ?? ""));
- * }
- * ```
+ * @throws {DeadlineError} if `timeoutMs` passes first.
+ *
  * Source: API reference, "List run events", "Rate limits" (60 requests per 60 s per token).
  */
-export function follow(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
-  options = checkOptions("follow run", options, runKeys());
-  checkSources("follow run", options);
-  return tellingRun(followRun(runId, options), runId, options.signal);
-}
-
-/** {@linkcode follow} for the command line, whose options are checked already. */
-export function followRun(runId: string, options: FollowOptions = {}): AsyncGenerator<FollowItem, Run, void> {
+export function followRun(
+  runId: string,
+  options: FollowOptions & ConnectOptions,
+): AsyncGenerator<FollowItem, Run, void> {
   const id = checkUuid(runId, "run id");
   const tokenShare = checkTokenShare(options.tokenShare);
   const system = systemName(options.env ?? environmentVariable);
@@ -78,7 +60,7 @@ async function* followIntoFile(
   session: Connected<RunReads>,
   runId: string,
   how: RunFollowerOptions,
-  { eventsFile = "", token }: FollowOptions,
+  { eventsFile = "", token }: FollowOptions & ConnectOptions,
 ): AsyncGenerator<FollowItem, Run, void> {
   const sink = openEventsFile(eventsFile, session, token);
   try {
@@ -88,8 +70,8 @@ async function* followIntoFile(
   }
 }
 
-/** Options of {@linkcode follow}. */
-export interface FollowOptions extends ConnectOptions {
+/** How a run is followed. */
+export interface FollowOptions extends VerbOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
@@ -121,7 +103,7 @@ export type FollowItem =
   /** Events cannot be seen. Comes once for each cause; `onNotice` is called as well. */
   | { type: "gap"; cause: GapCause }
   /** The end: the last item. */
-  | { type: "end"; outcome: EndOutcome; run: Run };
+  | { type: "end"; outcome: "success" | "failed" | "cancelled" | "awaiting_input"; run: Run };
 
 /** Options of {@linkcode RunFollower}. */
 interface RunFollowerOptions {

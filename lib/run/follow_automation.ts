@@ -8,7 +8,7 @@ import { BodyTooLargeError, DeadlineError, MogplexError } from "../errors.ts";
 import type { AutomationRun, AutomationRunSummary } from "../model.ts";
 import type { CallOptions, MogplexClient } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { checkOptions, checkSources, checkUuid, type Keys } from "../service/validate.ts";
+import { checkUuid, type Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import type { TriggeredRun } from "./automation_request.ts";
 import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
@@ -22,7 +22,7 @@ import {
   endOfAutomationRun,
   resultError,
 } from "./result.ts";
-import { connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
+import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, type Leash, leash, PollingSource, type Subject } from "./source.ts";
 
 // Reads the run of an automation.
@@ -80,10 +80,10 @@ export type AutomationItem =
   /** How many answers of people or events the run waits for now, at each change. Its status stays `running`. */
   | { type: "waits"; count: number; run: AutomationRun }
   /** The end: the last item. */
-  | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
+  | { type: "end"; outcome: "success" | "failed" | "cancelled"; run: AutomationRun };
 
-/** Options of {@linkcode followAutomationRun}. These runs have no event stream, so they are polled. */
-export interface FollowAutomationOptions extends ConnectOptions {
+/** Options of {@linkcode MogplexAutomations.follow}. These runs have no event stream, so they are polled. */
+export interface FollowAutomationOptions extends VerbOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
@@ -91,8 +91,8 @@ export interface FollowAutomationOptions extends ConnectOptions {
 }
 
 /** The names and types of {@linkcode FollowAutomationOptions}. */
-function followAutomationKeys(): Keys<FollowAutomationOptions> {
-  return { ...connectKeys(), timeoutMs: "number", tokenShare: "number" };
+export function followAutomationKeys(): Keys<FollowAutomationOptions> {
+  return { ...verbKeys(), timeoutMs: "number", tokenShare: "number" };
 }
 
 // Source: API reference, "List automation runs". They differ from the statuses of runs.
@@ -181,42 +181,12 @@ async function* endItem(
   return run;
 }
 
-/**
- * Follows the run of an automation until it ends.
- *
- * Yields a `status` item first and at each change, a `waits` item when it starts or stops waiting for people, and an `end` item
- * last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a 5xx or a network
- * failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early does not touch the run.
- *
- * @param automationId UUID of the automation.
- * @param runId UUID of its run: from {@linkcode triggerAutomation}.
- * @param options See {@linkcode FollowAutomationOptions}; all durations in milliseconds.
- * @returns A generator; its return value is the run at its end.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue; call again to resume.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
- * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
- * @throws {UsageError} when an option or an id is out of range.
- * @throws `signal.reason` if `signal` aborts.
- * @example Wait for the end
- * ```ts
- * import { followAutomationRun } from "@mogplex/ci";
- *
- * async function watch(automationId: string, runId: string): Promise<void> {
- *   for await (const item of followAutomationRun(automationId, runId, { timeoutMs: 600_000 })) {
- *     console.log(item.type === "waits" ? `waits for ${item.count}` : item.run.status);
- *   }
- * }
- * console.log(typeof watch);
- * ```
- * Source: API reference, "Get an automation run", "Rate limits" (60 requests per 60 s per token).
- */
+/** Follows the run of an automation until it ends: the verb `automations.follow` of a client. */
 export function followAutomationRun(
   automationId: string,
   runId: string,
-  options: FollowAutomationOptions = {},
+  options: FollowAutomationOptions & ConnectOptions,
 ): AsyncGenerator<AutomationItem, AutomationRun, void> {
-  options = checkOptions("follow automation run", options, followAutomationKeys());
-  checkSources("follow automation run", options);
   const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
   const tokenShare = checkTokenShare(options.tokenShare);
   const session = openSession(options, detected(options));

@@ -6,7 +6,6 @@
  */
 import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
-import { unawaited } from "../hook.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf } from "../service/retry.ts";
 import { cutText, ownCopy } from "../text/plain_text.ts";
@@ -28,6 +27,7 @@ export class Job<I extends JobItem, R extends Resumable> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #settings: JobSettings<I>;
+  readonly #tell: (item: I) => void;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
   /** After a signal: point on the clock until which the job may send requests. */
@@ -37,6 +37,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     this.#session = session;
     this.#operation = operation;
     this.#settings = settings;
+    this.#tell = session.teller("onItem", settings.onItem);
     const { interrupts, onInterrupt } = settings;
     if (interrupts === undefined) return;
     const stop = () => {
@@ -90,7 +91,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     let outcome: EndOutcome | undefined;
     for await (const item of this.#operation.items(look)) {
       if (isEnd(item)) outcome = item.outcome;
-      unawaited(this.#settings.onItem?.(item));
+      this.#tell(item);
     }
     return outcome;
   }

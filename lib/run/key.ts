@@ -5,7 +5,7 @@
  */
 import type { JobIdentity } from "../ci/platform.ts";
 import { UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkIdempotencyKey, type Keys } from "../service/validate.ts";
 import { sha256Hex } from "../sha256.ts";
@@ -79,14 +79,14 @@ export function deriveKey(parts: KeyParts, onNotice?: OnNotice): Key {
   const { scope, identity, keyPart = "", repoId, nowMs } = parts;
   if (scope === "random") return randomKey();
   if (identity === null) {
-    unawaited(onNotice?.({ kind: "random_key", missing: ["CI system"] }));
+    callHook(onNotice, { kind: "random_key", missing: ["CI system"] });
     return randomKey();
   }
   const when = period(scope, identity, nowMs);
   const fields: Field[] = [["server", identity.server], ["project", identity.project], ...when, ["job", identity.job]];
   const missing = fields.filter(([, value]) => value === null).map(([name]) => name);
   if (missing.length > 0) {
-    unawaited(onNotice?.({ kind: "random_key", missing }));
+    callHook(onNotice, { kind: "random_key", missing });
     return randomKey();
   }
   const values = when.map(([, value]) => value);
@@ -132,9 +132,10 @@ export interface KeyOptions {
   identity?: JobIdentity | null | undefined;
   /**
    * Called with the key before the first byte of a start is sent with it, so that the run can be found whatever happens: the same start
-   * with this key as `idempotencyKey` finds it. Called again for a further key. If it throws, nothing is sent. @default {undefined}
+   * with this key as `idempotencyKey` finds it. Called again for a further key. It is awaited, as long as `timeoutMs` and `signal` permit. If
+   * it throws or rejects, nothing is sent, and the start rejects with that as the `cause`. @default {undefined}
    */
-  onStarting?: ((starting: { idempotencyKey: string }) => void) | undefined;
+  onStarting?: ((starting: { idempotencyKey: string }) => unknown) | undefined;
 }
 
 /** The names and types of {@linkcode KeyOptions}. */

@@ -7,12 +7,12 @@ import { detected } from "../ci/detect.ts";
 import { ApiError, MogplexError } from "../errors.ts";
 import type { Automation } from "../model.ts";
 import { failureOf } from "../service/retry.ts";
-import { checkOptions, checkSources, type Keys } from "../service/validate.ts";
+import type { Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
-import { checkTimeout, connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
+import { checkTimeout, type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
 
-/** Options of {@linkcode listAutomations}. */
-export interface ListAutomationsOptions extends ConnectOptions {
+/** Options of {@linkcode MogplexAutomations.list}. */
+export interface ListAutomationsOptions extends VerbOptions {
   /** Longest time for one page in milliseconds, retries included: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;
   /** Automations that one request asks for: 1 to 100. @default {100} */
@@ -24,6 +24,11 @@ export interface ListAutomationsOptions extends ConnectOptions {
    * @default {undefined}
    */
   onIncomplete?: ((where: { page: number; count: number; error: MogplexError }) => void) | undefined;
+}
+
+/** The names and types of {@linkcode ListAutomationsOptions}. */
+export function listAutomationsKeys(): Keys<ListAutomationsOptions> {
+  return { ...verbKeys(), timeoutMs: "number", pageSize: "number", onIncomplete: "function" };
 }
 
 /** Most automations that one request gives. Source: API reference, "List automations". */
@@ -83,7 +88,7 @@ function stopAfter(page: number, repeated: boolean): string | undefined {
  */
 export async function* automationsOf(
   session: Session,
-  options: Omit<ListAutomationsOptions, keyof ConnectOptions> & { limit?: number | undefined } = {},
+  options: Omit<ListAutomationsOptions, keyof VerbOptions> & { limit?: number | undefined } = {},
 ): AsyncGenerator<Automation, boolean, void> {
   const { timeoutMs = PAGE_TIMEOUT_MS, pageSize = MAX_AUTOMATIONS, limit = Infinity, onIncomplete } = options;
   checkTimeout(timeoutMs);
@@ -121,35 +126,10 @@ export async function* automationsOf(
   }
 }
 
-/**
- * Lists all automations, newest first. It requests a page only when the loop needs it.
- *
- * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
- * service cannot return a second page. The same happens if the service gives a cursor twice, and after 1 000 pages.
- *
- * @param options See {@linkcode ListAutomationsOptions}.
- * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}
- * @throws {UsageError} when an option is out of range.
- * @throws `signal.reason` if `signal` aborts.
- * @example Find an automation by its name
- * ```ts
- * import { listAutomations } from "@mogplex/ci";
- *
- * async function idOf(name: string): Promise<string | undefined> {
- *   for await (const automation of listAutomations()) if (automation.name === name) return automation.id;
- * }
- * console.log(typeof idOf);
- * ```
- */
-export function listAutomations(options: ListAutomationsOptions = {}): AsyncGenerator<Automation, void, void> {
-  const keys: Keys<ListAutomationsOptions> = {
-    ...connectKeys(),
-    timeoutMs: "number",
-    pageSize: "number",
-    onIncomplete: "function",
-  };
-  options = checkOptions("list automations", options, keys);
-  checkSources("list automations", options);
+/** Lists all automations, newest first: the verb `automations.list` of a client. */
+export function listAutomations(
+  options: ListAutomationsOptions & ConnectOptions,
+): AsyncGenerator<Automation, void, void> {
   return withoutEnd(automationsOf(openSession(options, detected(options)), options));
 }
 

@@ -9,8 +9,8 @@ import {
   ON_INTERRUPT,
   ON_TIMEOUT,
   type OnInterrupt,
-  type OnTimeout,
   type SessionInternals,
+  type StopPolicy,
   type WatchSettings,
 } from "./session.ts";
 
@@ -31,7 +31,7 @@ export interface JobInternals extends SessionInternals {
  * @throws {UsageError} for an unknown word.
  */
 export function abortInternals<M extends JobInternals>(
-  { signal, onAbort = "detach" }: { signal?: AbortSignal | undefined; onAbort?: OnTimeout | undefined },
+  { signal, onAbort = "detach" }: { signal?: AbortSignal | undefined; onAbort?: StopPolicy | undefined },
   more: M,
 ): M {
   if (checkWord("onAbort", onAbort, ON_TIMEOUT) === "detach" || signal === undefined) return more;
@@ -39,7 +39,7 @@ export function abortInternals<M extends JobInternals>(
 }
 
 /** Returns the value if it is one of the known words. @throws {UsageError} if not. */
-function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
+export function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;
   const why = `'${name}' must be one of ${known.join(", ")}`;
   throw new UsageError({ attempted: "follow", why, value: JSON.stringify(value) });
@@ -54,7 +54,7 @@ export function checkTokenShare(tokenShare = 1): number {
 
 /** Checks what a job does at its deadline and at a signal, and sets the defaults. @throws {UsageError} for an unknown word. */
 export function checkWatch(
-  { onTimeout = "detach" }: { onTimeout?: OnTimeout | undefined },
+  { onTimeout = "detach" }: { onTimeout?: StopPolicy | undefined },
   { interrupts, onInterrupt = "auto" }: Omit<JobInternals, "platform">,
 ): WatchSettings {
   return {

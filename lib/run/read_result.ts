@@ -121,7 +121,7 @@ function eventsIn(file: ReadFile): RunEvent[] {
   return file.text.split("\n").flatMap((line, index) => {
     if (line.trim() === "") return [];
     const event = parseJson(line);
-    if (!isEvent(event)) refuse(file, `line ${index + 1} is no event`);
+    if (!isEvent(event)) refuse(file, `line ${index + 1} is not an event`);
     return [event];
   });
 }

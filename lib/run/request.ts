@@ -5,7 +5,6 @@
  */
 import { detected } from "../ci/detect.ts";
 import type { JobIdentity } from "../ci/platform.ts";
-import { unawaited } from "../hook.ts";
 import { ownFields } from "../lookup.ts";
 import type { StartRequest, StartResult } from "../model.ts";
 import type { MogplexClient } from "../service/client.ts";
@@ -13,69 +12,47 @@ import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
-import { checkOptions, checkRequestKeys, checkSources, validateStartRequest } from "../service/validate.ts";
+import { checkRequestKeys, unknownHarness, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
 import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
-import { connectKeys, type ConnectOptions, openSession, type Session } from "./session.ts";
-import { type StartedRun, StartSeries } from "./start.ts";
+import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
+import { type SeriesHooks, type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
 
-/**
- * Starts a run, or finds the one that was started with the same key. In CI the key is derived from the job and the request: two tasks of
- * a job are two runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt,
- * and give `keyPart` to do the same task twice.
- *
- * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
- * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
- *
- * @param request What to do, and where. A repository that is given by name is looked up first.
- * @param options See {@linkcode StartOptions}.
- * @throws {UsageError} when something breaks a rule; nothing was sent.
- * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
- * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
- * @throws {ConflictError} when the key belongs to another request.
- * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
- * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
- * @example Start and print the id
- * ```ts ignore
- * const { runId } = await start({ repo: "acme/web", prompt: "Fix the flaky tests" });
- * console.log(runId);
- * ```
- */
-export async function start(request: RunRequest, options: StartOptions = {}): Promise<StartedRun> {
-  options = checkOptions("start run", options, runKeys());
-  checkSources("start run", options);
+/** Starts a run, or finds the one that was started with the same key: the verb `start` of a client. */
+export async function start(request: RunRequest, options: StartOptions & ConnectOptions): Promise<StartedRun> {
   checkRequestKeys(request);
   const session = openSession(options, detected(options));
   const plan = await planStart(session, request, options, true);
   const { onStarting, onStarted, signal } = options;
-  const series = runSeries(session, plan, (idempotencyKey) => unawaited(onStarting?.({ idempotencyKey })));
+  const series = runSeries(session, plan, { onStarting });
   try {
     const started = await series.start();
     noteNewTask(session, plan, started);
-    unawaited(onStarted?.(started));
+    session.teller("onStarted", onStarted)(started);
     return started;
   } catch (error) {
     throw startError(error, series, signal);
   }
 }
 
-/** Options of {@linkcode start}. */
-export interface StartOptions extends ConnectOptions, KeyOptions {
+/** Options of {@linkcode Mogplex.start}. */
+export interface StartOptions extends VerbOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. @default {undefined} */
-  onStarted?: ((started: StartedRun) => void) | undefined;
+  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
 
-/**
- * The names and types of the options of all calls about runs. Scripts give one object to several of them, so each call accepts the options of
- * the others, without an effect.
- */
+/** The names and types of the options of all calls that start a run. Each accepts those of the others, without an effect. */
 export function runKeys() {
+  return { ...attachKeys(), ...keyKeys(), onStarted: "function" } as const;
+}
+
+/** The names and types of the options of what follows a run that exists. */
+export function attachKeys() {
   const own = {
     timeoutMs: "number",
-    onStarted: "function",
     tokenShare: "number",
     stream: "boolean",
     eventsFile: "string",
@@ -84,7 +61,7 @@ export function runKeys() {
     onAbort: "string",
     onItem: "function",
   } as const;
-  return { ...connectKeys(), ...keyKeys(), ...own };
+  return { ...verbKeys(), ...own };
 }
 
 /** A start that is ready to be sent. */
@@ -98,10 +75,10 @@ export interface StartPlan {
   job: JobIdentity | null;
 }
 
-/** Starts a plan with a series of keys. @param onKey Called with each key before it is first used. If it throws, nothing is sent. */
-export function runSeries(session: Session, plan: StartPlan, onKey: (key: string) => void): StartSeries<StartResult> {
+/** Starts a plan with a series of keys. */
+export function runSeries(session: Session, plan: StartPlan, hooks: SeriesHooks): StartSeries<StartResult> {
   const { request, key, job } = plan;
-  return new StartSeries(session, { what: runToStart(session.client, request), key, job }, onKey);
+  return new StartSeries(session, { what: runToStart(session.client, request), key, job }, hooks);
 }
 
 /** `$NAME` as shells and CI systems write it: two characters or more, in upper case. */
@@ -130,6 +107,8 @@ export async function planStart(
 ): Promise<StartPlan> {
   const checked = checkRunRequest(request);
   warnOfVariable(session, checked.rest);
+  const harness = unknownHarness(checked.rest.harness);
+  if (harness !== undefined) session.notify({ kind: "text", message: harness });
   const { client, deadline, signal } = session;
   const valid = await resolveRequest(client, checked, { deadline, signal });
   const job = jobOf(session, options);
@@ -184,7 +163,10 @@ export function resumePlan(
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
 
 /** What a run is to do, and where: `repo` or `repoId` names the repository. */
-export interface RunRequest extends Omit<StartRequest, "repoId" | "createBranch">, RepositoryChoice {
+export type RunRequest = RepositoryChoice & RunDetails;
+
+/** The part of a {@linkcode RunRequest} that does not say where. */
+export interface RunDetails extends Omit<StartRequest, "repoId" | "createBranch"> {
   /** Create the working branch. @default {true} without `workingBranch`, else {false} */
   createBranch?: boolean | undefined;
 }

@@ -65,7 +65,7 @@ export type Outcome =
   | "error";
 
 /** A phase of a run, as far as its events show it. */
-export interface Phase {
+export interface RunPhase {
   /** `queue` (accepted to sandbox ready), `prepare` (to agent process), `agent` (to its end), `deliver` (to the run's end). */
   name: string;
   /** When it began, in ISO 8601. */
@@ -134,7 +134,7 @@ export interface RunResult {
   /** When the service last changed the run, in ISO 8601. */
   updatedAt: string | null;
   /** Phases, in order. */
-  phases: Phase[];
+  phases: RunPhase[];
   /** Number of events seen; whether some were missed; whether the feed was full, so that later ones cannot be seen. */
   eventCount: { seen: number; missed: boolean; windowFull: boolean };
   /** HTTP requests sent, retries included. */
@@ -198,20 +198,6 @@ export function emptyRunResult(): RunResult {
 
 // The result of an automation run. Reports render this or a `RunResult`, and nothing else.
 
-/**
- * Our verdict. `success`, `failed` and `cancelled` are the service's verdicts. `deadline`: it did not end in time, or was still
- * waiting for a slot. `suppressed`: nothing was started, since too many runs are active. `interrupted`: a signal stopped us.
- * `error`: there is no verdict; `error`, `reason` and `exitCode` say why.
- */
-export type AutomationOutcome =
-  | "success"
-  | "failed"
-  | "cancelled"
-  | "deadline"
-  | "suppressed"
-  | "interrupted"
-  | "error";
-
 /** Everything that is known of an automation run. Its texts are untrusted and not yet redacted. */
 export interface AutomationResult {
   /** Version of this form. It changes when a field changes its meaning or goes away. */
@@ -228,8 +214,8 @@ export interface AutomationResult {
   repository: string | null;
   /** Last status that the service reported; null when it reported none. */
   status: string | null;
-  /** Our verdict. */
-  outcome: AutomationOutcome;
+  /** Our verdict. `suppressed`: nothing was started, since too many runs are active. */
+  outcome: Exclude<Outcome, "awaiting_input" | "started"> | "suppressed";
   /** Exit code that belongs to the verdict. */
   exitCode: number;
   /** Why it ended so, in one or more lines; null when there is nothing to say. */
@@ -259,6 +245,9 @@ export interface AutomationResult {
   /** How to look at the run again; null when it has ended. */
   resume: string | null;
 }
+
+/** Our verdict on the run of an automation. */
+export type AutomationOutcome = AutomationResult["outcome"];
 
 /** A result about which nothing is known yet. Every other one is made from it. */
 export function emptyAutomationResult(): AutomationResult {
@@ -538,7 +527,7 @@ export function addMilestone(milestones: Milestones | undefined, event: RunEvent
  *
  * @param milestones Undefined when there was no event.
  */
-export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): Phase[] {
+export function phasesOf(milestones: Milestones | undefined, options: PhasesOptions = {}): RunPhase[] {
   const phases: { name: string; at: number }[] = [];
   const { createdAt, endedAt } = options;
   const queuedAt = createdAt == null ? milestones?.firstAt ?? NaN : Date.parse(createdAt);
@@ -562,7 +551,7 @@ export function phasesOf(milestones: Milestones | undefined, options: PhasesOpti
  *
  * @param events Oldest first; some may be missing.
  */
-export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): Phase[] {
+export function phasesFromEvents(events: readonly RunEvent[], options: PhasesOptions = {}): RunPhase[] {
   return phasesOf(events.reduce<Milestones | undefined>(addMilestone, undefined), options);
 }
 

@@ -15,9 +15,9 @@ import {
   type AutomationOutcome,
   factsFromEvents,
   type Outcome,
-  type Phase,
   type ResultError,
   resultSentence,
+  type RunPhase,
   type RunResult,
 } from "./result.ts";
 
@@ -37,7 +37,7 @@ const STEPS: Readonly<Record<string, string>> = {
 };
 
 /** What to do now; null when it succeeded, or when the reason says it. */
-export function nextStep(result: AnyResult): string | null {
+function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
@@ -234,7 +234,7 @@ export interface ResultView extends Common {
   /** Branch, changes and pull request; null for an automation run, for which the service does not report them. */
   git: GitFacts | null;
   /** Phases in order; empty for an automation run. */
-  phases: readonly Phase[];
+  phases: readonly RunPhase[];
   /** Events that were kept, oldest first; empty for an automation run, which has none. */
   events: readonly RunEvent[];
   /** How many events were seen and not kept. */
@@ -298,7 +298,7 @@ export function viewOf(result: AnyResult): ResultView {
 
 /** Most UTF-16 units of a title. Source: API reference, "Branches and pull requests": that of a pull request has as many. */
 const MAX_TITLE = 72;
-/** The same of a repository: forges permit less. */
+/** Most UTF-16 units of a repository: forges permit less. */
 const MAX_WHERE = 200;
 /** Most paths of a delivery event. Source: API reference, `payload`: lists are cut to 25 items. */
 const MAX_NAMED_FILES = 25;
@@ -360,7 +360,7 @@ export function headlineOf(view: ResultView): Headline {
   };
 }
 
-/** The line. Where nothing is known of a run, the kind stands for it. @param end What came of it. @default {headlineOf(view).end} */
+/** The line. It names the kind where nothing is known of a run. @param end What came of it. @default {headlineOf(view).end} */
 export function headlineWords(view: ResultView, end: Words = headlineOf(view).end): Words {
   const { where, title, more } = headlineOf(view);
   const names = [where, title].filter((part) => part !== null && part.trim() !== "").map((name) => ({ name }));

@@ -3,13 +3,11 @@
  *
  * @module
  */
-import { detected } from "../ci/detect.ts";
 import { MogplexError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
-import { unawaited } from "../hook.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
-import { checkOptions, checkRequestKeys, checkSources, checkUuid, type Keys } from "../service/validate.ts";
+import { checkUuid } from "../service/validate.ts";
 import { createRedactor } from "../text/redact.ts";
 import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
@@ -17,29 +15,18 @@ import { type EventFile, type EventSink, openEventsFile } from "./event_file.ts"
 import { type FollowItem, type FollowOptions, RunFollower } from "./follow.ts";
 import {
   type Ending,
-  guarded,
   Job,
   type JobEnd,
   type Look,
   type Operation,
   type Parting,
-  settle,
   type StopCause,
   type Stopped,
 } from "./job.ts";
 import { jobOf } from "./key.ts";
 import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
-import { abortInternals, checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
-import {
-  noteNewTask,
-  planStart,
-  resumePlan,
-  runKeys,
-  type RunRequest,
-  runSeries,
-  type StartOptions,
-  type StartPlan,
-} from "./request.ts";
+import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
+import { planStart, resumePlan, type RunRequest, runSeries, type StartOptions, type StartPlan } from "./request.ts";
 import {
   emptyRunResult,
   endOfRun,
@@ -52,59 +39,19 @@ import {
   type RunResult,
 } from "./result.ts";
 import {
+  type ConnectOptions,
   endingSignal,
   type OnInterrupt,
-  type OnTimeout,
   openSession,
   RepositoryName,
   type Session,
+  type StopPolicy,
 } from "./session.ts";
 import type { StartedRun, StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
 
-/**
- * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
- * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
- * every attempt another task, and give `keyPart` to do the same task twice.
- *
- * @param request What to do, and where.
- * @param options See {@linkcode RunOptions}; all durations in milliseconds.
- * @returns The result, for {@linkcode report}. It does not keep all events of a long run: use `eventsFile` or `onItem` to get them.
- * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
- * `throwOnFailure` is false.
- * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
- * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
- * @throws what {@linkcode start} and {@linkcode follow} throw.
- * @example Run, and look at the verdict
- * ```ts ignore
- * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
- * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
- * console.log(result.outcome, result.pullRequest.url);
- * ```
- */
-export async function run(request: RunRequest, options: RunOptions = {}): Promise<RunResult> {
-  options = checkOptions("start run", options, runKeys() satisfies Keys<RunOptions>);
-  checkSources("start run", options);
-  checkRequestKeys(request);
-  return await ended(options, (more) => runJob(request, options, more));
-}
-
-/**
- * Follows an existing run to its end.
- *
- * @param runId UUID of the run.
- * @param options See {@linkcode RunOptions}; options that only concern a start have no effect.
- * @returns The result, for {@linkcode report}.
- * @throws what {@linkcode run} throws, except errors of the start.
- */
-export async function attach(runId: string, options: RunOptions = {}): Promise<RunResult> {
-  options = checkOptions("follow run", options, runKeys());
-  checkSources("follow run", options);
-  return await ended(options, (more) => attachJob(runId, options, more));
-}
-
-/** Options of {@linkcode run}. */
-export interface RunOptions extends StartOptions, FollowOptions {
+/** Options of {@linkcode Mogplex.attach}. */
+export interface AttachOptions extends FollowOptions {
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
    * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
@@ -113,30 +60,21 @@ export interface RunOptions extends StartOptions, FollowOptions {
    */
   throwOnFailure?: boolean | undefined;
   /** What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it. @default {"detach"} */
-  onTimeout?: OnTimeout | undefined;
+  onTimeout?: StopPolicy | undefined;
   /**
    * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it, which takes a few seconds at most. A start
    * that is on its way is found and cancelled too. @default {"detach"}
    */
-  onAbort?: OnTimeout | undefined;
-  /** Called with each item as it comes; must not throw. @default {undefined} */
-  onItem?: ((item: FollowItem) => void) | undefined;
+  onAbort?: StopPolicy | undefined;
+  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onItem?: ((item: FollowItem) => unknown) | undefined;
 }
 
-/** Runs a job of the library to its end. What its result prints by itself is masked. */
-async function ended(
-  options: RunOptions,
-  begin: (more: JobOptions) => Promise<JobEnd<RunResult>>,
-): Promise<RunResult> {
-  let session: Session | undefined;
-  const end = await begin(abortInternals<JobOptions>(options, {
-    ...detected(options),
-    byTask: noteNewTask,
-    onSession: (opened) => session = opened,
-  }));
-  guarded(end.result, session);
-  return settle(end, options, verdictErrorOf);
-}
+/** Options of {@linkcode Mogplex.run}. */
+export interface RunOptions extends StartOptions, AttachOptions {}
+
+/** The options of a job, with the connection. */
+type JobSettings = RunOptions & ConnectOptions;
 
 // The jobs of the command line, with state file and signals.
 
@@ -149,7 +87,7 @@ async function ended(
  */
 export async function runJob(
   request: RunRequest,
-  options: RunOptions,
+  options: JobSettings,
   more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   // The service is not asked for a name that the caller gave.
@@ -166,7 +104,7 @@ export async function runJob(
 /** Follows an existing run: the job of `follow`. See {@linkcode runJob}. */
 export async function attachJob(
   runId: string,
-  options: RunOptions,
+  options: JobSettings,
   more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
@@ -183,7 +121,7 @@ export async function attachJob(
 export const LOOK_MS = 60_000;
 
 /** Reads a run once: the job of `report`. The outcome is `deadline` if the run has not ended. See {@linkcode runJob}. */
-export async function lookJob(runId: string, options: RunOptions, more: JobOptions): Promise<JobEnd<RunResult>> {
+export async function lookJob(runId: string, options: JobSettings, more: JobOptions): Promise<JobEnd<RunResult>> {
   const id = checkUuid(runId, "run id");
   const opened = open({ ...options, timeoutMs: options.timeoutMs ?? LOOK_MS }, more);
   try {
@@ -230,7 +168,7 @@ interface OpenJob {
 }
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
-function open(options: RunOptions, more: JobOptions): OpenJob {
+function open(options: JobSettings, more: JobOptions): OpenJob {
   const { files, statePath, startOnly, showTask = true, repository } = more;
   const tokenShare = checkTokenShare(options.tokenShare);
   const watch = checkWatch(options, more);
@@ -250,7 +188,7 @@ function open(options: RunOptions, more: JobOptions): OpenJob {
 }
 
 /** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
-function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobOptions): RunState | undefined {
+function readResumed({ session, seal }: OpenJob, options: JobSettings, more: JobOptions): RunState | undefined {
   const { files, resumePath } = more;
   if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
   const { notify, clock, memory } = session;
@@ -268,7 +206,7 @@ function readResumed({ session, seal }: OpenJob, options: RunOptions, more: JobO
 }
 
 /** Records for `cleanup` that a run is followed. A failure to record it is not an error. */
-function recordFollowing({ session, settings }: OpenJob, runId: string, options: RunOptions): void {
+function recordFollowing({ session, settings }: OpenJob, runId: string, options: JobSettings): void {
   const { state, onInterrupt } = settings;
   const startedAt = new Date(session.clock.wallTime()).toISOString();
   const job = jobOf(session, options);
@@ -370,7 +308,8 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       maxEndAgeMs,
     );
     this.#plan = plan;
-    this.#series = runSeries(this.#session, plan, (idempotencyKey) => this.#begin(plan, idempotencyKey));
+    const { onStarting } = options;
+    this.#series = runSeries(this.#session, plan, { onStarting, onKey: (key) => this.#begin(plan, key) });
     const started = await this.#series.start();
     byTask?.(this.#session, plan, started);
     this.#announce(started);
@@ -460,7 +399,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
   }
 
   part(parting: Parting): void {
-    // A run that got no sandbox has ended, although it is no verdict.
+    // A run that got no sandbox has ended, although that is not a verdict.
     this.#settings.state?.update({ parting: this.#lacked ? "ended" : parting });
   }
 
@@ -488,7 +427,6 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
     state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
-    if (typeof this.#target !== "string") unawaited(this.#target.options.onStarting?.({ idempotencyKey }));
   }
 
   #announce(started: StartedRun): void {
@@ -497,7 +435,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
-    unawaited(this.#target.options.onStarted?.(started));
+    this.#session.teller("onStarted", this.#target.options.onStarted)(started);
   }
 
   #record(item: FollowItem): void {
@@ -671,7 +609,8 @@ function buildResult(parts: ResultParts): RunResult {
 
 /** Base of the errors for a verdict that is not a success. */
 export class RunVerdictError extends MogplexError {
-  override name = "RunVerdictError";
+  /** @internal */
+  static override readonly kind: string = "RunVerdictError";
 
   /**
    * @param message The whole message.
@@ -692,7 +631,8 @@ export class RunVerdictError extends MogplexError {
 
 /** The run ended `failed`. Exit code 1. */
 export class RunFailedError extends RunVerdictError {
-  override name = "RunFailedError";
+  /** @internal */
+  static override readonly kind: string = "RunFailedError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" failed; see 'result.reason'`, "failed", result);
   }
@@ -700,7 +640,8 @@ export class RunFailedError extends RunVerdictError {
 
 /** The run ended `cancelled`. Exit code 3. */
 export class RunCancelledError extends RunVerdictError {
-  override name = "RunCancelledError";
+  /** @internal */
+  static override readonly kind: string = "RunCancelledError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" was cancelled`, "cancelled", result);
   }
@@ -708,7 +649,8 @@ export class RunCancelledError extends RunVerdictError {
 
 /** The run waits for a person, who has to answer in the app: the API has no call for it. Exit code 4. */
 export class AwaitingInputError extends RunVerdictError {
-  override name = "AwaitingInputError";
+  /** @internal */
+  static override readonly kind: string = "AwaitingInputError";
   constructor(result: RunResult) {
     super(`Run "${result.runId}" waits for a person: answer it in the app, or cancel it`, "awaitingInput", result);
   }

@@ -6,7 +6,7 @@
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook, teller } from "../hook.ts";
 import type { Io } from "../io.ts";
 import type { Repo } from "../model.ts";
 import type { Notice, OnNotice } from "../notice.ts";
@@ -68,7 +68,7 @@ export function connectWith<C extends object>(
       const total = waits.get(notice.cause) ?? { cause: notice.cause, count: 0, totalMs: 0 };
       waits.set(notice.cause, { ...total, count: total.count + 1, totalMs: total.totalMs + notice.delayMs });
     }
-    if (!quietly) unawaited(onNotice?.(notice));
+    if (!quietly) callHook(onNotice, notice);
   }
 
   function connect(): { client: C & ClientFacts; token?: string } {
@@ -98,6 +98,7 @@ export function connectWith<C extends object>(
     env,
     signal,
     notify,
+    teller: (name, hook) => internals.ownHooks === true ? (given) => void hook?.(given) : teller(name, hook, notify),
     waits: () => [...waits.values()],
     requests: () => client.requests - before,
     startedAt,
@@ -141,6 +142,8 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: Notice, quietly?: boolean) => void;
+  /** Makes a function that tells a hook what has happened; see `teller()`. The program's own hooks may throw. */
+  readonly teller: <A>(name: string, hook: ((given: A) => unknown) | undefined) => (given: A) => void;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
   /** Requests sent since the session was opened. */
@@ -166,8 +169,24 @@ export interface Session extends Connected<MogplexClient> {
   readonly platform: Platform;
 }
 
+/** What every verb takes. */
+export interface VerbOptions {
+  /**
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
+   * on. @default {undefined}
+   */
+  signal?: AbortSignal | undefined;
+  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  onNotice?: OnNotice | undefined;
+}
+
+/** The names and types of {@linkcode VerbOptions}. */
+export function verbKeys(): Keys<VerbOptions> {
+  return { signal: "signal", onNotice: "function" };
+}
+
 /** Which service to use, and replacements for environment, network and time. */
-export interface ConnectOptions {
+export interface ConnectOptions extends VerbOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
@@ -180,27 +199,6 @@ export interface ConnectOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
-   * on. @default {undefined}
-   */
-  signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
-  onNotice?: OnNotice | undefined;
-}
-
-/** The names and types of {@linkcode ConnectOptions}. */
-export function connectKeys(): Keys<ConnectOptions> {
-  return {
-    token: "string",
-    url: "string",
-    client: "object",
-    env: "function",
-    fetch: "function",
-    clock: "object",
-    signal: "object",
-    onNotice: "function",
-  };
 }
 
 /** Options of a session that only tests and the command line set. */
@@ -218,6 +216,8 @@ export interface SessionInternals {
   onSession?: ((session: Session) => void) | undefined;
   /** Called after each request, unless the caller passed a client. @default {undefined} */
   onRequest?: ((request: RequestReport) => void) | undefined;
+  /** Whether the hooks are the program's own code: what they throw is a bug, and ends the call. @default {false} */
+  ownHooks?: boolean | undefined;
 }
 
 // Signals: SIGINT and SIGTERM end a job before its operation ends, and may cancel the operation.
@@ -232,10 +232,10 @@ export type OnInterrupt = "auto" | "cancel" | "detach";
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
 /** What the deadline does to the run: `detach` lets it go on, `cancel` cancels it. */
-export type OnTimeout = "detach" | "cancel";
+export type StopPolicy = "detach" | "cancel";
 
-/** All values of {@linkcode OnTimeout}, for checks and for the help. */
-export const ON_TIMEOUT: readonly OnTimeout[] = ["detach", "cancel"];
+/** All values of {@linkcode StopPolicy}, for checks and for the help. */
+export const ON_TIMEOUT: readonly StopPolicy[] = ["detach", "cancel"];
 
 /** Signals of the process, for a job. */
 export interface Interrupts {
@@ -247,8 +247,8 @@ export interface Interrupts {
 
 /** What a job does with its operation at the deadline and at a signal. */
 export interface WatchSettings {
-  /** See {@linkcode OnTimeout}. */
-  onTimeout: OnTimeout;
+  /** See {@linkcode StopPolicy}. */
+  onTimeout: StopPolicy;
   /** See {@linkcode OnInterrupt}. */
   onInterrupt: OnInterrupt;
   /** Signals of the process; undefined in the library, which does not handle them. */

@@ -138,7 +138,7 @@ export function startCadence(tokenShare: number): CadenceState {
 }
 
 /** Shortest delay for a job that shares its token, in milliseconds; 0 for a token of its own. */
-export function shareMs(tokenShare: number): number {
+function shareMs(tokenShare: number): number {
   return tokenShare > 1 ? FAIR_MS * tokenShare : 0;
 }
 

@@ -13,6 +13,7 @@ import {
   StartUnknownError,
   UnavailableError,
 } from "../errors.ts";
+import { awaitHook } from "../hook.ts";
 import { MAX_RETRY_AFTER_MS } from "../service/answer.ts";
 import type { StartResult } from "../model.ts";
 import type { Pacer } from "../service/pacer.ts";
@@ -28,7 +29,7 @@ export class StartSeries<R extends Found> {
   readonly #session: Session;
   readonly #plan: SeriesPlan<R>;
   readonly #pacer: Pacer;
-  readonly #onKey: (key: string) => void;
+  readonly #hooks: SeriesHooks;
   #suffix: number;
   /** The start with the present key; undefined before the first one. */
   #start: Start<R> | undefined;
@@ -43,11 +44,10 @@ export class StartSeries<R extends Found> {
   /** Whether a signal interrupted an attempt with the present key, which may have started its run unnoticed. */
   #isInterrupted = false;
 
-  /** @param onKey Called with each key before it is first used. If it throws, nothing is sent. */
-  constructor(session: Session, plan: SeriesPlan<R>, onKey: (key: string) => void) {
+  constructor(session: Session, plan: SeriesPlan<R>, hooks: SeriesHooks) {
     this.#session = session;
     this.#plan = plan;
-    this.#onKey = onKey;
+    this.#hooks = hooks;
     this.#suffix = plan.key.suffix;
     this.#pacer = session.pacer();
   }
@@ -76,7 +76,9 @@ export class StartSeries<R extends Found> {
     for (let tried = 1;; tried++) {
       // Check first: `onKey` writes the key into the state file, and it must not be there if it is never used.
       this.#session.signal?.throwIfAborted();
-      this.#onKey(this.key);
+      const { onStarting, onKey } = this.#hooks;
+      await awaitHook(this.#plan.what.what, "onStarting", onStarting, { idempotencyKey: this.key }, this.#session);
+      onKey?.(this.key);
       const run = await this.#startWithKey();
       const { status } = run;
       if (!this.#isStale(run)) {
@@ -292,6 +294,14 @@ export interface Found {
   createdAt: string | null;
   /** Last change of its record, in ISO 8601 with offset: its end, if it has ended; null if the answer has none. */
   updatedAt: string | null;
+}
+
+/** What is called with each key before it is first used. If it throws, nothing is sent. */
+export interface SeriesHooks {
+  /** The caller's function, which is awaited. */
+  onStarting?: ((start: { idempotencyKey: string }) => unknown) | undefined;
+  /** Called right before the start is sent. */
+  onKey?: ((key: string) => void) | undefined;
 }
 
 /** Something that is to be started, and the first key of its series. */

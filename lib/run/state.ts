@@ -75,7 +75,7 @@ const PURPOSE = "mogplex-ci/state/2";
 const SCHEMA = 2;
 /** Largest file that is read, in characters: a prompt of 100 000 of them, escaped, and the rest. */
 const MAX_LENGTH = 1_000_000;
-/** The same before it is read, in bytes. */
+/** Largest file that is read, in bytes: a character has four at most. */
 const MAX_BYTES = 4 * MAX_LENGTH;
 /** Age at which a file is ignored, in milliseconds: no wait is that long, and no leaked file should count for ever. */
 const MAX_AGE_MS = MAX_TIMEOUT_MS + 86_400_000;
@@ -87,7 +87,7 @@ export function stateSeal(token: string): StateSeal {
 }
 
 /** The text of a state file. */
-export function stateText({ parting, ...state }: RunState, seal: StateSeal): string {
+function stateText({ parting, ...state }: RunState, seal: StateSeal): string {
   const content = { schema: SCHEMA, ...state, left: parting };
   return `${JSON.stringify({ ...content, proof: seal(content) }, null, 2)}\n`;
 }
@@ -99,7 +99,7 @@ export function requestHash(request: StartRequest): string {
 }
 
 /** Whether two identities are those of one job; with `execution` also of one execution of it. */
-export function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
+function isSameJob(a: JobIdentity | null, b: JobIdentity | null, execution: boolean): boolean {
   if (a === null || b === null) return a === b;
   const fields: (keyof JobIdentity)[] = ["server", "project", "pipeline", "job", "node"];
   if (execution) fields.push("attempt");
@@ -112,7 +112,7 @@ export function isSameJob(a: JobIdentity | null, b: JobIdentity | null, executio
  *
  * @throws when it cannot be found out.
  */
-export function stateFolder(files: StateFiles, path: string, job: JobIdentity | null): string | null {
+function stateFolder(files: StateFiles, path: string, job: JobIdentity | null): string | null {
   if (job !== null && job.pipeline !== null) return null;
   const folder = files.realPath(path.replace(/[^/]*$/, "") || ".");
   if (folder === undefined) throw new Error("its directory does not exist");

@@ -6,14 +6,16 @@
 import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
-import { lookup } from "../lookup.ts";
+import { callHook, teller } from "../hook.ts";
+import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
-import type { ConnectOptions } from "../run/session.ts";
+import { checkTokenShare } from "../run/options.ts";
+import { checkTimeout, type ConnectOptions } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
 import { type MogplexClient, scriptClientFor } from "../service/client.ts";
+import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
-import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
+import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 
 /** Options of {@linkcode createMogplex}. */
@@ -40,17 +42,25 @@ export interface MogplexOptions {
   fetch?: Fetch | undefined;
   /** Time. @default {systemClock} */
   clock?: Clock | undefined;
-  /** Called after each request, without any secret. What it throws is ignored. @default {undefined} */
-  onRequest?: ((request: RequestReport) => void) | undefined;
+  /**
+   * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the
+   * request, and if it throws or rejects, the request is not sent. @default {undefined}
+   */
+  onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
+  /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onRequest?: ((request: RequestReport) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
   onNotice?: OnNotice | undefined;
+  /** `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds. @default {1_800_000} */
+  timeoutMs?: number | undefined;
+  /** How many processes use the token at the same time, for each verb that is called without it: from 1 to 1 000. @default {1} */
+  tokenShare?: number | undefined;
 }
 
-/** Options of a verb, without those that the client has. */
-export type VerbOptions<T> = Omit<T, "client" | "token" | "url" | "fetch" | "env" | "clock">;
-
-/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
-export type Connect = () => Promise<ConnectOptions>;
+/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
+export type Connect = () => Promise<
+  ConnectOptions & { timeoutMs?: number | undefined; tokenShare?: number | undefined }
+>;
 
 /** Headers that only we may set, or that would break a request. */
 const OUR_HEADERS: Readonly<Record<string, true>> = {
@@ -70,12 +80,12 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 const ATTEMPTED = "create client";
 
 /** The headers in the form that is sent. @throws {UsageError} naming the header. */
-function checkHeaders(headers: Readonly<Record<string, string>>): Record<string, string> {
+function checkHeaders(headers: Readonly<Record<string, string>>, attempted = ATTEMPTED): Record<string, string> {
   for (const [name, value] of Object.entries(headers)) {
     const shown = JSON.stringify(name.slice(0, 80));
     if (lookup(OUR_HEADERS, name.toLowerCase()) !== undefined) {
       throw new UsageError({
-        attempted: ATTEMPTED,
+        attempted,
         why: `'headers' must not have ${shown}, which the toolkit sets itself`,
       });
     }
@@ -83,16 +93,15 @@ function checkHeaders(headers: Readonly<Record<string, string>>): Record<string,
       if (typeof value !== "string") throw new TypeError("no text");
       new Headers([[name, value]]);
     } catch (cause) {
-      throw new UsageError({ attempted: ATTEMPTED, why: `'headers' has an entry ${shown} that is no header` }, {
-        cause,
-      });
+      throw new UsageError({ attempted, why: `'headers' has an entry ${shown} that is no header` }, { cause });
     }
   }
   return Object.fromEntries(Object.entries(headers));
 }
 
-function checkAll(options: MogplexOptions): void {
-  const keys: Keys<MogplexOptions> = {
+/** The names and types of {@linkcode MogplexOptions}. */
+function mogplexKeys(): Keys<MogplexOptions> {
+  return {
     token: "any",
     url: "string",
     plainHttp: "string",
@@ -100,19 +109,37 @@ function checkAll(options: MogplexOptions): void {
     userAgent: "string",
     env: "any",
     fetch: "function",
-    clock: "object",
+    clock: "clock",
+    onBeforeRequest: "function",
     onRequest: "function",
+    timeoutMs: "number",
+    tokenShare: "number",
     onNotice: "function",
   };
-  checkOptions(ATTEMPTED, options, keys);
+}
+
+function checkAll(options: MogplexOptions): void {
+  checkOptions(ATTEMPTED, options, mogplexKeys());
   const { token, plainHttp, env, userAgent: agent = "" } = options;
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
+  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  checkTokenShare(options.tokenShare);
   if (!["undefined", "string", "function"].includes(typeof token)) {
     throw refuse("'token' must be a string or a function");
   }
   if (env !== undefined && env !== null && typeof env !== "function") throw refuse("'env' must be a function or null");
   if (plainHttp !== undefined && plainHttp !== "loopback") throw refuse(`'plainHttp' must be "loopback"`);
   if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must be printable ASCII, at most 200 characters");
+}
+
+/** Where a client has its connector; the same in every copy of this package. */
+const CONNECTOR = Symbol.for("@mogplex/ci connector");
+
+/** The connector of a client. @throws {UsageError} when it is no client. */
+export function connectorOf(attempted: string, mogplex: object): Connector {
+  const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
+  if (connector !== undefined) return connector;
+  throw new UsageError({ attempted, why: "the first argument must be what `createMogplex()` returned" });
 }
 
 /** The options of one `createMogplex()`, checked, and the client that is made from them when it is needed. */
@@ -133,19 +160,20 @@ export class Connector {
     this.#kept = typeof token === "function" ? keptToken(token) : undefined;
   }
 
-  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} as `createClient()` does. */
+  /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
   get client(): MogplexClient {
     return this.#client ??= this.#connect();
   }
 
   #connect(): MogplexClient {
-    const { url, plainHttp, token, fetch, clock = systemClock, onRequest, onNotice, userAgent: agent } = this.#options;
+    const { url, plainHttp, token, fetch, clock = systemClock, userAgent: agent } = this.#options;
+    const { onBeforeRequest, onRequest, onNotice } = this.#options;
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
     const found = this.#kept === undefined
       ? findToken({ env, token: token as string | undefined })
       : { token: this.#kept, tokenPlace: "the option token" };
-    for (const message of originNotices(origin)) unawaited(onNotice?.({ kind: "text", message }));
+    for (const message of originNotices(origin)) callHook(onNotice, { kind: "text", message });
     const own = userAgent(systemName(env));
     return scriptClientFor({
       ...origin,
@@ -155,23 +183,38 @@ export class Connector {
       clock,
       headers: this.#headers,
       userAgent: agent === undefined ? own : `${agent} ${own}`,
-      onRequest: onRequest && ((request) => {
-        try {
-          unawaited(onRequest(request));
-        } catch {
-          // A hook that fails must not lose a run that was paid for.
-        }
+      onBeforeRequest: onBeforeRequest && (async (request) => {
+        await onBeforeRequest(request);
+        checkHeaders(request.headers, "set headers");
       }),
+      onRequest: onRequest && teller("onRequest", onRequest, (notice) => callHook(onNotice, notice)),
     });
   }
 
   /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
-  readonly connect: Connect = async () => {
+  readonly connect = async (): Promise<ConnectOptions> => {
+    await PROCESS.turn();
     const { clock, onNotice } = this.#options;
     const { client } = this;
     await this.#kept?.get();
     return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };
   };
+
+  /** {@linkcode Connector.connect} for verbs on runs and automations, with the options that each of them has. */
+  readonly connectVerb: Connect = async () => {
+    const { timeoutMs, tokenShare } = this.#options;
+    return overlay(await this.connect(), { timeoutMs, tokenShare });
+  };
+
+  /** Marks an object as the client of this connector: see {@linkcode connectorOf}. */
+  on<T extends object>(mogplex: T): T {
+    return Object.defineProperty(mogplex, CONNECTOR, { value: this });
+  }
+
+  /** What sends requests; undefined for the global `fetch`. */
+  get sender(): Fetch | undefined {
+    return this.#options.fetch;
+  }
 
   /** Reads the environment. */
   get env(): ReadEnv {
@@ -183,5 +226,34 @@ export class Connector {
     if (this.#kept !== undefined) return this.#kept.last;
     const { token } = this.#options;
     return typeof token === "string" ? token : undefined;
+  }
+}
+
+/** Options over others, with nothing that every object inherits: one that is undefined leaves the other one. */
+export function overlay<A extends object, B extends object>(under: A, over: B): A & B {
+  const given = Object.entries(over).filter(([, value]) => value !== undefined);
+  return ownFields({ ...under, ...Object.fromEntries(given) } as A & B);
+}
+
+/**
+ * Takes the options of a client and of a verb apart, which a caller gave as one. What both have is the verb's.
+ *
+ * @param keys The names and types of the verb's options.
+ * @returns What reaches the service; it throws what is wrong with the options of the client.
+ */
+export function apart<O extends object>(
+  attempted: string,
+  given: MogplexOptions & O,
+  keys: Keys<O>,
+): { connect: Connect; rest: O } {
+  try {
+    const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys });
+    const own = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
+    const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
+    let connector: Connector | undefined;
+    const connect: Connect = async () => await (connector ??= new Connector(Object.fromEntries(own))).connectVerb();
+    return { connect, rest: Object.fromEntries(rest) as O };
+  } catch (error) {
+    return { connect: () => Promise.reject(error), rest: {} as O };
   }
 }

@@ -4,91 +4,76 @@
  * @module
  */
 
-// One service and one token, with the verbs on it, and what surrounds a script.
-export { createMogplex, type Mogplex, type MogplexAutomations, type MogplexCampaigns } from "./mogplex.ts";
-export type { MogplexOptions, VerbOptions } from "./connect.ts";
-export type { AsyncDisposing, Handle } from "./handle.ts";
-export type { AttachedRun, RunEnd, RunHandle, RunHandleItem, RunTask } from "./handle.ts";
-export type { AutomationHandle, AutomationHandleItem, AutomationRunEnd } from "./handle.ts";
-export type { CampaignEnd, CampaignHandle, CampaignHandleItem } from "./handle.ts";
-export { main, type MainContext } from "./main.ts";
-
-// Runs.
-export { cancel, type CancelOptions } from "../run/cancel.ts";
-export { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "../run/run.ts";
-export { follow, type FollowOptions } from "../run/follow.ts";
-export { attach, run, type RunOptions } from "../run/run.ts";
-export type { FollowItem, GapCause } from "../run/follow.ts";
-export type { RunRequest } from "../run/request.ts";
-export { start } from "../run/request.ts";
-export type { StartOptions } from "../run/request.ts";
+// Runs: one call, or one client with all verbs.
+export { createMogplex, follow, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
+export type { MogplexOptions } from "./connect.ts";
+export type { VerbOptions } from "../run/session.ts";
+export type { AsyncDisposing, MissedItems, WorkHandle } from "./handle.ts";
+export type { AttachedRun, RunEnd, RunHandle, RunHandleItem } from "./handle.ts";
+export type { CancelOptions } from "../run/cancel.ts";
+export type { AttachOptions, RunOptions } from "../run/run.ts";
+export type { FollowItem, FollowOptions, GapCause } from "../run/follow.ts";
+export type { RunDetails, RunRequest, StartOptions } from "../run/request.ts";
 export type { StartedRun } from "../run/start.ts";
+export type { StopPolicy } from "../run/session.ts";
+export type { KeyOptions, KeyScope } from "../run/key.ts";
+export type { AnyResult, Outcome, ResultError, RunPhase, RunResult, WaitTotal } from "../run/result.ts";
 
 // Automations.
-export { AutomationSuppressedError, AutomationVerdictError } from "../run/automation.ts";
-export { type AutomationItem, type FollowAutomationOptions, followAutomationRun } from "../run/follow_automation.ts";
-export { listAutomations, type ListAutomationsOptions } from "../run/list_automations.ts";
+export type { AutomationHandle, AutomationHandleItem, AutomationRunEnd } from "./handle.ts";
+export type { AutomationItem, FollowAutomationOptions } from "../run/follow_automation.ts";
+export type { ListAutomationsOptions } from "../run/list_automations.ts";
 export type { TriggeredRun, TriggerOptions, TriggerRequest } from "../run/automation_request.ts";
-export { runAutomation, type RunAutomationOptions } from "../run/automation.ts";
-export { triggerAutomation } from "../run/automation.ts";
+export type { RunAutomationOptions } from "../run/automation.ts";
+export type { AutomationResult } from "../run/result.ts";
 
-// Campaigns: one task, many repositories.
-export { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../campaign/campaign.ts";
-export type { CampaignItem } from "../campaign/campaign_options.ts";
-export type {
-  AdvanceCampaignOptions,
-  CampaignForge,
-  CampaignOptions,
-  CampaignPlan,
-  PlanCampaignOptions,
-  RunCampaignOptions,
-  WavesForecast,
-} from "../campaign/campaign_options.ts";
-export type { Bound } from "../campaign/pace/next_starts.ts";
-export type { LockChanges } from "../campaign/plan/make_lock.ts";
-export type { CampaignState, ItemState, ItemVerdict, OpenState } from "../campaign/verdicts.ts";
-export type {
-  CampaignAbout,
-  CampaignView,
-  CauseGroup,
-  ItemView,
-  OpenedGate,
-  PullRequestView,
-  QuotaView,
-  Stuck,
-} from "../campaign/view.ts";
-export type { ChecksState, PullRequestStatus, ReviewState } from "../forge/forge.ts";
+// For scripts: the end of the process, reports, and untrusted text.
+export { main, type MainContext } from "./main.ts";
+export {
+  type AnyCampaignView,
+  createLogText,
+  type EscapeText,
+  escapeText,
+  type LogText,
+  mask,
+  type MaskOptions,
+  render,
+  report,
+} from "./report.ts";
+export type { ReportFormatName, ReportTarget } from "../report/write.ts";
+export type { CampaignFormatName } from "../campaign/report/write.ts";
 
-// Shared by both: a CI job from the start to the verdict.
-export type { OnTimeout } from "../run/session.ts";
-export type { KeyScope } from "../run/key.ts";
-export type { ConnectOptions } from "../run/session.ts";
-export type { KeyOptions } from "../run/key.ts";
-export type { AnyResult } from "../run/result.ts";
-export type { AutomationOutcome, AutomationResult } from "../run/result.ts";
-export type { AutomationEnd, EndOutcome } from "../run/result.ts";
-export type { ResultError } from "../run/result.ts";
-export type { Outcome, Phase, RunResult, WaitTotal } from "../run/result.ts";
-
-// For scripts: reports, and untrusted text in the log.
-export { createLogText, type LogText } from "./report.ts";
-export type { LogTextOptions } from "./report.ts";
-export { maskResult, renderReport, report, type ReportOptions } from "./report.ts";
-export type { ReportFormatName } from "../report/write.ts";
-export type { ReportTarget } from "../report/write.ts";
-
-// The service: a client with one method for each route.
-export { type CallOptions, type ClientOptions, createClient, type MogplexClient } from "../service/client.ts";
+// The service: one method for each route, and what it sends and answers.
+export type { CallOptions, MogplexClient } from "../service/client.ts";
 export type { RepositoryChoice } from "../service/repository.ts";
 export type { RunEventStream, StreamItem } from "../service/stream.ts";
 export type { StreamStep } from "../service/transport.ts";
-export type { Fetch, FetchAnswer, FetchInit, RequestReport } from "../service/transport.ts";
+export type { Fetch, FetchAnswer, FetchInit, OutgoingRequest, RequestReport } from "../service/transport.ts";
 export type * from "../model.ts";
 
-// The rest: errors and exit codes, notices, time, the CI system, the version.
-export { type Clock, type SleepOptions, systemClock } from "../clock.ts";
-export * from "../errors.ts";
+// Errors and exit codes, notices, time, the CI system.
+export {
+  AbortedError,
+  ApiError,
+  BodyTooLargeError,
+  ConflictError,
+  DeadlineError,
+  exitCodeFor,
+  ForbiddenError,
+  InterruptedError,
+  MogplexError,
+  NetworkError,
+  NotFoundError,
+  RateLimitedError,
+  StartUnknownError,
+  UnauthorizedError,
+  UnavailableError,
+  UsageError,
+} from "../errors.ts";
+export type { ErrorParts, MogplexErrorOptions, ResultSoFar } from "../errors.ts";
+export { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "../run/run.ts";
+export { AutomationSuppressedError, AutomationVerdictError } from "../run/automation.ts";
 export { EXIT, type ExitName } from "../exit_codes.ts";
 export type { Notice, OnNotice, WaitCause } from "../notice.ts";
+export type { Clock, SleepOptions } from "../clock.ts";
 export type { JobIdentity, ReadEnv } from "../ci/platform.ts";
-export { VERSION } from "../version.ts";

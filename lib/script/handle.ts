@@ -3,19 +3,8 @@
  *
  * @module
  */
-import {
-  type CampaignStand,
-  checkRunCampaign,
-  exitCodeOfStand,
-  followCampaign,
-  outcomeOfStand,
-  viewOfStand,
-} from "../campaign/campaign.ts";
-import type { CampaignItem, RunCampaignOptions } from "../campaign/campaign_options.ts";
-import type { CampaignView } from "../campaign/view.ts";
 import { detected } from "../ci/detect.ts";
 import { MogplexError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
 import {
   automationVerdictErrorOf,
   runAutomationJob,
@@ -28,13 +17,14 @@ import type { FollowItem } from "../run/follow.ts";
 import type { AutomationItem } from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { abortInternals, type JobInternals } from "../run/options.ts";
-import { noteNewTask, runKeys } from "../run/request.ts";
+import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
-import type { AnyResult, AutomationOutcome, AutomationResult, EndOutcome, Outcome, RunResult } from "../run/result.ts";
-import { attachJob, type JobOptions, type run, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
-import type { ConnectOptions, OnTimeout, Session } from "../run/session.ts";
-import { checkOptions, checkRequestKeys, checkSources } from "../service/validate.ts";
-import type { Connect, VerbOptions } from "./connect.ts";
+import type { AnyResult, AutomationResult, Outcome, RunResult } from "../run/result.ts";
+import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
+import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
+import { PROCESS } from "../service/memory.ts";
+import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
+import { type Connect, overlay } from "./connect.ts";
 
 /**
  * The method of `await using`, where the compiler knows its name: it stops following, as leaving the loop does, and the work goes on at the
@@ -45,22 +35,34 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
   : Record<never, never>;
 
 /**
- * Work that began when the handle was made. Await it for its result, loop over it for what happens meanwhile, or do both.
+ * Work that began when the handle was made. Await it for its result, loop over it for what happens meanwhile, or do both, as often as you
+ * like: every loop gets every item, from the beginning. One that is slow or late gets a `gap` in place of items that were dropped: the newest
+ * 1 000 are kept, and 10 000 for a loop that has not got them yet.
+ *
+ * A handle that nobody awaits raises no `unhandledRejection`. Following stops when the last loop is left and nobody awaits the handle.
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
-export interface Handle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
+export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
   /** Resolves as soon as the work is started or found; rejects with the error of the start. */
   readonly started: Promise<S>;
   /**
-   * Stops the work at the service, and resolves with its answer. The handle then ends as the work ends. Waits for the start if it is on
-   * its way.
+   * Stops the work at the service, and resolves once the service has answered. The handle then ends as the work ends. Waits for the start if
+   * it is on its way.
    */
   cancel(): Promise<void>;
 }
 
-/** What a {@linkcode Handle} drives. `E` is the end of the work, with or without an error. */
-interface HandleWork<I, R, S, E> {
+/** In place of items that a loop did not get, since it was slow or began late. */
+export interface MissedItems {
+  /** Tells it from other items. */
+  type: "gap";
+  /** Always `events_missed`. */
+  cause: "events_missed";
+}
+
+/** What a {@linkcode WorkHandle} drives. `E` is the end of the work, with or without an error. */
+export interface HandleWork<I, R, S, E> {
   /** Does the work. Rejects only when it cannot begin. */
   begin(hooks: { signal: AbortSignal; onItem(item: I): void; onStarted(started: S): void }): Promise<E>;
   /** The result of an end. @throws what a caller who awaits the handle gets. */
@@ -69,20 +71,29 @@ interface HandleWork<I, R, S, E> {
   last(end: E, signal: AbortSignal): I | undefined;
   /** Stops the work at the service. */
   cancel(started: S): Promise<void>;
-  /** An item that says that earlier ones were dropped; undefined when there is none. */
-  readonly gap?: I | undefined;
-  /** Ends the work, as leaving the loop does. @default {undefined} */
+  /** Ends the work, as leaving the last loop does. @default {undefined} */
   readonly signal?: AbortSignal | undefined;
+  /** In place of items that a loop did not get. */
+  readonly missed: I;
 }
 
-/** Items that are kept for a loop that has not begun, and for one that is slow; older ones are dropped. */
-const MAX_EARLY = 200;
-const MAX_LATE = 10_000;
+/** Newest items that are kept for a loop that has not begun. */
+const MAX_KEPT = 1_000;
+/** Most items that are kept for a loop that has not got them yet. */
+const MAX_UNREAD = 10_000;
+
+const MISSED: MissedItems = { type: "gap", cause: "events_missed" };
 
 const ignore = () => {};
 
-/** See {@linkcode Handle}. */
-class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
+/** A loop over a handle: which item of the log it gets next, and whether it is over. */
+interface Loop {
+  next: number;
+  isOver: boolean;
+}
+
+/** See {@linkcode WorkHandle}. */
+class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
   readonly [Symbol.toStringTag] = "Handle";
   readonly #work: HandleWork<I, R, S, E>;
   readonly #leave = new AbortController();
@@ -90,14 +101,14 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
   readonly #end: Promise<E>;
   readonly #result: Promise<R>;
   readonly #started: Promise<S>;
-  #items: I[] = [];
-  #dropped = false;
-  #wake = ignore;
-  #ended = false;
-  /** Whether the last item or the error of the end was given to a loop. */
-  #told = false;
-  #iterated = false;
-  #startWatched = false;
+  /** What has happened. Each loop has its own place in it. */
+  readonly #log: I[] = [];
+  /** Number of the oldest item in the log. */
+  #oldest = 0;
+  readonly #loops = new Set<Loop>();
+  readonly #waiting = new Set<() => void>();
+  #hasEnded = false;
+  #isAwaited = false;
 
   constructor(work: HandleWork<I, R, S, E>) {
     this.#work = work;
@@ -112,31 +123,35 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
     this.#started.catch(ignore);
     this.#end = work.begin({ signal, onItem: (item) => this.#keep(item), onStarted });
     this.#end.then(ignore, ignore).then(() => {
-      this.#ended = true;
+      this.#hasEnded = true;
       this.#wake();
     });
     this.#result = this.#end.then((end) => work.settle(end, signal));
+    // Also keeps a handle that nobody awaits from raising `unhandledRejection`.
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
-      (error) => {
-        // A caller who waits for the start gets the error there.
-        if (this.#startWatched) this.#result.catch(ignore);
-        notStarted(error);
-      },
+      (error) => notStarted(error),
     );
   }
 
   #keep(item: I): void {
-    this.#items.push(item);
-    if (this.#items.length > (this.#iterated ? MAX_LATE : MAX_EARLY)) {
-      this.#items.shift();
-      this.#dropped = true;
+    const log = this.#log;
+    log.push(item);
+    const unread = Math.min(...[...this.#loops].map(({ next }) => next));
+    while (log.length > MAX_UNREAD || log.length > MAX_KEPT && this.#oldest < unread) {
+      log.shift();
+      this.#oldest++;
     }
     this.#wake();
   }
 
+  #wake(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const wake of waiting) wake();
+  }
+
   get started(): Promise<S> {
-    this.#startWatched = true;
     return this.#started;
   }
 
@@ -144,51 +159,67 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
     await this.#work.cancel(await this.started);
   }
 
+  /** The result, for a caller who waits for it: leaving a loop must not stop what leads to it. */
+  get #awaited(): Promise<R> {
+    this.#isAwaited = true;
+    return this.#result;
+  }
+
   then<A = R, B = never>(
     onResult?: ((result: R) => A | PromiseLike<A>) | null,
     onError?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#result.then(onResult, onError);
+    return this.#awaited.then(onResult, onError);
   }
 
   catch<B = never>(onError?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<R | B> {
-    return this.#result.catch(onError);
+    return this.#awaited.catch(onError);
   }
 
   finally(onEnd?: (() => void) | null): Promise<R> {
-    return this.#result.finally(onEnd);
+    return this.#awaited.finally(onEnd);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<I, undefined, void> {
-    this.#iterated = true;
-    // The loop shows how it ended, so the handle need not be awaited as well.
-    this.#result.catch(ignore);
+    const loop: Loop = { next: 0, isOver: false };
+    this.#loops.add(loop);
     return {
-      next: () => this.#next(),
+      next: () => this.#next(loop),
       return: () => {
-        this.#goAway();
+        const wasLast = this.#over(loop) && this.#loops.size === 0;
+        if (wasLast && !this.#isAwaited) this.#goAway();
+        this.#wake();
         return Promise.resolve({ done: true, value: undefined });
       },
     };
   }
 
-  async #next(): Promise<IteratorResult<I, undefined>> {
+  /** Ends a loop. @returns Whether it had not ended before. */
+  #over(loop: Loop): boolean {
+    loop.isOver = true;
+    return this.#loops.delete(loop);
+  }
+
+  async #next(loop: Loop): Promise<IteratorResult<I, undefined>> {
     for (;;) {
-      if (this.#told) return { done: true, value: undefined };
-      if (this.#dropped && this.#work.gap !== undefined) {
-        this.#dropped = false;
-        return { done: false, value: this.#work.gap };
+      if (loop.isOver) return { done: true, value: undefined };
+      if (loop.next < this.#oldest) {
+        loop.next = this.#oldest;
+        return { done: false, value: this.#work.missed };
       }
-      const item = this.#items.shift();
-      if (item !== undefined) return { done: false, value: item };
-      if (this.#ended) return await this.#last();
-      await new Promise<void>((resolve) => this.#wake = resolve);
-      this.#wake = ignore;
+      const index = loop.next - this.#oldest;
+      if (index < this.#log.length) {
+        loop.next++;
+        return { done: false, value: this.#log[index] as I };
+      }
+      if (this.#leave.signal.aborted) this.#over(loop);
+      else if (this.#hasEnded) return await this.#last(loop);
+      else await new Promise<void>((resolve) => this.#waiting.add(resolve));
     }
   }
 
-  async #last(): Promise<IteratorResult<I, undefined>> {
-    this.#told = true;
+  async #last(loop: Loop): Promise<IteratorResult<I, undefined>> {
+    this.#over(loop);
     const end = await this.#end;
     const last = this.#work.last(end, this.#signal);
     if (last !== undefined) return { done: false, value: last };
@@ -198,28 +229,25 @@ class WorkHandle<I, R, S, E> implements Handle<I, R, S> {
 
   /** Stops following. An end that is already there stays what it is. */
   #goAway(): void {
-    this.#told = true;
-    this.#items = [];
-    this.#result.catch(ignore);
-    this.#leave.abort(new DOMException("The handle was left", "AbortError"));
-    this.#wake();
+    if (!this.#hasEnded) this.#leave.abort(new DOMException("The handle was left", "AbortError"));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#goAway();
+    this.#wake();
     await this.#result.catch(ignore);
   }
 }
 
 /** The signal among unchecked options; undefined for another value, which the check of the options refuses. */
-function signalIn(options: unknown): AbortSignal | undefined {
+export function signalIn(options: unknown): AbortSignal | undefined {
   const signal = (options as { signal?: unknown } | null | undefined)?.signal;
   return signal instanceof AbortSignal ? signal : undefined;
 }
 
 /** Begins work and makes its handle. */
-function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): Handle<I, R, S> {
-  return new WorkHandle(work);
+export function handleOf<I, R, S, E>(work: HandleWork<I, R, S, E>): WorkHandle<I, R, S> {
+  return new LoggedHandle(work);
 }
 
 // What the handles of runs, of automations and of campaigns have in common.
@@ -235,19 +263,19 @@ interface End<R extends AnyResult> {
 /** Options that every job of the library has. */
 interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
-  onAbort?: OnTimeout | undefined;
+  onAbort?: StopPolicy | undefined;
   throwOnFailure?: boolean | undefined;
-  onItem?: ((item: I) => void) | undefined;
+  onItem?: ((item: I) => unknown) | undefined;
 }
 
 /** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
 function relay<I extends { type: string }>(
-  own: ((item: I) => void) | undefined,
+  own: ((item: I) => unknown) | undefined,
   onItem: (item: Exclude<I, { type: "end" }>) => void,
-): (item: I) => void {
+): (item: I) => unknown {
   return (item) => {
-    unawaited(own?.(item));
     if (item.type !== "end") onItem(item as Exclude<I, { type: "end" }>);
+    return own?.(item);
   };
 }
 
@@ -262,8 +290,6 @@ function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: Abo
 
 /** A job that a handle drives. `O` are its options, `I` its items. */
 interface HandledJob<O, I, R extends AnyResult, S> {
-  /** What is attempted, after "Cannot". */
-  attempted: string;
   options: O & FollowedOptions<I>;
   /** Refuses what the caller gave. @throws {UsageError} */
   check(): void;
@@ -278,14 +304,13 @@ interface HandledJob<O, I, R extends AnyResult, S> {
 /** The work of a handle whose job ends with a result of its own kind. */
 function jobWork<O extends object, I extends { type: string }, R extends AnyResult, S>(
   connect: Connect,
-  { attempted, options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
-): HandleWork<Exclude<I, { type: "end" }> | End<R>, R, S, JobEnd<R>> {
+  { options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
+): HandleWork<Exclude<I, { type: "end" }> | MissedItems | End<R>, R, S, JobEnd<R>> {
   return {
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
-      const all = { ...await connect(), ...options, signal, onItem: relay(options.onItem, onItem) };
-      checkSources(attempted, all);
+      const all = overlay(overlay(await connect(), options), { signal, onItem: relay(options.onItem, onItem) });
       let session: Session | undefined;
       const how = { signal: options.signal, onAbort: options.onAbort };
       const more = abortInternals<JobInternals>(how, {
@@ -293,6 +318,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
         onSession: (opened) => void (session = opened),
       });
       const end = await begin(all, more, onStarted);
+      await PROCESS.turn();
       guarded(end.result, session);
       return end;
     },
@@ -303,6 +329,7 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
       return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
     },
     cancel,
+    missed: MISSED,
   };
 }
 
@@ -324,49 +351,47 @@ export interface RunEnd {
 export type RunHandleItem = Exclude<FollowItem, { type: "end" }> | RunEnd;
 
 /** A run that was started or found: await it, iterate it, or both. */
-export type RunHandle = Handle<RunHandleItem, RunResult, StartedRun>;
+export type RunHandle = WorkHandle<RunHandleItem, RunResult, StartedRun>;
 
 /** A run that is followed by its id. */
-export type AttachedRun = Handle<RunHandleItem, RunResult, { runId: string }>;
-
-/** What a run is to do, and where. */
-export type RunTask = Parameters<typeof run>[0];
+export type AttachedRun = WorkHandle<RunHandleItem, RunResult, { runId: string }>;
 
 /** What the handles of a started and of an attached run have in common. */
 function runHandle<S extends { runId: string }>(
   connect: Connect,
-  options: VerbOptions<RunOptions>,
-  begin: (options: RunOptions, more: JobOptions, onStarted: (started: S) => void) => Promise<JobEnd<RunResult>>,
-): Handle<RunHandleItem, RunResult, S> {
+  options: RunOptions,
+  keys: Keys<AttachOptions>,
+  begin: (
+    options: RunOptions & ConnectOptions,
+    more: JobOptions,
+    onStarted: (started: S) => void,
+  ) => Promise<JobEnd<RunResult>>,
+): WorkHandle<RunHandleItem, RunResult, S> {
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
-    attempted: "follow run",
     options,
-    check: () => checkOptions("follow run", options, runKeys()),
+    check: () => checkOptions("follow run", options, keys),
     begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask }, onStarted),
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect()),
   });
-  return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>({
-    ...work,
-    gap: { type: "gap", cause: "events_missed" },
-  });
+  return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>(work);
 }
 
 /** Starts a run and follows it. */
-export function startHandle(connect: Connect, request: RunTask, options: VerbOptions<RunOptions>): RunHandle {
-  return runHandle<StartedRun>(connect, options, (all, more, onStarted) => {
+export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
+  return runHandle<StartedRun>(connect, options, runKeys(), (all, more, onStarted) => {
     checkRequestKeys(request);
     const tell = (started: StartedRun) => {
       onStarted(started);
-      unawaited(options.onStarted?.(started));
+      return options.onStarted?.(started);
     };
     return runJob(request, { ...all, onStarted: tell }, more);
   });
 }
 
 /** Follows a run that exists. */
-export function attachHandle(connect: Connect, runId: string, options: VerbOptions<RunOptions>): AttachedRun {
-  return runHandle<{ runId: string }>(connect, options, async (all, more, onStarted) => {
+export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
+  return runHandle<{ runId: string }>(connect, options, attachKeys(), async (all, more, onStarted) => {
     const end = attachJob(runId, all, more);
     onStarted({ runId });
     return await end;
@@ -380,7 +405,7 @@ export interface AutomationRunEnd {
   /** Tells it from other items. */
   type: "end";
   /** Our verdict: also `deadline`, or `error` when there is none of the service. */
-  outcome: AutomationOutcome;
+  outcome: AutomationResult["outcome"];
   /** Exit code that belongs to the verdict. */
   exitCode: number;
   /** What is known of the run. */
@@ -388,20 +413,19 @@ export interface AutomationRunEnd {
 }
 
 /** An item of an automation's handle. */
-export type AutomationHandleItem = Exclude<AutomationItem, { type: "end" }> | AutomationRunEnd;
+export type AutomationHandleItem = Exclude<AutomationItem, { type: "end" }> | MissedItems | AutomationRunEnd;
 
 /** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
-export type AutomationHandle = Handle<AutomationHandleItem, AutomationResult, TriggeredRun>;
+export type AutomationHandle = WorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
 
 /** Triggers an automation and follows its run. */
 export function automationHandle(
   connect: Connect,
   automationId: string,
   request: TriggerRequest,
-  options: VerbOptions<RunAutomationOptions>,
+  options: RunAutomationOptions,
 ): AutomationHandle {
   const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, TriggeredRun>(connect, {
-    attempted: "trigger automation",
     options,
     check() {
       checkOptions("trigger automation", options, runAutomationKeys());
@@ -410,7 +434,7 @@ export function automationHandle(
     begin(all, more, onStarted) {
       const onTriggered = (triggered: TriggeredRun) => {
         onStarted(triggered);
-        unawaited(options.onTriggered?.(triggered));
+        return options.onTriggered?.(triggered);
       };
       return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
     },
@@ -421,70 +445,4 @@ export function automationHandle(
     },
   });
   return handleOf(work);
-}
-
-// Handles of campaigns: `mogplex.campaigns.run()`.
-
-/** The last item of a campaign's handle. */
-export interface CampaignEnd {
-  /** Tells it from other items. */
-  type: "end";
-  /** Our verdict; `started` when the campaign goes on without us. */
-  outcome: EndOutcome | "started" | "interrupted" | "error";
-  /** Exit code that belongs to it: 75 when the campaign goes on. */
-  exitCode: number;
-  /** What the campaign looks like. */
-  result: CampaignView;
-}
-
-/** An item of a campaign's handle. */
-export type CampaignHandleItem = Exclude<CampaignItem, { type: "end" }> | CampaignEnd;
-
-/** A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. */
-export type CampaignHandle = Handle<CampaignHandleItem, CampaignView, CampaignView>;
-
-/** Follows a campaign to its end. */
-export function campaignHandle(
-  connect: Connect,
-  path: string,
-  options: VerbOptions<RunCampaignOptions>,
-): CampaignHandle {
-  const stop = new AbortController();
-  const handle = handleOf<CampaignHandleItem, CampaignView, CampaignView, CampaignStand>({
-    signal: signalIn(options),
-    async begin({ signal, onItem, onStarted }) {
-      checkRunCampaign(options);
-      const all: RunCampaignOptions = {
-        ...await connect(),
-        ...options,
-        signal,
-        onItem: relay(options.onItem, onItem),
-      };
-      let told = false;
-      const start = (view: CampaignView) => {
-        if (!told) onStarted(view);
-        told = true;
-      };
-      const stand = await followCampaign(path, all, {
-        onView: (view) => told || start(view()),
-        onFailed: (view) => view !== null && start(view),
-        interrupts: { signal: stop.signal, terminal: false },
-        onInterrupt: "cancel",
-      });
-      if (stand.view !== null) start(stand.view);
-      return stand;
-    },
-    settle: viewOfStand,
-    last: (stand) => ({
-      type: "end",
-      outcome: outcomeOfStand(stand),
-      exitCode: exitCodeOfStand(stand),
-      result: viewOfStand(stand),
-    }),
-    async cancel() {
-      stop.abort(new DOMException("The campaign was cancelled", "AbortError"));
-      await handle.then(() => {}, () => {});
-    },
-  });
-  return handle;
 }

@@ -3,15 +3,16 @@
  *
  * @module
  */
+import { shown } from "../check_options.ts";
 import { systemClock } from "../clock.ts";
 import { messageOf } from "../error_sentence.ts";
-import { exitCodeFor, MogplexError, UsageError } from "../errors.ts";
+import { exitCodeFor, MogplexError, otherVersion, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { processIo } from "../io.ts";
 import { interruptible } from "../run/session.ts";
 import { programArgs, setExitCode } from "../runtime.ts";
 import { checkOptions } from "../service/validate.ts";
-import { createLogText, type LogText, type LogTextOptions } from "./report.ts";
+import { createLogText, type LogText, maskKeys, type MaskOptions } from "./report.ts";
 
 /** What the work of a script gets from {@linkcode main}. */
 export interface MainContext {
@@ -33,6 +34,8 @@ function linesOf(error: unknown): string[] {
     const said = reason === null || error.message.includes(reason) ? [] : [`reason: ${reason}`];
     return [...error.lines.map((text) => `error: ${text}`), ...said];
   }
+  const other = otherVersion(error);
+  if (other !== undefined) return [`error: ${messageOf(error)}`, `error: ${other}`];
   const isBug = error instanceof Error && exitCodeFor(error) === EXIT.internal;
   return (isBug ? error.stack ?? error.message : messageOf(error)).split("\n").map((text, index) =>
     index === 0 ? `error: ${text}` : text
@@ -69,7 +72,7 @@ function codeOf(value: unknown): number {
  */
 export async function main(
   work: (context: MainContext) => unknown,
-  options: LogTextOptions = {},
+  options: MaskOptions = {},
 ): Promise<number> {
   setExitCode(EXIT.internal);
   const io = processIo();
@@ -78,7 +81,14 @@ export async function main(
   let line = createLogText({ env: () => undefined }).line;
   let code: number;
   try {
-    checkOptions("start script", options, { token: "string", env: "function", secrets: "any" });
+    if (typeof work !== "function") {
+      throw new UsageError({
+        attempted: "start script",
+        why: "the work must be a function",
+        value: shown("work", work),
+      });
+    }
+    checkOptions("start script", options, maskKeys());
     line = createLogText(options).line;
     code = codeOf(
       await interruptible(

@@ -1,98 +1,248 @@
 /**
- * `createMogplex()`: one service and one token, with everything that one can do there.
+ * `createMogplex()`: one service and one token, with everything that one can do there; and `run()` and `follow()`, its two verbs for a
+ * script that needs one of them.
  *
  * @module
  */
-import { advanceCampaign, planCampaign, readCampaign } from "../campaign/campaign.ts";
-import type {
-  AdvanceCampaignOptions,
-  CampaignOptions,
-  CampaignPlan,
-  PlanCampaignOptions,
-  RunCampaignOptions,
-} from "../campaign/campaign_options.ts";
-import type { CampaignView } from "../campaign/view.ts";
-import type { Automation, AutomationRun, CancelResult, Run } from "../model.ts";
-import type { ReportTarget } from "../report/write.ts";
+import type { CampaignFormatName } from "../campaign/report/write.ts";
+import type { Automation, AutomationRun, CancelResult } from "../model.ts";
+import type { ReportFormatName, ReportTarget } from "../report/write.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
-import type { TriggeredRun, TriggerOptions, TriggerRequest } from "../run/automation_request.ts";
+import { type TriggeredRun, triggerKeys, type TriggerOptions, type TriggerRequest } from "../run/automation_request.ts";
 import { cancel, type CancelOptions } from "../run/cancel.ts";
-import { follow, type FollowItem, type FollowOptions } from "../run/follow.ts";
-import { type AutomationItem, type FollowAutomationOptions, followAutomationRun } from "../run/follow_automation.ts";
-import { listAutomations, type ListAutomationsOptions } from "../run/list_automations.ts";
-import { start, type StartOptions } from "../run/request.ts";
-import type { StartedRun } from "../run/start.ts";
+import {
+  type AutomationItem,
+  followAutomationKeys,
+  type FollowAutomationOptions,
+  followAutomationRun,
+} from "../run/follow_automation.ts";
+import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } from "../run/list_automations.ts";
+import { attachKeys, runKeys, type RunRequest, start, type StartOptions } from "../run/request.ts";
 import type { AnyResult } from "../run/result.ts";
-import type { RunOptions } from "../run/run.ts";
+import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
+import type { StartedRun } from "../run/start.ts";
 import type { MogplexClient } from "../service/client.ts";
-import { checkObject } from "../service/contract.ts";
-import { Connector, type MogplexOptions, type VerbOptions } from "./connect.ts";
+import { checkOptions, type Keys } from "../service/validate.ts";
+import { apart, Connector, type MogplexOptions, overlay } from "./connect.ts";
 import {
   type AttachedRun,
   attachHandle,
   type AutomationHandle,
   automationHandle,
-  type CampaignHandle,
-  campaignHandle,
   type RunHandle,
-  type RunTask,
   startHandle,
 } from "./handle.ts";
-import { report, type ReportOptions } from "./report.ts";
+import { type AnyCampaignView, mask, type MaskOptions, render, report } from "./report.ts";
 
 /** The automations of a service. */
 export interface MogplexAutomations {
-  /** {@linkcode listAutomations} */
-  list(options?: VerbOptions<ListAutomationsOptions>): AsyncGenerator<Automation, void, void>;
-  /** {@linkcode triggerAutomation} */
-  trigger(id: string, request: TriggerRequest, options?: VerbOptions<TriggerOptions>): Promise<TriggeredRun>;
-  /** {@linkcode runAutomation}, as a handle. */
-  run(id: string, request: TriggerRequest, options?: VerbOptions<RunAutomationOptions>): AutomationHandle;
-  /** {@linkcode followAutomationRun} */
+  /**
+   * Lists all automations, newest first. It requests a page only when the loop needs it.
+   *
+   * If a page after the first cannot be read, the list ends there, and `onIncomplete` and `onNotice` are called: some revisions of the
+   * service cannot return a second page. The same happens if the service gives a cursor twice, and after 1 000 pages.
+   *
+   * @param options See {@linkcode ListAutomationsOptions}.
+   * @throws {UnauthorizedError | ForbiddenError | RateLimitedError | UnavailableError | NetworkError}
+   * @throws {UsageError} when an option is out of range.
+   * @throws `signal.reason` if `signal` aborts.
+   * @example Find an automation by its name
+   * ```ts ignore
+   * for await (const { id, name } of mogplex.automations.list()) if (name === "nightly") return id;
+   * ```
+   */
+  list(options?: ListAutomationsOptions): AsyncGenerator<Automation, void, void>;
+  /**
+   * Triggers an automation, or finds the run that was triggered with the same key.
+   *
+   * A run that is returned need not be at work: with `status: "pending"` it waits for a slot, and with `replayed` it existed before. If
+   * the service accepts the trigger but starts nothing, that is thrown. After a 429, a 5xx or a network failure it waits and tries
+   * again as long as `timeoutMs` permits; every attempt sends the same key and the same bytes. If a derived key finds a run that is
+   * `failed` or `cancelled`, the next key of its series is tried.
+   *
+   * @param id UUID of the automation: see {@linkcode MogplexAutomations.list}.
+   * @param request Repository and input.
+   * @param options See {@linkcode TriggerOptions}; all durations in milliseconds.
+   * @throws {AutomationSuppressedError} when too many runs are active: nothing was started, and the key is still free.
+   * @throws {UsageError} when something breaks a rule; nothing was sent.
+   * @throws {StartUnknownError} when it is unknown whether the automation was triggered; carries the key.
+   * @throws {ConflictError} when it is not published or not active, or when the key belongs to a run of another repository or input.
+   * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError}
+   * @throws {AbortedError} if `signal` aborts after the trigger was sent; carries the key. Before that, `signal.reason`.
+   * @example Trigger, and see whether it runs
+   * ```ts ignore
+   * const { runId, status } = await mogplex.automations.trigger(id, { repo: "acme/web", input: { depth: "full" } });
+   * console.log(runId, status === "pending" ? "waits for a slot" : status);
+   * ```
+   */
+  trigger(id: string, request: TriggerRequest, options?: TriggerOptions): Promise<TriggeredRun>;
+  /**
+   * Triggers an automation and follows its run to its end. It repeats a suppressed trigger, and waits for a run that has no slot yet, as
+   * long as `timeoutMs` permits.
+   *
+   * @param id UUID of the automation: see {@linkcode MogplexAutomations.list}.
+   * @param request Repository and input.
+   * @param options See {@linkcode RunAutomationOptions}; all durations in milliseconds.
+   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
+   * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+   * @throws {AbortedError} if `signal` aborts after the trigger was sent. The run goes on, unless `onAbort` is `cancel`.
+   * @throws what {@linkcode MogplexAutomations.trigger} throws.
+   * @example Trigger and wait
+   * ```ts ignore
+   * const request = { repo: "acme/web" };
+   * const { outcome, reason } = await mogplex.automations.run(id, request, { throwOnFailure: false });
+   * ```
+   */
+  run(id: string, request: TriggerRequest, options?: RunAutomationOptions): AutomationHandle;
+  /**
+   * Follows the run of an automation until it ends.
+   *
+   * Yields a `status` item first and at each change, a `waits` item when it starts or stops waiting for people, and an `end` item
+   * last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a 5xx or a network
+   * failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early does not touch the run.
+   *
+   * @param id UUID of the automation.
+   * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
+   * @param options See {@linkcode FollowAutomationOptions}; all durations in milliseconds.
+   * @returns A generator; its return value is the run at its end.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue; call again to resume.
+   * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
+   * @throws {UsageError} when an option or an id is out of range.
+   * @throws `signal.reason` if `signal` aborts.
+   * @example Wait for the end
+   * ```ts ignore
+   * for await (const item of mogplex.automations.follow(id, runId)) {
+   *   console.log(item.type === "waits" ? `waits for ${item.count}` : item.run.status);
+   * }
+   * ```
+   */
   follow(
     id: string,
     runId: string,
-    options?: VerbOptions<FollowAutomationOptions>,
+    options?: FollowAutomationOptions,
   ): AsyncGenerator<AutomationItem, AutomationRun, void>;
-}
-
-/** Campaigns on a service: one task, many repositories. */
-export interface MogplexCampaigns {
-  /** {@linkcode planCampaign} */
-  plan(path: string, options?: VerbOptions<PlanCampaignOptions>): Promise<CampaignPlan>;
-  /** {@linkcode advanceCampaign} */
-  advance(path: string, options?: VerbOptions<AdvanceCampaignOptions>): Promise<CampaignView>;
-  /** {@linkcode runCampaign}, as a handle. */
-  run(path: string, options?: VerbOptions<RunCampaignOptions>): CampaignHandle;
-  /** {@linkcode readCampaign} */
-  read(path: string, options?: VerbOptions<CampaignOptions>): Promise<CampaignView>;
 }
 
 /** One service and one token, with everything that one can do there. */
 export interface Mogplex {
   /** One method for each route of the service. @throws {UnauthorizedError | UsageError} when there is no token, or a wrong address. */
   readonly api: MogplexClient;
-  /** {@linkcode run}, as a handle: it starts at once. */
-  run(request: RunTask, options?: VerbOptions<RunOptions>): RunHandle;
-  /** {@linkcode start} */
-  start(request: RunTask, options?: VerbOptions<StartOptions>): Promise<StartedRun>;
-  /** {@linkcode attach}, as a handle. */
-  attach(runId: string, options?: VerbOptions<RunOptions>): AttachedRun;
-  /** {@linkcode follow} */
-  follow(runId: string, options?: VerbOptions<FollowOptions>): AsyncGenerator<FollowItem, Run, void>;
-  /** {@linkcode cancel} */
-  cancel(runId: string, options?: VerbOptions<CancelOptions>): Promise<CancelResult>;
-  /** {@linkcode report}, with the token of this client masked. */
+  /**
+   * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
+   * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
+   * every attempt another task, and give `keyPart` to do the same task twice.
+   *
+   * @param request What to do, and where. A repository that is given by name is looked up first.
+   * @param options See {@linkcode RunOptions}; all durations in milliseconds.
+   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both. The result does not keep all
+   * events of a long run: use `eventsFile` or `onItem` to get them.
+   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
+   * `throwOnFailure` is false.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+   * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
+   * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
+   * @example Run, and look at the verdict
+   * ```ts ignore
+   * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
+   * const result = await mogplex.run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
+   * console.log(result.outcome, result.pullRequest.url);
+   * ```
+   * @example Show what happens
+   * ```ts ignore
+   * for await (const item of mogplex.run(request)) {
+   *   if (item.type === "event") console.log(line(item.event.message ?? ""));
+   *   if (item.type === "end") process.exitCode = item.exitCode;
+   * }
+   * ```
+   */
+  run(request: RunRequest, options?: RunOptions): RunHandle;
+  /**
+   * Starts a run, or finds the one that was started with the same key, and does not follow it. The key is derived as for
+   * {@linkcode Mogplex.run}.
+   *
+   * After a 429, a 5xx or a network failure it waits and tries again as long as `timeoutMs` permits; every attempt sends the same key
+   * and the same bytes. If a derived key finds a run that is `failed` or `cancelled`, the next key of its series is tried.
+   *
+   * @param request What to do, and where. A repository that is given by name is looked up first.
+   * @param options See {@linkcode StartOptions}; all durations in milliseconds.
+   * @throws {UsageError} when something breaks a rule; nothing was sent.
+   * @throws {StartUnknownError} when it is unknown whether the run was started; carries the key.
+   * @throws {RateLimitedError} when the limits do not permit a start in time; the message says when they would.
+   * @throws {ConflictError} when the key belongs to another request.
+   * @throws {UnauthorizedError | ForbiddenError | NotFoundError | UnavailableError}
+   * @throws {AbortedError} if `signal` aborts after the start was sent; carries the key. Before that, `signal.reason`.
+   * @example Start and print the id
+   * ```ts ignore
+   * const { runId } = await mogplex.start({ repo: "acme/web", prompt: "Fix the flaky tests" });
+   * ```
+   */
+  start(request: RunRequest, options?: StartOptions): Promise<StartedRun>;
+  /**
+   * Follows a run that exists to its end.
+   *
+   * After a 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status counts as not
+   * finished.
+   *
+   * @param runId UUID of the run.
+   * @param options See {@linkcode AttachOptions}; all durations in milliseconds.
+   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
+   * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
+   * `throwOnFailure` is false.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`; attach again to resume.
+   * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
+   * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
+   * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
+   * @example Go on with a run that another process started
+   * ```ts ignore
+   * const { outcome } = await mogplex.attach(runId, { throwOnFailure: false });
+   * ```
+   */
+  attach(runId: string, options?: AttachOptions): AttachedRun;
+  /**
+   * Cancels a run; a run that has ended is not an error.
+   *
+   * Look at the `status` of the answer: it can be `success` if the run ended at the same moment, even with `alreadyTerminal: false`.
+   * A cancel also makes the service correct a status that is stuck although the work has ended.
+   *
+   * @param runId UUID of the run.
+   * @param options See {@linkcode CancelOptions}; all durations in milliseconds.
+   * @throws {ConflictError} when the run cannot be cancelled in its present state.
+   * @throws {UnauthorizedError | ForbiddenError | NotFoundError | RateLimitedError | UnavailableError | NetworkError}
+   * @throws {UsageError} when an option or the id is out of range.
+   * @throws `signal.reason` if `signal` aborts.
+   * @example Cancel and say what became of it
+   * ```ts ignore
+   * console.log((await mogplex.cancel(runId)).status);
+   * ```
+   */
+  cancel(runId: string, options?: CancelOptions): Promise<CancelResult>;
+  /** {@linkcode report} with the token and the variables of this client masked. */
   report(
     result: AnyResult,
     targets: readonly ReportTarget[],
-    options?: Omit<ReportOptions, "token" | "env">,
+    options?: { secrets?: readonly string[] | undefined },
   ): Promise<void>;
+  /** {@linkcode report} for the view of a campaign. */
+  report(
+    view: AnyCampaignView,
+    targets: readonly ReportTarget<CampaignFormatName>[],
+    options?: { secrets?: readonly string[] | undefined },
+  ): Promise<void>;
+  /** {@linkcode render} with the token and the variables of this client masked. */
+  render(result: AnyResult, format: ReportFormatName, options?: { secrets?: readonly string[] | undefined }): string;
+  /** {@linkcode render} for the view of a campaign. */
+  render(
+    view: AnyCampaignView,
+    format: CampaignFormatName,
+    options?: { secrets?: readonly string[] | undefined },
+  ): string;
+  /** {@linkcode mask} with the token and the variables of this client masked. */
+  mask<T>(value: T, options?: { secrets?: readonly string[] | undefined }): T;
   /** Automations. */
   readonly automations: MogplexAutomations;
-  /** Campaigns. */
-  readonly campaigns: MogplexCampaigns;
 }
 
 /**
@@ -122,54 +272,108 @@ export interface Mogplex {
  */
 export function createMogplex(options: MogplexOptions = {}): Mogplex {
   const connector = new Connector(options);
-  const { connect } = connector;
-  /** The options of a verb with the connection. */
-  async function all<O extends object>(attempted: string, more: O | undefined): Promise<ConnectOptions & O> {
-    if (more !== undefined) checkObject(attempted, more);
-    return { ...await connect(), ...more as O };
+  const { connectVerb: connect } = connector;
+  /** The options of a verb, checked, with the connection. */
+  async function all<O extends object>(
+    attempted: string,
+    given: O = {} as O,
+    keys: Keys<O>,
+  ): Promise<ConnectOptions & O> {
+    const options = checkOptions(attempted, given, keys);
+    return overlay(await connect(), options);
+  }
+  /** Which secrets to mask. */
+  function masked(attempted: string, given: MaskOptions = {}): MaskOptions {
+    const { secrets } = checkOptions(attempted, given, { secrets: "any" });
+    return { secrets, token: connector.token, env: connector.env };
   }
 
+  async function* listed(more?: ListAutomationsOptions): AsyncGenerator<Automation, void, void> {
+    yield* listAutomations(await all("list automations", more, listAutomationsKeys()));
+  }
   async function* followed(
-    runId: string,
-    more?: VerbOptions<FollowOptions>,
-  ): AsyncGenerator<FollowItem, Run, void> {
-    return yield* follow(runId, await all("follow run", more));
-  }
-  async function* listed(more?: VerbOptions<ListAutomationsOptions>): AsyncGenerator<Automation, void, void> {
-    yield* listAutomations(await all("list automations", more));
-  }
-  async function* followedAutomation(
     id: string,
     runId: string,
-    more?: VerbOptions<FollowAutomationOptions>,
+    more?: FollowAutomationOptions,
   ): AsyncGenerator<AutomationItem, AutomationRun, void> {
-    return yield* followAutomationRun(id, runId, await all("follow automation run", more));
+    return yield* followAutomationRun(id, runId, await all("follow automation run", more, followAutomationKeys()));
   }
 
-  return {
+  return connector.on({
     get api() {
       return connector.client;
     },
     run: (request, more = {}) => startHandle(connect, request, more),
-    start: async (request, more) => await start(request, await all("start run", more)),
+    start: async (request, more) => await start(request, await all<StartOptions>("start run", more, runKeys())),
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
-    follow: followed,
-    cancel: async (runId, more) => await cancel(runId, await all("cancel run", more)),
-    async report(result, targets, more) {
-      if (more !== undefined) checkObject("write report", more);
-      await report(result, targets, { ...more, token: connector.token, env: connector.env });
-    },
+    cancel: async (runId, more) => await cancel(runId, await all<CancelOptions>("cancel run", more, runKeys())),
+    // What it is told by its form: a result, or a view.
+    report: async (
+      value: unknown,
+      targets: readonly ReportTarget<string>[],
+      more?: { secrets?: readonly string[] | undefined },
+    ) => await report(value as AnyResult, targets as readonly ReportTarget[], masked("write report", more)),
+    render: (value: unknown, format: string, more?: { secrets?: readonly string[] | undefined }) =>
+      render(value as AnyResult, format as ReportFormatName, masked("render report", more)),
+    mask: (value, more) => mask(value, masked("mask", more)),
     automations: {
       list: listed,
-      trigger: async (id, request, more) => await triggerAutomation(id, request, await all("trigger automation", more)),
+      trigger: async (id, request, more) =>
+        await triggerAutomation(id, request, await all("trigger automation", more, triggerKeys())),
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
-      follow: followedAutomation,
+      follow: followed,
     },
-    campaigns: {
-      plan: async (path, more) => await planCampaign(path, await all("plan campaign", more)),
-      advance: async (path, more) => await advanceCampaign(path, await all("advance campaign", more)),
-      run: (path, more = {}) => campaignHandle(connect, path, more),
-      read: async (path, more) => await readCampaign(path, await all("read campaign", more)),
-    },
-  };
+  });
+}
+
+/**
+ * Starts a run and follows it to its end: {@linkcode Mogplex.run} of a client for this call alone.
+ *
+ * @param request What to do, and where.
+ * @param options Those of {@linkcode createMogplex} and of {@linkcode Mogplex.run}; all durations in milliseconds.
+ * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
+ * @throws what {@linkcode createMogplex} and {@linkcode Mogplex.run} throw.
+ * @example Run, and look at the verdict
+ * ```ts ignore
+ * const request = { repo: "acme/web", prompt: "Fix the flaky tests" };
+ * const result = await run(request, { timeoutMs: 20 * 60_000, throwOnFailure: false });
+ * console.log(result.outcome, result.pullRequest.url);
+ * ```
+ */
+export function run(request: RunRequest, options: MogplexOptions & RunOptions = {}): RunHandle {
+  const { connect, rest } = apart("start run", options, runKeys());
+  return startHandle(connect, request, rest);
+}
+
+/**
+ * Follows a run that exists to its end, whatever that is: {@linkcode Mogplex.attach} with `throwOnFailure: false`. The outcome can also be
+ * `deadline` or `error`; call it again to go on. Leaving the loop leaves the run alone.
+ *
+ * @param runId UUID of the run.
+ * @param options Those of {@linkcode createMogplex} and of {@linkcode Mogplex.attach}; all durations in milliseconds.
+ * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
+ * @throws {UsageError} when an option or the id is out of range, or `eventsFile` cannot be written.
+ * @throws {UnauthorizedError | UsageError} when there is no usable token.
+ * @throws `signal.reason` or an {@linkcode AbortedError} if `signal` aborts.
+ * @example Print events as they come
+ * ```ts ignore
+ * const { line } = createLogText();
+ * for await (const item of follow("5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11")) {
+ *   if (item.type === "event") console.error(line(item.event.message ?? ""));
+ *   if (item.type === "end") process.exitCode = item.exitCode;
+ * }
+ * ```
+ */
+export function follow(
+  runId: string,
+  options: MogplexOptions & Omit<AttachOptions, "throwOnFailure"> = {},
+): AttachedRun {
+  const { connect, rest } = apart("follow run", options, followKeys());
+  return attachHandle(connect, runId, { ...rest, throwOnFailure: false });
+}
+
+/** The names and types of the options of {@linkcode follow}. */
+function followKeys() {
+  const { throwOnFailure: _, ...keys } = attachKeys();
+  return keys;
 }

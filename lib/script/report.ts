@@ -1,26 +1,34 @@
 /**
- * `report()`, `renderReport()` and `maskResult()`: what scripts make of a result.
+ * `report()`, `render()` and `mask()`: what scripts make of a result; `createLogText()`, for what they print.
  *
  * @module
  */
+import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
-import type { ReadEnv } from "../ci/platform.ts";
+import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
+import { shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
-import { parseReportTarget, type ReportFormatName, type ReportTarget, writeReports } from "../report/write.ts";
+import {
+  collectProblems,
+  parseReportTarget,
+  type ReportFormatName,
+  type ReportTarget,
+  writeReports,
+} from "../report/write.ts";
 import { cleanResult } from "../run/clean.ts";
-import type { AutomationResult, RunResult } from "../run/result.ts";
+import type { AnyResult } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
 import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { escapeLogLine, jsonLine } from "../text/escape.ts";
-import { cutText, plainLines } from "../text/plain_text.ts";
+import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
+import { cutText, plainLines, plainText } from "../text/plain_text.ts";
 import { createRedactor, type Redactor, redactValue } from "../text/redact.ts";
 
 // The redactor of scripts: which secrets `report()` and `createLogText()` mask.
 
-/** Options of {@linkcode createLogText}: which secrets to mask. */
-export interface LogTextOptions {
+/** Which secrets to mask. */
+export interface MaskOptions {
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;
   /** Reads an environment variable; values of variables that hold secrets are masked. @default the environment of the process */
@@ -46,98 +54,188 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
  *
  * @param readFile Reads the token file. @default reads the file system
  */
-export function scriptRedactor(options: LogTextOptions, readFile?: ReadFile): Redactor {
-  const { env = environmentVariable, token, secrets } = options;
+export function scriptRedactor(options: MaskOptions, readFile?: ReadFile): Redactor {
+  const { env = environmentVariable, token, secrets = [] } = options;
+  if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
+    throw new UsageError({ attempted: "mask secrets", why: "'secrets' must be a list of strings" });
+  }
   return createRedactor({ token: token ?? knownToken(env, readFile), env, secrets });
 }
 
-/** Options of {@linkcode report}: which secrets to mask. */
-export interface ReportOptions extends LogTextOptions {}
-
-/** The names and types of {@linkcode ReportOptions}. */
-function reportKeys(): Keys<ReportOptions> {
+/** The names and types of {@linkcode MaskOptions}. */
+export function maskKeys(): Keys<MaskOptions> {
   return { token: "string", env: "function", secrets: "any" };
 }
 
-/** Refuses a misspelt key, an unknown format, and a path that names no file. */
-function checkTarget(target: ReportTarget): void {
-  checkOptions("write report", target, { format: "string", path: "string" } satisfies Keys<ReportTarget>, "targets");
-  parseReportTarget(`${target.format}=${target.path ?? ""}`, ".");
+// Results of runs are reported here. Views of campaigns are as well, with what the entry `./campaigns` brings for them: a script without
+// campaigns does not carry it.
+
+/** A campaign's view, of any version: what the verbs of `@mogplex/ci/campaigns` give. */
+export interface AnyCampaignView {
+  /** Version of its form. */
+  readonly schema: number;
+  /** Name of the campaign. */
+  readonly campaign: string;
+  /** Number of items by verdict or state. */
+  readonly counts: object;
+  /** Its items. */
+  readonly items: readonly object[];
+}
+
+/** What makes reports of views. */
+export interface ViewReports {
+  /** Names of the formats. */
+  readonly formats: readonly string[];
+  /** A copy that may be stored and shown. */
+  clean(view: AnyCampaignView, redact: Redactor): AnyCampaignView;
+  /** @param format One of the names. */
+  render(view: AnyCampaignView, format: string, redact: Redactor, links: PlatformLinks): string;
+}
+
+let viewReports: ViewReports | undefined;
+
+/** Lets `mask()`, `render()` and `report()` take views of campaigns. */
+export function takeViews(reports: ViewReports): void {
+  viewReports = reports;
+}
+
+/** Whether a value is a result, by its form: it may have been stored in between. */
+function isResult(value: unknown): value is AnyResult {
+  const { kind, outcome } = (value ?? {}) as Partial<AnyResult>;
+  return typeof outcome === "string" && (kind === "run" || kind === "automation-run");
+}
+
+/** Whether a value is the view of a campaign, by its form. */
+function isView(value: unknown): value is AnyCampaignView {
+  const { campaign, items, counts } = (value ?? {}) as Partial<AnyCampaignView>;
+  return typeof campaign === "string" && Array.isArray(items) && typeof counts === "object";
+}
+
+/** What makes reports of a value; undefined for a result. @throws {UsageError} when it is neither. */
+function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
+  if (isResult(value)) return undefined;
+  if (isView(value) && viewReports !== undefined) return viewReports;
+  throw new UsageError({
+    attempted,
+    why: "the first argument must be a result of a run, such as `await run(…)` gives, or the view of a campaign",
+    advice: isView(value) ? "call createCampaigns() of @mogplex/ci/campaigns before you report a campaign" : undefined,
+  });
 }
 
 /**
- * A copy of a result with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
+ * A copy of a value with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
  * those of an agent: escape them for the place that shows them.
  *
- * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of an error.
+ * @param value A result, an item, a view of a campaign, or any other plain data.
  * @param options Which secrets to mask.
  * @example Store a result
  * ```ts ignore
- * await database.insert(maskResult(await run(request)));
+ * await database.insert(mask(await run(request)));
  * ```
  */
-export function maskResult<R extends RunResult | AutomationResult>(result: R, options: ReportOptions = {}): R {
-  checkOptions("mask result", options, reportKeys());
+export function mask<T>(value: T, options: MaskOptions = {}): T {
+  checkOptions("mask", options, maskKeys());
   const redact = scriptRedactor(options);
-  return cleanResult(result, redact, redact.token);
+  if (isResult(value)) return cleanResult(value, redact, redact.token);
+  return isView(value) && viewReports !== undefined
+    ? viewReports.clean(value, redact) as T
+    : redactValue(value, redact);
+}
+
+/** Refuses an unknown format, and a path that names no file. */
+function checkTarget({ format, path }: ReportTarget<string>, formats: readonly string[] | undefined): void {
+  checkFormat("write report", format, formats);
+  // A format of results that stands in for those of views, since only the path is left to check.
+  parseReportTarget(`${formats === undefined ? format : "json"}=${path ?? ""}`, ".");
+}
+
+/** @param formats Those of a view; undefined for a result, whose formats are checked elsewhere. @throws {UsageError} for another one. */
+function checkFormat(attempted: string, format: string, formats: readonly string[] | undefined): void {
+  if (formats === undefined || formats.includes(format)) return;
+  const why = `its format must be one of ${formats.join(", ")}`;
+  throw new UsageError({ attempted, why, value: JSON.stringify(format) });
 }
 
 /**
  * Renders one report as {@linkcode report} writes it, secrets masked, without writing it.
  *
- * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of an error.
- * @param format Name of the format, such as `markdown` or `json`.
+ * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
+ * @param format Name of the format, such as `markdown` or `json`; for a campaign also `csv`.
  * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format.
  * @example A comment on a pull request
  * ```ts ignore
- * await comment(renderReport(result, "markdown"));
+ * await comment(render(result, "markdown"));
  * ```
  */
-export function renderReport(
-  result: RunResult | AutomationResult,
-  format: ReportFormatName,
-  options: ReportOptions = {},
-): string {
-  checkOptions("render report", options, reportKeys());
+export function render(result: AnyResult, format: ReportFormatName, options?: MaskOptions): string;
+/** The same for the view of a campaign, which has the format `csv` as well. */
+export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
+export function render(value: AnyResult | AnyCampaignView, format: string, options: MaskOptions = {}): string {
+  const attempted = "render report";
+  checkOptions(attempted, options, maskKeys());
+  const views = reportsOf(attempted, value);
+  checkFormat(attempted, format, views?.formats);
   const { env = environmentVariable } = options;
   const redact = scriptRedactor(options);
+  const links = detectPlatform(env).links(env);
+  if (views !== undefined) return views.render(value as AnyCampaignView, format, redact, links);
   let text: string | undefined;
   const keep = { writeFile: (_path: string, content: string) => void (text = content) };
   const io = { ...keep, readFile: () => undefined, appendFile() {}, removeFile() {} };
   const target = parseReportTarget(`${format}=report`, ".");
-  const more = { links: detectPlatform(env).links(env), redactToken: redact.token };
-  const [problem] = writeReports(result, [target], io, redact, more);
+  const [problem] = writeReports(value as AnyResult, [target], io, redact, { links, redactToken: redact.token });
   if (problem !== undefined || text === undefined) throw new UsageError(problem?.message ?? "Cannot render report");
   return text;
 }
 
 /**
- * Writes reports about a run or an automation run, without any request. Replaces whole files, and creates missing directories.
+ * Writes reports about a run, an automation run or a campaign, without any request. Replaces whole files, and creates missing directories.
  *
- * @param result What {@linkcode run} or {@linkcode runAutomation} returned, or the `result` of the error that they threw.
+ * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
  * @param targets Formats and files.
+ * @param options Which secrets to mask.
  * @throws {UsageError} for an unknown format or key, before anything is written; when a report cannot be written, after all others are.
  * @example Write a summary
  * ```ts ignore
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
  * ```
  */
+export function report(result: AnyResult, targets: readonly ReportTarget[], options?: MaskOptions): Promise<void>;
+/** The same for the view of a campaign, which has the format `csv` as well. */
+export function report(
+  view: AnyCampaignView,
+  targets: readonly ReportTarget<CampaignFormatName>[],
+  options?: MaskOptions,
+): Promise<void>;
 // deno-lint-ignore require-await
 export async function report(
-  result: RunResult | AutomationResult,
-  targets: readonly ReportTarget[],
-  options: ReportOptions = {},
+  value: AnyResult | AnyCampaignView,
+  targets: readonly ReportTarget<string>[],
+  options: MaskOptions = {},
 ): Promise<void> {
-  checkOptions("write report", options, reportKeys());
-  for (const target of targets) checkTarget(target);
+  checkOptions("write report", options, maskKeys());
+  if (!Array.isArray(targets)) {
+    const why = "the second argument must be a list of targets, such as { format, path }";
+    throw new UsageError({ attempted: "write report", why, value: shown("targets", targets) });
+  }
+  const keys: Keys<ReportTarget> = { format: "string", path: "string" };
+  for (const target of targets) checkOptions("write report", target, keys, "targets");
+  const views = reportsOf("write report", value);
+  for (const target of targets) checkTarget(target, views?.formats);
   const { env = environmentVariable } = options;
   const io = processIo();
   const redact = scriptRedactor(options, io.readFile);
-  const problems = writeReports(result, targets, io, redact, {
-    links: detectPlatform(env).links(env),
-    redactToken: redact.token,
-  });
+  const links = detectPlatform(env).links(env);
+  const { problems, attempt } = collectProblems();
+  if (views === undefined) {
+    const more = { links, redactToken: redact.token };
+    problems.push(...writeReports(value as AnyResult, targets as readonly ReportTarget[], io, redact, more));
+  } else {
+    for (const { format, path } of targets) {
+      attempt(format, path, () => io.writeFile(path, views.render(value as AnyCampaignView, format, redact, links)));
+    }
+  }
   if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
 }
 
@@ -178,15 +276,79 @@ const DEFAULT_LINE_LENGTH = 1_000;
  * if (line("\x1b[31m::error::forged") !== ": :error::forged") throw new Error("changed");
  * ```
  */
-export function createLogText(options: LogTextOptions = {}): LogText {
-  checkOptions("create log text", options, { token: "string", env: "function", secrets: "any" });
+export function createLogText(options: MaskOptions = {}): LogText {
+  checkOptions("create log text", options, maskKeys());
   const redact = scriptRedactor(options);
   return {
     line(text, maxLength = DEFAULT_LINE_LENGTH) {
+      if (typeof text !== "string") {
+        throw new UsageError({
+          attempted: "make a line",
+          why: "the text must be a string",
+          value: shown("text", text),
+        });
+      }
       // Redact before joining lines, since a secret can have several, and before cutting: half a secret would not be recognised.
       const lines = redact(plainLines(text).join("\n")).split("\n");
       return escapeLogLine(cutText(lines.map((each) => each.trim()).join(" "), maxLength));
     },
-    json: (value) => jsonLine(redactValue(value, redact)),
+    json(value) {
+      const kind = typeof value;
+      if (kind !== "undefined" && kind !== "function" && kind !== "symbol") return jsonLine(redactValue(value, redact));
+      throw new UsageError({ attempted: "make a line of JSON", why: "the value has no form in JSON", value: kind });
+    },
   };
 }
+
+// `escapeText`: untrusted text for pages and files of one's own.
+
+/** Untrusted text, made harmless for the place where it goes. Secrets are masked by `mask()` or `createLogText()`, not here. */
+export interface EscapeText {
+  /**
+   * As inline code on one line, also in a table: no mention, no quick action, no link. A blank text gives an empty string.
+   *
+   * @param text Anything.
+   */
+  markdown(text: string): string;
+  /** As a block of code with all its lines. Put it between empty lines, at the left margin. @param text Anything. */
+  markdownBlock(text: string): string;
+  /** For the text of an HTML or XML element, and for an attribute in quotes. @param text Anything. */
+  html(text: string): string;
+  /**
+   * For a terminal and the log of a CI job: without terminal sequences and invisible characters, and without anything that a CI system would
+   * obey as a command. It keeps line breaks.
+   *
+   * @param text Anything.
+   */
+  terminal(text: string): string;
+}
+
+function escaping(name: keyof EscapeText, escape: (text: string) => string): (text: string) => string {
+  return (text) => {
+    if (typeof text === "string") return escape(text);
+    const attempted = `escape text for ${name}`;
+    throw new UsageError({ attempted, why: "it must be a string", value: shown("text", text) });
+  };
+}
+
+/**
+ * Makes texts of agents, of repositories and of the service harmless where they go: pages, comments and logs of one's own.
+ *
+ * @example A comment
+ * ```ts
+ * import { escapeText } from "@mogplex/ci";
+ *
+ * if (escapeText.markdown("/close @everyone") !== "`/close @everyone`") throw new Error("changed");
+ * if (escapeText.html("<script>") !== "&lt;script&gt;") throw new Error("changed");
+ * if (escapeText.terminal("\x1b[31m::error::forged") !== ": :error::forged") throw new Error("changed");
+ * ```
+ */
+export const escapeText: EscapeText = {
+  markdown: /* @__PURE__ */ escaping("markdown", (text) => markdownCode(plainText(text))),
+  markdownBlock: /* @__PURE__ */ escaping("markdownBlock", (text) => markdownBlock(plainText(text))),
+  html: /* @__PURE__ */ escaping("html", (text) => escapeMarkup(plainText(text))),
+  terminal: /* @__PURE__ */ escaping(
+    "terminal",
+    (text) => plainLines(text).map((line) => escapeLogLine(line)).join("\n"),
+  ),
+};

@@ -1,104 +1,10 @@
 /**
- * Reads an HTTP answer whole, within a size limit, and describes it for messages.
+ * Reads an HTTP answer whole, within limits of size and time, and describes it, or how it was lost, for messages.
  *
  * @module
  */
 import type { Clock } from "../clock.ts";
 import type { AnswerFacts } from "../errors.ts";
-
-// Finds JSON texts that would take too much memory, before they are parsed: values take up to 20 times as much as their text.
-
-const QUOTE = 0x22;
-const COMMA = 0x2c;
-const BACKSLASH = 0x5c;
-const OPEN = [0x5b, 0x7b];
-
-/** Index after the string whose first character is at `from`. */
-function afterString(text: string, from: number): number {
-  for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
-    let before = end - 1;
-    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--;
-    if ((end - before) % 2 === 1) return end + 1;
-  }
-  return text.length;
-}
-
-/**
- * Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings.
- *
- * @param text Anything.
- */
-export function hasMoreValues(text: string, limit: number): boolean {
-  // A value takes at least one character.
-  if (text.length <= limit) return false;
-  let count = 0;
-  for (let at = 0; at < text.length && count <= limit;) {
-    const unit = text.charCodeAt(at++);
-    if (unit === QUOTE) at = afterString(text, at);
-    else if (unit === COMMA || unit === OPEN[0] || unit === OPEN[1]) count++;
-  }
-  return count > limit;
-}
-
-// Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
-
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-// Source: RFC 9110, section 5.6.7 (IMF-fixdate, then the two obsolete forms that a recipient must accept).
-const HTTP_DATES = [
-  /^[A-Z][a-z]{2}, (?<day>\d{2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
-  /^[A-Z][a-z]{5,8}, (?<day>\d{2})-(?<month>[A-Z][a-z]{2})-(?<year>\d{2}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
-  /^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/,
-];
-
-/**
- * Reads an HTTP date.
- *
- * @param text Value of a header.
- * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
- * @returns Milliseconds since 1970; null when the text is not an HTTP date.
- */
-export function parseHttpDate(text: string, nowMs: number): number | null {
-  for (const form of HTTP_DATES) {
-    const parts = form.exec(text)?.groups;
-    if (parts === undefined) continue;
-    const month = MONTHS.indexOf(parts.month ?? "");
-    const day = Number(parts.day);
-    const [hour = 0, minute = 0, second = 0] = (parts.time ?? "").split(":").map(Number);
-    let year = Number(parts.year);
-    if (parts.year?.length === 2) {
-      const thisYear = new Date(nowMs).getUTCFullYear();
-      year += thisYear - thisYear % 100;
-      if (year > thisYear + 50) year -= 100;
-    }
-    // 60 is a leap second.
-    if (month < 0 || hour > 23 || minute > 59 || second > 60) return null;
-    const date = new Date(0);
-    date.setUTCFullYear(year, month, day);
-    if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return null;
-    return date.getTime() + ((hour * 60 + minute) * 60 + second) * 1000;
-  }
-  return null;
-}
-
-/**
- * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
- * would not be a valid date.
- */
-export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
-
-/**
- * Reads `Retry-After`.
- *
- * @param value Value of the header, or null when there is none.
- * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
- * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
- */
-export function parseRetryAfter(value: string | null, nowMs: number): number | null {
-  if (value === null) return null;
-  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
-  const at = parseHttpDate(value, nowMs);
-  return at === null ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS);
-}
 
 /** An answer with its body read. */
 export interface Answer {
@@ -124,6 +30,24 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** Most JSON values in an answer. 200 events of the service have some thousands. A value takes 64 bytes of memory, some objects 300. */
 const MAX_VALUES = 500_000;
 
+/**
+ * Reads an answer to its end, so that its connection can be used again.
+ *
+ * @param limit Largest body in bytes.
+ * @param wallMs Wall time, in milliseconds since 1970.
+ * @throws {TooLarge} when the body is larger than the limit.
+ * @throws what reading throws when the connection breaks.
+ */
+export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
+  const { status, headers } = response;
+  const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
+  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
+  // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
+  const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
+  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
+  return { status, headers, text, retryAfterMs, dateMs };
+}
+
 async function readText(response: Response, limit: number, cut: boolean): Promise<string> {
   const declared = Number(response.headers.get("content-length"));
   const tooLarge = `the answer is larger than ${limit} bytes`;
@@ -148,23 +72,101 @@ async function readText(response: Response, limit: number, cut: boolean): Promis
   }
 }
 
+// Finds JSON texts that would take too much memory, before they are parsed: values take up to 20 times as much as their text.
+
 /**
- * Reads an answer to its end, so that its connection can be used again.
+ * Whether a JSON text has more values than `limit`. Counts arrays, objects and commas, outside of strings.
  *
- * @param limit Largest body in bytes.
- * @param wallMs Wall time, in milliseconds since 1970.
- * @throws {TooLarge} when the body is larger than the limit.
- * @throws what reading throws when the connection breaks.
+ * @param text Anything.
  */
-export async function readAnswer(response: Response, limit: number, wallMs: number): Promise<Answer> {
-  const { status, headers } = response;
-  const text = response.ok ? await readText(response, limit, false) : await readText(response, MAX_ERROR_BYTES, true);
-  if (hasMoreValues(text, MAX_VALUES)) throw new TooLarge(`the answer has more than ${MAX_VALUES} values`);
-  // A date in `Retry-After` is a time on the sender's clock, which may differ from ours.
-  const dateMs = parseHttpDate(headers.get("date") ?? "", wallMs);
-  const retryAfterMs = parseRetryAfter(headers.get("retry-after"), dateMs ?? wallMs);
-  return { status, headers, text, retryAfterMs, dateMs };
+export function hasMoreValues(text: string, limit: number): boolean {
+  // A value takes at least one character.
+  if (text.length <= limit) return false;
+  let count = 0;
+  for (let at = 0; at < text.length && count <= limit;) {
+    const unit = text.charCodeAt(at++);
+    if (unit === QUOTE) at = afterString(text, at);
+    else if (unit === COMMA || unit === OPEN[0] || unit === OPEN[1]) count++;
+  }
+  return count > limit;
 }
+
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const BACKSLASH = 0x5c;
+const OPEN = [0x5b, 0x7b];
+
+/** Index after the string whose first character is at `from`. */
+function afterString(text: string, from: number): number {
+  for (let end = text.indexOf('"', from); end >= 0; end = text.indexOf('"', end + 1)) {
+    let before = end - 1;
+    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--;
+    if ((end - before) % 2 === 1) return end + 1;
+  }
+  return text.length;
+}
+
+// Reads `Retry-After` strictly: whole seconds or one of the three HTTP date formats. Anything else is ignored.
+
+/**
+ * Longest delay that is accepted, in milliseconds: 30 days, the longest wait that a job can have. A much larger one added to the time
+ * would not be a valid date.
+ */
+export const MAX_RETRY_AFTER_MS = 30 * 86_400_000;
+
+/**
+ * Reads `Retry-After`.
+ *
+ * @param value Value of the header, or null when there is none.
+ * @param nowMs Wall time at the answer, in milliseconds since 1970; only dates need it.
+ * @returns Milliseconds to wait, from 0 to {@linkcode MAX_RETRY_AFTER_MS}, or null when the header is absent or malformed.
+ */
+export function parseRetryAfter(value: string | null, nowMs: number): number | null {
+  if (value === null) return null;
+  if (/^\d+$/.test(value)) return Math.min(Number(value) * 1000, MAX_RETRY_AFTER_MS);
+  const at = parseHttpDate(value, nowMs);
+  return at === null ? null : Math.min(Math.max(at - nowMs, 0), MAX_RETRY_AFTER_MS);
+}
+
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+// Source: RFC 9110, section 5.6.7 (IMF-fixdate, then the two obsolete forms that a recipient must accept).
+const HTTP_DATES = [
+  /^[A-Z][a-z]{2}, (?<day>\d{2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
+  /^[A-Z][a-z]{5,8}, (?<day>\d{2})-(?<month>[A-Z][a-z]{2})-(?<year>\d{2}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
+  /^[A-Z][a-z]{2} (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/,
+];
+
+/**
+ * Reads an HTTP date.
+ *
+ * @param text Value of a header.
+ * @param nowMs Wall time in milliseconds since 1970, for the century of a two-digit year.
+ * @returns Milliseconds since 1970; null when the text is not an HTTP date.
+ */
+function parseHttpDate(text: string, nowMs: number): number | null {
+  for (const form of HTTP_DATES) {
+    const parts = form.exec(text)?.groups;
+    if (parts === undefined) continue;
+    const month = MONTHS.indexOf(parts.month ?? "");
+    const day = Number(parts.day);
+    const [hour = 0, minute = 0, second = 0] = (parts.time ?? "").split(":").map(Number);
+    let year = Number(parts.year);
+    if (parts.year?.length === 2) {
+      const thisYear = new Date(nowMs).getUTCFullYear();
+      year += thisYear - thisYear % 100;
+      if (year > thisYear + 50) year -= 100;
+    }
+    // 60 is a leap second.
+    if (month < 0 || hour > 23 || minute > 59 || second > 60) return null;
+    const date = new Date(0);
+    date.setUTCFullYear(year, month, day);
+    if (date.getUTCMonth() !== month || date.getUTCDate() !== day) return null;
+    return date.getTime() + ((hour * 60 + minute) * 60 + second) * 1000;
+  }
+  return null;
+}
+
+// What messages say of an answer.
 
 /**
  * Makes untrusted text fit for a message: one line, no control or formatting characters, secrets masked, cut to a length.

@@ -1,5 +1,5 @@
 /**
- * The interface of a client of the service: one method for each route.
+ * The client of the service: its interface, and for each method the request that it sends and what it makes of the answer.
  *
  * @module
  */
@@ -122,7 +122,6 @@ export type RunReads = Pick<MogplexClient, "getRun" | "getRunEvents" | "openRunE
 
 // The routes of the service, by `hono/client`. Nothing else calls it.
 
-/** The routes of the service, by their types. */
 type ApiRoutes = ReturnType<typeof hc<Api>>["api"]["v1"]["mogplex"];
 
 /** Second argument of each call: our `fetch`. */
@@ -137,16 +136,6 @@ export function routesAt(origin: string): ApiRoutes {
 
 /** An answer whose data is `D`. The compiler compares `D` with the schema that reads it. */
 type Answering<D> = Promise<{ json(): Promise<Success<D> | FailureEnvelope> }>;
-/** Checks a limit, since the service silently replaces one that is out of range. @throws {UsageError} when it is not from 1 to `max`. */
-function limitOf(limit: number | undefined, max: number): string | undefined {
-  if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
-  throw new UsageError({
-    attempted: "list",
-    why: `'limit' must be a whole number from 1 to ${max}`,
-    value: String(limit),
-  });
-}
-
 /** Sends requests for the methods of the client. */
 export interface Caller {
   readonly api: ApiRoutes;
@@ -240,9 +229,18 @@ function hasNoStream(error: unknown): boolean {
   return isMissingRoute(error) || error instanceof UnavailableError && error.status < 300;
 }
 
+/** Checks a limit, since the service silently replaces one that is out of range. @throws {UsageError} when it is not from 1 to `max`. */
+function limitOf(limit: number | undefined, max: number): string | undefined {
+  if (limit === undefined || (Number.isInteger(limit) && limit >= 1 && limit <= max)) return limit?.toString();
+  throw new UsageError({
+    attempted: "list",
+    why: `'limit' must be a whole number from 1 to ${max}`,
+    value: String(limit),
+  });
+}
+
 // The client's methods for repositories and sandboxes.
 
-/** The client's methods for repositories and sandboxes. */
 type ListCalls = Pick<MogplexClient, "listRepos" | "listSandboxes">;
 
 export function listCalls({ api, read }: Caller): ListCalls {
@@ -292,11 +290,7 @@ export class KnownRepos {
   }
 }
 
-/**
- * Makes the methods.
- *
- * @param repos The repositories of runs, which all methods of a client have in common.
- */
+/** @param repos The repositories of runs, which all methods of a client have in common. */
 export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunReads {
   return {
     async getRun(id, call) {
@@ -331,7 +325,6 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
 
 // The client's methods for runs.
 
-/** The client's methods for runs. */
 type RunCalls = Pick<
   MogplexClient,
   "startRun" | "checkStartAccess" | "cancelRun" | keyof RunReads
@@ -345,11 +338,6 @@ function otherRepository({ runId }: StartResult, key: string): ConflictError {
   return new ConflictError({ attempted: "start run", why, advice }, "usage", facts);
 }
 
-/**
- * Makes the methods.
- *
- * @param redact Masks secrets.
- */
 export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<StartClient> {
   const { api, world, attempt, send } = caller;
   const { listRepos } = listCalls(caller);
@@ -410,7 +398,6 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
 
 // The client's methods for automations and reviews.
 
-/** The client's methods for automations and reviews. */
 type AutomationCalls = Pick<
   MogplexClient,
   | "listAutomations"
@@ -422,11 +409,6 @@ type AutomationCalls = Pick<
   | "rerunPrReview"
 >;
 
-/**
- * Makes the methods.
- *
- * @param redact Masks secrets.
- */
 export function automationCalls({ api, world, read, send }: Caller, redact: Redactor): AutomationCalls {
   return {
     async listAutomations({ limit, cursor } = {}, call) {

@@ -4,11 +4,9 @@
  *
  * @module
  */
-import { systemName } from "../ci/platform.ts";
-import { type Clock, systemClock } from "../clock.ts";
-import { unawaited } from "../hook.ts";
+import { systemClock } from "../clock.ts";
+import { callHook } from "../hook.ts";
 import type { Notice, OnNotice } from "../notice.ts";
-import { environmentVariable } from "../runtime.ts";
 import type { Redactor } from "../text/redact.ts";
 import {
   automationCalls,
@@ -19,10 +17,10 @@ import {
   routesAt,
   runCalls,
 } from "./calls.ts";
-import { type KeptToken, resolveConnection } from "./connection.ts";
+import type { KeptToken } from "./connection.ts";
 import type { CallOptions } from "./retry.ts";
 import { type ClientMemory, newTokenMemory, PROCESS, type TokenMemory } from "./memory.ts";
-import { createTransport, type Fetch, type TransportOptions, userAgent } from "./transport.ts";
+import { createTransport, type TransportOptions } from "./transport.ts";
 import { checkOptions, type Keys, type Kind } from "./validate.ts";
 
 // A client on a checked connection, with the methods that its user needs: a bundle that only follows runs has no methods that start one.
@@ -69,7 +67,7 @@ export function ownClient<C extends object>(
   if (made === undefined) return client;
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
-    unawaited(options.onNotice?.(notice));
+    callHook(options.onNotice, notice);
     // It is told once: the caller may have given both the same function.
     own.onNotice(notice, options.onNotice !== undefined);
   };
@@ -137,7 +135,7 @@ type Arguments<A extends readonly unknown[]> = {
 
 function argumentKeys(): { readonly [M in keyof Calls]: Arguments<Required<Parameters<Calls[M]>>> } {
   const call: Keys<CallOptions> = {
-    signal: "object",
+    signal: "signal",
     deadline: "number",
     overrun: "boolean",
     maxAttempts: "number",
@@ -191,43 +189,6 @@ function checkedCalls(calls: Calls): Calls {
 }
 
 export type { CallOptions, MogplexClient };
-
-/** Options of {@linkcode createClient}. */
-export interface ClientOptions {
-  /** Access token. @default the variable `MOGPLEX_API_KEY` */
-  token?: string | undefined;
-  /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
-  url?: string | undefined;
-  /** Reads an environment variable. @default the environment of the process */
-  env?: ((name: string) => string | undefined) | undefined;
-  /** Sends requests. @default {globalThis.fetch} */
-  fetch?: Fetch | undefined;
-  /** Source of time. @default {systemClock} */
-  clock?: Clock | undefined;
-  /** Called before every wait, and for an origin that is not the default. @default {undefined} */
-  onNotice?: OnNotice | undefined;
-}
-
-/**
- * Makes a client.
- *
- * @param options See {@linkcode ClientOptions}.
- * @throws {UnauthorizedError} when there is no token, or its value cannot be a token.
- * @throws {UsageError} when the origin is not permitted: plain HTTP needs `MOGPLEX_DEV=1` and an address of this machine.
- * @example List repositories
- * ```ts ignore
- * const client = createClient();
- * for (const repo of await client.listRepos()) console.log(repo.id, repo.full_name);
- * ```
- */
-export function createClient(options: ClientOptions = {}): MogplexClient {
-  const keys = { token: "string", url: "string", env: "function", fetch: "function", clock: "object" } as const;
-  checkOptions("create client", options, { ...keys, onNotice: "function" } satisfies Keys<ClientOptions>);
-  const { token, url, env = environmentVariable, fetch, clock, onNotice } = options;
-  const connection = resolveConnection({ env, token, url });
-  for (const message of connection.notices) unawaited(onNotice?.({ kind: "text", message }));
-  return scriptClientFor({ ...connection, fetch, clock, onNotice, userAgent: userAgent(systemName(env)) });
-}
 
 /** All methods of a client. @internal */
 export function allCalls(caller: Caller, redact: Redactor): Calls {

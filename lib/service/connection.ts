@@ -13,10 +13,10 @@ import type { TokenSource } from "./transport.ts";
 // Checks the address of the service: which origins may receive the token.
 
 /** Default address of the service. Source: API reference, "Base URL". */
-export const DEFAULT_ORIGIN = "https://mogplex.com";
+const DEFAULT_ORIGIN = "https://mogplex.com";
 
 /** Options of {@linkcode parseOrigin}. */
-export interface ParseOriginOptions {
+interface ParseOriginOptions {
   /** `MOGPLEX_DEV=1`: permits plain HTTP to this machine. @default {false} */
   dev?: boolean | undefined;
   /** With `dev`: one more host (`name` or `name:port`) to which plain HTTP is permitted. @default {undefined} */
@@ -48,7 +48,7 @@ export interface Origin {
  * @param text The address, as in `MOGPLEX_URL`.
  * @throws {UsageError} when it is not a URL, has a path, query, fragment or credentials, or is plain HTTP without permission.
  */
-export function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
+function parseOrigin(text: string, options: ParseOriginOptions = {}): Origin {
   const { dev = false, devHost, production = false, loopback = false, place = "MOGPLEX_URL" } = options;
   const attempted = `use ${place}`;
   const value = JSON.stringify(createRedactor()(text.slice(0, 200)));
@@ -124,7 +124,7 @@ export function checkTokenVariable(name: string, attempted: string, setting: str
  * @param source Where it was found, for messages: `CI/CD variable MOGPLEX_API_KEY`.
  * @throws {UnauthorizedError} when it is empty or cannot be a token. The message does not show it.
  */
-export function checkToken(text: string, source: string): string {
+function checkToken(text: string, source: string): string {
   const token = text.trim();
   const attempted = `use the token in ${source}`;
   if (token === "") throw new UnauthorizedError({ attempted: "read token", why: `${source} is empty ${WHY_ABSENT}` });

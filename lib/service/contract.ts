@@ -9,8 +9,7 @@
 import type { Hono } from "hono";
 import type { BlankEnv } from "hono/types";
 import * as z from "zod/mini";
-import { UsageError } from "../errors.ts";
-import { isObject, lookup } from "../lookup.ts";
+import { isObject } from "../lookup.ts";
 import type {
   Automation,
   AutomationDetail,
@@ -26,7 +25,6 @@ import type {
   StartResult,
   TriggerResult,
 } from "../model.ts";
-import { nearest } from "../nearest.ts";
 import { cutText, ownCopy } from "../text/plain_text.ts";
 
 // The service's limits and its rules for names. The client checks them before it sends a request; the emulator enforces them.
@@ -526,70 +524,3 @@ export type Routes = {
 
 /** Type of the service for `hono/client`. */
 export type Api = Hono<BlankEnv, Routes, "/">;
-
-// Checks the names and the types of what a script passes: of the library's options, and of those of the emulator for tests.
-
-/** What `typeof` says of a value; `any` for a value that other code checks. */
-export type Kind = "string" | "number" | "boolean" | "function" | "object" | "any";
-
-/** The keys of an object of type `T`, with the kind of each. */
-export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
-
-/** Keys whose value no message shows. */
-const HIDDEN: readonly string[] = ["token", "secrets", "headers", "prompt", "input", "idempotencyKey"];
-
-/** A value for a message: short, and never a secret. */
-export function shown(key: string, value: unknown): string {
-  if (value === null || Array.isArray(value)) return value === null ? "null" : "a list";
-  if (typeof value === "object" || typeof value === "function") {
-    return typeof value === "object" ? "an object" : "a function";
-  }
-  if (HIDDEN.includes(key)) return `a ${typeof value}`;
-  return (typeof value === "string" ? JSON.stringify(value) : String(value)).slice(0, 80);
-}
-
-/**
- * Refuses what has no names: a spread takes a number, a list and null for nothing.
- *
- * @throws {UsageError} when it is no object.
- */
-export function checkObject(attempted: string, value: unknown, what = "options"): void {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
-  throw new UsageError({ attempted, why: `${what} must be an object`, value: shown(what, value) });
-}
-
-/**
- * Checks the names and the types of options. A key whose value is undefined is not looked at.
- *
- * @param attempted What is attempted, after "Cannot".
- * @param options What the caller gave.
- * @param keys All options that there are.
- * @param what What the message calls it. @default {"options"}
- * @returns The options, without what stands on `Object.prototype`.
- * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
- */
-export function checkOptions<T>(
-  attempted: string,
-  options: T,
-  keys: Readonly<Record<string, Kind>>,
-  what = "options",
-): T {
-  checkObject(attempted, options, what);
-  for (const [key, value] of Object.entries(options as object)) {
-    if (value === undefined) continue;
-    const kind = lookup(keys, key);
-    if (kind === undefined) {
-      const near = nearest(key, Object.keys(keys));
-      const advice = near === undefined ? `there are ${Object.keys(keys).join(", ")}` : `did you mean '${near}'?`;
-      throw new UsageError({ attempted, why: `${what} have no '${key.slice(0, 80)}'`, advice });
-    }
-    if (kind !== "any" && (typeof value !== kind || value === null)) {
-      const article = kind === "object" ? "an" : "a";
-      throw new UsageError({ attempted, why: `'${key}' must be ${article} ${kind}`, value: shown(key, value) });
-    }
-  }
-  // Some code of the process may have written to `Object.prototype`: what stands there was not given.
-  const foreign = Object.keys(keys).filter((key) => key in Object.prototype && !Object.hasOwn(options as object, key));
-  if (foreign.length === 0) return options;
-  return { ...options, ...Object.fromEntries(foreign.map((key) => [key, undefined])) };
-}

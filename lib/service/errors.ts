@@ -58,7 +58,7 @@ interface Described {
   facts: AnswerFacts;
   /** Status, content type and request id. */
   where: string;
-  /** The same with an excerpt of the answer, masked and cut. */
+  /** Status, content type and request id, and an excerpt of the answer, masked and cut. */
   said: string;
   redact: Redactor;
 }

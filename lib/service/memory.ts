@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import type { AutomationRun } from "../model.ts";
 import type { AutomationRunRecord } from "./contract.ts";
 import type { Fetch } from "./transport.ts";
 
 /** What a process remembers. */
-export class ProcessMemory {
+class ProcessMemory {
   /** By clock, by token or what gives it, by origin. */
   readonly #paces = new WeakMap<Clock, Map<unknown, Map<string, TokenPace>>>();
   /** By `fetch`, since two of them may reach different services at one origin, and by origin. */
@@ -17,6 +17,19 @@ export class ProcessMemory {
   readonly #clients = new WeakMap<object, ClientMemory>();
   /** Beside the runs, since callers print what the client returns. */
   readonly #triggers = new WeakMap<AutomationRun, TriggerFacts>();
+  /** Calls that have begun in this turn of the event loop, and the next turn. */
+  #begun = 0;
+  #nextTurn: Promise<void> | undefined;
+
+  /** Waits until another call may begin or end: a thousand at once must not hold up everything else that a server does. */
+  async turn(): Promise<void> {
+    while (this.#begun >= CALLS_A_TURN) await this.#nextTurn;
+    this.#begun++;
+    this.#nextTurn ??= systemClock.sleep(0).then(() => {
+      this.#begun = 0;
+      this.#nextTurn = undefined;
+    });
+  }
 
   /** The pace of a token. @param token The token, or the object that gives it. */
   paceOf(clock: Clock, token: unknown, origin: string): TokenPace {
@@ -65,6 +78,9 @@ export class ProcessMemory {
     return run;
   }
 }
+
+/** Most calls that begin or end in one turn of the event loop. */
+const CALLS_A_TURN = 20;
 
 /** The memory of this process. */
 export const PROCESS = new ProcessMemory();
@@ -137,7 +153,7 @@ const MAX_TURN_MS = 20_000;
 const MAX_TOKENS = 100;
 
 /** The pace of one token at one service. */
-export class TokenPace {
+class TokenPace {
   /** Times of requests, also of turns that are still to come, oldest first. */
   #times: number[] = [];
   /** Turns that were given and whose request was not sent yet. */

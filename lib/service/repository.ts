@@ -11,11 +11,22 @@ import { isUuid, normaliseRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
 import { checkText, checkUuid } from "./validate.ts";
 
-/** A repository, in one of two ways. */
-export interface RepositoryChoice {
-  /** Full name (`owner/name`), address of its page or of a clone, or its id. @default {undefined} (`repoId` is given) */
+/** A repository, in one of two ways: by `repo` or by `repoId`. */
+export type RepositoryChoice =
+  | {
+    /** Full name (`owner/name`), address of its page or of a clone, or its id. */
+    repo: string;
+    repoId?: undefined;
+  }
+  | {
+    /** UUID of the repository. */
+    repoId: string;
+    repo?: undefined;
+  };
+
+/** {@linkcode RepositoryChoice} as it is given, before it is checked. */
+export interface GivenRepository {
   repo?: string | undefined;
-  /** UUID of the repository. @default {undefined} (`repo` is given) */
   repoId?: string | undefined;
 }
 
@@ -37,7 +48,7 @@ export function repoName(text: string): string {
  * @param attempted What is attempted, after "Cannot".
  * @throws {UsageError} when none is given, two are, or it is neither a name nor an id; nothing was sent.
  */
-export function checkRepository({ repo, repoId }: RepositoryChoice, attempted: string): string {
+export function checkRepository({ repo, repoId }: GivenRepository, attempted: string): string {
   if (repo !== undefined && repoId !== undefined) {
     const why = "'repo' and 'repoId' both name a repository";
     throw new UsageError({ attempted, why, advice: "give one of them" });

@@ -15,7 +15,7 @@ import {
   UnavailableError,
   UsageError,
 } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { callHook } from "../hook.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
 import type { TokenMemory } from "./memory.ts";
 
@@ -258,7 +258,7 @@ export function failureDelay(failure: Failure, attempt: number, random: () => nu
 }
 
 /** Longest delay, in milliseconds. */
-export const MAX_BACKOFF_MS = 30_000;
+const MAX_BACKOFF_MS = 30_000;
 
 /**
  * Delay after a failed attempt, in whole milliseconds. It doubles with each attempt, and its upper half is random, so that jobs
@@ -268,7 +268,7 @@ export const MAX_BACKOFF_MS = 30_000;
  * @param baseMs Longest delay after the first attempt, in milliseconds.
  * @param random Number from 0 up to 1.
  */
-export function backoffMs(attempt: number, baseMs: number, random: number): number {
+function backoffMs(attempt: number, baseMs: number, random: number): number {
   const full = Math.min(baseMs * 2 ** (attempt - 1), MAX_BACKOFF_MS);
   return Math.round(full / 2 + random * full / 2);
 }
@@ -282,7 +282,7 @@ export interface CallOptions {
   /**
    * Point on the client's clock (`clock.now()`) until which the call may wait and try again. If the next wait would pass it, the
    * call throws the last error at once. The first attempt is always made and gets at least 2 s (less if `requestTimeoutMs` is
-   * less), so that a last read at a deadline is possible. It is no date: `Date.now()` plus something is refused.
+   * less), so that a last read at a deadline is possible. It is not a date: `Date.now()` plus something is refused.
    * @default now + 120 000 ms
    */
   deadline?: number | undefined;
@@ -330,7 +330,7 @@ export class CallLimits {
 
   /**
    * @param what What is attempted, after "Cannot": `read run "…"`.
-   * @throws {UsageError} when the deadline is no point on the clock: a date would be one for ever.
+   * @throws {UsageError} when the deadline is not a point on the clock: a date would be one for ever.
    */
   constructor(world: CallWorld, what: string, options: CallOptions = {}) {
     this.#world = world;
@@ -361,7 +361,7 @@ export class CallLimits {
     const { cause, detail, namedMs } = failure;
     const untilMs = clock.wallTime() + delayMs;
     const named = namedMs !== null;
-    unawaited(onNotice?.({ kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs }));
+    callHook(onNotice, { kind: "wait", what: this.#what, cause, detail, attempt: count, delayMs, named, untilMs });
     await clock.sleep(delayMs, { signal });
     return true;
   }
@@ -386,7 +386,7 @@ export interface StandAloneCall {
  * Makes a call: tries until an attempt works, fails for good, or the next wait would pass the deadline. With `maxAttempts: 1` it is a single
  * attempt, whose failure the caller judges.
  *
- * @throws {UsageError} when the deadline is no point on the clock.
+ * @throws {UsageError} when the deadline is not a point on the clock.
  * @throws what the last attempt threw; `signal.reason` if the signal aborts.
  */
 export async function callWithin<T>(

@@ -7,7 +7,7 @@
 import { createParser } from "eventsource-parser";
 import { type Clock, systemClock } from "../clock.ts";
 import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
-import { unawaited } from "../hook.ts";
+import { awaitHook, callHook } from "../hook.ts";
 import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { VERSION } from "../version.ts";
@@ -167,16 +167,16 @@ interface EventStreamOptions {
  * Most characters of one message, so that a message without an end cannot fill the memory. It is many times the largest event of the
  * service, whose payload has at most 20 000 characters. Source: contract 4.4.
  */
-export const MAX_MESSAGE_LENGTH = 512 * 1024;
+const MAX_MESSAGE_LENGTH = 512 * 1024;
 
 /** Whether an answer is an event stream: status 200 and `text/event-stream`. */
-export function isEventStream(response: Response): boolean {
+function isEventStream(response: Response): boolean {
   const type = response.headers.get("content-type") ?? "";
   return response.status === 200 && /^\s*text\/event-stream\s*(?:;|$)/i.test(type);
 }
 
 /** Reads messages. Unknown fields are ignored, and so is an unfinished message at the end of the stream. */
-export function readEventStream(response: Response, options: EventStreamOptions): EventStream {
+function readEventStream(response: Response, options: EventStreamOptions): EventStream {
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
@@ -312,6 +312,23 @@ export interface RequestReport {
   requestId: string | null;
 }
 
+/** A request that is about to be sent. */
+export interface OutgoingRequest {
+  /** `GET` or `POST`. */
+  readonly method: string;
+  /** The whole address. */
+  readonly url: string;
+  /** The body; null for none. */
+  readonly body: string | null;
+  /** Number of the attempt, from 1, where the call is repeated after a failure. */
+  readonly attempt: number;
+  /**
+   * Further headers, by name, which may be changed: those of the option `headers` at first. Neither the token nor what else the toolkit sets
+   * is among them.
+   */
+  headers: Record<string, string>;
+}
+
 /** Gives the access token of each request. */
 export interface TokenSource {
   /** The token to send. @throws {MogplexError} when there is none. */
@@ -338,6 +355,8 @@ export interface TransportOptions {
   userAgent?: string | undefined;
   /** Further headers of each request, by name; checked. @default {} */
   headers?: Readonly<Record<string, string>> | undefined;
+  /** Called before each request, and awaited; it may change the headers, and checks them. @default {undefined} */
+  onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
   /** Called after each request. @default {undefined} */
   onRequest?: ((request: RequestReport) => void) | undefined;
   /** Called before each request is sent. @default {undefined} */
@@ -420,7 +439,19 @@ export function createTransport(options: TransportOptions): Transport {
     if (target !== origin) throw new Error("Cannot send the token to another origin");
     const sent = source === undefined ? token as string : await source.get();
     const headers = new Headers(init.headers);
-    for (const [name, value] of Object.entries(options.headers ?? {})) headers.set(name, value);
+    const { method = "GET", body } = init;
+    const request = {
+      method,
+      url,
+      body: typeof body === "string" ? body : null,
+      attempt,
+      headers: { ...options.headers },
+    };
+    const { onBeforeRequest } = options;
+    if (onBeforeRequest !== undefined) {
+      await awaitHook(`send ${method} ${path}`, "onBeforeRequest", onBeforeRequest, request, { clock, signal });
+    }
+    for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
     if (tokenHeader === undefined) headers.set("Authorization", `Bearer ${sent}`);
     else headers.set(tokenHeader, sent);
     headers.set("Accept", accept);
@@ -430,7 +461,7 @@ export function createTransport(options: TransportOptions): Transport {
     const sentAt = clock.now();
     const tell = (status: number | null, requestId: string | null = null) => {
       const durationMs = Math.round(clock.now() - sentAt);
-      unawaited(options.onRequest?.({ method: init.method ?? "GET", path, status, attempt, durationMs, requestId }));
+      callHook(options.onRequest, { method, path, status, attempt, durationMs, requestId });
     };
     let answer: Response;
     try {

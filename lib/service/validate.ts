@@ -3,22 +3,19 @@
  *
  * @module
  */
+import { checkOptions, type Keys, type Kind, shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
-import type { Harness, Mode, StartRequest } from "../model.ts";
+import type { Harness, Mode, OpenWord, StartRequest } from "../model.ts";
 import { nearest } from "../nearest.ts";
 import {
   branchProblem,
-  checkOptions,
   HARNESSES,
   isUuid,
-  type Keys,
-  type Kind,
   MAX_KEY_LENGTH,
   MAX_PROMPT_LENGTH,
   MODES,
   normaliseRoot,
-  shown,
   type Uuid,
 } from "./contract.ts";
 
@@ -186,6 +183,16 @@ export function branchNameProblem(name: string): string | undefined {
   return branchProblem(name) ?? gitProblem(name);
 }
 
+/** The name of a branch without what Git allows in front of it: `refs/heads/main` is `main`. */
+export function normalBranch(name: string): string {
+  return name.trim().replace(/^(?:refs\/heads\/)+/, "");
+}
+
+/** A name of a branch for comparing: forges on some disks do not tell upper from lower case, and `refs/heads/main` is `main`. */
+export function branchKey(name: string): string {
+  return normalBranch(name.toLowerCase()).replace(/^(?:heads\/)+/, "");
+}
+
 function gitProblem(name: string): string | undefined {
   if (name.startsWith("-")) return `it starts with "-", which Git refuses`;
   if (/(^|\/)\./.test(name)) return `a part of it starts with ".", which Git refuses`;
@@ -222,8 +229,23 @@ function checkWord<T extends string>(text: string, word: string, known: readonly
   throw new UsageError({ attempted: `use ${what}`, why: `it must be one of ${known.join(", ")}`, value: quoted(text) });
 }
 
-function checkHarness(harness: string): Harness {
-  return checkWord(harness, trimText(harness, "harness"), HARNESSES, "harness");
+/** Each revision of the service knows other agents, and refuses the rest by itself: see {@linkcode unknownHarness}. */
+function checkHarness(harness: string): OpenWord<Harness> {
+  const trimmed = trimText(harness, "harness");
+  if (/^\P{C}{1,100}$/u.test(trimmed)) return trimmed;
+  throw new UsageError({
+    attempted: "use harness",
+    why: "it must be a word of at most 100 characters",
+    value: quoted(harness),
+  });
+}
+
+/** What to tell of a harness that we do not know; undefined for one that we know. */
+export function unknownHarness(harness: string | undefined): string | undefined {
+  if (harness === undefined || (HARNESSES as readonly string[]).includes(harness)) return undefined;
+  const near = nearest(harness, HARNESSES);
+  const meant = near === undefined ? `known are ${HARNESSES.join(", ")}` : `did you mean ${near}?`;
+  return `the harness ${quoted(harness)} is not known to this version; ${meant}`;
 }
 
 function checkMode(mode: string): Mode {
@@ -284,19 +306,6 @@ export function validateStartRequest(request: StartRequest): StartRequest {
 
 export { checkOptions, type Keys, type Kind };
 
-/** Two options that say the same thing cannot both be obeyed. @throws {UsageError} for a `client` beside what it is made from. */
-export function checkSources(
-  attempted: string,
-  { client, ...options }: { client?: unknown; token?: unknown; url?: unknown; fetch?: unknown },
-): void {
-  if (client === undefined) return;
-  for (const name of ["token", "url", "fetch"] as const) {
-    if (options[name] === undefined) continue;
-    const advice = `leave out one of them: a client has its own ${name}`;
-    throw new UsageError({ attempted, why: `'client' and '${name}' are both given`, advice });
-  }
-}
-
 function checkKnownWord(field: string, value: unknown, words: readonly string[]): void {
   if (value === undefined || typeof value === "string" && words.includes(value)) return;
   const text = String(value);
@@ -327,7 +336,5 @@ export function checkRequestKeys(request: unknown): void {
     mode: "string",
   };
   checkOptions("start run", request, keys, "requests");
-  const { harness, mode } = ownFields(request as Partial<StartRequest>);
-  checkKnownWord("harness", harness, HARNESSES);
-  checkKnownWord("mode", mode, MODES);
+  checkKnownWord("mode", ownFields(request as Partial<StartRequest>).mode, MODES);
 }

@@ -222,7 +222,7 @@ interface ExportOptions {
 export const BATCH = 500;
 /** Longest time that an export delays the end of a job, in milliseconds. */
 export const EXPORT_MS = 2_000;
-/** The same after a signal, when the system is about to kill the process. */
+/** Longest time after a signal, when the system is about to kill the process. */
 export const HURRIED_MS = 500;
 /** Largest answer that is read, in bytes. */
 const MAX_ANSWER_BYTES = 64 * 1024;
@@ -279,7 +279,7 @@ async function compressed(text: string): Promise<Uint8Array> {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-/** Turns an answer that is no success into an error, whose class decides on a retry. */
+/** Turns an answer that is not a success into an error, whose class decides on a retry. */
 function judge(what: string, answer: Answer, redact: (text: string) => string): void {
   const { status } = answer;
   if (status >= 200 && status < 300) return;

@@ -34,7 +34,7 @@ export interface Sampler {
   byParent: boolean;
   /** All, none, or a share of the traces that begin here. */
   root: "on" | "off" | "share";
-  /** That share, from 0 to 1. */
+  /** Share of the traces that begin here, from 0 to 1, with `root: "share"`. */
   share: number;
 }
 

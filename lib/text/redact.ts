@@ -59,22 +59,25 @@ const NEVER_MASKED = [
   "redacted",
 ];
 
-/** Known shapes of secrets. The named groups hold text before the secret, which is kept. */
-const SHAPES = [
-  "mog_[A-Za-z0-9]{8,}",
-  "(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_)[A-Za-z0-9_]{16,}",
-  "(?<![A-Za-z0-9])gl(?:pat|rt|cbt|ptt|dt|soat|ft)-[A-Za-z0-9_.-]{16,}",
-  "(?<![A-Za-z0-9])(?:sk|rk|pk|sb)[-_](?:live_|test_|secret_|proj-|ant-)?[A-Za-z0-9_-]{20,}",
-  "(?<![A-Za-z0-9])xox[a-z]-[A-Za-z0-9-]{10,}",
-  "(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
-  "(?<![A-Za-z0-9])npm_[A-Za-z0-9]{30,}",
-  "(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}",
-  "(?<![A-Za-z0-9])whsec_[A-Za-z0-9_-]{16,}",
-  "(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}",
-  "(?<![A-Za-z0-9])(?<bearer>[Bb]earer[ \\t]{1,4})(?!resource_metadata)[A-Za-z0-9._~+/-]{16,}={0,2}",
-  "(?<login>://[^\\s/:@]{0,100}:)[^\\s/@]{3,200}(?=@)",
-  "(?<begin>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[A-Za-z0-9+/=\\s]{16,}",
-].join("|");
+/** Known shapes of secrets. The named groups hold text before the secret, which is kept. One for all: compiling it takes a while. */
+const SHAPES = new RegExp(
+  [
+    "mog_[A-Za-z0-9]{8,}",
+    "(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_)[A-Za-z0-9_]{16,}",
+    "(?<![A-Za-z0-9])gl(?:pat|rt|cbt|ptt|dt|soat|ft)-[A-Za-z0-9_.-]{16,}",
+    "(?<![A-Za-z0-9])(?:sk|rk|pk|sb)[-_](?:live_|test_|secret_|proj-|ant-)?[A-Za-z0-9_-]{20,}",
+    "(?<![A-Za-z0-9])xox[a-z]-[A-Za-z0-9-]{10,}",
+    "(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
+    "(?<![A-Za-z0-9])npm_[A-Za-z0-9]{30,}",
+    "(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{30,}",
+    "(?<![A-Za-z0-9])whsec_[A-Za-z0-9_-]{16,}",
+    "(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{8,}",
+    "(?<![A-Za-z0-9])(?<bearer>[Bb]earer[ \\t]{1,4})(?!resource_metadata)[A-Za-z0-9._~+/-]{16,}={0,2}",
+    "(?<login>://[^\\s/:@]{0,100}:)[^\\s/@]{3,200}(?=@)",
+    "(?<begin>-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----)[A-Za-z0-9+/=\\s]{16,}",
+  ].join("|"),
+  "g",
+);
 
 function isSecret(value: string): boolean {
   return value.length >= MIN_SECRET_LENGTH && !UUID.test(value) && !URL_LIKE.test(value) &&
@@ -224,32 +227,52 @@ function withUnescaped(secret: string): string[] {
   return [secret, ...unescaped.filter((text) => text.length >= MIN_SECRET_LENGTH)];
 }
 
-/** Masks all of these secrets, and what has one of these shapes. */
-function maskerOf(given: readonly string[], shapes: readonly string[] = []): (text: string) => string {
+/** Finds all of these secrets, and what has one of these shapes. */
+function finderOf(given: readonly string[], shapes: readonly RegExp[]): (text: string) => Span[] {
   const secrets = [...new Set(given.flatMap(withUnescaped))];
   const isLong = (secret: string) => secret.length > MAX_PATTERN_SECRET;
   const pieces = byHead(secrets.filter(isLong).flatMap(piecesOf));
   // Longest first: a secret that begins with another one must be masked whole.
   const patterns = secrets.filter((secret) => !isLong(secret)).flatMap(patternsOf)
     .sort((a, b) => b.length - a.length).map(({ pattern }) => pattern);
-  const expressions = [...expressionsOf([...new Set(patterns)]), ...shapes.map((shape) => new RegExp(shape, "g"))];
-  const find = (text: string) => [
+  const expressions = [...expressionsOf([...new Set(patterns)]), ...shapes];
+  return (text) => [
     ...piecesIn(text, pieces),
     ...expressions.flatMap((expression) => matchesIn(text, expression)),
   ];
+}
+
+/** Masks all of these secrets, and what has one of these shapes. The patterns are made at the first text: many clients never mask one. */
+function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (text: string) => string {
+  let finder: ((text: string) => Span[]) | undefined;
   return (text) => {
+    const find = finder ??= finderOf(secrets, shapes);
     const unescaped = unescapeText(text);
     const hidden = unescaped === undefined ? [] : find(unescaped.text).map(unescaped.given);
     return maskSpans(text, [...find(text), ...hidden]);
   };
 }
 
+/** Redactors by their secrets, newest last: each job of a process asks for the same one several times, and its patterns take a while. */
+const made = new Map<string, Redactor>();
+/** Most redactors that are remembered. */
+const MAX_MADE = 20;
+
 /** Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not taken for secrets. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
-  const tokens = token === "" ? [] : [token];
+  const key = JSON.stringify([token, ...secrets]);
+  const redact = made.get(key) ?? redactorFor(token === "" ? [] : [token], secrets);
+  made.delete(key);
+  made.set(key, redact);
+  const [oldest] = made.keys();
+  if (made.size > MAX_MADE && oldest !== undefined) made.delete(oldest);
+  return redact;
+}
+
+function redactorFor(tokens: readonly string[], secrets: readonly string[]): Redactor {
   const all = [...tokens, ...secrets];
   const longest = Math.max(0, ...all.map(longestForm));
   return Object.assign(maskerOf(all, [SHAPES]), { token: maskerOf(tokens), longest });

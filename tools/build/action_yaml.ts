@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MENDS } from "../../lib/run/mend.ts";
 import { HARNESSES, MODES } from "../../lib/service/contract.ts";
 import { ACTION_INPUTS, type InputName } from "../../lib/cli/action/inputs.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../lib/run/session.ts";
@@ -39,6 +40,29 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   "run-id": {
     description: "Id of a run to follow, in place of starting one: the output run_id of another step or job.",
   },
+  "respond": {
+    description:
+      "Whether the step answers a mention or a label at the forge, or looks for one on a schedule, in place of starting a run. " +
+      "See docs/ask.md.",
+    default: "false",
+    options: SWITCH,
+  },
+  "name": { description: "With respond: what the agent is called in a mention, without @.", empty: "mogplex" },
+  "label": { description: "With respond: the label that makes title and description a task.", empty: "mogplex" },
+  "allow-users": {
+    description: "With respond: users who may start an agent, separated by commas.",
+    empty: "all who may push to the repository",
+  },
+  "limit": { description: "With respond: most runs of 24 hours in the repository, as in 20/day.", empty: "20/day" },
+  "template": {
+    description: "With respond: file with the text of the prompt, with {{task}} in it.",
+    empty: "the task, with the thread as a quote",
+  },
+  "commit-status": {
+    description: "With respond: whether the commit status mogplex is set after a run that ended well.",
+    empty: "true",
+    options: SWITCH,
+  },
   "automation": {
     description: "Id of an automation to trigger and follow, in place of starting a run. It needs repo.",
   },
@@ -54,6 +78,15 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
   },
   "create-branch": { description: "Whether to create the working branch.", empty: "true", options: SWITCH },
   "root": { description: "Directory of the repository that the agent works in.", empty: SERVER },
+  "after": {
+    description:
+      "Work on the branch of a pull request: its number or address, or the result.json of an earlier run. It is read with github-token.",
+  },
+  "mend": {
+    description: "With after, in place of a task: mend its checks, what a review asks for, or its conflict.",
+    empty: "the task",
+    options: MENDS,
+  },
   "follow": {
     description: "Whether the step follows the run to its end. false: it ends once the run is started.",
     default: "true",
@@ -115,7 +148,7 @@ export const INPUT_TEXTS: Readonly<Record<InputName, InputText>> = {
     default: "${{ github.event.pull_request.number }}",
   },
   "github-token": {
-    description: "Token of GitHub for the comment.",
+    description: "Token of GitHub for the comment, for respond and for after.",
     default: "${{ github.token }}",
   },
   "job-status": {

@@ -24,7 +24,7 @@ export interface Program {
   file: string;
   /** Module that it is built from, below the checkout. */
   entry: string;
-  /** Whether it is made small, for a file that is kept in the repository. Nobody reads it. @default {false} */
+  /** Whether it is made small, for a file that is kept in the repository. It is not meant to be read. @default {false} */
   minify?: boolean;
   /** Whether people start it by its name. @default {true} */
   executable?: boolean;
@@ -47,14 +47,19 @@ export const PROGRAMS: readonly Program[] = [
   ACTION,
 ];
 
-/** The modules of the library, by the name of their file. */
-const LIBRARY = { mod: "lib/script/exports.ts", testing: "testing.ts" };
+/** The modules of the library, by the name of their file, and the emulator, which shares most of its code with the entry for tests. */
+const LIBRARY = {
+  mod: "lib/script/exports.ts",
+  campaigns: "campaigns.ts",
+  testing: "testing.ts",
+  emulator: "lib/emulator/main.ts",
+};
 
 /**
  * Modules that scripts may use without the rest. What only one of them needs gets a file of its own, so that a user's bundler can leave it
  * out as a whole: `yaml` has statements that no bundler dares to drop one by one.
  */
-const PARTS = { errors: "lib/errors.ts", runs: "lib/run/run.ts", campaigns: "lib/campaign/campaign.ts" };
+const PARTS = { errors: "lib/errors.ts", runs: "lib/run/run.ts" };
 
 const OPTIONS = {
   absWorkingDir: root,
@@ -76,7 +81,9 @@ const OPTIONS = {
 const HEADERS = {
   program: ["#!/usr/bin/env node"],
   mod: ['// @ts-self-types="./types/mod.d.ts"'],
+  campaigns: ['// @ts-self-types="./types/campaigns.d.ts"'],
   testing: ['// @ts-self-types="./types/testing.d.ts"'],
+  emulator: ["#!/usr/bin/env node"],
 };
 
 function withHeader(text: string, file: string, first: readonly string[] = []): string {
@@ -110,7 +117,7 @@ export async function bundleProgram({ file, entry, minify = false, executable = 
   return { file, text, packages: [...new Set(packages)].sort() };
 }
 
-/** Bundles the library: `mod.mjs`, `testing.mjs` and the files that both import. */
+/** Bundles the library: `mod.mjs`, `campaigns.mjs`, `testing.mjs`, `emulator.mjs` and the files that they share. */
 export async function bundleLibrary(): Promise<Built[]> {
   const entryPoints = Object.entries({ ...LIBRARY, ...PARTS }).map(([out, path]) => ({ in: path, out }));
   const result = await build({ ...OPTIONS, entryPoints, splitting: true, chunkNames: "chunk-[hash]" });

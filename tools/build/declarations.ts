@@ -1,5 +1,5 @@
 /**
- * The declarations of the library, for compilers and editors: one file an entry, and one for what both entries use.
+ * The declarations of the library, for compilers and editors: one file an entry, and one for what entries share.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { dts } from "rollup-plugin-dts";
 import { root } from "../setup.mjs";
 
 /** Modules that a package's user imports. */
-const ENTRIES = ["mod", "testing"];
+const ENTRIES = ["mod", "campaigns", "testing"];
 
 /**
  * Writes `types/`: only what the signatures of the entries name.
@@ -39,6 +39,7 @@ export async function writeDeclarations(dist: string): Promise<void> {
       format: "es",
       entryFileNames: "[name].d.ts",
       chunkFileNames: "shared.d.ts",
+      manualChunks: (id) => ENTRIES.some((name) => id === join(made, `${name}.d.ts`)) ? undefined : "shared",
     });
     await bundle.close();
     // The entries import `shared.js`. Compilers look for `shared.d.ts` beside it; Deno looks for exactly that, and finds here where its types are.

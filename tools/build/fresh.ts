@@ -9,7 +9,7 @@ import { root, sha256 } from "../setup.mjs";
 
 /** Where the built files are. */
 export const DIST = join(root, "dist");
-/** What `dist/` was built from, so that nobody builds the same again. */
+/** What `dist/` was built from, so that the same is not built again. */
 export const BUILT_FROM = ".built-from";
 
 /** The files that a build depends on, in one checksum. */
@@ -19,7 +19,7 @@ export function inputs(): string {
       .map((entry) => join(entry.parentPath, entry.name))
   );
   const single = [
-    ...["mod.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"],
+    ...["mod.ts", "campaigns.ts", "testing.ts", "package-lock.json", "tools/build.ts", "tools/declarations.json"],
     ...["action/post.mjs", "action/README.md"],
   ];
   const paths = [...folders, ...single.map((path) => join(root, path))].sort();

@@ -3,7 +3,7 @@
  * the program.
  *
  * The sources in `components/` are YAML and shell, which can be read and checked on their own. A line `# include NAME` is replaced by the
- * file `components/shared/NAME.yml` or `.sh`, indented like that line; `watch` is a text of the library.
+ * file `components/shared/NAME.yml` or `.sh`, indented like that line, without the keys that it names; `watch` is a text of the library.
  *
  * @module
  */
@@ -51,12 +51,22 @@ function piece(name: string): string {
   return readFileSync(found[0] as string, "utf8").trimEnd();
 }
 
-/** Replaces each `# include NAME` by the shared piece. @throws when a piece is missing. */
+/** A piece without some of its keys, with what is below them. @throws when it does not have one. */
+function pieceWithout(name: string, keys: readonly string[]): string {
+  return keys.reduce((text, key) => {
+    const shorter = text.replace(new RegExp(`^${key}:.*\\n(?:[ ].*\\n|\\n)*`, "m"), "");
+    if (shorter === text) throw new Error(`Cannot include "${name}" without ${key}: it has none`);
+    return shorter;
+  }, `${piece(name)}\n`).trimEnd();
+}
+
+/** Replaces each `# include NAME` and `# include NAME without KEY, KEY` by the shared piece. @throws when a piece or a key is missing. */
 export function withPieces(source: string): string {
   return source.replace(
-    /^( *)# include (\w+)$/gm,
-    (_, indent: string, name: string) =>
-      piece(name).split("\n").map((line) => line === "" ? "" : indent + line).join("\n"),
+    /^( *)# include (\w+)(?: without (.+))?$/gm,
+    (_, indent: string, name: string, keys = "") =>
+      pieceWithout(name, keys === "" ? [] : keys.split(", "))
+        .split("\n").map((line) => line === "" ? "" : indent + line).join("\n"),
   );
 }
 

@@ -50,7 +50,7 @@ const ADVICE: Readonly<Record<ExitName, string>> = {
   success: "Nothing.",
   failed: "Read the summary of the job. Re-run the job for a new run.",
   usage: "Read the annotation. It says which input or variable to change. A re-run alone changes nothing.",
-  cancelled: "Somebody else cancelled the run, in the app or by its id. Re-run the job for a new run.",
+  cancelled: "The run was cancelled, in the app or by its id. Re-run the job for a new run.",
   awaitingInput: "Answer in the app, then re-run the job: it attaches to the same run.",
   unauthorized: "Set the input `token`. Pull requests of forks get no secrets, and Dependabot has its own.",
   forbidden: "Use a token with the scopes `read` and `write`: only such a token may start runs.",

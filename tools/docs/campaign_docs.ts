@@ -34,7 +34,7 @@ export function campaignReportsTable(): string {
 
 const COUNT: Readonly<Record<string, string>> = {
   NEEDS_INPUT: "Items whose run waits for a person.",
-  UNKNOWN: "Items whose success nobody can see.",
+  UNKNOWN: "Items whose success is not known.",
 };
 
 const OUTPUTS: Readonly<Record<string, string>> = {

@@ -142,7 +142,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "limits": { description: "Limits." },
   "canary.size": { description: "Number of items that go first." },
-  "canary.gate": { description: "How it goes on: by itself if none of them failed, or when somebody approves." },
+  "canary.gate": { description: "How it goes on: by itself if none of them failed, or when a person approves." },
   "canary": { description: "The first items, which must end before the others start. Default: none." },
   "windows[]": {
     pattern: "^\\s*[A-Za-z,-]+\\s+[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}(?:\\s+\\S+)?\\s*$",
@@ -171,6 +171,6 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "notify.on[]": { description: "An event." },
   "notify.on": { description: "Events that are told, each once." },
-  "notify": { description: "A webhook that is told when the campaign needs somebody, or is done. Default: none." },
+  "notify": { description: "A webhook that is told when the campaign needs a person, or is done. Default: none." },
   "": { description: "One task for many repositories." },
 };

@@ -10,7 +10,7 @@ export const LAYERS: readonly (readonly string[])[] = [
   ["cli"],
   ["script"],
   ["dashboard"],
-  ["campaign"],
+  ["campaign", "respond"],
   ["report", "telemetry"],
   ["run"],
   ["forge"],
@@ -39,8 +39,8 @@ export function isKnown(layer: string): boolean {
 
 /** Whether one file of `lib` (or `mod.ts`) may import another one. */
 export function mayImport(file: string, target: string): boolean {
-  // What tests use: the emulator, beside the library.
-  if (file === "testing.ts") return true;
+  // The other entries: campaigns, and what tests use.
+  if (file === "campaigns.ts" || file === "testing.ts") return true;
   const [from, to] = [layerOf(file), layerOf(target)];
   if (from === to) return true;
   // The emulator and the client share the contract, and the frame and blocks of pages, and never import each other.
@@ -58,7 +58,8 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/text": "untrusted text in, harmless text out; knows no CI system and no service",
   "lib/ci": "what a CI system provides and accepts, one table a system; functions of the environment alone",
   "lib/service": "the one client: wire, one attempt, retry, stream, token; the only caller of fetch",
-  "lib/forge": "pull requests as GitHub and GitLab show them; only reads, and knows no campaign",
+  "lib/forge":
+    "issues and pull requests as GitHub, GitLab and Gitea show them, and reactions on them; knows no campaign",
   "lib/run": "a run, and the run of an automation, from the request to the result",
   "lib/report": "a result as files: one renderer for each format, the page, the note, the history",
   "lib/telemetry": "traces: what a job knows as OTLP in JSON, and where it is sent",
@@ -72,6 +73,7 @@ export const CAPTIONS: Readonly<Record<string, string>> = {
   "lib/campaign/plan": "the file's repositories to items, by the service's lists; starts nothing",
   "lib/campaign/work": "waves: what has ended is recorded, what the quotas allow is started",
   "lib/campaign/report": "words, files and the page of a campaign, from its view alone",
+  "lib/respond": "whether a mention becomes a run: event, who, what, where, once; decisions over answers of the forge",
   "lib/cli": "the program: help, the list of verbs, flags to settings, errors to exit codes",
   "lib/cli/verbs": "the verbs of the toolkit",
   "lib/cli/campaign": "the verbs of `campaign`, one file each, and what they print",

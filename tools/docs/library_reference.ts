@@ -4,6 +4,7 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
+import * as library from "../../mod.ts";
 import { root, runtimes } from "../setup.mjs";
 import {
   type DocComment,
@@ -12,6 +13,7 @@ import {
   type DocType,
   memberText,
   paramsText,
+  typeParamText,
   typeText,
 } from "./type_text.ts";
 
@@ -26,7 +28,7 @@ interface Declaration {
     methods?: DocMember[];
     constructors?: DocMember[];
     extends?: string | DocType[];
-    typeParams?: { name: string }[];
+    typeParams?: { name: string; constraint?: DocType }[];
   };
 }
 
@@ -36,7 +38,11 @@ interface DocSymbol {
 }
 
 /** The modules that a script imports, and how. */
-const MODULES = [{ file: "mod.ts", name: "@mogplex/ci" }, { file: "testing.ts", name: "@mogplex/ci/testing" }];
+const MODULES = [
+  { file: "mod.ts", name: "@mogplex/ci" },
+  { file: "campaigns.ts", name: "@mogplex/ci/campaigns" },
+  { file: "testing.ts", name: "@mogplex/ci/testing" },
+];
 
 /** The groups of exports, in order. */
 const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
@@ -64,9 +70,15 @@ function prose(text: string | undefined, known: ReadonlySet<string>): string {
     /\{@link(?:code)? ([\w.]+)(?:\s+[^}]*)?\}/g,
     (_, name: string) => {
       const [whole = ""] = name.split(".");
-      return known.has(whole) ? `[\`${name}\`](#${whole.toLowerCase()})` : `\`${name}\``;
+      if (!known.has(whole)) throw new Error(`A docstring names ${name}, which no entry exports: ${text}`);
+      return `[\`${name}\`](#${whole.toLowerCase()})`;
     },
-  ).replace(/@default \{(.*?)\}(?=\s|$)/g, "Default: `$1`.").replace(/\s+/g, " ").trim();
+  ).replace(/@default\s+([^]+)$/, (_, value: string) => defaultText(value)).replace(/\s+/g, " ").trim();
+}
+
+/** What follows `@default`, as a sentence: values are in braces there, and words are not. */
+function defaultText(value: string): string {
+  return `Default: ${value.replace(/\{(.*?)\}(?=[\s,;)]|$)/g, "`$1`").replace(/\.?\s*$/, ".")}`;
 }
 
 /** Tags of a docstring as items of a list. */
@@ -83,22 +95,30 @@ function tags({ tags = [] }: DocComment, known: ReadonlySet<string>): string[] {
 
 function memberItem(member: DocMember, known: ReadonlySet<string>): string {
   const { jsDoc = {}, functionDef } = member;
-  const text = memberText(functionDef === undefined ? member : { ...member, ...functionDef });
-  const byDefault = jsDoc.tags?.find(({ kind }) => kind === "default")?.value;
-  const meaning = `${prose(jsDoc.doc, known)}${byDefault === undefined ? "" : ` Default: \`${byDefault}\`.`}`;
+  const text = memberText(
+    functionDef === undefined
+      ? member
+      // What is read like a property is no function for its reader.
+      : member.kind === "getter"
+      ? { ...member, readonly: true, tsType: functionDef.returnType }
+      : { ...member, ...functionDef },
+  );
+  const byDefault = jsDoc.tags?.find(({ kind }) => kind === "default");
+  const last = byDefault === undefined ? "" : defaultText(`{${byDefault.value}} ${byDefault.doc ?? ""}`);
+  const meaning = `${prose(jsDoc.doc, known)} ${last}`.trim();
   return `- \`${text}\`${meaning === "" ? "" : `: ${meaning}`}`;
 }
 
 /** How a symbol is declared, in one line. */
 function declared(name: string, { kind, def }: Declaration): string {
-  const typeParams = def.typeParams?.length ? `<${def.typeParams.map((each) => each.name).join(", ")}>` : "";
+  const typeParams = def.typeParams?.length ? `<${def.typeParams.map(typeParamText).join(", ")}>` : "";
   const parents = typeof def.extends === "string" ? def.extends : def.extends?.map(typeText).join(", ");
   const above = parents ? ` extends ${parents}` : "";
   switch (kind) {
     case "function":
       return `function ${name}${typeParams}(${paramsText(def.params ?? [])}): ${typeText(def.returnType)}`;
     case "variable":
-      return `const ${name}: ${typeText(def.tsType)}`;
+      return `const ${name}: ${constText(name) ?? typeText(def.tsType)}`;
     case "typeAlias":
       return `type ${name}${typeParams} = ${typeText(def.tsType)}`;
     default:
@@ -106,11 +126,18 @@ function declared(name: string, { kind, def }: Declaration): string {
   }
 }
 
+/** The type of a constant whose values are literals, which Deno's tool widens; undefined for any other. */
+function constText(name: string): string | undefined {
+  const value = (library as Readonly<Record<string, unknown>>)[name];
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return `{ ${Object.entries(value).map(([key, each]) => `readonly ${key}: ${JSON.stringify(each)}`).join("; ")} }`;
+}
+
 function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>): string {
   return declarations.map((declaration, index) => {
     const { jsDoc = {}, def } = declaration;
     const members = [...def.properties ?? [], ...def.methods ?? []].filter((each) =>
-      each.accessibility !== "private" && !/^[#[]/.test(each.name) &&
+      each.accessibility !== "private" && each.kind !== "setter" && !/^[#[]/.test(each.name) &&
       !each.jsDoc?.tags?.some(({ kind }) => kind === "internal")
     );
     const blocks = [
@@ -131,9 +158,9 @@ export function exportList(): string {
 
 /** The whole document. */
 export function libraryReference(): string {
-  const parts = MODULES.map(({ file, name }) => {
-    const symbols = exportsOf(file);
-    const known = new Set(symbols.map((each) => each.name));
+  const modules = MODULES.map(({ file, name }) => ({ name, symbols: exportsOf(file) }));
+  const known = new Set(modules.flatMap(({ symbols }) => symbols.map((each) => each.name)));
+  const parts = modules.map(({ name, symbols }) => {
     const groups = GROUPS.map(([heading, kinds]) => {
       const found = symbols.filter(({ declarations: [first] }) => kinds.includes(first?.kind ?? ""));
       return found.length === 0
@@ -144,8 +171,8 @@ export function libraryReference(): string {
   });
   return `# Library reference
 
-Every export of \`@mogplex/ci\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
-name ends in \`Ms\` are milliseconds. How to use them: [scripts](../scripts.md#a-program-the-library).
+Every export of \`@mogplex/ci\`, \`@mogplex/ci/campaigns\` and \`@mogplex/ci/testing\`, generated from the sources by \`npm run docs\`. All durations whose
+name ends in \`Ms\` are milliseconds. How to use them: [the library](../library.md).
 
 ${parts.join("\n\n")}
 `;

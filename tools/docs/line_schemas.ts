@@ -5,14 +5,16 @@
  * @module
  */
 import type { AutomationItem } from "../../lib/run/follow_automation.ts";
-import type { CampaignItem } from "../../lib/campaign/campaign_options.ts";
+import type { CampaignEvent } from "../../lib/campaign/campaign_options.ts";
 import type { shownTrigger } from "../../lib/cli/log/lists.ts";
 import type { RunBranch, RunEvent, StartResult } from "../../lib/model.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 type Fields<T> = Readonly<Record<keyof T, Schema>>;
-/** The fields of one kind of item, besides its type and the record of the service, which no line has. */
-type FieldsOf<I extends { type: string }, K extends I["type"]> = Fields<Omit<Extract<I, { type: K }>, "type" | "run">>;
+/** The fields of one kind of item, besides its type, and what no line has: the record of the service, and how far a campaign is. */
+type FieldsOf<I extends { type: string }, K extends I["type"]> = Fields<
+  Omit<Extract<I, { type: K }>, "type" | "run" | "progress">
+>;
 
 const DRAFT = "https://json-schema.org/draft/2020-12/schema";
 const LATER = "New fields may be added: ignore fields that you do not know.";
@@ -81,7 +83,7 @@ const AUTOMATION_WAITS: FieldsOf<AutomationItem, "waits"> = {
   count: { type: "integer", description: "Questions that wait for an answer in the app; 0 when it goes on." },
 };
 
-const CAMPAIGN: { readonly [K in Exclude<CampaignItem["type"], "end">]: FieldsOf<CampaignItem, K> } = {
+const CAMPAIGN: { readonly [K in Exclude<CampaignEvent["type"], "end" | "gap">]: FieldsOf<CampaignEvent, K> } = {
   wave: { wave: { type: "integer", description: "Number of the wave that begins, from 1." } },
   item: {
     item: { $ref: "campaign-report.schema.json#/properties/items/items", description: "The item as it is now." },

@@ -53,11 +53,18 @@ export function paramsText(params: readonly DocParam[]): string {
   }).join(", ");
 }
 
+/** A parameter of a type, with what it has to be. */
+export function typeParamText({ name, constraint }: { name: string; constraint?: DocType | undefined }): string {
+  return constraint === undefined ? name : `${name} extends ${typeText(constraint)}`;
+}
+
 /** A member as it is declared. */
 export function memberText({ name, optional, readonly, tsType, params, returnType }: DocMember): string {
   const mark = optional ? "?" : "";
-  if (params !== undefined) return `${name}${mark}(${paramsText(params)}): ${typeText(returnType)}`;
-  return `${readonly ? "readonly " : ""}${name}${mark}: ${optional ? withoutUndefined(tsType) : typeText(tsType)}`;
+  // A key such as `run-timeout` needs quotes.
+  const key = /^[\w$[\]"@.]+$/.test(name) ? name : JSON.stringify(name);
+  if (params !== undefined) return `${key}${mark}(${paramsText(params)}): ${typeText(returnType)}`;
+  return `${readonly ? "readonly " : ""}${key}${mark}: ${optional ? withoutUndefined(tsType) : typeText(tsType)}`;
 }
 
 /** What an optional member may be, without `undefined`: that goes without saying. */
@@ -99,6 +106,14 @@ export function typeText(type: DocType | undefined): string {
       return `typeof ${repr || value}`;
     case "fnOrConstructor":
       return `${value.constructor === true ? "new " : ""}(${paramsText(value.params)}) => ${typeText(value.tsType)}`;
+    case "conditional": {
+      const { checkType, extendsType, trueType, falseType } = value;
+      return `${typeText(checkType)} extends ${typeText(extendsType)} ? ${typeText(trueType)} : ${typeText(falseType)}`;
+    }
+    case "infer":
+      return `infer ${typeParamText(value.typeParam)}`;
+    case "mapped":
+      return `{ [${value.typeParam.name} in ${typeText(value.typeParam.constraint)}]: ${typeText(value.tsType)} }`;
     case "typeLiteral": {
       const members: DocMember[] = [...value.properties ?? [], ...value.methods ?? []];
       const index = (value.indexSignatures ?? []).map((each: DocMember) =>

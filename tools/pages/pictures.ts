@@ -15,7 +15,7 @@ import { chromium } from "playwright-core";
 import { main } from "../../lib/cli/main.ts";
 import { virtualClock } from "../../lib/clock.ts";
 import { builtInScenarios, parseScenarios, SCENARIO_TEXTS } from "../../lib/emulator/agents/scenario.ts";
-import { createEmulator } from "../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../lib/emulator/state/fixture.ts";
 import { type Io, processIo } from "../../lib/io.ts";
 import { root } from "../setup.mjs";
@@ -35,7 +35,7 @@ const DAYS = 10;
 const WAVES_A_DAY = 3;
 
 const clock = virtualClock({ startMs: Date.parse("2026-11-20T06:00:00Z") });
-const emulator = createEmulator({
+const emulator = makeEmulator({
   fixture: builtInFixture(["acme/web", ...ITEMS]),
   clock,
   scenarios: [

@@ -1,5 +1,5 @@
 /**
- * Makes a release on GitHub with its files. It stays a draft until all of them are there, so that nobody downloads half of one; when it was
+ * Makes a release on GitHub with its files. It stays a draft until all of them are there, so that half of one is not downloaded; when it was
  * interrupted, the next call goes on with the draft.
  *
  * Source: GitHub REST API, "Releases" and "Release assets".
@@ -42,7 +42,7 @@ export interface GithubRelease {
   token: string;
 }
 
-/** Sends one request. @throws when the answer is none of success. */
+/** Sends one request. @throws when it does not succeed. */
 async function send<T>(token: string, method: string, url: string, body?: BodyInit, type?: string): Promise<T> {
   const response = await fetch(url, {
     method,

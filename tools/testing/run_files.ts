@@ -69,7 +69,7 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     MOGPLEX_TEST_LAYER: layer,
     MOGPLEX_TEST_RUNS: options.full === true ? "full" : "tenth",
     NO_COLOR: "1",
-    // Runs of the tests do not belong into the list of what somebody has started on this machine.
+    // Runs of the tests do not belong into the list of what a person has started on this machine.
     XDG_STATE_HOME: folder,
   };
   const progress = new Progress(files, (line) => process.stdout.write(`${line}\n`), options.all);

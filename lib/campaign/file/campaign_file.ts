@@ -10,13 +10,21 @@ export const CAMPAIGN_NAME: RegExp = /^[a-z0-9][a-z0-9-]{0,39}$/;
 type Requirement = "run" | "changes" | "pull-request";
 
 /** A place in a file, for messages. */
-export interface Place {
+export interface FilePlace {
   /** Path as the user wrote it; `<stdin>` for standard input. */
   file: string;
   /** Line, from 1. */
   line: number;
   /** Column, from 1. */
   column: number;
+}
+
+/** A place in a campaign. Where the campaign is an object, the key, and how many UTF-16 units of its text are before the place. */
+export type Place = FilePlace | { key: string; offset?: number };
+
+/** A place in a message. */
+export function placeText(place: Place): string {
+  return "key" in place ? place.key : `${place.file}:${place.line}:${place.column}`;
 }
 
 /** An entry of `repositories`. Entries of the form `file:` are replaced by the lines of that file. */
@@ -67,18 +75,24 @@ interface Canary {
   gate: "automatic" | "manual";
 }
 
-export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const;
-
 /**
- * What a webhook is told. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
+ * The events that a webhook gets. `gated`: nothing more is started until a person approves. `stuck`: only a person can make the campaign go on
  * otherwise. `done`: every item has its verdict.
  */
-export type NotifyEvent = (typeof NOTIFY_EVENTS)[number];
+export type NotifyEvent = "gated" | "stuck" | "done";
+
+export const NOTIFY_EVENTS = ["gated", "stuck", "done"] as const satisfies readonly NotifyEvent[];
 
 /** The services whose form a message can have; `json` has all fields, for a program. */
-export const NOTIFY_FORMATS = ["slack", "teams", "google-chat", "discord", "json"] as const;
+export type NotifyFormat = "slack" | "teams" | "google-chat" | "discord" | "json";
 
-export type NotifyFormat = (typeof NOTIFY_FORMATS)[number];
+export const NOTIFY_FORMATS = [
+  "slack",
+  "teams",
+  "google-chat",
+  "discord",
+  "json",
+] as const satisfies readonly NotifyFormat[];
 
 export interface Notify {
   /** Environment variable with the address, which is a secret. */
@@ -129,7 +143,7 @@ export interface CampaignFile {
   onFailedChecks: { prompt: string; attempts: number } | null;
   /** When runs may be started; empty for always. */
   windows: readonly StartWindow[];
-  /** The webhook, and what it is told; null without a webhook. */
+  /** The webhook and its events; null without a webhook. */
   notify: Notify | null;
 }
 

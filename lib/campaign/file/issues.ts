@@ -8,12 +8,13 @@ import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { formatCount } from "../../text/duration.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { keyOf, keyStartAt, nodeAt, otherMeaning, type Path, type Source, type TreeNode } from "./syntax.ts";
+import type { Place } from "./campaign_file.ts";
+import { keyOf, keyStartAt, nodeAt, otherMeaning, type Path, type TreeNode } from "./syntax.ts";
 
 type Issue = z.core.$ZodIssue;
 
 export interface CheckedTree {
-  source: Source;
+  source: { readonly text: string; placeAt(offset: number): Place };
   root: TreeNode;
   /** Where the first error of syntax is: what follows, or contains it, may have been read wrongly. `Infinity` without one. */
   brokenFrom: number;
@@ -72,9 +73,9 @@ function inQuotes(text: string): string {
   return `put it in quotes: ${excerpt(text)}`;
 }
 
-/** What else can be said about a value of the wrong kind. */
-function hint(issue: Issue, node: TreeNode): string {
-  if (node.kind === "map" && issue.code === "invalid_type" && String(issue.expected) === "array") {
+/** What else can be said about a value of the wrong kind. @param isText Whether the campaign is a file, where lists have dashes. */
+function hint(issue: Issue, node: TreeNode, isText: boolean): string {
+  if (isText && node.kind === "map" && issue.code === "invalid_type" && String(issue.expected) === "array") {
     return '; begin each entry with "- "';
   }
   if (node.kind !== "scalar" || node.value === null) return "";
@@ -96,15 +97,17 @@ function hint(issue: Issue, node: TreeNode): string {
   return /^\d+$/.test(node.value) && expected !== "object" ? "; write it without quotes" : "";
 }
 
-function messageFor(issue: Issue, node: TreeNode): string {
+function messageFor(issue: Issue, node: TreeNode, isText: boolean): string {
   if (issue.code === "custom") {
     const value = node.kind === "scalar" && typeof node.value === "string" ? node.value : "";
     return value === "" || value.length > MAX_WORD ? issue.message : `it is ${excerpt(value)}; ${issue.message}`;
   }
   const isMap = issue.code === "invalid_type" && String(issue.expected) === "object";
   const allowed = isMap ? `it must be a map with keys of these: ${issue.message}` : issue.message;
-  const isLine = isMap && node.kind === "scalar" && /^[\w-]+:\S/.test(node.text);
-  return `${found(node)}; ${allowed}${hint(issue, node)}${isLine ? "; write a blank after the colon of a key" : ""}`;
+  const isLine = isText && isMap && node.kind === "scalar" && /^[\w-]+:\S/.test(node.text);
+  return `${found(node)}; ${allowed}${hint(issue, node, isText)}${
+    isLine ? "; write a blank after the colon of a key" : ""
+  }`;
 }
 
 /** The message about a key that is not known. */
@@ -136,7 +139,7 @@ function leavesOf(issue: Issue, base: Path, root: TreeNode): Leaf[] {
   return only.flatMap((each) => leavesOf(each, path, root));
 }
 
-/** For a map that is no alternative of a union: the key that may be misspelt. */
+/** For a map that fits no alternative of a union: the key that may be misspelt. */
 function misspelt(issue: Issue, node: TreeNode): string {
   if (issue.code !== "invalid_union" || node.kind !== "map") return "";
   const unknown = issue.errors.flat().filter((each) => each.code === "unrecognized_keys");
@@ -176,7 +179,7 @@ export function reportIssues(issues: readonly Issue[], tree: CheckedTree, mistak
       // A key that is missing may stand behind an error of syntax.
       add(start, brokenFrom === Infinity ? start : Infinity, path, `it is missing; ${issue.message}`);
     } else if (node.kind !== "broken" && !isCut(node)) {
-      add(node.start, node.end, path, messageFor(issue, node) + misspelt(issue, node));
+      add(node.start, node.end, path, messageFor(issue, node, source.text !== "") + misspelt(issue, node));
     }
   }
 }

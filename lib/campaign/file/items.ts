@@ -1,6 +1,7 @@
 /**
- * The rules between the texts of a task and the entries that it is for: every variable has a value, every prompt is short enough, every
- * branch is one that Git takes, and no two items of a repository get the same.
+ * The items of a campaign file: the files and lists that it names, its entries of repositories, the templates of their task, and the rules
+ * between both: every variable has a value, every prompt is short enough, every branch is one that Git takes, and no two items of a
+ * repository get the same.
  *
  * @module
  */
@@ -11,11 +12,11 @@ import { lookup } from "../../lookup.ts";
 import { nearest } from "../../nearest.ts";
 import { isNotPermitted } from "../../runtime.ts";
 import { MAX_PROMPT_LENGTH, normaliseRoot } from "../../service/contract.ts";
-import { branchNameProblem } from "../../service/validate.ts";
-import type { CampaignFile, Place, RepositoryEntry } from "./campaign_file.ts";
+import { branchNameProblem, normalBranch } from "../../service/validate.ts";
+import { type CampaignFile, type FilePlace, type Place, placeText, type RepositoryEntry } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
-import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, normalBranch, repository, type Rule } from "./rules.ts";
+import { BUILT_IN_VARIABLES, MAX_BRANCH, nameGlob, repository, type Rule } from "./rules.ts";
 import { MAX_ENTRIES } from "./schema.ts";
 import { keyOf, type MapNode, nodeAt, type Path, textAt, type TreeNode } from "./syntax.ts";
 
@@ -63,16 +64,21 @@ export function readText(io: FileIo, path: string, maxBytes: number): ReadResult
 export class Includes {
   readonly #io: FileIo;
   readonly #folder: string;
+  /** Words for that folder, and how a file outside of it is permitted. */
+  readonly #words: { folder: string; permit: string };
   readonly #allowOutside: boolean;
   readonly #texts = new Map<string, string>();
 
   /**
-   * @param path The campaign file.
+   * @param path The campaign file; null for an object, whose folder is the working directory.
    * @param allowOutside Whether they may be outside of its folder.
    */
-  constructor(path: string, io: FileIo, allowOutside: boolean) {
+  constructor(path: string | null, io: FileIo, allowOutside: boolean) {
     this.#io = io;
-    this.#folder = parentOf(path);
+    this.#folder = path === null ? "." : parentOf(path);
+    this.#words = path === null
+      ? { folder: "the working directory", permit: "the option allowOutside" }
+      : { folder: "the folder of the campaign file", permit: "--allow-outside" };
     this.#allowOutside = allowOutside;
   }
 
@@ -99,9 +105,8 @@ export class Includes {
     const path = this.pathOf(name);
     try {
       if (!this.#allowOutside && !this.#isInside(path)) {
-        const problem = `${
-          excerpt(path)
-        } leads out of the folder of the campaign file; move it there, or permit it by --allow-outside`;
+        const { folder, permit } = this.#words;
+        const problem = `${excerpt(path)} leads out of ${folder}; move it there, or permit it by ${permit}`;
         return { ok: false, path, problem };
       }
     } catch (error) {
@@ -111,7 +116,7 @@ export class Includes {
     const result = readText(this.#io, path, maxBytes);
     if (result.ok) this.#texts.set(path, result.text);
     else if (result.problem === MISSING) {
-      return { ...result, problem: `${MISSING}; give its path as it is seen from the folder of the campaign file` };
+      return { ...result, problem: `${MISSING}; give its path as it is seen from ${this.#words.folder}` };
     }
     return result;
   }
@@ -119,11 +124,11 @@ export class Includes {
 
 interface ListLine {
   text: string;
-  place: Place;
+  place: FilePlace;
 }
 
 /** The lines of a list, without comments and blank ones. A comment begins with `#` at the beginning of a line or after a blank. */
-export function* linesOf(file: string, text: string): Generator<ListLine> {
+function* linesOf(file: string, text: string): Generator<ListLine> {
   let line = 0;
   for (const whole of text.split("\n")) {
     line++;
@@ -138,14 +143,10 @@ export function* linesOf(file: string, text: string): Generator<ListLine> {
 /** What becomes of the list `-`. `read`: standard input is read. `skip`: it is not, and has no entries. `refuse`: it is a mistake. */
 export type StdinRule = "read" | "skip" | "refuse";
 
-function placeText({ file, line, column }: Place): string {
-  return `${file}:${line}:${column}`;
-}
-
 /** Name of the list that comes from standard input, in places. */
 const STDIN = "<stdin>";
 
-/** Texts of a map, by key. A value that is no text, which is a mistake of its own, stands as it is written. */
+/** Texts of a map, by key. Other values are kept as they are written; the schema reports them. */
 export function textsOf(node: TreeNode | undefined): Readonly<Record<string, string>> {
   const entries = node?.kind === "map" ? [...node.entries.values()] : [];
   const texts = entries.map(({ key, value }) => {
@@ -380,7 +381,7 @@ export function parseTemplate(text: string): Template {
 }
 
 /** Names of the variables of a template, each once, in the order of the text. */
-export function variablesIn({ parts }: Template): string[] {
+function variablesIn({ parts }: Template): string[] {
   return [...new Set(parts.flatMap((part) => typeof part === "string" ? [] : [part.name]))];
 }
 
@@ -407,7 +408,7 @@ export function templateProblems(text: string, known: readonly string[]): Templa
 /**
  * The text of a template.
  *
- * @param values Values by name. A place that is no variable stays as it is.
+ * @param values Values by name. A `{{` that begins no variable stays as it is.
  * @throws {UsageError} when a variable has no value, or the text would have more than a million UTF-16 units.
  */
 export function renderTemplate(text: string | Template, values: Readonly<Record<string, string>>): string {
@@ -485,7 +486,7 @@ export function renderTask(templates: TaskTemplates, item: TaskItem): Task {
 
 /** Longest title with the values of its variables, in UTF-16 units. Source: the service cuts names of pull requests there. */
 export const MAX_TITLE = 72;
-/** Most variables without a value that are told. */
+/** Most variables without a value that are reported. */
 const MAX_MISSING = 100;
 /** Stands for a value that only the service knows, in checks. */
 const UNKNOWN = "x";
@@ -564,7 +565,7 @@ function checkVariables(task: CheckedTask, mistakes: MistakeList): boolean {
   return complete;
 }
 
-/** Adds lengths that are too large, and texts that are empty. Each is told once, for the first entry. */
+/** Adds lengths that are too large, and texts that are empty. Each is reported once, for the first entry. */
 function checkLengths(task: CheckedTask, mistakes: MistakeList): void {
   const { texts, entries } = task;
   const [title, prompt] = ["title", "prompt"].map((key) => texts.find((text) => text.key === key));

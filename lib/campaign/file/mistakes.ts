@@ -7,8 +7,14 @@ import { UsageError } from "../../errors.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { Place } from "./campaign_file.ts";
 
-/** A mistake in a campaign file, or in a file that it names. */
-export interface Mistake extends Place {
+/** A mistake in a campaign, or in a file that it names. */
+export interface Mistake {
+  /** File in which it is: path as the user wrote it; `<stdin>` for standard input, null when the campaign is an object. */
+  file: string | null;
+  /** Line, from 1; null without a file. */
+  line: number | null;
+  /** Column, from 1; null without a file. */
+  column: number | null;
   /** The key at fault, as `repositories[2].root`, the first entry being 0; empty when it is about the whole file. */
   key: string;
   /** What is wrong, what is allowed, and the nearest word where there is one. One line. */
@@ -34,32 +40,34 @@ function onOneLine(text: string): string {
 
 /** A mistake as a line: `FILE:LINE:COLUMN: key: message`. */
 export function mistakeLine({ file, line, column, key, message }: Mistake): string {
-  const at = `${file}:${line}:${column}`;
-  return onOneLine(key === "" ? `${at}: ${message}` : `${at}: ${key}: ${message}`);
+  const at = file === null ? [] : [`${file}:${line}:${column}`];
+  return onOneLine([...at, ...key === "" ? [] : [key], message].join(": "));
 }
 
-/** A campaign file cannot be used: it has mistakes. Nothing was sent. Exit code 2. */
+/** A campaign cannot be used: its file, or its object, has mistakes. Nothing was sent. Exit code 2. */
 export class CampaignFileError extends UsageError {
-  override name = "CampaignFileError";
+  /** @internal */
+  static override readonly kind: string = "CampaignFileError";
   /** All mistakes, by file and place; never empty. */
   readonly mistakes: readonly Mistake[];
   /** How many there are, with those that are not in the list. */
   readonly count: number;
 
   /**
-   * @param path The campaign file as the user wrote it.
+   * @param path The campaign file as the user wrote it; null for an object.
    * @param mistakes At least one.
    * @param omitted How many more there are.
    */
-  constructor(path: string, mistakes: readonly Mistake[], omitted = 0) {
+  constructor(path: string | null, mistakes: readonly Mistake[], omitted = 0) {
     const count = mistakes.length + omitted;
     const rest = omitted === 0 ? [] : [`… and ${omitted} more`];
     const why = [`it has ${formatCount(count, "mistake")}`, ...mistakes.map(mistakeLine), ...rest].join("\n");
-    super({ attempted: `use campaign file ${excerpt(path)}`, why });
+    super({ attempted: path === null ? "use campaign" : `use campaign file ${excerpt(path)}`, why });
     this.mistakes = mistakes;
     this.count = count;
   }
 
+  /** The message, a line for each mistake. */
   override get lines(): readonly string[] {
     return this.message.split("\n");
   }
@@ -83,22 +91,25 @@ export class MistakeList {
   }
 
   add(place: Place, key: string, message: string): void {
-    const { file, line, column } = place;
-    const id = JSON.stringify([file, line, column, key]);
+    const isKey = "key" in place;
+    const { file, line, column } = isKey ? { file: null, line: null, column: null } : place;
+    // A branch may be wrong for one repository.
+    if (isKey && !key.startsWith(place.key)) key = `${place.key}.${key}`;
+    const id = JSON.stringify([place, key]);
     if (this.#mistakes.has(id)) return;
     if (this.full) {
       this.#omitted++;
       return;
     }
-    if (!this.#files.has(file)) this.#files.set(file, this.#files.size);
+    if (file !== null && !this.#files.has(file)) this.#files.set(file, this.#files.size);
     this.#mistakes.set(id, { file, line, column, key, message });
   }
 
-  /** All of them as an error. @param path The campaign file, whose mistakes come first. */
-  error(path: string): CampaignFileError {
-    const order = ({ file }: Mistake) => file === path ? -1 : this.#files.get(file) ?? 0;
+  /** All of them as an error. @param path The campaign file, whose mistakes come first; null for an object. */
+  error(path: string | null): CampaignFileError {
+    const order = ({ file }: Mistake) => file === path || file === null ? -1 : this.#files.get(file) ?? 0;
     const sorted = [...this.#mistakes.values()].sort((a, b) =>
-      order(a) - order(b) || a.line - b.line || a.column - b.column
+      order(a) - order(b) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)
     );
     return new CampaignFileError(path, sorted, this.#omitted);
   }

@@ -21,6 +21,7 @@ import {
   textsOf,
 } from "./items.ts";
 import { excerpt, MistakeList } from "./mistakes.ts";
+import { treeOf } from "./object.ts";
 import { fileHome, freeVariable, parseWindow, webhookVariable } from "./rules.ts";
 import { type CampaignInput, campaignSchema } from "./schema.ts";
 import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt } from "./syntax.ts";
@@ -88,7 +89,7 @@ function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: stri
   }
 }
 
-/** Options of {@linkcode readCampaignFile}. */
+/** Options of {@linkcode readCampaignFile} and {@linkcode readCampaignObject}. */
 export interface ReadCampaignOptions {
   /** Whether files that it names may be outside of its folder. @default {false} */
   allowOutside?: boolean | undefined;
@@ -152,14 +153,22 @@ function fileOf(
 }
 
 /** The place of a part of a value: where the same text stands in the file, else the place of the value. */
-function placeInside(source: Source, node: ScalarNode, text: string, offset: number, length: number): Place {
+function placeInside(
+  source: CheckedTree["source"],
+  node: ScalarNode,
+  text: string,
+  offset: number,
+  length: number,
+): Place {
+  const whole = source.placeAt(node.start);
+  if ("key" in whole) return { ...whole, offset };
   const wanted = text.slice(offset, offset + length);
   let at = source.text.indexOf(wanted, node.start);
   for (let before = text.indexOf(wanted); before >= 0 && before < offset && at >= 0;) {
     before = text.indexOf(wanted, before + 1);
     at = source.text.indexOf(wanted, at + 1);
   }
-  return source.placeAt(at < 0 || at >= node.end ? node.start : at);
+  return at < 0 || at >= node.end ? whole : source.placeAt(at);
 }
 
 /** A text with templates in the campaign file itself. */
@@ -231,7 +240,7 @@ async function readRest(
   return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
 }
 
-/** The home that a campaign file names, of which nothing else is judged yet; null when it names none that is permitted. */
+/** The home that a campaign file names, before the rest of the file is checked; null unless it names a permitted one. */
 export function readFileHome(path: string, io: FileIo): string | null {
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;
@@ -252,7 +261,6 @@ export async function readCampaignFile(
   io: FileIo,
   options: ReadCampaignOptions = {},
 ): Promise<ReadCampaign> {
-  const { allowOutside = false, stdin = "refuse", webhookVariable } = options;
   const mistakes = new MistakeList();
   const whole = readText(io, path, MAX_FILE_BYTES);
   if (!whole.ok) {
@@ -262,7 +270,40 @@ export async function readCampaignFile(
   const source = new Source(path, whole.text);
   const { root, brokenFrom } = parseText(source, mistakes);
   if (root === undefined) throw mistakes.error(path);
-  const tree = { source, root, brokenFrom };
+  return await readTree({ source, root, brokenFrom }, { path, text: whole.text }, mistakes, io, options);
+}
+
+/**
+ * Reads a campaign that is an object, with the files that it names.
+ *
+ * @param value Unchecked.
+ * @throws {CampaignFileError} with every mistake; the place of each is its key. Nothing was sent.
+ */
+export async function readCampaignObject(
+  value: unknown,
+  io: FileIo,
+  options: ReadCampaignOptions = {},
+): Promise<ReadCampaign> {
+  const mistakes = new MistakeList();
+  const tree = treeOf(value, mistakes);
+  return await readTree(tree, { path: null, text: JSON.stringify(dataOf(tree.root), inOrder) }, mistakes, io, options);
+}
+
+/** For `JSON.stringify`: keys in the order of the alphabet, as that in which a script names them says nothing. */
+function inOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1));
+}
+
+/** Judges a campaign, and reads what it names. @param whole Its text, for the hash, and its path; null for an object. */
+async function readTree(
+  tree: CheckedTree,
+  { path, text }: { path: string | null; text: string },
+  mistakes: MistakeList,
+  io: FileIo,
+  { allowOutside = false, stdin = "refuse", webhookVariable }: ReadCampaignOptions,
+): Promise<ReadCampaign> {
+  const { root, brokenFrom } = tree;
   const checked = z.safeParse(campaignSchema(), dataOf(root));
   const issues = checked.success ? [] : checked.error.issues;
   reportIssues(issues, tree, mistakes);
@@ -275,7 +316,7 @@ export async function readCampaignFile(
   const texts = [...includes.texts];
   return {
     file: fileOf(checked.data, rest, rest.repositories, rest.exclude),
-    hash: sha256Hex(JSON.stringify([whole.text, ...texts])),
+    hash: sha256Hex(JSON.stringify([text, ...texts])),
     includes: texts.map(([included]) => included),
     skippedStdin: rest.skippedStdin,
   };

@@ -1,5 +1,6 @@
 /**
- * The rules for single values of a campaign file. Each function returns what is wrong and what is allowed, or undefined.
+ * The rules for single values of a campaign file, and the meaning of globs and windows. A rule returns what is wrong and what is allowed,
+ * or undefined.
  *
  * @module
  */
@@ -227,11 +228,6 @@ export function nameGlob(text: string): string | undefined {
   if (address !== undefined) return `it must be a name or a glob, without an address; did you mean "${address}"?`;
   if (isUuid(text)) return "names are compared, not ids; write owner/name";
   return globProblem(text);
-}
-
-/** The name of a branch as it is locked: `refs/heads/main` is `main`, and would be another item and another key. */
-export function normalBranch(name: string): string {
-  return name.trim().replace(/^(?:refs\/heads\/)+/, "");
 }
 
 export function branchName(text: string): string | undefined {

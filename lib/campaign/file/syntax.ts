@@ -1,10 +1,11 @@
 /**
- * Text to a tree. YAML 1.2 without what makes a file hard to read: aliases, anchors, merge keys, tags, directives. JSON is YAML.
+ * Text to a tree with places, and mistakes of syntax where a person would look for them. YAML 1.2 without what makes a file hard to read:
+ * aliases, anchors, merge keys, tags, directives. JSON is YAML.
  *
  * @module
  */
 import { Composer, type CST, isAlias, isMap, isScalar, isSeq, Lexer, type Node, type ParsedNode, Parser } from "yaml";
-import type { Place } from "./campaign_file.ts";
+import type { FilePlace } from "./campaign_file.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
 
 // A campaign file as a tree: every value and every key knows its place.
@@ -79,7 +80,7 @@ export class Source {
   }
 
   /** The place of an offset. Columns count UTF-16 units, as editors do. */
-  placeAt(offset: number): Place {
+  placeAt(offset: number): FilePlace {
     const line = this.#lineOf(offset);
     return { file: this.file, line: line + 1, column: offset - (this.#lines[line] ?? 0) + 1 };
   }
@@ -129,7 +130,7 @@ export function keyOf(path: Path): string {
 }
 
 /** The path to the innermost value that begins before an offset, or whose key does. */
-export function pathBefore(root: TreeNode, offset: number): Path {
+function pathBefore(root: TreeNode, offset: number): Path {
   const path: PropertyKey[] = [];
   let node: TreeNode | undefined = root;
   while (node !== undefined) {
@@ -399,7 +400,7 @@ interface SyntaxProblem {
   message: string;
 }
 
-/** The same for a reader of the file. */
+/** A problem with the key that a reader of the file looks for. */
 interface PlacedProblem extends SyntaxProblem {
   path: Path;
 }
@@ -422,7 +423,7 @@ function keyIn(line: string): Path | undefined {
   return key === undefined ? undefined : [key];
 }
 
-/** What stands in the place of a key in a line that has none. */
+/** The first word of a line without a key, in place of the key. */
 function firstWord(line: string): Path {
   return [/\S{1,40}/.exec(line)?.[0] ?? ""];
 }

@@ -1,5 +1,6 @@
 /**
- * The chain of a journal: records to lines and lines to records, each bound to the one before. Knows no files.
+ * The chain of a journal: records to lines and lines to records, each bound to the one before; and the key of a start, which follows from
+ * what is started. Knows no files.
  *
  * A line is one JSON object without blanks between its tokens:
  *

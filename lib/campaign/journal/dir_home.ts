@@ -1,5 +1,6 @@
 /**
- * A home that is a directory: on a disk that stays, or in the artifact that one job of a pipeline hands to the next.
+ * A home that is a directory, and the segments of the journal in it: on a disk that stays, or in the artifact that one job of a pipeline
+ * hands to the next.
  *
  * @module
  */
@@ -141,7 +142,7 @@ function openSegments(files: DurableFiles, { directory, shownAs }: SegmentsPlace
         return;
       }
       const { problem } = result;
-      // A line without its end, or text that is no JSON, is what a crash in the middle of writing leaves behind.
+      // A line without its end, or text that is not JSON, is what a crash in the middle of writing leaves behind.
       const isCut = problem.kind === "cut" || !line.ended && problem.kind !== "newer";
       if (!isLast || !isCut) throw refused(problem, place);
       torn = { place, offset: line.offset, missing: "more", problem };
@@ -239,6 +240,7 @@ const IGNORED = "# Says which process is at work here, and is of no use anywhere
  * @throws {UsageError} when it is no directory, or is reached through a symbolic link.
  * @throws {MogplexError} with exit code 75 when another process is at work there, 69 when the disk cannot be used.
  */
+// deno-lint-ignore require-await
 export async function openDirHome(directory: string, options: DirHomeOptions): Promise<Home> {
   const { files, clock, campaign, round, access, onNotice, shownAs = directory } = options;
   const lockPath = `${directory}/lock.json`;
@@ -250,7 +252,7 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
     } catch (cause) {
       throw diskError(`write in ${JSON.stringify(directory)}`, cause);
     }
-    writer = await takeDirectory(directory, options);
+    writer = takeDirectory(directory, options);
   }
 
   let segments: Segments | undefined;
@@ -330,10 +332,11 @@ export async function openDirHome(directory: string, options: DirHomeOptions): P
         return append(segments ?? await readJournal(() => {}), bodies);
       }),
     flush: () => Promise.resolve(),
+    // deno-lint-ignore require-await
     async atWork() {
       if (writer !== undefined) return null;
       try {
-        return await writerAtWork(directory, options);
+        return writerAtWork(directory, options);
       } catch {
         return null;
       }

@@ -64,12 +64,12 @@ function removeSlot(slots: number[], ms: number): void {
   if (at >= 0) slots.splice(at, 1);
 }
 
-/** Starts of which another journal knew have taken their slots. */
+/** Starts in another journal have taken their slots. */
 function applySlots({ slotsMs }: CampaignMemory, times: readonly string[]): void {
   for (const time of times) addSlot(slotsMs, Date.parse(time));
 }
 
-/** The last start of an item, of which a record speaks. */
+/** The last start of an item, which a record is about. */
 function lastStart({ starts }: ItemMemory, number: number): StartMemory {
   const last = starts.at(-1);
   if (last?.number === number) return last;
@@ -321,7 +321,7 @@ function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number):
   start.openSlotMs = null;
 }
 
-/** The run of a start was not found, and nothing says whose the token was. */
+/** The run of a start was not found, and it is not known whose the token was. */
 function applyMissing(item: ItemMemory, number: number): void {
   lastStart(item, number).missing = true;
 }

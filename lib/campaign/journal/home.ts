@@ -1,5 +1,5 @@
 /**
- * A home: where lock and journal of a campaign are between two waves.
+ * A home: where lock and journal of a campaign are between two waves, whether the public can read it, and what an error of its disk means.
  *
  * @module
  */

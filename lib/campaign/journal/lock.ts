@@ -1,5 +1,6 @@
 /**
- * The lock: the frozen list of a campaign. `plan` writes it, and every later step reads it instead of the file.
+ * The lock: the frozen list of a campaign, its text, and the checks of a text that is read. `plan` writes it, and every later step reads it
+ * instead of the file.
  *
  * @module
  */

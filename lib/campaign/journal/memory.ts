@@ -167,7 +167,7 @@ export interface CampaignMemory {
   sandboxRefusalSeq: number;
 }
 
-/** The memory of a campaign of which nothing was started. */
+/** The memory of a campaign that has started nothing. */
 export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): CampaignMemory {
   const names: readonly ItemState[] = [...ITEM_VERDICTS, ...OPEN_STATES];
   const counts = Object.fromEntries(names.map((name) => [name, 0])) as Record<ItemState, number>;

@@ -12,9 +12,13 @@ import { branchNameProblem } from "../../service/validate.ts";
 import { type DirHomeOptions, openDirHome } from "./dir_home.ts";
 import { openGitHome } from "./git_home.ts";
 import type { Home } from "./home.ts";
+import { type MemoryHome, openMemoryHome } from "./memory_home.ts";
 import { parseWriter, writerText } from "./writer.ts";
 
-type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string };
+export type HomeAddress = { kind: "dir" } | { kind: "git"; remote: string; branch: string } | {
+  kind: "memory";
+  home: MemoryHome;
+};
 
 const FORMS = "dir, git:ADDRESS#BRANCH, or git:origin#BRANCH in a CI job";
 
@@ -67,6 +71,7 @@ interface HomeOptions extends DirHomeOptions {
  * @throws what {@linkcode openDirHome} and {@linkcode openGitHome} throw.
  */
 export async function openHome(address: HomeAddress, directory: string, options: HomeOptions): Promise<Home> {
+  if (address.kind === "memory") return openMemoryHome(address.home, options);
   if (address.kind === "dir") return await openDirHome(directory, options);
   const owner = {
     text: writerText({ token: "0".repeat(32), since: new Date().toISOString(), ...options.processes.own() }),

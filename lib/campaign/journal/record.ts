@@ -1,11 +1,13 @@
 /**
- * The records of a journal, as types. Their order is the history of a campaign; everything else is computed from it.
+ * The records of a journal: their types, and the checks of those that are read. Their order is the history of a campaign; everything else
+ * is computed from it.
  *
  * @module
  */
 import * as z from "zod/mini";
 import { EXIT } from "../../exit_codes.ts";
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/forge.ts";
+import type { Mend } from "../../run/mend.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { ITEM_VERDICTS, type StartVerdict } from "../verdicts.ts";
@@ -16,8 +18,8 @@ export type StartKind = "task" | "follow-up";
 /** Who did something by hand: the CI's user, or what `--by` says. */
 export type Person = string;
 
-/** What a follow-up has to mend: red checks, a conflict with the base branch, or what a review asks for. */
-export type FollowUp = "checks" | "conflict" | "review";
+/** What a follow-up has to mend. */
+export type FollowUp = Mend;
 
 /** A pull request as its forge showed it last. */
 export type PullRequestMemory = PullRequestView;

@@ -41,7 +41,6 @@ interface WriterEntry {
 }
 
 /** SHA-256 as `sha256Hex` makes it. */
-type Hash = (content: string | Uint8Array) => string;
 
 const MAX_BYTES = 4096;
 /** More than any race makes: each entry after the first belongs to a process that died within a few microseconds. */
@@ -70,7 +69,7 @@ function textOrNull(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? plainText(value, { maxLength: 200 }).replace(/\s+/g, " ") : null;
 }
 
-/** What a writer file says; null when it is not one of ours. */
+/** What a writer file says; null when its text is not that of a writer file. */
 export function parseWriter(text: string): WriterFacts | null {
   const value = parseJson(text);
   if (typeof value !== "object" || value === null) return null;
@@ -94,7 +93,7 @@ export function parseWriter(text: string): WriterFacts | null {
  *
  * @throws when a file cannot be read.
  */
-function readWriters(files: DurableFiles, directory: string, hash: Hash): WriterEntry[] {
+function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
   const entries: WriterEntry[] = [];
   let path = writerPath(directory);
   while (entries.length < MAX_ENTRIES) {
@@ -102,7 +101,7 @@ function readWriters(files: DurableFiles, directory: string, hash: Hash): Writer
     if (file === undefined) break;
     const facts = parseWriter(new TextDecoder().decode(file.content));
     // Two empty files of different times are two entries.
-    const id = facts?.token ?? hash(`${file.modifiedMs} ${hash(file.content)}`).slice(0, 32);
+    const id = facts?.token ?? sha256Hex(`${file.modifiedMs} ${sha256Hex(file.content)}`).slice(0, 32);
     entries.push({ path, id, facts, touchedMs: file.modifiedMs });
     path = successorPath(directory, id);
   }
@@ -111,7 +110,7 @@ function readWriters(files: DurableFiles, directory: string, hash: Hash): Writer
 
 /** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
 const TOUCH_MS = 30_000;
-/** A writer of which nothing is known is dead when its file was not touched for so long, in milliseconds. Source: as above. */
+/** A writer that is not known to be alive is dead when its file was not touched for so long, in milliseconds. Source: as above. */
 const STALE_MS = 300_000;
 /** Each further try means that another process has won something meanwhile. */
 const MAX_TRIES = 100;
@@ -199,11 +198,11 @@ function processText({ pid, host }: WriterFacts): string {
  *
  * @throws when that cannot be read.
  */
-export async function writerAtWork(
+export function writerAtWork(
   directory: string,
   world: Pick<WriterWorld, "files" | "processes" | "clock">,
-): Promise<string | null> {
-  const last = readWriters(world.files, directory, await sha256Hex).at(-1);
+): string | null {
+  const last = readWriters(world.files, directory).at(-1);
   if (last === undefined || judge(last, world, () => world.clock.wallTime()) !== "at work") return null;
   return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
 }
@@ -216,17 +215,13 @@ function takenOverNotice({ facts }: WriterEntry): string {
 }
 
 /**
- * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds from then on.
+ * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds from then on. Every step of it is one call of
+ * {@linkcode DurableFiles}.
  *
  * @throws {MogplexError} with exit code 75 when another process is at work, 69 when the disk cannot be used.
  * @throws {UsageError} when there is something else in its place.
  */
-export async function takeDirectory(directory: string, world: WriterWorld): Promise<Writer> {
-  return takeNow(directory, world, await sha256Hex);
-}
-
-/** {@linkcode takeDirectory} once a hash function is there. Every step of it is one call of {@linkcode DurableFiles}. */
-export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writer {
+export function takeDirectory(directory: string, world: WriterWorld): Writer {
   const { files, processes, clock, onNotice } = world;
   const token = newToken();
   const facts: WriterFacts = {
@@ -237,13 +232,13 @@ export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writ
 
   /** One try: whether we are the writer now. */
   function attempt(): boolean {
-    const last = readWriters(files, directory, hash).at(-1);
+    const last = readWriters(files, directory).at(-1);
     if (last === undefined) return files.create(writerPath(directory), writerText(facts));
     const verdict = judge(last, world, () => files.timeIn(directory));
     if (verdict === "at work") throw busyWith(directory, last);
     const successor = successorPath(directory, last.id);
     if (!files.create(successor, writerText(facts))) return false;
-    if (readWriters(files, directory, hash).at(-1)?.id !== token) {
+    if (readWriters(files, directory).at(-1)?.id !== token) {
       files.remove(successor);
       return false;
     }
@@ -285,7 +280,7 @@ export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writ
 
   /** @throws when that cannot be read. */
   function isOurs(): boolean {
-    const entries = readWriters(files, directory, hash);
+    const entries = readWriters(files, directory);
     return entries.length === 1 && entries[0]?.id === token;
   }
 
@@ -321,7 +316,7 @@ export function takeNow(directory: string, world: WriterWorld, hash: Hash): Writ
       try {
         if (!isOurs() || !files.create(guard, writerText({ ...facts, token: guardToken }))) return;
         // Another process may have taken over before the guard was there.
-        if (readWriters(files, directory, hash).at(-1)?.id === guardToken) files.remove(writerPath(directory));
+        if (readWriters(files, directory).at(-1)?.id === guardToken) files.remove(writerPath(directory));
         files.remove(guard);
       } catch {
         // The next process sees that this one has ended.

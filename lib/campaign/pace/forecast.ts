@@ -4,7 +4,7 @@
  * @module
  */
 import type { StartWindow } from "../file/campaign_file.ts";
-import { type Bound, nextStarts, type Quota, QUOTAS, recentSlots, SANDBOX_LIMIT } from "./next_starts.ts";
+import { type CampaignLimit, nextStarts, type Quota, QUOTAS, recentSlots, SANDBOX_LIMIT } from "./next_starts.ts";
 import { DAY_MS, nextOpening } from "./windows.ts";
 
 // The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so that one
@@ -41,7 +41,7 @@ export interface Schedule {
 }
 
 /** The first moment of a row of moments with a distance of `everyMs`, beginning at `zeroMs`, that is not before `ms`. */
-export function roundUp(ms: number, zeroMs: number, everyMs: number): number {
+function roundUp(ms: number, zeroMs: number, everyMs: number): number {
   return zeroMs + Math.ceil((ms - zeroMs) / everyMs) * everyMs;
 }
 
@@ -135,7 +135,7 @@ export interface ForecastInput {
 
 /** A limit, and the end of the campaign if it did not exist. */
 interface Relaxation {
-  bound: Bound;
+  bound: CampaignLimit;
   /** When the campaign would end without it, in milliseconds since 1970. */
   endsAtMs: number;
 }
@@ -150,7 +150,7 @@ export interface Forecast {
   /** Minutes of a runner: one a wave, or the whole time for a process that stays. */
   computeMinutes: number;
   /** The limit without which it would end soonest; `nothing` when only the runs themselves take time. */
-  bound: Bound;
+  bound: CampaignLimit;
   /** The limits that delay the end by a minute or more, the strongest first: the reason for `bound`. */
   without: readonly Relaxation[];
 }
@@ -246,9 +246,9 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
 }
 
 /** What is left out of a schedule to see whether the file's limit of runs, or the service's of sandboxes, delays it. */
-function byCapacity(parallel: number, lingerMs: number): [Bound, Partial<ScheduleInput>][] {
+function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial<ScheduleInput>][] {
   if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
-  const own: [Bound, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
+  const own: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
   return lingerMs === 0 ? [own] : [own, ["sandboxes", { lingerMs: 0 }]];
 }
 
@@ -267,9 +267,9 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
     waveEveryMs,
     lingerMs,
   };
-  const changes: [Bound, Partial<ScheduleInput>][] = [
+  const changes: [CampaignLimit, Partial<ScheduleInput>][] = [
     ["window", { windows: [] }],
-    ...quotas.map(({ name }): [Bound, Partial<ScheduleInput>] => [
+    ...quotas.map(({ name }): [CampaignLimit, Partial<ScheduleInput>] => [
       name,
       { quotas: quotas.filter((quota) => quota.name !== name) },
     ]),

@@ -45,7 +45,7 @@ export function quotasFor(env: (name: string) => string | undefined): readonly Q
  * (header `Date`), rounded down; it also covers a service that counts a start exactly one window ago. One more, since our time of the
  * service is an estimate. A day's 150 starts take two seconds longer by it.
  */
-export const SLOT_GUARD_MS = 2_000;
+const SLOT_GUARD_MS = 2_000;
 
 const MOST = Math.max(...QUOTAS.map(({ count }) => count));
 
@@ -66,7 +66,7 @@ export function recentSlots(slotsMs: readonly number[], nowMs: number): number[]
  *
  * @param slots Starts, ascending.
  */
-export function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
+function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
   const oldest = slots[slots.length - count];
   return oldest === undefined ? -Infinity : oldest + windowMs + SLOT_GUARD_MS;
 }
@@ -94,7 +94,7 @@ export function quotaUse(
 export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 
 /** Why nothing more is started now. The first five are quotas of the service. */
-export type Bound =
+export type CampaignLimit =
   | "minute"
   | "hour"
   | "day"
@@ -144,7 +144,7 @@ export interface PaceInput {
 /** What {@linkcode nextStarts} decided. */
 export interface Pace {
   starts: number;
-  because: Bound;
+  because: CampaignLimit;
   /** When another start may be possible; null when time alone changes nothing (a run must end, a gate must open, nothing waits). */
   nextMs: number | null;
 }
@@ -181,11 +181,11 @@ function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
   return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;
 }
 
-function timedHold(state: State): { because: Bound; nextMs: number | null } | null {
+function timedHold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
   const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, windows } = state;
-  let because: Bound | null = null;
+  let because: CampaignLimit | null = null;
   let nextMs = nowMs;
-  function until(bound: Bound, ms: number): void {
+  function until(bound: CampaignLimit, ms: number): void {
     if (ms > nextMs) [because, nextMs] = [bound, ms];
   }
   // The longest window first: of two that end together it is the one to name.
@@ -201,7 +201,7 @@ function timedHold(state: State): { because: Bound; nextMs: number | null } | nu
 /** What a run that ends, or a sandbox that is freed, changes. */
 function capacityHold(
   { nowMs, sandboxes, running, parallel }: State,
-): { because: Bound; nextMs: number | null } | null {
+): { because: CampaignLimit; nextMs: number | null } | null {
   // A run that waits in the service's queue has no sandbox yet, and will need one.
   const used = Math.max(sandboxes ?? 0, running);
   if (running >= parallel && parallel < SANDBOX_LIMIT) return { because: "parallel", nextMs: null };
@@ -210,7 +210,9 @@ function capacityHold(
 }
 
 /** The file's limit of open pull requests. Forges do not report that one was merged. */
-function pullRequestHold({ nowMs, running, pullRequests }: State): { because: Bound; nextMs: number | null } | null {
+function pullRequestHold(
+  { nowMs, running, pullRequests }: State,
+): { because: CampaignLimit; nextMs: number | null } | null {
   if (pullRequests === null || pullRequests === undefined) return null;
   const { open, limit } = pullRequests;
   const isFree = open !== null && open + running < limit;
@@ -218,7 +220,7 @@ function pullRequestHold({ nowMs, running, pullRequests }: State): { because: Bo
 }
 
 /** What keeps the next start from being sent now; null when nothing does. */
-function hold(state: State): { because: Bound; nextMs: number | null } | null {
+function hold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
   if (state.waiting < 1) return { because: "nothing", nextMs: null };
   if (state.closed !== null) return { because: state.closed, nextMs: null };
   return timedHold(state) ?? pullRequestHold(state) ?? capacityHold(state);

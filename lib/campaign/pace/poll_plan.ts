@@ -63,7 +63,7 @@ function clamp(value: number, [low, high]: readonly [number, number]): number {
  * @param ageMs Age of the run at the last look.
  * @param meanRunMs Mean time of a run.
  */
-export function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
+function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
   if (status === "awaiting_input") return PERSON_MS;
   const isNear = ageMs >= meanRunMs * NEAR.from && ageMs <= meanRunMs * NEAR.to;
   if (isNear) return clamp(meanRunMs * NEAR_SHARE, NEAR_LIMITS_MS);

@@ -57,7 +57,7 @@ function readOffset(format: Intl.DateTimeFormat, ms: number): number {
  * @param ms Milliseconds since 1970.
  * @throws {RangeError} if the runtime does not know the zone, or `ms` is no instant.
  */
-export function offsetAt(name: string, ms: number): number {
+function offsetAt(name: string, ms: number): number {
   const { format, days } = zoneOf(name);
   const day = Math.floor(ms / DAY_MS);
   let offset = days.get(day);
@@ -76,7 +76,7 @@ export function offsetAt(name: string, ms: number): number {
  *
  * @param toMs At most a day after `fromMs`.
  */
-export function offsetChange(name: string, fromMs: number, toMs: number): number | null {
+function offsetChange(name: string, fromMs: number, toMs: number): number | null {
   const offset = offsetAt(name, fromMs);
   if (offsetAt(name, toMs) === offset) return null;
   let [before, after] = [fromMs, toMs];
@@ -135,7 +135,7 @@ function firstOpen(window: StartWindow, ms: number): number | null {
  * @param ms Milliseconds since 1970.
  * @throws {RangeError} if the runtime does not know a zone.
  */
-export function isOpen(windows: readonly StartWindow[], ms: number): boolean {
+function isOpen(windows: readonly StartWindow[], ms: number): boolean {
   return windows.length === 0 || windows.some((window) => isOpenAt(window, ms));
 }
 

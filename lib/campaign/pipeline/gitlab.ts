@@ -113,7 +113,7 @@ function isGit({ home }: PipelineInput): boolean {
 }
 
 /** Brings the lock of the plan, or plans. A home in Git has it. */
-export function planScript(input: PipelineInput): string {
+function planScript(input: PipelineInput): string {
   const { directory, settings: { source } } = input;
   const plan = call(input, "plan", `--dir ${WAVES}/0`);
   // A directory elsewhere is for the machine that made the pipeline.
@@ -129,7 +129,7 @@ export function planScript(input: PipelineInput): string {
 }
 
 /** Takes over the directory of the wave before. */
-export function takeOverScript(): string {
+function takeOverScript(): string {
   return [
     `[ -f "${WAVES}/$((mogplex_wave - 1))/lock.json" ] ||`,
     `  ${fail("the directory of the wave before is not here: its artifacts have expired, or were deleted", 2)}`,
@@ -139,16 +139,16 @@ export function takeOverScript(): string {
 }
 
 /** What a wave needs to be watched. */
-export function watchScript(): string {
+function watchScript(): string {
   return `mogplex_pid=$PWD/${PID}\n${GITLAB_WATCH}`;
 }
 
-export function waveScript(input: PipelineInput): string {
+function waveScript(input: PipelineInput): string {
   return call(input, "advance", isGit(input) ? "" : `--dir "${WAVES}/$mogplex_wave"`);
 }
 
 /** The wave of a person who opens the gate. The wave before it collects what has ended, and closes the gate if it is time. */
-export function gateScript(input: PipelineInput): string {
+function gateScript(input: PipelineInput): string {
   const outputs = isGit(input) ? `${DIRECTORY}/outputs.env` : `"${WAVES}/$mogplex_wave/outputs.env"`;
   const approve = isGit(input) ? "--approve" : `--approve --dir "${WAVES}/$mogplex_wave"`;
   const early = isGit(input)
@@ -164,7 +164,7 @@ export function gateScript(input: PipelineInput): string {
 }
 
 /** Reports and verdict, from the newest directory. */
-export function reportScript(input: PipelineInput, waves: number): string {
+function reportScript(input: PipelineInput, waves: number): string {
   const take = [
     `mogplex_wave=${waves}`,
     `while [ "$mogplex_wave" -ge 0 ] && [ ! -f "${WAVES}/$mogplex_wave/lock.json" ]; do`,

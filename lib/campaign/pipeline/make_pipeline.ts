@@ -14,7 +14,7 @@ import {
   internalsWith,
   placeOf,
   plannedStore,
-  readFile,
+  readSource,
   withCampaign,
 } from "../open_campaign.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
@@ -60,7 +60,7 @@ const GONE: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The format with a name. @throws {UsageError} for an unknown name. */
-export function formatOf(name: string | undefined): PipelineFormat {
+function formatOf(name: string | undefined): PipelineFormat {
   const format = FORMATS.get(name ?? "");
   if (format !== undefined) return format;
   const recipe = GONE.get(name ?? "");
@@ -73,7 +73,7 @@ export function formatOf(name: string | undefined): PipelineFormat {
   }
   throw new UsageError({
     attempted: "make a pipeline",
-    why: name === undefined ? "nothing says for which CI system" : "there is no such format",
+    why: name === undefined ? "the CI system is not named" : "there is no such format",
     value: name === undefined ? undefined : JSON.stringify(name),
     advice: `give --format with one of ${[...FORMATS.keys()].join(", ")}`,
   });
@@ -140,7 +140,7 @@ function programOf(io: Io, program: string): PipelineProgram {
     if (/^[A-Za-z0-9_/][A-Za-z0-9._/-]*$/.test(name)) return { kind: "command", name };
     throw refused(
       "the command of the image",
-      "is none",
+      "is not the name of a command",
       name,
       "letters, digits, dots, dashes and slashes are permitted",
     );
@@ -166,7 +166,7 @@ export async function makePipelineWith(
   const { format: name, program = PROGRAM_PATH, settings, output, meanRunMs } = options;
   const { io } = internals;
   const format = formatOf(name);
-  const read = await readFile(path, options, io, internals);
+  const read = await readSource(path, options, io, internals);
   const { file, includes, skippedStdin } = read;
   const { directory, home } = placeOf(options, file.home, options.env ?? environmentVariable);
   if (skippedStdin && settings.source === undefined) {

@@ -4,10 +4,11 @@
  * @module
  */
 import type { StartRequest } from "../../model.ts";
+import { mendPrompt } from "../../run/mend.ts";
 import { normaliseRoot } from "../../service/contract.ts";
+import { normalBranch } from "../../service/validate.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
 import { renderTask, renderTemplate, variablesOf } from "../file/items.ts";
-import { normalBranch } from "../file/rules.ts";
 import { requestHash } from "../journal/chain.ts";
 import type { Lock, LockItem, LockTask } from "../journal/lock.ts";
 import type { CampaignMemory } from "../journal/memory.ts";
@@ -50,18 +51,8 @@ export function taskHash(lock: Lock, item: LockItem, task: number): string {
 }
 
 /** What a follow-up is asked to do. For red checks the campaign file may say it in words of its own. */
-const FOLLOW_UP_PROMPTS: Readonly<Record<FollowUp, (item: LockItem) => string>> = {
-  checks: () =>
-    "The checks of the pull request of this branch are red. Find out why, correct the cause, and change nothing else.",
-  conflict: ({ baseBranch }) =>
-    `The pull request of this branch conflicts with its base branch ${baseBranch}. Merge ${baseBranch} into this branch, and ` +
-    "resolve the conflicts so that what both branches are for stays. Change nothing else.",
-  review: () =>
-    "A review of the pull request of this branch asks for changes. Read the review, make these changes, and change nothing else.",
-};
-
 function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: LockItem, followUp: FollowUp): string {
-  if (followUp !== "checks" || onFailedChecks === null) return FOLLOW_UP_PROMPTS[followUp](item);
+  if (followUp !== "checks" || onFailedChecks === null) return mendPrompt(followUp, item.baseBranch);
   const { repository, root, variables } = item;
   const values = variablesOf(tasks[item.task]?.variables ?? {}, { campaign, round, repository, root, variables });
   return renderTemplate(onFailedChecks.prompt, values).trim();
@@ -304,7 +295,7 @@ export function wasStarted({ items }: CampaignMemory): boolean {
   return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** Items of which the journal speaks, and that the list does not have any more: the journal could not be read without them. */
+/** Items that the journal has and the list does not any more: the journal could not be read without them. */
 async function namedItems(lock: Lock, before: CampaignMemory, ids: ReadonlySet<string>): Promise<LockItem[]> {
   const items: LockItem[] = [];
   const [task] = lock.tasks;

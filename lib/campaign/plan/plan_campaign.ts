@@ -8,10 +8,17 @@ import { UsageError } from "../../errors.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
-import { normalBranch } from "../file/rules.ts";
+import { normalBranch } from "../../service/validate.ts";
+import { placeText } from "../file/campaign_file.ts";
 import { type Lock, sealLock } from "../journal/lock.ts";
 import { makeView } from "../make_view.ts";
-import { type CampaignInternals, checkWhole, type OpenedCampaign, withCampaign } from "../open_campaign.ts";
+import {
+  type CampaignInternals,
+  type CampaignSource,
+  checkWhole,
+  type OpenedCampaign,
+  withCampaign,
+} from "../open_campaign.ts";
 import { type Forecast, forecast, type ForecastInput, WAVE_DISTANCES_MS } from "../pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS } from "../pace/next_starts.ts";
 import { forecastInput } from "../progress.ts";
@@ -31,11 +38,10 @@ interface NewPlan {
 }
 
 function problemLine({ place, value, why, advice }: EntryProblem): string {
-  const where = `${place.file}:${place.line}:${place.column}`;
-  return `${where}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
+  return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** Writes a lock. A journal gets its hash, also one of which the lock was lost. */
+/** Writes a lock. The journal gets its hash, also if the lock before was lost. */
 export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
   const known = store ?? await Store.open(home, lock);
   const { seq, lockHash } = known.memory;
@@ -58,7 +64,8 @@ const MAX_PROBLEMS = 100;
 
 /** Repositories of a campaign file that cannot be used. Its message has a line for each. */
 class RepositoriesError extends UsageError {
-  override name = "RepositoriesError";
+  /** @internal */
+  static override readonly kind: string = "RepositoriesError";
 
   override get lines(): readonly string[] {
     return this.message.split("\n");
@@ -66,13 +73,15 @@ class RepositoriesError extends UsageError {
 }
 
 /** The error about entries that cannot be used. */
-function refuseEntries(problems: readonly EntryProblem[]): RepositoriesError {
+function refuseEntries(problems: readonly EntryProblem[], source: CampaignSource): RepositoriesError {
   const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
   if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);
   const count = problems.length === 1
     ? "one repository cannot be used"
     : `${problems.length} repositories cannot be used`;
-  const advice = "correct the file, or keep them out with --skip-invalid";
+  const advice = typeof source === "string"
+    ? "correct the file, or keep them out with --skip-invalid"
+    : "correct repositories, or keep them out with skipInvalid";
   return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
 }
 
@@ -106,7 +115,7 @@ export async function planLock(
   const before = client.requests;
   const listing = openListing(client, new RequestPace({ client, clock, signal }));
   const { items: resolved, problems } = await resolveEntries(file, listing, skipInvalid);
-  if (problems.length > 0) throw refuseEntries(problems);
+  if (problems.length > 0) throw refuseEntries(problems, opened.source);
   const { origin } = client;
   if (store !== undefined && wasStarted(store.memory)) checkOrigin(store.memory.lock, origin);
   const plannedAt = new Date(clock.wallTime()).toISOString();
@@ -162,12 +171,12 @@ async function planOf(
 }
 
 export async function planCampaignWith(
-  path: string,
+  source: CampaignSource,
   options: PlanCampaignOptions,
   internals: CampaignInternals,
 ): Promise<CampaignPlan> {
   const { skipInvalid = false, dryRun = false } = options;
-  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
+  return await withCampaign(source, options, internals, dryRun ? "read" : "write", async (opened) => {
     checkForge(opened.file, pullRequestsOf(options) !== undefined);
     const session = openSession(options, { ...detected(options), ...internals });
     expectToken(session, opened.store);

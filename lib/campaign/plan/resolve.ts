@@ -11,9 +11,9 @@ import type { MogplexClient } from "../../service/client.ts";
 import { isUuid, normaliseRoot, REQUEST_WINDOW_MS } from "../../service/contract.ts";
 import { rowOf, rowsText } from "../../service/repository.ts";
 import type { CallOptions } from "../../service/retry.ts";
-import { branchNameProblem } from "../../service/validate.ts";
+import { branchNameProblem, normalBranch } from "../../service/validate.ts";
 import type { CampaignFile, Place, RepositoryEntry } from "../file/campaign_file.ts";
-import { matchesGlob, normalBranch } from "../file/rules.ts";
+import { matchesGlob } from "../file/rules.ts";
 import { itemId, type LockItem } from "../journal/lock.ts";
 import { isVisible, MAX_BRANCH, MAX_REASON, oneLine } from "../journal/record.ts";
 import { REQUEST_BUDGET } from "../pace/poll_plan.ts";
@@ -419,7 +419,7 @@ class Collector {
     const identity = JSON.stringify([item.repositoryId, item.baseBranch, item.root]);
     const first = this.#named.get(identity) ?? this.#named.get(name);
     if (first !== undefined || this.#ids.has(id)) {
-      const where = first === undefined ? "" : ` in ${first.file}:${first.line}`;
+      const where = first === undefined ? "" : ` in ${"key" in first ? first.key : `${first.file}:${first.line}`}`;
       const advice = "remove one of them";
       this.problems.push({ place, value: item.repository, why: `it is the same item as another one${where}`, advice });
       return;
@@ -489,7 +489,7 @@ function addListed(
   }
 }
 
-/** Adds the repository of a name; refuses the name when nothing says which of its rows is meant. */
+/** Adds the repository of a name; refuses a name with several rows of which none is to be preferred. */
 function addRow(
   into: Collector,
   rows: readonly ListedRepo[],
@@ -519,7 +519,7 @@ function addNamed(into: Collector, entry: Named, found: Found): void {
     return into.refuse({ place, value, why: "the service lists no repository of this name", advice });
   }
   if (baseBranch === undefined || root === undefined) {
-    const advice = "give base-branch and root if it is hidden: without them nothing says where to start";
+    const advice = "give base-branch and root if it is hidden: without them it is not known where to start";
     return into.refuse({ place, value, why: "the service lists no repository with this id", advice });
   }
   const repositoryId = value.toLowerCase();

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { CampaignView, CauseGroup, ItemView } from "../view.ts";
+import type { CampaignItem, CampaignView, CauseGroup } from "../view.ts";
 import { commandLine } from "../../text/escape.ts";
 import { byVerdict, type CampaignCommand, campaignCommand, itemNames } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
@@ -122,7 +122,7 @@ function troubleEntry(problem: string, { view, command }: Context): Attention {
 }
 
 /** An item with what is needed to find its work: its run while it waits for a person, its branch or pull request while its verdict is unknown. */
-function located(item: ItemView, name: string): string {
+function located(item: CampaignItem, name: string): string {
   const { verdict, runId, pullRequest, branch, stuck, pullRequestState: pull } = item;
   if (stuck !== null) {
     const since = pull?.createdAt?.slice(0, "2026-12-01".length);
@@ -173,7 +173,7 @@ function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[
   }
 }
 
-function stepsFor(group: CauseGroup, first: ItemView | undefined, { view, command }: Context): Step[] {
+function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, command }: Context): Step[] {
   const { verdict, word, items } = group;
   if (group.stuck !== null) return stepsForStuck(group, { view, command });
   const isOne = items.length === 1;

@@ -34,7 +34,7 @@ import { instantMs, spanText, timeText, utcText } from "../../run/result.ts";
 import { cutText } from "../../text/plain_text.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
-import type { CampaignAbout, CampaignView, ItemView } from "../view.ts";
+import type { CampaignAbout, CampaignItem, CampaignView } from "../view.ts";
 import { type Attention, attentionOf, stepBlocks } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {
@@ -42,7 +42,6 @@ import {
   byVerdict,
   campaignName,
   countSentences,
-  hasEnded,
   itemNames,
   nextStartText,
   pullRequestWords,
@@ -157,7 +156,7 @@ function toneOf(verdict: ItemState): "good" | "bad" | "wait" | "none" {
 
 const MAX_OWNERS = 5;
 /** Since when the items of an entry are stuck, and whose they are. */
-function agesOf({ ids }: Attention, items: ReadonlyMap<string, ItemView>, nowMs: number): string[] {
+function agesOf({ ids }: Attention, items: ReadonlyMap<string, CampaignItem>, nowMs: number): string[] {
   const found = ids.map((id) => items.get(id)).filter((item) => item !== undefined);
   const times = found.map(({ endedAt, startedAt }) => instantMs(endedAt ?? startedAt)).filter((time) => time !== null);
   const owners = [...new Set(found.map(ownerOf))].filter(Boolean);
@@ -170,7 +169,7 @@ function agesOf({ ids }: Attention, items: ReadonlyMap<string, ItemView>, nowMs:
   ];
 }
 
-function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, ItemView>, nowMs: number): Html {
+function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, CampaignItem>, nowMs: number): Html {
   const { title, cause, count, items: shown, steps } = entry;
   const state = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
   const tone = state === undefined ? "wait" : toneOf(state);
@@ -222,7 +221,7 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   const started = items.map(({ startedAt }) => instantMs(startedAt));
   const fromMs = Math.min(...started.filter((time) => time !== null));
   if (!Number.isFinite(fromMs)) return null;
-  const endOf = (item: ItemView) => hasEnded(item) ? instantMs(item.endedAt) : null;
+  const endOf = (item: CampaignItem) => item.isFinal ? instantMs(item.endedAt) : null;
   const ended = items.map(endOf);
   const merged = items.map(({ pullRequestState: pull }) => pull?.state === "merged" ? instantMs(pull.updatedAt) : null);
   const toMs = Math.max(
@@ -262,17 +261,17 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
 }
 
 /** How much a pull request changes: `+12 -3 in 2 files`; null where its forge does not say. */
-function sizeText(pull: ItemView["pullRequestState"]): string | null {
+function sizeText(pull: CampaignItem["pullRequestState"]): string | null {
   const { files = null, additions = null, deletions = null } = pull ?? {};
   const lines = additions === null || deletions === null ? null : `+${additions} -${deletions}`;
   const count = files === null ? null : formatCount(files, "file");
   return [lines, count].filter((part) => part !== null).join(" in ") || null;
 }
 
-function rowOf(item: ItemView, name: string, nowMs: number): TableRow {
+function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
-  // That a pull request was not read stands above the table, once.
+  // A line above the table says once that pull requests were not read.
   const pull = pullRequestState === null ? null : pullRequestText(item);
   const work: Part = pullRequest === null
     ? oneLine(branch)

@@ -6,7 +6,7 @@
 import { plainText } from "../../text/plain_text.ts";
 import { groupStuck } from "../pulls.ts";
 import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
-import type { CauseGroup, ItemView } from "../view.ts";
+import type { CampaignItem, CauseGroup } from "../view.ts";
 
 // What a reason says when the parts are left out that differ from item to item: numbers, ids, hashes, temporary folders, names of
 // repositories and branches.
@@ -57,7 +57,7 @@ const MIN_HASH = 7;
 const MIN_ID = 12;
 
 /** Collects the names of a campaign. */
-function campaignNames(items: readonly ItemView[]): CampaignNames {
+function campaignNames(items: readonly CampaignItem[]): CampaignNames {
   const names = new Set<string>();
   let parts = 1;
   for (const { repository, baseBranch, branch } of items) {
@@ -190,7 +190,7 @@ function pieces(token: string, before: string, after: string, { names, parts, ow
  *
  * @param item The item whose reason it is.
  */
-function causePattern({ reason, repository }: ItemView, names: CampaignNames): CausePattern {
+function causePattern({ reason, repository }: CampaignItem, names: CampaignNames): CausePattern {
   const text = plainText((reason ?? "").slice(0, MAX_REASON)).replace(/\s+/g, " ").trim();
   const to = new Builder();
   const context = { ...names, own: repository.slice(repository.lastIndexOf("/") + 1).toLowerCase() };
@@ -305,7 +305,7 @@ function merge(group: Group, { values }: CausePattern): void {
  * @returns The largest group first; groups of one size in the order of verdicts, then of items. The word of a group depends on its
  * verdict and its cause alone.
  */
-export function groupByCause(items: readonly ItemView[]): CauseGroup[] {
+export function groupByCause(items: readonly CampaignItem[]): CauseGroup[] {
   const names = campaignNames(items);
   const groups = new Map<string, Group>();
   for (const item of items) {

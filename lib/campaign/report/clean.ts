@@ -7,7 +7,8 @@ import type { Redact } from "../../run/clean.ts";
 import { instantMs, isoTimeOrNull } from "../../run/result.ts";
 import { webUrl } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
-import type { CampaignAbout, CampaignView, CauseGroup, ItemView, PullRequestView } from "../view.ts";
+import { isFinal } from "../verdicts.ts";
+import type { CampaignAbout, CampaignItem, CampaignView, CauseGroup, PullRequestView } from "../view.ts";
 import { type CampaignCommand, STATES } from "./words.ts";
 
 // Longer than any id and any time of the service.
@@ -63,13 +64,14 @@ export function cleanCampaign(
   const id = (text: string) => cutText(redactToken(oneLine(text)), MAX_ID);
   const some = (clean: Redact, text: string | null) => text === null ? null : clean(text);
 
-  function cleanItem(item: ItemView): ItemView {
+  function cleanItem(item: CampaignItem): CampaignItem {
     return {
       id: name(item.id),
       repository: name(item.repository),
       baseBranch: name(item.baseBranch),
       root: some(name, item.root),
       verdict: item.verdict,
+      isFinal: isFinal(item.verdict),
       reason: some(reason, item.reason),
       starts: item.starts,
       attempts: item.attempts,

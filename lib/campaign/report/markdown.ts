@@ -19,7 +19,7 @@ import {
 import { formatCount } from "../../text/duration.ts";
 import { pullRequestText } from "../pulls.ts";
 import type { CampaignState } from "../verdicts.ts";
-import type { CampaignView, ItemView } from "../view.ts";
+import type { CampaignItem, CampaignView } from "../view.ts";
 import { type Attention, attentionOf, stepBlocks } from "./attention.ts";
 import {
   ANY_COMMAND,
@@ -179,7 +179,7 @@ function items(view: CampaignView, nowMs: number, { mayLink = () => true }: Camp
   ];
 }
 
-function row(item: ItemView, name: string, nowMs: number, mayLink: (url: string) => boolean): Words[] {
+function row(item: CampaignItem, name: string, nowMs: number, mayLink: (url: string) => boolean): Words[] {
   const { verdict, reason, pullRequest, branch, attempts } = item;
   const ms = runMs(item, nowMs);
   const pull = pullRequestText(item);

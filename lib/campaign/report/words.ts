@@ -9,10 +9,10 @@ import { instantMs, timeText } from "../../run/result.ts";
 import type { Words } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import { commandLine } from "../../text/escape.ts";
-import type { Bound } from "../pace/next_starts.ts";
+import type { CampaignLimit } from "../pace/next_starts.ts";
 import { pullRequestsSentence, unreadAdvice } from "../pulls.ts";
-import { GOOD_VERDICTS, hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
-import type { CampaignView, ItemView, QuotaView } from "../view.ts";
+import { GOOD_VERDICTS, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
+import type { CampaignItem, CampaignView, QuotaView } from "../view.ts";
 import { isTrouble } from "./causes.ts";
 
 /** Verdicts and states in the order of tables: what needs a person, what is at work, what is good. */
@@ -30,7 +30,7 @@ export function byVerdict(a: { verdict: ItemState }, b: { verdict: ItemState }):
 /** Numbers of a campaign. */
 interface Totals {
   items: number;
-  /** Those with a verdict; a run that waits for a person has not ended. */
+  /** Items with a verdict; a run that waits for a person has not ended. */
   ended: number;
   /** Succeeded, or without need of a change. */
   good: number;
@@ -93,7 +93,10 @@ export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]
 }
 
 /** What the next start waits for, after "waits for". */
-export function boundText(bound: Exclude<Bound, "nothing">, { minute, hour, day, sandboxes }: QuotaView): string {
+export function boundText(
+  bound: Exclude<CampaignLimit, "nothing">,
+  { minute, hour, day, sandboxes }: QuotaView,
+): string {
   const used = (quota: { used: number | null; limit: number }) =>
     quota.used === null ? `${quota.limit} in all` : `${quota.used} of ${quota.limit} used`;
   const texts: Readonly<Record<typeof bound, string>> = {
@@ -201,14 +204,14 @@ export function campaignName({ campaign, round }: Pick<CampaignView, "campaign" 
 }
 
 /** What became of the pull requests, and how to read those that were not read; null without pull requests. */
-export function pullRequestWords(items: readonly ItemView[]): string | null {
+export function pullRequestWords(items: readonly CampaignItem[]): string | null {
   const pulls = pullRequestsSentence(items);
   const advice = unreadAdvice(items);
   return pulls === null || advice === null ? pulls : `${pulls}; ${advice}`;
 }
 
 /** How long the newest run of an item took, or takes so far; null when it was not started. In milliseconds. */
-export function runMs({ startedAt, endedAt, verdict }: ItemView, nowMs: number): number | null {
+export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: number): number | null {
   const began = instantMs(startedAt);
   if (began === null) return null;
   const ended = instantMs(endedAt);
@@ -221,19 +224,14 @@ export function runMs({ startedAt, endedAt, verdict }: ItemView, nowMs: number):
  * Names of items for people, by id: the repository, with its root if it has one, and with the base branch only where the same repository
  * and root occur twice.
  */
-export function itemNames(items: readonly ItemView[]): Map<string, string> {
-  const short = ({ repository, root }: ItemView) => root === null ? repository : `${repository}:${root}`;
+export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
+  const short = ({ repository, root }: CampaignItem) => root === null ? repository : `${repository}:${root}`;
   const times = new Map<string, number>();
   for (const item of items) times.set(short(item), (times.get(short(item)) ?? 0) + 1);
   return new Map(items.map((item) => {
     const name = short(item);
     return [item.id, times.get(name) === 1 ? name : `${name} @ ${item.baseBranch}`];
   }));
-}
-
-/** Whether nothing more happens to an item by itself. */
-export function hasEnded({ verdict }: ItemView): boolean {
-  return hasVerdict(verdict) && verdict !== "needs-input";
 }
 
 // Commands about a campaign, for people to copy.

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { PlatformFiles } from "../../ci/platform.ts";
+import type { PlatformFiles, PlatformLinks } from "../../ci/platform.ts";
 import { type Case, type Mark, renderSuite } from "../../report/junit.ts";
 import { type Family, renderFamilies, single } from "../../report/metrics.ts";
 import {
@@ -18,22 +18,23 @@ import type { Redact } from "../../run/clean.ts";
 import { instantMs } from "../../run/result.ts";
 import { bareValue, csvLine, jsonText, renderDotenvFile } from "../../text/escape.ts";
 import { plainText } from "../../text/plain_text.ts";
+import type { Redactor } from "../../text/redact.ts";
 import { STUCK_CAUSES } from "../pulls.ts";
 import { CAMPAIGN_STATES, ITEM_VERDICTS, type ItemState } from "../verdicts.ts";
-import type { CampaignView, ItemView } from "../view.ts";
+import type { CampaignItem, CampaignView } from "../view.ts";
 import { renderCampaignPage } from "./campaign_page.ts";
 import { isTrouble } from "./causes.ts";
 import { cleanCampaign, cleanCommand, cleanProblem } from "./clean.ts";
 import { type CampaignMarkdownOptions, renderCampaignMarkdown } from "./markdown.ts";
-import { hasEnded, itemNames, runMs, STATES, totalsOf } from "./words.ts";
+import { itemNames, runMs, STATES, totalsOf } from "./words.ts";
 
 // `annotations.json`: links that GitLab shows on the page of the job.
 
 /** Renders links to pull requests: those that a person has to look at first, then the newest. @param view View after `cleanCampaign`. */
-export function renderCampaignAnnotations({ items }: CampaignView): string {
+function renderCampaignAnnotations({ items }: CampaignView): string {
   const names = itemNames(items);
-  const rank = ({ verdict }: ItemView) => isTrouble(verdict) ? 0 : 1;
-  const ended = ({ endedAt }: ItemView) => instantMs(endedAt) ?? 0;
+  const rank = ({ verdict }: CampaignItem) => isTrouble(verdict) ? 0 : 1;
+  const ended = ({ endedAt }: CampaignItem) => instantMs(endedAt) ?? 0;
   const found = items.filter(({ pullRequest }) => pullRequest !== null)
     .sort((a, b) => rank(a) - rank(b) || ended(b) - ended(a));
   return renderLinks(
@@ -49,7 +50,7 @@ export function renderCampaignAnnotations({ items }: CampaignView): string {
 type Cell = string | number | null;
 
 // Public names: a change is a new major version.
-type Column = readonly [name: string, cell: (item: ItemView, nowMs: number) => Cell];
+type Column = readonly [name: string, cell: (item: CampaignItem, nowMs: number) => Cell];
 
 const COLUMNS: readonly Column[] = [
   ["repository", (item) => item.repository],
@@ -88,7 +89,7 @@ const COLUMNS: readonly Column[] = [
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignCsv({ items, at }: CampaignView): string {
+function renderCampaignCsv({ items, at }: CampaignView): string {
   const nowMs = instantMs(at) ?? 0;
   const heading = csvLine(COLUMNS.map(([name]) => name));
   return heading + items.map((item) => csvLine(COLUMNS.map(([, cell]) => cell(item, nowMs)))).join("");
@@ -109,7 +110,7 @@ function field([name, value]: [string, unknown]): string {
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignJson(view: CampaignView): string {
+function renderCampaignJson(view: CampaignView): string {
   return `{\n${Object.entries(view).map(field).join(",\n")}\n}\n`;
 }
 
@@ -153,7 +154,7 @@ const MEANINGS: Readonly<Record<ItemState, string>> = {
   waiting: "Waits for its start",
 };
 
-function caseOf(item: ItemView, name: string, nowMs: number): Case {
+function caseOf(item: CampaignItem, name: string, nowMs: number): Case {
   const { verdict, reason, runId, branch, pullRequest } = item;
   const timeMs = runMs(item, nowMs) ?? 0;
   const mark = MARKS[verdict];
@@ -171,7 +172,7 @@ function caseOf(item: ItemView, name: string, nowMs: number): Case {
 }
 
 /** Names of cases. Items have unique names; two long ones may be the same after they were cut. */
-function uniqueNames(items: readonly ItemView[]): string[] {
+function uniqueNames(items: readonly CampaignItem[]): string[] {
   const used = new Set<string>();
   const next = new Map<string, number>();
   return items.map(({ id }) => {
@@ -186,7 +187,7 @@ function uniqueNames(items: readonly ItemView[]): string[] {
   });
 }
 
-function earliest(items: readonly ItemView[]): string | null {
+function earliest(items: readonly CampaignItem[]): string | null {
   let first: string | null = null;
   for (const { startedAt } of items) {
     if (startedAt !== null && (first === null || startedAt < first)) first = startedAt;
@@ -200,7 +201,7 @@ function earliest(items: readonly ItemView[]): string | null {
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignJunit(view: CampaignView): string {
+function renderCampaignJunit(view: CampaignView): string {
   const { campaign, round, state, items, exitCode, waves } = view;
   const nowMs = instantMs(view.at) ?? 0;
   const names = uniqueNames(items);
@@ -222,8 +223,8 @@ export function renderCampaignJunit(view: CampaignView): string {
 
 // `metrics.txt`: the campaign as OpenMetrics text.
 
-/** One that was not read counts as that, and as nothing else. */
-function pullRequests(items: readonly ItemView[]): Family[] {
+/** A pull request that was not read counts as `not-read` alone. */
+function pullRequests(items: readonly CampaignItem[]): Family[] {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   const count = (state: string) => own.filter((item) => (item.pullRequestState?.state ?? "not-read") === state).length;
   const states = ["open", "merged", "closed", "unreadable", "not-read"];
@@ -281,7 +282,7 @@ function quotas({ quota: { minute, hour, day, sandboxes } }: CampaignView): Fami
 
 function times(view: CampaignView): Family[] {
   const nowMs = instantMs(view.at) ?? 0;
-  const ended = view.items.filter(hasEnded).flatMap((item) => runMs(item, nowMs) ?? []);
+  const ended = view.items.filter((item) => item.isFinal).flatMap((item) => runMs(item, nowMs) ?? []);
   const seconds = (name: string, help: string, ms: number | null): Family => ({
     ...single(name, help, ms === null ? null : ms / 1_000),
     unit: "seconds",
@@ -300,7 +301,7 @@ function times(view: CampaignView): Family[] {
  *
  * @param view View after `cleanCampaign`.
  */
-export function renderCampaignMetrics(view: CampaignView): string {
+function renderCampaignMetrics(view: CampaignView): string {
   return renderFamilies([...progress(view), ...quotas(view), ...times(view)], "mogplex_campaign");
 }
 
@@ -331,12 +332,12 @@ export function campaignVariables(view: CampaignView): Record<string, string> {
 }
 
 /** Renders `outputs.env`, one `NAME=value` a line. @param view View after `cleanCampaign`. */
-export function renderCampaignDotenv(view: CampaignView): string {
+function renderCampaignDotenv(view: CampaignView): string {
   return renderDotenvFile(campaignVariables(view));
 }
 
 /** Renders records to append to `GITHUB_OUTPUT`: the same names in lower case, without `MOGPLEX_`. @param view View after `cleanCampaign`. */
-export function renderCampaignGithubOutputs(view: CampaignView): string {
+function renderCampaignGithubOutputs(view: CampaignView): string {
   const entries = Object.entries(campaignVariables(view));
   return renderGithubOutputs(
     Object.fromEntries(entries.map(([name, value]) => [name.slice(PREFIX.length).toLowerCase(), value])),
@@ -352,6 +353,17 @@ interface CampaignFormat {
   /** Renders a view that went through `cleanCampaign`. Pure; only those for people have a place for the options. */
   readonly render: (view: CampaignView, options?: CampaignMarkdownOptions) => string;
 }
+
+/** Name of a format of a campaign's reports. */
+export type CampaignFormatName =
+  | "json"
+  | "csv"
+  | "markdown"
+  | "html"
+  | "junit"
+  | "openmetrics"
+  | "dotenv"
+  | "annotations";
 
 export const CAMPAIGN_FORMATS = {
   json: {
@@ -374,13 +386,21 @@ export const CAMPAIGN_FORMATS = {
     help: "links for the page of a GitLab job",
     render: renderCampaignAnnotations,
   },
-} as const satisfies Record<string, CampaignFormat>;
-
-/** A key of {@linkcode CAMPAIGN_FORMATS}. */
-type CampaignFormatName = keyof typeof CAMPAIGN_FORMATS;
+} as const satisfies Record<CampaignFormatName, CampaignFormat>;
 
 /** The names of all reports, in their order. */
 export const CAMPAIGN_FORMAT_NAMES = Object.keys(CAMPAIGN_FORMATS) as readonly CampaignFormatName[];
+
+/** Renders one report for a script. @param view Not yet cleaned. @param redact Removes secrets from one text, before it is escaped. */
+export function renderCampaignReport(
+  view: CampaignView,
+  format: CampaignFormatName,
+  redact: Redactor,
+  links: PlatformLinks,
+): string {
+  const { render }: CampaignFormat = CAMPAIGN_FORMATS[format];
+  return redact.token(render(cleanCampaign(view, redact, redact.token), { links }));
+}
 
 /** Options of {@linkcode writeCampaignReports}. */
 interface WriteCampaignOptions extends Omit<CampaignMarkdownOptions, "mayLink"> {

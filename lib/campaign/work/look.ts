@@ -125,7 +125,7 @@ function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void 
   if (run.repoId.toLowerCase() !== item.repositoryId) {
     throw new UsageError({
       attempted: `go on with run "${run.runId}" of ${item.repository}`,
-      why: `the run is of another repository, "${run.repoId}": somebody has changed the journal`,
+      why: `the run is of another repository, "${run.repoId}": the journal was changed`,
       advice: "find out who may write to the directory of the campaign, and begin again with another `round`",
     });
   }
@@ -218,7 +218,7 @@ async function read(work: Work, open: OpenRun): Promise<Seen> {
   }
 }
 
-/** Whether an earlier look has seen that the run has ended. That its start found it so is no look. */
+/** Whether an earlier look has seen that the run has ended. A start that found an ended run does not count. */
 function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
   return status !== null && isTerminal(status) && updatedAt !== null;
 }
@@ -419,7 +419,7 @@ export async function cancelRuns(
   const changed: string[] = [];
   let held: (ToCancel & { run: Run })[] = [];
 
-  /** Does something with each run; those of which something went wrong are left to the next wave. */
+  /** Does something with each run; a run with which something went wrong is left to the next wave. */
   async function each<T extends ToCancel>(all: readonly T[], act: (one: T) => Promise<void>): Promise<T[]> {
     const done: T[] = [];
     for (const one of all) {

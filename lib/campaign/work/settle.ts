@@ -21,7 +21,7 @@ const WORST: readonly number[] = [
   ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
 ];
 
-/** The worst of several errors, of which there is at least one. What is no error of ours is the worst. */
+/** The worst of one or more errors. An error of another class than ours is the worst. */
 export function worstOf(errors: readonly unknown[]): unknown {
   const rank = (error: unknown) => error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;
   return errors.toSorted((a, b) => rank(a) - rank(b))[0];

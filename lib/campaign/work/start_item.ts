@@ -28,7 +28,7 @@ type StartOutcome =
   /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
   /** `replayed`: its key found a run that existed before. */
   | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
-  /** It did not start a run, and the journal says why. */
+  /** The service refused it, and the journal says why. */
   | { kind: "refused"; as: StartVerdict };
 
 /** Attempts of one start in a row. */
@@ -238,7 +238,7 @@ function startedOutcome(
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
 /** Refusals in a row because of the service after which nothing more is started for a while. */
 const MAX_TROUBLE = 2;
-/** That while, in milliseconds. */
+/** How long nothing is started then, in milliseconds. */
 const TROUBLE_MS = 60_000;
 
 /**

@@ -48,7 +48,7 @@ export class Store {
    * @throws what {@linkcode Home.append} throws.
    */
   async record(...bodies: RecordBody[]): Promise<void> {
-    judgeRecords(this.memory, bodies.flatMap((body) => this.#imagined(body)));
+    judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
     const { lock: { hash: lock }, lockHash } = this.memory;
     // What nothing carries yet is carried by the next record.
     const [first, ...rest] = bodies;
@@ -66,7 +66,7 @@ export class Store {
    * @param bodies Why it changes.
    */
   async changeLock(lock: Lock, ...bodies: RecordBody[]): Promise<void> {
-    judgeRecords(this.memory, bodies.flatMap((body) => this.#imagined(body)));
+    judgeRecords(this.memory, bodies.flatMap((body) => this.#recordsOf(body)));
     const { hash } = lock;
     for (const record of await this.#home.append(bodies.map((body) => ({ ...body, lock: hash })))) this.#take(record);
     await this.#home.writeLock(lock);
@@ -92,12 +92,12 @@ export class Store {
     }
   }
 
-  /** Takes a record into the memory that is not written: what the journal would say if this process might write. */
-  imagine(body: RecordBody): void {
-    for (const record of this.#imagined(body)) this.#take(record);
+  /** Takes a record into the memory alone: for a process that may not write. */
+  applyWithoutWriting(body: RecordBody): void {
+    for (const record of this.#recordsOf(body)) this.#take(record);
   }
 
-  #imagined(body: RecordBody): JournalRecord[] {
+  #recordsOf(body: RecordBody): JournalRecord[] {
     const { seq, wave } = this.memory;
     const at = this.memory.lastAt ?? new Date(0).toISOString();
     return fitBody(body, at).map((fit) => ({ schema: 1, seq, previous: "", at, wave, ...fit }));

@@ -12,7 +12,7 @@ import { inputText, isOn } from "./inputs.ts";
 
 // The node of a matrix. GitHub's environment does not show it; an input of the action does, by its default.
 
-/** The node as JSON without blanks; an empty string when the job has no matrix, undefined when nobody says it. */
+/** The node as JSON without blanks; an empty string when the job has no matrix, undefined when it is not known. */
 function matrixNode(env: ReadEnv): string | undefined {
   const text = inputText(env, "matrix");
   if (text === undefined) return undefined;
@@ -36,14 +36,14 @@ export function withMatrixNode(platform: Platform, env: ReadEnv): Platform {
   return { ...platform, hidesNode: false, identity };
 }
 
-/** The workflow: its file, or where the runner does not say that, its name. A branch of it is no other workflow. */
+/** The workflow: its file, or where the runner does not say that, its name. Its branches are the same workflow. */
 function workflowOf(env: ReadEnv): string {
   return env("GITHUB_WORKFLOW_REF")?.replace(/@[^]*$/, "") || (env("GITHUB_WORKFLOW") ?? "");
 }
 
 /**
- * Which addresses may be links. A link to an issue or a pull request leaves a mark there, whoever wrote the address. Pull requests of the
- * workflow's own repository are left, as the agent's is one of them.
+ * Which addresses may be links. A link to an issue or a pull request leaves a mark there, no matter who wrote the address. Pull requests of
+ * the workflow's own repository may be links, as the agent's is one of them.
  */
 function mayLink(env: ReadEnv, repository: string): (url: string) => boolean {
   const server = env("GITHUB_SERVER_URL") ?? "";
@@ -55,7 +55,7 @@ function mayLink(env: ReadEnv, repository: string): (url: string) => boolean {
   };
 }
 
-/** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is no number. */
+/** The number of the pull request; undefined when there is none. @throws {UsageError} when the input is not a number. */
 function numberOf(env: ReadEnv): string | undefined {
   const text = inputText(env, "pull-request")?.trim();
   if (text === undefined || /^[1-9]\d{0,17}$/.test(text)) return text;

@@ -8,13 +8,20 @@ import type { ReadEnv } from "../../ci/platform.ts";
 import { IDEMPOTENCY_KEY, onOrOff } from "../options.ts";
 import type { ReadOption } from "../verb.ts";
 
-/** The inputs, each with our variable that it stands for; an empty text where there is none. `tools/build/action.ts` describes them. */
+/** The inputs, each with the variable of ours that it replaces; empty without one. `tools/build/action_yaml.ts` describes them. */
 export const ACTION_INPUTS = {
   "token": "MOGPLEX_API_KEY",
   "repo": "MOGPLEX_REPO_ID",
   "prompt": "MOGPLEX_PROMPT",
   "prompt-file": "MOGPLEX_PROMPT_FILE",
   "run-id": "",
+  "respond": "",
+  "name": "MOGPLEX_RESPOND_NAME",
+  "label": "MOGPLEX_RESPOND_LABEL",
+  "allow-users": "MOGPLEX_ALLOW_USERS",
+  "limit": "MOGPLEX_LIMIT",
+  "template": "MOGPLEX_RESPOND_TEMPLATE",
+  "commit-status": "MOGPLEX_COMMIT_STATUS",
   "automation": "",
   "automation-input": "",
   "harness": "MOGPLEX_HARNESS",
@@ -23,6 +30,8 @@ export const ACTION_INPUTS = {
   "branch": "MOGPLEX_WORKING_BRANCH",
   "create-branch": "MOGPLEX_CREATE_BRANCH",
   "root": "MOGPLEX_ROOT",
+  "after": "",
+  "mend": "",
   "follow": "",
   "timeout": "MOGPLEX_TIMEOUT",
   "on-timeout": "MOGPLEX_ON_TIMEOUT",
@@ -78,7 +87,7 @@ function inputOf(variable: string): InputName | undefined {
   return names.find((name) => ACTION_INPUTS[name] === variable);
 }
 
-/** Reads the environment so that an input wins over our variable that it stands for. */
+/** Reads the environment so that an input wins over the variable of ours that it replaces. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (variable) => {
     if (!variable.startsWith("MOGPLEX_")) return env(variable);
@@ -87,7 +96,7 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
     if (text !== undefined) return text;
     const hidden = GROUPS.some(([input, names]) => names.includes(variable) && inputText(env, input) !== undefined);
     if (hidden) return undefined;
-    // The agent's branch is a new one unless somebody wants it otherwise.
+    // The agent's branch is a new one unless the step says otherwise.
     return variable === "MOGPLEX_CREATE_BRANCH" ? env(variable) || "true" : env(variable);
   };
 }
@@ -96,7 +105,7 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
  * A reader of options that looks at the inputs first, and names them in its messages.
  *
  * @param env The process's own environment.
- * @param otherwise Reads what is no input.
+ * @param otherwise Reads any other option.
  */
 export function inputReader(env: ReadEnv, otherwise: ReadOption): ReadOption {
   return (option) => {

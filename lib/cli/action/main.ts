@@ -26,6 +26,8 @@ import { type Context, inOneStream, type MainOptions, type VerbFunction, type Vo
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
+import { openGitea, openGithub } from "../job/open_forge.ts";
+import { respond } from "../verbs/respond.ts";
 import { GITHUB_COMMENTS, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
@@ -34,7 +36,7 @@ import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn }
 const BY_KEY = "the same command with --idempotency-key";
 
 /** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
-export function actionVocabulary(env: ReadEnv): Vocabulary {
+function actionVocabulary(env: ReadEnv): Vocabulary {
   return {
     program: "the action",
     prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
@@ -56,11 +58,11 @@ export function actionVocabulary(env: ReadEnv): Vocabulary {
   };
 }
 
-// What a step does: it starts a run, follows one that an earlier step, another job or somebody else has started, or triggers an automation
-// and follows its run.
+// What a step does: it starts a run and follows it, follows a run that was started elsewhere, or triggers an automation and follows its run.
 
 /** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
 const FOR_STARTS: readonly InputName[] = [
+  ...["after", "mend"] as const,
   ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
 ];
 
@@ -87,11 +89,20 @@ const KINDS: readonly Kind[] = [
     refuses: FOR_STARTS,
     failed: "The Mogplex automation was not triggered",
   },
+  {
+    input: "respond",
+    run: respond,
+    refuses: [
+      ...["after", "mend", "prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
+      ...["idempotency-key", "key-scope", "key-part", "comment", "pull-request"] as const,
+    ],
+    failed: "Mogplex did not answer",
+  },
 ];
 
 /** What the step is about, and how; undefined when it starts a run. */
 function chosen(env: ReadEnv): Kind | undefined {
-  return KINDS.find(({ input }) => inputText(env, input) !== undefined);
+  return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
 }
 
 /** The arguments that the verb of the step gets. */
@@ -168,7 +179,7 @@ function newStatePath(env: ReadEnv): string {
 
 /**
  * How the job stands, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that goes on,
- * by `continue-on-error`, nobody is going to attach to its run: that counts as cancelled.
+ * by `continue-on-error`, no step is going to attach to its run: that counts as cancelled.
  */
 function jobStatus(env: ReadEnv): string {
   const status = (inputText(env, "job-status") ?? env("MOGPLEX_JOB_STATUS") ?? "").trim();
@@ -177,7 +188,11 @@ function jobStatus(env: ReadEnv): string {
 }
 
 function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
-  const get = (name: string) => name === STATE.name ? statePath : undefined;
+  const get = (name: string) => {
+    if (name === STATE.name) return statePath;
+    // These have no variable of ours.
+    return name === "after" || name === "mend" ? inputText(env, name)?.trim() : undefined;
+  };
   return {
     positionals: argumentsOf(env),
     has: (name) => name === "detach" && !isOn(env, "follow", true),
@@ -225,11 +240,16 @@ function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "
   for (const { message } of problems) writer.error(message);
 }
 
+/** The token of the input, which has a default. */
+function githubToken(env: ReadEnv): { token: string; place: string } {
+  return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
+}
+
 /** The job has its verdict already: `post` fails for what its author has to mend, and for nothing else. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
 
 /**
- * Does the work of a stage.
+ * Runs a stage of the action.
  *
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.
@@ -248,7 +268,9 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
     const vocabulary = actionVocabulary(io.env);
-    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS };
+    const isGitea = ["gitea", "forgejo"].includes(platform.name);
+    const openForge = (context: Context) => isGitea ? openGitea(context) : openGithub(context, githubToken(env));
+    const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS, openForge };
     const call = { io, platform, systems: ONLY_GITHUB, writer, flags, verbs: [], dropIn: false, ...own };
     const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);

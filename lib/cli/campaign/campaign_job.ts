@@ -10,7 +10,7 @@ import {
   makeWave,
   type StepInternals,
 } from "../../campaign/campaign.ts";
-import type { CampaignItem, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
+import type { CampaignEvent, CampaignOptions, RunCampaignOptions } from "../../campaign/campaign_options.ts";
 import { decideCampaign, type Decision, type Selection } from "../../campaign/decide.ts";
 import { readFileHome } from "../../campaign/file/read.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
@@ -116,9 +116,9 @@ export async function endWithCampaign(
         extra?.onNotice(notice);
         if (notice.kind !== "heartbeat") writer.note(noticeText(notice));
       },
-      onItem(item) {
-        extra?.onItem(item);
-        if (json) jsonLine(context, item);
+      onEvent(event) {
+        extra?.onEvent(event);
+        if (json) jsonLine(context, event);
       },
     };
     const hooks = extra && { onSession: extra.onSession, onRequest: extra.onRequest, onWave: extra.onWave };
@@ -162,8 +162,8 @@ export async function endWithCampaign(
 }
 
 /** A line of `--json`. The end is printed when everything else is done. */
-function jsonLine(context: Context, item: CampaignItem): void {
-  if (item.type !== "end") context.writer.json(context.writer.clean(item));
+function jsonLine(context: Context, { progress: _, ...event }: CampaignEvent): void {
+  if (event.type !== "end") context.writer.json(context.writer.clean(event));
 }
 
 /** Log width when stdout is not a terminal, in cells. */
@@ -305,7 +305,7 @@ export function readPlace(context: Context, verb: string): CampaignPlace {
   };
 }
 
-/** Masks the token in everything that is printed, for verbs that send no request. A missing token is no error there. */
+/** Masks the token in everything that is printed, for verbs that send no request. A missing token is not an error there. */
 export function maskToken(context: Context): void {
   try {
     context.connection();
@@ -341,7 +341,7 @@ interface PublishOptions {
  */
 export async function publishCampaign(
   context: Context,
-  { directory, command }: CampaignPlace,
+  { directory, command }: Pick<CampaignPlace, "directory" | "command">,
   view: CampaignView,
   { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
 ): Promise<string[]> {
@@ -383,7 +383,7 @@ export async function publishCampaign(
  * @param view Not yet cleaned.
  * @param summary Path of `campaign.md`; null when it was not written.
  */
-export function commandCampaign(
+function commandCampaign(
   context: { writer: Writer; io: Io },
   platform: Platform,
   view: CampaignView,
@@ -397,7 +397,7 @@ export function commandCampaign(
   const { exitCode, state } = clean;
   if (exitCode === EXIT.success || platform.annotate === undefined) return;
   const text = [plainWords(stateDetail(clean)), ...countSentences(clean), `exit code ${exitCode}`].join("; ");
-  // Any other end is no error.
+  // Any other end is not an error.
   const level = exitCode === EXIT.failed ? "error" : "warning";
   const title = `Mogplex campaign ${plainWords(campaignName(clean))} is ${state}`;
   writer.command(platform.annotate(level, title, writer.untrusted(text)));

@@ -1,14 +1,15 @@
 /**
- * `campaign commands`: prints command lines of `gh` and `glab` that merge or close the pull requests of a campaign. It does not run them.
+ * `campaign commands`: prints command lines of `gh`, `glab` and `curl` that merge or close the pull requests of a campaign. It does not run them.
  *
  * @module
  */
 import { readCampaignWith } from "../../campaign/campaign.ts";
 import { matchesGlob } from "../../campaign/file/rules.ts";
 import { forgeCommands, type MergeMethod, type Readiness } from "../../campaign/forge_commands.ts";
-import type { CampaignView, ItemView } from "../../campaign/view.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { FORGE_TOKENS_TEXT } from "../../forge/forge.ts";
 import { formatCount } from "../../text/duration.ts";
 import { oneOf } from "../options.ts";
 import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
@@ -42,7 +43,7 @@ export const campaignCommandsVerb: Verb = {
   name: "campaign commands",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Print command lines of gh and glab that merge or close the open pull requests",
+  summary: "Print command lines of gh, glab and curl that merge or close the open pull requests",
   group: "toolkit",
   flags: [PLACE, [MERGE, CLOSE, READY, METHOD, ALL_OPEN], [CAUSE, ONLY], FORGE, JSON_OBJECT],
   codes: ["success", "usage", "unavailable", "internal"],
@@ -98,8 +99,8 @@ async function commands(context: Context): Promise<number> {
     const count = formatCount(unread.length, "pull request");
     writer.note(
       all && !merge
-        ? `${count} left out: their addresses are none of GitHub or GitLab, so no command is known for them`
-        : `${count} not read: left out; give a token of their forge, in GITHUB_TOKEN or GITLAB_TOKEN${
+        ? `${count} left out: their addresses are not of GitHub, GitLab, Gitea or Forgejo, so no command is known for them`
+        : `${count} not read: left out; give a token of their forge, in ${FORGE_TOKENS_TEXT}${
           merge ? "" : ", or --all"
         }`,
     );
@@ -108,7 +109,7 @@ async function commands(context: Context): Promise<number> {
 }
 
 /** The items that the flags choose. @throws {UsageError} when there is no such cause. */
-function chosen({ flags, option }: Context, { items, causes }: CampaignView): ItemView[] {
+function chosen({ flags, option }: Context, { items, causes }: CampaignView): CampaignItem[] {
   const word = option(CAUSE);
   const only = flags.all(ONLY.name);
   const group = causes.find((cause) => cause.word === word);

@@ -82,7 +82,7 @@ export const FORGE_HOST: Option<string> = {
   value: "HOST[=VARIABLE]",
   multiple: true,
   help:
-    "Host of a forge, beside github.com and gitlab.com, that gets the token in GITHUB_TOKEN, GITLAB_TOKEN or VARIABLE",
+    "Host of a forge, beside github.com and gitlab.com, that gets the token in GITHUB_TOKEN, GITLAB_TOKEN, GITEA_TOKEN or VARIABLE",
   parse: anyText,
 };
 

@@ -8,7 +8,7 @@ import { pullRequestText } from "../../campaign/pulls.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import { boundText, itemNames, outlookMs, runMs, stateDetail, STATES, totalsOf } from "../../campaign/report/words.ts";
 import { hasVerdict, type ItemState, OPEN_STATES } from "../../campaign/verdicts.ts";
-import type { CampaignView, ItemView } from "../../campaign/view.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
 import { distanceText, instantMs, spanText, timeText } from "../../run/result.ts";
@@ -79,13 +79,13 @@ function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
 }
 
 /** Runs that wait for a person first: they hold a sandbox. Then the newest end. */
-function byUrgency(a: ItemView, b: ItemView): number {
-  const waits = ({ verdict }: ItemView) => verdict === "needs-input" ? 1 : 0;
+function byUrgency(a: CampaignItem, b: CampaignItem): number {
+  const waits = ({ verdict }: CampaignItem) => verdict === "needs-input" ? 1 : 0;
   return waits(b) - waits(a) || (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
 }
 
 /** What fits, in the order of the table: what is at work, what needs a person, what ended last. */
-function chosen(items: readonly ItemView[], rows: number): ItemView[] {
+function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
   const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
   const judged = items.filter(({ verdict }) => hasVerdict(verdict)).sort(byUrgency);
   const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
@@ -96,7 +96,7 @@ function chosen(items: readonly ItemView[], rows: number): ItemView[] {
   return [...working, ...trouble.slice(0, troubles), ...good.slice(0, free - troubles)];
 }
 
-function othersText({ counts }: CampaignView, shown: readonly ItemView[]): string {
+function othersText({ counts }: CampaignView, shown: readonly CampaignItem[]): string {
   const hidden = new Map(OTHERS.map((state) => [state, counts[state]]));
   for (const { verdict } of shown) hidden.set(verdict, (hidden.get(verdict) ?? 0) - 1);
   return [...hidden].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(", ");
@@ -108,7 +108,7 @@ function othersText({ counts }: CampaignView, shown: readonly ItemView[]): strin
  * @param view Not yet cleaned.
  * @returns At most `height` lines, each at most `width` cells.
  */
-export function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
+function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
   const { height, nowMs } = options;
   const screen = new Screen(options);
   screen.line(...progress(screen, view));
@@ -138,7 +138,7 @@ const MAX_LINE = 500;
 const VERDICT = 11;
 
 /** The items whose verdict, run or pull request differ from those before. */
-export function changedItems(before: readonly ItemView[], after: readonly ItemView[]): ItemView[] {
+function changedItems(before: readonly CampaignItem[], after: readonly CampaignItem[]): CampaignItem[] {
   const known = new Map(before.map((item) => [item.id, item]));
   return after.filter((item) => {
     const old = known.get(item.id);
@@ -149,7 +149,7 @@ export function changedItems(before: readonly ItemView[], after: readonly ItemVi
 }
 
 /** What there is to say about an item besides its verdict. */
-function details(item: ItemView, nowMs: number): string {
+function details(item: CampaignItem, nowMs: number): string {
   const { verdict, runId, pullRequest, branch, reason, attempts } = item;
   const isOpen = verdict === "running" || verdict === "starting" || verdict === "needs-input";
   const ms = isOpen ? null : runMs(item, nowMs);
@@ -175,7 +175,7 @@ function details(item: ItemView, nowMs: number): string {
  * @param nowMs When it was seen, in milliseconds since 1970.
  * @param times Whether the line has its time; where the CI system writes one, it would be the second.
  */
-export function campaignLine(item: ItemView, name: string, nowMs: number, times = true): string {
+function campaignLine(item: CampaignItem, name: string, nowMs: number, times = true): string {
   const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
   return `${time}${item.verdict.padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
 }
@@ -185,7 +185,7 @@ export function campaignLine(item: ItemView, name: string, nowMs: number, times 
  *
  * @param nowMs Now, in milliseconds since 1970.
  */
-export function heartbeatLine(view: CampaignView, nowMs: number): string {
+function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { items, ended, bad, running } = totalsOf(view);
   const { waitsFor, quota: { day } } = view;
   const counts = [

@@ -134,7 +134,7 @@ async function pipeline(context: Context): Promise<number> {
 /** Time between two waves when none is given, in milliseconds. */
 const EVERY_MS = 15 * 60_000;
 
-/** The job whose artifacts the pipeline takes. @throws {UsageError} when this is no job of GitLab. */
+/** The job whose artifacts the pipeline takes. @throws {UsageError} when this is not a job of GitLab. */
 function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   const job = option(FROM_JOB);
   if (job === undefined) return undefined;
@@ -142,7 +142,7 @@ function sourceOf({ option, io }: Context): PipelineSettings["source"] {
   if (/^\d{1,20}$/.test(pipeline)) return { pipeline, job };
   throw new UsageError({
     attempted: "use --from-job",
-    why: "this is no job of GitLab: CI_PIPELINE_ID is not a number",
+    why: "this is not a job of GitLab: CI_PIPELINE_ID is not a number",
     advice: "leave the flag out: the jobs then take the files from the checkout",
   });
 }

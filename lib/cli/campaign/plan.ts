@@ -5,9 +5,9 @@
  */
 import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_options.ts";
 import { internalsWith } from "../../campaign/open_campaign.ts";
-import type { Bound } from "../../campaign/pace/next_starts.ts";
+import type { CampaignLimit } from "../../campaign/pace/next_starts.ts";
 import { planCampaignWith } from "../../campaign/plan/plan_campaign.ts";
-import type { CampaignView, ItemView } from "../../campaign/view.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
@@ -70,7 +70,7 @@ function named(label: string, names: readonly string[], all: boolean): string[] 
   ];
 }
 
-function excludedLines(items: readonly ItemView[]): string[] {
+function excludedLines(items: readonly CampaignItem[]): string[] {
   const invalid = items.filter(({ verdict }) => verdict === "invalid");
   if (invalid.length === 0) return [];
   return [`${formatCount(invalid.length, "item")} cannot be used:`].concat(
@@ -90,7 +90,7 @@ function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowM
   } of a runner`;
 }
 
-const LIMITS: Readonly<Record<Bound, string>> = {
+const LIMITS: Readonly<Record<CampaignLimit, string>> = {
   minute: "10 starts a minute",
   hour: "30 starts an hour",
   day: "150 starts a day",
@@ -107,7 +107,7 @@ const LIMITS: Readonly<Record<Bound, string>> = {
 };
 
 /** The reason for the end: what each limit costs. */
-function whyLines(bound: Bound, without: CampaignPlan["without"], nowMs: number): string[] {
+function whyLines(bound: CampaignLimit, without: CampaignPlan["without"], nowMs: number): string[] {
   if (bound === "nothing") return ["No limit delays it: only the runs take time."];
   const rows = without.map((each) => `  without ${LIMITS[each.bound]}: ${endText(each, nowMs)}`);
   return [`What decides it: ${LIMITS[bound]}`, ...rows];

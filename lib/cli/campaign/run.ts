@@ -20,7 +20,7 @@ const RUN_TIMEOUT: Option<number> = {
 const OF_RUN: Meanings = {
   ...OF_WAVES,
   success: "the campaign is done and good",
-  rateLimited: "it goes on: --timeout passed, a gate is closed, somebody stopped it; another process is at work",
+  rateLimited: "it goes on: --timeout passed, a gate is closed, it was stopped; another process is at work",
 };
 
 export const campaignRunVerb: Verb = {

@@ -121,7 +121,7 @@ async function watch(context: Context, place: CampaignPlace): Promise<CampaignVi
       }
       if (view.state === "done") return view;
       if (isAtRest(view)) {
-        writer.note("no longer watched: the campaign goes on only when somebody decides");
+        writer.note("no longer watched: the campaign goes on only when a person decides");
         return view;
       }
       await clock.sleep(WATCH_MS, { signal });

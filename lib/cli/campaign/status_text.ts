@@ -22,7 +22,7 @@ import {
   totalsOf,
 } from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
-import type { CampaignView, ItemView } from "../../campaign/view.ts";
+import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
 import { instantMs, spanText, timeText } from "../../run/result.ts";
 import { cellWidth, fitCells } from "../../text/cells.ts";
 import type { Fact } from "../../text/document.ts";
@@ -171,8 +171,11 @@ function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean):
 }
 
 /** The items of each verdict that get a row, and how many do not. */
-function rowsOf({ items }: CampaignView, all: boolean): { verdict: ItemState; shown: ItemView[]; hidden: number }[] {
-  const of = new Map<ItemState, ItemView[]>(STATES.map((state) => [state, []]));
+function rowsOf(
+  { items }: CampaignView,
+  all: boolean,
+): { verdict: ItemState; shown: CampaignItem[]; hidden: number }[] {
+  const of = new Map<ItemState, CampaignItem[]>(STATES.map((state) => [state, []]));
   for (const item of items) of.get(item.verdict)?.push(item);
   return [...of].filter(([, found]) => found.length > 0).map(([verdict, found]) => {
     const style = styleOf(verdict);
@@ -234,7 +237,7 @@ export class ItemTable {
    * @param all All items of the campaign: their names depend on each other.
    * @param measured The items that the columns have room for.
    */
-  constructor(screen: Screen, all: readonly ItemView[], measured: readonly ItemView[], nowMs: number) {
+  constructor(screen: Screen, all: readonly CampaignItem[], measured: readonly CampaignItem[], nowMs: number) {
     this.#screen = screen;
     this.#names = itemNames(all);
     this.#nowMs = nowMs;
@@ -263,7 +266,7 @@ export class ItemTable {
     shrink(NAME, MIN_NAME);
   }
 
-  #cells(item: ItemView): string[] {
+  #cells(item: CampaignItem): string[] {
     const { id, verdict, runId, pullRequest, attempts } = item;
     const run = runId === null ? "" : this.#screen.text(runId);
     const pull = pullRequest === null ? "" : this.#screen.text(pullRequest);
@@ -293,7 +296,7 @@ export class ItemTable {
   }
 
   /** Adds the row of an item. */
-  row(item: ItemView): void {
+  row(item: CampaignItem): void {
     this.#line(this.#cells(item), (column) => column === 1 ? styleOf(item.verdict) : undefined);
   }
 

@@ -13,7 +13,7 @@ import { lookup } from "../../lookup.ts";
 import { programArgs, setExitCode } from "../../runtime.ts";
 import { createWriter, explain } from "../explain.ts";
 import { openContext } from "../job/run_job.ts";
-import { inOneStream, type MainOptions, type NotePlanner, type VerbFunction } from "../verb.ts";
+import { type ForgeOpener, inOneStream, type MainOptions, type NotePlanner, type VerbFunction } from "../verb.ts";
 import { checkInputs, componentVocabulary, inputsFirst } from "./inputs.ts";
 
 /** A program of a component. */
@@ -26,17 +26,19 @@ interface ComponentProgram {
   check?: (env: ReadEnv) => void;
   /** Notes of its jobs. @default {undefined} (there are none) */
   notes?: NotePlanner;
+  /** Opens the forge of a job. @default {undefined} (none is asked) */
+  openForge?: ForgeOpener;
 }
 
 /**
- * Does the work of a job.
+ * Runs a verb of the component.
  *
  * @param args The verb.
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.
  */
 export async function componentMain(
-  { verbs, flags, check, notes }: ComponentProgram,
+  { verbs, flags, check, notes, openForge }: ComponentProgram,
   args: readonly string[],
   process: Io,
   options: MainOptions,
@@ -58,7 +60,7 @@ export async function componentMain(
     const vocabulary = componentVocabulary(name, io.env);
     return await verb(
       openContext(
-        { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes },
+        { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes, openForge },
         options,
       ),
     );

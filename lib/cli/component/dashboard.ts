@@ -26,7 +26,7 @@ const FLAGS: Readonly<Record<string, string>> = {
 };
 
 /** Every variable that carries an input of this component and of no other. */
-export const DASHBOARD_INPUTS: readonly string[] = Object.values(FLAGS);
+const DASHBOARD_INPUTS: readonly string[] = Object.values(FLAGS);
 
 /** The flags of a job, which has no command line of its own. */
 function flagsOf(env: ReadEnv): ParsedFlags {
@@ -51,7 +51,7 @@ async function printPermissions({ io: { env }, platform, systems, writer }: Cont
 const VERBS: Readonly<Record<string, VerbFunction>> = { dashboard: showDashboard, permissions: printPermissions };
 
 /**
- * Does the work of a job.
+ * Runs a verb of the component.
  *
  * @param args The verb: `dashboard` or `permissions`.
  * @param process Environment, files, streams and signals.

@@ -15,7 +15,7 @@ import type { Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
-/** Name of the variable that carries an input, by the name of our variable that it stands for. */
+/** Name of the variable that carries an input, by the name of the variable of ours that it replaces. */
 function inputVariable(name: string): string {
   return name.replace(/^MOGPLEX_/, PREFIX);
 }
@@ -28,6 +28,9 @@ const FOLLOW = `${PREFIX}FOLLOW`;
 const FLAGS: Readonly<Record<string, string>> = {
   "resume": `${PREFIX}RESUME`,
   "idempotency-key": `${PREFIX}IDEMPOTENCY_KEY`,
+  "since": `${PREFIX}SINCE`,
+  "after": `${PREFIX}AFTER`,
+  "mend": `${PREFIX}MEND`,
 };
 
 /** Every variable that carries an input. */
@@ -42,7 +45,7 @@ export const INPUT_VARIABLES: readonly string[] = [
  * Patterns of inputs that name what is read or written, by our variable. GitLab checks inputs, but a variable of the project or the
  * pipeline with the name of one that carries an input wins over it, unchecked. Source: `components/shared/inputs.yml`; a test compares.
  */
-export const INPUT_PATTERNS: readonly (readonly [variable: string, input: string, pattern: RegExp])[] = [
+const INPUT_PATTERNS: readonly (readonly [variable: string, input: string, pattern: RegExp])[] = [
   ["MOGPLEX_OUT", "out", /^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$/],
   ["MOGPLEX_TOKEN_VARIABLE", "token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
   ["MOGPLEX_NOTE_TOKEN_VARIABLE", "note-token-variable", /^[A-Z_][A-Z0-9_]{0,63}$/],
@@ -118,7 +121,7 @@ const GROUPS: readonly (readonly string[])[] = [["MOGPLEX_PROMPT", "MOGPLEX_PROM
 /** Ignored when the input `idempotency-key` is set. The scope has a default, so it is always there. */
 const DERIVED: readonly string[] = ["MOGPLEX_KEY_SCOPE", "MOGPLEX_KEY_PART"];
 
-/** Reads the environment so that an input wins over our variable that it stands for. An empty input counts as unset. */
+/** Reads the environment so that an input wins over the variable of ours that it replaces. An empty input counts as unset. */
 export function inputsFirst(env: ReadEnv): ReadEnv {
   return (name) => {
     if (name === "MOGPLEX_TIMEOUT") return timeout(env);
@@ -133,6 +136,11 @@ export function inputsFirst(env: ReadEnv): ReadEnv {
 /** Whether the job follows the run. */
 export function isFollowed(env: ReadEnv): boolean {
   return env(FOLLOW) !== "false";
+}
+
+/** Whether the job is one of the component `respond`: no other has this input. */
+export function isRespond(env: ReadEnv): boolean {
+  return env(inputVariable("MOGPLEX_RESPOND_NAME")) !== undefined;
 }
 
 /** Value of a flag without a variable, from its input; undefined when the input is empty. */

@@ -14,10 +14,12 @@ import { cleanUpAndReport } from "../cleanup_report.ts";
 import { GITLAB_NOTES } from "../job/note.ts";
 import type { Context, MainOptions, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/doctor_checks.ts";
+import { openGitlab } from "../job/open_forge.ts";
 import { followRun } from "../verbs/follow.ts";
+import { respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
 import { componentMain, runComponent } from "./component_main.ts";
-import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, JOB_VARIABLES } from "./inputs.ts";
+import { checkPromptFile, flagInput, INPUT_VARIABLES, isFollowed, isRespond, JOB_VARIABLES } from "./inputs.ts";
 
 /** Directory of the component, below the project: the unpacked program, and the state. Never an artifact. */
 const DIRECTORY = ".mogplex-ci";
@@ -25,42 +27,57 @@ const DIRECTORY = ".mogplex-ci";
 // deno-lint-ignore require-await
 async function printPermissions(context: Context): Promise<number> {
   const allowed = permissionsOf(context);
+  const { env } = context.io;
+  const responds = isRespond(env);
+  const api = env("CI_API_V4_URL") ?? "";
+  const payload = env("TRIGGER_PAYLOAD") ?? "";
   context.writer.output(
-    denoFlags({ ...allowed, env: [...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES] }).join(" "),
+    denoFlags({
+      ...allowed,
+      net: [...new Set([...allowed.net, ...(responds && URL.canParse(api) ? [new URL(api).host] : [])])],
+      read: [...allowed.read, ...(responds && payload.startsWith("/") ? [payload] : [])],
+      env: [...new Set([...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES])],
+    }).join(" "),
   );
   return EXIT.success;
 }
+
+/** The verb `respond`, with any address of the service. */
+const ANY_URL = "respond-true";
 
 /** Every verb, by name. `permissions` prints the flags with which Deno may run the others. */
 const VERBS: Readonly<Record<string, VerbFunction>> = {
   run: startAndFollow,
   follow: followRun,
+  // Whether another address of the service is taken is in the script: a variable could come with the trigger.
+  "respond-false": respond,
+  [ANY_URL]: respond,
   cleanup: (context) => cleanUpAndReport(context, "after_script"),
   permissions: printPermissions,
 };
 
 /** The flags of a job, which has no command line of its own. */
-function flagsOf(io: Io): ParsedFlags {
+function flagsOf(io: Io, [verb]: readonly string[]): ParsedFlags {
   const get = (name: string) => name === "state" ? `${DIRECTORY}/run.json` : flagInput(io.env, name);
   return {
     positionals: [],
-    has: (name) => name === "detach" && !isFollowed(io.env),
+    has: (name) => name === "detach" && !isFollowed(io.env) || name === "allow-url" && verb === ANY_URL,
     get,
     all: (name) => [get(name)].filter((value) => value !== undefined),
   };
 }
 
 /**
- * Does the work of a job.
+ * Runs a verb of the component.
  *
- * @param args The verb: `run`, `follow`, `cleanup` or `permissions`.
+ * @param args The verb: `run`, `follow`, `respond-true` or `respond-false`, `cleanup` or `permissions`.
  * @param process Environment, files, streams and signals.
  * @returns The exit code; it never throws.
  */
 export async function main(args: readonly string[], process: Io, options: MainOptions = {}): Promise<number> {
   const check = (env: ReadEnv) => checkPromptFile(env);
   return await componentMain(
-    { verbs: VERBS, flags: flagsOf(process), check, notes: GITLAB_NOTES },
+    { verbs: VERBS, flags: flagsOf(process, args), check, notes: GITLAB_NOTES, openForge: openGitlab },
     args,
     process,
     options,

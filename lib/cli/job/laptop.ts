@@ -32,9 +32,9 @@ import type { Asked, Context, Folder } from "../verb.ts";
 import { ONE_SHOT_MS } from "./run_job.ts";
 
 // What a folder remembers: the run that an earlier command left in its state file, while that run goes on, and for an hour after it ended well
-// and its end was not told. Outside CI nothing else tells a command that it is called again.
+// and its end was not seen. Outside CI nothing else tells a command that it is called again.
 
-/** A run that goes on, or whose end was not told. */
+/** A run that goes on, or whose end was not seen. */
 interface Remembered {
   /** Its id; null when the answer to its start was lost: only its key finds it. */
   runId: string | null;
@@ -45,10 +45,10 @@ interface Remembered {
 }
 
 /**
- * How long after its end a run is attached to if its end was not told, in milliseconds: a person comes back within the hour, and a job that
+ * How long after its end a run is attached to if its end was not seen, in milliseconds: a person comes back within the hour, and a job that
  * is called every hour or every night starts each time.
  */
-const UNTOLD_MS = 3_600_000;
+const UNSEEN_MS = 3_600_000;
 
 /** How long a command may be about to start a run of which it has written the key alone, in milliseconds. */
 const STARTING_MS = 300_000;
@@ -86,9 +86,9 @@ async function rememberedRun(
     const end = endOfRun(run.status);
     if (end === undefined || end === "awaiting_input") return { runId, same, endAgeMs: null };
     const ageMs = endAgeMs(run, clock.wallTime() - (client.clockSkewMs ?? 0));
-    // A run that was to be cancelled is over for whoever wanted that.
-    const isUntold = state.parting === "following" || state.parting === "detached";
-    return same && end === "success" && isUntold && ageMs <= UNTOLD_MS ? { runId, same, endAgeMs: ageMs } : undefined;
+    // The end of a run that was to be cancelled is no news.
+    const isUnseen = state.parting === "following" || state.parting === "detached";
+    return same && end === "success" && isUnseen && ageMs <= UNSEEN_MS ? { runId, same, endAgeMs: ageMs } : undefined;
   } catch (error) {
     if (error instanceof NotFoundError) return undefined;
     throw error;
@@ -99,7 +99,7 @@ async function rememberedRun(
 const MAX_FOLDERS = 50;
 
 /**
- * Chooses the folder of a start: that of the run with the same request that goes on, or whose end was not told, else the first one without
+ * Chooses the folder of a start: that of the run with the same request that goes on, or whose end was not seen, else the first one without
  * a run that goes on.
  *
  * @param job Opens the session of the job, if something has to be looked up.
@@ -128,7 +128,7 @@ export async function chooseFolder(
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);
     const found = await rememberedRun(session, io, path, hash, call);
-    // A run that has ended is in nobody's way.
+    // A run that has ended is not in the way.
     if (found === undefined || found.endAgeMs !== null && (wantsNew || ownKey)) {
       if (count > 1) {
         writer.note(`another run of this folder goes on: the files of this one go to ${JSON.stringify(out)}`);
@@ -137,7 +137,7 @@ export async function chooseFolder(
     }
     if (found.same && !wantsNew && !ownKey) {
       writer.note(sentenceOf(found));
-      return { request, out, resumePath: path, maxEndAgeMs: UNTOLD_MS };
+      return { request, out, resumePath: path, maxEndAgeMs: UNSEEN_MS };
     }
     if (option(STATE) !== undefined) {
       const why = `run "${found.runId ?? "unknown"}" of that state file goes on`;
@@ -160,7 +160,7 @@ function sentenceOf({ runId, endAgeMs }: Remembered): string {
   if (endAgeMs !== null) {
     return `run "${runId}" of this folder, with the same request, ended well ${
       formatDuration(endAgeMs)
-    } ago, and nobody was told: ` +
+    } ago, and its end was not seen: ` +
       "here is its end (--new starts another one)";
   }
   const run = runId === null
@@ -233,7 +233,7 @@ export function recentLines({ io }: Context, path: string): string[] {
   }
 }
 
-/** Adds a line. A failure is no reason to lose a run, and nothing to tell in every log. */
+/** Adds a line. A failure must not lose a run, and is not worth a line in every log. */
 function add(context: Context, value: object): void {
   const path = recentFile(context);
   if (path === undefined) return;

@@ -6,21 +6,26 @@
  */
 import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
+import { lookup } from "../../lookup.ts";
 import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS } from "../../report/gitlab_note.ts";
-import { type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
-import { noteMarker, writeNote } from "../../report/note.ts";
+import { jobLinks, type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
+import { LivingNote, noteMarker, writeNote, type WrittenNote } from "../../report/note.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { pagePath, type ReportTarget } from "../../report/write.ts";
 import { cleanResult } from "../../run/clean.ts";
-import type { AnyResult } from "../../run/result.ts";
+import type { FollowItem } from "../../run/follow.ts";
+import { type AnyResult, beginsPhase, isoTime } from "../../run/result.ts";
 import { checkTokenVariable } from "../../service/connection.ts";
+import { markdownOf } from "../../text/document.ts";
 import { markdownCode } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { NOTE } from "../options.ts";
-import type { Context, NotePlanner, PlannedNote } from "../verb.ts";
+import type { Context, NoteContent, NotePlanner, PlannedNote, RenderSummary } from "../verb.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
+/** Most of a task that a note shows while its run goes on, in UTF-16 units. */
+const MAX_TASK = 2_000;
 
 /** What to do: nothing, print why there is no note, or write one. */
 export type NotePlan =
@@ -56,19 +61,29 @@ export function planNote(context: Context): NotePlan {
   }
 }
 
-/** Renders a summary; see the options of `renderMarkdown`. */
-type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownOptions["links"]) => string;
-
-async function write(context: Context, plan: PlannedNote, render: RenderSummary): Promise<void> {
-  const { writer, writer: { redact }, clock, fetch } = context;
-  const { place } = plan;
+/** Makes the whole text of a note and writes it. */
+async function write(
+  context: Context,
+  plan: PlannedNote,
+  { render, state }: NoteContent,
+  id?: number,
+): Promise<WrittenNote> {
+  const { writer: { redact }, clock, fetch } = context;
+  const { place, head } = plan;
   const whole = render(plan.mayLink, plan.links);
   const summary = place.shorten?.(whole) ?? whole;
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
-  const marker = noteMarker(...plan.job);
-  const { id, updated } = await writeNote(place, marker, text, { ...plan, clock, fetch });
+  const first = head === undefined ? "" : `${head(state)}\n\n`;
+  return await writeNote(place, noteMarker(...plan.job), first + text, { ...plan, clock, fetch, id });
+}
+
+function tell({ writer }: Context, { place }: PlannedNote, { id, updated }: WrittenNote): void {
   writer.note(`summary ${updated ? "updated" : "written"} in ${place.noun} ${id} of ${place.where}`);
+}
+
+function tellProblem({ writer }: Context, error: unknown): void {
+  writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
 }
 
 /** Carries the plan out; a failure is one line on stderr. */
@@ -76,14 +91,75 @@ export async function writeTextNote(context: Context, plan: NotePlan, render: Re
   if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
   try {
-    await write(context, plan, render);
+    tell(context, plan, await write(context, plan, { render, state: { runId: null, exitCode: null } }));
   } catch (error) {
-    context.writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
+    tellProblem(context, error);
   }
 }
 
-/** {@linkcode writeTextNote} for the result of a job. @param targets Its reports: the note links the page. */
-export async function writeJobNote(
+/** The note of a job, which is changed while that goes on. Only what cannot be written at the end is told. */
+export function openNote(context: Context, plan: PlannedNote): LivingNote<NoteContent> {
+  let first: WrittenNote | undefined;
+  return new LivingNote<NoteContent>(plan.place, context.clock, async (content) => {
+    const { id, updated } = await write(context, plan, content, first?.id);
+    first ??= { id, updated };
+    // Whether it existed before the job.
+    return first;
+  });
+}
+
+/** What a phase of a run is, for people. */
+const PHASES: Readonly<Record<string, string>> = {
+  queue: "waits for a sandbox",
+  prepare: "prepares the sandbox",
+  agent: "works",
+  deliver: "delivers what it did",
+};
+
+/** The text of a note while the run goes on. */
+export function progressText(
+  { links, runId, phase, since, task }: {
+    links: MarkdownOptions["links"];
+    runId: string | null;
+    /** One of the phases of a run. */
+    phase: string;
+    /** Since when, in ISO 8601. */
+    since: string;
+    /** Untrusted text; undefined when it is not to be shown. */
+    task?: string | undefined;
+  },
+): string {
+  return `${
+    markdownOf([
+      { heading: `⏳ The agent ${lookup(PHASES, phase) ?? "is at work"}`, level: 2 },
+      ...(task === undefined ? [] : [{ code: cutText(plainText(task), MAX_TASK) }]),
+      {
+        facts: [["Since", { time: since }], ["Run", { name: runId }], ...jobLinks(links ?? {})],
+      },
+    ])
+  }\n`;
+}
+
+/** The summary of a result. @param targets Reports of the job: the note links the page. */
+function resultContent(
+  context: Context,
+  result: AnyResult,
+  targets: readonly ReportTarget[],
+  compared?: string,
+): NoteContent {
+  const { io, platform, writer: { redact } } = context;
+  const { page } = withPageLink(platform.links(io.env), pagePath(targets));
+  return {
+    render: (mayLink, links) => {
+      const clean = cleanResult(result, redact, redact.token);
+      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, compared });
+    },
+    state: { runId: result.kind === "run" ? result.runId : null, exitCode: result.exitCode },
+  };
+}
+
+/** {@linkcode writeTextNote} for the result of a job. */
+async function writeJobNote(
   context: Context,
   plan: NotePlan,
   result: AnyResult,
@@ -92,30 +168,54 @@ export async function writeJobNote(
 ): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (result.outcome === "started") return;
-  const { io, platform, writer: { redact } } = context;
-  const { page } = withPageLink(platform.links(io.env), pagePath(targets));
-  await writeTextNote(
-    context,
-    plan,
-    (mayLink, links) => {
-      const clean = cleanResult(result, redact, redact.token);
-      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, compared });
-    },
-  );
+  await writeTextNote(context, plan, resultContent(context, result, targets, compared).render);
+}
+
+/** The note of a job, from the start of its run to the end. */
+export interface JobNote {
+  item(item: FollowItem): void;
+  ended(result: AnyResult, compared?: string): Promise<void>;
 }
 
 /**
  * Decides on the note of a job before the job starts.
  *
- * @returns Writes the note on a result, when there is one to write.
  * @throws {UsageError} See {@linkcode planNote}.
  */
-export function prepareNote(
-  context: Context,
-  targets: readonly ReportTarget[],
-): (result: AnyResult, compared?: string) => Promise<void> {
+export function prepareNote(context: Context, targets: readonly ReportTarget[]): JobNote {
   const plan = planNote(context);
-  return (result, compared) => writeJobNote(context, plan, result, targets, compared);
+  if (plan.kind !== "write") {
+    return { item() {}, ended: (result, compared) => writeJobNote(context, plan, result, targets, compared) };
+  }
+  const note = plan.note ?? openNote(context, plan);
+  let runId: string | null = null;
+  let phase = "queue";
+  let told: string | undefined;
+  const content = (): NoteContent => ({
+    render: (_mayLink, links) =>
+      progressText({ links, runId, phase, since: isoTime(context.clock.wallTime()), task: plan.task }),
+    state: { runId, exitCode: null },
+  });
+  return {
+    item(item) {
+      if (item.type === "status") runId = item.run.runId;
+      if (item.type === "event") phase = beginsPhase(item.event) || phase;
+      if (item.type === "end" || runId === null) return;
+      const isNew = told === undefined;
+      if (!isNew && told === phase) return;
+      told = phase;
+      if (note.isBegun) note.change(content, isNew);
+      else note.begin(content()).catch(() => {});
+    },
+    async ended(result, compared) {
+      if (result.outcome === "started") return;
+      try {
+        tell(context, plan, await note.end(resultContent(context, result, targets, compared)));
+      } catch (error) {
+        tellProblem(context, error);
+      }
+    },
+  };
 }
 
 // The note on the merge request of a GitLab pipeline: decides whether there is one, and with which token.

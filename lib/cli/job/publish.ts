@@ -1,11 +1,12 @@
 /**
- * Makes the end of a job known: one list of publishers, which run in order. A new one is one more entry.
+ * Publishes the result of a job: one list of publishers, which run in order. A new one is one more entry.
  *
  * @module
  */
 import { InterruptedError } from "../../errors.ts";
 import { resultFields } from "../../report/json.ts";
 import { EventFile } from "../../run/event_file.ts";
+import type { FollowItem } from "../../run/follow.ts";
 import {
   problemOf,
   type ReportProblem,
@@ -61,6 +62,8 @@ export function eventFiles({ io, writer }: Context, { targets }: Places): EventF
 interface Publish<R> {
   /** Publishes the id of the run as soon as it is known: later steps can then cancel the run when this job dies. */
   started?(runId: string): void;
+  /** Called with each item of a run that is followed. */
+  item?(item: FollowItem): void;
   ended(ended: Ended<R>): void | Promise<void>;
 }
 
@@ -70,6 +73,7 @@ export type Publisher<R> = (context: Context, job: Published) => Publish<R>;
 /** Prepared publishers, which run in order. */
 export interface Prepared<R> {
   started(runId: string): void;
+  item(item: FollowItem): void;
   ended(end: Pick<Ended<R>, "result" | "error">): Promise<void>;
 }
 
@@ -87,6 +91,9 @@ export function prepare<R>(
   return {
     started(runId) {
       for (const publish of prepared) publish.started?.(runId);
+    },
+    item(item) {
+      for (const publish of prepared) publish.item?.(item);
     },
     async ended(end) {
       const ended: Ended<R> = { ...end, written: [] };
@@ -139,7 +146,7 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 /** Rows that people copy. */
 const COPIED = /^(?:pull request|page|resume|cancel|key) /;
 
-/** Ends after which nobody needs the page to see what went wrong. */
+/** Ends after which there is nothing that the page has to explain. */
 const FINE: readonly (Outcome | AutomationOutcome)[] = ["success", "started"];
 
 /** The lines of the block, with the address of the pull request as a link. */
@@ -198,11 +205,12 @@ function commands(context: Context): Publish<AnyResult> {
 
 /** The note on the merge request. */
 function note(context: Context, { places }: Published): Publish<AnyResult> {
-  const write = prepareNote(context, places.targets);
+  const job = prepareNote(context, places.targets);
   return {
+    item: (item) => job.item(item),
     async ended({ result, error, compared }) {
       // After a signal there are only seconds, and they belong to the run.
-      if (!(error instanceof InterruptedError)) await write(result, compared);
+      if (!(error instanceof InterruptedError)) await job.ended(result, compared);
     },
   };
 }

@@ -8,6 +8,7 @@ import { exitCodeFor, UsageError } from "../../errors.ts";
 import type { Io } from "../../io.ts";
 import type { Notice, OnNotice } from "../../notice.ts";
 import type { EventFile, EventSink } from "../../run/event_file.ts";
+import type { FollowItem } from "../../run/follow.ts";
 import type { Setting } from "../../report/run_page.ts";
 import { checkTargets, plainPath, writeReports } from "../../report/write.ts";
 import type { JobEnd } from "../../run/job.ts";
@@ -73,7 +74,7 @@ export class CommandJob<R extends AnyResult> {
   get session(): Session {
     if (this.#session !== undefined) return this.#session;
     const { io, clock, fetch, platform, writer } = this.#context;
-    // Its notices are told once there is a log.
+    // Its notices are printed once there is a log.
     const connection = { ...this.#context.connection(), notices: [] };
     const interrupts = this.#interrupts = openInterrupts({ io: this.#closingIo(), clock });
     const onNotice: OnNotice = (notice) => {
@@ -82,7 +83,7 @@ export class CommandJob<R extends AnyResult> {
     };
     return this.#session = openSession(
       { env: io.env, clock, fetch, signal: interrupts.signal, timeoutMs: this.#timeoutMs, onNotice },
-      { connection, platform, onRequest: (request) => this.#published?.extra?.onRequest(request) },
+      { connection, platform, ownHooks: true, onRequest: (request) => this.#published?.extra?.onRequest(request) },
     );
   }
 
@@ -120,7 +121,7 @@ export class CommandJob<R extends AnyResult> {
   }
 
   /**
-   * Opens everything that the job is told by. Call it last before the work.
+   * Opens log, trace and history of the job. Call it last before the work.
    *
    * @param log Events in the log; null shows none.
    * @throws {MogplexError} when token, service or a setting is wrong.
@@ -151,6 +152,10 @@ export class CommandJob<R extends AnyResult> {
     return {
       live,
       started: (runId) => publish.started(runId),
+      item(item) {
+        live.item(item);
+        publish.item(item);
+      },
       internals: { session, platform, interrupts: this.#interrupts },
       sink: { add: (event) => this.#files.forEach((file) => file.add(event)) },
     };
@@ -231,6 +236,8 @@ interface OpenedJob {
   live: LiveLog;
   /** Publishes the id, once it is known. */
   started(runId: string): void;
+  /** Logs and publishes an item of a run. */
+  item(item: FollowItem): void;
   /** Session, signals and CI system. */
   internals: JobInternals;
   sink: EventSink;
@@ -251,7 +258,17 @@ function originOf({ io }: Context): string {
 interface Call extends
   Pick<
     Context,
-    "io" | "platform" | "systems" | "writer" | "flags" | "vocabulary" | "verbs" | "notes" | "extras" | "laptop"
+    | "io"
+    | "platform"
+    | "systems"
+    | "writer"
+    | "flags"
+    | "vocabulary"
+    | "verbs"
+    | "notes"
+    | "openForge"
+    | "extras"
+    | "laptop"
   > {
   /** Whether to read only the variables that the documented command reads. */
   dropIn: boolean;
@@ -275,7 +292,7 @@ function once<T>(work: () => T): () => T {
  */
 export function openContext(call: Call, options: MainOptions): Context {
   const { clock = systemClock, fetch, files, processes, programFile } = options;
-  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, extras, laptop } = call;
+  const { io, platform, systems, writer, flags, vocabulary, verbs, dropIn, notes, openForge, extras, laptop } = call;
   const guard = once(() => guardCheckout({ io, platform, systems }));
   const connection = once((): Connection => {
     guard();
@@ -302,6 +319,7 @@ export function openContext(call: Call, options: MainOptions): Context {
     guard,
     connection,
     notes,
+    openForge,
     extras,
     laptop,
   };
@@ -375,7 +393,7 @@ function textOf({ io }: Context, path: string): string {
  *
  * @param paths `result.json`, `events.ndjson`, or both.
  * @returns The exit code of the result that was read.
- * @throws {UsageError} when a file is no result and no events, or when a report would replace it.
+ * @throws {UsageError} when a file is neither a result nor events, or when a report would replace it.
  */
 export async function reportFrom(context: Context, paths: readonly string[]): Promise<number> {
   const { io, flags, option, writer, laptop, vocabulary } = context;

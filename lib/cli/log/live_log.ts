@@ -6,6 +6,7 @@
  */
 import type { Platform } from "../../ci/platform.ts";
 import type { Clock } from "../../clock.ts";
+import { messageOf } from "../../error_sentence.ts";
 import { lookup } from "../../lookup.ts";
 import type { RunEvent } from "../../model.ts";
 import type { Notice } from "../../notice.ts";
@@ -60,11 +61,11 @@ interface LiveLogOptions {
 }
 
 /** Bytes of event lines after which only the newest are kept. Source: design, "Agent text is hostile"; GitLab cuts at 4 MiB. */
-export const MAX_EVENT_BYTES = 1_800_000;
+const MAX_EVENT_BYTES = 1_800_000;
 /** Number of event lines that are kept then, and printed at the end. Source: as above. */
-export const KEPT_LINES = 200;
+const KEPT_LINES = 200;
 /** Most bytes of the kept lines, so that the whole log stays below GitLab's limit. */
-export const MAX_KEPT_BYTES = 400_000;
+const MAX_KEPT_BYTES = 400_000;
 const STATUS_LINE_MS = 1_000;
 /** Longest time that the agent's words wait for their line break. A runner learns of a cancelled job only when the log goes on. */
 const HELD_MS = 5_000;
@@ -386,6 +387,8 @@ export function noticeText(notice: Notice): string {
     case "shared_key":
       return `Run ${notice.runId} was already started under the key of this job, although this is its first attempt: ` +
         "nodes of a matrix and repeated steps look the same here, a key part tells them apart";
+    case "hook_failed":
+      return `The function ${notice.hook} failed, which changes nothing else: ${messageOf(notice.error)}`;
     case "text":
       return notice.message;
     default: {

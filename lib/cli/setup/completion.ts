@@ -28,7 +28,7 @@ compdef _mogplex_ci ${program}`,
 }));
 
 /** The words that can follow. None for the value of a flag: that may be a file. */
-export function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] {
+function wordsAfter(given: readonly string[], verbs: readonly Verb[]): string[] {
   const typed = given.filter((word) => !word.startsWith("-"));
   if (typed[0] === "help" && typed.length === 1) return [...TOPICS];
   const names = verbs.map(({ name }) => name.replace(/ --.*$/, ""));
@@ -47,7 +47,6 @@ export function wordsAfter(given: readonly string[], verbs: readonly Verb[]): st
     .filter((word) => !word.startsWith("-") || !given.includes(word));
 }
 
-/** Does the work of the verb. */
 // deno-lint-ignore require-await
 export async function printCompletion({ flags, writer, verbs, vocabulary }: Context): Promise<number> {
   const [shell = "", ...given] = flags.positionals;

@@ -9,7 +9,7 @@ import { isMap, isScalar, isSeq, type Node, parseAllDocuments } from "yaml";
 export const PIPELINE_FILE = ".gitlab-ci.yml";
 /** Most files that are followed: those that one GitLab project includes. */
 const MAX_FILES = 50;
-/** A path that GitLab would not first expand, and that is no address. */
+/** A path that GitLab would not first expand, and that is not an address. */
 const PLAIN_PATH = /^(?!\w+:)[^$*]+\.ya?ml$/;
 const ALWAYS_THERE = [".pre", ".post"];
 
@@ -34,7 +34,7 @@ function pipelineOf(text: string): Node | undefined {
   }
 }
 
-/** The texts of a list; undefined where one is made by a reference or is no text. */
+/** The texts of a list; undefined where one is made by a reference or is not a text. */
 function textsOf(node: unknown): string[] | undefined {
   if (!isSeq(node) || node.tag !== undefined && node.tag !== "tag:yaml.org,2002:seq") return undefined;
   const texts = node.items.map((item) => isScalar(item) ? item.value : undefined);

@@ -1,6 +1,6 @@
 /**
  * `init`: puts the program, its checksum and licences, a task and a job into a repository, and takes them out again. It overwrites nothing, and removes
- * nothing that somebody changed.
+ * nothing that was changed.
  *
  * @module
  */
@@ -211,7 +211,7 @@ const LICENCES_NOTE = "  the licences of what is in the program";
 
 function update(context: Context, steps: Steps): void {
   if (!isUnchanged(context)) {
-    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so somebody changed it`;
+    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so it was changed`;
     throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
   }
   const { text, checksum, note, licences } = programOf(context);
@@ -224,24 +224,24 @@ function update(context: Context, steps: Steps): void {
 function uninstall(
   context: Context,
   steps: Steps,
-  jobs: readonly (readonly [string, string])[],
+  jobs: ReadonlyMap<string, readonly string[]>,
 ): void {
   const own = isUnchanged(context);
   const gone = new Set<string>();
-  for (const [path, text] of [...jobs, [TASK_FILE, TASK] as const, [ATTRIBUTES_FILE, ATTRIBUTES] as const]) {
+  for (const [path, texts] of [...jobs, [TASK_FILE, [TASK]] as const, [ATTRIBUTES_FILE, [ATTRIBUTES]] as const]) {
     const old = present(context, path);
-    if (old !== undefined && withoutStage(old) === withoutStage(text)) {
+    if (old !== undefined && texts.some((text) => withoutStage(old) === withoutStage(text))) {
       steps.remove(path);
       gone.add(path);
     } else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
-      steps.say(`keep ${path}, which init did not write, or somebody changed`);
+      steps.say(`keep ${path}, which init did not write, or which was changed`);
     }
   }
   for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
     if (own) steps.remove(path);
-    else steps.say(`keep ${path}, which somebody changed`);
+    else steps.say(`keep ${path}, which was changed`);
   }
-  for (const job of jobs.map(([path]) => path).filter((path) => path !== PIPELINE_FILE && gone.has(path))) {
+  for (const job of [...jobs.keys()].filter((path) => path !== PIPELINE_FILE && gone.has(path))) {
     if (!isIncluded(job, (path) => readOrNothing(context, path))) continue;
     steps.say("", `Remove from ${PIPELINE_FILE}, since a pipeline is invalid when a file that it includes is missing:`);
     steps.say("", "include:", `  - local: ${job}`);
@@ -271,7 +271,19 @@ const editStage = (path: string, stage: string) => [
   stage.trimEnd(),
 ];
 
-/** Does the work of the verb. @throws {UsageError} when it cannot know what to write; nothing was written. */
+/** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */
+function respondRecipe(name: string, { respond, beside: _, ...recipe }: Recipe): Recipe {
+  const does = "A mention at the forge (@mogplex <task>) starts an agent";
+  if (respond !== undefined) return { ...recipe, does, ...respond };
+  const known = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
+  throw new UsageError({
+    attempted: ATTEMPTED,
+    why: `a job of ${name} is not started by a comment`,
+    advice: `--respond works with ${known.join(", ")}`,
+  });
+}
+
+/** @throws {UsageError} when it cannot know what to write; nothing was written. */
 // deno-lint-ignore require-await
 export async function initRepository(context: Context): Promise<number> {
   const { flags } = context;
@@ -281,7 +293,8 @@ export async function initRepository(context: Context): Promise<number> {
     return EXIT.success;
   }
   const origin = originOf(context);
-  const [name, recipe] = systemOf(context, origin);
+  const [name, system] = systemOf(context, origin);
+  const recipe = flags.has("respond") ? respondRecipe(name, system) : system;
   const repo = repoName(origin);
   if (/(?:^|\/)(?:-|\.\.?(?:\/|$))/.test(repo)) {
     throw new UsageError({
@@ -297,11 +310,14 @@ export async function initRepository(context: Context): Promise<number> {
   const job = jobFile(recipe, known, stage);
   const { file, beside, add = "" } = recipe;
   if (flags.has("uninstall")) {
-    uninstall(
-      context,
-      steps,
-      [file, ...beside === undefined ? [] : [beside]].map((path) => [path, job] as const),
-    );
+    const written = [system, ...system.respond === undefined ? [] : [respondRecipe(name, system)]];
+    const jobs = new Map<string, string[]>();
+    for (const each of written) {
+      for (const path of [each.file, each.beside]) {
+        if (path !== undefined) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, known, stage)]);
+      }
+    }
+    uninstall(context, steps, jobs);
     return EXIT.success;
   }
   const { text, checksum, note, licences } = programOf(context);
@@ -321,7 +337,7 @@ export async function initRepository(context: Context): Promise<number> {
   steps.add(PROGRAM_FILE, text, note);
   steps.add(CHECKSUM_FILE, checksum);
   if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
-  steps.add(TASK_FILE, TASK);
+  if (!flags.has("respond")) steps.add(TASK_FILE, TASK);
   steps.add(path, job);
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
@@ -339,7 +355,7 @@ export async function initRepository(context: Context): Promise<number> {
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
   const next = context.flags.has("dry-run")
     ? "Nothing was written. To write these files, leave out --dry-run."
-    : `Then commit these files, and try it: ${TOOL} doctor`;
+    : `Then commit these files, and try it: ${TOOL} doctor${flags.has("respond") ? " --for respond" : ""}`;
   steps.say("", `Needs: ${needsOf(recipe, known)}.`, next);
   return EXIT.success;
 }

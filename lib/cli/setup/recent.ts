@@ -51,7 +51,7 @@ function parsed(line: string): Record<string, unknown>[] {
 const text = (value: unknown) => typeof value === "string" ? value : "";
 
 /** The runs of a file's lines, the newest first. Later lines of a run add to earlier ones. */
-export function recentRuns(lines: readonly string[]): RecentRun[] {
+function recentRuns(lines: readonly string[]): RecentRun[] {
   const runs = new Map<string, RecentRun>();
   for (const each of lines.flatMap(parsed)) {
     const runId = text(each.runId);
@@ -137,7 +137,6 @@ function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   ];
 }
 
-/** Does the work of the verb. */
 export async function printRecent(context: Context, limit: number): Promise<number> {
   const { flags, writer, clock, io } = context;
   const path = recentFile(context);

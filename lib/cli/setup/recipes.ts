@@ -10,7 +10,6 @@ import { EXIT } from "../../exit_codes.ts";
 
 /** Directory of everything that `init` writes beside the file of the CI system. */
 export const FOLDER = "ci";
-/** The program. */
 export const PROGRAM_FILE = `${FOLDER}/mogplex.mjs`;
 /** Its checksum, as `sha256sum -c` reads it. */
 export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
@@ -18,9 +17,8 @@ export const CHECKSUM_FILE = `${PROGRAM_FILE}.sha256`;
 export const LICENCES_FILE = `${PROGRAM_FILE}.licenses.txt`;
 /** Where Git finds that the program is generated. GitLab reads no other file than this one of the root. */
 export const ATTRIBUTES_FILE = ".gitattributes";
-/** GitHub and GitLab then show the program collapsed; it is still a diff, since somebody is to review it. */
+/** GitHub and GitLab then show the program collapsed; it is still a diff, since it is to be reviewed. */
 export const ATTRIBUTES = `${PROGRAM_FILE} linguist-generated gitlab-generated\n`;
-/** The task. */
 export const TASK_FILE = `${FOLDER}/mogplex-task.md`;
 
 /** The first task: an agent that changes nothing by surprise. */
@@ -62,6 +60,10 @@ export interface Recipe {
    * @param stage The line that names the stage of the job, for GitLab.
    */
   render(repo: string, stage: string): string;
+  /** The job of `--respond`, on systems that stand at a forge. */
+  respond?: Pick<Recipe, "file" | "beside" | "needs" | "render">;
+  /** What the job does, as a sentence. @default when it does the task */
+  does?: string;
 }
 
 /** Runs the agent. @param repo As for `render`. @param verb `--follow` or `--detach`. */
@@ -163,6 +165,7 @@ const KEEP = `      - if: always()
 
 /** GitHub and its relatives. */
 function forge(folder: string, where: string, keep: string, hosts: RegExp): Recipe {
+  const isGithub = folder === ".github";
   return {
     file: `${folder}/workflows/mogplex.yml`,
     marks: [folder],
@@ -191,6 +194,36 @@ jobs:
         run: ${CLEAN}
         env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
 ${keep}`,
+    respond: {
+      file: `${folder}/workflows/mogplex-respond.yml`,
+      needs: isGithub
+        ? "secret MOGPLEX_API_KEY"
+        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own who administers the repository)",
+      render: (repo) =>
+        `name: Mogplex answers
+on:
+  issue_comment: { types: [created] }
+  issues: { types: [labeled] }
+  schedule: [{ cron: "23 * * * *" }]
+permissions: { contents: read${isGithub ? ", issues: write, pull-requests: write, statuses: write" : ""} }
+jobs:
+  respond:
+    if: github.event_name != 'issue_comment' || contains(github.event.comment.body, '@mogplex')
+    ${where}
+    timeout-minutes: 40
+    steps:
+      - uses: actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2
+        with: { ref: "\${{ github.event.repository.default_branch }}", persist-credentials: false }
+      - run: ${CHECK}
+      - run: exec ${TOOL} respond${repo}
+        env: { MOGPLEX_API_KEY: ${SECRET}, ${
+          isGithub ? 'GITHUB_TOKEN: "${{ github.token }}"' : 'GITEA_TOKEN: "${{ secrets.RESPOND_TOKEN }}"'
+        } }
+      - if: always()
+        run: ${CLEAN}
+        env: { MOGPLEX_API_KEY: ${SECRET}, MOGPLEX_JOB_STATUS: "\${{ job.status }}" }
+${keep}`,
+    },
   };
 }
 
@@ -239,6 +272,32 @@ ${stage}  image: ${IMAGE}
       annotations: mogplex-ci/annotations.json
       metrics: mogplex-ci/metrics.txt
 `,
+    respond: {
+      file: ".gitlab-ci.yml",
+      beside: "ci/mogplex-respond.gitlab-ci.yml",
+      needs:
+        "CI/CD variables MOGPLEX_API_KEY and GITLAB_TOKEN (masked and protected), a trigger token, a webhook for comments and issues",
+      render: (repo, stage) =>
+        `mogplex-respond:
+${stage}  image: ${IMAGE}
+  timeout: 50 minutes
+  rules: # other jobs need a rule that keeps them out of these two
+    - if: $CI_PIPELINE_SOURCE == "trigger"
+    - if: $CI_PIPELINE_SOURCE == "schedule" && $MOGPLEX_POLL
+  variables: { RUNNER_SCRIPT_TIMEOUT: 40m, RUNNER_AFTER_SCRIPT_TIMEOUT: 2m }
+  script:
+    - ${CHECK}
+    - ${TOOL} respond${repo} 2>&1 || exit $?
+  after_script:
+    - ${CLEAN}
+  retry: { max: 2, when: [${RETRY_WHEN.join(", ")}], exit_codes: [${EXIT.unavailable}, ${EXIT.rateLimited}] }
+  artifacts:
+    when: always
+    access: developer
+    paths: [mogplex-ci/]
+    exclude: [mogplex-ci/run.json]
+`,
+    },
   },
   github: forge(".github", "runs-on: ubuntu-24.04", KEEP, /github/),
   forgejo: forge(".forgejo", DOCKER, "", /codeberg|forgejo/),
@@ -377,11 +436,11 @@ ${
  * @param stage The line that names the stage of the job, for GitLab.
  */
 export function jobFile(recipe: Recipe, name: string | undefined, stage = ""): string {
-  const { file, repo, weekly = false, render } = recipe;
+  const { file, repo, weekly = false, does, render } = recipe;
   const sign = /^Jenkinsfile$|\.kts$/.test(file) ? "//" : "#";
   const given = name === undefined ? repo : name;
   const when = weekly ? "On Mondays, or by hand," : "On the schedule that you make, or by hand,";
-  return `${sign} Written by mogplex-ci init. ${when} an agent does the task in ${TASK_FILE}.
+  return `${sign} Written by mogplex-ci init. ${does ?? `${when} an agent does the task in ${TASK_FILE}`}.
 ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
 }

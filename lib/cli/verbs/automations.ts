@@ -158,7 +158,6 @@ async function triggerOnce(context: Context): Promise<number> {
   }
 }
 
-/** The verb. */
 export const automationsTriggerVerb: Verb = {
   name: "automations trigger",
   usage: "<automation-id>",
@@ -221,7 +220,6 @@ async function triggerAndFollow(context: Context): Promise<number> {
   }
 }
 
-/** The verb. */
 export const automationsTriggerFollowVerb: Verb = {
   name: "automations trigger --follow",
   chosenBy: ["follow"],

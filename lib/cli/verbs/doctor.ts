@@ -29,6 +29,7 @@ import {
   tried,
   warning,
 } from "./doctor_checks.ts";
+import { checkForge } from "./doctor_forge.ts";
 import {
   badUrl,
   checkProxy,
@@ -65,7 +66,7 @@ function withoutEcho(connection: Check | undefined, checks: readonly Check[]): C
 /** What the job is for. */
 const FOR: Option<Purpose> = {
   name: "for",
-  value: "run|follow|dashboard|automation",
+  value: "run|follow|respond|dashboard|automation",
   help: "What the job is to do (default: run)",
   parse: oneOf(PURPOSES),
 };
@@ -76,6 +77,7 @@ const purposeOf = ({ option }: Context): Purpose => option(FOR) ?? "run";
 const READY: Readonly<Record<Purpose, string>> = {
   run: "a job can start",
   follow: "a job can follow runs",
+  respond: "a mention can start a run",
   dashboard: "a dashboard can be made",
   automation: "an automation can be triggered",
 };
@@ -113,7 +115,8 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
     ? await checkThere(context, machine, origin.value, token)
     : await checkNothingThere(context, "url");
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
-  return [url, checkToken(context, token, machine), await checkFiles(context), ...there];
+  const forge = purposeOf(context) === "respond" && token.ok ? await checkForge(context) : [];
+  return [url, checkToken(context, token, machine), await checkFiles(context), ...there, ...forge];
 }
 
 /** The same checks where it did set them: skipped, so that nothing is read, written or sent where the variables say. */
@@ -200,6 +203,7 @@ export const doctorVerb: Verb = {
   examples: [
     `mogplex-ci doctor --json | jq '.checks[] | select(.state != "ok")'`,
     "mogplex-ci doctor --repo acme/web",
+    "mogplex-ci doctor --for respond",
     "mogplex-ci doctor --for dashboard",
   ],
   run: (context) => checkJob(context),

@@ -13,6 +13,7 @@ import { nearest } from "../../nearest.ts";
 import { OUTPUT_VARIABLES } from "../../report/write.ts";
 import { deriveKey } from "../../run/key.ts";
 import { checkRunRequest } from "../../run/request.ts";
+import { unknownHarness } from "../../service/validate.ts";
 import { isVariableRefused, runtimeArgs, runtimeName, variableNames } from "../../runtime.ts";
 import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { resolveOrigin } from "../../service/connection.ts";
@@ -41,7 +42,6 @@ export type CheckState = "ok" | "warning" | "failed" | "skipped";
 export interface Check {
   /** What was checked: one word. */
   name: string;
-  /** The result. */
   state: CheckState;
   /** What the check found, as part of a sentence. */
   finding: string;
@@ -377,7 +377,7 @@ export const permissionsVerb: Verb = {
 // Checks of the runtime: its version, and the variables that it does not let us read.
 
 /** Oldest supported version of each runtime. Source: design, "Who it is for"; `package.json` has the same. */
-export const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
+const OLDEST: Readonly<Record<string, string>> = { node: "20.11", deno: "2.0", bun: "1.2.19" };
 
 /** Whether a version is at least another one; both begin with two numbers. */
 export function isAtLeast(version: string, oldest: string): boolean {
@@ -408,7 +408,7 @@ export function checkRuntime(env: ReadEnv, systems: Systems, machine: Machine): 
 // Checks of the CI system, the variables and the settings.
 
 /** Stands for a repository or a run where any would do: a UUID that does not exist. */
-export const NOBODY = "00000000-0000-4000-8000-000000000000";
+export const ABSENT_ID = "00000000-0000-4000-8000-000000000000";
 
 /** When a start makes a new run, by the scope of its key. */
 const STARTS: Readonly<Record<string, string>> = {
@@ -418,7 +418,7 @@ const STARTS: Readonly<Record<string, string>> = {
   random: "each call starts a new run",
 };
 
-/** The same for a person, whose folder remembers the run. */
+/** When a start outside CI makes a new run: the folder remembers the run. */
 const LAPTOP = "run --follow attaches to the run that it left in this folder, else it starts one";
 
 /** Whether the system lets a clean-up step learn how the job ended. */
@@ -447,7 +447,7 @@ async function keyOf(context: Context): Promise<{ scope: string; missing: readon
   const wanted = await tried(() => option(KEY_SCOPE));
   const keyPart = option(KEY_PART);
   const scope = (wanted.ok ? wanted.value : undefined) ?? (platform.isCi ? "pipeline" : "random");
-  const parts = { scope, identity: platform.identity(context.io.env), keyPart, repoId: NOBODY };
+  const parts = { scope, identity: platform.identity(context.io.env), keyPart, repoId: ABSENT_ID };
   let missing: readonly string[] = [];
   const key = deriveKey({ ...parts, nowMs: context.clock.wallTime() }, (notice) => {
     if (notice.kind === "random_key") missing = notice.missing;
@@ -496,12 +496,16 @@ export function checkVariables({ io }: Context, { names }: Machine): Check {
 /** Checks the values of flags and variables. */
 export async function checkSettings(context: Context): Promise<Check> {
   const settings = await tried(() => {
-    checkRunRequest({ repoId: NOBODY, prompt: "-", ...readRequestSettings(context) });
-    return { ...readPlaces(context), ...readRunSettings(context) };
+    const { rest: { harness } } = checkRunRequest({ repoId: ABSENT_ID, prompt: "-", ...readRequestSettings(context) });
+    return { ...readPlaces(context), ...readRunSettings(context), harness };
   });
   if (!settings.ok) {
     return failedWith("settings", settings.error, adviceOf(settings.error, "Correct the value, or unset the variable"));
   }
-  const { timeoutMs = DEFAULT_TIMEOUT_MS, out } = settings.value;
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, out, harness } = settings.value;
+  const unknown = unknownHarness(harness);
+  if (unknown !== undefined) {
+    return warning("settings", unknown, "Correct the word, unless the service knows this agent");
+  }
   return ok("settings", `a job waits at most ${formatDuration(timeoutMs)}, reports go to ${JSON.stringify(out)}`);
 }

@@ -33,6 +33,7 @@ import { createRedactor } from "../../text/redact.ts";
 import { REPO } from "../options.ts";
 import type { Context } from "../verb.ts";
 import {
+  ABSENT_ID,
   adviceOf,
   type Check,
   failed,
@@ -40,7 +41,6 @@ import {
   follows,
   isAtLeast,
   type Machine,
-  NOBODY,
   ok,
   runtimeParts,
   skipped,
@@ -136,7 +136,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
     case "name":
       return `The name is not found: check MOGPLEX_URL and the DNS of this machine; ${way}`;
     case "refused":
-      return `Nobody listens there: check MOGPLEX_URL; ${way}`;
+      return `No program listens there: check MOGPLEX_URL; ${way}`;
     case "expired":
       return "The certificate is not valid at this time: see whether the clock of this machine is right";
     case "wrong_name":
@@ -293,7 +293,7 @@ interface Asked {
 }
 
 async function openStream(client: MogplexClient, call: CallOptions): Promise<void> {
-  (await client.openRunEvents(NOBODY, { limit: 1 }, call)).close();
+  (await client.openRunEvents(ABSENT_ID, { limit: 1 }, call)).close();
 }
 
 /** Lists the wanted repository, by id or name; all repositories without one. */
@@ -341,10 +341,10 @@ function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
 }
 
 /** What a job is to do: each needs other rights. */
-export type Purpose = "run" | "follow" | "dashboard" | "automation";
+export type Purpose = "run" | "follow" | "respond" | "dashboard" | "automation";
 
 /** All purposes, the default first. */
-export const PURPOSES: readonly Purpose[] = ["run", "follow", "dashboard", "automation"];
+export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "dashboard", "automation"];
 
 /** How to get a token with these rights. */
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;

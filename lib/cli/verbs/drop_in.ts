@@ -14,6 +14,7 @@ import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../run/session.ts";
 import type { MogplexClient } from "../../service/client.ts";
 import { MAX_EVENTS } from "../../service/contract.ts";
 import { checkRepository, resolveRepository } from "../../service/repository.ts";
+import { unknownHarness } from "../../service/validate.ts";
 import { own } from "../../text/safe_line.ts";
 import { openDropIn } from "../job/run_job.ts";
 import {
@@ -98,6 +99,9 @@ export const runVerb: Verb = {
     if (repo === "") throw new UsageError(missingRepo(context));
     const repository = checkRepository({ repo }, "run");
     const argument = requiredArgument(context, "run", "prompt");
+    // The documented command calls these bad arguments.
+    const harness = unknownHarness(flags.get("harness"));
+    if (harness !== undefined) throw new UsageError({ attempted: "run", why: harness });
     const { client, call } = openDropIn(context);
     const prompt = argument === "-" ? await context.io.readStdin() : argument;
     const repoId = await resolveRepository(client, repository, call);

@@ -4,7 +4,6 @@
  * @module
  */
 import { checkUuid } from "../../service/validate.ts";
-import type { FollowItem } from "../../run/follow.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { attachJob } from "../../run/run.ts";
 import { CommandJob } from "../job/run_job.ts";
@@ -31,8 +30,8 @@ export async function followRun(context: Context): Promise<number> {
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readFollowSettings(context);
     const runId = checkUuid(requiredRunId(context, "follow"), "run id");
     job.limitTo(timeoutMs);
-    const { live, internals, sink } = await job.open(log, { exists: true, hasEvents: true });
-    const options = { tokenShare, onTimeout, onItem: (item: FollowItem) => live.item(item) };
+    const { item, internals, sink } = await job.open(log, { exists: true, hasEvents: true });
+    const options = { tokenShare, onTimeout, onItem: item };
     return await job.end(attachJob(runId, options, { ...internals, files: context.io, statePath, sink, onInterrupt }));
   } catch (error) {
     return await job.refuse(error);

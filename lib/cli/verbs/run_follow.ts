@@ -4,12 +4,12 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { FollowItem } from "../../run/follow.ts";
 import type { RunRequest } from "../../run/request.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
 import { givenName } from "../../service/repository.ts";
+import { AFTER, MEND, readFollowUp } from "../job/follow_up.ts";
 import { CommandJob } from "../job/run_job.ts";
 import type { LogForm } from "../log/live_log.ts";
 import { logWidth } from "../log/writer.ts";
@@ -61,7 +61,11 @@ export async function startAndFollow(context: Context): Promise<number> {
       throw new UsageError({ attempted: "run", why, advice: "give one of them" });
     }
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log, key } = readRunSettings(context);
-    const asked = await readStartRequest(context);
+    const after = option(AFTER);
+    if (after === undefined && option(MEND) !== undefined) {
+      throw new UsageError({ attempted: "use --mend", why: "it works with --after only" });
+    }
+    const asked = after === undefined ? await readStartRequest(context) : await readFollowUp(context, after);
     job.limitTo(timeoutMs);
     // A job in CI finds its run by the key.
     const { request, out, resumePath, maxEndAgeMs } =
@@ -70,7 +74,7 @@ export async function startAndFollow(context: Context): Promise<number> {
     const places = job.openPlaces(out);
     const showTask = option(SHOW_TASK);
     const resume = option(RESUME) ?? resumePath;
-    const { live, started, internals, sink } = await job.open(log, { hasEvents: true });
+    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true });
 
     const onStarted = (run: StartedRun): void => {
       announce(context, run, asked, log);
@@ -78,7 +82,7 @@ export async function startAndFollow(context: Context): Promise<number> {
       started(run.runId);
       live.open(run.run.status);
     };
-    const options = { ...key, tokenShare, onTimeout, onStarted, onItem: (item: FollowItem) => live.item(item) };
+    const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
     const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink };
     const startOnly = flags.has("detach");
     return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
@@ -118,6 +122,7 @@ export const runFollowVerb: Verb = {
     [FOLLOW, DETACH, NEW],
     REQUEST,
     [NO_CREATE_BRANCH, PROMPT_FILE, MODE],
+    [AFTER, MEND],
     KEYS,
     RESUME,
     TIMEOUT,
@@ -134,6 +139,7 @@ export const runFollowVerb: Verb = {
   examples: [
     'mogplex-ci run --follow --repo acme/web "Fix the flaky tests"',
     "mogplex-ci run --follow --prompt-file task.md --timeout 25m",
+    'mogplex-ci run --follow --after 42 "also the docs"',
   ],
   run: startAndFollow,
 };

@@ -67,7 +67,7 @@ export function readRecording(text: string, name: string): Recording {
   } catch {
     return readEvents(text, name);
   }
-  if (!isObject(whole)) throw problem(name, "it is no recording");
+  if (!isObject(whole)) throw problem(name, "it is not a recording");
   const isResult = typeof whole.kind === "string" && "exitCode" in whole;
   return isResult ? readResult(whole, name) : readEvents(text, name);
 }
@@ -89,10 +89,10 @@ function readEvents(text: string, name: string): Recording {
       value = JSON.parse(line);
     } catch (error) {
       // The last line of a job that was killed may be cut by the disk.
-      throw problem(`${name}:${index + 1}`, `it is no event: ${messageOf(error)}`);
+      throw problem(`${name}:${index + 1}`, `it is not an event: ${messageOf(error)}`);
     }
     const event = eventOf(value);
-    if (typeof event === "string") throw problem(`${name}:${index + 1}`, `it is no event: ${event}`);
+    if (typeof event === "string") throw problem(`${name}:${index + 1}`, `it is not an event: ${event}`);
     if (events.length >= MAX_EVENTS) throw problem(name, `it has more than ${MAX_EVENTS} events`);
     const first = events[0];
     if (first !== undefined && Math.abs(event.atMs - first.atMs) > MAX_SPAN_MS) {
@@ -115,7 +115,7 @@ function problem(name: string, why: string): UsageError {
 
 /** An event; a text that says what is wrong with it otherwise. */
 function eventOf(value: unknown): RecordedEvent | string {
-  if (!isObject(value)) return "it is no object";
+  if (!isObject(value)) return "it is not an object";
   const type = EVENT_TYPES.find((each) => each === value.type);
   if (type === undefined) return `"type" must be one of ${EVENT_TYPES.join(", ")}`;
   const { payload = {} } = value;
@@ -261,7 +261,7 @@ function event(type: ScenarioEvent["type"], message: string, payload: Record<str
   return { event: { type, message, payload: literal(payload), verbatim: false } };
 }
 
-/** The same texts, in which nothing stands for something else. */
+/** A value whose texts are played as they are: `${NAME}` in them is no placeholder. */
 function literal<T>(value: T): T {
   if (typeof value === "string") return value.replace(/\$\{[^}]*\}/g, (found) => `$${found}`) as T;
   if (Array.isArray(value)) return value.map(literal) as T;

@@ -11,7 +11,6 @@ import type { Scenario } from "./scenario.ts";
 export interface RunFacts {
   /** `owner/name`. */
   repo: string;
-  /** Idempotency key. */
   key: string;
   /** Absent for a run of an automation. */
   prompt?: string;

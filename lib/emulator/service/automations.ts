@@ -25,7 +25,6 @@ import { Refusal } from "./refusal.ts";
 interface Cursor {
   /** Microseconds since 1970. */
   createdAt: number;
-  /** UUID. */
   id: string;
 }
 
@@ -383,7 +382,6 @@ interface TriggerRequest {
   automationId: string;
   /** Repository, in any spelling of a UUID. */
   repoId: string;
-  /** Idempotency key. */
   key: string;
   /** Becomes metadata of the run. Reserved names in it are overwritten. */
   input: TriggerInput;

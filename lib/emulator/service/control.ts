@@ -5,6 +5,9 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { lookup } from "../../lookup.ts";
+import { nearest } from "../../nearest.ts";
+import { checkOptions } from "../../check_options.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { randomToken } from "../state/fixture.ts";
 import { parseTimestamp } from "../state/postgres.ts";
@@ -22,7 +25,7 @@ export type ControlResult = Readonly<Record<string, unknown>>;
 type Action = (world: World, args: ControlArguments) => ControlResult | void;
 
 /** Every action but those about faults, which the emulator itself keeps. */
-export const ACTIONS: Readonly<Record<string, Action>> = {
+const ACTIONS: Readonly<Record<string, Action>> = {
   reset: resetWorld,
   gate(world, args) {
     world.around.gate = enabled(args);
@@ -81,6 +84,43 @@ export const ACTIONS: Readonly<Record<string, Action>> = {
     world.around.cursorFixed = enabled(args);
   },
 };
+
+/** The arguments of each action. */
+const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
+  gate: ["enabled"],
+  advanceClock: ["seconds"],
+  setRun: ["runId", "run", "call", "deleteCall"],
+  appendEvents: ["runId", "events", "via"],
+  execute: ["runId", "script"],
+  failStore: ["op", "table", "times"],
+  failLimiter: ["times"],
+  failQueue: ["times", "message"],
+  queueNullId: ["enabled"],
+  failListener: ["enabled"],
+  sandboxMode: ["mode"],
+  setToken: ["token", "set"],
+  setRepo: ["id", "set"],
+  removeRepo: ["id"],
+  addToken: ["user", "scopes", "token"],
+  setSandbox: ["id", "set"],
+  setAutomationRun: ["id", "set"],
+  bulk: ["what", "user", "count", "sandboxId"],
+  cursorFix: ["enabled"],
+};
+
+/** Runs an action. @throws {UsageError} for an unknown action, an unknown argument, or a bad one. */
+export function runAction(world: World, action: string, args: ControlArguments): ControlResult {
+  const run = lookup(ACTIONS, action);
+  if (run === undefined) {
+    const actions = ["fault", "clearFaults", ...Object.keys(ACTIONS)];
+    const near = nearest(action, actions);
+    const advice = near === undefined ? `there are ${actions.join(", ")}` : `did you mean '${near}'?`;
+    throw badArgument(`unknown action "${action}"`, advice);
+  }
+  const known = lookup(ARGUMENTS, action) ?? [];
+  const keys = Object.fromEntries(known.map((name) => [name, "any" as const]));
+  return run(world, checkOptions(`run control action "${action}"`, args, keys, "arguments")) ?? {};
+}
 
 function badArgument(why: string, advice?: string): UsageError {
   return new UsageError({ attempted: "run control action", why, advice });

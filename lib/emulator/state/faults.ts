@@ -5,6 +5,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
+import { checkOptions, type Keys } from "../../check_options.ts";
 
 export const STREAM_FAULT_KINDS = [
   "stream-buffered",
@@ -19,6 +20,7 @@ export const STREAM_FAULT_KINDS = [
   "stream-500",
 ] as const;
 
+/** What goes wrong with an event stream. */
 export type StreamFaultKind = typeof STREAM_FAULT_KINDS[number];
 
 export const FAULT_KINDS = [
@@ -38,9 +40,12 @@ export const FAULT_KINDS = [
   ...STREAM_FAULT_KINDS,
 ] as const;
 
+/** What goes wrong. */
 export type FaultKind = typeof FAULT_KINDS[number];
 
+/** A request that fails, or an answer that does not come. */
 export interface Fault {
+  /** What goes wrong. */
   kind: FaultKind;
   /**
    * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` stands for one segment, as in `POST /runs/*`.
@@ -87,7 +92,22 @@ function isKind(kind: unknown): kind is FaultKind {
  * @throws {UsageError} naming the bad argument.
  */
 export function parseFault(args: Record<string, unknown>): Fault {
-  const { kind, route, times, retryAfter, delayMs, after, processed } = args;
+  const keys: Keys<Fault> = {
+    kind: "any",
+    route: "any",
+    runId: "any",
+    times: "any",
+    retryAfter: "any",
+    delayMs: "any",
+    after: "any",
+    processed: "any",
+  };
+  const { kind, route, runId, times, retryAfter, delayMs, after, processed } = checkOptions(
+    "inject fault",
+    args,
+    keys,
+    "faults",
+  );
   if (!isKind(kind)) {
     throw new UsageError({
       attempted: "inject fault",
@@ -108,9 +128,13 @@ export function parseFault(args: Record<string, unknown>): Fault {
       why: `"route" must be a path, such as "GET /runs/*": current value is ${route}`,
     });
   }
+  if (runId !== undefined && typeof runId !== "string") {
+    throw new UsageError({ attempted: "inject fault", why: `"runId" must be a text: current value is ${runId}` });
+  }
   return {
     kind,
     route,
+    runId,
     times: number(times, "times"),
     retryAfter: number(retryAfter, "retryAfter"),
     delayMs: number(delayMs, "delayMs"),

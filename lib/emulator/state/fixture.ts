@@ -249,7 +249,10 @@ function plainAutomation(name: string, user: string): Fixture["automations"][num
  *
  * @param repos Names as `owner/name`. @default {["acme/web"]}
  */
-export function builtInFixture(repos: readonly string[] = ["acme/web"]): Fixture {
+export function builtInFixture(
+  repos: readonly string[] = ["acme/web"],
+  automations: readonly string[] = ["Nightly clean-up"],
+): Fixture {
   const token = { user: "ci", expiresAt: null, revokedAt: null, automationsOnly: false };
   return parseFixture({
     users: [{ key: "ci", id: crypto.randomUUID(), providerKeys: ["ai_gateway"] }],
@@ -258,6 +261,6 @@ export function builtInFixture(repos: readonly string[] = ["acme/web"]): Fixture
       { ...token, key: "ci_ro", token: randomToken(), scopes: ["read"] },
     ],
     repos: repos.map((name) => plainRepo(name, "main", "ci")),
-    automations: [plainAutomation("Nightly clean-up", "ci")],
+    automations: automations.map((name) => plainAutomation(name, "ci")),
   });
 }

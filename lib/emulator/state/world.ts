@@ -52,7 +52,6 @@ export interface Driver {
 export interface Trigger {
   automation: AutomationRow;
   repo: RepoRow;
-  /** Idempotency key. */
   key: string;
 }
 

@@ -8,6 +8,7 @@ import { VERSION } from "../../../lib/version.ts";
 import { RECIPES, stampedFiles } from "../../../tools/docs/component_docs.ts";
 import { componentNames, splitTemplate } from "../../../tools/build/templates.ts";
 import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
+import { gitlabProject, PROJECT } from "../../unit/cli/verbs/gitlab_project.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
 import { listen } from "../../programs/report/listen.ts";
 import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
@@ -68,7 +69,7 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 function atThisCommit(text: string): string {
   const [from, to] = ["$CI_SERVER_FQDN/<group>/<project>/", "$CI_SERVER_FQDN/$CI_PROJECT_PATH/"];
   const changed = text.replace(
-    /(\/(?:run|follow|campaign|dashboard)@)(\S+)$/gm,
+    /(\/(?:run|follow|respond|campaign|dashboard)@)(\S+)$/gm,
     (whole, start: string, version: string) =>
       version === VERSION || version === "<commit>" ? `${start}$CI_COMMIT_SHA` : whole,
   ).replaceAll(from, to);
@@ -202,17 +203,35 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
   },
 
   async "comment-trigger.yml"() {
-    const { cwd, run, jobs, starts } = await recipe("comment-trigger.yml");
-    const comment =
-      `<success> @agent "it's" $(touch PWNED) \`touch PWNED\` $MOGPLEX_API_KEY \${CI_JOB_TOKEN} $$ \\n ;\n` +
-      `script: [touch PWNED]\n$[[ inputs.branch ]] MOGPLEX_EOF\n/close`;
-    const args = ["--input", `task=${comment}`, "--input", "source-branch=feature/login"];
-    expect(codes(await run({ server: { CI_PIPELINE_SOURCE: "trigger" }, args }))).toEqual({ agent: 0 });
-    expect(starts()).toMatchObject([{ prompt: comment, baseBranch: "feature/login" }]);
-    const odd = ["--input", `task=${comment}`, "--input", "source-branch=$(touch PWNED)"];
-    expect(codes(await run({ server: { CI_PIPELINE_SOURCE: "trigger" }, args: odd }))).toEqual({ agent: 2 });
-    expect(existsSync(join(cwd, "PWNED"))).toBe(false);
-    expect(await jobs({ args })).toEqual([]);
+    programs();
+    const gitlab = gitlabProject(() => new Date().toISOString());
+    const note = gitlab.say("issues/8", "kim", "@mogplex Keep what passes. $(touch PWNED) $MOGPLEX_API_KEY");
+    const payload = {
+      object_kind: "note",
+      project: { id: PROJECT },
+      object_attributes: { id: note.id },
+      issue: { iid: 8 },
+    };
+    const end = await listen(gitlab);
+    try {
+      const text = read(`${RECIPES}/comment-trigger.yml`);
+      const { cwd, run, jobs, starts } = await copied(text, programFiles());
+      const server = {
+        ...{ CI_PIPELINE_SOURCE: "trigger", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+        TRIGGER_PAYLOAD: JSON.stringify(payload),
+      };
+      const variables = { GITLAB_TOKEN };
+      expect(codes(await run({ server, variables }))).toEqual({ agent: 2 });
+      // The address of the local Mogplex is not the service's own.
+      expect(starts()).toEqual([]);
+      const poll = { ...server, CI_PIPELINE_SOURCE: "schedule", TRIGGER_PAYLOAD: "" };
+      expect(codes(await run({ server: poll, variables: { ...variables, MOGPLEX_POLL: "1" } }))).toEqual({ agent: 0 });
+      expect(starts()).toMatchObject([{ prompt: expect.stringContaining("$(touch PWNED) $MOGPLEX_API_KEY") }]);
+      expect(existsSync(join(cwd, "PWNED"))).toBe(false);
+      expect(await jobs({ server: { CI_PIPELINE_SOURCE: "push" } })).toEqual([]);
+    } finally {
+      end();
+    }
   },
 
   async "matrix-repositories.yml"() {
@@ -488,7 +507,9 @@ test("every document and example names the component by the same placeholder", (
   expect(named.length).toBeGreaterThan(10);
   for (const { path, address } of named) {
     const right = new RegExp(
-      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|campaign|dashboard)@(${RegExp.escape(VERSION)}|<commit>)$`,
+      `^\\$CI_SERVER_FQDN/<group>/<project>/(run|follow|respond|campaign|dashboard)@(${
+        RegExp.escape(VERSION)
+      }|<commit>)$`,
     );
     expect({ path, right: right.test(address) }).toEqual({ path, right: true });
   }

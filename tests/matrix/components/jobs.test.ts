@@ -293,7 +293,7 @@ test.skipIf(!CAN_RUN)(
 );
 
 test.skipIf(!CAN_RUN)(
-  "an image without a runtime, and an address that is none, end with 2 before anything is sent",
+  "an image without a runtime, and a text that is not an address, end with 2 before anything is sent",
   async () => {
     const { run: pipeline, recorder } = await project({ include: [run({})] });
     const bare = await pipeline({ image: "none" });

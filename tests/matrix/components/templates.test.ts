@@ -18,8 +18,8 @@ import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
 import { flagsOf } from "../../../lib/cli/verb.ts";
 import { dashboardVerb } from "../../../lib/cli/dashboard.ts";
 import { runFollowVerb } from "../../../lib/cli/verbs/run_follow.ts";
-import { DASHBOARD_INPUTS } from "../../../lib/cli/component/dashboard.ts";
-import { INPUT_VARIABLES } from "../../../lib/cli/component/inputs.ts";
+import { main as dashboardMain } from "../../../lib/cli/component/dashboard.ts";
+import { main as runMain } from "../../../lib/cli/component/main.ts";
 import { EXIT } from "../../../lib/exit_codes.ts";
 import { ON_INTERRUPT, ON_TIMEOUT } from "../../../lib/run/session.ts";
 import { KEY_SCOPES } from "../../../lib/run/key.ts";
@@ -28,6 +28,7 @@ import { VERSION } from "../../../lib/version.ts";
 import { componentNames, splitTemplate, TEMPLATE_LIMIT, withPieces } from "../../../tools/build/templates.ts";
 import { root, sha256 } from "../../../tools/setup.mjs";
 import { templates } from "../../programs/components/project.ts";
+import { fakeIo } from "../../unit/cli/fake_io.ts";
 
 interface Input {
   description?: string;
@@ -88,9 +89,10 @@ test("templates have names and a place that GitLab finds, and are at most thirty
   expect(names.length).toBeLessThanOrEqual(30);
   // Source: gitlabhq, components_project.rb.
   for (const name of names) expect(`templates/${name}.yml`).toMatch(/^templates\/[\w-]+(?:\/template)?\.yml$/);
-  for (const folder of ["templates", "dist/templates"]) {
-    expect(readdirSync(join(root, folder)).sort()).toEqual(names.map((name) => `${name}.yml`));
-  }
+  const written = names.map((name) => `${name}.yml`);
+  expect(readdirSync(join(root, "dist/templates")).sort()).toEqual(written);
+  // A component that is new comes with the next release.
+  expect(readdirSync(join(root, "templates")).filter((file) => !written.includes(file))).toEqual([]);
   for (const file of ["README.md", "LICENSE"]) expect(existsSync(join(root, file))).toBe(true);
 });
 
@@ -154,11 +156,15 @@ test.skipIf(spawnSync("mkfifo", ["--version"]).error !== undefined)(
 );
 
 test(
-  "no input stands in a script",
-  each(({ jobs }) => {
+  "no input stands in a script but true or false",
+  each(({ jobs, inputs }) => {
     for (const job of Object.values(jobs)) {
       for (const lines of [job.script, job.before_script, job.after_script]) {
-        expect(JSON.stringify(lines ?? [])).not.toContain("$[[");
+        const text = JSON.stringify(lines ?? []).replace(
+          BLOCK,
+          (whole, name: string) => inputs[name]?.type === "boolean" ? "" : whole,
+        );
+        expect(text).not.toContain("$[[");
       }
     }
   }, everyOne),
@@ -181,17 +187,23 @@ test(
   }, everyOne),
 );
 
-test(
-  "no variable of ours hides or loses to one that people are asked to set",
-  each(({ job }) => {
+/** The variables that the program of a component may read. */
+async function permittedTo(component: string): Promise<string[]> {
+  const io = fakeIo();
+  expect(await (component === "dashboard" ? dashboardMain : runMain)(["permissions"], io)).toBe(0);
+  return /--allow-env=(\S+)/.exec(io.text.stdout)?.[1]?.split(",") ?? [];
+}
+
+test("no variable of ours hides or loses to one that people are asked to set", async () => {
+  for (const [component, { job }] of all) {
     const names = Object.keys(job.variables ?? {}).filter((name) => name.startsWith("MOGPLEX_"));
     expect(names.length).toBeGreaterThan(4);
     for (const name of names) expect(name).toStartWith("MOGPLEX_INPUT_");
     // The program would silently ignore a variable that it does not read. The script reads the runtime.
-    expect(names.filter((name) => ![...INPUT_VARIABLES, ...DASHBOARD_INPUTS, "MOGPLEX_INPUT_RUNTIME"].includes(name)))
-      .toEqual([]);
-  }),
-);
+    const read = [...await permittedTo(component), "MOGPLEX_INPUT_RUNTIME"];
+    expect(names.filter((name) => !read.includes(name))).toEqual([]);
+  }
+});
 
 test("the run component has an input for every flag of run --follow", () => {
   const flags = flagsOf(runFollowVerb).map(({ name }) => name);
@@ -277,8 +289,8 @@ test("the catalog page names the inputs that leave it to a variable of the proje
   const empty = Object.entries(all.get("run")?.inputs ?? {}).filter(([, input]) => input.default === "").map(([name]) =>
     name
   );
-  // A key and a state file belong to one run, so no variable of the project sets them.
-  const named = empty.filter((name) => !["idempotency-key", "resume"].includes(name));
+  // A key, a state file and a follow-up belong to one run, so no variable of the project sets them.
+  const named = empty.filter((name) => !["idempotency-key", "resume", "after", "mend"].includes(name));
   const page = readFileSync(join(root, "components/README.md"), "utf8");
   const list = /If one of these inputs is empty[^:]*: *([^.]*)\./.exec(page)?.[1] ?? "";
   expect([...list.matchAll(/`([^`]+)`/g)].map((match) => match[1]).sort()).toEqual(named.sort());
@@ -326,7 +338,7 @@ test(
 );
 
 test(
-  "artifacts are kept whatever the verdict, and the state is none of them",
+  "artifacts are kept whatever the verdict, and the state is not among them",
   each(({ job }, component) => {
     const artifacts = job.artifacts as Record<string, unknown>;
     // What GitLab Pages publishes, of a job that has succeeded. It starts no run.

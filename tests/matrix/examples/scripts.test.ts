@@ -402,7 +402,7 @@ together(`${AUTOMATION} ends with 75 when the trigger is accepted and starts not
   expect(stderr).toMatch(/^error: Cannot trigger automation .*REPO_PENDING_LIMIT/);
 });
 
-together(`${AUTOMATION} ends with 2 when its input is none`, {}, async (service) => {
+together(`${AUTOMATION} ends with 2 when its input is not JSON`, {}, async (service) => {
   const command = (line: string) => line.replace("depth=full", "=full");
   expect((await scripts.run(AUTOMATION, service, { command })).code).toBe(2);
   expect(service.recorder.requests).toEqual([]);

@@ -81,14 +81,16 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     });
   });
 
-  test(`mod.mjs reads a campaign on ${name} when it was bundled into a script and minified`, async () => {
+  test(`campaigns.mjs reads a campaign on ${name} when it was bundled into a script and minified`, async () => {
     const script = join(folder, "campaign_script.mjs");
     const file = join(folder, `campaign-by-esbuild-${name}.mjs`);
     writeFileSync(join(folder, "script.yaml"), "version: 1\nname: fix\nprompt: Fix it\nrepositories: [acme/web]\n");
     writeFileSync(
       script,
-      `import { readCampaign, UsageError } from "./mod.mjs";
-readCampaign("script.yaml", { directory: "none" }).catch((error) => console.log(error instanceof UsageError, error.message));\n`,
+      `import { createMogplex, UsageError } from "./mod.mjs";
+import { createCampaigns } from "./campaigns.mjs";
+const campaigns = createCampaigns(createMogplex({ token: "mog_abcdefghijklmnopqrstuvwx" }));
+campaigns.of("script.yaml", { home: "none" }).read().catch((error) => console.log(error instanceof UsageError, error.message));\n`,
     );
     const options = { bundle: true, minify: true, platform: "node", format: "esm" } as const;
     await build({ ...options, entryPoints: [script], outfile: file });

@@ -38,7 +38,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const broken: [url: string, advice: string][] = [
       ["https://mogplex.invalid", "The name is not found"],
       [`https://127.0.0.1:${port}`, "What answers there speaks no TLS"],
-      [`https://127.0.0.1:${await closedPort()}`, "Nobody listens there"],
+      [`https://127.0.0.1:${await closedPort()}`, "No program listens there"],
     ];
     for (const [url, advice] of broken) {
       const { code, checks } = await doctor({ MOGPLEX_URL: url, MOGPLEX_DEV: "" });

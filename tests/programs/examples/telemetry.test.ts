@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { parse } from "yaml";
-import { renderCampaignMetrics } from "../../../lib/campaign/report/write.ts";
+import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
 import { renderOpenmetrics } from "../../../lib/report/metrics.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { mixedView } from "../../unit/campaign/report/sample_view.ts";
@@ -51,7 +51,7 @@ afterAll(async () => {
 function written(): Map<string, Set<string>> {
   const run = renderOpenmetrics(sampleResult({ replayed: true }));
   const found = new Map<string, Set<string>>();
-  for (const line of `${run}${renderCampaignMetrics(mixedView(20))}`.split("\n")) {
+  for (const line of `${run}${CAMPAIGN_FORMATS.openmetrics.render(mixedView(20))}`.split("\n")) {
     const [, name, labels = ""] = /^([a-z_]+)(?:\{(.*)\})? /.exec(line) ?? [];
     if (name === undefined) continue;
     const names = found.get(name) ?? new Set();

@@ -16,7 +16,7 @@ function written(text: string): (name: string) => string {
 }
 
 test.skipIf(!isInstalled("xmllint"))(
-  "renderCampaignJunit() is well-formed to xmllint, whatever the campaign says",
+  "report junit of a campaign is well-formed to xmllint, whatever the campaign says",
   () => {
     const suites = CORPUS.map(({ text }) => written(text)("junit.xml").replace(/^<\?xml.*\n/, ""));
     expect(judge("xmllint", ["--noout", "--nonet", "-"], `<all>${suites.join("")}</all>`)).toEqual({

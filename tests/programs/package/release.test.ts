@@ -137,17 +137,15 @@ test.each([
     const top = checkout();
     git(top, "remote", "set-url", "origin", remote);
     await prepareRelease({ top, version: "1.3.0", date: "2026-12-01", build: () => build(top), address });
-    const { version, homepage, repository, bugs, exports } = JSON.parse(read(top, "package.json"));
+    const { version, repository, bugs, exports } = JSON.parse(read(top, "package.json"));
     expect([version, typeof exports]).toEqual(["1.3.0", "object"]);
-    expect([homepage, repository?.url, bugs?.url]).toEqual(
-      expected === undefined
-        ? [undefined, undefined, undefined]
-        : [`${expected}#readme`, `git+${expected}.git`, `${expected}/issues`],
+    expect([repository?.url, bugs?.url]).toEqual(
+      expected === undefined ? [undefined, undefined] : [`git+${expected}.git`, `${expected}/issues`],
     );
   },
 );
 
-test("prepareRelease() writes nothing when the address of the project is none", async () => {
+test("prepareRelease() writes nothing when the address of the project is not one", async () => {
   const top = checkout();
   const prepared = prepareRelease({
     top,

@@ -108,3 +108,13 @@ test("documents link to headings that are there", () => {
   expect(links.length).toBeGreaterThan(5);
   expect(links.filter(({ target, anchor }) => !anchorsOf(read(target)).includes(anchor))).toEqual([]);
 });
+
+test("docs/reference/library.md shows what is read like a property as one, values as they are, and no names that are gone", () => {
+  const reference = read("docs/reference/library.md");
+  const section = (name: string) => reference.split(/^### /m).find((part) => part.startsWith(`${name}\n`)) ?? "";
+  expect(section("MogplexError")).toContain("- `readonly exitCode: number`");
+  expect(section("RunVerdictError")).toContain("- `readonly result: RunResult`");
+  expect(section("EXIT")).toContain("readonly success: 0; readonly failed: 1");
+  expect(section("RunRequest")).not.toContain("{false}");
+  expect(reference).not.toMatch(/= conditional|@default|Default: ``|createTestEmulator/);
+});

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { advanceCampaign, planCampaign, readCampaign, runCampaign } from "../../../lib/campaign/campaign.ts";
+import { createCampaigns } from "../../../lib/script/campaigns.ts";
+import { createMogplex } from "../../../lib/script/mogplex.ts";
 import { InterruptedError } from "../../../lib/errors.ts";
 import type { Interrupts } from "../../../lib/run/session.ts";
 import { processesOf } from "./journal/rooms.ts";
@@ -147,7 +148,7 @@ test("of two directories that have both gone on the longer is kept: what the oth
   expect([end.problem, end.view.counts.succeeded, world.runs().length, world.starts.length]).toEqual([null, 5, 5, 7]);
 });
 
-test("advanceCampaign(), runCampaign() and readCampaign() work on a directory of the disk", async () => {
+test("a campaign of a script is planned, advanced, followed and read in a directory of the disk", async () => {
   const { emulator, clock, token } = campaignWorld({ count: 2 });
   const folder = mkdtempSync(join(tmpdir(), "mogplex-campaign-"));
   const file = join(folder, FILE);
@@ -155,37 +156,43 @@ test("advanceCampaign(), runCampaign() and readCampaign() work on a directory of
   const directory = join(folder, "d");
   const fetch = ((url: string, init: RequestInit) => emulator.fetch(url, init)) as typeof globalThis.fetch;
   const env = (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined;
-  const options = { token, url: "http://localhost", env, fetch, clock, directory };
-  expect(await failureOf(() => readCampaign(file, options))).toBe(
+  const seen: string[] = [];
+  const campaign = createCampaigns(createMogplex({ token, url: "http://localhost", env, fetch, clock }))
+    .of(file, { home: directory, onEvent: ({ type }) => seen.push(type) });
+  expect(await failureOf(() => campaign.read())).toBe(
     `2 Cannot read campaign: nothing was planned in ${JSON.stringify(directory)}; ` +
       `if it was planned elsewhere, name that place by --dir, --home or MOGPLEX_CAMPAIGN_HOME, or by home in the campaign file; for a new campaign run \`mogplex-ci campaign plan ${file} --dir ${directory}\``,
   );
-  expect((await planCampaign(file, options)).view.state).toBe("planned");
-  expect((await advanceCampaign(file, options)).counts.running).toBe(1);
-  const seen: string[] = [];
-  const view = await runCampaign(file, { ...options, onItem: ({ type }) => seen.push(type) });
+  expect((await campaign.plan()).view.state).toBe("planned");
+  expect((await campaign.advance()).counts.running).toBe(1);
+  const view = await campaign.run();
   expect([view.state, view.exitCode, seen.at(0), seen.at(-1)]).toEqual(["done", 0, "wave", "end"]);
-  expect((await readCampaign(file, options)).counts).toEqual(view.counts);
+  expect((await campaign.read()).counts).toEqual(view.counts);
   expect(readFileSync(join(directory, ".gitignore"), "utf8")).toContain("writer*.json");
 });
 
-test("runCampaign() throws what stopped it, and the reason of the caller's signal", async () => {
+test("run() throws what stopped it, and an error for the caller's signal", async () => {
   const { emulator, clock, token } = campaignWorld({ count: 2, runDuration: () => 20 * MINUTE });
   const folder = mkdtempSync(join(tmpdir(), "mogplex-campaign-"));
   const file = join(folder, FILE);
   writeFileSync(file, campaignFile());
   const fetch = ((url: string, init: RequestInit) => emulator.fetch(url, init)) as typeof globalThis.fetch;
   const env = (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined;
-  const options = { token, url: "http://localhost", env, fetch, clock, directory: join(folder, "d") };
+  const campaign = createCampaigns(createMogplex({ token, url: "http://localhost", env, fetch, clock }))
+    .of(file, { home: join(folder, "d") });
   const controller = new AbortController();
   void clock.sleep(2 * MINUTE).then(() => controller.abort(new Error("enough")));
-  await expect(runCampaign(file, { ...options, signal: controller.signal })).rejects.toThrow("enough");
+  const aborted = await campaign.run({ signal: controller.signal }).catch((error: unknown) => error);
+  expect(aborted).toMatchObject({ name: "AbortedError", cause: { message: "enough" } });
   emulator.control("setToken", { token, set: { revokedAt: "2026-09-01T00:00:00Z" } });
-  expect(await failureOf(() => runCampaign(file, options))).toStartWith("64 ");
-  expect(await failureOf(() => runCampaign(file, { ...options, timeoutMs: -1 }))).toStartWith("2 ");
-  // A campaign that goes on is no error.
+  expect(await failureOf(() => campaign.run())).toStartWith("64 ");
+  expect(await failureOf(() => campaign.run({ timeoutMs: -1 }))).toStartWith("2 ");
+  // A campaign that goes on has not succeeded.
   emulator.control("setToken", { token, set: { revokedAt: null } });
-  expect((await runCampaign(file, { ...options, timeoutMs: MINUTE })).state).toBe("running");
+  expect((await campaign.run({ timeoutMs: MINUTE, throwOnFailure: false })).state).toBe("running");
+  expect(await failureOf(() => campaign.run({ timeoutMs: MINUTE }))).toStartWith(
+    '75 Campaign "replace-moment": it is not done',
+  );
 });
 
 test("an item that waits for a service that does not answer is tried until the timeout, which ends with 69", async () => {

@@ -83,9 +83,9 @@ const REFUSED: readonly [what: string, act: (world: CampaignWorld) => Promise<un
   ],
   ["no gate is closed", (world) => world.decide({ kind: "approve", note: null }), /no gate is closed/],
   [
-    "nobody stopped it",
+    "it was not stopped",
     (world) => world.decide({ kind: "resume" }),
-    /nobody stopped it; `campaign approve` opens a gate/,
+    /it was not stopped; `campaign approve` opens a gate/,
   ],
   [
     "what is to be skipped ended well",

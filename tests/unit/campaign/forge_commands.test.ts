@@ -18,7 +18,7 @@ test("forgeCommands() merges what is approved and green, and says what it left o
     item(9, { state: "unreadable" }),
     item(10, { state: "merged" }),
     item(11, { state: "closed" }),
-    item(12, {}, "https://forge.example/pulls/1"),
+    item(12, {}, "https://forge.example/changes/1"),
   ];
   const { lines, unready, unread } = forgeCommands(items, "merge");
   expect(lines).toEqual(
@@ -79,5 +79,22 @@ test("forgeCommands() knows glab, methods, and a pull request that two items sha
   ]);
   expect(forgeCommands(items, "close").lines).toEqual([
     "glab mr close 12 --repo https://git.example.com:8443/acme/tools/web",
+  ]);
+});
+
+test("forgeCommands() calls Gitea's API, with the judged commit, and the token from the shell", () => {
+  const items = [{ ...item(1, {}, "https://git.example.com:8443/acme/web/pulls/7"), repository: "acme/web" }];
+  const line = (rest: string) =>
+    `printf 'header = "Authorization: token %s"' "$GITEA_TOKEN" | ` +
+    `curl --fail-with-body --silent --show-error --config - --request ${rest}`;
+  const url = "https://git.example.com:8443/api/v1/repos/acme/web/pulls/7";
+  expect(forgeCommands(items, "merge", { method: "squash" }).lines).toEqual([
+    line(
+      `POST --header 'Content-Type: application/json' --data '{"Do":"squash","head_commit_id":"${"a".repeat(40)}"}' ` +
+        `${url}/merge`,
+    ),
+  ]);
+  expect(forgeCommands(items, "close").lines).toEqual([
+    line(`PATCH --header 'Content-Type: application/json' --data '{"state":"closed"}' ${url}`),
   ]);
 });

@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test";
 import { NOTIFY_FORMATS } from "../../../lib/campaign/file/campaign_file.ts";
-import { bodyFor, type Notification, plainLines } from "../../../lib/campaign/notify.ts";
+import type { CampaignNotification } from "../../../lib/campaign/campaign_options.ts";
+import { bodyFor } from "../../../lib/campaign/notify.ts";
 
 const SENTENCE = "Campaign replace-moment is gated: nothing more is started until somebody approves. 3 of 4 have ended";
-const message = (more: Partial<Notification> = {}): Notification => ({
+const message = (more: Partial<CampaignNotification> = {}): CampaignNotification => ({
   schema: 1,
   id: "0123456789abcdef0123456789abcdef",
   text: "",
@@ -12,7 +13,7 @@ const message = (more: Partial<Notification> = {}): Notification => ({
   campaign: "replace-moment",
   round: "",
   state: "gated",
-  counts: {} as Notification["counts"],
+  counts: {} as CampaignNotification["counts"],
   exitCode: 75,
   job: "https://gitlab.example/acme/ops/-/jobs/7?a=1&b=2",
   page: "https://gitlab.example/acme/ops/-/jobs/7/artifacts/file/mogplex-campaign/campaign.html",
@@ -86,8 +87,7 @@ test("bodyFor() makes an Adaptive Card for Teams, with buttons for its links", (
 });
 
 test("bodyFor() gives a program all fields, and every form has the id and the command", () => {
-  const text = plainLines(SENTENCE, message());
-  const whole = message({ text, content: text });
+  const whole = message({ text: SENTENCE, content: SENTENCE });
   expect(bodyFor("json", SENTENCE, whole)).toEqual(whole);
   for (const format of NOTIFY_FORMATS) {
     const sent = JSON.stringify(bodyFor(format, SENTENCE, message({ command: "mogplex-ci campaign status c.yml" })));

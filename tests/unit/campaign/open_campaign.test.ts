@@ -221,7 +221,7 @@ for (const what of ["at work", "ended"] as const) {
         else {
           expect(code).toBe(2);
           expect(problem).toMatch(
-            /the run is of another repository, ".*": somebody has changed the journal; find out who may write/,
+            /the run is of another repository, ".*": the journal was changed; find out who may write/,
           );
         }
       }

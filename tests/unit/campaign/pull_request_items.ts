@@ -1,5 +1,5 @@
 /** Items that have succeeded, with a pull request that is ready unless a test says otherwise. */
-import type { ItemView, PullRequestView } from "../../../lib/campaign/view.ts";
+import type { CampaignItem, PullRequestView } from "../../../lib/campaign/view.ts";
 import { anItem } from "./report/sample_view.ts";
 
 const READY: PullRequestView = {
@@ -20,7 +20,7 @@ const READY: PullRequestView = {
 };
 
 /** @param pull What differs; null: its pull request was not read. */
-export const item = (number: number, pull: Partial<PullRequestView> | null, pullRequest?: string): ItemView =>
+export const item = (number: number, pull: Partial<PullRequestView> | null, pullRequest?: string): CampaignItem =>
   anItem(number, "succeeded", {
     pullRequestState: pull === null ? null : { ...READY, ...pull },
     ...(pullRequest !== undefined && { pullRequest }),

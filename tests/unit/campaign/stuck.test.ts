@@ -6,7 +6,7 @@ import {
   STUCK_CAUSES,
   stuckCause,
 } from "../../../lib/campaign/pulls.ts";
-import type { ItemView, PullRequestView, Stuck } from "../../../lib/campaign/view.ts";
+import type { CampaignItem, PullRequestTrouble, PullRequestView } from "../../../lib/campaign/view.ts";
 import { anItem, NOW } from "./report/sample_view.ts";
 
 const DAY = 86_400_000;
@@ -26,11 +26,11 @@ export function aPull(more: Partial<PullRequestView> = {}): PullRequestView {
   return { ...good, createdAt: updatedAt, updatedAt, reason: null, ...more };
 }
 
-const causeOf = (item: Partial<ItemView>, changed: boolean | null = true) =>
+const causeOf = (item: Partial<CampaignItem>, changed: boolean | null = true) =>
   stuckCause(anItem(1, item.verdict ?? "succeeded", item), changed, NOW_MS, 3 * DAY);
 
 const old = new Date(NOW_MS - 3 * DAY).toISOString();
-test.each<[Partial<PullRequestView>, Stuck | null]>([
+test.each<[Partial<PullRequestView>, PullRequestTrouble | null]>([
   [{}, null],
   [{ state: "merged", conflict: true }, null],
   [{ state: "closed", checks: "red" }, "closed-unmerged"],

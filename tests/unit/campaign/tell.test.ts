@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, test } from "bun:test";
-import type { Notification } from "../../../lib/campaign/notify.ts";
+import type { CampaignNotification } from "../../../lib/campaign/campaign_options.ts";
 import { webhookAddress } from "../../../lib/campaign/notify_address.ts";
 import { type CampaignWorld, campaignWorld, type CampaignWorldOptions, REVISIONS, type StepOptions } from "./world.ts";
 
@@ -19,7 +19,7 @@ const ENV: Record<string, string> = { MOGPLEX_DEV: "1", CAMPAIGN_HOOK: `https://
 function hooked(options: CampaignWorldOptions, answer: (init: RequestInit) => Response | Promise<Response>) {
   const file = { notify: NOTIFY, ...options.file };
   const world = campaignWorld({ ...options, file });
-  const calls: { url: string; body: Notification }[] = [];
+  const calls: { url: string; body: CampaignNotification }[] = [];
   const send = ((url: string, init: RequestInit) => world.emulator.fetch(url, init)) as typeof globalThis.fetch;
   const fetch = async (url: string, init: RequestInit) => {
     if (new URL(url).host === HOST) {

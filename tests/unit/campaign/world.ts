@@ -1,6 +1,6 @@
 /** A campaign on an emulator, in memory and on one virtual clock. */
 import type {
-  CampaignItem,
+  CampaignEvent,
   CampaignPlan,
   PlanCampaignOptions,
   RunCampaignOptions,
@@ -23,7 +23,7 @@ import { type Preview, previewWave } from "../../../lib/campaign/work/wave.ts";
 import type { ItemState } from "../../../lib/campaign/verdicts.ts";
 import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
@@ -65,7 +65,7 @@ export interface Step {
   problem: string | null;
   /** `outcome`: as in the last item of a handle. `reason`: what stopped the step, and what became of its runs; null for nothing. */
   result: { outcome: string; exitCode: number; reason: string | null };
-  items: CampaignItem[];
+  items: CampaignEvent[];
 }
 
 /** Options of {@linkcode campaignWorld}. */
@@ -140,7 +140,7 @@ export async function failureOf(act: () => Promise<unknown>): Promise<string> {
 export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld {
   const { count = 3, scenarios = "play: success", file = {}, github, ...more } = options;
   const clock = virtualClock();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     clock,
     projects: [{ owner: "acme", count }],
     scenarios: parseScenarios(scenarios, "test"),
@@ -182,16 +182,16 @@ export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld
   const settings = () => ({ ...connect, token: world.token });
 
   async function step(once: boolean, { internals = {}, ...given }: StepOptions): Promise<Step> {
-    const items: CampaignItem[] = [];
-    const onItem = (item: CampaignItem) => {
-      items.push(item);
-      given.onItem?.(item);
+    const items: CampaignEvent[] = [];
+    const onEvent = (event: CampaignEvent) => {
+      items.push(event);
+      given.onEvent?.(event);
     };
     const failed = { is: false, view: null as CampaignView | null };
     const onFailed = (view: CampaignView | null) => void Object.assign(failed, { is: true, view });
     try {
       const make = once ? makeWave : followCampaign;
-      const stand = await make(FILE, { ...settings(), ...given, onItem }, { ...known, onFailed, ...internals });
+      const stand = await make(FILE, { ...settings(), ...given, onEvent }, { ...known, onFailed, ...internals });
       const code = exitCodeOfStand(stand);
       const isInterrupted = stand.state === "interrupted";
       const result = { outcome: outcomeOfStand(stand), exitCode: code, reason: isInterrupted ? stand.why : null };

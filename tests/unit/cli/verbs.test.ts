@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { HARNESSES, MODES } from "../../../lib/service/contract.ts";
-import { codesOf, flagsOf, meaningOf, VARIABLE_MEANINGS, type VerbFlag } from "../../../lib/cli/verb.ts";
+import { codesOf, flagsOf, meaningOf, type Option, VARIABLE_MEANINGS, type VerbFlag } from "../../../lib/cli/verb.ts";
 import * as TABLE from "../../../lib/cli/options.ts";
 import { VERBS } from "../../../lib/cli/verbs.ts";
 import { EXIT, EXIT_TABLE, type ExitName } from "../../../lib/exit_codes.ts";
@@ -91,7 +91,8 @@ test("options name every agent and every mode, and defaults are those of the cod
 });
 
 test("options take the words that their descriptions name, and no others", () => {
-  for (const option of [TABLE.LOG, TABLE.NOTE, TABLE.ON_TIMEOUT_OPTION, TABLE.ON_INTERRUPT_OPTION, TABLE.KEY_SCOPE]) {
+  const onTimeout = TABLE.WATCHING.find(({ name }) => name === "on-timeout") as Option<string>;
+  for (const option of [TABLE.LOG, TABLE.NOTE, onTimeout, TABLE.ON_INTERRUPT_OPTION, TABLE.KEY_SCOPE]) {
     const named = [...meaningOf(option).matchAll(/`(\w+)`/g)].map(([, word = ""]) => word);
     expect(named.length).toBeGreaterThan(1);
     expect(named.map((word) => option.parse(word, "x"))).toEqual(named as never[]);

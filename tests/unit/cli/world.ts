@@ -1,6 +1,6 @@
 import { main } from "../../../lib/cli/main.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
@@ -45,7 +45,7 @@ const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 /** Makes a world. */
 export function world(scenario = "success", options: EmulatorOptions = {}): World {
   const clock = virtualClock();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     fixture: parseFixture(fixture),
     clock,
     scenarios: scenario === "" ? [] : [builtInScenario(scenario)],

@@ -128,7 +128,7 @@ export function brokenDashboard(): DashboardData {
       sandboxes: { state: "failed", why },
       automationRuns: { state: "partial", why: `The runs of 1 of 6 automations were not read: ${why}` },
     }),
-    fileProblems: [{ file: "out/broken.json", why: "line 1 is no event" }],
+    fileProblems: [{ file: "out/broken.json", why: "line 1 is not an event" }],
   });
 }
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { renderCampaignJson } from "../../../lib/campaign/report/write.ts";
+import { CAMPAIGN_FORMATS } from "../../../lib/campaign/report/write.ts";
 import type { CampaignView } from "../../../lib/campaign/view.ts";
 import { readStored } from "../../../lib/dashboard/collect.ts";
 import { renderJson } from "../../../lib/report/json.ts";
@@ -15,7 +15,7 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
     "old/result.json": renderJson(sampleResult({ createdAt: "2026-08-01T00:00:00Z" })),
     "new/result.json": renderJson(sampleAutomationResult({ createdAt: "2026-08-02T00:00:00Z" })),
     "events.ndjson": `${JSON.stringify(sampleEvent(1, { type: "finished", createdAt: "2026-07-01T00:00:00Z" }))}\n`,
-    "campaign.json": renderCampaignJson(everyVerdict()),
+    "campaign.json": CAMPAIGN_FORMATS.json.render(everyVerdict()),
   });
   expect(fileProblems).toEqual([]);
   expect(runs.map(({ file, kind }) => [file, kind])).toEqual([
@@ -36,7 +36,7 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
 
 test("readStored() has a campaign and round once, from the newest file, when clones of one home each have one", () => {
   const at = (hour: number, changes: Partial<CampaignView>) =>
-    renderCampaignJson(viewOf([anItem(0, "failed")], { at: `2026-12-01T0${hour}:00:00.000Z`, ...changes }));
+    CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "failed")], { at: `2026-12-01T0${hour}:00:00.000Z`, ...changes }));
   const { campaigns } = read({
     "a/campaign.json": at(2, { state: "stopping" }),
     "b/campaign.json": at(3, { state: "done" }),

@@ -4,7 +4,7 @@
  * @module
  */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
@@ -53,7 +53,7 @@ export interface CallOptions {
 /** Makes an emulator in process. */
 export function arrange(options: EmulatorOptions = {}): Arranged {
   const clock = virtualClock();
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, ...options });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, ...options });
   async function call(method: string, path: string, given: CallOptions = {}): Promise<Answered> {
     const { body, headers, token = "alice_rw" } = given;
     const response = await emulator.fetch(

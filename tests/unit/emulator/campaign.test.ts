@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { builtInScenarios, parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { logNormal } from "../../../lib/emulator/state/chance.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
 
@@ -54,7 +54,7 @@ class Client {
 /** Starts a run for every repository as the limits allow, and looks at everything each quarter of an hour. */
 async function playCampaign(options: EmulatorOptions, parallel = 3, everyMs = 15 * MINUTE): Promise<Campaign> {
   const clock: VirtualClock = virtualClock({ auto: false });
-  const emulator = createEmulator({ clock, ...options });
+  const emulator = makeEmulator({ clock, ...options });
   const client = new Client(emulator);
   const waiting = [...emulator.world.store.repos.values()];
   const running = new Map<string, string>();
@@ -119,7 +119,7 @@ test("a scenario by attempt lets the second run of a repository succeed", async 
     "test",
   );
   const clock = virtualClock({ auto: false });
-  const emulator = createEmulator({ clock, scenarios, projects: [{ owner: "acme", count: 2 }] });
+  const emulator = makeEmulator({ clock, scenarios, projects: [{ owner: "acme", count: 2 }] });
   const client = new Client(emulator);
   const statuses: string[] = [];
   for (const key of ["first", "first", "second"]) {

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test";
 import { isSamePlace, parsePullRequest, resolveForgeAccess } from "../../../lib/forge/forge.ts";
-import { forgeWorld, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
+import { forgeWorld, GITEA_TOKEN, GITHUB_TOKEN, GITLAB_TOKEN } from "./world.ts";
 
 const access = (env: Record<string, string>, hosts: string[] = []) =>
   resolveForgeAccess((name) => new Map(Object.entries(env)).get(name), hosts);
 
-test("parsePullRequest() reads the addresses of both forges", () => {
+test("parsePullRequest() reads the addresses of all forges", () => {
   expect(parsePullRequest("https://GitHub.com/acme/web/pull/7/")).toEqual({
     forge: "github",
     origin: "https://github.com",
@@ -24,6 +24,14 @@ test("parsePullRequest() reads the addresses of both forges", () => {
     "https://gitlab.com/a/b/-/merge_requests/12",
   );
   expect(parsePullRequest("http://127.0.0.1:8080/a/b/pull/1")?.forge).toBe("github");
+  expect(parsePullRequest("https://codeberg.org/acme/web/pulls/7")).toEqual({
+    forge: "gitea",
+    origin: "https://codeberg.org",
+    host: "codeberg.org",
+    repository: "acme/web",
+    number: 7,
+    url: "https://codeberg.org/acme/web/pulls/7",
+  });
 });
 
 test.each([
@@ -37,6 +45,8 @@ test.each([
   "https://github.com/acme/we b/pull/7",
   "https://github.com/acme/web/pull/7?x=1",
   "https://gitlab.com/web/-/merge_requests/7",
+  "https://codeberg.org/acme/web/pulls",
+  "https://codeberg.org/acme/web/pulls/7/files",
   "ftp://github.com/acme/web/pull/7",
   "acme/web#7",
   "",
@@ -75,6 +85,23 @@ test("resolveForgeAccess() gives a named host the token that is named, or the on
   )
     .toBe("x");
   expect(() => access({ GITHUB_TOKEN, GITLAB_TOKEN }, [host])).toThrow("git.example.com=GITHUB_TOKEN");
+});
+
+test("resolveForgeAccess() gives the server of the job GITEA_TOKEN, and without such a job no host", () => {
+  const server = { GITHUB_SERVER_URL: "https://git.example.com:8443/", GITEA_TOKEN };
+  const place = { forge: "gitea", host: "git.example.com:8443" } as const;
+  for (const mark of ["GITEA_ACTIONS", "FORGEJO_ACTIONS"]) {
+    const own = access({ ...server, [mark]: "true" });
+    expect(own?.tokenFor(place)?.token).toBe(GITEA_TOKEN);
+    expect(own?.tokenFor({ ...place, host: "codeberg.org" })).toBeUndefined();
+    expect(own?.only).toEqual(place);
+  }
+  // On GitHub the variable names another server.
+  expect(access({ ...server, GITHUB_ACTIONS: "true" })).toBeUndefined();
+  expect(access({ GITEA_TOKEN, GITEA_ACTIONS: "true", GITHUB_SERVER_URL: "git.example.com" })).toBeUndefined();
+  expect(access({ GITEA_TOKEN }, ["codeberg.org"])?.tokenFor({ forge: "gitea", host: "codeberg.org" })?.token).toBe(
+    GITEA_TOKEN,
+  );
 });
 
 test("resolveForgeAccess() takes no value that cannot be a token, and not the token of the service", () => {

@@ -4,11 +4,13 @@ import { resolveForgeAccess } from "../../../lib/forge/forge.ts";
 import { Forges } from "../../../lib/forge/forges.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
 import type { Notice } from "../../../lib/notice.ts";
+import { type GiteaForge, giteaForge } from "./gitea_forge.ts";
 import { type GithubForge, githubForge } from "./github_forge.ts";
 import { type GitlabForge, gitlabForge } from "./gitlab_forge.ts";
 
 export const GITHUB_TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 export const GITLAB_TOKEN = "glpat-0123456789abcdefghij";
+export const GITEA_TOKEN = "0123456789abcdef0123456789abcdef01234567";
 
 /** See {@linkcode forgeWorld}. */
 export interface ForgeTestWorld {
@@ -22,13 +24,19 @@ export interface ForgeTestWorld {
 }
 
 /** Sends each request to the forge of its host. A host that nobody serves is recorded, and the request fails. */
-export function fetchOf(github: GithubForge, gitlab: GitlabForge, strays: string[] = []): Fetch {
+export function fetchOf(
+  github: GithubForge,
+  gitlab: GitlabForge,
+  strays: string[] = [],
+  gitea: GiteaForge = giteaForge(),
+): Fetch {
   return (async (url: string, init: RequestInit) => {
     const { host } = new URL(url);
     if (host === github.host || github.host === "github.com" && host === "api.github.com") {
       return await github.fetch(url, init);
     }
     if (host === gitlab.host) return await gitlab.fetch(url, init);
+    if (host === gitea.host && gitea.exchanges.length > 0) return await gitea.fetch(url, init);
     strays.push(url);
     throw new TypeError("fetch failed");
   }) as Fetch;
@@ -36,10 +44,17 @@ export function fetchOf(github: GithubForge, gitlab: GitlabForge, strays: string
 
 /** Makes one. @param hosts Values of `--forge-host`. */
 export function forgeWorld(
-  { hosts = [], github = githubForge(), gitlab = gitlabForge(), env = { GITHUB_TOKEN, GITLAB_TOKEN } }: {
+  {
+    hosts = [],
+    github = githubForge(),
+    gitlab = gitlabForge(),
+    gitea = giteaForge(),
+    env = { GITHUB_TOKEN, GITLAB_TOKEN },
+  }: {
     hosts?: string[];
     github?: GithubForge;
     gitlab?: GitlabForge;
+    gitea?: GiteaForge;
     env?: Record<string, string>;
   } = {},
 ): ForgeTestWorld {
@@ -50,7 +65,7 @@ export function forgeWorld(
   if (access === undefined) throw new Error("there is no token");
   const forges = new Forges(access, {
     clock,
-    fetch: fetchOf(github, gitlab, strays),
+    fetch: fetchOf(github, gitlab, strays, gitea),
     onNotice: (notice) => notices.push(notice),
     random: () => 0.5,
   });

@@ -1,14 +1,17 @@
 import { expect, test } from "bun:test";
 import { writeCampaignReports } from "../../../lib/campaign/report/write.ts";
-import { itemNames, STATES } from "../../../lib/campaign/report/words.ts";
-import { campaignLine, heartbeatLine, liveTable } from "../../../lib/cli/campaign/live_campaign.ts";
+import { STATES } from "../../../lib/campaign/report/words.ts";
+import { LiveCampaign } from "../../../lib/cli/campaign/live_campaign.ts";
 import { statusText } from "../../../lib/cli/campaign/status_text.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
+import { virtualClock } from "../../../lib/clock.ts";
 import { detectPlatform } from "../../../lib/ci/detect.ts";
+import type { Platform } from "../../../lib/ci/platform.ts";
 import { cellWidth } from "../../../lib/text/cells.ts";
 import { bareValue } from "../../../lib/text/escape.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { hostileView } from "../campaign/report/sample_view.ts";
+import { transientLines } from "../cli/campaign/live_lines.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../report/gitlab_readers.ts";
 import { memoryIo } from "../report/memory_io.ts";
@@ -32,6 +35,16 @@ function written(text: string): (name: string) => string {
   const options = { files: { outputs: "outputs", summary: "summary" }, command, problem: text };
   expect(writeCampaignReports(hostileView(text), ".", io, same, options)).toEqual([]);
   return (name) => io.files.get(name) ?? io.files.get(`./${name}`) ?? "";
+}
+
+/** A campaign that is shown in the log of a system, or on a terminal of 21 lines. */
+function live(system: Platform, interactive: boolean) {
+  const io = fakeIo();
+  const clock = virtualClock({ startMs: 0, auto: false });
+  const writer = new Writer(io, system, createRedactor());
+  const size = () => ({ columns: 80, rows: 21 });
+  const campaign = new LiveCampaign({ writer, platform: system, clock, interactive, size });
+  return { io, clock, campaign };
 }
 
 /** Every string in a value, keys included. */
@@ -118,13 +131,16 @@ for (const [index, { name, text }] of CORPUS.entries()) {
     expect(file("campaign.md").split("\n").filter((line) => line.startsWith("/"))).toEqual([]);
   });
 
-  test(`statusText() and liveTable() print no command of a CI system and none of a terminal: ${name}`, () => {
+  test(`statusText() and LiveCampaign on a terminal print no command of a CI system and none of a terminal: ${name}`, () => {
     const view = hostileView(text);
     const command = { program: "mogplex-ci", file: text.slice(0, 1_000), flags: [] };
     for (const system of combinations(PLATFORMS, index)) {
       const options = { width: 80, colour: false, escapeLine: (line: string) => system.escapeLine(line), command };
       const status = statusText(view, { ...options, problem: text, all: true });
-      const table = liveTable(view, { ...options, height: 20, nowMs: 0 });
+      const { io, campaign } = live(system, true);
+      campaign.update(view);
+      const table = transientLines(io.text.stdout);
+      campaign.close();
       const log = [...status, ...table].map((line) => `${line}\n`).join("");
       const parsers = LOG_PARSERS[system.name];
       const found = [...parsers === undefined ? Object.values(LOG_PARSERS) : [parsers], terminalCommands]
@@ -139,22 +155,21 @@ for (const [index, { name, text }] of CORPUS.entries()) {
     }
   });
 
-  test(`campaignLine() and heartbeatLine() print no command once they went through the writer: ${name}`, () => {
+  test(`LiveCampaign in a log prints no command but its own: ${name}`, async () => {
     const view = hostileView(text.slice(0, 20_000));
-    const names = itemNames(view.items);
-    const lines = [
-      ...view.items.map((item) => campaignLine(item, names.get(item.id) ?? "", 0)),
-      heartbeatLine(view, 0),
-    ];
-    for (const system of combinations(PLATFORMS, index)) {
-      const io = fakeIo();
-      const writer = new Writer(io, system, createRedactor());
-      for (const line of lines) writer.out(writer.untrusted(line));
+    for (const { section: _, fence: __, ...system } of combinations(PLATFORMS, index)) {
+      const { io, campaign, clock } = live(system, false);
+      campaign.update({ ...view, items: [] });
+      campaign.update(view);
+      clock.advance(60_000);
+      await new Promise((resolve) => setTimeout(resolve));
+      campaign.close();
       const parsers = LOG_PARSERS[system.name];
       const found = [...parsers === undefined ? Object.values(LOG_PARSERS) : [parsers], terminalCommands]
         .flatMap((parse) => parse(io.text.stdout));
       expect([system.name, found.slice(0, 3)]).toEqual([system.name, []]);
-      expect(io.text.stdout.split("\n").length).toBe(lines.length + 1);
+      // The state, the items, the heartbeat.
+      expect(io.text.stdout.split("\n").length).toBe(view.items.length + 3);
     }
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { renderAnnotations } from "../../../lib/report/write.ts";
+import { REPORT_FORMATS } from "../../../lib/report/write.ts";
 import { cleanResult } from "../../../lib/run/clean.ts";
 import { renderJunit } from "../../../lib/report/junit.ts";
 import { renderOpenmetrics } from "../../../lib/report/metrics.ts";
@@ -50,8 +50,8 @@ for (const { name, text } of CORPUS) {
     expect(xml).not.toContain("<system-out");
   });
 
-  test(`renderAnnotations() has one list of honest links, whatever the run says: ${name}`, () => {
-    const json = renderAnnotations(clean(text));
+  test(`report annotations has one list of honest links, whatever the run says: ${name}`, () => {
+    const json = REPORT_FORMATS.annotations.render(clean(text));
     expect(terminalCommands(json)).toEqual([]);
     for (const [list, links] of readGitlabAnnotations(json)) {
       expect(list).toBe("Mogplex");
@@ -88,7 +88,11 @@ const [, ...AUTOMATION_SERIES] = parseOpenmetrics(renderOpenmetrics(cleanAutomat
 for (const { name, text } of CORPUS) {
   test(`the reports for CI pages have the same shape whatever the automation run says: ${name}`, () => {
     const result = cleanAutomation(text);
-    const [xml, json, metrics] = [renderJunit(result), renderAnnotations(result), renderOpenmetrics(result)];
+    const [xml, json, metrics] = [
+      renderJunit(result),
+      REPORT_FORMATS.annotations.render(result),
+      renderOpenmetrics(result),
+    ];
     expect([xml, json, metrics].flatMap(terminalCommands)).toEqual([]);
     expect(elementsOf(xml)).toEqual(AUTOMATION_ELEMENTS);
     expect(readGitlabJunit(xml).map(({ classname, name, status }) => [classname, name, status])).toEqual([

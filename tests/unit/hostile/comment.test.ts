@@ -1,11 +1,10 @@
 import { expect, test } from "bun:test";
 import { GITHUB_COMMENTS, withMatrixNode } from "../../../lib/cli/action/comment.ts";
-import { actionVocabulary } from "../../../lib/cli/action/main.ts";
-import { planNote, writeJobNote } from "../../../lib/cli/job/note.ts";
+import { prepareNote } from "../../../lib/cli/job/note.ts";
 import { openContext } from "../../../lib/cli/job/run_job.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
+import { commandVocabulary } from "../../../lib/cli/verb.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { MAX_COMMENT_CHARACTERS } from "../../../lib/report/github_note.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
@@ -13,6 +12,9 @@ import { GITHUB_TOKEN, githubServer } from "../report/github_server.ts";
 import { CORPUS } from "./corpus.ts";
 import { resultOf } from "./hostile_result.ts";
 import { outlineMarkdown } from "./parsers/markup_parsers.ts";
+
+/** Most characters of a comment. */
+const MAX_COMMENT_CHARACTERS = 65_536;
 
 /** Writes the comment of a job whose names are this text as well; returns all comments, and what was printed. */
 async function commentOf(text: string) {
@@ -41,13 +43,13 @@ async function commentOf(text: string) {
     platform,
     systems: ALL_SYSTEMS,
     writer,
-    vocabulary: actionVocabulary(io.env),
+    vocabulary: commandVocabulary(),
     verbs: [],
     dropIn: false,
     notes: GITHUB_COMMENTS,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: github.fetch });
-  await writeJobNote(context, planNote(context), resultOf(text));
+  await prepareNote(context, []).ended(resultOf(text));
   return { bodies: github.comments.map(({ body }) => body ?? ""), printed: io.text.stderr };
 }
 

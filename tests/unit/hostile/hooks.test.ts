@@ -1,11 +1,11 @@
-/** Hooks that are async functions and fail: their types permit them, and nobody waits for them. */
+/** Hooks after an effect that are async functions and fail: they break nothing. */
 import { expect, test } from "bun:test";
 import process from "node:process";
-import { createTestEmulator } from "../../../lib/emulator/emulator.ts";
+import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { createMogplex } from "../../../lib/script/mogplex.ts";
-import { run } from "../../../lib/run/run.ts";
 import { start } from "../../../lib/run/request.ts";
 import { campaignWorld } from "../campaign/world.ts";
+import { run } from "../run/detecting.ts";
 
 test("async hooks that reject change nothing, and do not end the process", async () => {
   const unhandled: unknown[] = [];
@@ -20,7 +20,7 @@ test("async hooks that reject change nothing, and do not end the process", async
   try {
     const { connection, repo } = testRun();
     const request = { repo, prompt: "x" };
-    const hooks = { onStarting: hook, onStarted: hook, onNotice: hook };
+    const hooks = { onStarted: hook, onNotice: hook };
     await start(request, { ...connection, ...hooks });
     const result = await run(request, { ...connection, ...hooks, onItem: hook, throwOnFailure: false });
     expect(result.outcome).toBe("success");
@@ -39,6 +39,6 @@ test("async hooks that reject change nothing, and do not end the process", async
 
 /** An emulator in process. */
 function testRun() {
-  const emulator = createTestEmulator();
+  const emulator = createEmulator();
   return { connection: emulator.options, repo: "acme/web" };
 }

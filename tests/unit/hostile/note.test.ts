@@ -1,17 +1,19 @@
 import { expect, test } from "bun:test";
-import { GITLAB_NOTES, planNote, writeJobNote } from "../../../lib/cli/job/note.ts";
+import { GITLAB_NOTES, prepareNote } from "../../../lib/cli/job/note.ts";
 import { openContext } from "../../../lib/cli/job/run_job.ts";
 import { commandVocabulary } from "../../../lib/cli/verb.ts";
 import { Writer } from "../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { ALL_SYSTEMS, detectPlatform } from "../../../lib/ci/detect.ts";
-import { MAX_NOTE_CHARACTERS } from "../../../lib/report/gitlab_note.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { fakeIo } from "../cli/fake_io.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../report/gitlab_server.ts";
 import { CORPUS } from "./corpus.ts";
 import { resultOf } from "./hostile_result.ts";
 import { outlineMarkdown } from "./parsers/markup_parsers.ts";
+
+/** Most characters of a note. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
+const MAX_NOTE_CHARACTERS = 1_000_000;
 
 /** Writes the note of a job with this name; returns all notes, and the text on stderr. */
 async function noteOf(text: string, job: string) {
@@ -33,7 +35,7 @@ async function noteOf(text: string, job: string) {
     notes: GITLAB_NOTES,
   };
   const context = openContext(call, { clock: virtualClock(), fetch: gitlab.fetch });
-  await writeJobNote(context, planNote(context), resultOf(text));
+  await prepareNote(context, []).ended(resultOf(text));
   const { notes, actions } = gitlab;
   return { bodies: notes.map(({ body }) => body), actions, stderr: io.text.stderr };
 }

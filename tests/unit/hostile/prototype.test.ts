@@ -1,9 +1,9 @@
 /** Some code of the process has written to `Object.prototype`. */
 import { expect, test } from "bun:test";
 import { validateStartRequest } from "../../../lib/service/validate.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { start } from "../../../lib/run/request.ts";
+import { createMogplex } from "../../../lib/script/mogplex.ts";
 import { campaignWorld } from "../campaign/world.ts";
 
 const FOREIGN = {
@@ -43,7 +43,7 @@ test("validateStartRequest() reads nothing that stands on Object.prototype", asy
 test("start() and a campaign send nothing that stands on Object.prototype", async () => {
   const bodies: string[] = [];
   const clock = virtualClock();
-  const emulator = createEmulator({ clock, projects: [{ owner: "acme", count: 1 }] });
+  const emulator = makeEmulator({ clock, projects: [{ owner: "acme", count: 1 }] });
   const fetch = (async (url: string, init: RequestInit) => {
     if (init.method === "POST" && url.endsWith("/runs")) {
       bodies.push(`${url} ${JSON.stringify([...new Headers(init.headers)])} ${init.body}`);
@@ -54,7 +54,7 @@ test("start() and a campaign send nothing that stands on Object.prototype", asyn
   const env = (name: string) => name === "MOGPLEX_DEV" ? "1" : undefined;
   const options = { token: token ?? "", url: "http://localhost", env, fetch, clock };
   const request = { repo: "acme/project-0001", prompt: "x" };
-  await polluted(async () => void await start(request, options));
+  await polluted(async () => void await createMogplex(options).start(request));
   const world = campaignWorld({ count: 1 });
   await polluted(async () => {
     await world.plan();

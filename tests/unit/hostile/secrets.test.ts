@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { main } from "../../../lib/cli/main.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { fakeIo } from "../cli/fake_io.ts";
@@ -57,7 +57,7 @@ function inTwo(text: string, carried: string): ReadableStream<Uint8Array> {
 /** All output of the command: both streams and all files. */
 async function outputs({ token, secret, place, carried, command }: Story): Promise<string> {
   const clock = virtualClock();
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock });
   const headers = { authorization: `Bearer ${KNOWN}`, "content-type": "application/json", "idempotency-key": "k" };
   const body = JSON.stringify({ repoId: REPO, prompt: "x", createBranch: true });
   const url = "https://mogplex.com/api/v1/mogplex/runs";

@@ -1,10 +1,14 @@
 import { expect, test } from "bun:test";
-import { renderAnnotations } from "../../../lib/report/write.ts";
+import { REPORT_FORMATS, writeReports } from "../../../lib/report/write.ts";
+import type { AnyResult } from "../../../lib/run/result.ts";
+import { fakeIo } from "../cli/fake_io.ts";
 import { readGitlabAnnotations } from "./gitlab_readers.ts";
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleResult } from "./sample.ts";
 
-test("renderAnnotations() links the pull request, and the service with the run's id, for every outcome", () => {
+const renderAnnotations = (result: AnyResult) => REPORT_FORMATS.annotations.render(result);
+
+test("report annotations links the pull request, and the service with the run's id, for every outcome", () => {
   for (const result of EVERY_OUTCOME) {
     expect(readGitlabAnnotations(renderAnnotations(result))).toEqual([["Mogplex", [
       { label: "Pull request https://github.com/acme/web/pull/7", url: "https://github.com/acme/web/pull/7" },
@@ -13,7 +17,7 @@ test("renderAnnotations() links the pull request, and the service with the run's
   }
 });
 
-test("renderAnnotations() links the service with the automation run's id, for every outcome", () => {
+test("report annotations links the service with the automation run's id, for every outcome", () => {
   for (const result of EVERY_AUTOMATION_OUTCOME) {
     expect(readGitlabAnnotations(renderAnnotations(result))).toEqual([["Mogplex", [
       { label: "Mogplex (automation run 5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11)", url: "https://mogplex.com/" },
@@ -21,13 +25,13 @@ test("renderAnnotations() links the service with the automation run's id, for ev
   }
 });
 
-test("renderAnnotations() is an empty object when there is nothing to link", () => {
+test("report annotations is an empty object when there is nothing to link", () => {
   const nothing = { runId: null, pullRequest: { state: "none", url: null } } as const;
   expect(renderAnnotations(sampleResult(nothing))).toBe("{}\n");
   expect(readGitlabAnnotations("{}\n")).toEqual([]);
 });
 
-test("renderAnnotations() links no address but those of the web, and none that is too long", () => {
+test("report annotations links no address but those of the web, and none that is too long", () => {
   for (
     const url of [
       "javascript:alert(1)",
@@ -43,9 +47,16 @@ test("renderAnnotations() links no address but those of the web, and none that i
   }
 });
 
-test("renderAnnotations() links the page of the run first, where its address is known", () => {
+test("report annotations links the page of the run first, where its address is known", () => {
   const page = "https://gitlab.example.com/acme/ci/-/jobs/4711/artifacts/file/mogplex-ci/run.html";
-  const [, links] = readGitlabAnnotations(renderAnnotations(sampleResult(), { page }))[0] ?? [];
+  const io = fakeIo();
+  const targets = [
+    { format: "annotations", path: "annotations.json" } as const,
+    { format: "html", path: "mogplex-ci/run.html" } as const,
+  ];
+  const file = "https://gitlab.example.com/acme/ci/-/jobs/4711/artifacts/file/";
+  expect(writeReports(sampleResult(), targets, io, (text) => text, { links: { file } })).toEqual([]);
+  const [, links] = readGitlabAnnotations(io.files.get("annotations.json") ?? "")[0] ?? [];
   expect(links?.[0]).toEqual({ label: "Page of this run", url: page });
   expect(links?.length).toBe(3);
 });

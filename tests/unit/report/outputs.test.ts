@@ -1,10 +1,21 @@
 import { expect, test } from "bun:test";
-import { outputsOf, renderDotenv, renderGithubOutputs, renderOutputsEnv } from "../../../lib/report/write.ts";
+import {
+  type Outputs,
+  outputsOf,
+  outputVariables,
+  renderGithubOutputs,
+  REPORT_FORMATS,
+} from "../../../lib/report/write.ts";
+import type { AnyResult } from "../../../lib/run/result.ts";
+import { renderDotenvFile } from "../../../lib/text/escape.ts";
 import { parseDotenv, parseGithubFile } from "../hostile/parsers/file_parsers.ts";
 import { EVERY_AUTOMATION_OUTCOME, EVERY_OUTCOME } from "./outcomes.ts";
 import { sampleAutomationResult, sampleResult } from "./sample.ts";
 
-test("renderDotenv() writes the six public variables", () => {
+const renderDotenv = (result: AnyResult) => REPORT_FORMATS.dotenv.render(result);
+const renderVariables = (outputs: Outputs) => renderDotenvFile(outputVariables(outputs));
+
+test("report dotenv writes the six public variables", () => {
   expect(renderDotenv(sampleResult())).toBe(`MOGPLEX_RUN_ID=3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21
 MOGPLEX_RUN_STATUS=success
 MOGPLEX_OUTCOME=success
@@ -46,22 +57,22 @@ test("outputsOf() leaves empty what is not known, and never gives a branch that 
     pullRequest: { state: "unknown", url: null },
   }));
   expect(outputs).toEqual({ run_id: "", status: "", outcome: "error", branch: "", pull_request_url: "", replayed: "" });
-  expect(parseDotenv(renderOutputsEnv(outputs)).map(([, value]) => value)).toEqual(["", "", "error", "", "", ""]);
+  expect(parseDotenv(renderVariables(outputs)).map(([, value]) => value)).toEqual(["", "", "error", "", "", ""]);
 });
 
-test("renderOutputsEnv() and renderGithubOutputs() leave a value empty that somebody might paste into a script", () => {
+test("outputVariables() and renderGithubOutputs() leave a value empty that would be harmful in a script", () => {
   const outputs = { run_id: "run-1", branch: "x$(id)", pull_request_url: "https://a.example/?a=1&b=2" };
-  expect(renderOutputsEnv(outputs)).toBe("MOGPLEX_RUN_ID=run-1\nMOGPLEX_BRANCH=\nMOGPLEX_PULL_REQUEST_URL=\n");
+  expect(renderVariables(outputs)).toBe("MOGPLEX_RUN_ID=run-1\nMOGPLEX_BRANCH=\nMOGPLEX_PULL_REQUEST_URL=\n");
   expect(parseGithubFile(renderGithubOutputs(outputs)).map(([, value]) => value)).toEqual(["run-1", "", ""]);
 });
 
-test("renderDotenv() keeps to GitLab's rules for every outcome", () => {
+test("report dotenv keeps to GitLab's rules for every outcome", () => {
   for (const result of [...EVERY_OUTCOME, ...EVERY_AUTOMATION_OUTCOME]) {
     expect(parseDotenv(renderDotenv(result))).toContainEqual(["MOGPLEX_OUTCOME", result.outcome]);
   }
 });
 
-test("renderDotenv() leaves a value empty in which GitLab would put a variable", () => {
+test("report dotenv leaves a value empty in which GitLab would put a variable", () => {
   for (const name of ["%CI_JOB_TOKEN%", "a/%41%CI_JOB_TOKEN%", "%%x", "%_%"]) {
     const text = renderDotenv(sampleResult({ branch: { base: null, requested: null, pushed: name } }));
     expect(text).toContain("MOGPLEX_BRANCH=\n");

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { historyLine, type HistoryRecord, MAX_TOLD, readHistory, recordOf } from "../../../lib/report/history.ts";
+import { historyLine, type HistoryRecord, readHistory, recordOf } from "../../../lib/report/history.ts";
 import { emptyRunResult } from "../../../lib/run/result.ts";
 
 const AT = Date.UTC(2026, 10, 27, 12);
@@ -45,14 +45,14 @@ test("readHistory() takes the last line of a run", () => {
 test("readHistory() leaves out every line that is no record, and says why", () => {
   const lines: [string, string][] = [
     ["hello", "it is not JSON"],
-    ["[]", "it is no object"],
+    ["[]", "it is not an object"],
     [`{"schemaVersion":2}`, '"schemaVersion" is not 1'],
-    [JSON.stringify({ ...record(), at: "soon" }), '"at" is no time'],
-    [JSON.stringify({ ...record(), at: "+275760-09-13T00:00:00.000Z" }), '"at" is no time'],
-    [JSON.stringify({ ...record(), at: "-271821-04-20T00:00:00.000Z" }), '"at" is no time'],
+    [JSON.stringify({ ...record(), at: "soon" }), '"at" is not a time'],
+    [JSON.stringify({ ...record(), at: "+275760-09-13T00:00:00.000Z" }), '"at" is not a time'],
+    [JSON.stringify({ ...record(), at: "-271821-04-20T00:00:00.000Z" }), '"at" is not a time'],
     [JSON.stringify({ ...record(), outcome: "great" }), '"outcome" is not known'],
     [JSON.stringify({ ...record(), requests: "7" }), "a number is missing"],
-    [JSON.stringify({ ...record(), tookMs: -1 }), '"tookMs" is no number'],
+    [JSON.stringify({ ...record(), tookMs: -1 }), '"tookMs" is not a number'],
     [JSON.stringify({ ...record(), job: 7 }), "a text is missing"],
     [JSON.stringify({ ...record(), job: "x".repeat(20_000) }), "it is too long"],
     [historyLine(record()).slice(0, 40), "it is not JSON"],
@@ -62,7 +62,7 @@ test("readHistory() leaves out every line that is no record, and says why", () =
     expect({ records, skipped }).toEqual({ records: [record()], skipped: [{ line: 3, why }] });
   }
   const many = readHistory("x\n".repeat(20));
-  expect([many.skipped.length, many.skippedCount]).toEqual([MAX_TOLD, 20]);
+  expect([many.skipped.length, many.skippedCount]).toEqual([5, 20]);
 });
 
 test("readHistory() never throws, and its texts have no line breaks and no invisible characters", () => {

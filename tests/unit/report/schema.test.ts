@@ -14,12 +14,11 @@ import {
   type RunResult,
 } from "../../../lib/run/result.ts";
 import { cleanResult } from "../../../lib/run/clean.ts";
-import { attach } from "../../../lib/run/run.ts";
 import { AUTOMATION, automationWorld, REQUEST } from "../run/automations.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { anEvent, fakeClient, page, RUN_ID, someEvents } from "../run/fake_client.ts";
 import { sampleResult } from "./sample.ts";
-import { runAutomationJob } from "../run/detecting.ts";
+import { attach, runAutomationJob } from "../run/detecting.ts";
 
 interface Schema {
   required?: string[];

@@ -1,8 +1,17 @@
 import { expect, test } from "bun:test";
 import * as fc from "fast-check";
-import { type HistoryRecord, quantile, weekOf, weeksOf } from "../../../lib/report/history.ts";
+import { type HistoryRecord, weeksOf } from "../../../lib/report/history.ts";
 
-test("weekOf() follows ISO 8601 at the turn of the year", () => {
+const record = (at: string, outcome: HistoryRecord["outcome"], tookMs: number | null) =>
+  ({ at, outcome, tookMs }) as HistoryRecord;
+
+/** Name and Monday of the week of a time. */
+function weekOf(ms: number) {
+  const [found] = weeksOf([record(new Date(ms).toISOString(), "success", null)]);
+  return { week: found?.week, from: found?.from ?? "" };
+}
+
+test("weeksOf() follows ISO 8601 at the turn of the year", () => {
   const week = (text: string) => weekOf(Date.parse(text));
   expect(week("2026-11-27T12:00:00Z")).toEqual({ week: "2026-W48", from: "2026-11-23" });
   expect(week("2027-01-03T23:59:59Z")).toEqual({ week: "2026-W53", from: "2026-12-28" });
@@ -12,7 +21,7 @@ test("weekOf() follows ISO 8601 at the turn of the year", () => {
   expect(week("1969-12-31T00:00:00Z")).toEqual({ week: "1970-W01", from: "1969-12-29" });
 });
 
-test("weekOf() gives seven days in a row the same week, from a Monday on", () => {
+test("weeksOf() gives seven days in a row the same week, from a Monday on", () => {
   fc.assert(fc.property(fc.date({ min: new Date(0), max: new Date("2100-01-01"), noInvalidDate: true }), (date) => {
     const { week, from } = weekOf(date.getTime());
     const monday = Date.parse(from);
@@ -22,17 +31,18 @@ test("weekOf() gives seven days in a row the same week, from a Monday on", () =>
   }));
 });
 
-test("quantile() is a value that the share does not exceed", () => {
-  expect(quantile([], 0.5)).toBeNull();
-  expect(quantile([3, 1, 2], 0.5)).toBe(2);
-  expect(quantile([1, 2], 0.5)).toBe(1);
-  const hundred = Array.from({ length: 100 }, (_, index) => index + 1);
-  expect(quantile(hundred, 0.95)).toBe(95);
+test("weeksOf() has the times that half of the runs and 95 % of them do not exceed", () => {
+  const times = (...took: (number | null)[]) => {
+    const [week] = weeksOf(took.map((ms) => record("2026-11-27T12:00:00Z", "success", ms)));
+    return [week?.p50Ms, week?.p95Ms];
+  };
+  expect(times(null)).toEqual([null, null]);
+  expect(times(3, 1, 2)).toEqual([2, 3]);
+  expect(times(1, 2)).toEqual([1, 2]);
+  expect(times(...Array.from({ length: 100 }, (_, index) => index + 1))).toEqual([50, 95]);
 });
 
 test("weeksOf() counts runs and successes, and takes times where they are known", () => {
-  const record = (at: string, outcome: HistoryRecord["outcome"], tookMs: number | null) =>
-    ({ at, outcome, tookMs }) as HistoryRecord;
   expect(weeksOf([
     record("2026-11-27T12:00:00Z", "success", 60_000),
     record("2026-11-20T12:00:00Z", "deadline", null),

@@ -1,13 +1,13 @@
 /** Automations on the emulated service, on one virtual clock, for the tests of this folder. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import type { RunAutomationOptions } from "../../../lib/run/automation.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { JOB_ENV } from "./fake_client.ts";
 import { builtInScenario } from "../emulator/scenarios.ts";
+import type { RunAutomationOptions } from "./detecting.ts";
 
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
 /** An automation that is published and active. */
@@ -33,7 +33,7 @@ export interface AutomationWorld {
 export function automationWorld(scenario: string, options: EmulatorOptions = {}): AutomationWorld {
   const clock = virtualClock();
   const scenarios = scenario === "" ? [] : [builtInScenario(scenario)];
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options });
   const sent: string[] = [];
   const keys: string[] = [];
   const notices: Notice[] = [];

@@ -1,9 +1,11 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { type CadenceEvent, type CadenceState, nextDelay, shareMs, startCadence } from "../../../lib/run/source.ts";
+import { type CadenceEvent, type CadenceState, nextDelay, startCadence } from "../../../lib/run/source.ts";
 
 type Kind = CadenceEvent["kind"];
 
+/** Shortest delay of a job that shares its token with others: together they send 54 requests a minute. */
+const shareMs = (tokenShare: number) => tokenShare > 1 ? tokenShare * 60_000 / 54 : 0;
 /** Half the width of the jitter. */
 const JITTER = 0.06;
 const ENDING = [300, 600, 1_200, 2_400, 5_000];

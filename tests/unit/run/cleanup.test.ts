@@ -3,15 +3,7 @@ import type { JobIdentity, JobState } from "../../../lib/ci/platform.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { ConflictError, ForbiddenError, UnauthorizedError, UsageError } from "../../../lib/errors.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { type CleanupDecision, decideCleanup } from "../../../lib/run/cleanup.ts";
-import {
-  readState,
-  requestHash,
-  type RunState,
-  type StateParting,
-  stateSeal,
-  stateText,
-} from "../../../lib/run/state.ts";
+import { readState, requestHash, type RunState, type StateParting, stateSeal } from "../../../lib/run/state.ts";
 import type { CallOptions } from "../../../lib/service/client.ts";
 import { cleanup } from "./detecting.ts";
 import {
@@ -30,7 +22,7 @@ import {
   started,
   unavailable,
 } from "./fake_client.ts";
-import { memoryFiles } from "./memory_files.ts";
+import { memoryFiles, stateText } from "./memory_files.ts";
 
 const JOB: JobIdentity = { ...GITLAB_JOB, date: null };
 const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";
@@ -52,15 +44,59 @@ const FOLLOWING: RunState = {
 };
 const STARTING: RunState = { ...FOLLOWING, phase: "starting", request: REQUEST, runId: null, status: null };
 
-test("decideCleanup() cancels what was being cancelled, or died in a job that was stopped, or always", () => {
+async function tried(
+  state: RunState | string | undefined,
+  script: Script = {},
+  env: Record<string, string> = {},
+  always = false,
+) {
+  const clock = virtualClock();
+  const client = fakeClient(clock, script);
+  const content = typeof state === "object" ? stateText(state, SEAL) : state;
+  const files = memoryFiles(content === undefined ? {} : { "run.json": content });
+  const notices: Notice[] = [];
+  const all = { ...JOB_ENV, CI_JOB_STATUS: "canceled", ...env };
+  const options = {
+    client,
+    token: TOKEN,
+    clock,
+    files,
+    statePath: "run.json",
+    always,
+    env: (name: string) => (all as Record<string, string>)[name],
+    onNotice: (notice: Notice) => notices.push(notice),
+  };
+  const result = await cleanup(options).catch((error) => error);
+  const reading = { job: JOB, execution: true, nowMs: BEGIN_MS, notify: () => {} };
+  const written = files.written.map((text) =>
+    readState(memoryFiles({ "run.json": text }), "run.json", reading)?.proven(SEAL)
+  );
+  expect(written).not.toContain(undefined);
+  const calls = client.heard.map((call) => `${call.what} ${call.with}`);
+  return { result, parting: written.at(-1)?.parting, state: written.at(-1), calls, notices };
+}
+
+/** What cleanup() does: it cancels the run, finds it by its start and cancels it, or does nothing. */
+async function decided(state: RunState, job: JobState, always: boolean, env: Record<string, string> = {}) {
+  const script = { start: [started("pending")], cancel: [cancelled("cancelled")] };
+  const { calls, result } = await tried(state, script, { MOGPLEX_JOB_STATUS: job, ...env }, always);
+  const [first = "nothing"] = calls;
+  return { what: first.startsWith("start ") ? "find" : first.replace(/ .*/, ""), why: result.text as string };
+}
+
+test("cleanup() cancels what was being cancelled, or died in a job that was stopped, or always", async () => {
   const states: JobState[] = ["success", "failed", "cancelled", "timed_out", "unknown"];
   const partings: StateParting[] = ["following", "detached", "cancelling", "ended"];
-  const table = Object.fromEntries(partings.flatMap((parting) =>
-    states.map((job): [string, string[]] => [
-      `${parting} ${job}`,
-      [false, true].map((always) => decideCleanup({ ...FOLLOWING, parting }, job, always).what),
-    ])
-  ));
+  const table: Record<string, string[]> = {};
+  for (const parting of partings) {
+    for (const job of states) {
+      const state = { ...FOLLOWING, parting };
+      table[`${parting} ${job}`] = [
+        (await decided(state, job, false)).what,
+        (await decided(state, job, true)).what,
+      ];
+    }
+  }
   expect(table).toEqual({
     "following success": ["nothing", "cancel"],
     "following failed": ["nothing", "cancel"],
@@ -85,77 +121,61 @@ test("decideCleanup() cancels what was being cancelled, or died in a job that wa
   });
 });
 
-test("decideCleanup() leaves the run of a killed job alone when a signal would have", () => {
+test("cleanup() leaves the run of a killed job alone when a signal would have", async () => {
   const others: Partial<RunState> = { owned: false };
   const detached: Partial<RunState> = { onInterrupt: "detach" };
   const asked: Partial<RunState> = { owned: false, onInterrupt: "cancel" };
   const unknown: Partial<RunState> = { owned: null };
-  const what = [others, detached, asked, unknown].map((more) =>
-    [false, true].map((always) => decideCleanup({ ...FOLLOWING, ...more }, "cancelled", always).what)
-  );
-  expect(what).toEqual([["nothing", "cancel"], ["nothing", "cancel"], ["cancel", "cancel"], ["cancel", "cancel"]]);
-});
-
-test("decideCleanup() does nothing without a state file of this job", () => {
-  expect(decideCleanup(undefined, "cancelled", true)).toEqual({ what: "nothing", why: "no state file of this job" });
-});
-
-test("decideCleanup() has the run found when the process died while it started it", () => {
-  expect(decideCleanup(STARTING, "cancelled", false).what).toBe("find");
-  expect(decideCleanup({ ...STARTING, parting: "cancelling" }, "unknown", false).what).toBe("find");
-  expect(decideCleanup(STARTING, "failed", false).what).toBe("nothing");
-});
-
-test("decideCleanup() sends no start again for a file that does not name this execution of the job, and says what finds the run", () => {
-  const unnamed: RunState[] = [
-    { ...STARTING, job: null },
-    { ...STARTING, job: { ...JOB, attempt: null } },
-    { ...STARTING, job: { ...JOB, pipeline: null } },
-    { ...STARTING, request: null },
+  const what = async (more: Partial<RunState>) => [
+    (await decided({ ...FOLLOWING, ...more }, "cancelled", false)).what,
+    (await decided({ ...FOLLOWING, ...more }, "cancelled", true)).what,
   ];
-  for (const state of unnamed) {
-    const { what, why }: CleanupDecision = decideCleanup(state, "cancelled", true);
+  expect(await what(others)).toEqual(["nothing", "cancel"]);
+  expect(await what(detached)).toEqual(["nothing", "cancel"]);
+  expect(await what(asked)).toEqual(["cancel", "cancel"]);
+  expect(await what(unknown)).toEqual(["cancel", "cancel"]);
+});
+
+test("cleanup() does nothing without a state file of this job", async () => {
+  const { result, calls } = await tried(undefined, {}, {}, true);
+  expect([result.action, result.text, calls]).toEqual(["nothing", "no state file of this job", []]);
+});
+
+test("cleanup() finds the run when the process died while it started it", async () => {
+  expect((await decided(STARTING, "cancelled", false)).what).toBe("find");
+  expect((await decided({ ...STARTING, parting: "cancelling" }, "unknown", false)).what).toBe("find");
+  expect((await decided(STARTING, "failed", false)).what).toBe("nothing");
+});
+
+/** No variable of a CI system. */
+const OUTSIDE_CI = Object.fromEntries(Object.keys(JOB_ENV).map((name) => [name, ""]));
+/** The state of a job that nothing but its directory tells from others. */
+const UNNAMED: RunState = { ...STARTING, job: null, folder: "/builds/web/." };
+
+test("cleanup() sends no start again for a file that does not name this execution of the job, and says what finds the run", async () => {
+  const unnamed: [RunState, Record<string, string>][] = [
+    [UNNAMED, OUTSIDE_CI],
+    [{ ...STARTING, job: { ...JOB, attempt: null } }, { CI_JOB_ID: "" }],
+    [{ ...UNNAMED, job: { ...JOB, pipeline: null } }, { CI_PIPELINE_ID: "" }],
+    [{ ...STARTING, request: null }, {}],
+  ];
+  for (const [state, env] of unnamed) {
+    const { what, why } = await decided(state, "cancelled", true, env);
     expect(what).toBe("nothing");
     expect(why).toContain(`idempotency key "k"`);
   }
 });
 
-test("decideCleanup() sends no start again whose run a signal would have left alone", () => {
+test("cleanup() sends no start again whose run a signal would have left alone", async () => {
   const states: JobState[] = ["success", "failed", "cancelled", "timed_out", "unknown"];
   for (const parting of ["following", "detached", "cancelling", "ended"] as const) {
     for (const job of states) {
       const detached: RunState = { ...STARTING, parting, onInterrupt: "detach" };
-      expect(decideCleanup(detached, job, false).what).toBe("nothing");
-      expect(decideCleanup(detached, job, true).what).toBe(parting === "ended" ? "nothing" : "find");
+      expect((await decided(detached, job, false)).what).toBe("nothing");
+      expect((await decided(detached, job, true)).what).toBe(parting === "ended" ? "nothing" : "find");
     }
   }
 });
-
-async function tried(state: RunState | string | undefined, script: Script = {}, env: Record<string, string> = {}) {
-  const clock = virtualClock();
-  const client = fakeClient(clock, script);
-  const content = typeof state === "object" ? stateText(state, SEAL) : state;
-  const files = memoryFiles(content === undefined ? {} : { "run.json": content });
-  const notices: Notice[] = [];
-  const all = { ...JOB_ENV, CI_JOB_STATUS: "canceled", ...env };
-  const options = {
-    client,
-    token: TOKEN,
-    clock,
-    files,
-    statePath: "run.json",
-    env: (name: string) => (all as Record<string, string>)[name],
-    onNotice: (notice: Notice) => notices.push(notice),
-  };
-  const result = await cleanup(options).catch((error) => error);
-  const reading = { job: JOB, execution: true, nowMs: BEGIN_MS, notify: () => {} };
-  const written = files.written.map((text) =>
-    readState(memoryFiles({ "run.json": text }), "run.json", reading)?.proven(SEAL)
-  );
-  expect(written).not.toContain(undefined);
-  const calls = client.heard.map((call) => `${call.what} ${call.with}`);
-  return { result, parting: written.at(-1)?.parting, state: written.at(-1), calls, notices };
-}
 
 test("cleanup() cancels the run of a job that was cancelled, and says so in the state", async () => {
   const { result, parting, calls } = await tried(FOLLOWING, { cancel: [cancelled("cancelled")] });
@@ -346,13 +366,14 @@ test("cleanup() sends nothing for a file that was made up or changed without the
   expect(sent).toEqual([`/api/v1/mogplex/runs/${RUN_ID}/cancel`]);
 });
 
-test("decideCleanup() finds a start without an answer that --on-timeout cancel was cancelling", () => {
+test("cleanup() finds a start without an answer that --on-timeout cancel was cancelling", async () => {
   for (const onInterrupt of ["auto", "cancel"] as const) {
     const state: RunState = { ...STARTING, onInterrupt, parting: "cancelling" };
     for (const job of ["failed", "cancelled"] as const) {
-      expect(decideCleanup(state, job, false)).toMatchObject({ what: "find" });
-      expect(decideCleanup({ ...state, parting: "detached" }, job, false)).toMatchObject({ what: "nothing" });
-      expect(decideCleanup({ ...state, job: null }, job, false)).toMatchObject({ what: "nothing" });
+      expect((await decided(state, job, false)).what).toBe("find");
+      expect((await decided({ ...state, parting: "detached" }, job, false)).what).toBe("nothing");
+      const unnamed: RunState = { ...UNNAMED, onInterrupt, parting: "cancelling" };
+      expect((await decided(unnamed, job, false, OUTSIDE_CI)).what).toBe("nothing");
     }
   }
 });

@@ -1,10 +1,19 @@
 /** Jobs as scripts start them, with internals: the CI system is that of the environment unless a test gives one. */
 import { detected } from "../../../lib/ci/detect.ts";
+import * as following from "../../../lib/run/follow.ts";
+import type * as requests from "../../../lib/run/request.ts";
+import { attachHandle, automationHandle, startHandle } from "../../../lib/script/handle.ts";
 import * as automations from "../../../lib/run/automation.ts";
 import * as cleaning from "../../../lib/run/cleanup.ts";
 import * as runs from "../../../lib/run/run.ts";
 import * as session from "../../../lib/run/session.ts";
 import type { ConnectOptions, SessionInternals } from "../../../lib/run/session.ts";
+
+/** Options of verbs, with the connection of a test. */
+export type RunOptions = runs.RunOptions & ConnectOptions;
+export type StartOptions = requests.StartOptions & ConnectOptions;
+export type FollowOptions = following.FollowOptions & ConnectOptions;
+export type RunAutomationOptions = automations.RunAutomationOptions & ConnectOptions;
 
 type Given<T extends SessionInternals> = Omit<T, "platform"> & { platform?: T["platform"] | undefined };
 
@@ -49,4 +58,38 @@ export function cleanup(options: Given<cleaning.CleanupOptions>) {
 
 export function openSession(options: ConnectOptions, internals: Given<SessionInternals> = {}) {
   return session.openSession(options, known(options, internals));
+}
+
+/** The connection of a test, and the options of a verb. */
+function apart<O extends ConnectOptions>(options: O) {
+  const { token, url, client, env, fetch, clock, ...rest } = options;
+  return { connect: () => Promise.resolve({ token, url, client, env, fetch, clock }), rest };
+}
+
+/** What the verb `run` of a client comes to, on the connection of a test. */
+export async function run(request: requests.RunRequest, options: RunOptions = {}) {
+  const { connect, rest } = apart(options);
+  return await startHandle(connect, request, rest);
+}
+
+/** What the verb `attach` of a client comes to, on the connection of a test. Options of a start do not count. */
+export async function attach(runId: string, options: RunOptions = {}) {
+  const { identity: _, ...followed } = options;
+  const { connect, rest } = apart(followed);
+  return await attachHandle(connect, runId, rest);
+}
+
+/** What the verb `automations.run` of a client comes to, on the connection of a test. */
+export async function runAutomation(
+  id: string,
+  request: Parameter<typeof automations.runAutomationJob, 1>,
+  options: RunAutomationOptions = {},
+) {
+  const { connect, rest } = apart(options);
+  return await automationHandle(connect, id, request, rest);
+}
+
+/** Follows a run as a generator of items. */
+export function follow(runId: string, options: FollowOptions = {}) {
+  return following.followRun(runId, options);
 }

@@ -4,16 +4,15 @@ import { EXIT } from "../../../lib/exit_codes.ts";
 import { expect, test } from "bun:test";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import { parseScenarios } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { cancel } from "../../../lib/run/cancel.ts";
 import { start } from "../../../lib/run/request.ts";
-import type { RunOptions } from "../../../lib/run/run.ts";
 import { interruptible } from "../../../lib/run/session.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
-import { cleanup, runJob } from "./detecting.ts";
+import { cleanup, runJob, type RunOptions } from "./detecting.ts";
 import { JOB_ENV, PASSING_FAULTS } from "./fake_client.ts";
 import { fakeProcess, memoryFiles } from "./memory_files.ts";
 import { builtInScenario } from "../emulator/scenarios.ts";
@@ -33,7 +32,7 @@ interface World {
 function world(scenario: string, options: EmulatorOptions = {}): World {
   const clock = virtualClock();
   const scenarios = scenario === "" ? [] : [builtInScenario(scenario)];
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options });
   let starts = 0;
   let cancels = 0;
   return {

@@ -2,19 +2,18 @@
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { UnavailableError } from "../../../lib/errors.ts";
-import { AutomationSuppressedError, runAutomation } from "../../../lib/run/automation.ts";
-import { run } from "../../../lib/run/run.ts";
-import { interruptible, type OnTimeout } from "../../../lib/run/session.ts";
+import { AutomationSuppressedError } from "../../../lib/run/automation.ts";
+import { interruptible, type StopPolicy } from "../../../lib/run/session.ts";
 import { thrown } from "../service/answers.ts";
 import { AUTOMATION, automationWorld, REQUEST as TRIGGER } from "./automations.ts";
-import { runAutomationJob, runJob } from "./detecting.ts";
+import { run, runAutomation, runAutomationJob, runJob } from "./detecting.ts";
 import { cancelled, fakeClient, page, REQUEST, started, unavailable } from "./fake_client.ts";
 import { fakeProcess } from "./memory_files.ts";
 
 const TIMEOUT_MS = 60_000;
 
 /** A run whose looks fail from the second one on, while its cancel is answered. */
-function runOutOfReach(onTimeout: OnTimeout) {
+function runOutOfReach(onTimeout: StopPolicy) {
   const clock = virtualClock();
   const client = fakeClient(clock, {
     start: [started("pending")],
@@ -26,7 +25,7 @@ function runOutOfReach(onTimeout: OnTimeout) {
 }
 
 /** The same of an automation's run. */
-function automationOutOfReach(onTimeout: OnTimeout, revision = { automationRunCancel: true }) {
+function automationOutOfReach(onTimeout: StopPolicy, revision = { automationRunCancel: true }) {
   const { emulator, options, sent, jobs } = automationWorld("automation-stuck", { revision });
   const all = options({
     timeoutMs: TIMEOUT_MS,

@@ -10,7 +10,7 @@ import {
   UsageError,
 } from "../../../lib/errors.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { follow, type FollowItem } from "../../../lib/run/follow.ts";
+import type { FollowItem } from "../../../lib/run/follow.ts";
 import {
   anEvent,
   aRun,
@@ -25,6 +25,7 @@ import {
   someEvents,
   unavailable,
 } from "./fake_client.ts";
+import { follow } from "./detecting.ts";
 
 // The middle of all jitter, so that delays are whole.
 beforeEach(() => {

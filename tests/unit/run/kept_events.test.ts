@@ -74,3 +74,12 @@ test("KeptEvents keeps what a plain list would keep, whatever the sizes are", ()
     { numRuns: propertyRuns(30) },
   );
 });
+
+test("KeptEvents takes bytes as events come: none before the first, some kB for a usual run, at most 10 MiB", () => {
+  expect(keep([]).capacity).toBe(0);
+  expect(keep(logs(1)).capacity).toBeLessThanOrEqual(4 * 1024);
+  const usual = logs(5_000, 0, { message: "Ran 12 tests in 3 files" });
+  const size = JSON.stringify(usual[0]).length;
+  expect(keep(usual).capacity).toBeLessThanOrEqual(4 * 200 * size);
+  expect(keep(logs(100, 0, { type: "failed", message: "x".repeat(MB) })).capacity).toBe(10 * MB);
+});

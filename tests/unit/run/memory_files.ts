@@ -1,6 +1,6 @@
 /** Files in memory, and signals that a test sends. */
 import type { InterruptSignal } from "../../../lib/errors.ts";
-import type { StateFiles } from "../../../lib/run/state.ts";
+import { type RunState, type StateFiles, type StateSeal, StateWriter } from "../../../lib/run/state.ts";
 
 export interface MemoryFiles extends StateFiles {
   /** Text of each file. */
@@ -25,6 +25,16 @@ export function memoryFiles(given: Record<string, string> = {}): MemoryFiles {
   };
 }
 
+/** The text of the state file that holds a state. */
+export function stateText(state: RunState, seal: StateSeal): string {
+  const files = memoryFiles();
+  const writer = new StateWriter(files, "run.json", seal, () => {});
+  // A writer writes changes alone.
+  writer.adopt({ ...state, parting: state.parting === "ended" ? "following" : "ended" });
+  writer.update({ parting: state.parting });
+  return files.written.at(-1) ?? "";
+}
+
 export interface FakeProcess {
   io: {
     onSignal(handler: (signal: InterruptSignal) => void): () => void;
@@ -35,7 +45,7 @@ export interface FakeProcess {
   send(signal: InterruptSignal): void;
   /** Codes with which it was ended at once. */
   exits: number[];
-  /** Whether somebody handles signals. */
+  /** Whether anything handles signals. */
   handled(): boolean;
 }
 

@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
-import { nextStep } from "../../../lib/run/result_view.ts";
+import { viewOf } from "../../../lib/run/result_view.ts";
 import { sampleAutomationResult, sampleResult } from "../report/sample.ts";
 
-test("nextStep() depends on the phase that failed, and on a code that says more", () => {
+test("viewOf().nextStep depends on the phase that failed, and on a code that says more", () => {
   const phase = (name: string) => [{ name, startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
-  const failed = (fields: object) => nextStep(sampleResult({ outcome: "failed", exitCode: 1, ...fields })) ?? "";
+  const failed = (fields: object) => viewOf(sampleResult({ outcome: "failed", exitCode: 1, ...fields })).nextStep ?? "";
   expect(failed({ phases: phase("deliver") })).toStartWith("Check what the Git host refuses");
   expect(failed({ phases: phase("queue") })).toStartWith("The sandbox did not start");
   expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The account has used up");
@@ -13,9 +13,9 @@ test("nextStep() depends on the phase that failed, and on a code that says more"
   }
 });
 
-test("nextStep() says nothing after a success, nor where the reason says it", () => {
+test("viewOf().nextStep says nothing after a success, nor where the reason says it", () => {
   for (const outcome of ["success", "awaiting_input", "interrupted", "started", "error"] as const) {
-    expect(nextStep(sampleResult({ outcome }))).toBeNull();
+    expect(viewOf(sampleResult({ outcome })).nextStep).toBeNull();
   }
-  expect(nextStep(sampleAutomationResult({ outcome: "failed" }))).toContain("trigger the automation again");
+  expect(viewOf(sampleAutomationResult({ outcome: "failed" })).nextStep).toContain("trigger the automation again");
 });

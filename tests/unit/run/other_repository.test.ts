@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { exitCodeFor, UnavailableError } from "../../../lib/errors.ts";
-import { attach, run } from "../../../lib/run/run.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
 import { type Service, streamed } from "./streamed.ts";
+import { attach, run } from "./detecting.ts";
 
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };
 const OTHER = "e0000000-0000-4000-8000-000000000002";

@@ -7,18 +7,12 @@ import {
   RateLimitedError,
   UsageError,
 } from "../../../lib/errors.ts";
-import {
-  AutomationSuppressedError,
-  AutomationVerdictError,
-  runAutomation,
-  type RunAutomationOptions,
-  triggerAutomation,
-} from "../../../lib/run/automation.ts";
+import { AutomationSuppressedError, AutomationVerdictError, triggerAutomation } from "../../../lib/run/automation.ts";
 import { type AutomationItem, followAutomationRun } from "../../../lib/run/follow_automation.ts";
 import { interruptible, type OnInterrupt } from "../../../lib/run/session.ts";
 import { good, html, scripted, thrown } from "../service/answers.ts";
 import { AUTOMATION, type AutomationWorld, automationWorld, REPO, REQUEST } from "./automations.ts";
-import { runAutomationJob } from "./detecting.ts";
+import { runAutomation, runAutomationJob, type RunAutomationOptions } from "./detecting.ts";
 import { PASSING_FAULTS } from "./fake_client.ts";
 import { fakeProcess } from "./memory_files.ts";
 import { parseScenario } from "../emulator/scenarios.ts";

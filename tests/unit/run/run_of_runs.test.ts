@@ -4,17 +4,10 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { DeadlineError, exitCodeFor, InterruptedError, UnauthorizedError, UsageError } from "../../../lib/errors.ts";
-import { follow, type FollowItem } from "../../../lib/run/follow.ts";
-import {
-  attach,
-  AwaitingInputError,
-  run,
-  RunCancelledError,
-  RunFailedError,
-  type RunOptions,
-  RunVerdictError,
-} from "../../../lib/run/run.ts";
+import type { FollowItem } from "../../../lib/run/follow.ts";
+import { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "../../../lib/run/run.ts";
 import { anEvent, drain, fakeClient, limited, page, REQUEST, RUN_ID, someEvents, started } from "./fake_client.ts";
+import { attach, follow, run, type RunOptions } from "./detecting.ts";
 
 function ended(status: string, options: RunOptions = {}): RunOptions {
   const clock = virtualClock();

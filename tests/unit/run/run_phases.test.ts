@@ -53,7 +53,7 @@ test("phasesFromEvents() skips phases that it did not see begin, and never goes 
   expect(phasesFromEvents(events).map(({ name }) => name)).toEqual(["queue", "agent"]);
 });
 
-test("phasesFromEvents() survives no events and times that are none", () => {
+test("phasesFromEvents() survives no events and texts that are not times", () => {
   expect(phasesFromEvents([])).toEqual([]);
   expect(phasesFromEvents([sampleEvent(0, { createdAt: "yesterday" })], { createdAt: "x", endedAt: "y" })).toEqual([]);
 });

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { triggerAutomation } from "../../../lib/run/automation.ts";
 import { checkRunRequest, start } from "../../../lib/run/request.ts";
-import { run } from "../../../lib/run/run.ts";
 import { REPO, TOKEN, world } from "../cli/world.ts";
+import { run } from "./detecting.ts";
 
 test("checkRunRequest() creates a branch unless the caller names one or says no", () => {
   const created = (more: object) => checkRunRequest({ repo: "acme/web", prompt: "x", ...more }).rest.createBranch;

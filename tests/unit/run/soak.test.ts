@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { playSoak } from "../../../bench/soak_world.ts";
 import { noticeText } from "../../../lib/cli/log/live_log.ts";
 import { virtualClock } from "../../../lib/clock.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import { runJob } from "./detecting.ts";
@@ -55,7 +55,7 @@ async function tell(seed: number, brokenFromMs: number): Promise<Told> {
     seed,
   };
   const scenarios = [builtInScenario("stuck-streaming")];
-  const emulator = createEmulator({ fixture: builtInFixture(), clock, scenarios, randomFaults });
+  const emulator = makeEmulator({ fixture: builtInFixture(), clock, scenarios, randomFaults });
   const [repo] = emulator.world.store.repos.values();
   const [token] = emulator.world.store.tokens.values();
   const told: Told = { waits: [], failures: 0, message: "" };

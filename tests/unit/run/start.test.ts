@@ -13,7 +13,7 @@ import type { Notice } from "../../../lib/notice.ts";
 import { triggerAutomation } from "../../../lib/run/automation.ts";
 import { cancel } from "../../../lib/run/cancel.ts";
 import { deriveKey } from "../../../lib/run/key.ts";
-import { start, type StartOptions } from "../../../lib/run/request.ts";
+import { start } from "../../../lib/run/request.ts";
 import { requestHash } from "../../../lib/run/state.ts";
 import type { Fetch } from "../../../lib/service/transport.ts";
 import { validateStartRequest } from "../../../lib/service/validate.ts";
@@ -35,6 +35,7 @@ import {
   started,
   unavailable,
 } from "./fake_client.ts";
+import type { StartOptions } from "./detecting.ts";
 
 // In the library the request is a part of the key, with its defaults.
 const keyPart = JSON.stringify(["", await requestHash(validateStartRequest({ ...REQUEST, createBranch: true }))]);

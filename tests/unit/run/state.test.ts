@@ -4,18 +4,16 @@ import type { JobIdentity } from "../../../lib/ci/platform.ts";
 import { UsageError } from "../../../lib/errors.ts";
 import type { Notice } from "../../../lib/notice.ts";
 import {
-  isSameJob,
   readState,
   requestHash,
   type RunState,
   type StateFiles,
-  stateFolder,
   stateSeal,
-  stateText,
+  StateWriter,
 } from "../../../lib/run/state.ts";
 import { hmacSha256 } from "../../../lib/sha256.ts";
 import { BEGIN_MS, JOB, REQUEST, RUN_ID } from "./fake_client.ts";
-import { memoryFiles } from "./memory_files.ts";
+import { memoryFiles, stateText } from "./memory_files.ts";
 
 const TOKEN = "mog_AAAAbbbbCCCCddddEEEEffff";
 const SEAL = await stateSeal(TOKEN);
@@ -85,14 +83,14 @@ function parts(state: RunState): { file: Json; content: Json } {
   return { file, content };
 }
 
-test("readState() reads what stateText() wrote", () => {
+test("readState() reads what StateWriter.update() wrote", () => {
   for (const state of [FOLLOWING, STARTING, ATTACHED]) {
     expect(read(stateText(state, SEAL))).toEqual({ claims: state, state, notices: [] });
   }
   expect(read(stateText(LOCAL, SEAL), { job: null }).state).toEqual(LOCAL);
 });
 
-test("stateText() puts all fields at the top of one object, in a fixed order, the proof last", () => {
+test("StateWriter.update() puts all fields at the top of one object, in a fixed order, the proof last", () => {
   const { file } = parts(STARTING);
   const { parting, ...fields } = STARTING;
   expect(JSON.stringify(file)).toBe(JSON.stringify({ schema: 2, ...fields, left: parting, proof: file.proof }));
@@ -211,7 +209,10 @@ test("readState() ignores a file of another job or execution, and says so", () =
 });
 
 test("readState() takes the file of an earlier attempt of the job for a resumption", () => {
-  const { state } = read(stateText(FOLLOWING, SEAL), { job: { ...JOB, attempt: "9002" }, execution: false });
+  const { state } = read(stateText(FOLLOWING, SEAL), {
+    job: { ...JOB, attempt: "9002", date: null },
+    execution: false,
+  });
   expect(state).toEqual(FOLLOWING);
 });
 
@@ -226,19 +227,21 @@ test("readState() ignores a file from another directory where nothing else tells
   }
 });
 
-test("stateFolder() is the real path of the file's directory, and null for a job with a name", () => {
+test("StateWriter.begin() keeps the real path of the file's directory, and none for a job with a name", () => {
   const asked: string[] = [];
-  const files = {
-    ...memoryFiles(),
-    realPath(path: string) {
+  const folderOf = (path: string, job: JobIdentity | null) => {
+    const files = memoryFiles();
+    const realPath = (path: string) => {
       asked.push(path);
       return "/real";
-    },
+    };
+    new StateWriter({ ...files, realPath }, path, SEAL, () => {}).begin({ ...FOLLOWING, job });
+    return JSON.parse(files.files.get(path) ?? "").folder;
   };
   const paths = ["run.json", "a/b/run.json", "/run.json", "/tmp/run.json"];
-  expect(paths.map((path) => stateFolder(files, path, null))).toEqual(["/real", "/real", "/real", "/real"]);
+  expect(paths.map((path) => folderOf(path, null))).toEqual(["/real", "/real", "/real", "/real"]);
   expect(asked).toEqual([".", "a/b/", "/", "/tmp/"]);
-  expect(stateFolder(files, "run.json", JOB)).toBeNull();
+  expect(folderOf("run.json", JOB)).toBeNull();
   expect(asked).toHaveLength(4);
 });
 
@@ -298,12 +301,6 @@ test("requestHash() is the same for the same work, and different for other work"
     .toBe(hash);
   expect(await requestHash({ ...REQUEST, prompt: "Other" })).not.toBe(hash);
   expect(await requestHash({ ...REQUEST, createBranch: true })).not.toBe(hash);
-});
-
-test("isSameJob() compares the execution only when asked", () => {
-  expect(isSameJob(JOB, { ...JOB, attempt: "2", date: null }, false)).toBe(true);
-  expect(isSameJob(JOB, { ...JOB, attempt: "2" }, true)).toBe(false);
-  expect(isSameJob(null, null, true)).toBe(true);
 });
 
 test("readState() ignores a file that is deeper than a stack holds", () => {

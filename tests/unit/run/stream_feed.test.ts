@@ -58,7 +58,7 @@ test("take() tells of an event that cannot be read, once", () => {
   expect(feed.lastId).toBe(uuid(1));
 });
 
-test("take() never goes on after an id that is none", () => {
+test("take() never goes on after a text that is not an id", () => {
   const feed = new StreamFeed(RUN_ID);
   const ids = ["", "1", "a\r\nAuthorization: x", `${uuid(1)} `];
   feed.take(ids.map((id) => ({ type: "event", event: anEvent(id) })));

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import { DeadlineError, ForbiddenError, NotFoundError, UnauthorizedError } from "../../../lib/errors.ts";
-import { follow } from "../../../lib/run/follow.ts";
 import { clientFor } from "../../../lib/service/client.ts";
 import { kinds, type Service, short, streamed, SUCCESS } from "./streamed.ts";
+import { follow } from "./detecting.ts";
 
 const STREAM = "events/stream";
 const RESUMED = "events/stream+";

@@ -1,15 +1,16 @@
 /** An emulated service with streams, and followers of its runs, on one virtual clock. */
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import { createRevision } from "../../../lib/emulator/state/store.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import { follow, type FollowItem, type FollowOptions } from "../../../lib/run/follow.ts";
+import type { FollowItem } from "../../../lib/run/follow.ts";
 import { start } from "../../../lib/run/request.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { drain } from "./fake_client.ts";
 import { builtInScenario, parseScenario } from "../emulator/scenarios.ts";
+import { follow, type FollowOptions } from "./detecting.ts";
 
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
 const REQUEST = { repoId: "e0000000-0000-4000-8000-000000000001", prompt: "Fix the flaky tests", createBranch: true };
@@ -82,7 +83,7 @@ export function streamed(scenario = "success", options: EmulatorOptions = {}): S
     ? []
     : [scenario.includes("{") ? parseScenario(`steps:\n${scenario}`, "test") : builtInScenario(scenario)];
   const revision = createRevision("later", options.revision);
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options, revision });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...options, revision });
   const heard: Heard[] = [];
   const notices: Notice[] = [];
   const connect: FollowOptions = {

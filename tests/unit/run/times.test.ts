@@ -37,7 +37,7 @@ test("timeText() is in UTC with the distance; instantMs() gives null for what is
   expect([null, "", "soon", "2026-12-01T13:53:00Z"].map(instantMs)).toEqual([null, null, null, NOW]);
 });
 
-test("isoTimeOrNull() is null for a time that is none", () => {
+test("isoTimeOrNull() is null for a text that is not a time", () => {
   expect([null, NaN, Infinity, -Infinity].map(isoTimeOrNull)).toEqual([null, null, null, null]);
   expect([0, NOW].map(isoTimeOrNull)).toEqual(["1970-01-01T00:00:00.000Z", "2026-12-01T13:53:00.000Z"]);
 });

@@ -1,19 +1,19 @@
 /** Followers of one process on one token, against the emulator's real limiter. */
 import { expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
-import { follow } from "../../../lib/run/follow.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { start } from "../../../lib/run/request.ts";
-import { createClient } from "../../../lib/service/client.ts";
-import { ProcessMemory, TokenPace } from "../../../lib/service/memory.ts";
+import { createMogplex } from "../../../mod.ts";
+import { PROCESS } from "../../../lib/service/memory.ts";
 import { parseScenario } from "../emulator/scenarios.ts";
+import { follow } from "./detecting.ts";
 
 const STUCK = parseScenario("steps: [{ sandbox: up }]", "stuck");
 
 /** Follows runs for two minutes. @param others Requests of the token that another process sends at the beginning. */
 async function followed(runs: number, others: number, sharedClient: boolean) {
   const clock = virtualClock();
-  const emulator = createEmulator({ clock, scenarios: [STUCK] });
+  const emulator = makeEmulator({ clock, scenarios: [STUCK] });
   const [token] = [...emulator.world.store.tokens.values()].map((each) => each.token);
   const [repo] = emulator.world.store.repos.values();
   const looks = new Map<string, number[]>();
@@ -38,7 +38,7 @@ async function followed(runs: number, others: number, sharedClient: boolean) {
     await emulator.fetch("https://x.example/api/v1/mogplex/repos", { headers });
   }
   const from = clock.now();
-  const one = sharedClient ? { client: createClient(connect), clock } : connect;
+  const one = sharedClient ? { client: createMogplex(connect).api, clock } : connect;
   await Promise.all(ids.map(async (id) => {
     try {
       for await (const _ of follow(id, { ...one, timeoutMs: 120_000 })) { /* items do not matter here */ }
@@ -66,7 +66,7 @@ test("a follower alone is not slowed down by the pace of its token", async () =>
 });
 
 test("TokenPace.turn() gives turns in the order of the calls, and none before a refusal has passed", () => {
-  const pace = new TokenPace();
+  const pace = PROCESS.paceOf(virtualClock(), "a", "https://x");
   const leave = pace.join();
   expect(pace.turn(0, 1)).toBe(0);
   pace.join();
@@ -79,10 +79,9 @@ test("TokenPace.turn() gives turns in the order of the calls, and none before a 
   expect(pace.turn(3_000, 1)).toBe(0);
 });
 
-test("paceOf() is one for each clock, token and origin, and forgets tokens that nobody follows with", () => {
+test("paceOf() is one for each clock, token and origin, and forgets tokens without a follower", () => {
   const clock = virtualClock();
-  const memory = new ProcessMemory();
-  const paceOf = memory.paceOf.bind(memory);
+  const paceOf = PROCESS.paceOf.bind(PROCESS);
   const first = paceOf(clock, "a", "https://x");
   expect(paceOf(clock, "a", "https://x")).toBe(first);
   expect(paceOf(clock, "b", "https://x")).not.toBe(first);

@@ -2,8 +2,11 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   AbortedError,
+  type AttachedRun,
   createMogplex,
   DeadlineError,
+  follow,
+  run,
   RunFailedError,
   type RunHandleItem,
   UsageError,
@@ -37,7 +40,7 @@ test("run() gives a handle to await, with the result of run()", async () => {
   const handle = mogplex.run(request);
   const { runId } = await handle.started;
   expect(await handle).toMatchObject({ runId, outcome: "success", exitCode: 0 });
-  expect(service.runs).toMatchObject([{ runId, status: "success", prompt: request.prompt }]);
+  expect(service.runs).toMatchObject([{ runId, status: "success", request: { prompt: request.prompt } }]);
 });
 
 test("a handle that is iterated ends with outcome, exit code and result, and never throws for an outcome", async () => {
@@ -157,23 +160,153 @@ test("a deadline tells run, key and result", async () => {
   expect(error).toMatchObject({ code: "DEADLINE", runId, idempotencyKey, result: { status: "streaming", runId } });
 });
 
-test("follow() tells which run its errors are about", async () => {
-  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+test("follow() throws for no outcome: a loop and an awaited handle have the deadline as their end", async () => {
+  const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
   const { runId } = await mogplex.start(request);
-  const error = await Array.fromAsync(mogplex.follow(runId, { timeoutMs: 20_000 })).catch((thrown) => thrown);
-  expect(error).toMatchObject({ name: "DeadlineError", runId });
+  const handle = follow(runId, { ...service.options, timeoutMs: 20_000 });
+  expect((await itemsOf(handle)).at(-1)).toMatchObject({ type: "end", outcome: "deadline", exitCode: 124 });
+  expect(await handle).toMatchObject({ outcome: "deadline", runId });
+  const failed = await run({ ...request, prompt: "Other" }, { ...service.options, timeoutMs: 20_000 }).catch((error) =>
+    error
+  );
+  expect(failed).toMatchObject({ name: "DeadlineError", result: { outcome: "deadline" } });
 });
 
-test("a loop that begins late gets the newest items, after a gap that says so", async () => {
-  const steps = Array.from({ length: 230 }, (_, index) => `{ after: 1, event: { type: log, message: "m${index}" } }`);
-  const scenario = `steps:\n  [{ sandbox: up }, ${steps.join(", ")}, { after: 1, status: success }]`;
-  const { mogplex, request } = world({ scenario, revision: "later" });
-  const handle = mogplex.run(request);
+test("follow() and run() reject for what is wrong with their options, and throw nothing at once", async () => {
+  const { request, service } = world();
+  const { token: _, ...rest } = service.options;
+  const cases: [() => Promise<unknown>, string][] = [
+    [() => follow("x", service.options), "run id"],
+    [() => follow(service.repos[0]?.id ?? "", rest), "MOGPLEX_API_KEY is not set"],
+    [() => follow("x", { ...service.options, throwOnFailure: true } as object), "options have no 'throwOnFailure'"],
+    [() => run(request, { ...rest, tokn: "mog_x" } as object), "did you mean 'token'?"],
+    [() => run(request, { ...rest, token: "no token" }), "the token in the option token"],
+    [() => run(request, { ...service.options, client: {} } as object), "options have no 'client'"],
+  ];
+  for (const [call, part] of cases) {
+    const error = await call().catch((thrown) => thrown);
+    expect(error, part).toMatchObject({ message: expect.stringContaining(part) });
+  }
+  expect(service.runs).toEqual([]);
+});
+
+/** A handle on a run of so many events, which come in pages: each begins with the last event of the one before. */
+async function chatty(lines: number): Promise<{ handle: AttachedRun }> {
+  const { mogplex, request, service } = world();
+  const { runId } = await mogplex.run(request);
+  const run = await mogplex.api.getRun(runId ?? "");
+  const { createdAt } = run;
+  const events = Array.from({ length: lines }, (_, index) => {
+    const id = `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+    const type = index === 0 ? "started" : index === lines - 1 ? "finished" : "log";
+    return { id, type, toolName: null, message: `m${index}`, payload: null, createdAt };
+  });
+  let from = 0;
+  async function fetch(url: string, init: RequestInit) {
+    if (!new URL(url).pathname.endsWith("/events")) return await service.options.fetch(url, init);
+    const page = events.slice(from, from + 200);
+    const isLast = from + 200 >= lines;
+    from = Math.min(from + 199, Math.max(lines - 200, 0));
+    return Response.json({
+      ok: true,
+      data: { run: { ...run, status: isLast ? "success" : "streaming" }, events: page },
+    });
+  }
+  return {
+    handle: createMogplex({ ...service.options, fetch }).attach(runId ?? "", { timeoutMs: 86_400_000, stream: false }),
+  };
+}
+
+const linesIn = (items: readonly RunHandleItem[]) =>
+  items.flatMap((item) => item.type === "event" && item.event.message?.startsWith("m") ? [item.event.message] : []);
+
+test("two loops over a handle get every item each, the end included, however slow one of them is", async () => {
+  const { handle } = await chatty(1_500);
+  async function slowly() {
+    const items: RunHandleItem[] = [];
+    for await (const item of handle) {
+      if (items.length === 3) await handle;
+      items.push(item);
+    }
+    return items;
+  }
+  const [fast, slow, other] = await Promise.all([itemsOf(handle), slowly(), itemsOf(handle)]);
+  expect(kinds(fast)).toEqual(["status", "event", "end"]);
+  expect(linesIn(fast).length).toBe(1_500);
+  expect(slow).toEqual(fast);
+  expect(other).toEqual(fast);
+});
+
+test("a loop that begins after the end gets everything of a usual run", async () => {
+  const { handle } = await chatty(700);
   await handle;
   const items = await itemsOf(handle);
+  expect(kinds(items)).toEqual(["status", "event", "end"]);
+  expect(linesIn(items).length).toBe(700);
+  expect(await itemsOf(handle)).toEqual(items);
+});
+
+test("a loop that begins late gets the newest 1 000 items, after a gap that says so", async () => {
+  const { handle } = await chatty(1_500);
+  const first = await itemsOf(handle);
+  const items = await itemsOf(handle);
   expect(items[0]).toEqual({ type: "gap", cause: "events_missed" });
-  expect(items.length).toBe(202);
-  expect(items.at(-1)).toMatchObject({ type: "end", outcome: "success" });
+  expect(items.slice(1)).toEqual(first.slice(-1_001));
+});
+
+test("a loop that is too slow gets a gap in place of what was dropped, and a faster one gets all of it", async () => {
+  const { handle } = await chatty(10_500);
+  const slow = handle[Symbol.asyncIterator]();
+  expect((await slow.next()).value).toMatchObject({ type: "status" });
+  const fast = await itemsOf(handle);
+  expect(linesIn(fast).length).toBe(10_500);
+  expect((await slow.next()).value).toEqual({ type: "gap", cause: "events_missed" });
+  const rest: RunHandleItem[] = [];
+  for (let step = await slow.next(); !step.done; step = await slow.next()) rest.push(step.value);
+  expect(rest).toEqual(fast.slice(-10_001));
+});
+
+test("leaving one of two loops leaves the other alone, and leaving the last one stops following", async () => {
+  const { mogplex, request, clock } = world({ scenario: "stuck-streaming" });
+  const handle = mogplex.run(request, { timeoutMs: 60_000 });
+  const first = handle[Symbol.asyncIterator]();
+  const second = handle[Symbol.asyncIterator]();
+  await Promise.all([first.next(), second.next()]);
+  await first.return?.();
+  expect((await first.next()).done).toBe(true);
+  expect((await second.next()).value).toMatchObject({ type: "event" });
+  await second.return?.();
+  const leftAt = clock.now();
+  expect(await handle.catch((error) => error)).toBeInstanceOf(AbortedError);
+  expect(clock.now()).toBe(leftAt);
+});
+
+test("a handle that is awaited goes on when its loop is left", async () => {
+  const { mogplex, request } = world();
+  const handle = mogplex.run(request);
+  const result = handle.then(({ outcome }) => outcome);
+  for await (const item of handle) if (item.type === "status") break;
+  expect(await result).toBe("success");
+});
+
+test("await using ends the loops of a handle", async () => {
+  const { mogplex, request } = world({ scenario: "stuck-streaming" });
+  let items: Promise<RunHandleItem[]>;
+  {
+    await using handle = mogplex.run(request);
+    items = itemsOf(handle);
+    await handle.started;
+  }
+  expect(kinds(await items)).not.toContain("end");
+});
+
+test("a handle that nobody awaits raises nothing, whatever becomes of its run", async () => {
+  const { mogplex, request, service } = world({ scenario: "agent-failure" });
+  mogplex.run(request);
+  mogplex.run({ repoId: "nonsense", prompt: "x" });
+  const { runId } = await mogplex.run({ ...request, prompt: "Another" }, { throwOnFailure: false });
+  expect(service.runs.map(({ status }) => status)).toEqual(["failed", "failed"]);
+  expect(service.runs.map((run) => run.runId)).toContain(runId ?? "");
 });
 
 test("automations.run() gives the same kind of handle", async () => {

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import * as library from "../../../mod.ts";
 import { createMogplex } from "../../../mod.ts";
-import { createEmulator } from "../../../testing.ts";
+import { createEmulator, virtualClock } from "../../../testing.ts";
 
 const service = createEmulator();
 const REPO = service.repos[0]?.id ?? "";
@@ -26,8 +26,7 @@ const REQUESTS: [unknown, string][] = [
   [{ ...REQUEST, promt: "x" }, "did you mean 'prompt'?"],
   [{ ...REQUEST, mode: "yolo" }, "did you mean YOLO?"],
   [{ ...REQUEST, mode: "fast" }, "one of SAFE, AUTO, YOLO"],
-  [{ ...REQUEST, harness: "claude" }, "one of codex, claude-code"],
-  [{ ...REQUEST, harness: "Codex" }, "did you mean codex?"],
+  [{ ...REQUEST, harness: " " }, "use harness"],
   [{ ...REQUEST, createBranch: "true" }, "'createBranch' must be a boolean"],
   [{ ...REQUEST, prompt: 7 }, "'prompt' must be a string"],
   [{ ...REQUEST, baseBranch: null }, "'baseBranch' must be a string: null"],
@@ -39,10 +38,14 @@ const OPTIONS: [unknown, string][] = [
   [{ timeout: 5 }, "did you mean 'timeoutMs'?"],
   [{ timeoutMs: "60000" }, "'timeoutMs' must be a number"],
   [{ timeoutms: 5 }, "did you mean 'timeoutMs'?"],
-  [{ keyscope: "day" }, "did you mean 'keyScope'?"],
+  [{ tokenshare: 2 }, "did you mean 'tokenShare'?"],
   [{ onItems: () => {} }, "did you mean 'onItem'?"],
   [{ onItem: "print" }, "'onItem' must be a function"],
-  [{ signal: 5 }, "'signal' must be an object"],
+  [{ signal: 5 }, "'signal' must be an AbortSignal: 5"],
+  [
+    { signal: new AbortController() },
+    "'signal' must be an AbortSignal: an object; give the 'signal' of the AbortController",
+  ],
   [{ onabort: "cancel" }, "did you mean 'onAbort'?"],
   [{ onAbort: "kill" }, "must be one of detach, cancel"],
   [{ constructor: 1 }, "options have no 'constructor'"],
@@ -57,7 +60,6 @@ test("requests with a misspelt field, a wrong type or a wrong word are refused, 
     for (
       const call of [
         () => library.run(wrong, options),
-        () => library.start(wrong, options),
         () => createMogplex(options).run(wrong),
         () => createMogplex(options).start(wrong),
       ]
@@ -83,7 +85,7 @@ test("options with a misspelt name or a wrong type are refused by every call, an
     for (
       const call of [
         () => library.run(REQUEST, wrong),
-        () => library.attach(id, wrong),
+        () => library.follow(id, wrong),
         () => createMogplex(options).run(REQUEST, verb),
         () => createMogplex(options).attach(id, verb),
       ]
@@ -104,4 +106,76 @@ test("messages about options never show a token, a prompt or a header", async ()
     const error = await library.run(REQUEST, wrong as never).catch((thrown) => thrown);
     expect(error).toMatchObject({ name: "UsageError", message: expect.not.stringContaining(secret) });
   }
+});
+
+test("what has no result, text, list or function where one is needed is refused", async () => {
+  const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const mogplex = createMogplex(options);
+  const { line, json } = library.createLogText({ env: () => undefined });
+  const { main, exitCodeFor } = library;
+  const none = undefined as never;
+  const calls: [string, () => unknown][] = [
+    ["must be a result of a run", () => library.report({} as never, [])],
+    ["must be a result of a run", () => library.render(null as never, "markdown")],
+    ["must be a list of targets", () => library.report({ kind: "run" } as never, none)],
+    ["the text must be a string: undefined", () => line(none)],
+    ["the value has no form in JSON: undefined", () => json(undefined)],
+    ["the value has no form in JSON: function", () => json(() => 1)],
+    ["'secrets' must be a list of strings", () => library.createLogText({ secrets: [7] as never })],
+    ["options have no 'client'", () => mogplex.run(REQUEST, { client: {} } as never)],
+    ["'clock' must be a clock with now(), wallTime() and sleep()", () => createMogplex({ clock: {} } as never)],
+    ["'signal' must be an AbortSignal", () => mogplex.api.listRepos({}, { signal: new AbortController() } as never)],
+    ["options have no 'idempotencyKey'", () => mogplex.attach(id, { idempotencyKey: "k" } as never)],
+    ["options have no 'onStarted'", () => library.follow(id, { ...options, onStarted: () => {} } as never)],
+    ["a repository is missing", () => mogplex.run({ prompt: "x" } as never)],
+    ["'repo' and 'repoId' both name a repository", () => mogplex.run({ ...REQUEST, repo: "acme/web" } as never)],
+    ["did you mean 'auto'?", () => virtualClock({ auot: false } as never)],
+    ["did you mean 'times'?", () => service.control("fault", { kind: "503", time: 3 })],
+    ["did you mean 'clearFaults'?", () => service.control("clearFault")],
+  ];
+  for (const [part, call] of calls) {
+    expect(await thrownBy(call), part).toMatchObject({ name: "UsageError", message: expect.stringContaining(part) });
+  }
+  expect([typeof main, exitCodeFor(undefined)]).toEqual(["function", 70]);
+  expect(service.runs).toEqual([]);
+});
+
+test("timeoutMs and tokenShare of createMogplex() are those of its verbs, which may say something else", async () => {
+  const kit = createEmulator({ scenario: "stuck-streaming" });
+  const request = { repoId: kit.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  const mogplex = createMogplex({ ...kit.options, timeoutMs: 60_000, tokenShare: 3 });
+  const seconds = async (given: { timeoutMs?: number | undefined }) => {
+    const startedAt = kit.clock.now();
+    const result = await mogplex.run(request, { ...given, throwOnFailure: false });
+    expect(result.outcome).toBe("deadline");
+    return Math.round((kit.clock.now() - startedAt) / 1_000);
+  };
+  expect([await seconds({}), await seconds({ timeoutMs: undefined }), await seconds({ timeoutMs: 90_000 })]).toEqual([
+    60,
+    60,
+    90,
+  ]);
+  for (const wrong of [{ timeoutMs: 0 }, { timeoutMs: Infinity }, { tokenShare: 1.5 }, { tokenShare: "3" as never }]) {
+    expect(() => createMogplex({ ...kit.options, ...wrong })).toThrow(library.UsageError);
+  }
+});
+
+test("a harness that the library does not know is sent, with a notice that has the nearest word", async () => {
+  const kit = createEmulator();
+  const request = { repoId: kit.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  const said: string[] = [];
+  const onNotice = (notice: library.Notice) =>
+    void (notice.kind === "text" && notice.message.includes("harness") && said.push(notice.message));
+  const mogplex = createMogplex({ ...kit.options, onNotice });
+  for (const harness of ["claude", "Codex", "gemini"]) {
+    // The service refuses it.
+    expect(await thrownBy(() => mogplex.run({ ...request, harness }))).toMatchObject({ name: "ApiError", status: 400 });
+  }
+  expect(said).toEqual([
+    'the harness "claude" is not known to this version; did you mean claude-code?',
+    'the harness "Codex" is not known to this version; did you mean codex?',
+    'the harness "gemini" is not known to this version; known are codex, claude-code, mogplex',
+  ]);
+  expect((await mogplex.run({ ...request, harness: "claude-code" })).harness).toBe("claude-code");
+  expect(said.length).toBe(3);
 });

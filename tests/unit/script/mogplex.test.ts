@@ -1,6 +1,7 @@
 /** `createMogplex()`: its options, and the verbs that are no handles. */
 import { expect, test } from "bun:test";
-import { createClient, createMogplex, type MogplexOptions, type RequestReport, run, start } from "../../../mod.ts";
+import { createCampaigns } from "../../../campaigns.ts";
+import { createMogplex, type MogplexOptions, type RequestReport } from "../../../mod.ts";
 import { createEmulator, type TestEmulatorOptions } from "../../../testing.ts";
 
 function world(options: TestEmulatorOptions = {}, more: MogplexOptions = {}) {
@@ -15,12 +16,12 @@ test("createMogplex() has the verbs and one method for each route", async () => 
   const { runId } = await mogplex.start(request, { idempotencyKey: "one" });
   expect((await mogplex.cancel(runId)).status).toBe("cancelled");
   const followed: string[] = [];
-  for await (const item of mogplex.follow(runId)) followed.push(item.type);
+  for await (const item of mogplex.attach(runId)) followed.push(item.type);
   expect(followed.at(-1)).toBe("end");
   for await (const automation of mogplex.automations.list()) {
     expect(automation.id).toBe(service.automations[0]?.id ?? "");
   }
-  await expect(mogplex.campaigns.plan("no-such-file.yml")).rejects.toThrow("no-such-file.yml");
+  await expect(createCampaigns(mogplex).of("no-such-file.yml").plan()).rejects.toThrow("no-such-file.yml");
 });
 
 test("createMogplex() asks a token function once, again after a refusal, and masks what it gave", async () => {
@@ -105,26 +106,30 @@ test("createMogplex() refuses headers that are ours, and options that it does no
   for (const [options, part] of refusals) expect(() => createMogplex(options)).toThrow(part);
 });
 
-test("a shared client is counted for each call alone, and its own count has all of them", async () => {
-  const service = createEmulator();
-  const { clock, env, ...connect } = service.options;
-  const client = createClient({ ...connect, clock, env });
-  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
-  const [first, second] = await Promise.all([
-    run(request, { client, clock, env }),
-    run({ ...request, prompt: "Other" }, { client, clock, env }),
-  ]);
-  expect(client.requests).toBe(first.requests + second.requests);
+test("calls of one client are counted each alone, and the client's own count has all of them", async () => {
+  const { mogplex, request } = world();
+  const [first, second] = await Promise.all([mogplex.run(request), mogplex.run({ ...request, prompt: "Other" })]);
+  expect(mogplex.api.requests).toBe(first.requests + second.requests);
   expect(Math.min(first.requests, second.requests)).toBeGreaterThan(3);
 });
 
-test("two sources for one fact are refused", async () => {
-  const service = createEmulator();
-  const { clock, env, ...connect } = service.options;
-  const client = createClient({ ...connect, clock, env });
-  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
-  await expect(start(request, { client, token: connect.token })).rejects.toThrow("'client' and 'token' are both given");
-  await expect(run(request, { client, url: connect.url })).rejects.toThrow("'client' and 'url' are both given");
+test("no verb has an option of the client", async () => {
+  const { mogplex, request, service } = world();
+  for (const [name, value] of Object.entries({ ...service.options, client: mogplex.api })) {
+    const more = { [name]: value } as object;
+    const calls = [
+      () => mogplex.run(request, more),
+      () => mogplex.start(request, more),
+      () => mogplex.attach(request.repoId, more),
+      () => mogplex.cancel(request.repoId, more),
+      () => mogplex.automations.run(request.repoId, request, more),
+    ];
+    for (const call of calls) {
+      const error = await (call() as Promise<unknown>).catch((thrown) => thrown);
+      expect(error).toMatchObject({ message: expect.stringContaining(`options have no '${name}'`) });
+    }
+  }
+  expect(service.runs).toEqual([]);
 });
 
 test("a deadline that is a date is refused, since it would be one for ever", async () => {

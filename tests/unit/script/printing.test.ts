@@ -1,7 +1,7 @@
 /** Secrets in everything that a result or an error prints by itself. On the runtimes: tests/matrix/runtimes/printing.test.ts. */
 import { expect, test } from "bun:test";
 import { emptyRunResult } from "../../../lib/run/result.ts";
-import { createClient, createMogplex, maskResult, renderReport, RunFailedError, type RunResult } from "../../../mod.ts";
+import { createMogplex, mask, render, RunFailedError, type RunResult } from "../../../mod.ts";
 import { createEmulator } from "../../../testing.ts";
 
 /** It has the shape of a secret. */
@@ -29,18 +29,18 @@ test("an error that a script makes of its own result masks it as well", () => {
   });
 });
 
-test("maskResult() and renderReport() mask the token, secrets of the environment and given texts", () => {
+test("mask() and render() mask the token, secrets of the environment and given texts", () => {
   const env = (name: string) => name === "GITHUB_TOKEN" ? "environment-secret-1" : undefined;
   const token = "mog_verySecretToken1";
   const result = { ...RESULT, reason: `${token} environment-secret-1 given-secret-22 ${SHAPED}` };
   const options = { token, env, secrets: ["given-secret-22"] };
-  const masked = maskResult(result, options);
+  const masked = mask(result, options);
   expect(masked.reason).toBe("[redacted] [redacted] [redacted] [redacted]");
   for (const format of ["json", "markdown", "junit", "dotenv", "ndjson", "openmetrics", "annotations"] as const) {
-    const text = renderReport(result, format, options);
+    const text = render(result, format, options);
     expect(text).not.toMatch(/verySecret|environment-secret|given-secret|ghp_/);
   }
-  expect(() => renderReport(result, "yaml" as never, options)).toThrow("format");
+  expect(() => render(result, "yaml" as never, options)).toThrow("format");
 });
 
 test("errors of the service tell what helps: code, whether and when to try again, id of the request, headers", async () => {
@@ -54,7 +54,9 @@ test("errors of the service tell what helps: code, whether and when to try again
   };
   const body = JSON.stringify({ ok: false, error: { code: "RATE_LIMITED", message: "slow down" } });
   const fetch = () => new Response(body, { status: 429, headers });
-  const error = await createClient({ token, url, clock, env, fetch }).listRepos({}, { maxAttempts: 1 }).catch((e) => e);
+  const error = await createMogplex({ token, url, clock, env, fetch }).api.listRepos({}, { maxAttempts: 1 }).catch((
+    e,
+  ) => e);
   expect(error).toMatchObject({
     ...{ name: "RateLimitedError", code: "RATE_LIMITED", status: 429, exitCode: 75 },
     ...{ isRetryable: true, retryAfterMs: 7_000, requestId: "fra1::abc" },

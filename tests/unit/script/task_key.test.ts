@@ -1,7 +1,7 @@
 /** Keys of the library: each task of a job is a run, and a retried job finds each of them again. */
 import { expect, test } from "bun:test";
 import { deriveKey } from "../../../lib/run/key.ts";
-import { createMogplex, type Notice, type RunOptions, type VerbOptions } from "../../../mod.ts";
+import { createMogplex, type Notice, type RunOptions } from "../../../mod.ts";
 import { createEmulator } from "../../../testing.ts";
 import { runJob } from "../run/detecting.ts";
 
@@ -23,7 +23,7 @@ function world() {
   const mogplex = createMogplex(service.options);
   const notices: string[] = [];
   const onNotice = (notice: Notice) => void (notice.kind === "text" && notices.push(notice.message));
-  async function started(prompt: string, more: VerbOptions<RunOptions> = {}) {
+  async function started(prompt: string, more: RunOptions = {}) {
     const request = { repoId: service.repos[0]?.id ?? "", prompt };
     return await mogplex.start(request, { identity: JOB, onNotice, ...more });
   }

@@ -4,7 +4,6 @@ import type { fetch as UndiciFetch } from "undici-types";
 import type {
   AnyResult,
   Fetch,
-  Handle,
   Mogplex,
   MogplexClient,
   RunEvent,
@@ -12,8 +11,9 @@ import type {
   RunResult,
   StartedRun,
   StartRequest,
+  WorkHandle,
 } from "../../../mod.ts";
-import type { TestEmulator } from "../../../testing.ts";
+import { type TestEmulator, virtualClock } from "../../../testing.ts";
 
 /** Never called: the compiler reads it. */
 export async function accepted(
@@ -23,7 +23,11 @@ export async function accepted(
   service: TestEmulator,
 ) {
   const fetches: Fetch[] = [globalThis.fetch, undici, service.options.fetch];
-  const handle: Handle<RunHandleItem, RunResult, StartedRun> = mogplex.run({ repoId: "x", prompt: "y", mode: "YOLO" });
+  const handle: WorkHandle<RunHandleItem, RunResult, StartedRun> = mogplex.run({
+    repoId: "x",
+    prompt: "y",
+    mode: "YOLO",
+  });
   const promise: Promise<RunResult> = handle;
   const any: AnyResult = await promise;
   for await (const item of handle) {
@@ -38,15 +42,26 @@ export async function accepted(
   const type: RunEvent["type"] = "a word of a later revision";
   const known: RunEvent["type"] = "tool_started";
   const wrong: StartRequest[] = [
-    // @ts-expect-error: words of requests are closed
+    { repoId: "x", prompt: "y", harness: "an agent of a later revision" },
+    // @ts-expect-error: modes are closed
     { repoId: "x", prompt: "y", mode: "yolo" },
-    // @ts-expect-error: as above
-    { repoId: "x", prompt: "y", harness: "gpt" },
     // @ts-expect-error: a misspelt field
     { repoId: "x", prompt: "y", createbranch: true },
   ];
   // @ts-expect-error: the client of createMogplex() is the only one
   mogplex.run({ repoId: "x", prompt: "y" }, { client });
+  // @ts-expect-error: no repository
+  mogplex.run({ prompt: "y" });
+  // @ts-expect-error: two repositories
+  mogplex.run({ repo: "acme/web", repoId: "x", prompt: "y" });
+  // @ts-expect-error: no repository of an automation
+  mogplex.automations.run("x", { input: {} });
+  // @ts-expect-error: nothing is started that could have a key
+  mogplex.attach("x", { idempotencyKey: "y" });
+  // @ts-expect-error: a controller is no signal
+  mogplex.attach("x", { signal: new AbortController() });
+  // @ts-expect-error: a misspelt option of the test kit
+  virtualClock({ auot: false });
   // @ts-expect-error: a misspelt option
   mogplex.run({ repoId: "x", prompt: "y" }, { timeout: 5 });
   return { fetches, type, known, wrong };

@@ -1,6 +1,7 @@
 /** Every option of every call, misspelt and of every wrong type: the calls themselves say which options they have. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
+import { createCampaigns } from "../../../campaigns.ts";
 import * as library from "../../../mod.ts";
 import { createEmulator } from "../../../testing.ts";
 import { propertyRuns } from "../../property_runs.ts";
@@ -12,7 +13,9 @@ const KEY = { idempotencyKey: "k" };
 const RESULT = { kind: "run" } as never;
 const { options } = service;
 const { api } = library.createMogplex(options);
-const { automations, campaigns, ...mogplex } = library.createMogplex(options);
+const mogplex = library.createMogplex(options);
+const { automations } = mogplex;
+const campaigns = createCampaigns(mogplex);
 const first = async (items: AsyncGenerator<unknown>) => await items.next();
 const repo = { repoId: REQUEST.repoId };
 
@@ -20,44 +23,31 @@ const repo = { repoId: REQUEST.repoId };
 const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
   "run": (given) => library.run(REQUEST, given),
   "run, request": (given) => library.run(given, options),
-  "start": (given) => library.start(REQUEST, given),
-  "start, request": (given) => library.start(given, options),
-  "attach": (given) => library.attach(ID, given),
-  "follow": (given) => first(library.follow(ID, given)),
-  "cancel": (given) => library.cancel(ID, given),
-  "listAutomations": (given) => first(library.listAutomations(given)),
-  "triggerAutomation": (given) => library.triggerAutomation(ID, repo, given),
-  "triggerAutomation, request": (given) => library.triggerAutomation(ID, given, options),
-  "runAutomation": (given) => library.runAutomation(ID, repo, given),
-  "runAutomation, request": (given) => library.runAutomation(ID, given, options),
-  "followAutomationRun": (given) => first(library.followAutomationRun(ID, ID, given)),
-  "planCampaign": (given) => library.planCampaign("campaign.yml", given),
-  "advanceCampaign": (given) => library.advanceCampaign("campaign.yml", given),
-  "runCampaign": (given) => library.runCampaign("campaign.yml", given),
-  "readCampaign": (given) => library.readCampaign("campaign.yml", given),
-  "createClient": (given) => library.createClient(given),
+  "follow": (given) => library.follow(ID, given),
   "createMogplex": (given) => library.createMogplex(given),
   "createLogText": (given) => library.createLogText(given),
   "report": (given) => library.report(RESULT, [], given),
   "report, target": (given) => library.report(RESULT, [given]),
-  "renderReport": (given) => library.renderReport(RESULT, "json", given),
-  "maskResult": (given) => library.maskResult(RESULT, given),
+  "render": (given) => library.render(RESULT, "json", given),
+  "mask": (given) => library.mask(RESULT, given),
   "createEmulator": (given) => createEmulator(given),
   "mogplex.run": (given) => mogplex.run(REQUEST, given),
   "mogplex.run, request": (given) => mogplex.run(given),
   "mogplex.start": (given) => mogplex.start(REQUEST, given),
   "mogplex.attach": (given) => mogplex.attach(ID, given),
-  "mogplex.follow": (given) => first(mogplex.follow(ID, given)),
   "mogplex.cancel": (given) => mogplex.cancel(ID, given),
   "mogplex.report": (given) => mogplex.report(RESULT, [], given),
+  "mogplex.render": (given) => mogplex.render(RESULT, "json", given),
+  "mogplex.mask": (given) => mogplex.mask(RESULT, given),
   "mogplex.automations.list": (given) => first(automations.list(given)),
   "mogplex.automations.trigger": (given) => automations.trigger(ID, repo, given),
   "mogplex.automations.run": (given) => automations.run(ID, repo, given),
   "mogplex.automations.follow": (given) => first(automations.follow(ID, ID, given)),
-  "mogplex.campaigns.plan": (given) => campaigns.plan("campaign.yml", given),
-  "mogplex.campaigns.advance": (given) => campaigns.advance("campaign.yml", given),
-  "mogplex.campaigns.run": (given) => campaigns.run("campaign.yml", given),
-  "mogplex.campaigns.read": (given) => campaigns.read("campaign.yml", given),
+  "campaigns.of": (given) => campaigns.of("campaign.yml", given),
+  "campaigns.plan": (given) => campaigns.of("campaign.yml").plan(given),
+  "campaigns.advance": (given) => campaigns.of("campaign.yml").advance(given),
+  "campaigns.run": (given) => campaigns.of("campaign.yml").run(given),
+  "campaigns.read": (given) => campaigns.of("campaign.yml").read(given),
   "api.listRepos": (given) => api.listRepos(given),
   "api.listRepos, call": (given) => api.listRepos({}, given),
   "api.listSandboxes": (given) => api.listSandboxes(given),
@@ -139,14 +129,15 @@ test("a misspelt option of any call is refused, with the option that was meant o
 
 test("a value of a wrong type is refused by every option of every call, and shows no secret", async () => {
   const secret = "mog_abcdefghijklmnopqrstuvwx";
-  const values = [secret, 7, true, () => secret, { secret }, [secret], null, 7n, Symbol("x")];
+  const { signal } = new AbortController();
+  const values = [secret, 7, true, () => secret, { secret }, [secret], null, 7n, Symbol("x"), signal, options.clock];
   for (const call of Object.keys(CALLS)) {
     for (const key of await keysOf(call)) {
       const messages = await Promise.all(values.map((value) => messageOf(call, { [key]: value, [ALIEN]: 1 })));
       expect(messages.filter((message) => !message.startsWith("Cannot "))).toEqual([]);
-      // All but one type, or none where the call looks at the value itself.
+      // All but one type, or none where the call looks at the value itself. A signal and a clock are objects, too.
       const taken = messages.filter((message) => message.includes(`have no '${ALIEN}'`)).length;
-      expect([`${call} ${key}`, [1, 2, values.length].includes(taken)]).toEqual([`${call} ${key}`, true]);
+      expect([`${call} ${key}`, [1, 3, 4, values.length].includes(taken)]).toEqual([`${call} ${key}`, true]);
       if (["token", "secrets", "headers", "prompt", "input", "idempotencyKey"].includes(key)) {
         expect(messages.join()).not.toContain(secret);
       }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { UnauthorizedError, UsageError } from "../../../lib/errors.ts";
 import { routesAt } from "../../../lib/service/calls.ts";
-import { createClient } from "../../../lib/service/client.ts";
+import { createMogplex } from "../../../mod.ts";
 import type { Uuid } from "../../../lib/service/contract.ts";
 import { checkUuid } from "../../../lib/service/validate.ts";
 import { bad, good, html, REPO_ID, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
@@ -405,9 +405,9 @@ test("every method refuses an id that is no UUID before it sends anything", asyn
   expect(sent).toEqual([]);
 });
 
-test("createClient() refuses plain HTTP unless it was permitted, and a malformed token", () => {
+test("the api of createMogplex() refuses plain HTTP unless it was permitted, and a malformed token", () => {
   const create = (options: { token?: string; url?: string }, variables: Record<string, string> = {}) => () =>
-    createClient({ token: TOKEN, env: (name) => variables[name], ...options });
+    createMogplex({ token: TOKEN, env: (name) => variables[name], ...options }).api;
   const dev = { MOGPLEX_DEV: "1" };
   expect(create({ url: "http://127.0.0.1:4000" })).toThrow(UsageError);
   expect(create({ url: "http://127.0.0.1:4000" }, dev)().origin).toBe("http://127.0.0.1:4000");
@@ -421,13 +421,13 @@ test("createClient() refuses plain HTTP unless it was permitted, and a malformed
   expect(create({ token: "mog_a\r\nX-Evil: 1" })).toThrow(UnauthorizedError);
 });
 
-test("createClient() takes token and origin from the environment when they are not given, and announces the latter", () => {
+test("the api of createMogplex() takes token and origin from the environment when they are not given, and announces the latter", () => {
   const variables: Record<string, string> = { MOGPLEX_API_KEY: TOKEN, MOGPLEX_URL: "https://mogplex.example" };
   const notices: unknown[] = [];
-  const client = createClient({ env: (name) => variables[name], onNotice: (notice) => notices.push(notice) });
+  const client = createMogplex({ env: (name) => variables[name], onNotice: (notice) => notices.push(notice) }).api;
   expect(client.origin).toBe("https://mogplex.example");
   expect(notices).toEqual([{ kind: "text", message: "sending requests and the token to https://mogplex.example" }]);
-  expect(() => createClient({ env: () => undefined })).toThrow("variable MOGPLEX_API_KEY is not set");
+  expect(() => createMogplex({ env: () => undefined }).api).toThrow("variable MOGPLEX_API_KEY is not set");
 });
 
 test("every list refuses a limit that the service would silently change", async () => {

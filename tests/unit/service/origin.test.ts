@@ -1,11 +1,16 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { UsageError } from "../../../lib/errors.ts";
-import { parseOrigin, type ParseOriginOptions } from "../../../lib/service/connection.ts";
+import { resolveOrigin } from "../../../lib/service/connection.ts";
 
-function refusal(text: string, options?: ParseOriginOptions): string {
+/** The origin of an address in `MOGPLEX_URL`, with other variables. */
+function originOf(text: string, variables: Record<string, string> = {}) {
+  return resolveOrigin({ env: (name) => ({ ...variables, MOGPLEX_URL: text })[name] });
+}
+
+function refusal(text: string, variables?: Record<string, string>): string {
   try {
-    parseOrigin(text, options);
+    originOf(text, variables);
   } catch (error) {
     expect(error).toBeInstanceOf(UsageError);
     return (error as Error).message;
@@ -13,44 +18,44 @@ function refusal(text: string, options?: ParseOriginOptions): string {
   throw new Error(`Expected ${text} to be refused`);
 }
 
-test("parseOrigin() accepts an HTTPS origin, and reports whether it is the default one", () => {
-  expect(parseOrigin("https://mogplex.com/")).toEqual({
+test("resolveOrigin() accepts an HTTPS origin, and reports whether it is the default one", () => {
+  expect(originOf("https://mogplex.com/")).toEqual({
     origin: "https://mogplex.com",
     host: "mogplex.com",
     custom: false,
     plain: false,
   });
-  expect(parseOrigin(" https://Mogplex.example:8443 ")).toEqual(
+  expect(originOf(" https://Mogplex.example:8443 ")).toEqual(
     { origin: "https://mogplex.example:8443", host: "mogplex.example:8443", custom: true, plain: false },
   );
 });
 
-test("parseOrigin() normalises the www host, and no other host", () => {
-  expect(parseOrigin("https://www.mogplex.com").origin).toBe("https://mogplex.com");
-  expect(parseOrigin("https://www.mogplex.com:443/").custom).toBe(false);
-  expect(parseOrigin("https://www.mogplex.com.example").origin).toBe("https://www.mogplex.com.example");
+test("resolveOrigin() normalises the www host, and no other host", () => {
+  expect(originOf("https://www.mogplex.com").origin).toBe("https://mogplex.com");
+  expect(originOf("https://www.mogplex.com:443/").custom).toBe(false);
+  expect(originOf("https://www.mogplex.com.example").origin).toBe("https://www.mogplex.com.example");
 });
 
-test("parseOrigin() refuses path, query, fragment, credentials and other schemes, and names the broken rule", () => {
+test("resolveOrigin() refuses path, query, fragment, credentials and other schemes, and names the broken rule", () => {
   expect(refusal("https://mogplex.com/api/v1")).toContain("without path or query");
   expect(refusal("https://mogplex.com/?")).toContain("without path or query");
   expect(refusal("https://mogplex.com#")).toContain("without path or query");
   expect(refusal("ftp://mogplex.com")).toContain("scheme must be https");
   expect(refusal("mogplex.com")).toContain("not a URL");
-  expect(refusal("")).toContain(`not a URL: ""`);
+  expect(() => resolveOrigin({ env: () => undefined, url: "" })).toThrow(`not a URL: ""`);
   const credentials = refusal("https://user:hunter22@mogplex.com");
   expect(credentials).toBe("Cannot use MOGPLEX_URL: it contains credentials; remove the part before the @");
   expect(credentials).not.toContain("hunter22");
 });
 
-test("parseOrigin() does not show a token that was given as the address", () => {
+test("resolveOrigin() does not show a token that was given as the address", () => {
   expect(refusal("mog_Zk9pQ2rT7vXw3YbN5sLdF8aG")).not.toContain("Zk9pQ2rT7v");
 });
 
-test("parseOrigin() permits plain HTTP to this machine with dev, and to no other host", () => {
-  const dev = { dev: true };
+test("resolveOrigin() permits plain HTTP to this machine with dev, and to no other host", () => {
+  const dev = { MOGPLEX_DEV: "1" };
   const hosts = ["localhost:3000", "127.0.0.1:8080", "127.1.2.3", "[::1]:9"];
-  expect(hosts.map((host) => parseOrigin(`http://${host}`, dev))).toEqual(
+  expect(hosts.map((host) => originOf(`http://${host}`, dev))).toEqual(
     hosts.map((host) => ({ origin: `http://${host}`, host, custom: true, plain: true })),
   );
   for (const host of hosts) expect(refusal(`http://${host}`)).toContain("MOGPLEX_DEV=1");
@@ -59,20 +64,22 @@ test("parseOrigin() permits plain HTTP to this machine with dev, and to no other
   }
 });
 
-test("parseOrigin() permits plain HTTP to the one host named, with or without its port", () => {
-  const options = { dev: true, devHost: "emulator" };
-  expect(parseOrigin("http://emulator:4000", options).origin).toBe("http://emulator:4000");
-  expect(parseOrigin("http://emulator:4000", { dev: true, devHost: "emulator:4000" }).plain).toBe(true);
-  expect(refusal("http://emulator:4001", { dev: true, devHost: "emulator:4000" })).toContain("plain HTTP");
+test("resolveOrigin() permits plain HTTP to the one host named, with or without its port", () => {
+  const options = { MOGPLEX_DEV: "1", MOGPLEX_DEV_HOST: "emulator" };
+  expect(originOf("http://emulator:4000", options).origin).toBe("http://emulator:4000");
+  expect(originOf("http://emulator:4000", { MOGPLEX_DEV: "1", MOGPLEX_DEV_HOST: "emulator:4000" }).plain).toBe(true);
+  expect(refusal("http://emulator:4001", { MOGPLEX_DEV: "1", MOGPLEX_DEV_HOST: "emulator:4000" })).toContain(
+    "plain HTTP",
+  );
   expect(refusal("http://emulator.example", options)).toContain("plain HTTP");
-  expect(refusal("http://emulator:4000", { devHost: "emulator" })).toContain("plain HTTP");
+  expect(refusal("http://emulator:4000", { MOGPLEX_DEV_HOST: "emulator" })).toContain("plain HTTP");
 });
 
-test("parseOrigin() refuses plain HTTP in production whatever else is set", () => {
-  expect(refusal("http://localhost:1", { dev: true, production: true })).toContain("NODE_ENV=production");
+test("resolveOrigin() refuses plain HTTP in production whatever else is set", () => {
+  expect(refusal("http://localhost:1", { MOGPLEX_DEV: "1", NODE_ENV: "production" })).toContain("NODE_ENV=production");
 });
 
-test("parseOrigin() gives a bare origin or a UsageError for any text", () => {
+test("resolveOrigin() gives a bare origin or a UsageError for any text", () => {
   const texts = fc.oneof(
     fc.webUrl({ withQueryParameters: true, withFragments: true }),
     fc.string(),
@@ -80,7 +87,7 @@ test("parseOrigin() gives a bare origin or a UsageError for any text", () => {
   );
   fc.assert(fc.property(texts, (text) => {
     try {
-      const { origin } = parseOrigin(text);
+      const { origin } = originOf(text);
       return origin.startsWith("https://") && new URL(origin).origin === origin;
     } catch (error) {
       return error instanceof UsageError;

@@ -1,43 +1,47 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { virtualClock } from "../../../lib/clock.ts";
-import {
-  createTransport,
-  type EventStream,
-  isEventStream,
-  MAX_MESSAGE_LENGTH,
-  readEventStream,
-  type StreamMessage,
-} from "../../../lib/service/transport.ts";
-import { createRedactor } from "../../../lib/text/redact.ts";
+import { createTransport, type EventStream, type Fetch, type StreamMessage } from "../../../lib/service/transport.ts";
 import { bad, html, ORIGIN, redirect, run, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
 
 type Source = (controller: ReadableStreamDefaultController<Uint8Array>) => void | Promise<void>;
 const encode = (text: string) => new TextEncoder().encode(text);
 
+/** Most characters of one message. */
+const MAX_MESSAGE_LENGTH = 512 * 1024;
+
+/** Opens a stream by a transport whose `fetch` gives one answer. */
+async function opening(answer: Response, signal?: AbortSignal) {
+  const clock = virtualClock();
+  let request: AbortSignal | undefined;
+  const fetch: Fetch = (_, init) => {
+    request = init.signal;
+    return answer;
+  };
+  const stream = await createTransport({ token: TOKEN, origin: ORIGIN, clock, fetch }).open({
+    what: "open",
+    send: (fetch) => fetch(`${ORIGIN}/stream`),
+    refuse: ({ status }) => ({ ok: false, error: new Error(`no stream: ${status}`) as never }),
+  }, { limitMs: 1_000, signal });
+  return { stream, clock, aborted: () => request?.aborted };
+}
+
 interface Opened {
   stream: EventStream;
-  life: AbortController;
   clock: ReturnType<typeof virtualClock>;
+  /** Whether the request was ended. */
+  aborted: () => boolean | undefined;
   cancelled: () => boolean;
 }
 
-function opened(source: Source, signal?: AbortSignal): Opened {
-  const clock = virtualClock();
-  const life = new AbortController();
+async function opened(source: Source, signal?: AbortSignal): Promise<Opened> {
   let cancelled = false;
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => void source(controller),
     cancel: () => void (cancelled = true),
   });
   const response = new Response(body, { headers: { "content-type": "text/event-stream" } });
-  const redact = createRedactor({ token: TOKEN });
-  return {
-    stream: readEventStream(response, { clock, life, signal, redact }),
-    life,
-    clock,
-    cancelled: () => cancelled,
-  };
+  return { ...await opening(response, signal), cancelled: () => cancelled };
 }
 
 /** All messages, and how it ended. */
@@ -57,17 +61,17 @@ function pieces(...parts: (string | Uint8Array)[]): Source {
   };
 }
 
-test("isEventStream() asks for 200 and the type, whatever its case and parameters", () => {
+test("Transport.open() asks for 200 and the type of an event stream, whatever its case and parameters", async () => {
   const answer = (type: string, status = 200) => new Response("", { status, headers: { "content-type": type } });
-  expect(isEventStream(answer("text/event-stream"))).toBe(true);
-  expect(isEventStream(answer("Text/Event-Stream; charset=UTF-8"))).toBe(true);
-  expect(isEventStream(answer("text/event-stream", 206))).toBe(false);
-  expect(isEventStream(answer("text/event-streams"))).toBe(false);
-  expect(isEventStream(new Response(null))).toBe(false);
+  await opening(answer("text/event-stream"));
+  await opening(answer("Text/Event-Stream; charset=UTF-8"));
+  await expect(opening(answer("text/event-stream", 206))).rejects.toThrow("no stream: 206");
+  await expect(opening(answer("text/event-streams"))).rejects.toThrow("no stream: 200");
+  await expect(opening(new Response(null))).rejects.toThrow("no stream: 200");
 });
 
-test("readEventStream() reads messages, and passes over comments and what no standard knows", async () => {
-  const { stream } = opened(pieces(
+test("EventStream.next() reads messages, and passes over comments and what no standard knows", async () => {
+  const { stream } = await opened(pieces(
     `\ufeff: connected\n\nevent: run\ndata: {}\n\nid: 1\nevent: log\ndata: a\ndata: b\n\n`,
     "retry: 5\nfoo: bar\n\ndata: c\r\rdata:d\r\n\r\ndata: half",
   ));
@@ -82,20 +86,20 @@ test("readEventStream() reads messages, and passes over comments and what no sta
   });
 });
 
-test("readEventStream() reads the same messages however the bytes are cut", async () => {
+test("EventStream.next() reads the same messages however the bytes are cut", async () => {
   const text =
     'id: 1\nevent: log\ndata: Größe 😀\n\n: x\n\nid: 2\r\ndata: {"a":1}\r\ndata:\r\n\r\nid: \0\rdata: z\r\r\n';
-  const whole = await all(opened(pieces(text)).stream);
+  const whole = await all((await opened(pieces(text))).stream);
   expect(whole.messages.length).toBe(3);
   await fc.assert(fc.asyncProperty(fc.array(fc.nat(encode(text).length)), async (cuts) => {
     const bytes = encode(text);
     const at = [0, ...cuts.sort((a, b) => a - b), bytes.length];
     const parts = at.slice(1).map((end, index) => bytes.subarray(at[index], end)).filter((part) => part.length > 0);
-    expect(await all(opened(pieces(...parts)).stream)).toEqual(whole);
+    expect(await all((await opened(pieces(...parts))).stream)).toEqual(whole);
   }));
 });
 
-test("readEventStream() finds the same messages whatever ends the lines", async () => {
+test("EventStream.next() finds the same messages whatever ends the lines", async () => {
   const lines = [
     "event: a",
     "data: 1",
@@ -117,29 +121,29 @@ test("readEventStream() finds the same messages whatever ends the lines", async 
     { event: undefined, id: undefined, data: "x" },
   ];
   for (const end of ["\n", "\r", "\r\n"]) {
-    expect((await all(opened(pieces(lines.join(end))).stream)).messages).toEqual(expected);
-    expect((await all(opened(pieces(...lines.join(end))).stream)).messages).toEqual(expected);
+    expect((await all((await opened(pieces(lines.join(end)))).stream)).messages).toEqual(expected);
+    expect((await all((await opened(pieces(...lines.join(end)))).stream)).messages).toEqual(expected);
   }
 });
 
-test("readEventStream() gets through millions of line ends in one piece", async () => {
+test("EventStream.next() gets through millions of line ends in one piece", async () => {
   const text = "\r".repeat(8 * 1024 * 1024);
-  expect((await all(opened(pieces(`${text}data: x\n\n`)).stream)).messages).toMatchObject([{ data: "x" }]);
+  expect((await all((await opened(pieces(`${text}data: x\n\n`))).stream)).messages).toMatchObject([{ data: "x" }]);
 });
 
-test("readEventStream() never rejects, whatever the bytes are", async () => {
+test("EventStream.next() never rejects, whatever the bytes are", async () => {
   await fc.assert(fc.asyncProperty(fc.array(fc.uint8Array({ minLength: 1 })), async (parts) => {
-    const { end } = await all(opened(pieces(...parts)).stream);
+    const { end } = await all((await opened(pieces(...parts))).stream);
     expect(end).toEqual({ kind: "closed", detail: null, tooLarge: false });
   }));
 });
 
-test("readEventStream() takes long lines, and ends a stream whose message does not end", async () => {
+test("EventStream.next() takes long lines, and ends a stream whose message does not end", async () => {
   const long = "x".repeat(MAX_MESSAGE_LENGTH / 2);
-  const { messages } = await all(opened(pieces(`data: ${long}\n\n: ${long}\n\ndata: end\n\n`)).stream);
+  const { messages } = await all((await opened(pieces(`data: ${long}\n\n: ${long}\n\ndata: end\n\n`))).stream);
   expect(messages.map(({ data }) => data.length)).toEqual([long.length, 3]);
   for (const endless of [long, `data: ${long}\n`]) {
-    const { stream, life, cancelled } = opened((controller) => {
+    const { stream, aborted, cancelled } = await opened((controller) => {
       for (let sent = 0; sent <= MAX_MESSAGE_LENGTH; sent += long.length) controller.enqueue(encode(endless));
       controller.enqueue(encode("\n\ndata: next\n\n"));
     });
@@ -150,13 +154,15 @@ test("readEventStream() takes long lines, and ends a stream whose message does n
       detail: expect.stringContaining(`larger than ${MAX_MESSAGE_LENGTH}`),
       tooLarge: true,
     });
-    expect([life.signal.aborted, cancelled()]).toEqual([true, true]);
+    expect([aborted(), cancelled()]).toEqual([true, true]);
   }
 });
 
-test("next() is silent when nothing comes in time, and gives later what came meanwhile", async () => {
+test("EventStream.next() is silent when nothing comes in time, and gives later what came meanwhile", async () => {
   let send = () => {};
-  const { stream, clock } = opened((controller) => void (send = () => controller.enqueue(encode("data: late\n\n"))));
+  const { stream, clock } = await opened((controller) =>
+    void (send = () => controller.enqueue(encode("data: late\n\n")))
+  );
   void clock.sleep(20_000).then(() => send());
   expect(await stream.next(5_000)).toEqual({ kind: "silent" });
   expect(await stream.next(0)).toEqual({ kind: "silent" });
@@ -166,8 +172,8 @@ test("next() is silent when nothing comes in time, and gives later what came mea
   expect(clock.now()).toBe(35_000);
 });
 
-test("next() gives what came before the end, then the end, again and again", async () => {
-  const { stream } = opened((controller) => {
+test("EventStream.next() gives what came before the end, then the end, again and again", async () => {
+  const { stream } = await opened((controller) => {
     controller.enqueue(encode("data: 1\n\n"));
     setTimeout(() => controller.error(new Error(`reset of Bearer ${TOKEN}`)), 0);
   });
@@ -178,21 +184,20 @@ test("next() gives what came before the end, then the end, again and again", asy
   expect(await stream.next()).toEqual(end);
 });
 
-test("a stream ends with the caller's signal, and when it is closed while somebody waits", async () => {
+test("a stream ends with the caller's signal, and when it is closed during a wait", async () => {
   const stop = new AbortController();
-  const first = opened(() => {}, stop.signal);
+  const first = await opened(() => {}, stop.signal);
   const waiting = first.stream.next();
   stop.abort(new Error("enough"));
   expect(await waiting).toMatchObject({ kind: "closed" });
-  expect([first.life.signal.aborted, first.cancelled()]).toEqual([true, true]);
-  const second = opened(() => {});
+  expect([first.aborted(), first.cancelled()]).toEqual([true, true]);
+  const second = await opened(() => {});
   const next = second.stream.next(1_000_000);
   second.stream.close();
   second.stream.close();
   expect(await next).toMatchObject({ kind: "closed" });
   expect(await second.stream.next()).toMatchObject({ kind: "closed" });
-  const late = opened(() => {}, stop.signal);
-  expect(await late.stream.next()).toMatchObject({ kind: "closed" });
+  await expect(opened(() => {}, stop.signal)).rejects.toThrow("enough");
 });
 
 const sse = (text: string) => new Response(text, { headers: { "content-type": "text/event-stream" } });

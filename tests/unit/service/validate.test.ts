@@ -123,9 +123,8 @@ test("validateStartRequest() refuses a new branch that is the base branch", () =
 test("validateStartRequest() refuses values that the service would silently replace", () => {
   expect(refusal({ createBranch: "true" })).toContain("must be true or false");
   expect(refusal({ mode: "fast" })).toBe(`Cannot use mode as it must be one of SAFE, AUTO, YOLO: "fast"`);
-  expect(refusal({ harness: "Codex" })).toBe(
-    `Cannot use harness as it must be one of codex, claude-code, mogplex: "Codex"`,
-  );
+  expect(refusal({ harness: " " })).toBe(`Cannot use harness as it must be a word of at most 100 characters: " "`);
+  expect(validateStartRequest({ ...base, harness: " gemini " }).harness).toBe("gemini");
   expect(refusal({ harness: 5 })).toContain("harness");
   expect(refusal({ mode: 5 })).toContain("mode");
   expect(refusal({ baseBranch: 5 })).toContain("base branch");

@@ -1,13 +1,12 @@
 /** Traps of following a run to its end. */
 import { expect, test } from "bun:test";
 import { exitCodeFor } from "../../../lib/errors.ts";
-import { attach, run } from "../../../lib/run/run.ts";
-import { follow } from "../../../lib/run/follow.ts";
 import { start } from "../../../lib/run/request.ts";
 import { world } from "../cli/world.ts";
 import { good, run as runOf, thrown } from "../service/answers.ts";
 import { REQUEST, service, TOKEN } from "./service.ts";
 import { parseScenario } from "../emulator/scenarios.ts";
+import { attach, follow, run } from "../run/detecting.ts";
 
 const returned = { throwOnFailure: false } as const;
 

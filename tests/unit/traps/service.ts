@@ -3,14 +3,14 @@ import type { TransportOptions } from "../../../lib/service/transport.ts";
 import { clientFor, type MogplexClient } from "../../../lib/service/client.ts";
 import { type VirtualClock, virtualClock } from "../../../lib/clock.ts";
 import type { Scenario } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator } from "../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { StartRequest } from "../../../lib/model.ts";
 import type { Notice } from "../../../lib/notice.ts";
-import type { RunOptions } from "../../../lib/run/run.ts";
 import fixture from "../../conformance/fixture.json" with { type: "json" };
 import { builtInScenario } from "../emulator/scenarios.ts";
+import type { RunOptions } from "../run/detecting.ts";
 
 export const ORIGIN = "https://mogplex.com";
 export const TOKEN = "mog_aliceReadWriteToken0000000000001";
@@ -41,7 +41,7 @@ export interface Service {
 export function service(scenario?: string | Scenario, more: EmulatorOptions = {}): Service {
   const clock = virtualClock();
   const scenarios = scenario === undefined ? [] : [typeof scenario === "string" ? builtInScenario(scenario) : scenario];
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...more });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios, ...more });
   const sent: string[] = [];
   const notices: Notice[] = [];
   const onNotice = (notice: Notice) => void notices.push(notice);

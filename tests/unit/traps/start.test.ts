@@ -37,7 +37,7 @@ test("trap 08: a request that breaks a rule is refused locally and uses no start
     { ...REQUEST, repoId: "x" },
     { ...REQUEST, prompt: " " },
     { ...REQUEST, prompt: "x".repeat(100_001) },
-    { ...REQUEST, harness: "gpt" as never },
+    { ...REQUEST, harness: " " },
     { ...REQUEST, baseBranch: "a b" },
     { ...REQUEST, workingBranch: "a@b" },
     { ...REQUEST, baseBranch: "main", workingBranch: "main" },

@@ -6,13 +6,13 @@
 import { main } from "../../../lib/cli/main.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { builtInScenarios } from "../../../lib/emulator/agents/scenario.ts";
-import { createEmulator } from "../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../lib/emulator/emulator.ts";
 import { builtInFixture } from "../../../lib/emulator/state/fixture.ts";
 import type { Io } from "../../../lib/io.ts";
 
 /** What the command has printed and written. */
 export interface RealRun {
-  /** The command, as somebody types it. */
+  /** The command, as a person types it. */
   command: string;
   /** Everything on both streams, with escape sequences. */
   output: string;
@@ -72,7 +72,7 @@ function withFixedIds(text: string): string {
  */
 export async function realRun(env: Readonly<Record<string, string>>, terminal: boolean): Promise<RealRun> {
   const clock = virtualClock();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     fixture: builtInFixture(["acme/web"]),
     clock,
     scenarios: builtInScenarios("agent-progress"),

@@ -4,14 +4,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import {
-  gateScript,
-  planScript,
-  reportScript,
-  takeOverScript,
-  watchScript,
-  waveScript,
-} from "../../../../lib/campaign/pipeline/gitlab.ts";
+import { parse } from "yaml";
+import { gitlab } from "../../../../lib/campaign/pipeline/gitlab.ts";
 import { type SampleChanges, sampleInput } from "../../../unit/campaign/pipeline/sample_input.ts";
 
 /** Writes its arguments, then the state into the outputs of its directory, and ends with a code. */
@@ -58,13 +52,24 @@ function run(script: string, { files = [], state = "running", code = 0, shell = 
   };
 }
 
-const input = (changes: SampleChanges = {}) =>
-  sampleInput({ program: { kind: "command", name: "mogplex-ci" }, ...changes });
+/** The script of a job in a pipeline of 40 waves, the last part of it or the one so many before. */
+function scriptOf(job: string, changes: SampleChanges = {}, before = 0): string {
+  const waves = { delaysMs: Array(40).fill(900_000), gate: 4 };
+  const input = sampleInput({ program: { kind: "command", name: "mogplex-ci" }, waves, ...changes });
+  const [pipeline] = gitlab.render(input);
+  return parse(pipeline?.text ?? "")[job].script.at(-1 - before);
+}
+
+const takeOverScript = () => scriptOf(".mogplex-wave", {}, 2);
+const planScript = (changes?: SampleChanges) => scriptOf("plan", changes);
+const waveScript = (changes?: SampleChanges) => scriptOf(".mogplex-wave", changes);
+const gateScript = (changes?: SampleChanges) => scriptOf("wave-5", changes);
+const reportScript = (changes?: SampleChanges) => scriptOf("report", changes);
 const HOME = "git:https://git.example.com/it's/$(touch${IFS}PWNED)/$[[x]]#b";
 const numbered = (number: number, script: string) => `mogplex_wave=${number}\n${script}`;
-const watched = (script: string) => `${watchScript()}\n${script}`;
+const watched = (script: string) => `${scriptOf(".mogplex-wave", {}, 1)}\n${script}`;
 
-test("takeOverScript() takes the directory of the wave before, and nothing of an earlier attempt", () => {
+test("a wave takes the directory of the wave before, and nothing of an earlier attempt", () => {
   const files = ["mogplex-waves/6/lock.json", "mogplex-waves/7/journal/000002.ndjson"];
   const taken = run(numbered(7, takeOverScript()), { files });
   expect(taken.status).toBe(0);
@@ -74,9 +79,9 @@ test("takeOverScript() takes the directory of the wave before, and nothing of an
   expect([gone.status, gone.stderr]).toEqual([2, expect.stringContaining("the wave before is not here")]);
 });
 
-test.each(["sh", "bash"])("waveScript() ends with the code of the wave, in %s", (shell) => {
+test.each(["sh", "bash"])("a wave ends with the code of the program, in %s", (shell) => {
   for (const code of [0, 1, 69, 75, 143]) {
-    expect(run(numbered(3, watched(waveScript(input()))), { code, shell })).toMatchObject({
+    expect(run(numbered(3, watched(waveScript())), { code, shell })).toMatchObject({
       status: code,
       calls: ["campaign advance campaign.yml --dir mogplex-waves/3"],
     });
@@ -84,55 +89,55 @@ test.each(["sh", "bash"])("waveScript() ends with the code of the wave, in %s", 
 });
 
 test("a home in Git reaches the program as one word, whatever is in it", () => {
-  const { status, calls, folder } = run(watched(waveScript(input({ home: HOME }))));
+  const { status, calls, folder } = run(watched(waveScript({ home: HOME })));
   expect({ status, calls }).toEqual({ status: 0, calls: [`campaign advance campaign.yml --home ${HOME}`] });
   expect(existsSync(join(folder, "mogplex-pipeline/PWNED"))).toBe(false);
 });
 
-test("planScript() takes the plan that is there, and plans where there is none", () => {
-  const script = planScript(input());
+test("the job plan takes the plan that is there, or plans", () => {
+  const script = planScript();
   const files = ["../mogplex-campaign/lock.json", "mogplex-waves/x"];
   const there = run(script, { files });
   expect([there.status, there.calls, there.has("mogplex-waves/0/lock.json")]).toEqual([0, [], true]);
   const plan = "campaign plan campaign.yml --dir mogplex-waves/0";
   expect(run(script)).toMatchObject({ status: 0, calls: [plan] });
   expect(run(script, { code: 65 }).status).toBe(65);
-  expect(run(planScript(input({ directory: "/elsewhere" }))).calls).toEqual([plan]);
+  expect(run(planScript({ directory: "/elsewhere" })).calls).toEqual([plan]);
 });
 
-test("gateScript() approves a closed gate alone, and says so when the canary is still at work", () => {
+test("the job of a gate approves a closed gate alone, and says so when the canary is still at work", () => {
   const wave = "campaign advance campaign.yml --dir mogplex-waves/5";
-  expect(run(numbered(5, watched(gateScript(input()))), { state: "gated" })).toMatchObject({
+  expect(run(numbered(5, watched(gateScript())), { state: "gated" })).toMatchObject({
     status: 0,
     calls: [wave, "campaign advance campaign.yml --approve --dir mogplex-waves/5"],
   });
-  expect(run(numbered(5, watched(gateScript(input()))))).toMatchObject({
+  expect(run(numbered(5, watched(gateScript())))).toMatchObject({
     status: 2,
     calls: [wave],
     stderr: expect.stringContaining("retry this job later"),
   });
-  const inGit = numbered(5, watched(gateScript(input({ home: "git:origin#b" }))));
-  // Somebody may have approved it from elsewhere.
+  const inGit = numbered(5, watched(gateScript({ home: "git:origin#b" })));
+  // A person may have approved it from elsewhere.
   expect(run(inGit)).toMatchObject({ status: 0, calls: ["campaign advance campaign.yml --home git:origin#b"] });
   expect(run(inGit, { state: "gated" }).calls.at(-1)).toBe(
     "campaign advance campaign.yml --approve --home git:origin#b",
   );
 });
 
-test("reportScript() takes the newest directory, and ends with the verdict", () => {
+test("the job report takes the newest directory, and ends with the verdict", () => {
   const files = ["mogplex-waves/0/lock.json", "mogplex-waves/2/lock.json", "mogplex-waves/11/lock.json"];
-  const done = run(reportScript(input(), 40), { files: [...files, "mogplex-waves/11/newest"] });
+  const done = run(reportScript(), { files: [...files, "mogplex-waves/11/newest"] });
   expect(done).toMatchObject({
     status: 0,
     calls: ["campaign report campaign.yml", "campaign status campaign.yml --exit-status"],
   });
   expect(done.has("mogplex-campaign/newest")).toBe(true);
-  expect(run(reportScript(input(), 40), { files, code: 75 }).status).toBe(75);
-  expect(run(reportScript(input(), 40))).toMatchObject({
+  expect(run(reportScript(), { files, code: 75 }).status).toBe(75);
+  expect(run(reportScript())).toMatchObject({
     status: 2,
     stderr: expect.stringContaining("no wave has left"),
   });
-  expect(run(reportScript(input({ home: "git:origin#b" }), 0)).calls).toEqual([
+  expect(run(reportScript({ home: "git:origin#b" })).calls).toEqual([
     "campaign report campaign.yml --home git:origin#b",
     "campaign status campaign.yml --exit-status --home git:origin#b",
   ]);

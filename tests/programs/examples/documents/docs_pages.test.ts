@@ -168,7 +168,7 @@ test(
       const lines = block("docs/automations.md", "sh", "automations list").trim().split("\n");
       expect(lines).toHaveLength(4);
       for (const line of lines) expect({ line, code: (await run(line)).code }).toEqual({ line, code: 0 });
-      const text = block("docs/automations.md", "ts", "runAutomation");
+      const text = block("docs/automations.md", "ts", "automations.run");
       writeFileSync(join(cwd, "script.ts"), text.replace('"@mogplex/ci"', JSON.stringify(join(root, "mod.ts"))));
       const line = [runtimes.bun, "--no-env-file", "script.ts"];
       expect(await launch(line, { cwd, env: { ...env, PATH: process.env.PATH ?? "" } }).ended).toMatchObject({

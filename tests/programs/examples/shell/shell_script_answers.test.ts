@@ -75,8 +75,8 @@ const FORGERIES: [string, (id: string) => string][] = [
   ["a missing comma", (id) => runAnswer(id, `"success" "error":null`)],
   ["a line break in a text", (id) => runAnswer(id, `"success","error":"a\nb"`)],
   ["an unknown escape", (id) => runAnswer(id, `"success","error":"\\x"`)],
-  ["a number that is none", (id) => runAnswer(id, `"success","n":01`)],
-  ["a word that is none", (id) => runAnswer(id, `"success","n":True`)],
+  ["digits that are not a number", (id) => runAnswer(id, `"success","n":01`)],
+  ["an unknown word", (id) => runAnswer(id, `"success","n":True`)],
   ["an open text", (id) => runAnswer(id, `"success","error":"`)],
   ["overwritten by a later field", (id) => runAnswer(id, `"success","status":"streaming"`)],
   [

@@ -19,7 +19,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, systemClock } from "../../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { root } from "../../../../tools/setup.mjs";
@@ -134,7 +134,7 @@ export async function openStand({ scenario, shell = SH, ...options }: StandOptio
   mkdirSync(cwd);
   const nowFile = join(folder, "now");
   writeFileSync(nowFile, `${Math.floor(Date.now() / 1_000)}\n`);
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     fixture: builtInFixture(),
     clock: fileClock(nowFile),
     scenarios: scenario === undefined ? [] : [builtInScenario(scenario)],

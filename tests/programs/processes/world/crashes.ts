@@ -9,7 +9,7 @@ import { build } from "esbuild";
 import { truthOf } from "../../../../bench/campaign/judge.ts";
 import { OWNER } from "../../../../bench/campaign/world.ts";
 import { seeded } from "../../../../bench/fleet_world.ts";
-import { readCampaign } from "../../../../lib/campaign/campaign.ts";
+import { readCampaignWith } from "../../../../lib/campaign/campaign.ts";
 import { root } from "../../../../tools/setup.mjs";
 import { fastService } from "./fast_service.ts";
 
@@ -144,7 +144,11 @@ limits: { attempts: 2 }
       }
     }
     if (![0, 1].includes(outcome.code)) throw new Error(`Cannot go on: ${outcome.story.slice(-2_000)}`);
-    const view = await readCampaign(file, { directory: join(folder, "mogplex-campaign"), clock: service.clock });
+    const view = await readCampaignWith(
+      file,
+      { directory: join(folder, "mogplex-campaign"), clock: service.clock },
+      {},
+    );
     const { runs, repos } = service.emulator.world.store;
     for (const { repository, verdict } of view.items) {
       const truth = truthOf(repository);

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { OWNER, SANDBOXES } from "../../../../bench/campaign/world.ts";
 import type { Clock } from "../../../../lib/clock.ts";
 import { builtInScenarios } from "../../../../lib/emulator/agents/scenario.ts";
-import { createEmulator, type Emulator } from "../../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../../lib/emulator/emulator.ts";
 import { fastClock } from "./fast_clock.ts";
 
 /** Options of {@linkcode fastService}. */
@@ -35,7 +35,7 @@ export interface FastService {
 export async function fastService({ repositories, runMs, speed }: FastServiceOptions): Promise<FastService> {
   const baseMs = Date.now();
   const clock = fastClock(baseMs, speed);
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     clock,
     projects: [{ owner: OWNER, count: repositories }],
     scenarios: builtInScenarios("campaign"),

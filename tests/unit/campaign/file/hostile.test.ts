@@ -18,7 +18,7 @@ async function outcome(text: string, files: Record<string, string> = {}): Promis
     // Each is a line of its own, with a place that is in the file.
     expect(lines.length).toBe(mistakes.length + 1 + (lines.at(-1)?.startsWith("… and ") ? 1 : 0));
     for (const { line, column, message } of mistakes) {
-      expect(line >= 1 && column >= 1 && message !== "").toBe(true);
+      expect(Number(line) >= 1 && Number(column) >= 1 && message !== "").toBe(true);
     }
     return "refused";
   }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Includes, linesOf, MAX_FILE_BYTES, MAX_LIST_BYTES } from "../../../../lib/campaign/file/items.ts";
+import { Includes, MAX_FILE_BYTES, MAX_LIST_BYTES } from "../../../../lib/campaign/file/items.ts";
 import { readCampaignFile } from "../../../../lib/campaign/file/read.ts";
 import { processIo } from "../../../../lib/io.ts";
 import { fakeIo } from "../../cli/fake_io.ts";
@@ -122,11 +122,15 @@ test("Includes finds files from the folder of the campaign file, wherever that i
   expect(pathOf("x/c.yaml", "/a.md")).toBe("/a.md");
 });
 
-test("linesOf() leaves out comments and blank lines, and knows where each text begins", () => {
-  const text = "a/b\n  c/d # x\n#e/f\n\n\tg#h\n # i";
-  expect([...linesOf("l", text)].map(({ text, place }) => [text, place.line, place.column])).toEqual([
-    ["a/b", 1, 1],
-    ["c/d", 2, 3],
-    ["g#h", 5, 2],
-  ]);
+test("readCampaignFile() leaves out comments and blank lines of a list, and knows where each name begins", async () => {
+  writeFileSync(join(folder, "no.list"), "a\n  c # x\n#e\n\n\tg#h\n # i");
+  const found = await outcome(`prompt: x\n${WEB}\nexclude-file: no.list`);
+  expect(
+    [...String(found).matchAll(/^campaigns\/no\.list:(\d+:\d+): exclude-file: it is "(.*?)"/gm)].map((
+      [, place, name],
+    ) => [
+      name,
+      place,
+    ]),
+  ).toEqual([["a", "1:1"], ["c", "2:3"], ["g#h", "5:2"]]);
 });

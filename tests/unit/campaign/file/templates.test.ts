@@ -5,7 +5,6 @@ import {
   renderTask,
   renderTemplate,
   templateProblems,
-  variablesIn,
   variablesOf,
 } from "../../../../lib/campaign/file/items.ts";
 
@@ -72,7 +71,7 @@ test("parseTemplate() takes any text apart, and rendering with the variables' ow
         return part;
       }).join("");
       expect(again).toBe(text.replaceAll("{{{{", "{{"));
-      for (const name of variablesIn(template)) expect(text).toContain(name);
+      for (const part of template.parts) if (typeof part !== "string") expect(text).toContain(part.name);
       for (const { offset, length } of template.problems) expect(text.slice(offset, offset + length)).toBe("{{");
     }),
   );

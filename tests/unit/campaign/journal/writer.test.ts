@@ -1,9 +1,8 @@
 import { expect, test } from "bun:test";
 import type { DirHomeOptions } from "../../../../lib/campaign/journal/dir_home.ts";
-import { takeNow, type Writer } from "../../../../lib/campaign/journal/writer.ts";
+import { takeDirectory, type Writer } from "../../../../lib/campaign/journal/writer.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import type { ProcessIdentity, ProcessState } from "../../../../lib/files/processes.ts";
-import { sha256Hex } from "../../../../lib/sha256.ts";
 import { failureOf, makeRoom, PROCESS, processesOf, type Room } from "./rooms.ts";
 
 const WRITER = "c/writer.json";
@@ -165,16 +164,15 @@ test("close() leaves the writer file of a process that took over while this one 
   for (let pause = 0; pause < 4; pause++) {
     const room = makeRoom();
     const { files, clock } = room;
-    const hash = sha256Hex;
     const world = (host: string) => ({ files, clock, processes: processesOf({ host }), onNotice: () => {} });
-    const first = takeNow("c", world("two"), hash);
+    const first = takeDirectory("c", world("two"));
     let other: Writer | undefined;
     let steps = 0;
     files.before = () => {
       if (steps++ !== pause) return;
       files.before = undefined;
       clock.advance(6 * MINUTE);
-      other = takeNow("c", world("one"), hash);
+      other = takeDirectory("c", world("one"));
     };
     first.release();
     expect(other, `${pause}`).toBeDefined();
@@ -211,7 +209,6 @@ async function race(prepare: (room: Room) => Promise<void>, pauses: readonly num
   const room = makeRoom();
   await prepare(room);
   const { files, clock } = room;
-  const hash = sha256Hex;
   const others = Object.fromEntries([0, 1, 2].map((level) => [100 + level, alive("100")]));
   const seen = { inside: 0, most: 0, entered: 0, paused: 0 };
 
@@ -226,7 +223,7 @@ async function race(prepare: (room: Room) => Promise<void>, pauses: readonly num
     files.before = hook;
     const world = { files, clock, processes: processesOf({ pid: 100 + level }, others), onNotice: () => {} };
     try {
-      const writer = takeNow("c", world, hash);
+      const writer = takeDirectory("c", world);
       seen.entered++;
       seen.most = Math.max(seen.most, ++seen.inside);
       if (keeps[level]) return;

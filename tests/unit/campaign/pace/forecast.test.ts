@@ -7,9 +7,8 @@ import {
   WAVE_DISTANCES_MS,
   waveMoments,
 } from "../../../../lib/campaign/pace/forecast.ts";
-import { SLOT_GUARD_MS } from "../../../../lib/campaign/pace/next_starts.ts";
 import { lowerBound } from "../../../../bench/campaign/lower_bound.ts";
-import { DAY, HOUR, mayStart, MINUTE, paceInput, SECOND, START, window } from "./reference.ts";
+import { DAY, HOUR, mayStart, MINUTE, paceInput, SECOND, SLOT_GUARD_MS, START, window } from "./reference.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 
 const WEEK = [1, 2, 3, 4, 5, 6, 7];

@@ -1,7 +1,19 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { nextStarts, type Pace, type PaceInput, SLOT_GUARD_MS } from "../../../../lib/campaign/pace/next_starts.ts";
-import { accepts, DAY, HOUR, mayStart, MINUTE, paceInput, randomNumbers, SECOND, START, window } from "./reference.ts";
+import { nextStarts, type Pace, type PaceInput } from "../../../../lib/campaign/pace/next_starts.ts";
+import {
+  accepts,
+  DAY,
+  HOUR,
+  mayStart,
+  MINUTE,
+  paceInput,
+  randomNumbers,
+  SECOND,
+  SLOT_GUARD_MS,
+  START,
+  window,
+} from "./reference.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 
 const GUARD = SLOT_GUARD_MS;

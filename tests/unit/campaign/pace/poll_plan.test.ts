@@ -1,13 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { runTimes } from "../../../../lib/campaign/pace/forecast.ts";
-import {
-  type PollInput,
-  pollIntervalMs,
-  pollPlan,
-  REQUEST_BUDGET,
-  type WatchedRun,
-} from "../../../../lib/campaign/pace/poll_plan.ts";
+import { type PollInput, pollPlan, REQUEST_BUDGET, type WatchedRun } from "../../../../lib/campaign/pace/poll_plan.ts";
 import { HOUR, MINUTE, randomNumbers, SECOND, START } from "./reference.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 
@@ -50,7 +44,13 @@ test("pollPlan() passes over runs that have ended, and is null without any other
   expect(plan([run("a", { status: "success" }), run("b", { status: "strange" })])?.id).toBe("b");
 });
 
-test("pollIntervalMs() is short for a young run and near the end, longer between, and longest for a person", () => {
+/** When a run is due again after a look now. */
+function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number): number {
+  const seen = run("a", { startedMs: START - ageMs, lastSeenMs: START, status });
+  return (plan([seen], { meanRunMs })?.atMs ?? NaN) - START;
+}
+
+test("pollPlan() has an interval that is short for a young run and near the end, longer between, and longest for a person", () => {
   expect(pollIntervalMs(null, 0, MEAN)).toBe(10 * SECOND);
   expect(pollIntervalMs("streaming", 5 * MINUTE, MEAN)).toBe(24 * SECOND);
   expect(pollIntervalMs("streaming", 20 * MINUTE, MEAN)).toBe(10 * SECOND);

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { freeAt, QUOTAS, quotaUse, recentSlots, SLOT_GUARD_MS } from "../../../../lib/campaign/pace/next_starts.ts";
-import { DAY, HOUR, MINUTE, START } from "./reference.ts";
+import { nextStarts, QUOTAS, quotaUse, recentSlots } from "../../../../lib/campaign/pace/next_starts.ts";
+import { DAY, HOUR, MINUTE, paceInput, SLOT_GUARD_MS, START } from "./reference.ts";
 
 test("QUOTAS names the limits of the contract", () => {
   expect(QUOTAS).toEqual([
@@ -29,9 +29,9 @@ test("recentSlots() sorts, keeps what a quota can count, and takes times ahead a
   expect(recentSlots(Array.from({ length: 1_000 }, (_, index) => index), START)).toHaveLength(150);
 });
 
-test("freeAt() is the past while a quota is not used up", () => {
-  const [minute] = QUOTAS;
-  if (minute === undefined) throw new Error("no quota");
-  expect(freeAt(minute, Array.from({ length: 9 }, () => START))).toBe(-Infinity);
-  expect(freeAt(minute, Array.from({ length: 10 }, () => START))).toBe(START + MINUTE + SLOT_GUARD_MS);
+test("nextStarts() waits for the end of a window once its quota is used up, and not before", () => {
+  const pace = (count: number) => nextStarts(paceInput({ slotsMs: Array.from({ length: count }, () => START) }));
+  const nextMs = START + MINUTE + SLOT_GUARD_MS;
+  expect(pace(9)).toEqual({ starts: 1, because: "minute", nextMs });
+  expect(pace(10)).toEqual({ starts: 0, because: "minute", nextMs });
 });

@@ -6,6 +6,8 @@ export const SECOND = 1_000;
 export const MINUTE = 60_000;
 export const HOUR = 3_600_000;
 export const DAY = 86_400_000;
+/** How much longer than its window a start counts. */
+export const SLOT_GUARD_MS = 2_000;
 /** Tuesday, 1 September 2026, midnight in UTC. */
 export const START = Date.UTC(2026, 8, 1);
 

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { lowerBound } from "../../../../bench/campaign/lower_bound.ts";
-import { roundUp, schedule } from "../../../../lib/campaign/pace/forecast.ts";
+import { schedule } from "../../../../lib/campaign/pace/forecast.ts";
 import { DAY, HOUR, MINUTE, SECOND, START, window } from "./reference.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 
@@ -45,10 +45,10 @@ test("schedule() waits for runs that are at work, and for windows", () => {
   expect(schedule({ ...input, windows: [window([], "05:00", "06:00", "UTC")] }).endsAtMs).toBe(Infinity);
 });
 
-test("roundUp() keeps what is on the row, and moves the rest to the next moment of it", () => {
-  expect(roundUp(10, 10, 7)).toBe(10);
-  expect(roundUp(11, 10, 7)).toBe(17);
-  expect(roundUp(24, 10, 7)).toBe(24);
+test("schedule() leaves ends that fall on a wave, and moves the rest to the next one", () => {
+  const ends = (runMs: number) =>
+    schedule({ nowMs: 10, slotsMs: [], runsMs: [runMs], parallel: 1, waveEveryMs: 7 }).endsAtMs;
+  expect([0, 1, 14].map(ends)).toEqual([10, 17, 24]);
 });
 
 test("lowerBound() is what a limiter allows that is asked every second", () => {

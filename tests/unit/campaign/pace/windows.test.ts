@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { isOpen, nextOpening } from "../../../../lib/campaign/pace/windows.ts";
+import { nextOpening } from "../../../../lib/campaign/pace/windows.ts";
 import { DAY, HOUR, MINUTE, referenceNext, referenceOpen, window } from "./reference.ts";
 import { propertyRuns } from "../../../property_runs.ts";
 
@@ -19,8 +19,11 @@ const CHANGES = [
     .map((minute) => Date.parse(`${minute}Z`)),
 ];
 
+/** Whether starts are permitted. */
+const isOpen = (windows: Parameters<typeof nextOpening>[0], ms: number) => nextOpening(windows, ms) === ms;
+
 /** The first minute from `ms` on that is in no window; null when there is none within three weeks. */
-function nextClosing(windows: Parameters<typeof isOpen>[0], ms: number): number | null {
+function nextClosing(windows: Parameters<typeof nextOpening>[0], ms: number): number | null {
   for (let time = ms; time <= ms + 21 * DAY; time += MINUTE) if (!isOpen(windows, time)) return time;
   return null;
 }
@@ -28,13 +31,13 @@ function nextClosing(windows: Parameters<typeof isOpen>[0], ms: number): number 
 const at = (text: string) => Date.parse(text);
 const shown = (ms: number | null) => ms === null ? null : new Date(ms).toISOString().replace(":00.000Z", "Z");
 
-test("isOpen() is true without windows, which never close", () => {
+test("nextOpening() is at once without windows, which never close", () => {
   expect(isOpen([], 0)).toBe(true);
   expect(nextOpening([], 5)).toBe(5);
   expect(isOpen([], at("2026-09-04T17:59Z"))).toBe(true);
 });
 
-test("isOpen() counts a window that ends on the next day to the day on which it begins", () => {
+test("nextOpening() counts a window that ends on the next day to the day on which it begins", () => {
   const nights = [window([1, 2, 3, 4, 5], "20:00", "06:00", VIENNA)];
   // 2026-09-04 is a Friday, and Vienna is two hours ahead of UTC.
   expect(isOpen(nights, at("2026-09-04T17:59:59.999Z"))).toBe(false);
@@ -48,7 +51,7 @@ test("isOpen() counts a window that ends on the next day to the day on which it 
   expect(shown(nextClosing(nights, at("2026-09-05T12:00Z")))).toBe("2026-09-05T12:00Z");
 });
 
-test("isOpen() takes equal times as a whole day, and 24:00 as the end of the day", () => {
+test("nextOpening() takes equal times as a whole day, and 24:00 as the end of the day", () => {
   const saturday = [window([6], "09:00", "09:00", "UTC")];
   expect(shown(nextOpening(saturday, at("2026-09-04T09:00Z")))).toBe("2026-09-05T09:00Z");
   expect(shown(nextClosing(saturday, at("2026-09-05T09:00Z")))).toBe("2026-09-06T09:00Z");
@@ -57,7 +60,7 @@ test("isOpen() takes equal times as a whole day, and 24:00 as the end of the day
   expect(shown(nextClosing(sunday, at("2026-09-06T12:00Z")))).toBe("2026-09-07T00:00Z");
 });
 
-test("isOpen() joins windows that overlap or meet, and windows that share out the week never close", () => {
+test("nextOpening() joins windows that overlap or meet, and windows that share out the week never close", () => {
   const parts = [window(WEEK, "08:00", "12:00", "UTC"), window(WEEK, "11:00", "13:00", "UTC")];
   expect(shown(nextClosing(parts, at("2026-09-01T09:00Z")))).toBe("2026-09-01T13:00Z");
   const met = [...parts, window(WEEK, "13:00", "14:00", "UTC")];
@@ -117,7 +120,7 @@ const instantArbitrary = fc.oneof(
     .map(([change, minutes, ms]) => change + minutes * MINUTE + ms),
 );
 
-test("isOpen() agrees with the clock on the wall, for any windows and times, in any order of times", () => {
+test("nextOpening() agrees with the clock on the wall, for any windows and times, in any order of times", () => {
   fc.assert(
     fc.property(windowsArbitrary, fc.array(instantArbitrary, { minLength: 1, maxLength: 20 }), (windows, times) => {
       for (const ms of times) expect(isOpen(windows, ms)).toBe(referenceOpen(windows, ms));

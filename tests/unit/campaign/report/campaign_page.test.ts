@@ -55,7 +55,7 @@ test("renderCampaignPage() has one line an item: pull requests by number, short 
   expect(rows.every((row) => row.trim().endsWith("3f0f6f0a"))).toBe(true);
   expect(rows.join(" ")).not.toContain("not read");
   expect(page.split("not read").length).toBe(2);
-  expect(page.split("GITHUB_TOKEN or GITLAB_TOKEN").length).toBe(2);
+  expect(page.split("GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST").length).toBe(2);
 });
 
 test("renderCampaignPage() shows skipped items in grey, and in amber the quota that the next start waits for", () => {

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { groupByCause, isTrouble } from "../../../../lib/campaign/report/causes.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
-import type { ItemView } from "../../../../lib/campaign/view.ts";
+import type { CampaignItem } from "../../../../lib/campaign/view.ts";
 import { anItem } from "./sample_view.ts";
 
-function failed(number: number, reason: string | null, changes: Partial<ItemView> = {}): ItemView {
+function failed(number: number, reason: string | null, changes: Partial<CampaignItem> = {}): CampaignItem {
   return anItem(number, "failed", { reason, ...changes });
 }
 
@@ -155,7 +155,7 @@ test("groupByCause() gives unique words that need no quotes in a shell", () => {
 });
 
 test("groupByCause() has the same groups and words in any order of the items, and when others are added", () => {
-  const shape = (items: readonly ItemView[]) =>
+  const shape = (items: readonly CampaignItem[]) =>
     new Map(groupByCause(items).map(({ word, items }) => [word, [...items].sort()]));
   fc.assert(fc.property(anyItems, (items) => {
     expect(shape(items.toReversed())).toEqual(shape(items));

@@ -1,18 +1,11 @@
 import { expect, test } from "bun:test";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
-import {
-  campaignVariables,
-  renderCampaignAnnotations,
-  renderCampaignCsv,
-  renderCampaignDotenv,
-  renderCampaignGithubOutputs,
-  renderCampaignJunit,
-  renderCampaignMetrics,
-} from "../../../../lib/campaign/report/write.ts";
+import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../../../lib/campaign/report/write.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { parseCsv, parseDotenv, parseGithubFile } from "../../hostile/parsers/file_parsers.ts";
 import { outlineXml } from "../../hostile/parsers/markup_parsers.ts";
 import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../../report/gitlab_readers.ts";
+import { memoryIo } from "../../report/memory_io.ts";
 import { parseOpenmetrics } from "../../report/openmetrics_parser.ts";
 import { anItem, everyVerdict, mixedView, viewOf } from "./sample_view.ts";
 
@@ -22,13 +15,13 @@ function clean(view: CampaignView): CampaignView {
 
 const EMPTY = clean(viewOf([], { state: "planned", waitsFor: null, nextWaveAt: null, endsAt: null, waves: 0 }));
 
-test("renderCampaignCsv() has a line for each item, and no cell that a spreadsheet would calculate", () => {
+test("report csv of a campaign has a line for each item, and no cell that a spreadsheet would calculate", () => {
   const view = clean(viewOf([
     anItem(1, "succeeded"),
     anItem(2, "failed", { reason: '=HYPERLINK("https://evil.example")', root: "packages/api" }),
     anItem(3, "waiting"),
   ]));
-  const text = renderCampaignCsv(view);
+  const text = CAMPAIGN_FORMATS.csv.render(view);
   const [head = [], ...rows] = parseCsv(text);
   expect(head.join()).toBe(
     "repository,base_branch,root,verdict,reason,starts,attempts,run_id,branch,pull_request,started_at,ended_at,run_seconds,canary," +
@@ -49,11 +42,11 @@ test("renderCampaignCsv() has a line for each item, and no cell that a spreadshe
     "yes",
     ...["", "", "", "", "", ""],
   ]);
-  expect(parseCsv(renderCampaignCsv(EMPTY)).length).toBe(1);
+  expect(parseCsv(CAMPAIGN_FORMATS.csv.render(EMPTY)).length).toBe(1);
 });
 
-test("renderCampaignJunit() has a case for each item: red without a good end, skipped while it is open", () => {
-  const cases = readGitlabJunit(renderCampaignJunit(clean(everyVerdict())));
+test("report junit of a campaign has a case for each item: red without a good end, skipped while it is open", () => {
+  const cases = readGitlabJunit(CAMPAIGN_FORMATS.junit.render(clean(everyVerdict())));
   expect(cases.map(({ status, output }) => [status, output?.split("\n")[0] ?? null])).toEqual([
     ["error", "needs-input: Should dates without a zone be read as UTC?"],
     ["error", "unknown: the run succeeded, but no event seen says whether there is a pull request"],
@@ -76,12 +69,12 @@ test("renderCampaignJunit() has a case for each item: red without a good end, sk
   expect(new Set(cases.map(({ classname }) => classname))).toEqual(new Set(["Mogplex campaign"]));
 });
 
-test("renderCampaignJunit() gives cases unique names, also when cutting made two the same", () => {
+test("report junit of a campaign gives cases unique names, also when cutting made two the same", () => {
   const long = "x".repeat(500);
   const view = clean(viewOf(["1", "2", "3"].map((end, index) => anItem(index, "succeeded", { id: `${long}${end}` }))));
   const same = clean(viewOf(["a", "a", "a (2)", ""].map((id, index) => anItem(index, "waiting", { id }))));
-  expect(readGitlabJunit(renderCampaignJunit(view)).length).toBe(3);
-  expect(readGitlabJunit(renderCampaignJunit(same)).map(({ name }) => name)).toEqual([
+  expect(readGitlabJunit(CAMPAIGN_FORMATS.junit.render(view)).length).toBe(3);
+  expect(readGitlabJunit(CAMPAIGN_FORMATS.junit.render(same)).map(({ name }) => name)).toEqual([
     "a",
     "a (2)",
     "a (2) (2)",
@@ -89,8 +82,8 @@ test("renderCampaignJunit() gives cases unique names, also when cutting made two
   ]);
 });
 
-test("renderCampaignJunit() names the suite without the round, and is a suite without items as well", () => {
-  const xml = renderCampaignJunit(EMPTY);
+test("report junit of a campaign names the suite without the round, and is a suite without items as well", () => {
+  const xml = CAMPAIGN_FORMATS.junit.render(EMPTY);
   expect(outlineXml(xml).elements.slice(0, 2)).toEqual(["testsuites", "testsuite"]);
   expect(xml).toContain(
     '<testsuite name="Mogplex campaign replace-moment" tests="0" failures="0" errors="0" time="0.000" skipped="0">',
@@ -98,8 +91,8 @@ test("renderCampaignJunit() names the suite without the round, and is a suite wi
   expect(xml).toContain('<property name="round" value="2026-12"/>');
 });
 
-test("renderCampaignMetrics() has the same series for every campaign, none with an id, and figures that fit", () => {
-  const families = parseOpenmetrics(renderCampaignMetrics(clean(mixedView(100))));
+test("report openmetrics of a campaign has the same series for every campaign, none with an id, and figures that fit", () => {
+  const families = parseOpenmetrics(CAMPAIGN_FORMATS.openmetrics.render(clean(mixedView(100))));
   const value = (name: string, label?: string) =>
     families.find((family) => family.name === `mogplex_campaign_${name}`)?.samples
       .find(([labels]) => label === undefined || Object.values(labels).includes(label))?.[1];
@@ -132,7 +125,7 @@ test("renderCampaignMetrics() has the same series for every campaign, none with 
   expect(value("next_wave_timestamp_seconds")).toBe(Date.parse("2026-12-01T14:05:00Z") / 1_000);
   const labels = families.flatMap(({ samples }) => samples.flatMap(([each]) => Object.keys(each)));
   expect([...new Set(labels)].sort()).toEqual(["campaign", "cause", "state", "verdict", "window"]);
-  const none = renderCampaignMetrics(EMPTY);
+  const none = CAMPAIGN_FORMATS.openmetrics.render(EMPTY);
   expect(none).not.toContain("timestamp");
   expect(readGitlabMetrics(none).length).toBe(parseOpenmetrics(none).flatMap(({ samples }) => samples).length);
 });
@@ -157,15 +150,17 @@ test("campaignVariables() has the 15 public names, which GitLab and GitHub get",
     MOGPLEX_CAMPAIGN_UNCHANGED: "5",
   };
   expect(campaignVariables(view)).toEqual(expected);
-  expect(parseDotenv(renderCampaignDotenv(view))).toEqual(Object.entries(expected));
-  expect(parseGithubFile(renderCampaignGithubOutputs(view))).toEqual(
+  expect(parseDotenv(CAMPAIGN_FORMATS.dotenv.render(view))).toEqual(Object.entries(expected));
+  const io = memoryIo();
+  expect(writeCampaignReports(view, "out", io, (text) => text, { files: { outputs: "outputs" } })).toEqual([]);
+  expect(parseGithubFile(io.files.get("outputs") ?? "")).toEqual(
     Object.entries(expected).map(([name, value]) => [name.replace("MOGPLEX_", "").toLowerCase(), value]),
   );
   expect(campaignVariables(EMPTY).MOGPLEX_CAMPAIGN_NEXT_WAVE_AT).toBe("");
 });
 
-test("renderCampaignAnnotations() links at most 20 pull requests: first those that a person has to look at, then the newest", () => {
-  const [[list, links] = ["", []]] = readGitlabAnnotations(renderCampaignAnnotations(clean(mixedView(400))));
+test("report annotations of a campaign links at most 20 pull requests: first those that a person has to look at, then the newest", () => {
+  const [[list, links] = ["", []]] = readGitlabAnnotations(CAMPAIGN_FORMATS.annotations.render(clean(mixedView(400))));
   expect([list, links.length]).toEqual(["Mogplex", 20]);
   const view = clean(viewOf([
     anItem(1, "succeeded"),
@@ -173,12 +168,12 @@ test("renderCampaignAnnotations() links at most 20 pull requests: first those th
     anItem(2, "failed", { pullRequest: "https://github.com/acme/service-2/pull/1" }),
     anItem(3, "failed", { pullRequest: "javascript:alert(1)" }),
   ]));
-  expect(readGitlabAnnotations(renderCampaignAnnotations(view))[0]?.[1].map(({ label }) => label)).toEqual([
+  expect(readGitlabAnnotations(CAMPAIGN_FORMATS.annotations.render(view))[0]?.[1].map(({ label }) => label)).toEqual([
     "acme/service-2 (failed): https://github.com/acme/service-2/pull/1",
     "acme/service-15 (succeeded): https://github.com/acme/service-15/pull/22",
     "acme/service-1 (succeeded): https://github.com/acme/service-1/pull/8",
   ]);
-  expect(readGitlabAnnotations(renderCampaignAnnotations(EMPTY))).toEqual([]);
+  expect(readGitlabAnnotations(CAMPAIGN_FORMATS.annotations.render(EMPTY))).toEqual([]);
 });
 
 test("cleanCampaign() takes the secrets out of every text, and only our own token out of ids", () => {

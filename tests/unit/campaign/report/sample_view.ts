@@ -5,8 +5,8 @@
  */
 import { groupByCause } from "../../../../lib/campaign/report/causes.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
-import type { ItemState } from "../../../../lib/campaign/verdicts.ts";
-import type { CampaignView, ItemView } from "../../../../lib/campaign/view.ts";
+import { isFinal, type ItemState } from "../../../../lib/campaign/verdicts.ts";
+import type { CampaignItem, CampaignView } from "../../../../lib/campaign/view.ts";
 
 /** When the views are computed. */
 export const NOW = "2026-12-01T13:53:00.000Z";
@@ -23,7 +23,7 @@ const OPEN: readonly ItemState[] = ["waiting", "quota", "service", "invalid", "s
 const WITH_BRANCH: readonly ItemState[] = ["succeeded", "unknown"];
 
 /** An item with everything that belongs to its verdict. */
-export function anItem(number: number, verdict: ItemState, changes: Partial<ItemView> = {}): ItemView {
+export function anItem(number: number, verdict: ItemState, changes: Partial<CampaignItem> = {}): CampaignItem {
   const repository = changes.repository ?? `acme/service-${number}`;
   const started = !OPEN.includes(verdict);
   const ended = started && verdict !== "running" && verdict !== "starting" && verdict !== "needs-input";
@@ -33,6 +33,7 @@ export function anItem(number: number, verdict: ItemState, changes: Partial<Item
     baseBranch: "main",
     root: null,
     verdict,
+    isFinal: isFinal(verdict),
     reason: null,
     starts: started || verdict === "quota" || verdict === "service" ? 1 : 0,
     attempts: started && verdict !== "conflict" ? 1 : 0,
@@ -49,7 +50,7 @@ export function anItem(number: number, verdict: ItemState, changes: Partial<Item
 }
 
 /** A view of these items; counts and causes follow from them. */
-export function viewOf(items: readonly ItemView[], changes: Partial<CampaignView> = {}): CampaignView {
+export function viewOf(items: readonly CampaignItem[], changes: Partial<CampaignView> = {}): CampaignView {
   const counts = Object.fromEntries(STATES.map((state) => [state, 0])) as Record<ItemState, number>;
   for (const { verdict } of items) counts[verdict]++;
   return {

@@ -2,11 +2,17 @@ import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { readFileSync } from "node:fs";
 import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
-import { renderCampaignJson } from "../../../../lib/campaign/report/write.ts";
-import type { Bound } from "../../../../lib/campaign/pace/next_starts.ts";
+import { CAMPAIGN_FORMATS } from "../../../../lib/campaign/report/write.ts";
+import type { CampaignLimit } from "../../../../lib/campaign/pace/next_starts.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
 import { CAMPAIGN_STATES } from "../../../../lib/campaign/verdicts.ts";
-import type { CampaignAbout, CampaignView, CauseGroup, ItemView, QuotaView } from "../../../../lib/campaign/view.ts";
+import type {
+  CampaignAbout,
+  CampaignItem,
+  CampaignView,
+  CauseGroup,
+  QuotaView,
+} from "../../../../lib/campaign/view.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
 import { anItem, everyVerdict, hostileView, mixedView, viewOf } from "./sample_view.ts";
 
@@ -25,7 +31,7 @@ const schema: Schema = JSON.parse(
 const validate = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true }).compile(schema);
 
 function written(view: CampaignView): Record<string, unknown> {
-  return JSON.parse(renderCampaignJson(cleanCampaign(view, (text) => text)));
+  return JSON.parse(CAMPAIGN_FORMATS.json.render(cleanCampaign(view, (text) => text)));
 }
 
 function problems(view: CampaignView) {
@@ -56,13 +62,14 @@ const VIEW: Fields<CampaignView> = {
   about: true,
 };
 /** Fields that a view may lack. */
-const OPTIONAL: readonly string[] = ["about", "title", "unchecked"];
-const ITEM: Fields<ItemView> = {
+const OPTIONAL: readonly string[] = ["about", "title", "unchecked", "isFinal"];
+const ITEM: Fields<CampaignItem> = {
   id: true,
   repository: true,
   baseBranch: true,
   root: true,
   verdict: true,
+  isFinal: true,
   reason: true,
   starts: true,
   attempts: true,
@@ -78,7 +85,7 @@ const ITEM: Fields<ItemView> = {
 };
 const CAUSE: Fields<CauseGroup> = { verdict: true, cause: true, word: true, stuck: true, owners: true, items: true };
 const QUOTA: Fields<QuotaView> = { minute: true, hour: true, day: true, sandboxes: true };
-const BOUNDS: Record<Bound, true> = {
+const BOUNDS: Record<CampaignLimit, true> = {
   minute: true,
   hour: true,
   day: true,
@@ -130,24 +137,24 @@ test("campaign-report.schema.json lists the same verdicts, states and bounds as 
   expect(waitsFor?.enum).toEqual([...Object.keys(BOUNDS), null]);
 });
 
-test("renderCampaignJson() keeps to the schema for every size, state, verdict and bound", () => {
+test("CAMPAIGN_FORMATS.json.render() keeps to the schema for every size, state, verdict and bound", () => {
   for (const size of [0, 1, 3, 40, 400]) expect(problems(mixedView(size))).toEqual([]);
   expect(problems(everyVerdict())).toEqual([]);
   for (const state of CAMPAIGN_STATES) expect(problems(mixedView(3, { state, stateReason: "because" }))).toEqual([]);
-  for (const waitsFor of [...Object.keys(BOUNDS) as Bound[], null]) {
+  for (const waitsFor of [...Object.keys(BOUNDS) as CampaignLimit[], null]) {
     expect(problems(mixedView(3, { waitsFor, nextWaveAt: null, endsAt: null }))).toEqual([]);
   }
   const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };
   expect(problems(mixedView(3, { quota }))).toEqual([]);
 });
 
-test("renderCampaignJson() keeps to the schema whatever the texts are", () => {
+test("CAMPAIGN_FORMATS.json.render() keeps to the schema whatever the texts are", () => {
   for (const { text } of CORPUS) expect(problems(hostileView(text))).toEqual([]);
 });
 
-test("renderCampaignJson() writes the view as it is, one line for each item and each cause", () => {
+test("CAMPAIGN_FORMATS.json.render() writes the view as it is, one line for each item and each cause", () => {
   const view = cleanCampaign(viewOf([anItem(1, "failed"), anItem(2, "waiting")]), (text) => text);
-  const text = renderCampaignJson(view);
+  const text = CAMPAIGN_FORMATS.json.render(view);
   expect(JSON.parse(text)).toEqual(view);
   expect(text.split("\n").filter((line) => line.startsWith("    {")).length).toBe(3);
   expect(written(viewOf([])).items).toEqual([]);

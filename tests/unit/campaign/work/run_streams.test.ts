@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { RequestPace } from "../../../../lib/campaign/plan/resolve.ts";
 import { RunStreams } from "../../../../lib/campaign/work/look.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { createEmulator } from "../../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../../lib/emulator/emulator.ts";
 import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { openSession } from "../../run/detecting.ts";
 import { builtInScenario } from "../../emulator/scenarios.ts";
@@ -11,7 +11,7 @@ const MINUTE = 60_000;
 
 async function startedRun(revision: "base" | "later") {
   const clock = virtualClock();
-  const emulator = createEmulator({
+  const emulator = makeEmulator({
     clock,
     revision: createRevision(revision),
     projects: [{ owner: "acme", count: 1 }],

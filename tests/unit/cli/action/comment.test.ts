@@ -88,7 +88,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
     [{ "github-token": "two words" }, {}, "the value of input github-token cannot be a token"],
     [{}, { GITEA_ACTIONS: "true" }, "Cannot write a comment: this is not GitHub"],
     [{}, { GITHUB_API_URL: "api.github.com" }, "Cannot find the API of GitHub: GITHUB_API_URL must be"],
-    [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the pull request as GITHUB_REPOSITORY must be"],
+    [{}, { GITHUB_REPOSITORY: "../web" }, "Cannot find the repository as GITHUB_REPOSITORY must be"],
   ];
   for (const [inputs, env, words] of cases) {
     const { code, notes, github } = await comment(inputs, { env });
@@ -97,7 +97,7 @@ test("a step without a pull request, a token or GitHub says so in one line, and 
   }
 });
 
-test("a step refuses a number of a pull request that is none, before anything is started", async () => {
+test("a step refuses a pull request that is not a number, before anything is started", async () => {
   const at = world();
   const { code, log, github } = await comment({ "pull-request": "7/../8" }, { at });
   expect([code, github.requests, at.emulator.world.store.runs.size]).toEqual([2, [], 0]);
@@ -116,7 +116,7 @@ test("what GitHub refuses is one line, and the verdict is what it would have bee
     const broken = githubServer("acme/web", "7");
     for (let times = 0; times < 50; times++) broken.faults.push({ match: /./, fault: page(500) });
     const refused = githubServer("acme/web", "7");
-    refused.faults.push({ match: /^POST/, fault: page(422) });
+    for (let times = 0; times < 5; times++) refused.faults.push({ match: /^POST/, fault: page(422) });
     const cases = [[readOnly, "in a pull request of a fork it may only read"], [none, "does not show the pull request"]]
       .concat([[broken, "GitHub is in trouble"], [refused, "does not accept the comment"]]) as [GithubServer, string][];
     for (const [github, words] of cases) {
@@ -127,11 +127,15 @@ test("what GitHub refuses is one line, and the verdict is what it would have bee
   }
 });
 
-test("an interrupted step leaves the comment alone: its last seconds belong to the run", async () => {
+test("an interrupted step leaves the comment as it is: its last seconds belong to the run", async () => {
   const at = world("stuck-streaming");
   const before = (io: { signal(name: "SIGINT"): void }) => void at.clock.sleep(20_000).then(() => io.signal("SIGINT"));
   const { code, github } = await comment({}, { at, before });
-  expect([code, github.requests]).toEqual([130, []]);
+  expect([code, github.requests.filter((each) => !each.startsWith("GET"))]).toEqual([
+    130,
+    ["POST /repos/acme/web/issues/7/comments"],
+  ]);
+  expect(github.comments[0]?.body).toContain("## ⏳ The agent waits for a sandbox");
 });
 
 /** The ends of the headline and of the row of the pull request, in the comment on a run that reports this address. */

@@ -83,7 +83,6 @@ test("isOn() reads switches, and refuses other words by the name of the input", 
 
 const REFUSED: Record<string, string> = {
   "repo": "web",
-  "harness": "gpt",
   "mode": "fast",
   "create-branch": "yes",
   "follow": "no",

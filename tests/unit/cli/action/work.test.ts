@@ -71,7 +71,7 @@ test("a step refuses inputs that contradict each other before it asks anything, 
       { ...NO_TASK, "automation-input": "a=1\ns3cret-value" },
       "Cannot use input automation-input: line 2 must have the form",
     ],
-    [{ ...NO_TASK, "automation-input": "a:=s3cret-value" }, 'Cannot use --input as what follows ":=" is no JSON: "a"'],
+    [{ ...NO_TASK, "automation-input": "a:=s3cret-value" }, 'Cannot use --input as what follows ":=" is not JSON: "a"'],
   ];
   for (const [inputs, words] of cases) {
     const at = world();

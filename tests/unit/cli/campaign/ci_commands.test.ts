@@ -1,36 +1,55 @@
 import { expect, test } from "bun:test";
-import { commandCampaign } from "../../../../lib/cli/campaign/campaign_job.ts";
+import { publishCampaign } from "../../../../lib/cli/campaign/campaign_job.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { openContext } from "../../../../lib/cli/job/run_job.ts";
+import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
-import { detectPlatform } from "../../../../lib/ci/detect.ts";
+import { ALL_SYSTEMS, detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { anItem, mixedView, viewOf } from "../../campaign/report/sample_view.ts";
 import { fakeIo } from "../fake_io.ts";
 
-function commands(env: Record<string, string>, view: CampaignView): string[] {
-  const io = fakeIo({ env, files: { "out/campaign.md": "# x" } });
+/** What is printed when a campaign is published at its end. */
+async function commands(env: Record<string, string>, view: CampaignView): Promise<string[]> {
+  const io = fakeIo({ env });
   const platform = detectPlatform(io.env);
-  commandCampaign({ io, writer: new Writer(io, platform, createRedactor()) }, platform, view, "out/campaign.md");
+  const call = {
+    io,
+    flags: { positionals: [], has: () => false, get: () => undefined, all: () => [] },
+    platform,
+    systems: ALL_SYSTEMS,
+    writer: new Writer(io, platform, createRedactor()),
+    vocabulary: commandVocabulary(),
+    verbs: [],
+    dropIn: false,
+  };
+  const command = { program: "mogplex-ci", file: "campaign.yml", flags: [] };
+  const unwritten = await publishCampaign(openContext(call, {}), { directory: "out", command }, view, {
+    isEnd: true,
+    problem: null,
+    note: { kind: "none" },
+  });
+  expect(unwritten).toEqual([]);
   return io.text.stdout.split("\n").slice(0, -1);
 }
 
 const DONE = { state: "done", waitsFor: null, nextWaveAt: null, endsAt: null } as const;
 
-test("commandCampaign() annotates an end that is not good, and nothing else on GitHub", () => {
-  expect(commands({ GITHUB_ACTIONS: "true" }, mixedView(3))).toEqual([]);
+test("publishCampaign() annotates an end that is not good, and nothing else on GitHub", async () => {
+  expect(await commands({ GITHUB_ACTIONS: "true" }, mixedView(3))).toEqual([]);
   const failed = viewOf([anItem(1, "failed"), anItem(2, "succeeded")], { ...DONE, exitCode: 1 });
-  expect(commands({ GITHUB_ACTIONS: "true" }, failed)).toEqual([
+  expect(await commands({ GITHUB_ACTIONS: "true" }, failed)).toEqual([
     "::error title=Mogplex campaign replace-moment%2C round 2026-12%2C is done::1 of 2 items succeeded, 1 did not succeed; " +
     "2 of 2 have ended: 1 succeeded, 1 failed; exit code 1",
   ]);
   const waits = viewOf([anItem(1, "needs-input")], { ...DONE, exitCode: 4 });
-  expect(commands({ GITHUB_ACTIONS: "true" }, waits)[0]).toStartWith("::warning ");
+  expect((await commands({ GITHUB_ACTIONS: "true" }, waits))[0]).toStartWith("::warning ");
 });
 
-test("commandCampaign() sets variables and shows the summary on systems that read the log", () => {
-  const lines = commands({ SYSTEM_TEAMFOUNDATIONCOLLECTIONURI: "https://dev.azure.com/a/" }, mixedView(3));
+test("publishCampaign() sets variables and shows the summary on systems that read the log", async () => {
+  const lines = await commands({ SYSTEM_TEAMFOUNDATIONCOLLECTIONURI: "https://dev.azure.com/a/" }, mixedView(3));
   expect(lines.length).toBe(16);
   expect(lines[0]).toContain("MOGPLEX_CAMPAIGN_STATE");
   expect(lines.at(-1)).toBe("##vso[task.uploadsummary]/work/out/campaign.md");
-  expect(commands({ GITLAB_CI: "true" }, mixedView(3))).toEqual([]);
+  expect(await commands({ GITLAB_CI: "true" }, mixedView(3))).toEqual([]);
 });

@@ -38,7 +38,7 @@ test("campaign commands prints what a shell can run, and runs nothing", async ()
   expect((await world.campaign("commands", ["--close", "--cause", "red"], TOKEN)).stderr).toContain("red-checks");
 });
 
-test("campaign commands --all does not ask for --all when an address is none of a forge", async () => {
+test("campaign commands --all does not ask for --all when an address is not of a forge", async () => {
   const world = cliWorld({
     count: 1,
     scenarios: (SCENARIO_TEXTS.success ?? "").replace("${pull}", "http://127.0.0.1/1"),
@@ -46,7 +46,7 @@ test("campaign commands --all does not ask for --all when an address is none of 
   await world.campaign("run");
   const { code, stdout, stderr } = await world.campaign("commands", ["--close", "--all"]);
   expect([code, stdout]).toEqual([0, ""]);
-  expect(stderr).toContain("1 pull request left out: their addresses are none of GitHub or GitLab");
+  expect(stderr).toContain("1 pull request left out: their addresses are not of GitHub, GitLab, Gitea or Forgejo");
 });
 
 test("campaign status reads pull requests with a token, and says once that they are not read without one", async () => {

@@ -89,7 +89,7 @@ const BAD: readonly [verb: string, args: string[], message: RegExp][] = [
   ["skip", ["--only", project(1)], /the reason is missing; give --reason TEXT/],
   ["skip", ["--reason", "x"], /no item is named/],
   ["approve", [], /no gate is closed/],
-  ["resume", [], /nobody stopped it/],
+  ["resume", [], /it was not stopped/],
   ["stop", ["--now"], /--now/],
   ["approve", ["--by", "a", "b"], /one argument too many/],
 ];

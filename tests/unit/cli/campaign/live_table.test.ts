@@ -1,17 +1,33 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { liveTable } from "../../../../lib/cli/campaign/live_campaign.ts";
+import { LiveCampaign } from "../../../../lib/cli/campaign/live_campaign.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { detectPlatform } from "../../../../lib/ci/detect.ts";
+import { Writer } from "../../../../lib/cli/log/writer.ts";
+import { virtualClock } from "../../../../lib/clock.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
+import { createRedactor } from "../../../../lib/text/redact.ts";
 import { anItem, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
+import { fakeIo } from "../fake_io.ts";
+import { transientLines } from "./live_lines.ts";
 
 const nowMs = Date.parse(NOW);
 
-function table(view: CampaignView, height = 24, width = 80): string[] {
-  return liveTable(view, { width, height, nowMs, colour: false });
+/** The lines at the bottom of a terminal that has one line more than these. */
+function table(view: CampaignView, height = 24, width = 80, startMs = nowMs): string[] {
+  const io = fakeIo();
+  const platform = detectPlatform(io.env);
+  const writer = new Writer(io, platform, createRedactor());
+  const size = () => ({ columns: width, rows: height + 1 });
+  const clock = virtualClock({ startMs, auto: false });
+  const campaign = new LiveCampaign({ writer, platform, clock, interactive: true, size });
+  campaign.update(view);
+  const lines = transientLines(io.text.stdout);
+  campaign.close();
+  return lines;
 }
 
-test("liveTable() shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
+test("LiveCampaign on a terminal shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
   expect(table(mixedView(400), 14)).toEqual([
     "replace-moment · 224/400 ended · 156 good · 64 need attention · 3 running",
     "starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
@@ -30,13 +46,13 @@ test("liveTable() shows the whole in four lines, then what runs, what needs a pe
   ]);
 });
 
-test("liveTable() counts time from the start of a run to now", () => {
+test("LiveCampaign on a terminal counts time from the start of a run to now", () => {
   const view = viewOf([anItem(1, "running")]);
-  const later = liveTable(view, { width: 80, height: 24, nowMs: nowMs + 60 * 60_000, colour: false });
+  const later = table(view, 24, 80, nowMs + 60 * 60_000);
   expect(later.at(-1)).toContain(" 1 h 21 min ");
 });
 
-test("liveTable() says why nothing is started: a gate, with its reason", () => {
+test("LiveCampaign on a terminal says why nothing is started: a gate, with its reason", () => {
   const view = viewOf([anItem(1, "waiting")], {
     state: "gated",
     stateReason: "1 of 3 canary items failed",
@@ -48,7 +64,7 @@ test("liveTable() says why nothing is started: a gate, with its reason", () => {
   expect(lines[2]).toBe("1 of 3 canary items failed · waits for somebody to approve");
 });
 
-test("liveTable() keeps to height and width for any size of terminal and campaign", () => {
+test("LiveCampaign on a terminal keeps to height and width for any size of terminal and campaign", () => {
   const sizes = fc.record({
     size: fc.constantFrom(0, 1, 3, 40, 400),
     height: fc.integer({ min: 1, max: 60 }),

@@ -1,11 +1,44 @@
 import { expect, test } from "bun:test";
-import { campaignLine, changedItems, heartbeatLine } from "../../../../lib/cli/campaign/live_campaign.ts";
+import { LiveCampaign } from "../../../../lib/cli/campaign/live_campaign.ts";
+import type { CampaignView } from "../../../../lib/campaign/view.ts";
+import { detectPlatform } from "../../../../lib/ci/detect.ts";
+import { Writer } from "../../../../lib/cli/log/writer.ts";
+import { virtualClock } from "../../../../lib/clock.ts";
+import { createRedactor } from "../../../../lib/text/redact.ts";
 import { anItem, everyVerdict, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
+import { fakeIo } from "../fake_io.ts";
 
 const nowMs = Date.parse(NOW);
 
-test("campaignLine() says what happened to an item, with what a reader needs next", () => {
-  const lines = everyVerdict().items.map((item) => campaignLine(item, item.repository, nowMs));
+/** The lines of a log about views that follow each other, and about a minute in which nothing changes. */
+async function logOf(views: readonly CampaignView[], { startMs = nowMs, times = true, minute = false } = {}) {
+  const io = fakeIo({ env: { CI: "true" } });
+  const platform = detectPlatform(io.env);
+  const clock = virtualClock({ startMs, auto: false });
+  const writer = new Writer(io, platform, createRedactor());
+  const campaign = new LiveCampaign({ writer, platform, clock, interactive: false, times });
+  for (const view of views) campaign.update(view);
+  if (minute) {
+    clock.advance(60_000);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  campaign.close();
+  return io.text.stdout.split("\n").filter((line) => line !== "");
+}
+
+/** The lines about items in a view that had other ones before. */
+async function itemLines(view: CampaignView, before: CampaignView["items"] = [], times = true) {
+  const lines = await logOf([{ ...view, items: before }, view], { times });
+  return lines.filter((line) => !line.startsWith("campaign "));
+}
+
+/** The line of a minute in which nothing changes; it ends now. */
+async function heartbeat(view: CampaignView) {
+  return (await logOf([view], { startMs: nowMs - 60_000, minute: true })).at(-1) ?? "";
+}
+
+test("LiveCampaign says what happened to an item, with what a reader needs next", async () => {
+  const lines = await itemLines(everyVerdict());
   expect(lines.map((line) => line.replaceAll("3f0f6f0a-6f0e-4a7e-9a0b-0000000000", "…"))).toEqual([
     "13:53:00  needs-input  acme/service-0  run …00  Should dates without a zone be read as UTC?",
     "13:53:00  unknown      acme/service-1  codemod/replace-moment-1  the run succeeded, but no event seen says whether there is a pull request  (20 min)",
@@ -23,23 +56,23 @@ test("campaignLine() says what happened to an item, with what a reader needs nex
     "13:53:00  succeeded    acme/service-13  https://github.com/acme/service-13/pull/20  (20 min)",
     "13:53:00  unchanged    acme/service-14  (20 min)",
   ]);
-  expect(campaignLine(anItem(1, "failed", { attempts: 2 }), "a", nowMs, false)).toBe(
-    "failed       a  (20 min, attempt 2)",
-  );
+  expect(await itemLines(viewOf([anItem(1, "failed", { attempts: 2 })]), [], false)).toEqual([
+    "failed       acme/service-1  (20 min, attempt 2)",
+  ]);
 });
 
-test("heartbeatLine() has the counts, the starts of the day, and what is waited for until when", () => {
-  expect(heartbeatLine(mixedView(100), nowMs)).toBe(
+test("LiveCampaign has a heartbeat with the counts, the starts of the day, and what is waited for until when", async () => {
+  expect(await heartbeat(mixedView(100))).toBe(
     "... 56 of 100 items ended, 3 running, 16 did not succeed; 84 of 150 starts a day; " +
       "next start waits for the quota of starts an hour (30 of 30 used); next wave 2026-12-01 14:05 UTC (in 12 min)",
   );
-  expect(heartbeatLine(viewOf([anItem(1, "running")], { waitsFor: "nothing", nextWaveAt: null, endsAt: null }), nowMs))
+  expect(await heartbeat(viewOf([anItem(1, "running")], { waitsFor: "nothing", nextWaveAt: null, endsAt: null })))
     .toBe(
       "... 0 of 1 item ended, 1 running; 84 of 150 starts a day",
     );
 });
 
-test("changedItems() finds new items, and those whose verdict, run or pull request changed", () => {
+test("LiveCampaign has lines for new items, and for those whose verdict, run or pull request changed", async () => {
   const before = [1, 2, 3, 4].map((number) => anItem(number, "running"));
   const after = [
     anItem(1, "running", { startedAt: NOW }),
@@ -48,16 +81,17 @@ test("changedItems() finds new items, and those whose verdict, run or pull reque
     anItem(4, "running", { pullRequest: "https://github.com/a/b/pull/1" }),
     anItem(5, "waiting"),
   ];
-  expect(changedItems(before, after).map(({ repository }) => repository)).toEqual(
+  const lines = await itemLines(viewOf(after), before);
+  expect(lines.map((line) => line.split(/ +/)[2])).toEqual(
     [2, 3, 4, 5].map((number) => `acme/service-${number}`),
   );
 });
 
-test("heartbeatLine() names the end where everything is expected to have ended before another wave", () => {
+test("LiveCampaign names the end in a heartbeat where everything is expected to have ended before another wave", async () => {
   const view = { ...mixedView(100), nextWaveAt: new Date(nowMs + 120_000).toISOString() };
-  const line = (endMs: number) => heartbeatLine({ ...view, endsAt: new Date(nowMs + endMs).toISOString() }, nowMs);
-  expect(line(42_000)).toEndWith("(in 42 s)");
-  expect(line(42_000)).toContain("; earliest end ");
-  expect(line(42_000)).not.toContain("next wave");
-  expect(line(600_000)).toContain("; next wave ");
+  const line = (endMs: number) => heartbeat({ ...view, endsAt: new Date(nowMs + endMs).toISOString() });
+  expect(await line(42_000)).toEndWith("(in 42 s)");
+  expect(await line(42_000)).toContain("; earliest end ");
+  expect(await line(42_000)).not.toContain("next wave");
+  expect(await line(600_000)).toContain("; next wave ");
 });

@@ -103,7 +103,7 @@ test("campaign pipeline refuses what is missing or hostile, with words", async (
     [["--every", "10s"], "it must be from 1m to 24h"],
     [["--from-job", "plan"], "CI_PIPELINE_ID is not a number"],
     [["--program", "none.mjs"], "the program that jobs run does not exist"],
-    [["--program", "command:a b"], "the command of the image is none"],
+    [["--program", "command:a b"], "the command of the image is not the name of a command"],
     [["--program", "../ci/mogplex.mjs"], "the program"],
     [["--home", "git:origin#-x"], "the branch cannot be used"],
   ];
@@ -115,7 +115,7 @@ test("campaign pipeline refuses what is missing or hostile, with words", async (
   const none = cliWorld();
   none.files.set("ci/mogplex.mjs", "");
   expect((await pipeline(none)).stderr).toContain("nothing was planned");
-  expect((await world.campaign("pipeline")).stderr).toContain("nothing says for which CI system");
+  expect((await world.campaign("pipeline")).stderr).toContain("the CI system is not named");
   await world.campaign("stop");
   expect((await pipeline(world)).stderr).toContain("the campaign was stopped by kim");
 });

@@ -24,7 +24,7 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
 1 of 3 has ended: 1 succeeded
 2 are open: 2 running
 1 pull request: 1 not read; pull requests are read with a token of their forge,
-  in GITHUB_TOKEN or GITLAB_TOKEN
+  in GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST
 
 Nothing needs attention: it goes on with the next wave
 

@@ -1,13 +1,7 @@
 import { expect, test } from "bun:test";
 import { parse } from "yaml";
 import { main } from "../../../../lib/cli/component/main.ts";
-import {
-  checkInputs,
-  checkPromptFile,
-  INPUT_PATTERNS,
-  INPUT_VARIABLES,
-  inputsFirst,
-} from "../../../../lib/cli/component/inputs.ts";
+import { checkInputs, checkPromptFile, INPUT_VARIABLES, inputsFirst } from "../../../../lib/cli/component/inputs.ts";
 import { UsageError } from "../../../../lib/errors.ts";
 import { textOf } from "../../architecture/imports.ts";
 import { fakeIo } from "../fake_io.ts";
@@ -62,13 +56,13 @@ test("inputsFirst() takes the wait that fits, and refuses one that does not, wit
   expect(() => wait({ ...values, MOGPLEX_INPUT_TIMEOUT_MINUTES: "soon" })).toThrow(UsageError);
 });
 
-test("INPUT_PATTERNS are those of the templates", () => {
-  const { out, "token-variable": token, "note-token-variable": note } = parse(textOf("components/shared/inputs.yml"));
-  expect(INPUT_PATTERNS.map(([, input, pattern]) => [input, pattern.source])).toEqual([
-    ["out", out.regex],
-    ["token-variable", token.regex],
-    ["note-token-variable", note.regex],
-  ]);
+test("checkInputs() has the patterns of the templates", () => {
+  const inputs = parse(textOf("components/shared/inputs.yml"));
+  for (const name of ["out", "token-variable", "note-token-variable"]) {
+    const variable = `MOGPLEX_INPUT_${name.toUpperCase().replaceAll("-", "_")}`;
+    const wrong = () => checkInputs((read) => read === variable ? "a b" : undefined);
+    expect(wrong).toThrow(`Cannot use input ${name}: it must match ${inputs[name].regex};`);
+  }
 });
 
 test("checkInputs() refuses what no template could have passed on, and does not show it", () => {
@@ -108,7 +102,7 @@ test("main() of the component names its verbs when it is given another", async (
   for (const args of [[], ["runs", "get"], ["toString"], ["run", "--follow"]]) {
     const io = fakeIo({ env: {} });
     expect(await main(args, io)).toBe(2);
-    expect(io.text.stdout).toContain("give one of run, follow, cleanup, permissions");
+    expect(io.text.stdout).toContain("give one of run, follow, respond-false, respond-true, cleanup, permissions");
   }
 });
 

@@ -123,7 +123,7 @@ test("run --follow tells the end of a run that ended well after its command was 
     const told = await cli(args, { files });
     expect([parting, told.code, runs()]).toEqual([parting, 0, 1]);
     expect(told.stderr).toMatch(
-      /with the same request, ended well 10 min \S*\s?ago, and nobody was told: here is its end \(--new/,
+      /with the same request, ended well 10 min \S*\s?ago, and its end was not seen: here is its end \(--new/,
     );
     expect(JSON.parse(told.io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "success" });
     await cli(args, { files: left(told.io.files) });
@@ -131,7 +131,7 @@ test("run --follow tells the end of a run that ended well after its command was 
   }
 });
 
-test("run --follow starts another run when the untold end is an hour old, with --new, and with another request", async () => {
+test("run --follow starts another run when the unseen end is an hour old, with --new, and with another request", async () => {
   for (
     const [waitMs, more] of [
       [HOUR_MS + 60_000, []],
@@ -144,7 +144,7 @@ test("run --follow starts another run when the untold end is an hour old, with -
     const { cli, args, clock, files, runs } = await withUntoldEnd("following");
     clock.advance(waitMs);
     const { stderr, io } = await cli([...args, ...more], { files });
-    expect([waitMs, more, runs(), stderr.includes("nobody was told")]).toEqual([waitMs, more, 2, false]);
+    expect([waitMs, more, runs(), stderr.includes("its end was not seen")]).toEqual([waitMs, more, 2, false]);
     // The folder is free again.
     expect(io.files.has("mogplex-ci-2/result.json")).toBe(false);
   }

@@ -1,7 +1,6 @@
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { MAX_NOTE_CHARACTERS } from "../../../../lib/report/gitlab_note.ts";
 import { noteMarker } from "../../../../lib/report/note.ts";
 import { cleanResult } from "../../../../lib/run/clean.ts";
 import { renderMarkdown } from "../../../../lib/report/markdown.ts";
@@ -10,6 +9,9 @@ import type { Fault } from "../../report/served.ts";
 import { sampleResult } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
+
+/** Most characters of a note. Source: gitlabhq, lib/gitlab/database.rb, `MAX_TEXT_SIZE_LIMIT`. */
+const MAX_NOTE_CHARACTERS = 1_000_000;
 
 const RUN = ["run", "--follow", "Fix the flaky tests", "--repo", REPO, "--create-branch"];
 
@@ -181,9 +183,11 @@ test("the verdict stays the last line of --json when there is something to tell 
   expect(stderr).toStartWith("note: Cannot find the note");
 });
 
-test("an interrupted job leaves the note alone: its last seconds belong to the run", async () => {
+test("an interrupted job leaves the note as it is: its last seconds belong to the run", async () => {
   const { code, gitlab } = await job({ scenario: "stuck-streaming", signalMs: 20_000 });
-  expect({ code, requests: gitlab.requests }).toEqual({ code: 143, requests: [] });
+  const written = gitlab.requests.filter((each) => !each.startsWith("GET"));
+  expect({ code, written }).toEqual({ code: 143, written: ["POST /projects/42/merge_requests/7/notes"] });
+  expect(gitlab.notes[0]?.body).toContain("## ⏳ The agent");
 });
 
 test("run --detach leaves the note, and the word about a missing token, to the job that follows", async () => {
@@ -329,4 +333,13 @@ test("permissions opens the host of GitLab and the variable of its token when a 
       [{ ...mergeRequest, GITLAB_CI: "" }],
     ] as [Record<string, string>, ...string[]][]
   ) expect(await net(env, ...args)).toEqual([["mogplex.com"], false]);
+});
+
+test("the note of a job is there from the beginning, and is changed at most five times on GitLab", async () => {
+  const { gitlab } = await job({ scenario: "success" });
+  const written = gitlab.requests.filter((each) => !each.startsWith("GET"));
+  expect(written[0]).toStartWith("POST ");
+  expect(written.slice(1).every((each) => each.startsWith("PUT "))).toBe(true);
+  expect(written.length).toBeGreaterThan(1);
+  expect(written.length).toBeLessThanOrEqual(6);
 });

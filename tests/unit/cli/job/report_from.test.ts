@@ -39,7 +39,10 @@ test("report --from masks the token, and writes other reports where that is aske
 test("report --from ends with 2 and leaves files alone when it cannot read them or would replace them", async () => {
   const cases = [
     [["report", "--from", "none.json"], 'Cannot read "none.json": there is no such file'],
-    [["report", "--from", "old/notes.txt"], "line 1 is no event; give the result.json or the events.ndjson of a job"],
+    [
+      ["report", "--from", "old/notes.txt"],
+      "line 1 is not an event; give the result.json or the events.ndjson of a job",
+    ],
     [[...FROM, "--report", "json=./old/result.json"], 'Cannot write report "json" as it is read at the same time'],
     [["report", "--from", "old/result.json", "3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21"], "exclude each other"],
     [["report", "--from", "old/result.json", "--from", "old/result.json"], "another file has the same content"],

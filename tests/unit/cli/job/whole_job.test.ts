@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { REPORT_FORMATS } from "../../../../lib/report/write.ts";
-import { type StateSeal, stateSeal, stateText } from "../../../../lib/run/state.ts";
+import { type StateSeal, stateSeal } from "../../../../lib/run/state.ts";
+import { stateText } from "../../run/memory_files.ts";
 import { runGithubLog } from "../../hostile/parsers/github_runner.ts";
 import { READ_ONLY_TOKEN, REPO, TOKEN, world } from "../world.ts";
 

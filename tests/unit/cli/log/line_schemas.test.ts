@@ -2,10 +2,11 @@ import { expect, test } from "bun:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { ndjsonLine } from "../../../../lib/run/event_file.ts";
+import { renderNdjson } from "../../../../lib/run/event_file.ts";
 import { cleanEvent } from "../../../../lib/run/clean.ts";
 import { schemaId } from "../../../../tools/docs/schema_files.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
+import { sampleResult } from "../../report/sample.ts";
 import { anEvent } from "../../run/fake_client.ts";
 import { cliWorld } from "../campaign/world.ts";
 import { AUTOMATION, JOB, TRIGGER } from "../verbs/automation_texts.ts";
@@ -60,10 +61,11 @@ test("every line of events.ndjson and --json of a run follows its schema", async
 
 test("events with hostile texts follow the schema, and one without an id does not", () => {
   const same = (text: string) => text;
-  const lines = CORPUS.map(({ text }) =>
-    ndjsonLine(cleanEvent({ ...anEvent("e1", text), message: text, payload: { [text]: text } }, same, same))
+  const events = CORPUS.map(({ text }) =>
+    cleanEvent({ ...anEvent("e1", text), message: text, payload: { [text]: text } }, same, same)
   );
-  expect(typesOf("event.schema.json", lines.join("")).filter((type) => type.includes(" in {"))).toEqual([]);
+  const lines = renderNdjson(sampleResult({ events }));
+  expect(typesOf("event.schema.json", lines).filter((type) => type.includes(" in {"))).toEqual([]);
   const { id: _, ...rest } = anEvent("e1");
   expect(typesOf("event.schema.json", JSON.stringify(rest))[0]).toContain("'id'");
 });

@@ -1,11 +1,5 @@
 import { expect, test } from "bun:test";
-import {
-  KEPT_LINES,
-  LiveLog,
-  type LogForm,
-  MAX_EVENT_BYTES,
-  MAX_KEPT_BYTES,
-} from "../../../../lib/cli/log/live_log.ts";
+import { LiveLog, type LogForm } from "../../../../lib/cli/log/live_log.ts";
 import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { type VirtualClock, virtualClock } from "../../../../lib/clock.ts";
 import type { RunEvent } from "../../../../lib/model.ts";
@@ -13,6 +7,11 @@ import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
 import { successEvents } from "../../report/sample.ts";
 import { fakeIo } from "../fake_io.ts";
+
+/** Most bytes of events in a log, and of the last ones, which follow when it is full; at most so many lines. */
+const MAX_EVENT_BYTES = 1_800_000;
+const MAX_KEPT_BYTES = 400_000;
+const KEPT_LINES = 200;
 
 function event(message: string, number = 0): RunEvent {
   const createdAt = "2026-09-01T10:20:30.5+00:00";

@@ -254,3 +254,27 @@ test("init in a folder below the root says where the root is", async () => {
   expect(await main(["init"], io, { programFile: FILE })).toBe(2);
   expect(io.text.stderr).toContain('call it in the root of the repository, "../.."');
 });
+
+test("init --respond writes the program and the job that answers mentions, and takes them out again", async () => {
+  const { code, written, stdout } = await init(["--respond"], { ".git/config": ORIGIN });
+  const job = ".github/workflows/mogplex-respond.yml";
+  expect([code, Object.keys(written).sort()]).toEqual([
+    0,
+    [".gitattributes", job, "ci/mogplex.mjs", "ci/mogplex.mjs.sha256"],
+  ]);
+  expect(written[job]).toContain("exec node ci/mogplex.mjs respond --repo acme/web\n");
+  expect(written[job]).toStartWith(
+    "# Written by mogplex-ci init. A mention at the forge (@mogplex <task>) starts an agent.\n",
+  );
+  expect(stdout).toContain("doctor --for respond");
+  expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});
+  const gitlab = await init(["gitlab", "--respond"]);
+  expect(gitlab.written[".gitlab-ci.yml"]).toContain("mogplex-respond:\n");
+  expect((await init(["gitlab", "--uninstall"], gitlab.written)).written).toEqual({});
+});
+
+test("init --respond refuses a system that no comment starts", async () => {
+  const { code, stderr, written } = await init(["jenkins", "--respond"]);
+  expect({ code, written }).toEqual({ code: 2, written: {} });
+  expect(stderr).toContain("--respond works with gitlab, github, forgejo, gitea");
+});

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { recentRuns } from "../../../../lib/cli/setup/recent.ts";
 import { TOKEN, world } from "../world.ts";
 
 const HOME = { HOME: "/h/me" };
@@ -89,7 +88,7 @@ test("a file of runs stays small, and a token in it is masked", async () => {
   expect(io.files.get(FILE)).not.toContain(TOKEN);
 });
 
-test("recentRuns() skips lines that are damaged or strange", () => {
+test("runs recent skips lines that are damaged or strange", async () => {
   const good = { startedAt: "2026-01-01T00:00:00Z", runId: "a", repository: "acme/web", branch: "b", folder: "f" };
   const lines = [
     "",
@@ -102,7 +101,15 @@ test("recentRuns() skips lines that are damaged or strange", () => {
     JSON.stringify(good),
     '{"runId":',
   ];
-  expect(recentRuns(lines)).toEqual([{ ...good, outcome: null, status: null, exitCode: null, pullRequest: null }]);
+  const files = { [FILE]: lines.join("\n") };
+  const { stdout } = await world("success").cli(["runs", "recent", "--json"], { env: HOME, files });
+  expect(stdout.trim().split("\n").map((line) => JSON.parse(line))).toEqual([{
+    ...good,
+    outcome: null,
+    status: null,
+    exitCode: null,
+    pullRequest: null,
+  }]);
 });
 
 test("runs recent prints hostile text harmlessly, and says when there is nothing", async () => {

@@ -10,8 +10,10 @@ import { root } from "../../../../tools/setup.mjs";
 import { blockOf, readStatements, textOf } from "../../examples/systems/models/blocks.ts";
 import { parseYaml } from "../../examples/strict.ts";
 
-const jobs = [...RECIPES].flatMap(([name, recipe]) =>
-  [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(recipe, repo) }))
+const jobs = [...RECIPES].flatMap(([name, { respond, ...recipe }]) =>
+  [recipe, ...respond === undefined ? [] : [{ ...recipe, ...respond }]].flatMap((each) =>
+    [undefined, "acme/web"].map((repo) => ({ name, repo, text: jobFile(each, repo) }))
+  )
 );
 
 test("every job checks the program before it runs it, and calls verbs and flags that exist", () => {
@@ -71,7 +73,12 @@ test("the job of GitLab, and its recipes, are tried again after every failure of
   const files = readdirSync(folder).filter((name) => name.endsWith(".yml")).sort()
     .map((name) => [name, readFileSync(join(folder, name), "utf8")] as const)
     .filter(([, text]) => /^ +retry:/m.test(text));
-  expect(files.map(([name]) => name)).toEqual(["campaign-in-git.yml", "plain-job.yml", "scheduled-campaign.yml"]);
+  expect(files.map(([name]) => name)).toEqual([
+    "campaign-in-git.yml",
+    "comment-trigger.yml",
+    "plain-job.yml",
+    "scheduled-campaign.yml",
+  ]);
   for (const [name, text] of files) {
     expect([name, /retry: .* when: \[(.*?)\]/.exec(text)?.[1]]).toEqual([name, RETRY_WHEN.join(", ")]);
     expect(text).toContain(`GitLab ${INTERRUPTED_SINCE} and later: add ${RUNNER_INTERRUPTED}`);

@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import { DEFAULT_ORIGIN } from "../../../../lib/service/connection.ts";
 import type { Emulator } from "../../../../lib/emulator/emulator.ts";
 import { type Diagnosis, doctor, type Instead } from "./doctor_world.ts";
 import { READ_ONLY_TOKEN, REPO, world } from "../world.ts";
@@ -370,7 +369,7 @@ test("doctor ends with 2 and asks nobody when the address is not permitted", asy
   const urls = [
     "http://mogplex.example",
     "mogplex.com",
-    `${DEFAULT_ORIGIN}/api`,
+    "https://mogplex.com/api",
     "https://user:secretword@mogplex.com",
   ];
   for (const url of urls) {
@@ -439,7 +438,7 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
   const advice = async (env: Record<string, string>) =>
     (await doctor({ env, instead: refused })).checks.connection?.advice;
   const local = { MOGPLEX_URL: "http://127.0.0.1:8080", MOGPLEX_DEV: "1" };
-  expect(await advice(local)).toBe("Nobody listens there: check MOGPLEX_URL; see whether the service there runs");
+  expect(await advice(local)).toBe("No program listens there: check MOGPLEX_URL; see whether the service there runs");
   expect(await advice({})).toContain("HTTPS_PROXY");
   const proxy = { HTTPS_PROXY: "http://proxy.corp:3128", MOGPLEX_URL: "https://localhost:8443" };
   expect((await doctor({ env: proxy })).checks.proxy).toMatchObject({ state: "ok", finding: "none" });

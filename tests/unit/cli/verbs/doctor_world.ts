@@ -6,7 +6,7 @@ import { commandVocabulary, flagsOf } from "../../../../lib/cli/verb.ts";
 import { checkJob, doctorVerb } from "../../../../lib/cli/verbs/doctor.ts";
 import type { Check, Machine } from "../../../../lib/cli/verbs/doctor_checks.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
-import { createEmulator, type Emulator } from "../../../../lib/emulator/emulator.ts";
+import { type Emulator, makeEmulator } from "../../../../lib/emulator/emulator.ts";
 import type { EmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { parseFlags } from "../../../../lib/flags.ts";
@@ -65,7 +65,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<Diagnosis> {
   const { args = ["--repo", REPO], machine, instead, before, env = {}, files, readOnly, ...given } = options;
   const clock = virtualClock();
   let made: Emulator | undefined;
-  const emulator = () => made ??= createEmulator({ fixture: parseFixture(fixture), clock, ...given });
+  const emulator = () => made ??= makeEmulator({ fixture: parseFixture(fixture), clock, ...given });
   const variables = { MOGPLEX_API_KEY: TOKEN, ...GITLAB, ...env };
   const requests: string[] = [];
   const here = { runtime: "node/20.20.0", args: [], names: Object.keys(variables), refuses: () => false, ...machine };

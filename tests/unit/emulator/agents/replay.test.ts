@@ -3,7 +3,7 @@ import * as fc from "fast-check";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { readRecording, renderScenario, scenarioOf } from "../../../../lib/emulator/agents/recording.ts";
 import { type Scenario, SCENARIO_NAMES, SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
-import { createEmulator } from "../../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../../lib/emulator/emulator.ts";
 import { main } from "../../../../lib/emulator/main.ts";
 import { readReplay } from "../../../../lib/emulator/options.ts";
 import { parseFixture } from "../../../../lib/emulator/state/fixture.ts";
@@ -17,7 +17,7 @@ import { parseScenario } from "../scenarios.ts";
 /** Follows a run that plays a scenario, and keeps all of its events. */
 async function follow(scenario: Scenario, harness?: "mogplex") {
   const clock = virtualClock();
-  const emulator = createEmulator({ fixture: parseFixture(fixture), clock, scenarios: [scenario] });
+  const emulator = makeEmulator({ fixture: parseFixture(fixture), clock, scenarios: [scenario] });
   const events: RunEvent[] = [];
   const result = await run({ repo: REPO, prompt: "x", createBranch: true, ...(harness && { harness }) }, {
     token: TOKEN,
@@ -133,18 +133,18 @@ test("scenarioOf() plays the recorded run of an automation", () => {
   });
 });
 
-test("readRecording() refuses what is none, and names the line", () => {
+test("readRecording() refuses what is not a recording, and names the line", () => {
   const good = { type: "log", message: "x", payload: {}, createdAt: "2026-01-01T00:00:00Z" };
   const cases: [string, string][] = [
     ["", "r: it has no event"],
-    ["steps: []", "r:1: it is no event: "],
-    ["[1]", "r: it is no recording"],
-    ["7", "r: it is no recording"],
-    [`${JSON.stringify(good)}\n{"type":"l`, "r:2: it is no event: "],
-    [JSON.stringify({ ...good, type: "boom" }), `r:1: it is no event: "type" must be one of`],
-    [JSON.stringify({ ...good, message: 7 }), `r:1: it is no event: "message" must be a text or null`],
-    [JSON.stringify({ ...good, payload: [] }), `r:1: it is no event: "payload" must be an object`],
-    [JSON.stringify({ ...good, createdAt: "soon" }), `r:1: it is no event: "createdAt" must be a time`],
+    ["steps: []", "r:1: it is not an event: "],
+    ["[1]", "r: it is not a recording"],
+    ["7", "r: it is not a recording"],
+    [`${JSON.stringify(good)}\n{"type":"l`, "r:2: it is not an event: "],
+    [JSON.stringify({ ...good, type: "boom" }), `r:1: it is not an event: "type" must be one of`],
+    [JSON.stringify({ ...good, message: 7 }), `r:1: it is not an event: "message" must be a text or null`],
+    [JSON.stringify({ ...good, payload: [] }), `r:1: it is not an event: "payload" must be an object`],
+    [JSON.stringify({ ...good, createdAt: "soon" }), `r:1: it is not an event: "createdAt" must be a time`],
     [
       `${JSON.stringify(good)}\n${JSON.stringify({ ...good, createdAt: "2030-01-01T00:00:00Z" })}`,
       "r:2: it is more than",
@@ -157,7 +157,7 @@ test("readRecording() refuses what is none, and names the line", () => {
     [JSON.stringify({ kind: "run", exitCode: 0, phases: "x" }), `r: "phases" must be a list`],
     [JSON.stringify({ kind: "run", exitCode: 0, phases: [{ name: "agent" }] }), "r: a phase must have"],
     [JSON.stringify({ kind: "automation-run", exitCode: 0, status: "success" }), "r: it does not say how"],
-    [`${'{"a":'.repeat(100_000)}`, "r:1: it is no event: "],
+    [`${'{"a":'.repeat(100_000)}`, "r:1: it is not an event: "],
   ];
   for (const [text, why] of cases) expect(() => readRecording(text, "r")).toThrow(why);
   fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
@@ -171,7 +171,7 @@ test("mogplex-emulator --print-scenario prints the scenario of a recorded run, a
   expect(await main(["--print-scenario", "events.ndjson"], io)).toBe(0);
   expect(parseScenario(io.text.stdout, "printed").steps).toHaveLength(1);
   expect(await main(["--print-scenario", "x.yml"], io)).toBe(2);
-  expect(io.text.stderr).toContain("Cannot read recording: x.yml:1: it is no event");
+  expect(io.text.stderr).toContain("Cannot read recording: x.yml:1: it is not an event");
   expect(await main(["--replay", "gone.ndjson"], io)).toBe(2);
   expect(io.text.stderr).toContain(`Cannot read "gone.ndjson": there is no such file`);
 });

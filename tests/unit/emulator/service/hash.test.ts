@@ -4,7 +4,7 @@ import { canonicalJson, fallbackBranch, generatedBranch } from "../../../../lib/
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { createRevision } from "../../../../lib/emulator/state/store.ts";
-import { createEmulator } from "../../../../lib/emulator/emulator.ts";
+import { makeEmulator } from "../../../../lib/emulator/emulator.ts";
 
 const REPO_ID = "8f3a2b1c-1234-4abc-9def-1234567890ab";
 const KEY = "weekly-cleanup-2026-05-18";
@@ -46,7 +46,7 @@ test("generatedBranch() joins the two hashes", async () => {
 async function started(body: object, revision: "base" | "later" = "base") {
   const fixture = builtInFixture();
   const repos = fixture.repos.map((repo) => ({ ...repo, id: REPO_ID }));
-  const { fetch, world } = createEmulator({ fixture: { ...fixture, repos }, revision: createRevision(revision) });
+  const { fetch, world } = makeEmulator({ fixture: { ...fixture, repos }, revision: createRevision(revision) });
   const answer = await fetch("http://localhost/api/v1/mogplex/runs", {
     method: "POST",
     headers: { authorization: `Bearer ${fixture.tokens[0]?.token}`, "idempotency-key": KEY },

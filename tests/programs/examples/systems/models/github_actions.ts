@@ -83,7 +83,7 @@ const ACTIONS: Readonly<Record<string, { inputs: readonly string[]; run: Action 
   },
 };
 
-/** Runs the action of a step. @throws when it is none of GitHub's own, not pinned, or has inputs that are not known here. */
+/** Runs the action of a step. @throws when it is not GitHub's own, not pinned, or has inputs that are not known here. */
 export function runAction(step: Fields, name: string, world: ActionWorld): void {
   const uses = text(step.uses, `uses of ${name}`);
   const [, path = ""] = /^([\w/-]+)@[0-9a-f]{40}$/.exec(uses) ?? [];

@@ -1,0 +1,150 @@
+/**
+ * What a server pays for handles: a process begins 1, 100 and 1 000 `attach()` in one go, follows until each has seen 150 events, and leaves
+ * all of them at once. It measures the longest standstill of the event loop, and the memory that the handles hold. Requests are answered in
+ * the process, some time later, so that only our own work counts.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { RUNTIMES } from "../tests/programs/package/runtimes.ts";
+import { root } from "../tools/setup.mjs";
+import { printTable } from "./table.ts";
+
+/** Bars for 1 000 handles. */
+const LIMITS = { startMs: 200, memoryMb: 300 };
+const COUNTS = [1, 100, 1_000];
+
+/** What a process does: `argv` has the folder of the build and the number of handles. */
+const SCRIPT = `
+import process from "node:process";
+const [folder, count] = process.argv.slice(2);
+const { createMogplex } = await import(folder + "/mod.mjs");
+const { createEmulator } = await import(folder + "/testing.mjs");
+
+// One run that goes on, and what the service says of it: answers, and a stream that stays open.
+const steps = Array.from({ length: 150 }, (_, index) => "{ after: 1, event: { type: log, message: 'Ran test " + index + "' } }");
+const scenario = "steps: [{ sandbox: up }, { status: streaming }, " + steps.join(", ") + ", { after: 86400000, status: success }]";
+const service = createEmulator({ scenario, revision: "later" });
+const { token, url } = service.options;
+const { runId } = await createMogplex(service.options).start({ repoId: service.repos[0].id, prompt: "Fix the flaky tests" });
+service.clock.advance(1_000);
+async function streamText(url, init) {
+  const reader = (await service.options.fetch(url, init)).body.getReader();
+  let text = "";
+  while (!text.includes("Ran test 149")) text += new TextDecoder().decode((await reader.read()).value);
+  return text;
+}
+const answers = new Map();
+async function fetch(url, init) {
+  const type = init.headers.accept;
+  const isStream = type === "text/event-stream";
+  const key = new URL(url).pathname + type;
+  const read = isStream ? streamText : async (...call) => (await service.options.fetch(...call)).text();
+  if (!answers.has(key)) answers.set(key, read(url, init));
+  const text = await answers.get(key);
+  await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 5_000));
+  const open = () => new ReadableStream({ start: (stream) => stream.enqueue(new TextEncoder().encode(text)) });
+  return new Response(isStream ? open() : text, { headers: { "content-type": type } });
+}
+const mogplex = createMogplex({ token, url, env: null, fetch });
+async function begin(count) {
+  const stop = new AbortController();
+  const options = { signal: stop.signal, throwOnFailure: false };
+  const handles = Array.from({ length: count }, () => mogplex.attach(runId, options));
+  const ends = handles.map((handle) => handle.catch(() => {}));
+  await Promise.all(handles.map(async (handle) => {
+    let seen = 0;
+    const items = handle[Symbol.asyncIterator]();
+    while (seen < 150) if ((await items.next()).value.type === "event") seen++;
+  }));
+  return { async end() { stop.abort(); await Promise.all(ends); } };
+}
+// What is only paid once.
+await (await begin(5)).end();
+
+const memory = () => { globalThis.gc?.(); const { rss, external } = process.memoryUsage(); return { rss, external }; };
+const before = memory();
+// Processor time between two turns: on a machine that others use as well, a clock would measure them.
+const used = () => { const { user, system } = process.cpuUsage(); return (user + system) / 1e3; };
+let blocked = 0, last = used(), on = true;
+(function turn() {
+  const now = used();
+  blocked = Math.max(blocked, now - last);
+  last = now;
+  if (on) setTimeout(turn, 0);
+})();
+await new Promise((resolve) => setTimeout(resolve, 50));
+blocked = 0;
+const handles = await begin(Number(count));
+const after = memory();
+const startMs = blocked;
+blocked = 0;
+await handles.end();
+await new Promise((resolve) => setTimeout(resolve, 50));
+on = false;
+process.stdout.write(JSON.stringify({
+  startMs, endMs: blocked, rssMb: (after.rss - before.rss) / 1e6, externalMb: (after.external - before.external) / 1e6,
+}) + "\\n");
+`;
+
+/** What a process measured. */
+interface Measured {
+  /** Longest standstill of the event loop while they begin and follow, in milliseconds of processor time. */
+  startMs: number;
+  /** The same while all of them end at once. */
+  endMs: number;
+  /** Growth of resident memory, in MB. */
+  rssMb: number;
+  /** Growth of the memory of buffers, in MB. */
+  externalMb: number;
+}
+
+/** A row of the table. */
+export interface HandlesRow extends Measured, Record<string, string | number> {
+  /** Name of the runtime. */
+  runtime: string;
+  /** `now`, or `before` for an earlier build. */
+  build: string;
+  /** Handles that begin at once. */
+  handles: number;
+  /** Whether the bars of 1 000 handles are met; `–` for fewer. */
+  met: string;
+}
+
+function measure(line: readonly string[], script: string, folder: string, count: number): Measured {
+  const url = pathToFileURL(folder).href;
+  const { status, stdout, stderr } = spawnSync(line[0] ?? "", [...line.slice(1), script, url, String(count)], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`Cannot measure ${count} handles: ${line[0]} ended with ${status}: ${stderr}`);
+  return JSON.parse(stdout);
+}
+
+/** Measures every number of handles on every runtime. @param before `dist/` of an earlier build, which is measured as well. */
+export function bench(before?: string): HandlesRow[] {
+  const directory = mkdtempSync(join(tmpdir(), "mogplex-bench-"));
+  const script = join(directory, "handles.mjs");
+  writeFileSync(script, SCRIPT);
+  const builds = [["now", join(root, "dist")], ...before === undefined ? [] : [["before", before]]] as const;
+  try {
+    return Object.entries(RUNTIMES).flatMap(([runtime, line]) =>
+      COUNTS.flatMap((handles) =>
+        builds.map(([build = "", folder = ""]) => {
+          const measured = measure(line, script, folder, handles);
+          const { startMs, rssMb, externalMb } = measured;
+          const isMet = startMs < LIMITS.startMs && Math.max(rssMb, externalMb) < LIMITS.memoryMb;
+          return { runtime, build, handles, ...measured, met: handles < 1_000 ? "–" : isMet ? "yes" : "no" };
+        })
+      )
+    );
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** Heading of the table. */
+export const TITLE = "Handles that begin at once: longest standstill in milliseconds, growth of memory in MB";
+
+if (import.meta.main) printTable(TITLE, bench());

@@ -1,0 +1,61 @@
+/**
+ * Campaigns: one task over many repositories, in waves that the quotas of the service allow, with the client of `createMogplex()`.
+ *
+ * @example Follow a campaign to its end
+ * ```ts
+ * import { createMogplex } from "@mogplex/ci";
+ * import { createCampaigns } from "@mogplex/ci/campaigns";
+ *
+ * async function follow(path: string): Promise<number> {
+ *   for await (const event of createCampaigns(createMogplex()).of(path).run()) {
+ *     if (event.type === "item") console.log(event.item.repository, event.item.verdict);
+ *     if (event.type === "end") return event.exitCode;
+ *   }
+ *   return 70;
+ * }
+ * console.log(typeof follow);
+ * ```
+ *
+ * @module
+ */
+export {
+  type Campaign,
+  type CampaignHandle,
+  type CampaignPlanOptions,
+  type CampaignReadOptions,
+  type CampaignRunOptions,
+  type Campaigns,
+  type CampaignSettings,
+  CampaignVerdictError,
+  type CampaignWaveOptions,
+  createCampaigns,
+} from "./lib/script/campaigns.ts";
+export type {
+  CampaignEnd,
+  CampaignEvent,
+  CampaignForge,
+  CampaignNotification,
+  CampaignPlan,
+  CampaignProgress,
+  Notifier,
+  WavesForecast,
+} from "./lib/campaign/campaign_options.ts";
+export type { NotifyEvent, NotifyFormat } from "./lib/campaign/file/campaign_file.ts";
+export { CampaignFileError, type Mistake } from "./lib/campaign/file/mistakes.ts";
+export type { CampaignDefinition, CampaignRepository } from "./lib/campaign/file/object.ts";
+export { type MemoryHome, memoryHome } from "./lib/campaign/journal/memory_home.ts";
+export type { CampaignLimit } from "./lib/campaign/pace/next_starts.ts";
+export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
+export type { CampaignFormatName } from "./lib/campaign/report/write.ts";
+export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";
+export type {
+  CampaignAbout,
+  CampaignItem,
+  CampaignView,
+  CauseGroup,
+  OpenedGate,
+  PullRequestTrouble,
+  PullRequestView,
+  QuotaView,
+} from "./lib/campaign/view.ts";
+export type { ChecksState, PullRequestStatus, ReviewState } from "./lib/forge/forge.ts";

@@ -1,0 +1,220 @@
+/**
+ * A real Gitea for an experiment: one process on a free port of this machine, with its own database, an administrator, and no mail. Its pages
+ * lack style and script, which its module does not have; everything else works.
+ *
+ * @module
+ */
+import { once } from "node:events";
+import { mkdirSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import type { Bench } from "./bench.ts";
+import { GITEA } from "./programs.ts";
+
+/** A user of the server. */
+export interface GiteaUser {
+  id: number;
+  name: string;
+  password: string;
+  /** A token with all scopes. */
+  token: string;
+}
+
+/** An answer of the API. */
+export interface GiteaAnswer {
+  status: number;
+  /** Its JSON; undefined when it has none. */
+  // deno-lint-ignore no-explicit-any
+  body: any;
+}
+
+/** A server that runs. */
+export interface Gitea {
+  /** Scheme, host and port. */
+  origin: string;
+  host: string;
+  admin: GiteaUser;
+  /** What the server has printed so far. */
+  log(): string;
+  /** Calls the API, whatever it answers. @param path Below `/api/v1`. @param as @default the administrator */
+  ask(method: string, path: string, body?: unknown, as?: GiteaUser): Promise<GiteaAnswer>;
+  /** Calls the API. @returns the JSON of the answer. @throws when the status is not 2xx. */
+  // deno-lint-ignore no-explicit-any
+  call(method: string, path: string, body?: unknown, as?: GiteaUser): Promise<any>;
+  /** Makes a user. */
+  user(name: string): Promise<GiteaUser>;
+  /** Makes a repository with a file on the branch `main`. @returns `OWNER/NAME`. */
+  repository(owner: GiteaUser, name: string): Promise<string>;
+  /** Commits a file. @param branch Made from `main` if it does not exist. @returns the commit. */
+  commit(repository: string, branch: string, path: string, text: string, as?: GiteaUser): Promise<string>;
+  /** Makes a pull request into `main`. @returns its number. */
+  pull(repository: string, branch: string, title: string, as?: GiteaUser): Promise<number>;
+  /** Gives a user a right to a repository. */
+  allow(repository: string, user: GiteaUser, right: "read" | "write" | "admin"): Promise<void>;
+  /** Makes a webhook that sends JSON. @param events As in `issue_comment`, `issues`, `pull_request`. */
+  webhook(repository: string, url: string, events: readonly string[]): Promise<void>;
+  /** Address of a repository for Git, with the token of a user. */
+  remote(repository: string, as?: GiteaUser): string;
+}
+
+/** Starts the server, and waits until it answers. */
+export async function startGitea(bench: Bench): Promise<Gitea> {
+  const program = GITEA.provide();
+  const folder = join(bench.newFolder(), "gitea");
+  mkdirSync(folder);
+  const port = await freePort();
+  const host = `127.0.0.1:${port}`;
+  const origin = `http://${host}`;
+  const config = join(folder, "app.ini");
+  bench.writeFiles(folder, { "app.ini": configText(folder, join(dirname(program), "source"), port) });
+  const line = (...args: string[]) => [program, "--config", config, ...args];
+  const run = async (...args: string[]) => {
+    const { code, stdout, stderr } = await bench.run(line(...args), { cwd: folder });
+    if (code !== 0) throw new Error(`gitea ${args[0]} ended with ${code}: ${`${stdout}${stderr}`.slice(-800)}`);
+    return stdout;
+  };
+  await run("migrate");
+  const [name, password] = ["lab-admin", "lab-password-1"];
+  const mail = ["--email", `${name}@example.com`];
+  const made = await run(
+    ...["admin", "user", "create", "--admin", "--username", name, "--password", password, ...mail],
+    ...["--must-change-password=false", "--access-token", "--access-token-name", "lab", "--access-token-scopes", "all"],
+  );
+  const token = /\b[0-9a-f]{40}\b/.exec(made)?.[0];
+  if (token === undefined) throw new Error(`gitea printed no token: ${made.slice(-400)}`);
+  const server = bench.start(line("web"), { cwd: folder });
+  bench.keep(server.pid);
+  await answers(`${origin}/api/v1/version`, server.ended, server.text);
+
+  const admin: GiteaUser = { id: 1, name, password, token };
+  async function ask(method: string, path: string, body?: unknown, as = admin): Promise<GiteaAnswer> {
+    const answer = await fetch(`${origin}/api/v1${path}`, {
+      method,
+      headers: { "authorization": `token ${as.token}`, "content-type": "application/json" },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    const text = await answer.text();
+    return { status: answer.status, body: text === "" ? undefined : JSON.parse(text) };
+  }
+  async function call(method: string, path: string, body?: unknown, as = admin): Promise<GiteaAnswer["body"]> {
+    const { status, body: answer } = await ask(method, path, body, as);
+    if (status < 300) return answer;
+    throw new Error(`${method} ${path} was answered with ${status}: ${JSON.stringify(answer)?.slice(0, 400)}`);
+  }
+  return {
+    origin,
+    host,
+    admin,
+    log: server.text,
+    ask,
+    call,
+    async user(name) {
+      const password = "lab-password-2";
+      const email = `${name}@example.com`;
+      const { id } = await call("POST", "/admin/users", {
+        username: name,
+        password,
+        email,
+        must_change_password: false,
+      });
+      const answer = await fetch(`${origin}/api/v1/users/${name}/tokens`, {
+        method: "POST",
+        headers: { "authorization": `Basic ${btoa(`${name}:${password}`)}`, "content-type": "application/json" },
+        body: JSON.stringify({ name: "lab", scopes: ["all"] }),
+      });
+      const { sha1 } = await answer.json() as { sha1: string };
+      return { id, name, password, token: sha1 };
+    },
+    async repository(owner, name) {
+      await call("POST", "/user/repos", { name, auto_init: true, default_branch: "main" }, owner);
+      return `${owner.name}/${name}`;
+    },
+    async commit(repository, branch, path, text, as = admin) {
+      const at = `/repos/${repository}/contents/${path}`;
+      const known = await ask("GET", `/repos/${repository}/branches/${branch}`);
+      const isNew = known.status === 404;
+      const file = await ask("GET", `${at}?ref=${isNew ? "main" : branch}`);
+      const { commit } = await call(file.status === 200 ? "PUT" : "POST", at, {
+        content: btoa(text),
+        message: `Change ${path}`,
+        ...(isNew ? { branch: "main", new_branch: branch } : { branch }),
+        ...(file.status === 200 && { sha: file.body.sha }),
+      }, as);
+      return commit.sha;
+    },
+    async pull(repository, branch, title, as = admin) {
+      return (await call("POST", `/repos/${repository}/pulls`, { head: branch, base: "main", title }, as)).number;
+    },
+    async allow(repository, user, permission) {
+      await call("PUT", `/repos/${repository}/collaborators/${user.name}`, { permission });
+    },
+    async webhook(repository, url, events) {
+      const config = { url, content_type: "json" };
+      await call("POST", `/repos/${repository}/hooks`, { type: "gitea", active: true, events, config });
+    },
+    remote: (repository, as = admin) => `http://${as.name}:${as.token}@${host}/${repository}.git`,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Waits until an address answers, or the process has ended. */
+async function answers(url: string, ended: Promise<unknown>, log: () => string): Promise<void> {
+  let hasEnded = false;
+  ended.finally(() => hasEnded = true).catch(() => {});
+  while (!hasEnded) {
+    try {
+      if ((await fetch(url)).ok) return;
+    } catch {
+      // It does not listen yet.
+    }
+    await Bun.sleep(100);
+  }
+  throw new Error(`gitea has ended: ${log().slice(-800)}`);
+}
+
+/** Nothing leaves this machine, and webhooks reach it. */
+function configText(folder: string, source: string, port: number): string {
+  return `RUN_MODE = prod
+WORK_PATH = ${folder}
+I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
+[server]
+HTTP_ADDR = 127.0.0.1
+HTTP_PORT = ${port}
+ROOT_URL = http://127.0.0.1:${port}/
+STATIC_ROOT_PATH = ${source}
+DISABLE_SSH = true
+OFFLINE_MODE = true
+[database]
+DB_TYPE = sqlite3
+PATH = ${folder}/gitea.db
+[security]
+INSTALL_LOCK = true
+SECRET_KEY = lab
+PASSWORD_HASH_ALGO = pbkdf2_v1
+[log]
+MODE = console
+LEVEL = warn
+[webhook]
+ALLOWED_HOST_LIST = loopback
+[indexer]
+ISSUE_INDEXER_TYPE = db
+[cron]
+ENABLED = false
+[repository]
+DEFAULT_BRANCH = main
+[service]
+DISABLE_REGISTRATION = true
+[picture]
+DISABLE_GRAVATAR = true
+[mailer]
+ENABLED = false
+`;
+}

@@ -1,0 +1,98 @@
+/**
+ * A world on a real Gitea for experiments: users with and without rights, one repository, and what the client asks and is answered, for tests
+ * that run without a server.
+ *
+ * @module
+ */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import type { Fetch } from "../lib/service/transport.ts";
+import { root } from "../tools/setup.mjs";
+import type { Bench } from "./bench.ts";
+import { type Gitea, type GiteaUser, startGitea } from "./gitea.ts";
+import { GITEA } from "./programs.ts";
+
+/** One request and its answer. */
+export interface Exchange {
+  /** Method, path and query below the API. */
+  asked: string;
+  status: number;
+  location?: string;
+  body: unknown;
+}
+
+/** Origin that recordings name in the place of a free port. */
+export const ORIGIN = "https://git.example.com";
+
+/** The users and the repository of a server. */
+export interface World {
+  gitea: Gitea;
+  repository: string;
+  owner: GiteaUser;
+  /** They may push; the second one reviews. */
+  writer: GiteaUser;
+  reviewer: GiteaUser;
+  /** May read alone, as everybody. */
+  stranger: GiteaUser;
+}
+
+export async function makeWorld(bench: Bench): Promise<World> {
+  const gitea = await startGitea(bench);
+  const owner = await gitea.user("acme");
+  const writer = await gitea.user("kim");
+  const reviewer = await gitea.user("lee");
+  const stranger = await gitea.user("sam");
+  const repository = await gitea.repository(owner, "web");
+  await gitea.allow(repository, writer, "write");
+  await gitea.allow(repository, reviewer, "write");
+  return { gitea, repository, owner, writer, reviewer, stranger };
+}
+
+export async function tokenOf(gitea: Gitea, { name, password }: GiteaUser, scopes: readonly string[]): Promise<string> {
+  const answer = await fetch(`${gitea.origin}/api/v1/users/${name}/tokens`, {
+    method: "POST",
+    headers: { "authorization": `Basic ${btoa(`${name}:${password}`)}`, "content-type": "application/json" },
+    body: JSON.stringify({ name: scopes.join(), scopes }),
+  });
+  return ((await answer.json()) as { sha1: string }).sha1;
+}
+
+/** Sends requests, and remembers what was answered. */
+export function recorder(gitea: Gitea, exchanges: Exchange[]): Fetch {
+  return async (input, init) => {
+    const answer = await fetch(input, init);
+    const text = (await answer.clone().text()).replaceAll(gitea.origin, ORIGIN);
+    const location = answer.headers.get("location")?.replaceAll(gitea.origin, ORIGIN);
+    exchanges.push({
+      asked: `${init?.method ?? "GET"} ${String(input).replace(`${gitea.origin}/api/v1`, "")}`,
+      status: answer.status,
+      ...(location !== undefined && { location }),
+      body: text.trimStart().startsWith("{") || text.startsWith("[") ? pruned(JSON.parse(text)) : text.slice(0, 200),
+    });
+    return answer;
+  };
+}
+
+/** Fields that stay in a recording: those that the client reads, and what tells people what they look at. */
+const KEPT: ReadonlySet<string> = new Set(
+  `additions assignees base body changed_files comments_count commit context created_at default_branch deletions dismissed
+  draft enable_status_check full_name head html_url id issue_url label labels login merge_base mergeable merged message
+  name number official permission protected pull_request pull_request_url repo repo_id required_approvals sha state status
+  status_check_contexts statuses team title type units_map updated_at user`
+    .split(/\s+/),
+);
+
+function pruned(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(pruned);
+  if (typeof value !== "object" || value === null) return value;
+  const kept = Object.entries(value).filter(([key]) => KEPT.has(key));
+  return Object.fromEntries(kept.map(([key, each]) => [key, key === "units_map" ? each : pruned(each)]));
+}
+
+/** Writes what was recorded, if that is wanted. @param name Of the file in `tests/unit/forge`. */
+export function keepRecordings(name: string, recordings: readonly unknown[]): void {
+  if (process.env.MOGPLEX_LAB_RECORD === undefined) return;
+  const text = JSON.stringify({ version: GITEA.version(), origin: ORIGIN, recordings }, null, 1);
+  writeFileSync(join(root, "tests/unit/forge", name), `${text}\n`);
+}

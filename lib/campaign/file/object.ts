@@ -1,0 +1,145 @@
+/**
+ * A campaign that a script gives as an object: the same keys as in a file, and the same mistakes. The place of a mistake is its key.
+ *
+ * @module
+ */
+import type { Harness, Mode } from "../../model.ts";
+import type { NotifyEvent, NotifyFormat, Place } from "./campaign_file.ts";
+import type { CheckedTree } from "./issues.ts";
+import { excerpt, type MistakeList } from "./mistakes.ts";
+import { keyOf, MAX_DEPTH, type Path, type TreeNode } from "./syntax.ts";
+
+/**
+ * One task for many repositories: what a campaign file says, as an object. Only `name`, `prompt` (or `prompt-file`) and `repositories` are
+ * needed. Paths are relative to the working directory.
+ */
+export interface CampaignDefinition {
+  /** Address of the JSON schema, without effect. @default {undefined} */
+  readonly $schema?: string | undefined;
+  /** Version of the format. @default {1} */
+  readonly version?: 1 | undefined;
+  /** Its name: 1 to 40 lower-case letters, digits and `-`. Part of the key of every start. */
+  readonly name: string;
+  /** Part of the key of every start: with another round, the same campaign starts anew. @default {""} */
+  readonly round?: string | undefined;
+  /** A directory, or `git:origin#BRANCH`; the option `home` wins. @default {undefined} */
+  readonly home?: string | undefined;
+  /** First line of the prompt, by which the service names pull requests. A template. @default {undefined} */
+  readonly title?: string | undefined;
+  /** The task. A template: `{{ repository.name }}`. @default the text of `prompt-file` */
+  readonly prompt?: string | undefined;
+  /** Path of a file with the task. @default {undefined} */
+  readonly "prompt-file"?: string | undefined;
+  /** Values for templates, by name. @default {{}} */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
+  /** The repositories: a name, an id, one with its own branch and directory, all whose name begins so, or a file with one a line. */
+  readonly repositories: readonly CampaignRepository[];
+  /** Globs of names to leave out. @default {[]} */
+  readonly exclude?: readonly string[] | undefined;
+  /** Path of a file with more of them. @default {undefined} */
+  readonly "exclude-file"?: string | undefined;
+  /** The agent. @default {{ harness: "codex" }} */
+  readonly agent?: { readonly harness?: Harness | undefined; readonly mode?: Mode | undefined } | undefined;
+  /** Name of the working branches. A template. @default {undefined} (the service names them) */
+  readonly branch?: string | undefined;
+  /** What counts as a success. @default {{ require: "run", "accept-unchanged": false }} */
+  readonly success?: {
+    readonly require?: "run" | "changes" | "pull-request" | undefined;
+    readonly "accept-unchanged"?: boolean | undefined;
+  } | undefined;
+  /** Limits. @default {{ parallel: 3, attempts: 1, "run-timeout": "60m" }} */
+  readonly limits?: {
+    readonly parallel?: number | undefined;
+    readonly attempts?: number | undefined;
+    readonly "run-timeout"?: number | string | undefined;
+    readonly "stop-after-failures"?: number | string | undefined;
+    readonly "open-pull-requests"?: number | undefined;
+  } | undefined;
+  /** The first items, which must end before the others start. @default {undefined} */
+  readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
+  /** Times of the week in which runs may be started. @default {[]} (always) */
+  readonly windows?: readonly string[] | undefined;
+  /** A run that mends a pull request whose checks are red. @default {undefined} */
+  readonly "on-failed-checks"?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
+  /** A webhook that is told when the campaign needs a person, or is done. @default {undefined} */
+  readonly notify?: {
+    readonly "webhook-variable": string;
+    readonly host: string;
+    readonly format?: NotifyFormat | undefined;
+    readonly on: readonly NotifyEvent[];
+  } | undefined;
+}
+
+/** An entry of {@linkcode CampaignDefinition.repositories}. */
+export type CampaignRepository =
+  /** `owner/name`, or an id. */
+  | string
+  | {
+    readonly repo: string;
+    readonly "base-branch"?: string | undefined;
+    readonly root?: string | undefined;
+    readonly variables?: Readonly<Record<string, string>> | undefined;
+  }
+  /** Every repository whose full name begins with a text. */
+  | { readonly query: string; readonly exclude?: readonly string[] | undefined }
+  /** A list, one name or id a line. */
+  | { readonly file: string };
+
+/**
+ * The tree of an object. Offsets in it count its values.
+ *
+ * @param mistakes Gets what is no plain data.
+ */
+export function treeOf(value: unknown, mistakes: MistakeList): CheckedTree {
+  const paths: Path[] = [];
+
+  function broken(path: Path, at: number, message: string): TreeNode {
+    mistakes.add({ key: keyOf(path) }, keyOf(path), message);
+    return { kind: "broken", start: at, end: at };
+  }
+  function nodeOf(value: unknown, path: Path): TreeNode {
+    const at = paths.push(path) - 1;
+    const span = { start: at, end: at };
+    if (path.length > MAX_DEPTH) return broken(path, at, `it is nested more than ${MAX_DEPTH} levels deep`);
+    if (value === undefined || value === null) return { kind: "scalar", value: null, text: "", plain: false, ...span };
+    if (typeof value === "string") {
+      // As in a file: keys of starts contain texts, and must not depend on line ends.
+      const text = value.replaceAll("\r\n", "\n");
+      return { kind: "scalar", value: text, text, plain: false, ...span };
+    }
+    if (typeof value === "number" || typeof value === "boolean") {
+      return { kind: "scalar", value, text: String(value), plain: false, ...span };
+    }
+    if (Array.isArray(value)) {
+      return { kind: "list", items: value.map((item, index) => nodeOf(item, [...path, index])), ...span };
+    }
+    const [, kind = "Object"] = /^\[object (\w+)\]$/.exec(Object.prototype.toString.call(value)) ?? [];
+    if (kind !== "Object") {
+      return broken(
+        path,
+        at,
+        `it is of type ${kind}; allowed are texts, numbers, true, false, lists and plain objects`,
+      );
+    }
+    const entries = new Map<string, { key: string; keyStart: number; value: TreeNode }>();
+    for (const [key, inner] of Object.entries(value)) {
+      const own = [...path, key];
+      if (key === "__proto__") broken(own, at, `there is no key ${excerpt(key)}; remove it`);
+      // An option that is not set is one that was left out.
+      else if (inner !== undefined) entries.set(key, { key, keyStart: paths.length, value: nodeOf(inner, own) });
+    }
+    return { kind: "map", entries, ...span };
+  }
+
+  let root = nodeOf(value, []);
+  if (root.kind === "scalar" || root.kind === "list") {
+    root = broken([], 0, "it must be an object, such as { name, prompt, repositories }");
+  }
+  if (root.kind === "map" && !root.entries.has("version")) {
+    const keyStart = paths.push(["version"]) - 1;
+    const node = { kind: "scalar", value: 1, text: "1", plain: false, start: keyStart, end: keyStart } as const;
+    root.entries.set("version", { key: "version", keyStart, value: node });
+  }
+  const placeAt = (at: number): Place => ({ key: keyOf(paths[at] ?? []) });
+  return { source: { text: "", placeAt }, root, brokenFrom: Infinity };
+}

@@ -1,0 +1,105 @@
+/**
+ * A home in the memory of this process: for tests, and for scripts that begin anew each time. Nothing is written to a disk.
+ *
+ * @module
+ */
+import type { Clock } from "../../clock.ts";
+import { MogplexError } from "../../errors.ts";
+import { beginChain, type Chain } from "./chain.ts";
+import type { Home } from "./home.ts";
+import { type LockChecks, lockText, parseLock } from "./lock.ts";
+import type { JournalRecord } from "./record.ts";
+
+/**
+ * Makes a home in the memory of this process. It remembers as long as somebody holds it: give the same one to everything that is to go on
+ * with a campaign, also after an error or with another client. A campaign in it ends with the process; its runs do not.
+ *
+ * @example A test
+ * ```ts
+ * import { createMogplex } from "@mogplex/ci";
+ * import { createCampaigns, memoryHome } from "@mogplex/ci/campaigns";
+ * import { createEmulator } from "@mogplex/ci/testing";
+ *
+ * const service = createEmulator({ repos: ["acme/web", "acme/api"] });
+ * const campaigns = createCampaigns(createMogplex(service.options));
+ * const definition = { name: "fix", prompt: "Fix the flaky tests", repositories: ["acme/web", "acme/api"] };
+ * const view = await campaigns.of(definition, { home: memoryHome() }).run();
+ * if (view.counts.succeeded !== 2) throw new Error("not all of them succeeded");
+ * ```
+ */
+export function memoryHome(): MemoryHome {
+  return new MemoryHome();
+}
+
+/** What {@linkcode openMemoryHome} needs. */
+interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
+  /** Its wall time is in the records, for people. */
+  clock: Clock;
+  /** `write`: nothing else writes until {@linkcode Home.close}. `read`: it changes nothing. */
+  access: "read" | "write";
+}
+
+/** Opens a home in memory. @throws {MogplexError} with exit code 75 when another call writes in it. */
+export function openMemoryHome(memory: MemoryHome, options: MemoryHomeOptions): Home {
+  return MemoryHome.open(memory, options);
+}
+
+/** What messages call it. */
+const SHOWN_AS = "the home in memory";
+
+/** Lock and journal of a campaign, in memory. */
+export class MemoryHome {
+  #lock: Uint8Array | undefined;
+  /** The end of the journal; undefined before the first record. */
+  #chain: Chain | undefined;
+  readonly #records: JournalRecord[] = [];
+  #isWritten = false;
+
+  /** See `openMemoryHome()`. @internal */
+  static open(memory: MemoryHome, { campaign, round, requestHash, clock, access }: MemoryHomeOptions): Home {
+    let writes = access === "write";
+    if (writes && memory.#isWritten) {
+      const why = "another call in this process works on the campaign";
+      throw new MogplexError(
+        { attempted: `write in ${SHOWN_AS}`, why, advice: "wait until it has ended" },
+        "rateLimited",
+      );
+    }
+    memory.#isWritten ||= writes;
+
+    function mayWrite(): void {
+      if (!writes) throw new Error("Cannot write: this home is open for reading, or closed");
+    }
+
+    return {
+      // deno-lint-ignore require-await
+      async readLock() {
+        if (memory.#lock === undefined) return undefined;
+        return parseLock(memory.#lock, { path: `${SHOWN_AS}: lock`, campaign, round, requestHash });
+      },
+      // deno-lint-ignore require-await
+      async writeLock(lock) {
+        mayWrite();
+        memory.#lock = new TextEncoder().encode(lockText(lock));
+      },
+      // deno-lint-ignore require-await
+      async readJournal(onRecord) {
+        for (const record of memory.#records) onRecord(record, `${SHOWN_AS}: record ${record.seq}`);
+      },
+      // deno-lint-ignore require-await
+      async append(bodies) {
+        mayWrite();
+        const chain = memory.#chain ??= beginChain(campaign, round);
+        const records = chain.make(bodies, new Date(clock.wallTime()).toISOString()).map(({ record }) => record);
+        memory.#records.push(...records);
+        return records;
+      },
+      flush: () => Promise.resolve(),
+      atWork: () => Promise.resolve(!writes && memory.#isWritten ? "another call in this process" : null),
+      // deno-lint-ignore require-await
+      async close() {
+        if (writes) memory.#isWritten = writes = false;
+      },
+    };
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * Checks the names and the types of what a script passes: of the library's options, and of those of the emulator for tests.
+ *
+ * @module
+ */
+import { UsageError } from "./errors.ts";
+import { lookup } from "./lookup.ts";
+import { nearest } from "./nearest.ts";
+
+/** What `typeof` says of a value, or what it has to be; `any` for a value that other code checks. */
+export type Kind = "string" | "number" | "boolean" | "function" | "object" | "signal" | "clock" | "any";
+
+/** The keys of an object of type `T`, with the kind of each. */
+export type Keys<T> = Readonly<Record<keyof T & string, Kind>>;
+
+/** Keys whose value no message shows. */
+const HIDDEN: readonly string[] = ["token", "secrets", "headers", "prompt", "input", "idempotencyKey"];
+
+/** A value for a message: short, and never a secret. */
+export function shown(key: string, value: unknown): string {
+  if (value === null || Array.isArray(value)) return value === null ? "null" : "a list";
+  if (typeof value === "object" || typeof value === "function") {
+    return typeof value === "object" ? "an object" : "a function";
+  }
+  if (HIDDEN.includes(key)) return `a ${typeof value}`;
+  return (typeof value === "string" ? JSON.stringify(value) : String(value)).slice(0, 80);
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  const methods = value as Readonly<Record<string, unknown>> | null;
+  return typeof methods === "object" && methods !== null && names.every((name) => typeof methods[name] === "function");
+}
+
+/** @throws {UsageError} when a value is not of its kind. */
+function checkKind(attempted: string, key: string, value: unknown, kind: Kind): void {
+  const refuse = (what: string, advice?: string) =>
+    new UsageError({ attempted, why: `'${key}' must be ${what}`, value: shown(key, value), advice });
+  if (kind === "any") return;
+  if (kind === "signal") {
+    if (hasMethods(value, ["addEventListener", "throwIfAborted"])) return;
+    const isController = hasMethods(value, ["abort"]);
+    throw refuse("an AbortSignal", isController ? "give the 'signal' of the AbortController" : undefined);
+  }
+  if (kind === "clock") {
+    if (!hasMethods(value, ["now", "wallTime", "sleep"])) throw refuse("a clock with now(), wallTime() and sleep()");
+  } else if (typeof value !== kind || value === null) throw refuse(`${kind === "object" ? "an" : "a"} ${kind}`);
+}
+
+/**
+ * Refuses what has no names: a spread takes a number, a list and null for nothing.
+ *
+ * @throws {UsageError} when it is no object.
+ */
+function checkObject(attempted: string, value: unknown, what = "options"): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new UsageError({ attempted, why: `${what} must be an object`, value: shown(what, value) });
+}
+
+/**
+ * Checks the names and the types of options. A key whose value is undefined is not looked at.
+ *
+ * @param attempted What is attempted, after "Cannot".
+ * @param options What the caller gave.
+ * @param keys All options that there are.
+ * @param what What the message calls it. @default {"options"}
+ * @returns The options, without what stands on `Object.prototype`.
+ * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
+ */
+export function checkOptions<T>(
+  attempted: string,
+  options: T,
+  keys: Readonly<Record<string, Kind>>,
+  what = "options",
+): T {
+  checkObject(attempted, options, what);
+  for (const [key, value] of Object.entries(options as object)) {
+    if (value === undefined) continue;
+    const kind = lookup(keys, key);
+    if (kind === undefined) {
+      const near = nearest(key, Object.keys(keys));
+      const advice = near === undefined ? `there are ${Object.keys(keys).join(", ")}` : `did you mean '${near}'?`;
+      throw new UsageError({ attempted, why: `${what} have no '${key.slice(0, 80)}'`, advice });
+    }
+    checkKind(attempted, key, value, kind);
+  }
+  // Some code of the process may have written to `Object.prototype`: what stands there was not given.
+  const foreign = Object.keys(keys).filter((key) => key in Object.prototype && !Object.hasOwn(options as object, key));
+  if (foreign.length === 0) return options;
+  return { ...options, ...Object.fromEntries(foreign.map((key) => [key, undefined])) };
+}

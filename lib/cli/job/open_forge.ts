@@ -1,0 +1,204 @@
+/**
+ * The forge that a job stands on, for `respond` and for follow-ups: where its threads are read, where their notes are written, and with which
+ * token.
+ *
+ * @module
+ */
+import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
+import { UsageError } from "../../errors.ts";
+import { FORGE_VARIABLES, ForgeClient, type PullRequestAddress, resolveForgeAccess } from "../../forge/forge.ts";
+import { giteaApi } from "../../forge/gitea.ts";
+import { GiteaThreads } from "../../forge/gitea_threads.ts";
+import { githubApi } from "../../forge/github.ts";
+import { GithubThreads } from "../../forge/github_threads.ts";
+import { gitlabApi } from "../../forge/gitlab.ts";
+import { GitlabThreads } from "../../forge/gitlab_threads.ts";
+import type { Threads } from "../../forge/threads.ts";
+import { GITEA_TOKEN_NEEDS, giteaApiOf, giteaComments } from "../../report/gitea_note.ts";
+import { githubComments, pullRequestOf, repositoryOf } from "../../report/github_note.ts";
+import { gitlabNotes } from "../../report/gitlab_note.ts";
+import { apiOf } from "../../report/note.ts";
+import { githubEvent, gitlabEvent } from "../../respond/event.ts";
+import type { Context, OpenForge } from "../verb.ts";
+
+const ATTEMPTED = "ask the forge";
+
+/** Largest file of an event, in bytes. Source: GitHub, "Webhook events and payloads": 25 MB at most. */
+const MAX_EVENT = 2 ** 25;
+
+/** A token that a header can hold. @throws {UsageError} naming the place where it is missing. */
+function tokenIn(context: Context, text: string | undefined, place: string, needs: string): string {
+  const token = text?.trim() ?? "";
+  if (token === "") {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `${place} is empty`,
+      advice: `put a token there, with ${needs}`,
+    });
+  }
+  if (!/^[\x21-\x7e]+$/.test(token) || token.startsWith("$")) {
+    throw new UsageError({ attempted: ATTEMPTED, why: `the value of ${place} cannot be a token` });
+  }
+  // The connection masks the token of Mogplex from now on.
+  if (context.connection().token === token) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `${place} holds the token of Mogplex, which is not sent elsewhere`,
+    });
+  }
+  return token;
+}
+
+function textOf({ io }: Context, path: string): string {
+  try {
+    return io.readFile(path, MAX_EVENT, "follow", "replace") ?? "";
+  } catch {
+    // What cannot be read counts as empty: the forge is asked then.
+    return "";
+  }
+}
+
+function numberIn(env: ReadEnv, name: string): number {
+  const text = env(name) ?? "";
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text);
+  throw new UsageError({ attempted: ATTEMPTED, why: `${name} must be a number`, value: JSON.stringify(text) });
+}
+
+/** Origin of a server of the CI system. */
+function originIn(env: ReadEnv, name: string): string {
+  const text = env(name) ?? "";
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text).origin;
+  throw new UsageError({ attempted: ATTEMPTED, why: `${name} must be an http(s) URL`, value: JSON.stringify(text) });
+}
+
+const GITLAB_NEEDS = 'the scope "api" and the role Developer';
+
+/** The project of a GitLab pipeline. */
+export function openGitlab(context: Context): OpenForge {
+  const { io: { env }, clock, fetch } = context;
+  const variable = env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || "GITLAB_TOKEN";
+  const place = `variable ${variable}`;
+  const value = env(variable);
+  if (isFileVariable(variable, value)) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `${place} is of type File`,
+      advice: "change its type to Variable",
+    });
+  }
+  const token = tokenIn(context, value, place, GITLAB_NEEDS);
+  const api = apiOf(env, "GitLab", "CI_API_V4_URL");
+  const project = numberIn(env, "CI_PROJECT_ID");
+  const client = new ForgeClient({ clock, fetch }, api, "GitLab", { token, place }, "PRIVATE-TOKEN");
+  const page = env("CI_PROJECT_URL") ?? "";
+  const host = new URL(api).hostname;
+  return {
+    threads: new GitlabThreads(client, { origin: new URL(api).origin, project: String(project) }),
+    token,
+    tokenPlace: place,
+    // deno-lint-ignore require-await
+    async event() {
+      const payload = env("TRIGGER_PAYLOAD") ?? "";
+      return gitlabEvent(payload.startsWith("/") ? textOf(context, payload) : payload, project);
+    },
+    notes: ({ kind, number }) => gitlabNotes({ api, project: String(project), iid: String(number) }, kind),
+    mayLink: (url) => isBelow(url, `${page}/-/merge_requests/`) || new URL(url).hostname !== host,
+  };
+}
+
+/** Whether an address is that of a pull request of the project itself: its number, and nothing else behind it. */
+function isBelow(url: string, base: string): boolean {
+  return base.startsWith("http") && url.toLowerCase().startsWith(base.toLowerCase()) &&
+    /^[1-9]\d{0,8}$/.test(url.slice(base.length));
+}
+
+/** The repository of a GitHub workflow. @param given The token of the input; undefined to take the variable `GITHUB_TOKEN`. */
+export function openGithub(context: Context, given?: { token: string; place: string }): OpenForge {
+  const { io: { env }, clock, fetch } = context;
+  const place = given?.place ?? "variable GITHUB_TOKEN";
+  const needs = "the permissions contents: read, issues: write and pull-requests: write";
+  const token = tokenIn(context, given?.token ?? env("GITHUB_TOKEN"), place, needs);
+  const origin = originIn(env, "GITHUB_SERVER_URL");
+  const base = githubApi(origin, new URL(origin).host);
+  const repository = repositoryOf(env);
+  const client = new ForgeClient({ clock, fetch }, base, "GitHub", { token, place });
+  const threads = new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
+  return {
+    threads,
+    token,
+    tokenPlace: place,
+    event: () => workflowEvent(context, threads),
+    notes: ({ number }) => githubComments(pullRequestOf(env, String(number))),
+    mayLink: (url) =>
+      isBelow(url, `${origin}/${repository}/pull/`) || new URL(url).hostname !== new URL(origin).hostname,
+  };
+}
+
+/** The repository of a workflow of Gitea or Forgejo. Its own token may not ask who may push, so another one is needed. */
+export function openGitea(context: Context): OpenForge {
+  const { io: { env }, clock, fetch } = context;
+  const place = `variable ${FORGE_VARIABLES.gitea}`;
+  const token = tokenIn(context, env(FORGE_VARIABLES.gitea), place, GITEA_TOKEN_NEEDS);
+  const origin = originIn(env, "GITHUB_SERVER_URL");
+  const api = giteaApiOf(env);
+  const repository = repositoryOf(env);
+  const client = new ForgeClient({ clock, fetch }, api, "Gitea", { token, place });
+  const threads = new GiteaThreads(client, { origin, repository });
+  return {
+    threads,
+    token,
+    tokenPlace: place,
+    event: () => workflowEvent(context, threads),
+    notes: ({ kind, number }) =>
+      giteaComments(
+        { api, repository, number: String(number) },
+        `${kind === "pull" ? "pull request" : kind} #${number}`,
+      ),
+    mayLink: (url) =>
+      isBelow(url, `${origin}/${repository}/pulls/`) || new URL(url).hostname !== new URL(origin).hostname,
+  };
+}
+
+/** What started a workflow. */
+async function workflowEvent(context: Context, threads: Threads) {
+  const { io: { env } } = context;
+  const { id } = await threads.repository();
+  return githubEvent(env("GITHUB_EVENT_NAME") ?? "", textOf(context, env("GITHUB_EVENT_PATH") ?? ""), id);
+}
+
+/** The forge of whatever CI system the job stands on. */
+export function openAnyForge(context: Context): OpenForge {
+  const { platform: { name } } = context;
+  if (name === "gitlab") return openGitlab(context);
+  if (name === "github") return openGithub(context);
+  if (name === "gitea" || name === "forgejo") return openGitea(context);
+  throw new UsageError({
+    attempted: ATTEMPTED,
+    why: name === "none" ? "this is no job of a CI system" : `jobs of ${name} stand on no forge that is known`,
+    advice: "start it in a pipeline of GitLab, or in a workflow of GitHub, Gitea or Forgejo",
+  });
+}
+
+/** The repository of a pull request, for a job that need not stand there. @throws {UsageError} when there is no token for its host. */
+export function openAddress(context: Context, { forge, origin, host, repository }: PullRequestAddress): Threads {
+  const { io: { env }, clock, fetch } = context;
+  const token = resolveForgeAccess(env)?.tokenFor({ forge, host });
+  if (token === undefined) {
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: `there is no token for ${host}`,
+      advice: `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`,
+    });
+  }
+  if (forge === "gitlab") {
+    const client = new ForgeClient({ clock, fetch }, gitlabApi(origin), "GitLab", token, "PRIVATE-TOKEN");
+    return new GitlabThreads(client, { origin, project: repository });
+  }
+  if (forge === "gitea") {
+    const client = new ForgeClient({ clock, fetch }, giteaApi(origin), "Gitea", token);
+    return new GiteaThreads(client, { origin, repository });
+  }
+  const base = githubApi(origin, host);
+  const client = new ForgeClient({ clock, fetch }, base, "GitHub", token);
+  return new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
+}

@@ -1,0 +1,92 @@
+/**
+ * Checks for `doctor --for respond`: the forge, the rights of its token, the default branch, and how the project is set up.
+ *
+ * @module
+ */
+import type { ForgeSetup, ForgeUser, Threads } from "../../forge/threads.ts";
+import type { Context } from "../verb.ts";
+import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
+
+/** Asks the forge of this job. Nothing is written there. */
+export async function checkForge(context: Context): Promise<Check[]> {
+  const { openForge } = context;
+  const names = ["rights", "branch", "trigger", "variables"];
+  const opened = await tried(async () => {
+    if (openForge === undefined) throw new Error("Cannot check a forge that is not known");
+    const { threads } = openForge(context);
+    return { threads, me: await threads.me(), repository: await threads.repository() };
+  });
+  if (!opened.ok) {
+    const advice = adviceOf(opened.error, "Set the token of the forge: docs/ask.md");
+    return [failedWith("forge", opened.error, advice), ...names.map((name) => follows(name, "forge"))];
+  }
+  const { threads, me, repository } = opened.value;
+  const setup = await tried(async () => await threads.setup?.());
+  const found = setup.ok ? setup.value : undefined;
+  return [
+    ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
+    // On Gitea everybody may ask for his own right.
+    await checkRights(threads, threads.forge === "gitea" ? ownerOf(repository.name) : me),
+    await checkBranch(threads, repository.defaultBranch),
+    checkTrigger(threads, found),
+    checkVariables(found),
+  ];
+}
+
+function ownerOf(repository: string): ForgeUser {
+  return { id: 0, name: repository.split("/")[0] ?? "", isBot: null };
+}
+
+async function checkRights(threads: Threads, user: ForgeUser): Promise<Check> {
+  const name = "rights";
+  const asked = await tried(() => threads.mayPush(user));
+  if (!asked.ok) {
+    const advice = threads.forge === "gitlab" || threads.forge === "github"
+      ? "Give the token what docs/ask.md names, or name who may ask: --allow-users"
+      : "Make its user an administrator of the repository, or name who may ask: --allow-users";
+    return failedWith(name, asked.error, advice);
+  }
+  return ok(name, "the token may ask who can push");
+}
+
+async function checkBranch(threads: Threads, branch: string): Promise<Check> {
+  const name = "branch";
+  const found = await tried(() => threads.branch(branch));
+  if (!found.ok) return failedWith(name, found.error, "Give the token the right to read the repository");
+  const shown = JSON.stringify(branch);
+  if (found.value?.isProtected === true) return ok(name, `${shown} is protected`);
+  if (found.value?.isProtected === undefined) return skipped(name, `whether ${shown} is protected is not shown`);
+  return warning(
+    name,
+    `the default branch ${shown} is not protected; agents do not work on it, and others may`,
+    "Protect it: then nobody changes it without a review",
+  );
+}
+
+function checkTrigger({ forge }: Threads, setup: ForgeSetup | undefined): Check {
+  const name = "trigger";
+  if (forge !== "gitlab") return ok(name, "events of the forge start the workflow");
+  if (setup === undefined || setup.webhook === null) {
+    return skipped(name, "webhooks are shown to the role Maintainer alone");
+  }
+  const page = "docs/ask.md has the form";
+  if (setup.webhook === "none") return warning(name, "no webhook starts a pipeline", `Add one, ${page}`);
+  if (setup.webhook === "no-comments") {
+    return warning(name, "the webhook has no Comments events", `Switch them on, ${page}`);
+  }
+  if (setup.webhook === "no-issues") {
+    return warning(name, "the webhook has no Issues events, so that a label starts nothing", `Switch them on, ${page}`);
+  }
+  return ok(name, "a webhook for comments and issues starts a pipeline");
+}
+
+function checkVariables(setup: ForgeSetup | undefined): Check {
+  const name = "variables";
+  if (setup === undefined || setup.mayHaveVariables === null) return skipped(name, "this setting is not shown");
+  if (setup.mayHaveVariables) return ok(name, "pipelines may get variables");
+  return warning(
+    name,
+    "nobody may pass variables to a pipeline, and some versions of GitLab then refuse every trigger",
+    "Poll from a schedule until the server has the change (merge request 204230), or permit a role",
+  );
+}

@@ -1,0 +1,431 @@
+/**
+ * `respond`: a mention at the forge becomes a run with a note that lives; `respond --poll` looks for mentions that no event has brought.
+ *
+ * @module
+ */
+import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
+import { EXIT } from "../../exit_codes.ts";
+import type { News, Reaction } from "../../forge/threads.ts";
+import { withPageLink } from "../../report/page_link.ts";
+import { noteMarker, writeNote } from "../../report/note.ts";
+import { pagePath } from "../../report/write.ts";
+import { Decider, type Decision, type RespondSettings, type Wanted } from "../../respond/decide.ts";
+import { isSameAsk, jobOfAsk, keyOfAsk, markLine, marksOf } from "../../respond/mark.ts";
+import { mayMention } from "../../respond/mention.ts";
+import { checkTemplate } from "../../respond/what.ts";
+import { cancelWith } from "../../run/cancel.ts";
+import { emptyRunResult, type RunResult } from "../../run/result.ts";
+import { runJob } from "../../run/run.ts";
+import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
+import { isTerminal } from "../../service/contract.ts";
+import type { StartRequest } from "../../model.ts";
+import { markdownBlock } from "../../text/escape.ts";
+import { own } from "../../text/safe_line.ts";
+import { openNote, progressText } from "../job/note.ts";
+import { CommandJob, openOneShot } from "../job/run_job.ts";
+import {
+  duration,
+  HARNESS,
+  LOG,
+  MODE,
+  onOrOff,
+  option,
+  outDirectory,
+  readRunSettings,
+  REPO,
+  REPORTING,
+  ROOT,
+  SHOW_TASK,
+  STATE,
+  TIMEOUT,
+  WATCHING,
+} from "../options.ts";
+import { readCheckoutFile } from "../start_request.ts";
+import type { Context, NoteState, OpenForge, Option, PlannedNote, Verb, VerbFlag } from "../verb.ts";
+import { OF_RUNS } from "./codes.ts";
+
+function named(text: string, source: string): string {
+  if (/^[A-Za-z0-9][A-Za-z0-9_-]{0,38}$/.test(text)) return text;
+  throw new UsageError({
+    attempted: `use ${source}`,
+    why: 'it must be a name of letters, digits, "-" and "_", without "@"',
+    value: JSON.stringify(text),
+  });
+}
+
+/** `N/day`, or `N`. */
+function perDay(text: string, source: string): number {
+  const [, count = ""] = /^(\d{1,4})(?:\/day)?$/.exec(text) ?? [];
+  if (count !== "") return Number(count);
+  throw new UsageError({
+    attempted: `use ${source}`,
+    why: "it must be a number of runs, as in 20/day",
+    value: JSON.stringify(text),
+  });
+}
+
+function users(text: string, source: string): string[] {
+  const names = text.split(/[\s,]+/).filter((name) => name !== "").map((name) => name.replace(/^@/, "").toLowerCase());
+  if (names.length > 0 && names.every((name) => /^[\w.-]{1,255}$/.test(name))) return names;
+  throw new UsageError({
+    attempted: `use ${source}`,
+    why: "it must be names of users, separated by commas",
+    value: JSON.stringify(text),
+  });
+}
+
+function aLabel(text: string, source: string): string {
+  if (text.length <= 255 && !/[,\n]/.test(text)) return text;
+  throw new UsageError({
+    attempted: `use ${source}`,
+    why: "it must be the name of one label",
+    value: JSON.stringify(text),
+  });
+}
+
+const NAME = option("name", named);
+const LABEL = option("label", aLabel);
+const ALLOW_USERS = option("allow-users", users);
+const LIMIT = option("limit", perDay);
+const TEMPLATE = option("template", (text: string) => text);
+const COMMIT_STATUS = option("commit-status", onOrOff);
+const POLL: VerbFlag = {
+  name: "poll",
+  help: "Look for mentions that no event has brought, and answer them: from a schedule",
+};
+const SINCE: Option<number> = {
+  name: "since",
+  value: "TIME",
+  help: "With --poll: how far to look back [24h]",
+  parse: duration(7 * 86_400_000),
+};
+const ALLOW_URL: VerbFlag = {
+  name: "allow-url",
+  help: "Take a MOGPLEX_URL that is not the service's own, although a webhook has started the pipeline",
+};
+
+const DAY_MS = 86_400_000;
+
+function readSettings(context: Context): RespondSettings {
+  const { option } = context;
+  const path = option(TEMPLATE);
+  const template = path === undefined ? undefined : readCheckoutFile(context, path, "read template");
+  if (template !== undefined) checkTemplate(template);
+  return {
+    name: option(NAME) ?? "mogplex",
+    label: option(LABEL) ?? "mogplex",
+    allowUsers: option(ALLOW_USERS) ?? null,
+    limit: option(LIMIT) ?? 20,
+    template,
+    isPublic: ["public", "internal"].includes(context.io.env("CI_PROJECT_VISIBILITY") ?? ""),
+  };
+}
+
+/**
+ * Whoever has the token of a trigger can pass variables with it: then another address would get the token of Mogplex.
+ *
+ * @throws {UsageError} when there is another address in a pipeline that a trigger has started.
+ */
+function checkAddress(context: Context): void {
+  const { io: { env }, flags } = context;
+  if (env("CI_PIPELINE_SOURCE") !== "trigger" || flags.has(ALLOW_URL.name) || !context.connection().custom) return;
+  throw new UsageError({
+    attempted: "respond",
+    why: "a trigger has started this pipeline, and MOGPLEX_URL names another address than the service's own",
+    advice: "give --allow-url (input allow-url of the component) if that is meant",
+  });
+}
+
+/** Answers an event, or with `--poll` everything that is new. @returns The exit code. */
+export async function respond(context: Context): Promise<number> {
+  const { flags, clock, option, writer } = context;
+  context.guard();
+  if (context.openForge === undefined) throw new Error("Cannot respond without a forge");
+  checkAddress(context);
+  const settings = readSettings(context);
+  const forge = context.openForge(context);
+  const event = flags.has(POLL.name) ? { kind: "unreadable" as const } : await forge.event();
+  if (event.kind === "nothing") return none(context, event.reason);
+  if (event.kind === "ask") {
+    return await answer(context, { forge, settings, news: event.news, out: outDirectory(context) });
+  }
+  const since = new Date(clock.wallTime() - (option(SINCE) ?? DAY_MS)).toISOString();
+  const news = (await forge.threads.news(since, settings.label)).filter(({ text }) =>
+    text === null || mayMention(text, settings.name)
+  );
+  writer.out(own`looked for what is new since ${writer.untrusted(since)}: ${news.length} to look at`);
+  const until = clock.now() + (option(TIMEOUT) ?? DEFAULT_TIMEOUT_MS);
+  let code: number = EXIT.success;
+  let runs = 0;
+  for (const each of news) {
+    if (clock.now() >= until) {
+      writer.note("the time is over: the next poll answers the rest");
+      break;
+    }
+    const out = runs === 0 ? outDirectory(context) : `${outDirectory(context)}/${runs + 1}`;
+    const ended = await answer(context, { forge, settings, news: each, since, out, onStart: () => runs++ });
+    code ||= ended;
+  }
+  return code;
+}
+
+function none({ writer }: Context, reason: string): number {
+  writer.out(own`no run: ${writer.untrusted(reason)}`);
+  return EXIT.success;
+}
+
+/** One ask, and what is needed to answer it. */
+interface Asked {
+  forge: OpenForge;
+  settings: RespondSettings;
+  news: News;
+  /** Older ones are not answered; undefined for all. */
+  since?: string | undefined;
+  /** Directory of the reports. */
+  out: string;
+  onStart?: (() => void) | undefined;
+}
+
+async function answer(context: Context, asked: Asked): Promise<number> {
+  const { forge: { threads }, settings, news, since } = asked;
+  const { session, call } = openOneShot(context);
+  const decider = new Decider({
+    threads,
+    settings,
+    nowMs: context.clock.wallTime(),
+    runs: {
+      async isAtWork(runId) {
+        try {
+          return !isTerminal((await session.client.getRun(runId, call)).status);
+        } catch (error) {
+          if (error instanceof NotFoundError) return false;
+          throw error;
+        }
+      },
+    },
+  });
+  const decision = await decider.decide(news, since);
+  if (decision.kind === "start") {
+    asked.onStart?.();
+    return await start(context, asked, decider, decision);
+  }
+  if (decision.kind === "none") {
+    if (decision.tell !== null) {
+      await say(context, asked, decision.tell, `No run: ${decision.tell.text}.`);
+      await react(asked, "failed");
+    }
+    return none(context, decision.reason);
+  }
+  await react(asked, "seen");
+  const stopped: string[] = [];
+  for (const runId of decision.runs) {
+    const { status } = await cancelWith(session.client, context.clock, runId, { deadline: session.deadline });
+    stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
+  }
+  await say(context, asked, decision, stopped.length > 0 ? stopped.join("\n\n") : "No run is at work here.");
+  await react(asked, "done");
+  return none(context, stopped.length > 0 ? "the run was to be stopped" : "no run is at work there");
+}
+
+/** A reaction costs nothing when it is refused. */
+async function react({ forge: { threads }, news: { thread, comment } }: Asked, reaction: Reaction): Promise<void> {
+  await threads.react(thread, comment, reaction).catch(() => {});
+}
+
+/** Writes the note of an ask that gets no run. */
+async function say(
+  { clock, fetch }: Context,
+  { forge, news: { thread } }: Asked,
+  { ask }: Pick<Extract<Decision, { kind: "stop" }>, "ask">,
+  text: string,
+): Promise<void> {
+  const { token, tokenPlace } = forge;
+  const body = `${markLine({ ask, of: ask, state: "none" })}\n\n${text}\n`;
+  await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
+}
+
+/** Exit codes after which the same start may still work: the note says so to the next poll. */
+const AGAIN: readonly number[] = [
+  EXIT.unauthorized,
+  EXIT.forbidden,
+  EXIT.unavailable,
+  EXIT.rateLimited,
+  EXIT.deadline,
+  EXIT.sigint,
+  EXIT.sigterm,
+];
+
+/** What the note of a run remembers. */
+function markState({ runId, exitCode }: NoteState): "starting" | "none" | { runId: string } {
+  if (runId !== null) return { runId };
+  return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
+}
+
+function planOf(context: Context, { forge, news: { thread } }: Asked, { ask, of, task }: Wanted): PlannedNote {
+  const { io: { env }, platform, option } = context;
+  const { job, pipeline } = platform.links(env);
+  return {
+    place: forge.notes(thread),
+    token: forge.token,
+    tokenPlace: forge.tokenPlace,
+    job: jobOfAsk(ask),
+    label: platform.identity(env)?.job ?? "",
+    mayLink: (url) => forge.mayLink(url),
+    links: { job, pipeline },
+    task: option(SHOW_TASK) === false ? undefined : task,
+    head: (state) => markLine({ ask, of, state: markState(state) }),
+  };
+}
+
+/** The request of a run, whose repository is that of the forge unless another one is named. */
+async function requestOf({ option }: Context, { forge }: Asked, { prompt, place }: Wanted) {
+  const { baseBranch, workingBranch, createBranch } = place;
+  const { id, name } = await forge.threads.repository();
+  const repo = option(REPO) ?? name;
+  const request = {
+    repo,
+    prompt,
+    harness: option(HARNESS) as StartRequest["harness"],
+    mode: option(MODE) as StartRequest["mode"],
+    rootDirectory: option(ROOT),
+    baseBranch,
+    workingBranch,
+    createBranch,
+  };
+  return { request, repository: id };
+}
+
+/** The service knows the key, with another request: the ask was answered, and its note is gone or not there yet. */
+class Answered extends Error {}
+
+async function start(context: Context, asked: Asked, decider: Decider, wanted: Wanted): Promise<number> {
+  const { forge: { threads }, news: { thread } } = asked;
+  const { clock, writer } = context;
+  const { ask, asker } = wanted;
+  const planned = planOf(context, asked, wanted);
+  const note = openNote(context, planned);
+  const since = new Date(clock.wallTime()).toISOString();
+  const { request, repository } = await requestOf(context, asked, wanted);
+  await react(asked, "seen");
+  const written = await note.begin({
+    render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
+    state: { runId: null, exitCode: null },
+  });
+  /** Ends the note without a run. */
+  const end = async (reason: string, exitCode: number) => {
+    await note.end({
+      render: () => `## ⚪ No run\n\n${markdownBlock(writer.redact(reason))}\n`,
+      state: { runId: null, exitCode },
+    }).catch(() => {});
+  };
+  // Who has begun the oldest note answers: another job may have begun one at the same moment.
+  const marks = marksOf((await threads.comments(thread)).list, await threads.me());
+  const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+  if (oldest !== undefined && oldest.note.id !== written.id) {
+    await threads.remove(thread, { kind: "comment", id: written.id });
+    return none(context, "another job answers it");
+  }
+  const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
+  if (changed !== null) {
+    await end(changed, EXIT.success);
+    return none(context, changed);
+  }
+  writer.out(own`asked by ${writer.untrusted(asker.name)}`);
+  const idempotencyKey = keyOfAsk({ origin: threads.origin, repository, thread, ask, repoId: request.repo });
+  const jobContext: Context = {
+    ...context,
+    notes: { secrets: () => [], wanted: () => true, plan: () => ({ ...planned, note }) },
+  };
+  let result: RunResult | undefined;
+  const job = new CommandJob<RunResult>(jobContext, emptyRunResult());
+  try {
+    const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
+    job.limitTo(timeoutMs);
+    const places = job.openPlaces(asked.out);
+    const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true });
+    const options = {
+      idempotencyKey,
+      tokenShare,
+      onTimeout,
+      onItem: item,
+      onStarted: (run: { runId: string; run: { status: string } }) => {
+        started(run.runId);
+        live.open(run.run.status as Parameters<typeof live.open>[0]);
+      },
+    };
+    const files = { files: context.io, statePath: places.state, sink };
+    const showTask = context.option(SHOW_TASK);
+    const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask }).then((ended) => {
+      if (ended.error instanceof ConflictError && ended.result.runId === null) throw new Answered();
+      result = ended.result;
+      return ended;
+    });
+    const code = await job.end(work);
+    if (!note.isEnded) await end(result?.reason ?? "nothing was started", code);
+    await react(asked, code === EXIT.success ? "done" : "failed");
+    if (code === EXIT.success && result !== undefined) {
+      await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url });
+    }
+    return code;
+  } catch (error) {
+    if (error instanceof Answered) {
+      await end("it was answered already", EXIT.success);
+      return none(context, "it was answered already");
+    }
+    await end(
+      error instanceof MogplexError ? error.message : "nothing was started",
+      error instanceof MogplexError ? error.exitCode : EXIT.internal,
+    );
+    await react(asked, "failed");
+    return await job.refuse(error);
+  }
+}
+
+/** Sets the commit status on the head of the agent's branch. A failure costs nothing but the status. */
+async function setStatus(
+  { option, platform, io: { env }, writer }: Context,
+  { forge: { threads } }: Asked,
+  { branch, changed }: RunResult,
+  { page, thread }: { page: string | undefined; thread: string },
+): Promise<void> {
+  // On GitLab an external status that is a success has made merge requests mergeable (issues 300720 and 34378).
+  if (!(option(COMMIT_STATUS) ?? threads.forge !== "gitlab") || changed === false) return;
+  const links = withPageLink(platform.links(env), page);
+  // Gitea shows no address of a job to the job.
+  const url = links.page ?? links.job ?? links.pipeline ?? thread;
+  // The branch that the answer to the start names: what events name may be any branch.
+  const name = branch.requested;
+  if (name === null) return;
+  try {
+    const head = await threads.branch(name);
+    if (head?.commit) await threads.setStatus(head.commit, { url, text: "The agent's run ended well" });
+  } catch (error) {
+    writer.note(error instanceof MogplexError ? error.message : `Cannot set a commit status: ${error}`);
+  }
+}
+
+export const respondVerb: Verb = {
+  name: "respond",
+  usage: "",
+  maxPositionals: 0,
+  summary: "A mention under an issue or a pull request becomes a run, with a note that says how it goes",
+  group: "toolkit",
+  flags: [
+    [POLL, SINCE],
+    [NAME, LABEL, ALLOW_USERS, LIMIT, TEMPLATE, COMMIT_STATUS, ALLOW_URL],
+    [REPO, HARNESS, MODE, ROOT],
+    TIMEOUT,
+    WATCHING,
+    LOG,
+    REPORTING,
+    SHOW_TASK,
+    STATE,
+  ],
+  meanings: {
+    ...OF_RUNS,
+    success: "the run ended well; or there was nothing to start, and a line says why",
+    unavailable: "forge or service could not be asked: nothing was started, and the next event or poll takes it up",
+  },
+  examples: ["mogplex-ci respond", "mogplex-ci respond --poll --since 6h"],
+  run: respond,
+};

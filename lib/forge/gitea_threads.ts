@@ -1,0 +1,410 @@
+/**
+ * Issues and pull requests of a Gitea or Forgejo repository with their comments, by its REST API.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { ApiError, MogplexError } from "../errors.ts";
+import type { ForgeClient } from "./forge.ts";
+import { readGitea } from "./gitea.ts";
+import {
+  type CommentPlace,
+  type ForgeUser,
+  type News,
+  orNull,
+  type Reaction,
+  readPages,
+  type Thread,
+  type ThreadComment,
+  type ThreadPlace,
+  type Threads,
+} from "./threads.ts";
+
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `User`, `Comment`, `TimelineComment`, `Issue`, `PullRequest`, `Team`
+const userSchema = z.lazy(() => z.object({ id: z.int(), login: z.string() }));
+const commentSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    body: z.string(),
+    user: z.nullish(userSchema),
+    created_at: z.string(),
+    updated_at: z.string(),
+    issue_url: z.nullish(z.string()),
+    pull_request_url: z.nullish(z.string()),
+  })
+);
+type Comment = z.output<typeof commentSchema>;
+const eventSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    type: z.string(),
+    body: z.nullish(z.string()),
+    user: z.nullish(userSchema),
+    created_at: z.string(),
+    updated_at: z.string(),
+    label: z.nullish(z.object({ name: z.string() })),
+  })
+);
+const issueSchema = z.lazy(() =>
+  z.object({
+    number: z.int(),
+    html_url: z.string(),
+    title: z.string(),
+    body: z.nullish(z.string()),
+    user: z.nullish(userSchema),
+    state: z.string(),
+    created_at: z.string(),
+    updated_at: z.string(),
+    labels: z.nullish(z.array(z.object({ name: z.string() }))),
+    pull_request: z.nullish(z.object({})),
+  })
+);
+const sideSchema = z.lazy(() => z.object({ label: z.string(), sha: z.string(), repo_id: z.int() }));
+const pullSchema = z.lazy(() => z.object({ head: sideSchema, base: sideSchema }));
+const repositorySchema = z.lazy(() => z.object({ id: z.int(), full_name: z.string(), default_branch: z.string() }));
+const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z.nullish(userSchema) }));
+const teamSchema = z.lazy(() =>
+  z.object({ id: z.int(), permission: z.string(), units_map: z.nullish(z.record(z.string(), z.string())) })
+);
+type Team = z.output<typeof teamSchema>;
+const branchSchema = z.lazy(() =>
+  z.object({ name: z.string(), protected: z.boolean(), commit: z.nullish(z.object({ id: z.string() })) })
+);
+const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
+
+/** Rows that are asked for on a page; a server may be set to give fewer. */
+const PAGE = 50;
+/** A list may be cut to what the token sees after it was cut into pages: only an empty page is surely the last. */
+const EMPTY = 1;
+/** Most reviews with comments on lines, and most pull requests, that are looked through. */
+const MAX_REVIEWS = 30;
+
+// Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: these eight are all, unless an administrator changes them.
+const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
+
+const MAY_WRITE: readonly string[] = ["owner", "admin", "write"];
+
+/** An account that was deleted. */
+const GHOST: ForgeUser = { id: -1, name: "Ghost", isBot: true };
+
+/** Users of the server itself, such as that of its actions, have no positive id. Other programs are shown as persons. */
+const toUser = (found: z.output<typeof userSchema> | null | undefined): ForgeUser =>
+  found ? { id: found.id, name: found.login, isBot: found.id > 0 ? null : true } : GHOST;
+
+const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): ThreadComment => ({
+  kind,
+  id: comment.id,
+  text: comment.body,
+  author: toUser(comment.user),
+  createdAt: comment.created_at,
+  editedAt: comment.updated_at === comment.created_at ? null : comment.updated_at,
+  isInternal: false,
+});
+
+export class GiteaThreads implements Threads {
+  readonly forge = "gitea";
+  readonly system = "Gitea";
+  readonly origin: string;
+  readonly #client: ForgeClient;
+  readonly #repository: string;
+  #teams: Promise<readonly Team[] | null> | undefined;
+
+  /** @param repository `owner/name`. */
+  constructor(client: ForgeClient, { origin, repository }: { origin: string; repository: string }) {
+    this.#client = client;
+    this.origin = origin;
+    this.#repository = repository;
+  }
+
+  get #path(): string {
+    return `/repos/${this.#repository}`;
+  }
+
+  #get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
+    return this.#client.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  /** The rows of a list, which is null when it has none. */
+  async #rows<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<readonly z.output<T>[]> {
+    const read = (value: unknown) => z.safeParse(z.array(schema), value ?? []).data;
+    return await this.#client.call({ what, path, read });
+  }
+
+  #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
+    const query = path.includes("?") ? "&" : "?";
+    return readPages((page) => this.#rows(what, `${path}${query}limit=${PAGE}&page=${page}`, schema), EMPTY);
+  }
+
+  async me(): Promise<ForgeUser> {
+    return toUser(await this.#get("read the user of the token", "/user", userSchema));
+  }
+
+  async repository() {
+    const found = await this.#get(`read repository ${this.#repository}`, this.#path, repositorySchema);
+    return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
+  }
+
+  async thread(place: ThreadPlace): Promise<Thread | null> {
+    const what = `read ${wordsOf(place)}`;
+    const found = await orNull(this.#get(what, `${this.#path}/issues/${place.number}`, issueSchema));
+    if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
+    const pull = place.kind === "issue"
+      ? null
+      : await this.#get(what, `${this.#path}/pulls/${place.number}`, pullSchema);
+    return {
+      ...place,
+      url: found.html_url,
+      isOpen: found.state === "open",
+      title: found.title,
+      text: found.body ?? "",
+      author: toUser(found.user),
+      createdAt: found.created_at,
+      changes: await this.#changes(place, found),
+      pull: pull === null ? null : {
+        source: pull.head.label,
+        isForeign: pull.head.repo_id !== pull.base.repo_id,
+        target: pull.base.label,
+        commit: pull.head.sha === "" ? null : pull.head.sha,
+      },
+    };
+  }
+
+  /**
+   * Gitea shows who has changed the title, and not who has changed the description: its author can, and whoever may write to issues. So these
+   * have to be the same who may push; else nothing is known. A change of the description shows as a time at which nothing else has happened,
+   * until something else does.
+   */
+  async #changes(place: ThreadPlace, issue: z.output<typeof issueSchema>): Promise<Thread["changes"]> {
+    const teams = await this.#allTeams();
+    const unit = place.kind === "issue" ? "repo.issues" : "repo.pulls";
+    if (teams === null || teams.some((team) => mayWrite(team, unit) && !mayWrite(team, "repo.code"))) return null;
+    const { list, isWhole } = await this.#timeline(place);
+    if (!isWhole) return null;
+    const titles = list.filter(({ type }) => type === "change_title")
+      .map(({ user, created_at: at }) => ({ by: toUser(user), at }));
+    const times = [issue.created_at, ...list.flatMap((event) => [event.created_at, event.updated_at])].map(Date.parse);
+    const lastMs = Date.parse(issue.updated_at);
+    // Times are of whole seconds, and an event is written a moment before its issue.
+    const isKnown = times.some((ms) => Math.abs(ms - lastMs) <= 1_000);
+    return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
+  }
+
+  #timeline(place: ThreadPlace) {
+    const path = `${this.#path}/issues/${place.number}/timeline`;
+    return this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
+  }
+
+  async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
+    if (kind === "review") return (await this.#lineComments(thread)).list.find((each) => each.id === id) ?? null;
+    const found = await orNull(this.#client.call({
+      what: `read comment ${id} of ${wordsOf(thread)}`,
+      path: `${this.#path}/issues/comments/${id}`,
+      // Without a body when it is something else than a comment.
+      read: (value) => value === undefined ? { comment: null } : wrapped(z.safeParse(commentSchema, value).data),
+    }));
+    const comment = found?.comment ?? null;
+    const own = comment === null ? undefined : threadOf(comment);
+    return comment !== null && own?.kind === thread.kind && own.number === thread.number ? toComment(comment) : null;
+  }
+
+  async comments(thread: ThreadPlace) {
+    const path = `${this.#path}/issues/${thread.number}/comments`;
+    // Not in pages.
+    const found = await this.#rows(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
+    const lines = await this.#lineComments(thread);
+    const list = [...found.map((each) => toComment(each)), ...lines.list];
+    list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
+    return { list, isWhole: lines.isWhole };
+  }
+
+  /** Comments on lines of code, which stand below reviews. */
+  async #lineComments(thread: ThreadPlace): Promise<{ list: ThreadComment[]; isWhole: boolean }> {
+    if (thread.kind === "issue") return { list: [], isWhole: true };
+    const what = `read the reviews of ${wordsOf(thread)}`;
+    const path = `${this.#path}/pulls/${thread.number}/reviews`;
+    const { list: reviews, isWhole } = await this.#list(what, path, reviewSchema);
+    const full = reviews.filter(({ comments_count: count }) => count !== 0);
+    const list: ThreadComment[] = [];
+    for (const { id } of full.slice(-MAX_REVIEWS)) {
+      const found = await orNull(this.#rows(what, `${path}/${id}/comments`, commentSchema));
+      list.push(...(found ?? []).map((each) => toComment(each, "review")));
+    }
+    return { list, isWhole: isWhole && full.length <= MAX_REVIEWS };
+  }
+
+  async mayPush({ id, name }: ForgeUser): Promise<boolean> {
+    const what = `read the rights of a user of ${this.#repository}`;
+    const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
+    const found = await orNull(this.#forAdmins(this.#get(what, `${path}/permission`, permissionSchema), what));
+    // A name can belong to another account by now.
+    if (found === null || found.user?.id !== id) return false;
+    if (["owner", "admin"].includes(found.permission)) return true;
+    const teams = await this.#allTeams();
+    if (teams !== null && teams.length === 0) return found.permission === "write";
+    // In an organisation that word leaves out what teams may do to the code alone, or is about something else than the code.
+    if (found.permission === "write" && await this.#is(what, path)) return true;
+    if (teams === null) {
+      throw new MogplexError({ attempted: what, why: "Gitea does not show its teams" }, "unavailable");
+    }
+    for (const team of teams.filter((each) => mayWrite(each, "repo.code"))) {
+      if (await this.#is(what, `/teams/${team.id}/members/${encodeURIComponent(name)}`)) return true;
+    }
+    return false;
+  }
+
+  /** Whether Gitea answers with 2xx, and not with 404. */
+  async #is(what: string, path: string): Promise<boolean> {
+    return await orNull(this.#forAdmins(this.#client.call({ what, path, read: () => true }), what)) === true;
+  }
+
+  /** The right of others is shown to administrators of the repository alone, and who is in a team to members of the organisation. */
+  async #forAdmins<T>(asked: Promise<T>, attempted: string): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      throw new MogplexError({
+        attempted,
+        why: "Gitea shows it to administrators of the repository, and of teams to members of the organisation",
+        advice:
+          "give the user of the token these rights, with the scopes write:repository and read:organization, or name " +
+          "who may ask by --allow-users",
+      }, "unavailable");
+    }
+  }
+
+  /** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. */
+  #allTeams(): Promise<readonly Team[] | null> {
+    const what = `read the teams of ${this.#repository}`;
+    this.#teams ??= this.#rows(what, `${this.#path}/teams`, teamSchema)
+      .then((teams) => teams, (error) => {
+        if (error instanceof ApiError && error.status === 405) return [];
+        if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return null;
+        this.#teams = undefined;
+        throw error;
+      });
+    return this.#teams;
+  }
+
+  async labelled(thread: ThreadPlace, label: string) {
+    const what = `read the label events of ${wordsOf(thread)}`;
+    const issue = await orNull(this.#get(what, `${this.#path}/issues/${thread.number}`, issueSchema));
+    if (!issue?.labels?.some(({ name }) => name === label)) return null;
+    const { list, isWhole } = await this.#timeline(thread);
+    if (!isWhole) throw new MogplexError({ attempted: what, why: "there are too many" }, "unavailable");
+    const last = list.filter(({ type, label: its }) => type === "label" && its?.name === label).at(-1);
+    // `1` when it was set, empty when it was taken away.
+    if (last?.body !== "1") return null;
+    return { id: last.id, by: toUser(last.user), at: last.created_at };
+  }
+
+  async branch(name: string) {
+    const path = `${this.#path}/branches/${name.split("/").map(encodeURIComponent).join("/")}`;
+    const found = await orNull(this.#get("read a branch", path, branchSchema));
+    if (found === null || found.name !== name) return null;
+    const isGuarded = found.protected || (await this.repository()).defaultBranch === name;
+    return { isGuarded, isProtected: found.protected, commit: found.commit?.id ?? null };
+  }
+
+  async facts(number: number) {
+    const { origin } = this;
+    const url = `${origin}/${this.#repository}/pulls/${number}`;
+    const { host } = new URL(origin);
+    const address = { forge: "gitea" as const, origin, host, repository: this.#repository, number, url };
+    const [outcome] = await readGitea(this.#client, [address]);
+    if (outcome?.ok === true) return outcome.facts;
+    const why = outcome?.reason ?? "it was not read";
+    throw new MogplexError({ attempted: `read pull request #${number}`, why }, "unavailable");
+  }
+
+  #commentsSince(since: string) {
+    const path = `${this.#path}/issues/comments?${new URLSearchParams({ since })}`;
+    return this.#list(`read the comments of ${this.#repository}`, path, commentSchema);
+  }
+
+  #issuesSince(more: Record<string, string>) {
+    const path = `${this.#path}/issues?${new URLSearchParams({ state: "open", ...more })}`;
+    return this.#list(`look for what is new in ${this.#repository}`, path, issueSchema);
+  }
+
+  async news(since: string, label: string): Promise<readonly News[]> {
+    const sinceMs = Date.parse(since);
+    const { list } = await this.#commentsSince(since);
+    const comments = list.flatMap((each): News[] => {
+      const thread = threadOf(each);
+      if (thread === undefined || Date.parse(each.created_at) < sinceMs) return [];
+      return [{ thread, comment: { kind: "comment", id: each.id }, text: each.body }];
+    });
+    const pulls = await this.#issuesSince({ since, type: "pulls" });
+    const lines: News[] = [];
+    for (const { number } of pulls.list.slice(0, MAX_REVIEWS)) {
+      const thread: ThreadPlace = { kind: "pull", number };
+      for (const { kind, id, text, createdAt } of (await this.#lineComments(thread)).list) {
+        if (Date.parse(createdAt) >= sinceMs) lines.push({ thread, comment: { kind, id }, text });
+      }
+    }
+    const labelled = (await this.#issuesSince({ since, labels: label })).list.map(({ number, pull_request: pull }) => ({
+      thread: { kind: pull ? "pull" as const : "issue" as const, number },
+      comment: null,
+      text: null,
+    }));
+    return [...comments, ...lines, ...labelled];
+  }
+
+  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
+    const { list, isWhole } = await this.#commentsSince(since);
+    if (!isWhole) {
+      const attempted = `read the comments of ${this.#repository}`;
+      throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
+    }
+    return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
+      .map((each) => toComment(each));
+  }
+
+  async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
+    await orNull(this.#client.call({
+      what: `remove a comment of ${wordsOf(thread)}`,
+      path: `${this.#path}/issues/comments/${id}`,
+      method: "DELETE",
+      read: () => true,
+    }));
+  }
+
+  async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
+    const place = comment === null ? thread.number : `comments/${comment.id}`;
+    await this.#client.call({
+      what: `react to ${wordsOf(thread)}`,
+      path: `${this.#path}/issues/${place}/reactions`,
+      body: { content: REACTIONS[reaction] },
+      read: () => true,
+    });
+  }
+
+  async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {
+    await this.#client.call({
+      what: "set a commit status",
+      path: `${this.#path}/statuses/${encodeURIComponent(commit)}`,
+      body: { state: "success", context: "mogplex", target_url: url, description: text },
+      read: () => true,
+    });
+  }
+}
+
+/** Whether the members of a team may write to a part of the repository. */
+function mayWrite({ permission, units_map: units }: Team, unit: string): boolean {
+  if (["owner", "admin"].includes(permission)) return true;
+  return MAY_WRITE.includes(units?.[unit] ?? "");
+}
+
+const wrapped = <T>(comment: T | undefined) => comment === undefined ? undefined : { comment };
+
+/** The thread of a comment: one of the two addresses is empty. */
+function threadOf({ issue_url: issue, pull_request_url: pull }: Comment): ThreadPlace | undefined {
+  const [, area, number] = /\/(issues|pulls)\/([1-9]\d{0,8})$/.exec(pull || issue || "") ?? [];
+  if (number === undefined) return undefined;
+  return { kind: area === "issues" ? "issue" : "pull", number: Number(number) };
+}
+
+function wordsOf({ kind, number }: ThreadPlace): string {
+  return kind === "issue" ? `issue #${number}` : `pull request #${number}`;
+}

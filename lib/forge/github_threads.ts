@@ -1,0 +1,383 @@
+/**
+ * Issues and pull requests of a GitHub repository with their comments: by its REST API, and by GraphQL where only that says who has changed a
+ * text.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { MogplexError } from "../errors.ts";
+import type { ForgeClient } from "./forge.ts";
+import { readGithub } from "./github.ts";
+import {
+  type CommentPlace,
+  type ForgeUser,
+  type News,
+  orNull,
+  PAGE,
+  type Reaction,
+  readPages,
+  type Thread,
+  type ThreadComment,
+  type ThreadPlace,
+  type Threads,
+} from "./threads.ts";
+
+// Source: GitHub, "REST API endpoints for issue comments", https://docs.github.com/en/rest/issues/comments; "… for pull request review
+// comments", https://docs.github.com/en/rest/pulls/comments
+const user = z.lazy(() => z.object({ id: z.int(), login: z.string(), type: z.optional(z.string()) }));
+const commentSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    node_id: z.string(),
+    body: z.nullish(z.string()),
+    user: z.nullable(user),
+    created_at: z.string(),
+    updated_at: z.string(),
+    html_url: z.string(),
+    issue_url: z.optional(z.string()),
+    pull_request_url: z.optional(z.string()),
+    performed_via_github_app: z.nullish(z.object({})),
+  })
+);
+type Comment = z.output<typeof commentSchema>;
+const repositorySchema = z.lazy(() => z.object({ id: z.int(), full_name: z.string(), default_branch: z.string() }));
+// Source: GitHub, "REST API endpoints for collaborators", https://docs.github.com/en/rest/collaborators/collaborators
+const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z.nullish(user) }));
+// Source: GitHub, "REST API endpoints for issue events", https://docs.github.com/en/rest/issues/events
+const eventSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    event: z.string(),
+    actor: z.nullish(user),
+    created_at: z.string(),
+    label: z.nullish(z.object({ name: z.string() })),
+  })
+);
+// Source: GitHub, "REST API endpoints for branches", https://docs.github.com/en/rest/branches/branches
+const branchSchema = z.lazy(() =>
+  z.object({ name: z.string(), protected: z.boolean(), commit: z.nullish(z.object({ sha: z.string() })) })
+);
+// Source: GitHub, "REST API endpoints for rules", https://docs.github.com/en/rest/repos/rules
+const rulesSchema = z.lazy(() => z.array(z.object({ type: z.string() })));
+// Source: GitHub, "REST API endpoints for issues", https://docs.github.com/en/rest/issues/issues
+const listedSchema = z.lazy(() => z.object({ number: z.int(), pull_request: z.optional(z.unknown()) }));
+
+// Source: GitHub, GraphQL reference, `Actor`, `UserContentEdit`, `RenamedTitleEvent`; https://docs.github.com/en/graphql/reference
+const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
+const TEXT = `number url title body createdAt author { ${ACTOR} }
+  userContentEdits(first: 100) { totalCount nodes { editedAt editor { ${ACTOR} } } }
+  timelineItems(first: 100, itemTypes: [RENAMED_TITLE_EVENT]) {
+    totalCount nodes { ... on RenamedTitleEvent { createdAt actor { ${ACTOR} } } }
+  }`;
+const THREAD =
+  `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) { issueOrPullRequest(number: $i) {
+  __typename
+  ... on Issue { state ${TEXT} }
+  ... on PullRequest { state headRefName headRefOid baseRefName isCrossRepository ${TEXT} }
+} } }`;
+const actor = z.lazy(() => z.object({ __typename: z.string(), login: z.string(), databaseId: z.nullish(z.int()) }));
+const textSchema = z.lazy(() =>
+  z.object({
+    __typename: z.enum(["Issue", "PullRequest"]),
+    state: z.string(),
+    number: z.int(),
+    url: z.string(),
+    title: z.string(),
+    body: z.string(),
+    createdAt: z.string(),
+    author: z.nullable(actor),
+    userContentEdits: z.nullable(z.object({
+      totalCount: z.int(),
+      nodes: z.array(z.nullable(z.object({ editedAt: z.string(), editor: z.nullable(actor) }))),
+    })),
+    timelineItems: z.object({
+      totalCount: z.int(),
+      nodes: z.array(z.nullable(z.object({ createdAt: z.string(), actor: z.nullable(actor) }))),
+    }),
+    headRefName: z.optional(z.string()),
+    headRefOid: z.optional(z.string()),
+    baseRefName: z.optional(z.string()),
+    isCrossRepository: z.optional(z.boolean()),
+  })
+);
+const answerSchema = z.lazy(() =>
+  z.object({ data: z.object({ repository: z.nullable(z.object({ issueOrPullRequest: z.nullable(textSchema) })) }) })
+);
+const viewerSchema = z.lazy(() => z.object({ data: z.object({ viewer: actor }) }));
+const editedSchema = z.lazy(() =>
+  z.object({ data: z.object({ node: z.nullable(z.object({ lastEditedAt: z.nullable(z.string()) })) }) })
+);
+
+const MAY_PUSH: readonly string[] = ["admin", "write"];
+
+/** Rules after which nobody pushes to a branch without a review. */
+const GUARDS: readonly string[] = ["pull_request", "update", "merge_queue"];
+
+// Source: GitHub, "REST API endpoints for reactions": these eight are all.
+const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
+
+/** An account that was deleted. */
+const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
+
+const toUser = (found: z.output<typeof user> | null | undefined): ForgeUser =>
+  found ? { id: found.id, name: found.login, isBot: found.type === "Bot" } : GHOST;
+
+const toActor = (found: z.output<typeof actor> | null): ForgeUser =>
+  found && typeof found.databaseId === "number"
+    ? { id: found.databaseId, name: found.login, isBot: found.__typename !== "User" }
+    : GHOST;
+
+const toComment = (comment: Comment, kind: CommentPlace["kind"]): ThreadComment => ({
+  kind,
+  id: comment.id,
+  text: comment.body ?? "",
+  // What an app writes in the name of a user was not written by that user.
+  author: { ...toUser(comment.user), ...(comment.performed_via_github_app ? { isBot: true } : {}) },
+  createdAt: comment.created_at,
+  editedAt: null,
+  isInternal: false,
+});
+
+const areaOf = (kind: CommentPlace["kind"]) => kind === "review" ? "pulls" : "issues";
+
+export class GithubThreads implements Threads {
+  readonly forge = "github";
+  readonly system = "GitHub";
+  readonly origin: string;
+  readonly #client: ForgeClient;
+  readonly #repository: string;
+  readonly #rest: string;
+
+  /**
+   * @param repository `owner/name`.
+   * @param rest Path of the REST API below that of the client: `/v3` on a server of one's own.
+   */
+  constructor(
+    client: ForgeClient,
+    { origin, repository, rest = "" }: { origin: string; repository: string; rest?: string },
+  ) {
+    this.#client = client;
+    this.origin = origin;
+    this.#repository = repository;
+    this.#rest = rest;
+  }
+
+  get #path(): string {
+    return `${this.#rest}/repos/${this.#repository}`;
+  }
+
+  #get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
+    return this.#client.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
+    const query = path.includes("?") ? "&" : "?";
+    return readPages((page) =>
+      this.#get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
+    );
+  }
+
+  #query<T extends z.core.$ZodType>(what: string, query: string, variables: Record<string, unknown>, schema: T) {
+    return this.#client.call({
+      what,
+      path: "/graphql",
+      body: { query, variables },
+      read: (value) => z.safeParse(schema, value).data,
+    });
+  }
+
+  async me(): Promise<ForgeUser> {
+    // The token of a workflow may not read `/user`, and has a viewer all the same.
+    const { data } = await this.#query(
+      "read the user of the token",
+      `query { viewer { ${ACTOR} } }`,
+      {},
+      viewerSchema,
+    );
+    return toActor(data.viewer);
+  }
+
+  async repository() {
+    const found = await this.#get(`read repository ${this.#repository}`, this.#path, repositorySchema);
+    return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
+  }
+
+  async thread(place: ThreadPlace): Promise<Thread | null> {
+    const [o = "", n = ""] = this.#repository.split("/");
+    const { data } = await this.#query(`read ${wordsOf(place)}`, THREAD, { o, n, i: place.number }, answerSchema);
+    const found = data.repository?.issueOrPullRequest;
+    if (!found || (found.__typename === "Issue") !== (place.kind === "issue")) return null;
+    const { userContentEdits: edits, timelineItems: titles } = found;
+    const isWhole = (edits === null || edits.totalCount <= edits.nodes.length) &&
+      titles.totalCount <= titles.nodes.length;
+    const changes = [
+      ...(edits?.nodes ?? []).map((edit) => ({
+        by: edit?.editor ? toActor(edit.editor) : null,
+        at: edit?.editedAt ?? "",
+      })),
+      ...titles.nodes.map((event) => ({ by: event?.actor ? toActor(event.actor) : null, at: event?.createdAt ?? "" })),
+      // The first edit is the text as it was written.
+    ].filter(({ at }) => at !== found.createdAt).sort((a, b) => Date.parse(a.at) - Date.parse(b.at));
+    const { headRefName: source, baseRefName: target } = found;
+    return {
+      ...place,
+      url: found.url,
+      isOpen: found.state === "OPEN",
+      title: found.title,
+      text: found.body,
+      author: toActor(found.author),
+      createdAt: found.createdAt,
+      changes: isWhole ? changes : null,
+      pull: source === undefined || target === undefined
+        ? null
+        : { source, target, isForeign: found.isCrossRepository !== false, commit: found.headRefOid ?? null },
+    };
+  }
+
+  async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
+    const what = `read comment ${id} of ${wordsOf(thread)}`;
+    const found = await orNull(this.#get(what, `${this.#path}/${areaOf(kind)}/comments/${id}`, commentSchema));
+    const place = (kind === "review" ? found?.pull_request_url : found?.issue_url) ?? "";
+    if (found === null || !place.endsWith(`/${areaOf(kind)}/${thread.number}`)) return null;
+    const fields = "... on IssueComment { lastEditedAt } ... on PullRequestReviewComment { lastEditedAt }";
+    const query = `query($id: ID!) { node(id: $id) { ${fields} } }`;
+    const { data } = await this.#query(
+      `read when comment ${id} was edited`,
+      query,
+      { id: found.node_id },
+      editedSchema,
+    );
+    return { ...toComment(found, kind), editedAt: data.node === null ? found.updated_at : data.node.lastEditedAt };
+  }
+
+  async comments(thread: ThreadPlace) {
+    const kinds = thread.kind === "pull" ? ["comment", "review"] as const : ["comment"] as const;
+    const read = kinds.map(async (kind) => {
+      const path = `${this.#path}/${areaOf(kind)}/${thread.number}/comments`;
+      const { list, isWhole } = await this.#list(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
+      return { list: list.map((each) => toComment(each, kind)), isWhole };
+    });
+    const found = await Promise.all(read);
+    const list = found.flatMap((each) => each.list);
+    list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
+    return { list, isWhole: found.every((each) => each.isWhole) };
+  }
+
+  async mayPush({ id, name }: ForgeUser): Promise<boolean> {
+    const path = `${this.#path}/collaborators/${encodeURIComponent(name)}/permission`;
+    const found = await orNull(this.#get(`read the rights of a user of ${this.#repository}`, path, permissionSchema));
+    // A name can belong to another account by now.
+    return found !== null && found.user?.id === id && MAY_PUSH.includes(found.permission);
+  }
+
+  async labelled(thread: ThreadPlace, label: string) {
+    const what = `read the label events of ${wordsOf(thread)}`;
+    const { list, isWhole } = await this.#list(what, `${this.#path}/issues/${thread.number}/events`, eventSchema);
+    if (!isWhole) throw new MogplexError({ attempted: what, why: "there are too many" }, "unavailable");
+    const last = list.filter(({ event, label: its }) => ["labeled", "unlabeled"].includes(event) && its?.name === label)
+      .sort((a, b) => a.id - b.id).at(-1);
+    if (last?.event !== "labeled") return null;
+    return { id: last.id, by: toUser(last.actor), at: last.created_at };
+  }
+
+  async branch(name: string) {
+    const path = `branches/${encodeURIComponent(name)}`;
+    const found = await orNull(this.#get("read a branch", `${this.#path}/${path}`, branchSchema));
+    // The answer for a branch that was renamed is about its new name.
+    if (found === null || found.name !== name) return null;
+    // Older servers have no rules.
+    const rules = await orNull(this.#get("read the rules of a branch", `${this.#path}/rules/${path}`, rulesSchema));
+    const isProtected = found.protected || (rules ?? []).some(({ type }) => GUARDS.includes(type));
+    const isGuarded = isProtected || (await this.repository()).defaultBranch === name;
+    return { isGuarded, isProtected, commit: found.commit?.sha ?? null };
+  }
+
+  async facts(number: number) {
+    const { origin } = this;
+    const url = `${origin}/${this.#repository}/pull/${number}`;
+    const { host } = new URL(origin);
+    const address = { forge: "github" as const, origin, host, repository: this.#repository, number, url };
+    const [outcome] = await readGithub(this.#client, [address]);
+    if (outcome?.ok === true) return outcome.facts;
+    throw new MogplexError(
+      { attempted: `read pull request #${number}`, why: outcome?.reason ?? "it was not read" },
+      "unavailable",
+    );
+  }
+
+  #commentsSince(kind: CommentPlace["kind"], since: string) {
+    const query = new URLSearchParams({ since, sort: "created", direction: "asc" });
+    const path = `${this.#path}/${areaOf(kind)}/comments?${query}`;
+    return this.#list(`read the comments of ${this.#repository}`, path, commentSchema);
+  }
+
+  async news(since: string, label: string): Promise<readonly News[]> {
+    const query = new URLSearchParams({ since, labels: label, state: "open" });
+    const [issues, reviews, labelled] = await Promise.all([
+      this.#commentsSince("comment", since),
+      this.#commentsSince("review", since),
+      this.#list(`look for the label in ${this.#repository}`, `${this.#path}/issues?${query}`, listedSchema),
+    ]);
+    return [
+      ...issues.list.flatMap((each) => newsOf(each, "comment")),
+      ...reviews.list.flatMap((each) => newsOf(each, "review")),
+      ...labelled.list.map(({ number, pull_request: pull }): News => ({
+        thread: { kind: pull === undefined ? "issue" : "pull", number },
+        comment: null,
+        text: null,
+      })),
+    ];
+  }
+
+  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
+    const { list, isWhole } = await this.#commentsSince("comment", since);
+    if (!isWhole) {
+      throw new MogplexError(
+        { attempted: `read the comments of ${this.#repository}`, why: "there are too many" },
+        "unavailable",
+      );
+    }
+    return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
+      .map((each) => toComment(each, "comment"));
+  }
+
+  async remove(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<void> {
+    await orNull(this.#client.call({
+      what: `remove a comment of ${wordsOf(thread)}`,
+      path: `${this.#path}/${areaOf(kind)}/comments/${id}`,
+      method: "DELETE",
+      read: () => true,
+    }));
+  }
+
+  async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
+    const place = comment === null ? `issues/${thread.number}` : `${areaOf(comment.kind)}/comments/${comment.id}`;
+    await this.#client.call({
+      what: `react to ${wordsOf(thread)}`,
+      path: `${this.#path}/${place}/reactions`,
+      body: { content: REACTIONS[reaction] },
+      read: () => true,
+    });
+  }
+
+  async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {
+    await this.#client.call({
+      what: "set a commit status",
+      path: `${this.#path}/statuses/${encodeURIComponent(commit)}`,
+      body: { state: "success", context: "mogplex", target_url: url, description: text },
+      read: () => true,
+    });
+  }
+}
+
+/** Only `html_url` says whether the comment is one on an issue or on a pull request. */
+function newsOf({ id, body, html_url: url }: Comment, kind: CommentPlace["kind"]): News[] {
+  const [, area, number] = /\/(issues|pull)\/([1-9]\d{0,8})#/.exec(url) ?? [];
+  if (number === undefined) return [];
+  const thread = { kind: area === "issues" ? "issue" as const : "pull" as const, number: Number(number) };
+  return [{ thread, comment: { kind, id }, text: body ?? "" }];
+}
+
+function wordsOf({ kind, number }: ThreadPlace): string {
+  return kind === "issue" ? `issue #${number}` : `pull request #${number}`;
+}

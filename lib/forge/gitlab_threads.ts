@@ -1,0 +1,389 @@
+/**
+ * Issues and merge requests of a GitLab project with their notes, by its REST API.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { ApiError, MogplexError } from "../errors.ts";
+import type { ForgeClient } from "./forge.ts";
+import { readGitlab } from "./gitlab.ts";
+import {
+  type CommentPlace,
+  type ForgeSetup,
+  type ForgeUser,
+  isGone,
+  type News,
+  orNull,
+  PAGE,
+  type Reaction,
+  readPages,
+  type Thread,
+  type ThreadComment,
+  type ThreadPlace,
+  type Threads,
+} from "./threads.ts";
+
+const user = z.lazy(() => z.object({ id: z.int(), username: z.string(), bot: z.optional(z.boolean()) }));
+// Source: GitLab, "Notes API", https://docs.gitlab.com/api/notes/
+const noteSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    body: z.string(),
+    author: user,
+    system: z.boolean(),
+    created_at: z.string(),
+    updated_at: z.string(),
+    noteable_type: z.nullish(z.string()),
+    noteable_iid: z.nullish(z.int()),
+    internal: z.nullish(z.boolean()),
+    confidential: z.nullish(z.boolean()),
+  })
+);
+type Note = z.output<typeof noteSchema>;
+// Source: GitLab, "Issues API" and "Merge requests API", a single one; https://docs.gitlab.com/api/issues/
+const threadSchema = z.lazy(() =>
+  z.object({
+    iid: z.int(),
+    web_url: z.string(),
+    state: z.string(),
+    title: z.string(),
+    description: z.nullish(z.string()),
+    author: user,
+    created_at: z.string(),
+    confidential: z.nullish(z.boolean()),
+    source_branch: z.optional(z.string()),
+    target_branch: z.optional(z.string()),
+    source_project_id: z.nullish(z.int()),
+    target_project_id: z.nullish(z.int()),
+    sha: z.nullish(z.string()),
+  })
+);
+const projectSchema = z.lazy(() =>
+  z.object({ id: z.int(), path_with_namespace: z.string(), default_branch: z.nullish(z.string()) })
+);
+// Source: GitLab, "Project members API", https://docs.gitlab.com/api/project_members/
+const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
+// Source: GitLab, "Resource label events API", https://docs.gitlab.com/api/resource_label_events/
+const labelEventSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    user: z.nullish(user),
+    created_at: z.string(),
+    label: z.nullish(z.object({ name: z.string() })),
+    action: z.string(),
+  })
+);
+const branchSchema = z.lazy(() =>
+  z.object({
+    name: z.string(),
+    protected: z.boolean(),
+    default: z.nullish(z.boolean()),
+    commit: z.nullish(z.object({ id: z.string() })),
+  })
+);
+// Source: GitLab, "Events API", https://docs.gitlab.com/api/events/
+const eventSchema = z.lazy(() => z.object({ note: z.nullish(noteSchema) }));
+
+// Source: GitLab, "Project webhooks API", https://docs.gitlab.com/api/project_webhooks/
+const hookSchema = z.lazy(() =>
+  z.object({ url: z.string(), note_events: z.nullish(z.boolean()), issues_events: z.nullish(z.boolean()) })
+);
+// Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
+const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_override_role: z.nullish(z.string()) }));
+
+/** Developer. Source: GitLab, "Project members API", roles. */
+const MAY_PUSH = 30;
+
+/** Users of project and group access tokens, service accounts, and GitLab's own. Source: GitLab, "Internal users", "Service accounts". */
+const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
+
+const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
+
+/** A change of title or description, in the words of GitLab. They are written in English, whatever the language of a user is. */
+const CHANGE = /^changed (?:title from |the description)/;
+
+const DAY_MS = 86_400_000;
+
+const partOf = (kind: string) => kind === "issue" ? "issues" : "merge_requests";
+
+const toUser = ({ id, username, bot }: z.output<typeof user>): ForgeUser => ({
+  id,
+  name: username,
+  // Lists of notes do not show it, but for users whose name does.
+  isBot: bot ?? (BOT.test(username) ? true : null),
+});
+
+const toComment = (note: Note): ThreadComment => ({
+  kind: "comment",
+  id: note.id,
+  text: note.body,
+  author: toUser(note.author),
+  createdAt: note.created_at,
+  editedAt: null,
+  isInternal: note.internal === true || note.confidential === true,
+});
+
+export class GitlabThreads implements Threads {
+  readonly forge = "gitlab";
+  readonly system = "GitLab";
+  readonly origin: string;
+  readonly #client: ForgeClient;
+  readonly #project: string;
+
+  /** @param project Id of the project, or its path with all groups. */
+  constructor(client: ForgeClient, { origin, project }: { origin: string; project: string }) {
+    this.#client = client;
+    this.origin = origin;
+    this.#project = project;
+  }
+
+  get #path(): string {
+    return `/projects/${encodeURIComponent(this.#project)}`;
+  }
+
+  #get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
+    return this.#client.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
+    const query = path.includes("?") ? "&" : "?";
+    return readPages((page) =>
+      this.#get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
+    );
+  }
+
+  async me(): Promise<ForgeUser> {
+    return toUser(await this.#get("read the user of the token", "/user", user));
+  }
+
+  async repository() {
+    const { id, path_with_namespace: name, default_branch: branch } = await this.#get(
+      `read project ${this.#project}`,
+      this.#path,
+      projectSchema,
+    );
+    return { id, name, defaultBranch: branch ?? "" };
+  }
+
+  #threadPath({ kind, number }: ThreadPlace): string {
+    return `${this.#path}/${partOf(kind)}/${number}`;
+  }
+
+  async thread(place: ThreadPlace): Promise<Thread | null> {
+    const found = await orNull(this.#get(`read ${wordsOf(place)}`, this.#threadPath(place), threadSchema));
+    if (found === null) return null;
+    const { list, isWhole } = await this.#notes(place);
+    const changes = list.filter(({ system, body }) => system && CHANGE.test(body))
+      .map(({ author, created_at: at }) => ({ by: toUser(author), at }));
+    const { source_branch: source, target_branch: target } = found;
+    return {
+      ...place,
+      url: found.web_url,
+      isOpen: found.state === "opened",
+      title: found.title,
+      text: found.description ?? "",
+      author: toUser(found.author),
+      createdAt: found.created_at,
+      isInternal: found.confidential === true,
+      changes: isWhole ? changes : null,
+      pull: place.kind === "issue" || source === undefined || target === undefined ? null : {
+        source,
+        target,
+        isForeign: typeof found.source_project_id !== "number" || found.source_project_id !== found.target_project_id,
+        commit: found.sha ?? null,
+      },
+    };
+  }
+
+  #notes(place: ThreadPlace) {
+    const path = `${this.#threadPath(place)}/notes?sort=asc&order_by=created_at`;
+    return this.#list(`read the notes of ${wordsOf(place)}`, path, noteSchema);
+  }
+
+  async comment(thread: ThreadPlace, { id }: CommentPlace): Promise<ThreadComment | null> {
+    const what = `read note ${id} of ${wordsOf(thread)}`;
+    const note = await orNull(this.#get(what, `${this.#threadPath(thread)}/notes/${id}`, noteSchema));
+    if (note === null || note.system) return null;
+    const author = await orNull(this.#get("read the author of a note", `/users/${note.author.id}`, user));
+    const isBot = author?.bot ?? toUser(note.author).isBot;
+    return {
+      ...toComment(note),
+      author: { ...toUser(note.author), isBot },
+      editedAt: await this.#editedAt(note),
+    };
+  }
+
+  /**
+   * When the text of a note was changed. GraphQL says so; `updated_at` changes with every reaction, and counts only where a server is too old
+   * for the field. Source: GitLab, "GraphQL API resources", `Note.lastEditedAt`; https://docs.gitlab.com/api/graphql/reference/#note
+   */
+  async #editedAt({ id, created_at: created, updated_at: updated }: Note): Promise<string | null> {
+    const query = "query($id: NoteID!) { note(id: $id) { lastEditedAt } }";
+    const answer = await this.#client.call({
+      what: `read when note ${id} was edited`,
+      path: "/../graphql",
+      body: { query, variables: { id: `gid://gitlab/Note/${id}` } },
+      read: (value) => z.safeParse(editedSchema, value).data,
+    }).catch((error) => {
+      if (isGone(error)) return undefined;
+      throw error;
+    });
+    const note = answer?.data?.note;
+    if (note !== undefined && note !== null) return note.lastEditedAt;
+    return Date.parse(updated) - Date.parse(created) > 1_000 ? updated : null;
+  }
+
+  async comments(thread: ThreadPlace) {
+    const { list, isWhole } = await this.#notes(thread);
+    return { list: list.filter(({ system }) => !system).map(toComment), isWhole };
+  }
+
+  async mayPush({ id }: ForgeUser): Promise<boolean> {
+    const path = `${this.#path}/members/all/${id}`;
+    const member = await orNull(this.#get(`read the rights of a user of project ${this.#project}`, path, memberSchema));
+    return member !== null && member.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
+  }
+
+  async labelled(thread: ThreadPlace, label: string) {
+    const what = `read the label events of ${wordsOf(thread)}`;
+    const { list, isWhole } = await this.#list(
+      what,
+      `${this.#threadPath(thread)}/resource_label_events`,
+      labelEventSchema,
+    );
+    if (!isWhole) throw new MogplexError({ attempted: what, why: "there are too many" }, "unavailable");
+    const last = list.filter((event) => event.label?.name === label).sort((a, b) => a.id - b.id).at(-1);
+    if (last === undefined || last.action !== "add" || !last.user) return null;
+    const by = toUser(last.user);
+    const shown = await orNull(this.#get("read the user who set a label", `/users/${by.id}`, user));
+    return { id: last.id, by: { ...by, isBot: shown?.bot ?? by.isBot }, at: last.created_at };
+  }
+
+  async branch(name: string) {
+    const path = `${this.#path}/repository/branches/${encodeURIComponent(name)}`;
+    const found = await orNull(this.#get("read a branch", path, branchSchema));
+    if (found === null || found.name !== name) return null;
+    const { protected: isProtected } = found;
+    return { isGuarded: isProtected || found.default === true, isProtected, commit: found.commit?.id ?? null };
+  }
+
+  /** Both need the role Maintainer. */
+  async setup(): Promise<ForgeSetup> {
+    const shown = async <T>(asked: Promise<T>): Promise<T | null> => {
+      try {
+        return await asked;
+      } catch (error) {
+        if (error instanceof ApiError && [401, 403, 404].includes(error.status)) return null;
+        throw error;
+      }
+    };
+    const hooks = await shown(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
+    const project = await shown(this.#get("read the project", this.#path, variablesSchema));
+    const own = hooks?.list.filter(({ url }) => /\/trigger\/pipeline(?:\?|$)/.test(url));
+    const webhook = own === undefined
+      ? null
+      : own.length === 0
+      ? "none"
+      : !own.some((hook) => hook.note_events)
+      ? "no-comments"
+      : own.some((hook) => hook.issues_events)
+      ? "complete"
+      : "no-issues";
+    const role = project?.ci_pipeline_variables_minimum_override_role;
+    return { webhook, mayHaveVariables: typeof role === "string" ? role !== "no_one_allowed" : null };
+  }
+
+  async facts(number: number) {
+    // Only its number is asked for: the project's path may be below that of the server.
+    const outcome = await readGitlab(this.#client, {
+      forge: "gitlab",
+      origin: this.origin,
+      host: new URL(this.origin).host,
+      repository: this.#project,
+      number,
+      url: `!${number}`,
+    });
+    if (outcome.ok) return outcome.facts;
+    throw new MogplexError({ attempted: `read merge request !${number}`, why: outcome.reason }, "unavailable");
+  }
+
+  #commented(since: string) {
+    // Only days are taken, and the day itself is left out.
+    const after = new Date(Date.parse(since) - DAY_MS).toISOString().slice(0, 10);
+    const path = `${this.#path}/events?action=commented&after=${after}&sort=asc`;
+    return this.#list(`read the events of project ${this.#project}`, path, eventSchema);
+  }
+
+  async news(since: string, label: string): Promise<readonly News[]> {
+    const { list } = await this.#commented(since);
+    const notes = list.flatMap(({ note }): News[] => {
+      const kind = note?.noteable_type === "Issue" ? "issue" : note?.noteable_type === "MergeRequest" ? "pull" : null;
+      if (!note || kind === null || typeof note.noteable_iid !== "number" || note.system) return [];
+      if (Date.parse(note.created_at) < Date.parse(since)) return [];
+      return [{
+        thread: { kind, number: note.noteable_iid },
+        comment: { kind: "comment", id: note.id },
+        text: note.body,
+      }];
+    });
+    const labelled = await Promise.all((["issue", "pull"] as const).map(async (kind) => {
+      const query = new URLSearchParams({ labels: label, state: "opened", updated_after: since });
+      const { list } = await this.#list(
+        `look for the label in project ${this.#project}`,
+        `${this.#path}/${partOf(kind)}?${query}`,
+        z.object({ iid: z.int() }),
+      );
+      return list.map(({ iid }): News => ({ thread: { kind, number: iid }, comment: null, text: null }));
+    }));
+    return [...notes, ...labelled.flat()];
+  }
+
+  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
+    const { list, isWhole } = await this.#commented(since);
+    if (!isWhole) {
+      const attempted = `read the events of project ${this.#project}`;
+      throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
+    }
+    return list.flatMap(({ note }) =>
+      note && note.author.id === id && Date.parse(note.created_at) >= Date.parse(since) ? [toComment(note)] : []
+    );
+  }
+
+  async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
+    await orNull(this.#client.call({
+      what: `remove a note of ${wordsOf(thread)}`,
+      path: `${this.#threadPath(thread)}/notes/${id}`,
+      method: "DELETE",
+      read: () => true,
+    }));
+  }
+
+  async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
+    const note = comment === null ? "" : `/notes/${comment.id}`;
+    await this.#client.call({
+      what: `react to ${wordsOf(thread)}`,
+      path: `${this.#threadPath(thread)}${note}/award_emoji?name=${REACTIONS[reaction]}`,
+      method: "POST",
+      read: () => true,
+    });
+  }
+
+  async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {
+    await this.#client.call({
+      what: "set a commit status",
+      path: `${this.#path}/statuses/${encodeURIComponent(commit)}`,
+      body: { state: "success", name: "mogplex", target_url: url, description: text },
+      read: () => true,
+    });
+  }
+}
+
+const editedSchema = z.lazy(() =>
+  z.object({
+    data: z.nullish(z.object({ note: z.nullish(z.object({ lastEditedAt: z.nullable(z.string()) })) })),
+  })
+);
+
+function wordsOf({ kind, number }: ThreadPlace): string {
+  return kind === "issue" ? `issue #${number}` : `merge request !${number}`;
+}

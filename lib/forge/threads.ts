@@ -1,0 +1,176 @@
+/**
+ * What a forge is asked, and told, where a mention becomes a run: issues and pull requests with their comments, who may push, which branches
+ * are guarded. Each forge has a class of its own that answers in these words. A merge request is a pull request here.
+ *
+ * Every method throws what the client throws, with exit code 69, when the forge could not be asked. That something is not there is an answer.
+ *
+ * @module
+ */
+import { ApiError, UnavailableError } from "../errors.ts";
+import type { ForgeName, PullRequestFacts } from "./forge.ts";
+
+export interface ForgeUser {
+  /** Its number at the forge: names can be given to another user. */
+  readonly id: number;
+  readonly name: string;
+  /** Whether it is a program; null where the forge does not show that. */
+  readonly isBot: boolean | null;
+}
+
+/** An issue or a pull request of the repository. */
+export interface ThreadPlace {
+  readonly kind: "issue" | "pull";
+  /** Its number in the repository; `iid` on GitLab. */
+  readonly number: number;
+}
+
+/** A comment. `review`: one on a line of code, where these have ids of their own. */
+export interface CommentPlace {
+  readonly kind: "comment" | "review";
+  readonly id: number;
+}
+
+/** A change of title or description. */
+interface TextChange {
+  /** Who made it; null where the forge does not show that. */
+  readonly by: ForgeUser | null;
+  /** ISO 8601. */
+  readonly at: string;
+}
+
+/** What its title and its description say, and who wrote them. */
+export interface Thread extends ThreadPlace {
+  readonly url: string;
+  readonly isOpen: boolean;
+  readonly title: string;
+  readonly text: string;
+  readonly author: ForgeUser;
+  readonly createdAt: string;
+  /** Whether only members see it, as a confidential issue on GitLab. @default {false} */
+  readonly isInternal?: boolean;
+  /** All changes of title and description, the oldest first; null where the forge does not show whether there are any. */
+  readonly changes: readonly TextChange[] | null;
+  /** What only a pull request has; null for an issue. */
+  readonly pull: {
+    /** Branch that it comes from. */
+    readonly source: string;
+    /** Whether that branch is one of another repository, as of a fork. */
+    readonly isForeign: boolean;
+    readonly target: string;
+    /** Newest commit of the source; null when it is not shown. */
+    readonly commit: string | null;
+  } | null;
+}
+
+export interface ThreadComment extends CommentPlace {
+  readonly text: string;
+  readonly author: ForgeUser;
+  readonly createdAt: string;
+  /**
+   * When its text was last changed after it was written; null when never. A list may say null where only {@linkcode Threads.comment} asks.
+   */
+  readonly editedAt: string | null;
+  /** Whether only members see it, as an internal note on GitLab. */
+  readonly isInternal: boolean;
+}
+
+/** Something that may ask for a run: a comment, or with null the thread itself, by its label. */
+export interface News {
+  readonly thread: ThreadPlace;
+  readonly comment: CommentPlace | null;
+  /** What the comment says, so that not every comment has to be read; null for a label. */
+  readonly text: string | null;
+}
+
+/** 👀 when it was read, then how it ended. Each forge takes what it has. */
+export type Reaction = "seen" | "done" | "failed";
+
+/** Settings of a project; null for what is not shown to this token. */
+export interface ForgeSetup {
+  /** Whether a webhook starts a pipeline, and which of its events are missing. */
+  readonly webhook: "none" | "no-comments" | "no-issues" | "complete" | null;
+  /** Whether pipelines may get variables by anybody. */
+  readonly mayHaveVariables: boolean | null;
+}
+
+/** The issues and pull requests of one repository, for the user of the token. */
+export interface Threads {
+  readonly forge: ForgeName;
+  /** Name of the forge, for messages: `GitLab`. */
+  readonly system: string;
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** The user of the token. */
+  me(): Promise<ForgeUser>;
+  /** Id and name of the repository, and its default branch. */
+  repository(): Promise<{ readonly id: number; readonly name: string; readonly defaultBranch: string }>;
+  /** Null when there is no such issue or pull request. */
+  thread(place: ThreadPlace): Promise<Thread | null>;
+  /** One comment, with when it was edited; null when there is none of that id below that thread. */
+  comment(thread: ThreadPlace, comment: CommentPlace): Promise<ThreadComment | null>;
+  /** Comments of a thread without remarks of the forge itself, the oldest first. `isWhole`: whether these are all. */
+  comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
+  /** Whether a user may push to the repository. It is the forge that says so, about this repository, now. */
+  mayPush(user: ForgeUser): Promise<boolean>;
+  /** Who has last set a label that the thread has now, when, and the id of that event; null when it does not have it. */
+  labelled(
+    thread: ThreadPlace,
+    label: string,
+  ): Promise<{ readonly id: number; readonly by: ForgeUser; readonly at: string } | null>;
+  /** Whether a branch is the default one or protected; null when there is no such branch. */
+  branch(
+    name: string,
+  ): Promise<{ readonly isGuarded: boolean; readonly isProtected?: boolean; readonly commit: string | null } | null>;
+  /** How the project is set up, for `doctor`; absent where the forge has nothing of that kind. */
+  setup?(): Promise<ForgeSetup>;
+  /** Checks, review and conflict of a pull request. */
+  facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
+  /** Comments that were written, and open threads with the label that were changed, since a time (ISO 8601), the oldest first. */
+  news(since: string, label: string): Promise<readonly News[]>;
+  /** All comments that a user has written in the repository since a time, with what they say now. */
+  commentsOf(user: ForgeUser, since: string): Promise<readonly ThreadComment[]>;
+  /** Removes a comment of the user of the token. One that is gone is no failure. */
+  remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
+  /** Adds a reaction to a comment, or to the thread itself. */
+  react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void>;
+  /** Sets the commit status `mogplex` to success. @param text At most 100 characters of our own. */
+  setStatus(commit: string, status: { readonly url: string; readonly text: string }): Promise<void>;
+}
+
+/** Whether an error says that what was asked for is not there, or not shown to this token. */
+export function isGone(error: unknown): boolean {
+  return error instanceof ApiError && !(error instanceof UnavailableError) && error.status === 404;
+}
+
+/** The value, or null when the forge says that there is none. */
+export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+/** Rows of one page, and most pages of one list. */
+export const PAGE = 100;
+const MAX_PAGES = 10;
+
+/**
+ * Reads a list page by page.
+ *
+ * @param read Reads page 1, 2, …; one that is not full is the last.
+ * @returns What was read, and whether that is all.
+ */
+export async function readPages<T>(
+  read: (page: number) => Promise<readonly T[]>,
+  size = PAGE,
+): Promise<{ list: T[]; isWhole: boolean }> {
+  const list: T[] = [];
+  for (let page = 1; page <= MAX_PAGES; page++) {
+    const rows = await read(page);
+    list.push(...rows);
+    if (rows.length < size) return { list, isWhole: true };
+  }
+  return { list, isWhole: false };
+}

@@ -1,0 +1,331 @@
+/**
+ * Whether something that happened at a forge becomes a run: who asked for what, where, and whether it was answered before. Nothing is started
+ * and nothing is written here.
+ *
+ * @module
+ */
+import type { CommentPlace, ForgeUser, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import { type Mend, mendPrompt } from "../run/mend.ts";
+import { type AskId, isSameAsk, type MarkedNote, marksOf, newsOf } from "./mark.ts";
+import { type Ask, readMention } from "./mention.ts";
+import { MAX_TASK, promptOf, type Told } from "./what.ts";
+import { type Place, placeNow } from "./where.ts";
+
+/** What a user of the toolkit has decided. */
+export interface RespondSettings {
+  /** What the agent is called, without `@`. */
+  readonly name: string;
+  readonly label: string;
+  /** Names of the users who may ask, in lower case; null: those who may push. */
+  readonly allowUsers: readonly string[] | null;
+  /** Most runs of 24 hours in the repository. */
+  readonly limit: number;
+  readonly template: string | undefined;
+  /** Whether more people than the members may see the log of the job. */
+  readonly isPublic: boolean;
+}
+
+/** A run that is to be started, or may have been. */
+export interface Wanted {
+  readonly kind: "start";
+  readonly ask: AskId;
+  readonly of: AskId;
+  readonly asker: ForgeUser;
+  readonly thread: Thread;
+  readonly task: string;
+  readonly prompt: string;
+  readonly place: Extract<Place, { kind: "branch" }>;
+}
+
+/** What is to be done. `none`: there is no run; a reason that the asker should read becomes a note with the mark. */
+export type Decision =
+  | Wanted
+  | { kind: "stop"; ask: AskId; asker: ForgeUser; thread: Thread; runs: readonly string[] }
+  | { kind: "none"; reason: string; tell: { ask: AskId; thread: Thread; text: string } | null };
+
+/** What of the service has to be known. */
+export interface RunsAtWork {
+  /** Whether a run has not ended. A run that is not shown has. */
+  isAtWork(runId: string): Promise<boolean>;
+}
+
+const DAY_MS = 86_400_000;
+/** Most runs of a thread that are looked at: older ones have ended. */
+const MAX_RUNS = 5;
+/** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
+const STARTING_MS = 10 * 60_000;
+/** Most users whose right is asked for in one decision. Comments of others are left out. */
+const MAX_USERS = 30;
+
+function quiet(reason: string): Decision {
+  return { kind: "none", reason, tell: null };
+}
+
+/** Decides on one ask. One object for each: it remembers what the forge has said. */
+export class Decider {
+  readonly #threads: Threads;
+  readonly #settings: RespondSettings;
+  readonly #runs: RunsAtWork;
+  readonly #nowMs: number;
+  readonly #rights = new Map<number, boolean>();
+
+  constructor(
+    { threads, settings, runs, nowMs }: {
+      threads: Threads;
+      settings: RespondSettings;
+      runs: RunsAtWork;
+      /** Wall time in milliseconds since 1970. */
+      nowMs: number;
+    },
+  ) {
+    this.#threads = threads;
+    this.#settings = settings;
+    this.#runs = runs;
+    this.#nowMs = nowMs;
+  }
+
+  /**
+   * Decides.
+   *
+   * @param since What was asked for before that time (ISO 8601) is not answered. @default {undefined} (everything is)
+   * @throws {MogplexError} with exit code 69 when the forge or the service could not be asked: nothing was decided.
+   */
+  async decide({ thread: place, comment }: News, since?: string): Promise<Decision> {
+    // The cheapest questions come first: every comment of the repository may be an event.
+    const me = await this.#threads.me();
+    const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
+    if ("reason" in asked) return quiet(asked.reason);
+    const thread = await this.#threads.thread(place);
+    if (thread === null) return quiet("it is gone");
+    if (!thread.isOpen) return quiet("it is closed");
+    if (thread.pull?.isForeign === true) return quiet("the pull request comes from another repository");
+    const { ask, asker, at, what } = asked;
+    if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
+    if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
+    const found = await this.#threads.comments(place);
+    const marks = marksOf(found.list, me);
+    const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
+    if (own !== undefined && own.mark.state !== "starting") {
+      return quiet(own.mark.state === "none" ? "it was answered" : "its run was started");
+    }
+    if (!found.isWhole && own === undefined) {
+      return quiet("there are too many comments to see whether it was answered");
+    }
+    const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
+    if (what?.kind === "stop") return { kind: "stop", ask, asker, thread, runs: await this.#runsAtWork(marks) };
+    if (thread.isInternal === true && this.#settings.isPublic) {
+      return tell("it is confidential, and the log of a job in this project is not");
+    }
+    const task = await this.#taskOf(thread, what, { ask, at, me, marks });
+    if ("reason" in task) return tell(task.reason);
+    const where = await placeNow(this.#threads, thread);
+    if (where.kind === "none") return tell(where.reason);
+    if (own === undefined) {
+      const no = await this.#refusal(thread, marks, me);
+      if (no !== null) return tell(no.reason, no.text);
+    }
+    const told = await this.#told(thread, found.list, { me, at, ask, marks });
+    const prompt = promptOf(task.text, told, this.#settings.template);
+    return { kind: "start", ask, of: task.of, asker, thread, task: task.text, prompt, place: where };
+  }
+
+  /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
+  async changed({ thread: before, place, ask, of }: Wanted): Promise<string | null> {
+    const now = await this.#threads.thread(before);
+    if (now === null || !now.isOpen) return "it was closed meanwhile";
+    const me = await this.#threads.me();
+    for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
+      const { comment } = newsOf(before, each);
+      const found = comment === null ? await this.#askOfLabel(before) : await this.#askOfComment(before, comment, me);
+      if ("reason" in found) return found.reason;
+      if (!isSameAsk(found.ask, each)) return "the label was set anew";
+      if (comment === null && await this.#ownsText(now, found.at) !== "yes") return "title or description were changed";
+    }
+    const again = await placeNow(this.#threads, now);
+    return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
+  }
+
+  /**
+   * Why a run must not be started although its note is written: another ask came first on the same pull request; null when none did.
+   *
+   * @param noteId Id of the note of this ask.
+   */
+  async rival({ thread, ask }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+    if (thread.pull === null) return null;
+    const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
+    const isNew = (time: string) => this.#nowMs - Date.parse(time) < STARTING_MS;
+    const starts = earlier.some(({ mark, note }) => mark.state === "starting" && isNew(note.createdAt));
+    const busy = starts || (await this.#runsAtWork(earlier)).length > 0;
+    return busy ? "another run is at work on it, ask again when it has ended" : null;
+  }
+
+  async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<Found> {
+    const comment = await this.#threads.comment(thread, place);
+    if (comment === null) return { reason: "the comment is gone" };
+    if (comment.author.id === me.id) return { reason: "the comment is one of our own" };
+    if (comment.author.isBot === true) return { reason: "a program wrote the comment" };
+    const what = readMention(comment.text, this.#settings.name);
+    if (what === null) {
+      return { reason: `nothing asks @${this.#settings.name} for anything, outside of quotes and code` };
+    }
+    if (comment.editedAt !== null) return { reason: "the comment was changed after it was written" };
+    if (comment.isInternal) return { reason: "the comment is internal, and a note would show it" };
+    const ask = { kind: comment.kind, id: comment.id };
+    return { ask, asker: comment.author, at: comment.createdAt, what };
+  }
+
+  async #askOfLabel(thread: ThreadPlace): Promise<Found> {
+    const { label } = this.#settings;
+    const set = await this.#threads.labelled(thread, label);
+    if (set === null) return { reason: `it does not have the label ${JSON.stringify(label)}` };
+    if (set.by.isBot === true) return { reason: "a program has set the label" };
+    return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null };
+  }
+
+  async #hasRight(user: ForgeUser): Promise<boolean> {
+    const { allowUsers } = this.#settings;
+    if (user.id <= 0 || user.isBot === true) return false;
+    if (allowUsers !== null) return allowUsers.includes(user.name.toLowerCase());
+    const known = this.#rights.get(user.id);
+    if (known !== undefined) return known;
+    if (this.#rights.size >= MAX_USERS) return false;
+    const may = await this.#threads.mayPush(user);
+    this.#rights.set(user.id, may);
+    return may;
+  }
+
+  /** Whether persons with the right alone have written title and description. `before`: and have not changed them since. */
+  async #ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "changed"> {
+    if (changes === null || !await this.#hasRight(author)) return "others";
+    for (const { by } of changes) if (by === null || !await this.#hasRight(by)) return "others";
+    return changes.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
+  }
+
+  /** The task of an ask, with the ask that had it; or why there is none. */
+  async #taskOf(
+    thread: Thread,
+    what: Ask | null,
+    { ask, at, me, marks }: { ask: AskId; at: string; me: ForgeUser; marks: readonly MarkedNote[] },
+  ): Promise<{ text: string; of: AskId } | { reason: string }> {
+    if (what?.kind === "mend") return await this.#mendOf(thread, what.mend, ask);
+    if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
+    if (what?.kind === "task") return checkedTask(what.task, ask, this.#settings.name);
+    if (what !== null) return { reason: "there is nothing to start" };
+    const owned = await this.#ownsText(thread, at);
+    const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
+    if (owned === "others") {
+      return { reason: `title and description were written or changed by a user who may not push: ${instead}` };
+    }
+    if (owned === "changed") return { reason: `title or description were changed after the label was set: ${instead}` };
+    return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#settings.name);
+  }
+
+  async #mendOf(thread: Thread, mend: Mend, ask: AskId): Promise<{ text: string; of: AskId } | { reason: string }> {
+    if (thread.pull === null) return { reason: `there is no pull request here whose ${mend} could be mended` };
+    const reason = nothingToMend(mend, await this.#threads.facts(thread.number));
+    return reason === null ? { text: mendPrompt(mend, thread.pull.target), of: ask } : { reason };
+  }
+
+  /** The task of the last run of the thread. Its text is judged anew: who wrote it, and whether it was changed. */
+  async #lastTask(
+    thread: Thread,
+    ask: AskId,
+    me: ForgeUser,
+    marks: readonly MarkedNote[],
+  ): Promise<{ text: string; of: AskId } | { reason: string }> {
+    const last = marks.findLast(({ mark }) => typeof mark.state !== "string" && !isSameAsk(mark.ask, ask));
+    if (last === undefined) return { reason: "there was no run here that could be started again" };
+    const { of } = last.mark;
+    const { comment } = newsOf(thread, of);
+    const found: Found = comment === null
+      ? await this.#askOfLabel(thread)
+      : await this.#askOfComment(thread, comment, me);
+    if ("reason" in found) return { reason: `the last task cannot be taken again: ${found.reason}` };
+    if (found.what?.kind === "again" || found.what?.kind === "stop" || !isSameAsk(found.ask, of)) {
+      return { reason: "the last task is not there any more" };
+    }
+    if (!await this.#hasRight(found.asker)) {
+      return { reason: "the user who gave the last task may not push any more" };
+    }
+    const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, me, marks });
+    return "reason" in task ? task : { text: task.text, of };
+  }
+
+  /** Runs of a thread that have not ended. */
+  async #runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
+    const ids = marks.flatMap(({ mark: { state } }) => typeof state === "string" ? [] : [state.runId]);
+    const found: string[] = [];
+    for (const id of new Set(ids.slice(-MAX_RUNS))) if (await this.#runs.isAtWork(id)) found.push(id);
+    return found;
+  }
+
+  /** Why there is no run although everything else permits it; null when there may be one. */
+  async #refusal(
+    thread: Thread,
+    marks: readonly MarkedNote[],
+    me: ForgeUser,
+  ): Promise<{ reason: string; text: string } | null> {
+    if (thread.pull !== null) {
+      const [busy] = await this.#runsAtWork(marks);
+      const note = marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === busy)?.note;
+      if (busy !== undefined) {
+        const link = note === undefined ? "" : `: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
+        return {
+          reason: "another run is at work on it",
+          text: `another run is at work on it, ask again when it has ended${link}`,
+        };
+      }
+    }
+    const since = new Date(this.#nowMs - DAY_MS).toISOString();
+    const notes = marksOf(await this.#threads.commentsOf(me, since), me);
+    const { limit } = this.#settings;
+    if (notes.filter(({ mark }) => mark.state !== "none").length < limit) return null;
+    const reason = `the limit of ${limit} runs a day is reached`;
+    return { reason, text: `${reason}, ask again later` };
+  }
+
+  /** What of the thread goes along with a task. */
+  async #told(
+    thread: Thread,
+    comments: readonly ThreadComment[],
+    { me, at, ask, marks }: { me: ForgeUser; at: string; ask: AskId; marks: readonly MarkedNote[] },
+  ): Promise<Told> {
+    const isOurs = (comment: ThreadComment) =>
+      comment.author.id === me.id && marks.some(({ note }) => note.id === comment.id && note.kind === comment.kind);
+    const earlier = comments.filter((comment) =>
+      !isOurs(comment) && !isSameAsk(comment, ask) && Date.parse(comment.createdAt) <= Date.parse(at)
+    );
+    const own: ThreadComment[] = [];
+    // The newest first: the right of so many users is asked for, and of no more.
+    for (const comment of earlier.toReversed()) {
+      if (!comment.isInternal && await this.#hasRight(comment.author)) own.unshift(comment);
+    }
+    const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
+    return { thread, hasText, comments: own, leftOut: earlier.length - own.length };
+  }
+}
+
+/** Who asks for what, or why that counts as nothing. */
+type Found = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
+
+function checkedTask(text: string, of: AskId, name: string): { text: string; of: AskId } | { reason: string } {
+  if (text === "") return { reason: `there is no task: write \`@${name} <task>\`` };
+  if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters` };
+  return { text, of };
+}
+
+/** Why there is nothing to mend, as a clause; null when there is. */
+export function nothingToMend(mend: Mend, facts: Awaited<ReturnType<Threads["facts"]>>): string | null {
+  if (mend === "checks") {
+    return facts.checks === "red" ? null : `its checks are not red (${facts.checks ?? "not shown"})`;
+  }
+  if (mend === "review") {
+    return facts.review === "changes-requested" ? null : `no review asks for changes (${facts.review ?? "not shown"})`;
+  }
+  return facts.conflict === true ? null : "the forge shows no conflict with its target";
+}
+
+/** Address of a note. */
+function linkOf(forge: Threads["forge"], url: string, id: number): string {
+  return `${url}#${forge === "gitlab" ? "note_" : "issuecomment-"}${id}`;
+}

@@ -1,0 +1,49 @@
+/**
+ * On which branch a run may work that somebody asked for.
+ *
+ * @module
+ */
+import type { Thread, Threads } from "../forge/threads.ts";
+import { branchKey, branchNameProblem } from "../service/validate.ts";
+
+/** The branches of a request, or why there is no run, as a clause. */
+export type Place =
+  | { kind: "branch"; baseBranch: string | undefined; workingBranch: string | undefined; createBranch: boolean }
+  | { kind: "none"; reason: string };
+
+/**
+ * A pull request's own branch, unless that is the default one, the target or protected, in any spelling: then a new branch with a pull request
+ * of its own. For an issue a new one.
+ *
+ * @param branch The source of the pull request as the forge shows it now; null when there is none.
+ */
+function placeOf(
+  { pull }: Pick<Thread, "pull">,
+  branch: Awaited<ReturnType<Threads["branch"]>>,
+  defaultBranch: string,
+): Place {
+  const none = (reason: string): Place => ({ kind: "none", reason });
+  const fresh = (baseBranch?: string): Place => ({
+    kind: "branch",
+    baseBranch,
+    workingBranch: undefined,
+    createBranch: true,
+  });
+  if (pull === null) return fresh();
+  const { source, target, isForeign } = pull;
+  if (isForeign) return none("its branch is one of another repository");
+  if (branch === null) return none("its branch is gone");
+  const problem = branchNameProblem(source);
+  if (problem !== undefined) return none(`the service does not take the name of its branch: ${problem}`);
+  const isGuarded = branch.isGuarded || [target, defaultBranch].some((name) => branchKey(name) === branchKey(source));
+  if (isGuarded) return fresh(source);
+  return { kind: "branch", baseBranch: target, workingBranch: source, createBranch: false };
+}
+
+/** Where a run on a thread works, by what the forge shows now. @throws what the forge throws. */
+export async function placeNow(threads: Threads, thread: Pick<Thread, "pull">): Promise<Place> {
+  if (thread.pull === null || thread.pull.isForeign) return placeOf(thread, null, "");
+  const branch = await threads.branch(thread.pull.source);
+  const { defaultBranch } = await threads.repository();
+  return placeOf(thread, branch, defaultBranch);
+}

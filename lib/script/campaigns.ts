@@ -1,0 +1,453 @@
+/**
+ * `createCampaigns()`: campaigns on a service, with the client of `createMogplex()`.
+ *
+ * @module
+ */
+import {
+  type CampaignStand,
+  exitCodeOfStand,
+  followCampaign,
+  makeWave,
+  outcomeOfStand,
+  progressOf,
+  readCampaignWith,
+  type StepInternals,
+  viewOfStand,
+} from "../campaign/campaign.ts";
+import type {
+  CampaignEnd,
+  CampaignEvent,
+  CampaignForge,
+  CampaignOptions,
+  CampaignPlan,
+  CampaignProgress,
+  Notifier,
+  RunCampaignOptions,
+} from "../campaign/campaign_options.ts";
+import type { CampaignDefinition } from "../campaign/file/object.ts";
+import { MemoryHome } from "../campaign/journal/memory_home.ts";
+import type { CampaignSource } from "../campaign/open_campaign.ts";
+import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
+import { cleanCampaign } from "../campaign/report/clean.ts";
+import { countSentences } from "../campaign/report/words.ts";
+import { CAMPAIGN_FORMAT_NAMES, type CampaignFormatName, renderCampaignReport } from "../campaign/report/write.ts";
+import type { CampaignView } from "../campaign/view.ts";
+import { AbortedError, MogplexError, UsageError } from "../errors.ts";
+import { callHook, teller } from "../hook.ts";
+import { EXIT, type ExitName } from "../exit_codes.ts";
+import type { OnNotice } from "../notice.ts";
+import { checkWord } from "../run/options.ts";
+import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
+import { checkOptions, type Keys } from "../service/validate.ts";
+import { type Connector, connectorOf, overlay } from "./connect.ts";
+import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
+import type { Mogplex } from "./mogplex.ts";
+import { takeViews } from "./report.ts";
+
+/** Campaigns on a service: one task, many repositories. */
+export interface Campaigns {
+  /**
+   * A campaign, to be planned, followed and read. Nothing is read or sent before the first verb is called.
+   *
+   * @param source Path of the campaign file, or an object with the same keys.
+   * @param options See {@linkcode CampaignSettings}.
+   * @throws {UsageError} when an option is wrong. Mistakes in the campaign itself are the `CampaignFileError` of a verb.
+   * @example One task for two repositories
+   * ```ts
+   * import { createMogplex } from "@mogplex/ci";
+   * import { createCampaigns } from "@mogplex/ci/campaigns";
+   *
+   * const campaign = createCampaigns(createMogplex()).of({
+   *   name: "replace-moment",
+   *   prompt: "Replace moment by Temporal in {{ repository.name }}",
+   *   repositories: ["acme/web", { repo: "acme/api", "base-branch": "develop" }],
+   * }, { home: "campaigns/replace-moment" });
+   * console.log(typeof campaign.run);
+   * ```
+   */
+  of(source: string | CampaignDefinition, options?: CampaignSettings): Campaign;
+}
+
+/** One campaign: see {@linkcode Campaigns.of}. Each call of a verb reads it anew, with what its home remembers. */
+export interface Campaign {
+  /**
+   * Plans it: finds its repositories, freezes them with base branch and root directory, and computes the earliest end. Starts nothing. Called
+   * again, it leaves items that are locked as they are, adds new ones, and skips those that left the list before they were started.
+   *
+   * @throws {CampaignFileError} for mistakes, with all of them.
+   * @throws {UsageError} for repositories that cannot be used (unless `skipInvalid`), and lists that the service does not show in full. Nothing
+   * is planned then.
+   * @throws {MogplexError} with exit code 75 when something else works on it.
+   * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
+   * @example When will it be done?
+   * ```ts ignore
+   * const { view, bound } = await campaign.plan();
+   * console.log(view.items.length, view.endsAt, bound);
+   * ```
+   */
+  plan(options?: CampaignPlanOptions): Promise<CampaignPlan>;
+  /**
+   * Makes one wave: records what has ended, starts what the limits of the service allow, and returns. Plans first when there is no plan, but not
+   * with a branch as `home`, which may be lost: call {@linkcode Campaign.plan} for that. Safe to be called again and again, by any machine that
+   * has the home.
+   *
+   * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how.
+   * @throws {CampaignFileError | UsageError} for mistakes, a lock or journal that was changed, a token of another user; nothing was started.
+   * @throws {MogplexError} with exit code 75 when something else works on it.
+   * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
+   * @throws {AbortedError} when `signal` aborts after a start; its reason before that.
+   * @example Waves until it is done
+   * ```ts ignore
+   * let view = await campaign.advance();
+   * while (view.nextWaveAt !== null) {
+   *   await setTimeout(Math.max(1_000, Date.parse(view.nextWaveAt) - Date.now()));
+   *   view = await campaign.advance();
+   * }
+   * ```
+   */
+  advance(options?: CampaignWaveOptions): Promise<CampaignView>;
+  /**
+   * Follows it in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed. It starts at once: await it, loop
+   * over it, or both.
+   *
+   * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
+   * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
+   * @throws what {@linkcode Campaign.advance} throws. The campaign goes on with the next call.
+   * @example A progress bar
+   * ```ts ignore
+   * for await (const { progress } of campaign.run()) bar.update(progress.done, progress.total);
+   * ```
+   */
+  run(options?: CampaignRunOptions): CampaignHandle;
+  /**
+   * Reads what it looks like, from its lock and journal: nothing is changed, even while something else works on it. With `forge` the pull
+   * requests are read as well; without it no request is sent.
+   *
+   * @throws {CampaignFileError | UsageError} for mistakes, when nothing was planned, and for a lock or journal that was changed.
+   * @example Repositories that need a person
+   * ```ts ignore
+   * const { causes } = await campaign.read();
+   * for (const { cause, items } of causes) console.log(cause, items.length);
+   * ```
+   */
+  read(options?: CampaignReadOptions): Promise<CampaignView>;
+}
+
+/** Options of {@linkcode Campaigns.of}, for all verbs of the campaign. */
+export interface CampaignSettings {
+  /**
+   * Where it is remembered what was planned and done: a directory; `git:REMOTE#BRANCH`, a branch of a Git repository, where REMOTE is an address,
+   * or `origin` for the repository of a CI job; or `memoryHome()`. @default the variable `MOGPLEX_CAMPAIGN_HOME`, else the campaign's `home`,
+   * else the directory `mogplex-campaign`
+   */
+  home?: string | MemoryHome | undefined;
+  /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  onEvent?: ((event: CampaignEvent) => unknown) | undefined;
+  /** Called for waits, retries and everything else worth a log line. @default the client's */
+  onNotice?: OnNotice | undefined;
+  /**
+   * Is told that the campaign needs a person, or is done, in place of the webhook that it names: of the events in `notify.on`, or of all. Each
+   * is told once; when this fails, the next wave tells it again with the same `id`. @default {undefined}
+   */
+  notify?: Notifier | undefined;
+  /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */
+  skipInvalid?: boolean | undefined;
+  /** Mean time of a run in milliseconds, for forecasts, until runs have ended. @default {1_200_000} */
+  meanRunMs?: number | undefined;
+  /**
+   * Reads pull requests from the forges that hold them, with the tokens in `GITHUB_TOKEN` and `GITLAB_TOKEN`. @default {undefined} (they are not
+   * read)
+   */
+  forge?: CampaignForge | undefined;
+  /** How long nothing happens to a pull request until it counts as stuck, in milliseconds. @default {259_200_000} (three days) */
+  stuckAfterMs?: number | undefined;
+  /** Whether the files that the campaign names may be outside of its folder. @default {false} */
+  allowOutside?: boolean | undefined;
+  /**
+   * Name of a variable with the address of a webhook that the campaign may name, although it begins neither with `CAMPAIGN_` nor with
+   * `MOGPLEX_WEBHOOK`. @default {undefined}
+   */
+  webhookVariable?: string | undefined;
+}
+
+/** Options of {@linkcode Campaign.read}. */
+export interface CampaignReadOptions {
+  /** Ends the call, which rejects with its reason. @default {undefined} */
+  signal?: AbortSignal | undefined;
+}
+
+/** Options of {@linkcode Campaign.plan}. */
+export interface CampaignPlanOptions extends CampaignReadOptions {
+  /** Whether nothing is written. @default {false} */
+  dryRun?: boolean | undefined;
+}
+
+/** Options of {@linkcode Campaign.advance}. */
+export interface CampaignWaveOptions {
+  /** Ends the call: it rejects with an `AbortedError`, or with the reason when nothing was started. @default {undefined} */
+  signal?: AbortSignal | undefined;
+  /** What `signal` does to the runs at work: `detach` lets them go on, `cancel` cancels them. @default {"detach"} */
+  onAbort?: StopPolicy | undefined;
+  /** Opens a closed gate before anything is started, in the name of this person. @default {undefined} (gates stay closed) */
+  approvedBy?: string | undefined;
+}
+
+/** Options of {@linkcode Campaign.run}. */
+export interface CampaignRunOptions extends CampaignWaveOptions {
+  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then goes on without us. @default 30 days */
+  timeoutMs?: number | undefined;
+  /** Whether awaiting it rejects unless all items ended well. @default {true} */
+  throwOnFailure?: boolean | undefined;
+}
+
+/**
+ * A campaign that is followed. `started` tells what it looks like at first, and `cancel()` cancels the runs that are at work. Items of the loop
+ * are events.
+ */
+export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
+
+/**
+ * Campaigns with the service, the token, the `fetch` and the clock of a client. From then on `mask()`, `render()` and `report()`, and the
+ * verbs of the client with these names, take views of campaigns as well as results of runs.
+ *
+ * @param mogplex What `createMogplex()` returned.
+ * @throws {UsageError} for anything else.
+ * @example One wave
+ * ```ts
+ * import { createMogplex } from "@mogplex/ci";
+ * import { createCampaigns } from "@mogplex/ci/campaigns";
+ *
+ * async function wave(): Promise<number> {
+ *   const { state, exitCode } = await createCampaigns(createMogplex()).of("campaign.yml").advance();
+ *   return state === "done" ? exitCode : 0;
+ * }
+ * console.log(typeof wave);
+ * ```
+ */
+export function createCampaigns(mogplex: Mogplex): Campaigns {
+  const connector = connectorOf("create campaigns", mogplex);
+  takeViews({
+    formats: CAMPAIGN_FORMAT_NAMES,
+    clean: (view, redact) => cleanCampaign(view as CampaignView, redact, redact.token),
+    render: (view, format, redact, links) =>
+      renderCampaignReport(view as CampaignView, format as CampaignFormatName, redact, links),
+  });
+  return { of: (source, options = {}) => campaignOf(connector, source, options) };
+}
+
+/** Makes the verbs of a campaign. */
+function campaignOf(connector: Connector, source: CampaignSource, settings: CampaignSettings): Campaign {
+  checkSettings(source, settings);
+  /** The options of a verb with the connection. Everything that is sent goes through the client's `fetch`. */
+  async function all<O extends object>(options: O): Promise<CampaignOptions & O> {
+    const { home, notify, onEvent: _, ...rest } = settings;
+    const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
+    // A directory that is given is the home, whatever the environment says.
+    const place = isDirectory
+      ? { directory: home, home: "dir" }
+      : typeof home === "string"
+      ? { home }
+      : { memory: home };
+    const own = { fetch: connector.sender, ...rest, ...place, notifier: notify };
+    return overlay(overlay(await connector.connect(), own), options);
+  }
+  /** Tells the caller's function what happens, which breaks nothing when it fails. */
+  const sayer = ({ onNotice }: CampaignOptions) =>
+    teller("onEvent", settings.onEvent, (notice) => callHook(onNotice, notice));
+
+  return {
+    async plan(options = {}) {
+      checkOptions("plan campaign", options, { signal: "signal", dryRun: "boolean" });
+      return await planCampaignWith(source, await all(options), { readsStdin: true });
+    },
+    async advance(options = {}) {
+      checkOptions("advance campaign", options, waveKeys());
+      const { signal: _, onAbort: __, ...rest } = options;
+      const more = await all(rest);
+      const stand = await makeWave(source, { ...more, onEvent: sayer(more) }, stopInternals(options, undefined));
+      return viewAfter(stand, { signal: options.signal, throwOnFailure: false });
+    },
+    run: (options = {}) => runHandle(source, all, sayer, options),
+    async read(options = {}) {
+      checkOptions("read campaign", options, { signal: "signal" });
+      return await readCampaignWith(source, await all(options), {});
+    },
+  };
+}
+
+function waveKeys(): Keys<CampaignWaveOptions> {
+  return { signal: "signal", onAbort: "string", approvedBy: "string" };
+}
+
+/** @throws {UsageError} naming the first option that is wrong. */
+function checkSettings(source: CampaignSource, settings: CampaignSettings): void {
+  const attempted = "use campaign";
+  const keys: Keys<CampaignSettings> = {
+    home: "any",
+    onEvent: "function",
+    onNotice: "function",
+    notify: "function",
+    skipInvalid: "boolean",
+    meanRunMs: "number",
+    forge: "object",
+    stuckAfterMs: "number",
+    allowOutside: "boolean",
+    webhookVariable: "string",
+  };
+  const { home, forge } = checkOptions(attempted, settings, keys);
+  if (forge !== undefined) checkOptions(attempted, forge, { hosts: "object" }, "forge");
+  if (typeof source !== "string" && (typeof source !== "object" || source === null)) {
+    const why = "it must be the path of a file, or an object such as { name, prompt, repositories }";
+    throw new UsageError({ attempted, why, value: `it is ${source === null ? "null" : typeof source}` });
+  }
+  const isHome = home === undefined || home instanceof MemoryHome || typeof home === "string" && home.trim() !== "";
+  if (isHome && home !== "memory") return;
+  throw new UsageError({
+    attempted,
+    why: "'home' must be a directory, git:REMOTE#BRANCH, or a home in memory",
+    value: typeof home === "string" ? JSON.stringify(home) : `it is ${home === null ? "null" : typeof home}`,
+    advice: "write memoryHome() for one in memory, ./memory for a directory of this name",
+  });
+}
+
+/** What the caller's signal, leaving the loop, and `cancel()` do to a step. @param cancelled Aborts when the campaign is to be cancelled. */
+function stopInternals(
+  { signal, onAbort = "detach" }: CampaignWaveOptions,
+  ends: readonly AbortSignal[] | undefined,
+  cancelled?: AbortSignal,
+): StepInternals {
+  checkWord("onAbort", onAbort, ON_TIMEOUT);
+  const signals = ends ?? (signal === undefined ? [] : [signal]);
+  if (signals.length === 0) return {};
+  const cancels = () => cancelled?.aborted === true || onAbort === "cancel" && signal?.aborted === true;
+  return { interrupts: { signal: AbortSignal.any([...signals]), terminal: false }, cancels };
+}
+
+/** Follows a campaign to its end. */
+function runHandle(
+  source: CampaignSource,
+  all: (options: RunCampaignOptions) => Promise<RunCampaignOptions>,
+  sayer: (options: CampaignOptions) => (event: CampaignEvent) => void,
+  options: CampaignRunOptions,
+): CampaignHandle {
+  const stop = new AbortController();
+  let progress: CampaignProgress = { done: 0, total: 0 };
+  const handle = handleOf<CampaignEvent, CampaignView, CampaignView, CampaignStand>({
+    signal: signalIn(options),
+    get missed(): CampaignEvent {
+      return { type: "gap", cause: "events_missed", progress };
+    },
+    async begin({ signal, onItem, onStarted }) {
+      const keys: Keys<CampaignRunOptions> = { ...waveKeys(), timeoutMs: "number", throwOnFailure: "boolean" };
+      checkOptions("run campaign", options, keys);
+      const { timeoutMs, approvedBy } = options;
+      let told = false;
+      const start = (view: CampaignView) => {
+        if (!told) onStarted(view);
+        told = true;
+        progress = progressOf(view);
+      };
+      const more = await all({ timeoutMs, approvedBy });
+      const say = sayer(more);
+      const take = (event: CampaignEvent) => {
+        progress = event.progress;
+        // The end of a handle is told whatever it is.
+        if (event.type === "end") return;
+        onItem(event);
+        say(event);
+      };
+      const stand = await followCampaign(source, { ...more, onEvent: take }, {
+        ...stopInternals(options, [signal, stop.signal], stop.signal),
+        onView: (view) => told || start(view()),
+        onFailed: (view) => view !== null && start(view),
+      });
+      if (stand.view !== null) start(stand.view);
+      const end = endOf(stand, stop.signal);
+      if (end !== undefined) say(end);
+      return stand;
+    },
+    settle: (stand) => viewAfter(stand, options, stop.signal),
+    last: (stand) => endOf(stand, stop.signal),
+    async cancel() {
+      stop.abort(new DOMException("The campaign was cancelled", "AbortError"));
+      await handle.then(() => {}, () => {});
+    },
+  });
+  return handle;
+}
+
+/** Whether a step was left: by the caller's signal, or with the loop, and not by `cancel()`. */
+function isLeft(stand: CampaignStand, cancelled?: AbortSignal): boolean {
+  return stand.state === "interrupted" && stand.by !== cancelled?.reason;
+}
+
+/** The last event; undefined where a loop throws: before there was a plan, and for the caller's signal. */
+function endOf(stand: CampaignStand, cancelled: AbortSignal): CampaignEnd | undefined {
+  const { view } = stand;
+  if (view === null || isLeft(stand, cancelled)) return undefined;
+  const [outcome, exitCode] = [outcomeOfStand(stand), exitCodeOfStand(stand)];
+  return { type: "end", outcome, exitCode, result: view, progress: progressOf(view) };
+}
+
+/**
+ * The view after a step.
+ *
+ * @throws {CampaignVerdictError} unless all ended well; without `throwOnFailure` only what left the step is thrown.
+ */
+function viewAfter(
+  stand: CampaignStand,
+  { signal, throwOnFailure = true }: Pick<CampaignRunOptions, "signal" | "throwOnFailure">,
+  cancelled?: AbortSignal,
+): CampaignView {
+  if (stand.state === "interrupted" && (stand.view === null || isLeft(stand, cancelled))) {
+    const isStarted = stand.view?.items.some(({ starts }) => starts > 0) === true;
+    const isCallers = signal?.aborted === true && stand.by === signal.reason;
+    throw isStarted && isCallers
+      ? new AbortedError(`The signal ended the call; ${clauseOf(stand)}`, stand.by)
+      : stand.by;
+  }
+  const view = viewOfStand(stand);
+  if (!throwOnFailure || stand.state === "done" && view.exitCode === EXIT.success) return view;
+  throw new CampaignVerdictError(stand, view);
+}
+
+/** What became of a campaign that was interrupted, after a semicolon. */
+function clauseOf(stand: CampaignStand): string {
+  return stand.state === "interrupted" ? stand.why.replace(/^Stopped[^;]*; /, "") : "";
+}
+
+/** Not every item of a campaign has ended well, or the campaign has not ended. It goes on with the next call, unless it is done. */
+export class CampaignVerdictError extends MogplexError {
+  /** @internal */
+  static override readonly kind: string = "CampaignVerdictError";
+  override name = "CampaignVerdictError";
+  /** Private, so that printing the error does not print the service's texts. */
+  readonly #view: CampaignView;
+  /** Our verdict; `started` when the campaign goes on without us, `interrupted` when it was cancelled. */
+  readonly outcome: CampaignEnd["outcome"];
+
+  /**
+   * @param stand How the campaign stands.
+   * @param view What it looks like.
+   */
+  constructor(stand: CampaignStand, view: CampaignView) {
+    const how = stand.state === "done"
+      ? countSentences(view).join(". ")
+      : stand.state === "interrupted"
+      ? `it was cancelled; ${clauseOf(stand)}`
+      : `it is not done: ${stand.why}; ${stand.advice}`;
+    super(`Campaign ${JSON.stringify(view.campaign)}: ${how}`, exitNameOf(exitCodeOfStand(stand)));
+    this.#view = view;
+    this.outcome = outcomeOfStand(stand);
+  }
+
+  /** What the campaign looks like. */
+  get view(): CampaignView {
+    return this.#view;
+  }
+}
+
+function exitNameOf(code: number): ExitName {
+  const names = Object.keys(EXIT) as ExitName[];
+  return names.find((name) => EXIT[name] === code) ?? "failed";
+}

@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/main.ts";
+import { fakeIo } from "../fake_io.ts";
+import { REPO, TOKEN, world } from "../world.ts";
+import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
+
+/** State and finding of the checks about the forge. */
+async function doctor(arrange: (gitlab: GitlabProject) => void = () => {}, env: Record<string, string> = {}) {
+  const { emulator, clock } = world();
+  const gitlab = gitlabProject(() => new Date(clock.wallTime()).toISOString());
+  arrange(gitlab);
+  const io = fakeIo({
+    env: {
+      ...{ MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO, GITLAB_TOKEN, GITLAB_CI: "true" },
+      ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+      ...env,
+    },
+  });
+  const fetch = (url: string, init: RequestInit) =>
+    url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+  await main(["doctor", "--for", "respond", "--json"], io, { fetch, clock });
+  const { checks } = JSON.parse(io.text.stdout) as { checks: { name: string; state: string; finding: string }[] };
+  expect(gitlab.requests.every((each) => each.startsWith("GET "))).toBe(true);
+  return new Map(checks.map(({ name, state, finding }) => [name, `${state}: ${finding}`]));
+}
+
+test("doctor --for respond says who the token is, and what is not shown to it", async () => {
+  const checks = await doctor();
+  expect(checks.get("forge")).toBe("ok: GitLab, acme/api, as project_42_bot_a1");
+  expect(checks.get("rights")).toBe("ok: the token may ask who can push");
+  expect(checks.get("branch")).toBe('ok: "main" is protected');
+  expect(checks.get("trigger")).toStartWith("skipped: webhooks are shown");
+  expect(checks.get("variables")).toStartWith("skipped: ");
+});
+
+const URL = "https://gitlab.example/api/v4/projects/42/ref/main/trigger/pipeline?token=[masked]";
+
+const SETUPS: readonly (readonly [arrange: (gitlab: GitlabProject) => void, name: string, words: string])[] = [
+  [(gitlab) => gitlab.hooks = [], "trigger", "warning: no webhook starts a pipeline"],
+  [
+    (gitlab) => gitlab.hooks = [{ url: URL, note_events: false, issues_events: true }],
+    "trigger",
+    "warning: the webhook has no Comments",
+  ],
+  [
+    (gitlab) => gitlab.hooks = [{ url: URL, note_events: true, issues_events: false }],
+    "trigger",
+    "warning: the webhook has no Issues",
+  ],
+  [(gitlab) => gitlab.hooks = [{ url: URL, note_events: true, issues_events: true }], "trigger", "ok: "],
+  [
+    (gitlab) => gitlab.hooks = [{ url: "https://other.example", note_events: true, issues_events: true }],
+    "trigger",
+    "warning: no webhook",
+  ],
+  [(gitlab) => gitlab.variablesRole = "no_one_allowed", "variables", "warning: nobody may pass variables"],
+  [(gitlab) => gitlab.variablesRole = "developer", "variables", "ok: "],
+  [
+    (gitlab) => gitlab.branches.set("main", { protected: false, default: true }),
+    "branch",
+    'warning: the default branch "main" is not',
+  ],
+];
+
+for (const [arrange, name, words] of SETUPS) {
+  test(`doctor --for respond: ${words}`, async () => expect((await doctor(arrange)).get(name)).toStartWith(words));
+}
+
+test("doctor --for respond fails without a token of the forge, and asks nothing", async () => {
+  const checks = await doctor(() => {}, { GITLAB_TOKEN: "" });
+  expect(checks.get("forge")).toBe("failed: Cannot ask the forge: variable GITLAB_TOKEN is empty");
+  expect(checks.get("rights")).toBe("skipped: forge failed");
+});

@@ -1,0 +1,441 @@
+/** `respond` as a whole, on a GitLab in the shapes of its documentation and the local Mogplex. */
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/main.ts";
+import { fakeIo } from "../fake_io.ts";
+import { REPO, TOKEN, world } from "../world.ts";
+import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
+
+type At = ReturnType<typeof world> & { gitlab: GitlabProject };
+
+function place(scenario = "success"): At {
+  const at = world(scenario);
+  const gitlab = gitlabProject(() => new Date(at.clock.wallTime()).toISOString());
+  return { ...at, gitlab };
+}
+
+/** What the webhook for a comment sends. Nothing but its numbers may matter. */
+function payload(note: { id: number }, iid = 7): string {
+  return JSON.stringify({
+    object_kind: "note",
+    project: { id: PROJECT },
+    object_attributes: { id: note.id, note: "@mogplex something else" },
+    merge_request: { iid, source_branch: "main" },
+  });
+}
+
+interface Called {
+  code: number;
+  stdout: string;
+  stderr: string;
+  files: Map<string, string>;
+}
+
+async function respond(at: At, text: string, args: string[] = [], env: Record<string, string> = {}): Promise<Called> {
+  const { gitlab, emulator, clock } = at;
+  const io = fakeIo({
+    files: { "/builds/payload": text },
+    env: {
+      ...{
+        MOGPLEX_API_KEY: TOKEN,
+        MOGPLEX_REPO_ID: REPO,
+        GITLAB_TOKEN,
+        GITLAB_CI: "true",
+        CI_PIPELINE_SOURCE: "trigger",
+      },
+      ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+      ...{ CI_PROJECT_URL: "https://gitlab.example/acme/api", CI_JOB_URL: "https://gitlab.example/acme/api/-/jobs/5" },
+      ...{ CI_PIPELINE_ID: "3", CI_JOB_NAME: "mogplex-respond", CI_JOB_ID: "5", TRIGGER_PAYLOAD: "/builds/payload" },
+      ...env,
+    },
+  });
+  const fetch = (url: string, init: RequestInit) => {
+    if (url.startsWith("https://gitlab.example/")) return gitlab.fetch(url, init);
+    expect([...new Headers(init.headers).values()].join("\n") + String(init.body)).not.toContain(GITLAB_TOKEN);
+    return emulator.fetch(url, init);
+  };
+  const code = await main(["respond", ...args], io, { fetch, clock });
+  for (const each of gitlab.received) expect(each).not.toContain(TOKEN);
+  const all = [io.text.stdout, io.text.stderr, ...[...io.files.values()]].join("\n");
+  for (const token of [TOKEN, GITLAB_TOKEN]) expect(all).not.toContain(token);
+  return { code, ...io.text, files: io.files };
+}
+
+const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
+const ours = ({ gitlab }: At) => gitlab.notes.filter(({ author }) => author.id === 77).map(({ body }) => body);
+
+test("respond starts a run for a member's comment, and its note says how it ended", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex fix the failing test");
+  const { code, stdout } = await respond(at, payload(note));
+  expect({ code, asked: /^asked by .*$/m.exec(stdout)?.[0] }).toEqual({ code: 0, asked: "asked by kim" });
+  expect(runsOf(at).length).toBe(1);
+  const [body = ""] = ours(at);
+  expect(ours(at).length).toBe(1);
+  expect(body).toMatch(
+    /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 of comment 1000 [0-9a-f-]{36} -->\n\n## ✅ /,
+  );
+  expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 white_check_mark"]);
+  expect(at.gitlab.requests.filter((each) => each.startsWith("PUT ")).length).toBeLessThanOrEqual(5);
+  // An external success has made merge requests mergeable.
+  expect(at.gitlab.statuses).toEqual([]);
+});
+
+test("respond sets the commit status on GitLab where that is wanted", async () => {
+  const at = place();
+  at.gitlab.say("merge_requests/7", "kim", "@mogplex fix the failing test");
+  await respond(at, payload({ id: 1000 }), ["--commit-status"]);
+  expect(at.gitlab.statuses.length).toBe(1);
+  for (const status of at.gitlab.statuses) {
+    expect(status).toBe(
+      `${
+        "beef".padEnd(40, "0")
+      } success mogplex https://gitlab.example/acme/api/-/jobs/5/artifacts/file/mogplex-ci/run.html`,
+    );
+  }
+});
+
+test("respond does not start a second time, whatever brings the ask again", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  const again = await respond(at, payload(note));
+  expect(again).toMatchObject({ code: 0, stdout: "no run: its run was started\n" });
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).length).toBe(1);
+});
+
+test("two webhooks and a poll at once start one run and leave one note", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const calls = [respond(at, payload(note)), respond(at, payload(note)), respond(at, "", ["--poll"])];
+  expect((await Promise.all(calls)).map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).length).toBe(1);
+});
+
+test("two mentions on one merge request at once start one run, and the other one is told", async () => {
+  const at = place("stuck-streaming");
+  const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
+  await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
+});
+
+test("respond keeps a confidential issue out of a log that others can read", async () => {
+  for (const [visibility, runs] of [["public", 0], ["private", 1]] as const) {
+    const at = place();
+    at.gitlab.threads.set("issues/8", { ...at.gitlab.threads.get("issues/8"), confidential: true });
+    const note = at.gitlab.say("issues/8", "kim", "@mogplex go");
+    const text = JSON.stringify({ ...JSON.parse(payload(note)), merge_request: undefined, issue: { iid: 8 } });
+    expect((await respond(at, text, [], { CI_PROJECT_VISIBILITY: visibility })).code).toBe(0);
+    expect(runsOf(at).length).toBe(runs);
+    expect(ours(at).some((body) => body.includes("it is confidential"))).toBe(runs === 0);
+  }
+});
+
+test("respond looks for what is new when the payload is cut or expanded", async () => {
+  const at = place();
+  at.gitlab.say("issues/8", "lee", "@mogplex fix it");
+  const { code, stdout } = await respond(at, '{"object_kind":"note","object_attributes":{"note":"text }');
+  expect(code).toBe(0);
+  expect(stdout).toContain("looked for what is new since");
+  expect(runsOf(at).length).toBe(1);
+});
+
+const REFUSED:
+  readonly (readonly [what: string, arrange: (gitlab: GitlabProject) => { id: number }, reason: string])[] = [
+    [
+      "an account without rights",
+      (gitlab) => gitlab.say("merge_requests/7", "eve", "@mogplex go"),
+      "the user who asked may not push to the repository",
+    ],
+    [
+      "a reporter",
+      (gitlab) => gitlab.say("merge_requests/7", "rae", "@mogplex go"),
+      "the user who asked may not push to the repository",
+    ],
+    [
+      "a bot that is a developer",
+      (gitlab) => gitlab.say("merge_requests/7", "renovate", "@mogplex go"),
+      "a program wrote the comment",
+    ],
+    [
+      "an edited comment",
+      (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { lastEditedAt: gitlab.now() }),
+      "the comment was changed after it was written",
+    ],
+    ["a comment edited on a server whose GraphQL does not show it", (gitlab) => {
+      gitlab.knowsEdits = false;
+      return gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
+    }, "the comment was changed after it was written"],
+    ["a fork", (gitlab) => {
+      gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
+      return gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    }, "the pull request comes from another repository"],
+    [
+      "60 KB of markup",
+      (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
+      "nothing asks @mogplex for anything, outside of quotes and code",
+    ],
+    [
+      "a note of the forge itself",
+      (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
+      "the comment is gone",
+    ],
+  ];
+
+for (const [what, arrange, reason] of REFUSED) {
+  test(`respond starts nothing and writes nothing for ${what}`, async () => {
+    const at = place();
+    const called = await respond(at, payload(arrange(at.gitlab)));
+    expect(called).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
+    expect({ runs: runsOf(at).length, notes: ours(at), reactions: at.gitlab.reactions }).toEqual({
+      runs: 0,
+      notes: [],
+      reactions: [],
+    });
+  });
+}
+
+test("respond takes an eager reaction of others for no edit", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
+  await respond(at, payload(note));
+  expect(runsOf(at).length).toBe(1);
+});
+
+test("respond passes names of variables on as text, and shows none of their values", async () => {
+  const at = place();
+  const task = "echo $MOGPLEX_API_KEY ${GITLAB_TOKEN} $(id)";
+  const note = at.gitlab.say("issues/8", "kim", `@mogplex ${task}`);
+  const text = JSON.stringify({ ...JSON.parse(payload(note)), merge_request: undefined, issue: { iid: 8 } });
+  await respond(at, text);
+  expect(runsOf(at)[0]?.prompt).toStartWith(task);
+});
+
+test("respond starts nothing when the forge does not answer, and the next poll does", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  for (let times = 0; times < 40; times++) at.gitlab.faults.push({ match: /members/, fault: "reset" });
+  const called = await respond(at, payload(note));
+  expect({ code: called.code, reactions: at.gitlab.reactions, notes: ours(at) }).toEqual({
+    code: 69,
+    reactions: [],
+    notes: [],
+  });
+  at.gitlab.faults = [];
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(runsOf(at).length).toBe(1);
+});
+
+test("respond finds its note when the answer to writing it is lost", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.gitlab.faults.push({ match: /^POST .*notes$/, fault: "reset after" });
+  expect((await respond(at, payload(note))).code).toBe(0);
+  expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("respond sends the same key again when a start is not known, and one run is there", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
+  const first = await respond(at, payload(note), ["--timeout", "60"]);
+  expect(first.code).not.toBe(0);
+  expect(ours(at)[0]).toContain(" starting -->");
+  at.emulator.control("clearFaults", {});
+  const second = await respond(at, "", ["--poll"]);
+  expect(second.code).toBe(0);
+  expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("respond works on a new branch for a merge request out of a release branch", async () => {
+  const at = place();
+  at.gitlab.threads.set("merge_requests/7", {
+    ...at.gitlab.threads.get("merge_requests/7"),
+    source_branch: "release-1",
+  });
+  at.gitlab.branches.set("release-1", { protected: true, default: false });
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  const [run] = runsOf(at);
+  expect(run).toMatchObject({ base_branch: "release-1", create_branch: true });
+  expect(run?.working_branch).not.toBe("release-1");
+});
+
+test("respond tells a member how to go on when the text of a labelled issue is by somebody else", async () => {
+  const at = place();
+  const { gitlab } = at;
+  gitlab.threads.set("issues/8", { ...gitlab.threads.get("issues/8"), author: { id: 66, username: "eve" } });
+  gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+  const text = JSON.stringify({ object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } });
+  const called = await respond(at, text);
+  expect(called.code).toBe(0);
+  expect(runsOf(at)).toEqual([]);
+  expect(ours(at)[0]).toContain("write a comment `@mogplex <task>` to start a run");
+  expect(gitlab.reactions).toEqual(["issues/8 x"]);
+  expect((await respond(at, text)).stdout).toBe("no run: it was answered\n");
+});
+
+test("respond takes a label for a task when members alone have written the text", async () => {
+  const at = place();
+  const { gitlab } = at;
+  gitlab.say("issues/8", "lee", "changed the description", { system: true, created_at: "2026-01-01T00:00:00Z" });
+  gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+  const text = JSON.stringify({ object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } });
+  expect((await respond(at, text)).code).toBe(0);
+  expect(runsOf(at)[0]?.prompt).toBe("Tests are flaky\n\nThey are red.");
+});
+
+test("respond stops the run of a thread", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note), ["--timeout", "60"]);
+  expect(ours(at)[0]).toMatch(/ of comment 1000 [0-9a-f-]{36} -->/);
+  const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
+  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work on it\n");
+  expect(ours(at)[1]).toContain(
+    "ask again when it has ended: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+  );
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
+test("respond refuses another address of the service in a pipeline that a webhook started", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const env = { MOGPLEX_URL: "https://mogplex.example" };
+  const called = await respond(at, payload(note), [], env);
+  expect(called.code).toBe(2);
+  expect(called.stderr).toContain("MOGPLEX_URL names another address");
+  expect(at.gitlab.requests).toEqual([]);
+  expect((await respond(at, payload(note), ["--allow-url"], env)).code).toBe(0);
+});
+
+test("no text of the payload is printed, sent or kept", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const { stdout, stderr, files } = await respond(at, payload(note));
+  files.delete("/builds/payload");
+  const all = [stdout, stderr, ...files.values(), ...at.gitlab.received, ...runsOf(at).map(({ prompt }) => prompt)]
+    .join("\n");
+  expect(all).not.toContain("something else");
+});
+
+let pipelines = 0;
+
+/** `run --follow --after`, in a job of a pipeline of its own. */
+async function runAfter(at: At, args: string[], files: Record<string, string> = {}): Promise<Called> {
+  const { gitlab, emulator, clock } = at;
+  const io = fakeIo({
+    files,
+    env: {
+      ...{ MOGPLEX_API_KEY: TOKEN, GITLAB_TOKEN, GITLAB_CI: "true", CI_PIPELINE_SOURCE: "web" },
+      CI_PIPELINE_ID: String(++pipelines),
+      ...{ CI_SERVER_URL: "https://gitlab.example", CI_API_V4_URL: gitlab.api, CI_PROJECT_ID: String(PROJECT) },
+      ...{ CI_PROJECT_URL: "https://gitlab.example/acme/api", CI_JOB_NAME: "agent", CI_JOB_ID: "6" },
+    },
+  });
+  const fetch = (url: string, init: RequestInit) =>
+    url.startsWith("https://gitlab.example/") ? gitlab.fetch(url, init) : emulator.fetch(url, init);
+  const code = await main(["run", "--follow", ...args], io, { fetch, clock });
+  return { code, ...io.text, files: io.files };
+}
+
+test("run --after works on the branch of the merge request that it is given", async () => {
+  const at = place();
+  expect((await runAfter(at, ["--after", "7", "also the docs"])).code).toBe(0);
+  expect(runsOf(at)).toMatchObject([
+    { prompt: "also the docs", base_branch: "main", working_branch: "feature", create_branch: false },
+  ]);
+});
+
+test("run --after takes the id of a run out of a result, and asks service and forge for the rest", async () => {
+  const at = place();
+  await runAfter(at, ["--after", "!7", "first"]);
+  const [first] = runsOf(at);
+  const result = JSON.stringify({
+    runId: first?.id,
+    branch: { pushed: "main" },
+    pullRequest: { url: "https://evil.example/a/b/pull/1" },
+  });
+  expect((await runAfter(at, ["--after", "result.json", "also the docs"], { "result.json": result })).code).toBe(0);
+  expect(runsOf(at)[1]).toMatchObject({ prompt: "also the docs", working_branch: "feature", create_branch: false });
+});
+
+test("run --after --mend asks for what the forge shows to be broken", async () => {
+  const at = place();
+  const request = at.gitlab.threads.get("merge_requests/7");
+  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { status: "failed" } });
+  expect((await runAfter(at, ["--after", "7", "--mend", "checks"])).code).toBe(0);
+  expect(runsOf(at)[0]?.prompt).toStartWith("The checks of the pull request of this branch are red.");
+  const conflict = await runAfter(at, ["--after", "7", "--mend", "conflict"]);
+  expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
+});
+
+const WRONG: readonly (readonly [args: string[], why: string])[] = [
+  [["--after", "99", "x"], "GitLab shows no pull request of that number"],
+  [["--after", "7", "--branch", "main", "x"], "--branch does not go with it"],
+  [["--after", "7", "--mend", "checks", "x"], "there is a task as well"],
+  [["--mend", "checks"], "it works with --after only"],
+  [["--after", "https://gitlab.example/acme/api", "x"], "that is not the address of a pull request"],
+  [["--after", "https://github.com/acme/api/pull/1", "x"], "there is no token for github.com"],
+  [["--after", "nothing.json", "x"], 'file "nothing.json" does not exist'],
+];
+
+for (const [args, why] of WRONG) {
+  test(`run --follow ${args.join(" ")} starts nothing`, async () => {
+    const at = place();
+    const called = await runAfter(at, args);
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why) });
+    expect(runsOf(at)).toEqual([]);
+  });
+}
+
+test("run --after starts nothing on a merge request that is closed or comes from a fork", async () => {
+  for (
+    const [more, why] of [[{ state: "merged" }, "it is closed"], [
+      { source_project_id: 9 },
+      "another repository",
+    ]] as const
+  ) {
+    const at = place();
+    at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), ...more });
+    const called = await runAfter(at, ["--after", "7", "x"]);
+    expect(called).toMatchObject({ code: 2, stderr: expect.stringContaining(why.replace("it is", "is")) });
+  }
+});
+
+test("respond takes a conflict of its key for an answer that was given already", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  // Somebody removes our note and changes the title: the same key would come with another prompt.
+  at.gitlab.notes = at.gitlab.notes.filter(({ author }) => author.id !== 77);
+  at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), title: "Another title" });
+  expect(await respond(at, payload(note))).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining("no run: it was answered already\n"),
+  });
+  expect(runsOf(at).length).toBe(1);
+});
+
+test("respond --poll leaves what was asked for long ago, and takes the oldest of the rest first", async () => {
+  const at = place();
+  const ago = (hours: number) => new Date(at.clock.wallTime() - hours * 3_600_000).toISOString();
+  at.gitlab.say("issues/8", "kim", "@mogplex old", { created_at: ago(30) });
+  at.gitlab.say("issues/8", "kim", "@mogplex first", { created_at: ago(2) });
+  at.gitlab.say("issues/8", "kim", "@mogplex second", { created_at: ago(1) });
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
+});
+
+test("respond fills a template that is given, and refuses one without a place for the task", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const io = { MOGPLEX_RESPOND_TEMPLATE: "/builds/payload" };
+  const refused = await respond(at, payload(note), [], io);
+  expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("it has no {{task}}") });
+});

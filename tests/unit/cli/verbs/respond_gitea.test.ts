@@ -1,0 +1,69 @@
+/** `respond` in a workflow of Gitea. What the server answers is tried on a real one in the lab, and played in `tests/unit/forge`. */
+import { expect, test } from "bun:test";
+import { main } from "../../../../lib/cli/main.ts";
+import { fakeIo } from "../fake_io.ts";
+import { REPO, TOKEN, world } from "../world.ts";
+
+const GITEA_TOKEN = "0123456789abcdef0123456789abcdef01234567";
+
+async function respond(env: Record<string, string>, answers: Record<string, [number, unknown]> = {}) {
+  const { clock, emulator } = world();
+  const asked: string[] = [];
+  const io = fakeIo({
+    files: { "/event.json": JSON.stringify({ repository: { id: 5 }, issue: { number: 3 }, comment: { id: 7 } }) },
+    env: {
+      ...{ MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO, GITHUB_ACTIONS: "true", GITEA_ACTIONS: "true" },
+      ...{ GITHUB_SERVER_URL: "https://git.example.com", GITHUB_API_URL: "https://git.example.com/api/v1" },
+      ...{ GITHUB_REPOSITORY: "acme/web", GITHUB_EVENT_NAME: "issue_comment", GITHUB_EVENT_PATH: "/event.json" },
+      ...{ GITHUB_RUN_ID: "7", GITHUB_RUN_ATTEMPT: "1", GITHUB_JOB: "respond" },
+      ...env,
+    },
+  });
+  const fetch = (url: string, init: RequestInit) => {
+    if (!url.startsWith("https://git.example.com/")) return emulator.fetch(url, init);
+    asked.push(new Headers(init.headers).get("authorization") ?? "");
+    const [status, body] = answers[url.replace("https://git.example.com/api/v1", "")] ?? [404, {}];
+    return Promise.resolve(new Response(JSON.stringify(body), { status }));
+  };
+  const code = await main(["respond"], io, { fetch, clock });
+  return { code, asked, runs: emulator.world.store.runs.size, ...io.text };
+}
+
+const REPOSITORY = { "/repos/acme/web": [200, { id: 5, full_name: "acme/web", default_branch: "main" }] } as const;
+
+test("respond says which token it needs on Gitea, and asks nothing without it", async () => {
+  for (const token of ["", TOKEN]) {
+    const { code, asked, stderr } = await respond({ GITEA_TOKEN: token, GITHUB_TOKEN: GITEA_TOKEN });
+    expect([code, asked]).toEqual([2, []]);
+    expect(stderr).toContain("variable GITEA_TOKEN");
+  }
+});
+
+test("respond tells on Gitea who may ask for rights, with 69 and without a run, when the token's user is no administrator", async () => {
+  const author = { id: 4, login: "kim" };
+  const at = { created_at: "2026-03-01T10:00:00Z", updated_at: "2026-03-01T10:00:00Z" };
+  const issue = {
+    number: 3,
+    html_url: "https://git.example.com/acme/web/issues/3",
+    title: "One",
+    state: "open",
+    ...at,
+  };
+  const { code, runs, stderr, asked } = await respond({ GITEA_TOKEN }, {
+    ...REPOSITORY as unknown as Record<string, [number, unknown]>,
+    "/user": [200, { id: 9, login: "mogplex-bot" }],
+    "/repos/acme/web/issues/comments/7": [200, {
+      ...{ id: 7, body: "@mogplex do it", user: author, ...at },
+      issue_url: "https://git.example.com/acme/web/issues/3",
+      pull_request_url: "",
+    }],
+    "/repos/acme/web/issues/3": [200, { ...issue, user: author }],
+    "/repos/acme/web/teams": [405, { message: "repo is not owned by an organization" }],
+    "/repos/acme/web/issues/3/timeline?limit=50&page=1": [200, null],
+    "/repos/acme/web/collaborators/kim/permission": [403, { message: "Only admins can query all permissions" }],
+  });
+  expect([code, runs]).toEqual([69, 0]);
+  expect(stderr).toContain("administrators of the repository");
+  expect(stderr).toContain("--allow-users");
+  expect(new Set(asked)).toEqual(new Set([`Bearer ${GITEA_TOKEN}`]));
+});

@@ -1,0 +1,167 @@
+/** `respond` in a workflow of GitHub: the command, and the program of the action. The GitHub has the shapes of its documentation. */
+import { expect, test } from "bun:test";
+import { main as action } from "../../../../lib/cli/action/main.ts";
+import { main } from "../../../../lib/cli/main.ts";
+import { fakeIo } from "../fake_io.ts";
+import { REPO, TOKEN, world } from "../world.ts";
+import { GITHUB_TOKEN, type GithubProject, githubProject } from "./github_project.ts";
+
+type At = ReturnType<typeof world> & { github: GithubProject };
+
+function place(): At {
+  const at = world();
+  return { ...at, github: githubProject(() => new Date(at.clock.wallTime()).toISOString()) };
+}
+
+interface Event {
+  name: string;
+  payload: unknown;
+}
+
+const commented = ({ id }: { id: number }, number = 7): Event => ({
+  name: "issue_comment",
+  payload: {
+    action: "created",
+    issue: { number, ...(number === 7 ? { pull_request: { url: "x" } } : {}) },
+    comment: { id, body: "@mogplex something else" },
+    repository: { id: 5 },
+  },
+});
+
+async function respond(at: At, { name, payload }: Event, how: "command" | "action" = "command") {
+  const { github, emulator, clock } = at;
+  const io = fakeIo({
+    files: { "/github/event.json": JSON.stringify(payload) },
+    env: {
+      ...{ MOGPLEX_API_KEY: TOKEN, MOGPLEX_REPO_ID: REPO, GITHUB_ACTIONS: "true", GITHUB_EVENT_NAME: name },
+      ...{ GITHUB_SERVER_URL: "https://github.com", GITHUB_API_URL: github.api, GITHUB_REPOSITORY: "acme/api" },
+      ...{
+        GITHUB_EVENT_PATH: "/github/event.json",
+        GITHUB_RUN_ID: "7",
+        GITHUB_RUN_ATTEMPT: "1",
+        GITHUB_JOB: "respond",
+      },
+      ...(how === "command"
+        ? { GITHUB_TOKEN }
+        : { "INPUT_RESPOND": "true", "INPUT_GITHUB-TOKEN": GITHUB_TOKEN, "INPUT_MATRIX": "null" }),
+    },
+  });
+  const fetch = (url: string, init: RequestInit) =>
+    url.startsWith(github.api) ? github.fetch(url, init) : emulator.fetch(url, init);
+  const code = how === "command"
+    ? await main(["respond"], io, { fetch, clock })
+    : await action("main", io, { fetch, clock });
+  for (const each of github.received) expect(each).not.toContain(TOKEN);
+  const all = [io.text.stdout, io.text.stderr, ...io.files.values()].join("\n");
+  for (const token of [TOKEN, GITHUB_TOKEN]) expect(all).not.toContain(token);
+  return { code, ...io.text };
+}
+
+const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
+const ours = ({ github }: At) => github.comments.filter(({ user }) => user?.id === 41898282).map(({ body }) => body);
+
+for (const how of ["command", "action"] as const) {
+  test(`respond starts a run for a comment of somebody who may push, as the ${how}`, async () => {
+    const at = place();
+    const { code } = await respond(at, commented(at.github.say(7, "lee", "@mogplex fix the failing test")), how);
+    expect(code).toBe(0);
+    expect(runsOf(at)).toMatchObject([{ base_branch: "main", working_branch: "feature", create_branch: false }]);
+    expect(ours(at)).toEqual([
+      expect.stringMatching(/^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 .* -->\n\n## ✅ /),
+    ]);
+    expect(at.github.reactions).toEqual(["1000 eyes", "1000 rocket"]);
+    expect(at.github.statuses).toEqual([
+      `${"beef".padEnd(40, "0")} success mogplex https://github.com/acme/api/actions/runs/7/attempts/1`,
+    ]);
+  });
+}
+
+const REFUSED:
+  readonly (readonly [what: string, arrange: (github: GithubProject) => { id: number }, reason: string])[] = [
+    ["a reader", (github) => github.say(7, "rae", "@mogplex go"), "the user who asked may not push to the repository"],
+    [
+      "a stranger",
+      (github) => github.say(7, "eve", "@mogplex go"),
+      "the user who asked may not push to the repository",
+    ],
+    ["an account that took over the name of a member", (github) =>
+      github.say(7, "kim", "@mogplex go", {
+        user: { id: 999, login: "kim", type: "User" },
+      }), "the user who asked may not push to the repository"],
+    ["a bot", (github) => github.say(7, "renovate[bot]", "@mogplex go"), "a program wrote the comment"],
+    [
+      "an app in the name of a member",
+      (github) => github.say(7, "kim", "@mogplex go", { performed_via_github_app: {} }),
+      "a program wrote the comment",
+    ],
+    [
+      "an edited comment",
+      (github) => github.say(7, "kim", "@mogplex go", { lastEditedAt: "2026-01-01T00:00:00Z" }),
+      "the comment was changed after it was written",
+    ],
+    ["a comment of another issue", (github) => github.say(8, "kim", "@mogplex go"), "the comment is gone"],
+    ["a fork", (github) => {
+      github.threads.set(7, { ...github.threads.get(7), isCrossRepository: true });
+      return github.say(7, "kim", "@mogplex go");
+    }, "the pull request comes from another repository"],
+  ];
+
+for (const [what, arrange, reason] of REFUSED) {
+  test(`respond starts nothing and writes nothing on GitHub for ${what}`, async () => {
+    const at = place();
+    const called = await respond(at, commented(arrange(at.github)));
+    expect(called).toMatchObject({ code: 0, stdout: `no run: ${reason}\n` });
+    expect([runsOf(at).length, ours(at).length, at.github.reactions.length]).toEqual([0, 0, 0]);
+  });
+}
+
+test("respond works on a new branch where a rule asks for a pull request", async () => {
+  const at = place();
+  at.github.branches.set("feature", { protected: false, rules: ["pull_request"] });
+  await respond(at, commented(at.github.say(7, "kim", "@mogplex go")));
+  expect(runsOf(at)).toMatchObject([{ base_branch: "feature", create_branch: true }]);
+});
+
+test("respond answers a label on GitHub when members alone have written the text", async () => {
+  const labelled: Event = {
+    name: "issues",
+    payload: { action: "labeled", issue: { number: 8 }, repository: { id: 5 } },
+  };
+  const actor = (login: string, databaseId: number) => ({ __typename: "User", login, databaseId });
+  const texts = [
+    [{}, 1],
+    [{ author: actor("eve", 66) }, 0],
+    [{ timelineItems: { totalCount: 1, nodes: [{ createdAt: "2026-01-02T00:00:00Z", actor: actor("eve", 66) }] } }, 0],
+    [
+      { userContentEdits: { totalCount: 1, nodes: [{ editedAt: "2026-01-02T00:00:00Z", editor: actor("eve", 66) }] } },
+      0,
+    ],
+    [{ userContentEdits: { totalCount: 1, nodes: [{ editedAt: "2026-01-02T00:00:00Z", editor: null }] } }, 0],
+    [{ userContentEdits: { totalCount: 300, nodes: [] } }, 0],
+    [
+      { userContentEdits: { totalCount: 1, nodes: [{ editedAt: "2026-01-02T00:00:00Z", editor: actor("lee", 2) }] } },
+      1,
+    ],
+  ] as const;
+  for (const [more, count] of texts) {
+    const at = place();
+    at.github.threads.set(8, { ...at.github.threads.get(8), ...more });
+    const created_at = new Date(at.clock.wallTime()).toISOString();
+    at.github.events.set(8, [{ event: "labeled", login: "kim", label: "mogplex", created_at }]);
+    expect((await respond(at, labelled)).code).toBe(0);
+    expect([more, runsOf(at).length]).toEqual([more, count]);
+    if (count === 0) expect(ours(at)[0]).toContain("write a comment `@mogplex <task>`");
+  }
+});
+
+test("respond reads comments on lines of code from a schedule", async () => {
+  const at = place();
+  at.github.say(7, "kim", "@mogplex rename this", {
+    issue_url: undefined as unknown as string,
+    pull_request_url: "https://api.github.com/repos/acme/api/pulls/7",
+    html_url: "https://github.com/acme/api/pull/7#discussion_r1000",
+  });
+  expect((await respond(at, { name: "schedule", payload: {} })).code).toBe(0);
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at)[0]).toContain("<!-- mogplex-respond review 1000 of review 1000 ");
+});

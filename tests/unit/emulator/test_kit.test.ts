@@ -1,0 +1,89 @@
+/** The entry for tests of scripts, `testing.ts`: what it shows, what it plays, and what it refuses. */
+import { expect, test } from "bun:test";
+import { createMogplex } from "../../../mod.ts";
+import { createEmulator, type Fault, type TestEmulatorOptions } from "../../../testing.ts";
+
+const REQUEST = { repo: "acme/web", prompt: "Fix the flaky tests" };
+
+test("createEmulator() shows what was sent for each run, with its key and its status", async () => {
+  const service = createEmulator({ scenario: "agent-failure" });
+  const mogplex = createMogplex(service.options);
+  await mogplex.run({ ...REQUEST, harness: "codex", mode: "SAFE" }, { throwOnFailure: false, idempotencyKey: "one" });
+  await mogplex.start({ ...REQUEST, workingBranch: "fix", baseBranch: "main" }, { idempotencyKey: "two" });
+  const repoId = service.repos[0]?.id ?? "";
+  expect(service.runs).toMatchObject([
+    {
+      status: "failed",
+      idempotencyKey: "one",
+      request: { repoId, prompt: REQUEST.prompt, harness: "codex", mode: "SAFE", createBranch: true },
+    },
+    { idempotencyKey: "two", request: { repoId, workingBranch: "fix", baseBranch: "main" } },
+  ]);
+  expect(service.runs[1]?.request.createBranch ?? false).toBe(false);
+});
+
+test("createEmulator() makes the next requests fail, and no more", async () => {
+  const service = createEmulator();
+  service.fault({ kind: "503", route: "GET /repos", times: 2, retryAfter: 1 });
+  const { api } = createMogplex(service.options);
+  const before = api.requests;
+  expect(await api.listRepos()).toHaveLength(1);
+  expect(api.requests - before).toBe(3);
+});
+
+test("createEmulator() has the repositories and automations that are named, and runs that take as long as is said", async () => {
+  const service = createEmulator({
+    repos: ["acme/one", "acme/two"],
+    automations: ["nightly", "weekly"],
+    runMs: 600_000,
+  });
+  expect(service.repos.map(({ full_name }) => full_name)).toEqual(["acme/one", "acme/two"]);
+  const { automations, ...mogplex } = createMogplex(service.options);
+  const names: string[] = [];
+  for await (const { name } of automations.list()) names.push(name);
+  expect(names.sort()).toEqual(["nightly", "weekly"]);
+  const from = service.clock.now();
+  await mogplex.run({ repo: "acme/two", prompt: "x" });
+  const tookMs = service.clock.now() - from;
+  expect([tookMs >= 600_000, tookMs < 700_000]).toEqual([true, true]);
+});
+
+test("createEmulator() fails a run that needs one sandbox more than there are", async () => {
+  const service = createEmulator({ sandboxLimit: 1, runMs: 600_000 });
+  const mogplex = createMogplex(service.options);
+  const first = mogplex.run(REQUEST);
+  await first.started;
+  service.clock.advance(60_000);
+  const second = await mogplex.start({ ...REQUEST, prompt: "Other" });
+  service.clock.advance(60_000);
+  expect(await mogplex.api.getRun(second.runId)).toMatchObject({
+    status: "failed",
+    error: "Too many active sandboxes",
+  });
+  expect((await first).outcome).toBe("success");
+});
+
+test("createEmulator() keeps what is sent to other addresses, and sends nothing", async () => {
+  const service = createEmulator();
+  const { fetch } = service.options;
+  const answer = await fetch("https://hooks.test/x", { method: "POST", body: JSON.stringify({ text: "done" }) });
+  expect([answer.status, service.notifications]).toEqual([200, [{
+    url: "https://hooks.test/x",
+    body: { text: "done" },
+  }]]);
+});
+
+test("createEmulator() refuses options, faults and arguments that it does not know", () => {
+  const service = createEmulator();
+  const cases: [() => unknown, string][] = [
+    [() => createEmulator({ scenarios: "success" } as TestEmulatorOptions), "did you mean 'scenario'?"],
+    [() => createEmulator({ runMs: -1 }), "'runMs' must be 0 or more: -1"],
+    [() => createEmulator({ sandboxLimit: NaN }), "'sandboxLimit'"],
+    [() => service.fault({ kind: "503", time: 3 } as Fault), "faults have no 'time'; did you mean 'times'?"],
+    [() => service.fault({ kind: "504" as "503" }), 'unknown kind "504"'],
+    [() => service.fault({ kind: "503", times: -1 }), '"times" must be a number of 0 or more'],
+    [() => service.control("setRuns"), 'unknown action "setRuns"'],
+    [() => service.control("setRun", { runID: "x" }), "did you mean 'runId'?"],
+  ];
+  for (const [call, part] of cases) expect(call).toThrow(part);
+});

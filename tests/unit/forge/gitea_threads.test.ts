@@ -1,0 +1,100 @@
+/** Answers of a real Gitea 1.24.6, which the lab has recorded (`MOGPLEX_LAB_RECORD=1 npm run lab -- gitea-threads`), played in process. */
+import { expect, test } from "bun:test";
+import { virtualClock } from "../../../lib/clock.ts";
+import { ForgeClient } from "../../../lib/forge/forge.ts";
+import { giteaApi } from "../../../lib/forge/gitea.ts";
+import { GiteaThreads } from "../../../lib/forge/gitea_threads.ts";
+import type { Fetch } from "../../../lib/service/transport.ts";
+import { type Exchange, type GiteaForge, giteaForge, ORIGIN } from "./gitea_forge.ts";
+import RECORDED from "./gitea_threads_answers.json" with { type: "json" };
+import { GITEA_TOKEN } from "./world.ts";
+
+/** One question, and what was answered: at least these fields; a text is a part of why it failed. */
+interface Step {
+  name: string;
+  repository: string;
+  method: string;
+  args: unknown[];
+  expected: unknown;
+  exchanges: Exchange[];
+}
+
+const STEPS = RECORDED.recordings as Step[];
+
+function step(name: string): Step {
+  const found = STEPS.find((each) => each.name === name);
+  if (found === undefined) throw new Error(`there is no step ${JSON.stringify(name)}`);
+  return structuredClone(found);
+}
+
+function threadsOf(gitea: GiteaForge, repository = "acme/web") {
+  const clock = virtualClock();
+  const world = { clock, fetch: gitea.fetch as Fetch, random: () => 0.5 };
+  const token = { token: GITEA_TOKEN, place: "variable GITEA_TOKEN" };
+  const client = new ForgeClient(world, giteaApi(ORIGIN), "Gitea", token);
+  return new GiteaThreads(client, { origin: ORIGIN, repository });
+}
+
+/** Asks again what the lab has asked. */
+async function ask({ repository, method, args, exchanges }: Step, gitea = giteaForge({ exchanges })) {
+  const threads = threadsOf(gitea, repository);
+  return await (threads[method as keyof GiteaThreads] as (...all: unknown[]) => Promise<unknown>).apply(threads, args);
+}
+
+test.each(STEPS.map((each) => [each.name, each] as const))("GiteaThreads reads %s", async (_name, each) => {
+  const { expected } = each;
+  if (typeof expected === "string") return expect(ask(each)).rejects.toThrow(expected);
+  const found = await ask(each);
+  if (typeof expected === "object" && expected !== null) expect(found).toMatchObject(expected);
+  else expect(found).toBe(expected as boolean | null);
+});
+
+test("GiteaThreads knows no changes where the teams of the repository are not shown", async () => {
+  const each = step("an issue that was not changed");
+  for (const exchange of each.exchanges) {
+    if (exchange.asked.endsWith("/teams")) Object.assign(exchange, { status: 403, body: { message: "no" } });
+  }
+  expect(await ask(each)).toMatchObject({ title: "one", changes: null });
+});
+
+test("GiteaThreads refuses to guess a right where the teams of the organisation are not shown", async () => {
+  const each = step("the right of a member of a team that writes code");
+  for (const exchange of each.exchanges) {
+    if (/\/members\//.test(exchange.asked)) Object.assign(exchange, { status: 403, body: { message: "no" } });
+  }
+  await expect(ask(each)).rejects.toThrow("of teams to members of the organisation");
+});
+
+test("GiteaThreads tells a program of the server from a person, and takes a user who is gone for one", async () => {
+  const each = step("a comment");
+  const [exchange] = each.exchanges;
+  const body = exchange?.body as Record<string, unknown>;
+  body.user = { id: -2, login: "gitea-actions" };
+  expect(await ask(each)).toMatchObject({ author: { id: -2, isBot: true } });
+  body.user = null;
+  expect(await ask(each)).toMatchObject({ author: { id: -1, isBot: true } });
+});
+
+test("GiteaThreads writes with the words of Gitea, and takes what is gone for removed", async () => {
+  const at = "/repos/acme/web/issues";
+  const gitea = giteaForge({
+    exchanges: [
+      { asked: `POST ${at}/comments/7/reactions`, status: 201, body: {} },
+      { asked: `POST ${at}/3/reactions`, status: 201, body: {} },
+      { asked: `DELETE ${at}/comments/7`, status: 404, body: {} },
+      { asked: "POST /repos/acme/web/statuses/c0ffee", status: 201, body: {} },
+    ],
+  });
+  const threads = threadsOf(gitea);
+  const place = { kind: "issue", number: 3 } as const;
+  await threads.react(place, { kind: "comment", id: 7 }, "seen");
+  await threads.react(place, null, "failed");
+  await threads.remove(place, { kind: "comment", id: 7 });
+  await threads.setStatus("c0ffee", { url: "https://ci.example.com", text: "All good" });
+  expect(gitea.received.map(({ body }) => body)).toEqual([
+    { content: "eyes" },
+    { content: "confused" },
+    null,
+    { state: "success", context: "mogplex", target_url: "https://ci.example.com", description: "All good" },
+  ]);
+});

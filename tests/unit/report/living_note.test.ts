@@ -1,0 +1,54 @@
+import { expect, test } from "bun:test";
+import { virtualClock } from "../../../lib/clock.ts";
+import { LivingNote } from "../../../lib/report/note.ts";
+
+function living(maxEdits?: number, fail: (text: string) => boolean = () => false) {
+  const clock = virtualClock();
+  const texts: string[] = [];
+  const place = maxEdits === undefined ? {} : { maxEdits };
+  const note = new LivingNote<string>(place, clock, (text) => {
+    texts.push(text);
+    return fail(text) ? Promise.reject(new Error(text)) : Promise.resolve({ id: 1, updated: false });
+  });
+  return { clock, texts, note };
+}
+
+test("LivingNote changes its text once a minute, and at the end whatever was written before", async () => {
+  const { clock, texts, note } = living();
+  await note.begin("0");
+  for (let second = 10; second <= 180; second += 10) {
+    clock.advance(10_000);
+    note.change(() => String(second));
+  }
+  await note.end("end");
+  note.change(() => "late", true);
+  expect(texts).toEqual(["0", "60", "120", "180", "end"]);
+});
+
+test("LivingNote writes what others have to find without waiting for a minute", async () => {
+  const { texts, note } = living();
+  await note.begin("0");
+  note.change(() => "run", true);
+  note.change(() => "phase");
+  await note.end("end");
+  expect(texts).toEqual(["0", "run", "end"]);
+});
+
+test("LivingNote makes at most so many changes as the place permits, the end among them", async () => {
+  const { clock, texts, note } = living(5);
+  await note.begin("0");
+  for (let minute = 1; minute <= 20; minute++) {
+    clock.advance(60_000);
+    note.change(() => String(minute), minute % 2 === 0);
+  }
+  await note.end("end");
+  expect(texts).toEqual(["0", "1", "2", "3", "4", "end"]);
+});
+
+test("LivingNote goes on when a change is refused, and throws what the end throws", async () => {
+  const { texts, note } = living(undefined, (text) => text !== "0");
+  await note.begin("0");
+  note.change(() => "1", true);
+  await expect(note.end("end")).rejects.toThrow("end");
+  expect(texts).toEqual(["0", "1", "end"]);
+});

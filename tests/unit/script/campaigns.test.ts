@@ -1,0 +1,481 @@
+/** Campaigns as a library, against the emulator on a virtual clock; lock and journal are in memory, but for two tests. */
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import {
+  type CampaignDefinition,
+  type CampaignEvent,
+  CampaignFileError,
+  type CampaignHandle,
+  type CampaignNotification,
+  type Campaigns,
+  type CampaignSettings,
+  CampaignVerdictError,
+  createCampaigns,
+  memoryHome,
+} from "../../../campaigns.ts";
+import {
+  AbortedError,
+  createMogplex,
+  InterruptedError,
+  MogplexError,
+  render,
+  UnauthorizedError,
+  UsageError,
+} from "../../../mod.ts";
+import { createEmulator, type TestEmulatorOptions } from "../../../testing.ts";
+
+const MINUTE = 60_000;
+/** A run that works for 20 minutes. */
+const SLOW = `steps: [{ sandbox: up }, { after: 1200, status: success }]`;
+const REPOS = ["acme/one", "acme/two", "acme/three"];
+const PARTLY = 'scenarios: [{ match: { repo: "*two" }, play: agent-failure }, { play: success }]';
+const NAME = "replace-moment";
+const PROMPT = "Replace moment";
+
+const unhandled: unknown[] = [];
+const note = (error: unknown) => void unhandled.push(error);
+let folder = "";
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "mogplex-campaigns-"));
+  process.on("unhandledRejection", note);
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true });
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
+});
+
+/** A service, and a campaign over three repositories in memory. */
+function world(
+  options: TestEmulatorOptions = {},
+  keys: Partial<CampaignDefinition> = {},
+  settings: CampaignSettings = {},
+) {
+  const service = createEmulator({ repos: REPOS, ...options });
+  const definition = { name: NAME, prompt: PROMPT, repositories: REPOS, ...keys };
+  const mogplex = createMogplex(service.options);
+  const campaigns = createCampaigns(mogplex);
+  const home = memoryHome();
+  const campaign = campaigns.of(definition, { home, ...settings });
+  return { service, clock: service.clock, mogplex, campaigns, campaign, definition, home };
+}
+
+async function eventsOf(handle: CampaignHandle): Promise<CampaignEvent[]> {
+  const events: CampaignEvent[] = [];
+  for await (const event of handle) events.push(event);
+  return events;
+}
+
+const statuses = ({ service }: Pick<ReturnType<typeof world>, "service">) => service.runs.map(({ status }) => status);
+
+test("a campaign is an object with a home in memory: events with progress, then its counts", async () => {
+  const service = createEmulator({ repos: REPOS, scenario: PARTLY });
+  const campaigns = createCampaigns(createMogplex(service.options));
+  const [name, prompt, repositories] = [NAME, PROMPT, REPOS];
+  const told: CampaignEvent[] = [];
+  const bar = {
+    shown: [] as string[],
+    update: (done: number, total: number) => void bar.shown.push(`${done}/${total}`),
+  };
+
+  const c = campaigns.of({ name, prompt, repositories }, { home: memoryHome(), onEvent: (e) => told.push(e) });
+  for await (const e of c.run()) bar.update(e.progress.done, e.progress.total);
+  expect((await c.read()).counts.failed).toBe(1);
+
+  expect([bar.shown[0], bar.shown.at(-1)]).toEqual(["0/3", "3/3"]);
+  expect(told.length).toBe(bar.shown.length);
+  expect([told[0]?.type, told.at(-1)]).toMatchObject(["wave", { type: "end", outcome: "failed", exitCode: 1 }]);
+  expect((await c.read()).items.every(({ isFinal }) => isFinal)).toBe(true);
+});
+
+test("a campaign is advanced in a loop on the clock until nothing is due", async () => {
+  const { campaign, clock, service } = world({ scenario: SLOW });
+  let view = await campaign.advance();
+  expect([view.state, view.items.some(({ isFinal }) => isFinal)]).toEqual(["running", false]);
+  while (view.nextWaveAt !== null) {
+    await clock.sleep(Math.max(1_000, Date.parse(view.nextWaveAt) - clock.wallTime()));
+    view = await campaign.advance();
+  }
+  expect([view.state, view.counts.succeeded, service.runs.length]).toEqual(["done", 3, 3]);
+});
+
+test("run() is awaited for the view, and tells at first what the campaign looks like", async () => {
+  const { campaign, service } = world();
+  const handle = campaign.run();
+  const first = await handle.started;
+  expect([first.campaign, first.items.length, first.counts.succeeded]).toEqual([NAME, 3, 0]);
+  const view = await handle;
+  expect([view.state, view.exitCode, view.counts.succeeded]).toEqual(["done", 0, 3]);
+  // Nothing is left to do: the next handle ends at once, and starts nothing.
+  const again = campaign.run();
+  expect([(await again.started).state, (await again).state, service.runs.length]).toEqual(["done", "done", 3]);
+  expect((await eventsOf(campaign.run())).map(({ type, progress }) => [type, progress])).toEqual([
+    ["end", { done: 3, total: 3 }],
+  ]);
+});
+
+test("run() rejects unless all succeeded, resolves in any case with throwOnFailure: false, and a loop never throws for it", async () => {
+  const { campaign, definition } = world({ scenario: PARTLY });
+  const handle = campaign.run();
+  const [events, error] = await Promise.all([eventsOf(handle), handle.catch((error: unknown) => error)]);
+  if (!(error instanceof CampaignVerdictError)) throw error;
+  expect([error.exitCode, error.outcome, error.view.counts.failed, error.message]).toEqual([
+    1,
+    "failed",
+    1,
+    `Campaign "${definition.name}": 3 of 3 have ended: 2 succeeded, 1 failed`,
+  ]);
+  expect(events.at(-1)).toEqual({
+    type: "end",
+    outcome: "failed",
+    exitCode: 1,
+    result: error.view,
+    progress: { done: 3, total: 3 },
+  });
+  expect((await campaign.run({ throwOnFailure: false })).exitCode).toBe(1);
+});
+
+test("a campaign that waits for a person, or is left at its timeout, goes on: 75 for those who await it", async () => {
+  const gated = world({ scenario: "agent-failure" }, { canary: { size: 1 } });
+  const events = await eventsOf(gated.campaign.run());
+  expect(events.some(({ type }) => type === "gate")).toBe(true);
+  expect([events.at(-1)?.type, gated.service.runs.length]).toEqual(["end", 1]);
+  const late = world({ scenario: SLOW });
+  const handle = late.campaign.run({ timeoutMs: MINUTE });
+  expect((await eventsOf(handle)).at(-1)).toMatchObject({ outcome: "started", exitCode: 75, progress: { done: 0 } });
+  expect(await handle.catch((error) => [error.exitCode, error.outcome, error.view.state])).toEqual([
+    75,
+    "started",
+    "running",
+  ]);
+  expect(statuses(late)).not.toContain("cancelled");
+});
+
+test("leaving the loop, and await using, stop following at once and leave the runs alone", async () => {
+  const there = world({ scenario: SLOW });
+  const { campaign, clock } = there;
+  const handle = campaign.run();
+  for await (const event of handle) if (event.type === "item" && event.item.verdict === "running") break;
+  const leftAt = clock.now();
+  expect(await handle.catch((error) => error)).toMatchObject({ name: "AbortError" });
+  expect(clock.now()).toBe(leftAt);
+  {
+    // The home is free again.
+    await using again = campaign.run();
+    expect((await again.started).counts.succeeded).toBe(0);
+  }
+  expect(statuses(there)).not.toContain("cancelled");
+  expect((await campaign.run()).counts.succeeded).toBe(3);
+  expect(there.service.runs.length).toBe(3);
+});
+
+test("cancel() cancels the runs that are at work, and the loop ends with the view", async () => {
+  const there = world({ scenario: SLOW });
+  const handle = there.campaign.run({ throwOnFailure: false });
+  const events: CampaignEvent[] = [];
+  for await (const event of handle) {
+    events.push(event);
+    const isLast = event.type === "item" && events.filter((each) => each.type === "item").length === 3;
+    if (isLast) await handle.cancel();
+  }
+  expect(new Set(statuses(there))).toEqual(new Set(["cancelled"]));
+  expect(events.at(-1)).toMatchObject({ type: "end", outcome: "interrupted", result: { counts: { running: 0 } } });
+  expect((await handle).counts.cancelled).toBe(there.service.runs.length);
+});
+
+test.each(["detach", "cancel"] as const)(
+  "the caller's signal ends run() and advance() with an AbortedError, and with onAbort: %s it says what became of the runs",
+  async (onAbort) => {
+    const there = world({ scenario: SLOW });
+    const stop = new AbortController();
+    const reason = new InterruptedError("SIGTERM");
+    const handle = there.campaign.run({ signal: stop.signal, onAbort, throwOnFailure: false });
+    const loop = eventsOf(handle).catch((error) => error);
+    void there.clock.sleep(5 * MINUTE).then(() => stop.abort(reason));
+    const error = await handle.catch((error) => error);
+    expect([error instanceof AbortedError, error.cause, error.exitCode]).toEqual([true, reason, 143]);
+    expect(error.message).toBe(
+      onAbort === "cancel"
+        ? "The signal ended the call; 3 of 3 runs were cancelled"
+        : "The signal ended the call; the campaign goes on with the next wave",
+    );
+    expect(await loop).toMatchObject({ name: "AbortedError", cause: reason });
+    expect([there.service.runs.length, statuses(there).includes("cancelled")]).toEqual([3, onAbort === "cancel"]);
+    // Runs are there, so an aborted signal is no bare reason any more.
+    if (onAbort === "detach") {
+      expect(await there.campaign.advance({ signal: stop.signal }).catch((error) => error.name)).toBe("AbortedError");
+    }
+  },
+);
+
+test("the caller's signal is the error itself before anything was started", async () => {
+  const { campaign, service } = world();
+  const reason = new Error("enough");
+  const signal = AbortSignal.abort(reason);
+  for (
+    const call of [() => campaign.run({ signal }), () => campaign.advance({ signal }), () => campaign.plan({ signal })]
+  ) {
+    expect(await call().then(() => "done", (error: unknown) => error)).toBe(reason);
+  }
+  expect(await eventsOf(campaign.run({ signal })).catch((error) => error)).toBe(reason);
+  expect(service.runs).toEqual([]);
+});
+
+test("mistakes of an object are a CampaignFileError with keys, those of a file with lines", async () => {
+  const { campaigns } = world();
+  const wrong = { nme: NAME, prompt: PROMPT, repositories: ["acme"] } as unknown as CampaignDefinition;
+  const error = await campaigns.of(wrong).plan().catch((error) => error);
+  if (!(error instanceof CampaignFileError)) throw error;
+  expect(error.mistakes.map(({ file, line, key }) => [file, line, key])).toEqual([
+    [null, null, "name"],
+    [null, null, "repositories[0]"],
+    [null, null, "nme"],
+  ]);
+  const path = join(folder, "wrong.yml");
+  writeFileSync(path, "version: 1\nname: fix\nprompt: Fix it\nrepositories: [acme]\n");
+  const inFile = await campaigns.of(path, { home: memoryHome() }).run().catch((error) => error);
+  expect(
+    inFile.mistakes.map((
+      { file, line, column }: { file: string; line: number; column: number },
+    ) => [file, line, column]),
+  )
+    .toEqual([[path, 4, 16]]);
+  // Those which only the service knows have keys as well.
+  const unknown = await campaigns.of({ name: NAME, prompt: PROMPT, repositories: ["acme/one", "acme/gone"] }, {
+    home: memoryHome(),
+  }).plan().catch((error) => error.lines);
+  expect(unknown).toEqual([
+    "Cannot plan campaign: one repository cannot be used; correct repositories, or keep them out with skipInvalid:",
+    expect.stringMatching(/^repositories\[1\]: "acme\/gone": /),
+  ]);
+});
+
+test("what stops a campaign rejects the handle and ends the loop: mistakes, a token that is refused", async () => {
+  const { campaigns, campaign, definition, service } = world();
+  const { token: _, ...rest } = service.options;
+  const withToken = (more: object) =>
+    createCampaigns(createMogplex({ ...rest, ...more })).of(definition, { home: memoryHome() });
+  for (
+    const [begin, kind] of [
+      [() => campaigns.of("no-such-file.yml").run(), UsageError],
+      [() => campaign.run({ timeoutMs: -1 }), UsageError],
+      [() => campaign.run({ timoutMs: 1 } as object), UsageError],
+      [() => campaign.run({ onAbort: "stop" as "cancel" }), UsageError],
+      [() => withToken({}).run(), UnauthorizedError],
+      [() => withToken({ token: "mog_unknownToken000000000001" }).run(), UnauthorizedError],
+    ] as const
+  ) {
+    const [awaited, iterated, asked] = [begin(), begin(), begin()];
+    expect(await awaited.catch((error) => error)).toBeInstanceOf(kind);
+    // Two handles on one home: the second may find the first at work.
+    expect(await eventsOf(iterated).catch((error) => error)).toBeInstanceOf(MogplexError);
+    expect(await asked.started.catch((error) => error)).toBeInstanceOf(MogplexError);
+  }
+  expect(service.runs).toEqual([]);
+});
+
+test("two handles on one campaign never work at the same time: the second is refused with 75, in memory and in a directory", async () => {
+  for (const home of [memoryHome(), join(folder, "two")]) {
+    const { campaigns, definition, clock, service } = world({ scenario: SLOW });
+    const first = campaigns.of(definition, { home }).run();
+    await first.started;
+    await clock.sleep(MINUTE);
+    const second = campaigns.of(definition, { home });
+    expect(await second.run().catch((error) => error.exitCode)).toBe(75);
+    expect((await second.read()).atWork).not.toBeNull();
+    expect([(await first).state, service.runs.length]).toEqual(["done", 3]);
+    expect((await second.read()).atWork).toBeNull();
+  }
+});
+
+test("a home in memory outlives errors, clients and definitions, and belongs to one campaign", async () => {
+  const there = world({ scenario: SLOW });
+  await there.campaign.advance();
+  const other = createCampaigns(createMogplex(there.service.options));
+  expect((await other.of(there.definition, { home: there.home }).run()).counts.succeeded).toBe(3);
+  expect(there.service.runs.length).toBe(3);
+  const stranger = other.of({ ...there.definition, name: "another" }, { home: there.home });
+  expect(await stranger.read().catch((error) => error.message)).toContain('read lock "the home in memory: lock"');
+  const notices: string[] = [];
+  const changed = other.of({ ...there.definition, prompt: "Something else" }, {
+    home: there.home,
+    onNotice: (notice) => void (notice.kind === "text" && notices.push(notice.message)),
+  });
+  await changed.run();
+  expect(notices).toContain(
+    "the campaign, or a file that it names, has changed since the plan: what was planned holds, until `plan()` is run again",
+  );
+  expect(await other.of(there.definition, { home: memoryHome() }).read().catch((error) => error.message)).toBe(
+    "Cannot read campaign: nothing was planned in this home in memory; call `plan()`, or give the home in which it was planned",
+  );
+});
+
+test("a campaign in a directory writes lock and journal there, and goes on from them", async () => {
+  const home = join(folder, "kept");
+  const { campaigns, definition, service } = world();
+  await campaigns.of(definition, { home }).plan();
+  expect(readdirSync(home)).toContain("lock.json");
+  expect((await campaigns.of(definition, { home }).run()).counts.succeeded).toBe(3);
+  expect(service.runs.length).toBe(3);
+});
+
+test("notify is told in place of the webhook, each event once, and again with the same id when it failed", async () => {
+  const told: CampaignNotification[] = [];
+  let isDown = true;
+  const notices: string[] = [];
+  const notify = (message: CampaignNotification) => {
+    told.push(message);
+    return isDown ? Promise.reject(new Error("our queue is down")) : Promise.resolve();
+  };
+  const { campaign } = world({}, {
+    canary: { size: 1, gate: "manual" },
+    notify: { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example", on: ["gated", "done"] },
+  }, { notify, onNotice: (notice) => void (notice.kind === "text" && notices.push(notice.message)) });
+  await campaign.run({ throwOnFailure: false });
+  expect(new Set(notices)).toEqual(
+    new Set(["Cannot tell that the campaign is gated: the notifier: our queue is down; the next wave tries again"]),
+  );
+  // When the gate closes, and at the end of the wave.
+  expect(told.length).toBe(2);
+  isDown = false;
+  await campaign.advance();
+  await campaign.advance();
+  await campaign.run({ approvedBy: "kim" });
+  expect(told.map(({ event, command }) => [event, command])).toEqual([
+    ...[1, 2, 3].map(() => ["gated", null]),
+    ["done", null],
+  ]);
+  expect([told[0]?.id === told[2]?.id, told[3]?.text]).toEqual([
+    true,
+    `Campaign ${NAME} is done. 3 of 3 have ended: 3 succeeded\nMessage ${told[3]?.id}`,
+  ]);
+});
+
+test("notify is told of every event when the campaign names none", async () => {
+  const told: string[] = [];
+  await world({}, {}, { notify: ({ event }) => told.push(event) }).campaign.run();
+  expect(told).toEqual(["done"]);
+});
+
+test("what onEvent and onNotice throw, and reject with, does not stop a campaign", async () => {
+  for (
+    const fail of [() => Promise.reject(new Error("ours")), () => {
+      throw new Error("ours");
+    }]
+  ) {
+    const { campaign } = world({}, { windows: ["Mon-Sun 00:00-24:00 UTC"] }, { onEvent: fail, onNotice: fail });
+    expect((await campaign.run()).counts.succeeded).toBe(3);
+  }
+});
+
+test("the given fetch sends everything: a whole campaign with webhook and forge never calls the global one", async () => {
+  const service = createEmulator({ repos: REPOS, scenario: "success" });
+  const hosts = new Set<string>();
+  const ours = async (url: string, init: RequestInit): Promise<Response> => {
+    const { host } = new URL(url);
+    hosts.add(host);
+    if (host === "hooks.example") return new Response("ok");
+    if (host === "api.github.com") return Response.json({ data: {} });
+    const answer = await service.options.fetch(url, init);
+    // Pull requests of the emulator are on this machine.
+    const text = (await answer.text()).replaceAll("http://localhost/", "https://github.com/");
+    return new Response(text, { status: answer.status, headers: answer.headers });
+  };
+  const env = (name: string) =>
+    ({ CAMPAIGN_HOOK: "https://hooks.example/x", GITHUB_TOKEN: "ghp_0123456789abcdef0123456789abcdef0123" })[name] ??
+      service.options.env(name);
+  const before = globalThis.fetch;
+  globalThis.fetch = (() => {
+    throw new Error("the global fetch was called");
+  }) as unknown as typeof fetch;
+  try {
+    const campaigns: Campaigns = createCampaigns(createMogplex({ ...service.options, env, fetch: ours }));
+    const campaign = campaigns.of({
+      name: NAME,
+      prompt: PROMPT,
+      repositories: REPOS,
+      notify: { "webhook-variable": "CAMPAIGN_HOOK", host: "hooks.example", on: ["done"] },
+    }, { home: memoryHome(), forge: {} });
+    await campaign.plan();
+    await campaign.advance();
+    await campaign.run({ throwOnFailure: false });
+    await campaign.read();
+  } finally {
+    globalThis.fetch = before;
+  }
+  expect([...hosts].sort()).toEqual(["api.github.com", "hooks.example", new URL(service.options.url).host].sort());
+});
+
+test("of() refuses what is no campaign, no home, and an option that does not exist", () => {
+  const { campaigns, definition } = world();
+  for (
+    const [source, settings, words] of [
+      [7, {}, "it must be the path of a file, or an object such as { name, prompt, repositories }"],
+      [null, {}, "it is null"],
+      [definition, { home: "memory" }, "write memoryHome() for one in memory"],
+      [definition, { home: {} }, "'home' must be a directory, git:REMOTE#BRANCH, or a home in memory"],
+      [definition, { hme: "x" }, "did you mean 'home'?"],
+      [definition, { forge: { host: [] } }, "did you mean 'hosts'?"],
+    ] as const
+  ) {
+    expect(() => campaigns.of(source as never, settings as CampaignSettings)).toThrow(words);
+  }
+});
+
+test("the client masks, renders and reports the view of a campaign as it does a result", async () => {
+  const { campaign, mogplex, service } = world({ scenario: PARTLY });
+  const view = await campaign.run({ throwOnFailure: false });
+  const [item] = view.items;
+  const secret = "hunter2-hunter2-hunter2";
+  const spoilt = {
+    ...view,
+    items: [{ ...item, reason: `\u001b[1m ${service.options.token} ${secret}` }],
+  } as typeof view;
+
+  const masked = mogplex.mask(spoilt, { secrets: [secret] });
+  expect(masked.items[0]).toMatchObject({
+    repository: item?.repository,
+    isFinal: true,
+    reason: "[redacted] [redacted]",
+  });
+  expect(mogplex.render(view, "markdown")).toContain("acme/two");
+  expect(mogplex.render(masked, "csv").split("\r\n").length).toBe(3);
+  const json = mogplex.render(spoilt, "json", { secrets: [secret] });
+  for (const text of [service.options.token, secret]) expect(json).not.toContain(text);
+  expect(JSON.parse(mogplex.render(view, "json"))).toEqual(JSON.parse(JSON.stringify(mogplex.mask(view))));
+
+  const top = mkdtempSync(join(folder, "reports-"));
+  await mogplex.report(view, [{ format: "html", path: join(top, "c.html") }, {
+    format: "csv",
+    path: join(top, "c.csv"),
+  }]);
+  expect(readdirSync(top).sort()).toEqual(["c.csv", "c.html"]);
+  // A view that was stored in between, and the function beside the client's verb.
+  expect(render(JSON.parse(json) as typeof view, "junit")).toContain("<testsuite");
+});
+
+test("render() and report() refuse what is neither result nor view, and formats that do not exist", async () => {
+  const { campaign, mogplex } = world();
+  const view = await campaign.run();
+  for (const wrong of [null, 5, {}, "view", [view]]) {
+    expect(() => mogplex.render(wrong as never, "json")).toThrow("must be a result of a run");
+    expect(await mogplex.report(wrong as never, []).catch((error) => error.message)).toContain(
+      "or the view of a campaign",
+    );
+  }
+  expect(() => mogplex.render(view, "cvs" as "csv")).toThrow("its format must be one of json, csv, markdown, html");
+  const targets = [{ format: "csv", path: "" }, { format: "csv", paht: "x" }, { format: "cvs", path: "x" }] as const;
+  for (const target of targets) {
+    expect(await mogplex.report(view, [target as never]).catch((error) => error.name)).toBe("UsageError");
+  }
+});
+
+test("two loops over one campaign get every event, and so does one that comes after the end", async () => {
+  const { campaign } = world();
+  const handle = campaign.run();
+  const [one, other] = await Promise.all([eventsOf(handle), eventsOf(handle)]);
+  expect(one).toEqual(other);
+  expect(await eventsOf(handle)).toEqual(one);
+});

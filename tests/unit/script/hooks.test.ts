@@ -1,0 +1,167 @@
+/** Functions of the caller: which are awaited, and what becomes of their failures. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createMogplex, DeadlineError, MogplexError, type Notice, UsageError } from "../../../mod.ts";
+import { createEmulator, virtualClock } from "../../../testing.ts";
+
+const unhandled: unknown[] = [];
+const note = (error: unknown) => void unhandled.push(error);
+beforeAll(() => void process.on("unhandledRejection", note));
+afterAll(() => {
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
+});
+
+function world(options: Parameters<typeof createEmulator>[0] = {}) {
+  const service = createEmulator(options);
+  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  const notices: Notice[] = [];
+  const onNotice = (notice: Notice) => void notices.push(notice);
+  const mogplex = createMogplex({ ...service.options, onNotice });
+  const automation = () => mogplex.automations.run(service.automations[0]?.id ?? "", { repoId: request.repoId });
+  return { service, request, notices, mogplex, automation };
+}
+
+const turns = async (count: number) => {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+};
+
+test("onStarting is awaited: its key is stored before anything is sent", async () => {
+  const { mogplex, request, service } = world();
+  const stored: string[] = [];
+  let runsBefore = -1;
+  const handle = mogplex.run(request, {
+    async onStarting({ idempotencyKey }) {
+      await turns(20);
+      runsBefore = service.runs.length;
+      stored.push(idempotencyKey);
+    },
+  });
+  expect(await handle).toMatchObject({ outcome: "success", idempotencyKey: stored[0] as string });
+  expect(runsBefore).toBe(0);
+});
+
+test("onStarting that fails stops the start, and is the cause of its error", async () => {
+  const { mogplex, request, service } = world();
+  const cause = new Error("the database is away");
+  const repoId = request.repoId;
+  const automation = service.automations[0]?.id ?? "";
+  const failing = { onStarting: () => Promise.reject(cause) };
+  const throwing = {
+    onStarting() {
+      throw cause;
+    },
+  };
+  const calls = [failing, throwing].flatMap((options) => [
+    () => mogplex.run(request, options),
+    () => mogplex.start(request, options),
+    () => mogplex.automations.run(automation, { repoId }, options),
+    () => mogplex.automations.trigger(automation, { repoId }, options),
+  ]);
+  for (const call of calls) {
+    const error: unknown = await call().then(() => undefined, (thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(MogplexError);
+    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70, runId: null });
+    expect((error as Error).message).toContain("'onStarting' failed: the database is away; nothing was sent");
+  }
+  const own = new UsageError("no key today");
+  const options = { onStarting: () => Promise.reject(own) };
+  expect(await mogplex.run(request, options).catch((error) => error)).toMatchObject({ cause: own, exitCode: 2 });
+  expect(service.runs).toEqual([]);
+});
+
+test("onStarting that does not end is given up at the deadline, and at the signal", async () => {
+  const clock = virtualClock({ auto: false });
+  const { mogplex, request, service } = world({ clock });
+  let asked = () => {};
+  const isAsked = new Promise<void>((resolve) => asked = resolve);
+  const onStarting = () => {
+    asked();
+    return new Promise<void>(() => {});
+  };
+  const late = mogplex.run(request, { timeoutMs: 60_000, onStarting }).catch((error) => error);
+  await isAsked;
+  clock.advance(60_000);
+  expect(await late).toBeInstanceOf(DeadlineError);
+  for (const onAbort of ["detach", "cancel"] as const) {
+    const stop = new AbortController();
+    const handle = mogplex.run(request, { signal: stop.signal, onAbort, onStarting });
+    stop.abort(new DOMException("enough", "AbortError"));
+    expect(await handle.catch((error) => error)).toMatchObject({ name: "AbortError", message: "enough" });
+  }
+  expect(service.runs).toEqual([]);
+});
+
+test("hooks after an effect break nothing: what they throw, or their promises reject with, is one notice each", async () => {
+  const failures = [() => Promise.reject(new Error("away")), () => {
+    throw new Error("away");
+  }];
+  for (const fail of failures) {
+    const { mogplex, request, notices, service } = world();
+    const result = await mogplex.run(request, { onStarted: fail, onItem: fail });
+    expect(result.outcome).toBe("success");
+    const { runId } = await mogplex.start({ ...request, prompt: "Another task" }, { onStarted: fail });
+    expect(runId).not.toBe(result.runId ?? "");
+    await mogplex.automations.trigger(service.automations[0]?.id ?? "", { repoId: request.repoId }, {
+      onTriggered: fail,
+    });
+    const failed = notices.flatMap((notice) => notice.kind === "hook_failed" ? [notice.hook] : []);
+    expect(failed).toEqual(["onStarted", "onItem", "onStarted", "onTriggered"]);
+    expect(notices.find(({ kind }) => kind === "hook_failed")).toMatchObject({ error: new Error("away") });
+  }
+});
+
+test("onRequest and onNotice that fail break nothing", async () => {
+  const { service, request } = world();
+  const notices: Notice[] = [];
+  const fail = () => Promise.reject(new Error("away"));
+  const onNotice = (notice: Notice) => {
+    notices.push(notice);
+    return fail();
+  };
+  const result = await createMogplex({ ...service.options, onRequest: fail, onNotice }).run(request);
+  expect(result.outcome).toBe("success");
+  expect(notices.filter(({ kind }) => kind === "hook_failed")).toMatchObject([{ hook: "onRequest" }]);
+});
+
+test("onBeforeRequest adds headers to each attempt, and is awaited", async () => {
+  const { service, request } = world();
+  service.fault({ kind: "503", times: 1, route: "POST /runs" });
+  const asked: string[] = [];
+  const sent: (string | null)[] = [];
+  const mogplex = createMogplex({
+    ...service.options,
+    headers: { "x-gateway": "blue", "x-dropped": "yes" },
+    async onBeforeRequest({ method, url, attempt, body, headers }) {
+      await turns(3);
+      asked.push(
+        `${method} ${new URL(url).pathname} ${attempt} ${body === null ? "" : JSON.parse(body).prompt}`.trim(),
+      );
+      headers.traceparent = `trace-${asked.length}`;
+      delete headers["x-dropped"];
+    },
+    fetch(url, init) {
+      const headers = new Headers(init.headers);
+      expect(headers.get("authorization")).toBe(`Bearer ${service.options.token}`);
+      expect([headers.get("x-gateway"), headers.get("x-dropped")]).toEqual(["blue", null]);
+      sent.push(headers.get("traceparent"));
+      return service.options.fetch(url, init as RequestInit);
+    },
+  });
+  await mogplex.run(request);
+  expect(asked.slice(0, 1)).toEqual(["POST /api/v1/mogplex/runs 1 Fix the flaky tests"]);
+  expect(asked).toContain("POST /api/v1/mogplex/runs 2 Fix the flaky tests");
+  expect(sent).toEqual(asked.map((_, index) => `trace-${index + 1}`));
+});
+
+test("onBeforeRequest that fails, or sets what it may not, stops the request", async () => {
+  const { service, request } = world();
+  const cause = new Error("the signer is away");
+  const refused = (onBeforeRequest: (request: { headers: Record<string, string> }) => unknown) =>
+    createMogplex({ ...service.options, onBeforeRequest }).run(request).catch((error) => error);
+  expect(await refused(() => Promise.reject(cause))).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70 });
+  const token = await refused(({ headers }) => headers.Authorization = "Bearer other");
+  expect(token).toMatchObject({ exitCode: 2, cause: { name: "UsageError" } });
+  expect(token.message).toContain("'headers' must not have \"Authorization\"");
+  expect(await refused(({ headers }) => headers["x y"] = "1")).toMatchObject({ exitCode: 2 });
+  expect(service.runs).toEqual([]);
+});
