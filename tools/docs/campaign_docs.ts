@@ -17,7 +17,7 @@ const REPORTS: Readonly<Record<keyof typeof CAMPAIGN_FORMATS, string>> = {
   csv: "spreadsheets: a row for each item; no cell is a formula",
   markdown: "people: where it is, what needs attention with its command, the items; on GitHub also the step summary",
   html: "people, in a browser: what needs attention, the work over time, all items; one file, no script needed",
-  junit: "test pages: a case for each item; red for each without a good end",
+  junit: "test pages: a case for each item; red for each that did not succeed",
   openmetrics: "GitLab's metrics table, Prometheus: items by verdict, starts, waves, quotas, times",
   dotenv: "later jobs: the variables [below](#outputs-of-a-campaign)",
   annotations: "GitLab's job page: links to the pull requests",
