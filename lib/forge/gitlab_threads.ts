@@ -99,8 +99,12 @@ const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
 
-/** A change of title or description, in the words of GitLab. They are written in English, whatever the language of a user is. */
-const CHANGE = /^changed (?:title from |the description)/;
+/**
+ * A change of title or description, in the words of GitLab. They are written in English, whatever the language of a user is. A change of the
+ * description that ticks an item of a checklist, too, is told by the words for the item alone. Source: GitLab, `CommonSystemNotesService`,
+ * `handle_description_change_note`, https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
+ */
+const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
 const DAY_MS = 86_400_000;
 

@@ -288,6 +288,25 @@ test("respond takes a label for a task when members alone have written the text"
   expect(runsOf(at)[0]?.prompt).toBe("Tests are flaky\n\nThey are red.");
 });
 
+for (
+  const words of [
+    "changed the description",
+    "marked the checklist item **docs** as completed",
+    "marked the task **docs** as completed",
+  ]
+) {
+  test(`respond starts nothing for a label when an account without rights has ${words}`, async () => {
+    const at = place();
+    const { gitlab } = at;
+    gitlab.say("issues/8", "eve", words, { system: true, created_at: "2026-01-01T00:00:00Z" });
+    gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+    const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
+    expect((await respond(at, JSON.stringify(body))).code).toBe(0);
+    expect(runsOf(at)).toEqual([]);
+    expect(ours(at)[0]).toContain("were written or changed by a user who may not push");
+  });
+}
+
 test("respond stops the run of a thread", async () => {
   const at = place("stuck-streaming");
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
