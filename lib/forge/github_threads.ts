@@ -69,17 +69,19 @@ const TEXT = `number url title body createdAt author { ${ACTOR} }
   timelineItems(first: 100, itemTypes: [RENAMED_TITLE_EVENT]) {
     totalCount nodes { ... on RenamedTitleEvent { createdAt actor { ${ACTOR} } } }
   }`;
+// The states of both are of different types: a query that gives them one name is refused.
 const THREAD =
   `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) { issueOrPullRequest(number: $i) {
   __typename
-  ... on Issue { state ${TEXT} }
-  ... on PullRequest { state headRefName headRefOid baseRefName isCrossRepository ${TEXT} }
+  ... on Issue { issueState: state ${TEXT} }
+  ... on PullRequest { pullState: state headRefName headRefOid baseRefName isCrossRepository ${TEXT} }
 } } }`;
 const actor = z.lazy(() => z.object({ __typename: z.string(), login: z.string(), databaseId: z.nullish(z.int()) }));
 const textSchema = z.lazy(() =>
   z.object({
     __typename: z.enum(["Issue", "PullRequest"]),
-    state: z.string(),
+    issueState: z.optional(z.string()),
+    pullState: z.optional(z.string()),
     number: z.int(),
     url: z.string(),
     title: z.string(),
@@ -103,7 +105,11 @@ const textSchema = z.lazy(() =>
 const answerSchema = z.lazy(() =>
   z.object({ data: z.object({ repository: z.nullable(z.object({ issueOrPullRequest: z.nullable(textSchema) })) }) })
 );
-const viewerSchema = z.lazy(() => z.object({ data: z.object({ viewer: actor }) }));
+const viewerSchema = z.lazy(() =>
+  z.object({
+    data: z.object({ viewer: z.object({ __typename: z.string(), login: z.string(), databaseId: z.int() }) }),
+  })
+);
 const editedSchema = z.lazy(() =>
   z.object({ data: z.object({ node: z.nullable(z.object({ lastEditedAt: z.nullable(z.string()) })) }) })
 );
@@ -187,13 +193,9 @@ export class GithubThreads implements Threads {
   }
 
   async me(): Promise<ForgeUser> {
-    // The token of a workflow may not read `/user`, and has a viewer all the same.
-    const { data } = await this.#query(
-      "read the user of the token",
-      `query { viewer { ${ACTOR} } }`,
-      {},
-      viewerSchema,
-    );
+    // The token of a workflow may not read `/user`, and has a viewer all the same, whose type is `User` even then.
+    const query = "query { viewer { __typename login databaseId } }";
+    const { data } = await this.#query("read the user of the token", query, {}, viewerSchema);
     return toActor(data.viewer);
   }
 
@@ -222,7 +224,7 @@ export class GithubThreads implements Threads {
     return {
       ...place,
       url: found.url,
-      isOpen: found.state === "OPEN",
+      isOpen: (found.issueState ?? found.pullState) === "OPEN",
       title: found.title,
       text: found.body,
       author: toActor(found.author),
