@@ -122,6 +122,19 @@ test("two mentions on one merge request at once start one run, and the other one
   expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
 });
 
+test("mentions on several threads at once start no more runs than the limit", async () => {
+  const at = place();
+  const [pull, issue] = (["merge_requests/7", "issues/8"] as const).map((thread) =>
+    at.gitlab.say(thread, "kim", "@mogplex go")
+  );
+  const ofIssue = { ...JSON.parse(payload(issue ?? { id: 0 })), merge_request: undefined, issue: { iid: 8 } };
+  const texts = [payload(pull ?? { id: 0 }), JSON.stringify(ofIssue)];
+  const called = await Promise.all(texts.map((text) => respond(at, text, ["--limit", "1/day"])));
+  expect(called.map(({ code }) => code)).toEqual([0, 0]);
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("the limit of 1 runs a day is reached")).length).toBe(1);
+});
+
 test("respond keeps a confidential issue out of a log that others can read", async () => {
   for (const [visibility, runs] of [["public", 0], ["private", 1]] as const) {
     const at = place();
