@@ -308,7 +308,9 @@ export class Decider {
     const own: ThreadComment[] = [];
     // The newest first: the right of so many users is asked for, and of no more.
     for (const comment of earlier.toReversed()) {
-      if (!comment.isInternal && await this.#hasRight(comment.author)) own.unshift(comment);
+      // Where a list shows an edit, others than the author may have made it: on Gitea whoever may write to issues.
+      if (comment.isInternal || comment.editedAt !== null) continue;
+      if (await this.#hasRight(comment.author)) own.unshift(comment);
     }
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
     return { thread, hasText, comments: own, leftOut: earlier.length - own.length };
