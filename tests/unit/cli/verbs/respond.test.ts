@@ -320,6 +320,19 @@ for (
   });
 }
 
+test("respond takes no text of an import for that of the member who has made it", async () => {
+  const at = place();
+  const { gitlab } = at;
+  const note = gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  Object.assign(note, { imported: true });
+  expect((await respond(at, payload(note))).stdout).toBe("no run: a program wrote the comment\n");
+  gitlab.threads.set("issues/8", { ...gitlab.threads.get("issues/8"), imported: true });
+  gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+  const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
+  expect((await respond(at, JSON.stringify(body))).code).toBe(0);
+  expect(runsOf(at)).toEqual([]);
+});
+
 test("respond stops the run of a thread", async () => {
   const at = place("stuck-streaming");
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
