@@ -477,6 +477,17 @@ test("respond --poll leaves what was asked for long ago, and takes the oldest of
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
 });
 
+test("respond --poll answers what stands behind a thread that cannot be read, and says so with 69", async () => {
+  const at = place();
+  const { gitlab } = at;
+  const event = { user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" } as const;
+  gitlab.labelEvents.set("issues/8", Array.from({ length: 1_001 }, () => ({ ...event, user: "eve" })));
+  gitlab.labelEvents.set("merge_requests/7", [event]);
+  const { code, stderr } = await respond(at, "", ["--poll"]);
+  expect({ code, runs: runsOf(at).length }).toEqual({ code: 69, runs: 1 });
+  expect(stderr).toContain("read the label events of issue #8: there are too many");
+});
+
 test("respond fills a template that is given, and refuses one without a place for the task", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
