@@ -51,6 +51,7 @@ const eventSchema = z.lazy(() =>
     actor: z.nullish(user),
     created_at: z.string(),
     label: z.nullish(z.object({ name: z.string() })),
+    performed_via_github_app: z.nullish(z.object({})),
   })
 );
 // Source: GitHub, "REST API endpoints for branches", https://docs.github.com/en/rest/branches/branches
@@ -128,6 +129,10 @@ const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
 const toUser = (found: z.output<typeof user> | null | undefined): ForgeUser =>
   found ? { id: found.id, name: found.login, isBot: found.type === "Bot" } : GHOST;
 
+/** The user of an answer. What an app does in the name of a user was not done by that user. */
+const byHand = (found: z.output<typeof user> | null | undefined, app: object | null | undefined): ForgeUser =>
+  app ? { ...toUser(found), isBot: true } : toUser(found);
+
 const toActor = (found: z.output<typeof actor> | null): ForgeUser =>
   found && typeof found.databaseId === "number"
     ? { id: found.databaseId, name: found.login, isBot: found.__typename !== "User" }
@@ -137,8 +142,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"]): ThreadComment 
   kind,
   id: comment.id,
   text: comment.body ?? "",
-  // What an app writes in the name of a user was not written by that user.
-  author: { ...toUser(comment.user), ...(comment.performed_via_github_app ? { isBot: true } : {}) },
+  author: byHand(comment.user, comment.performed_via_github_app),
   createdAt: comment.created_at,
   editedAt: null,
   isInternal: false,
@@ -279,7 +283,7 @@ export class GithubThreads implements Threads {
     const last = list.filter(({ event, label: its }) => ["labeled", "unlabeled"].includes(event) && its?.name === label)
       .sort((a, b) => a.id - b.id).at(-1);
     if (last?.event !== "labeled") return null;
-    return { id: last.id, by: toUser(last.actor), at: last.created_at };
+    return { id: last.id, by: byHand(last.actor, last.performed_via_github_app), at: last.created_at };
   }
 
   async branch(name: string) {

@@ -34,7 +34,10 @@ export interface GithubProject extends Served {
   comments: Comment[];
   /** By number, as GraphQL shows them. */
   threads: Map<number, Record<string, unknown>>;
-  events: Map<number, { event: string; login: string; label: string; created_at: string }[]>;
+  events: Map<
+    number,
+    { event: string; login: string; label: string; created_at: string; performed_via_github_app?: object }[]
+  >;
   branches: Map<string, { protected: boolean; rules: string[] }>;
   reactions: string[];
   statuses: string[];
@@ -154,8 +157,9 @@ export function githubProject(now: () => string): GithubProject {
     }
     const [, area = "", number = "", what = ""] = /^\/(issues|pulls)\/(\d+)\/(comments|events)$/.exec(rest) ?? [];
     if (what === "events") {
-      return listed((server.events.get(Number(number)) ?? []).map(({ event, login, label, created_at }, index) => ({
-        ...{ id: 500 + index, event, created_at, label: { name: label } },
+      return listed((server.events.get(Number(number)) ?? []).map(({ login, label, ...more }, index) => ({
+        ...more,
+        ...{ id: 500 + index, label: { name: label } },
         actor: { id: server.permissions.get(login)?.id ?? 66, login, type: "User" },
       })));
     }
