@@ -51,6 +51,7 @@ const eventSchema = z.lazy(() =>
     actor: z.nullish(user),
     created_at: z.string(),
     label: z.nullish(z.object({ name: z.string() })),
+    performed_via_github_app: z.nullish(z.object({})),
   })
 );
 // Source: GitHub, "REST API endpoints for branches", https://docs.github.com/en/rest/branches/branches
@@ -69,17 +70,19 @@ const TEXT = `number url title body createdAt author { ${ACTOR} }
   timelineItems(first: 100, itemTypes: [RENAMED_TITLE_EVENT]) {
     totalCount nodes { ... on RenamedTitleEvent { createdAt actor { ${ACTOR} } } }
   }`;
+// The states of both are of different types: a query that gives them one name is refused.
 const THREAD =
   `query($o: String!, $n: String!, $i: Int!) { repository(owner: $o, name: $n) { issueOrPullRequest(number: $i) {
   __typename
-  ... on Issue { state ${TEXT} }
-  ... on PullRequest { state headRefName headRefOid baseRefName isCrossRepository ${TEXT} }
+  ... on Issue { issueState: state ${TEXT} }
+  ... on PullRequest { pullState: state headRefName headRefOid baseRefName isCrossRepository ${TEXT} }
 } } }`;
 const actor = z.lazy(() => z.object({ __typename: z.string(), login: z.string(), databaseId: z.nullish(z.int()) }));
 const textSchema = z.lazy(() =>
   z.object({
     __typename: z.enum(["Issue", "PullRequest"]),
-    state: z.string(),
+    issueState: z.optional(z.string()),
+    pullState: z.optional(z.string()),
     number: z.int(),
     url: z.string(),
     title: z.string(),
@@ -103,7 +106,11 @@ const textSchema = z.lazy(() =>
 const answerSchema = z.lazy(() =>
   z.object({ data: z.object({ repository: z.nullable(z.object({ issueOrPullRequest: z.nullable(textSchema) })) }) })
 );
-const viewerSchema = z.lazy(() => z.object({ data: z.object({ viewer: actor }) }));
+const viewerSchema = z.lazy(() =>
+  z.object({
+    data: z.object({ viewer: z.object({ __typename: z.string(), login: z.string(), databaseId: z.int() }) }),
+  })
+);
 const editedSchema = z.lazy(() =>
   z.object({ data: z.object({ node: z.nullable(z.object({ lastEditedAt: z.nullable(z.string()) })) }) })
 );
@@ -122,6 +129,10 @@ const GHOST: ForgeUser = { id: 0, name: "ghost", isBot: true };
 const toUser = (found: z.output<typeof user> | null | undefined): ForgeUser =>
   found ? { id: found.id, name: found.login, isBot: found.type === "Bot" } : GHOST;
 
+/** The user of an answer. What an app does in the name of a user was not done by that user. */
+const byHand = (found: z.output<typeof user> | null | undefined, app: object | null | undefined): ForgeUser =>
+  app ? { ...toUser(found), isBot: true } : toUser(found);
+
 const toActor = (found: z.output<typeof actor> | null): ForgeUser =>
   found && typeof found.databaseId === "number"
     ? { id: found.databaseId, name: found.login, isBot: found.__typename !== "User" }
@@ -131,8 +142,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"]): ThreadComment 
   kind,
   id: comment.id,
   text: comment.body ?? "",
-  // What an app writes in the name of a user was not written by that user.
-  author: { ...toUser(comment.user), ...(comment.performed_via_github_app ? { isBot: true } : {}) },
+  author: byHand(comment.user, comment.performed_via_github_app),
   createdAt: comment.created_at,
   editedAt: null,
   isInternal: false,
@@ -187,13 +197,9 @@ export class GithubThreads implements Threads {
   }
 
   async me(): Promise<ForgeUser> {
-    // The token of a workflow may not read `/user`, and has a viewer all the same.
-    const { data } = await this.#query(
-      "read the user of the token",
-      `query { viewer { ${ACTOR} } }`,
-      {},
-      viewerSchema,
-    );
+    // The token of a workflow may not read `/user`, and has a viewer all the same, whose type is `User` even then.
+    const query = "query { viewer { __typename login databaseId } }";
+    const { data } = await this.#query("read the user of the token", query, {}, viewerSchema);
     return toActor(data.viewer);
   }
 
@@ -222,7 +228,7 @@ export class GithubThreads implements Threads {
     return {
       ...place,
       url: found.url,
-      isOpen: found.state === "OPEN",
+      isOpen: (found.issueState ?? found.pullState) === "OPEN",
       title: found.title,
       text: found.body,
       author: toActor(found.author),
@@ -277,7 +283,7 @@ export class GithubThreads implements Threads {
     const last = list.filter(({ event, label: its }) => ["labeled", "unlabeled"].includes(event) && its?.name === label)
       .sort((a, b) => a.id - b.id).at(-1);
     if (last?.event !== "labeled") return null;
-    return { id: last.id, by: toUser(last.actor), at: last.created_at };
+    return { id: last.id, by: byHand(last.actor, last.performed_via_github_app), at: last.created_at };
   }
 
   async branch(name: string) {

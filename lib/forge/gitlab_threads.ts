@@ -37,6 +37,7 @@ const noteSchema = z.lazy(() =>
     noteable_iid: z.nullish(z.int()),
     internal: z.nullish(z.boolean()),
     confidential: z.nullish(z.boolean()),
+    imported: z.nullish(z.boolean()),
   })
 );
 type Note = z.output<typeof noteSchema>;
@@ -51,6 +52,7 @@ const threadSchema = z.lazy(() =>
     author: user,
     created_at: z.string(),
     confidential: z.nullish(z.boolean()),
+    imported: z.nullish(z.boolean()),
     source_branch: z.optional(z.string()),
     target_branch: z.optional(z.string()),
     source_project_id: z.nullish(z.int()),
@@ -99,8 +101,12 @@ const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
 
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "white_check_mark", failed: "x" };
 
-/** A change of title or description, in the words of GitLab. They are written in English, whatever the language of a user is. */
-const CHANGE = /^changed (?:title from |the description)/;
+/**
+ * A change of title or description, in the words of GitLab. They are written in English, whatever the language of a user is. A change of the
+ * description that ticks an item of a checklist, too, is told by the words for the item alone. Source: GitLab, `CommonSystemNotesService`,
+ * `handle_description_change_note`, https://gitlab.com/gitlab-org/gitlab-foss/-/issues/33577
+ */
+const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
 const DAY_MS = 86_400_000;
 
@@ -113,11 +119,17 @@ const toUser = ({ id, username, bot }: z.output<typeof user>): ForgeUser => ({
   isBot: bot ?? (BOT.test(username) ? true : null),
 });
 
+/** Texts of an import are shown as written by whoever has made it, where their authors have no account: these may be anybody. */
+const IMPORTED: ForgeUser = { id: 0, name: "imported", isBot: true };
+
+const authorOf = ({ author, imported }: { author: z.output<typeof user>; imported?: boolean | null | undefined }) =>
+  imported === true ? IMPORTED : toUser(author);
+
 const toComment = (note: Note): ThreadComment => ({
   kind: "comment",
   id: note.id,
   text: note.body,
-  author: toUser(note.author),
+  author: authorOf(note),
   createdAt: note.created_at,
   editedAt: null,
   isInternal: note.internal === true || note.confidential === true,
@@ -174,7 +186,7 @@ export class GitlabThreads implements Threads {
     if (found === null) return null;
     const { list, isWhole } = await this.#notes(place);
     const changes = list.filter(({ system, body }) => system && CHANGE.test(body))
-      .map(({ author, created_at: at }) => ({ by: toUser(author), at }));
+      .map((note) => ({ by: authorOf(note), at: note.created_at }));
     const { source_branch: source, target_branch: target } = found;
     return {
       ...place,
@@ -182,7 +194,7 @@ export class GitlabThreads implements Threads {
       isOpen: found.state === "opened",
       title: found.title,
       text: found.description ?? "",
-      author: toUser(found.author),
+      author: authorOf(found),
       createdAt: found.created_at,
       isInternal: found.confidential === true,
       changes: isWhole ? changes : null,
@@ -205,10 +217,10 @@ export class GitlabThreads implements Threads {
     const note = await orNull(this.#get(what, `${this.#threadPath(thread)}/notes/${id}`, noteSchema));
     if (note === null || note.system) return null;
     const author = await orNull(this.#get("read the author of a note", `/users/${note.author.id}`, user));
-    const isBot = author?.bot ?? toUser(note.author).isBot;
+    const shown = authorOf(note);
     return {
       ...toComment(note),
-      author: { ...toUser(note.author), isBot },
+      author: shown === IMPORTED ? shown : { ...shown, isBot: author?.bot ?? shown.isBot },
       editedAt: await this.#editedAt(note),
     };
   }

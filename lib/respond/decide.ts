@@ -146,11 +146,13 @@ export class Decider {
   }
 
   /**
-   * Why a run must not be started although its note is written: another ask came first on the same pull request; null when none did.
+   * Why a run must not be started although its note is written: another ask came first on the same pull request, or others that came first
+   * have used up the limit; null when neither is so.
    *
    * @param noteId Id of the note of this ask.
    */
   async rival({ thread, ask }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+    if (await this.#isBeyondLimit(await this.#threads.me(), noteId)) return this.#limitReason;
     if (thread.pull === null) return null;
     const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
     const isNew = (time: string) => this.#nowMs - Date.parse(time) < STARTING_MS;
@@ -276,12 +278,20 @@ export class Decider {
         };
       }
     }
+    return await this.#isBeyondLimit(me)
+      ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }
+      : null;
+  }
+
+  get #limitReason(): string {
+    return `the limit of ${this.#settings.limit} runs a day is reached`;
+  }
+
+  /** Whether our notes of the last 24 hours name as many runs as there may be. @param before Only notes with a lower id count. */
+  async #isBeyondLimit(me: ForgeUser, before = Infinity): Promise<boolean> {
     const since = new Date(this.#nowMs - DAY_MS).toISOString();
-    const notes = marksOf(await this.#threads.commentsOf(me, since), me);
-    const { limit } = this.#settings;
-    if (notes.filter(({ mark }) => mark.state !== "none").length < limit) return null;
-    const reason = `the limit of ${limit} runs a day is reached`;
-    return { reason, text: `${reason}, ask again later` };
+    const marks = marksOf(await this.#threads.commentsOf(me, since), me);
+    return marks.filter(({ mark, note }) => mark.state !== "none" && note.id < before).length >= this.#settings.limit;
   }
 
   /** What of the thread goes along with a task. */
@@ -298,7 +308,9 @@ export class Decider {
     const own: ThreadComment[] = [];
     // The newest first: the right of so many users is asked for, and of no more.
     for (const comment of earlier.toReversed()) {
-      if (!comment.isInternal && await this.#hasRight(comment.author)) own.unshift(comment);
+      // Where a list shows an edit, others than the author may have made it: on Gitea whoever may write to issues.
+      if (comment.isInternal || comment.editedAt !== null) continue;
+      if (await this.#hasRight(comment.author)) own.unshift(comment);
     }
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
     return { thread, hasText, comments: own, leftOut: earlier.length - own.length };

@@ -16,6 +16,9 @@ export type Ask =
 /** Longest text that is looked at, in UTF-16 units; what is longer is no request to an agent. */
 const MAX_TEXT = 100_000;
 
+/** Longest task that can be one of the fixed words, as `fix conflict`. */
+const MAX_WORDS = 100;
+
 /**
  * Reads a comment.
  *
@@ -28,7 +31,8 @@ export function readMention(text: string, name: string): Ask | null {
   const mention = new RegExp(`^ {0,3}@${name}(?=[\\s,:;.!?]|$)[,:]?`, "im").exec(withoutQuotes(plain));
   if (mention === null) return null;
   const task = plain.slice(mention.index + mention[0].length).trim();
-  const words = task.toLowerCase().replace(/[.!]+$/, "").split(/\s+/);
+  // Whoever may comment writes this text: what could be long is not searched for its end.
+  const words = task.length > MAX_WORDS ? [] : task.toLowerCase().replace(/[.!]+$/, "").split(/\s+/);
   if (words.length === 1 && words[0] === "stop") return { kind: "stop" };
   if (words.length === 1 && words[0] === "again") return { kind: "again" };
   const mend = MENDS.find((each) => words.length === 2 && words[0] === "fix" && words[1] === each);

@@ -163,8 +163,15 @@ export async function respond(context: Context): Promise<number> {
       break;
     }
     const out = runs === 0 ? outDirectory(context) : `${outDirectory(context)}/${runs + 1}`;
-    const ended = await answer(context, { forge, settings, news: each, since, out, onStart: () => runs++ });
-    code ||= ended;
+    try {
+      const ended = await answer(context, { forge, settings, news: each, since, out, onStart: () => runs++ });
+      code ||= ended;
+    } catch (error) {
+      // Others can bring a thread to where the forge does not show enough of it: that must not keep back what comes behind it.
+      if (!(error instanceof MogplexError) || error.exitCode !== EXIT.unavailable) throw error;
+      writer.note(error.message);
+      code ||= EXIT.unavailable;
+    }
   }
   return code;
 }

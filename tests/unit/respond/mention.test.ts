@@ -80,6 +80,13 @@ for (const part of MARKUP) {
   });
 }
 
+test("readMention() reads a long task as a task, whatever its end looks like", () => {
+  for (const part of ["!", ".!", "! "]) {
+    const text = part.repeat(95_000 / part.length);
+    expect(readMention(`@mogplex ${text}x`, "mogplex")).toEqual(task(`${text}x`));
+  }
+});
+
 test("readMention() reads nothing of more than 100 000 characters", () => {
   expect(readMention(`@mogplex ${"x".repeat(100_000)}`, "mogplex")).toBeNull();
 });

@@ -34,7 +34,10 @@ export interface GithubProject extends Served {
   comments: Comment[];
   /** By number, as GraphQL shows them. */
   threads: Map<number, Record<string, unknown>>;
-  events: Map<number, { event: string; login: string; label: string; created_at: string }[]>;
+  events: Map<
+    number,
+    { event: string; login: string; label: string; created_at: string; performed_via_github_app?: object }[]
+  >;
   branches: Map<string, { protected: boolean; rules: string[] }>;
   reactions: string[];
   statuses: string[];
@@ -154,8 +157,9 @@ export function githubProject(now: () => string): GithubProject {
     }
     const [, area = "", number = "", what = ""] = /^\/(issues|pulls)\/(\d+)\/(comments|events)$/.exec(rest) ?? [];
     if (what === "events") {
-      return listed((server.events.get(Number(number)) ?? []).map(({ event, login, label, created_at }, index) => ({
-        ...{ id: 500 + index, event, created_at, label: { name: label } },
+      return listed((server.events.get(Number(number)) ?? []).map(({ login, label, ...more }, index) => ({
+        ...more,
+        ...{ id: 500 + index, label: { name: label } },
         actor: { id: server.permissions.get(login)?.id ?? 66, login, type: "User" },
       })));
     }
@@ -180,15 +184,32 @@ export function githubProject(now: () => string): GithubProject {
 
   function graphql({ query, variables }: Record<string, unknown>): Response {
     const given = isObject(variables) ? variables : {};
+    const problem = problemOf(String(query));
+    if (problem !== undefined) return json(200, { errors: [{ message: problem }] });
     if (String(query).includes("viewer")) {
-      return json(200, { data: { viewer: { __typename: "Bot", login: BOT.login, databaseId: BOT.id } } });
+      return json(200, { data: { viewer: { __typename: "User", login: BOT.login, databaseId: BOT.id } } });
     }
     if (String(query).includes("node(id:")) {
       const comment = server.comments.find(({ node_id: id }) => id === given.id);
       return json(200, { data: { node: comment === undefined ? null : { lastEditedAt: comment.lastEditedAt } } });
     }
-    return json(200, { data: { repository: { issueOrPullRequest: server.threads.get(Number(given.i)) ?? null } } });
+    const thread = server.threads.get(Number(given.i));
+    const { state, ...rest } = thread ?? {};
+    const named = { ...rest, [rest.__typename === "Issue" ? "issueState" : "pullState"]: state };
+    return json(200, { data: { repository: { issueOrPullRequest: thread === undefined ? null : named } } });
   }
 
   return server;
+}
+
+/**
+ * Why GitHub would refuse a query. Source: GitHub, public schema, `viewer: User!`, `IssueState`, `PullRequestState`; GraphQL specification,
+ * "Fragment Spread Is Possible" and "Field Selection Merging".
+ */
+function problemOf(query: string): string | undefined {
+  if (/\bviewer \{[^}]*\.\.\. on Bot/.test(query)) return "Fragment on Bot can't be spread inside User";
+  if ([...query.matchAll(/\.\.\. on (?:Issue|PullRequest) \{ state /g)].length > 1) {
+    return "Field 'state' has a conflict";
+  }
+  return undefined;
 }

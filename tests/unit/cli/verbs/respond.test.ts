@@ -122,6 +122,19 @@ test("two mentions on one merge request at once start one run, and the other one
   expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
 });
 
+test("mentions on several threads at once start no more runs than the limit", async () => {
+  const at = place();
+  const [pull, issue] = (["merge_requests/7", "issues/8"] as const).map((thread) =>
+    at.gitlab.say(thread, "kim", "@mogplex go")
+  );
+  const ofIssue = { ...JSON.parse(payload(issue ?? { id: 0 })), merge_request: undefined, issue: { iid: 8 } };
+  const texts = [payload(pull ?? { id: 0 }), JSON.stringify(ofIssue)];
+  const called = await Promise.all(texts.map((text) => respond(at, text, ["--limit", "1/day"])));
+  expect(called.map(({ code }) => code)).toEqual([0, 0]);
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("the limit of 1 runs a day is reached")).length).toBe(1);
+});
+
 test("respond keeps a confidential issue out of a log that others can read", async () => {
   for (const [visibility, runs] of [["public", 0], ["private", 1]] as const) {
     const at = place();
@@ -288,6 +301,38 @@ test("respond takes a label for a task when members alone have written the text"
   expect(runsOf(at)[0]?.prompt).toBe("Tests are flaky\n\nThey are red.");
 });
 
+for (
+  const words of [
+    "changed the description",
+    "marked the checklist item **docs** as completed",
+    "marked the task **docs** as completed",
+  ]
+) {
+  test(`respond starts nothing for a label when an account without rights has ${words}`, async () => {
+    const at = place();
+    const { gitlab } = at;
+    gitlab.say("issues/8", "eve", words, { system: true, created_at: "2026-01-01T00:00:00Z" });
+    gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+    const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
+    expect((await respond(at, JSON.stringify(body))).code).toBe(0);
+    expect(runsOf(at)).toEqual([]);
+    expect(ours(at)[0]).toContain("were written or changed by a user who may not push");
+  });
+}
+
+test("respond takes no text of an import for that of the member who has made it", async () => {
+  const at = place();
+  const { gitlab } = at;
+  const note = gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  Object.assign(note, { imported: true });
+  expect((await respond(at, payload(note))).stdout).toBe("no run: a program wrote the comment\n");
+  gitlab.threads.set("issues/8", { ...gitlab.threads.get("issues/8"), imported: true });
+  gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+  const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
+  expect((await respond(at, JSON.stringify(body))).code).toBe(0);
+  expect(runsOf(at)).toEqual([]);
+});
+
 test("respond stops the run of a thread", async () => {
   const at = place("stuck-streaming");
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
@@ -430,6 +475,17 @@ test("respond --poll leaves what was asked for long ago, and takes the oldest of
   at.gitlab.say("issues/8", "kim", "@mogplex second", { created_at: ago(1) });
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
+});
+
+test("respond --poll answers what stands behind a thread that cannot be read, and says so with 69", async () => {
+  const at = place();
+  const { gitlab } = at;
+  const event = { user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" } as const;
+  gitlab.labelEvents.set("issues/8", Array.from({ length: 1_001 }, () => ({ ...event, user: "eve" })));
+  gitlab.labelEvents.set("merge_requests/7", [event]);
+  const { code, stderr } = await respond(at, "", ["--poll"]);
+  expect({ code, runs: runsOf(at).length }).toEqual({ code: 69, runs: 1 });
+  expect(stderr).toContain("read the label events of issue #8: there are too many");
 });
 
 test("respond fills a template that is given, and refuses one without a place for the task", async () => {

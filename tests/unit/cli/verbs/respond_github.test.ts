@@ -154,6 +154,17 @@ test("respond answers a label on GitHub when members alone have written the text
   }
 });
 
+test("respond starts nothing on GitHub for a label that an app has set in the name of a member", async () => {
+  const at = place();
+  const created_at = new Date(at.clock.wallTime()).toISOString();
+  at.github.events.set(8, [
+    { event: "labeled", login: "kim", label: "mogplex", created_at, performed_via_github_app: {} },
+  ]);
+  const payload = { action: "labeled", issue: { number: 8 }, repository: { id: 5 } };
+  expect((await respond(at, { name: "issues", payload })).stdout).toBe("no run: a program has set the label\n");
+  expect(runsOf(at)).toEqual([]);
+});
+
 test("respond reads comments on lines of code from a schedule", async () => {
   const at = place();
   at.github.say(7, "kim", "@mogplex rename this", {
