@@ -203,9 +203,10 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
       if (item.type === "end" || runId === null) return;
       const isNew = told === undefined;
       if (!isNew && told === phase) return;
-      told = phase;
-      if (note.isBegun) note.change(content, isNew);
-      else note.begin(content()).catch(() => {});
+      const isBegun = note.isBegun;
+      if (!isBegun) note.begin(content()).catch(() => {});
+      // A change that came too soon is tried again with the next item.
+      if (!isBegun || note.change(content, isNew)) told = phase;
     },
     async ended(result, compared) {
       if (result.outcome === "started") return;
