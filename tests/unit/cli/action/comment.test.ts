@@ -150,7 +150,9 @@ test("the comment says that the agent works, even if that begins less than a min
     void at.clock.sleep(200_000).then(() => io.signal("SIGINT"));
   };
   const { github } = await comment({}, { at, before });
-  expect(github.comments[0]?.body).toContain("## ⏳ The agent works");
+  const body = github.comments[0]?.body ?? "";
+  expect(body).toContain("## ⏳ The agent works");
+  expect(body).toMatch(/^\| Since \| \d{4}-\d\d-\d\d \d\d:\d\d UTC \|$/m);
 });
 
 /** The ends of the headline and of the row of the pull request, in the comment on a run that reports this address. */
