@@ -147,7 +147,9 @@ async function main(args: readonly string[]): Promise<number> {
     say(`The job ends with ${code}${code === 0 ? verdict : ": see docs/exit-codes.md"}`);
     if (written) sayWhatNext();
     if (written && watched) {
-      say(`Runs and pull requests: ${ready.url}/ (press a key to stop the local Mogplex)`);
+      say(
+        `Runs, pull requests, and what to export in another terminal: ${ready.url}/ (press a key to stop the local Mogplex)`,
+      );
       await pressedKey();
     }
     return code;

@@ -7,7 +7,7 @@ set +ex # a trace would show the token
 #   mogplex-run.sh 'Fix the flaky tests'     or: mogplex-run.sh - <task.md
 #
 #   MOGPLEX_API_KEY     the token, made under Settings > Mogplex Keys; from a file: MOGPLEX_API_KEY=$(cat FILE)
-#   MOGPLEX_REPO_ID     UUID of the repository
+#   MOGPLEX_REPO_ID     id of the repository, a UUID: the toolkit's `repos list` prints it
 #   MOGPLEX_PROMPT      the prompt, if there is no argument
 #   MOGPLEX_HARNESS, MOGPLEX_MODE (SAFE, AUTO or YOLO), MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_ROOT,
 #   MOGPLEX_CREATE_BRANCH (true or false)     are sent to the service
@@ -351,7 +351,7 @@ write_request() { # writes the bytes that every attempt sends
   # shellcheck disable=SC2046
   set -- $(lower "${MOGPLEX_REPO_ID:-}" | tr -d '\r')
   repo=$*
-  fits "$repo" "$UUID" || usage "Cannot use MOGPLEX_REPO_ID as it must be a UUID, the id of the repository: $(quote "$*")"
+  fits "$repo" "$UUID" || usage "Cannot use MOGPLEX_REPO_ID as it must be a UUID, the id of the repository: $(quote "$*"); the toolkit prints it: repos list"
   mode=$(echo "${MOGPLEX_MODE:-}" | tr abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ)
   # Some services take an unknown mode for AUTO.
   case $mode in '' | SAFE | AUTO | YOLO) ;; *) usage "Cannot use MOGPLEX_MODE as it must be SAFE, AUTO or YOLO: $(quote "$mode")" ;; esac

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isFileVariable, type ReadEnv, systemName } from "../ci/platform.ts";
+import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError, UsageError } from "../errors.ts";
 import { isObject, parseJson } from "../lookup.ts";
@@ -173,7 +173,8 @@ export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_T
 /** The host whose token is in the variable of a forge: the public one. Gitea has none, so that of the job; undefined in any other job. */
 function hostOf(env: ReadEnv, forge: ForgeName): string | undefined {
   if (forge !== "gitea") return forge === "github" ? "github.com" : "gitlab.com";
-  const server = ["gitea", "forgejo"].includes(systemName(env)) ? env("GITHUB_SERVER_URL") ?? "" : "";
+  // Not by the name of the system: the table of all systems is no part of a component.
+  const server = env("FORGEJO_ACTIONS") || env("GITEA_ACTIONS") ? env("GITHUB_SERVER_URL") ?? "" : "";
   return URL.canParse(server) ? new URL(server).host : undefined;
 }
 

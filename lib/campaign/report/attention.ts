@@ -258,7 +258,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       ? [ofCampaign(
         "afterwards",
         "",
-        step("No wave is due any more. What is to be tried again starts with:", campaignCommand(command, "advance")),
+        step("No wave is due any more. After a retry, start one:", campaignCommand(command, "advance")),
       )]
       : []),
   ];

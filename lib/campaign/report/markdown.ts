@@ -100,7 +100,7 @@ function stateLine(view: CampaignView, nowMs: number): Words {
   return joinWords([
     sentence(stateDetail(view)),
     ...(wave === null ? [] : [sentence(wave)]),
-    ...(bad > 0 ? [sentence({ strong: `${formatCount(bad, "item")} without a good end: see below what to do` })] : []),
+    ...(bad > 0 ? [sentence({ strong: `${formatCount(bad, "item")} did not succeed: see below what to do` })] : []),
   ], " ");
 }
 

@@ -151,7 +151,7 @@ function doneText(view: CampaignView): string {
   if (good === items) return `${items === 1 ? "its item" : `all ${items} items`} ${how}`;
   const others = [
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
-    ...(bad > 0 ? [`${bad} without a good end`] : []),
+    ...(bad > 0 ? [`${bad} did not succeed`] : []),
   ];
   return `${good} of ${formatCount(items, "item")} ${how}, ${others.join(", ")}`;
 }

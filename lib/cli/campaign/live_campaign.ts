@@ -181,7 +181,7 @@ function campaignLine(item: CampaignItem, name: string, nowMs: number, times = t
 }
 
 /**
- * The line that says that the campaign is alive: `... 12 of 40 items ended, 3 running, 2 without a good end; 84 of 150 starts a day; …`.
+ * The line that says that the campaign is alive: `... 12 of 40 items ended, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
  *
  * @param nowMs Now, in milliseconds since 1970.
  */
@@ -191,7 +191,7 @@ function heartbeatLine(view: CampaignView, nowMs: number): string {
   const counts = [
     `${ended} of ${formatCount(items, "item")} ended`,
     `${running} running`,
-    ...(bad > 0 ? [`${bad} without a good end`] : []),
+    ...(bad > 0 ? [`${bad} did not succeed`] : []),
   ];
   const { next, end } = outlookMs(view);
   const parts = [

@@ -108,7 +108,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
 
 /** The reason for the end: what each limit costs. */
 function whyLines(bound: CampaignLimit, without: CampaignPlan["without"], nowMs: number): string[] {
-  if (bound === "nothing") return ["Only the runs themselves take that time."];
+  if (bound === "nothing") return ["No limit delays it: only the runs take time."];
   const rows = without.map((each) => `  without ${LIMITS[each.bound]}: ${endText(each, nowMs)}`);
   return [`What decides it: ${LIMITS[bound]}`, ...rows];
 }

@@ -37,6 +37,8 @@ async function skip(context: Context): Promise<number> {
   }
   const cancel = context.flags.has(CANCEL.name);
   const code = await decide(context, "campaign skip", { kind: "skip", select: readSelection(context), reason, cancel });
-  context.writer.note("only this journal knows it: what no later plan or round may start belongs into `exclude-file`");
+  context.writer.note(
+    "only this campaign's journal has this decision; to keep a repository out of later plans and rounds, list it in `exclude-file`",
+  );
   return code;
 }

@@ -107,6 +107,7 @@ test("every verb of mogplex.mjs does its work on a Node that makes no code of te
     ["repos list", () => [], success],
     ["sandboxes list", () => [], success],
     ["sandboxes stop", () => [automation], success],
+    ["respond", () => [], usage],
   ];
   const names = VERBS.map(({ name }) => name);
   expect(calls.map(([verb]) => verb).toSorted()).toEqual(names.toSorted());

@@ -91,7 +91,9 @@ test("a job writes one note, finds it on page 3, and updates it whatever the ver
   const own = gitlab.notes.filter((note) => note.author.id === BOT);
   expect(own.map(({ body }) => body.startsWith(`${MARKER}\n\n${second.summary}`))).toEqual([true]);
   const kinds = gitlab.requests.map((request) => request.replace(/[/?].*$/, "").trim());
-  expect(kinds).toEqual(["GET", "GET", "GET", "POST", "GET", "GET", "GET", "GET", "PUT"]);
+  // Each job looks for it once. How often it is changed meanwhile depends on how long the run takes; see tests/unit/report/living_note.test.ts.
+  const looks = ["GET", "GET", "GET", "POST", "GET", "GET", "GET", "GET"];
+  expect([kinds.filter((kind) => kind !== "PUT"), kinds.at(-1)]).toEqual([looks, "PUT"]);
   expect(gitlab.actions).toEqual([]);
 });
 
@@ -109,7 +111,7 @@ test("a job without GitLab's token says once what is missing, and asks nothing",
 test("a job keeps its verdict when GitLab refuses it, in one notice", async () => {
   await Promise.all(FAULTS.map(async ([fault, words]) => {
     const gitlab = await listening();
-    gitlab.faults.push({ match: /./, fault: fault() });
+    for (let count = 0; count < 10; count++) gitlab.faults.push({ match: /./, fault: fault() });
     const { code, stderr } = await job("<agent-failure>", gitlab);
     expect({ code, lines: stderr.split("\n").length }).toEqual({ code: 1, lines: 2 });
     expect(stderr).toStartWith("note: Cannot find the note on merge request !7: ");

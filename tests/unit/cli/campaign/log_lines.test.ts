@@ -63,7 +63,7 @@ test("LiveCampaign says what happened to an item, with what a reader needs next"
 
 test("LiveCampaign has a heartbeat with the counts, the starts of the day, and what is waited for until when", async () => {
   expect(await heartbeat(mixedView(100))).toBe(
-    "... 56 of 100 items ended, 3 running, 16 without a good end; 84 of 150 starts a day; " +
+    "... 56 of 100 items ended, 3 running, 16 did not succeed; 84 of 150 starts a day; " +
       "next start waits for the quota of starts an hour (30 of 30 used); next wave 2026-12-01 14:05 UTC (in 12 min)",
   );
   expect(await heartbeat(viewOf([anItem(1, "running")], { waitsFor: "nothing", nextWaveAt: null, endsAt: null })))

@@ -11,7 +11,7 @@ test("campaign status prints the screen without a request and without a token, a
   const requests = world.requests.length;
   const { code, stdout, stderr } = await world.campaign("status", [], { env: { MOGPLEX_API_KEY: "" } });
   expect([code, stderr, world.requests.length]).toEqual([0, "", requests]);
-  expect(stdout).toContain("Campaign replace-moment is done: 0 of 60 items succeeded, 60 without a good end\n");
+  expect(stdout).toContain("Campaign replace-moment is done: 0 of 60 items succeeded, 60 did not succeed\n");
   expect(stdout).toContain("  … 50 more failed (--all shows them)\n");
   expect((await world.campaign("status", ["--all"])).stdout).not.toContain("--all shows them");
 });

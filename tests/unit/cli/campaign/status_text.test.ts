@@ -171,7 +171,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  afterwards",
-    "    No wave is due any more. What is to be tried again starts with:",
+    "    No wave is due any more. After a retry, start one:",
     "      mogplex-ci campaign advance campaign.yaml",
   ]);
 });
