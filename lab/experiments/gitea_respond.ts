@@ -4,16 +4,17 @@
  * variables that the runner sets.
  */
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { runtimes } from "../../tools/setup.mjs";
+import process from "node:process";
+import { root, runtimes } from "../../tools/setup.mjs";
 import type { Bench, Service } from "../bench.ts";
 import { COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import type { GiteaUser } from "../gitea.ts";
-import { makeWorld, tokenOf, type World } from "../gitea_world.ts";
+import { makeWorld, ORIGIN, tokenOf, type World } from "../gitea_world.ts";
 import type { Ended, Running } from "../processes.ts";
 import { GIT, GITEA } from "../programs.ts";
 
@@ -145,6 +146,20 @@ async function work(bench: Bench, world: World, service: Service, runId: string,
   return url as string;
 }
 
+/** Keeps a note as the server shows it, for the picture in the documents, if that is wanted. */
+async function keepNote({ gitea, repository }: World, name: string, note: string): Promise<void> {
+  const folder = process.env.MOGPLEX_LAB_NOTES;
+  if (folder === undefined) return;
+  const text = note.replaceAll(gitea.origin, ORIGIN);
+  const answer = await fetch(`${gitea.origin}/api/v1/markdown`, {
+    method: "POST",
+    headers: { "authorization": `token ${gitea.admin.token}`, "content-type": "application/json" },
+    body: JSON.stringify({ Text: text, Mode: "gfm", Context: repository }),
+  });
+  mkdirSync(join(root, folder), { recursive: true });
+  writeFileSync(join(root, folder, `${name}.html`), await answer.text());
+}
+
 async function respond(bench: Bench): Promise<void> {
   const world = await makeWorld(bench);
   const { gitea, repository, writer, stranger } = world;
@@ -179,10 +194,24 @@ async function respond(bench: Bench): Promise<void> {
   const first = await say(number, "@mogplex write the docs", writer);
   const job = jobOf(bench, world, service, token, first.delivery);
   const runId = await runOf(job);
+  if (process.env.MOGPLEX_LAB_NOTES !== undefined) {
+    await service.control("setRun", { runId, run: { status: "streaming" } });
+    const begun = { type: "status_changed", message: "Run is streaming", payload: { to: "streaming" } };
+    await service.control("appendEvents", { runId, events: [begun] });
+    // A note is changed once a minute, with what the agent says next. The experiment has a limit.
+    let [shown = ""] = await notes(number);
+    for (; !shown.includes("The agent works"); [shown = ""] = await notes(number)) {
+      await Bun.sleep(5_000);
+      const said = { type: "log", message: "Reading the sources", payload: {} };
+      await service.control("appendEvents", { runId, events: [said] });
+    }
+    await keepNote(world, "note-works", shown);
+  }
   const url = await work(bench, world, service, runId, bot);
   const ended = await job.ended;
   bench.check("a mention by a user who may push becomes a run that ends well", ended.code === 0, seen(ended));
   const [note = "", ...others] = await notes(number);
+  await keepNote(world, "note", note);
   bench.check("one note links the real pull request", others.length === 0 && note.includes(url), note);
   const shown = await reactions(first.id);
   bench.check("the comment has the reactions of its beginning and its end", shown === "eyes,rocket", shown);

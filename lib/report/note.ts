@@ -235,16 +235,22 @@ export class LivingNote<T> {
     return found;
   }
 
-  /** Changes the text, unless that was done a moment ago or often enough. @param matters It holds what others have to find. */
-  change(content: () => T, matters = false): void {
-    if (this.#isEnded) return;
+  /**
+   * Changes the text, unless that was done a moment ago or often enough.
+   *
+   * @param matters It holds what others have to find.
+   * @returns whether the text is being changed.
+   */
+  change(content: () => T, matters = false): boolean {
+    if (this.#isEnded) return false;
     const now = this.#clock.now();
     // The end has to remain possible.
-    if (this.#edits + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return;
+    if (this.#edits + 1 >= this.#maxEdits || !matters && now - this.#editedAt < EDIT_MS) return false;
     this.#editedAt = now;
     this.#edits++;
     // What fails here is written again at the end, which tells of it.
     this.#writing = this.#writing.then(() => this.#write(content())).catch(() => undefined);
+    return true;
   }
 
   /** Writes the last text, behind whatever is being written. @throws what writing it throws. */

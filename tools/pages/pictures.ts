@@ -3,11 +3,12 @@
  * draws a little differently.
  *
  * What they show are files that the command has written: a run, a campaign in the middle of its work, and a dashboard of ten days, against
- * the local Mogplex on a virtual clock.
+ * the local Mogplex on a virtual clock. The note is one that `MOGPLEX_LAB_NOTES=.lab/notes npm run lab -- gitea-respond` has left: a real
+ * Gitea has made its HTML. Where there is none, its picture stays as it is.
  *
  * @module
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -103,6 +104,33 @@ for (const { name, file, colorScheme, width, height } of PICTURES) {
   const page = await browser.newPage({ viewport: { width, height }, colorScheme });
   await page.setContent(readFileSync(join(work, file), "utf8"));
   writeFileSync(join(root, `docs/images/${name}.png`), await page.screenshot());
+}
+
+/** Gitea's module has no style sheets, and not every machine has a font with emoji: a plain style, with marks of a common font. */
+const NOTE_STYLE = `
+:root { color-scheme: light dark; --line: light-dark(#d0d7de, #3d444d); --soft: light-dark(#f6f8fa, #151b23) }
+body { margin: 0; padding: 12px; font: 14px/1.5 "Liberation Sans", Arial, sans-serif; background: light-dark(#fff, #0d1117);
+  color: light-dark(#1f2328, #f0f6fc) }
+article { border: 1px solid var(--line); border-radius: 6px; padding: 4px 16px } article + article { margin-top: 12px }
+h2 { font-size: 20px; margin: 8px 0 12px; padding-bottom: 6px; border-bottom: 1px solid var(--line) } h3 { margin: 12px 0 }
+a { color: light-dark(#0969da, #4493f8) }
+table { border-collapse: collapse; margin: 12px 0 } th, td { border: 1px solid var(--line); padding: 5px 12px; text-align: left }
+code { font: 12px/1.45 "DejaVu Sans Mono", monospace; background: var(--soft); border-radius: 6px; padding: 2px 5px }
+h2 code { font-size: 17px }
+pre { background: var(--soft); border-radius: 6px; padding: 10px; overflow: auto } pre code { padding: 0 }
+details, p { margin: 12px 0 }
+.emoji { font-size: 0 } .emoji::before { font: 20px "DejaVu Sans" }
+.emoji[aria-label^="hourglass"]::before { content: "\\231b"; color: #9a6700 }
+.emoji[aria-label^="check"]::before { content: "\\2714"; color: #2da44e }
+`;
+
+/** The note while the agent works, and at the end. */
+const NOTES = ["note-works", "note"].map((name) => join(root, `.lab/notes/${name}.html`));
+if (NOTES.every((file) => existsSync(file))) {
+  const page = await browser.newPage({ viewport: { width: 760, height: 100 }, colorScheme: "light" });
+  const notes = NOTES.map((file) => `<article>${readFileSync(file, "utf8")}</article>`);
+  await page.setContent(`<!DOCTYPE html><style>${NOTE_STYLE}</style>${notes.join("")}`);
+  writeFileSync(join(root, "docs/images/note.png"), await page.screenshot({ fullPage: true }));
 }
 await browser.close();
 process.chdir(root);

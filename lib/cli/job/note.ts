@@ -14,7 +14,7 @@ import { withPageLink } from "../../report/page_link.ts";
 import { pagePath, type ReportTarget } from "../../report/write.ts";
 import { cleanResult } from "../../run/clean.ts";
 import type { FollowItem } from "../../run/follow.ts";
-import { type AnyResult, beginsPhase, isoTime } from "../../run/result.ts";
+import { type AnyResult, beginsPhase, utcText } from "../../run/result.ts";
 import { checkTokenVariable } from "../../service/connection.ts";
 import { markdownOf } from "../../text/document.ts";
 import { markdownCode } from "../../text/escape.ts";
@@ -108,8 +108,9 @@ export function openNote(context: Context, plan: PlannedNote): LivingNote<NoteCo
   });
 }
 
-/** What a phase of a run is, for people. */
+/** What a phase of a run is, for people; before there is a run it is `start`. */
 const PHASES: Readonly<Record<string, string>> = {
+  start: "is being started",
   queue: "waits for a sandbox",
   prepare: "prepares the sandbox",
   agent: "works",
@@ -121,10 +122,10 @@ export function progressText(
   { links, runId, phase, since, task }: {
     links: MarkdownOptions["links"];
     runId: string | null;
-    /** One of the phases of a run. */
+    /** `start`, or one of the phases of a run. */
     phase: string;
-    /** Since when, in ISO 8601. */
-    since: string;
+    /** When it began, in milliseconds since 1970. */
+    since: number;
     /** Untrusted text; undefined when it is not to be shown. */
     task?: string | undefined;
   },
@@ -134,7 +135,7 @@ export function progressText(
       { heading: `⏳ The agent ${lookup(PHASES, phase) ?? "is at work"}`, level: 2 },
       ...(task === undefined ? [] : [{ code: cutText(plainText(task), MAX_TASK) }]),
       {
-        facts: [["Since", { time: since }], ["Run", { name: runId }], ...jobLinks(links ?? {})],
+        facts: [["Since", utcText(since)], ["Run", { name: runId }], ...jobLinks(links ?? {})],
       },
     ])
   }\n`;
@@ -190,22 +191,24 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   const note = plan.note ?? openNote(context, plan);
   let runId: string | null = null;
   let phase = "queue";
+  let since = context.clock.wallTime();
   let told: string | undefined;
   const content = (): NoteContent => ({
-    render: (_mayLink, links) =>
-      progressText({ links, runId, phase, since: isoTime(context.clock.wallTime()), task: plan.task }),
+    render: (_mayLink, links) => progressText({ links, runId, phase, since, task: plan.task }),
     state: { runId, exitCode: null },
   });
   return {
     item(item) {
       if (item.type === "status") runId = item.run.runId;
-      if (item.type === "event") phase = beginsPhase(item.event) || phase;
+      const begun = item.type === "event" && beginsPhase(item.event) || phase;
+      if (begun !== phase) [phase, since] = [begun, context.clock.wallTime()];
       if (item.type === "end" || runId === null) return;
       const isNew = told === undefined;
       if (!isNew && told === phase) return;
-      told = phase;
-      if (note.isBegun) note.change(content, isNew);
-      else note.begin(content()).catch(() => {});
+      const isBegun = note.isBegun;
+      if (!isBegun) note.begin(content()).catch(() => {});
+      // A change that came too soon is tried again with the next item.
+      if (!isBegun || note.change(content, isNew)) told = phase;
     },
     async ended(result, compared) {
       if (result.outcome === "started") return;

@@ -311,7 +311,7 @@ async function start(context: Context, asked: Asked, decider: Decider, wanted: W
   const { ask, asker } = wanted;
   const planned = planOf(context, asked, wanted);
   const note = openNote(context, planned);
-  const since = new Date(clock.wallTime()).toISOString();
+  const since = clock.wallTime();
   const { request, repository } = await requestOf(context, asked, wanted);
   await react(asked, "seen");
   const written = await note.begin({

@@ -7,7 +7,8 @@ import { at, aThread, ISSUE, KIM } from "../respond/fake_threads.ts";
 import { CORPUS } from "./corpus.ts";
 import { outlineMarkdown } from "./parsers/markup_parsers.ts";
 
-const note = (task: string) => progressText({ links: {}, runId: null, phase: "agent", since: at(0), task });
+const since = Date.parse(at(0));
+const note = (task: string) => progressText({ links: {}, runId: null, phase: "agent", since, task });
 const kindsOf = (task: string) =>
   [
     ...new Set(outlineMarkdown(note(task)).elements.map((element) => element.split(" ")[0])),

@@ -28,8 +28,8 @@ test("LivingNote changes its text once a minute, and at the end whatever was wri
 test("LivingNote writes what others have to find without waiting for a minute", async () => {
   const { texts, note } = living();
   await note.begin("0");
-  note.change(() => "run", true);
-  note.change(() => "phase");
+  expect(note.change(() => "run", true)).toBe(true);
+  expect(note.change(() => "phase")).toBe(false);
   await note.end("end");
   expect(texts).toEqual(["0", "run", "end"]);
 });

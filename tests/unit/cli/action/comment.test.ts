@@ -138,6 +138,23 @@ test("an interrupted step leaves the comment as it is: its last seconds belong t
   expect(github.comments[0]?.body).toContain("## ⏳ The agent waits for a sandbox");
 });
 
+test("the comment says that the agent works, even if that begins less than a minute after the last change", async () => {
+  const at = world("");
+  const append = (type: string, payload: object) => {
+    const runId = [...at.emulator.world.store.runs.keys()][0] ?? "";
+    at.emulator.control("appendEvents", { runId, events: [{ type, message: "Reading the sources", payload }] });
+  };
+  const before = (io: { signal(name: "SIGINT"): void }) => {
+    void at.clock.sleep(10_000).then(() => append("status_changed", { to: "streaming" }));
+    void at.clock.sleep(100_000).then(() => append("log", {}));
+    void at.clock.sleep(200_000).then(() => io.signal("SIGINT"));
+  };
+  const { github } = await comment({}, { at, before });
+  const body = github.comments[0]?.body ?? "";
+  expect(body).toContain("## ⏳ The agent works");
+  expect(body).toMatch(/^\| Since \| \d{4}-\d\d-\d\d \d\d:\d\d UTC \|$/m);
+});
+
 /** The ends of the headline and of the row of the pull request, in the comment on a run that reports this address. */
 async function reported(address: string): Promise<(string | undefined)[]> {
   const at = world("");
