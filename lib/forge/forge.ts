@@ -4,6 +4,7 @@
  *
  * @module
  */
+import * as z from "zod/mini";
 import { isFileVariable, type ReadEnv } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
 import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError, UsageError } from "../errors.ts";
@@ -421,6 +422,16 @@ export class ForgeClient {
         throw new MogplexError({ attempted: call.what, why: "it was redirected twice" }, "unavailable");
       }
     }
+  }
+
+  /** Reads what fits a schema. @throws what {@linkcode ForgeClient.call} throws. */
+  async get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
+    return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  /** Sends a request of which only the status counts. @throws what {@linkcode ForgeClient.call} throws. */
+  async send(what: string, path: string, more: Pick<ForgeCall<true>, "method" | "body"> = {}): Promise<void> {
+    await this.call({ what, path, ...more, read: () => true });
   }
 }
 

@@ -220,7 +220,7 @@ async function part<T extends z.core.$ZodType>(
   { what, path, schema }: { what: string; path: string; schema: T },
 ): Promise<z.output<T> | undefined> {
   try {
-    return await client.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+    return await client.get(what, path, schema);
   } catch (error) {
     if (isHidden(error)) return undefined;
     throw error;

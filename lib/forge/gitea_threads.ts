@@ -18,6 +18,8 @@ import {
   type ThreadComment,
   type ThreadPlace,
   type Threads,
+  wholeList,
+  wordsOf,
 } from "./threads.ts";
 
 // Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `User`, `Comment`, `TimelineComment`, `Issue`, `PullRequest`, `Team`
@@ -120,10 +122,6 @@ export class GiteaThreads implements Threads {
     return `/repos/${this.#repository}`;
   }
 
-  #get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
-    return this.#client.call({ what, path, read: (value) => z.safeParse(schema, value).data });
-  }
-
   /** The rows of a list, which is null when it has none. */
   async #rows<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<readonly z.output<T>[]> {
     const read = (value: unknown) => z.safeParse(z.array(schema), value ?? []).data;
@@ -136,21 +134,21 @@ export class GiteaThreads implements Threads {
   }
 
   async me(): Promise<ForgeUser> {
-    return toUser(await this.#get("read the user of the token", "/user", userSchema));
+    return toUser(await this.#client.get("read the user of the token", "/user", userSchema));
   }
 
   async repository() {
-    const found = await this.#get(`read repository ${this.#repository}`, this.#path, repositorySchema);
+    const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
     return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
   }
 
   async thread(place: ThreadPlace): Promise<Thread | null> {
     const what = `read ${wordsOf(place)}`;
-    const found = await orNull(this.#get(what, `${this.#path}/issues/${place.number}`, issueSchema));
+    const found = await orNull(this.#client.get(what, `${this.#path}/issues/${place.number}`, issueSchema));
     if (found === null || (found.pull_request ? "pull" : "issue") !== place.kind) return null;
     const pull = place.kind === "issue"
       ? null
-      : await this.#get(what, `${this.#path}/pulls/${place.number}`, pullSchema);
+      : await this.#client.get(what, `${this.#path}/pulls/${place.number}`, pullSchema);
     return {
       ...place,
       url: found.html_url,
@@ -235,7 +233,7 @@ export class GiteaThreads implements Threads {
   async mayPush({ id, name }: ForgeUser): Promise<boolean> {
     const what = `read the rights of a user of ${this.#repository}`;
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#forAdmins(this.#get(what, `${path}/permission`, permissionSchema), what));
+    const found = await orNull(this.#forAdmins(this.#client.get(what, `${path}/permission`, permissionSchema), what));
     // A name can belong to another account by now.
     if (found === null || found.user?.id !== id) return false;
     if (["owner", "admin"].includes(found.permission)) return true;
@@ -288,10 +286,9 @@ export class GiteaThreads implements Threads {
 
   async labelled(thread: ThreadPlace, label: string) {
     const what = `read the label events of ${wordsOf(thread)}`;
-    const issue = await orNull(this.#get(what, `${this.#path}/issues/${thread.number}`, issueSchema));
+    const issue = await orNull(this.#client.get(what, `${this.#path}/issues/${thread.number}`, issueSchema));
     if (!issue?.labels?.some(({ name }) => name === label)) return null;
-    const { list, isWhole } = await this.#timeline(thread);
-    if (!isWhole) throw new MogplexError({ attempted: what, why: "there are too many" }, "unavailable");
+    const list = await wholeList(what, this.#timeline(thread));
     const last = list.filter(({ type, label: its }) => type === "label" && its?.name === label).at(-1);
     // `1` when it was set, empty when it was taken away.
     if (last?.body !== "1") return null;
@@ -300,7 +297,7 @@ export class GiteaThreads implements Threads {
 
   async branch(name: string) {
     const path = `${this.#path}/branches/${name.split("/").map(encodeURIComponent).join("/")}`;
-    const found = await orNull(this.#get("read a branch", path, branchSchema));
+    const found = await orNull(this.#client.get("read a branch", path, branchSchema));
     if (found === null || found.name !== name) return null;
     const isGuarded = found.protected || (await this.repository()).defaultBranch === name;
     return { isGuarded, isProtected: found.protected, commit: found.commit?.id ?? null };
@@ -352,40 +349,29 @@ export class GiteaThreads implements Threads {
   }
 
   async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
-    const { list, isWhole } = await this.#commentsSince(since);
-    if (!isWhole) {
-      const attempted = `read the comments of ${this.#repository}`;
-      throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
-    }
+    const list = await wholeList(`read the comments of ${this.#repository}`, this.#commentsSince(since));
     return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
       .map((each) => toComment(each));
   }
 
   async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
-    await orNull(this.#client.call({
-      what: `remove a comment of ${wordsOf(thread)}`,
-      path: `${this.#path}/issues/comments/${id}`,
-      method: "DELETE",
-      read: () => true,
-    }));
+    await orNull(
+      this.#client.send(`remove a comment of ${wordsOf(thread)}`, `${this.#path}/issues/comments/${id}`, {
+        method: "DELETE",
+      }),
+    );
   }
 
   async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
     const place = comment === null ? thread.number : `comments/${comment.id}`;
-    await this.#client.call({
-      what: `react to ${wordsOf(thread)}`,
-      path: `${this.#path}/issues/${place}/reactions`,
+    await this.#client.send(`react to ${wordsOf(thread)}`, `${this.#path}/issues/${place}/reactions`, {
       body: { content: REACTIONS[reaction] },
-      read: () => true,
     });
   }
 
   async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {
-    await this.#client.call({
-      what: "set a commit status",
-      path: `${this.#path}/statuses/${encodeURIComponent(commit)}`,
+    await this.#client.send("set a commit status", `${this.#path}/statuses/${encodeURIComponent(commit)}`, {
       body: { state: "success", context: "mogplex", target_url: url, description: text },
-      read: () => true,
     });
   }
 }
@@ -403,8 +389,4 @@ function threadOf({ issue_url: issue, pull_request_url: pull }: Comment): Thread
   const [, area, number] = /\/(issues|pulls)\/([1-9]\d{0,8})$/.exec(pull || issue || "") ?? [];
   if (number === undefined) return undefined;
   return { kind: area === "issues" ? "issue" : "pull", number: Number(number) };
-}
-
-function wordsOf({ kind, number }: ThreadPlace): string {
-  return kind === "issue" ? `issue #${number}` : `pull request #${number}`;
 }

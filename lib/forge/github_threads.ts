@@ -20,6 +20,8 @@ import {
   type ThreadComment,
   type ThreadPlace,
   type Threads,
+  wholeList,
+  wordsOf,
 } from "./threads.ts";
 
 // Source: GitHub, "REST API endpoints for issue comments", https://docs.github.com/en/rest/issues/comments; "… for pull request review
@@ -176,14 +178,10 @@ export class GithubThreads implements Threads {
     return `${this.#rest}/repos/${this.#repository}`;
   }
 
-  #get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
-    return this.#client.call({ what, path, read: (value) => z.safeParse(schema, value).data });
-  }
-
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
     const query = path.includes("?") ? "&" : "?";
     return readPages((page) =>
-      this.#get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
+      this.#client.get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
     );
   }
 
@@ -204,7 +202,7 @@ export class GithubThreads implements Threads {
   }
 
   async repository() {
-    const found = await this.#get(`read repository ${this.#repository}`, this.#path, repositorySchema);
+    const found = await this.#client.get(`read repository ${this.#repository}`, this.#path, repositorySchema);
     return { id: found.id, name: found.full_name, defaultBranch: found.default_branch };
   }
 
@@ -242,7 +240,7 @@ export class GithubThreads implements Threads {
 
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
     const what = `read comment ${id} of ${wordsOf(thread)}`;
-    const found = await orNull(this.#get(what, `${this.#path}/${areaOf(kind)}/comments/${id}`, commentSchema));
+    const found = await orNull(this.#client.get(what, `${this.#path}/${areaOf(kind)}/comments/${id}`, commentSchema));
     const place = (kind === "review" ? found?.pull_request_url : found?.issue_url) ?? "";
     if (found === null || !place.endsWith(`/${areaOf(kind)}/${thread.number}`)) return null;
     const fields = "... on IssueComment { lastEditedAt } ... on PullRequestReviewComment { lastEditedAt }";
@@ -271,15 +269,16 @@ export class GithubThreads implements Threads {
 
   async mayPush({ id, name }: ForgeUser): Promise<boolean> {
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}/permission`;
-    const found = await orNull(this.#get(`read the rights of a user of ${this.#repository}`, path, permissionSchema));
+    const found = await orNull(
+      this.#client.get(`read the rights of a user of ${this.#repository}`, path, permissionSchema),
+    );
     // A name can belong to another account by now.
     return found !== null && found.user?.id === id && MAY_PUSH.includes(found.permission);
   }
 
   async labelled(thread: ThreadPlace, label: string) {
     const what = `read the label events of ${wordsOf(thread)}`;
-    const { list, isWhole } = await this.#list(what, `${this.#path}/issues/${thread.number}/events`, eventSchema);
-    if (!isWhole) throw new MogplexError({ attempted: what, why: "there are too many" }, "unavailable");
+    const list = await wholeList(what, this.#list(what, `${this.#path}/issues/${thread.number}/events`, eventSchema));
     const last = list.filter(({ event, label: its }) => ["labeled", "unlabeled"].includes(event) && its?.name === label)
       .sort((a, b) => a.id - b.id).at(-1);
     if (last?.event !== "labeled") return null;
@@ -288,11 +287,13 @@ export class GithubThreads implements Threads {
 
   async branch(name: string) {
     const path = `branches/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#get("read a branch", `${this.#path}/${path}`, branchSchema));
+    const found = await orNull(this.#client.get("read a branch", `${this.#path}/${path}`, branchSchema));
     // The answer for a branch that was renamed is about its new name.
     if (found === null || found.name !== name) return null;
     // Older servers have no rules.
-    const rules = await orNull(this.#get("read the rules of a branch", `${this.#path}/rules/${path}`, rulesSchema));
+    const rules = await orNull(
+      this.#client.get("read the rules of a branch", `${this.#path}/rules/${path}`, rulesSchema),
+    );
     const isProtected = found.protected || (rules ?? []).some(({ type }) => GUARDS.includes(type));
     const isGuarded = isProtected || (await this.repository()).defaultBranch === name;
     return { isGuarded, isProtected, commit: found.commit?.sha ?? null };
@@ -336,42 +337,29 @@ export class GithubThreads implements Threads {
   }
 
   async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
-    const { list, isWhole } = await this.#commentsSince("comment", since);
-    if (!isWhole) {
-      throw new MogplexError(
-        { attempted: `read the comments of ${this.#repository}`, why: "there are too many" },
-        "unavailable",
-      );
-    }
+    const list = await wholeList(`read the comments of ${this.#repository}`, this.#commentsSince("comment", since));
     return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
       .map((each) => toComment(each, "comment"));
   }
 
   async remove(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<void> {
-    await orNull(this.#client.call({
-      what: `remove a comment of ${wordsOf(thread)}`,
-      path: `${this.#path}/${areaOf(kind)}/comments/${id}`,
-      method: "DELETE",
-      read: () => true,
-    }));
+    await orNull(
+      this.#client.send(`remove a comment of ${wordsOf(thread)}`, `${this.#path}/${areaOf(kind)}/comments/${id}`, {
+        method: "DELETE",
+      }),
+    );
   }
 
   async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
     const place = comment === null ? `issues/${thread.number}` : `${areaOf(comment.kind)}/comments/${comment.id}`;
-    await this.#client.call({
-      what: `react to ${wordsOf(thread)}`,
-      path: `${this.#path}/${place}/reactions`,
+    await this.#client.send(`react to ${wordsOf(thread)}`, `${this.#path}/${place}/reactions`, {
       body: { content: REACTIONS[reaction] },
-      read: () => true,
     });
   }
 
   async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {
-    await this.#client.call({
-      what: "set a commit status",
-      path: `${this.#path}/statuses/${encodeURIComponent(commit)}`,
+    await this.#client.send("set a commit status", `${this.#path}/statuses/${encodeURIComponent(commit)}`, {
       body: { state: "success", context: "mogplex", target_url: url, description: text },
-      read: () => true,
     });
   }
 }
@@ -382,8 +370,4 @@ function newsOf({ id, body, html_url: url }: Comment, kind: CommentPlace["kind"]
   if (number === undefined) return [];
   const thread = { kind: area === "issues" ? "issue" as const : "pull" as const, number: Number(number) };
   return [{ thread, comment: { kind, id }, text: body ?? "" }];
-}
-
-function wordsOf({ kind, number }: ThreadPlace): string {
-  return kind === "issue" ? `issue #${number}` : `pull request #${number}`;
 }

@@ -206,11 +206,7 @@ async function part<T extends z.core.$ZodType>(
   schema: T,
 ): Promise<z.output<T> | undefined> {
   try {
-    return await client.call({
-      what: `read the ${name} of merge request ${address.url}`,
-      path: `${pathOf(address)}/${name}`,
-      read: (value) => z.safeParse(schema, value).data,
-    });
+    return await client.get(`read the ${name} of merge request ${address.url}`, `${pathOf(address)}/${name}`, schema);
   } catch (error) {
     if (isHidden(error)) return undefined;
     throw error;
@@ -256,11 +252,11 @@ async function guardOf(
   { source_branch: branch }: MergeRequest,
 ): Promise<boolean | null> {
   try {
-    const found = await client.call({
-      what: `read the branch of merge request ${url}`,
-      path: `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
-      read: (value) => z.safeParse(branchSchema, value).data,
-    });
+    const found = await client.get(
+      `read the branch of merge request ${url}`,
+      `/projects/${encodeURIComponent(repository)}/repository/branches/${encodeURIComponent(branch)}`,
+      branchSchema,
+    );
     return found.protected || found.default === true;
   } catch (error) {
     // The rest of the merge request is known all the same; without this there is only no follow-up.
@@ -282,11 +278,11 @@ export async function findGitlab(
 ): Promise<string | null | undefined> {
   const query = new URLSearchParams({ source_branch: branch, state: "all", order_by: "created_at", sort: "desc" });
   try {
-    const found = await client.call({
-      what: `find the merge request of branch "${branch}" of ${repository}`,
-      path: `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
-      read: (value) => z.safeParse(listSchema, value).data,
-    });
+    const found = await client.get(
+      `find the merge request of branch "${branch}" of ${repository}`,
+      `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
+      listSchema,
+    );
     const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
       typeof source === "number" && source === target && Date.parse(created) >= since
     );

@@ -21,6 +21,8 @@ import {
   type ThreadComment,
   type ThreadPlace,
   type Threads,
+  wholeList,
+  wordsOf as threadWords,
 } from "./threads.ts";
 
 const user = z.lazy(() => z.object({ id: z.int(), username: z.string(), bot: z.optional(z.boolean()) }));
@@ -153,23 +155,19 @@ export class GitlabThreads implements Threads {
     return `/projects/${encodeURIComponent(this.#project)}`;
   }
 
-  #get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
-    return this.#client.call({ what, path, read: (value) => z.safeParse(schema, value).data });
-  }
-
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
     const query = path.includes("?") ? "&" : "?";
     return readPages((page) =>
-      this.#get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
+      this.#client.get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
     );
   }
 
   async me(): Promise<ForgeUser> {
-    return toUser(await this.#get("read the user of the token", "/user", user));
+    return toUser(await this.#client.get("read the user of the token", "/user", user));
   }
 
   async repository() {
-    const { id, path_with_namespace: name, default_branch: branch } = await this.#get(
+    const { id, path_with_namespace: name, default_branch: branch } = await this.#client.get(
       `read project ${this.#project}`,
       this.#path,
       projectSchema,
@@ -182,7 +180,7 @@ export class GitlabThreads implements Threads {
   }
 
   async thread(place: ThreadPlace): Promise<Thread | null> {
-    const found = await orNull(this.#get(`read ${wordsOf(place)}`, this.#threadPath(place), threadSchema));
+    const found = await orNull(this.#client.get(`read ${wordsOf(place)}`, this.#threadPath(place), threadSchema));
     if (found === null) return null;
     const { list, isWhole } = await this.#notes(place);
     const changes = list.filter(({ system, body }) => system && CHANGE.test(body))
@@ -214,9 +212,9 @@ export class GitlabThreads implements Threads {
 
   async comment(thread: ThreadPlace, { id }: CommentPlace): Promise<ThreadComment | null> {
     const what = `read note ${id} of ${wordsOf(thread)}`;
-    const note = await orNull(this.#get(what, `${this.#threadPath(thread)}/notes/${id}`, noteSchema));
+    const note = await orNull(this.#client.get(what, `${this.#threadPath(thread)}/notes/${id}`, noteSchema));
     if (note === null || note.system) return null;
-    const author = await orNull(this.#get("read the author of a note", `/users/${note.author.id}`, user));
+    const author = await orNull(this.#client.get("read the author of a note", `/users/${note.author.id}`, user));
     const shown = authorOf(note);
     return {
       ...toComment(note),
@@ -252,28 +250,32 @@ export class GitlabThreads implements Threads {
 
   async mayPush({ id }: ForgeUser): Promise<boolean> {
     const path = `${this.#path}/members/all/${id}`;
-    const member = await orNull(this.#get(`read the rights of a user of project ${this.#project}`, path, memberSchema));
+    const member = await orNull(
+      this.#client.get(`read the rights of a user of project ${this.#project}`, path, memberSchema),
+    );
     return member !== null && member.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
   }
 
   async labelled(thread: ThreadPlace, label: string) {
     const what = `read the label events of ${wordsOf(thread)}`;
-    const { list, isWhole } = await this.#list(
+    const list = await wholeList(
       what,
-      `${this.#threadPath(thread)}/resource_label_events`,
-      labelEventSchema,
+      this.#list(
+        what,
+        `${this.#threadPath(thread)}/resource_label_events`,
+        labelEventSchema,
+      ),
     );
-    if (!isWhole) throw new MogplexError({ attempted: what, why: "there are too many" }, "unavailable");
     const last = list.filter((event) => event.label?.name === label).sort((a, b) => a.id - b.id).at(-1);
     if (last === undefined || last.action !== "add" || !last.user) return null;
     const by = toUser(last.user);
-    const shown = await orNull(this.#get("read the user who set a label", `/users/${by.id}`, user));
+    const shown = await orNull(this.#client.get("read the user who set a label", `/users/${by.id}`, user));
     return { id: last.id, by: { ...by, isBot: shown?.bot ?? by.isBot }, at: last.created_at };
   }
 
   async branch(name: string) {
     const path = `${this.#path}/repository/branches/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#get("read a branch", path, branchSchema));
+    const found = await orNull(this.#client.get("read a branch", path, branchSchema));
     if (found === null || found.name !== name) return null;
     const { protected: isProtected } = found;
     return { isGuarded: isProtected || found.default === true, isProtected, commit: found.commit?.id ?? null };
@@ -290,7 +292,7 @@ export class GitlabThreads implements Threads {
       }
     };
     const hooks = await shown(this.#list("read the webhooks", `${this.#path}/hooks`, hookSchema));
-    const project = await shown(this.#get("read the project", this.#path, variablesSchema));
+    const project = await shown(this.#client.get("read the project", this.#path, variablesSchema));
     const own = hooks?.list.filter(({ url }) => /\/trigger\/pipeline(?:\?|$)/.test(url));
     const webhook = own === undefined
       ? null
@@ -351,41 +353,32 @@ export class GitlabThreads implements Threads {
   }
 
   async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
-    const { list, isWhole } = await this.#commented(since);
-    if (!isWhole) {
-      const attempted = `read the events of project ${this.#project}`;
-      throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
-    }
+    const list = await wholeList(`read the events of project ${this.#project}`, this.#commented(since));
     return list.flatMap(({ note }) =>
       note && note.author.id === id && Date.parse(note.created_at) >= Date.parse(since) ? [toComment(note)] : []
     );
   }
 
   async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
-    await orNull(this.#client.call({
-      what: `remove a note of ${wordsOf(thread)}`,
-      path: `${this.#threadPath(thread)}/notes/${id}`,
-      method: "DELETE",
-      read: () => true,
-    }));
+    await orNull(
+      this.#client.send(`remove a note of ${wordsOf(thread)}`, `${this.#threadPath(thread)}/notes/${id}`, {
+        method: "DELETE",
+      }),
+    );
   }
 
   async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
     const note = comment === null ? "" : `/notes/${comment.id}`;
-    await this.#client.call({
-      what: `react to ${wordsOf(thread)}`,
-      path: `${this.#threadPath(thread)}${note}/award_emoji?name=${REACTIONS[reaction]}`,
-      method: "POST",
-      read: () => true,
-    });
+    await this.#client.send(
+      `react to ${wordsOf(thread)}`,
+      `${this.#threadPath(thread)}${note}/award_emoji?name=${REACTIONS[reaction]}`,
+      { method: "POST" },
+    );
   }
 
   async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {
-    await this.#client.call({
-      what: "set a commit status",
-      path: `${this.#path}/statuses/${encodeURIComponent(commit)}`,
+    await this.#client.send("set a commit status", `${this.#path}/statuses/${encodeURIComponent(commit)}`, {
       body: { state: "success", name: "mogplex", target_url: url, description: text },
-      read: () => true,
     });
   }
 }
@@ -396,6 +389,4 @@ const editedSchema = z.lazy(() =>
   })
 );
 
-function wordsOf({ kind, number }: ThreadPlace): string {
-  return kind === "issue" ? `issue #${number}` : `merge request !${number}`;
-}
+const wordsOf = (place: ThreadPlace) => threadWords(place, "merge request !");

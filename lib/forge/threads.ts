@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { ApiError, UnavailableError } from "../errors.ts";
+import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
 import type { ForgeName, PullRequestFacts } from "./forge.ts";
 
 export interface ForgeUser {
@@ -173,4 +173,19 @@ export async function readPages<T>(
     if (rows.length < size) return { list, isWhole: true };
   }
   return { list, isWhole: false };
+}
+
+/** The rows of a list that has to be whole. @throws {MogplexError} with exit code 69 when there are more than were read. */
+export async function wholeList<T>(
+  attempted: string,
+  asked: Promise<{ readonly list: readonly T[]; readonly isWhole: boolean }>,
+): Promise<readonly T[]> {
+  const { list, isWhole } = await asked;
+  if (!isWhole) throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
+  return list;
+}
+
+/** An issue or a pull request, for messages. @param pull What the forge calls a pull request, with its sign. */
+export function wordsOf({ kind, number }: ThreadPlace, pull = "pull request #"): string {
+  return kind === "issue" ? `issue #${number}` : `${pull}${number}`;
 }
