@@ -293,6 +293,11 @@ interface ForgeCall<T> {
   read(value: unknown): T | undefined;
 }
 
+/** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
+function isHidden(error: unknown): error is ApiError {
+  return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
+}
+
 /** Most requests of one client: three for each of a thousand pull requests. */
 const BUDGET = 3_000;
 /** Longest time of one call with its retries, in milliseconds. GitHub asks for a minute where it names no time. */
@@ -427,6 +432,34 @@ export class ForgeClient {
   /** Reads what fits a schema. @throws what {@linkcode ForgeClient.call} throws. */
   async get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
     return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  /** Reads what this token may not see. @returns Undefined when it does not, or when it is gone. @throws everything else. */
+  async getShown<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T> | undefined> {
+    try {
+      return await this.get(what, path, schema);
+    } catch (error) {
+      if (isHidden(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Reads a pull request. @returns It, or why it is not shown, as a clause. @throws what concerns all of them. */
+  async getPullRequest<T extends z.core.$ZodType>(
+    what: string,
+    path: string,
+    schema: T,
+  ): Promise<z.output<T> | string> {
+    // Any JSON object is an answer of the API; whether it has the right form is judged for this one alone.
+    const read = (value: unknown) => typeof value === "object" && value !== null ? { value } : undefined;
+    try {
+      const { value } = await this.call({ what, path, read });
+      return z.safeParse(schema, value).data ?? `the answer has not the form that ${this.#system} documents`;
+    } catch (error) {
+      if (!isHidden(error)) throw error;
+      if (error.status === 403) return "this token may not read it";
+      return `${this.#system} does not show it to this token, or it is gone`;
+    }
   }
 
   /** Sends a request of which only the status counts. @throws what {@linkcode ForgeClient.call} throws. */

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
+import { MogplexError } from "../errors.ts";
 import {
   type ChecksState,
   type ForgeClient,
@@ -93,7 +93,9 @@ export async function readGitea(
   addresses: readonly PullRequestAddress[],
 ): Promise<PullRequestOutcome[]> {
   const found: (PullRequest | string)[] = [];
-  for (const address of addresses) found.push(await readPull(client, address));
+  const readPull = ({ url, repository, number }: PullRequestAddress): Promise<PullRequest | string> =>
+    client.getPullRequest(`read pull request ${url}`, `/repos/${repository}/pulls/${number}`, pullRequestSchema);
+  for (const address of addresses) found.push(await readPull(address));
   // `mergeable` is false for a conflict and for a server that has not looked yet. Being asked makes it look, also where it puts that off: for
   // pull requests in which nothing has happened for a week. Source: Gitea, "Configuration Cheat Sheet", `DELAY_CHECK_FOR_INACTIVE_DAYS`.
   for (const waitMs of LOOK_MS) {
@@ -102,12 +104,12 @@ export async function readGitea(
     await client.wait(waitMs);
     for (const [index] of open) {
       const address = addresses[index];
-      if (address !== undefined) found[index] = await readPull(client, address);
+      if (address !== undefined) found[index] = await readPull(address);
     }
   }
   const outcomes: PullRequestOutcome[] = [];
-  for (const [index, address] of addresses.entries()) {
-    const pull = found[index] ?? FORM;
+  for (const [index, pull] of found.entries()) {
+    const address = addresses[index] as PullRequestAddress;
     outcomes.push(typeof pull === "string" ? { ok: false, reason: pull } : await factsOf(client, address, pull));
   }
   return outcomes;
@@ -117,26 +119,6 @@ export async function readGitea(
 const LOOK_MS = [2_000, 4_000];
 
 const FORM = "the answer has not the form that Gitea documents";
-
-/** The pull request, or why it is not shown, as a clause. */
-async function readPull(client: ForgeClient, address: PullRequestAddress): Promise<PullRequest | string> {
-  try {
-    return await client.call({
-      what: `read pull request ${address.url}`,
-      path: `/repos/${address.repository}/pulls/${address.number}`,
-      // Any JSON object is an answer of the API; whether it has the right form is judged here, for this one alone.
-      read: (value) => typeof value === "object" && value !== null ? { value } : undefined,
-    }).then(({ value }) => z.safeParse(pullRequestSchema, value).data ?? FORM);
-  } catch (error) {
-    if (!isHidden(error)) throw error;
-    return error.status === 403 ? "this token may not read it" : "Gitea does not show it to this token, or it is gone";
-  }
-}
-
-/** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
-function isHidden(error: unknown): error is ApiError {
-  return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
-}
 
 /** Whether it may be in conflict, or the server has not looked yet. A branch that has all of its target cannot be. */
 function mayConflict({ state, merged, draft, mergeable, merge_base: from, base }: PullRequest): boolean {
@@ -206,25 +188,12 @@ async function factsOf(
 
 /** A branch of the repository; undefined when it is not shown. */
 async function branchOf(client: ForgeClient, { repository, url }: PullRequestAddress, name: string) {
-  return await part(client, {
-    what: `read the branch of pull request ${url}`,
+  return await client.getShown(
+    `read the branch of pull request ${url}`,
     // The name of a branch may have slashes, which the API takes as they are.
-    path: `/repos/${repository}/branches/${name.split("/").map(encodeURIComponent).join("/")}`,
-    schema: branchSchema,
-  });
-}
-
-/** A further part of a pull request; undefined when this token does not see it. */
-async function part<T extends z.core.$ZodType>(
-  client: ForgeClient,
-  { what, path, schema }: { what: string; path: string; schema: T },
-): Promise<z.output<T> | undefined> {
-  try {
-    return await client.get(what, path, schema);
-  } catch (error) {
-    if (isHidden(error)) return undefined;
-    throw error;
-  }
+    `/repos/${repository}/branches/${name.split("/").map(encodeURIComponent).join("/")}`,
+    branchSchema,
+  );
 }
 
 /** Most entries of a page. Source: Gitea, "Configuration Cheat Sheet", `MAX_RESPONSE_ITEMS`. */
@@ -264,11 +233,11 @@ async function checksOf(
 ): Promise<ChecksState | null> {
   if (!/^[0-9a-f]{40,64}$/.test(commit)) return null;
   const statuses = await all(async (query) => {
-    const combined = await part(client, {
-      what: `read the commit statuses of pull request ${url}`,
-      path: `/repos/${repository}/commits/${commit}/status?${query}`,
-      schema: combinedSchema,
-    });
+    const combined = await client.getShown(
+      `read the commit statuses of pull request ${url}`,
+      `/repos/${repository}/commits/${commit}/status?${query}`,
+      combinedSchema,
+    );
     return combined === undefined ? undefined : combined.statuses ?? [];
   });
   if (statuses === undefined) return null;
@@ -297,11 +266,11 @@ async function reviewOf(
   target: Branch | undefined,
 ): Promise<{ review: ReviewState | null; asked: string | null }> {
   const reviews = await all((query) =>
-    part(client, {
-      what: `read the reviews of pull request ${url}`,
-      path: `/repos/${repository}/pulls/${number}/reviews?${query}`,
-      schema: z.nullable(z.array(reviewSchema)),
-    }).then((rows) => rows === null ? [] : rows)
+    client.getShown(
+      `read the reviews of pull request ${url}`,
+      `/repos/${repository}/pulls/${number}/reviews?${query}`,
+      z.nullable(z.array(reviewSchema)),
+    ).then((rows) => rows === null ? [] : rows)
   );
   if (reviews === undefined) return { review: null, asked: null };
   const last = new Map<string, Review>();
@@ -353,11 +322,11 @@ export async function findGitea(
 ): Promise<string | null | undefined> {
   // The list cannot be asked for a branch; newest first.
   for (let page = 1; page <= MAX_PAGES; page++) {
-    const found = await part(client, {
-      what: `find the pull request of branch "${branch}" of ${repository}`,
-      path: `/repos/${repository}/pulls?state=all&limit=${PAGE}&page=${page}`,
-      schema: z.nullable(z.array(pullRequestSchema)),
-    });
+    const found = await client.getShown(
+      `find the pull request of branch "${branch}" of ${repository}`,
+      `/repos/${repository}/pulls?state=all&limit=${PAGE}&page=${page}`,
+      z.nullable(z.array(pullRequestSchema)),
+    );
     if (found === undefined) return undefined;
     const own = found?.find(({ head, base, created_at: created }) =>
       head.label === branch && head.repo_id === base.repo_id && Date.parse(created) >= since

@@ -13,9 +13,8 @@ import {
   type ForgeUser,
   type News,
   orNull,
-  PAGE,
   type Reaction,
-  readPages,
+  readList,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
@@ -179,10 +178,7 @@ export class GithubThreads implements Threads {
   }
 
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
-    const query = path.includes("?") ? "&" : "?";
-    return readPages((page) =>
-      this.#client.get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
-    );
+    return readList(this.#client, what, path, z.array(schema));
   }
 
   #query<T extends z.core.$ZodType>(what: string, query: string, variables: Record<string, unknown>, schema: T) {

@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
+import { MogplexError } from "../errors.ts";
 import {
   type ChecksState,
   type ForgeClient,
@@ -72,32 +72,17 @@ const listSchema = z.lazy(() =>
  * @throws what the client throws.
  */
 export async function readGitlab(client: ForgeClient, address: PullRequestAddress): Promise<PullRequestOutcome> {
-  let request: MergeRequest | undefined;
-  try {
-    request = await client.call({
-      what: `read merge request ${address.url}`,
-      path: pathOf(address),
-      // Any JSON object is an answer of the API; whether it has the right form is judged below, for this one alone.
-      read: (value) => typeof value === "object" && value !== null ? { value } : undefined,
-    }).then(({ value }) => z.safeParse(mergeRequestSchema, value).data);
-  } catch (error) {
-    if (!isHidden(error)) throw error;
-    const reason = error.status === 403
-      ? "this token may not read it"
-      : "GitLab does not show it to this token, or it is gone";
-    return { ok: false, reason };
-  }
-  if (request === undefined) return { ok: false, reason: "the answer has not the form that GitLab documents" };
+  const request = await client.getPullRequest(
+    `read merge request ${address.url}`,
+    pathOf(address),
+    mergeRequestSchema,
+  );
+  if (typeof request === "string") return { ok: false, reason: request };
   return await factsOf(client, address, request);
 }
 
 function pathOf({ repository, number }: PullRequestAddress): string {
   return `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
-}
-
-/** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
-function isHidden(error: unknown): error is ApiError {
-  return error instanceof ApiError && !(error instanceof UnavailableError) && [403, 404].includes(error.status);
 }
 
 const STATES = new Map<string, PullRequestFacts["state"]>([
@@ -205,12 +190,11 @@ async function part<T extends z.core.$ZodType>(
   name: string,
   schema: T,
 ): Promise<z.output<T> | undefined> {
-  try {
-    return await client.get(`read the ${name} of merge request ${address.url}`, `${pathOf(address)}/${name}`, schema);
-  } catch (error) {
-    if (isHidden(error)) return undefined;
-    throw error;
-  }
+  return await client.getShown(
+    `read the ${name} of merge request ${address.url}`,
+    `${pathOf(address)}/${name}`,
+    schema,
+  );
 }
 
 /** The review of an open merge request. Source: GitLab, "Merge request approvals API"; "Merge requests API", reviewers. */
@@ -277,18 +261,14 @@ export async function findGitlab(
   { repository, branch, since }: { repository: string; branch: string; since: number },
 ): Promise<string | null | undefined> {
   const query = new URLSearchParams({ source_branch: branch, state: "all", order_by: "created_at", sort: "desc" });
-  try {
-    const found = await client.get(
-      `find the merge request of branch "${branch}" of ${repository}`,
-      `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
-      listSchema,
-    );
-    const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
-      typeof source === "number" && source === target && Date.parse(created) >= since
-    );
-    return own?.web_url ?? null;
-  } catch (error) {
-    if (isHidden(error)) return undefined;
-    throw error;
-  }
+  const found = await client.getShown(
+    `find the merge request of branch "${branch}" of ${repository}`,
+    `/projects/${encodeURIComponent(repository)}/merge_requests?${query}&per_page=10`,
+    listSchema,
+  );
+  if (found === undefined) return undefined;
+  const own = found.find(({ source_project_id: source, target_project_id: target, created_at: created }) =>
+    typeof source === "number" && source === target && Date.parse(created) >= since
+  );
+  return own?.web_url ?? null;
 }

@@ -14,9 +14,8 @@ import {
   isGone,
   type News,
   orNull,
-  PAGE,
   type Reaction,
-  readPages,
+  readList,
   type Thread,
   type ThreadComment,
   type ThreadPlace,
@@ -156,10 +155,7 @@ export class GitlabThreads implements Threads {
   }
 
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
-    const query = path.includes("?") ? "&" : "?";
-    return readPages((page) =>
-      this.#client.get(what, `${path}${query}per_page=${PAGE}&page=${page}`, z.array(schema)) as Promise<z.output<T>[]>
-    );
+    return readList(this.#client, what, path, z.array(schema));
   }
 
   async me(): Promise<ForgeUser> {

@@ -7,7 +7,8 @@
  * @module
  */
 import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
-import type { ForgeName, PullRequestFacts } from "./forge.ts";
+import type * as z from "zod/mini";
+import type { ForgeClient, ForgeName, PullRequestFacts } from "./forge.ts";
 
 export interface ForgeUser {
   /** Its number at the forge: names can be given to another user. */
@@ -153,7 +154,7 @@ export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
 }
 
 /** Rows of one page, and most pages of one list. */
-export const PAGE = 100;
+const PAGE = 100;
 const MAX_PAGES = 10;
 
 /**
@@ -173,6 +174,12 @@ export async function readPages<T>(
     if (rows.length < size) return { list, isWhole: true };
   }
   return { list, isWhole: false };
+}
+
+/** Reads a list whose pages GitHub and GitLab name alike. @param schema That of the whole page. */
+export function readList<T>(client: ForgeClient, what: string, path: string, schema: z.ZodMiniType<T[]>) {
+  const query = path.includes("?") ? "&" : "?";
+  return readPages((page) => client.get(what, `${path}${query}per_page=${PAGE}&page=${page}`, schema));
 }
 
 /** The rows of a list that has to be whole. @throws {MogplexError} with exit code 69 when there are more than were read. */
