@@ -14,10 +14,9 @@ import { GithubThreads } from "../../forge/github_threads.ts";
 import { gitlabApi } from "../../forge/gitlab.ts";
 import { GitlabThreads } from "../../forge/gitlab_threads.ts";
 import type { Threads } from "../../forge/threads.ts";
-import { GITEA_TOKEN_NEEDS, giteaApiOf, giteaComments } from "../../report/gitea_note.ts";
-import { githubComments, pullRequestOf, repositoryOf } from "../../report/github_note.ts";
+import { githubComments, pullRequestOf, repositoryOf, type RepositoryPlace } from "../../report/github_note.ts";
 import { gitlabNotes } from "../../report/gitlab_note.ts";
-import { apiOf } from "../../report/note.ts";
+import { apiOf, type NotePlace } from "../../report/note.ts";
 import { githubEvent, gitlabEvent } from "../../respond/event.ts";
 import type { Context, OpenForge } from "../verb.ts";
 
@@ -201,4 +200,25 @@ export function openAddress(context: Context, { forge, origin, host, repository 
   const base = githubApi(origin, host);
   const client = new ForgeClient({ clock, fetch }, base, "GitHub", token);
   return new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
+}
+
+// Comments of Gitea and Forgejo, whose API for them is that of GitHub.
+
+/** Requirements of the token, for messages. Source: Gitea, "API Usage", "Scoped Tokens". */
+const GITEA_TOKEN_NEEDS = "the scopes read:user, write:issue and write:repository";
+
+/** Base of the API that the runner names. @throws {UsageError} when it cannot come from Gitea. */
+function giteaApiOf(env: ReadEnv): string {
+  return apiOf(env, "Gitea", "GITHUB_API_URL");
+}
+
+function meaning(status: number, token: string): string | undefined {
+  if (status === 403) return `${token} may not comment, it needs ${GITEA_TOKEN_NEEDS}, or the conversation is locked`;
+  if (status === 404) return `Gitea does not show it to ${token}, which needs ${GITEA_TOKEN_NEEDS}, or it is gone`;
+  return undefined;
+}
+
+/** The comments of a thread. @param where It, for messages: `issue #7`. */
+function giteaComments(place: RepositoryPlace, where: string): NotePlace {
+  return { ...githubComments(place), system: "Gitea", where, query: "", reason: meaning };
 }
