@@ -13,7 +13,7 @@
  * beside this file and import from "./dist/mod.mjs".
  */
 // deno-lint-ignore-file no-console -- a script writes to the log of its job
-import { createMogplex, EXIT, main, type MainContext, type Notice, UsageError } from "npm:@mogplex/ci@0.1.0";
+import { createMogplex, EXIT, main, type MainContext, type Notice, report, UsageError } from "npm:@mogplex/ci@0.1.0";
 
 // `line` makes text from others safe to print, so that no line of an agent works as a command of the CI system.
 async function work({ signal, args, line }: MainContext): Promise<number> {
@@ -41,10 +41,10 @@ async function work({ signal, args, line }: MainContext): Promise<number> {
     if (item.type !== "end") continue;
     const { outcome, exitCode, result } = item;
     console.log(`verdict   ${outcome} ${result.pullRequest.url ?? ""} ${line(result.reason ?? "")}`.trimEnd());
-    await mogplex.report(result, [
+    await report(result, [
       { format: "markdown", path: "mogplex-ci/summary.md" },
       { format: "junit", path: "mogplex-ci/junit.xml" },
-    ]);
+    ], { mogplex });
     return exitCode;
   }
   return EXIT.internal;

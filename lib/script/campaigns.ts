@@ -207,8 +207,8 @@ export interface CampaignRunOptions extends CampaignWaveOptions {
 export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignView>;
 
 /**
- * Campaigns with the service, the token, the `fetch` and the clock of a client. From then on `mask()`, `render()` and `report()`, and the
- * verbs of the client with these names, take views of campaigns as well as results of runs.
+ * Campaigns with the service, the token, the `fetch` and the clock of a client. From then on `mask()`, `render()` and `report()` take views of
+ * campaigns as well as results of runs.
  *
  * @param mogplex What `createMogplex()` returned.
  * @throws {UsageError} for anything else.
@@ -225,7 +225,7 @@ export type CampaignHandle = WorkHandle<CampaignEvent, CampaignView, CampaignVie
  * ```
  */
 export function createCampaigns(mogplex: Mogplex): Campaigns {
-  const connector = connectorOf("create campaigns", mogplex);
+  const connector = connectorOf("create campaigns", mogplex, "the first argument");
   takeViews({
     formats: CAMPAIGN_FORMAT_NAMES,
     clean: (view, redact) => cleanCampaign(view as CampaignView, redact, redact.token),

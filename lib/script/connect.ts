@@ -17,6 +17,7 @@ import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
 
 /** Options of {@linkcode createMogplex}. */
 export interface MogplexOptions {
@@ -135,11 +136,11 @@ function checkAll(options: MogplexOptions): void {
 /** Where a client has its connector; the same in every copy of this package. */
 const CONNECTOR = Symbol.for("@mogplex/ci connector");
 
-/** The connector of a client. @throws {UsageError} when it is no client. */
-export function connectorOf(attempted: string, mogplex: object): Connector {
+/** The connector of a client. @param name What the caller gave it as. @throws {UsageError} when it is no client. */
+export function connectorOf(attempted: string, mogplex: object, name: string): Connector {
   const connector = (mogplex as { [CONNECTOR]?: Connector } | null | undefined)?.[CONNECTOR];
   if (connector !== undefined) return connector;
-  throw new UsageError({ attempted, why: "the first argument must be what `createMogplex()` returned" });
+  throw new UsageError({ attempted, why: `${name} must be what createMogplex() returned` });
 }
 
 /** The options of one `createMogplex()`, checked, and the client that is made from them when it is needed. */
@@ -221,11 +222,10 @@ export class Connector {
     return this.#env;
   }
 
-  /** The token, for masks; undefined while none is known. */
-  get token(): string | undefined {
-    if (this.#kept !== undefined) return this.#kept.last;
+  /** Masks the token that was given, or the tokens that a function gives. One of the environment is not known here. */
+  get redact(): Redactor {
     const { token } = this.#options;
-    return typeof token === "string" ? token : undefined;
+    return this.#kept?.redact ?? createRedactor({ token: token as string | undefined });
   }
 }
 

@@ -4,9 +4,7 @@
  *
  * @module
  */
-import type { CampaignFormatName } from "../campaign/report/write.ts";
 import type { Automation, AutomationRun, CancelResult } from "../model.ts";
-import type { ReportFormatName, ReportTarget } from "../report/write.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
 import { type TriggeredRun, triggerKeys, type TriggerOptions, type TriggerRequest } from "../run/automation_request.ts";
 import { cancel, type CancelOptions } from "../run/cancel.ts";
@@ -18,7 +16,6 @@ import {
 } from "../run/follow_automation.ts";
 import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } from "../run/list_automations.ts";
 import { attachKeys, runKeys, type RunRequest, start, type StartOptions } from "../run/request.ts";
-import type { AnyResult } from "../run/result.ts";
 import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { StartedRun } from "../run/start.ts";
@@ -33,7 +30,6 @@ import {
   type RunHandle,
   startHandle,
 } from "./handle.ts";
-import { type AnyCampaignView, mask, type MaskOptions, render, report } from "./report.ts";
 
 /** The automations of a service. */
 export interface MogplexAutomations {
@@ -219,28 +215,6 @@ export interface Mogplex {
    * ```
    */
   cancel(runId: string, options?: CancelOptions): Promise<CancelResult>;
-  /** {@linkcode report} with the token and the variables of this client masked. */
-  report(
-    result: AnyResult,
-    targets: readonly ReportTarget[],
-    options?: { secrets?: readonly string[] | undefined },
-  ): Promise<void>;
-  /** {@linkcode report} for the view of a campaign. */
-  report(
-    view: AnyCampaignView,
-    targets: readonly ReportTarget<CampaignFormatName>[],
-    options?: { secrets?: readonly string[] | undefined },
-  ): Promise<void>;
-  /** {@linkcode render} with the token and the variables of this client masked. */
-  render(result: AnyResult, format: ReportFormatName, options?: { secrets?: readonly string[] | undefined }): string;
-  /** {@linkcode render} for the view of a campaign. */
-  render(
-    view: AnyCampaignView,
-    format: CampaignFormatName,
-    options?: { secrets?: readonly string[] | undefined },
-  ): string;
-  /** {@linkcode mask} with the token and the variables of this client masked. */
-  mask<T>(value: T, options?: { secrets?: readonly string[] | undefined }): T;
   /** Automations. */
   readonly automations: MogplexAutomations;
 }
@@ -282,12 +256,6 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     const options = checkOptions(attempted, given, keys);
     return overlay(await connect(), options);
   }
-  /** Which secrets to mask. */
-  function masked(attempted: string, given: MaskOptions = {}): MaskOptions {
-    const { secrets } = checkOptions(attempted, given, { secrets: "any" });
-    return { secrets, token: connector.token, env: connector.env };
-  }
-
   async function* listed(more?: ListAutomationsOptions): AsyncGenerator<Automation, void, void> {
     yield* listAutomations(await all("list automations", more, listAutomationsKeys()));
   }
@@ -307,15 +275,6 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     start: async (request, more) => await start(request, await all<StartOptions>("start run", more, runKeys())),
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
     cancel: async (runId, more) => await cancel(runId, await all<CancelOptions>("cancel run", more, runKeys())),
-    // What it is told by its form: a result, or a view.
-    report: async (
-      value: unknown,
-      targets: readonly ReportTarget<string>[],
-      more?: { secrets?: readonly string[] | undefined },
-    ) => await report(value as AnyResult, targets as readonly ReportTarget[], masked("write report", more)),
-    render: (value: unknown, format: string, more?: { secrets?: readonly string[] | undefined }) =>
-      render(value as AnyResult, format as ReportFormatName, masked("render report", more)),
-    mask: (value, more) => mask(value, masked("mask", more)),
     automations: {
       list: listed,
       trigger: async (id, request, more) =>

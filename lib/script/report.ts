@@ -23,15 +23,19 @@ import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
 import { cutText, plainLines, plainText } from "../text/plain_text.ts";
-import { createRedactor, type Redactor, redactValue } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, redactValue } from "../text/redact.ts";
+import { connectorOf } from "./connect.ts";
+import type { Mogplex } from "./mogplex.ts";
 
 // The redactor of scripts: which secrets `report()` and `createLogText()` mask.
 
 /** Which secrets to mask. */
 export interface MaskOptions {
+  /** Client whose token is masked, whatever gives it. @default {undefined} */
+  mogplex?: Mogplex | undefined;
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;
-  /** Reads an environment variable; values of variables that hold secrets are masked. @default the environment of the process */
+  /** Reads an environment variable; values of variables that hold secrets are masked. @default that of `mogplex`, else of the process */
   env?: ReadEnv | undefined;
   /** Further texts to mask, of at least 8 characters. @default {[]} */
   secrets?: readonly string[] | undefined;
@@ -49,22 +53,33 @@ function knownToken(env: ReadEnv, readFile: ReadFile | undefined): string | unde
   }
 }
 
+/** What masks secrets for a script, and the environment that they come from. */
+interface ScriptMask {
+  redact: Redactor;
+  env: ReadEnv;
+}
+
 /**
- * Creates the redactor for a script. A missing or unusable token is not an error: a script can report without one.
+ * Makes what masks secrets for a script. A missing or unusable token is not an error: a script can report without one.
  *
+ * @param attempted What is attempted, after "Cannot".
  * @param readFile Reads the token file. @default reads the file system
+ * @throws {UsageError} when an option is wrong.
  */
-export function scriptRedactor(options: MaskOptions, readFile?: ReadFile): Redactor {
-  const { env = environmentVariable, token, secrets = [] } = options;
+export function scriptMask(attempted: string, options: MaskOptions, readFile?: ReadFile): ScriptMask {
+  const { mogplex, secrets = [] } = checkOptions(attempted, options, maskKeys());
   if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
     throw new UsageError({ attempted: "mask secrets", why: "'secrets' must be a list of strings" });
   }
-  return createRedactor({ token: token ?? knownToken(env, readFile), env, secrets });
+  const connector = mogplex && connectorOf(attempted, mogplex, "'mogplex'");
+  const { env = connector?.env ?? environmentVariable, token = knownToken(env, readFile) } = options;
+  const own = createRedactor({ token, env, secrets });
+  return { redact: connector === undefined ? own : joinRedactors(connector.redact, own), env };
 }
 
 /** The names and types of {@linkcode MaskOptions}. */
 export function maskKeys(): Keys<MaskOptions> {
-  return { token: "string", env: "function", secrets: "any" };
+  return { mogplex: "object", token: "string", env: "function", secrets: "any" };
 }
 
 // Results of runs are reported here. Views of campaigns are as well, with what the entry `./campaigns` brings for them: a script without
@@ -134,8 +149,7 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
  * ```
  */
 export function mask<T>(value: T, options: MaskOptions = {}): T {
-  checkOptions("mask", options, maskKeys());
-  const redact = scriptRedactor(options);
+  const { redact } = scriptMask("mask", options);
   if (isResult(value)) return cleanResult(value, redact, redact.token);
   return isView(value) && viewReports !== undefined
     ? viewReports.clean(value, redact) as T
@@ -173,11 +187,9 @@ export function render(result: AnyResult, format: ReportFormatName, options?: Ma
 export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
 export function render(value: AnyResult | AnyCampaignView, format: string, options: MaskOptions = {}): string {
   const attempted = "render report";
-  checkOptions(attempted, options, maskKeys());
+  const { redact, env } = scriptMask(attempted, options);
   const views = reportsOf(attempted, value);
   checkFormat(attempted, format, views?.formats);
-  const { env = environmentVariable } = options;
-  const redact = scriptRedactor(options);
   const links = detectPlatform(env).links(env);
   if (views !== undefined) return views.render(value as AnyCampaignView, format, redact, links);
   let text: string | undefined;
@@ -214,7 +226,8 @@ export async function report(
   targets: readonly ReportTarget<string>[],
   options: MaskOptions = {},
 ): Promise<void> {
-  checkOptions("write report", options, maskKeys());
+  const io = processIo();
+  const { redact, env } = scriptMask("write report", options, io.readFile);
   if (!Array.isArray(targets)) {
     const why = "the second argument must be a list of targets, such as { format, path }";
     throw new UsageError({ attempted: "write report", why, value: shown("targets", targets) });
@@ -223,9 +236,6 @@ export async function report(
   for (const target of targets) checkOptions("write report", target, keys, "targets");
   const views = reportsOf("write report", value);
   for (const target of targets) checkTarget(target, views?.formats);
-  const { env = environmentVariable } = options;
-  const io = processIo();
-  const redact = scriptRedactor(options, io.readFile);
   const links = detectPlatform(env).links(env);
   const { problems, attempt } = collectProblems();
   if (views === undefined) {
@@ -277,8 +287,7 @@ const DEFAULT_LINE_LENGTH = 1_000;
  * ```
  */
 export function createLogText(options: MaskOptions = {}): LogText {
-  checkOptions("create log text", options, maskKeys());
-  const redact = scriptRedactor(options);
+  const { redact } = scriptMask("create log text", options);
   return {
     line(text, maxLength = DEFAULT_LINE_LENGTH) {
       if (typeof text !== "string") {

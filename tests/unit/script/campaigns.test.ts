@@ -19,8 +19,10 @@ import {
   AbortedError,
   createMogplex,
   InterruptedError,
+  mask,
   MogplexError,
   render,
+  report,
   UnauthorizedError,
   UsageError,
 } from "../../../mod.ts";
@@ -424,7 +426,7 @@ test("of() refuses what is no campaign, no home, and an option that does not exi
   }
 });
 
-test("the client masks, renders and reports the view of a campaign as it does a result", async () => {
+test("mask(), render() and report() take the view of a campaign as they take a result", async () => {
   const { campaign, mogplex, service } = world({ scenario: PARTLY });
   const view = await campaign.run({ throwOnFailure: false });
   const [item] = view.items;
@@ -434,41 +436,41 @@ test("the client masks, renders and reports the view of a campaign as it does a 
     items: [{ ...item, reason: `\u001b[1m ${service.options.token} ${secret}` }],
   } as typeof view;
 
-  const masked = mogplex.mask(spoilt, { secrets: [secret] });
+  const masked = mask(spoilt, { mogplex, secrets: [secret] });
   expect(masked.items[0]).toMatchObject({
     repository: item?.repository,
     isFinal: true,
     reason: "[redacted] [redacted]",
   });
-  expect(mogplex.render(view, "markdown")).toContain("acme/two");
-  expect(mogplex.render(masked, "csv").split("\r\n").length).toBe(3);
-  const json = mogplex.render(spoilt, "json", { secrets: [secret] });
+  expect(render(view, "markdown")).toContain("acme/two");
+  expect(render(masked, "csv").split("\r\n").length).toBe(3);
+  const json = render(spoilt, "json", { mogplex, secrets: [secret] });
   for (const text of [service.options.token, secret]) expect(json).not.toContain(text);
-  expect(JSON.parse(mogplex.render(view, "json"))).toEqual(JSON.parse(JSON.stringify(mogplex.mask(view))));
+  expect(JSON.parse(render(view, "json", { mogplex }))).toEqual(JSON.parse(JSON.stringify(mask(view, { mogplex }))));
 
   const top = mkdtempSync(join(folder, "reports-"));
-  await mogplex.report(view, [{ format: "html", path: join(top, "c.html") }, {
+  await report(view, [{ format: "html", path: join(top, "c.html") }, {
     format: "csv",
     path: join(top, "c.csv"),
   }]);
   expect(readdirSync(top).sort()).toEqual(["c.csv", "c.html"]);
-  // A view that was stored in between, and the function beside the client's verb.
+  // A view that was stored in between.
   expect(render(JSON.parse(json) as typeof view, "junit")).toContain("<testsuite");
 });
 
 test("render() and report() refuse what is neither result nor view, and formats that do not exist", async () => {
-  const { campaign, mogplex } = world();
+  const { campaign } = world();
   const view = await campaign.run();
   for (const wrong of [null, 5, {}, "view", [view]]) {
-    expect(() => mogplex.render(wrong as never, "json")).toThrow("must be a result of a run");
-    expect(await mogplex.report(wrong as never, []).catch((error) => error.message)).toContain(
+    expect(() => render(wrong as never, "json")).toThrow("must be a result of a run");
+    expect(await report(wrong as never, []).catch((error) => error.message)).toContain(
       "or the view of a campaign",
     );
   }
-  expect(() => mogplex.render(view, "cvs" as "csv")).toThrow("its format must be one of json, csv, markdown, html");
+  expect(() => render(view, "cvs" as "csv")).toThrow("its format must be one of json, csv, markdown, html");
   const targets = [{ format: "csv", path: "" }, { format: "csv", paht: "x" }, { format: "cvs", path: "x" }] as const;
   for (const target of targets) {
-    expect(await mogplex.report(view, [target as never]).catch((error) => error.name)).toBe("UsageError");
+    expect(await report(view, [target as never]).catch((error) => error.name)).toBe("UsageError");
   }
 });
 
