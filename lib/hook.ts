@@ -27,12 +27,16 @@ export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown)
   }
 }
 
-/** A hook as a function that never throws. Its first failure becomes a notice, so that one which always fails does not fill the log. */
-export function teller<A>(name: string, hook: Hook<A>, notify: OnNotice): (given: A) => void {
+/**
+ * A hook as a function that never throws: the face of the library wraps each hook of a caller that comes after an effect. The program's own
+ * hooks are called as they are, since what they throw is a bug. The first failure becomes a notice, so that a hook which always fails does
+ * not fill the log.
+ */
+export function teller<A>(name: string, hook: Hook<A>, onNotice: OnNotice | undefined): (given: A) => void {
   let hasFailed = false;
   return (given) =>
     callHook(hook, given, (error) => {
-      if (!hasFailed) notify({ kind: "hook_failed", hook: name, error });
+      if (!hasFailed) callHook(onNotice, { kind: "hook_failed", hook: name, error });
       hasFailed = true;
     });
 }

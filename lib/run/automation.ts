@@ -29,6 +29,8 @@ import {
   type AutomationItem,
   AutomationReader,
   buildAutomationResult,
+  followAutomationKeys,
+  type FollowAutomationOptions,
 } from "./follow_automation.ts";
 import {
   type Ending,
@@ -49,45 +51,23 @@ import {
   RepositoryName,
   type Session,
   type SessionInternals,
-  type StopPolicy,
+  type VerbOptions,
 } from "./session.ts";
 import { type Found, StartSeries } from "./start.ts";
 
 /** Options of {@linkcode MogplexAutomations.run}. */
-export interface RunAutomationOptions extends TriggerOptions {
-  /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
-  tokenShare?: number | undefined;
-  /**
-   * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
-   * @default {"detach"}
-   */
-  onTimeout?: StopPolicy | undefined;
-  /**
-   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
-   * @default {"detach"}
-   */
-  onAbort?: StopPolicy | undefined;
-  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
-  onItem?: ((item: AutomationItem) => unknown) | undefined;
-  /**
-   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
-   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
-   * the error when `signal` aborts.
-   * @default {true}
-   */
-  throwOnFailure?: boolean | undefined;
-}
+export interface RunAutomationOptions extends TriggerOptions, FollowAutomationOptions {}
 
 /** The names and types of {@linkcode RunAutomationOptions}. */
 export function runAutomationKeys(): Keys<RunAutomationOptions> {
-  return {
-    ...triggerKeys(),
-    tokenShare: "number",
-    throwOnFailure: "boolean",
-    onTimeout: "string",
-    onAbort: "string",
-    onItem: "function",
-  };
+  return { ...triggerKeys(), ...followAutomationKeys() };
+}
+
+/** The options of a job, with the connection. It tells its items itself, before there is a result. */
+export interface AutomationJobSettings
+  extends Omit<RunAutomationOptions, "onItem">, Omit<ConnectOptions, keyof VerbOptions> {
+  /** Called with each item as it comes. What it throws ends the job. @default {undefined} */
+  onItem?: ((item: AutomationItem) => unknown) | undefined;
 }
 
 /**
@@ -100,35 +80,60 @@ export function runAutomationKeys(): Keys<RunAutomationOptions> {
 export async function runAutomationJob(
   automationId: string,
   request: TriggerRequest,
-  options: RunAutomationOptions & ConnectOptions,
+  options: AutomationJobSettings,
   more: JobInternals,
 ): Promise<JobEnd<AutomationResult>> {
-  const id = checkUuid(automationId, "automation id");
+  return await openJob(automationId, { request, options }, options, more).start();
+}
+
+/** Follows the run of an automation that exists. See {@linkcode runAutomationJob}. */
+export async function attachAutomationJob(
+  automationId: string,
+  runId: string,
+  options: AutomationJobSettings,
+  more: JobInternals,
+): Promise<JobEnd<AutomationResult>> {
+  return await openJob(automationId, checkUuid(runId, "automation run id"), options, more).attach();
+}
+
+/** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
+function openJob(
+  automation: string,
+  target: Trigger | string,
+  options: AutomationJobSettings,
+  more: JobInternals,
+): Job<AutomationItem, AutomationResult> {
+  const automationId = checkUuid(automation, "automation id");
   const tokenShare = checkTokenShare(options.tokenShare);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
-  const target = { automationId: id, request, options, tokenShare };
-  const operation = new AutomationOperation(session, target);
-  return await new Job(session, operation, { ...watch, onItem: options.onItem }).start();
+  const operation = new AutomationOperation(session, { automationId, target, tokenShare });
+  return new Job(session, operation, { ...watch, onItem: options.onItem });
 }
 
 // The run of an automation as an operation for the engine: triggers, follows and stops it.
 
-/** Target and settings of an {@linkcode AutomationOperation}. */
-interface AutomationTarget {
-  /** UUID of the automation. */
-  automationId: string;
+/** A run to trigger. */
+interface Trigger {
   request: TriggerRequest;
   /** Options of its key, and `onTriggered`. */
   options: TriggerOptions;
+}
+
+/** Target and settings of an {@linkcode AutomationOperation}. */
+interface OperationSettings {
+  /** UUID of the automation. */
+  automationId: string;
+  /** What to trigger, or the id of a run that exists. */
+  target: Trigger | string;
   /** Jobs that use the token at the same time, at least 1. */
   tokenShare: number;
 }
 
-/** One run of an automation, which is to be triggered. */
+/** One run of an automation, which is to be triggered or exists already. */
 class AutomationOperation implements Operation<AutomationItem, AutomationResult> {
   readonly #session: Session;
-  readonly #target: AutomationTarget;
+  readonly #settings: OperationSettings;
   #plan: TriggerPlan | undefined;
   #series: TriggerSeries | undefined;
   #triggered: TriggeredRun | undefined;
@@ -136,67 +141,84 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
   #stopped: StoppedAutomationRun | undefined;
   readonly #name: RepositoryName;
 
-  constructor(session: Session, target: AutomationTarget) {
+  constructor(session: Session, settings: OperationSettings) {
     this.#session = session;
-    this.#target = target;
+    this.#settings = settings;
     this.#name = new RepositoryName(session);
   }
 
+  get #runId(): string | undefined {
+    const { target } = this.#settings;
+    return typeof target === "string" ? target : this.#triggered?.runId;
+  }
+
+  /** The repository that was asked for, or that the record of a run names. */
+  get #repoId(): string | undefined {
+    const run = this.#follower?.run;
+    return this.#plan?.request.repoId ?? (run && PROCESS.triggerOf(run).repo?.id) ?? undefined;
+  }
+
   get label(): string {
-    return `automation run "${this.#triggered?.runId ?? ""}"`;
+    return `automation run "${this.#runId ?? ""}"`;
   }
 
   get mayExist(): boolean {
-    return this.#triggered !== undefined || this.#series?.mayExist === true;
+    return this.#runId !== undefined || this.#series?.mayExist === true;
   }
 
   /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
   async start(): Promise<void> {
-    const { automationId, request, options } = this.#target;
+    const { automationId, target } = this.#settings;
+    if (typeof target === "string") throw new Error("Cannot trigger a run that exists");
+    const { request, options } = target;
     const plan = await planTrigger(this.#session, automationId, request, options);
     this.#plan = plan;
     this.#series = triggerSeries(this.#session, plan, options, true);
     const triggered = this.#triggered = await triggerWith(this.#series, plan);
     this.#name.ask(plan.request.repoId);
-    this.#session.teller("onTriggered", options.onTriggered)(triggered);
+    options.onTriggered?.(triggered);
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
     // A run of an automation that has ended has nothing more to read.
     if (look.kind === "rest") return;
-    if (this.#plan === undefined || this.#triggered === undefined) throw new Error("Cannot follow before the trigger");
-    const { runId } = this.#triggered;
-    this.#follower = new AutomationFollower(this.#session, this.#plan.automationId, runId, this.#target.tokenShare);
-    yield* this.#follower.items();
+    const runId = this.#runId;
+    if (runId === undefined) throw new Error("Cannot follow before the trigger");
+    const { automationId, tokenShare } = this.#settings;
+    this.#follower = new AutomationFollower(this.#session, automationId, runId, tokenShare);
+    for await (const item of this.#follower.items()) {
+      if (this.#repoId !== undefined) this.#name.ask(this.#repoId);
+      yield item;
+    }
   }
 
   /** Does not repeat a trigger to find its run: that could start a run which some revisions of the service cannot cancel. */
   async stop(cause: StopCause): Promise<Stopped> {
-    const triggered = this.#triggered;
-    if (triggered === undefined) {
+    const runId = this.#runId;
+    if (runId === undefined) {
       const key = JSON.stringify(this.#series?.key);
       const text = this.mayExist
         ? `the automation may have been triggered; its run is found with the key ${key}`
         : "nothing was triggered";
       return { answered: false, text };
     }
-    if (cause.kind === "signal" && !cause.cancels(triggered.owned)) {
+    if (cause.kind === "signal" && !cause.cancels(this.#triggered?.owned ?? false)) {
       return { answered: false, text: "the automation run goes on" };
     }
-    const { automationId, runId } = triggered;
-    return this.#stopped = await stopAutomationRun(this.#session, automationId, runId, cause);
+    return this.#stopped = await stopAutomationRun(this.#session, this.#settings.automationId, runId, cause);
   }
 
   result({ outcome, exitCode, reason, error }: Ending): AutomationResult {
     return buildAutomationResult(this.#session, {
-      automationId: this.#target.automationId,
-      repoId: this.#plan?.request.repoId,
-      repository: this.#name.take(this.#plan?.request.repoId),
+      automationId: this.#settings.automationId,
+      repoId: this.#repoId,
+      repository: this.#name.take(this.#repoId),
       outcome: error instanceof AutomationSuppressedError ? "suppressed" : automationOutcome(outcome),
       exitCode,
       reason,
       error,
       idempotencyKey: this.#series?.key,
+      runId: this.#runId,
       triggered: this.#triggered,
       run: this.#follower?.run,
       status: this.#stopped?.status,
@@ -367,7 +389,7 @@ export async function triggerJob(
   const series = triggerSeries(session, plan, options, false);
   try {
     const triggered = await triggerWith(series, plan);
-    session.teller("onTriggered", options.onTriggered)(triggered);
+    options.onTriggered?.(triggered);
     return triggered;
   } catch (error) {
     throw errorOf === undefined ? error : errorOf(error, series);

@@ -26,6 +26,8 @@ import {
   isTerminalType,
   type Milestones,
   noFacts,
+  type Outcome,
+  type RunResult,
 } from "./result.ts";
 import { type Connected, type ConnectOptions, connectWith, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, leash, PollingSource, singleAttempt, type Source } from "./source.ts";
@@ -94,8 +96,20 @@ export interface FollowOptions extends VerbOptions {
 /** Why events cannot be seen. `window_full`: the service shows no events after these; `events_missed`: some in between were missed. */
 export type GapCause = "window_full" | "events_missed";
 
-/** An item that following a run yields. */
-export type FollowItem =
+/** The last item of a run that is followed. */
+export interface RunEnd {
+  /** Tells it from other items. */
+  type: "end";
+  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
+  outcome: Outcome;
+  /** Exit code that belongs to the verdict. */
+  exitCode: number;
+  /** What is known of the run. */
+  result: RunResult;
+}
+
+/** An item of a run that is followed: of a loop over its handle, and of `onItem`. */
+export type RunHandleItem =
   /** The run's status: the first item, and again at each change. */
   | { type: "status"; status: RunStatus; run: Run }
   /** An event. Each comes once, oldest first. */
@@ -103,7 +117,10 @@ export type FollowItem =
   /** Events cannot be seen. Comes once for each cause; `onNotice` is called as well. */
   | { type: "gap"; cause: GapCause }
   /** The end: the last item. */
-  | { type: "end"; outcome: "success" | "failed" | "cancelled" | "awaiting_input"; run: Run };
+  | RunEnd;
+
+/** An item of the follower. At its end there is no result yet. */
+export type FollowItem = Exclude<RunHandleItem, RunEnd> | { type: "end"; outcome: EndOutcome; run: Run };
 
 /** Options of {@linkcode RunFollower}. */
 interface RunFollowerOptions {

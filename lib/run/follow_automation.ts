@@ -3,16 +3,14 @@
  *
  * @module
  */
-import { detected } from "../ci/detect.ts";
 import { BodyTooLargeError, DeadlineError, MogplexError } from "../errors.ts";
 import type { AutomationRun, AutomationRunSummary } from "../model.ts";
 import type { CallOptions, MogplexClient } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
-import { checkUuid, type Keys } from "../service/validate.ts";
+import type { Keys } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import type { TriggeredRun } from "./automation_request.ts";
-import { followToEnd, StatusWatch, tellingRun } from "./job.ts";
-import { checkTokenShare } from "./options.ts";
+import { followToEnd, StatusWatch } from "./job.ts";
 import {
   AUTOMATION_EXIT,
   type AutomationEnd,
@@ -22,7 +20,7 @@ import {
   endOfAutomationRun,
   resultError,
 } from "./result.ts";
-import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
+import { type Session, type StopPolicy, verbKeys, type VerbOptions } from "./session.ts";
 import { type CadenceEvent, type Leash, leash, PollingSource, type Subject } from "./source.ts";
 
 // Reads the run of an automation.
@@ -73,14 +71,41 @@ export class AutomationReader implements Subject<AutomationRun> {
   }
 }
 
-/** An item that following the run of an automation yields. */
-export type AutomationItem =
+/** The last item of an automation's run that is followed. */
+export interface AutomationRunEnd {
+  /** Tells it from other items. */
+  type: "end";
+  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
+  outcome: AutomationResult["outcome"];
+  /** Exit code that belongs to the verdict. */
+  exitCode: number;
+  /** What is known of the run. */
+  result: AutomationResult;
+}
+
+/** In place of items that a loop did not get, since it was slow or began late. */
+export interface MissedItems {
+  /** Tells it from other items. */
+  type: "gap";
+  /** Always `events_missed`. */
+  cause: "events_missed";
+}
+
+/** An item of an automation's run that is followed: of a loop over its handle, and of `onItem`. */
+export type AutomationHandleItem =
   /** The run's status: the first item, and again at each change. `pending`: the run waits for a slot. */
   | { type: "status"; status: string; run: AutomationRun }
   /** How many answers of people or events the run waits for now, at each change. Its status stays `running`. */
   | { type: "waits"; count: number; run: AutomationRun }
+  /** Items that this loop did not get. */
+  | MissedItems
   /** The end: the last item. */
-  | { type: "end"; outcome: "success" | "failed" | "cancelled"; run: AutomationRun };
+  | AutomationRunEnd;
+
+/** An item of the follower. At its end there is no result yet. */
+export type AutomationItem =
+  | Exclude<AutomationHandleItem, MissedItems | AutomationRunEnd>
+  | { type: "end"; outcome: AutomationEnd; run: AutomationRun };
 
 /** Options of {@linkcode MogplexAutomations.follow}. These runs have no event stream, so they are polled. */
 export interface FollowAutomationOptions extends VerbOptions {
@@ -88,11 +113,41 @@ export interface FollowAutomationOptions extends VerbOptions {
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
+  /**
+   * What to do with the run when `timeoutMs` passes: `detach` lets it go on, `cancel` cancels it if the service's revision can.
+   * @default {"detach"}
+   */
+  onTimeout?: StopPolicy | undefined;
+  /**
+   * What to do with the run when `signal` aborts: `detach` lets it go on, `cancel` cancels it if the service's revision can.
+   * @default {"detach"}
+   */
+  onAbort?: StopPolicy | undefined;
+  /**
+   * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
+   * @default {undefined}
+   */
+  onItem?: ((item: AutomationHandleItem) => unknown) | undefined;
+  /**
+   * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
+   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
+   * the error when `signal` aborts.
+   * @default {true}
+   */
+  throwOnFailure?: boolean | undefined;
 }
 
 /** The names and types of {@linkcode FollowAutomationOptions}. */
 export function followAutomationKeys(): Keys<FollowAutomationOptions> {
-  return { ...verbKeys(), timeoutMs: "number", tokenShare: "number" };
+  return {
+    ...verbKeys(),
+    timeoutMs: "number",
+    tokenShare: "number",
+    throwOnFailure: "boolean",
+    onTimeout: "string",
+    onAbort: "string",
+    onItem: "function",
+  };
 }
 
 // Source: API reference, "List automation runs". They differ from the statuses of runs.
@@ -181,19 +236,6 @@ async function* endItem(
   return run;
 }
 
-/** Follows the run of an automation until it ends: the verb `automations.follow` of a client. */
-export function followAutomationRun(
-  automationId: string,
-  runId: string,
-  options: FollowAutomationOptions & ConnectOptions,
-): AsyncGenerator<AutomationItem, AutomationRun, void> {
-  const ids = [checkUuid(automationId, "automation id"), checkUuid(runId, "automation run id")] as const;
-  const tokenShare = checkTokenShare(options.tokenShare);
-  const session = openSession(options, detected(options));
-  const items = new AutomationFollower(session, ...ids, tokenShare).items();
-  return tellingRun(items, ids[1], options.signal);
-}
-
 // Builds the result of an automation run from the trigger, the follower and the end of the job.
 
 /** The parts of {@linkcode buildAutomationResult}. */
@@ -213,6 +255,8 @@ interface AutomationResultParts {
   error?: unknown;
   /** Key of the last attempt; undefined if nothing was sent. */
   idempotencyKey: string | undefined;
+  /** UUID of the run; undefined when it is not known. */
+  runId: string | undefined;
   /** The trigger's answer; undefined if there was none. */
   triggered: TriggeredRun | undefined;
   /** The run as last read; undefined if it was never read. */
@@ -229,7 +273,7 @@ export function buildAutomationResult(session: Session, parts: AutomationResultP
   return {
     ...emptyAutomationResult(),
     automationId,
-    runId: run?.id ?? triggered?.runId ?? null,
+    runId: run?.id ?? parts.runId ?? null,
     repoId: repoId ?? null,
     repository: parts.repository ?? null,
     status,

@@ -27,7 +27,6 @@ export class Job<I extends JobItem, R extends Resumable> {
   readonly #session: Session;
   readonly #operation: Operation<I, R>;
   readonly #settings: JobSettings<I>;
-  readonly #tell: (item: I) => void;
   #following = false;
   #stopping: Promise<Stopped> | undefined;
   /** After a signal: point on the clock until which the job may send requests. */
@@ -37,7 +36,6 @@ export class Job<I extends JobItem, R extends Resumable> {
     this.#session = session;
     this.#operation = operation;
     this.#settings = settings;
-    this.#tell = session.teller("onItem", settings.onItem);
     const { interrupts, onInterrupt } = settings;
     if (interrupts === undefined) return;
     const stop = () => {
@@ -91,7 +89,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     let outcome: EndOutcome | undefined;
     for await (const item of this.#operation.items(look)) {
       if (isEnd(item)) outcome = item.outcome;
-      this.#tell(item);
+      this.#settings.onItem?.(item);
     }
     return outcome;
   }
@@ -264,7 +262,7 @@ interface JobSettings<I> extends WatchSettings {
   /** Whether the job ends as soon as the operation is started or found. @default {false} */
   startOnly?: boolean | undefined;
   /** Called with each item as it comes. */
-  onItem: ((item: I) => void) | undefined;
+  onItem: ((item: I) => unknown) | undefined;
 }
 
 /** How a job ended. */
@@ -317,21 +315,6 @@ export function startError(error: unknown, { mayExist, key }: Sent, signal: Abor
   const known = { runId: null, idempotencyKey: key };
   if (signal?.aborted && error === signal.reason) return abortedError(error, known);
   return error instanceof MogplexError ? MogplexError.tellRun(error, known) : error;
-}
-
-/** The items of a run, whose errors tell which run it is. */
-export async function* tellingRun<I, E>(
-  items: AsyncGenerator<I, E, void>,
-  runId: string,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<I, E, void> {
-  try {
-    return yield* items;
-  } catch (error) {
-    // The reason of a signal may belong to other calls as well.
-    const own = error instanceof MogplexError && !(signal?.aborted === true && error === signal.reason);
-    throw own ? MogplexError.tellRun(error, { runId }) : error;
-  }
 }
 
 /** Makes what a result prints by itself masked, with the secrets that reports mask. */

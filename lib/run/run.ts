@@ -12,7 +12,7 @@ import { createRedactor } from "../text/redact.ts";
 import { cancelWith } from "./cancel.ts";
 import { guardResult } from "./clean.ts";
 import { type EventFile, type EventSink, openEventsFile } from "./event_file.ts";
-import { type FollowItem, type FollowOptions, RunFollower } from "./follow.ts";
+import { type FollowItem, type FollowOptions, RunFollower, type RunHandleItem } from "./follow.ts";
 import {
   type Ending,
   Job,
@@ -46,6 +46,7 @@ import {
   RepositoryName,
   type Session,
   type StopPolicy,
+  type VerbOptions,
 } from "./session.ts";
 import type { StartedRun, StartSeries } from "./start.ts";
 import { readState, type RunState, type StateFiles, type StateSeal, stateSeal, StateWriter } from "./state.ts";
@@ -66,15 +67,21 @@ export interface AttachOptions extends FollowOptions {
    * that is on its way is found and cancelled too. @default {"detach"}
    */
   onAbort?: StopPolicy | undefined;
-  /** Called with each item as it comes. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
-  onItem?: ((item: FollowItem) => unknown) | undefined;
+  /**
+   * Called with each item as it comes: those that a loop gets. Not waited for; a failure, also of its promise, is a notice.
+   * @default {undefined}
+   */
+  onItem?: ((item: RunHandleItem) => unknown) | undefined;
 }
 
 /** Options of {@linkcode Mogplex.run}. */
 export interface RunOptions extends StartOptions, AttachOptions {}
 
-/** The options of a job, with the connection. */
-type JobSettings = RunOptions & ConnectOptions;
+/** The options of a job, with the connection. It tells its items itself, before there is a result. */
+export interface JobSettings extends Omit<RunOptions, "onItem">, Omit<ConnectOptions, keyof VerbOptions> {
+  /** Called with each item as it comes. What it throws ends the job. @default {undefined} */
+  onItem?: ((item: FollowItem) => unknown) | undefined;
+}
 
 // The jobs of the command line, with state file and signals.
 
@@ -435,7 +442,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
-    this.#session.teller("onStarted", this.#target.options.onStarted)(started);
+    this.#target.options.onStarted?.(started);
   }
 
   #record(item: FollowItem): void {

@@ -188,7 +188,7 @@ export class Connector {
         await onBeforeRequest(request);
         checkHeaders(request.headers, "set headers");
       }),
-      onRequest: onRequest && teller("onRequest", onRequest, (notice) => callHook(onNotice, notice)),
+      onRequest: onRequest && teller("onRequest", onRequest, onNotice),
     });
   }
 

@@ -8,11 +8,11 @@
 export { createMogplex, follow, type Mogplex, type MogplexAutomations, run } from "./mogplex.ts";
 export type { MogplexOptions } from "./connect.ts";
 export type { VerbOptions } from "../run/session.ts";
-export type { AsyncDisposing, MissedItems, WorkHandle } from "./handle.ts";
-export type { AttachedRun, RunEnd, RunHandle, RunHandleItem } from "./handle.ts";
+export type { AsyncDisposing, WorkHandle } from "./handle.ts";
+export type { AttachedRun, RunHandle } from "./handle.ts";
 export type { CancelOptions } from "../run/cancel.ts";
 export type { AttachOptions, RunOptions } from "../run/run.ts";
-export type { FollowItem, FollowOptions, GapCause } from "../run/follow.ts";
+export type { FollowOptions, GapCause, RunEnd, RunHandleItem } from "../run/follow.ts";
 export type { RunDetails, RunRequest, StartOptions } from "../run/request.ts";
 export type { StartedRun } from "../run/start.ts";
 export type { StopPolicy } from "../run/session.ts";
@@ -20,8 +20,13 @@ export type { KeyOptions, KeyScope } from "../run/key.ts";
 export type { AnyResult, Outcome, ResultError, RunPhase, RunResult, WaitTotal } from "../run/result.ts";
 
 // Automations.
-export type { AutomationHandle, AutomationHandleItem, AutomationRunEnd } from "./handle.ts";
-export type { AutomationItem, FollowAutomationOptions } from "../run/follow_automation.ts";
+export type { AttachedAutomationRun, AutomationHandle } from "./handle.ts";
+export type {
+  AutomationHandleItem,
+  AutomationRunEnd,
+  FollowAutomationOptions,
+  MissedItems,
+} from "../run/follow_automation.ts";
 export type { ListAutomationsOptions } from "../run/list_automations.ts";
 export type { TriggeredRun, TriggerOptions, TriggerRequest } from "../run/automation_request.ts";
 export type { RunAutomationOptions } from "../run/automation.ts";

@@ -5,7 +5,9 @@
  */
 import { detected } from "../ci/detect.ts";
 import { MogplexError } from "../errors.ts";
+import { teller } from "../hook.ts";
 import {
+  attachAutomationJob,
   automationVerdictErrorOf,
   runAutomationJob,
   runAutomationKeys,
@@ -13,13 +15,19 @@ import {
 } from "../run/automation.ts";
 import { checkTriggerKeys, type TriggeredRun, type TriggerRequest } from "../run/automation_request.ts";
 import { cancel } from "../run/cancel.ts";
-import type { FollowItem } from "../run/follow.ts";
-import type { AutomationItem } from "../run/follow_automation.ts";
+import type { FollowItem, RunHandleItem } from "../run/follow.ts";
+import {
+  type AutomationHandleItem,
+  type AutomationItem,
+  followAutomationKeys,
+  type FollowAutomationOptions,
+  type MissedItems,
+} from "../run/follow_automation.ts";
 import { guarded, type JobEnd, settle } from "../run/job.ts";
 import { abortInternals, type JobInternals } from "../run/options.ts";
 import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
-import type { AnyResult, AutomationResult, Outcome, RunResult } from "../run/result.ts";
+import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
 import { PROCESS } from "../service/memory.ts";
@@ -51,14 +59,6 @@ export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, Async
    * it is on its way.
    */
   cancel(): Promise<void>;
-}
-
-/** In place of items that a loop did not get, since it was slow or began late. */
-export interface MissedItems {
-  /** Tells it from other items. */
-  type: "gap";
-  /** Always `events_missed`. */
-  cause: "events_missed";
 }
 
 /** What a {@linkcode WorkHandle} drives. `E` is the end of the work, with or without an error. */
@@ -268,17 +268,6 @@ interface FollowedOptions<I> {
   onItem?: ((item: I) => unknown) | undefined;
 }
 
-/** Gives each item to the caller's function as well; the end of a handle is an item of its own. */
-function relay<I extends { type: string }>(
-  own: ((item: I) => unknown) | undefined,
-  onItem: (item: Exclude<I, { type: "end" }>) => void,
-): (item: I) => unknown {
-  return (item) => {
-    if (item.type !== "end") onItem(item as Exclude<I, { type: "end" }>);
-    return own?.(item);
-  };
-}
-
 /**
  * Whether the end of a job is an item; a loop throws otherwise: for errors that came before there was a run, for the caller's signal, and for
  * bugs.
@@ -288,13 +277,19 @@ function endsAsItem({ result: { runId }, error }: JobEnd<AnyResult>, signal: Abo
   return error instanceof MogplexError && runId !== null && !(signal.aborted && error === signal.reason);
 }
 
-/** A job that a handle drives. `O` are its options, `I` its items. */
-interface HandledJob<O, I, R extends AnyResult, S> {
-  options: O & FollowedOptions<I>;
+/** An item of a handle on a job whose items are `J`: a loop gets it, and the caller's `onItem`. */
+type HandleItem<J, R extends AnyResult> = Exclude<J, { type: "end" }> | MissedItems | End<R>;
+
+/** What a job gets: the caller's options with the connection, and what is called with its items. */
+type Connecting<O, J> = Omit<O, "onItem"> & ConnectOptions & { onItem(item: J): void };
+
+/** A job that a handle drives. `O` are its options, `J` its items. */
+interface HandledJob<O, J, R extends AnyResult, S> {
+  options: O & FollowedOptions<HandleItem<J, R>>;
   /** Refuses what the caller gave. @throws {UsageError} */
   check(): void;
-  /** Does the work. `all` has the connection and the caller's options. */
-  begin(all: O & ConnectOptions, more: JobInternals, onStarted: (started: S) => void): Promise<JobEnd<R>>;
+  /** Does the work. */
+  begin(all: Connecting<O, J>, more: JobInternals, onStarted: (started: S) => void): Promise<JobEnd<R>>;
   /** See {@linkcode settle}. */
   verdictError: (result: R) => MogplexError | undefined;
   /** Stops the work at the service. */
@@ -302,53 +297,48 @@ interface HandledJob<O, I, R extends AnyResult, S> {
 }
 
 /** The work of a handle whose job ends with a result of its own kind. */
-function jobWork<O extends object, I extends { type: string }, R extends AnyResult, S>(
+function jobWork<O extends object, J extends { type: string }, R extends AnyResult, S>(
   connect: Connect,
-  { options, check, begin, verdictError, cancel }: HandledJob<O, I, R, S>,
-): HandleWork<Exclude<I, { type: "end" }> | MissedItems | End<R>, R, S, JobEnd<R>> {
+  { options, check, begin, verdictError, cancel }: HandledJob<O, J, R, S>,
+): HandleWork<HandleItem<J, R>, R, S, JobEnd<R>> {
+  const last = (end: JobEnd<R>, signal: AbortSignal): End<R> | undefined => {
+    const { result } = end;
+    const { outcome, exitCode } = result;
+    return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
+  };
   return {
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
-      const all = overlay(overlay(await connect(), options), { signal, onItem: relay(options.onItem, onItem) });
+      const connected = overlay(await connect(), options);
+      const tell = teller("onItem", options.onItem, connected.onNotice);
+      // The end of a handle is an item of its own.
+      const take = (item: J) => {
+        if (item.type === "end") return;
+        onItem(item as Exclude<J, { type: "end" }>);
+        tell(item as Exclude<J, { type: "end" }>);
+      };
       let session: Session | undefined;
       const how = { signal: options.signal, onAbort: options.onAbort };
       const more = abortInternals<JobInternals>(how, {
-        ...detected(all),
+        ...detected(connected),
         onSession: (opened) => void (session = opened),
       });
-      const end = await begin(all, more, onStarted);
+      const end = await begin(overlay(connected, { signal, onItem: take }), more, onStarted);
       await PROCESS.turn();
       guarded(end.result, session);
+      const item = last(end, signal);
+      if (item !== undefined) tell(item);
       return end;
     },
     settle: (end, signal) => settle(end, { throwOnFailure: options.throwOnFailure, signal }, verdictError),
-    last(end, signal) {
-      const { result } = end;
-      const { outcome, exitCode } = result;
-      return endsAsItem(end, signal) ? { type: "end", outcome, exitCode, result } : undefined;
-    },
+    last,
     cancel,
     missed: MISSED,
   };
 }
 
 // Handles of runs: `mogplex.run()` and `mogplex.attach()`.
-
-/** The last item of a run's handle. */
-export interface RunEnd {
-  /** Tells it from other items. */
-  type: "end";
-  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
-  outcome: Outcome;
-  /** Exit code that belongs to the verdict. */
-  exitCode: number;
-  /** What is known of the run. */
-  result: RunResult;
-}
-
-/** An item of a run's handle. */
-export type RunHandleItem = Exclude<FollowItem, { type: "end" }> | RunEnd;
 
 /** A run that was started or found: await it, iterate it, or both. */
 export type RunHandle = WorkHandle<RunHandleItem, RunResult, StartedRun>;
@@ -361,16 +351,12 @@ function runHandle<S extends { runId: string }>(
   connect: Connect,
   options: RunOptions,
   keys: Keys<AttachOptions>,
-  begin: (
-    options: RunOptions & ConnectOptions,
-    more: JobOptions,
-    onStarted: (started: S) => void,
-  ) => Promise<JobEnd<RunResult>>,
+  begin: HandledJob<RunOptions, FollowItem, RunResult, S>["begin"],
 ): WorkHandle<RunHandleItem, RunResult, S> {
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
     options,
     check: () => checkOptions("follow run", options, keys),
-    begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask }, onStarted),
+    begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask } as JobOptions, onStarted),
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect()),
   });
@@ -379,44 +365,53 @@ function runHandle<S extends { runId: string }>(
 
 /** Starts a run and follows it. */
 export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
-  return runHandle<StartedRun>(connect, options, runKeys(), (all, more, onStarted) => {
+  return runHandle<StartedRun>(connect, options, runKeys(), (all, more, started) => {
     checkRequestKeys(request);
-    const tell = (started: StartedRun) => {
-      onStarted(started);
-      return options.onStarted?.(started);
+    const tell = teller("onStarted", options.onStarted, all.onNotice);
+    const onStarted = (run: StartedRun) => {
+      started(run);
+      tell(run);
     };
-    return runJob(request, { ...all, onStarted: tell }, more);
+    return runJob(request, { ...all, onStarted }, more);
   });
 }
 
 /** Follows a run that exists. */
 export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
-  return runHandle<{ runId: string }>(connect, options, attachKeys(), async (all, more, onStarted) => {
+  return runHandle<{ runId: string }>(connect, options, attachKeys(), async (all, more, started) => {
     const end = attachJob(runId, all, more);
-    onStarted({ runId });
+    started({ runId });
     return await end;
   });
 }
 
-// Handles of automations: `mogplex.automations.run()`.
-
-/** The last item of an automation's handle. */
-export interface AutomationRunEnd {
-  /** Tells it from other items. */
-  type: "end";
-  /** Our verdict: also `deadline`, or `error` when there is none of the service. */
-  outcome: AutomationResult["outcome"];
-  /** Exit code that belongs to the verdict. */
-  exitCode: number;
-  /** What is known of the run. */
-  result: AutomationResult;
-}
-
-/** An item of an automation's handle. */
-export type AutomationHandleItem = Exclude<AutomationItem, { type: "end" }> | MissedItems | AutomationRunEnd;
+// Handles of automations: `mogplex.automations.run()` and `.follow()`.
 
 /** The run of an automation: await it, iterate it, or both. `cancel()` needs a later revision of the service. */
 export type AutomationHandle = WorkHandle<AutomationHandleItem, AutomationResult, TriggeredRun>;
+
+/** The run of an automation that is followed by its id. `cancel()` needs a later revision of the service. */
+export type AttachedAutomationRun = WorkHandle<AutomationHandleItem, AutomationResult, { runId: string }>;
+
+/** What the handles of a triggered and of an attached run have in common. */
+function automationRunHandle<S extends { runId: string }>(
+  connect: Connect,
+  automationId: string,
+  options: RunAutomationOptions,
+  { check, begin }: Pick<HandledJob<RunAutomationOptions, AutomationItem, AutomationResult, S>, "check" | "begin">,
+): WorkHandle<AutomationHandleItem, AutomationResult, S> {
+  const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, S>(connect, {
+    options,
+    check,
+    begin,
+    verdictError: automationVerdictErrorOf,
+    async cancel({ runId }) {
+      const { client } = await connect();
+      await client?.cancelAutomationRun(automationId, runId);
+    },
+  });
+  return handleOf<AutomationHandleItem, AutomationResult, S, JobEnd<AutomationResult>>(work);
+}
 
 /** Triggers an automation and follows its run. */
 export function automationHandle(
@@ -425,24 +420,35 @@ export function automationHandle(
   request: TriggerRequest,
   options: RunAutomationOptions,
 ): AutomationHandle {
-  const work = jobWork<RunAutomationOptions, AutomationItem, AutomationResult, TriggeredRun>(connect, {
-    options,
+  return automationRunHandle<TriggeredRun>(connect, automationId, options, {
     check() {
       checkOptions("trigger automation", options, runAutomationKeys());
       checkTriggerKeys(request);
     },
-    begin(all, more, onStarted) {
-      const onTriggered = (triggered: TriggeredRun) => {
-        onStarted(triggered);
-        return options.onTriggered?.(triggered);
+    begin(all, more, started) {
+      const tell = teller("onTriggered", options.onTriggered, all.onNotice);
+      const onTriggered = (run: TriggeredRun) => {
+        started(run);
+        tell(run);
       };
       return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
     },
-    verdictError: automationVerdictErrorOf,
-    async cancel({ runId }) {
-      const { client } = await connect();
-      await client?.cancelAutomationRun(automationId, runId);
+  });
+}
+
+/** Follows the run of an automation that exists. */
+export function attachAutomationHandle(
+  connect: Connect,
+  automationId: string,
+  runId: string,
+  options: FollowAutomationOptions,
+): AttachedAutomationRun {
+  return automationRunHandle<{ runId: string }>(connect, automationId, options, {
+    check: () => checkOptions("follow automation run", options, followAutomationKeys()),
+    async begin(all, more, started) {
+      const end = attachAutomationJob(automationId, runId, all, more);
+      started({ runId });
+      return await end;
     },
   });
-  return handleOf(work);
 }

@@ -4,16 +4,12 @@
  *
  * @module
  */
-import type { Automation, AutomationRun, CancelResult } from "../model.ts";
+import { teller } from "../hook.ts";
+import type { Automation, CancelResult } from "../model.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
 import { type TriggeredRun, triggerKeys, type TriggerOptions, type TriggerRequest } from "../run/automation_request.ts";
 import { cancel, type CancelOptions } from "../run/cancel.ts";
-import {
-  type AutomationItem,
-  followAutomationKeys,
-  type FollowAutomationOptions,
-  followAutomationRun,
-} from "../run/follow_automation.ts";
+import type { FollowAutomationOptions } from "../run/follow_automation.ts";
 import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } from "../run/list_automations.ts";
 import { attachKeys, runKeys, type RunRequest, start, type StartOptions } from "../run/request.ts";
 import type { AttachOptions, RunOptions } from "../run/run.ts";
@@ -23,6 +19,8 @@ import type { MogplexClient } from "../service/client.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { apart, Connector, type MogplexOptions, overlay } from "./connect.ts";
 import {
+  attachAutomationHandle,
+  type AttachedAutomationRun,
   type AttachedRun,
   attachHandle,
   type AutomationHandle,
@@ -93,33 +91,31 @@ export interface MogplexAutomations {
    */
   run(id: string, request: TriggerRequest, options?: RunAutomationOptions): AutomationHandle;
   /**
-   * Follows the run of an automation until it ends.
+   * Follows the run of an automation that exists to its end.
    *
-   * Yields a `status` item first and at each change, a `waits` item when it starts or stops waiting for people, and an `end` item
-   * last. A run that fails or is cancelled is not an error; an unknown status counts as not finished. After a 429, a 5xx or a network
-   * failure the follower waits and tries again, as long as `timeoutMs` permits. Leaving the loop early does not touch the run.
+   * Its items are a `status` first and at each change, a `waits` when it starts or stops waiting for people, and an `end` last. After a
+   * 429, a 5xx or a network failure it waits and tries again, as long as `timeoutMs` permits. An unknown status counts as not finished.
    *
    * @param id UUID of the automation.
    * @param runId UUID of its run: from {@linkcode MogplexAutomations.trigger}.
    * @param options See {@linkcode FollowAutomationOptions}; all durations in milliseconds.
-   * @returns A generator; its return value is the run at its end.
-   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue; call again to resume.
+   * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both.
+   * @throws {AutomationVerdictError} when the run did not end in success, with the result, unless `throwOnFailure` is false.
+   * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, or keeps its place in the queue, unless `onTimeout` is `cancel`;
+   * call again to resume.
    * @throws {UnauthorizedError | ForbiddenError | NotFoundError} when the service refuses the request for good.
    * @throws {RateLimitedError | UnavailableError | NetworkError} when even the last read, at the deadline, did not work.
    * @throws {UsageError} when an option or an id is out of range.
-   * @throws `signal.reason` if `signal` aborts.
-   * @example Wait for the end
+   * @throws {AbortedError} if `signal` aborts. The run goes on, unless `onAbort` is `cancel`.
+   * @example Go on with a run that another process triggered
    * ```ts ignore
    * for await (const item of mogplex.automations.follow(id, runId)) {
-   *   console.log(item.type === "waits" ? `waits for ${item.count}` : item.run.status);
+   *   if (item.type === "waits") console.log(`waits for ${item.count}`);
+   *   if (item.type === "end") process.exitCode = item.exitCode;
    * }
    * ```
    */
-  follow(
-    id: string,
-    runId: string,
-    options?: FollowAutomationOptions,
-  ): AsyncGenerator<AutomationItem, AutomationRun, void>;
+  follow(id: string, runId: string, options?: FollowAutomationOptions): AttachedAutomationRun;
 }
 
 /** One service and one token, with everything that one can do there. */
@@ -259,28 +255,26 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
   async function* listed(more?: ListAutomationsOptions): AsyncGenerator<Automation, void, void> {
     yield* listAutomations(await all("list automations", more, listAutomationsKeys()));
   }
-  async function* followed(
-    id: string,
-    runId: string,
-    more?: FollowAutomationOptions,
-  ): AsyncGenerator<AutomationItem, AutomationRun, void> {
-    return yield* followAutomationRun(id, runId, await all("follow automation run", more, followAutomationKeys()));
-  }
-
   return connector.on({
     get api() {
       return connector.client;
     },
     run: (request, more = {}) => startHandle(connect, request, more),
-    start: async (request, more) => await start(request, await all<StartOptions>("start run", more, runKeys())),
+    async start(request, more) {
+      const given = await all<StartOptions>("start run", more, runKeys());
+      return await start(request, { ...given, onStarted: teller("onStarted", given.onStarted, given.onNotice) });
+    },
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
     cancel: async (runId, more) => await cancel(runId, await all<CancelOptions>("cancel run", more, runKeys())),
     automations: {
       list: listed,
-      trigger: async (id, request, more) =>
-        await triggerAutomation(id, request, await all("trigger automation", more, triggerKeys())),
+      async trigger(id, request, more) {
+        const given = await all<TriggerOptions>("trigger automation", more, triggerKeys());
+        const onTriggered = teller("onTriggered", given.onTriggered, given.onNotice);
+        return await triggerAutomation(id, request, { ...given, onTriggered });
+      },
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
-      follow: followed,
+      follow: (id, runId, more = {}) => attachAutomationHandle(connect, id, runId, more),
     },
   });
 }

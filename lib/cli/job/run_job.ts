@@ -83,7 +83,7 @@ export class CommandJob<R extends AnyResult> {
     };
     return this.#session = openSession(
       { env: io.env, clock, fetch, signal: interrupts.signal, timeoutMs: this.#timeoutMs, onNotice },
-      { connection, platform, ownHooks: true, onRequest: (request) => this.#published?.extra?.onRequest(request) },
+      { connection, platform, onRequest: (request) => this.#published?.extra?.onRequest(request) },
     );
   }
 

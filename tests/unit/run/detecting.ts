@@ -2,18 +2,24 @@
 import { detected } from "../../../lib/ci/detect.ts";
 import * as following from "../../../lib/run/follow.ts";
 import type * as requests from "../../../lib/run/request.ts";
-import { attachHandle, automationHandle, startHandle } from "../../../lib/script/handle.ts";
+import { attachAutomationHandle, attachHandle, automationHandle, startHandle } from "../../../lib/script/handle.ts";
 import * as automations from "../../../lib/run/automation.ts";
+import type {
+  AutomationHandleItem,
+  AutomationItem,
+  FollowAutomationOptions,
+} from "../../../lib/run/follow_automation.ts";
 import * as cleaning from "../../../lib/run/cleanup.ts";
 import * as runs from "../../../lib/run/run.ts";
 import * as session from "../../../lib/run/session.ts";
 import type { ConnectOptions, SessionInternals } from "../../../lib/run/session.ts";
 
-/** Options of verbs, with the connection of a test. */
-export type RunOptions = runs.RunOptions & ConnectOptions;
+/** Options of verbs and of jobs, with the connection of a test: what gets items gets those of either. */
+type OfBoth<O, I> = Omit<O, "onItem"> & ConnectOptions & { onItem?: ((item: I) => unknown) | undefined };
+export type RunOptions = OfBoth<runs.RunOptions, following.FollowItem | following.RunHandleItem>;
 export type StartOptions = requests.StartOptions & ConnectOptions;
 export type FollowOptions = following.FollowOptions & ConnectOptions;
-export type RunAutomationOptions = automations.RunAutomationOptions & ConnectOptions;
+export type RunAutomationOptions = OfBoth<automations.RunAutomationOptions, AutomationItem | AutomationHandleItem>;
 
 type Given<T extends SessionInternals> = Omit<T, "platform"> & { platform?: T["platform"] | undefined };
 
@@ -87,6 +93,12 @@ export async function runAutomation(
 ) {
   const { connect, rest } = apart(options);
   return await automationHandle(connect, id, request, rest);
+}
+
+/** What the verb `automations.follow` of a client gives, on the connection of a test. */
+export function followAutomation(id: string, runId: string, options: FollowAutomationOptions & ConnectOptions = {}) {
+  const { connect, rest } = apart(options);
+  return attachAutomationHandle(connect, id, runId, rest);
 }
 
 /** Follows a run as a generator of items. */

@@ -8,11 +8,11 @@ import {
   UsageError,
 } from "../../../lib/errors.ts";
 import { AutomationSuppressedError, AutomationVerdictError, triggerAutomation } from "../../../lib/run/automation.ts";
-import { type AutomationItem, followAutomationRun } from "../../../lib/run/follow_automation.ts";
+import type { AutomationHandleItem, AutomationItem } from "../../../lib/run/follow_automation.ts";
 import { interruptible, type OnInterrupt } from "../../../lib/run/session.ts";
 import { good, html, scripted, thrown } from "../service/answers.ts";
 import { AUTOMATION, type AutomationWorld, automationWorld, REPO, REQUEST } from "./automations.ts";
-import { runAutomation, runAutomationJob, type RunAutomationOptions } from "./detecting.ts";
+import { followAutomation, runAutomation, runAutomationJob, type RunAutomationOptions } from "./detecting.ts";
 import { PASSING_FAULTS } from "./fake_client.ts";
 import { fakeProcess } from "./memory_files.ts";
 import { parseScenario } from "../emulator/scenarios.ts";
@@ -179,19 +179,30 @@ test("runAutomation() ends with the right verdict whatever fails on the way, and
   }
 });
 
-async function follow(world: AutomationWorld, more: RunAutomationOptions = {}) {
+/** The options of a world that following an automation takes. */
+function followOptions(world: AutomationWorld, more: RunAutomationOptions = {}) {
+  const { identity: _, ...options } = world.options(more);
+  return options;
+}
+
+async function follow(world: AutomationWorld) {
   const { runId } = await triggerAutomation(AUTOMATION, REQUEST, world.options());
-  const items = await Array.fromAsync(followAutomationRun(AUTOMATION, runId, world.options(more)));
-  return items.map((item: AutomationItem) =>
+  const heard: AutomationHandleItem[] = [];
+  const onItem = (item: AutomationHandleItem) => heard.push(item);
+  const items = await Array.fromAsync(followAutomation(AUTOMATION, runId, { ...followOptions(world), onItem }));
+  expect(heard).toEqual(items);
+  return items.map((item) =>
     item.type === "end"
       ? `end ${item.outcome}`
       : item.type === "waits"
       ? `waits ${item.count}`
-      : `status ${item.status}`
+      : item.type === "status"
+      ? `status ${item.status}`
+      : item.cause
   );
 }
 
-test("followAutomationRun() yields each status once, waits, and the end last", async () => {
+test("followAutomation() yields each status once, waits, and the end last", async () => {
   expect(await follow(automationWorld("success"))).toEqual(["status running", "status success", "end success"]);
   expect(await follow(automationWorld("automation-slot"))).toEqual([
     "status pending",
@@ -208,12 +219,12 @@ test("followAutomationRun() yields each status once, waits, and the end last", a
   ]);
 });
 
-test("followAutomationRun() takes an unknown status for not finished, and tells of it once", async () => {
+test("followAutomation() takes an unknown status for not finished, and tells of it once", async () => {
   const answers = ["dreaming", "dreaming", "success"].map((status) => good({ run: { id: RUN, status } }));
   const { client, notices, clock } = scripted(answers);
   const onNotice = (notice: (typeof notices)[number]) => void notices.push(notice);
   const options = { client, clock, env: () => undefined, onNotice };
-  const items = await Array.fromAsync(followAutomationRun(AUTOMATION, RUN, options));
+  const items = await Array.fromAsync(followAutomation(AUTOMATION, RUN, options));
   expect(items.map(({ type }) => type)).toEqual(["status", "status", "end"]);
   expect(notices.filter(({ kind }) => kind === "unknown_status")).toEqual([{
     kind: "unknown_status",
@@ -221,25 +232,63 @@ test("followAutomationRun() takes an unknown status for not finished, and tells 
   }]);
 });
 
-test("followAutomationRun() throws what lasts at once, and the cause when the last look does not work", async () => {
-  const { options, emulator, sent } = automationWorld("success");
-  const nobody = Array.fromAsync(followAutomationRun(AUTOMATION, RUN, options()));
-  expect(await thrown(nobody)).toBeInstanceOf(NotFoundError);
+test("followAutomation() rejects with what lasts at once, and with the cause when the last look does not work", async () => {
+  const world = automationWorld("success");
+  const { emulator, sent } = world;
+  const options = (more: RunAutomationOptions = {}) => followOptions(world, more);
+  expect(await thrown(followAutomation(AUTOMATION, RUN, options()))).toBeInstanceOf(NotFoundError);
   expect(sent.length).toBe(1);
-  expect(() => followAutomationRun(AUTOMATION, "x", options())).toThrow(UsageError);
-  expect(() => followAutomationRun(AUTOMATION, RUN, options({ tokenShare: 0 }))).toThrow(UsageError);
-  const { runId } = await triggerAutomation(AUTOMATION, REQUEST, options());
+  const wrong = [followAutomation(AUTOMATION, "x", options()), followAutomation("x", RUN, options())];
+  for (const call of [...wrong, followAutomation(AUTOMATION, RUN, options({ tokenShare: 0 }))]) {
+    expect(await thrown(call)).toBeInstanceOf(UsageError);
+    expect(await thrown(Array.fromAsync(call))).toBeInstanceOf(UsageError);
+  }
+  const { runId } = await triggerAutomation(AUTOMATION, REQUEST, world.options());
   emulator.control("fault", { kind: "429", times: 99, retryAfter: 60 });
-  const limited = followAutomationRun(AUTOMATION, runId, options({ timeoutMs: 100_000 }));
-  expect(await thrown(Array.fromAsync(limited))).toBeInstanceOf(RateLimitedError);
+  const limited = followAutomation(AUTOMATION, runId, options({ timeoutMs: 100_000 }));
+  expect((await Array.fromAsync(limited)).at(-1)).toMatchObject({ type: "end", outcome: "error", exitCode: 75 });
+  expect(await thrown(limited)).toBeInstanceOf(RateLimitedError);
 });
 
-test("followAutomationRun() looks for a run whose record is too large in the list, from then on", async () => {
+test("followAutomation() gives what is known of the run, with its verdict, and rejects with the verdict unless asked otherwise", async () => {
+  const world = automationWorld("agent-failure");
+  const { runId } = await triggerAutomation(AUTOMATION, REQUEST, world.options());
+  const quiet = { ...followOptions(world), throwOnFailure: false };
+  const result = await followAutomation(AUTOMATION, runId, quiet);
+  expect(result).toMatchObject({
+    kind: "automation-run",
+    automationId: AUTOMATION,
+    runId,
+    outcome: "failed",
+    exitCode: 1,
+    reason: "Agent run exited with code 1.",
+    replayed: null,
+    idempotencyKey: null,
+    resume: null,
+  });
+  const error = await thrown(followAutomation(AUTOMATION, runId, followOptions(world)));
+  expect(error).toBeInstanceOf(AutomationVerdictError);
+  expect(error).toMatchObject({ runId, result: { runId, outcome: "failed" } });
+});
+
+test("followAutomation() leaves the run alone at its deadline, and cancels it if it is asked to", async () => {
+  for (const [onTimeout, status] of [["detach", "running"], ["cancel", "cancelled"]] as const) {
+    const world = automationWorld("automation-stuck", { revision: { automationRunCancel: true } });
+    const { runId } = await triggerAutomation(AUTOMATION, REQUEST, world.options());
+    const handle = followAutomation(AUTOMATION, runId, { ...followOptions(world), timeoutMs: 60_000, onTimeout });
+    expect(await handle.started).toEqual({ runId });
+    expect((await Array.fromAsync(handle)).at(-1)).toMatchObject({ type: "end", outcome: "deadline", exitCode: 124 });
+    expect(await thrown(handle)).toBeInstanceOf(DeadlineError);
+    expect(world.jobs().map((job) => job.status)).toEqual([status]);
+  }
+});
+
+test("followAutomation() looks for a run whose record is too large in the list, from then on", async () => {
   const huge = new Response(new Uint8Array(1_000), { headers: { "content-type": "application/json" } });
   const list = (status: string) => good({ runs: [{ id: AUTOMATION, status: "failed" }, { id: RUN, status }] });
   const { client, sent, clock } = scripted([huge, list("running"), list("success")], { maxBodyBytes: 900 });
   const options = { client, clock, env: () => undefined };
-  const items = await Array.fromAsync(followAutomationRun(AUTOMATION, RUN, options));
+  const items = await Array.fromAsync(followAutomation(AUTOMATION, RUN, options));
   expect(items.at(-1)).toMatchObject({ type: "end", outcome: "success" });
   expect(sent.map(({ path }) => path.replace(AUTOMATION, "<automation>"))).toEqual([
     `/automations/<automation>/runs/${RUN}`,
@@ -308,7 +357,7 @@ test("runAutomationJob() tells the end of a run that ended in the moment of the 
   const world = automationWorld("success", { revision: { automationRunCancel: true } });
   const { io, send } = fakeProcess();
   const { result } = await interruptible({ io, clock: world.clock }, (interrupts) => {
-    const onItem = (item: AutomationItem) => {
+    const onItem = (item: AutomationItem | AutomationHandleItem) => {
       if (item.type !== "status") return;
       world.emulator.control("setAutomationRun", { id: item.run.id, set: { status: "success" } });
       send("SIGTERM");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "bun:test";
 import { virtualClock } from "../../../lib/clock.ts";
 import { DeadlineError, exitCodeFor, InterruptedError, UnauthorizedError, UsageError } from "../../../lib/errors.ts";
-import type { FollowItem } from "../../../lib/run/follow.ts";
+import type { FollowItem, RunHandleItem } from "../../../lib/run/follow.ts";
 import { AwaitingInputError, RunCancelledError, RunFailedError, RunVerdictError } from "../../../lib/run/run.ts";
 import { anEvent, drain, fakeClient, limited, page, REQUEST, RUN_ID, someEvents, started } from "./fake_client.ts";
 import { attach, follow, run, type RunOptions } from "./detecting.ts";
@@ -140,7 +140,7 @@ function longRun(count: number, options: RunOptions = {}): RunOptions {
 test("run() keeps the last 200 events and what mattered, counts the rest, and writes all of them to eventsFile", async () => {
   const eventsFile = join(folder, "all/events.ndjson");
   const heard: string[] = [];
-  const onItem = (item: FollowItem) => item.type === "event" && heard.push(item.event.id);
+  const onItem = (item: FollowItem | RunHandleItem) => item.type === "event" && heard.push(item.event.id);
   const result = await run(REQUEST, longRun(900, { eventsFile, onItem }));
   expect(heard).toHaveLength(900);
   expect(result.eventCount.seen).toBe(900);

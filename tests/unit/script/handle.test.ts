@@ -68,6 +68,22 @@ test("a handle that is awaited and iterated shows the items and rejects with the
   expect(error).toBeInstanceOf(RunFailedError);
 });
 
+test("onItem gets the items of a loop, the end included, and none for what came before there was a run", async () => {
+  for (const [scenario, outcome] of [["agent-failure", "failed"], ["stuck-streaming", "deadline"]] as const) {
+    const { mogplex, request } = world({ scenario });
+    const heard: RunHandleItem[] = [];
+    const onItem = (item: RunHandleItem) => heard.push(item);
+    const items = await itemsOf(mogplex.run(request, { onItem, timeoutMs: 60_000 }));
+    expect(heard).toEqual(items);
+    expect(heard.at(-1)).toMatchObject({ type: "end", outcome });
+  }
+  const { mogplex } = world();
+  const heard: RunHandleItem[] = [];
+  const refused = mogplex.run({ repoId: "nonsense", prompt: "x" }, { onItem: (item) => heard.push(item) });
+  expect(await refused.catch((error) => error)).toBeInstanceOf(UsageError);
+  expect(heard).toEqual([]);
+});
+
 test("iterating throws what came before there was a run", async () => {
   const { mogplex } = world();
   await expect(itemsOf(mogplex.run({ repoId: "nonsense", prompt: "x" }))).rejects.toBeInstanceOf(UsageError);

@@ -101,11 +101,12 @@ test("hooks after an effect break nothing: what they throw, or their promises re
     expect(result.outcome).toBe("success");
     const { runId } = await mogplex.start({ ...request, prompt: "Another task" }, { onStarted: fail });
     expect(runId).not.toBe(result.runId ?? "");
-    await mogplex.automations.trigger(service.automations[0]?.id ?? "", { repoId: request.repoId }, {
-      onTriggered: fail,
-    });
+    const automation = service.automations[0]?.id ?? "";
+    const triggered = await mogplex.automations.trigger(automation, { repoId: request.repoId }, { onTriggered: fail });
+    await mogplex.automations.follow(automation, triggered.runId, { onItem: fail });
+    await mogplex.automations.run(automation, { repoId: request.repoId }, { onTriggered: fail, onItem: fail });
     const failed = notices.flatMap((notice) => notice.kind === "hook_failed" ? [notice.hook] : []);
-    expect(failed).toEqual(["onStarted", "onItem", "onStarted", "onTriggered"]);
+    expect(failed).toEqual(["onStarted", "onItem", "onStarted", "onTriggered", "onItem", "onTriggered", "onItem"]);
     expect(notices.find(({ kind }) => kind === "hook_failed")).toMatchObject({ error: new Error("away") });
   }
 });

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import type { fetch as UndiciFetch } from "undici-types";
 import type {
   AnyResult,
+  AutomationHandleItem,
   Fetch,
   Mogplex,
   MogplexClient,
@@ -36,6 +37,13 @@ export async function accepted(
       if (code > 300) return any;
     }
   }
+  // What a loop gets is what `onItem` gets.
+  const take = (_item: RunHandleItem) => {};
+  for await (const item of mogplex.attach("x", { onItem: take })) take(item);
+  const automations: AutomationHandleItem[] = [];
+  const onItem = (item: AutomationHandleItem) => automations.push(item);
+  for await (const item of mogplex.automations.follow("x", "y", { onItem })) onItem(item);
+  for await (const item of mogplex.automations.run("x", { repoId: "y" }, { onItem })) onItem(item);
   // exactOptionalPropertyTypes: a value that may be undefined is passed through.
   const q: string | undefined = undefined;
   await client.listRepos({ q });

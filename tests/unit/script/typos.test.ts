@@ -39,7 +39,7 @@ const CALLS: Readonly<Record<string, (given: never) => unknown>> = {
   "mogplex.automations.list": (given) => first(automations.list(given)),
   "mogplex.automations.trigger": (given) => automations.trigger(ID, repo, given),
   "mogplex.automations.run": (given) => automations.run(ID, repo, given),
-  "mogplex.automations.follow": (given) => first(automations.follow(ID, ID, given)),
+  "mogplex.automations.follow": (given) => automations.follow(ID, ID, given),
   "campaigns.of": (given) => campaigns.of("campaign.yml", given),
   "campaigns.plan": (given) => campaigns.of("campaign.yml").plan(given),
   "campaigns.advance": (given) => campaigns.of("campaign.yml").advance(given),
