@@ -177,6 +177,26 @@ test("mod.ts runs as a command when it is itself the main module", () => {
   }
 });
 
+// Deno reads no import map of a folder that a test imports from, so the checkout's packages have to be found in its `node_modules`.
+test.each([
+  ["a build", "dist", ".mjs", []],
+  ["a checkout", ".", ".ts", ["--node-modules-dir=manual", "--no-check", "--allow-env"]],
+])("a test of Deno beside %s loads it without the configuration of the checkout", (_, part, ending, flags) => {
+  const own = mkdtempSync(join(folder, "beside-"));
+  const from = part === "dist" ? join(built("mod.mjs"), "..") : root;
+  const text = `import { createMogplex } from "${from}/mod${ending}";
+import { createEmulator } from "${from}/testing${ending}";
+Deno.test("own", async () => {
+  const service = createEmulator();
+  const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix it" };
+  const { outcome } = await createMogplex(service.options).run(request);
+  if (outcome !== "success") throw new Error(outcome);
+});\n`;
+  writeFileSync(join(own, "own.test.ts"), text);
+  const { code, stdout } = runToEnd([runtimes.deno, "test", "--no-prompt", "--no-lock", ...flags], { cwd: own });
+  expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("1 passed") });
+});
+
 test("mod.ts can be imported on Deno when no permission is given", () => {
   const script = join(folder, "no_permission.ts");
   writeFileSync(script, `import { exitCodeFor } from "${join(root, "mod.ts")}";\nconsole.log(exitCodeFor(0));\n`);
