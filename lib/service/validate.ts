@@ -229,15 +229,19 @@ function checkWord<T extends string>(text: string, word: string, known: readonly
   throw new UsageError({ attempted: `use ${what}`, why: `it must be one of ${known.join(", ")}`, value: quoted(text) });
 }
 
-/** Each revision of the service knows other agents, and refuses the rest by itself: see {@linkcode unknownHarness}. */
+/**
+ * What is wrong with the name of a harness; undefined for one that may be sent. Each revision of the service knows other agents, and refuses
+ * the rest by itself: see {@linkcode unknownHarness}.
+ */
+export function harnessProblem(harness: string): string | undefined {
+  return /^(?!\s)\P{C}{1,100}(?<!\s)$/u.test(harness) ? undefined : "it must be a word of at most 100 characters";
+}
+
 function checkHarness(harness: string): OpenWord<Harness> {
   const trimmed = trimText(harness, "harness");
-  if (/^\P{C}{1,100}$/u.test(trimmed)) return trimmed;
-  throw new UsageError({
-    attempted: "use harness",
-    why: "it must be a word of at most 100 characters",
-    value: quoted(harness),
-  });
+  const why = harnessProblem(trimmed);
+  if (why === undefined) return trimmed;
+  throw new UsageError({ attempted: "use harness", why, value: quoted(harness) });
 }
 
 /** What to tell of a harness that we do not know; undefined for one that we know. */

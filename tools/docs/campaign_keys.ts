@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { MAX_PROMPT_LENGTH } from "../../lib/service/contract.ts";
+import { HARNESSES, MAX_PROMPT_LENGTH } from "../../lib/service/contract.ts";
 import { CAMPAIGN_NAME } from "../../lib/campaign/file/campaign_file.ts";
 import { MAX_VARIABLES } from "../../lib/campaign/file/schema.ts";
 
@@ -111,7 +111,14 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     description: "Path of a file with more of them, one a line, relative to the campaign file.",
     minLength: 1,
   },
-  "agent.harness": { description: "The agent." },
+  "agent.harness": {
+    description: `The agent: ${
+      HARNESSES.map((name) => `\`${name}\``).join(", ")
+    }, or another one that the service knows by now.`,
+    minLength: 1,
+    maxLength: 100,
+    examples: HARNESSES,
+  },
   "agent.mode": { description: "How much the agent may do. Default: the service decides." },
   "agent": { description: "Who does the work." },
   "branch": {

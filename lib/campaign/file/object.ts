@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Harness, Mode } from "../../model.ts";
+import type { Harness, Mode, OpenWord } from "../../model.ts";
 import type { NotifyEvent, NotifyFormat, Place } from "./campaign_file.ts";
 import type { CheckedTree } from "./issues.ts";
 import { excerpt, type MistakeList } from "./mistakes.ts";
@@ -39,7 +39,7 @@ export interface CampaignDefinition {
   /** Path of a file with more of them. @default {undefined} */
   readonly "exclude-file"?: string | undefined;
   /** The agent. @default {{ harness: "codex" }} */
-  readonly agent?: { readonly harness?: Harness | undefined; readonly mode?: Mode | undefined } | undefined;
+  readonly agent?: { readonly harness?: OpenWord<Harness> | undefined; readonly mode?: Mode | undefined } | undefined;
   /** Name of the working branches. A template. @default {undefined} (the service names them) */
   readonly branch?: string | undefined;
   /** What counts as a success. @default {{ require: "run", "accept-unchanged": false }} */

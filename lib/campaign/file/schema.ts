@@ -5,7 +5,8 @@
  * @module
  */
 import * as z from "zod/mini";
-import { HARNESSES, MAX_PROMPT_LENGTH, MODES } from "../../service/contract.ts";
+import { MAX_PROMPT_LENGTH, MODES } from "../../service/contract.ts";
+import { harnessProblem } from "../../service/validate.ts";
 import { NOTIFY_EVENTS, NOTIFY_FORMATS } from "./campaign_file.ts";
 import * as rules from "./rules.ts";
 import { MAX_BRANCH, type Rule } from "./rules.ts";
@@ -154,7 +155,10 @@ function build() {
     "exclude": z._default(globs(), []),
     "exclude-file": z.optional(path()),
     "agent": z._default(
-      map({ "harness": z._default(choice(HARNESSES), "codex"), "mode": z.optional(choice(MODES)) }),
+      map({
+        "harness": z._default(text("it must be the name of an agent", harnessProblem), "codex"),
+        "mode": z.optional(choice(MODES)),
+      }),
       { harness: "codex" },
     ),
     "branch": z.optional(text("it must be a text", rules.firstProblem(rules.notBlank, line(1, MAX_BRANCH)))),

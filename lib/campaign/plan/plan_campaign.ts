@@ -8,7 +8,7 @@ import { UsageError } from "../../errors.ts";
 import { isoTimeOrNull } from "../../run/result.ts";
 import { openSession, type Session } from "../../run/session.ts";
 import type { CampaignPlan, PlanCampaignOptions, WavesForecast } from "../campaign_options.ts";
-import { normalBranch } from "../../service/validate.ts";
+import { normalBranch, unknownHarness } from "../../service/validate.ts";
 import { placeText } from "../file/campaign_file.ts";
 import { type Lock, sealLock } from "../journal/lock.ts";
 import { makeView } from "../make_view.ts";
@@ -111,6 +111,8 @@ export async function planLock(
   checkWhole(opened);
   const { file, fileHash, store } = opened;
   const { client, clock, signal } = session;
+  const harness = unknownHarness(file.agent.harness);
+  if (harness !== undefined) session.notify({ kind: "text", message: harness });
   const startedAt = clock.now();
   const before = client.requests;
   const listing = openListing(client, new RequestPace({ client, clock, signal }));

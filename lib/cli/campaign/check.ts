@@ -7,6 +7,7 @@ import type { CampaignFile } from "../../campaign/file/campaign_file.ts";
 import { CampaignFileError, mistakeLine } from "../../campaign/file/mistakes.ts";
 import { readCampaignFile } from "../../campaign/file/read.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { unknownHarness } from "../../service/validate.ts";
 import { formatCount } from "../../text/duration.ts";
 import { requiredArgument } from "../options.ts";
 import type { Context, Verb, VerbFlag } from "../verb.ts";
@@ -39,6 +40,8 @@ async function check(context: Context): Promise<number> {
       stdin: "skip" as const,
     };
     const { file } = await readCampaignFile(path, io, options);
+    const harness = unknownHarness(file.agent.harness);
+    if (harness !== undefined) writer.note(harness);
     if (flags.has("json")) writer.json({ ok: true, mistakes: [] });
     else writer.out(writer.untrusted(`${path}: no mistakes: ${summary(file)}`));
     return EXIT.success;

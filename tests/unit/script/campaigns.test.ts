@@ -21,6 +21,7 @@ import {
   InterruptedError,
   mask,
   MogplexError,
+  type Notice,
   render,
   report,
   UnauthorizedError,
@@ -456,6 +457,20 @@ test("mask(), render() and report() take the view of a campaign as they take a r
   expect(readdirSync(top).sort()).toEqual(["c.csv", "c.html"]);
   // A view that was stored in between.
   expect(render(JSON.parse(json) as typeof view, "junit")).toContain("<testsuite");
+});
+
+test("a harness that is not known passes with one notice that has the nearest word, and the service refuses it", async () => {
+  const notices: Notice[] = [];
+  const settings = { onNotice: (notice: Notice) => void notices.push(notice) };
+  const { campaign, service } = world({}, { agent: { harness: "codx" } }, settings);
+  const view = await campaign.run({ throwOnFailure: false });
+  expect(service.runs).toEqual([]);
+  expect(view.items.map(({ verdict }) => verdict)).not.toContain("succeeded");
+  expect(view.exitCode).not.toBe(0);
+  const told = notices.flatMap((notice) => notice.kind === "text" ? [notice.message] : []);
+  expect(told.filter((message) => message.includes("harness"))).toEqual([
+    'the harness "codx" is not known to this version; did you mean codex?',
+  ]);
 });
 
 test("render() and report() refuse what is neither result nor view, and formats that do not exist", async () => {

@@ -36,7 +36,7 @@ test.each<[string, Record<string, unknown>, string]>([
   ["too many runs", { limits: { parallel: 4 } }, "/limits/parallel maximum"],
   ["a wrong duration", { limits: { "run-timeout": "1.5h" } }, "/limits/run-timeout anyOf"],
   ["a wrong share", { limits: { "stop-after-failures": "110%" } }, "/limits/stop-after-failures anyOf"],
-  ["a wrong agent", { agent: { harness: "codx" } }, "/agent/harness enum"],
+  ["a wrong agent", { agent: { harness: "" } }, "/agent/harness minLength"],
   ["a wrong entry", { repositories: ["acme"] }, "/repositories/0 anyOf"],
   ["an entry of two forms", { repositories: [{ repo: "a/b", query: "a/" }] }, "/repositories/0 anyOf"],
   ["no entry", { repositories: [] }, "/repositories minItems"],

@@ -49,8 +49,8 @@ export const VALUES: readonly WrongFile[] = [
     "6:8 round",
     "half of a surrogate pair",
   ]),
-  extra("agent", "agent: { harness: codx, mode: auto }", ["5:19 agent.harness", 'did you mean "codex"?'], [
-    "5:31 agent.mode",
+  extra("agent", 'agent: { harness: "co\\ndex", mode: auto }', ["5:19 agent.harness", "at most 100 characters"], [
+    "5:36 agent.mode",
     'did you mean "AUTO"?',
   ]),
   extra("agent as a text", "agent: codex", ["5:8 agent", "it must be a map with keys of these: harness, mode"]),

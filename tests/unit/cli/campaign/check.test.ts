@@ -25,6 +25,12 @@ test("campaign check prints a line and ends with 0 when there is no mistake", as
   });
 });
 
+test("campaign check takes a harness that is not known, and says what it may have meant", async () => {
+  const { code, stdout, stderr } = await check(`${GOOD}agent: { harness: codx }\n`);
+  expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("no mistakes") });
+  expect(stderr).toContain('the harness "codx" is not known to this version; did you mean codex?');
+});
+
 test("campaign check prints every mistake on a line of its own and ends with 2", async () => {
   const { code, stdout, stderr } = await check(WRONG);
   expect({ code, stdout: stdout.split("\n"), stderr }).toEqual({
