@@ -318,8 +318,8 @@ export function startError(error: unknown, { mayExist, key }: Sent, signal: Abor
 }
 
 /** Makes what a result prints by itself masked, with the secrets that reports mask. */
-export function guarded<R extends AnyResult>(result: R, session: Pick<Session, "token" | "env"> | undefined): R {
-  return guardResult(result, createRedactor(session && { token: session.token, env: session.env }));
+export function guarded<R extends AnyResult>(result: R, session: Session | undefined): R {
+  return guardResult(result, session?.redactor() ?? createRedactor());
 }
 
 /**

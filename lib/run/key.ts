@@ -9,7 +9,6 @@ import { callHook } from "../hook.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkIdempotencyKey, type Keys } from "../service/validate.ts";
 import { sha256Hex } from "../sha256.ts";
-import { createRedactor } from "../text/redact.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -189,8 +188,7 @@ export function planKey(
   const { idempotencyKey, keyPart = "" } = options;
   checkKeyOptions(what, options);
   if (idempotencyKey !== undefined) {
-    const { token: maskToken } = createRedactor({ token: session.token });
-    return { key: checkIdempotencyKey(idempotencyKey, maskToken), scope: "given", suffix: 1 };
+    return { key: checkIdempotencyKey(idempotencyKey, session.redactor().token), scope: "given", suffix: 1 };
   }
   const { job: identity, repoId, more } = about;
   const scope = options.keyScope ?? (session.platform.isCi || identity !== null ? "pipeline" : "random");

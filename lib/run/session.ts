@@ -25,6 +25,7 @@ import { Pacer } from "../service/pacer.ts";
 import { PROCESS, type TokenMemory } from "../service/memory.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import type { Keys } from "../service/validate.ts";
+import { createRedactor, type Redactor } from "../text/redact.ts";
 import type { WaitTotal } from "./result.ts";
 
 /** Options of {@linkcode openSession}. */
@@ -91,6 +92,7 @@ export function connectWith<C extends object>(
 
   const { client, token } = options.client === undefined ? connect() : shared(options.client);
   const before = client.requests;
+  let redactor: Redactor | undefined;
   const connected: Connected<C> = {
     client,
     clock,
@@ -98,6 +100,7 @@ export function connectWith<C extends object>(
     env,
     signal,
     notify,
+    redactor: () => redactor ??= createRedactor({ token, env }),
     waits: () => [...waits.values()],
     requests: () => client.requests - before,
     startedAt,
@@ -141,6 +144,8 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: Notice, quietly?: boolean) => void;
+  /** Masks the token, and the secrets in the environment. Its patterns are made once for the whole call. */
+  readonly redactor: () => Redactor;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
   /** Requests sent since the session was opened. */

@@ -19,7 +19,6 @@ import type { StartResult } from "../model.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { type CallOptions, type Failure, statusOf } from "../service/retry.ts";
 import { type FailedStart, Start, type Startable } from "../service/start.ts";
-import { createRedactor } from "../text/redact.ts";
 import { type KeyScope, keyWithSuffix, LAST_SUFFIX, type StartKey } from "./key.ts";
 import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
@@ -208,12 +207,12 @@ export class StartSeries<R extends Found> {
   }
 
   async #startWithKey(): Promise<R> {
-    const { clock, signal, memory, deadline, token } = this.#session;
+    const { clock, signal, memory, deadline } = this.#session;
     const { what } = this.#plan;
     let sentAt = 0;
     const start = this.#start = new Start(what, {
       key: this.key,
-      shownKey: createRedactor({ token }).token(this.key),
+      shownKey: this.#session.redactor().token(this.key),
       memory,
       call: { signal, deadline },
       onSend: () => {

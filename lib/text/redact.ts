@@ -253,26 +253,12 @@ function maskerOf(secrets: readonly string[], shapes: readonly RegExp[] = []): (
   };
 }
 
-/** Redactors by their secrets, newest last: each job of a process asks for the same one several times, and its patterns take a while. */
-const made = new Map<string, Redactor>();
-/** Most redactors that are remembered. */
-const MAX_MADE = 20;
-
 /** Makes the function that masks secrets. Values shorter than 8 characters, UUIDs and URLs are not taken for secrets. */
 export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
+  const tokens = token === "" ? [] : [token];
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
   const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
-  const key = JSON.stringify([token, ...secrets]);
-  const redact = made.get(key) ?? redactorFor(token === "" ? [] : [token], secrets);
-  made.delete(key);
-  made.set(key, redact);
-  const [oldest] = made.keys();
-  if (made.size > MAX_MADE && oldest !== undefined) made.delete(oldest);
-  return redact;
-}
-
-function redactorFor(tokens: readonly string[], secrets: readonly string[]): Redactor {
   const all = [...tokens, ...secrets];
   const longest = Math.max(0, ...all.map(longestForm));
   return Object.assign(maskerOf(all, [SHAPES]), { token: maskerOf(tokens), longest });
