@@ -248,8 +248,13 @@ export const VITE: Program = npmProgram("vite", "8.3.8", "package.json");
 export const WEBPACK: Program = npmProgram("webpack", "5.113.0", "package.json");
 /** The bundler of Deno, which downloads another program when it is first called. */
 export const DENO_BUNDLE: Program = denoBundle();
-/** The oldest compiler that the declarations are made for; the newest one is a package of ours. */
-export const TYPESCRIPT: Program = npmProgram("typescript", "5.0.4", "bin/tsc");
+/** Compilers that the declarations are made for, the oldest first; the newest two are packages of ours. */
+export const TYPESCRIPTS: readonly Program[] = ["5.0.4", "5.4.5", "5.9.3"].map((version) =>
+  npmProgram("typescript", version, "bin/tsc")
+);
+export const PUBLINT: Program = npmProgram("publint", "0.3.25", "src/cli.js");
+/** Are the types wrong? */
+export const ATTW: Program = npmProgram("@arethetypeswrong/cli", "0.18.5", "dist/index.js");
 export const JAVA: Program = debianProgram("java", "default-jre-headless");
 export const SHELLCHECK: Program = debianProgram("shellcheck");
 export const PROMTOOL: Program = debianProgram("promtool", "prometheus");

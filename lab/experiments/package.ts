@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { root, runtimes } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
-import { DENO_BUNDLE, type Program, ROLLUP, TYPESCRIPT, VITE, WEBPACK } from "../programs.ts";
+import { ATTW, DENO_BUNDLE, type Program, PUBLINT, ROLLUP, TYPESCRIPTS, VITE, WEBPACK } from "../programs.ts";
 
 /** Reads repositories of a service in process, and looks for a campaign: something of each entry. */
 export const SCRIPT = `
@@ -132,9 +132,10 @@ export const STRICT_FLAGS: readonly string[] = [
   "forceConsistentCasingInFileNames",
 ].map((flag) => `--${flag}`);
 
-/** Uses a handle, the errors, and the entry for tests; declarations of other packages are not there. */
+/** Uses handles, the errors, reports, and the other entries; declarations of other packages are not there. */
 export const TYPED = `
-import { createMogplex, type WorkHandle, type Mogplex, MogplexError, type RunHandleItem, type RunResult, type StartedRun } from "@mogplex/ci";
+import { type AutomationHandleItem, createMogplex, type Mogplex, MogplexError, report, type RunHandleItem, type RunResult, type StartedRun, type WorkHandle } from "@mogplex/ci";
+import { type CampaignHandle, createCampaigns } from "@mogplex/ci/campaigns";
 import { createEmulator } from "@mogplex/ci/testing";
 const service = createEmulator({ scenario: "agent-failure" });
 const mogplex: Mogplex = createMogplex(service.options);
@@ -143,25 +144,40 @@ let code = 70;
 for await (const item of handle) if (item.type === "end") code = item.exitCode;
 const { runId }: StartedRun = await handle.started;
 const why: string | null = await handle.then(({ reason }) => reason, (error) => error instanceof MogplexError ? error.why : null);
+const items: AutomationHandleItem[] = [];
+const onItem = (item: AutomationHandleItem) => items.push(item);
+for await (const item of mogplex.automations.follow("x", runId, { onItem })) onItem(item);
+const campaign: CampaignHandle = createCampaigns(mogplex).of({ name: "x", prompt: "y", repositories: ["acme/web"] }).run();
+await report(await campaign, [{ format: "csv", path: "x" }], { mogplex });
+await report(await handle, [{ format: "junit", path: "x" }], { mogplex, secrets: ["hunter2-hunter2"] });
 export { code, runId, why };
 `;
 
 async function compiled(bench: Bench): Promise<void> {
   const cwd = await consumer(bench, { "right.mts": TYPED });
   writeFileSync(join(cwd, "wrong.mts"), TYPED.replace('"AUTO"', '"ATUO"'));
-  const tsc = [runtimes.node, TYPESCRIPT.provide(), "--noEmit", "--target", "es2022", "--pretty", "false"];
-  for (const how of [["nodenext", "nodenext"], ["esnext", "bundler"]] as const) {
-    const line = [...tsc, ...STRICT_FLAGS, "--module", how[0], "--moduleResolution", how[1]];
-    const right = await bench.run([...line, "right.mts"], { cwd });
-    bench.check(`the declarations are clean with ${how[1]}`, right.code === 0, right.stdout);
-    const wrong = await bench.run([...line, "wrong.mts"], { cwd });
-    const errors = wrong.stdout.match(/error TS/g)?.length;
-    bench.check(
-      `a wrong word is an error with ${how[1]}`,
-      errors === 1 && wrong.stdout.includes('"ATUO"'),
-      wrong.stdout,
-    );
+  for (const compiler of TYPESCRIPTS) {
+    const tsc = [runtimes.node, compiler.provide(), "--noEmit", "--target", "es2022", "--pretty", "false"];
+    for (const [module, resolution] of [["nodenext", "nodenext"], ["esnext", "bundler"]] as const) {
+      const line = [...tsc, ...STRICT_FLAGS, "--module", module, "--moduleResolution", resolution];
+      const what = `${compiler.version()} with ${resolution}`;
+      const right = await bench.run([...line, "right.mts"], { cwd });
+      bench.check(`the declarations are clean in ${what}`, right.code === 0, right.stdout);
+      const wrong = await bench.run([...line, "wrong.mts"], { cwd });
+      const errors = wrong.stdout.match(/error TS/g)?.length;
+      bench.check(`a wrong word is an error in ${what}`, errors === 1 && wrong.stdout.includes('"ATUO"'), wrong.stdout);
+    }
   }
+}
+
+/** Asks what people ask of a package before they use it. */
+async function judged(bench: Bench): Promise<void> {
+  const cwd = await consumer(bench, {});
+  const archive = readdirSync(cwd).find((name) => name.endsWith(".tgz")) ?? "";
+  const publint = await bench.run([runtimes.node, PUBLINT.provide(), archive, "--strict"], { cwd });
+  bench.check("publint finds nothing", publint.code === 0 && publint.stdout.includes("All good!"), publint.stdout);
+  const attw = await bench.run([runtimes.node, ATTW.provide(), archive, "--profile", "esm-only"], { cwd });
+  bench.check("attw finds nothing for modules", attw.code === 0, attw.stdout);
 }
 
 /** The experiments with the package. */
@@ -185,9 +201,16 @@ export const PACKAGE: readonly Experiment[] = [
   {
     name: "package-typescript",
     system: "Compilers",
-    programs: [TYPESCRIPT],
+    programs: TYPESCRIPTS,
     tried: "the declarations of the packed package under every strict flag, with two ways of finding modules",
     limitSeconds: 180,
     run: compiled,
+  },
+  {
+    name: "package-judges",
+    system: "Compilers",
+    programs: [PUBLINT, ATTW],
+    tried: "the packed package, its entries and their types",
+    run: judged,
   },
 ];
