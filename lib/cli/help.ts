@@ -21,210 +21,9 @@ import {
 } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
-// How help texts are laid out: columns and paragraphs that fit the narrowest common terminal.
-
-/** A text of the documents for a terminal: without backticks. */
-function plain(text: string): string {
-  return text.replaceAll("`", "");
-}
-
-/** Width of all help texts, in characters: that of the narrowest common terminal, which would break lines in the middle of words. */
-const WIDTH = 80;
-
-/** Breaks a text at its blanks. @param indent Blanks before each line but the first. */
-function wrapped(text: string, indent = 0): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const part of text.split(" ")) {
-    if (line !== "" && indent + line.length + 1 + part.length > WIDTH) {
-      lines.push(line);
-      line = part;
-    } else line += line === "" ? part : ` ${part}`;
-  }
-  return [...lines, line].join(`\n${" ".repeat(indent)}`);
-}
-
-/** One line for each row, or more if its last cell needs them. */
-function columns(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  return rows.map((row) => {
-    const start = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `).join("");
-    return `  ${start}${wrapped(row.at(-1) ?? "", start.length + 2)}\n`;
-  }).join("");
-}
-
-/** Command lines as they are: a broken one could not be copied. */
-function commands(lines: readonly string[]): string {
-  return lines.map((line) => `  ${line}\n`).join("");
-}
-
-/** Variables that a verb reads. */
-function variablesOf(verb: Verb): Variable[] {
-  if (verb.group === "drop-in") return VARIABLES.filter(({ dropIn }) => dropIn);
-  const flags = flagsOf(verb);
-  return VARIABLES.filter(({ name, option, readWith, service }) => {
-    if (option !== null) return flags.some((flag) => flag.name === option && flag.variable !== undefined);
-    if (readWith !== null) return flags.some((flag) => flag.name === readWith);
-    return service || verb.variables?.includes(name);
-  });
-}
-
-function usageOf({ name, value }: VerbFlag): string {
-  return value === undefined ? `--${name}` : `--${name} ${value}`;
-}
-
-/** A flag with its default. Its variable stands in `help environment`: with it most rows would need two lines. */
-function flagRow(flag: VerbFlag, read: readonly Variable[]): string[] {
-  const { variable } = flag;
-  const meaning = plain(meaningOf(flag)).replace(/\.$/, "");
-  const fallback = variable !== undefined && read.includes(variable) ? plain(variable.fallback) : "–";
-  return [usageOf(flag), fallback === "–" ? meaning : `${meaning} [${fallback}]`];
-}
-
-/** Groups of flags, the common ones first in each; a flag that is in none belongs to the verb itself. */
-export const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
-  ["Task", [
-    "repo",
-    "prompt-file",
-    "branch",
-    "create-branch",
-    "no-create-branch",
-    "base-branch",
-    "after",
-    "mend",
-    "root",
-    "harness",
-    "mode",
-    "input",
-    "input-file",
-  ]],
-  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
-  ["Reports", ["report", "note", "out", "state"]],
-  ["Asking", ["poll", "since", "name", "label", "allow-users", "limit", "template", "commit-status", "allow-url"]],
-  ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
-];
-/** With fewer flags, groups would only scatter them. */
-const MIN_GROUPED = 10;
-
-/** The flags of a verb under their titles. */
-function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): string[] {
-  const help = ["--help", "Print this text"];
-  const rows = (some: readonly VerbFlag[]) => some.map((flag) => flagRow(flag, read));
-  if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...rows(flags), help])}`];
-  const groups = GROUPS.map(([title, names]) => {
-    const some = names.flatMap((name) => flags.filter((flag) => flag.name === name));
-    return { title, rows: rows(some), some };
-  });
-  const others = rows(flags.filter((flag) => !groups.some(({ some }) => some.includes(flag))));
-  const all = [...groups, { title: "Other", rows: [...others, help], some: [] }].filter((group) =>
-    group.rows.length > 0
-  );
-  // One width for all groups: the eye runs down one column.
-  const width = Math.max(...all.flatMap((group) => group.rows.map(([usage = ""]) => usage.length)));
-  return all.map(({ title, rows: each }) =>
-    `${title}:\n${columns(each.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
-  );
-}
-
-/** Each variable with the flag that wins over it. */
-function variableRows(variables: readonly Variable[]): string {
-  return columns(variables.map(({ name, dropIn, option, fallback }) => [
-    name + (dropIn ? " *" : ""),
-    (option === null ? "" : `--${option}: `) + plain(lookup(VARIABLE_MEANINGS, name) ?? "").replace(/\.$/, "") +
-    (fallback === "–" ? "" : ` [${plain(fallback)}]`),
-  ]));
-}
-
-function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
-  const rows = EXIT_TABLE.filter((row) =>
-    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
-  );
-  return columns(rows.map((row) => {
-    const own = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
-    return [row.code, plain(own ?? (row[column] === "same" ? row.toolkit : row[column]))];
-  }));
-}
-
-/** Names in lines that fit. */
-function nameLines(names: readonly string[]): string {
-  return `  ${wrapped(names.join(" "), 2)}\n`;
-}
-
-/** Names of variables that a verb reads beside those of its flags. */
-function environmentPart(verb: Verb): string {
-  const read = variablesOf(verb);
-  const others = read.filter((variable) => !flagsOf(verb).some((flag) => flag.variable === variable));
-  const beside = others.length < read.length ? "those of the flags are in help environment" : "help environment";
-  return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
-}
-
-/** Codes in one line, and in rows what they mean for this verb alone: what they mean elsewhere stands in `help exit-codes`. */
-function exitParts(verb: Verb): string[] {
-  const { group, meanings, verdict } = verb;
-  const column = group === "drop-in" ? "dropIn" : "toolkit";
-  const codes = codesOf(verb);
-  const rows = EXIT_TABLE.filter((row) =>
-    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
-  );
-  const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
-  // What a verdict means is in the common table; the words that verbs share differ from it in nothing that a reader needs.
-  const own = meanings?.success === undefined ? "" : exitRows(
-    column,
-    (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
-    meanings,
-  );
-  return [line + own, ...verdict === undefined ? [] : [`With --${verdict.flag} it ends with the codes of follow.\n`]];
-}
-
-function rowHelp(verb: Verb): string {
-  const { name, usage, summary, examples } = verb;
-  const flags = flagsOf(verb);
-  const read = variablesOf(verb);
-  return [
-    `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
-    `${wrapped(summary)}\n`,
-    ...flagParts(flags, read),
-    `Examples:\n${commands(examples)}`,
-    environmentPart(verb),
-    ...exitParts(verb),
-  ].join("\n");
-}
-
-/** What differs in another row of the same words, beside the row that is shown as a whole. */
-function otherRowHelp(verb: Verb, shown: Verb): string {
-  const known = flagsOf(shown).map(({ name }) => name);
-  const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
-  const without = (shown.chosenBy ?? []).map((name) => `--${name}`).join(" and ");
-  // What a drop-in verb reads is less than what the others read, and worth its line.
-  const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
-  return [
-    `Without ${without} (${verb.name} ${verb.usage}):\n  ${
-      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}`, 2)
-    }\n${own.length === 0 ? "" : columns(own.map((flag) => flagRow(flag, [])))}${commands(verb.examples)}`,
-    ...exitParts(verb),
-  ].join("\n");
-}
-
-/** Help of a verb: its richest row as a whole, then what differs in the other ones. */
-export function verbHelp(rows: readonly Verb[]): string {
-  const [shown, ...others] = VERBS.filter((verb) => rows.includes(verb))
-    .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
-  if (shown === undefined) return "";
-  return [rowHelp(shown), ...others.map((verb) => otherRowHelp(verb, shown))].join("\n");
-}
-
-/** Verbs of the program's help by what they are for, by the beginnings of their names. */
-const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
-  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
-  ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
-  ["Everything on one page", ({ name }) => name === "dashboard"],
-  ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
-  ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
-  ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
-];
-
 /** The first things that a user needs. Groups of verbs have a row each. */
 const FIRST = ["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent", "dashboard"];
+
 const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
   ["campaign", "One task in many repositories: see campaign --help"],
   ["automations", "List and trigger automations: see automations --help"],
@@ -255,19 +54,146 @@ export function programHelp(group?: string): string {
   ].join("\n");
 }
 
-/** Every verb, by what it is for. */
-function allVerbs(): string {
-  const width = Math.max(...VERBS.map(({ name }) => name.length));
-  return CHAPTERS.map(([title, belongs]) =>
-    `${title}:\n${columns(VERBS.filter(belongs).map(({ name, summary }) => [name.padEnd(width), summary]))}`
-  ).join("\n");
+/** Help of a verb: its richest row as a whole, then what differs in the other ones. */
+export function verbHelp(rows: readonly Verb[]): string {
+  const [shown, ...others] = VERBS.filter((verb) => rows.includes(verb))
+    .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
+  if (shown === undefined) return "";
+  return [rowHelp(shown), ...others.map((verb) => otherRowHelp(verb, shown))].join("\n");
 }
 
-const DROP_IN = "run without --follow, runs, repos, sandboxes";
+function rowHelp(verb: Verb): string {
+  const { name, usage, summary, examples } = verb;
+  const flags = flagsOf(verb);
+  const read = variablesOf(verb);
+  return [
+    `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
+    `${wrapped(summary)}\n`,
+    ...flagParts(flags, read),
+    `Examples:\n${commands(examples)}`,
+    environmentPart(verb),
+    ...exitParts(verb),
+  ].join("\n");
+}
 
-/** Paragraphs of a topic. */
-function paragraphs(...texts: readonly string[]): string {
-  return texts.map((text) => `${wrapped(text)}\n`).join("\n");
+/** Groups of flags, the common ones first in each; a flag that is in none belongs to the verb itself. */
+export const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
+  ["Task", [
+    "repo",
+    "prompt-file",
+    "branch",
+    "create-branch",
+    "no-create-branch",
+    "base-branch",
+    "after",
+    "mend",
+    "root",
+    "harness",
+    "mode",
+    "input",
+    "input-file",
+  ]],
+  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
+  ["Reports", ["report", "note", "out", "state"]],
+  ["Asking", ["poll", "since", "name", "label", "allow-users", "limit", "template", "commit-status", "allow-url"]],
+  ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
+];
+
+/** With fewer flags, groups would only scatter them. */
+const MIN_GROUPED = 10;
+
+/** The flags of a verb under their titles. */
+function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): string[] {
+  const help = ["--help", "Print this text"];
+  const rows = (some: readonly VerbFlag[]) => some.map((flag) => flagRow(flag, read));
+  if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...rows(flags), help])}`];
+  const groups = GROUPS.map(([title, names]) => {
+    const some = names.flatMap((name) => flags.filter((flag) => flag.name === name));
+    return { title, rows: rows(some), some };
+  });
+  const others = rows(flags.filter((flag) => !groups.some(({ some }) => some.includes(flag))));
+  const all = [...groups, { title: "Other", rows: [...others, help], some: [] }].filter((group) =>
+    group.rows.length > 0
+  );
+  // One width for all groups: the eye runs down one column.
+  const width = Math.max(...all.flatMap((group) => group.rows.map(([usage = ""]) => usage.length)));
+  return all.map(({ title, rows: each }) =>
+    `${title}:\n${columns(each.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
+  );
+}
+
+/** A flag with its default. Its variable stands in `help environment`: with it most rows would need two lines. */
+function flagRow(flag: VerbFlag, read: readonly Variable[]): string[] {
+  const { variable } = flag;
+  const meaning = plain(meaningOf(flag)).replace(/\.$/, "");
+  const fallback = variable !== undefined && read.includes(variable) ? plain(variable.fallback) : "–";
+  return [usageOf(flag), fallback === "–" ? meaning : `${meaning} [${fallback}]`];
+}
+
+function usageOf({ name, value }: VerbFlag): string {
+  return value === undefined ? `--${name}` : `--${name} ${value}`;
+}
+
+/** Names of variables that a verb reads beside those of its flags. */
+function environmentPart(verb: Verb): string {
+  const read = variablesOf(verb);
+  const others = read.filter((variable) => !flagsOf(verb).some((flag) => flag.variable === variable));
+  const beside = others.length < read.length ? "those of the flags are in help environment" : "help environment";
+  return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
+}
+
+/** Variables that a verb reads. */
+function variablesOf(verb: Verb): Variable[] {
+  if (verb.group === "drop-in") return VARIABLES.filter(({ dropIn }) => dropIn);
+  const flags = flagsOf(verb);
+  return VARIABLES.filter(({ name, option, readWith, service }) => {
+    if (option !== null) return flags.some((flag) => flag.name === option && flag.variable !== undefined);
+    if (readWith !== null) return flags.some((flag) => flag.name === readWith);
+    return service || verb.variables?.includes(name);
+  });
+}
+
+/** Codes in one line, and in rows what they mean for this verb alone: what they mean elsewhere stands in `help exit-codes`. */
+function exitParts(verb: Verb): string[] {
+  const { group, meanings, verdict } = verb;
+  const column = group === "drop-in" ? "dropIn" : "toolkit";
+  const codes = codesOf(verb);
+  const rows = EXIT_TABLE.filter((row) =>
+    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
+  );
+  const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
+  // What a verdict means is in the common table; the words that verbs share differ from it in nothing that a reader needs.
+  const own = meanings?.success === undefined ? "" : exitRows(
+    column,
+    (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
+    meanings,
+  );
+  return [line + own, ...verdict === undefined ? [] : [`With --${verdict.flag} it ends with the codes of follow.\n`]];
+}
+
+function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
+  const rows = EXIT_TABLE.filter((row) =>
+    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
+  );
+  return columns(rows.map((row) => {
+    const own = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
+    return [row.code, plain(own ?? (row[column] === "same" ? row.toolkit : row[column]))];
+  }));
+}
+
+/** What differs in another row of the same words, beside the row that is shown as a whole. */
+function otherRowHelp(verb: Verb, shown: Verb): string {
+  const known = flagsOf(shown).map(({ name }) => name);
+  const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
+  const without = (shown.chosenBy ?? []).map((name) => `--${name}`).join(" and ");
+  // What a drop-in verb reads is less than what the others read, and worth its line.
+  const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
+  return [
+    `Without ${without} (${verb.name} ${verb.usage}):\n  ${
+      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}`, 2)
+    }\n${own.length === 0 ? "" : columns(own.map((flag) => flagRow(flag, [])))}${commands(verb.examples)}`,
+    ...exitParts(verb),
+  ].join("\n");
 }
 
 /** Help of a topic; undefined when there is none of that name. */
@@ -319,4 +245,80 @@ export function topicHelp(topic: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+const DROP_IN = "run without --follow, runs, repos, sandboxes";
+
+/** Verbs of the program's help by what they are for, by the beginnings of their names. */
+const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
+  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
+  ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
+  ["Everything on one page", ({ name }) => name === "dashboard"],
+  ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
+  ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
+  ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
+];
+
+/** Every verb, by what it is for. */
+function allVerbs(): string {
+  const width = Math.max(...VERBS.map(({ name }) => name.length));
+  return CHAPTERS.map(([title, belongs]) =>
+    `${title}:\n${columns(VERBS.filter(belongs).map(({ name, summary }) => [name.padEnd(width), summary]))}`
+  ).join("\n");
+}
+
+/** Each variable with the flag that wins over it. */
+function variableRows(variables: readonly Variable[]): string {
+  return columns(variables.map(({ name, dropIn, option, fallback }) => [
+    name + (dropIn ? " *" : ""),
+    (option === null ? "" : `--${option}: `) + plain(lookup(VARIABLE_MEANINGS, name) ?? "").replace(/\.$/, "") +
+    (fallback === "–" ? "" : ` [${plain(fallback)}]`),
+  ]));
+}
+
+// How help texts are laid out: columns and paragraphs that fit the narrowest common terminal.
+
+/** A text of the documents for a terminal: without backticks. */
+function plain(text: string): string {
+  return text.replaceAll("`", "");
+}
+
+/** Width of all help texts, in characters: that of the narrowest common terminal, which would break lines in the middle of words. */
+const WIDTH = 80;
+
+/** Breaks a text at its blanks. @param indent Blanks before each line but the first. */
+function wrapped(text: string, indent = 0): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const part of text.split(" ")) {
+    if (line !== "" && indent + line.length + 1 + part.length > WIDTH) {
+      lines.push(line);
+      line = part;
+    } else line += line === "" ? part : ` ${part}`;
+  }
+  return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
+/** One line for each row, or more if its last cell needs them. */
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) => {
+    const start = row.slice(0, -1).map((cell, column) => `${cell.padEnd(widths[column] ?? 0)}  `).join("");
+    return `  ${start}${wrapped(row.at(-1) ?? "", start.length + 2)}\n`;
+  }).join("");
+}
+
+/** Command lines as they are: a broken one could not be copied. */
+function commands(lines: readonly string[]): string {
+  return lines.map((line) => `  ${line}\n`).join("");
+}
+
+/** Names in lines that fit. */
+function nameLines(names: readonly string[]): string {
+  return `  ${wrapped(names.join(" "), 2)}\n`;
+}
+
+/** Paragraphs of a topic. */
+function paragraphs(...texts: readonly string[]): string {
+  return texts.map((text) => `${wrapped(text)}\n`).join("\n");
 }
