@@ -208,8 +208,8 @@ export function topicHelp(topic: string): string | undefined {
     case "reports":
       return [
         paragraphs(
-          "A job writes reports into a directory (--out): all formats, on a terminal outside CI those marked *, unless " +
-            "--report or MOGPLEX_REPORT names some. FORMAT=PATH gives one another place.",
+          "A job writes its reports into the directory --out. In CI it writes all formats, on a terminal outside CI those " +
+            "marked *. --report or MOGPLEX_REPORT chooses others, and FORMAT=PATH the place of one.",
         ),
         columns(
           Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [
