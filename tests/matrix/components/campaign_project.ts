@@ -26,13 +26,11 @@ export interface RunOptions {
   jobs?: readonly string[];
   /** Called when a job begins. @default runs end, and 15 minutes pass */
   before?: BeforeWave;
-  /** Further arguments. */
   args?: readonly string[];
   /** File of the pipeline. @default the child pipeline */
   file?: string;
 }
 
-/** See the module. */
 export interface CampaignProject {
   cwd: string;
   service: ScriptService;
@@ -63,7 +61,7 @@ function isWaveOf(folder: string, pid: string): boolean {
     return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) &&
       readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("mogplex.mjs\0campaign\0advance");
   } catch {
-    // It has ended meanwhile, or belongs to somebody else.
+    // It has ended meanwhile, or belongs to another user.
     return false;
   }
 }

@@ -14,14 +14,14 @@ const retry = (adopt = false) => ({ kind: "retry", select: { only: [project(1)] 
 const fault = (world: CampaignWorld, kind: string, more: Record<string, unknown> = {}) =>
   world.emulator.control("fault", { kind, route: "POST /runs", times: 1_000, ...more });
 
-/** What is about runs in the journal, in order. */
+/** The records about runs in the journal, in order. */
 async function history(world: CampaignWorld): Promise<string[]> {
   const words = (record: JournalRecord) =>
     record.type === "ended" ? [`${record.as}${record.runId === null ? "" : " with a run"}`] : [record.type];
   return (await world.records()).filter(({ type }) => type !== "wave" && type !== "trouble").flatMap(words);
 }
 
-/** One start whose answer was lost: with a run of which nobody knows, or without. */
+/** One start whose answer was lost: with an unknown run, or without a run. */
 async function lost(
   arrived: boolean,
   options: Parameters<typeof campaignWorld>[0] = {},
@@ -90,7 +90,7 @@ test("the decision is recorded before a request is sent, and a wave finishes wha
   expect([running(world), verdicts(after), code]).toEqual([[], { [project(1)]: "cancelled" }, 1]);
 });
 
-test("whoever decides needs no token: the next wave asks", async () => {
+test("a decision needs no token: the next wave asks the service", async () => {
   const world = await lost(true);
   const { error, text } = await world.decide(stop(true), { token: undefined });
   expect([error, world.requests]).toEqual([undefined, []]);

@@ -131,7 +131,7 @@ test("a plan that is made again before anything was started is made anew", async
   expect((await world.run()).code).toBe(0);
 });
 
-test("a plan that is made anew keeps the items that somebody has decided about", async () => {
+test("a plan that is made anew keeps the items about which a person has decided", async () => {
   const world = campaignWorld({ count: 3, file: { repositories: [project(1), project(2)] } });
   await world.plan();
   await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "archived" });
@@ -326,7 +326,7 @@ test("a plan needs a token that works, and a service that answers", async () => 
   expect(await world.lock()).toBeUndefined();
 });
 
-test("an excluded repository is no item, and a file of which nothing is left is a mistake", async () => {
+test("an excluded repository is not an item, and a file that excludes all of its repositories is a mistake", async () => {
   const world = campaignWorld({ count: 3, file: { exclude: ["acme/*2"] } });
   expect(Object.keys(verdicts((await world.plan()).view))).toEqual([project(1), project(3)]);
   world.write({ exclude: ["acme/*"] });
@@ -362,7 +362,7 @@ for (const [what, entry, message] of ODD) {
   });
 }
 
-test("planCampaign() refuses a task that becomes too long, or a branch that becomes none, with the item's values", async () => {
+test("planCampaign() refuses a task that becomes too long, or a branch name that becomes invalid, with the item's values", async () => {
   const long = campaignWorld({
     count: 1,
     file: { prompt: "{{ text }}".repeat(60), variables: { text: "x".repeat(1_990) } },

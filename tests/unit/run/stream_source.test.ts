@@ -124,7 +124,7 @@ test("follow() does not wait for a stream that is always refused: it polls meanw
   expect(kinds(heard).slice(0, 6)).toEqual([STREAM, STREAM, STREAM, STREAM, "events", "events"]);
 });
 
-test("follow() throws what lasts when it opens a stream, as for any request", async () => {
+test("follow() throws an error that a retry cannot mend when it opens a stream, as for any request", async () => {
   const asks = async (token: string, runId?: string) => {
     const service = streamed("");
     const { error, heard } = await service.follow({ token }, runId ?? await service.start());

@@ -31,7 +31,7 @@ export interface WaveOptions {
   /** Files of the repository. */
   files: Readonly<Record<string, string>>;
   kept: Kept;
-  /** The command that somebody gives by hand; undefined: the schedule starts it. */
+  /** The command that a person gives by hand; undefined: the schedule starts it. */
   command?: string | undefined;
   /** @default {"main"} */
   branch?: string;
@@ -58,7 +58,6 @@ function colourOf({ status }: JobEnd): Wave["colour"] {
   return ({ success: "green", failure: "red", cancelled: "grey", skipped: "none" } as const)[status];
 }
 
-/** All of them. */
 export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
   {
     file: "github-actions/scheduled-campaign.yml",

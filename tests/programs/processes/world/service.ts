@@ -28,7 +28,6 @@ export function automationId(scenario: string): string {
   return `f1000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
 }
 
-/** A running service. */
 export interface Service {
   /** Its origin. */
   url: string;
@@ -36,7 +35,7 @@ export interface Service {
   folder: string;
   /** The command as one file, in `dist/`. */
   command: string;
-  /** A token that nobody has used: each one has its own limits. */
+  /** A token without any request so far: each token has its own limits. */
   token(): string;
   /** A token that may only read. */
   readOnlyToken: string;
@@ -44,7 +43,6 @@ export interface Service {
   control(action: string, args?: Record<string, unknown>): Promise<void>;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
-  /** Ends it. */
   close(): Promise<void>;
 }
 

@@ -23,7 +23,7 @@ const WRONG: Record<string, [args: string[], code: number, options?: FakeIoOptio
   "report without a token": [["report", NOWHERE], 64, { env: { MOGPLEX_API_KEY: "$TOKEN" } }],
 };
 
-test("what was wrong before there was a run stands in every report, and not a word of the earlier job", async () => {
+test("an error before the run stands in every report, and not a word of the earlier job", async () => {
   for (const [what, [args, expected, options]] of Object.entries(WRONG)) {
     const { cli } = world();
     const readOnly = (path: string) => path.startsWith("/read-only");

@@ -358,7 +358,7 @@ test("no token is in what run --follow prints or writes, whatever the events say
 // act and Buildkite's agent run each step in a pseudo-terminal. Source: nektos/act, pkg/container/host_environment.go, `openPty`;
 // buildkite/agent, process/process.go, `PTY`.
 for (const [name, env] of Object.entries(TERMINALS)) {
-  test(`run --follow draws nothing on a terminal that nobody watches, and repeats the error on stderr: ${name}`, async () => {
+  test(`run --follow draws nothing on a terminal without a person, and repeats the error on stderr: ${name}`, async () => {
     const { cli } = world("agent-failure");
     const { code, stdout } = await cli(RUN, { env: { ...env, NO_COLOR: "1" }, terminal: true });
     expect(code).toBe(1);

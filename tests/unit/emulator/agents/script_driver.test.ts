@@ -34,7 +34,7 @@ test("scriptDriver() plays success with every event, the finished one before the
   expect((await call("GET", "/acme/api/pull/1")).text).toContain("Fix the flaky tests");
 });
 
-test("scriptDriver() gives the same story however often somebody looks", async () => {
+test("scriptDriver() gives the same events however often the run is read", async () => {
   const story = async (looks: readonly number[]) => {
     const { clock, start, call } = play("delivery-failure");
     const runId = await start();
