@@ -26,8 +26,8 @@ import { type CampaignCommand, campaignCommand, countSentences } from "./report/
 import { CAMPAIGN_FORMATS } from "./report/write.ts";
 import type { Store } from "./work/store.ts";
 
-/** What is needed to tell something. */
-export interface Teller {
+/** What is needed to send a notification. */
+export interface NotificationContext {
   env: ReadEnv;
   fetch: Fetch | undefined;
   clock: Clock;
@@ -54,15 +54,15 @@ const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
  * @param stuck Whether an error has stopped the campaign that no later wave mends by itself.
  * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
  */
-export async function tell(
+export async function sendNotification(
   { file, directory, isInMemory, home, store }: Pick<
     OpenedCampaign,
     "file" | "directory" | "isInMemory" | "home" | "store"
   >,
-  teller: Teller,
+  context: NotificationContext,
   stuck = false,
 ): Promise<void> {
-  const { env, fetch, clock, random, signal, note, notifier } = teller;
+  const { env, fetch, clock, random, signal, note, notifier } = context;
   const { notify } = file;
   const told = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
   if (store === undefined || signal?.aborted) return;
@@ -76,10 +76,10 @@ export async function tell(
     // The webhook is called also if the journal cannot be written: that may be the very event.
     if (error instanceof LostRaceError) throw error;
   }
-  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, teller);
+  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, context);
   const limits = { fetch, clock, random, signal, limitMs: LIMIT_MS, wholeMs: WHOLE_MS };
   const problem = notifier !== undefined
-    ? await callNotifier(notifier, message, teller)
+    ? await callNotifier(notifier, message, context)
     : address === undefined
     ? null
     : await callWebhook(address.url, body, limits);
@@ -104,7 +104,7 @@ function notificationOf(
     & Pick<OpenedCampaign, "file" | "directory" | "isInMemory">
     & { store: Store },
   event: NotifyEvent,
-  { command, links, clock }: Teller,
+  { command, links, clock }: NotificationContext,
 ): { message: CampaignNotification; body: unknown } {
   const { memory } = store;
   const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
@@ -260,7 +260,7 @@ function cardText(text: string, more: Record<string, unknown> = {}) {
 async function callNotifier(
   notifier: Notifier,
   message: CampaignNotification,
-  { clock, signal }: Teller,
+  { clock, signal }: NotificationContext,
 ): Promise<string | null> {
   try {
     const told = Promise.resolve(message).then(notifier);

@@ -161,7 +161,7 @@ export class Decider {
     return busy ? "another run is at work on it, ask again when it has ended" : null;
   }
 
-  async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<Found> {
+  async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
     const comment = await this.#threads.comment(thread, place);
     if (comment === null) return { reason: "the comment is gone" };
     if (comment.author.id === me.id) return { reason: "the comment is one of our own" };
@@ -176,7 +176,7 @@ export class Decider {
     return { ask, asker: comment.author, at: comment.createdAt, what };
   }
 
-  async #askOfLabel(thread: ThreadPlace): Promise<Found> {
+  async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
     const { label } = this.#settings;
     const set = await this.#threads.labelled(thread, label);
     if (set === null) return { reason: `it does not have the label ${JSON.stringify(label)}` };
@@ -239,7 +239,7 @@ export class Decider {
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
     const { comment } = newsOf(thread, of);
-    const found: Found = comment === null
+    const found: FoundAsk = comment === null
       ? await this.#askOfLabel(thread)
       : await this.#askOfComment(thread, comment, me);
     if ("reason" in found) return { reason: `the last task cannot be taken again: ${found.reason}` };
@@ -318,7 +318,7 @@ export class Decider {
 }
 
 /** Who asks for what, or why that counts as nothing. */
-type Found = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
+type FoundAsk = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
 
 function checkedTask(text: string, of: AskId, name: string): { text: string; of: AskId } | { reason: string } {
   if (text === "") return { reason: `there is no task: write \`@${name} <task>\`` };

@@ -68,21 +68,21 @@ interface Moment {
 }
 
 /** First delays, in milliseconds: a run that we attach to may have ended already, and a new one may fail to start. */
-const YOUNG_MS: readonly number[] = [1_000, 2_000, 3_000];
+const FIRST_DELAYS_MS: readonly number[] = [1_000, 2_000, 3_000];
 /** Delays after the last event of a run, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
 /** How long a run counts as young, in milliseconds: its sandbox boots, so it rarely ends. */
-const YOUTH_MS = 60_000;
+const STARTUP_MS = 60_000;
 /** Interval for a young run after the first delays, in milliseconds: at most eleven polls in the first minute. */
-const YOUTH_INTERVAL_MS = 6_800;
+const STARTUP_INTERVAL_MS = 6_800;
 /** Interval while there is news, in milliseconds: five independent jobs together stay below 60 requests a minute. */
 const ACTIVE_MS = 5_500;
 /** Time without news after which a run counts as idle, in milliseconds. */
 const IDLE_AFTER_MS = 120_000;
 /** The same for a run with few events in all: some services report nothing while the agent works. */
-const TACITURN_IDLE_AFTER_MS = 20_000;
+const SPARSE_IDLE_AFTER_MS = 20_000;
 /** Most polls with news that such a run has. Source: contract 4.2: boot and preparation take two to five. */
-const TACITURN_NEWS = 5;
+const SPARSE_NEWS = 5;
 /** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */
 const IDLE_MS = 10_200;
 /** Jitter: each delay varies by up to this fraction in both directions. */
@@ -125,7 +125,7 @@ const MAX_CALM_MS = 600_000;
 export function startCadence(tokenShare: number): CadenceState {
   return {
     tokenShare,
-    burst: YOUNG_MS,
+    burst: FIRST_DELAYS_MS,
     ending: false,
     sinceMs: undefined,
     newsAtMs: 0,
@@ -143,7 +143,7 @@ function shareMs(tokenShare: number): number {
 }
 
 /** Shortens the interval for each calm stretch that has passed: additive increase. */
-function eased(state: CadenceState, atMs: number): CadenceState {
+function afterCalm(state: CadenceState, atMs: number): CadenceState {
   let { floorMs, calmSinceMs } = state;
   const stretchMs = Math.min(CALM_MS * CALM_GROWTH ** (state.refusals - 1), MAX_CALM_MS);
   for (; floorMs > 0 && atMs - calmSinceMs >= stretchMs; calmSinceMs += stretchMs) {
@@ -161,7 +161,7 @@ function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): n
   return Math.min(floorMs * factor, MAX_FLOOR_MS);
 }
 
-function refused(state: CadenceState, namedMs: number | null, atMs: number): CadenceState {
+function afterRefusal(state: CadenceState, namedMs: number | null, atMs: number): CadenceState {
   return {
     ...state,
     burst: [],
@@ -172,7 +172,7 @@ function refused(state: CadenceState, namedMs: number | null, atMs: number): Cad
   };
 }
 
-function seen(state: CadenceState, kind: "news" | "quiet" | "ending", atMs: number): CadenceState {
+function afterPoll(state: CadenceState, kind: "news" | "quiet" | "ending", atMs: number): CadenceState {
   const { sinceMs = atMs, newsAtMs, news } = state;
   return {
     ...state,
@@ -184,16 +184,16 @@ function seen(state: CadenceState, kind: "news" | "quiet" | "ending", atMs: numb
 }
 
 /** The interval that fits the run: young, active or idle. */
-function ladder({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs: number): number {
-  if (refusals === 0 && sinceMs !== undefined && atMs - sinceMs < YOUTH_MS) return YOUTH_INTERVAL_MS;
-  const idleAfter = news > TACITURN_NEWS ? IDLE_AFTER_MS : TACITURN_IDLE_AFTER_MS;
+function baseInterval({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs: number): number {
+  if (refusals === 0 && sinceMs !== undefined && atMs - sinceMs < STARTUP_MS) return STARTUP_INTERVAL_MS;
+  const idleAfter = news > SPARSE_NEWS ? IDLE_AFTER_MS : SPARSE_IDLE_AFTER_MS;
   return atMs - newsAtMs < idleAfter ? ACTIVE_MS : IDLE_MS;
 }
 
 function delayOf(state: CadenceState, event: CadenceEvent, { atMs, random }: Moment): [CadenceState, number] {
   const jitter = 1 - JITTER + 2 * JITTER * random;
   const lowestMs = shareMs(state.tokenShare);
-  const interval = Math.max(ladder(state, atMs), state.floorMs, lowestMs / (1 - JITTER));
+  const interval = Math.max(baseInterval(state, atMs), state.floorMs, lowestMs / (1 - JITTER));
   if (event.kind === "refused" || event.kind === "busy") {
     // Keep the named delay in full. Only the random part on top of it is ours.
     if (event.namedMs === null) return [state, interval * jitter];
@@ -217,10 +217,10 @@ export function nextDelay(
   moment: Moment,
 ): { state: CadenceState; delayMs: number } {
   const { atMs, leftMs } = moment;
-  const calm = eased(state, atMs);
+  const calm = afterCalm(state, atMs);
   let after = calm;
-  if (event.kind === "refused") after = refused(calm, event.namedMs, atMs);
-  else if (event.kind !== "busy") after = seen(calm, event.kind, atMs);
+  if (event.kind === "refused") after = afterRefusal(calm, event.namedMs, atMs);
+  else if (event.kind !== "busy") after = afterPoll(calm, event.kind, atMs);
   const [next, delayMs] = delayOf(after, event, moment);
   return { state: next, delayMs: Math.max(0, Math.min(Math.round(delayMs), leftMs)) };
 }
@@ -272,16 +272,15 @@ export interface SourceOptions<S> {
   random: () => number;
 }
 
-/** A signal that ends with the caller's, or by {@linkcode Leash.close}. */
-export interface Leash {
-  /** Aborts when the caller's signal does, or when the leash is closed. */
+/** A signal that aborts with the caller's signal, or by {@linkcode LinkedAbort.close}. */
+export interface LinkedAbort {
   readonly signal: AbortSignal;
-  /** Aborts {@linkcode Leash.signal}. */
+  /** Aborts {@linkcode LinkedAbort.signal}. */
   close(): void;
 }
 
-/** Makes a leash from the caller's signal. */
-export function leash(signal: AbortSignal | undefined): Leash {
+/** Links a new signal to the caller's. */
+export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
   const closed = new AbortController();
   return {
     signal: signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]),
@@ -374,7 +373,7 @@ const SILENCE_MS = 120_000;
 /** Polls: one request at a time, with delays from `cadence.ts`. */
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
-  readonly #leash: Leash;
+  readonly #abort: LinkedAbort;
   #cadence: CadenceState;
   /** Point on the clock of the last news, or of the last look at the record. */
   #heardAt: number;
@@ -383,7 +382,7 @@ export class PollingSource<N> implements Source<N> {
   constructor(options: SourceOptions<Subject<N>>) {
     this.#options = options;
     this.#heardAt = options.clock.now();
-    this.#leash = leash(options.signal);
+    this.#abort = linkAbort(options.signal);
     this.#cadence = startCadence(options.tokenShare);
   }
 
@@ -404,7 +403,7 @@ export class PollingSource<N> implements Source<N> {
     if (isSilent) this.#heardAt = clock.now();
     return await lookUntilSeen(this.#options, {
       what: subject.what,
-      signal: this.#leash.signal,
+      signal: this.#abort.signal,
       read: (call) => isSilent && subject.readRecord ? subject.readRecord(call) : subject.read(call),
       delayAfter: ({ cause, namedMs }) => {
         if (cause === "rate_limit") return this.#delayAfterRefusal(namedMs);
@@ -414,7 +413,7 @@ export class PollingSource<N> implements Source<N> {
   }
 
   close(): void {
-    this.#leash.close();
+    this.#abort.close();
     this.#leave?.();
   }
 

@@ -19,8 +19,8 @@ import { type News, type Reader, SeenIds, streamRefusal } from "./events.ts";
 import { hasEnded, isTerminalType } from "./result.ts";
 import {
   type CadenceEvent,
-  type Leash,
-  leash,
+  linkAbort,
+  type LinkedAbort,
   lookUntilSeen,
   PollingSource,
   type Source,
@@ -263,7 +263,7 @@ const MAX_DRAIN_MS = 5_000;
 /** Most of that rest, in UTF-16 units of JSON: 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
 /** Time limit of an optional read, in milliseconds. */
-const GLANCE_MS = 10_000;
+const READ_ONCE_MS = 10_000;
 
 function endsRun(event: RunEvent): boolean {
   return isTerminalType(event.type);
@@ -272,7 +272,7 @@ function endsRun(event: RunEvent): boolean {
 /** Gets news by stream. Falls back to polling without a notice if there is no stream, or it does not work. */
 export class StreamSource implements Source<News> {
   readonly #options: SourceOptions<Reader>;
-  readonly #leash: Leash;
+  readonly #abort: LinkedAbort;
   readonly #poller: PollingSource<News>;
   readonly #ticker: Ticker;
   readonly #feed: StreamFeed;
@@ -290,7 +290,7 @@ export class StreamSource implements Source<News> {
 
   constructor(options: SourceOptions<Reader>) {
     this.#options = options;
-    this.#leash = leash(options.signal);
+    this.#abort = linkAbort(options.signal);
     this.#poller = new PollingSource(options);
     this.#ticker = new Ticker(options.pacer);
     this.#feed = new StreamFeed(options.subject.runId);
@@ -318,7 +318,7 @@ export class StreamSource implements Source<News> {
   }
 
   close(): void {
-    this.#leash.close();
+    this.#abort.close();
     this.#poller.close();
     this.#link?.close();
   }
@@ -354,7 +354,7 @@ export class StreamSource implements Source<News> {
     const { subject: reader } = this.#options;
     const news = await lookUntilSeen(this.#options, {
       what: `read run "${reader.runId}"`,
-      signal: this.#leash.signal,
+      signal: this.#abort.signal,
       read: (call) => reader.readRecord(call),
     });
     if (news !== null) this.#run = news.run;
@@ -362,15 +362,15 @@ export class StreamSource implements Source<News> {
   }
 
   /** Reads once. @returns Undefined if the read failed: the stream goes on without it. */
-  async #glance(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
+  async #readOnce(look: (call: CallOptions) => Promise<News>): Promise<News | undefined> {
     const { clock } = this.#options;
-    const deadline = Math.min(clock.now() + GLANCE_MS, this.#options.deadline);
+    const deadline = Math.min(clock.now() + READ_ONCE_MS, this.#options.deadline);
     try {
-      const news = await look({ deadline, requestTimeoutMs: GLANCE_MS, maxAttempts: 1, signal: this.#leash.signal });
+      const news = await look({ deadline, requestTimeoutMs: READ_ONCE_MS, maxAttempts: 1, signal: this.#abort.signal });
       this.#run = news.run;
       return news;
     } catch (error) {
-      this.#leash.signal.throwIfAborted();
+      this.#abort.signal.throwIfAborted();
       if (!(error instanceof MogplexError)) throw error;
       return undefined;
     }
@@ -380,14 +380,14 @@ export class StreamSource implements Source<News> {
     const { subject: reader, pacer, clock, memory, random } = this.#options;
     const what = `open the event stream of run "${reader.runId}"`;
     if (this.#drops > 0 && !await this.#reopenPause(what)) return "late";
-    const answered = await reader.askForStreams(this.#leash.signal, clock.now());
+    const answered = await reader.askForStreams(this.#abort.signal, clock.now());
     if (clock.now() < reader.streamsFrom) return this.#pollFor(reader.streamsFrom - clock.now());
     let refusals = 0;
     let stream: RunEventStream;
     try {
       stream = await retry<RunEventStream>({
         memory,
-        signal: this.#leash.signal,
+        signal: this.#abort.signal,
         attempt: () => this.#openOnce(),
         judge: (error) => {
           const mayPass = ["unauthorized", "busy"].includes(streamRefusal(error, false));
@@ -399,7 +399,7 @@ export class StreamSource implements Source<News> {
         },
       }).finally(answered);
     } catch (error) {
-      this.#leash.signal.throwIfAborted();
+      this.#abort.signal.throwIfAborted();
       return this.#notOpened(error);
     }
     this.#link = new StreamLink(stream, clock, this.#feed.lastId === undefined, random());
@@ -411,7 +411,7 @@ export class StreamSource implements Source<News> {
   /** Opens the stream after the last event, or with the newest events if the service no longer knows that event. */
   async #openOnce(): Promise<RunEventStream> {
     const { subject: reader, deadline, clock } = this.#options;
-    const call = { deadline, maxAttempts: 1, signal: this.#leash.signal };
+    const call = { deadline, maxAttempts: 1, signal: this.#abort.signal };
     const { lastId } = this.#feed;
     try {
       return await reader.open(lastId, call, clock.now());
@@ -469,7 +469,7 @@ export class StreamSource implements Source<News> {
   async #probe(): Promise<News | undefined> {
     const { subject: reader } = this.#options;
     this.#probesRecord = !this.#probesRecord;
-    const page = await this.#glance((call) => this.#probesRecord ? reader.read(call) : reader.readRecord(call));
+    const page = await this.#readOnce((call) => this.#probesRecord ? reader.read(call) : reader.readRecord(call));
     if (page === undefined) return undefined;
     const events = this.#feed.keep(page.events);
     if (events.length > 0) {
@@ -496,7 +496,7 @@ export class StreamSource implements Source<News> {
       link.fromScratch = false;
       // The agent has started, so the status has changed: read it, since the stream does not send it.
       const begun = step.run === undefined && fresh.some((event) => event.type === "status_changed");
-      if (begun && !fresh.some(endsRun)) await this.#glance((call) => reader.readRecord(call));
+      if (begun && !fresh.some(endsRun)) await this.#readOnce((call) => reader.readRecord(call));
     }
     if (step.run === undefined && fresh.length === 0 && !step.cut) return undefined;
     if (this.#run === undefined && await this.#look() === null) return null;
@@ -523,7 +523,7 @@ export class StreamSource implements Source<News> {
   /** Reads the events before those that a new stream began with: a stream starts with the newest ones. Some may be missing. */
   async #fillGap(step: FeedStep): Promise<void> {
     const { subject: reader } = this.#options;
-    const page = await this.#glance((call) => reader.read(call));
+    const page = await this.#readOnce((call) => reader.read(call));
     if (page === undefined || page.limit === null || !this.#feed.joins(page.events, page.limit, step.fresh)) {
       step.cut = true;
     }
