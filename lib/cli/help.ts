@@ -196,7 +196,7 @@ function otherRowHelp(verb: Verb, shown: Verb): string {
   ].join("\n");
 }
 
-/** Help of a topic; undefined when there is none of that name. */
+/** Help of a topic; undefined for an unknown topic. */
 export function topicHelp(topic: string): string | undefined {
   switch (topic) {
     case "verbs":

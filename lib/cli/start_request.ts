@@ -61,7 +61,7 @@ export function readRequestSettings({ flags, option }: Context): Omit<StartReque
 /**
  * The task.
  *
- * @throws {UsageError} when there is none, when two sources of the same rank have one, or when it cannot be read.
+ * @throws {UsageError} when no task was given, when two sources of the same rank have one, or when it cannot be read.
  */
 export async function readPrompt(context: Context): Promise<string> {
   const { vocabulary } = context;

@@ -203,7 +203,7 @@ export class Decider {
     return changes.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
   }
 
-  /** The task of an ask, with the ask that had it; or why there is none. */
+  /** The task of an ask, with the ask that had it; or why it has no task. */
   async #taskOf(
     thread: Thread,
     what: Ask | null,
@@ -308,7 +308,7 @@ export class Decider {
     const own: ThreadComment[] = [];
     // The newest first: the right of so many users is asked for, and of no more.
     for (const comment of earlier.toReversed()) {
-      // Where a list shows an edit, others than the author may have made it: on Gitea whoever may write to issues.
+      // Where a list shows an edit, another user than the author may have made it: on Gitea any user who may write to issues.
       if (comment.isInternal || comment.editedAt !== null) continue;
       if (await this.#hasRight(comment.author)) own.unshift(comment);
     }

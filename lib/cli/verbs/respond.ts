@@ -122,7 +122,7 @@ function readSettings(context: Context): RespondSettings {
 }
 
 /**
- * Whoever has the token of a trigger can pass variables with it: then another address would get the token of Mogplex.
+ * A holder of a trigger token can pass variables, and one of them could send the token of Mogplex to another address.
  *
  * @throws {UsageError} when there is another address in a pipeline that a trigger has started.
  */
