@@ -91,7 +91,7 @@ export async function openCampaignProject(
     ".gitignore": "mogplex-campaign/\n",
     ...files,
   });
-  // Those of a project reach the child pipeline as well, those of the command line do not.
+  // Variables of a project reach the child pipeline as well, variables of the command line do not.
   const variables = { MOGPLEX_DEV: "1", MOGPLEX_URL: service.recorder.url, MOGPLEX_API_KEY: service.token };
   writeFileSync(join(cwd, ".gitlab-ci-local-variables.yml"), stringify(variables));
   const starts = () => service.recorder.of(/^POST \/runs$/);

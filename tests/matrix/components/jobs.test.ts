@@ -366,7 +366,7 @@ test.skipIf(!CAN_RUN)(
 );
 
 test.skipIf(!CAN_RUN)(
-  "what inputs say arrives at the service, and what becomes of the run is theirs to say",
+  "inputs reach the service, and decide what becomes of the run",
   async () => {
     const { run: pipeline, recorder } = await project({
       include: [

@@ -136,7 +136,7 @@ test("the journal of another campaign is refused", async () => {
   );
 });
 
-test("a last line that a crash has cut is repaired, said and noted, and the wave goes on", async () => {
+test("a last line that a crash has cut is repaired with a notice and a note in the journal, and the wave goes on", async () => {
   const world = await started();
   edit(world, JOURNAL, (text) => text.slice(0, -30));
   expect(await failureOf(() => world.read())).toBe("none");
@@ -316,7 +316,7 @@ test("a directory that may not be written is refused with 69, which is what a di
   expect(world.starts).toEqual([]);
 });
 
-test("the file may change between two waves: what was planned holds, and that is said", async () => {
+test("the file may change between two waves: the plan holds, and a message says so", async () => {
   const world = await started();
   world.write({ prompt: "Something else", repositories: [project(1)], limits: { parallel: 1 } });
   const { code, view } = await world.run();

@@ -344,7 +344,7 @@ async function stopping(): Promise<CampaignWorld> {
   return world;
 }
 
-/** Answers the cancels of the first run with an error, and those of 404 its reads as well. */
+/** Answers the cancels of the first run with an error; for 404 its reads, too. */
 function breakFirst(world: CampaignWorld, status: number, code: string): void {
   const [id] = [...world.emulator.world.store.runs.keys()];
   world.before = (request) =>
@@ -354,7 +354,7 @@ function breakFirst(world: CampaignWorld, status: number, code: string): void {
 }
 
 for (const way of ["advance", "run"] as const) {
-  test(`a run that is gone when it is to be cancelled ends its item, and the others are cancelled: ${way}`, async () => {
+  test(`a run that the service no longer has when it is to be cancelled ends its item, and the others are cancelled: ${way}`, async () => {
     const world = await stopping();
     breakFirst(world, 404, "NOT_FOUND");
     const { problem, view } = await world[way]({ timeoutMs: 10 * MINUTE });

@@ -228,7 +228,7 @@ test("a plan that is made again adds no second item for a repository that has su
   expect(world.starts.length).toBe(2);
 });
 
-test("a plan that is made again keeps an item whose row is that of a sub-project", async () => {
+test("a plan that is made again keeps an item whose row belongs to a sub-project", async () => {
   const world = campaignWorld({ count: 1, file: { repositories: [project(1)] } });
   const [row] = [...world.emulator.world.store.repos.values()];
   if (row === undefined) throw new Error("no repository");
@@ -261,7 +261,7 @@ test("a campaign over the profile that is like the service works on the whole re
   expect([view.counts.succeeded, world.starts.length]).toEqual([2, 2]);
 });
 
-test("a changed task is told, and holds only for another round, or for what is retried with adopted changes", async () => {
+test("a plan reports a changed task, which holds only for another round, or for items retried with adopted changes", async () => {
   const world = campaignWorld({ count: 2, scenarios: "play: agent-failure" });
   await world.run();
   const prompts = () => world.starts.map(({ body }) => JSON.parse(body).prompt as string);
@@ -281,7 +281,7 @@ test("a changed task is told, and holds only for another round, or for what is r
   expect((await world.lock())?.tasks.length).toBe(2);
 });
 
-test("changed limits hold after a plan, and are told", async () => {
+test("a plan reports changed limits, which hold from then on", async () => {
   const world = campaignWorld({ count: 1, scenarios: "play: agent-failure" });
   expect((await world.run()).code).toBe(1);
   world.write({ limits: { attempts: 3 } });

@@ -319,7 +319,7 @@ const NO_FOLLOW_UP: readonly [what: string, node: Node, options: Partial<Campaig
 ];
 
 for (const [what, node, options, reason] of NO_FOLLOW_UP) {
-  test(`no follow-up is made on the branch of a pull request ${what}, and the reason is told`, async () => {
+  test(`no follow-up is made on the branch of a pull request ${what}, and the reason is given`, async () => {
     const { file, ...more } = options;
     const world = worldOf([node], { ...more, file: { "on-failed-checks": { prompt: "Mend it" }, ...file } });
     world.github.pulls.set("acme/project-0009#7", node);

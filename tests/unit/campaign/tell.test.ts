@@ -77,7 +77,7 @@ test("a webhook is told once that a campaign is gated, and once that it is done,
   ]);
 });
 
-test("`run` tells of a closed gate at once, while runs are still at work", async () => {
+test("`run` reports a closed gate at once, while runs are still at work", async () => {
   const { world, calls, given } = hooked({
     count: 3,
     scenarios: 'scenarios: [{ match: { repo: "*1" }, play: agent-failure }, { play: stuck-streaming }]',

@@ -135,7 +135,7 @@ test("start() starts afresh in order when the runs that it finds are dead", asyn
   ]);
 });
 
-test("start() meets a racer in the first run of the series that lives", async () => {
+test("start() attaches to the run of a racing job, the first live one of the series", async () => {
   const { result, keys } = await tried([dead(), started("streaming", true)]);
   expect(result).toMatchObject({ replayed: true, idempotencyKey: `${KEY}.2`, owned: true });
   expect(keys).toEqual([KEY, `${KEY}.2`]);

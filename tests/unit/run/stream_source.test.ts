@@ -234,7 +234,7 @@ test("follow() never opens a stream again after an event that ends the run", asy
   ]);
 });
 
-test("follow() ends a run that waits for a person as such", async () => {
+test("follow() ends with awaiting input for a run that waits for a person", async () => {
   const { said } = await streamed("awaiting-input").follow();
   expect(said.slice(-3)).toEqual(["finished", "[awaiting_input]", "end awaiting_input"]);
 });

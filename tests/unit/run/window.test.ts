@@ -11,7 +11,7 @@ interface Seen {
   ids: string[];
 }
 
-/** Takes in pages; the last one is that of a run that has ended. */
+/** Takes in pages; at the last one the run has ended. */
 function observed(pages: readonly RunEvent[][], limit = LIMIT, ended = false): Seen {
   let state = emptyWindow();
   const ids: string[] = [];
@@ -70,7 +70,7 @@ test("add() takes in the events of a stream, which say nothing about what is hid
   expect(page.state).toMatchObject({ missed: false, full: false });
 });
 
-test("observe() takes the restart of the list of a resumed run for what it is", () => {
+test("observe() recognises the restart of the list of a resumed run", () => {
   const resumed = [anEvent("r1", "started"), anEvent("r2")];
   const seen = observed([someEvents(1, 4), resumed]);
   expect(flags(seen)).toEqual({ missed: false, full: false });

@@ -78,7 +78,7 @@ test("resolveRepository() refuses a name that several repositories have, and one
   await expect(resolveRepository(many, "acme/web")).rejects.toThrow("only 200 of the names that contain it");
 });
 
-test("resolveRepository() takes the row of the whole repository, or that of the given root, whatever their order is", async () => {
+test("resolveRepository() takes the row of the whole repository, or the row with the given root, whatever their order is", async () => {
   const rows = [
     repo("acme/web"),
     { ...repo("acme/web", OTHER), root_directory: "/packages/ui/" },

@@ -10,7 +10,7 @@ import { built } from "../../../built.ts";
 import { blocksOf, readPage, withoutChance, writeOutputs, WRITES } from "./pages.ts";
 
 const PAGE = "docs/first-campaign.md";
-/** Separates the output of one block from that of the next one. */
+/** Separates the outputs of the blocks. */
 const MARK = "=== end of block ===";
 
 test("docs/first-campaign.md shows what its commands print, and its campaign ends as it says", () => {

@@ -129,7 +129,7 @@ export function openWorkFolder(): WorkFolder {
 /** Options of a service whose runs go on until {@linkcode endRuns}, so that no test depends on how long they take. */
 export const UNTIL_ENDED: ScriptServiceOptions = { scenario: "stuck-streaming", speed: 10_000, sandboxLimit: 3 };
 
-/** Ends every run at work: those of the repository `failing` fail, those of `stuck` go on. */
+/** Ends every run at work: runs of the repository `failing` fail, runs of `stuck` go on. */
 export function endRuns({ emulator, repos }: ScriptService, failing = "failure"): void {
   const names = new Map(repos.map(({ id, full_name }) => [id, full_name.replace("acme/", "")]));
   for (const { id, repo_id, status } of emulator.world.store.runs.values()) {

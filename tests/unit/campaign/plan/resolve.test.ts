@@ -115,7 +115,7 @@ const SPACES = [
 ];
 
 for (const [order, rows] of Object.entries({ listed: SPACES, reversed: SPACES.toReversed() })) {
-  test(`resolveEntries() takes the row without root of a repository with sub-projects, or that of the given root: ${order}`, async () => {
+  test(`resolveEntries() takes the row without root of a repository with sub-projects, or the row with the given root: ${order}`, async () => {
     const resolved = async (entry: RepositoryEntry) => {
       const { items, problems } = await resolve([entry], listingOf(...rows));
       expect(problems).toEqual([]);

@@ -83,7 +83,7 @@ test("a start that was refused is headlined as not started, and one of a run tha
   }
 });
 
-test("outputs of a step tell the error once", async () => {
+test("outputs of a step name the error once", async () => {
   const { cli } = world();
   for (const args of [["run", "--follow", "--repo", REPO], ["run", "--follow", "x", "--repo", NOWHERE]]) {
     const env = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "/runner/out", GITHUB_STEP_SUMMARY: "/runner/summary" };

@@ -466,7 +466,7 @@ test("a run that the service does not know is neither looked at again nor cancel
   }
 });
 
-test("a long error is told once: its line has all of it, the block above no more than what went wrong", async () => {
+test("a long error is printed once: its line has all of it, the block above only what went wrong", async () => {
   const { cli } = world();
   const refused = { env: { ...JOB, MOGPLEX_API_KEY: READ_ONLY_TOKEN } };
   const log = await cli(RUN, refused);

@@ -401,7 +401,7 @@ async function troubles(diagnosis: Diagnosis): Promise<string[]> {
   return (await diagnosis.text()).split("\n").filter((line) => line !== "" && !line.startsWith("ok"));
 }
 
-test("doctor says a fault once, with the checks that follow from it in one line behind it", async () => {
+test("doctor names a fault once, with the checks that follow from it in one line after it", async () => {
   const down = await doctor({ instead: html(503) });
   expect(down.checks.access).toMatchObject({ state: "skipped", finding: "connection failed" });
   expect(await troubles(down)).toEqual([

@@ -320,7 +320,7 @@ for (
   });
 }
 
-test("respond takes no text of an import for that of the member who has made it", async () => {
+test("respond does not count an imported text as written by the member who imported it", async () => {
   const at = place();
   const { gitlab } = at;
   const note = gitlab.say("merge_requests/7", "kim", "@mogplex go");

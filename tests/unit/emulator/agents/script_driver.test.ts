@@ -251,7 +251,7 @@ test("scriptDriver() brings the faults of a step to the requests about its run, 
   expect([await status(`/runs/${id}`), await status(`/runs/${other}`)]).toEqual([200, 503]);
 });
 
-test("scriptDriver() brings the faults of a step with a route to that route, and those of a scenario to the start", async () => {
+test("scriptDriver() brings the faults of a step with a route to that route, and the faults of a scenario to the start", async () => {
   const text =
     "faults: [{ kind: 500, route: POST /runs }]\nsteps: [{ sandbox: up, fault: { kind: 429, route: 'GET /runs/${runId}' } }]";
   const { emulator, call, start } = arrange({ scenarios: [parseScenario(text, "s")] });
