@@ -27,247 +27,34 @@ import {
   type SourceOptions,
 } from "./source.ts";
 
-// Collects the events of a stream: each one once and in order, even if the stream repeats or reorders them.
-
-/** What a batch of messages added. */
-interface FeedStep {
-  /** The run, if a message contained it. */
-  run: Run | undefined;
-  /** Events not seen before, oldest first. */
-  fresh: RunEvent[];
-  /** Whether a new event could not be read. */
-  cut: boolean;
-}
-
-/** A time as milliseconds since 1970 and microseconds below them: the service writes up to six digits, more than `Date` keeps. */
-function timeOf(text: string): [ms: number, below: number] {
-  return [Date.parse(text), Number(/\.\d{3}(\d{1,6})/.exec(text)?.[1]?.padEnd(6, "0") ?? 0)];
-}
-
-/** Sorts by time if all times can be parsed; else keeps the order. */
-function ordered(events: readonly RunEvent[]): RunEvent[] {
-  const timed = events.map((event) => ({ event, time: timeOf(event.createdAt) }));
-  if (timed.some(({ time: [ms] }) => Number.isNaN(ms))) return [...events];
-  timed.sort(({ time: a }, { time: b }) => a[0] - b[0] || a[1] - b[1]);
-  return timed.map(({ event }) => event);
-}
-
-/** The events of one run that were seen, and the id from which its stream continues. */
-export class StreamFeed {
-  readonly #runId: string;
-  readonly #seen = new SeenIds();
-  #lastId: string | undefined;
-
-  /** @param runId UUID of the run, in lower case. Messages about another run are ignored. */
-  constructor(runId: string) {
-    this.#runId = runId;
-  }
-
-  /** Id of the event after which a stream continues; undefined to begin with the newest events. */
-  get lastId(): string | undefined {
-    return this.#lastId;
-  }
-
-  /** Forgets the last id, since the service does not know it any more. Seen events stay seen. */
-  startOver(): void {
-    this.#lastId = undefined;
-  }
-
-  /** Adds messages of a stream. */
-  take(items: readonly StreamItem[]): FeedStep {
-    let run: Run | undefined;
-    let cut = false;
-    const events: RunEvent[] = [];
-    for (const item of items) {
-      if (item.type === "event") events.push(item.event);
-      else if (item.type === "unreadable") cut = this.#add(item.id) || cut;
-      else if (item.run.runId.toLowerCase() === this.#runId) run = item.run;
-    }
-    return { run, fresh: this.keep(ordered(events)), cut };
-  }
-
-  /** Adds events that were read without the stream. @returns Those not seen before. */
-  keep(events: readonly RunEvent[]): RunEvent[] {
-    return events.filter((event) => this.#add(event.id));
-  }
-
-  /**
-   * Whether a page of events closes the gap between the events seen before and those that a new stream began with.
-   *
-   * @param page Events that were read and not yet added.
-   * @param limit How many events the read asked for.
-   * @param began The first events of the stream, already added.
-   */
-  joins(page: readonly RunEvent[], limit: number, began: readonly RunEvent[]): boolean {
-    if (page.length < limit) return true;
-    const ids = new Set(began.map((event) => event.id));
-    if (!page.some((event) => ids.has(event.id))) return false;
-    return page[0]?.type === "started" || page.some(({ id }) => this.#seen.has(id) && !ids.has(id));
-  }
-
-  /** @returns Whether the event is new. */
-  #add(id: string): boolean {
-    if (!this.#seen.add(id)) return false;
-    // The id is sent back as a header, so it must not be any text.
-    if (isUuid(id)) this.#lastId = id;
-    return true;
-  }
-}
-
-// Waits for an open stream, with heartbeats and within the deadline.
-
-/** Outcome of one wait for the stream of a run. */
-type LinkStep = StreamStep<StreamItem>;
-
-/** Length of one slice of a wait, in milliseconds: heartbeats come early by at most this. */
-const SLICE_MS = 20_000;
-/** Silence after which we read the run, in milliseconds: the service sends no heartbeats. Source: design, "Following a run". */
-const SILENCE_MS = 120_000;
-/** Random extra silence, as a fraction: jobs that started together should not all read at once. */
-const SILENCE_SPREAD = 0.25;
-/** Factor of the silence after each read that found the stream still silent, and its longest value in milliseconds. */
-const SILENCE_GROWTH = 1.5;
-const MAX_SILENCE_MS = 300_000;
-/** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
-const LASTING_MS = 60_000;
-
-/** How a pause ended: whether the deadline is still to come, or with which error. */
-type Tick = { inTime: boolean } | { error: unknown };
-
-/** Adds heartbeats and the deadline to waits, for all streams of one follower. */
-class Ticker {
-  readonly #pacer: Pacer;
-  #ticking = false;
-  /** A pause that ended while no caller waited. */
-  #missed: Tick | undefined;
-  #hear: ((tick: Tick) => void) | undefined;
-
-  constructor(pacer: Pacer) {
-    this.#pacer = pacer;
-  }
-
-  /**
-   * Waits for `work`, and sends heartbeats meanwhile.
-   *
-   * @returns The value of `work`; null if the deadline came first.
-   */
-  async race<T>(work: Promise<T>): Promise<T | null> {
-    const done = work.then((value) => ({ value }));
-    for (;;) {
-      const first = await Promise.race([done, this.#tick()]);
-      this.#hear = undefined;
-      if ("value" in first) return first.value;
-      if ("error" in first) throw first.error;
-      if (!first.inTime) return null;
-    }
-  }
-
-  /**
-   * Waits for the end of the pause. The pause goes on in the background if the work is done first, and the next wait continues it. Each
-   * wait has a promise of its own: a promise that outlives its races keeps the result of each race, with all its messages.
-   */
-  #tick(): Promise<Tick> {
-    const missed = this.#missed;
-    this.#missed = undefined;
-    if (missed !== undefined) return Promise.resolve(missed);
-    const heard = new Promise<Tick>((resolve) => this.#hear = resolve);
-    if (!this.#ticking) {
-      this.#ticking = true;
-      this.#pacer.pause(SLICE_MS).then((inTime) => this.#ended({ inTime }), (error) => this.#ended({ error }));
-    }
-    return heard;
-  }
-
-  #ended(tick: Tick): void {
-    this.#ticking = false;
-    const hear = this.#hear;
-    this.#hear = undefined;
-    if (hear === undefined) this.#missed = tick;
-    else hear(tick);
-  }
-}
-
-class StreamLink {
-  readonly #stream: RunEventStream;
-  readonly #clock: Clock;
-  readonly #openedAt: number;
-  readonly #shortestMs: number;
-  #silenceMs: number;
-  #heardAt: number;
-  #reading: Promise<LinkStep> | undefined;
-  /** Whether it was opened without an id, and no event has come so far. */
-  fromScratch: boolean;
-
-  /**
-   * @param fromScratch Whether it was opened without the id of an event.
-   * @param random Number from 0 up to 1, for jitter.
-   */
-  constructor(stream: RunEventStream, clock: Clock, fromScratch: boolean, random: number) {
-    this.#stream = stream;
-    this.#clock = clock;
-    this.#shortestMs = this.#silenceMs = Math.round(SILENCE_MS * (1 + SILENCE_SPREAD * random));
-    this.#openedAt = clock.now();
-    this.#heardAt = this.#openedAt;
-    this.fromScratch = fromScratch;
-  }
-
-  /** Whether it has been open for at least a minute. */
-  get lasted(): boolean {
-    return this.#clock.now() - this.#openedAt >= LASTING_MS;
-  }
-
-  /** Waits for messages, at most `limitMs` milliseconds and without heartbeats. */
-  within(limitMs: number): Promise<LinkStep> {
-    return this.#stream.next(limitMs);
-  }
-
-  /** Waits for messages; gives `silent` after two minutes or more without any. @returns Null if the deadline came first. */
-  async next(ticker: Ticker): Promise<LinkStep | null> {
-    for (;;) {
-      const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
-      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0));
-      const step = await ticker.race(this.#reading);
-      if (step === null) return null;
-      this.#reading = undefined;
-      // A comment shows that the connection is alive, but not that the service still watches the run.
-      if (step.kind === "messages" && step.messages.length === 0) continue;
-      this.#heardAt = this.#clock.now();
-      this.#silenceMs = step.kind === "silent"
-        ? Math.min(Math.round(this.#silenceMs * SILENCE_GROWTH), MAX_SILENCE_MS)
-        : this.#shortestMs;
-      return step;
-    }
-  }
-
-  /** Ends the stream and its connection. */
-  close(): void {
-    this.#stream.close();
-  }
-}
-
 /** Delays of reads after the last event, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
+
 /** Time of polling after which a stream that did not work is tried again, in milliseconds. Source: as above. */
 const PROBE_MS = 300_000;
+
 /** Longest wait for the first bytes after the headers, in milliseconds: a proxy may hold the body back. Source: as above. */
 const FIRST_BYTE_MS = 10_000;
+
 /** Most refusals with a named delay (429, 503) in a row before the run is polled instead. */
 const MAX_REFUSALS = 3;
+
 /** Most streams in a row that end within a minute before the run is polled instead. */
 const MAX_DROPS = 5;
+
 /** Longest backoff before the first reopening of a stream, in milliseconds. */
 const REOPEN_MS = 1_000;
+
 /** After the end of a run: longest wait for each further message, and for all of them, in milliseconds. */
 const DRAIN_MS = 500;
+
 const MAX_DRAIN_MS = 5_000;
+
 /** Most of that rest, in UTF-16 units of JSON: 200 of the service's largest events. */
 const MAX_DRAIN_LENGTH = 8 * 1024 * 1024;
+
 /** Time limit of an optional read, in milliseconds. */
 const READ_ONCE_MS = 10_000;
-
-function endsRun(event: RunEvent): boolean {
-  return isTerminalType(event.type);
-}
 
 /** Gets news by stream. Falls back to polling without a notice if there is no stream, or it does not work. */
 export class StreamSource implements Source<News> {
@@ -529,4 +316,231 @@ export class StreamSource implements Source<News> {
     }
     step.fresh.unshift(...this.#feed.keep(page?.events ?? []));
   }
+}
+
+function endsRun(event: RunEvent): boolean {
+  return isTerminalType(event.type);
+}
+
+// Waits for an open stream, with heartbeats and within the deadline.
+
+/** Outcome of one wait for the stream of a run. */
+type LinkStep = StreamStep<StreamItem>;
+
+/** Length of one slice of a wait, in milliseconds: heartbeats come early by at most this. */
+const SLICE_MS = 20_000;
+
+/** Silence after which we read the run, in milliseconds: the service sends no heartbeats. Source: design, "Following a run". */
+const SILENCE_MS = 120_000;
+
+/** Random extra silence, as a fraction: jobs that started together should not all read at once. */
+const SILENCE_SPREAD = 0.25;
+
+/** Factor of the silence after each read that found the stream still silent, and its longest value in milliseconds. */
+const SILENCE_GROWTH = 1.5;
+
+const MAX_SILENCE_MS = 300_000;
+
+/** A stream that lasted at least this long, in milliseconds, does not add to the count of failures when it ends. */
+const LASTING_MS = 60_000;
+
+/** How a pause ended: whether the deadline is still to come, or with which error. */
+type Tick = { inTime: boolean } | { error: unknown };
+
+/** Adds heartbeats and the deadline to waits, for all streams of one follower. */
+class Ticker {
+  readonly #pacer: Pacer;
+  #ticking = false;
+  /** A pause that ended while no caller waited. */
+  #missed: Tick | undefined;
+  #hear: ((tick: Tick) => void) | undefined;
+
+  constructor(pacer: Pacer) {
+    this.#pacer = pacer;
+  }
+
+  /**
+   * Waits for `work`, and sends heartbeats meanwhile.
+   *
+   * @returns The value of `work`; null if the deadline came first.
+   */
+  async race<T>(work: Promise<T>): Promise<T | null> {
+    const done = work.then((value) => ({ value }));
+    for (;;) {
+      const first = await Promise.race([done, this.#tick()]);
+      this.#hear = undefined;
+      if ("value" in first) return first.value;
+      if ("error" in first) throw first.error;
+      if (!first.inTime) return null;
+    }
+  }
+
+  /**
+   * Waits for the end of the pause. The pause goes on in the background if the work is done first, and the next wait continues it. Each
+   * wait has a promise of its own: a promise that outlives its races keeps the result of each race, with all its messages.
+   */
+  #tick(): Promise<Tick> {
+    const missed = this.#missed;
+    this.#missed = undefined;
+    if (missed !== undefined) return Promise.resolve(missed);
+    const heard = new Promise<Tick>((resolve) => this.#hear = resolve);
+    if (!this.#ticking) {
+      this.#ticking = true;
+      this.#pacer.pause(SLICE_MS).then((inTime) => this.#ended({ inTime }), (error) => this.#ended({ error }));
+    }
+    return heard;
+  }
+
+  #ended(tick: Tick): void {
+    this.#ticking = false;
+    const hear = this.#hear;
+    this.#hear = undefined;
+    if (hear === undefined) this.#missed = tick;
+    else hear(tick);
+  }
+}
+
+class StreamLink {
+  readonly #stream: RunEventStream;
+  readonly #clock: Clock;
+  readonly #openedAt: number;
+  readonly #shortestMs: number;
+  #silenceMs: number;
+  #heardAt: number;
+  #reading: Promise<LinkStep> | undefined;
+  /** Whether it was opened without an id, and no event has come so far. */
+  fromScratch: boolean;
+
+  /**
+   * @param fromScratch Whether it was opened without the id of an event.
+   * @param random Number from 0 up to 1, for jitter.
+   */
+  constructor(stream: RunEventStream, clock: Clock, fromScratch: boolean, random: number) {
+    this.#stream = stream;
+    this.#clock = clock;
+    this.#shortestMs = this.#silenceMs = Math.round(SILENCE_MS * (1 + SILENCE_SPREAD * random));
+    this.#openedAt = clock.now();
+    this.#heardAt = this.#openedAt;
+    this.fromScratch = fromScratch;
+  }
+
+  /** Whether it has been open for at least a minute. */
+  get lasted(): boolean {
+    return this.#clock.now() - this.#openedAt >= LASTING_MS;
+  }
+
+  /** Waits for messages, at most `limitMs` milliseconds and without heartbeats. */
+  within(limitMs: number): Promise<LinkStep> {
+    return this.#stream.next(limitMs);
+  }
+
+  /** Waits for messages; gives `silent` after two minutes or more without any. @returns Null if the deadline came first. */
+  async next(ticker: Ticker): Promise<LinkStep | null> {
+    for (;;) {
+      const silenceLeftMs = this.#heardAt + this.#silenceMs - this.#clock.now();
+      this.#reading ??= this.#stream.next(Math.max(silenceLeftMs, 0));
+      const step = await ticker.race(this.#reading);
+      if (step === null) return null;
+      this.#reading = undefined;
+      // A comment shows that the connection is alive, but not that the service still watches the run.
+      if (step.kind === "messages" && step.messages.length === 0) continue;
+      this.#heardAt = this.#clock.now();
+      this.#silenceMs = step.kind === "silent"
+        ? Math.min(Math.round(this.#silenceMs * SILENCE_GROWTH), MAX_SILENCE_MS)
+        : this.#shortestMs;
+      return step;
+    }
+  }
+
+  /** Ends the stream and its connection. */
+  close(): void {
+    this.#stream.close();
+  }
+}
+
+// Collects the events of a stream: each one once and in order, even if the stream repeats or reorders them.
+
+/** What a batch of messages added. */
+interface FeedStep {
+  /** The run, if a message contained it. */
+  run: Run | undefined;
+  /** Events not seen before, oldest first. */
+  fresh: RunEvent[];
+  /** Whether a new event could not be read. */
+  cut: boolean;
+}
+
+/** The events of one run that were seen, and the id from which its stream continues. */
+export class StreamFeed {
+  readonly #runId: string;
+  readonly #seen = new SeenIds();
+  #lastId: string | undefined;
+
+  /** @param runId UUID of the run, in lower case. Messages about another run are ignored. */
+  constructor(runId: string) {
+    this.#runId = runId;
+  }
+
+  /** Id of the event after which a stream continues; undefined to begin with the newest events. */
+  get lastId(): string | undefined {
+    return this.#lastId;
+  }
+
+  /** Forgets the last id, since the service does not know it any more. Seen events stay seen. */
+  startOver(): void {
+    this.#lastId = undefined;
+  }
+
+  /** Adds messages of a stream. */
+  take(items: readonly StreamItem[]): FeedStep {
+    let run: Run | undefined;
+    let cut = false;
+    const events: RunEvent[] = [];
+    for (const item of items) {
+      if (item.type === "event") events.push(item.event);
+      else if (item.type === "unreadable") cut = this.#add(item.id) || cut;
+      else if (item.run.runId.toLowerCase() === this.#runId) run = item.run;
+    }
+    return { run, fresh: this.keep(ordered(events)), cut };
+  }
+
+  /** Adds events that were read without the stream. @returns Those not seen before. */
+  keep(events: readonly RunEvent[]): RunEvent[] {
+    return events.filter((event) => this.#add(event.id));
+  }
+
+  /**
+   * Whether a page of events closes the gap between the events seen before and those that a new stream began with.
+   *
+   * @param page Events that were read and not yet added.
+   * @param limit How many events the read asked for.
+   * @param began The first events of the stream, already added.
+   */
+  joins(page: readonly RunEvent[], limit: number, began: readonly RunEvent[]): boolean {
+    if (page.length < limit) return true;
+    const ids = new Set(began.map((event) => event.id));
+    if (!page.some((event) => ids.has(event.id))) return false;
+    return page[0]?.type === "started" || page.some(({ id }) => this.#seen.has(id) && !ids.has(id));
+  }
+
+  /** @returns Whether the event is new. */
+  #add(id: string): boolean {
+    if (!this.#seen.add(id)) return false;
+    // The id is sent back as a header, so it must not be any text.
+    if (isUuid(id)) this.#lastId = id;
+    return true;
+  }
+}
+
+/** Sorts by time if all times can be parsed; else keeps the order. */
+function ordered(events: readonly RunEvent[]): RunEvent[] {
+  const timed = events.map((event) => ({ event, time: timeOf(event.createdAt) }));
+  if (timed.some(({ time: [ms] }) => Number.isNaN(ms))) return [...events];
+  timed.sort(({ time: a }, { time: b }) => a[0] - b[0] || a[1] - b[1]);
+  return timed.map(({ event }) => event);
+}
+
+/** A time as milliseconds since 1970 and microseconds below them: the service writes up to six digits, more than `Date` keeps. */
+function timeOf(text: string): [ms: number, below: number] {
+  return [Date.parse(text), Number(/\.\d{3}(\d{1,6})/.exec(text)?.[1]?.padEnd(6, "0") ?? 0)];
 }
