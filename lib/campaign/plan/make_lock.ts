@@ -257,7 +257,7 @@ export async function adoptTask(
 
 type Frame = Pick<Lock, "campaign" | "round">;
 
-/** The hash of an item's request: see `fence.ts`. */
+/** The hash of an item's request: see `requestHash`. */
 export function hashOfItem(
   frame: Frame,
   task: LockTask,

@@ -199,7 +199,7 @@ function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
   return status !== null && isTerminal(status) && updatedAt !== null;
 }
 
-// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `verdicts.ts`.
+// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `campaign/verdicts.ts`.
 
 /** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
 interface Judgement {
