@@ -209,7 +209,7 @@ export function topicHelp(topic: string): string | undefined {
       return [
         paragraphs(
           "A job writes its reports into the directory --out. In CI it writes all formats, on a terminal outside CI those " +
-            "marked *. --report or MOGPLEX_REPORT chooses others, and FORMAT=PATH the place of one.",
+            "marked *. --report or MOGPLEX_REPORT chooses others; FORMAT=PATH also sets the path of one.",
         ),
         columns(
           Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [

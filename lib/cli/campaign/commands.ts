@@ -16,9 +16,9 @@ import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "./flags.ts";
 
-const MERGE: VerbFlag = { name: "merge", help: "Merge the pull requests that are approved and green" };
+const MERGE: VerbFlag = { name: "merge", help: "Print commands that merge the pull requests that are approved and green" };
 
-const CLOSE: VerbFlag = { name: "close", help: "Close the open pull requests" };
+const CLOSE: VerbFlag = { name: "close", help: "Print commands that close the open pull requests" };
 
 const ALL_OPEN: VerbFlag = {
   name: "all",
@@ -29,7 +29,7 @@ const ALL_OPEN: VerbFlag = {
 const READY: Option<Readiness> = {
   name: "ready",
   value: "WHEN",
-  help: "Merge when a person has approved (approved), or as soon as checks are green (green)",
+  help: "What --merge takes: approved (a person has approved it) or green (its checks alone)",
   parse: oneOf(["approved", "green"]),
 };
 
