@@ -312,7 +312,9 @@ export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterru
     if (firstAt === undefined) {
       firstAt = clock.now();
       // Who sits at a terminal has pressed keys, and knows no signals.
-      controller.abort(new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`));
+      controller.abort(
+        new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
+      );
     } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
       io.exitNow(new InterruptedError(signal).exitCode);
     }

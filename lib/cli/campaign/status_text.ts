@@ -28,7 +28,7 @@ import { cellWidth, fitCells } from "../../text/cells.ts";
 import type { Fact } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { SafeLine } from "../../text/safe_line.ts";
-import { LABEL_WIDTH, Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
+import { LABEL_WIDTH, Screen, type ScreenOptions, shortPull, type Span } from "../log/terminal.ts";
 import type { Style } from "../log/writer.ts";
 
 /** Options of {@linkcode statusText}. */
@@ -210,12 +210,6 @@ function styleOf(state: ItemState): Style | undefined {
   if (state === "running" || state === "starting") return "cyan";
   if (state === "service") return "yellow";
   return isTrouble(state) ? "red" : "dim";
-}
-
-/** `#7` or `!7` for an address of a pull request or a merge request; otherwise the address. */
-function shortPull(url: string): string {
-  const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
-  return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;
 }
 
 function widest(texts: readonly string[]): number {
