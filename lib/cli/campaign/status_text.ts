@@ -17,6 +17,7 @@ import {
   pullRequestWords,
   runMs,
   sandboxesText,
+  startsText,
   stateDetail,
   STATES,
   totalsOf,
@@ -133,13 +134,10 @@ function isItemState(title: string): title is ItemState {
 }
 
 function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota: { minute, hour, day, sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
+  const { quota, quota: { sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
   const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
-  const starts: Fact = [
-    "starts",
-    `${minute.used} of ${minute.limit} a minute, ${hour.used} of ${hour.limit} an hour, ${day.used} of ${day.limit} a day`,
-  ];
+  const starts: Fact = ["starts", startsText(quota)];
   const coming: Fact[] = [
     ["sandboxes", sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
