@@ -16,7 +16,10 @@ import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "./flags.ts";
 
-const MERGE: VerbFlag = { name: "merge", help: "Print commands that merge the pull requests that are approved and green" };
+const MERGE: VerbFlag = {
+  name: "merge",
+  help: "Print commands that merge the pull requests that are approved and green",
+};
 
 const CLOSE: VerbFlag = { name: "close", help: "Print commands that close the open pull requests" };
 
