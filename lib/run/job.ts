@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
+import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { PROCESS } from "../service/memory.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf } from "../service/retry.ts";
-import { cutText, ownCopy } from "../text/plain_text.ts";
+import { cutText, detach } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { guardResult } from "./clean.ts";
 import { type AnyResult, END_EXIT, type EndOutcome, reasonOf } from "./result.ts";
@@ -38,7 +38,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     this.#session = session;
     this.#operation = operation;
     this.#settings = settings;
-    this.#tell = session.teller("onItem", settings.onItem);
+    this.#tell = session.hookCaller("onItem", settings.onItem);
     const { interrupts, onInterrupt } = settings;
     if (interrupts === undefined) return;
     const stop = () => {
@@ -145,7 +145,7 @@ export class Job<I extends JobItem, R extends Resumable> {
   }
 
   async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
-    const error = this.#settings.interrupts?.signal.reason;
+    const { interrupts } = this.#settings;
     const { outcome, text } = await stopping;
     const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
     // The operation ended just as the signal came: read its links for the reports, if there is time.
@@ -153,7 +153,10 @@ export class Job<I extends JobItem, R extends Resumable> {
     if (own !== undefined && limitMs > 0) {
       await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
     }
-    const reason = interruptReason(this.#settings.interrupts, text);
+    const reason = interruptReason(interrupts, text);
+    const signal = interrupts?.signal.reason;
+    // The line of the error says what the reports say.
+    const error = signal instanceof InterruptedError ? new InterruptedError(signal.signal, reason) : signal;
     return {
       ...await this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
       stopped: text,
@@ -312,10 +315,10 @@ function abortedError(
 }
 
 /** The part of a `StartSeries` that an error tells of. */
-type Sent = { readonly mayExist: boolean; readonly key: string };
+type SentStart = { readonly mayExist: boolean; readonly key: string };
 
 /** The error of a start that is not followed: with its key, if an attempt may have worked. */
-export function startError(error: unknown, { mayExist, key }: Sent, signal: AbortSignal | undefined): unknown {
+export function startError(error: unknown, { mayExist, key }: SentStart, signal: AbortSignal | undefined): unknown {
   if (!mayExist) return error;
   const known = { runId: null, idempotencyKey: key };
   if (signal?.aborted && error === signal.reason) return abortedError(error, known);
@@ -380,7 +383,7 @@ function withRun<R extends AnyResult>(
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
 
 /** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
-interface Followed<N, I, E> {
+interface Followable<N, I, E> {
   source: Source<N>;
   /** Read once more when the deadline comes. */
   subject: Subject<N>;
@@ -402,7 +405,7 @@ interface Followed<N, I, E> {
  */
 export async function* followToEnd<N, I, E>(
   session: Connected,
-  followed: Followed<N, I, E>,
+  followed: Followable<N, I, E>,
 ): AsyncGenerator<I, E, void> {
   try {
     let meaning: CadenceEvent | undefined;
@@ -425,7 +428,7 @@ export async function* followToEnd<N, I, E>(
 /** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
 async function* lastLook<N, I, E>(
   session: Connected,
-  followed: Followed<N, I, E>,
+  followed: Followable<N, I, E>,
   seen: N,
 ): AsyncGenerator<I, E, void> {
   const news = await recordAtDeadline(followed.subject, session);
@@ -477,7 +480,7 @@ export class StatusWatch {
     if (status === undefined || this.#known.includes(status)) return;
     const shown = cutText(status, MAX_STATUS_LENGTH);
     if (this.#announced.has(shown) || this.#announced.size >= MAX_ANNOUNCED) return;
-    this.#announced.add(ownCopy(shown));
+    this.#announced.add(detach(shown));
     this.#session.notify({ kind: "unknown_status", status });
   }
 }

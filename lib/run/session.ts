@@ -6,7 +6,7 @@
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import { type Clock, OVER, systemClock } from "../clock.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
-import { callHook, teller } from "../hook.ts";
+import { callHook, hookCaller } from "../hook.ts";
 import type { Io } from "../io.ts";
 import type { Repo } from "../model.ts";
 import type { Notice, OnNotice } from "../notice.ts";
@@ -98,7 +98,8 @@ export function connectWith<C extends object>(
     env,
     signal,
     notify,
-    teller: (name, hook) => internals.ownHooks === true ? (given) => void hook?.(given) : teller(name, hook, notify),
+    hookCaller: (name, hook) =>
+      internals.ownHooks === true ? (given) => void hook?.(given) : hookCaller(name, hook, notify),
     waits: () => [...waits.values()],
     requests: () => client.requests - before,
     startedAt,
@@ -142,8 +143,8 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: Notice, quietly?: boolean) => void;
-  /** Makes a function that tells a hook what has happened; see `teller()`. The program's own hooks may throw. */
-  readonly teller: <A>(name: string, hook: ((given: A) => unknown) | undefined) => (given: A) => void;
+  /** Makes a function that calls a hook; see `hookCaller()`. The program's own hooks may throw. */
+  readonly hookCaller: <A>(name: string, hook: ((given: A) => unknown) | undefined) => (given: A) => void;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
   /** Requests sent since the session was opened. */
@@ -268,8 +269,7 @@ export function endingSignal(signal: AbortSignal | undefined, interrupts?: Inter
  */
 export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
-  // Not the message of the error: "cannot go on; the run goes on" would leave readers puzzled.
-  return `Stopped${error instanceof InterruptedError ? ` by ${error.signal}` : ""}; ${text}`;
+  return `${error instanceof InterruptedError ? error.message : "Stopped"}; ${text}`;
 }
 
 /** Options of {@linkcode interruptible}. */
@@ -307,18 +307,22 @@ export interface OpenInterrupts extends Interrupts {
  */
 export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
+  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr");
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
     if (firstAt === undefined) {
       firstAt = clock.now();
-      controller.abort(new InterruptedError(signal));
+      // Who sits at a terminal has pressed keys, and knows no signals.
+      controller.abort(
+        new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
+      );
     } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
       io.exitNow(new InterruptedError(signal).exitCode);
     }
   });
   return {
     signal: controller.signal,
-    terminal: io.isTerminal("stdout") || io.isTerminal("stderr"),
+    terminal,
     close() {
       if (firstAt === undefined) stop();
     },
