@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import { type Clock, OVER } from "./clock.ts";
 import { messageOf } from "./error_sentence.ts";
 import { DeadlineError, exitNameOf, MogplexError } from "./errors.ts";
 import type { OnNotice } from "./notice.ts";
@@ -32,7 +32,7 @@ export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown)
  * hooks are called as they are, since what they throw is a bug. The first failure becomes a notice, so that a hook which always fails does
  * not fill the log.
  */
-export function teller<A>(name: string, hook: Hook<A>, onNotice: OnNotice | undefined): (given: A) => void {
+export function hookCaller<A>(name: string, hook: Hook<A>, onNotice: OnNotice | undefined): (given: A) => void {
   let hasFailed = false;
   return (given) =>
     callHook(hook, given, (error) => {
@@ -81,7 +81,7 @@ export async function awaitHook<A>(
       } finally {
         signal?.removeEventListener("abort", abort);
         late.catch(() => {});
-        over.abort();
+        over.abort(OVER);
       }
     }
   } catch (cause) {

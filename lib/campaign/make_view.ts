@@ -36,14 +36,50 @@ interface ViewInput {
   failed?: number | undefined;
 }
 
-/** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
-const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
-/** Delay before the next wave while other users' work holds the sandboxes, in milliseconds: the service does not report its end. */
-const OTHERS_MS = 5 * 60_000;
-
-/** The moment at which a start was sent: when it took its slot, else our own estimate. */
-function sentAtOf({ slotAt, sentAt }: StartMemory): string {
-  return slotAt ?? sentAt;
+export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
+  const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
+  const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
+  const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
+  const items = [...memory.items.values()].map((item) =>
+    itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
+  );
+  const open = openStarts(memory);
+  const { state, reason } = campaignState(memory);
+  const isOver = state === "done";
+  // Sandboxes that were not read count as those of our own runs.
+  const waiting = startableItems(memory).length;
+  const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
+  const pace = nextStarts(now);
+  // The time of a record is that of the machine that wrote it, and quotas go by the service's.
+  const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
+  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
+  const settles = toSettle(memory).length > 0;
+  const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
+    ? null
+    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open, settles);
+  return {
+    schema: 1,
+    campaign,
+    round,
+    state,
+    stateReason: reason,
+    counts: { ...counts },
+    items,
+    causes: brief ? [] : groupByCause(items),
+    quota: {
+      ...quotaUse(slotsMs, nowMs, quotas),
+      sandboxes: sandboxesView(memory, sandboxes),
+    },
+    waves: wave,
+    trouble,
+    atWork,
+    nextWaveAt: isoTimeOrNull(nextMs),
+    waitsFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
+    endsAt: isOver || brief ? null : isoTimeOrNull(endMs(memory, nowMs, meanRunMs, open)),
+    exitCode: exitCodeOf(memory),
+    at: new Date(nowMs).toISOString(),
+    about: aboutOf(memory),
+  };
 }
 
 /**
@@ -84,14 +120,20 @@ export function itemView(
   return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs) };
 }
 
+/** The moment at which a start was sent: when it took its slot, else our own estimate. */
+function sentAtOf({ slotAt, sentAt }: StartMemory): string {
+  return slotAt ?? sentAt;
+}
+
 function openStarts(memory: CampaignMemory): StartMemory[] {
   return [...memory.items.values()].filter(hasRun).flatMap(({ starts }) => starts.slice(-1));
 }
 
-function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): number {
-  const ms = nowMs - Date.parse(createdAt ?? slotAt ?? sentAt);
-  return Number.isFinite(ms) ? Math.max(ms, 0) : 0;
-}
+/** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
+const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
+
+/** Delay before the next wave while other users' work holds the sandboxes, in milliseconds: the service does not report its end. */
+const OTHERS_MS = 5 * 60_000;
 
 /** When the next wave is due after a moment: soon enough for the next start, and for the end of a run. */
 function nextWaveMs(
@@ -109,6 +151,17 @@ function nextWaveMs(
   if (starts > 0) times.push(fromMs);
   else if (nextMs !== null) times.push(Math.max(nextMs, fromMs + (because === "sandboxes" ? OTHERS_MS : 0)));
   return times.length === 0 ? null : Math.min(...times);
+}
+
+function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): number {
+  const ms = nowMs - Date.parse(createdAt ?? slotAt ?? sentAt);
+  return Number.isFinite(ms) ? Math.max(ms, 0) : 0;
+}
+
+/** Sandboxes in use. Those of ended runs are counted only where sandboxes were read. */
+function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
+  const ended = used === null ? 0 : Math.min(lingering.size, used);
+  return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
 }
 
 /**
@@ -145,57 +198,5 @@ function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
     ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
     records: seq,
     lastRecordAt: lastAt,
-  };
-}
-
-/** Sandboxes in use. Those of ended runs are counted only where sandboxes were read. */
-function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
-  const ended = used === null ? 0 : Math.min(lingering.size, used);
-  return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
-}
-
-export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
-  const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
-  const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
-  const meanRunMs = input.meanRunMs ?? DEFAULT_MEAN_RUN_MS;
-  const items = [...memory.items.values()].map((item) =>
-    itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
-  );
-  const open = openStarts(memory);
-  const { state, reason } = campaignState(memory);
-  const isOver = state === "done";
-  // Sandboxes that were not read count as those of our own runs.
-  const waiting = startableItems(memory).length;
-  const now = paceInput(memory, { nowMs, sandboxes, running: open.length, waiting, failed: input.failed });
-  const pace = nextStarts(now);
-  // The time of a record is that of the machine that wrote it, and quotas go by the service's.
-  const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
-  const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
-  const settles = toSettle(memory).length > 0;
-  const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
-    ? null
-    : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open, settles);
-  return {
-    schema: 1,
-    campaign,
-    round,
-    state,
-    stateReason: reason,
-    counts: { ...counts },
-    items,
-    causes: brief ? [] : groupByCause(items),
-    quota: {
-      ...quotaUse(quotas.length === 0 ? [] : slotsMs, nowMs),
-      sandboxes: sandboxesView(memory, sandboxes),
-    },
-    waves: wave,
-    trouble,
-    atWork,
-    nextWaveAt: isoTimeOrNull(nextMs),
-    waitsFor: isOver ? null : now.closed ?? (pace.starts > 0 ? null : pace.because),
-    endsAt: isOver || brief ? null : isoTimeOrNull(endMs(memory, nowMs, meanRunMs, open)),
-    exitCode: exitCodeOf(memory),
-    at: new Date(nowMs).toISOString(),
-    about: aboutOf(memory),
   };
 }

@@ -53,7 +53,7 @@ import {
   type SessionInternals,
   type VerbOptions,
 } from "./session.ts";
-import { type Found, StartSeries } from "./start.ts";
+import { type StartAnswer, StartSeries } from "./start.ts";
 
 /** Options of {@linkcode MogplexAutomations.run}. */
 export interface RunAutomationOptions extends TriggerOptions, FollowAutomationOptions {}
@@ -303,7 +303,7 @@ export async function triggerAutomation(
 }
 
 /** The run that a trigger started or found. */
-interface FoundAutomationRun extends Found {
+interface FoundAutomationRun extends StartAnswer {
   reason: string | null;
 }
 
@@ -473,7 +473,7 @@ function checkReplay(
   );
 }
 
-// The errors of {@linkcode runAutomation} and {@linkcode triggerAutomation} that other calls do not throw.
+// Errors that only the runs of automations have.
 
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {

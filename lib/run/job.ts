@@ -4,11 +4,12 @@
  *
  * @module
  */
-import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
+import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
+import { PROCESS } from "../service/memory.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf } from "../service/retry.ts";
-import { cutText, ownCopy } from "../text/plain_text.ts";
+import { cutText, detach } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { guardResult } from "./clean.ts";
 import { type AnyResult, END_EXIT, type EndOutcome, reasonOf } from "./result.ts";
@@ -71,7 +72,7 @@ export class Job<I extends JobItem, R extends Resumable> {
   async #detach(): Promise<JobEnd<R>> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     this.#operation.part?.("detached");
-    return this.#end({ outcome: "started", exitCode: EXIT.success, reason: null });
+    return await this.#end({ outcome: "started", exitCode: EXIT.success, reason: null });
   }
 
   async #follow(look: Look): Promise<JobEnd<R>> {
@@ -99,7 +100,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const waits = outcome === "awaiting_input";
     this.#operation.part?.(waits ? "detached" : "ended");
     const reason = waits ? `${this.#operation.label} waits for a person: answer it in the app, or cancel it` : null;
-    return this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
+    return await this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
   }
 
   async #failed(error: unknown): Promise<JobEnd<R>> {
@@ -112,7 +113,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const cancels = this.#settings.onTimeout === "cancel" && (this.#following && isLate || isLost);
     if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
     this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
-    return this.#withoutVerdict(error, reasonOf(error));
+    return await this.#withoutVerdict(error, reasonOf(error));
   }
 
   /**
@@ -136,13 +137,13 @@ export class Job<I extends JobItem, R extends Resumable> {
         : `wait for ${this.#operation.label} longer than ${seconds} seconds`;
       const why = error instanceof DeadlineError ? `${error.why}; ${text}` : text;
       const late = new DeadlineError({ attempted, why }, { cause: error });
-      return this.#withoutVerdict(late, late.message);
+      return await this.#withoutVerdict(late, late.message);
     }
-    return this.#withoutVerdict(error, `${error.message}; ${text}`);
+    return await this.#withoutVerdict(error, `${error.message}; ${text}`);
   }
 
   async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
-    const error = this.#settings.interrupts?.signal.reason;
+    const { interrupts } = this.#settings;
     const { outcome, text } = await stopping;
     const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
     // The operation ended just as the signal came: read its links for the reports, if there is time.
@@ -150,23 +151,28 @@ export class Job<I extends JobItem, R extends Resumable> {
     if (own !== undefined && limitMs > 0) {
       await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
     }
-    const reason = interruptReason(this.#settings.interrupts, text);
+    const reason = interruptReason(interrupts, text);
+    const signal = interrupts?.signal.reason;
+    // The line of the error says what the reports say.
+    const error = signal instanceof InterruptedError ? new InterruptedError(signal.signal, reason) : signal;
     return {
-      ...this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
+      ...await this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
       stopped: text,
     };
   }
 
-  #withoutVerdict(error: unknown, reason: string): JobEnd<R> {
+  async #withoutVerdict(error: unknown, reason: string): Promise<JobEnd<R>> {
     const outcome = error instanceof DeadlineError ? "deadline" : "error";
-    const end = this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
+    const end = await this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
     // A run that the service does not find cannot be followed later either.
     if (error instanceof NotFoundError) end.result.resume = null;
     return end;
   }
 
-  #end(ending: Omit<Ending, "error"> & { error?: unknown }): JobEnd<R> {
+  /** Builds the result when its turn has come: one signal may end a thousand jobs at once. */
+  async #end(ending: Omit<Ending, "error"> & { error?: unknown }): Promise<JobEnd<R>> {
     const { error } = ending;
+    await PROCESS.turn(this.#session.clock);
     return { result: this.#operation.result({ ...ending, error }), error, mayExist: this.#operation.mayExist };
   }
 }
@@ -307,10 +313,10 @@ function abortedError(
 }
 
 /** The part of a `StartSeries` that an error tells of. */
-type Sent = { readonly mayExist: boolean; readonly key: string };
+type SentStart = { readonly mayExist: boolean; readonly key: string };
 
 /** The error of a start that is not followed: with its key, if an attempt may have worked. */
-export function startError(error: unknown, { mayExist, key }: Sent, signal: AbortSignal | undefined): unknown {
+export function startError(error: unknown, { mayExist, key }: SentStart, signal: AbortSignal | undefined): unknown {
   if (!mayExist) return error;
   const known = { runId: null, idempotencyKey: key };
   if (signal?.aborted && error === signal.reason) return abortedError(error, known);
@@ -360,7 +366,7 @@ function withRun<R extends AnyResult>(
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
 
 /** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
-interface Followed<N, I, E> {
+interface Followable<N, I, E> {
   source: Source<N>;
   /** Read once more when the deadline comes. */
   subject: Subject<N>;
@@ -382,7 +388,7 @@ interface Followed<N, I, E> {
  */
 export async function* followToEnd<N, I, E>(
   session: Connected,
-  followed: Followed<N, I, E>,
+  followed: Followable<N, I, E>,
 ): AsyncGenerator<I, E, void> {
   try {
     let meaning: CadenceEvent | undefined;
@@ -405,7 +411,7 @@ export async function* followToEnd<N, I, E>(
 /** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
 async function* lastLook<N, I, E>(
   session: Connected,
-  followed: Followed<N, I, E>,
+  followed: Followable<N, I, E>,
   seen: N,
 ): AsyncGenerator<I, E, void> {
   const news = await recordAtDeadline(followed.subject, session);
@@ -457,7 +463,7 @@ export class StatusWatch {
     if (status === undefined || this.#known.includes(status)) return;
     const shown = cutText(status, MAX_STATUS_LENGTH);
     if (this.#announced.has(shown) || this.#announced.size >= MAX_ANNOUNCED) return;
-    this.#announced.add(ownCopy(shown));
+    this.#announced.add(detach(shown));
     this.#session.notify({ kind: "unknown_status", status });
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, OVER, systemClock } from "../clock.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { callHook } from "../hook.ts";
 import type { Io } from "../io.ts";
@@ -268,8 +268,7 @@ export function endingSignal(signal: AbortSignal | undefined, interrupts?: Inter
  */
 export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
-  // Not the message of the error: "cannot go on; the run goes on" would leave readers puzzled.
-  return `Stopped${error instanceof InterruptedError ? ` by ${error.signal}` : ""}; ${text}`;
+  return `${error instanceof InterruptedError ? error.message : "Stopped"}; ${text}`;
 }
 
 /** Options of {@linkcode interruptible}. */
@@ -307,18 +306,22 @@ export interface OpenInterrupts extends Interrupts {
  */
 export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
+  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr");
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
     if (firstAt === undefined) {
       firstAt = clock.now();
-      controller.abort(new InterruptedError(signal));
+      // Who sits at a terminal has pressed keys, and knows no signals.
+      controller.abort(
+        new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
+      );
     } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
       io.exitNow(new InterruptedError(signal).exitCode);
     }
   });
   return {
     signal: controller.signal,
-    terminal: io.isTerminal("stdout") || io.isTerminal("stderr"),
+    terminal,
     close() {
       if (firstAt === undefined) stop();
     },
@@ -372,7 +375,7 @@ export class RepositoryName {
 
   /** The name of a repository, if it has come. The request ends, so that it keeps no process alive. */
   take(repoId: string | undefined): string | undefined {
-    this.#asking.abort();
+    this.#asking.abort(OVER);
     return this.#known ?? this.#repos.find(({ id }) => id === repoId)?.full_name;
   }
 

@@ -33,7 +33,7 @@ import { countSentences } from "../campaign/report/words.ts";
 import { CAMPAIGN_FORMAT_NAMES, type CampaignFormatName, renderCampaignReport } from "../campaign/report/write.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
-import { teller } from "../hook.ts";
+import { hookCaller } from "../hook.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
@@ -252,7 +252,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     return overlay(overlay(await connector.connect(), own), options);
   }
   /** Tells the caller's function what happens, which breaks nothing when it fails. */
-  const sayer = ({ onNotice }: CampaignOptions) => teller("onEvent", settings.onEvent, onNotice);
+  const sayer = ({ onNotice }: CampaignOptions) => hookCaller("onEvent", settings.onEvent, onNotice);
 
   return {
     async plan(options = {}) {

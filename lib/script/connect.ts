@@ -6,7 +6,7 @@
 import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import { callHook, teller } from "../hook.ts";
+import { callHook, hookCaller } from "../hook.ts";
 import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
@@ -188,14 +188,14 @@ export class Connector {
         await onBeforeRequest(request);
         checkHeaders(request.headers, "set headers");
       }),
-      onRequest: onRequest && teller("onRequest", onRequest, onNotice),
+      onRequest: onRequest && hookCaller("onRequest", onRequest, onNotice),
     });
   }
 
   /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
   readonly connect = async (): Promise<ConnectOptions> => {
-    await PROCESS.turn();
     const { clock, onNotice } = this.#options;
+    await PROCESS.turn(clock ?? systemClock);
     const { client } = this;
     await this.#kept?.get();
     return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };

@@ -5,7 +5,7 @@
  */
 import { detected } from "../ci/detect.ts";
 import { MogplexError } from "../errors.ts";
-import { teller } from "../hook.ts";
+import { hookCaller } from "../hook.ts";
 import {
   attachAutomationJob,
   automationVerdictErrorOf,
@@ -30,7 +30,6 @@ import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
-import { PROCESS } from "../service/memory.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
 import { type Connect, overlay } from "./connect.ts";
 
@@ -47,7 +46,7 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
  * like: every loop gets every item, from the beginning. One that is slow or late gets a `gap` in place of items that were dropped: the newest
  * 1 000 are kept, and 10 000 for a loop that has not got them yet.
  *
- * A handle that nobody awaits raises no `unhandledRejection`. Following stops when the last loop is left and nobody awaits the handle.
+ * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and the handle is not awaited.
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
@@ -127,7 +126,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
       this.#wake();
     });
     this.#result = this.#end.then((end) => work.settle(end, signal));
-    // Also keeps a handle that nobody awaits from raising `unhandledRejection`.
+    // Also keeps a handle that is not awaited from raising `unhandledRejection`.
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
       (error) => notStarted(error),
@@ -311,7 +310,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
     async begin({ signal, onItem, onStarted }) {
       check();
       const connected = overlay(await connect(), options);
-      const tell = teller("onItem", options.onItem, connected.onNotice);
+      const tell = hookCaller("onItem", options.onItem, connected.onNotice);
       // The end of a handle is an item of its own.
       const take = (item: J) => {
         if (item.type === "end") return;
@@ -325,7 +324,6 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
         onSession: (opened) => void (session = opened),
       });
       const end = await begin(overlay(connected, { signal, onItem: take }), more, onStarted);
-      await PROCESS.turn();
       guarded(end.result, session);
       const item = last(end, signal);
       if (item !== undefined) tell(item);
@@ -367,7 +365,7 @@ function runHandle<S extends { runId: string }>(
 export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
   return runHandle<StartedRun>(connect, options, runKeys(), (all, more, started) => {
     checkRequestKeys(request);
-    const tell = teller("onStarted", options.onStarted, all.onNotice);
+    const tell = hookCaller("onStarted", options.onStarted, all.onNotice);
     const onStarted = (run: StartedRun) => {
       started(run);
       tell(run);
@@ -426,7 +424,7 @@ export function automationHandle(
       checkTriggerKeys(request);
     },
     begin(all, more, started) {
-      const tell = teller("onTriggered", options.onTriggered, all.onNotice);
+      const tell = hookCaller("onTriggered", options.onTriggered, all.onNotice);
       const onTriggered = (run: TriggeredRun) => {
         started(run);
         tell(run);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { teller } from "../hook.ts";
+import { hookCaller } from "../hook.ts";
 import type { Automation, CancelResult } from "../model.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
 import { type TriggeredRun, triggerKeys, type TriggerOptions, type TriggerRequest } from "../run/automation_request.ts";
@@ -262,7 +262,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     run: (request, more = {}) => startHandle(connect, request, more),
     async start(request, more) {
       const given = await all<StartOptions>("start run", more, runKeys());
-      return await start(request, { ...given, onStarted: teller("onStarted", given.onStarted, given.onNotice) });
+      return await start(request, { ...given, onStarted: hookCaller("onStarted", given.onStarted, given.onNotice) });
     },
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
     cancel: async (runId, more) => await cancel(runId, await all<CancelOptions>("cancel run", more, runKeys())),
@@ -270,7 +270,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
       list: listed,
       async trigger(id, request, more) {
         const given = await all<TriggerOptions>("trigger automation", more, triggerKeys());
-        const onTriggered = teller("onTriggered", given.onTriggered, given.onNotice);
+        const onTriggered = hookCaller("onTriggered", given.onTriggered, given.onNotice);
         return await triggerAutomation(id, request, { ...given, onTriggered });
       },
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),

@@ -5,7 +5,7 @@
  * @module
  */
 import { createParser } from "eventsource-parser";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, OVER, systemClock } from "../clock.ts";
 import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { awaitHook, callHook } from "../hook.ts";
 import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
@@ -15,14 +15,15 @@ import {
   type Answer,
   excerpt,
   explainLoss,
-  Lost,
   MAX_BODY_BYTES,
+  NetworkFailure,
   readAnswer,
   requestIdOf,
   TimedOut,
   TimeLimit,
   TooLarge,
 } from "./answer.ts";
+import { PROCESS } from "./memory.ts";
 
 // Advice for a network that fails because of this machine: the runtime does not use the proxy, or does not know the certificate
 // authority.
@@ -180,6 +181,8 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
+  /** Bytes that came and are not parsed yet. */
+  let chunk: Uint8Array | undefined;
   let messages: StreamMessage[] = [];
   let tooLarge = false;
   let closed: StreamStep<never> | undefined;
@@ -198,10 +201,10 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
     if (closed !== undefined) return;
     closed = { kind: "closed", detail, tooLarge };
     signal?.removeEventListener("abort", close);
-    over?.abort();
+    over?.abort(OVER);
     // Do not await: a sender that never stops may never confirm.
     reader?.cancel().catch(() => {});
-    life.abort();
+    life.abort(OVER);
   }
 
   function close(): void {
@@ -216,25 +219,33 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
     if (piece === "") return piece;
     const text = returned && piece.startsWith("\n") ? piece.slice(1) : piece;
     returned = piece.endsWith("\r");
-    return text.replace(/\r\n?/g, "\n");
+    return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
   }
 
-  /** Reads one chunk and feeds the parser. Never rejects. */
+  /** Waits for one chunk. Never rejects. */
   async function pull(): Promise<void> {
     try {
       const piece = await reader?.read();
       if (closed !== undefined) return;
-      if (piece?.value === undefined) return end(null);
-      parser.feed(withLineFeeds(decoder.decode(piece.value, { stream: true })));
-      if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
+      chunk = piece?.value;
+      if (chunk === undefined) end(null);
     } catch (cause) {
-      end(excerpt(explainLoss(new Lost(cause), redact).detail, redact, 300));
+      end(excerpt(explainLoss(new NetworkFailure(cause), redact).detail, redact, 300));
     }
+  }
+
+  /** Feeds the parser with the chunk that came. */
+  function take(): void {
+    const bytes = chunk;
+    chunk = undefined;
+    if (closed !== undefined || bytes === undefined) return;
+    parser.feed(withLineFeeds(decoder.decode(bytes, { stream: true })));
+    if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
   }
 
   async function next(limitMs = Infinity): Promise<StreamStep<StreamMessage>> {
     let late = false;
-    if (closed === undefined && messages.length === 0) {
+    if (closed === undefined && chunk === undefined) {
       pending ??= pull().finally(() => pending = undefined);
       over = new AbortController();
       const timeUp = limitMs === Infinity ? [] : [clock.sleep(limitMs, { signal: over.signal, limit: true })];
@@ -242,7 +253,11 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
         pending.then(() => false),
         ...timeUp.map((sleep) => sleep.then(() => true, () => false)),
       ]);
-      over.abort();
+      over.abort(OVER);
+    }
+    if (chunk !== undefined) {
+      await PROCESS.turn(clock);
+      take();
     }
     const fresh = messages;
     messages = [];
@@ -470,7 +485,7 @@ export function createTransport(options: TransportOptions): Transport {
       answer = await send(url, how) as Response;
     } catch (cause) {
       tell(null);
-      throw new Lost(cause);
+      throw new NetworkFailure(cause);
     }
     if (answer.status === 401) source?.refused(sent);
     if (options.onRequest !== undefined) tell(answer.status, requestIdOf(answer.headers, redact));
@@ -483,7 +498,7 @@ export function createTransport(options: TransportOptions): Transport {
       if (answer.dateMs !== null) skewMs = clock.wallTime() - answer.dateMs;
       return answer;
     } catch (cause) {
-      throw cause instanceof TooLarge ? cause : new Lost(cause);
+      throw cause instanceof TooLarge ? cause : new NetworkFailure(cause);
     }
   }
 
@@ -529,7 +544,7 @@ export function createTransport(options: TransportOptions): Transport {
     if (thrown instanceof TimedOut) {
       return networkError(attempted, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);
     }
-    if (thrown instanceof Lost) {
+    if (thrown instanceof NetworkFailure) {
       if (isNotPermitted(thrown.cause)) return notPermitted(attempted, thrown.cause);
       const { detail, cause } = explainLoss(thrown, redact);
       return networkError(attempted, `the network failed: ${excerpt(detail, redact, 300)}`, cause);

@@ -20,13 +20,13 @@ import {
 const RUNTIMES = ["deno", "bun", "node"] as const;
 
 let service: Service;
-const files = templateFiles();
+const files = templateFiles("templates/run.yml", "templates/follow.yml");
 
 beforeAll(async () => {
   service = await sharedService();
 });
 
-/** Where nobody listens: a port that was free a moment ago. */
+/** An address without a server: a port that was free a moment ago. */
 const NOBODY = await (async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,11 +1,11 @@
-/** What holds for every script: its verdict, and its end when there is none. Then what each is there for. */
+/** What holds for every script: its verdict, and its end without a verdict. Then what each script is for. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../../unit/hostile/parsers/log_parsers.ts";
 import { parseScenario } from "../../unit/emulator/scenarios.ts";
-import { CANCEL, START } from "../../programs/processes/world/ci_job.ts";
+import { CANCEL, START } from "../../programs/processes/world/recorder.ts";
 import {
   openScripts,
   openWebhook,
@@ -222,7 +222,7 @@ together(
 );
 
 together(
-  `${LOG} keeps its verdict when nobody reads its standard output to the end`,
+  `${LOG} keeps its verdict when its standard output is not read to the end`,
   { scenario: "agent-failure" },
   async (service) => {
     const command = (line: string) => `sh -c '${line.replace(" run.ndjson", "")}; echo "code $?" >&2' | head -n 1`;

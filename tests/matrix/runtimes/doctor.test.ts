@@ -1,4 +1,5 @@
 /** What `doctor` says of a network, which each runtime has in other words and with other variables. */
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -26,7 +27,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   let token: string | undefined;
   const own = (): Env => ({ MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token ??= service.token() });
   const doctor = (env: Env) =>
-    diagnose([...runtime, service.command], { ...own(), ...env }, mkdtempSync(join(service.folder, "doctor-")));
+    diagnose([...runtime, built("mogplex.mjs")], { ...own(), ...env }, mkdtempSync(join(service.folder, "doctor-")));
 
   test(`doctor names its runtime and is content, on ${name}`, async () => {
     const { code, checks, stderr } = await doctor({});
@@ -34,7 +35,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     expect(checks.runtime?.finding).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+`));
   });
 
-  test(`doctor tells apart where the way to the service breaks, on ${name}`, async () => {
+  test(`doctor says at which point the way to the service breaks, on ${name}`, async () => {
     const broken: [url: string, advice: string][] = [
       ["https://mogplex.invalid", "The name is not found"],
       [`https://127.0.0.1:${port}`, "What answers there speaks no TLS"],
@@ -49,7 +50,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   });
 
   test.skipIf(!hasOpenssl)(
-    `doctor names the variable for an authority of one's own, and it helps, on ${name}`,
+    `doctor names the variable for a certificate authority of one's own, and the variable works, on ${name}`,
     async () => {
       const { localUrl = "", authority = "" } = tunnel ?? {};
       const env = { MOGPLEX_URL: localUrl, MOGPLEX_DEV: "" };
@@ -73,7 +74,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     },
   );
 
-  test.skipIf(!hasOpenssl)(`doctor says whether the proxy is used, and that is so, on ${name}`, async () => {
+  test.skipIf(!hasOpenssl)(`doctor says correctly whether the proxy is used, on ${name}`, async () => {
     const { hiddenUrl = "", authority = "", proxyUrl = "" } = tunnel ?? {};
     const env = { MOGPLEX_URL: hiddenUrl, MOGPLEX_DEV: "", NODE_EXTRA_CA_CERTS: authority, HTTPS_PROXY: proxyUrl };
     const { code, checks } = await doctor(env);
@@ -86,7 +87,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   });
 }
 
-/** A port on which nobody listens any more. */
+/** A port on which no server listens any more. */
 async function closedPort(): Promise<number> {
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = server;

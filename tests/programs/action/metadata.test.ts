@@ -18,7 +18,7 @@ import { GITHUB_TOKEN, githubServer } from "../../unit/report/github_server.ts";
 import { listen } from "../report/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
 import { type Service, sharedService } from "../processes/world/service.ts";
-import { START } from "../processes/world/ci_job.ts";
+import { START } from "../processes/world/recorder.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
 import { workflowRun } from "./jobs.ts";
 
@@ -52,7 +52,7 @@ test("action.yml declares the inputs and the outputs that the program has, and N
   expect(readFileSync(built("action/main.mjs"), "utf8")).toStartWith(`// @mogplex/ci ${VERSION} `);
 });
 
-test("main.mjs runs nothing when it is imported, and post.mjs ends with 0 where no step was", () => {
+test("main.mjs runs nothing when it is imported, and post.mjs ends with 0 when no step has run", () => {
   for (const name of ["main.mjs", "post.mjs"]) {
     writeFileSync(join(folder, name), readFileSync(built(`action/${name}`), "utf8"));
   }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { launch } from "../processes/world/service.ts";
-import { START } from "../processes/world/ci_job.ts";
+import { START } from "../processes/world/recorder.ts";
 import { withService } from "./scripts.ts";
 import { endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "./systems/campaign_recipes.ts";
 
@@ -69,7 +69,7 @@ test("campaign.yml is planned and its canary started, with the task of each repo
       ...{ createBranch: true, workingBranch: "codemod/replace-moment" },
     });
     endRuns(service);
-    // Without a pull request nobody knows whether they succeeded: that closes the gate, too.
+    // Without a pull request it is not known whether they succeeded: that closes the gate, too.
     await campaign("advance");
     expect((await campaign("status")).stdout).toContain("campaign approve campaign.yml");
   });

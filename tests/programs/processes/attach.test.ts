@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "./world/service.ts";
-import { nothing, onNode, openJob, START } from "./world/ci_job.ts";
+import { nothing, onNode, openJob } from "./world/ci_job.ts";
+import { START } from "./world/recorder.ts";
 
 let service: Service;
 
@@ -10,7 +11,6 @@ beforeAll(async () => {
 
 const ENDED = nothing("the run has ended, or none was started");
 
-/** Ends a run. */
 function succeed(runId: string): Promise<void> {
   const success = { status: "success" };
   return service.control("setRun", { runId, run: success, call: success });

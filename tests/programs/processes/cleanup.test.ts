@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { launch, REPO, type Service, startService } from "./world/service.ts";
-import { CANCEL, cancels, type CiJob, nothing, onNode, openJob, START } from "./world/ci_job.ts";
+import { cancels, type CiJob, nothing, onNode, openJob } from "./world/ci_job.ts";
+import { CANCEL, START } from "./world/recorder.ts";
 
 let service: Service;
 
@@ -142,7 +143,7 @@ withJob("cleanup repeats the cancel that follow --on-interrupt cancel lost, or t
   expect(await service.status(runId)).toBe("cancelled");
 });
 
-withJob("cleanup sends nothing for a state file that somebody without the token changed", async (job) => {
+withJob("cleanup sends nothing for a state file that was changed without the token", async (job) => {
   const foreign = await openJob(onNode(service));
   const runId = await killed(foreign);
   const own = await killed(job);

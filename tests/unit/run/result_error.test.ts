@@ -12,7 +12,7 @@ const PARTS = {
 test("resultError() has the parts of an error, and null for each that it lacks", () => {
   expect(resultError(new UsageError(PARTS))).toEqual({ ...PARTS, code: null });
   expect(resultError(new InterruptedError("SIGTERM")))
-    .toEqual({ attempted: "wait any longer", why: "SIGTERM received", value: null, advice: null, code: null });
+    .toEqual({ attempted: null, why: "Stopped by SIGTERM", value: null, advice: null, code: null });
   expect(resultError(new MogplexError("The service is away", "unavailable")))
     .toEqual({ attempted: null, why: "The service is away", value: null, advice: null, code: null });
 });
@@ -25,7 +25,7 @@ test("resultError() has the code of the service, and none of ours", () => {
   expect(resultError(new UnauthorizedError(PARTS)).code).toBeNull();
 });
 
-test("resultError() and reasonOf() say nothing of a bug but that it is one", () => {
+test("resultError() and reasonOf() say of a bug only that it is a bug", () => {
   for (const bug of [new TypeError("secret of the machine"), "thrown text", undefined]) {
     expect(resultError(bug)).toEqual({
       attempted: null,

@@ -316,7 +316,7 @@ test("await using ends the loops of a handle", async () => {
   expect(kinds(await items)).not.toContain("end");
 });
 
-test("a handle that nobody awaits raises nothing, whatever becomes of its run", async () => {
+test("a handle that is not awaited raises nothing, whatever becomes of its run", async () => {
   const { mogplex, request, service } = world({ scenario: "agent-failure" });
   mogplex.run(request);
   mogplex.run({ repoId: "nonsense", prompt: "x" });

@@ -7,7 +7,7 @@ import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
 import { type Ended, launch, REPO, sharedService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
 import { openWorkFolder, type WorkFolder } from "../systems/campaign_recipes.ts";
@@ -204,7 +204,7 @@ test("the workflow of the README and docs/github.md follows its run, and cancels
   });
 });
 
-test("the pipeline of docs/gitlab.md is that of the README, which tests/components runs", () => {
+test("docs/gitlab.md has the same pipeline as the README, which tests/components runs", () => {
   expect(block("docs/gitlab.md", "yaml", "component:")).toBe(block("README.md", "yaml", "component:"));
 });
 

@@ -1,7 +1,7 @@
 /** `examples/shell/mogplex-run.sh`: what it sends again, when, and when it gives up. */
 import { expect, test } from "bun:test";
 import type { FaultKind } from "../../../../lib/emulator/state/faults.ts";
-import { LOOK, START } from "../../processes/world/ci_job.ts";
+import { LOOK, START } from "../../processes/world/recorder.ts";
 import { inShell } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 
@@ -68,7 +68,7 @@ shell(
       expect(two - one).toBeGreaterThanOrEqual(40);
       expect(three - two).toBeGreaterThanOrEqual(50);
       expect(end.stdout).toContain("trying again in 95 s");
-      // Nobody waits longer than a minute in silence.
+      // No wait is silent for more than a minute.
       expect(end.stdout).toContain("mogplex-run: ... starting for 40 s\n");
     }),
 );

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { sessionOf } from "../../processes/world/runner.ts";
 import type { Running } from "../../processes/world/service.ts";
-import { CANCEL, LOOK, START, until } from "../../processes/world/ci_job.ts";
+import { CANCEL, LOOK, START, until } from "../../processes/world/recorder.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, SH } from "./shells.ts";
 
@@ -152,7 +152,7 @@ shell(
 );
 
 shell(
-  "mogplex-run.sh goes on to the verdict when nobody reads what it says",
+  "mogplex-run.sh goes on to the verdict when its output is not read",
   () =>
     inShell({ scenario: "agent-failure" }, async (stand) => {
       const running = stand.launch(["Fix the tests"]);

@@ -8,7 +8,7 @@ import { parseAllDocuments } from "yaml";
 import { EXIT } from "../../../../lib/exit_codes.ts";
 import { shellWord } from "../../../../lib/text/escape.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
-import { START } from "../../processes/world/ci_job.ts";
+import { START } from "../../processes/world/recorder.ts";
 import { type Fields, fields, list, parseYaml, texts } from "../../../unit/examples/strict.ts";
 import {
   type CampaignSystem,
@@ -227,7 +227,7 @@ test("campaign.yml of Buildkite makes one wave at a time on the default branch, 
   });
 });
 
-test("campaign.yaml of Kubernetes makes no wave until somebody has read the plan, and one at a time", () => {
+test("campaign.yaml of Kubernetes makes no wave until a person has read the plan, and one at a time", () => {
   const { claim, plan, waves } = readManifests();
   expect(claim).toMatchObject({ spec: { accessModes: ["ReadWriteOnce"] } });
   expect(waves.spec).toMatchObject({

@@ -1,4 +1,5 @@
 /** A machine that a CI system runs scripts on: the programs that its image brings, and a checkout of the repository. */
+import { built } from "../../../built.ts";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -8,21 +9,18 @@ import { type Ended, launch, REPO, type Running, type Service } from "../../proc
 
 /** A script that a CI system starts as a process of its own. */
 export interface Script {
-  /** For the eyes of people. */
+  /** Its name, for messages. */
   name: string;
-  /** Its text. */
   text: string;
   /** Line that runs it; the path of its file follows. */
   shell: readonly string[];
   /** Variables that the system and the recipe set. */
   env: Record<string, string>;
-  /** Working directory. */
   cwd: string;
 }
 
 /** A script that was run. */
 export interface Done extends Ended {
-  /** Its name. */
   name: string;
   /** Whether the system stopped it. */
   stopped: boolean;
@@ -54,7 +52,6 @@ export interface Machine {
   command: string;
   /** Text of a recipe with the name of a scenario at the end of its task. */
   recipe(file: string, scenario: string): string;
-  /** An empty directory. */
   directory(): string;
   /** A directory with what `init` has put into the repository. */
   checkout(): string;
@@ -133,16 +130,16 @@ export async function openMachine(service: Service): Promise<Machine> {
   const machine: Machine = {
     recorder,
     token: service.token(),
-    command: service.command,
+    command: built("mogplex.mjs"),
     stop: undefined,
     stopWhen: (running) => running.seen(AT_WORK),
     done: [],
     settings: {},
-    checksum: sha256(readFileSync(service.command, "utf8")),
+    checksum: sha256(readFileSync(built("mogplex.mjs"), "utf8")),
     checkout() {
       const folder = machine.directory();
       mkdirSync(join(folder, "ci"));
-      copyFileSync(service.command, join(folder, "ci/mogplex.mjs"));
+      copyFileSync(built("mogplex.mjs"), join(folder, "ci/mogplex.mjs"));
       writeFileSync(join(folder, "ci/mogplex.mjs.sha256"), `${machine.checksum}  mogplex.mjs\n`);
       return folder;
     },

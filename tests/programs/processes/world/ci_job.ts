@@ -2,16 +2,10 @@
 import { expect } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { built } from "../../../built.ts";
 import { RUNTIMES } from "../../package/runtimes.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 import { type Ended, launch, REPO, type Running, type Service } from "./service.ts";
-
-/** A start on the wire. */
-export const START = /^POST \/runs$/;
-/** A look at a run on the wire. */
-export const LOOK = /^GET \/runs\/[^/]+$/;
-/** A cancel on the wire. */
-export const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
 
 /** A runtime, and the service that its jobs use. */
 export interface RuntimeService {
@@ -19,7 +13,6 @@ export interface RuntimeService {
   name: string;
   /** Command line of the runtime. */
   runtime: readonly string[];
-  /** The emulator. */
   service: Service;
 }
 
@@ -30,27 +23,21 @@ export function onNode(service: Service): RuntimeService {
 
 /** A job of GitLab CI: a working directory, an environment, and a recorder between it and the service. */
 export interface CiJob {
-  /** The service. */
   service: Service;
   /** What goes over the wire. */
   recorder: Recorder;
-  /** Working directory. */
   cwd: string;
-  /** Environment. */
   env: Record<string, string>;
   /** Line that starts the command with some arguments. */
   line(...args: string[]): string[];
   /** Arguments of a job. */
   follow(prompt: string, ...args: string[]): string[];
-  /** Starts the command. */
   launch(...args: string[]): Running;
   /** Starts the command with further variables. */
   launchWith(env: Record<string, string>, ...args: string[]): Running;
   /** Runs `cleanup` as an `after_script` does, and says what it said and which requests it sent. */
   cleanup(status: string, ...args: string[]): Promise<{ code: number | null; stdout: string; requests: string[] }>;
-  /** The state file. */
   state(): Record<string, unknown>;
-  /** The report. */
   result(): Record<string, unknown>;
 }
 
@@ -72,7 +59,7 @@ export async function openJob({ name, runtime, service }: RuntimeService, like?:
     MOGPLEX_API_KEY: like?.env.MOGPLEX_API_KEY ?? service.token(),
     MOGPLEX_URL: recorder.url,
   };
-  const line = (...args: string[]) => [...runtime, service.command, ...args];
+  const line = (...args: string[]) => [...runtime, built("mogplex.mjs"), ...args];
   const read = (path: string) => JSON.parse(readFileSync(join(cwd, "mogplex-ci", path), "utf8"));
   return {
     service,
@@ -108,15 +95,6 @@ export function cancels(runId: string, why: string, before: string[] = []) {
     stdout: `cleaned up: run "${runId}" is "cancelled" (${why})\n`,
     requests: [...before, `POST /runs/${runId}/cancel`],
   };
-}
-
-/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the three minutes that a test has are over. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 6_000; tries++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`Cannot wait any longer until ${what}`);
 }
 
 /** Resolves once a process has written something that matches on stderr; throws when it ends before. */

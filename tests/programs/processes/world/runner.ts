@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { launch, type Running } from "./service.ts";
-import { until } from "./ci_job.ts";
+import { until } from "./recorder.ts";
 
 /** A line for a shell. */
 export const quoted = (line: readonly string[]): string =>
@@ -32,7 +32,6 @@ export type Form = keyof typeof FORMS;
 
 /** How a stage is run. */
 export interface StageOptions {
-  /** Working directory. */
   cwd: string;
   /** Environment; its `PATH` is the image's. */
   env: Record<string, string>;

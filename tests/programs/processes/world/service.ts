@@ -9,7 +9,6 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
-import { built } from "../../../built.ts";
 import { SINGLE_NAMES } from "../../../unit/emulator/scenarios.ts";
 
 /** A repository of the service. */
@@ -28,15 +27,12 @@ export function automationId(scenario: string): string {
   return `f1000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
 }
 
-/** A running service. */
 export interface Service {
   /** Its origin. */
   url: string;
   /** Folder for everything that the tests make. */
   folder: string;
-  /** The command as one file, in `dist/`. */
-  command: string;
-  /** A token that nobody has used: each one has its own limits. */
+  /** A token without any request so far: each token has its own limits. */
   token(): string;
   /** A token that may only read. */
   readOnlyToken: string;
@@ -44,7 +40,6 @@ export interface Service {
   control(action: string, args?: Record<string, unknown>): Promise<void>;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
-  /** Ends it. */
   close(): Promise<void>;
 }
 
@@ -95,7 +90,6 @@ export async function startService(others: Record<string, string> = {}, flags: s
   return {
     url,
     folder,
-    command: built("mogplex.mjs"),
     token() {
       used++;
       if (used >= TOKENS) throw new Error("Cannot take a token: all are used");

@@ -7,7 +7,7 @@ import { outlineXml } from "../../hostile/parsers/markup_parsers.ts";
 import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../../report/gitlab_readers.ts";
 import { memoryIo } from "../../report/memory_io.ts";
 import { parseOpenmetrics } from "../../report/openmetrics_parser.ts";
-import { anItem, everyVerdict, mixedView, viewOf } from "./sample_view.ts";
+import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "./sample_view.ts";
 
 function clean(view: CampaignView): CampaignView {
   return cleanCampaign(view, (text) => text);
@@ -125,6 +125,8 @@ test("report openmetrics of a campaign has the same series for every campaign, n
   expect(value("next_wave_timestamp_seconds")).toBe(Date.parse("2026-12-01T14:05:00Z") / 1_000);
   const labels = families.flatMap(({ samples }) => samples.flatMap(([each]) => Object.keys(each)));
   expect([...new Set(labels)].sort()).toEqual(["campaign", "cause", "state", "verdict", "window"]);
+  const free = CAMPAIGN_FORMATS.openmetrics.render(clean(mixedView(3, { quota: unlimited(mixedView(3)) })));
+  expect(parseOpenmetrics(free).find(({ name }) => name.endsWith("quota_starts_limit"))?.samples ?? []).toEqual([]);
   const none = CAMPAIGN_FORMATS.openmetrics.render(EMPTY);
   expect(none).not.toContain("timestamp");
   expect(readGitlabMetrics(none).length).toBe(parseOpenmetrics(none).flatMap(({ samples }) => samples).length);
@@ -198,7 +200,7 @@ test("cleanCampaign() takes the secrets out of every text, and only our own toke
   expect(view.causes[0]?.items).toEqual([view.items[0]?.id ?? ""]);
 });
 
-test("cleanCampaign() keeps texts on one line, cuts them, and makes what is no time and no address null", () => {
+test("cleanCampaign() keeps texts on one line, cuts them, and makes invalid times and addresses null", () => {
   const item = anItem(1, "failed", {
     reason: `a\n\u202eb\r${"x".repeat(5_000)}`,
     branch: "b".repeat(1_000),

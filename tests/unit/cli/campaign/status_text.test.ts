@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status_text.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
-import { anItem, everyVerdict, mixedView, viewOf } from "../../campaign/report/sample_view.ts";
+import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "../../campaign/report/sample_view.ts";
 
 const command = { program: "mogplex-ci", file: "campaign.yaml", flags: [] };
 
@@ -122,6 +122,12 @@ test("statusText() shows the problem of the last step first: a token of another 
   ]);
 });
 
+test("statusText() says when starts are not limited", () => {
+  expect(status(mixedView(3))).toContain("  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
+  const lines = status(mixedView(3, { quota: unlimited(mixedView(3)) }));
+  expect(lines).toContain("  starts        not limited");
+});
+
 test("statusText() shows what stopped the last wave, and how it goes on", () => {
   const lines = part(status(mixedView(3, { trouble: "Cannot read run: the network failed" })), "Needs attention");
   expect(lines.slice(2)).toEqual([
@@ -131,7 +137,7 @@ test("statusText() shows what stopped the last wave, and how it goes on", () => 
   ]);
 });
 
-test("statusText() says which process is at work, which is never late, and that nobody else can decide meanwhile", () => {
+test("statusText() says which process is at work, never calls it late, and says that no other process can decide meanwhile", () => {
   const changes = { atWork: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
   const quiet = status(mixedView(3, changes));
   expect(quiet).toContain("Nothing needs attention: it goes on with the next wave");
