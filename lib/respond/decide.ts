@@ -6,7 +6,7 @@
  */
 import type { CommentPlace, ForgeUser, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import { type Mend, mendPrompt } from "../run/mend.ts";
-import { type AskId, isSameAsk, type MarkedNote, marksOf, newsOf } from "./mark.ts";
+import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
 import { type Place, placeNow } from "./where.ts";
@@ -67,21 +67,31 @@ export class Decider {
   readonly #settings: RespondSettings;
   readonly #runs: RunsAtWork;
   readonly #nowMs: number;
+  readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
+  readonly #open: MarkedNote[] = [];
   readonly #rights = new Map<number, boolean>();
 
   constructor(
-    { threads, settings, runs, nowMs }: {
+    { threads, settings, runs, nowMs, sealOf }: {
       threads: Threads;
       settings: RespondSettings;
       runs: RunsAtWork;
       /** Wall time in milliseconds since 1970. */
       nowMs: number;
+      /** Makes the codes of the marks of a thread. */
+      sealOf(thread: ThreadPlace): Promise<MarkSeal>;
     },
   ) {
     this.#threads = threads;
     this.#settings = settings;
     this.#runs = runs;
     this.#nowMs = nowMs;
+    this.#sealOf = sealOf;
+  }
+
+  /** Notes of the thread that do not tell the end of their run: it goes on, or their job has died. Known once it was decided. */
+  get open(): readonly MarkedNote[] {
+    return this.#open;
   }
 
   /**
@@ -103,10 +113,12 @@ export class Decider {
     if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
     if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
-    const marks = marksOf(found.list, me);
+    const marks = marksOf(found.list, me, await this.#sealOf(place));
+    const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
+    this.#open.push(...open.slice(-MAX_RUNS));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
     if (own !== undefined && own.mark.state !== "starting") {
-      return quiet(own.mark.state === "none" ? "it was answered" : "its run was started");
+      return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
     }
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
@@ -290,7 +302,7 @@ export class Decider {
   /** Whether our notes of the last 24 hours name as many runs as there may be. @param before Only notes with a lower id count. */
   async #isBeyondLimit(me: ForgeUser, before = Infinity): Promise<boolean> {
     const since = new Date(this.#nowMs - DAY_MS).toISOString();
-    const marks = marksOf(await this.#threads.commentsOf(me, since), me);
+    const marks = marksOf(await this.#threads.commentsOf(me, since), me, undefined);
     return marks.filter(({ mark, note }) => mark.state !== "none" && note.id < before).length >= this.#settings.limit;
   }
 

@@ -10,6 +10,7 @@ import type {
   Threads,
 } from "../../../lib/forge/threads.ts";
 import { Decider, type RespondSettings } from "../../../lib/respond/decide.ts";
+import { type MarkSeal, markSeal } from "../../../lib/respond/mark.ts";
 
 export const NOW = Date.parse("2026-03-02T12:00:00Z");
 
@@ -132,6 +133,11 @@ export const SETTINGS: RespondSettings = {
   isPublic: false,
 };
 
+/** The codes of the marks of a thread. */
+export function sealOf(thread: ThreadPlace, token = "mog_of-the-tests"): MarkSeal {
+  return markSeal({ token, origin: "https://git.example", repository: 42, thread });
+}
+
 /** Decides on something, with these runs at work. */
 export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {}, atWork: readonly string[] = []) {
   return new Decider({
@@ -139,5 +145,6 @@ export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {
     settings: { ...SETTINGS, ...settings },
     runs: { isAtWork: (runId) => Promise.resolve(atWork.includes(runId)) },
     nowMs: NOW,
+    sealOf: (thread) => Promise.resolve(sealOf(thread)),
   });
 }
