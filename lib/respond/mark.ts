@@ -5,7 +5,8 @@
  *
  * @module
  */
-import type { CommentPlace, ForgeUser, News, ThreadComment, ThreadPlace } from "../forge/threads.ts";
+import type { ForgeUser } from "../forge/findings.ts";
+import type { CommentPlace, News, ThreadComment, ThreadPlace } from "../forge/threads.ts";
 import { hmacSha256, sha256Hex } from "../sha256.ts";
 
 /** What asked for a run: a comment, or an event that has set the label. */

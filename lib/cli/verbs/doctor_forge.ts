@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ForgeSetup, ForgeUser, Threads } from "../../forge/threads.ts";
+import type { ForgeUser } from "../../forge/findings.ts";
+import type { ForgeSetup, Threads } from "../../forge/threads.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
 

@@ -213,6 +213,7 @@ async function answer(context: Context, asked: Asked): Promise<number> {
     settings,
     nowMs: context.clock.wallTime(),
     sealOf,
+    redact: (text) => context.writer.redact(text),
     runs: {
       async isAtWork(runId) {
         try {

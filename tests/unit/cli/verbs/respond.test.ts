@@ -491,9 +491,15 @@ test("run --after takes the id of a run out of a result, and asks service and fo
 test("run --after --mend asks for what the forge shows to be broken", async () => {
   const at = place();
   const request = at.gitlab.threads.get("merge_requests/7");
-  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { status: "failed" } });
+  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { id: 9, status: "failed" } });
+  at.gitlab.failedJobs.push({ id: 1, name: "unit", log: `expected 1\ngot 2 by ${TOKEN}\n` });
   expect((await runAfter(at, ["--after", "7", "--mend", "checks"])).code).toBe(0);
-  expect(runsOf(at)[0]?.prompt).toStartWith("The checks of the pull request of this branch are red.");
+  const prompt = runsOf(at)[0]?.prompt ?? "";
+  expect(prompt).toStartWith("The checks of the pull request of this branch are red.");
+  expect(prompt).toContain(
+    "Failed check:\n> unit\n> https://gitlab.example/acme/api/-/jobs/1\n> expected 1\n> got 2 by ",
+  );
+  expect(prompt).not.toContain(TOKEN);
   const conflict = await runAfter(at, ["--after", "7", "--mend", "conflict"]);
   expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
 });
