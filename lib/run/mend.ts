@@ -48,7 +48,7 @@ const MAX_QUOTE = 24_000;
 /** A part of the quote. Masked before it is cut: half a token has no shape that could be found. */
 function partOf(head: string, lines: readonly (string | null)[], max: number, redact: Redact): string {
   const text = lines.filter((line) => line !== null && line !== "").join("\n");
-  return `${head}:\n${quoted(redact(plainText(text).replaceAll("\t", "  ")), max)}`;
+  return `${head}:\n${quoted(redact(plainText(text)).replaceAll("\t", "  "), max)}`;
 }
 
 /**

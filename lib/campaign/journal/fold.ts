@@ -92,6 +92,7 @@ function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory)
 
 function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
   const { kind, key, branch, sentAt, start: number, followUp = null } = record;
+  const quote = record.quote?.join("\n") ?? null;
   const expected = nextStart(item);
   if (hasRun(item)) throw new Contradiction(`the run of start ${item.starts.at(-1)?.number} has not ended`);
   if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
@@ -102,12 +103,13 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       throw new Contradiction(`start ${number} has another key`);
     }
     const lost = isAgain && (start.lost || start.openSlotMs !== null);
-    Object.assign(start, { kind, followUp, key, branch, sentAt, lost, end: null, reason: null });
+    Object.assign(start, { kind, followUp, quote, key, branch, sentAt, lost, end: null, reason: null });
   } else {
     start = {
       number,
       kind,
       followUp,
+      quote,
       key,
       branch,
       answered: null,
@@ -148,6 +150,7 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   start.openSlotMs = null;
   start.slotAt = record.slotAt;
   addSlot(memory.slotsMs, Date.parse(record.slotAt));
+  start.quote = null;
   start.status = record.status;
   start.createdAt = record.createdAt;
   start.answered = record.branch ?? null;
