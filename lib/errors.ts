@@ -363,8 +363,9 @@ export class InterruptedError extends MogplexError {
   static override readonly kind: string = "InterruptedError";
   /** The signal. */
   readonly signal: "SIGINT" | "SIGTERM";
-  constructor(signal: InterruptSignal) {
-    super({ attempted: "wait any longer", why: `${signal} received` }, signal === "SIGINT" ? "sigint" : "sigterm");
+  /** @param message What was stopped by what, and what goes on. */
+  constructor(signal: InterruptSignal, message: string = `Stopped by ${signal}`) {
+    super(message, signal === "SIGINT" ? "sigint" : "sigterm");
     this.signal = signal;
   }
 }

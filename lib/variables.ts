@@ -35,7 +35,7 @@ function variable(name: string, columns: Column = {}): Variable {
   return { name, flag, option, value, fallback, dropIn, service, readWith };
 }
 
-/** Our own variables. `VARIABLE_MEANINGS` in `cli/meanings.ts` says what each is for. */
+/** Our own variables. `VARIABLE_MEANINGS` in `cli/verb.ts` says what each is for. */
 export const VARIABLES: readonly Variable[] = [
   variable("MOGPLEX_API_KEY", {
     service: true,

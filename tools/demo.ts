@@ -128,6 +128,9 @@ async function pressedKey(): Promise<void> {
   stdin.setRawMode(false).pause();
 }
 
+/** Exit codes after Ctrl-C and SIGTERM. */
+const STOPPED: readonly number[] = [130, 143];
+
 async function main(args: readonly string[]): Promise<number> {
   say("Building dist/, unless nothing changed, and a sample project with a Git history");
   execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], {
@@ -139,6 +142,10 @@ async function main(args: readonly string[]): Promise<number> {
   say(`A local Mogplex is running at ${ready.url}; its repository ${REPOSITORY} is the sample project`);
   try {
     const code = await runJob(ready, args);
+    if (STOPPED.includes(code)) {
+      say("Stopped. The local Mogplex ends now, too, and the run with it. To begin again: npm start");
+      return code;
+    }
     showBranch();
     // The arguments may be --help, or name another folder.
     const written = existsSync(reports);

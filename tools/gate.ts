@@ -1,7 +1,7 @@
 /**
  * `npm run gate`: all cases of the property tests, `unit` in another order, `programs`, `matrix`, and the checks that `npm test` leaves out.
  *
- * Folders that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
+ * Files that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
  * `--seed=N` repeats an order. Where the kernel permits it, everything runs in a namespace without a network but loopback, and with empty
  * caches: nothing may be downloaded after `npm ci`.
  */
@@ -45,30 +45,32 @@ async function runCutOff(line: readonly string[]): Promise<number> {
   return code ?? 70;
 }
 
-/** Runs the folders of some layers that have not passed as they are. */
+/** Runs the files of some layers that have not passed as they are. */
 async function runLayers(layers: readonly Layer[], keys: Keys | undefined, seed?: number): Promise<Outcome[]> {
-  const folders = Map.groupBy(layers.flatMap((layer) => testFiles(`tests/${layer}`)), folderOf);
   const totals: Outcome[] = [];
-  const open = new Map<string, { files: string[]; key: string | undefined }>();
-  for (const [folder, files] of folders) {
-    const key = await keys?.of(files);
-    const tests = key === undefined ? undefined : passedTests(folder, key);
-    if (tests === undefined) open.set(folder, { files, key });
-    else {
-      print(`cached ${folder}  ${tests} tests (same tests, programs and files)`);
-      totals.push({ passed: tests, failed: 0, skipped: 0, cases: [] });
+  const open = new Map<string, string | undefined>();
+  for (const [folder, files] of Map.groupBy(layers.flatMap((layer) => testFiles(`tests/${layer}`)), folderOf)) {
+    let [known, passed] = [0, 0];
+    for (const file of files) {
+      const key = await keys?.of(file);
+      const tests = key === undefined ? undefined : passedTests(file, key);
+      if (tests === undefined) open.set(file, key);
+      else [known, passed] = [known + 1, passed + tests];
     }
+    if (known === 0) continue;
+    print(`cached ${folder}  ${known} of ${files.length} files, ${passed} tests (same tests, programs and files)`);
+    totals.push({ passed, failed: 0, skipped: 0, cases: [] });
   }
-  const files = [...open.values()].flatMap((each) => each.files);
-  if (files.length === 0) return totals;
-  const outcome = await runFiles(files, { full: true, ...seed === undefined ? {} : { seed } });
-  for (const [folder, { key }] of open) {
-    const cases = outcome.cases.filter(({ file }) => folderOf(file) === folder);
-    // An error outside of tests is in no report: then nothing is remembered.
-    const clean = outcome.failed === outcome.cases.filter(({ end }) => end === "failed").length;
-    if (key !== undefined && clean && cases.length > 0 && cases.every(({ end }) => end === "passed")) {
-      remember(folder, key, cases.length);
-    }
+  if (open.size === 0) return totals;
+  const outcome = await runFiles([...open.keys()], { full: true, ...seed === undefined ? {} : { seed } });
+  // An error outside of tests is in no report: then nothing is remembered.
+  if (outcome.failed === outcome.cases.filter(({ end }) => end === "failed").length) {
+    const clean = [...Map.groupBy(outcome.cases, ({ file }) => file)]
+      .filter(([, cases]) => cases.every(({ end }) => end === "passed"));
+    remember(Object.fromEntries(clean.flatMap(([file, cases]) => {
+      const key = open.get(file);
+      return key === undefined ? [] : [[file, { key, tests: cases.length }]];
+    })));
   }
   return [...totals, outcome];
 }
@@ -86,8 +88,8 @@ async function main(args: readonly string[]): Promise<number> {
   );
   const fresh = args.includes("--all") || (process.env.CI ?? "") !== "";
   if (process.env[CUT_OFF] === undefined) {
-    const known = fresh ? "all of them" : "but for folders that have passed as they are";
-    print(`Runs the tests, ${known}: about thirteen minutes on two cores when nothing is known.`);
+    const known = fresh ? "all of them" : "but for files that have passed as they are";
+    print(`Runs the tests, ${known}: about ten minutes on two cores when nothing is known.`);
     print(`The order of tests/unit is ${seed}: --seed=${seed} repeats it.`);
     const line = withoutNetwork();
     if (line !== undefined) {
@@ -100,12 +102,13 @@ async function main(args: readonly string[]): Promise<number> {
   const build = await runChecks(BUILD);
   if (build.failed > 0) return 1;
   const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap((layer) => testFiles(`tests/${layer}`)));
-  const checks = await timed("checks", () => runChecks(GATE_CHECKS));
-  const outcomes = [
-    ...await timed("unit", () => runLayers(["unit"], keys, seed)),
-    // Together: at the end of each run some processes wait for the slowest file of another one.
-    ...await timed("programs and matrix", () => runLayers(["programs", "matrix"], keys)),
-  ];
+  // All at once: the checks and `unit` are all work, and fill the time in which the others wait for their children.
+  const [checks, ...layers] = await Promise.all([
+    timed("checks", () => runChecks(GATE_CHECKS)),
+    timed("programs and matrix", () => runLayers(["programs", "matrix"], keys)),
+    timed("unit", () => runLayers(["unit"], keys, seed)),
+  ]);
+  const outcomes = layers.flat();
   const cases = outcomes.flatMap((outcome) => outcome.cases);
   for (const line of summaryOf(cases, sourceOf, missingPrograms())) print(line);
   const parts: Totals[] = [build, checks, ...outcomes];

@@ -2,7 +2,7 @@
 // alone, since nothing else is installed yet.
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -37,24 +37,47 @@ export function sha256(content) {
 }
 
 /**
- * Installs the packages of the lock file unless the last installation was from the same lock file.
+ * Whether every package of `package-lock.json` is installed in its version, by the list that npm keeps of an installation that it finished.
+ * Packages for other machines are optional, and npm leaves them out.
+ * @param {string} folder Folder of `package-lock.json` and `node_modules`.
+ */
+export function isInstalled(folder) {
+  /** @typedef {{ version?: string, integrity?: string, optional?: boolean }} Package */
+  /** @type {(file: string) => Record<string, Package>} */
+  const packagesOf = (file) => JSON.parse(readFileSync(join(folder, file), "utf8")).packages;
+  const list = "node_modules/.package-lock.json";
+  if (!existsSync(join(folder, list))) return false;
+  const installed = packagesOf(list);
+  return Object.entries(packagesOf("package-lock.json")).every(([path, { version, integrity, optional }]) => {
+    // The project itself.
+    if (path === "") return true;
+    const own = installed[path];
+    if (own === undefined) return optional === true;
+    return own.version === version && own.integrity === integrity && existsSync(join(folder, path, "package.json"));
+  });
+}
+
+/** The runtimes that npm installs but that do not start: their packages fetch or place the program in a script, which may not have run. */
+function brokenRuntimes() {
+  const names = /** @type {const} */ (["bun", "deno"]);
+  return names.filter((name) => spawnSync(runtimes[name], ["--version"], { stdio: "ignore" }).status !== 0);
+}
+
+/**
+ * Installs the packages of the lock file unless they are installed.
  * Throws when npm fails, or when an installed runtime does not start.
  */
 export function setUp() {
-  const wanted = sha256(readFileSync(join(root, "package-lock.json")));
-  const stamp = join(root, "node_modules/.installed-lock");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  process.stderr.write("Setting up: npm ci, about a minute (once for each change of package-lock.json)\n");
+  if (isInstalled(root) && brokenRuntimes().length === 0) return;
+  process.stderr.write("Setting up: npm ci, about a minute (again only when package-lock.json has changed)\n");
   const { status, error } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
     shell: process.platform === "win32",
   });
   if (status !== 0) throw new Error(`Cannot set up: npm ci ended with ${status ?? error?.message}`);
-  for (const name of /** @type {const} */ (["bun", "deno"])) {
-    const { status: works } = spawnSync(runtimes[name], ["--version"], { stdio: "ignore" });
-    if (works !== 0) throw new Error(`Cannot set up: ${name} was installed but does not run on this machine`);
+  const broken = brokenRuntimes();
+  if (broken.length > 0) {
+    throw new Error(`Cannot set up: ${broken.join(" and ")} was installed but does not run on this machine`);
   }
-  mkdirSync(dirname(stamp), { recursive: true });
-  writeFileSync(stamp, wanted);
 }

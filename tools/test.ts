@@ -26,8 +26,12 @@ function divide(args: readonly string[]): { paths: string[]; options: RunOptions
 }
 
 async function runPaths(paths: readonly string[], options: RunOptions): Promise<Totals[]> {
+  const empty = paths.filter((path) => testFiles(path).length === 0);
+  if (empty.length > 0) {
+    process.stderr.write(`Cannot run tests: no test file is at or below ${empty.join(", ")}\n`);
+    return [{ passed: 0, failed: empty.length, skipped: 0 }];
+  }
   const files = [...new Set(paths.flatMap(testFiles))];
-  if (files.length === 0) throw new Error(`Cannot run tests: no test file is at or below ${paths.join(", ")}`);
   const build = await runChecks(files.every((file) => file.startsWith("tests/unit/")) ? {} : BUILD);
   if (build.failed > 0) return [build];
   const outcomes: Outcome[] = [];

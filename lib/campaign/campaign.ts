@@ -487,7 +487,10 @@ class Step {
     const unknown = sent === 0 ? "" : `; ${formatCount(sent, "start")} ${sent === 1 ? "has" : "have"} no answer yet: ` +
       `the next wave finds ${sent === 1 ? "its run" : "their runs"}`;
     if (work === undefined || open.length === 0 || !this.#settings.cancels()) {
-      return `the campaign goes on with the next wave${unknown}`;
+      const runs = open.length === 0
+        ? ""
+        : `${formatCount(open.length, "run")} ${open.length === 1 ? "goes" : "go"} on; `;
+      return `${runs}the campaign goes on with the next wave${unknown}`;
     }
     // The session's signal has aborted, and would end these requests as well.
     const { client, clock, platform } = this.#session;

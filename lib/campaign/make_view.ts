@@ -185,7 +185,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     items,
     causes: brief ? [] : groupByCause(items),
     quota: {
-      ...quotaUse(quotas.length === 0 ? [] : slotsMs, nowMs),
+      ...quotaUse(slotsMs, nowMs, quotas),
       sandboxes: sandboxesView(memory, sandboxes),
     },
     waves: wave,

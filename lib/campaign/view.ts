@@ -122,12 +122,12 @@ export interface CauseGroup {
 
 /** A quota of starts, as far as it is used. */
 export interface QuotaView {
-  /** Starts in the last minute, with the limit. */
-  minute: { used: number; limit: number };
+  /** Starts in the last minute, with the limit; null for a local Mogplex that limits no starts. */
+  minute: { used: number; limit: number | null };
   /** Starts in the last hour, with the limit. */
-  hour: { used: number; limit: number };
+  hour: { used: number; limit: number | null };
   /** Starts in the last 24 hours, with the limit. */
-  day: { used: number; limit: number };
+  day: { used: number; limit: number | null };
   /** Sandboxes in use, where they were read, and the limit. `ended`: how many of them are of ended runs of the campaign; absent for none. */
   sandboxes: { used: number | null; limit: number; ended?: number };
 }

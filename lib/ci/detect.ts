@@ -1,8 +1,5 @@
 /**
- * Detects the CI system from the environment.
- *
- * To add a system, add its table to `systems.ts`, its mark to `platform.ts`, and its row to `SYSTEMS` below. Tests then require its documented environment in
- * `tests/unit/ci/environments`, and its line in `examples/shell/mogplex-run.sh`, which derives the same keys.
+ * Detects the CI system from the environment. What a further system needs: `CONTRIBUTING.md`, "Adding something".
  *
  * @module
  */
@@ -22,6 +19,7 @@ import { forgejo, gitea, github } from "./github.ts";
 import { gitlab } from "./gitlab.ts";
 import { azure, bitbucket, buildkite, circle, jenkins, teamcity, woodpecker } from "./systems.ts";
 
+// In any order: the order of detection is that of the marks in `platform.ts`.
 const SYSTEMS: readonly Platform[] = [
   forgejo,
   gitea,

@@ -245,7 +245,7 @@ export interface Laptop {
   ): Promise<Folder>;
   /** See `ignoringFolder` there. */
   ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;
-  /** See `rememberStart` in `job/recent.ts`. */
+  /** See `rememberStart` there. */
   rememberStart(context: Context, started: StartedRun, out: string, asked: Asked): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;

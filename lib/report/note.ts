@@ -16,8 +16,8 @@ import { markdownBlock } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import type { Redactor } from "../text/redact.ts";
 
-// What the systems that hold the note of a job have in common: where it is, and what differs in their APIs. `gitlab.ts` and `github.ts`
-// make one each.
+// What the systems that hold the note of a job have in common: where it is, and what differs in their APIs.
+// `gitlab_note.ts` and `github_note.ts` make one each.
 
 /** A merge request or a pull request, and the API through which its notes are reached. */
 export interface NotePlace {

@@ -9,7 +9,7 @@ import { type ErrorParts, UsageError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import { cleanResult, type Redact } from "../run/clean.ts";
 import { renderNdjson } from "../run/event_file.ts";
-import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
+import type { AnyResult } from "../run/result.ts";
 import { viewOf } from "../run/result_view.ts";
 import { bareValue, jsonText, renderDotenvFile, webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
@@ -126,8 +126,11 @@ function renderDotenv(result: AnyResult): string {
   return renderOutputsEnv(outputsOf(result));
 }
 
-// The formats of `--report`. A new one is a renderer and a row here; a renderer reads a `ResultView`, which both kinds of
-// results have.
+// The formats of `--report`. A new one is a renderer and a row here; a renderer reads what `viewOf` makes of a result, whatever
+// its kind.
+
+/** What reports for people need beside the result. */
+type Surroundings = MarkdownOptions & RunPageOptions;
 
 /** A format of `--report`. */
 interface ReportFormat {
@@ -135,11 +138,8 @@ interface ReportFormat {
   readonly file: string;
   /** One line for `--help`. */
   readonly help: string;
-  /**
-   * Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. `redact` removes secrets from text that is
-   * joined from several events.
-   */
-  readonly render: (result: RunResult | AutomationResult, redact?: (text: string) => string) => string;
+  /** Renders a result that went through `cleanResult`, of a run or of an automation run. Pure. */
+  readonly render: (result: AnyResult, around?: Surroundings) => string;
 }
 
 /** The name of a format of `--report`. */
@@ -158,17 +158,17 @@ export const REPORT_FORMATS = {
   json: { file: "result.json", help: "the result for programs (JSON Schema in the package)", render: renderJson },
   ndjson: { file: "events.ndjson", help: "every event, one JSON object a line", render: renderNdjson },
   dotenv: { file: "outputs.env", help: "`MOGPLEX_…` variables for later GitLab jobs", render: renderDotenv },
-  markdown: {
-    file: "summary.md",
-    help: "summary for people",
-    render: (result, redact) => renderMarkdown(result, { redact }),
+  markdown: { file: "summary.md", help: "summary for people", render: renderMarkdown },
+  html: { file: "run.html", help: "page for people, in a browser", render: renderRunPage },
+  junit: {
+    file: "junit.xml",
+    help: "verdict and phases as test cases",
+    render: (result, { redact } = {}) => renderJunit(result, redact),
   },
-  html: { file: "run.html", help: "page for people, in a browser", render: (result) => renderRunPage(result) },
-  junit: { file: "junit.xml", help: "verdict and phases as test cases", render: renderJunit },
   annotations: {
     file: "annotations.json",
     help: "links for the page of a GitLab job",
-    render: (result) => renderAnnotations(result),
+    render: (result, { links } = {}) => renderAnnotations(result, links),
   },
   openmetrics: { file: "metrics.txt", help: "figures for GitLab and Prometheus", render: renderOpenmetrics },
 } as const satisfies Record<ReportFormatName, ReportFormat>;
@@ -368,18 +368,6 @@ export interface WriteReportsOptions {
   redactToken?: Redact | undefined;
 }
 
-/** What the reports for people need beside the result. */
-type Surroundings = MarkdownOptions & RunPageOptions & { links: ReportLinks };
-
-/** Renders one report. Those for people have a place for links. */
-function render(format: ReportFormatName, result: AnyResult, around: Surroundings): string {
-  if (format === "markdown") return renderMarkdown(result, around);
-  if (format === "annotations") return renderAnnotations(result, around.links);
-  if (format === "html") return renderRunPage(result, around);
-  const { render }: ReportFormat = REPORT_FORMATS[format];
-  return render(result, around.redact);
-}
-
 function textsOf(values: Outputs): OutputTexts {
   return { outputs: () => renderGithubOutputs(values), variables: () => renderOutputsEnv(values) };
 }
@@ -439,7 +427,8 @@ export function writeReports(
     compared: earlier?.sentence,
   };
   for (const { format, path } of targets) {
-    attempt(format, path, () => io.writeFile(path, redactToken(render(format, clean, around))));
+    const { render }: ReportFormat = REPORT_FORMATS[format];
+    attempt(format, path, () => io.writeFile(path, redactToken(render(clean, around))));
   }
   appendOutputs(textsOf(outputsOf(clean)), files, io, attempt, redactToken);
   if (summary !== undefined) {

@@ -451,7 +451,7 @@ function checkReplay(
   );
 }
 
-// The errors of {@linkcode runAutomation} and {@linkcode triggerAutomation} that other calls do not throw.
+// Errors that only the runs of automations have.
 
 /** The run of an automation ended `failed` (exit code 1) or `cancelled` (exit code 3). */
 export class AutomationVerdictError extends MogplexError {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { AbortedError, DeadlineError, exitCodeFor, MogplexError, NotFoundError } from "../errors.ts";
+import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf } from "../service/retry.ts";
@@ -144,7 +144,7 @@ export class Job<I extends JobItem, R extends Resumable> {
   }
 
   async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
-    const error = this.#settings.interrupts?.signal.reason;
+    const { interrupts } = this.#settings;
     const { outcome, text } = await stopping;
     const own = outcome === "success" || outcome === "failed" ? outcome : undefined;
     // The operation ended just as the signal came: read its links for the reports, if there is time.
@@ -152,7 +152,10 @@ export class Job<I extends JobItem, R extends Resumable> {
     if (own !== undefined && limitMs > 0) {
       await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
     }
-    const reason = interruptReason(this.#settings.interrupts, text);
+    const reason = interruptReason(interrupts, text);
+    const signal = interrupts?.signal.reason;
+    // The line of the error says what the reports say.
+    const error = signal instanceof InterruptedError ? new InterruptedError(signal.signal, reason) : signal;
     return {
       ...this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
       stopped: text,

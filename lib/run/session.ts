@@ -268,8 +268,7 @@ export function endingSignal(signal: AbortSignal | undefined, interrupts?: Inter
  */
 export function interruptReason(interrupts: Interrupts | undefined, text: string): string {
   const error = interrupts?.signal.reason;
-  // Not the message of the error: "cannot go on; the run goes on" would leave readers puzzled.
-  return `Stopped${error instanceof InterruptedError ? ` by ${error.signal}` : ""}; ${text}`;
+  return `${error instanceof InterruptedError ? error.message : "Stopped"}; ${text}`;
 }
 
 /** Options of {@linkcode interruptible}. */
@@ -307,18 +306,22 @@ export interface OpenInterrupts extends Interrupts {
  */
 export function openInterrupts({ io, clock }: InterruptibleOptions): OpenInterrupts {
   const controller = new AbortController();
+  const terminal = io.isTerminal("stdout") || io.isTerminal("stderr");
   let firstAt: number | undefined;
   const stop = io.onSignal((signal) => {
     if (firstAt === undefined) {
       firstAt = clock.now();
-      controller.abort(new InterruptedError(signal));
+      // Who sits at a terminal has pressed keys, and knows no signals.
+      controller.abort(
+        new InterruptedError(signal, `Stopped by ${terminal && signal === "SIGINT" ? "Ctrl-C" : signal}`),
+      );
     } else if (clock.now() - firstAt >= SAME_SIGNAL_MS) {
       io.exitNow(new InterruptedError(signal).exitCode);
     }
   });
   return {
     signal: controller.signal,
-    terminal: io.isTerminal("stdout") || io.isTerminal("stderr"),
+    terminal,
     close() {
       if (firstAt === undefined) stop();
     },

@@ -371,7 +371,7 @@ export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }
 /** Silence after which the record is read in place of the news, in milliseconds. */
 const SILENCE_MS = 120_000;
 
-/** Polls: one request at a time, with delays from `cadence.ts`. */
+/** Polls: one request at a time, with the delays of {@linkcode nextDelay}. */
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
   readonly #leash: Leash;

@@ -2,7 +2,7 @@
  * Schemas of the service's answers. They are tolerant: they keep unknown fields, and accept any text as a status or code. Each is built on
  * its first use, since a start of the command needs few of them.
  *
- * Our own words stand in `custom` issues alone: `envelope.ts` makes the rest of a message from code and path of an issue.
+ * Our own words stand in `custom` issues alone: `readData` makes the rest of a message from code and path of an issue.
  *
  * @module
  */

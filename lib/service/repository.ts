@@ -163,6 +163,6 @@ export async function resolveRepository(
   const near = await namesNear(client, wanted, call);
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
-    : "check the name, and that the token's user can see it; a hidden one is found by its id alone";
+    : '"repos list" shows the names that the token reaches; a hidden repository is found by its id alone';
   throw refused("the service lists none of this name", advice);
 }

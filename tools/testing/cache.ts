@@ -1,5 +1,5 @@
 /**
- * Remembers which folders of tests have passed, by the content of everything that their result depends on.
+ * Remembers which test files have passed, by the content of everything that their result depends on.
  *
  * @module
  */
@@ -13,9 +13,11 @@ import { pathsIn } from "./paths.ts";
 import { externalPrograms, findProgram } from "./summary.ts";
 
 const STORE = join(root, "node_modules/.cache/passed-tests.json");
+/** Where tests ask for built files. */
+const BUILT = "tests/built.ts";
 
-/** What passed: number of tests by folder and key. */
-type Passed = Record<string, { key: string; tests: number }>;
+/** What passed: key and number of tests by test file. */
+export type Passed = Record<string, { key: string; tests: number }>;
 
 /** Version or size and time of everything that tests start and that is not in the checkout. */
 function outside(): string[] {
@@ -40,7 +42,7 @@ function checkoutFiles(): string[] {
   ].filter((path) => existsSync(join(root, path))).sort();
 }
 
-/** The keys of folders of tests. */
+/** The keys of test files. */
 export class Keys {
   readonly #files = checkoutFiles();
   readonly #known = new Set(
@@ -77,33 +79,37 @@ export class Keys {
     }
   }
 
-  /** Sources with everything that they import. */
-  #closure(entries: readonly string[]): string[] {
+  /** Sources with everything that they import, but for what is known already. */
+  #closure(entries: readonly string[], known: ReadonlySet<string>): string[] {
     const found = new Set(entries);
-    for (const path of found) for (const each of this.#imports.get(path) ?? []) found.add(each);
+    for (const path of found) {
+      // How a built file was made does not matter: whoever asks for one names it.
+      if (path === BUILT) continue;
+      for (const each of this.#imports.get(path) ?? []) if (!known.has(each)) found.add(each);
+    }
     return [...found];
   }
 
-  /** Reads the test files of all folders at once, which is quicker than one by one. */
+  /** Reads all test files at once, which is quicker than one by one. */
   static async make(files: readonly string[]): Promise<Keys> {
     const keys = new Keys();
     await keys.#read(files);
     return keys;
   }
 
-  /** The key of some test files: it changes with everything that their result depends on. */
-  async of(files: readonly string[]): Promise<string> {
+  /** The key of a test file: it changes with everything that its result depends on. */
+  async of(file: string): Promise<string> {
     const sources = new Set<string>();
     const named = new Set<string>();
-    let entries = [...files];
+    let entries = [file, "tests/preload.ts"];
     // A test names sources that it starts, which import and name others.
     while (entries.length > 0) {
       await this.#read(entries);
-      const fresh = this.#closure(entries).filter((path) => !sources.has(path));
+      const fresh = this.#closure(entries, sources);
       for (const path of fresh) {
         sources.add(path);
         // Sources of the product name no files of the checkout, and their words would name nearly all.
-        if (path.startsWith("lib/")) continue;
+        if (path.startsWith("lib/") || path === BUILT) continue;
         for (const name of pathsIn(path, readFileSync(join(root, path), "utf8"), (each) => this.#known.has(each))) {
           named.add(name);
         }
@@ -120,7 +126,8 @@ export class Keys {
       return false;
     };
     const content = this.#files.filter(covered).map((path) => `${path} ${this.#sum(path)}`);
-    return sha256([...this.#outside, this.#sum("package-lock.json"), ...content].join("\n"));
+    const runner = ["package-lock.json", "bunfig.toml", "tools/testing/run_files.ts"].map((path) => this.#sum(path));
+    return sha256([...this.#outside, ...runner, ...content].join("\n"));
   }
 }
 
@@ -133,14 +140,14 @@ function read(): Passed {
   }
 }
 
-/** Number of tests of a folder that passed with this key; undefined when it did not. */
-export function passedTests(folder: string, key: string): number | undefined {
-  const known = read()[folder];
+/** Number of tests of a file that passed with this key; undefined when it did not. */
+export function passedTests(file: string, key: string): number | undefined {
+  const known = read()[file];
   return known?.key === key ? known.tests : undefined;
 }
 
-/** Remembers that a folder passed, without a skip. */
-export function remember(folder: string, key: string, tests: number): void {
+/** Remembers files that passed, without a skip. */
+export function remember(passed: Passed): void {
   mkdirSync(dirname(STORE), { recursive: true });
-  writeFileSync(STORE, JSON.stringify({ ...read(), [folder]: { key, tests } }));
+  writeFileSync(STORE, JSON.stringify({ ...read(), ...passed }));
 }

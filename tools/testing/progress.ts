@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../setup.mjs";
 
@@ -26,8 +26,9 @@ export function sum(parts: readonly Totals[]): Totals {
   return { passed: of("passed"), failed: of("failed"), skipped: of("skipped") };
 }
 
-/** Test files at or below a path of the checkout, sorted. */
+/** Test files at or below a path of the checkout, sorted; none if the path is not there. */
 export function testFiles(path: string): string[] {
+  if (!existsSync(join(root, path))) return [];
   if (path.endsWith(".test.ts")) return [path];
   return readdirSync(join(root, path), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".test.ts")).map((name) => `${path}/${name}`).sort();

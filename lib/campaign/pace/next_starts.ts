@@ -75,17 +75,20 @@ function freeAt({ count, windowMs }: Quota, slots: readonly number[]): number {
  * How much of each quota is used at a moment, as {@linkcode nextStarts} counts it.
  *
  * @param slotsMs When starts took their slots, in any order.
+ * @param quotas Those that are in force: see {@linkcode quotasFor}. @default {QUOTAS}
  */
 export function quotaUse(
   slotsMs: readonly number[],
   nowMs: number,
-): Record<QuotaName, { used: number; limit: number }> {
-  const slots = recentSlots(slotsMs, nowMs);
-  const entries = QUOTAS.map(({ name, count, windowMs }) => {
+  quotas: readonly Quota[] = QUOTAS,
+): Record<QuotaName, { used: number; limit: number | null }> {
+  const slots = quotas.length === 0 ? slotsMs : recentSlots(slotsMs, nowMs);
+  const entries = QUOTAS.map(({ name, windowMs }) => {
+    const limit = quotas.find((quota) => quota.name === name)?.count ?? null;
     const used = slots.filter((at) => at + windowMs + SLOT_GUARD_MS > nowMs).length;
-    return [name, { used: Math.min(count, used), limit: count }];
+    return [name, { used: Math.min(limit ?? Infinity, used), limit }];
   });
-  return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number }>;
+  return Object.fromEntries(entries) as Record<QuotaName, { used: number; limit: number | null }>;
 }
 
 // The pace of a campaign: how many starts the quotas allow now, or when the next one is possible and because of what. Pure.

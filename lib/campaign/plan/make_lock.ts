@@ -35,7 +35,7 @@ function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem,
   return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
 }
 
-/** The hash of an item's request: see `fence.ts`. */
+/** The hash of an item's request: see `requestHash`. */
 export function hashOfItem(
   frame: Frame,
   task: LockTask,

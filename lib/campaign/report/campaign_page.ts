@@ -44,6 +44,7 @@ import {
   countSentences,
   itemNames,
   nextStartText,
+  NO_QUOTAS,
   pullRequestWords,
   runMs,
   stateDetail,
@@ -231,14 +232,14 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
   );
   const hours = Math.min(MAX_HOURS, Math.ceil((toMs - fromMs) / HOUR_MS));
   const limit = (hour: number) =>
-    Math.min(quota.hour.limit * (hour + 1), quota.day.limit * (Math.floor(hour / 24) + 1));
-  const lines: Line[] = [
-    {
-      name: "what the quotas allow",
-      colour: 4,
-      dashed: true,
-      points: Array.from({ length: hours + 1 }, (_, hour) => [hour * HOUR_MS, limit(hour)] as const),
-    },
+    Math.min((quota.hour.limit ?? 0) * (hour + 1), (quota.day.limit ?? 0) * (Math.floor(hour / 24) + 1));
+  const allowed: Line = {
+    name: "what the quotas allow",
+    colour: 4,
+    dashed: true,
+    points: Array.from({ length: hours + 1 }, (_, hour) => [hour * HOUR_MS, limit(hour)] as const),
+  };
+  const happened: Line[] = [
     { name: "started", colour: 0, points: counted(started, fromMs) },
     { name: "ended", colour: 1, points: counted(ended, fromMs) },
     {
@@ -249,7 +250,8 @@ function burnUp({ items, quota, at }: CampaignView): Html | null {
     // Where pull requests are read.
     ...(merged.some((time) => time !== null) ? [{ name: "merged", colour: 3, points: counted(merged, fromMs) }] : []),
   ];
-  const words = lines.slice(1).map(({ name, points }) => `${points.length} ${name}`);
+  const lines = quota.hour.limit === null ? happened : [allowed, ...happened];
+  const words = happened.map(({ name, points }) => `${points.length} ${name}`);
   const label = `${words.join(", ")} of ${items.length} items, from ${utcText(fromMs)} to ${utcText(toMs)}`;
   return markup`<figure>${
     steps(label, lines, { x: toMs - fromMs, y: items.length }, [utcText(fromMs), utcText(toMs)])
@@ -315,7 +317,7 @@ function itemsTable(view: CampaignView, nowMs: number): Html | null {
 }
 
 function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignView): Html {
-  const rows: [bound: CampaignView["waitsFor"], string, { used: number | null; limit: number }][] = [
+  const rows: [bound: CampaignView["waitsFor"], string, { used: number | null; limit: number | null }][] = [
     ["minute", "starts in the last minute", minute],
     ["hour", "starts in the last hour", hour],
     ["day", "starts in the last 24 hours", day],
@@ -323,6 +325,7 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
   ];
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
+      if (limit === null) return markup`<li>${used} ${name}, ${NO_QUOTAS}</li>`;
       const binds = bound === waitsFor;
       const text = `${used === null ? "unknown number" : used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${

@@ -33,6 +33,7 @@ import {
   pullRequestWords,
   runMs,
   sandboxesText,
+  startsText,
   stateDetail,
   totalsOf,
 } from "./words.ts";
@@ -136,19 +137,15 @@ function entry({ title, cause, count, items, steps }: Attention): Block[] {
 }
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { quota: { minute, hour, day, sandboxes }, waitsFor, waves } = view;
+  const { quota, quota: { sandboxes }, waitsFor, waves } = view;
   const time = (text: string | null) => {
     const ms = instantMs(text);
     return ms === null ? null : timeText(ms, nowMs);
   };
   return [
-    [
-      "Starts",
-      `${minute.used} of ${minute.limit} in the last minute, ${hour.used} of ${hour.limit} in the last hour, ` +
-      `${day.used} of ${day.limit} in the last 24 hours`,
-    ],
+    ["Starts", startsText(quota)],
     ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
-    ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, view.quota)}`],
+    ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, quota)}`],
     ["Next wave", time(view.nextWaveAt)],
     ["Earliest end", time(view.endsAt)],
     ["Waves so far", waves],

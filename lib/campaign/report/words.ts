@@ -92,12 +92,22 @@ export function sandboxesText({ used, limit, ended = 0 }: QuotaView["sandboxes"]
   return `${used} of ${limit} in use${ended > 0 ? `, ${ended} of ended runs` : ""}`;
 }
 
+/** The quotas of starts: `4 of 10 a minute, 4 of 30 an hour, 4 of 150 a day`. */
+export function startsText({ minute, hour, day }: QuotaView): string {
+  const parts = [[minute, "a minute"], [hour, "an hour"], [day, "a day"]] as const;
+  return parts.map(([{ used, limit }, span]) => limit === null ? null : `${used} of ${limit} ${span}`)
+    .filter((part) => part !== null).join(", ") || NO_QUOTAS;
+}
+
+/** Stands for the quotas of a local Mogplex that has none. */
+export const NO_QUOTAS = "not limited";
+
 /** What the next start waits for, after "waits for". */
 export function boundText(
   bound: Exclude<CampaignLimit, "nothing">,
   { minute, hour, day, sandboxes }: QuotaView,
 ): string {
-  const used = (quota: { used: number | null; limit: number }) =>
+  const used = (quota: { used: number | null; limit: number | null }) =>
     quota.used === null ? `${quota.limit} in all` : `${quota.used} of ${quota.limit} used`;
   const texts: Readonly<Record<typeof bound, string>> = {
     minute: `the quota of starts a minute (${used(minute)})`,

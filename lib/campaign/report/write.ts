@@ -271,7 +271,10 @@ function progress({ campaign, state, counts, items, causes, waves, exitCode }: C
 function quotas({ quota: { minute, hour, day, sandboxes } }: CampaignView): Family[] {
   const windows = { minute, hour, day };
   const samples = (value: "used" | "limit") =>
-    Object.entries(windows).map(([window, quota]) => [{ window }, quota[value]] as const);
+    Object.entries(windows).flatMap(([window, quota]) => {
+      const count = quota[value];
+      return count === null ? [] : [[{ window }, count] as const];
+    });
   return [
     { name: "quota_starts_used", help: "Starts in the last minute, hour and day.", samples: samples("used") },
     { name: "quota_starts_limit", help: "Starts that the service permits.", samples: samples("limit") },

@@ -21,7 +21,7 @@ import type { RequestPace } from "../plan/resolve.ts";
 import type { StartVerdict } from "../verdicts.ts";
 import { serviceNow, whyGone, type Work } from "./work.ts";
 
-// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `verdicts.ts`.
+// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `campaign/verdicts.ts`.
 
 /** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
 interface Judgement {

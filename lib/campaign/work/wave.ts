@@ -119,7 +119,7 @@ export interface Preview {
  * Computes what the next wave would do.
  *
  * @param path Path of the campaign file.
- * @throws as {@linkcode readCampaign} does.
+ * @throws as {@linkcode withCampaign} does.
  */
 export async function previewWave(
   path: string,

@@ -151,6 +151,7 @@ export async function endWithCampaign(
     await show(stand.view, null);
     if (stand.state === "interrupted") {
       writer.error(stand.why);
+      if (interactive) writer.note("the same command goes on with it");
       return await leave(stand.view, exitCodeOfStand(stand), stand.by);
     }
     if (stand.state !== "done" && !once) writer.note(`the campaign is not done: ${stand.why}; ${stand.advice}`);

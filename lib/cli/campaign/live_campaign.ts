@@ -6,7 +6,16 @@
  */
 import { pullRequestText } from "../../campaign/pulls.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
-import { boundText, itemNames, outlookMs, runMs, stateDetail, STATES, totalsOf } from "../../campaign/report/words.ts";
+import {
+  boundText,
+  itemNames,
+  NO_QUOTAS,
+  outlookMs,
+  runMs,
+  stateDetail,
+  STATES,
+  totalsOf,
+} from "../../campaign/report/words.ts";
 import { hasVerdict, type ItemState, OPEN_STATES } from "../../campaign/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
 import type { Platform } from "../../ci/platform.ts";
@@ -57,9 +66,11 @@ function progress(screen: Screen, view: CampaignView): Span[] {
 
 function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span[] {
   return parts([
-    { text: `starts ${minute.used}/${minute.limit} a minute` },
-    { text: `${hour.used}/${hour.limit} an hour` },
-    { text: `${day.used}/${day.limit} a day` },
+    ...minute.limit === null ? [{ text: `starts ${NO_QUOTAS}` }] : [
+      { text: `starts ${minute.used}/${minute.limit} a minute` },
+      { text: `${hour.used}/${hour.limit} an hour` },
+      { text: `${day.used}/${day.limit} a day` },
+    ],
     { text: `sandboxes ${sandboxes.used ?? "?"}/${sandboxes.limit}` },
   ]);
 }
@@ -196,7 +207,7 @@ function heartbeatLine(view: CampaignView, nowMs: number): string {
   const { next, end } = outlookMs(view);
   const parts = [
     counts.join(", "),
-    `${day.used} of ${day.limit} starts a day`,
+    ...(day.limit === null ? [] : [`${day.used} of ${day.limit} starts a day`]),
     ...(waitsFor === null || waitsFor === "nothing" ? [] : [`next start waits for ${boundText(waitsFor, view.quota)}`]),
     ...(next !== null ? [`next wave ${timeText(next, nowMs)}`] : []),
     ...(next === null && end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),

@@ -7,6 +7,7 @@ import type { CampaignPlan, WavesForecast } from "../../campaign/campaign_option
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import type { CampaignLimit } from "../../campaign/pace/next_starts.ts";
 import { planCampaignWith } from "../../campaign/plan/plan_campaign.ts";
+import { startsText } from "../../campaign/report/words.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { timeText } from "../../run/result.ts";
@@ -113,9 +114,8 @@ function whyLines(bound: CampaignLimit, without: CampaignPlan["without"], nowMs:
   return [`What decides it: ${LIMITS[bound]}`, ...rows];
 }
 
-function quotaLine({ quota: { minute, hour, day } }: CampaignView): string {
-  const used = [`${minute.used} of ${minute.limit} a minute`, `${hour.used} of ${hour.limit} an hour`];
-  return `Starts used by this campaign: ${[...used, `${day.used} of ${day.limit} a day`].join(", ")}`;
+function quotaLine({ quota }: CampaignView): string {
+  return `Starts used by this campaign: ${startsText(quota)}`;
 }
 
 function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {

@@ -17,6 +17,7 @@ import {
   pullRequestWords,
   runMs,
   sandboxesText,
+  startsText,
   stateDetail,
   STATES,
   totalsOf,
@@ -28,7 +29,7 @@ import { cellWidth, fitCells } from "../../text/cells.ts";
 import type { Fact } from "../../text/document.ts";
 import { formatCount } from "../../text/duration.ts";
 import type { SafeLine } from "../../text/safe_line.ts";
-import { LABEL_WIDTH, Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
+import { LABEL_WIDTH, Screen, type ScreenOptions, shortPull, type Span } from "../log/terminal.ts";
 import type { Style } from "../log/writer.ts";
 
 /** Options of {@linkcode statusText}. */
@@ -133,13 +134,10 @@ function isItemState(title: string): title is ItemState {
 }
 
 function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota: { minute, hour, day, sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
+  const { quota, quota: { sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
   const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
-  const starts: Fact = [
-    "starts",
-    `${minute.used} of ${minute.limit} a minute, ${hour.used} of ${hour.limit} an hour, ${day.used} of ${day.limit} a day`,
-  ];
+  const starts: Fact = ["starts", startsText(quota)];
   const coming: Fact[] = [
     ["sandboxes", sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
@@ -210,12 +208,6 @@ function styleOf(state: ItemState): Style | undefined {
   if (state === "running" || state === "starting") return "cyan";
   if (state === "service") return "yellow";
   return isTrouble(state) ? "red" : "dim";
-}
-
-/** `#7` or `!7` for an address of a pull request or a merge request; otherwise the address. */
-function shortPull(url: string): string {
-  const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
-  return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;
 }
 
 function widest(texts: readonly string[]): number {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cellWidth, cutCells, wrapCells } from "../../text/cells.ts";
+import { cellWidth, cutCells, fitCells, wrapCells } from "../../text/cells.ts";
 import { type Block, type Fact, plainWords, type Words } from "../../text/document.ts";
 import { escapeLogLine } from "../../text/escape.ts";
 import { plainLines, plainText } from "../../text/plain_text.ts";
@@ -159,16 +159,36 @@ export function factsText(facts: readonly Fact[]): string {
     .join("\n");
 }
 
-/** Prints rows in columns. Their cells may hold untrusted text. */
-export function printRows(writer: Writer, rows: readonly (readonly string[])[]): void {
+/**
+ * Prints rows in columns. Their cells may hold untrusted text.
+ *
+ * @param cells Cells of a line: the widest columns are cut until the rows fit. @default {Infinity}
+ */
+export function printRows(writer: Writer, rows: readonly (readonly string[])[], cells = Infinity): void {
   const safe = rows.map((row) => row.map((cell) => writer.untrusted(cell)));
-  const widths = columnWidths(safe);
+  const widths = columnWidths(safe, cells);
   writer.out(
-    ...safe.map((row) => joinLines(row.map((cell, column) => cell.padEnd(widths[column] ?? 0)), "  ").trimEnd()),
+    ...safe.map((row) => joinLines(row.map((cell, column) => fitCells(cell, widths[column] ?? 0)), "  ").trimEnd()),
   );
 }
 
-/** Length of the longest cell of each column. All rows have as many cells as the first one. */
-function columnWidths(rows: readonly (readonly string[])[]): number[] {
-  return rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+/** Width of the widest cell of each column, or less where the rows would not fit. All rows have as many cells as the first one. */
+function columnWidths(rows: readonly (readonly string[])[], cells: number): number[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => cellWidth(row[column] ?? "")))) ?? [];
+  let excess = widths.reduce((sum, width) => sum + width, 2 * (widths.length - 1)) - cells;
+  for (; excess > 0; excess--) {
+    const widest = Math.max(...widths);
+    if (widest <= MIN_COLUMN) break;
+    widths[widths.indexOf(widest)] = widest - 1;
+  }
+  return widths;
+}
+
+/** Narrowest column that is cut, in cells. */
+const MIN_COLUMN = 8;
+
+/** `#7` or `!7` for an address of a pull request or a merge request; otherwise the address. */
+export function shortPull(url: string): string {
+  const [, kind, number] = /\/(pull|pulls|pull-requests|merge_requests)\/(\d+)\/?$/.exec(url) ?? [];
+  return kind === undefined ? url : `${kind === "merge_requests" ? "!" : "#"}${number}`;
 }

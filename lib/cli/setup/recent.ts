@@ -12,7 +12,8 @@ import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts
 import { cutText } from "../../text/plain_text.ts";
 import { openOneShot } from "../job/run_job.ts";
 import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
-import { printRows } from "../log/terminal.ts";
+import { printRows, shortPull } from "../log/terminal.ts";
+import { logWidth } from "../log/writer.ts";
 import type { Context } from "../verb.ts";
 
 /** A run that this machine started. */
@@ -124,14 +125,14 @@ const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", 
 /** Longest task of the table, in characters. */
 const TASK_CHARS = 40;
 
-/** @param whole Whether ids are whole: who reads them from a pipe may want to use them. */
+/** @param whole Whether ids and addresses are whole: who reads them from a pipe may want to use them. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   const { startedAt, runId, repository, outcome, status, pullRequest, branch, task = "" } = run;
   return [
     status ?? outcome ?? "unknown",
     cutText(task, TASK_CHARS),
     repository,
-    pullRequest ?? branch,
+    pullRequest === null ? branch : whole ? pullRequest : shortPull(pullRequest),
     whole ? runId : runId.slice(0, 8),
     distanceText(instantMs(startedAt) ?? nowMs, nowMs),
   ];
@@ -145,8 +146,9 @@ export async function printRecent(context: Context, limit: number): Promise<numb
   if (flags.has("json")) {
     for (const run of runs) writer.json(run);
   } else if (runs.length > 0) {
-    const rows = runs.map((run) => cells(run, clock.wallTime(), !io.isTerminal("stdout")));
-    printRows(writer, [HEADER, ...rows]);
+    const isTerminal = io.isTerminal("stdout");
+    const rows = runs.map((run) => cells(run, clock.wallTime(), !isTerminal));
+    printRows(writer, [HEADER, ...rows], isTerminal ? logWidth(io) : Infinity);
   }
   if (runs.length === 0) {
     writer.note("this machine remembers no run (outside CI, run --follow and run --detach are remembered)");

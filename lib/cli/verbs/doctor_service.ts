@@ -418,6 +418,9 @@ function shortList(repos: readonly Repo[]): string {
   return `${names.join(", ")}${repos.length > names.length ? ", …" : ""}`;
 }
 
+/** Advice for a name that is not found. */
+const LISTS_THEM = "The verb repos list shows the names";
+
 /** Looks up a repository that is given by name. */
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: readonly string[]): Check {
   const given = JSON.stringify(wanted);
@@ -426,7 +429,7 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
     if (name.includes("/")) {
       return skipped("repository", `${given} is looked up when a job starts; the list could not be read`);
     }
-    return failed("repository", `${given} is neither owner/name nor an id`, "Give one that repos list shows", "usage");
+    return failed("repository", `${given} is neither owner/name nor an id`, LISTS_THEM, "usage");
   }
   const known = repos.value.filter((repo) => isUuid(repo.id));
   const rows = known.filter((repo) => repo.full_name.toLowerCase() === name);
@@ -436,9 +439,8 @@ function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: rea
     return failed("repository", `several have the name ${given}`, `Give the id of one: ${rowsText(rows)}`, "usage");
   }
   const listed = known.length === 0 ? "no listed repository has that name" : `there are ${shortList(known)}`;
-  const advice = near.length === 0
-    ? "Give the name of one that is listed"
-    : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}?`;
+  const meant = near.length === 0 ? "" : `Did you mean ${near.map((each) => JSON.stringify(each)).join(" or ")}? `;
+  const advice = `${meant}${LISTS_THEM}`;
   return failed("repository", `${given} is not found; ${listed}`, advice, "usage");
 }
 

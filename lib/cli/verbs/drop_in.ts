@@ -10,7 +10,7 @@ import type { ParsedFlags } from "../../flags.ts";
 import type { RunEvent, StartRequest, StartResult } from "../../model.ts";
 import { followRun } from "../../run/follow.ts";
 import { END_EXIT, type EndOutcome } from "../../run/result.ts";
-import { DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS } from "../../run/session.ts";
+import { DEFAULT_TIMEOUT_MS, interruptReason, MAX_TIMEOUT_MS, openInterrupts } from "../../run/session.ts";
 import type { MogplexClient } from "../../service/client.ts";
 import { MAX_EVENTS } from "../../service/contract.ts";
 import { checkRepository, resolveRepository } from "../../service/repository.ts";
@@ -170,8 +170,7 @@ function impatient(client: MogplexClient, remainingMs: () => number): MogplexCli
 async function printUntilEnd(context: Context, runId: string, timeoutMs: number): Promise<EndOutcome> {
   const { io, flags, writer, clock } = context;
   const { client } = openDropIn(context);
-  const interrupt = new AbortController();
-  const release = io.onSignal((signal) => interrupt.abort(new InterruptedError(signal)));
+  const interrupts = openInterrupts({ io, clock });
   const deadline = clock.now() + timeoutMs;
   try {
     const items = followRun(runId, {
@@ -181,7 +180,7 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
       timeoutMs,
       // The documented command polls, and its exit codes depend on what the polls meet.
       stream: false,
-      signal: interrupt.signal,
+      signal: interrupts.signal,
       onNotice: (notice) => writer.note(noticeText(notice)),
     });
     for await (const item of items) {
@@ -200,9 +199,13 @@ async function printUntilEnd(context: Context, runId: string, timeoutMs: number)
         cause: error,
       });
     }
+    if (error instanceof InterruptedError) {
+      const goesOn = "the run goes on, and the same command prints its events again";
+      throw new InterruptedError(error.signal, interruptReason(interrupts, goesOn));
+    }
     throw error;
   } finally {
-    release();
+    interrupts.close();
   }
 }
 

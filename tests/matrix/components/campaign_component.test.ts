@@ -27,7 +27,7 @@ function open(
   files: Record<string, string> = {},
 ): Promise<CampaignProject> {
   return openCampaignProject(work, NAMES, "", {
-    ...templateFiles(),
+    ...templateFiles("templates/campaign.yml"),
     "ci/mogplex.mjs.sha256": checksum,
     [FILE]: stringify({ include: inputs.map((each) => include("campaign", each)) }),
     ...files,

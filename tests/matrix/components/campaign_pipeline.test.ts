@@ -8,7 +8,7 @@ import { type CampaignProject, openCampaignProject } from "./campaign_project.ts
 import { parse, parseAllDocuments } from "yaml";
 import { root, sha256 } from "../../../tools/setup.mjs";
 import { CAN_RUN, imageOf } from "../../programs/components/project.ts";
-import { until } from "../../programs/processes/world/ci_job.ts";
+import { until } from "../../programs/processes/world/recorder.ts";
 import { EXECUTORS, FORMS, runStage } from "../../programs/processes/world/runner.ts";
 import { makeUser, NO_USER } from "../processes/world/other_user.ts";
 

@@ -30,7 +30,7 @@ const ALWAYS = [{ when: "always" }];
 // The runtimes differ in what the command does, which tests/processes shows; Deno alone needs permissions.
 test.skipIf(!CAN_RUN)("the dashboard component publishes a page from a token that only reads, on Deno", async () => {
   const cwd = newProject(service.folder, "dashboard", {
-    ...templateFiles(),
+    ...templateFiles("templates/dashboard.yml"),
     ".gitlab-ci.yml": stringify({
       include: [
         include("dashboard", { rules: ALWAYS, results: "reports/**/result.json\nreports/none.json" }),

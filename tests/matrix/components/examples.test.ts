@@ -1,4 +1,5 @@
 /** Runs every documented pipeline in the situation that it is meant for. Only the address of the component is changed. */
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -11,9 +12,8 @@ import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { gitlabProject, PROJECT } from "../../unit/cli/verbs/gitlab_project.ts";
 import { GITLAB_TOKEN, gitlabServer } from "../../unit/report/gitlab_server.ts";
 import { listen } from "../../programs/report/listen.ts";
-import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
+import { type Recorder, START, startRecorder } from "../../programs/processes/world/recorder.ts";
 import { launch, REPO, type Service, startService } from "../../programs/processes/world/service.ts";
-import { START } from "../../programs/processes/world/ci_job.ts";
 import {
   CAN_RUN,
   cleanCheckout,
@@ -41,7 +41,7 @@ const TASKS = [
 
 let repositories: string;
 let service: Service;
-const files = templateFiles();
+const files = templateFiles(...componentNames().map((name) => `templates/${name}.yml`));
 /** Commands of other people's jobs in the examples. */
 let stubs: string;
 
@@ -150,7 +150,7 @@ function programs(): void {
 
 /** The program as `init` puts it into a repository. */
 function programFiles(checksum?: string): Record<string, string> {
-  const program = readFileSync(service.command, "utf8");
+  const program = readFileSync(built("mogplex.mjs"), "utf8");
   return { "ci/mogplex.mjs": program, "ci/mogplex.mjs.sha256": `${checksum ?? sha256(program)}  mogplex.mjs\n` };
 }
 
@@ -352,7 +352,7 @@ const SITUATIONS: Readonly<Record<string, () => Promise<void>>> = {
     expect([unplanned?.code, starts()]).toEqual([2, []]);
     const env = { MOGPLEX_URL: recorder.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
     const plan = ["campaign", "plan", "campaign.yml", "--home", `${home}mogplex-campaign/codemod`];
-    expect((await launch([runtimes.node, service.command, ...plan], { cwd, env }).ended).code).toBe(0);
+    expect((await launch([runtimes.node, built("mogplex.mjs"), ...plan], { cwd, env }).ended).code).toBe(0);
     const states = [];
     for (let waves = 0; waves < 20 && states.at(-1) !== "done"; waves++) {
       const { jobs: { campaign } } = await run({ server: SCHEDULE });

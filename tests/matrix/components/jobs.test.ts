@@ -3,9 +3,8 @@ import { beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { type Recorder, startRecorder } from "../../programs/processes/world/recorder.ts";
+import { CANCEL, type Recorder, START, startRecorder } from "../../programs/processes/world/recorder.ts";
 import { filesBelow, type Service, sharedService } from "../../programs/processes/world/service.ts";
-import { CANCEL, START } from "../../programs/processes/world/ci_job.ts";
 import {
   CAN_RUN,
   cleanCheckout,
@@ -24,7 +23,7 @@ import {
 const RUNTIMES = ["deno", "bun", "node"] as const;
 
 let service: Service;
-const files = templateFiles();
+const files = templateFiles("templates/run.yml", "templates/follow.yml");
 /** Whether the schema of a pipeline has been checked: the check takes as long as all other steps together. */
 let checked = false;
 

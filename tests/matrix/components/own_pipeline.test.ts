@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { VERSION } from "../../../lib/version.ts";
 import { writePublished } from "../../../tools/build/published.ts";
-import { defaultImage } from "../../../tools/build/templates.ts";
+import { componentNames, defaultImage } from "../../../tools/build/templates.ts";
 import { jobProblems } from "../../../tools/pipeline_jobs.ts";
 import { RELEASE_FILES } from "../../../tools/publish/files.ts";
 import { root } from "../../../tools/setup.mjs";
@@ -24,7 +24,7 @@ import {
   imageOf,
   type Pipeline,
   runPipeline,
-  templates,
+  templateFiles,
   writeFiles,
 } from "../../programs/components/project.ts";
 
@@ -87,9 +87,11 @@ function clone(): string {
       ),
     ).concat("tools/setup.mjs", "docs/install.md");
   const { image, tag, digest } = registry;
-  const texts = Object.entries(templates()).map(([name, text]) => {
-    return [`dist/templates/${name}.yml`, text.replace(defaultImage(), `${image}:${tag}@${digest}`)];
-  });
+  const texts = Object.entries(templateFiles(...componentNames().map((name) => `templates/${name}.yml`))).map(
+    ([path, text]) => {
+      return [`dist/${path}`, text.replace(defaultImage(), `${image}:${tag}@${digest}`)];
+    },
+  );
   const files = ["mogplex.mjs", "mogplex-emulator.mjs"].flatMap((
     file,
   ) => [file, `${file}.sha256`, `${file}.licenses.txt`]).concat(

@@ -14,7 +14,7 @@ import {
   newProject,
   projectVariables,
   runPipeline,
-  templates,
+  templateFiles,
   writeFiles,
 } from "../../programs/components/project.ts";
 
@@ -30,11 +30,11 @@ const ofVersion = (text: string, version: string) => text.replaceAll(`Mogplex CI
 
 /** Publishes versions of the component below a folder; returns the commits by tag. */
 function publish(folder: string, versions: readonly string[]): Record<string, string> {
-  const all = templates();
+  const all = templateFiles("templates/run.yml");
   const source = newProject(folder, "source", {});
   const tagged: Record<string, string> = {};
   for (const version of versions) {
-    const files = Object.entries(all).map(([name, text]) => [`templates/${name}.yml`, ofVersion(text, version)]);
+    const files = Object.entries(all).map(([path, text]) => [path, ofVersion(text, version)]);
     writeFiles(source, Object.fromEntries(files));
     tagged[version] = commitAll(source);
     git(source, "tag", version);

@@ -39,7 +39,7 @@ test.skipIf(!CAN_RUN)(
     try {
       const rules = [{ if: '$CI_PIPELINE_SOURCE == "trigger"' }];
       const cwd = newProject(service.folder, "respond", {
-        ...templateFiles(),
+        ...templateFiles("templates/respond.yml"),
         "payload.json": JSON.stringify(payload),
         ".gitlab-ci.yml": stringify({
           include: [

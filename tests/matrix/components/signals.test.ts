@@ -7,7 +7,8 @@ import { makeUser, NO_USER, type OtherUser } from "../processes/world/other_user
 import { EXECUTORS, type Form, FORMS, sessionOf, type Stop } from "../../programs/processes/world/runner.ts";
 import { RUNTIMES } from "../../programs/package/runtimes.ts";
 import { type Service, sharedService } from "../../programs/processes/world/service.ts";
-import { CANCEL, type RuntimeService, START, until } from "../../programs/processes/world/ci_job.ts";
+import type { RuntimeService } from "../../programs/processes/world/ci_job.ts";
+import { CANCEL, START, until } from "../../programs/processes/world/recorder.ts";
 import {
   type Colour,
   type ComponentJob,
@@ -17,15 +18,15 @@ import {
   NEXT_LINE,
   openComponentJob,
 } from "./component_job.ts";
-import { templates } from "../../programs/components/project.ts";
+import { built } from "../../built.ts";
 
 let service: Service;
 let template = "";
-const followTemplate = () => templates().follow ?? "";
+const followTemplate = () => readFileSync(built("templates/follow.yml"), "utf8");
 
 beforeAll(async () => {
   service = await sharedService();
-  template = templates().run ?? "";
+  template = readFileSync(built("templates/run.yml"), "utf8");
 });
 
 const accounts: OtherUser[] = [];

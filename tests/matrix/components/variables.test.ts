@@ -2,16 +2,17 @@
 import { beforeAll, expect, test } from "bun:test";
 import { RUNTIMES } from "../../programs/package/runtimes.ts";
 import { type Service, sharedService } from "../../programs/processes/world/service.ts";
-import { START } from "../../programs/processes/world/ci_job.ts";
+import { START } from "../../programs/processes/world/recorder.ts";
 import { type ComponentJob, type ComponentJobOptions, openComponentJob } from "./component_job.ts";
-import { templates } from "../../programs/components/project.ts";
+import { readFileSync } from "node:fs";
+import { built } from "../../built.ts";
 
 let service: Service;
 let template = "";
 
 beforeAll(async () => {
   service = await sharedService();
-  template = templates().run ?? "";
+  template = readFileSync(built("templates/run.yml"), "utf8");
 });
 
 /** A test with jobs in an image of the runtime that starts quickest. */

@@ -20,7 +20,7 @@ import {
 const RUNTIMES = ["deno", "bun", "node"] as const;
 
 let service: Service;
-const files = templateFiles();
+const files = templateFiles("templates/run.yml", "templates/follow.yml");
 
 beforeAll(async () => {
   service = await sharedService();

@@ -5,7 +5,7 @@ import { delimiter, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
 import { root } from "../../../tools/setup.mjs";
-import { CANCEL } from "../../programs/processes/world/ci_job.ts";
+import { CANCEL } from "../../programs/processes/world/recorder.ts";
 import { type Ended, openRelease, type Release } from "../../programs/examples/release.ts";
 import { type ScriptService, type ScriptServiceOptions, withService } from "../../programs/examples/scripts.ts";
 

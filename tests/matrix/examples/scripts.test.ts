@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../../unit/hostile/parsers/log_parsers.ts";
 import { parseScenario } from "../../unit/emulator/scenarios.ts";
-import { CANCEL, START } from "../../programs/processes/world/ci_job.ts";
+import { CANCEL, START } from "../../programs/processes/world/recorder.ts";
 import {
   openScripts,
   openWebhook,

@@ -1,4 +1,5 @@
 /** Campaigns on each runtime: a process for each wave, and processes that are killed. */
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +27,7 @@ onEveryRuntime(
     writeFileSync(join(cwd, "campaign.yml"), JSON.stringify(file));
     const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token(), CI: "true" };
     const campaign = (verb: string, ...args: string[]) =>
-      launch([...runtime, service.command, "campaign", verb, "campaign.yml", ...args], { cwd, env }).ended;
+      launch([...runtime, built("mogplex.mjs"), "campaign", verb, "campaign.yml", ...args], { cwd, env }).ended;
     expect((await campaign("plan")).code).toBe(0);
     expect((await campaign("status", "--exit-status")).code).toBe(75);
     expect((await campaign("run", "--timeout", "50s")).code).toBe(1);

@@ -1,4 +1,5 @@
 /** Deno with exactly the permissions that the verb `permissions` prints, and with fewer. */
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
@@ -34,10 +35,11 @@ test("permissions prints all that Deno needs for a whole job in CI, and nothing 
     GITHUB_STEP_SUMMARY: join(cwd, "summary"),
     MOGPLEX_CI_JOB: "permissions",
   };
-  const listed = await launch([runtimes.node, service.command, "permissions", "--out", "reports"], { cwd, env }).ended;
+  const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--out", "reports"], { cwd, env })
+    .ended;
   expect({ code: listed.code, stderr: listed.stderr }).toEqual({ code: 0, stderr: "" });
   const flags = listed.stdout.trim().split(" ");
-  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, service.command];
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, built("mogplex.mjs")];
   const args = ["run", "--follow", "<success>", "--repo", REPO, "--create-branch", "--out", "reports"];
   const { code, stderr } = await launch([...deno, ...args], { cwd, env: { ...env, DENO_AUDIT_PERMISSIONS: audit } })
     .ended;
@@ -56,9 +58,9 @@ test("permissions prints all that Deno needs for a whole job in CI, and nothing 
 test("cleanup and the drop-in verbs run on Deno with the same list", async () => {
   const cwd = mkdtempSync(join(service.folder, "deno-"));
   const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
-  const listed = await launch([runtimes.bun, service.command, "permissions"], { cwd, env }).ended;
+  const listed = await launch([runtimes.bun, built("mogplex.mjs"), "permissions"], { cwd, env }).ended;
   const flags = listed.stdout.trim().split(" ");
-  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, service.command];
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...flags, built("mogplex.mjs")];
   expect(await launch([...deno, "cleanup"], { cwd, env }).ended).toMatchObject({
     code: 0,
     stdout: "nothing to clean up: no state file of this job\n",
@@ -72,10 +74,10 @@ test("a permission that is missing ends the job at once, with how to give it", a
   const task = join(mkdtempSync(join(service.folder, "task-")), "task.md");
   writeFileSync(task, "<success>");
   const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
-  const listed = await launch([runtimes.node, service.command, "permissions"], { cwd, env }).ended;
+  const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions"], { cwd, env }).ended;
   const flags = listed.stdout.trim().split(" ");
   const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt"];
-  const args = [service.command, "run", "--follow", "--repo", REPO, "--create-branch", "--prompt-file", task];
+  const args = [built("mogplex.mjs"), "run", "--follow", "--repo", REPO, "--create-branch", "--prompt-file", task];
   const unread = await launch([...deno, ...flags, ...args], { cwd, env }).ended;
   expect({ code: unread.code, stderr: unread.stderr }).toEqual({
     code: 2,
@@ -83,7 +85,8 @@ test("a permission that is missing ends the job at once, with how to give it", a
       `error: Cannot read prompt: Deno may not read file "${task}"; start it with --allow-read for it, the verb ` +
       "permissions prints all flags (permissions --prompt-file FILE)\n",
   });
-  const more = await launch([runtimes.node, service.command, "permissions", "--prompt-file", task], { cwd, env }).ended;
+  const more = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--prompt-file", task], { cwd, env })
+    .ended;
   const apart = more.stdout.trim().split(" ").filter((flag) => !flag.startsWith("--allow-net"));
   const unsent = await launch([...deno, ...apart, ...args], { cwd, env }).ended;
   const { host } = new URL(service.url);
@@ -115,7 +118,7 @@ test("permissions prints all that Deno needs for a campaign, which runs without 
     GITHUB_OUTPUT: join(cwd, "output"),
     GITHUB_STEP_SUMMARY: join(cwd, "summary"),
   };
-  const listed = await launch([runtimes.node, campaigns.command, "permissions", "--out", "mogplex-campaign"], {
+  const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--out", "mogplex-campaign"], {
     cwd,
     env,
   }).ended;
@@ -128,7 +131,7 @@ test("permissions prints all that Deno needs for a campaign, which runs without 
     "--no-lock",
     "--no-prompt",
     ...flags,
-    campaigns.command,
+    built("mogplex.mjs"),
     "campaign",
   ];
   const campaign = (verb: string, ...args: string[]) =>
@@ -167,11 +170,11 @@ test("permissions prints what a campaign needs in any directory, and a link in i
   writeFileSync(join(cwd, "campaign.yml"), JSON.stringify(file));
   const env = { MOGPLEX_URL: campaigns.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: campaigns.token() };
   async function plan(directory: string) {
-    const listed = await launch([runtimes.node, campaigns.command, "permissions", "--out", directory], { cwd, env })
+    const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions", "--out", directory], { cwd, env })
       .ended;
     const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...listed.stdout.trim().split(" ")];
     const verb = ["campaign", "plan", "campaign.yml", "--dir", directory];
-    return await launch([...deno, campaigns.command, ...verb], { cwd, env }).ended;
+    return await launch([...deno, built("mogplex.mjs"), ...verb], { cwd, env }).ended;
   }
   for (const directory of [join(other, "d"), join(other, "x/y"), "sub/d", `../${basename(other)}/z`]) {
     const { code, stderr } = await plan(directory);
@@ -190,9 +193,9 @@ test("a campaign's directory that Deno may not write ends with 2, and says which
     JSON.stringify({ version: 1, name: "x", prompt: "x", repositories: ["acme/web"] }),
   );
   const env = { MOGPLEX_URL: campaigns.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: campaigns.token() };
-  const listed = await launch([runtimes.node, campaigns.command, "permissions"], { cwd, env }).ended;
+  const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions"], { cwd, env }).ended;
   const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...listed.stdout.trim().split(" ")];
-  const { code, stderr } = await launch([...deno, campaigns.command, "campaign", "advance", "campaign.yml"], {
+  const { code, stderr } = await launch([...deno, built("mogplex.mjs"), "campaign", "advance", "campaign.yml"], {
     cwd,
     env,
   })
@@ -210,8 +213,12 @@ const DENO = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt"];
 test("doctor on Deno is content with the flags that permissions prints", async () => {
   const cwd = mkdtempSync(join(service.folder, "doctor-permissions-"));
   const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
-  const listed = await launch([runtimes.node, service.command, "permissions"], { cwd, env }).ended;
-  const { code, checks } = await diagnose([...DENO, ...listed.stdout.trim().split(" "), service.command], env, cwd);
+  const listed = await launch([runtimes.node, built("mogplex.mjs"), "permissions"], { cwd, env }).ended;
+  const { code, checks } = await diagnose(
+    [...DENO, ...listed.stdout.trim().split(" "), built("mogplex.mjs")],
+    env,
+    cwd,
+  );
   const unwell = Object.values(checks).filter(({ state }) => state !== "ok").map(({ name, state }) => [name, state]);
   expect({ code, unwell }).toEqual({ code: 0, unwell: [["variables", "skipped"]] });
 });
@@ -219,19 +226,19 @@ test("doctor on Deno is content with the flags that permissions prints", async (
 test("doctor on Deno names the flag that is missing, and never falls over", async () => {
   const cwd = mkdtempSync(join(service.folder, "doctor-refused-"));
   const env = { MOGPLEX_API_KEY: service.token() };
-  const nothing = await diagnose([...DENO, service.command], env, cwd);
+  const nothing = await diagnose([...DENO, built("mogplex.mjs")], env, cwd);
   expect([nothing.code, nothing.checks.token?.advice]).toEqual([
     64,
     "Permit Deno to read it: --allow-env=MOGPLEX_API_KEY",
   ]);
   expect(nothing.checks.connection?.advice).toStartWith("Start Deno with --allow-net=mogplex.com");
   const unreached = await diagnose(
-    [...DENO, "--allow-env", "--allow-read", "--allow-write", service.command],
+    [...DENO, "--allow-env", "--allow-read", "--allow-write", built("mogplex.mjs")],
     env,
     cwd,
   );
   expect([unreached.code, unreached.checks.connection?.state]).toEqual([2, "failed"]);
-  const { code, checks } = await diagnose([...DENO, "--allow-env", service.command], env, cwd);
+  const { code, checks } = await diagnose([...DENO, "--allow-env", built("mogplex.mjs")], env, cwd);
   expect(code).toBe(2);
   expect(checks.files?.advice).toContain("--allow-write");
 });

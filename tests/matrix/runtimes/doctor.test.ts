@@ -1,4 +1,5 @@
 /** What `doctor` says of a network, which each runtime has in other words and with other variables. */
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -26,7 +27,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   let token: string | undefined;
   const own = (): Env => ({ MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token ??= service.token() });
   const doctor = (env: Env) =>
-    diagnose([...runtime, service.command], { ...own(), ...env }, mkdtempSync(join(service.folder, "doctor-")));
+    diagnose([...runtime, built("mogplex.mjs")], { ...own(), ...env }, mkdtempSync(join(service.folder, "doctor-")));
 
   test(`doctor names its runtime and is content, on ${name}`, async () => {
     const { code, checks, stderr } = await doctor({});

@@ -6,7 +6,7 @@ import { FIXTURE, replay, SCENARIOS } from "../../programs/conformance/replayer.
 import { startRun, streamsEnd } from "../../programs/emulator/listeners.ts";
 import { serve } from "../../programs/emulator/served.ts";
 import { RUNTIMES } from "../../programs/package/runtimes.ts";
-import { until } from "../../programs/processes/world/ci_job.ts";
+import { until } from "../../programs/processes/world/recorder.ts";
 
 for (const name of ["bun", "deno"] as const) {
   test(`the emulator answers as recorded, in all scenarios, and ends with 0 on SIGTERM, on ${name}`, async () => {

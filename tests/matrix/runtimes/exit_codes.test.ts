@@ -1,11 +1,13 @@
 /** What a runtime can spoil: exit codes, signals, streams whose reader goes, files that it obeys, and files that it opens. */
+import { built } from "../../built.ts";
 import { expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../../tools/setup.mjs";
 import { launch, REPO, sharedService } from "../../programs/processes/world/service.ts";
-import { CANCEL, cancels, nothing, openJob, until } from "../../programs/processes/world/ci_job.ts";
+import { cancels, nothing, openJob } from "../../programs/processes/world/ci_job.ts";
+import { CANCEL, until } from "../../programs/processes/world/recorder.ts";
 import { onEveryRuntime } from "./every_runtime.ts";
 
 onEveryRuntime(
@@ -24,9 +26,10 @@ onEveryRuntime(
 
 onEveryRuntime(
   "--help ends with 0 and says nothing on stderr when its reader goes away",
-  async ({ runtime, service }) => {
+  async ({ runtime }) => {
     const shell = 'set -o pipefail; "$@" --help | head -1';
-    const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", ...runtime, service.command]).ended;
+    const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", ...runtime, built("mogplex.mjs")])
+      .ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toBe("Usage: mogplex-ci <verb> [flags]\n");
   },
@@ -37,7 +40,7 @@ onEveryRuntime("a job ends with 70 when a promise never settles", async ({ name,
   writeFileSync(preload, "globalThis.fetch = () => new Promise(() => {});\nglobalThis.setTimeout = () => 0;\n");
   const flag = name === "bun" ? `--preload=${preload}` : `--import=${preload}`;
   const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
-  expect(await launch([...runtime, flag, service.command, "repos", "list"], { env }).ended).toEqual({
+  expect(await launch([...runtime, flag, built("mogplex.mjs"), "repos", "list"], { env }).ended).toEqual({
     code: 70,
     stdout: "",
     stderr: `note: sending requests and the token to ${service.url}, unencrypted\n`,
@@ -138,7 +141,7 @@ onEveryRuntime("a .env, bunfig.toml, deno.json or tsconfig.json of the checkout 
   writeFileSync(join(cwd, "deno.json"), `{"imports":{"node:process":"./evil.mjs"}}\n`);
   writeFileSync(join(cwd, "tsconfig.json"), `{"compilerOptions":{"paths":{"node:process":["./evil.mjs"]}}}\n`);
   const env = { CI: "true", MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
-  const { code, stdout } = await launch([...runtime, service.command, "repos", "list"], { cwd, env }).ended;
+  const { code, stdout } = await launch([...runtime, built("mogplex.mjs"), "repos", "list"], { cwd, env }).ended;
   expect({ code, stdout }).toEqual({ code: 0, stdout: `${REPO}  acme/web  main\n` });
 });
 
@@ -148,7 +151,7 @@ test("without --no-env-file a job in CI ends with 2 when a .env of the checkout 
   writeFileSync(join(cwd, ".env"), "MOGPLEX_URL=https://evil.example\n");
   const env = { CI: "true", MOGPLEX_API_KEY: service.token() };
   for (const args of [["repos", "list"], ["run", "--follow", "<success>", "--repo", REPO, "--create-branch"]]) {
-    const { code, stdout, stderr } = await launch([runtimes.bun, service.command, ...args], { cwd, env }).ended;
+    const { code, stdout, stderr } = await launch([runtimes.bun, built("mogplex.mjs"), ...args], { cwd, env }).ended;
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     expect(stderr).toStartWith("error: Cannot trust MOGPLEX_URL: ");
   }

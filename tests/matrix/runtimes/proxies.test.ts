@@ -1,3 +1,4 @@
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -160,7 +161,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     const job = async (prompt: string) => {
       const cwd = mkdtempSync(join(service.folder, `proxy-${name}-`));
       const args = ["run", "--follow", prompt, "--repo", REPO, "--create-branch"];
-      return await launch([...runtime, service.command, ...args, ...able ? [] : ["--timeout", "1"]], { cwd, env })
+      return await launch([...runtime, built("mogplex.mjs"), ...args, ...able ? [] : ["--timeout", "1"]], { cwd, env })
         .ended;
     };
     tunnel.asked();
@@ -180,7 +181,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test.skipIf(!hasOpenssl)(`mogplex.mjs names the variable for an unknown authority on ${name}`, async () => {
     const env = { MOGPLEX_URL: tunnel.localUrl, MOGPLEX_API_KEY: service.token() };
     const cwd = mkdtempSync(join(service.folder, `authority-${name}-`));
-    const line = [...runtime, service.command, "follow", "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", "--timeout", "1"];
+    const line = [...runtime, built("mogplex.mjs"), "follow", "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", "--timeout", "1"];
     const { code, stdout, stderr } = await launch(line, { cwd, env }).ended;
     expect(stdout + stderr).toContain(`name its PEM file in ${name === "deno" ? "DENO_CERT" : "NODE_EXTRA_CA_CERTS"}`);
     expect(code).toBe(69);

@@ -1,4 +1,5 @@
 /** A job with everything switched on: nothing that it sends or writes at its end is lost, whatever the runtime. */
+import { built } from "../../built.ts";
 import { expect } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -50,11 +51,11 @@ onEveryRuntime("a failed job ends with 1, and has written its note, its trace an
   let { runtime } = on;
   if (name === "deno") {
     // With the permissions that the command itself asks for.
-    const { stdout } = await launch([runtimes.node, service.command, "permissions", ...files], { cwd, env }).ended;
+    const { stdout } = await launch([runtimes.node, built("mogplex.mjs"), "permissions", ...files], { cwd, env }).ended;
     runtime = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", ...stdout.trim().split(" ")];
   }
   const args = ["run", "--follow", "<agent-failure>", "--repo", REPO, "--create-branch", ...files];
-  const { code, stderr } = await launch([...runtime, service.command, ...args], { cwd, env }).ended;
+  const { code, stderr } = await launch([...runtime, built("mogplex.mjs"), ...args], { cwd, env }).ended;
   close();
   await collector.stop(true);
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^note: trace [0-9a-f]{32}$/m)]);

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { built } from "../../built.ts";
 import { RUNTIMES, runToEnd } from "../../programs/package/runtimes.ts";
 import { launch, REPO, sharedService } from "../../programs/processes/world/service.ts";
-import { CANCEL, type CiJob, openJob, START } from "../../programs/processes/world/ci_job.ts";
+import { type CiJob, openJob } from "../../programs/processes/world/ci_job.ts";
+import { CANCEL, START } from "../../programs/processes/world/recorder.ts";
 
 for (const [name, runtime] of Object.entries(RUNTIMES)) {
   /** A test with a job of GitLab CI on this runtime. */

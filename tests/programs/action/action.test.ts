@@ -7,7 +7,7 @@ import { type Machine, signalled, signalledAll, type Stop } from "../examples/sy
 import { ACTIONS_APP, GITHUB_TOKEN, githubServer } from "../../unit/report/github_server.ts";
 import { listen } from "../report/listen.ts";
 import { REPO, type Service, sharedService } from "../processes/world/service.ts";
-import { CANCEL, START } from "../processes/world/ci_job.ts";
+import { CANCEL, START } from "../processes/world/recorder.ts";
 import { AGENT, onCleanMachine, runAction } from "./jobs.ts";
 
 let service: Service;

@@ -18,7 +18,7 @@ import { GITHUB_TOKEN, githubServer } from "../../unit/report/github_server.ts";
 import { listen } from "../report/listen.ts";
 import { runToEnd } from "../package/runtimes.ts";
 import { type Service, sharedService } from "../processes/world/service.ts";
-import { START } from "../processes/world/ci_job.ts";
+import { START } from "../processes/world/recorder.ts";
 import { sampleResult } from "../../unit/report/sample.ts";
 import { workflowRun } from "./jobs.ts";
 

@@ -12,7 +12,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { componentNames } from "../../../tools/build/templates.ts";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { REPO } from "../processes/world/service.ts";
@@ -38,16 +37,9 @@ export function imageOf(folder: string, runtime: keyof typeof runtimes | "none")
   return bin;
 }
 
-/** Every template, as this checkout builds it. */
-export function templates(): Record<string, string> {
-  return Object.fromEntries(
-    componentNames().map((name) => [name, readFileSync(built(`templates/${name}.yml`), "utf8")]),
-  );
-}
-
-/** The same as files of the components' project. */
-export function templateFiles(): Record<string, string> {
-  return Object.fromEntries(Object.entries(templates()).map(([name, text]) => [`templates/${name}.yml`, text]));
+/** Templates as this checkout builds them, for example `templates/run.yml`: files of the components' project. */
+export function templateFiles(...paths: string[]): Record<string, string> {
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(built(path), "utf8")]));
 }
 
 /** Writes files below a folder; those that end in `.sh` can be run. */

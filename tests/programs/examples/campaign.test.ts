@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { parse } from "yaml";
 import { root, runtimes } from "../../../tools/setup.mjs";
 import { launch } from "../processes/world/service.ts";
-import { START } from "../processes/world/ci_job.ts";
+import { START } from "../processes/world/recorder.ts";
 import { withService } from "./scripts.ts";
 import { endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "./systems/campaign_recipes.ts";
 

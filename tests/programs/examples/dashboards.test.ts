@@ -1,4 +1,5 @@
 /** `examples/dashboards/`: lists for dashboards, with a token that may only read. */
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -58,7 +59,7 @@ dashboard("sandboxes.sh lists what is running, of one repository on request", as
 dashboard("dashboards run the file with Node where the command is not on the PATH", async () => {
   const PATH = `${dirname(runtimes.node)}:${process.env.PATH}`;
   for (const file of FILES) {
-    const { code, stdout } = await show(file, { PATH, MOGPLEX_FILE: service.command });
+    const { code, stdout } = await show(file, { PATH, MOGPLEX_FILE: built("mogplex.mjs") });
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining(REPO) });
   }
 });
@@ -99,7 +100,7 @@ test(
     const cwd = mkdtempSync(join(tmpdir(), "mogplex-pages-"));
     try {
       const { jobs: { dashboard } } = parse(readFileSync(pathOf("github-pages.yml"), "utf8"));
-      cpSync(service.command, join(cwd, "ci/mogplex.mjs"));
+      cpSync(built("mogplex.mjs"), join(cwd, "ci/mogplex.mjs"));
       const env = {
         PATH: `${dirname(runtimes.node)}:${process.env.PATH}`,
         MOGPLEX_URL: service.url,

@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "bun:test";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 import { runGithubLog } from "../../unit/hostile/parsers/github_runner.ts";
 import { type Service, sharedService } from "../processes/world/service.ts";
-import { START } from "../processes/world/ci_job.ts";
+import { START } from "../processes/world/recorder.ts";
 import { runAzure } from "./systems/models/azure.ts";
 import { optionsOf } from "./systems/github_recipes.ts";
 import { runGithubJob } from "./systems/models/github_steps.ts";

@@ -1,4 +1,5 @@
 /** `examples/telemetry/`: a traced job, metrics for Prometheus, and a dashboard that shows them. */
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -135,7 +136,7 @@ test("traced-run.sh ends with the verdict of the run, sends its trace, and remem
     MOGPLEX_DEV: "1",
     MOGPLEX_API_KEY: service.token(),
     MOGPLEX_REPO_ID: REPO,
-    MOGPLEX_FILE: service.command,
+    MOGPLEX_FILE: built("mogplex.mjs"),
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${server.port}`,
   };
   const { code } = await launch(["sh", pathOf("traced-run.sh"), "<agent-failure>"], { cwd, env }).ended;

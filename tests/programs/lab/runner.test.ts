@@ -6,7 +6,7 @@ import { MissingError, NotPossibleError } from "../../../lab/check.ts";
 import type { Experiment } from "../../../lab/experiment.ts";
 import type { Program } from "../../../lab/programs.ts";
 import { exitCodeOf, runExperiment, runLab, totalsLine, totalsOf } from "../../../lab/runner.ts";
-import { until } from "../processes/world/ci_job.ts";
+import { until } from "../processes/world/recorder.ts";
 
 const silent = { print: () => {} };
 

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "./world/service.ts";
-import { nothing, onNode, openJob, START } from "./world/ci_job.ts";
+import { nothing, onNode, openJob } from "./world/ci_job.ts";
+import { START } from "./world/recorder.ts";
 
 let service: Service;
 

@@ -1,9 +1,10 @@
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runtimes } from "../../../tools/setup.mjs";
 import { launch, type Service, startService } from "./world/service.ts";
-import { until } from "./world/ci_job.ts";
+import { until } from "./world/recorder.ts";
 
 let service: Service;
 
@@ -46,7 +47,7 @@ function place(prompt: string, more: Record<string, unknown> = {}): Place {
   const report = () => JSON.parse(readFileSync(join(cwd, "mogplex-campaign/campaign.json"), "utf8"));
   return {
     campaign: (verb, ...args) =>
-      launch([runtimes.node, service.command, "campaign", verb, "campaign.yml", ...args], { cwd, env }).ended,
+      launch([runtimes.node, built("mogplex.mjs"), "campaign", verb, "campaign.yml", ...args], { cwd, env }).ended,
     report,
     async ended() {
       for (const { runId } of report().items) {

@@ -3,7 +3,8 @@ import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { launch, REPO, type Service, startService } from "./world/service.ts";
-import { CANCEL, cancels, type CiJob, nothing, onNode, openJob, START } from "./world/ci_job.ts";
+import { cancels, type CiJob, nothing, onNode, openJob } from "./world/ci_job.ts";
+import { CANCEL, START } from "./world/recorder.ts";
 
 let service: Service;
 

@@ -1,3 +1,4 @@
+import { built } from "../../built.ts";
 import { beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
@@ -16,11 +17,11 @@ beforeAll(async () => {
 
 const folder = () => mkdtempSync(join(service.folder, "doctor-"));
 const own = (): Env => ({ MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token });
-const doctor = (env: Env, cwd = folder()) => diagnose([runtimes.node, service.command], { ...own(), ...env }, cwd);
+const doctor = (env: Env, cwd = folder()) => diagnose([runtimes.node, built("mogplex.mjs")], { ...own(), ...env }, cwd);
 
 test("doctor ends with 0 when all is well, and leaves nothing behind", async () => {
   const cwd = folder();
-  const line = [runtimes.node, service.command, "doctor", "--repo", REPO];
+  const line = [runtimes.node, built("mogplex.mjs"), "doctor", "--repo", REPO];
   const { code, stdout, stderr } = await launch(line, { cwd, env: own() }).ended;
   expect(stderr).toBe(`note: sending requests and the token to ${service.url}, unencrypted\n`);
   expect(stdout).toMatch(new RegExp(`^ok       runtime     node \\d+\\.\\d+\\.\\d+`));
@@ -60,7 +61,7 @@ test("doctor leaves no directory behind that it made, and keeps those that were 
   mkdirSync(join(cwd, "kept"));
   const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
   for (const out of ["mogplex-ci", "a/b/c", "kept", "kept/new"]) {
-    const { code } = await launch([runtimes.node, service.command, "doctor", "--out", out], { cwd, env }).ended;
+    const { code } = await launch([runtimes.node, built("mogplex.mjs"), "doctor", "--out", out], { cwd, env }).ended;
     expect([code, readdirSync(cwd), readdirSync(join(cwd, "kept"))]).toEqual([0, ["kept"], []]);
   }
 });

@@ -1,3 +1,4 @@
+import { built } from "../../built.ts";
 import { beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,7 +18,7 @@ function environment(env: Record<string, string> = {}): Record<string, string> {
 }
 
 const launchIn = (cwd: string, args: string[], env: Record<string, string> = {}): Running =>
-  launch([runtimes.node, service.command, ...args], { cwd, env: environment(env) });
+  launch([runtimes.node, built("mogplex.mjs"), ...args], { cwd, env: environment(env) });
 const folder = () => mkdtempSync(join(service.folder, "exit-"));
 const command = (args: string[], env?: Record<string, string>): Promise<Ended> => launchIn(folder(), args, env).ended;
 const follow = (
@@ -115,7 +116,7 @@ test("mogplex.mjs ends with 70 when a promise never settles", async () => {
     preload,
     "globalThis.fetch = () => new Promise(() => {});\nglobalThis.setTimeout = () => 0;\n",
   );
-  const line = [runtimes.node, `--import=${preload}`, service.command, "repos", "list"];
+  const line = [runtimes.node, `--import=${preload}`, built("mogplex.mjs"), "repos", "list"];
   expect(await launch(line, { env: environment() }).ended).toEqual({
     code: 70,
     stdout: "",
@@ -125,14 +126,15 @@ test("mogplex.mjs ends with 70 when a promise never settles", async () => {
 
 test("--help ends with 0 and says nothing on stderr when its reader goes away", async () => {
   const shell = 'set -o pipefail; "$@" --help | head -1';
-  const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", runtimes.node, service.command]).ended;
+  const { code, stdout, stderr } = await launch(["bash", "-c", shell, "bash", runtimes.node, built("mogplex.mjs")])
+    .ended;
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toBe("Usage: mogplex-ci <verb> [flags]\n");
 });
 
 test("run --follow goes on to its verdict when the reader of stdout goes away", async () => {
   const shell = '"$@" | head -1 > /dev/null; exit "${PIPESTATUS[0]}"';
-  const line = ["bash", "-c", shell, "bash", runtimes.node, service.command, ...follow("<agent-failure>")];
+  const line = ["bash", "-c", shell, "bash", runtimes.node, built("mogplex.mjs"), ...follow("<agent-failure>")];
   const { code, stderr } = await launch(line, { cwd: folder(), env: environment() }).ended;
   expect(stderr).not.toContain("error");
   expect(code).toBe(1);

@@ -1,3 +1,4 @@
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -60,7 +61,7 @@ async function job(
     ...more,
   };
   const args = ["run", "--follow", prompt, "--repo", REPO, "--create-branch"];
-  const ended = await launch([runtimes.node, service.command, ...args], { cwd, env }).ended;
+  const ended = await launch([runtimes.node, built("mogplex.mjs"), ...args], { cwd, env }).ended;
   for (const text of [ended.stdout, ended.stderr]) expect(text).not.toContain(GITLAB_TOKEN);
   for (const text of gitlab.received) expect(text).not.toContain(key);
   const stderr = ended.stderr.replace(/^note: sending requests.*\n/, "");

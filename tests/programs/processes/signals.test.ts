@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Running, type Service, startService } from "./world/service.ts";
-import { CANCEL, cancels, type CiJob, noted, nothing, onNode, openJob, START, until } from "./world/ci_job.ts";
+import { cancels, type CiJob, noted, nothing, onNode, openJob } from "./world/ci_job.ts";
+import { CANCEL, START, until } from "./world/recorder.ts";
 
 let service: Service;
 

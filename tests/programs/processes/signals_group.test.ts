@@ -5,7 +5,8 @@ import { join } from "node:path";
 import process from "node:process";
 import { EXECUTORS, quoted, runStage, type Stop } from "./world/runner.ts";
 import { launch, type Service, sharedService } from "./world/service.ts";
-import { CANCEL, type CiJob, nothing, onNode, openJob } from "./world/ci_job.ts";
+import { type CiJob, nothing, onNode, openJob } from "./world/ci_job.ts";
+import { CANCEL } from "./world/recorder.ts";
 
 let service: Service;
 

@@ -1,4 +1,5 @@
 /** Runs documented shell snippets, with the built command as `mogplex` on the PATH. */
+import { built } from "../../built.ts";
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -29,7 +30,7 @@ export function createShell(service: Service, token: string): Shell {
   const bin = join(service.folder, `bin-${token.slice(-3)}`);
   const log = join(bin, "slept");
   mkdirSync(bin);
-  program(join(bin, "mogplex"), `#!/bin/sh\nexec "${runtimes.node}" "${service.command}" "$@"\n`);
+  program(join(bin, "mogplex"), `#!/bin/sh\nexec "${runtimes.node}" "${built("mogplex.mjs")}" "$@"\n`);
   program(join(bin, "sleep"), `#!/bin/sh\necho "$1" >> "${log}"\n`);
   const base = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: token };
   const path = { PATH: `${bin}:${process.env.PATH ?? ""}` };

@@ -1,3 +1,4 @@
+import { built } from "../../built.ts";
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,7 +39,7 @@ test("a failed job ends with 1, and has sent its trace", async () => {
   };
   const file = ["--otel-file", "trace.jsonl", "--history", "runs.ndjson"];
   const args = ["run", "--follow", "<agent-failure>", "--repo", REPO, "--create-branch", ...file];
-  const { code, stderr } = await launch([runtimes.node, service.command, ...args], { cwd, env }).ended;
+  const { code, stderr } = await launch([runtimes.node, built("mogplex.mjs"), ...args], { cwd, env }).ended;
   expect([code, stderr]).toEqual([1, expect.stringMatching(/^note: trace [0-9a-f]{32}$/m)]);
   expect(received).toHaveLength(1);
   const { spans: [job] } = readBatch(received[0] ?? "");

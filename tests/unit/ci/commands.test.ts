@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { detectPlatform } from "../../../lib/ci/detect.ts";
-import type { AnnotationLevel } from "../../../lib/ci/platform.ts";
+import type { AnnotationLevel, Platform } from "../../../lib/ci/platform.ts";
+import * as systems from "../../../lib/ci/systems.ts";
 import { CORPUS } from "../hostile/corpus.ts";
 import { runGithubLog } from "../hostile/parsers/github_runner.ts";
 import {
@@ -10,6 +11,7 @@ import {
   gitlabCommands,
   teamcityCommands,
 } from "../hostile/parsers/log_parsers.ts";
+import { SYSTEMS as OBEYING } from "../hostile/systems.ts";
 
 function platformBy(variable: string) {
   return detectPlatform((name) => name === variable ? "1" : undefined);
@@ -123,6 +125,12 @@ test("maskCommand names the command on systems where a step can register a secre
   const named = [github, gitea, forgejo, azure, buildkite].map(({ maskCommand }) => maskCommand);
   expect(named).toEqual(["add-mask", "add-mask", "add-mask", "task.setsecret", "buildkite-agent redactor add"]);
   expect([gitlab, teamcity, ...SILENT].filter(({ maskCommand }) => maskCommand !== undefined)).toEqual([]);
+});
+
+test("every system with a table is in SILENT, or among those that obey commands", () => {
+  const names = Object.values<Partial<Platform>>(systems).flatMap(({ name }) => name ?? []);
+  const placed = [...SILENT.map(({ name }) => name), ...Object.keys(OBEYING)];
+  expect(names.filter((name) => !placed.includes(name)), "CONTRIBUTING.md, Adding something, says where").toEqual([]);
 });
 
 test("systems whose log has no commands have no functions for them", () => {

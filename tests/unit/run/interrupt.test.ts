@@ -5,11 +5,11 @@ import { cancelsOnInterrupt, interruptible, type Interrupts } from "../../../lib
 import { fakeProcess } from "./memory_files.ts";
 
 /** Sends signals at points of time and says with which codes the process was ended. */
-async function sent(signals: [at: number, signal: InterruptSignal][]) {
+async function sent(signals: [at: number, signal: InterruptSignal][], terminal = false) {
   const clock = virtualClock();
   const { io, send, exits, handled } = fakeProcess();
   let seen: Interrupts | undefined;
-  await interruptible({ io, clock }, async (interrupts) => {
+  await interruptible({ io: { ...io, isTerminal: () => terminal }, clock }, async (interrupts) => {
     seen = interrupts;
     for (const [at, signal] of signals) {
       await clock.sleep(at - clock.now());
@@ -24,6 +24,12 @@ test("interruptible() aborts at the first signal, with what it was", async () =>
   expect(reason).toBeInstanceOf(InterruptedError);
   expect(reason).toMatchObject({ signal: "SIGTERM", exitCode: 143 });
   expect(exits).toEqual([]);
+});
+
+test("interruptible() calls SIGINT Ctrl-C where a person sits at a terminal", async () => {
+  expect((await sent([[0, "SIGINT"]])).reason.message).toBe("Stopped by SIGINT");
+  expect((await sent([[0, "SIGINT"]], true)).reason.message).toBe("Stopped by Ctrl-C");
+  expect((await sent([[0, "SIGTERM"]], true)).reason.message).toBe("Stopped by SIGTERM");
 });
 
 test("interruptible() takes signals within 1.5 s for one", async () => {

@@ -12,7 +12,7 @@ const PARTS = {
 test("resultError() has the parts of an error, and null for each that it lacks", () => {
   expect(resultError(new UsageError(PARTS))).toEqual({ ...PARTS, code: null });
   expect(resultError(new InterruptedError("SIGTERM")))
-    .toEqual({ attempted: "wait any longer", why: "SIGTERM received", value: null, advice: null, code: null });
+    .toEqual({ attempted: null, why: "Stopped by SIGTERM", value: null, advice: null, code: null });
   expect(resultError(new MogplexError("The service is away", "unavailable")))
     .toEqual({ attempted: null, why: "The service is away", value: null, advice: null, code: null });
 });

@@ -199,7 +199,7 @@ test.each(["detach", "cancel"] as const)(
     expect(error.message).toBe(
       onAbort === "cancel"
         ? "The signal ended the call; 3 of 3 runs were cancelled"
-        : "The signal ended the call; the campaign goes on with the next wave",
+        : "The signal ended the call; 3 runs go on; the campaign goes on with the next wave",
     );
     expect(await loop).toMatchObject({ name: "AbortedError", cause: reason });
     expect([there.service.runs.length, statuses(there).includes("cancelled")]).toEqual([3, onAbort === "cancel"]);

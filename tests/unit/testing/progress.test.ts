@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { commandFor, folderOf, Progress } from "../../../tools/testing/progress.ts";
+import { commandFor, folderOf, Progress, testFiles } from "../../../tools/testing/progress.ts";
 
 /** What is printed for the lines of `bun test`, and the totals. */
 function printed(files: readonly string[], lines: readonly string[], all = false) {
@@ -94,4 +94,12 @@ test("Progress prints everything when it is asked to", () => {
     "said by a test",
     "(pass) one",
   ]);
+});
+
+test("testFiles() finds a file, the files of a folder, and none where nothing is", () => {
+  const own = "tests/unit/testing/progress.test.ts";
+  expect(testFiles(own)).toEqual([own]);
+  expect(testFiles("tests/unit/testing")).toContain(own);
+  expect(testFiles("tests/unit/no_such_folder")).toEqual([]);
+  expect(testFiles("tests/unit/no_such_file.test.ts")).toEqual([]);
 });

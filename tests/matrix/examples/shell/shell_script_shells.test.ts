@@ -4,7 +4,7 @@ import process from "node:process";
 import { inShell } from "../../../programs/examples/shell/shell_world.ts";
 import { isInstalled, type Shell } from "../../../programs/examples/shell/shells.ts";
 import { sessionOf } from "../../../programs/processes/world/runner.ts";
-import { CANCEL, LOOK, START, until } from "../../../programs/processes/world/ci_job.ts";
+import { CANCEL, LOOK, START, until } from "../../../programs/processes/world/recorder.ts";
 
 const SHELLS: readonly Shell[] = [
   { name: "dash", line: ["dash"] },

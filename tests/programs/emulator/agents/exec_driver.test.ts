@@ -6,7 +6,7 @@ import { join, relative } from "node:path";
 import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/server.ts";
 import type { StartEmulatorOptions } from "../../../../lib/emulator/options.ts";
 import { scratch } from "../served.ts";
-import { until } from "../../processes/world/ci_job.ts";
+import { until } from "../../processes/world/recorder.ts";
 
 const served: ServedEmulator[] = [];
 afterEach(async () => {

@@ -8,7 +8,7 @@ import { type ServedEmulator, startEmulator } from "../../../../lib/emulator/ser
 import { runtimes } from "../../../../tools/setup.mjs";
 import { withOwnTemporaryFolder } from "../../temporary.ts";
 import { serve } from "../served.ts";
-import { until } from "../../processes/world/ci_job.ts";
+import { until } from "../../processes/world/recorder.ts";
 
 withOwnTemporaryFolder();
 

@@ -5,7 +5,7 @@ import { createRevision } from "../../../../lib/emulator/state/store.ts";
 import { runtimes } from "../../../../tools/setup.mjs";
 import { builtInFixture } from "../../../../lib/emulator/state/fixture.ts";
 import { listen, startRun, streamsEnd } from "../listeners.ts";
-import { until } from "../../processes/world/ci_job.ts";
+import { until } from "../../processes/world/recorder.ts";
 
 /** The socket of a client that left is noticed some turns of the event loop later. */
 const settled = (look: () => boolean) => until("the streams are as many as expected", look);

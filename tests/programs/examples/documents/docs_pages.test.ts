@@ -7,7 +7,7 @@ import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
 import { type Ended, launch, REPO, sharedService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
 import { type ScriptService, withService } from "../scripts.ts";
 import { openWorkFolder, type WorkFolder } from "../systems/campaign_recipes.ts";

@@ -7,7 +7,7 @@ import process from "node:process";
 import { root, runtimes } from "../../../../tools/setup.mjs";
 import { writeFiles } from "../../components/project.ts";
 import { type Ended, launch } from "../../processes/world/service.ts";
-import { START } from "../../processes/world/ci_job.ts";
+import { START } from "../../processes/world/recorder.ts";
 import { type ScriptService, withService } from "../scripts.ts";
 import { campaignFiles, endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "../systems/campaign_recipes.ts";
 import { isInstalled, type Shell, which } from "./shells.ts";

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { MODES } from "../../../../lib/service/contract.ts";
 import { EXIT_TABLE } from "../../../../lib/exit_codes.ts";
 import type { Ended } from "../../processes/world/service.ts";
-import { CANCEL, LOOK, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, LOOK, START } from "../../processes/world/recorder.ts";
 import { inShell, SCRIPT, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, PROGRAMS, which } from "./shells.ts";
 

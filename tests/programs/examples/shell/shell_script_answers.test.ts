@@ -1,7 +1,7 @@
 /** `examples/shell/mogplex-run.sh`: which answers it accepts. */
 import { expect, test } from "bun:test";
 import type { Ended } from "../../processes/world/service.ts";
-import { LOOK, START } from "../../processes/world/ci_job.ts";
+import { LOOK, START } from "../../processes/world/recorder.ts";
 import { inShell, runAnswer } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 

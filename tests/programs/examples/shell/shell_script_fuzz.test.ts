@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { LOOK } from "../../processes/world/ci_job.ts";
+import { LOOK } from "../../processes/world/recorder.ts";
 import { inShell, SCRIPT } from "./shell_world.ts";
 import { INCOMPLETE, which } from "./shells.ts";
 

@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test";
 import { CORPUS } from "../../../unit/hostile/corpus.ts";
 import { LOG_PARSERS, terminalCommands } from "../../../unit/hostile/parsers/log_parsers.ts";
-import { LOOK, START } from "../../processes/world/ci_job.ts";
+import { LOOK, START } from "../../processes/world/recorder.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
 import { deriveKey } from "../../../../lib/run/key.ts";
-import { START } from "../../processes/world/ci_job.ts";
+import { START } from "../../processes/world/recorder.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 

@@ -1,7 +1,7 @@
 /** `examples/shell/mogplex-run.sh`: what it sends again, when, and when it gives up. */
 import { expect, test } from "bun:test";
 import type { FaultKind } from "../../../../lib/emulator/state/faults.ts";
-import { LOOK, START } from "../../processes/world/ci_job.ts";
+import { LOOK, START } from "../../processes/world/recorder.ts";
 import { inShell } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { sessionOf } from "../../processes/world/runner.ts";
 import type { Running } from "../../processes/world/service.ts";
-import { CANCEL, LOOK, START, until } from "../../processes/world/ci_job.ts";
+import { CANCEL, LOOK, START, until } from "../../processes/world/recorder.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE, SH } from "./shells.ts";
 

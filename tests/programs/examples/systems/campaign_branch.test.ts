@@ -4,7 +4,7 @@ import { readFileSync, rmSync } from "node:fs";
 import { github } from "../../../../lib/campaign/pipeline/github.ts";
 import { sha256Hex } from "../../../../lib/sha256.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
-import { START } from "../../processes/world/ci_job.ts";
+import { START } from "../../processes/world/recorder.ts";
 import { startScriptService } from "../scripts.ts";
 import { campaignFiles, endRuns, openWorkFolder, UNTIL_ENDED, type WorkFolder } from "./campaign_recipes.ts";
 import { openMachine, signalled } from "./machine.ts";

@@ -8,7 +8,7 @@ import { parseAllDocuments } from "yaml";
 import { EXIT } from "../../../../lib/exit_codes.ts";
 import { shellWord } from "../../../../lib/text/escape.ts";
 import { makeRemotes, type Remotes } from "../../git/remotes.ts";
-import { START } from "../../processes/world/ci_job.ts";
+import { START } from "../../processes/world/recorder.ts";
 import { type Fields, fields, list, parseYaml, texts } from "../../../unit/examples/strict.ts";
 import {
   type CampaignSystem,

@@ -1,7 +1,7 @@
 /** The recipes of campaigns: what a wave leaves for the next one, and what a lost one costs. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { CANCEL, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, START } from "../../processes/world/recorder.ts";
 import {
   CAMPAIGN_SYSTEMS,
   type CampaignBench,

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { codesOf, newRun, optionsOf, RECIPES, workflowRun } from "./github_recipes.ts";
 import { readMatrix, runGithubJob, runGithubWorkflow } from "./models/github_steps.ts";
 import { parse } from "yaml";

@@ -1,7 +1,7 @@
 /** The recipe with the action: what holds for the same recipe without it holds for it. */
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { fields, parseYaml } from "../../../unit/examples/strict.ts";
 import { ACTION_RECIPE as FILE, optionsOf } from "./github_recipes.ts";
 import { type Machine, onMachine, readExample, signalled, signalledAll } from "./machine.ts";

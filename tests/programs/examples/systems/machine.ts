@@ -1,4 +1,5 @@
 /** A machine that a CI system runs scripts on: the programs that its image brings, and a checkout of the repository. */
+import { built } from "../../../built.ts";
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -133,16 +134,16 @@ export async function openMachine(service: Service): Promise<Machine> {
   const machine: Machine = {
     recorder,
     token: service.token(),
-    command: service.command,
+    command: built("mogplex.mjs"),
     stop: undefined,
     stopWhen: (running) => running.seen(AT_WORK),
     done: [],
     settings: {},
-    checksum: sha256(readFileSync(service.command, "utf8")),
+    checksum: sha256(readFileSync(built("mogplex.mjs"), "utf8")),
     checkout() {
       const folder = machine.directory();
       mkdirSync(join(folder, "ci"));
-      copyFileSync(service.command, join(folder, "ci/mogplex.mjs"));
+      copyFileSync(built("mogplex.mjs"), join(folder, "ci/mogplex.mjs"));
       writeFileSync(join(folder, "ci/mogplex.mjs.sha256"), `${machine.checksum}  mogplex.mjs\n`);
       return folder;
     },

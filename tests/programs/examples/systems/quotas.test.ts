@@ -1,7 +1,7 @@
 /** A used-up quota, which the emulator plays for the next start of anybody: one recipe after the other. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Service, startService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { MISSING } from "../../shell/shell.ts";
 import { codesOf, newRun, optionsOf, RECIPES } from "./github_recipes.ts";
 import { runGithubJob } from "./models/github_steps.ts";

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from "bun:test";
 import { type Service, sharedService } from "../../processes/world/service.ts";
-import { CANCEL, START } from "../../processes/world/ci_job.ts";
+import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { runAzure } from "./models/azure.ts";
 import type { RunBuild } from "../build.ts";
 import { runBitbucket } from "./models/bitbucket.ts";

@@ -2,16 +2,10 @@
 import { expect } from "bun:test";
 import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { built } from "../../../built.ts";
 import { RUNTIMES } from "../../package/runtimes.ts";
 import { type Recorder, startRecorder } from "./recorder.ts";
 import { type Ended, launch, REPO, type Running, type Service } from "./service.ts";
-
-/** A start on the wire. */
-export const START = /^POST \/runs$/;
-/** A look at a run on the wire. */
-export const LOOK = /^GET \/runs\/[^/]+$/;
-/** A cancel on the wire. */
-export const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
 
 /** A runtime, and the service that its jobs use. */
 export interface RuntimeService {
@@ -72,7 +66,7 @@ export async function openJob({ name, runtime, service }: RuntimeService, like?:
     MOGPLEX_API_KEY: like?.env.MOGPLEX_API_KEY ?? service.token(),
     MOGPLEX_URL: recorder.url,
   };
-  const line = (...args: string[]) => [...runtime, service.command, ...args];
+  const line = (...args: string[]) => [...runtime, built("mogplex.mjs"), ...args];
   const read = (path: string) => JSON.parse(readFileSync(join(cwd, "mogplex-ci", path), "utf8"));
   return {
     service,
@@ -108,15 +102,6 @@ export function cancels(runId: string, why: string, before: string[] = []) {
     stdout: `cleaned up: run "${runId}" is "cancelled" (${why})\n`,
     requests: [...before, `POST /runs/${runId}/cancel`],
   };
-}
-
-/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the three minutes that a test has are over. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 6_000; tries++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`Cannot wait any longer until ${what}`);
 }
 
 /** Resolves once a process has written something that matches on stderr; throws when it ends before. */

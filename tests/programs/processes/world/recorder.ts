@@ -3,6 +3,13 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, request as send, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** A start on the wire. */
+export const START = /^POST \/runs$/;
+/** A look at a run on the wire. */
+export const LOOK = /^GET \/runs\/[^/]+$/;
+/** A cancel on the wire. */
+export const CANCEL = /^POST \/runs\/[^/]+\/cancel$/;
+
 /** A request as it arrived. */
 export interface Recorded {
   /** Method and path below the API, as `POST /runs`. */
@@ -116,4 +123,13 @@ export async function startRecorder(target: string): Promise<Recorder> {
     },
   };
   return recorder;
+}
+
+/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the three minutes that a test has are over. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 6_000; tries++) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error(`Cannot wait any longer until ${what}`);
 }

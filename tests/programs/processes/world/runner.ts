@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import process from "node:process";
 import { launch, type Running } from "./service.ts";
-import { until } from "./ci_job.ts";
+import { until } from "./recorder.ts";
 
 /** A line for a shell. */
 export const quoted = (line: readonly string[]): string =>

@@ -9,7 +9,6 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { SCENARIO_TEXTS } from "../../../../lib/emulator/agents/scenario.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
-import { built } from "../../../built.ts";
 import { SINGLE_NAMES } from "../../../unit/emulator/scenarios.ts";
 
 /** A repository of the service. */
@@ -34,8 +33,6 @@ export interface Service {
   url: string;
   /** Folder for everything that the tests make. */
   folder: string;
-  /** The command as one file, in `dist/`. */
-  command: string;
   /** A token that nobody has used: each one has its own limits. */
   token(): string;
   /** A token that may only read. */
@@ -95,7 +92,6 @@ export async function startService(others: Record<string, string> = {}, flags: s
   return {
     url,
     folder,
-    command: built("mogplex.mjs"),
     token() {
       used++;
       if (used >= TOKENS) throw new Error("Cannot take a token: all are used");

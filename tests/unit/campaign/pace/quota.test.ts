@@ -22,6 +22,11 @@ test("quotaUse() counts each window, up to its limit", () => {
     hour: { used: 30, limit: 30 },
     day: { used: 150, limit: 150 },
   });
+  expect(quotaUse(Array.from({ length: 200 }, () => START), START, [])).toEqual({
+    minute: { used: 200, limit: null },
+    hour: { used: 200, limit: null },
+    day: { used: 200, limit: null },
+  });
 });
 
 test("recentSlots() sorts, keeps what a quota can count, and takes times ahead as now", () => {

@@ -4,7 +4,7 @@ import { cleanCampaign } from "../../../../lib/campaign/report/clean.ts";
 import { STATES } from "../../../../lib/campaign/report/words.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { breaches, elementsOf, textsOf } from "../../report/page_parser.ts";
-import { anItem, everyVerdict, mixedView, viewOf } from "./sample_view.ts";
+import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "./sample_view.ts";
 
 const rendered = (view: CampaignView) => renderCampaignPage(cleanCampaign(view, (text) => text));
 const rowsOf = (page: string) =>
@@ -67,6 +67,13 @@ test("renderCampaignPage() shows skipped items in grey, and in amber the quota t
   ]);
   const waits = textsOf(page, "li").filter((text) => text.includes("the next start waits for this"));
   expect(waits).toEqual(["30 of 30 starts in the last hour the next start waits for this"]);
+});
+
+test("renderCampaignPage() names no limit where starts are not limited", () => {
+  const limited = rendered(mixedView(40));
+  const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
+  expect(textsOf(page, "li")).toContain("40 starts in the last hour, not limited");
+  expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
 });
 
 test("renderCampaignPage() keeps the rules and has every item, whatever its verdict", () => {

@@ -7,7 +7,7 @@ import { outlineXml } from "../../hostile/parsers/markup_parsers.ts";
 import { readGitlabAnnotations, readGitlabJunit, readGitlabMetrics } from "../../report/gitlab_readers.ts";
 import { memoryIo } from "../../report/memory_io.ts";
 import { parseOpenmetrics } from "../../report/openmetrics_parser.ts";
-import { anItem, everyVerdict, mixedView, viewOf } from "./sample_view.ts";
+import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "./sample_view.ts";
 
 function clean(view: CampaignView): CampaignView {
   return cleanCampaign(view, (text) => text);
@@ -125,6 +125,8 @@ test("report openmetrics of a campaign has the same series for every campaign, n
   expect(value("next_wave_timestamp_seconds")).toBe(Date.parse("2026-12-01T14:05:00Z") / 1_000);
   const labels = families.flatMap(({ samples }) => samples.flatMap(([each]) => Object.keys(each)));
   expect([...new Set(labels)].sort()).toEqual(["campaign", "cause", "state", "verdict", "window"]);
+  const free = CAMPAIGN_FORMATS.openmetrics.render(clean(mixedView(3, { quota: unlimited(mixedView(3)) })));
+  expect(parseOpenmetrics(free).find(({ name }) => name.endsWith("quota_starts_limit"))?.samples ?? []).toEqual([]);
   const none = CAMPAIGN_FORMATS.openmetrics.render(EMPTY);
   expect(none).not.toContain("timestamp");
   expect(readGitlabMetrics(none).length).toBe(parseOpenmetrics(none).flatMap(({ samples }) => samples).length);

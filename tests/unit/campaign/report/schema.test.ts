@@ -14,7 +14,7 @@ import type {
   QuotaView,
 } from "../../../../lib/campaign/view.ts";
 import { CORPUS } from "../../hostile/corpus.ts";
-import { anItem, everyVerdict, hostileView, mixedView, viewOf } from "./sample_view.ts";
+import { anItem, everyVerdict, hostileView, mixedView, unlimited, viewOf } from "./sample_view.ts";
 
 interface Schema {
   required?: string[];
@@ -146,6 +146,7 @@ test("CAMPAIGN_FORMATS.json.render() keeps to the schema for every size, state, 
   }
   const quota = { ...mixedView(3).quota, sandboxes: { used: null, limit: 3 } };
   expect(problems(mixedView(3, { quota }))).toEqual([]);
+  expect(problems(mixedView(3, { quota: unlimited(mixedView(3)) }))).toEqual([]);
 });
 
 test("CAMPAIGN_FORMATS.json.render() keeps to the schema whatever the texts are", () => {

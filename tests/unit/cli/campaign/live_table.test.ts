@@ -7,7 +7,7 @@ import { Writer } from "../../../../lib/cli/log/writer.ts";
 import { virtualClock } from "../../../../lib/clock.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
 import { createRedactor } from "../../../../lib/text/redact.ts";
-import { anItem, mixedView, NOW, viewOf } from "../../campaign/report/sample_view.ts";
+import { anItem, mixedView, NOW, unlimited, viewOf } from "../../campaign/report/sample_view.ts";
 import { fakeIo } from "../fake_io.ts";
 import { transientLines } from "./live_lines.ts";
 
@@ -44,6 +44,11 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
     "  acme/service-15   succeeded    3f0f6f0a  #22   not read  35 min         1",
     "  … 161 waiting, 4 service, 4 quota, 1 needs-input, 8 unknown, 4 conflict, 32 f…",
   ]);
+});
+
+test("LiveCampaign on a terminal says when starts are not limited", () => {
+  const lines = table(mixedView(40, { quota: unlimited(mixedView(40)), waitsFor: null }));
+  expect(lines[1]).toStartWith("starts not limited · sandboxes ");
 });
 
 test("LiveCampaign on a terminal counts time from the start of a run to now", () => {

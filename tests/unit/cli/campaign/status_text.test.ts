@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type StatusOptions, statusText } from "../../../../lib/cli/campaign/status_text.ts";
 import type { CampaignView } from "../../../../lib/campaign/view.ts";
 import { cellWidth } from "../../../../lib/text/cells.ts";
-import { anItem, everyVerdict, mixedView, viewOf } from "../../campaign/report/sample_view.ts";
+import { anItem, everyVerdict, mixedView, unlimited, viewOf } from "../../campaign/report/sample_view.ts";
 
 const command = { program: "mogplex-ci", file: "campaign.yaml", flags: [] };
 
@@ -120,6 +120,12 @@ test("statusText() shows the problem of the last step first: a token of another 
     "  stopped by an error: Cannot advance campaign: this token belongs to another",
     "    user than the runs so far; use the token of that user",
   ]);
+});
+
+test("statusText() says when starts are not limited", () => {
+  expect(status(mixedView(3))).toContain("  starts        3 of 10 a minute, 30 of 30 an hour, 84 of 150 a day");
+  const lines = status(mixedView(3, { quota: unlimited(mixedView(3)) }));
+  expect(lines).toContain("  starts        not limited");
 });
 
 test("statusText() shows what stopped the last wave, and how it goes on", () => {

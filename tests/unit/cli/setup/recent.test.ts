@@ -21,6 +21,7 @@ test("runs recent lists what this machine started, with state, task, pull reques
   );
   const terminal = await cli(["runs", "recent"], { env: HOME, files, terminal: true });
   expect(terminal.stdout).toMatch(/ {2}[0-9a-f]{8} {2}/);
+  expect(terminal.stdout).toMatch(/ {2}#\d+ {2}/);
   const json = JSON.parse((await cli(["runs", "recent", "--json"], { env: HOME, files })).stdout);
   expect(json).toMatchObject({
     runId: "<run>",
@@ -29,6 +30,31 @@ test("runs recent lists what this machine started, with state, task, pull reques
     exitCode: 0,
     folder: expect.stringMatching(/mogplex-ci$/),
   });
+});
+
+test("runs recent fits the terminal, and prints whole values elsewhere", async () => {
+  const { cli } = world("success");
+  const [long, line] = [
+    "group/subgroup/a-repository-with-a-long-name",
+    (task: string) =>
+      JSON.stringify({
+        startedAt: "2026-01-01",
+        runId: "r".repeat(36),
+        repository: long,
+        branch: `mogplex/${long}`,
+        task,
+      }),
+  ];
+  const files = { [FILE]: `${line("Replace the deprecated calls in all packages")}\n` };
+  const [terminal, pipe] = [
+    await cli(["runs", "recent"], { env: HOME, files, terminal: true }),
+    await cli(["runs", "recent"], { env: HOME, files }),
+  ];
+  expect(Math.max(...terminal.stdout.trimEnd().split("\n").map((each) => each.length))).toBe(80);
+  expect(terminal.stdout).toMatch(
+    /^unknown {2}Replace the d\S*… {2}group\/sub\S*… {2}mogplex\/\S*… {2}rrrrrrrr {2}\d+ d/m,
+  );
+  expect(pipe.stdout).toContain(`  ${long}  mogplex/${long}  ${"r".repeat(36)}  `);
 });
 
 test("runs recent asks again about runs that went on without a command, and remembers their ends", async () => {

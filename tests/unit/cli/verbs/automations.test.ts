@@ -307,7 +307,7 @@ test("automations trigger --follow ends with the signal's code and says what bec
       before: (io) => void clock.sleep(30_000).then(() => io.signal("SIGTERM")),
     });
     expect(code).toBe(143);
-    expect(stderr).toContain("error: Cannot wait any longer: SIGTERM received\n");
+    expect(stderr).toContain("error: Stopped by SIGTERM; the automation run ");
     expect(stdout).toContain("reason        Stopped by SIGTERM; the automation run ");
     expect(stdout).toContain(words);
   }

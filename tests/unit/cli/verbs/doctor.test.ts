@@ -446,5 +446,8 @@ test("doctor speaks of no proxy where the service is on this machine", async () 
 
 test("doctor names the repository that a typing error hides", async () => {
   const { checks, code } = await doctor({ args: ["--repo", "acme/aip"] });
-  expect([code, checks.repository?.advice]).toEqual([2, 'Did you mean "acme/api"?']);
+  expect([code, checks.repository?.advice]).toEqual([
+    2,
+    'Did you mean "acme/api"? The verb repos list shows the names',
+  ]);
 });

@@ -326,3 +326,14 @@ test("run says on a terminal where the agent pushes when the answer names the ba
   // Formats do not move: in a pipe there is no line.
   expect(await noteOf([], false)).toBe("");
 });
+
+test("runs events --follow says at a signal what stopped it, and that the run goes on", async () => {
+  const { cli, start, clock } = world("");
+  const { code, stderr } = await cli(["runs", "events", await start(), "--follow"], {
+    before: (io) => void clock.sleep(30_000).then(() => io.signal("SIGTERM")),
+  });
+  expect([code, stderr]).toEqual([
+    143,
+    "error: Stopped by SIGTERM; the run goes on, and the same command prints its events again\n",
+  ]);
+});
