@@ -28,7 +28,7 @@ export function callHook<A>(hook: Hook<A>, given: A, onFailure: (error: unknown)
 }
 
 /** A hook as a function that never throws. Its first failure becomes a notice, so that one which always fails does not fill the log. */
-export function teller<A>(name: string, hook: Hook<A>, notify: OnNotice): (given: A) => void {
+export function hookCaller<A>(name: string, hook: Hook<A>, notify: OnNotice): (given: A) => void {
   let hasFailed = false;
   return (given) =>
     callHook(hook, given, (error) => {

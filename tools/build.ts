@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   if (isFresh()) return;
   const from = inputs();
   const made = mkdtempSync(join(root, "node_modules/.dist-"));
-  // A temporary directory is its owner's alone, but the files are for everybody who may read the checkout.
+  // A temporary directory is its owner's alone, but every reader of the checkout may read the files.
   chmodSync(made, 0o755);
   await writeDist(made);
   writeFileSync(join(made, BUILT_FROM), from);

@@ -27,7 +27,7 @@ import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts"
 import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
 import { placeNote } from "./journal/fold.ts";
 import { itemView, makeView } from "./make_view.ts";
-import { tell, type Teller } from "./notify.ts";
+import { type NotificationContext, sendNotification } from "./notify.ts";
 import {
   type CampaignInternals,
   type CampaignSource,
@@ -189,7 +189,7 @@ async function makeStep(
   return await withCampaign(source, options, internals, "write", async (opened) => {
     const signal = endingSignal(options.signal, interrupts);
     const pulls = internals.pulls ?? pullRequestsOf({ ...options, signal }, internals.random);
-    const teller = (): Teller => ({
+    const notificationContext = (): NotificationContext => ({
       env: options.env ?? environmentVariable,
       fetch: options.fetch,
       clock: opened.clock,
@@ -206,7 +206,7 @@ async function makeStep(
     }
     const view = doneView(opened, stuckAfterMs);
     if (view !== undefined) {
-      await tell(opened, teller());
+      await sendNotification(opened, notificationContext());
       const changed = changedNote(opened);
       if (changed !== null) callHook(options.onNotice, { kind: "text", message: changed });
       return { state: "done", view };
@@ -228,17 +228,17 @@ async function makeStep(
       onEvent,
       onView: internals.onView,
       onWave: internals.onWave,
-      tell: () => tell(opened, teller()),
+      sendNotification: () => sendNotification(opened, notificationContext()),
     });
     const stand = await step.run().catch(async (error) => {
       // After a lost race everything is read again and decided anew.
       if (error instanceof LostRaceError) throw error;
       internals.onFailed?.(step.isPlanned ? step.view() : null);
       await noteTrouble(opened, error, step.redact);
-      await tell(opened, teller(), needsPerson(error));
+      await sendNotification(opened, notificationContext(), needsPerson(error));
       throw error;
     });
-    await tell(opened, teller());
+    await sendNotification(opened, notificationContext());
     return stand;
   });
 }
@@ -292,8 +292,8 @@ interface StepSettings extends Pick<StepInternals, "onView" | "onWave"> {
   /** See {@linkcode StepInternals.cancels}. */
   cancels: () => boolean;
   onEvent: ((event: CampaignEvent) => void) | undefined;
-  /** Tells a webhook what there is to tell. */
-  tell: () => Promise<void>;
+  /** Sends the event of the campaign that was not sent yet. */
+  sendNotification: () => Promise<void>;
 }
 
 /** How long a wave waits altogether for requests after a 429, in milliseconds: the service names a minute each time. */
@@ -302,7 +302,7 @@ const PATIENCE_MS = 62_000;
 const SHARE_MS = 5 * 60_000;
 
 /** An event without the progress, which each has. */
-type Bare<E> = E extends unknown ? Omit<E, "progress"> : never;
+type WithoutProgress<E> = E extends unknown ? Omit<E, "progress"> : never;
 
 /** Plans where there is no lock, works until the end of the wave or of the campaign, and says how the campaign stands. */
 class Step {
@@ -395,7 +395,7 @@ class Step {
     const steps = once || isAtRest(work.store.memory) ? waveSteps(work) : followSteps(work);
     for await (const progress of steps) {
       this.#tellProgress(work, states, progress);
-      if (progress.type === "gate") await this.#settings.tell();
+      if (progress.type === "gate") await this.#settings.sendNotification();
       if (progress.type === "rest") await this.#share(work);
     }
   }
@@ -441,7 +441,7 @@ class Step {
     this.#settings.onView?.((brief) => this.view(brief));
   }
 
-  #tell({ store: { memory } }: Work, event: Bare<CampaignEvent>): void {
+  #tell({ store: { memory } }: Work, event: WithoutProgress<CampaignEvent>): void {
     this.#settings.onEvent?.({ ...event, progress: progressOf(memory) });
   }
 

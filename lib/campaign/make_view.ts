@@ -36,124 +36,6 @@ interface ViewInput {
   failed?: number | undefined;
 }
 
-/** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
-const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
-/** Delay before the next wave while other users' work holds the sandboxes, in milliseconds: the service does not report its end. */
-const OTHERS_MS = 5 * 60_000;
-
-/** The moment at which a start was sent: when it took its slot, else our own estimate. */
-function sentAtOf({ slotAt, sentAt }: StartMemory): string {
-  return slotAt ?? sentAt;
-}
-
-/**
- * How screens and reports show an item.
- *
- * @param nowMs Now, in milliseconds since 1970.
- * @param stuckAfterMs See `ViewInput.stuckAfterMs`.
- * @param requiresPull Whether the campaign requires a pull request.
- */
-export function itemView(
-  { item, state, reason, starts, sent, attempts, branch, pullRequest, pull }: ItemMemory,
-  nowMs: number,
-  stuckAfterMs = STUCK_AFTER_MS,
-  requiresPull = false,
-): CampaignItem {
-  const last = starts.at(-1);
-  const withRun = starts.findLast(({ runId }) => runId !== null);
-  const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;
-  const view = {
-    id: item.id,
-    repository: item.repository,
-    baseBranch: item.baseBranch,
-    root: item.root,
-    verdict: state,
-    isFinal: isFinal(state),
-    reason,
-    starts: sent,
-    attempts,
-    runId: withRun?.runId ?? null,
-    branch,
-    pullRequest,
-    pullRequestState: pull,
-    ...(isUnchecked && { unchecked: true }),
-    startedAt: last === undefined ? null : sentAtOf(last),
-    endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
-    canary: item.canary,
-  };
-  return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs) };
-}
-
-function openStarts(memory: CampaignMemory): StartMemory[] {
-  return [...memory.items.values()].filter(hasRun).flatMap(({ starts }) => starts.slice(-1));
-}
-
-function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): number {
-  const ms = nowMs - Date.parse(createdAt ?? slotAt ?? sentAt);
-  return Number.isFinite(ms) ? Math.max(ms, 0) : 0;
-}
-
-/** When the next wave is due after a moment: soon enough for the next start, and for the end of a run. */
-function nextWaveMs(
-  fromMs: number,
-  meanRunMs: number,
-  { starts, because, nextMs }: Pace,
-  open: readonly StartMemory[],
-  settles: boolean,
-): number | null {
-  const times = open.map((start) => {
-    const restMs = start.status === "awaiting_input" ? WAVE_MS.most : meanRunMs - ageMs(start, fromMs);
-    return fromMs + Math.min(Math.max(restMs, WAVE_MS.least), WAVE_MS.most);
-  });
-  if (settles) times.push(fromMs + WAVE_MS.least);
-  if (starts > 0) times.push(fromMs);
-  else if (nextMs !== null) times.push(Math.max(nextMs, fromMs + (because === "sandboxes" ? OTHERS_MS : 0)));
-  return times.length === 0 ? null : Math.min(...times);
-}
-
-/**
- * When the campaign ends at the earliest, in milliseconds since 1970; null if that cannot be said. When a person answers is unknown, so
- * runs that wait for one are left out, and keep their sandboxes.
- */
-function endMs(
-  memory: CampaignMemory,
-  nowMs: number,
-  meanRunMs: number,
-  open: readonly StartMemory[],
-): number | null {
-  if (closedBy(memory) !== null) return null;
-  const working = open.filter(({ status }) => status !== "awaiting_input");
-  const parallel = Math.min(memory.lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
-  const runningSinceMs = working.map((start) => nowMs - ageMs(start, nowMs));
-  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs, parallel });
-  if (input.waiting + working.length === 0 || parallel < 1) return null;
-  return forecast(input).endsAtMs;
-}
-
-/** What the campaign was planned with, and what remembers it. */
-function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
-  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
-  // The newest plan has the last one.
-  const { title = null, prompt = "" } = tasks.at(-1) ?? {};
-  const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
-  const opened = (["canary", "threshold"] as const).flatMap((gate) => {
-    const { approved } = gates[gate];
-    return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
-  });
-  return {
-    title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
-    ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
-    records: seq,
-    lastRecordAt: lastAt,
-  };
-}
-
-/** Sandboxes in use. Those of ended runs are counted only where sandboxes were read. */
-function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
-  const ended = used === null ? 0 : Math.min(lingering.size, used);
-  return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
-}
-
 export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView {
   const { lock: { campaign, round, success }, counts, slotsMs, quotas, wave, trouble } = memory;
   const { nowMs, sandboxes = memory.sandboxes, atWork = null, brief = false } = input;
@@ -197,5 +79,124 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     exitCode: exitCodeOf(memory),
     at: new Date(nowMs).toISOString(),
     about: aboutOf(memory),
+  };
+}
+
+/**
+ * How screens and reports show an item.
+ *
+ * @param nowMs Now, in milliseconds since 1970.
+ * @param stuckAfterMs See `ViewInput.stuckAfterMs`.
+ * @param requiresPull Whether the campaign requires a pull request.
+ */
+export function itemView(
+  { item, state, reason, starts, sent, attempts, branch, pullRequest, pull }: ItemMemory,
+  nowMs: number,
+  stuckAfterMs = STUCK_AFTER_MS,
+  requiresPull = false,
+): CampaignItem {
+  const last = starts.at(-1);
+  const withRun = starts.findLast(({ runId }) => runId !== null);
+  const isUnchecked = requiresPull && state === "succeeded" && pullRequest !== null && pull === null;
+  const view = {
+    id: item.id,
+    repository: item.repository,
+    baseBranch: item.baseBranch,
+    root: item.root,
+    verdict: state,
+    isFinal: isFinal(state),
+    reason,
+    starts: sent,
+    attempts,
+    runId: withRun?.runId ?? null,
+    branch,
+    pullRequest,
+    pullRequestState: pull,
+    ...(isUnchecked && { unchecked: true }),
+    startedAt: last === undefined ? null : sentAtOf(last),
+    endedAt: withRun !== undefined && withRun.end !== null && withRun.end !== "needs-input" ? withRun.updatedAt : null,
+    canary: item.canary,
+  };
+  return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs) };
+}
+
+/** The moment at which a start was sent: when it took its slot, else our own estimate. */
+function sentAtOf({ slotAt, sentAt }: StartMemory): string {
+  return slotAt ?? sentAt;
+}
+
+function openStarts(memory: CampaignMemory): StartMemory[] {
+  return [...memory.items.values()].filter(hasRun).flatMap(({ starts }) => starts.slice(-1));
+}
+
+/** Shortest and longest time until the next wave while runs are at work, in milliseconds. */
+const WAVE_MS = { least: 2 * 60_000, most: 15 * 60_000 };
+
+/** Delay before the next wave while other users' work holds the sandboxes, in milliseconds: the service does not report its end. */
+const OTHERS_MS = 5 * 60_000;
+
+/** When the next wave is due after a moment: soon enough for the next start, and for the end of a run. */
+function nextWaveMs(
+  fromMs: number,
+  meanRunMs: number,
+  { starts, because, nextMs }: Pace,
+  open: readonly StartMemory[],
+  settles: boolean,
+): number | null {
+  const times = open.map((start) => {
+    const restMs = start.status === "awaiting_input" ? WAVE_MS.most : meanRunMs - ageMs(start, fromMs);
+    return fromMs + Math.min(Math.max(restMs, WAVE_MS.least), WAVE_MS.most);
+  });
+  if (settles) times.push(fromMs + WAVE_MS.least);
+  if (starts > 0) times.push(fromMs);
+  else if (nextMs !== null) times.push(Math.max(nextMs, fromMs + (because === "sandboxes" ? OTHERS_MS : 0)));
+  return times.length === 0 ? null : Math.min(...times);
+}
+
+function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): number {
+  const ms = nowMs - Date.parse(createdAt ?? slotAt ?? sentAt);
+  return Number.isFinite(ms) ? Math.max(ms, 0) : 0;
+}
+
+/** Sandboxes in use. Those of ended runs are counted only where sandboxes were read. */
+function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
+  const ended = used === null ? 0 : Math.min(lingering.size, used);
+  return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
+}
+
+/**
+ * When the campaign ends at the earliest, in milliseconds since 1970; null if that cannot be said. When a person answers is unknown, so
+ * runs that wait for one are left out, and keep their sandboxes.
+ */
+function endMs(
+  memory: CampaignMemory,
+  nowMs: number,
+  meanRunMs: number,
+  open: readonly StartMemory[],
+): number | null {
+  if (closedBy(memory) !== null) return null;
+  const working = open.filter(({ status }) => status !== "awaiting_input");
+  const parallel = Math.min(memory.lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
+  const runningSinceMs = working.map((start) => nowMs - ageMs(start, nowMs));
+  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs, parallel });
+  if (input.waiting + working.length === 0 || parallel < 1) return null;
+  return forecast(input).endsAtMs;
+}
+
+/** What the campaign was planned with, and what remembers it. */
+function aboutOf({ lock, gates, seq, lastAt }: CampaignMemory): CampaignAbout {
+  const { fileHash, plannedAt, origin, limits: { stopAfterFailures: stop, ...limits }, windows, tasks } = lock;
+  // The newest plan has the last one.
+  const { title = null, prompt = "" } = tasks.at(-1) ?? {};
+  const stopAfterFailures = stop === null ? null : stop.kind === "count" ? String(stop.count) : `${stop.share * 100}%`;
+  const opened = (["canary", "threshold"] as const).flatMap((gate) => {
+    const { approved } = gates[gate];
+    return approved === null ? [] : [{ gate, by: approved.by, at: approved.at, note: approved.note }];
+  });
+  return {
+    title: title ?? prompt.trim().split("\n", 1)[0] ?? "",
+    ...{ fileHash, plannedAt, origin, limits: { ...limits, stopAfterFailures }, windows: windows.length, opened },
+    records: seq,
+    lastRecordAt: lastAt,
   };
 }

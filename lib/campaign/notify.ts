@@ -1,6 +1,8 @@
 /**
- * Tells a webhook, or a function of a script, that a campaign needs a person, or is done: each event at least once, from whichever machine. A
- * webhook that fails changes nothing, and the next wave tries again.
+ * Tells a webhook, or a function of a script, that a campaign needs a person, or is done: each event at least once. The journal remembers for
+ * all machines what was told. A webhook that fails changes nothing, and the next wave tries again.
+ *
+ * A message has no text of an agent, of the service or of the task in it, and no name of a repository of the campaign.
  *
  * @module
  */
@@ -24,7 +26,67 @@ import { type CampaignCommand, campaignCommand, countSentences } from "./report/
 import { CAMPAIGN_FORMATS } from "./report/write.ts";
 import type { Store } from "./work/store.ts";
 
-// What a webhook is to be told, and what it was told: the journal remembers it, for all machines.
+/** What is needed to send a notification. */
+export interface NotificationContext {
+  env: ReadEnv;
+  fetch: Fetch | undefined;
+  clock: Clock;
+  signal: AbortSignal | undefined;
+  random: (() => number) | undefined;
+  /** How a person calls the campaign; null where only a script holds it. */
+  command: CampaignCommand | null;
+  /** Is told in place of the webhook. */
+  notifier: Notifier | undefined;
+  links: PlatformLinks;
+  /** Hears why nothing was told; the message has no secret in it. */
+  note: (message: string) => void;
+}
+
+/** Longest time of one try, and of all of them, in milliseconds. */
+const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
+
+/**
+ * Sends the event of the campaign to its webhook, unless it was sent before.
+ *
+ * The journal is shared first, so that of two machines the slower one sees what the other did. The event is recorded as sent when the webhook
+ * has taken it: after a crash in between it is sent again, with the same id.
+ *
+ * @param stuck Whether an error has stopped the campaign that no later wave mends by itself.
+ * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
+ */
+export async function sendNotification(
+  { file, directory, isInMemory, home, store }: Pick<
+    OpenedCampaign,
+    "file" | "directory" | "isInMemory" | "home" | "store"
+  >,
+  context: NotificationContext,
+  stuck = false,
+): Promise<void> {
+  const { env, fetch, clock, random, signal, note, notifier } = context;
+  const { notify } = file;
+  const told = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
+  if (store === undefined || signal?.aborted) return;
+  const event = eventOf(store.memory) ?? (stuck ? "stuck" : null);
+  if (event === null || event === store.memory.told || !told.includes(event)) return;
+  const address = notify === null || notifier !== undefined ? undefined : webhookAddress(notify, env);
+  if (address?.ok === false) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
+  try {
+    await home.flush();
+  } catch (error) {
+    // The webhook is called also if the journal cannot be written: that may be the very event.
+    if (error instanceof LostRaceError) throw error;
+  }
+  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, context);
+  const limits = { fetch, clock, random, signal, limitMs: LIMIT_MS, wholeMs: WHOLE_MS };
+  const problem = notifier !== undefined
+    ? await callNotifier(notifier, message, context)
+    : address === undefined
+    ? null
+    : await callWebhook(address.url, body, limits);
+  if (problem === null) return await store.record({ type: "note", text: toldNote(event) });
+  const who = notifier !== undefined ? "the notifier" : `the webhook in ${notify?.variable}`;
+  note(`Cannot tell that the campaign is ${event}: ${who}: ${problem}; the next wave tries again`);
+}
 
 /** The event to send; null if none. */
 function eventOf(memory: CampaignMemory): NotifyEvent | null {
@@ -36,55 +98,64 @@ function eventOf(memory: CampaignMemory): NotifyEvent | null {
   return state === "waiting" && !isOpen ? "stuck" : null;
 }
 
-// What a webhook gets, in the form that its service takes. No text of an agent, of the service or of the task is in it, and no name of a
-// repository of the campaign.
-
-/** Longest text of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
-const DISCORD_CHARS = 2_000;
-/** Most characters of the mark of a text that was cut. */
-const MARK_CHARS = 100;
-
-function linksOf({ job, page }: CampaignNotification): [word: string, url: string][] {
-  return [
-    ...job === null ? [] : [["Job", job] as [string, string]],
-    ...page === null ? [] : [["Page", page] as [string, string]],
-  ];
+/** The message, and the body for the service of a webhook. */
+function notificationOf(
+  { file: { notify }, directory, isInMemory, store }:
+    & Pick<OpenedCampaign, "file" | "directory" | "isInMemory">
+    & { store: Store },
+  event: NotifyEvent,
+  { command, links, clock }: NotificationContext,
+): { message: CampaignNotification; body: unknown } {
+  const { memory } = store;
+  const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
+  const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
+  const sentence = [`Campaign ${name} ${EVENTS[event]}`, ...countSentences({ counts })].join(". ");
+  const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.html.file}`;
+  const message: CampaignNotification = {
+    schema: 1,
+    id: sha256Hex(JSON.stringify(["mogplex-ci/notification/1", campaign, round, plannedAt, toldCount, event])).slice(
+      0,
+      32,
+    ),
+    text: "",
+    content: "",
+    event,
+    campaign,
+    round,
+    state: campaignState(memory).state,
+    counts: { ...counts },
+    exitCode: exitCodeOf(memory),
+    job: addressOrNull(links.job ?? links.pipeline),
+    // A path that leads out of the checkout belongs to no file of the job.
+    page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
+      ? null
+      : addressOrNull(links.file + file),
+    command: command === null ? null : campaignCommand(command, event === "gated" ? "approve" : "status"),
+    at: new Date(clock.wallTime()).toISOString(),
+  };
+  message.text = message.content = plainLines(sentence, message);
+  return { message, body: bodyFor(notify?.format ?? "json", sentence, message) };
 }
 
-/** The lines of a text, with addresses and the command as the service writes them. */
-function lines(
-  sentence: string,
-  message: CampaignNotification,
-  link: (word: string, url: string) => string,
-  code: (text: string) => string,
-): string {
-  const { command, id } = message;
-  return [
-    sentence,
-    ...linksOf(message).map(([word, url]) => link(word, url)),
-    ...command === null ? [] : [`Next: ${code(command)}`],
-    `Message ${id}`,
-  ].join("\n");
+const EVENTS: Readonly<Record<NotifyEvent, string>> = {
+  gated: "is gated: nothing more is started until somebody approves",
+  stuck: "is stuck: it goes on only when a person has acted",
+  done: "is done",
+};
+
+/** A text of the file without what chats read as a command, a link or a mention. */
+function plain(text: string): string {
+  return text.replace(/[<>&@*_`~|[\]()#]/g, " ").replace(/\s+/g, " ").trim();
 }
 
-const bare = (word: string, url: string) => `${word}: ${url}`;
-
-/** A command between backticks, which it cannot end: a service shows one with a backtick in it as it is. */
-const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
+/** An address that may stand in a message; null for everything else. */
+function addressOrNull(text: string | undefined): string | null {
+  return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
+}
 
 /** The sentence with what a person needs, for services that show a text as it is. */
 function plainLines(sentence: string, message: CampaignNotification): string {
   return lines(sentence, message, bare, (text) => text);
-}
-
-/** Source: Slack, "Formatting message text", "Escaping text": these three, and nothing else. */
-function escapeSlack(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
-
-/** Source: Adaptive Cards, "RichTextBlock": its texts are no Markdown, as those of a `TextBlock` are. */
-function cardText(text: string, more: Record<string, unknown> = {}) {
-  return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
 }
 
 /**
@@ -141,85 +212,55 @@ export function bodyFor(format: NotifyFormat, sentence: string, message: Campaig
   }
 }
 
-/** What is needed to tell something. */
-export interface Teller {
-  env: ReadEnv;
-  fetch: Fetch | undefined;
-  clock: Clock;
-  signal: AbortSignal | undefined;
-  random: (() => number) | undefined;
-  /** How a person calls the campaign; null where only a script holds it. */
-  command: CampaignCommand | null;
-  /** Is told in place of the webhook. */
-  notifier: Notifier | undefined;
-  links: PlatformLinks;
-  /** Hears why nothing was told; the message has no secret in it. */
-  note: (message: string) => void;
+/** Longest text of a message on Discord, in characters. Source: Discord, "Webhook Resource", "Execute Webhook", `content`. */
+const DISCORD_CHARS = 2_000;
+
+/** Most characters of the mark of a text that was cut. */
+const MARK_CHARS = 100;
+
+/** The lines of a text, with addresses and the command as the service writes them. */
+function lines(
+  sentence: string,
+  message: CampaignNotification,
+  link: (word: string, url: string) => string,
+  code: (text: string) => string,
+): string {
+  const { command, id } = message;
+  return [
+    sentence,
+    ...linksOf(message).map(([word, url]) => link(word, url)),
+    ...command === null ? [] : [`Next: ${code(command)}`],
+    `Message ${id}`,
+  ].join("\n");
 }
 
-/** Longest time of one try, and of all of them, in milliseconds. */
-const [LIMIT_MS, WHOLE_MS] = [5_000, 30_000];
-
-const EVENTS: Readonly<Record<NotifyEvent, string>> = {
-  gated: "is gated: nothing more is started until somebody approves",
-  stuck: "is stuck: it goes on only when a person has acted",
-  done: "is done",
-};
-
-/** A text of the file without what chats read as a command, a link or a mention. */
-function plain(text: string): string {
-  return text.replace(/[<>&@*_`~|[\]()#]/g, " ").replace(/\s+/g, " ").trim();
+function linksOf({ job, page }: CampaignNotification): [word: string, url: string][] {
+  return [
+    ...job === null ? [] : [["Job", job] as [string, string]],
+    ...page === null ? [] : [["Page", page] as [string, string]],
+  ];
 }
 
-/** An address that may stand in a message; null for everything else. */
-function addressOrNull(text: string | undefined): string | null {
-  return text !== undefined && URL.canParse(text) && /^https?:\/\/[^\s<>"`]+$/.test(text) ? text : null;
+const bare = (word: string, url: string) => `${word}: ${url}`;
+
+/** A command between backticks, which it cannot end: a service shows one with a backtick in it as it is. */
+const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
+
+/** Source: Slack, "Formatting message text", "Escaping text": these three, and nothing else. */
+function escapeSlack(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
-/** The message, and the body for the service of a webhook. */
-function notificationOf(
-  { file: { notify }, directory, isInMemory, store }:
-    & Pick<OpenedCampaign, "file" | "directory" | "isInMemory">
-    & { store: Store },
-  event: NotifyEvent,
-  { command, links, clock }: Teller,
-): { message: CampaignNotification; body: unknown } {
-  const { memory } = store;
-  const { lock: { campaign, round, plannedAt }, counts, toldCount } = memory;
-  const name = round === "" ? campaign : `${campaign}, round ${plain(round)}`;
-  const sentence = [`Campaign ${name} ${EVENTS[event]}`, ...countSentences({ counts })].join(". ");
-  const file = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.html.file}`;
-  const message: CampaignNotification = {
-    schema: 1,
-    id: sha256Hex(JSON.stringify(["mogplex-ci/notification/1", campaign, round, plannedAt, toldCount, event])).slice(
-      0,
-      32,
-    ),
-    text: "",
-    content: "",
-    event,
-    campaign,
-    round,
-    state: campaignState(memory).state,
-    counts: { ...counts },
-    exitCode: exitCodeOf(memory),
-    job: addressOrNull(links.job ?? links.pipeline),
-    // A path that leads out of the checkout belongs to no file of the job.
-    page: isInMemory || links.file === undefined || /^\/|(?:^|\/)\.\.(?:\/|$)/.test(file)
-      ? null
-      : addressOrNull(links.file + file),
-    command: command === null ? null : campaignCommand(command, event === "gated" ? "approve" : "status"),
-    at: new Date(clock.wallTime()).toISOString(),
-  };
-  message.text = message.content = plainLines(sentence, message);
-  return { message, body: bodyFor(notify?.format ?? "json", sentence, message) };
+/** Source: Adaptive Cards, "RichTextBlock": its texts are no Markdown, as those of a `TextBlock` are. */
+function cardText(text: string, more: Record<string, unknown> = {}) {
+  return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
 }
 
 /** Tells the function of a script. @returns Why it failed, as a clause; null when it did not. @throws `signal.reason` if the signal aborts. */
 async function callNotifier(
   notifier: Notifier,
   message: CampaignNotification,
-  { clock, signal }: Teller,
+  { clock, signal }: NotificationContext,
 ): Promise<string | null> {
   try {
     const told = Promise.resolve(message).then(notifier);
@@ -229,47 +270,4 @@ async function callNotifier(
     signal?.throwIfAborted();
     return error instanceof TimedOut ? `it did not end within ${WHOLE_MS / 1_000} seconds` : messageOf(error);
   }
-}
-
-/**
- * Sends the event of the campaign to its webhook, unless it was sent before.
- *
- * The journal is shared first, so that of two machines the slower one sees what the other did. The event is recorded as sent when the webhook
- * has taken it: after a crash in between it is sent again, with the same id.
- *
- * @param stuck Whether an error has stopped the campaign that no later wave mends by itself.
- * @throws what the journal throws; {@linkcode LostRaceError} when another machine has written meanwhile. Failures of the webhook are notes.
- */
-export async function tell(
-  { file, directory, isInMemory, home, store }: Pick<
-    OpenedCampaign,
-    "file" | "directory" | "isInMemory" | "home" | "store"
-  >,
-  teller: Teller,
-  stuck = false,
-): Promise<void> {
-  const { env, fetch, clock, random, signal, note, notifier } = teller;
-  const { notify } = file;
-  const told = notify?.on ?? (notifier === undefined ? [] : NOTIFY_EVENTS);
-  if (store === undefined || signal?.aborted) return;
-  const event = eventOf(store.memory) ?? (stuck ? "stuck" : null);
-  if (event === null || event === store.memory.told || !told.includes(event)) return;
-  const address = notify === null || notifier !== undefined ? undefined : webhookAddress(notify, env);
-  if (address?.ok === false) return note(`Cannot tell that the campaign is ${event}: ${address.why}`);
-  try {
-    await home.flush();
-  } catch (error) {
-    // The webhook is called also if the journal cannot be written: that may be the very event.
-    if (error instanceof LostRaceError) throw error;
-  }
-  const { message, body } = notificationOf({ file, directory, isInMemory, store }, event, teller);
-  const limits = { fetch, clock, random, signal, limitMs: LIMIT_MS, wholeMs: WHOLE_MS };
-  const problem = notifier !== undefined
-    ? await callNotifier(notifier, message, teller)
-    : address === undefined
-    ? null
-    : await callWebhook(address.url, body, limits);
-  if (problem === null) return await store.record({ type: "note", text: toldNote(event) });
-  const who = notifier !== undefined ? "the notifier" : `the webhook in ${notify?.variable}`;
-  note(`Cannot tell that the campaign is ${event}: ${who}: ${problem}; the next wave tries again`);
 }

@@ -1,5 +1,6 @@
 /**
- * Opens a campaign: reads its file, opens its directory, and later the service.
+ * Opens a campaign for a step: reads its file, opens its home, folds its journal, calls the step, shares what the step wrote, and releases the
+ * home. When another machine has written meanwhile, all of it is done again.
  *
  * @module
  */
@@ -32,28 +33,6 @@ import type { PullRequests } from "./pulls.ts";
 import { type OwnStarts, recordOwnStarts } from "./work/own_starts.ts";
 import { Store } from "./work/store.ts";
 
-/** Directory of a campaign when none is given. */
-const DEFAULT_DIRECTORY = "mogplex-campaign";
-
-/**
- * Where a campaign is: what the caller says, then the variable, then the file.
- *
- * @param fileHome What the file says: a directory, or a branch.
- * @returns `home` is undefined if it was not given: then it is the directory.
- */
-export function placeOf(
-  { directory, home }: Pick<CampaignOptions, "directory" | "home">,
-  fileHome: string | null,
-  env: (name: string) => string | undefined,
-): { directory: string; home: string | undefined } {
-  const isBranch = fileHome?.startsWith("git:") === true;
-  const ownDirectory = fileHome === null || fileHome === "dir" || isBranch ? DEFAULT_DIRECTORY : fileHome;
-  return {
-    directory: directory ?? ownDirectory,
-    home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
-  };
-}
-
 /** A campaign that is worked on: the path of its file, or an object with the same keys. */
 export type CampaignSource = string | CampaignDefinition;
 
@@ -81,11 +60,6 @@ export interface CampaignInternals extends Omit<JobInternals, "platform"> {
   command?: CampaignCommand | undefined;
   /** Gets what masks the secret that the file names, as soon as it is read, and before anything else is said. @default {undefined} */
   onMask?: ((mask: Redactor) => void) | undefined;
-}
-
-/** Internals with other values. They are not copied: the connection is looked for when it is needed. */
-export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
-  return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
 }
 
 /** A campaign whose file was read and whose directory is open. */
@@ -117,157 +91,11 @@ export interface OpenedCampaign {
   started: OwnStarts;
 }
 
-/** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
-export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
-  const lock = await opened.home.readLock();
-  const store = lock === undefined
-    ? undefined
-    : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
-  if (store !== undefined) checkLockHash(store.memory);
-  return opened.store = store;
-}
-
-/** Reads the campaign. @throws {CampaignFileError} with every mistake. */
-export async function readSource(
-  source: CampaignSource,
-  { allowOutside = false, webhookVariable }: CampaignOptions,
-  io: Io,
-  { readsStdin }: CampaignInternals,
-): Promise<ReadCampaign> {
-  const options = { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" } as const;
-  return typeof source === "string"
-    ? await readCampaignFile(source, io, options)
-    : await readCampaignObject(source, io, options);
-}
-
-/** Ignores read errors here; opening the home reports them. */
-function ifReadable<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * Proves that no earlier version has divided the campaign into lanes in this directory: their items would be started a second time, by
- * another user.
- */
-function refuseLanes(files: DurableFiles, directory: string): void {
-  const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
-    .map((name) => `${directory}/lanes/${name}`)
-    .find((lane) => ifReadable(() => files.facts(`${lane}/lock.json`)) !== undefined);
-  if (planned === undefined) return;
-  throw new UsageError({
-    attempted: "open campaign",
-    why: `an earlier version has planned it with lanes in ${JSON.stringify(directory)}`,
-    advice: "go on with each lane by itself: a campaign file with its repositories, the token of its user, and " +
-      `--dir ${planned}; or begin again with another directory and another \`round\``,
-  });
-}
-
-/** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
-type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts };
-
-async function openAll(
-  source: CampaignSource,
-  options: CampaignOptions,
-  internals: ReadInternals,
-  access: "read" | "write",
-): Promise<OpenedCampaign> {
-  const { clock = systemClock, env = environmentVariable, onNotice } = options;
-  const { io, started, read: { file, hash, skippedStdin } } = internals;
-  const masks = file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })];
-  const mask = joinRedactors(...masks);
-  if (masks.length > 0) internals.onMask?.(mask);
-  const platform = internals.platform ?? detectPlatform(env);
-  const files = internals.files ?? processDurableFiles();
-  const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);
-  const address: HomeAddress = options.memory === undefined
-    ? parseHome(homeText, platform.remote(env))
-    : { kind: "memory", home: options.memory };
-  if (address.kind === "dir") refuseLanes(files, directory);
-  const home = await openHome(address, directory, {
-    env,
-    signal: options.signal,
-    files,
-    processes: internals.processes ?? systemProcesses(),
-    clock,
-    campaign: file.name,
-    round: file.round,
-    requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
-    onNotice: (notice: Notice) => callHook(onNotice, notice),
-    access,
-  });
-  const quotas = quotasFor(env);
-  const isInMemory = address.kind === "memory";
-  const what = { io, clock, source, directory, isInMemory, file, fileHash: hash, skippedStdin, mask, quotas };
-  const { remote, branch = null } = address.kind !== "git"
-    ? {}
-    : { remote: address.remote, branch: { name: address.branch, home: homeText } };
-  const shown = remote === undefined || access === "read" ? null : { remote, env, platform, io };
-  const links = platform.links(env);
-  const more = { started, store: undefined };
-  const opened: OpenedCampaign = { ...what, home, branch, shown, links, ...more };
-  try {
-    const store = await reopen(opened);
-    if (store !== undefined && store.memory.lock.hash === undefined) {
-      const message =
-        "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
-        `settings would not be noticed until ${planCommand(opened)} is run again`;
-      callHook(onNotice, { kind: "text", message });
-    }
-    if (store !== undefined && access === "write") {
-      await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));
-    }
-  } catch (error) {
-    await home.close();
-    throw error;
-  }
-  return opened;
-}
-
 /** Attempts of a job to write to a home that other machines write to as well. */
 const ATTEMPTS = 5;
+
 /** Longest wait before another attempt, in milliseconds. A random part of it is waited: two jobs must not go on in step. */
 const RACE_WAIT_MS = 10_000;
-
-function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
-  const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
-  if (message !== null) callHook(onNotice, { kind: "text", message });
-}
-
-/** Opens a campaign once, and shares what `use` wrote. */
-async function attempt<T>(
-  source: CampaignSource,
-  options: CampaignOptions,
-  internals: ReadInternals,
-  access: "read" | "write",
-  use: (opened: OpenedCampaign) => Promise<T>,
-): Promise<T> {
-  const opened = await openAll(source, options, internals, access);
-  try {
-    const result = await use(opened).catch((error) => shareBeforeError(opened, error));
-    await opened.home.flush();
-    return result;
-  } finally {
-    await opened.home.close();
-  }
-}
-
-/**
- * Shares what was recorded before an error: it is worth keeping, and the error is what the caller wants to know.
- *
- * @throws {LostRaceError} when another machine has written meanwhile; the error in any other case.
- */
-async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
-  if (error instanceof LostRaceError) throw error;
-  // A step that refuses to go on must not get in the way of others: records that only tell so are not shared.
-  await home.flush(error instanceof UsageError).catch((problem) => {
-    if (problem instanceof LostRaceError) throw problem;
-  });
-  throw error;
-}
 
 /**
  * Opens a campaign for `use`, and releases its directory afterwards. When another machine has written to the home meanwhile, everything is
@@ -307,15 +135,187 @@ export async function withCampaign<T>(
   }
 }
 
-/** The command that plans a campaign, to be copied; the call, where a script holds the campaign. */
-function planCommand({ directory, source, branch, file }: OpenedCampaign): string {
-  if (typeof source !== "string") return "`plan()`";
-  const own = placeOf({}, file.home, () => undefined);
-  const flags = [
-    ...directory === own.directory ? [] : ["--dir", directory],
-    ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
-  ];
-  return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, "plan")}\``;
+/** Reads the campaign. @throws {CampaignFileError} with every mistake. */
+export async function readSource(
+  source: CampaignSource,
+  { allowOutside = false, webhookVariable }: CampaignOptions,
+  io: Io,
+  { readsStdin }: CampaignInternals,
+): Promise<ReadCampaign> {
+  const options = { allowOutside, webhookVariable, stdin: readsStdin ? "read" : "skip" } as const;
+  return typeof source === "string"
+    ? await readCampaignFile(source, io, options)
+    : await readCampaignObject(source, io, options);
+}
+
+/** Internals with the campaign file, which is read once for all attempts: a list of it can be standard input. */
+type ReadInternals = CampaignInternals & { io: Io; read: ReadCampaign; started: OwnStarts };
+
+/** Internals with other values. They are not copied: the connection is looked for when it is needed. */
+export function internalsWith<I extends object, M extends object>(internals: I, more: M): I & M {
+  return Object.defineProperties(Object.create(internals), Object.getOwnPropertyDescriptors(more));
+}
+
+function warnOfReaders({ shown, store }: OpenedCampaign, onNotice: CampaignOptions["onNotice"]): void {
+  const message = shown === null ? null : shownText(shown.remote, { ...shown, isNew: store === undefined });
+  if (message !== null) callHook(onNotice, { kind: "text", message });
+}
+
+/** Opens a campaign once, and shares what `use` wrote. */
+async function attempt<T>(
+  source: CampaignSource,
+  options: CampaignOptions,
+  internals: ReadInternals,
+  access: "read" | "write",
+  use: (opened: OpenedCampaign) => Promise<T>,
+): Promise<T> {
+  const opened = await openAll(source, options, internals, access);
+  try {
+    const result = await use(opened).catch((error) => shareBeforeError(opened, error));
+    await opened.home.flush();
+    return result;
+  } finally {
+    await opened.home.close();
+  }
+}
+
+/**
+ * Shares what was recorded before an error: it is worth keeping, and the error is what the caller wants to know.
+ *
+ * @throws {LostRaceError} when another machine has written meanwhile; the error in any other case.
+ */
+async function shareBeforeError({ home }: OpenedCampaign, error: unknown): Promise<never> {
+  if (error instanceof LostRaceError) throw error;
+  // A step that refuses to go on must not get in the way of others: records that only tell so are not shared.
+  await home.flush(error instanceof UsageError).catch((problem) => {
+    if (problem instanceof LostRaceError) throw problem;
+  });
+  throw error;
+}
+
+/** Opens the home, and folds its journal. */
+async function openAll(
+  source: CampaignSource,
+  options: CampaignOptions,
+  internals: ReadInternals,
+  access: "read" | "write",
+): Promise<OpenedCampaign> {
+  const { clock = systemClock, env = environmentVariable, onNotice } = options;
+  const { io, started, read: { file, hash, skippedStdin } } = internals;
+  const masks = file.notify === null ? [] : [createRedactor({ secrets: secretsIn(file.notify, env) })];
+  const mask = joinRedactors(...masks);
+  if (masks.length > 0) internals.onMask?.(mask);
+  const platform = internals.platform ?? detectPlatform(env);
+  const files = internals.files ?? processDurableFiles();
+  const { directory, home: homeText = "dir" } = placeOf(options, file.home, env);
+  const address: HomeAddress = options.memory === undefined
+    ? parseHome(homeText, platform.remote(env))
+    : { kind: "memory", home: options.memory };
+  if (address.kind === "dir") refuseLanes(files, directory);
+  const home = await openHome(address, directory, {
+    env,
+    signal: options.signal,
+    files,
+    processes: internals.processes ?? systemProcesses(),
+    clock,
+    campaign: file.name,
+    round: file.round,
+    requestHash: (task: LockTask, item: LockItem) => hashOfItem({ campaign: file.name, round: file.round }, task, item),
+    onNotice: (notice: Notice) => callHook(onNotice, notice),
+    access,
+  });
+  const opened: OpenedCampaign = {
+    io,
+    clock,
+    source,
+    directory,
+    isInMemory: address.kind === "memory",
+    file,
+    fileHash: hash,
+    skippedStdin,
+    mask,
+    home,
+    branch: address.kind === "git" ? { name: address.branch, home: homeText } : null,
+    links: platform.links(env),
+    quotas: quotasFor(env),
+    shown: address.kind === "git" && access === "write" ? { remote: address.remote, env, platform, io } : null,
+    store: undefined,
+    started,
+  };
+  try {
+    const store = await reopen(opened);
+    if (store !== undefined && store.memory.lock.hash === undefined) {
+      const message =
+        "the lock has no hash of its own, since an earlier version planned the campaign: a change of its " +
+        `settings would not be noticed until ${planCommand(opened)} is run again`;
+      callHook(onNotice, { kind: "text", message });
+    }
+    if (store !== undefined && access === "write") {
+      await recordOwnStarts(store, started, (message) => callHook(onNotice, { kind: "text", message }));
+    }
+  } catch (error) {
+    await home.close();
+    throw error;
+  }
+  return opened;
+}
+
+/** Directory of a campaign when none is given. */
+const DEFAULT_DIRECTORY = "mogplex-campaign";
+
+/**
+ * Where a campaign is: what the caller says, then the variable, then the file.
+ *
+ * @param fileHome What the file says: a directory, or a branch.
+ * @returns `home` is undefined if it was not given: then it is the directory.
+ */
+export function placeOf(
+  { directory, home }: Pick<CampaignOptions, "directory" | "home">,
+  fileHome: string | null,
+  env: (name: string) => string | undefined,
+): { directory: string; home: string | undefined } {
+  const isBranch = fileHome?.startsWith("git:") === true;
+  const ownDirectory = fileHome === null || fileHome === "dir" || isBranch ? DEFAULT_DIRECTORY : fileHome;
+  return {
+    directory: directory ?? ownDirectory,
+    home: home ?? (env("MOGPLEX_CAMPAIGN_HOME")?.trim() || (isBranch && fileHome !== null ? fileHome : undefined)),
+  };
+}
+
+/**
+ * Proves that no earlier version has divided the campaign into lanes in this directory: their items would be started a second time, by
+ * another user.
+ */
+function refuseLanes(files: DurableFiles, directory: string): void {
+  const planned = (ifReadable(() => files.list(`${directory}/lanes`)) ?? [])
+    .map((name) => `${directory}/lanes/${name}`)
+    .find((lane) => ifReadable(() => files.facts(`${lane}/lock.json`)) !== undefined);
+  if (planned === undefined) return;
+  throw new UsageError({
+    attempted: "open campaign",
+    why: `an earlier version has planned it with lanes in ${JSON.stringify(directory)}`,
+    advice: "go on with each lane by itself: a campaign file with its repositories, the token of its user, and " +
+      `--dir ${planned}; or begin again with another directory and another \`round\``,
+  });
+}
+
+/** Ignores read errors here; opening the home reports them. */
+function ifReadable<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads the journal once more, with another lock. @throws as {@linkcode Store.open} does. */
+export async function reopen(opened: OpenedCampaign): Promise<Store | undefined> {
+  const lock = await opened.home.readLock();
+  const store = lock === undefined
+    ? undefined
+    : await Store.open(opened.home, lock, opened.clock.wallTime(), opened.quotas);
+  if (store !== undefined) checkLockHash(store.memory);
+  return opened.store = store;
 }
 
 /** The lock with its journal. @throws {UsageError} when nothing was planned. */
@@ -355,6 +355,16 @@ export function checkMayPlan(opened: OpenedCampaign, plans: boolean): void {
   if (opened.store === undefined && opened.branch !== null && !plans) throw noPlan(opened, "go on with the campaign");
 }
 
+/** Proves that the whole list of repositories is known. @throws {UsageError} when a part of it would be missing from the plan. */
+export function checkWhole(opened: OpenedCampaign): void {
+  if (!opened.skippedStdin) return;
+  throw new UsageError({
+    attempted: "plan campaign",
+    why: "a list of the file is standard input, which only the verb plan reads",
+    advice: `run ${planCommand(opened)} first, with the list as its input`,
+  });
+}
+
 /** Says that the file has changed since it was planned; null when it has not. */
 export function changedNote(opened: OpenedCampaign): string | null {
   const { store, fileHash } = opened;
@@ -364,12 +374,13 @@ export function changedNote(opened: OpenedCampaign): string | null {
     `${planCommand(opened)} is run again`;
 }
 
-/** Proves that the whole list of repositories is known. @throws {UsageError} when a part of it would be missing from the plan. */
-export function checkWhole(opened: OpenedCampaign): void {
-  if (!opened.skippedStdin) return;
-  throw new UsageError({
-    attempted: "plan campaign",
-    why: "a list of the file is standard input, which only the verb plan reads",
-    advice: `run ${planCommand(opened)} first, with the list as its input`,
-  });
+/** The command that plans a campaign, to be copied; the call, where a script holds the campaign. */
+function planCommand({ directory, source, branch, file }: OpenedCampaign): string {
+  if (typeof source !== "string") return "`plan()`";
+  const own = placeOf({}, file.home, () => undefined);
+  const flags = [
+    ...directory === own.directory ? [] : ["--dir", directory],
+    ...branch === null || branch.home === own.home ? [] : ["--home", branch.home],
+  ];
+  return `\`${campaignCommand({ ...ANY_COMMAND, file: source, flags }, "plan")}\``;
 }

@@ -146,7 +146,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     again: "attempts",
   },
   {
-    when: "`success`, and whether the requirement is met cannot be seen",
+    when: "`success`, but nothing shows whether the requirement is met",
     verdict: "unknown",
     remark: "settled by the forge, else by a person; the campaign ends with 1",
     attempt: true,
@@ -164,7 +164,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     again: "attempts",
   },
   {
-    when: "`failed` for want of a sandbox; 429; no free start",
+    when: "`failed` because no sandbox was free; 429; no start left in the quota",
     verdict: "quota",
     remark: "waits",
     attempt: false,
@@ -175,7 +175,8 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "5xx, network, outcome of the start unknown, refused by the queue",
     verdict: "service",
-    remark: `after ${MAX_SERVICE_FAILURES} in a row: \`failed\`, which is a failure and is not started again by itself`,
+    remark:
+      `after ${MAX_SERVICE_FAILURES} failures in a row: \`failed\`, which counts as a failure and waits for a person`,
     attempt: false,
     failure: false,
     ended: false,
@@ -193,7 +194,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "`awaiting_input`",
     verdict: "needs-input",
-    remark: "holds its sandbox; becomes its real end when a person answers; listed first",
+    remark: "keeps its sandbox; gets the verdict of its run once a person has answered; listed first",
     attempt: true,
     failure: false,
     ended: false,
@@ -202,7 +203,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
   {
     when: "longer than `run-timeout`",
     verdict: "overdue",
-    remark: "cancelled by us",
+    remark: "the campaign cancels the run",
     attempt: true,
     failure: true,
     ended: true,
@@ -218,7 +219,7 @@ export const VERDICT_RULES: readonly VerdictRule[] = [
     again: "never",
   },
   {
-    when: "400, or the repository is not known, also one that was removed while its run worked",
+    when: "400, or an unknown repository, also one that was removed during the run",
     verdict: "invalid",
     remark: "",
     attempt: false,

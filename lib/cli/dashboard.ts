@@ -72,37 +72,188 @@ const DASHBOARD_WATCH: Option<number> = {
   parse: wholeNumber(60, 86_400),
 };
 
+// The row of `dashboard`.
+
+export const dashboardVerb: Verb = {
+  name: "dashboard",
+  usage: "",
+  maxPositionals: 0,
+  summary: "Show repositories, sandboxes, automations, runs and campaigns as a page, as data and as metrics",
+  group: "toolkit",
+  flags: [[DASHBOARD_OUT, RESULTS, ALLOW_WRITE, PARTIAL, DASHBOARD_WATCH], JSON_LINES],
+  codes: [ASKING, "sigint", "sigterm"],
+  meanings: {
+    success: "everything was read",
+    usage: "bad arguments; the token could start something; a file cannot be written",
+    unauthorized: "no token, or the service refused it, maybe after some lists: the page says which",
+    forbidden: "the token may not read a list: the page says which",
+    unavailable: "the service failed at a list: the page says which",
+    rateLimited: "429 for longer than two minutes: the page says what is missing",
+  },
+  examples: [
+    "mogplex-ci dashboard --out public --results '*/result.json'",
+    "mogplex-ci dashboard --watch 300",
+  ],
+  run: showDashboard,
+};
+
+const ATTEMPTED = "make a dashboard";
+
+/** Largest file of a run or a campaign: 10 000 items have half of it. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** Most files of runs and campaigns: so that the page stays readable. */
+const MAX_FILES = 2_000;
+
+/** @returns The exit code. */
+export async function showDashboard(context: Context): Promise<number> {
+  const { flags, option, io, clock } = context;
+  const out = option(DASHBOARD_OUT);
+  const seconds = option(DASHBOARD_WATCH);
+  if (out === undefined && seconds === undefined && !flags.has("json")) {
+    const advice = "give --out DIR for the files, --watch SECONDS for a table, or --json for the data on stdout";
+    throw new UsageError({ attempted: ATTEMPTED, why: "no output was chosen", advice });
+  }
+  const { session } = openOneShot(context);
+  if (seconds !== undefined) {
+    try {
+      return await interruptible({ io, clock }, ({ signal }) =>
+        watchDashboard(context, {
+          seconds,
+          signal,
+          look: () => look(context, session, signal),
+          onLook: (data) => out !== undefined && write(context, out, data),
+        }));
+    } catch (error) {
+      // The usual end, which the table itself names: no error to tell.
+      if (error instanceof InterruptedError) return error.exitCode;
+      throw error;
+    }
+  }
+  const data = await look(context, session);
+  say(context, data);
+  if (out !== undefined) write(context, out, data);
+  return flags.has(PARTIAL.name) ? EXIT.success : data.exitCode;
+}
+
+/** Reads everything once. @param signal Ends it. */
+async function look(context: Context, session: Session, signal?: AbortSignal): Promise<DashboardData> {
+  const { flags, clock, writer } = context;
+  // A mistake in a pattern costs no request.
+  const stored = storedOf(context);
+  const allowWriteToken = flags.has(ALLOW_WRITE.name);
+  const collected = await collect({ client: session.client, clock, signal, allowWriteToken });
+  return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
+}
+
+/** What the files of `--results` say. @throws {UsageError} when there are too many. */
+function storedOf({ io, flags }: Context): Stored {
+  const { found, isCut } = filesOf(flags.all(RESULTS.name), directoryLister());
+  const paths = [...new Set([...found.values()].flat())];
+  if (isCut) {
+    const why = `the patterns of --results look at more than ${MAX_ENTRIES} files and folders`;
+    throw new UsageError({ attempted: ATTEMPTED, why, advice: "begin them with a folder" });
+  }
+  if (paths.length > MAX_FILES) {
+    const why = `--results finds more than ${MAX_FILES} files`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
+  }
+  const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"));
+  const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
+    file,
+    why: "No file that can be read matches this pattern",
+  }));
+  return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
+}
+
+function say({ writer, flags }: Context, data: DashboardData): void {
+  for (const { state, why } of Object.values(data.lists)) {
+    if (why !== null && state !== "skipped") writer.note(why);
+  }
+  for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
+  if (flags.has("json")) writer.json(data);
+}
+
+function write({ io, writer, flags }: Context, out: string, data: DashboardData): void {
+  const directory = out.replace(/(.)\/+$/, "$1");
+  const pathOf = (name: string) => directory === "/" ? `/${name}` : `${directory}/${name}`;
+  let history = "";
+  try {
+    history = io.readFile(pathOf(FILES.history), MAX_BYTES, "refuse", "replace") ?? "";
+  } catch (cause) {
+    // It would be lost if we wrote another one.
+    const why = `"${pathOf(FILES.history)}" cannot be read`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
+  }
+  const { files, unread } = renderDashboard(data, history);
+  if (unread > 0) {
+    writer.note(`${formatCount(unread, "line")} of ${FILES.history} could not be read: left out from now on`);
+  }
+  for (const { name, text } of files) {
+    try {
+      io.writeFile(pathOf(name), text);
+    } catch (cause) {
+      const why = `"${pathOf(name)}" cannot be written`;
+      throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
+    }
+  }
+  if (!flags.has("json")) writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
+}
+
+// `dashboard --watch`: the table on a terminal, and in a log only what has changed.
+
+/** Options of {@linkcode watchDashboard}. */
+interface WatchOptions {
+  /** Seconds between two looks. */
+  seconds: number;
+  signal: AbortSignal;
+  look(): Promise<DashboardData>;
+  /** Gets everything that was read. */
+  onLook(data: DashboardData): void;
+}
+
+/**
+ * Looks again and again.
+ *
+ * @throws the error of the first look. A later one that fails is a note: the next one may work, unless the token is refused.
+ * @throws `signal.reason` when it aborts.
+ */
+async function watchDashboard(context: Context, options: WatchOptions): Promise<never> {
+  const { writer, clock, flags } = context;
+  const { seconds, signal, look, onLook } = options;
+  const redraws = isInteractive(context) && !flags.has("json");
+  let shown = "";
+  for (;;) {
+    try {
+      const data = await look();
+      onLook(data);
+      const content = contentOf(data);
+      if (redraws) writer.clear();
+      if (flags.has("json")) writer.json(data);
+      else if (redraws || content !== shown) writer.out(...dashboardLines(data, writer, seconds));
+      shown = content;
+    } catch (error) {
+      const isFinal = !(error instanceof MogplexError) || ["unauthorized", "usage", "internal"].includes(error.exit);
+      if (isFinal || shown === "" || signal.aborted) throw error;
+      writer.note(messageOf(error));
+    }
+    await clock.sleep(seconds * 1_000, { signal });
+  }
+}
+
+/** The data without what differs at each look: its time and the count of requests. */
+function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): string {
+  return JSON.stringify(data);
+}
+
+type Print = Pick<Writer, "untrusted" | "paint">;
+
 // The dashboard as lines of a terminal.
 
 /** Most lines of a kind: a terminal has some 40. */
 const MAX_LINES = 12;
+
 const NAME_WIDTH = 32;
-
-type Print = Pick<Writer, "untrusted" | "paint">;
-
-function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[] {
-  const more = items.length - MAX_LINES;
-  return [...items.slice(0, MAX_LINES).map(lineOf), ...more > 0 ? [own`  … and ${more} more`] : []];
-}
-
-/** A name in a column. */
-function column(print: Print, text: string, width = NAME_WIDTH): SafeLine {
-  return fitCells(print.untrusted(text), width);
-}
-
-function automationLine(print: Print, { name, status, runs }: AutomationEntry, nowMs: number): SafeLine {
-  const at = instantMs(runs?.last?.createdAt ?? null);
-  const last = runs === null ? "not read" : runs.last === null ? "no run yet" : runs.last.status;
-  const failed = runs === null || runs.read === 0 ? "" : `${runs.failed} of ${runs.read} failed`;
-  const cells = [column(print, name), column(print, status, 9), column(print, last, 11)];
-  const when = print.untrusted(at === null ? "" : distanceText(at, nowMs)).padEnd(14);
-  const line = own`  ${joinLines(cells, " ")} ${when} ${print.untrusted(failed)}`.trimEnd();
-  return runs?.last?.status === "failed" ? print.paint("red", line) : line;
-}
-
-function counts(print: Print, words: ReadonlyMap<string, number>): SafeLine {
-  return joinLines([...words].map(([word, count]) => own`${count} ${print.untrusted(word)}`), ", ");
-}
 
 /**
  * The lines: what needs a person, then the lists.
@@ -144,174 +295,26 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
   ];
 }
 
-// `dashboard --watch`: the table on a terminal, and in a log only what has changed.
-
-/** Options of {@linkcode watchDashboard}. */
-interface WatchOptions {
-  /** Seconds between two looks. */
-  seconds: number;
-  signal: AbortSignal;
-  look(): Promise<DashboardData>;
-  /** Gets everything that was read. */
-  onLook(data: DashboardData): void;
+function rows<T>(items: readonly T[], lineOf: (item: T) => SafeLine): SafeLine[] {
+  const more = items.length - MAX_LINES;
+  return [...items.slice(0, MAX_LINES).map(lineOf), ...more > 0 ? [own`  … and ${more} more`] : []];
 }
 
-/** The data without what differs at each look: its time and the count of requests. */
-function contentOf({ at: _at, requests: _requests, ...data }: DashboardData): string {
-  return JSON.stringify(data);
+/** A name in a column. */
+function column(print: Print, text: string, width = NAME_WIDTH): SafeLine {
+  return fitCells(print.untrusted(text), width);
 }
 
-/**
- * Looks again and again.
- *
- * @throws the error of the first look. A later one that fails is a note: the next one may work, unless the token is refused.
- * @throws `signal.reason` when it aborts.
- */
-async function watchDashboard(context: Context, options: WatchOptions): Promise<never> {
-  const { writer, clock, flags } = context;
-  const { seconds, signal, look, onLook } = options;
-  const redraws = isInteractive(context) && !flags.has("json");
-  let shown = "";
-  for (;;) {
-    try {
-      const data = await look();
-      onLook(data);
-      const content = contentOf(data);
-      if (redraws) writer.clear();
-      if (flags.has("json")) writer.json(data);
-      else if (redraws || content !== shown) writer.out(...dashboardLines(data, writer, seconds));
-      shown = content;
-    } catch (error) {
-      const isFinal = !(error instanceof MogplexError) || ["unauthorized", "usage", "internal"].includes(error.exit);
-      if (isFinal || shown === "" || signal.aborted) throw error;
-      writer.note(messageOf(error));
-    }
-    await clock.sleep(seconds * 1_000, { signal });
-  }
+function automationLine(print: Print, { name, status, runs }: AutomationEntry, nowMs: number): SafeLine {
+  const at = instantMs(runs?.last?.createdAt ?? null);
+  const last = runs === null ? "not read" : runs.last === null ? "no run yet" : runs.last.status;
+  const failed = runs === null || runs.read === 0 ? "" : `${runs.failed} of ${runs.read} failed`;
+  const cells = [column(print, name), column(print, status, 9), column(print, last, 11)];
+  const when = print.untrusted(at === null ? "" : distanceText(at, nowMs)).padEnd(14);
+  const line = own`  ${joinLines(cells, " ")} ${when} ${print.untrusted(failed)}`.trimEnd();
+  return runs?.last?.status === "failed" ? print.paint("red", line) : line;
 }
 
-const ATTEMPTED = "make a dashboard";
-/** Largest file of a run or a campaign: 10 000 items have half of it. */
-const MAX_BYTES = 16 * 1024 * 1024;
-/** Most files of runs and campaigns: so that the page stays readable. */
-const MAX_FILES = 2_000;
-
-/** What the files of `--results` say. @throws {UsageError} when there are too many. */
-function storedOf({ io, flags }: Context): Stored {
-  const { found, isCut } = filesOf(flags.all(RESULTS.name), directoryLister());
-  const paths = [...new Set([...found.values()].flat())];
-  if (isCut) {
-    const why = `the patterns of --results look at more than ${MAX_ENTRIES} files and folders`;
-    throw new UsageError({ attempted: ATTEMPTED, why, advice: "begin them with a folder" });
-  }
-  if (paths.length > MAX_FILES) {
-    const why = `--results finds more than ${MAX_FILES} files`;
-    throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
-  }
-  const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"));
-  const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
-    file,
-    why: "No file that can be read matches this pattern",
-  }));
-  return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
+function counts(print: Print, words: ReadonlyMap<string, number>): SafeLine {
+  return joinLines([...words].map(([word, count]) => own`${count} ${print.untrusted(word)}`), ", ");
 }
-
-function write({ io, writer, flags }: Context, out: string, data: DashboardData): void {
-  const directory = out.replace(/(.)\/+$/, "$1");
-  const pathOf = (name: string) => directory === "/" ? `/${name}` : `${directory}/${name}`;
-  let history = "";
-  try {
-    history = io.readFile(pathOf(FILES.history), MAX_BYTES, "refuse", "replace") ?? "";
-  } catch (cause) {
-    // It would be lost if we wrote another one.
-    const why = `"${pathOf(FILES.history)}" cannot be read`;
-    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
-  }
-  const { files, unread } = renderDashboard(data, history);
-  if (unread > 0) {
-    writer.note(`${formatCount(unread, "line")} of ${FILES.history} could not be read: left out from now on`);
-  }
-  for (const { name, text } of files) {
-    try {
-      io.writeFile(pathOf(name), text);
-    } catch (cause) {
-      const why = `"${pathOf(name)}" cannot be written`;
-      throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
-    }
-  }
-  if (!flags.has("json")) writer.out(...files.map(({ name }) => writer.untrusted(`wrote ${pathOf(name)}`)));
-}
-
-/** Reads everything once. @param signal Ends it. */
-async function look(context: Context, session: Session, signal?: AbortSignal): Promise<DashboardData> {
-  const { flags, clock, writer } = context;
-  // A mistake in a pattern costs no request.
-  const stored = storedOf(context);
-  const allowWriteToken = flags.has(ALLOW_WRITE.name);
-  const collected = await collect({ client: session.client, clock, signal, allowWriteToken });
-  return cleanDashboard({ schema: 1, ...collected, ...stored }, writer.redact);
-}
-
-function say({ writer, flags }: Context, data: DashboardData): void {
-  for (const { state, why } of Object.values(data.lists)) {
-    if (why !== null && state !== "skipped") writer.note(why);
-  }
-  for (const { file, why } of data.fileProblems) writer.note(`${file}: ${why}`);
-  if (flags.has("json")) writer.json(data);
-}
-
-/** @returns The exit code. */
-export async function showDashboard(context: Context): Promise<number> {
-  const { flags, option, io, clock } = context;
-  const out = option(DASHBOARD_OUT);
-  const seconds = option(DASHBOARD_WATCH);
-  if (out === undefined && seconds === undefined && !flags.has("json")) {
-    const advice = "give --out DIR for the files, --watch SECONDS for a table, or --json for the data on stdout";
-    throw new UsageError({ attempted: ATTEMPTED, why: "no output was chosen", advice });
-  }
-  const { session } = openOneShot(context);
-  if (seconds !== undefined) {
-    try {
-      return await interruptible({ io, clock }, ({ signal }) =>
-        watchDashboard(context, {
-          seconds,
-          signal,
-          look: () => look(context, session, signal),
-          onLook: (data) => out !== undefined && write(context, out, data),
-        }));
-    } catch (error) {
-      // The usual end, which the table itself names: no error to tell.
-      if (error instanceof InterruptedError) return error.exitCode;
-      throw error;
-    }
-  }
-  const data = await look(context, session);
-  say(context, data);
-  if (out !== undefined) write(context, out, data);
-  return flags.has(PARTIAL.name) ? EXIT.success : data.exitCode;
-}
-
-// The row of `dashboard`.
-
-export const dashboardVerb: Verb = {
-  name: "dashboard",
-  usage: "",
-  maxPositionals: 0,
-  summary: "Show repositories, sandboxes, automations, runs and campaigns as a page, as data and as metrics",
-  group: "toolkit",
-  flags: [[DASHBOARD_OUT, RESULTS, ALLOW_WRITE, PARTIAL, DASHBOARD_WATCH], JSON_LINES],
-  codes: [ASKING, "sigint", "sigterm"],
-  meanings: {
-    success: "everything was read",
-    usage: "bad arguments; the token could start something; a file cannot be written",
-    unauthorized: "no token, or the service refused it, maybe after some lists: the page says which",
-    forbidden: "the token may not read a list: the page says which",
-    unavailable: "the service failed at a list: the page says which",
-    rateLimited: "429 for longer than two minutes: the page says what is missing",
-  },
-  examples: [
-    "mogplex-ci dashboard --out public --results '*/result.json'",
-    "mogplex-ci dashboard --watch 300",
-  ],
-  run: showDashboard,
-};

@@ -21,6 +21,261 @@ import {
 } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
+/** The first things that a user needs. Groups of verbs have a row each. */
+const FIRST = ["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent", "dashboard"];
+
+const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
+  ["campaign", "One task in many repositories: see campaign --help"],
+  ["automations", "List and trigger automations: see automations --help"],
+];
+
+/** Help of the program, or of a group of verbs such as `runs`. */
+export function programHelp(group?: string): string {
+  const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
+  if (group !== undefined) {
+    const verbs = VERBS.filter((verb) => verb.name.startsWith(`${group} `));
+    const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
+    const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
+    return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
+  }
+  const first = FIRST.flatMap((name) => VERBS.filter((verb) => verb.name === name));
+  return [
+    usage,
+    `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
+    `Verbs (each has --help):\n${columns([...first.map(({ name, summary }) => [name, summary]), ...FIRST_GROUPS])}`,
+    `${wrapped(`More: help ${TOPICS.join(", help ")}`)}\n`,
+    `Examples:\n${
+      commands(
+        first.filter(({ name }) => ["run --follow", "doctor"].includes(name)).flatMap(({ examples }) =>
+          examples.slice(0, 1)
+        ),
+      )
+    }`,
+  ].join("\n");
+}
+
+/** Help of a verb: its richest row as a whole, then what differs in the other ones. */
+export function verbHelp(rows: readonly Verb[]): string {
+  const [shown, ...others] = VERBS.filter((verb) => rows.includes(verb))
+    .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
+  if (shown === undefined) return "";
+  return [rowHelp(shown), ...others.map((verb) => otherRowHelp(verb, shown))].join("\n");
+}
+
+function rowHelp(verb: Verb): string {
+  const { name, usage, summary, examples } = verb;
+  const flags = flagsOf(verb);
+  const read = variablesOf(verb);
+  return [
+    `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
+    `${wrapped(summary)}\n`,
+    ...flagParts(flags, read),
+    `Examples:\n${commands(examples)}`,
+    environmentPart(verb),
+    ...exitParts(verb),
+  ].join("\n");
+}
+
+/** Groups of flags, the common ones first in each; a flag that is in none belongs to the verb itself. */
+export const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
+  ["Task", [
+    "repo",
+    "prompt-file",
+    "branch",
+    "create-branch",
+    "no-create-branch",
+    "base-branch",
+    "after",
+    "mend",
+    "root",
+    "harness",
+    "mode",
+    "input",
+    "input-file",
+  ]],
+  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
+  ["Reports", ["report", "note", "out", "state"]],
+  ["Asking", ["poll", "since", "name", "label", "allow-users", "limit", "template", "commit-status", "allow-url"]],
+  ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
+];
+
+/** With fewer flags, groups would only scatter them. */
+const MIN_GROUPED = 10;
+
+/** The flags of a verb under their titles. */
+function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): string[] {
+  const help = ["--help", "Print this text"];
+  const rows = (some: readonly VerbFlag[]) => some.map((flag) => flagRow(flag, read));
+  if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...rows(flags), help])}`];
+  const groups = GROUPS.map(([title, names]) => {
+    const some = names.flatMap((name) => flags.filter((flag) => flag.name === name));
+    return { title, rows: rows(some), some };
+  });
+  const others = rows(flags.filter((flag) => !groups.some(({ some }) => some.includes(flag))));
+  const all = [...groups, { title: "Other", rows: [...others, help], some: [] }].filter((group) =>
+    group.rows.length > 0
+  );
+  // One width for all groups: the eye runs down one column.
+  const width = Math.max(...all.flatMap((group) => group.rows.map(([usage = ""]) => usage.length)));
+  return all.map(({ title, rows: each }) =>
+    `${title}:\n${columns(each.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
+  );
+}
+
+/** A flag with its default. Its variable stands in `help environment`: with it most rows would need two lines. */
+function flagRow(flag: VerbFlag, read: readonly Variable[]): string[] {
+  const { variable } = flag;
+  const meaning = plain(meaningOf(flag)).replace(/\.$/, "");
+  const fallback = variable !== undefined && read.includes(variable) ? plain(variable.fallback) : "–";
+  return [usageOf(flag), fallback === "–" ? meaning : `${meaning} [${fallback}]`];
+}
+
+function usageOf({ name, value }: VerbFlag): string {
+  return value === undefined ? `--${name}` : `--${name} ${value}`;
+}
+
+/** Names of variables that a verb reads beside those of its flags. */
+function environmentPart(verb: Verb): string {
+  const read = variablesOf(verb);
+  const others = read.filter((variable) => !flagsOf(verb).some((flag) => flag.variable === variable));
+  const beside = others.length < read.length ? "those of the flags are in help environment" : "help environment";
+  return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
+}
+
+/** Variables that a verb reads. */
+function variablesOf(verb: Verb): Variable[] {
+  if (verb.group === "drop-in") return VARIABLES.filter(({ dropIn }) => dropIn);
+  const flags = flagsOf(verb);
+  return VARIABLES.filter(({ name, option, readWith, service }) => {
+    if (option !== null) return flags.some((flag) => flag.name === option && flag.variable !== undefined);
+    if (readWith !== null) return flags.some((flag) => flag.name === readWith);
+    return service || verb.variables?.includes(name);
+  });
+}
+
+/** Codes in one line, and in rows what they mean for this verb alone: what they mean elsewhere stands in `help exit-codes`. */
+function exitParts(verb: Verb): string[] {
+  const { group, meanings, verdict } = verb;
+  const column = group === "drop-in" ? "dropIn" : "toolkit";
+  const codes = codesOf(verb);
+  const rows = EXIT_TABLE.filter((row) =>
+    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
+  );
+  const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
+  // What a verdict means is in the common table; the words that verbs share differ from it in nothing that a reader needs.
+  const own = meanings?.success === undefined ? "" : exitRows(
+    column,
+    (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
+    meanings,
+  );
+  return [line + own, ...verdict === undefined ? [] : [`With --${verdict.flag} it ends with the codes of follow.\n`]];
+}
+
+function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
+  const rows = EXIT_TABLE.filter((row) =>
+    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
+  );
+  return columns(rows.map((row) => {
+    const own = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
+    return [row.code, plain(own ?? (row[column] === "same" ? row.toolkit : row[column]))];
+  }));
+}
+
+/** What differs in another row of the same words, beside the row that is shown as a whole. */
+function otherRowHelp(verb: Verb, shown: Verb): string {
+  const known = flagsOf(shown).map(({ name }) => name);
+  const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
+  const without = (shown.chosenBy ?? []).map((name) => `--${name}`).join(" and ");
+  // What a drop-in verb reads is less than what the others read, and worth its line.
+  const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
+  return [
+    `Without ${without} (${verb.name} ${verb.usage}):\n  ${
+      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}`, 2)
+    }\n${own.length === 0 ? "" : columns(own.map((flag) => flagRow(flag, [])))}${commands(verb.examples)}`,
+    ...exitParts(verb),
+  ].join("\n");
+}
+
+/** Help of a topic; undefined for an unknown topic. */
+export function topicHelp(topic: string): string | undefined {
+  switch (topic) {
+    case "verbs":
+      return allVerbs();
+    case "environment":
+      return `Environment (${DROP_IN} read those marked *):\n${variableRows(VARIABLES)}`;
+    case "exit-codes":
+      return `Exit codes:\n${exitRows("toolkit")}\nExit codes of ${DROP_IN}:\n${exitRows("dropIn")}`;
+    case "reports":
+      return [
+        paragraphs(
+          "A job writes its reports into the directory --out. In CI it writes all formats, on a terminal outside CI those " +
+            "marked *. --report or MOGPLEX_REPORT chooses others; FORMAT=PATH also sets the path of one.",
+        ),
+        columns(
+          Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [
+            name + (TERMINAL_FORMATS.some((format) => format === name) ? " *" : ""),
+            file,
+            plain(help),
+          ]),
+        ),
+      ].join("\n");
+    case "keys":
+      return paragraphs(
+        "Every start has an idempotency key. The service starts one run for a key: sending it again finds that run.",
+        "In CI the key is made from the job and its pipeline, so that a job that is retried attaches to its run. " +
+          "--key-scope says what makes a new run: pipeline (the default in CI), job (each execution), day, or random " +
+          "(the default elsewhere).",
+        "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
+          "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
+        "Outside CI, run --follow attaches to the run that it left in the same folder if the request is the same and that " +
+          "run goes on, or ended well within the last hour and its end was not seen: the command was left or killed before. " +
+          "--new starts another one. The files of another request go to a folder of their own.",
+      );
+    case "security":
+      return paragraphs(
+        "The token comes from a variable or a file, never from a flag, and is sent to the origin of MOGPLEX_URL alone. " +
+          "It is masked in everything that is printed or written.",
+        "What an agent says is not trusted: control characters, terminal sequences and commands of CI systems are made " +
+          "harmless in logs and reports, and known secrets are masked.",
+        "Nothing of the checkout is executed. Files are written below --out, never through symbolic links. " +
+          "The verb permissions prints the flags with which Deno permits nothing else.",
+        "At SIGINT or SIGTERM a job ends at once: it cancels the run that it started, unless a person watches at a " +
+          "terminal; then the run goes on. --on-interrupt decides otherwise.",
+      );
+    default:
+      return undefined;
+  }
+}
+
+const DROP_IN = "run without --follow, runs, repos, sandboxes";
+
+/** Verbs of the program's help by what they are for, by the beginnings of their names. */
+const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
+  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
+  ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
+  ["Everything on one page", ({ name }) => name === "dashboard"],
+  ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
+  ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
+  ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
+];
+
+/** Every verb, by what it is for. */
+function allVerbs(): string {
+  const width = Math.max(...VERBS.map(({ name }) => name.length));
+  return CHAPTERS.map(([title, belongs]) =>
+    `${title}:\n${columns(VERBS.filter(belongs).map(({ name, summary }) => [name.padEnd(width), summary]))}`
+  ).join("\n");
+}
+
+/** Each variable with the flag that wins over it. */
+function variableRows(variables: readonly Variable[]): string {
+  return columns(variables.map(({ name, dropIn, option, fallback }) => [
+    name + (dropIn ? " *" : ""),
+    (option === null ? "" : `--${option}: `) + plain(lookup(VARIABLE_MEANINGS, name) ?? "").replace(/\.$/, "") +
+    (fallback === "–" ? "" : ` [${plain(fallback)}]`),
+  ]));
+}
+
 // How help texts are laid out: columns and paragraphs that fit the narrowest common terminal.
 
 /** A text of the documents for a terminal: without backticks. */
@@ -58,265 +313,12 @@ function commands(lines: readonly string[]): string {
   return lines.map((line) => `  ${line}\n`).join("");
 }
 
-/** Variables that a verb reads. */
-function variablesOf(verb: Verb): Variable[] {
-  if (verb.group === "drop-in") return VARIABLES.filter(({ dropIn }) => dropIn);
-  const flags = flagsOf(verb);
-  return VARIABLES.filter(({ name, option, readWith, service }) => {
-    if (option !== null) return flags.some((flag) => flag.name === option && flag.variable !== undefined);
-    if (readWith !== null) return flags.some((flag) => flag.name === readWith);
-    return service || verb.variables?.includes(name);
-  });
-}
-
-function usageOf({ name, value }: VerbFlag): string {
-  return value === undefined ? `--${name}` : `--${name} ${value}`;
-}
-
-/** A flag with its default. Its variable stands in `help environment`: with it most rows would need two lines. */
-function flagRow(flag: VerbFlag, read: readonly Variable[]): string[] {
-  const { variable } = flag;
-  const meaning = plain(meaningOf(flag)).replace(/\.$/, "");
-  const fallback = variable !== undefined && read.includes(variable) ? plain(variable.fallback) : "–";
-  return [usageOf(flag), fallback === "–" ? meaning : `${meaning} [${fallback}]`];
-}
-
-/** Groups of flags, the common ones first in each; a flag that is in none belongs to the verb itself. */
-export const GROUPS: readonly (readonly [title: string, names: readonly string[]])[] = [
-  ["Task", [
-    "repo",
-    "prompt-file",
-    "branch",
-    "create-branch",
-    "no-create-branch",
-    "base-branch",
-    "after",
-    "mend",
-    "root",
-    "harness",
-    "mode",
-    "input",
-    "input-file",
-  ]],
-  ["Following", ["follow", "detach", "timeout", "on-timeout", "on-interrupt", "new", "log", "token-share", "json"]],
-  ["Reports", ["report", "note", "out", "state"]],
-  ["Asking", ["poll", "since", "name", "label", "allow-users", "limit", "template", "commit-status", "allow-url"]],
-  ["Keys", ["key-scope", "key-part", "idempotency-key", "resume"]],
-];
-/** With fewer flags, groups would only scatter them. */
-const MIN_GROUPED = 10;
-
-/** The flags of a verb under their titles. */
-function flagParts(flags: readonly VerbFlag[], read: readonly Variable[]): string[] {
-  const help = ["--help", "Print this text"];
-  const rows = (some: readonly VerbFlag[]) => some.map((flag) => flagRow(flag, read));
-  if (flags.length < MIN_GROUPED) return [`Flags:\n${columns([...rows(flags), help])}`];
-  const groups = GROUPS.map(([title, names]) => {
-    const some = names.flatMap((name) => flags.filter((flag) => flag.name === name));
-    return { title, rows: rows(some), some };
-  });
-  const others = rows(flags.filter((flag) => !groups.some(({ some }) => some.includes(flag))));
-  const all = [...groups, { title: "Other", rows: [...others, help], some: [] }].filter((group) =>
-    group.rows.length > 0
-  );
-  // One width for all groups: the eye runs down one column.
-  const width = Math.max(...all.flatMap((group) => group.rows.map(([usage = ""]) => usage.length)));
-  return all.map(({ title, rows: each }) =>
-    `${title}:\n${columns(each.map(([usage = "", meaning = ""]) => [usage.padEnd(width), meaning]))}`
-  );
-}
-
-/** Each variable with the flag that wins over it. */
-function variableRows(variables: readonly Variable[]): string {
-  return columns(variables.map(({ name, dropIn, option, fallback }) => [
-    name + (dropIn ? " *" : ""),
-    (option === null ? "" : `--${option}: `) + plain(lookup(VARIABLE_MEANINGS, name) ?? "").replace(/\.$/, "") +
-    (fallback === "–" ? "" : ` [${plain(fallback)}]`),
-  ]));
-}
-
-function exitRows(column: "toolkit" | "dropIn", codes?: readonly ExitName[], meanings: Meanings = {}): string {
-  const rows = EXIT_TABLE.filter((row) =>
-    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
-  );
-  return columns(rows.map((row) => {
-    const own = row.names.map((name) => meanings[name]).find((meaning) => meaning !== undefined);
-    return [row.code, plain(own ?? (row[column] === "same" ? row.toolkit : row[column]))];
-  }));
-}
-
 /** Names in lines that fit. */
 function nameLines(names: readonly string[]): string {
   return `  ${wrapped(names.join(" "), 2)}\n`;
 }
 
-/** Names of variables that a verb reads beside those of its flags. */
-function environmentPart(verb: Verb): string {
-  const read = variablesOf(verb);
-  const others = read.filter((variable) => !flagsOf(verb).some((flag) => flag.variable === variable));
-  const beside = others.length < read.length ? "those of the flags are in help environment" : "help environment";
-  return `Environment (${beside}):\n${nameLines(others.map(({ name }) => name))}`;
-}
-
-/** Codes in one line, and in rows what they mean for this verb alone: what they mean elsewhere stands in `help exit-codes`. */
-function exitParts(verb: Verb): string[] {
-  const { group, meanings, verdict } = verb;
-  const column = group === "drop-in" ? "dropIn" : "toolkit";
-  const codes = codesOf(verb);
-  const rows = EXIT_TABLE.filter((row) =>
-    row[column] !== "–" && (codes === undefined || row.names.some((name) => codes.includes(name)))
-  );
-  const line = `Exit codes (help exit-codes): ${rows.map(({ code }) => code).join(" ")}\n`;
-  // What a verdict means is in the common table; the words that verbs share differ from it in nothing that a reader needs.
-  const own = meanings?.success === undefined ? "" : exitRows(
-    column,
-    (Object.keys(meanings) as ExitName[]).filter((name) => codes === undefined || codes.includes(name)),
-    meanings,
-  );
-  return [line + own, ...verdict === undefined ? [] : [`With --${verdict.flag} it ends with the codes of follow.\n`]];
-}
-
-function rowHelp(verb: Verb): string {
-  const { name, usage, summary, examples } = verb;
-  const flags = flagsOf(verb);
-  const read = variablesOf(verb);
-  return [
-    `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
-    `${wrapped(summary)}\n`,
-    ...flagParts(flags, read),
-    `Examples:\n${commands(examples)}`,
-    environmentPart(verb),
-    ...exitParts(verb),
-  ].join("\n");
-}
-
-/** What differs in another row of the same words, beside the row that is shown as a whole. */
-function otherRowHelp(verb: Verb, shown: Verb): string {
-  const known = flagsOf(shown).map(({ name }) => name);
-  const own = flagsOf(verb).filter(({ name }) => !known.includes(name));
-  const without = (shown.chosenBy ?? []).map((name) => `--${name}`).join(" and ");
-  // What a drop-in verb reads is less than what the others read, and worth its line.
-  const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
-  return [
-    `Without ${without} (${verb.name} ${verb.usage}):\n  ${
-      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}`, 2)
-    }\n${own.length === 0 ? "" : columns(own.map((flag) => flagRow(flag, [])))}${commands(verb.examples)}`,
-    ...exitParts(verb),
-  ].join("\n");
-}
-
-/** Help of a verb: its richest row as a whole, then what differs in the other ones. */
-export function verbHelp(rows: readonly Verb[]): string {
-  const [shown, ...others] = VERBS.filter((verb) => rows.includes(verb))
-    .toSorted((one, other) => flagsOf(other).length - flagsOf(one).length);
-  if (shown === undefined) return "";
-  return [rowHelp(shown), ...others.map((verb) => otherRowHelp(verb, shown))].join("\n");
-}
-
-/** Verbs of the program's help by what they are for, by the beginnings of their names. */
-const CHAPTERS: readonly (readonly [title: string, begins: (verb: Verb) => boolean])[] = [
-  ["Runs", ({ name, group }) => group === "toolkit" && /^(?:run |follow|report|respond|cleanup|runs )/.test(name)],
-  ["Setting up", ({ name }) => /^(?:init|doctor|permissions|completion)/.test(name)],
-  ["Everything on one page", ({ name }) => name === "dashboard"],
-  ["Automations and reviews", ({ name }) => /^(?:automations|pr-reviews) /.test(name)],
-  ["Campaigns: one task, many repositories", ({ name }) => name.startsWith("campaign ")],
-  ["As in the mogplex command, with its flags and codes", ({ group }) => group === "drop-in"],
-];
-
-/** The first things that a user needs. Groups of verbs have a row each. */
-const FIRST = ["init", "doctor", "run --follow", "follow", "report", "cleanup", "runs recent", "dashboard"];
-const FIRST_GROUPS: readonly (readonly [group: string, summary: string])[] = [
-  ["campaign", "One task in many repositories: see campaign --help"],
-  ["automations", "List and trigger automations: see automations --help"],
-];
-
-/** Help of the program, or of a group of verbs such as `runs`. */
-export function programHelp(group?: string): string {
-  const usage = `Usage: ${PROGRAM} ${group ?? "<verb>"} ${group === undefined ? "" : "<verb> "}[flags]\n`;
-  if (group !== undefined) {
-    const verbs = VERBS.filter((verb) => verb.name.startsWith(`${group} `));
-    const rows = verbs.map((verb) => [`${verb.name} ${verb.usage}`.trimEnd(), verb.summary]);
-    const examples = `Examples:\n${commands(verbs.flatMap((verb) => verb.examples.slice(0, 1)))}`;
-    return [usage, `Verbs (each has --help):\n${columns(rows)}`, examples].join("\n");
-  }
-  const first = FIRST.flatMap((name) => VERBS.filter((verb) => verb.name === name));
-  return [
-    usage,
-    `${PROGRAM} ${VERSION}: runs, follows and reports hosted Mogplex agent runs from CI\n`,
-    `Verbs (each has --help):\n${columns([...first.map(({ name, summary }) => [name, summary]), ...FIRST_GROUPS])}`,
-    `${wrapped(`More: help ${TOPICS.join(", help ")}`)}\n`,
-    `Examples:\n${
-      commands(
-        first.filter(({ name }) => ["run --follow", "doctor"].includes(name)).flatMap(({ examples }) =>
-          examples.slice(0, 1)
-        ),
-      )
-    }`,
-  ].join("\n");
-}
-
-/** Every verb, by what it is for. */
-function allVerbs(): string {
-  const width = Math.max(...VERBS.map(({ name }) => name.length));
-  return CHAPTERS.map(([title, belongs]) =>
-    `${title}:\n${columns(VERBS.filter(belongs).map(({ name, summary }) => [name.padEnd(width), summary]))}`
-  ).join("\n");
-}
-
-const DROP_IN = "run without --follow, runs, repos, sandboxes";
-
 /** Paragraphs of a topic. */
 function paragraphs(...texts: readonly string[]): string {
   return texts.map((text) => `${wrapped(text)}\n`).join("\n");
-}
-
-/** Help of a topic; undefined when there is none of that name. */
-export function topicHelp(topic: string): string | undefined {
-  switch (topic) {
-    case "verbs":
-      return allVerbs();
-    case "environment":
-      return `Environment (${DROP_IN} read those marked *):\n${variableRows(VARIABLES)}`;
-    case "exit-codes":
-      return `Exit codes:\n${exitRows("toolkit")}\nExit codes of ${DROP_IN}:\n${exitRows("dropIn")}`;
-    case "reports":
-      return [
-        paragraphs(
-          "A job writes reports into a directory (--out): all formats, on a terminal outside CI those marked *, unless " +
-            "--report or MOGPLEX_REPORT names some. FORMAT=PATH gives one another place.",
-        ),
-        columns(
-          Object.entries(REPORT_FORMATS).map(([name, { file, help }]) => [
-            name + (TERMINAL_FORMATS.some((format) => format === name) ? " *" : ""),
-            file,
-            plain(help),
-          ]),
-        ),
-      ].join("\n");
-    case "keys":
-      return paragraphs(
-        "Every start has an idempotency key. The service starts one run for a key: sending it again finds that run.",
-        "In CI the key is made from the job and its pipeline, so that a job that is retried attaches to its run. " +
-          "--key-scope says what makes a new run: pipeline (the default in CI), job (each execution), day, or random " +
-          "(the default elsewhere).",
-        "--key-part tells apart several runs of one job, and the nodes of a matrix on GitHub. --idempotency-key is " +
-          "sent as it is. --resume FILE takes the key of an earlier attempt from its state file.",
-        "Outside CI, run --follow attaches to the run that it left in the same folder if the request is the same and that " +
-          "run goes on, or ended well within the last hour and its end was not seen: the command was left or killed before. " +
-          "--new starts another one. The files of another request go to a folder of their own.",
-      );
-    case "security":
-      return paragraphs(
-        "The token comes from a variable or a file, never from a flag, and is sent to the origin of MOGPLEX_URL alone. " +
-          "It is masked in everything that is printed or written.",
-        "What an agent says is not trusted: control characters, terminal sequences and commands of CI systems are made " +
-          "harmless in logs and reports, and known secrets are masked.",
-        "Nothing of the checkout is executed. Files are written below --out, never through symbolic links. " +
-          "The verb permissions prints the flags with which Deno permits nothing else.",
-        "At SIGINT or SIGTERM a job ends at once: it cancels the run that it started, unless a person watches at a " +
-          "terminal; then the run goes on. --on-interrupt decides otherwise.",
-      );
-    default:
-      return undefined;
-  }
 }

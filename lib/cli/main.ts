@@ -21,159 +21,30 @@ import { openContext } from "./job/run_job.ts";
 import { commandVocabulary, flagsOf, type MainOptions, PROGRAM, type Verb } from "./verb.ts";
 import { VERBS } from "./verbs.ts";
 
-// Finds the verb that the arguments begin with.
-
-/** A verb, and the arguments after its words. */
-interface FoundVerb {
-  verb: Verb;
-  args: readonly string[];
-}
-
-/** The words by which a verb is called: its name, without the flag that chooses its row. */
-function wordsOf({ name }: Verb): string {
-  return name.replace(/ --.*$/, "");
-}
-
-/** The arguments that can be flags: those before `--`. */
-function possibleFlags(args: readonly string[]): readonly string[] {
-  const end = args.indexOf("--");
-  return end < 0 ? args : args.slice(0, end);
-}
-
-/** Name of the flag that an argument is, without dashes and value. */
-function flagName(arg: string): string | undefined {
-  return /^--([^=]+)/.exec(arg)?.[1];
-}
-
-function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
-  return possibleFlags(args).some((arg) => chosenBy.includes(flagName(arg) ?? ""));
-}
-
-function unknownGroupVerb(first: string, second: string, names: readonly string[]): UsageError {
-  const advice = `give one of ${names.join(", ")}`;
-  if (second === "" || second.startsWith("-")) {
-    return new UsageError({ attempted: `run ${JSON.stringify(first)}`, why: "a verb is missing", advice });
-  }
-  const hint = nearest(second, names);
-  return new UsageError({
-    attempted: `run ${JSON.stringify(`${first} ${second}`)}`,
-    why: "unknown verb",
-    advice: hint === undefined ? advice : `did you mean ${JSON.stringify(`${first} ${hint}`)}?`,
-  });
-}
-
-function unknownVerb(args: readonly string[]): UsageError {
-  const [first = "", second = ""] = args;
-  const advice = "see --help";
-  const names = [...new Set(VERBS.map(wordsOf))];
-  const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
-  if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
-  const hint = nearest(first, [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"]);
-  return new UsageError({
-    attempted: `run ${JSON.stringify(first)}`,
-    why: "unknown verb",
-    advice: hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`,
-  });
-}
-
 /**
- * The rows of the verb that the arguments name: the one that a flag chooses, else all rows with these words, the plain one first.
+ * Runs the command line as the program: on the process itself, which ends with the code.
  *
- * @throws {UsageError} when there is no such verb, naming the nearest one.
+ * The help and the version are printed before a stream is opened or a module of the runtime loaded.
  */
-function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
-  for (const count of [2, 1]) {
-    const rest = args.slice(count);
-    const rows = VERBS.filter((verb) => wordsOf(verb) === args.slice(0, count).join(" "));
-    const chosen = rows.filter((verb) => isChosen(verb, rest));
-    const plain = rows.filter(({ chosenBy }) => chosenBy === undefined);
-    const plainFirst = [...plain, ...rows.filter((verb) => !plain.includes(verb))];
-    const [first, ...others] = (chosen.length > 0 ? chosen : plainFirst).map((verb) => ({ verb, args: rest }));
-    if (first !== undefined) return [first, ...others];
+export async function runProgram(): Promise<void> {
+  // A promise that never settles ends the process with this code, on every runtime.
+  setExitCode(EXIT.internal);
+  const args = programArgs();
+  const text = safeInformation(args);
+  if (text !== undefined) {
+    printText(text);
+    return setExitCode(EXIT.success);
   }
-  throw unknownVerb(args);
+  setExitCode(await main(args, processIo(), { program: programCall(PROGRAM) }));
 }
 
-/**
- * The verb that the arguments call.
- *
- * @throws {UsageError} when there is no such verb.
- */
-function findVerb(args: readonly string[]): FoundVerb {
-  return findRows(args)[0];
-}
-
-/**
- * Checks that no flag is given that belongs to another row of the same words.
- *
- * @throws {UsageError} naming the flags that choose the other row.
- */
-function checkRow({ verb, args }: FoundVerb): void {
-  const own = flagsOf(verb).map(({ name }) => name);
-  const others = VERBS.filter((each) => each !== verb && wordsOf(each) === wordsOf(verb));
-  for (const arg of possibleFlags(args)) {
-    const name = flagName(arg);
-    if (name === undefined || own.includes(name)) continue;
-    const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
-    if (other === undefined) {
-      const hint = nearest(name, [...own, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
-      // A flag of this row is named where the flags are parsed.
-      if (hint === undefined || own.includes(hint)) continue;
-      throw new UsageError({
-        attempted: `parse arguments of ${wordsOf(verb)}`,
-        why: `unknown flag "--${name}"`,
-        advice: `did you mean "--${hint}"?`,
-      });
-    }
-    const choice = (other.chosenBy ?? []).map((each) => `--${each}`).join(" or ");
-    throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works with ${choice} only` });
+/** {@linkcode information}; nothing for a mistake in asking for help, which is then explained like any other. */
+function safeInformation(args: readonly string[]): string | undefined {
+  try {
+    return information(args);
+  } catch {
+    return undefined;
   }
-}
-
-/** Whether some verbs begin with this word and a second one. */
-function isGroup(word: string): boolean {
-  return VERBS.some((verb) => wordsOf(verb).startsWith(`${word} `));
-}
-
-interface Call extends FoundVerb {
-  /** Absent until the arguments were understood. */
-  flags?: ParsedFlags;
-}
-
-function asksForHelp(args: readonly string[]): boolean {
-  return possibleFlags(args).some((arg) => arg === "--help" || arg === "-h");
-}
-
-/** The help or the version, when the arguments ask for them. */
-function information(args: readonly string[]): string | undefined {
-  const [first = ""] = args;
-  if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
-  const topic = first === "help" ? args.slice(1) : args;
-  if (first !== "help" && !asksForHelp(args)) return undefined;
-  const about = first === "help" && topic.length === 1 ? topicHelp(topic[0] ?? "") : undefined;
-  if (about !== undefined) return about;
-  if (topic[0] === undefined || topic[0].startsWith("-")) return programHelp();
-  if (isGroup(topic[0]) && (topic[1] ?? "-").startsWith("-")) return programHelp(topic[0]);
-  return verbHelp(findRows(topic).map(({ verb }) => verb));
-}
-
-/** Whether this call follows the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both. */
-function usesToolkitCodes({ verb, flags }: Call): boolean {
-  return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
-}
-
-function parseCall(call: Call): ParsedFlags {
-  const { verb, args } = call;
-  checkRow(call);
-  const flags = parseFlags(verb.name, args, flagsOf(verb));
-  const extra = flags.positionals[verb.maxPositionals];
-  if (extra === undefined) return flags;
-  throw new UsageError({
-    attempted: `parse arguments of ${verb.name}`,
-    why: "there is one argument too many",
-    value: JSON.stringify(extra),
-    advice: "put text with blanks in quotes",
-  });
 }
 
 /**
@@ -227,30 +98,157 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   }
 }
 
-/** {@linkcode information}; nothing for a mistake in asking for help, which is then explained like any other. */
-function safeInformation(args: readonly string[]): string | undefined {
-  try {
-    return information(args);
-  } catch {
-    return undefined;
-  }
+/** The help or the version, when the arguments ask for them. */
+function information(args: readonly string[]): string | undefined {
+  const [first = ""] = args;
+  if (["--version", "-V", "-v", "version"].includes(first)) return `${PROGRAM} ${VERSION}\n`;
+  const topic = first === "help" ? args.slice(1) : args;
+  if (first !== "help" && !asksForHelp(args)) return undefined;
+  const about = first === "help" && topic.length === 1 ? topicHelp(topic[0] ?? "") : undefined;
+  if (about !== undefined) return about;
+  if (topic[0] === undefined || topic[0].startsWith("-")) return programHelp();
+  if (isGroup(topic[0]) && (topic[1] ?? "-").startsWith("-")) return programHelp(topic[0]);
+  return verbHelp(findRows(topic).map(({ verb }) => verb));
+}
+
+function asksForHelp(args: readonly string[]): boolean {
+  return possibleFlags(args).some((arg) => arg === "--help" || arg === "-h");
+}
+
+/** The arguments that can be flags: those before `--`. */
+function possibleFlags(args: readonly string[]): readonly string[] {
+  const end = args.indexOf("--");
+  return end < 0 ? args : args.slice(0, end);
+}
+
+/** Whether some verbs begin with this word and a second one. */
+function isGroup(word: string): boolean {
+  return VERBS.some((verb) => wordsOf(verb).startsWith(`${word} `));
+}
+
+/** The words by which a verb is called: its name, without the flag that chooses its row. */
+function wordsOf({ name }: Verb): string {
+  return name.replace(/ --.*$/, "");
+}
+
+/** A verb, and the arguments after its words. */
+interface FoundVerb {
+  verb: Verb;
+  args: readonly string[];
 }
 
 /**
- * Runs the command line as the program: on the process itself, which ends with the code.
+ * The verb that the arguments call.
  *
- * The help and the version are printed before a stream is opened or a module of the runtime loaded.
+ * @throws {UsageError} when there is no such verb.
  */
-export async function runProgram(): Promise<void> {
-  // A promise that never settles ends the process with this code, on every runtime.
-  setExitCode(EXIT.internal);
-  const args = programArgs();
-  const text = safeInformation(args);
-  if (text !== undefined) {
-    printText(text);
-    return setExitCode(EXIT.success);
+function findVerb(args: readonly string[]): FoundVerb {
+  return findRows(args)[0];
+}
+
+/**
+ * The rows of the verb that the arguments name: the one that a flag chooses, else all rows with these words, the plain one first.
+ *
+ * @throws {UsageError} when there is no such verb, naming the nearest one.
+ */
+function findRows(args: readonly string[]): [FoundVerb, ...FoundVerb[]] {
+  for (const count of [2, 1]) {
+    const rest = args.slice(count);
+    const rows = VERBS.filter((verb) => wordsOf(verb) === args.slice(0, count).join(" "));
+    const chosen = rows.filter((verb) => isChosen(verb, rest));
+    const plain = rows.filter(({ chosenBy }) => chosenBy === undefined);
+    const plainFirst = [...plain, ...rows.filter((verb) => !plain.includes(verb))];
+    const [first, ...others] = (chosen.length > 0 ? chosen : plainFirst).map((verb) => ({ verb, args: rest }));
+    if (first !== undefined) return [first, ...others];
   }
-  setExitCode(await main(args, processIo(), { program: programCall(PROGRAM) }));
+  throw unknownVerb(args);
+}
+
+function isChosen({ chosenBy = [] }: Verb, args: readonly string[]): boolean {
+  return possibleFlags(args).some((arg) => chosenBy.includes(flagName(arg) ?? ""));
+}
+
+/** Name of the flag that an argument is, without dashes and value. */
+function flagName(arg: string): string | undefined {
+  return /^--([^=]+)/.exec(arg)?.[1];
+}
+
+function unknownVerb(args: readonly string[]): UsageError {
+  const [first = "", second = ""] = args;
+  const advice = "see --help";
+  const names = [...new Set(VERBS.map(wordsOf))];
+  const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
+  if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
+  const hint = nearest(first, [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"]);
+  return new UsageError({
+    attempted: `run ${JSON.stringify(first)}`,
+    why: "unknown verb",
+    advice: hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`,
+  });
+}
+
+function unknownGroupVerb(first: string, second: string, names: readonly string[]): UsageError {
+  const advice = `give one of ${names.join(", ")}`;
+  if (second === "" || second.startsWith("-")) {
+    return new UsageError({ attempted: `run ${JSON.stringify(first)}`, why: "a verb is missing", advice });
+  }
+  const hint = nearest(second, names);
+  return new UsageError({
+    attempted: `run ${JSON.stringify(`${first} ${second}`)}`,
+    why: "unknown verb",
+    advice: hint === undefined ? advice : `did you mean ${JSON.stringify(`${first} ${hint}`)}?`,
+  });
+}
+
+interface Call extends FoundVerb {
+  /** Absent until the arguments were understood. */
+  flags?: ParsedFlags;
+}
+
+function parseCall(call: Call): ParsedFlags {
+  const { verb, args } = call;
+  checkRow(call);
+  const flags = parseFlags(verb.name, args, flagsOf(verb));
+  const extra = flags.positionals[verb.maxPositionals];
+  if (extra === undefined) return flags;
+  throw new UsageError({
+    attempted: `parse arguments of ${verb.name}`,
+    why: "there is one argument too many",
+    value: JSON.stringify(extra),
+    advice: "put text with blanks in quotes",
+  });
+}
+
+/**
+ * Checks that no flag is given that belongs to another row of the same words.
+ *
+ * @throws {UsageError} naming the flags that choose the other row.
+ */
+function checkRow({ verb, args }: FoundVerb): void {
+  const own = flagsOf(verb).map(({ name }) => name);
+  const others = VERBS.filter((each) => each !== verb && wordsOf(each) === wordsOf(verb));
+  for (const arg of possibleFlags(args)) {
+    const name = flagName(arg);
+    if (name === undefined || own.includes(name)) continue;
+    const other = others.find((each) => flagsOf(each).some((flag) => flag.name === name));
+    if (other === undefined) {
+      const hint = nearest(name, [...own, ...others.flatMap((each) => flagsOf(each).map((flag) => flag.name))]);
+      // A flag of this row is named where the flags are parsed.
+      if (hint === undefined || own.includes(hint)) continue;
+      throw new UsageError({
+        attempted: `parse arguments of ${wordsOf(verb)}`,
+        why: `unknown flag "--${name}"`,
+        advice: `did you mean "--${hint}"?`,
+      });
+    }
+    const choice = (other.chosenBy ?? []).map((each) => `--${each}`).join(" or ");
+    throw new UsageError({ attempted: wordsOf(verb), why: `--${name} works with ${choice} only` });
+  }
+}
+
+/** Whether this call follows the toolkit's table of exit codes. Arguments that cannot be parsed are 2 in both. */
+function usesToolkitCodes({ verb, flags }: Call): boolean {
+  return verb.group === "toolkit" || (verb.verdict !== undefined && flags?.has(verb.verdict.flag) === true);
 }
 
 if (isMain(import.meta)) void runProgram();

@@ -24,21 +24,81 @@ import {
 } from "./options.ts";
 import type { Context, Option, VerbFlag } from "./verb.ts";
 
-// Files of the checkout whose text is sent: a task, an input.
+/**
+ * The request, complete and checked.
+ *
+ * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
+ */
+export async function readStartRequest(context: Context): Promise<RunRequest> {
+  const repo = requiredRepo(context, "start run");
+  const prompt = await readPrompt(context);
+  const request = { repo, prompt, ...readRequestSettings(context) };
+  checkRunRequest(request);
+  return request;
+}
 
 /**
- * A checkout can plant a link in the place of a file that we send, to have a file of the machine sent to the agent. A path that begins
- * outside, or climbs with `..`, was written by the caller on purpose.
+ * What flags and variables say of a request, but for its task and its repository; not checked.
  *
- * @throws {UsageError} when a path below the working directory leads out of it.
+ * @throws {UsageError} when a switch is neither on nor off, or both.
  */
-function refuseEscape({ io }: Context, path: string, attempted: string): void {
-  if (path.split("/").includes("..")) return;
-  const below = `${io.realPath(".")?.replace(/\/+$/, "") ?? ""}/`;
-  if (path.startsWith("/") && !path.startsWith(below)) return;
-  const there = io.realPath(path);
-  if (there === undefined || there.startsWith(below)) return;
-  throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} leads out of the working directory` });
+export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
+  if (flags.has(CREATE_BRANCH.name) && flags.has(NO_CREATE_BRANCH.name)) {
+    const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} exclude each other`;
+    throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
+  }
+  return {
+    // The words are checked with the rest of the request.
+    harness: option(HARNESS) as StartRequest["harness"],
+    mode: option(MODE) as StartRequest["mode"],
+    baseBranch: option(BASE_BRANCH),
+    workingBranch: option(BRANCH),
+    createBranch: flags.has(NO_CREATE_BRANCH.name) ? false : option(CREATE_BRANCH),
+    rootDirectory: option(ROOT),
+  };
+}
+
+/**
+ * The task.
+ *
+ * @throws {UsageError} when no task was given, when two sources of the same rank have one, or when it cannot be read.
+ */
+export async function readPrompt(context: Context): Promise<string> {
+  const { vocabulary } = context;
+  const given = givenPrompts(context);
+  const [source, other] = given.length > 0 ? given : variablePrompts(context);
+  if (source === undefined) {
+    throw new UsageError({ attempted: "start run", why: "a prompt is missing", advice: `give ${vocabulary.prompt}` });
+  }
+  if (other !== undefined) {
+    const names = given.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
+    throw new UsageError({ attempted: "choose a prompt", why: `it comes from ${names}`, advice: "give one of them" });
+  }
+  return await source();
+}
+
+type ReadPrompt = () => string | Promise<string>;
+
+/** The sources of the command line, which win over those of the environment. */
+function givenPrompts(context: Context): ReadPrompt[] {
+  const { io, flags } = context;
+  const [argument] = flags.positionals;
+  const file = flags.get(PROMPT_FILE.name);
+  return [
+    ...argument === undefined ? [] : [argument === "-" ? () => io.readStdin() : () => argument],
+    ...file === undefined ? [] : [ofFile(context, file)],
+  ];
+}
+
+/** The sources of the environment. */
+function variablePrompts(context: Context): ReadPrompt[] {
+  const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT");
+  const file = context.option(PROMPT_FILE);
+  return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
+}
+
+function ofFile(context: Context, path: string): ReadPrompt {
+  return () => readCheckoutFile(context, path, "read prompt");
 }
 
 /**
@@ -68,81 +128,21 @@ export function readCheckoutFile(context: Context, path: string, attempted: stri
   return text;
 }
 
-type ReadPrompt = () => string | Promise<string>;
-
-function ofFile(context: Context, path: string): ReadPrompt {
-  return () => readCheckoutFile(context, path, "read prompt");
-}
-
-/** The sources of the command line, which win over those of the environment. */
-function givenPrompts(context: Context): ReadPrompt[] {
-  const { io, flags } = context;
-  const [argument] = flags.positionals;
-  const file = flags.get(PROMPT_FILE.name);
-  return [
-    ...argument === undefined ? [] : [argument === "-" ? () => io.readStdin() : () => argument],
-    ...file === undefined ? [] : [ofFile(context, file)],
-  ];
-}
-
-/** The sources of the environment. */
-function variablePrompts(context: Context): ReadPrompt[] {
-  const text = readTextVariable(context.io.env, "MOGPLEX_PROMPT");
-  const file = context.option(PROMPT_FILE);
-  return [...text ? [() => text] : [], ...file ? [ofFile(context, file)] : []];
-}
+// Files of the checkout whose text is sent: a task, an input.
 
 /**
- * The task.
+ * A checkout can plant a link in the place of a file that we send, to have a file of the machine sent to the agent. A path that begins
+ * outside, or climbs with `..`, was written by the caller on purpose.
  *
- * @throws {UsageError} when there is none, when two sources of the same rank have one, or when it cannot be read.
+ * @throws {UsageError} when a path below the working directory leads out of it.
  */
-export async function readPrompt(context: Context): Promise<string> {
-  const { vocabulary } = context;
-  const given = givenPrompts(context);
-  const [source, other] = given.length > 0 ? given : variablePrompts(context);
-  if (source === undefined) {
-    throw new UsageError({ attempted: "start run", why: "a prompt is missing", advice: `give ${vocabulary.prompt}` });
-  }
-  if (other !== undefined) {
-    const names = given.length > 0 ? `the argument and --${PROMPT_FILE.name}` : vocabulary.promptVariables;
-    throw new UsageError({ attempted: "choose a prompt", why: `it comes from ${names}`, advice: "give one of them" });
-  }
-  return await source();
-}
-
-/**
- * What flags and variables say of a request, but for its task and its repository; not checked.
- *
- * @throws {UsageError} when a switch is neither on nor off, or both.
- */
-export function readRequestSettings({ flags, option }: Context): Omit<StartRequest, "repoId" | "prompt"> {
-  if (flags.has(CREATE_BRANCH.name) && flags.has(NO_CREATE_BRANCH.name)) {
-    const why = `--${CREATE_BRANCH.name} and --${NO_CREATE_BRANCH.name} exclude each other`;
-    throw new UsageError({ attempted: "start run", why, advice: "give one of them" });
-  }
-  return {
-    // The words are checked with the rest of the request.
-    harness: option(HARNESS) as StartRequest["harness"],
-    mode: option(MODE) as StartRequest["mode"],
-    baseBranch: option(BASE_BRANCH),
-    workingBranch: option(BRANCH),
-    createBranch: flags.has(NO_CREATE_BRANCH.name) ? false : option(CREATE_BRANCH),
-    rootDirectory: option(ROOT),
-  };
-}
-
-/**
- * The request, complete and checked.
- *
- * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
- */
-export async function readStartRequest(context: Context): Promise<RunRequest> {
-  const repo = requiredRepo(context, "start run");
-  const prompt = await readPrompt(context);
-  const request = { repo, prompt, ...readRequestSettings(context) };
-  checkRunRequest(request);
-  return request;
+function refuseEscape({ io }: Context, path: string, attempted: string): void {
+  if (path.split("/").includes("..")) return;
+  const below = `${io.realPath(".")?.replace(/\/+$/, "") ?? ""}/`;
+  if (path.startsWith("/") && !path.startsWith(below)) return;
+  const there = io.realPath(path);
+  if (there === undefined || there.startsWith(below)) return;
+  throw new UsageError({ attempted, why: `file ${JSON.stringify(path)} leads out of the working directory` });
 }
 
 // What an automation is triggered with: the repository, and the input from a file and from single values.
@@ -167,22 +167,27 @@ const INPUT_FILE: Option<string> = {
 /** The input of a trigger. */
 export const INPUTS: readonly VerbFlag[] = [INPUT, INPUT_FILE];
 
-// A text, or a number. A text comes first, so that digits in it are no number.
-const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-
-/** Whether JSON has a whole number that would be sent with other digits: `JSON.parse` keeps about sixteen of them. */
-function losesDigits(json: string): boolean {
-  // Backslashes stand in texts only. Without what follows them, a text ends at its next quotation mark.
-  const tokens = json.replace(/\\./gs, "").match(TEXT_OR_NUMBER) ?? [];
-  return tokens.some((token) => {
-    const value = Number(token);
-    // Numbers that are too large for JSON are refused with the request.
-    return /^-?\d+$/.test(token) && Number.isFinite(value) && !Number.isSafeInteger(value) &&
-      BigInt(token) !== BigInt(value);
-  });
+/**
+ * The request, complete. A single value wins over one of the file.
+ *
+ * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
+ */
+export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
+  const repo = requiredRepo(context, "trigger automation");
+  const path = context.option(INPUT_FILE);
+  const pairs = inputPairs(context);
+  if (path === undefined && pairs.length === 0) return { repo };
+  const file = path === undefined ? {} : await readInputFile(context, path);
+  return { repo, input: Object.fromEntries([...Object.entries(file), ...pairs]) };
 }
 
-const TOO_MANY_DIGITS = "it has a whole number with more digits than a number of JSON keeps";
+/** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
+function inputPairs({ flags }: Context): [name: string, value: unknown][] {
+  const pairs = flags.all(INPUT.name).map(inputPair);
+  const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
+  if (twice === undefined) return pairs;
+  throw new UsageError({ attempted: "use --input", why: "a name is given twice", value: JSON.stringify(twice[0]) });
+}
 
 /** One value: `name=text`, or `name:=JSON`. Messages do not show the value: it may be a secret. */
 function inputPair(text: string): [name: string, value: unknown] {
@@ -202,14 +207,6 @@ function inputPair(text: string): [name: string, value: unknown] {
   }
   if (losesDigits(value)) throw refused(TOO_MANY_DIGITS);
   return [name, parsed];
-}
-
-/** The values of `--input`. @throws {UsageError} for one without a name, and for a name that is given twice. */
-function inputPairs({ flags }: Context): [name: string, value: unknown][] {
-  const pairs = flags.all(INPUT.name).map(inputPair);
-  const twice = pairs.find(([name], index) => pairs.findIndex(([other]) => other === name) < index);
-  if (twice === undefined) return pairs;
-  throw new UsageError({ attempted: "use --input", why: "a name is given twice", value: JSON.stringify(twice[0]) });
 }
 
 /** The object that a file holds; `-` is standard input. @throws {UsageError} when it holds none. */
@@ -232,29 +229,68 @@ async function readInputFile(context: Context, path: string): Promise<Record<str
   throw new UsageError({ attempted, why: `${JSON.stringify(path)} must hold a JSON object, {"name": value, …}` });
 }
 
-/**
- * The request, complete. A single value wins over one of the file.
- *
- * @throws {UsageError} naming what is missing or breaks a rule; nothing was sent.
- */
-export async function readTriggerRequest(context: Context): Promise<TriggerRequest> {
-  const repo = requiredRepo(context, "trigger automation");
-  const path = context.option(INPUT_FILE);
-  const pairs = inputPairs(context);
-  if (path === undefined && pairs.length === 0) return { repo };
-  const file = path === undefined ? {} : await readInputFile(context, path);
-  return { repo, input: Object.fromEntries([...Object.entries(file), ...pairs]) };
+const TOO_MANY_DIGITS = "it has a whole number with more digits than a number of JSON keeps";
+
+// A text, or a number. A text comes first, so that digits in it are no number.
+const TEXT_OR_NUMBER = /"[^"]*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/** Whether JSON has a whole number that would be sent with other digits: `JSON.parse` keeps about sixteen of them. */
+function losesDigits(json: string): boolean {
+  // Backslashes stand in texts only. Without what follows them, a text ends at its next quotation mark.
+  const tokens = json.replace(/\\./gs, "").match(TEXT_OR_NUMBER) ?? [];
+  return tokens.some((token) => {
+    const value = Number(token);
+    // Numbers that are too large for JSON are refused with the request.
+    return /^-?\d+$/.test(token) && Number.isFinite(value) && !Number.isSafeInteger(value) &&
+      BigInt(token) !== BigInt(value);
+  });
 }
 
-// Bun loads the `.env` files of its working directory, and in CI that is a checkout which anybody may have written: one line in it
-// could send the token elsewhere.
+/**
+ * Refuses to go on where Bun has loaded a `.env` file of the checkout in CI: anybody may have written it, and one line in it could send the token
+ * elsewhere.
+ *
+ * @param runtime Name and version of the runtime. @default the present one
+ * @param args Its own arguments. @default those of the process
+ * @throws {UsageError} naming the file, the variable and the flags that help.
+ */
+export function guardCheckout(
+  { io, platform, systems }: Pick<Context, "io" | "platform" | "systems">,
+  runtime: string = runtimeName(),
+  args: readonly string[] = runtimeArgs(),
+): void {
+  if (!runtime.startsWith("bun/") || args.includes("--no-env-file") || !platform.isCi) return;
+  const found = steeringFile(io, systems.variables());
+  if (found === undefined) return;
+  throw new UsageError({
+    attempted: `trust ${found.name}`,
+    why: `Bun read the file "${found.file}" of the checkout, which sets it`,
+    advice: "start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null",
+  });
+}
 
 // Source: Bun, "Environment variables": `.env`, `.env.<NODE_ENV>` and `.env.local` are read.
 const KINDS: readonly string[] = ["", ".development", ".production", ".test"];
+
 const FILES = KINDS.flatMap((kind) => [`.env${kind}`, `.env${kind}.local`]);
+
+/**
+ * The first `.env` file of the working directory that sets a variable which would change our behaviour, and the name of the variable.
+ *
+ * @param ofPlatforms Variables by which CI systems are recognised, and those that are read on them.
+ */
+export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: string; name: string } | undefined {
+  for (const file of FILES) {
+    const name = steeringName(readOrNothing(io, file), ofPlatforms);
+    if (name !== undefined) return { file, name };
+  }
+  return undefined;
+}
+
 // Variables that decide where the token goes, which certificates are trusted, what is started, or which files are written: ours, those
 // of proxies and certificates, and Bun's own. `steeringName` adds those by which a CI system is recognised.
 const STEERING = /^(?:mogplex_.*|bun_.*|(?:https?|all|no)_proxy|node_tls_.*|node_extra_ca_certs|ssl_cert_.*)$/i;
+
 // A name at the start of a line, before `=` or `:`. Bun treats `\v`, `\f` and a byte order mark as blanks, `\r` as the end of a line,
 // and looks for the sign on later lines, too. Matching more than Bun does is harmless here.
 const ASSIGNMENT = /^[^\w#\r\n]*(?:export\s+)*(\w+)\s*[=:]/gm;
@@ -274,39 +310,4 @@ function readOrNothing(io: Io, file: string): string {
     // A directory of that name (some people keep a virtual environment in it), or a file that Bun could not read either.
     return "";
   }
-}
-
-/**
- * The first `.env` file of the working directory that sets a variable which would change our behaviour, and the name of the variable.
- *
- * @param ofPlatforms Variables by which CI systems are recognised, and those that are read on them.
- */
-export function steeringFile(io: Io, ofPlatforms: readonly string[]): { file: string; name: string } | undefined {
-  for (const file of FILES) {
-    const name = steeringName(readOrNothing(io, file), ofPlatforms);
-    if (name !== undefined) return { file, name };
-  }
-  return undefined;
-}
-
-/**
- * Refuses to go on where Bun has loaded such a file in CI.
- *
- * @param runtime Name and version of the runtime. @default the present one
- * @param args Its own arguments. @default those of the process
- * @throws {UsageError} naming the file, the variable and the flags that help.
- */
-export function guardCheckout(
-  { io, platform, systems }: Pick<Context, "io" | "platform" | "systems">,
-  runtime: string = runtimeName(),
-  args: readonly string[] = runtimeArgs(),
-): void {
-  if (!runtime.startsWith("bun/") || args.includes("--no-env-file") || !platform.isCi) return;
-  const found = steeringFile(io, systems.variables());
-  if (found === undefined) return;
-  throw new UsageError({
-    attempted: `trust ${found.name}`,
-    why: `Bun read the file "${found.file}" of the checkout, which sets it`,
-    advice: "start with bun --no-env-file --config=/dev/null --tsconfig-override=/dev/null",
-  });
 }

@@ -246,7 +246,7 @@ export interface Laptop {
   /** See `ignoringFolder` there. */
   ignoringFolder(context: Context, places: { out: string; targets: readonly ReportTarget[] }): () => void;
   /** See `rememberStart` there. */
-  rememberStart(context: Context, started: StartedRun, out: string, asked: Asked): void;
+  rememberStart(context: Context, started: StartedRun, out: string, asked: RequestedTask): void;
   /** See `rememberEnd` there. */
   rememberEnd(context: Context, result: AnyResult): void;
   /** See `openPage` there. */
@@ -266,7 +266,7 @@ export interface Folder {
 }
 
 /** What a start is about, in the words of the caller. */
-export interface Asked {
+export interface RequestedTask {
   /** The repository, by name or id. */
   repository: string;
   task: string;
@@ -419,15 +419,15 @@ export const VARIABLE_MEANINGS: Readonly<Record<string, string>> = {
   MOGPLEX_RESPOND_LABEL: "Label that makes title and description a task.",
   MOGPLEX_RESPOND_TEMPLATE: "File with the text of the prompt, with `{{task}}` in it.",
   MOGPLEX_ALLOW_USERS: "Users who may start an agent, in place of all who may push.",
-  MOGPLEX_LIMIT: "Most runs of 24 hours that mentions start in the repository.",
+  MOGPLEX_LIMIT: "Most runs in 24 hours that mentions may start in the repository.",
   MOGPLEX_COMMIT_STATUS: "Set the commit status `mogplex` after a run that ended well: `true` or `false`.",
   MOGPLEX_CI_JOB: "Identity of the job on a CI system that is not recognised.",
   MOGPLEX_JOB_STATUS:
     "How the job ended, for `cleanup`: `${{ job.status }}` on GitHub, `currentBuild.currentResult` on Jenkins.",
   MOGPLEX_GIT_TOKEN: "Password or token for the repository of `campaign … --home git:REMOTE#BRANCH`.",
-  MOGPLEX_GIT_USERNAME: "The user that it belongs to. GitHub and GitLab take any name.",
+  MOGPLEX_GIT_USERNAME: "User of `MOGPLEX_GIT_TOKEN`. GitHub and GitLab accept any name.",
   MOGPLEX_CAMPAIGN_HOME:
-    "Where lock and journal of a campaign are kept between two waves: `dir`, or `git:REMOTE#BRANCH`, as with the key `home` of its file.",
+    "Where lock and journal of a campaign are kept between waves: `dir`, or `git:REMOTE#BRANCH`. Wins over `home` in the campaign file.",
   MOGPLEX_DEV_START_LIMITS:
     "With `MOGPLEX_DEV=1`: `off` when the local Mogplex was started with `--start-limits off`, so that a campaign does not wait for quotas.",
 };

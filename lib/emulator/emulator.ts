@@ -165,7 +165,7 @@ export interface TestRun {
 export interface TestNotification {
   /** Where it was sent. */
   url: string;
-  /** What was sent, read as JSON; the text itself when it is none. */
+  /** What was sent, read as JSON; the text itself when it is not JSON. */
   body: unknown;
 }
 

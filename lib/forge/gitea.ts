@@ -54,7 +54,7 @@ const pullRequestSchema = z.lazy(() => {
     created_at: z.string(),
     updated_at: z.string(),
     ...{ additions: count, deletions: count, changed_files: count },
-    // `requested_reviewers` also has everybody who gave a review without being asked.
+    // `requested_reviewers` also has users who gave a review without being asked.
     assignees: z.nullish(z.array(userSchema)),
     head: sideSchema,
     base: sideSchema,

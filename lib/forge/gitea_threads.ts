@@ -169,7 +169,7 @@ export class GiteaThreads implements Threads {
   }
 
   /**
-   * Gitea shows who has changed the title, and not who has changed the description: its author can, and whoever may write to issues. So these
+   * Gitea shows who has changed the title, and not who has changed the description: its author can, and every user who may write to issues. So these
    * have to be the same who may push; else nothing is known. A change of the description shows as a time at which nothing else has happened,
    * until something else does.
    */

@@ -119,7 +119,7 @@ const editedSchema = z.lazy(() =>
 
 const MAY_PUSH: readonly string[] = ["admin", "write"];
 
-/** Rules after which nobody pushes to a branch without a review. */
+/** Rules that forbid a push to a branch without a review. */
 const GUARDS: readonly string[] = ["pull_request", "update", "merge_queue"];
 
 // Source: GitHub, "REST API endpoints for reactions": these eight are all.

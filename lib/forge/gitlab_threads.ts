@@ -121,7 +121,7 @@ const toUser = ({ id, username, bot }: z.output<typeof user>): ForgeUser => ({
   isBot: bot ?? (BOT.test(username) ? true : null),
 });
 
-/** Texts of an import are shown as written by whoever has made it, where their authors have no account: these may be anybody. */
+/** Texts of an import are shown under the name of the user who made the import if their authors have no account. */
 const IMPORTED: ForgeUser = { id: 0, name: "imported", isBot: true };
 
 const authorOf = ({ author, imported }: { author: z.output<typeof user>; imported?: boolean | null | undefined }) =>

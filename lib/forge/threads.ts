@@ -83,7 +83,7 @@ export type Reaction = "seen" | "done" | "failed";
 export interface ForgeSetup {
   /** Whether a webhook starts a pipeline, and which of its events are missing. */
   readonly webhook: "none" | "no-comments" | "no-issues" | "complete" | null;
-  /** Whether pipelines may get variables by anybody. */
+  /** Whether any user may pass variables to a pipeline. */
   readonly mayHaveVariables: boolean | null;
 }
 
@@ -100,7 +100,7 @@ export interface Threads {
   repository(): Promise<{ readonly id: number; readonly name: string; readonly defaultBranch: string }>;
   /** Null when there is no such issue or pull request. */
   thread(place: ThreadPlace): Promise<Thread | null>;
-  /** One comment, with when it was edited; null when there is none of that id below that thread. */
+  /** One comment, with when it was edited; null when the thread has no comment of that id. */
   comment(thread: ThreadPlace, comment: CommentPlace): Promise<ThreadComment | null>;
   /** Comments of a thread without remarks of the forge itself, the oldest first. `isWhole`: whether these are all. */
   comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
@@ -138,7 +138,7 @@ export function isGone(error: unknown): boolean {
   return error instanceof ApiError && !(error instanceof UnavailableError) && error.status === 404;
 }
 
-/** The value, or null when the forge says that there is none. */
+/** The value, or null when the forge says that it does not exist. */
 export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
   try {
     return await asked;

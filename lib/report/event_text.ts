@@ -8,7 +8,7 @@ import type { RunEvent } from "../model.ts";
 import type { Redact } from "../run/clean.ts";
 import { isTerminalType } from "../run/result.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { cutText, ownCopy, plainText } from "../text/plain_text.ts";
+import { cutText, detach, plainText } from "../text/plain_text.ts";
 import { cutOpenText, type MaskText } from "../text/redact.ts";
 
 /** Longest line in the compact form, in UTF-16 units; the reports have the rest. */
@@ -131,7 +131,7 @@ export class CompactLog {
     const isTool = payload.kind === "tool" || payload.kind === undefined;
     const call = isTool && typeof payload.toolCallId === "string" ? payload.toolCallId : undefined;
     if (call !== undefined && type === "tool_started") {
-      this.#tools.set(ownCopy(cutText(call, MAX_TOOL_TEXT)), this.#begun(event));
+      this.#tools.set(detach(cutText(call, MAX_TOOL_TEXT)), this.#begun(event));
       return this.#tools.size > MAX_TOOLS ? [...before, ...this.#unfinished(1)] : before;
     }
     if (call !== undefined && type === "tool_finished") return [...before, this.#finished(event, call)];
@@ -166,11 +166,11 @@ export class CompactLog {
 
   /** What the log needs of a tool until it has finished. */
   #begun({ message, toolName, createdAt }: RunEvent): Pick<RunEvent, "message" | "toolName" | "createdAt"> {
-    const shown = (text: string | null) => text === null ? null : ownCopy(cutText(text, MAX_TOOL_TEXT));
+    const shown = (text: string | null) => text === null ? null : detach(cutText(text, MAX_TOOL_TEXT));
     return {
       message: shown(message),
       toolName: shown(toolName),
-      createdAt: ownCopy(cutText(createdAt, MAX_TOOL_TEXT)),
+      createdAt: detach(cutText(createdAt, MAX_TOOL_TEXT)),
     };
   }
 

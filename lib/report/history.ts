@@ -1,5 +1,5 @@
 /**
- * What is remembered of each run: one line of JSON in a file that grows. Anybody may have edited the file, and other programs may have written
+ * What is remembered of each run: one line of JSON in a file that grows. The file may have been edited, and other programs may have written
  * to it.
  *
  * @module

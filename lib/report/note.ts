@@ -393,7 +393,7 @@ class NoteWriter {
     });
   }
 
-  /** Whether the token's user wrote a note. Anybody can copy our marker, but we must only update notes of our own. */
+  /** Whether the token's user wrote a note. Any user can copy our marker, and we must update only our own notes. */
   async #isOwn({ author }: Note): Promise<boolean> {
     this.#user ??= this.#whoAmI();
     const user = await this.#user;

@@ -179,7 +179,7 @@ export class Decider {
     return busy ? "another run is at work on it, ask again when it has ended" : null;
   }
 
-  async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<Found> {
+  async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
     const comment = await this.#threads.comment(thread, place);
     if (comment === null) return { reason: "the comment is gone" };
     if (comment.author.id === me.id) return { reason: "the comment is one of our own" };
@@ -194,7 +194,7 @@ export class Decider {
     return { ask, asker: comment.author, at: comment.createdAt, what };
   }
 
-  async #askOfLabel(thread: ThreadPlace): Promise<Found> {
+  async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
     const { label } = this.#settings;
     const set = await this.#threads.labelled(thread, label);
     if (set === null) return { reason: `it does not have the label ${JSON.stringify(label)}` };
@@ -221,7 +221,7 @@ export class Decider {
     return changes.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
   }
 
-  /** The task of an ask, with the ask that had it; or why there is none. */
+  /** The task of an ask, with the ask that had it; or why it has no task. */
   async #taskOf(
     thread: Thread,
     what: Ask | null,
@@ -263,7 +263,7 @@ export class Decider {
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
     const { comment } = newsOf(thread, of);
-    const found: Found = comment === null
+    const found: FoundAsk = comment === null
       ? await this.#askOfLabel(thread)
       : await this.#askOfComment(thread, comment, me);
     if ("reason" in found) return { reason: `the last task cannot be taken again: ${found.reason}` };
@@ -332,7 +332,7 @@ export class Decider {
     const own: ThreadComment[] = [];
     // The newest first: the right of so many users is asked for, and of no more.
     for (const comment of earlier.toReversed()) {
-      // Where a list shows an edit, others than the author may have made it: on Gitea whoever may write to issues.
+      // Where a list shows an edit, another user than the author may have made it: on Gitea any user who may write to issues.
       if (comment.isInternal || comment.editedAt !== null) continue;
       if (await this.#hasRight(comment.author)) own.unshift(comment);
     }
@@ -342,7 +342,7 @@ export class Decider {
 }
 
 /** Who asks for what, or why that counts as nothing. */
-type Found = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
+type FoundAsk = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
 
 /** What is to be done, whose task it is, and what the forge shows of it, as a quote. */
 interface Task {

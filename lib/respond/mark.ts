@@ -1,6 +1,6 @@
 /**
  * The mark in our own notes: what was asked, and what came of it. It is the only memory of `respond`, and is read from notes of the token's user
- * alone: anybody can write the same line. Others may change these notes, on Gitea whoever may write to issues. So a mark ends with a code that
+ * alone: any user can write the same line. Others may change these notes, on Gitea all who may write to issues. So a mark ends with a code that
  * only a holder of the token of Mogplex can make, and a mark without the right one says nothing but that there was an answer.
  *
  * @module
@@ -110,7 +110,7 @@ export function jobOfAsk(ask: AskId): readonly [job: string, node: string] {
   return [JSON.stringify(["mogplex-ci respond", ask.kind, ask.id]), ""];
 }
 
-/** The idempotency key of an ask: whoever answers it sends the same, so that there is one run. */
+/** The idempotency key of an ask: every process that answers it sends the same key, so that one run is started. */
 export function keyOfAsk(
   { origin, repository, thread, ask, repoId }: {
     origin: string;

@@ -23,7 +23,7 @@ const MAX_WORDS = 100;
  * Reads a comment.
  *
  * @param name What the agent is called, without `@`: letters, digits, `-` and `_`.
- * @returns Null when it mentions nobody of that name, or only inside of a quote or of code. A task may be empty.
+ * @returns Null when it does not mention that name, or only inside of a quote or of code. A task may be empty.
  */
 export function readMention(text: string, name: string): Ask | null {
   if (text.length > MAX_TEXT) return null;
@@ -31,7 +31,7 @@ export function readMention(text: string, name: string): Ask | null {
   const mention = new RegExp(`^ {0,3}@${name}(?=[\\s,:;.!?]|$)[,:]?`, "im").exec(withoutQuotes(plain));
   if (mention === null) return null;
   const task = plain.slice(mention.index + mention[0].length).trim();
-  // Whoever may comment writes this text: what could be long is not searched for its end.
+  // Any user can write this text: a long one is not searched for full stops at its end, which would take quadratic time.
   const words = task.length > MAX_WORDS ? [] : task.toLowerCase().replace(/[.!]+$/, "").split(/\s+/);
   if (words.length === 1 && words[0] === "stop") return { kind: "stop" };
   if (words.length === 1 && words[0] === "again") return { kind: "again" };

@@ -1,5 +1,5 @@
 /**
- * The prompt of a run that somebody asked for: the task, and behind it what persons with the right to push have written there, as a quote.
+ * The prompt of a run that a user asked for: the task, and behind it what persons with the right to push have written there, as a quote.
  *
  * @module
  */

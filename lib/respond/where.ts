@@ -1,5 +1,5 @@
 /**
- * On which branch a run may work that somebody asked for.
+ * On which branch a requested run may work.
  *
  * @module
  */

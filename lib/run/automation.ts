@@ -51,7 +51,7 @@ import {
   type SessionInternals,
   type StopPolicy,
 } from "./session.ts";
-import { type Found, StartSeries } from "./start.ts";
+import { type StartAnswer, StartSeries } from "./start.ts";
 
 /** Options of {@linkcode MogplexAutomations.run}. */
 export interface RunAutomationOptions extends TriggerOptions {
@@ -158,7 +158,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     this.#series = triggerSeries(this.#session, plan, options, true);
     const triggered = this.#triggered = await triggerWith(this.#series, plan);
     this.#name.ask(plan.request.repoId);
-    this.#session.teller("onTriggered", options.onTriggered)(triggered);
+    this.#session.hookCaller("onTriggered", options.onTriggered)(triggered);
   }
 
   async *items(look: Look): AsyncGenerator<AutomationItem, void, void> {
@@ -281,7 +281,7 @@ export async function triggerAutomation(
 }
 
 /** The run that a trigger started or found. */
-interface FoundAutomationRun extends Found {
+interface FoundAutomationRun extends StartAnswer {
   reason: string | null;
 }
 
@@ -367,7 +367,7 @@ export async function triggerJob(
   const series = triggerSeries(session, plan, options, false);
   try {
     const triggered = await triggerWith(series, plan);
-    session.teller("onTriggered", options.onTriggered)(triggered);
+    session.hookCaller("onTriggered", options.onTriggered)(triggered);
     return triggered;
   } catch (error) {
     throw errorOf === undefined ? error : errorOf(error, series);

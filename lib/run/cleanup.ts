@@ -169,7 +169,7 @@ async function stop(options: StopOptions): Promise<CleanupEnd> {
   }
 }
 
-/** The token, or why there is none. */
+/** The token, or why it is missing. */
 function tokenOf(options: CleanupOptions, env: (name: string) => string | undefined): string | UnauthorizedError {
   try {
     return resolveToken({ env, token: options.token, readFile: options.readFile });

@@ -28,7 +28,7 @@ import {
   noFacts,
 } from "./result.ts";
 import { type Connected, type ConnectOptions, connectWith, type VerbOptions } from "./session.ts";
-import { type CadenceEvent, leash, PollingSource, singleAttempt, type Source } from "./source.ts";
+import { type CadenceEvent, linkAbort, PollingSource, singleAttempt, type Source } from "./source.ts";
 import { StreamSource } from "./stream_source.ts";
 
 /**
@@ -158,15 +158,15 @@ export class RunFollower {
     this.#session = session;
     this.#sink = sink;
     const subject = this.#reader = new Reader(client, runId);
-    // A separate leash: a wait beside a stream must stop once the stream has shown the end.
-    const tied = leash(session.signal);
-    const pacer = this.#pacer = session.pacer(tied.signal);
+    // A signal of its own: a wait beside a stream must stop once the stream has shown the end.
+    const abort = linkAbort(session.signal);
+    const pacer = this.#pacer = session.pacer(abort.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
     const sourceOptions = { clock, subject, pacer, memory, deadline, signal: session.signal, tokenShare, random };
     const source = this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
     this.#close = () => {
       source.close();
-      tied.close();
+      abort.close();
     };
   }
 

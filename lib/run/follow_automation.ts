@@ -23,7 +23,7 @@ import {
   resultError,
 } from "./result.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
-import { type CadenceEvent, type Leash, leash, PollingSource, type Subject } from "./source.ts";
+import { type CadenceEvent, linkAbort, type LinkedAbort, PollingSource, type Subject } from "./source.ts";
 
 // Reads the run of an automation.
 
@@ -105,7 +105,7 @@ export class AutomationFollower {
   readonly #reader: AutomationReader;
   readonly #source: PollingSource<AutomationRun>;
   readonly #status: StatusWatch;
-  readonly #leash: Leash;
+  readonly #abort: LinkedAbort;
   #run: AutomationRun | undefined;
 
   /** @param tokenShare Jobs that use the token at the same time, at least 1. */
@@ -113,8 +113,8 @@ export class AutomationFollower {
     const { client, clock, memory, random, deadline } = session;
     this.#session = session;
     const subject = this.#reader = new AutomationReader(client, automationId, runId);
-    this.#leash = leash(session.signal);
-    const pacer = this.#pacer = session.pacer(this.#leash.signal);
+    this.#abort = linkAbort(session.signal);
+    const pacer = this.#pacer = session.pacer(this.#abort.signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
     const signal = session.signal;
     this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
@@ -135,7 +135,7 @@ export class AutomationFollower {
       late: (run) => this.#lateError(run),
       close: () => {
         this.#source.close();
-        this.#leash.close();
+        this.#abort.close();
       },
     });
   }

@@ -8,7 +8,7 @@ import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexErro
 import { EXIT } from "../exit_codes.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf } from "../service/retry.ts";
-import { cutText, ownCopy } from "../text/plain_text.ts";
+import { cutText, detach } from "../text/plain_text.ts";
 import { createRedactor } from "../text/redact.ts";
 import { guardResult } from "./clean.ts";
 import { type AnyResult, END_EXIT, type EndOutcome, reasonOf } from "./result.ts";
@@ -37,7 +37,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     this.#session = session;
     this.#operation = operation;
     this.#settings = settings;
-    this.#tell = session.teller("onItem", settings.onItem);
+    this.#tell = session.hookCaller("onItem", settings.onItem);
     const { interrupts, onInterrupt } = settings;
     if (interrupts === undefined) return;
     const stop = () => {
@@ -312,10 +312,10 @@ function abortedError(
 }
 
 /** The part of a `StartSeries` that an error tells of. */
-type Sent = { readonly mayExist: boolean; readonly key: string };
+type SentStart = { readonly mayExist: boolean; readonly key: string };
 
 /** The error of a start that is not followed: with its key, if an attempt may have worked. */
-export function startError(error: unknown, { mayExist, key }: Sent, signal: AbortSignal | undefined): unknown {
+export function startError(error: unknown, { mayExist, key }: SentStart, signal: AbortSignal | undefined): unknown {
   if (!mayExist) return error;
   const known = { runId: null, idempotencyKey: key };
   if (signal?.aborted && error === signal.reason) return abortedError(error, known);
@@ -380,7 +380,7 @@ function withRun<R extends AnyResult>(
 // The one follow loop: waits for news, passes it on, and stops at the end or at the deadline.
 
 /** Something that can be followed. `N` is its news, `I` an item for the caller, `E` the value at its end. */
-interface Followed<N, I, E> {
+interface Followable<N, I, E> {
   source: Source<N>;
   /** Read once more when the deadline comes. */
   subject: Subject<N>;
@@ -402,7 +402,7 @@ interface Followed<N, I, E> {
  */
 export async function* followToEnd<N, I, E>(
   session: Connected,
-  followed: Followed<N, I, E>,
+  followed: Followable<N, I, E>,
 ): AsyncGenerator<I, E, void> {
   try {
     let meaning: CadenceEvent | undefined;
@@ -425,7 +425,7 @@ export async function* followToEnd<N, I, E>(
 /** Reads the record once more if the last read showed no end. @throws {DeadlineError} if the record shows none either. */
 async function* lastLook<N, I, E>(
   session: Connected,
-  followed: Followed<N, I, E>,
+  followed: Followable<N, I, E>,
   seen: N,
 ): AsyncGenerator<I, E, void> {
   const news = await recordAtDeadline(followed.subject, session);
@@ -477,7 +477,7 @@ export class StatusWatch {
     if (status === undefined || this.#known.includes(status)) return;
     const shown = cutText(status, MAX_STATUS_LENGTH);
     if (this.#announced.has(shown) || this.#announced.size >= MAX_ANNOUNCED) return;
-    this.#announced.add(ownCopy(shown));
+    this.#announced.add(detach(shown));
     this.#session.notify({ kind: "unknown_status", status });
   }
 }

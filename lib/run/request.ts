@@ -29,7 +29,7 @@ export async function start(request: RunRequest, options: StartOptions & Connect
   try {
     const started = await series.start();
     noteNewTask(session, plan, started);
-    session.teller("onStarted", onStarted)(started);
+    session.hookCaller("onStarted", onStarted)(started);
     return started;
   } catch (error) {
     throw startError(error, series, signal);

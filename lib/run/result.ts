@@ -10,7 +10,7 @@ import type { RunEvent, RunStatus } from "../model.ts";
 import type { WaitCause } from "../notice.ts";
 import { twoUnits } from "../text/duration.ts";
 import { webUrl } from "../text/escape.ts";
-import { ownCopy } from "../text/plain_text.ts";
+import { detach } from "../text/plain_text.ts";
 
 // The error of a result: what stopped us before the service gave a verdict, in parts.
 
@@ -410,7 +410,7 @@ function speech(facts: EventFacts, { type, message, payload: { kind } }: RunEven
   if (before.length >= MAX_SAID) return facts;
   const said = before + (message ?? "");
   if (textOf(said) === null) return facts;
-  return { ...facts, said: said.length > MAX_SAID ? ownCopy(said.slice(0, MAX_SAID)) : said, speaking: isPiece };
+  return { ...facts, said: said.length > MAX_SAID ? detach(said.slice(0, MAX_SAID)) : said, speaking: isPiece };
 }
 
 /**

@@ -435,7 +435,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#name.ask(started.run.repoId);
     const { runId, owned, run } = started;
     this.#settings.state?.update({ runId, owned, status: run.status });
-    this.#session.teller("onStarted", this.#target.options.onStarted)(started);
+    this.#session.hookCaller("onStarted", this.#target.options.onStarted)(started);
   }
 
   #record(item: FollowItem): void {

@@ -6,7 +6,7 @@
 import type { Platform, ReadEnv } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
-import { callHook, teller } from "../hook.ts";
+import { callHook, hookCaller } from "../hook.ts";
 import type { Io } from "../io.ts";
 import type { Repo } from "../model.ts";
 import type { Notice, OnNotice } from "../notice.ts";
@@ -98,7 +98,8 @@ export function connectWith<C extends object>(
     env,
     signal,
     notify,
-    teller: (name, hook) => internals.ownHooks === true ? (given) => void hook?.(given) : teller(name, hook, notify),
+    hookCaller: (name, hook) =>
+      internals.ownHooks === true ? (given) => void hook?.(given) : hookCaller(name, hook, notify),
     waits: () => [...waits.values()],
     requests: () => client.requests - before,
     startedAt,
@@ -142,8 +143,8 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: Notice, quietly?: boolean) => void;
-  /** Makes a function that tells a hook what has happened; see `teller()`. The program's own hooks may throw. */
-  readonly teller: <A>(name: string, hook: ((given: A) => unknown) | undefined) => (given: A) => void;
+  /** Makes a function that calls a hook; see `hookCaller()`. The program's own hooks may throw. */
+  readonly hookCaller: <A>(name: string, hook: ((given: A) => unknown) | undefined) => (given: A) => void;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
   /** Requests sent since the session was opened. */

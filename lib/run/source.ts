@@ -11,220 +11,6 @@ import { type Failure, retry } from "../service/retry.ts";
 import type { TokenMemory } from "../service/memory.ts";
 import type { Connected } from "./session.ts";
 
-// Decides the delay before the next poll: a pure function from one state to the next.
-//
-// A token may send 60 requests in 60 s, and other jobs may use the same token without our knowing. The only sign of them is a
-// refusal (429), after which nothing can be read for 60 s. So polling is additive-increase, multiplicative-decrease:
-// - it starts at an interval at which five jobs fit into the limit;
-// - each refusal multiplies the interval;
-// - each minute or more without a refusal makes it a little shorter again.
-//
-// The figures come from the simulation in `bench/fleet`.
-
-/** Everything that the next delay depends on. */
-export interface CadenceState {
-  /** Jobs that use the token at the same time, as the caller says; at least 1. */
-  readonly tokenShare: number;
-  /** Short delays that are used up before the regular interval, next one first, in milliseconds. */
-  readonly burst: readonly number[];
-  /** Whether the burst watches for an end that is near. Then `tokenShare` does not slow it down. */
-  readonly ending: boolean;
-  /** Time of the first poll, in milliseconds on the clock; undefined before it. */
-  readonly sinceMs: number | undefined;
-  /** Time of the last poll with something new. */
-  readonly newsAtMs: number;
-  /** Number of polls with something new. */
-  readonly news: number;
-  /** Times of the last polls that were answered, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
-  readonly looks: readonly number[];
-  /** Shortest interval after refusals, in milliseconds; 0 before the first one. */
-  readonly floorMs: number;
-  readonly refusals: number;
-  /** Time from which the present stretch without refusals counts. */
-  readonly calmSinceMs: number;
-}
-
-/** Outcome of a poll. */
-export type CadenceEvent =
-  /** It showed a new event or another status. */
-  | { readonly kind: "news" }
-  /** It showed nothing new. */
-  | { readonly kind: "quiet" }
-  /** It showed the last event of a run whose status has not changed yet. */
-  | { readonly kind: "ending" }
-  /** The service refused it, since the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
-  | { readonly kind: "refused"; readonly namedMs: number | null }
-  /** The service was busy and named a delay. */
-  | { readonly kind: "busy"; readonly namedMs: number };
-
-/** Time and chance: the inputs of {@linkcode nextDelay} beside state and event. */
-interface Moment {
-  /** Time of the poll, in milliseconds on the clock. */
-  readonly atMs: number;
-  /** Milliseconds until the deadline. No delay is longer. */
-  readonly leftMs: number;
-  /** Number from 0 up to 1, for jitter. */
-  readonly random: number;
-}
-
-/** First delays, in milliseconds: a run that we attach to may have ended already, and a new one may fail to start. */
-const YOUNG_MS: readonly number[] = [1_000, 2_000, 3_000];
-/** Delays after the last event of a run, in milliseconds. Source: design, "Following a run": the event comes before the status. */
-const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
-/** How long a run counts as young, in milliseconds: its sandbox boots, so it rarely ends. */
-const YOUTH_MS = 60_000;
-/** Interval for a young run after the first delays, in milliseconds: at most eleven polls in the first minute. */
-const YOUTH_INTERVAL_MS = 6_800;
-/** Interval while there is news, in milliseconds: five independent jobs together stay below 60 requests a minute. */
-const ACTIVE_MS = 5_500;
-/** Time without news after which a run counts as idle, in milliseconds. */
-const IDLE_AFTER_MS = 120_000;
-/** The same for a run with few events in all: some services report nothing while the agent works. */
-const TACITURN_IDLE_AFTER_MS = 20_000;
-/** Most polls with news that such a run has. Source: contract 4.2: boot and preparation take two to five. */
-const TACITURN_NEWS = 5;
-/** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */
-const IDLE_MS = 10_200;
-/** Jitter: each delay varies by up to this fraction in both directions. */
-const JITTER = 0.06;
-
-/** Window of the service's rate limit, in milliseconds. Source: API reference, "Rate limits". */
-const WINDOW_MS = 60_000;
-/** Shortest interval of one job in the long run, in milliseconds: 90 % of the limit, which leaves room for starts and other commands. */
-const FAIR_MS = WINDOW_MS / 54;
-/** If we sent at most this many polls in a window that is used up, other jobs sent most of the requests. */
-const FEW_LOOKS = 3;
-/** Interval after the first refusal, in milliseconds. */
-const FIRST_FLOOR_MS = 16_000;
-/** The same when at most {@linkcode FEW_LOOKS} polls were answered in the minute before it. */
-const CROWDED_FLOOR_MS = 25_000;
-/** Factors of the interval at the second refusal, and at each later one. */
-const SECOND_FACTOR = 2.2;
-const LATER_FACTOR = 3;
-/** The same when no poll was answered in the minute before, although we waited as asked. */
-const BLIND_FACTOR = 4.5;
-/** Longest interval after refusals, in milliseconds: a hundred jobs need 100 s each, and chance is uneven. */
-const MAX_FLOOR_MS = 200_000;
-/**
- * Random extra delay after a named one, as a fraction of the interval, at most twice the named delay. It spreads jobs that were
- * refused together.
- */
-const SPREAD = 0.5;
-/** How much faster polling gets after a calm stretch, in requests a minute. */
-const EASE_PER_MINUTE = 0.15;
-/** Length of a calm stretch after one refusal, its growth with each further one, and its limit; in milliseconds. */
-const CALM_MS = 60_000;
-const CALM_GROWTH = 4;
-const MAX_CALM_MS = 600_000;
-
-/**
- * The state before the first poll.
- *
- * @param tokenShare Jobs that use the token at the same time, at least 1.
- */
-export function startCadence(tokenShare: number): CadenceState {
-  return {
-    tokenShare,
-    burst: YOUNG_MS,
-    ending: false,
-    sinceMs: undefined,
-    newsAtMs: 0,
-    news: 0,
-    looks: [],
-    floorMs: 0,
-    refusals: 0,
-    calmSinceMs: 0,
-  };
-}
-
-/** Shortest delay for a job that shares its token, in milliseconds; 0 for a token of its own. */
-function shareMs(tokenShare: number): number {
-  return tokenShare > 1 ? FAIR_MS * tokenShare : 0;
-}
-
-/** Shortens the interval for each calm stretch that has passed: additive increase. */
-function eased(state: CadenceState, atMs: number): CadenceState {
-  let { floorMs, calmSinceMs } = state;
-  const stretchMs = Math.min(CALM_MS * CALM_GROWTH ** (state.refusals - 1), MAX_CALM_MS);
-  for (; floorMs > 0 && atMs - calmSinceMs >= stretchMs; calmSinceMs += stretchMs) {
-    const perMinute = 60_000 / floorMs + EASE_PER_MINUTE;
-    floorMs = 60_000 / perMinute;
-  }
-  return { ...state, floorMs, calmSinceMs };
-}
-
-/** The longer interval after a refusal: multiplicative decrease. */
-function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): number {
-  const own = looks.filter((look) => look > atMs - WINDOW_MS).length;
-  if (refusals === 0) return own > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
-  const factor = own === 0 ? BLIND_FACTOR : refusals === 1 ? SECOND_FACTOR : LATER_FACTOR;
-  return Math.min(floorMs * factor, MAX_FLOOR_MS);
-}
-
-function refused(state: CadenceState, namedMs: number | null, atMs: number): CadenceState {
-  return {
-    ...state,
-    burst: [],
-    ending: false,
-    floorMs: floorAfter(state, atMs),
-    refusals: state.refusals + 1,
-    calmSinceMs: atMs + (namedMs ?? 0),
-  };
-}
-
-function seen(state: CadenceState, kind: "news" | "quiet" | "ending", atMs: number): CadenceState {
-  const { sinceMs = atMs, newsAtMs, news } = state;
-  return {
-    ...state,
-    sinceMs,
-    ...(kind === "quiet" ? { newsAtMs: Math.max(newsAtMs, sinceMs) } : { newsAtMs: atMs, news: news + 1 }),
-    looks: [...state.looks, atMs].slice(-FEW_LOOKS - 1),
-    ...(kind === "ending" && { burst: ENDING_MS, ending: true }),
-  };
-}
-
-/** The interval that fits the run: young, active or idle. */
-function ladder({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs: number): number {
-  if (refusals === 0 && sinceMs !== undefined && atMs - sinceMs < YOUTH_MS) return YOUTH_INTERVAL_MS;
-  const idleAfter = news > TACITURN_NEWS ? IDLE_AFTER_MS : TACITURN_IDLE_AFTER_MS;
-  return atMs - newsAtMs < idleAfter ? ACTIVE_MS : IDLE_MS;
-}
-
-function delayOf(state: CadenceState, event: CadenceEvent, { atMs, random }: Moment): [CadenceState, number] {
-  const jitter = 1 - JITTER + 2 * JITTER * random;
-  const lowestMs = shareMs(state.tokenShare);
-  const interval = Math.max(ladder(state, atMs), state.floorMs, lowestMs / (1 - JITTER));
-  if (event.kind === "refused" || event.kind === "busy") {
-    // Keep the named delay in full. Only the random part on top of it is ours.
-    if (event.namedMs === null) return [state, interval * jitter];
-    return [state, event.namedMs + Math.min(interval * SPREAD, 2 * event.namedMs) * random];
-  }
-  const [first, ...burst] = state.burst;
-  if (first === undefined) return [state, interval * jitter];
-  const next = { ...state, burst, ending: state.ending && burst.length > 0 };
-  return [next, state.ending ? first : Math.max(first * jitter, lowestMs)];
-}
-
-/**
- * The next delay, and the state after it.
- *
- * @param event Outcome of the last poll.
- * @returns The delay in whole milliseconds, from 0 to `moment.leftMs`.
- */
-export function nextDelay(
-  state: CadenceState,
-  event: CadenceEvent,
-  moment: Moment,
-): { state: CadenceState; delayMs: number } {
-  const { atMs, leftMs } = moment;
-  const calm = eased(state, atMs);
-  let after = calm;
-  if (event.kind === "refused") after = refused(calm, event.namedMs, atMs);
-  else if (event.kind !== "busy") after = seen(calm, event.kind, atMs);
-  const [next, delayMs] = delayOf(after, event, moment);
-  return { state: next, delayMs: Math.max(0, Math.min(Math.round(delayMs), leftMs)) };
-}
-
 /** Something that can be read again and again. `N` is what a read returns. */
 export interface Subject<N> {
   /** What a read attempts, after "Cannot": `read events of run "…"`. */
@@ -272,21 +58,70 @@ export interface SourceOptions<S> {
   random: () => number;
 }
 
-/** A signal that ends with the caller's, or by {@linkcode Leash.close}. */
-export interface Leash {
-  /** Aborts when the caller's signal does, or when the leash is closed. */
-  readonly signal: AbortSignal;
-  /** Aborts {@linkcode Leash.signal}. */
-  close(): void;
-}
+/** Silence after which the record is read in place of the news, in milliseconds. */
+const SILENCE_MS = 120_000;
 
-/** Makes a leash from the caller's signal. */
-export function leash(signal: AbortSignal | undefined): Leash {
-  const closed = new AbortController();
-  return {
-    signal: signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]),
-    close: () => closed.abort(new Error("Cannot go on: the follower was closed")),
-  };
+/** Polls: one request at a time, with the delays of {@linkcode nextDelay}. */
+export class PollingSource<N> implements Source<N> {
+  readonly #options: SourceOptions<Subject<N>>;
+  readonly #abort: LinkedAbort;
+  #cadence: CadenceState;
+  /** Point on the clock of the last news, or of the last look at the record. */
+  #heardAt: number;
+  #leave: (() => void) | undefined;
+
+  constructor(options: SourceOptions<Subject<N>>) {
+    this.#options = options;
+    this.#heardAt = options.clock.now();
+    this.#abort = linkAbort(options.signal);
+    this.#cadence = startCadence(options.tokenShare);
+  }
+
+  /** Waits for a turn among the followers of this process. @returns Whether there is time left before the deadline. */
+  async #turn(): Promise<boolean> {
+    const { pacer, memory: { pace }, clock, tokenShare } = this.#options;
+    this.#leave ??= pace.join();
+    const waitMs = pace.turn(clock.now(), tokenShare);
+    return waitMs === 0 || await pacer.pause(waitMs);
+  }
+
+  async next(last?: CadenceEvent): Promise<N | null> {
+    const { subject, pacer, clock } = this.#options;
+    if (last?.kind !== "quiet") this.#heardAt = clock.now();
+    if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
+    if (!await this.#turn()) return null;
+    const isSilent = subject.readRecord !== undefined && clock.now() - this.#heardAt >= SILENCE_MS;
+    if (isSilent) this.#heardAt = clock.now();
+    return await lookUntilSeen(this.#options, {
+      what: subject.what,
+      signal: this.#abort.signal,
+      read: (call) => isSilent && subject.readRecord ? subject.readRecord(call) : subject.read(call),
+      delayAfter: ({ cause, namedMs }) => {
+        if (cause === "rate_limit") return this.#delayAfterRefusal(namedMs);
+        return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });
+      },
+    });
+  }
+
+  close(): void {
+    this.#abort.close();
+    this.#leave?.();
+  }
+
+  /** A refusal of one follower counts for all: each waits for its turn, and none of them slows down alone. */
+  #delayAfterRefusal(namedMs: number | null): number {
+    const { memory: { pace }, clock, tokenShare } = this.#options;
+    pace.refused(clock.now(), namedMs);
+    return pace.followers > 1 ? pace.turn(clock.now(), tokenShare) : this.#delayAfter({ kind: "refused", namedMs });
+  }
+
+  #delayAfter(event: CadenceEvent): number {
+    const { clock, random, deadline } = this.#options;
+    const atMs = clock.now();
+    const { state, delayMs } = nextDelay(this.#cadence, event, { atMs, leftMs: deadline - atMs, random: random() });
+    this.#cadence = state;
+    return delayMs;
+  }
 }
 
 /** Options of {@linkcode lookUntilSeen}. */
@@ -368,68 +203,254 @@ export async function recordAtDeadline<N>(subject: Subject<N>, { clock, signal }
   }
 }
 
-/** Silence after which the record is read in place of the news, in milliseconds. */
-const SILENCE_MS = 120_000;
+/** A signal that aborts with the caller's signal, or by {@linkcode LinkedAbort.close}. */
+export interface LinkedAbort {
+  readonly signal: AbortSignal;
+  /** Aborts {@linkcode LinkedAbort.signal}. */
+  close(): void;
+}
 
-/** Polls: one request at a time, with the delays of {@linkcode nextDelay}. */
-export class PollingSource<N> implements Source<N> {
-  readonly #options: SourceOptions<Subject<N>>;
-  readonly #leash: Leash;
-  #cadence: CadenceState;
-  /** Point on the clock of the last news, or of the last look at the record. */
-  #heardAt: number;
-  #leave: (() => void) | undefined;
+/** Links a new signal to the caller's. */
+export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
+  const closed = new AbortController();
+  return {
+    signal: signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]),
+    close: () => closed.abort(new Error("Cannot go on: the follower was closed")),
+  };
+}
 
-  constructor(options: SourceOptions<Subject<N>>) {
-    this.#options = options;
-    this.#heardAt = options.clock.now();
-    this.#leash = leash(options.signal);
-    this.#cadence = startCadence(options.tokenShare);
+// Decides the delay before the next poll: a pure function from one state to the next.
+//
+// A token may send 60 requests in 60 s, and other jobs may use the same token without our knowing. The only sign of them is a
+// refusal (429), after which nothing can be read for 60 s. So polling is additive-increase, multiplicative-decrease:
+// - it starts at an interval at which five jobs fit into the limit;
+// - each refusal multiplies the interval;
+// - each minute or more without a refusal makes it a little shorter again.
+//
+// The figures come from the simulation in `bench/fleet`.
+
+/** Everything that the next delay depends on. */
+export interface CadenceState {
+  /** Jobs that use the token at the same time, as the caller says; at least 1. */
+  readonly tokenShare: number;
+  /** Short delays that are used up before the regular interval, next one first, in milliseconds. */
+  readonly burst: readonly number[];
+  /** Whether the burst watches for an end that is near. Then `tokenShare` does not slow it down. */
+  readonly ending: boolean;
+  /** Time of the first poll, in milliseconds on the clock; undefined before it. */
+  readonly sinceMs: number | undefined;
+  /** Time of the last poll with something new. */
+  readonly newsAtMs: number;
+  /** Number of polls with something new. */
+  readonly news: number;
+  /** Times of the last polls that were answered, oldest first, at most {@linkcode FEW_LOOKS} + 1 of them. */
+  readonly looks: readonly number[];
+  /** Shortest interval after refusals, in milliseconds; 0 before the first one. */
+  readonly floorMs: number;
+  readonly refusals: number;
+  /** Time from which the present stretch without refusals counts. */
+  readonly calmSinceMs: number;
+}
+
+/** Outcome of a poll. */
+export type CadenceEvent =
+  /** It showed a new event or another status. */
+  | { readonly kind: "news" }
+  /** It showed nothing new. */
+  | { readonly kind: "quiet" }
+  /** It showed the last event of a run whose status has not changed yet. */
+  | { readonly kind: "ending" }
+  /** The service refused it, since the token was over its limit. `namedMs`: the delay in `Retry-After`; null without one. */
+  | { readonly kind: "refused"; readonly namedMs: number | null }
+  /** The service was busy and named a delay. */
+  | { readonly kind: "busy"; readonly namedMs: number };
+
+/** Time and chance: the inputs of {@linkcode nextDelay} beside state and event. */
+interface Moment {
+  /** Time of the poll, in milliseconds on the clock. */
+  readonly atMs: number;
+  /** Milliseconds until the deadline. No delay is longer. */
+  readonly leftMs: number;
+  /** Number from 0 up to 1, for jitter. */
+  readonly random: number;
+}
+
+/** First delays, in milliseconds: a run that we attach to may have ended already, and a new one may fail to start. */
+const FIRST_DELAYS_MS: readonly number[] = [1_000, 2_000, 3_000];
+
+/** Delays after the last event of a run, in milliseconds. Source: design, "Following a run": the event comes before the status. */
+const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
+
+/** How long a run counts as young, in milliseconds: its sandbox boots, so it rarely ends. */
+const STARTUP_MS = 60_000;
+
+/** Interval for a young run after the first delays, in milliseconds: at most eleven polls in the first minute. */
+const STARTUP_INTERVAL_MS = 6_800;
+
+/** Interval while there is news, in milliseconds: five independent jobs together stay below 60 requests a minute. */
+const ACTIVE_MS = 5_500;
+
+/** Time without news after which a run counts as idle, in milliseconds. */
+const IDLE_AFTER_MS = 120_000;
+
+/** The same for a run with few events in all: some services report nothing while the agent works. */
+const SPARSE_IDLE_AFTER_MS = 20_000;
+
+/** Most polls with news that such a run has. Source: contract 4.2: boot and preparation take two to five. */
+const SPARSE_NEWS = 5;
+
+/** Interval for an idle run, in milliseconds: at most 72 requests in ten quiet minutes. */
+const IDLE_MS = 10_200;
+
+/** Jitter: each delay varies by up to this fraction in both directions. */
+const JITTER = 0.06;
+
+/** Window of the service's rate limit, in milliseconds. Source: API reference, "Rate limits". */
+const WINDOW_MS = 60_000;
+
+/** Shortest interval of one job in the long run, in milliseconds: 90 % of the limit, which leaves room for starts and other commands. */
+const FAIR_MS = WINDOW_MS / 54;
+
+/** If we sent at most this many polls in a window that is used up, other jobs sent most of the requests. */
+const FEW_LOOKS = 3;
+
+/** Interval after the first refusal, in milliseconds. */
+const FIRST_FLOOR_MS = 16_000;
+
+/** The same when at most {@linkcode FEW_LOOKS} polls were answered in the minute before it. */
+const CROWDED_FLOOR_MS = 25_000;
+
+/** Factors of the interval at the second refusal, and at each later one. */
+const SECOND_FACTOR = 2.2;
+
+const LATER_FACTOR = 3;
+
+/** The same when no poll was answered in the minute before, although we waited as asked. */
+const BLIND_FACTOR = 4.5;
+
+/** Longest interval after refusals, in milliseconds: a hundred jobs need 100 s each, and chance is uneven. */
+const MAX_FLOOR_MS = 200_000;
+
+/**
+ * Random extra delay after a named one, as a fraction of the interval, at most twice the named delay. It spreads jobs that were
+ * refused together.
+ */
+const SPREAD = 0.5;
+
+/** How much faster polling gets after a calm stretch, in requests a minute. */
+const EASE_PER_MINUTE = 0.15;
+
+/** Length of a calm stretch after one refusal, its growth with each further one, and its limit; in milliseconds. */
+const CALM_MS = 60_000;
+
+const CALM_GROWTH = 4;
+
+const MAX_CALM_MS = 600_000;
+
+/**
+ * The state before the first poll.
+ *
+ * @param tokenShare Jobs that use the token at the same time, at least 1.
+ */
+export function startCadence(tokenShare: number): CadenceState {
+  return {
+    tokenShare,
+    burst: FIRST_DELAYS_MS,
+    ending: false,
+    sinceMs: undefined,
+    newsAtMs: 0,
+    news: 0,
+    looks: [],
+    floorMs: 0,
+    refusals: 0,
+    calmSinceMs: 0,
+  };
+}
+
+/**
+ * The next delay, and the state after it.
+ *
+ * @param event Outcome of the last poll.
+ * @returns The delay in whole milliseconds, from 0 to `moment.leftMs`.
+ */
+export function nextDelay(
+  state: CadenceState,
+  event: CadenceEvent,
+  moment: Moment,
+): { state: CadenceState; delayMs: number } {
+  const { atMs, leftMs } = moment;
+  const calm = afterCalm(state, atMs);
+  let after = calm;
+  if (event.kind === "refused") after = afterRefusal(calm, event.namedMs, atMs);
+  else if (event.kind !== "busy") after = afterPoll(calm, event.kind, atMs);
+  const [next, delayMs] = delayOf(after, event, moment);
+  return { state: next, delayMs: Math.max(0, Math.min(Math.round(delayMs), leftMs)) };
+}
+
+/** Shortens the interval for each calm stretch that has passed: additive increase. */
+function afterCalm(state: CadenceState, atMs: number): CadenceState {
+  let { floorMs, calmSinceMs } = state;
+  const stretchMs = Math.min(CALM_MS * CALM_GROWTH ** (state.refusals - 1), MAX_CALM_MS);
+  for (; floorMs > 0 && atMs - calmSinceMs >= stretchMs; calmSinceMs += stretchMs) {
+    const perMinute = 60_000 / floorMs + EASE_PER_MINUTE;
+    floorMs = 60_000 / perMinute;
   }
+  return { ...state, floorMs, calmSinceMs };
+}
 
-  /** Waits for a turn among the followers of this process. @returns Whether there is time left before the deadline. */
-  async #turn(): Promise<boolean> {
-    const { pacer, memory: { pace }, clock, tokenShare } = this.#options;
-    this.#leave ??= pace.join();
-    const waitMs = pace.turn(clock.now(), tokenShare);
-    return waitMs === 0 || await pacer.pause(waitMs);
-  }
+function afterRefusal(state: CadenceState, namedMs: number | null, atMs: number): CadenceState {
+  return {
+    ...state,
+    burst: [],
+    ending: false,
+    floorMs: floorAfter(state, atMs),
+    refusals: state.refusals + 1,
+    calmSinceMs: atMs + (namedMs ?? 0),
+  };
+}
 
-  async next(last?: CadenceEvent): Promise<N | null> {
-    const { subject, pacer, clock } = this.#options;
-    if (last?.kind !== "quiet") this.#heardAt = clock.now();
-    if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
-    if (!await this.#turn()) return null;
-    const isSilent = subject.readRecord !== undefined && clock.now() - this.#heardAt >= SILENCE_MS;
-    if (isSilent) this.#heardAt = clock.now();
-    return await lookUntilSeen(this.#options, {
-      what: subject.what,
-      signal: this.#leash.signal,
-      read: (call) => isSilent && subject.readRecord ? subject.readRecord(call) : subject.read(call),
-      delayAfter: ({ cause, namedMs }) => {
-        if (cause === "rate_limit") return this.#delayAfterRefusal(namedMs);
-        return namedMs === null ? undefined : this.#delayAfter({ kind: "busy", namedMs });
-      },
-    });
-  }
+/** The longer interval after a refusal: multiplicative decrease. */
+function floorAfter({ floorMs, refusals, looks }: CadenceState, atMs: number): number {
+  const own = looks.filter((look) => look > atMs - WINDOW_MS).length;
+  if (refusals === 0) return own > FEW_LOOKS ? FIRST_FLOOR_MS : CROWDED_FLOOR_MS;
+  const factor = own === 0 ? BLIND_FACTOR : refusals === 1 ? SECOND_FACTOR : LATER_FACTOR;
+  return Math.min(floorMs * factor, MAX_FLOOR_MS);
+}
 
-  close(): void {
-    this.#leash.close();
-    this.#leave?.();
-  }
+function afterPoll(state: CadenceState, kind: "news" | "quiet" | "ending", atMs: number): CadenceState {
+  const { sinceMs = atMs, newsAtMs, news } = state;
+  return {
+    ...state,
+    sinceMs,
+    ...(kind === "quiet" ? { newsAtMs: Math.max(newsAtMs, sinceMs) } : { newsAtMs: atMs, news: news + 1 }),
+    looks: [...state.looks, atMs].slice(-FEW_LOOKS - 1),
+    ...(kind === "ending" && { burst: ENDING_MS, ending: true }),
+  };
+}
 
-  /** A refusal of one follower counts for all: each waits for its turn, and none of them slows down alone. */
-  #delayAfterRefusal(namedMs: number | null): number {
-    const { memory: { pace }, clock, tokenShare } = this.#options;
-    pace.refused(clock.now(), namedMs);
-    return pace.followers > 1 ? pace.turn(clock.now(), tokenShare) : this.#delayAfter({ kind: "refused", namedMs });
+function delayOf(state: CadenceState, event: CadenceEvent, { atMs, random }: Moment): [CadenceState, number] {
+  const jitter = 1 - JITTER + 2 * JITTER * random;
+  const lowestMs = shareMs(state.tokenShare);
+  const interval = Math.max(baseInterval(state, atMs), state.floorMs, lowestMs / (1 - JITTER));
+  if (event.kind === "refused" || event.kind === "busy") {
+    // Keep the named delay in full. Only the random part on top of it is ours.
+    if (event.namedMs === null) return [state, interval * jitter];
+    return [state, event.namedMs + Math.min(interval * SPREAD, 2 * event.namedMs) * random];
   }
+  const [first, ...burst] = state.burst;
+  if (first === undefined) return [state, interval * jitter];
+  const next = { ...state, burst, ending: state.ending && burst.length > 0 };
+  return [next, state.ending ? first : Math.max(first * jitter, lowestMs)];
+}
 
-  #delayAfter(event: CadenceEvent): number {
-    const { clock, random, deadline } = this.#options;
-    const atMs = clock.now();
-    const { state, delayMs } = nextDelay(this.#cadence, event, { atMs, leftMs: deadline - atMs, random: random() });
-    this.#cadence = state;
-    return delayMs;
-  }
+/** The interval that fits the run: young, active or idle. */
+function baseInterval({ sinceMs, newsAtMs, news, refusals }: CadenceState, atMs: number): number {
+  if (refusals === 0 && sinceMs !== undefined && atMs - sinceMs < STARTUP_MS) return STARTUP_INTERVAL_MS;
+  const idleAfter = news > SPARSE_NEWS ? IDLE_AFTER_MS : SPARSE_IDLE_AFTER_MS;
+  return atMs - newsAtMs < idleAfter ? ACTIVE_MS : IDLE_MS;
+}
+
+/** Shortest delay for a job that shares its token, in milliseconds; 0 for a token of its own. */
+function shareMs(tokenShare: number): number {
+  return tokenShare > 1 ? FAIR_MS * tokenShare : 0;
 }

@@ -25,7 +25,7 @@ import { endOfRun } from "./result.ts";
 import type { Session } from "./session.ts";
 
 /** One start. Keeps what is needed to find the operation again when a signal comes in the middle of it. */
-export class StartSeries<R extends Found> {
+export class StartSeries<R extends StartAnswer> {
   readonly #session: Session;
   readonly #plan: SeriesPlan<R>;
   readonly #pacer: Pacer;
@@ -283,7 +283,7 @@ const DATE_DOUBT_MS = 2_000;
 const CLOCK_SKEW_MS = 5_000;
 
 /** The part of a start's answer that {@linkcode StartSeries} reads. */
-export interface Found {
+export interface StartAnswer {
   /** UUID of the run. */
   runId: string;
   /** Status, as the service sends it. */
@@ -305,7 +305,7 @@ export interface SeriesHooks {
 }
 
 /** Something that is to be started, and the first key of its series. */
-interface SeriesPlan<R extends Found> {
+interface SeriesPlan<R extends StartAnswer> {
   what: Startable<R>;
   key: StartKey;
   /** Identity of the CI job; null outside CI. */
@@ -338,7 +338,7 @@ export interface StartedRun {
  * @param toleranceMs How much earlier it may have been created, in milliseconds.
  */
 export function isNewerThan(
-  { createdAt }: Pick<Found, "createdAt">,
+  { createdAt }: Pick<StartAnswer, "createdAt">,
   wallMs: number,
   toleranceMs = CLOCK_SKEW_MS,
 ): boolean {
@@ -350,7 +350,7 @@ export function isNewerThan(
  *
  * @param nowMs The service's wall time.
  */
-export function endAgeMs({ updatedAt }: Pick<Found, "updatedAt">, nowMs: number): number {
+export function endAgeMs({ updatedAt }: Pick<StartAnswer, "updatedAt">, nowMs: number): number {
   const endMs = Date.parse(updatedAt ?? "");
   return Number.isNaN(endMs) ? Infinity : Math.max(0, nowMs - endMs);
 }
@@ -361,7 +361,7 @@ export function endAgeMs({ updatedAt }: Pick<Found, "updatedAt">, nowMs: number)
  * @param firstSentMs The service's wall time when this process sent its first attempt, if an attempt may have started the run
  * unnoticed; else `Infinity`.
  */
-function ownsRun(run: Found, scope: StartKey["scope"], firstSentMs: number): boolean {
+function ownsRun(run: StartAnswer, scope: StartKey["scope"], firstSentMs: number): boolean {
   return !run.replayed || scope === "pipeline" || scope === "job" || scope === "random" ||
     isNewerThan(run, firstSentMs);
 }

@@ -119,7 +119,7 @@ function stateFolder(files: StateFiles, path: string, job: JobIdentity | null): 
   return folder;
 }
 
-type Loose = Record<string, unknown>;
+type UncheckedObject = Record<string, unknown>;
 
 const textOf = (value: unknown, limit = 1_000): string | null =>
   typeof value === "string" && value.length <= limit ? value : null;
@@ -148,7 +148,7 @@ function parseRequest(value: unknown): StartRequest | null {
   }
 }
 
-function parseContent(value: Loose): RunState | undefined {
+function parseContent(value: UncheckedObject): RunState | undefined {
   const { phase } = value;
   const parting = PARTINGS.find((each) => each === value.left);
   const onInterrupt = ON_INTERRUPT.find((each) => each === value.onInterrupt);
@@ -186,7 +186,7 @@ function isShallow(value: unknown, levels = 3): boolean {
   return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
 }
 
-function parseObject(content: string): Loose | undefined {
+function parseObject(content: string): UncheckedObject | undefined {
   if (content.length > MAX_LENGTH) return undefined;
   try {
     const value: unknown = JSON.parse(content);

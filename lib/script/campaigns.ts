@@ -33,7 +33,7 @@ import { countSentences } from "../campaign/report/words.ts";
 import { CAMPAIGN_FORMAT_NAMES, type CampaignFormatName, renderCampaignReport } from "../campaign/report/write.ts";
 import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
-import { callHook, teller } from "../hook.ts";
+import { callHook, hookCaller } from "../hook.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
@@ -253,7 +253,7 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
   }
   /** Tells the caller's function what happens, which breaks nothing when it fails. */
   const sayer = ({ onNotice }: CampaignOptions) =>
-    teller("onEvent", settings.onEvent, (notice) => callHook(onNotice, notice));
+    hookCaller("onEvent", settings.onEvent, (notice) => callHook(onNotice, notice));
 
   return {
     async plan(options = {}) {

@@ -6,7 +6,7 @@
 import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
 import { UsageError } from "../errors.ts";
-import { callHook, teller } from "../hook.ts";
+import { callHook, hookCaller } from "../hook.ts";
 import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
@@ -187,7 +187,7 @@ export class Connector {
         await onBeforeRequest(request);
         checkHeaders(request.headers, "set headers");
       }),
-      onRequest: onRequest && teller("onRequest", onRequest, (notice) => callHook(onNotice, notice)),
+      onRequest: onRequest && hookCaller("onRequest", onRequest, (notice) => callHook(onNotice, notice)),
     });
   }
 

@@ -39,7 +39,7 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
  * like: every loop gets every item, from the beginning. One that is slow or late gets a `gap` in place of items that were dropped: the newest
  * 1 000 are kept, and 10 000 for a loop that has not got them yet.
  *
- * A handle that nobody awaits raises no `unhandledRejection`. Following stops when the last loop is left and nobody awaits the handle.
+ * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and the handle is not awaited.
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
@@ -127,7 +127,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
       this.#wake();
     });
     this.#result = this.#end.then((end) => work.settle(end, signal));
-    // Also keeps a handle that nobody awaits from raising `unhandledRejection`.
+    // Also keeps a handle that is not awaited from raising `unhandledRejection`.
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
       (error) => notStarted(error),

@@ -211,13 +211,13 @@ export function describeAnswer(answer: Answer, facts: AnswerFacts, redact: (text
   return parts.join(", ");
 }
 
-// The time limit of one attempt, and its two network failures: {@linkcode Lost} and {@linkcode TimedOut}.
+// The time limit of one attempt, and its two network failures: {@linkcode NetworkFailure} and {@linkcode TimedOut}.
 
 /**
  * The network failed: wraps whatever `fetch` or the reading of a body threw. Wrapping it at that place means that no later code
  * has to recognise a network failure by its text.
  */
-export class Lost extends Error {
+export class NetworkFailure extends Error {
   constructor(cause: unknown) {
     super("connection lost", { cause });
   }
@@ -298,7 +298,10 @@ function describe(error: unknown, depth = 0): string {
  * Describes a network failure, and gives a cause that an error may keep: the original, or a masked copy if any message or stack
  * in the chain of causes contains a secret.
  */
-export function explainLoss(lost: Lost, redact: (text: string) => string): { detail: string; cause: unknown } {
+export function explainLoss(
+  lost: NetworkFailure,
+  redact: (text: string) => string,
+): { detail: string; cause: unknown } {
   const detail = describe(lost.cause);
   const masked = redact(detail);
   let texts = detail;

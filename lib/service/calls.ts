@@ -125,7 +125,7 @@ export type RunReads = Pick<MogplexClient, "getRun" | "getRunEvents" | "openRunE
 type ApiRoutes = ReturnType<typeof hc<Api>>["api"]["v1"]["mogplex"];
 
 /** Second argument of each call: our `fetch`. */
-type How = NonNullable<Parameters<typeof hc>[1]>;
+type CallInit = NonNullable<Parameters<typeof hc>[1]>;
 
 /** The routes of the service at an origin. A call sends one request with the `fetch` of its second argument, and returns its answer. */
 export function routesAt(origin: string): ApiRoutes {
@@ -146,20 +146,29 @@ export interface Caller {
     attempted: Attempted,
     schema: Schema<D>,
     limits: RequestLimits,
-    ask: (how: How) => Answering<D>,
+    ask: (init: CallInit) => Answering<D>,
   ): Promise<D>;
   /** Sends a request, retries as long as that can help, and reads the answer with a schema. */
   send<D>(
     attempted: Attempted,
     schema: Schema<D>,
     call: CallOptions | undefined,
-    ask: (how: How) => Answering<D>,
+    ask: (init: CallInit) => Answering<D>,
     judge?: StandAloneCall["judge"],
   ): Promise<D>;
   /** Opens an event stream, and retries as long as that can help. */
-  open(attempted: Attempted, call: CallOptions | undefined, ask: (how: How) => Promise<unknown>): Promise<EventStream>;
+  open(
+    attempted: Attempted,
+    call: CallOptions | undefined,
+    ask: (init: CallInit) => Promise<unknown>,
+  ): Promise<EventStream>;
   /** {@linkcode Caller.send} for a request that needs only the scope `read`. */
-  read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>): Promise<D>;
+  read<D>(
+    what: string,
+    schema: Schema<D>,
+    call: CallOptions | undefined,
+    ask: (init: CallInit) => Answering<D>,
+  ): Promise<D>;
 }
 
 /** Parts of {@linkcode createCaller}. */
@@ -182,7 +191,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
     attempted: Attempted,
     schema: Schema<D>,
     limits: RequestLimits,
-    ask: (how: How) => Answering<D>,
+    ask: (init: CallInit) => Answering<D>,
   ): Promise<D> {
     return transport.call({
       what: attempted.what,
@@ -194,7 +203,7 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
     attempted: Attempted,
     schema: Schema<D>,
     options: CallOptions | undefined,
-    ask: (how: How) => Answering<D>,
+    ask: (init: CallInit) => Answering<D>,
     judge?: StandAloneCall["judge"],
   ): Promise<D> {
     const lasts = attempted.recent ? isMissingRoute : undefined;
@@ -204,13 +213,18 @@ export function createCaller({ api, transport, world, tokenPlace, addressPlace }
       (limits) => attempt(attempted, schema, limits, ask),
     );
   }
-  function read<D>(what: string, schema: Schema<D>, call: CallOptions | undefined, ask: (how: How) => Answering<D>) {
+  function read<D>(
+    what: string,
+    schema: Schema<D>,
+    call: CallOptions | undefined,
+    ask: (init: CallInit) => Answering<D>,
+  ) {
     return send({ what, scope: "read" }, schema, call, ask);
   }
   function open(
     attempted: Attempted,
     options: CallOptions | undefined,
-    ask: (how: How) => Promise<unknown>,
+    ask: (init: CallInit) => Promise<unknown>,
   ): Promise<EventStream> {
     const { what } = attempted;
     return callWithin(world, { what, options, lasts: hasNoStream }, (limits) =>
@@ -251,13 +265,13 @@ export function listCalls({ api, read }: Caller): ListCalls {
         id: checkOptional(id, "repository id"),
         limit: limitOf(limit, 200),
       };
-      const ask = (how: How) => api.repos.$get({ query }, how);
+      const ask = (init: CallInit) => api.repos.$get({ query }, init);
       return (await read("list repositories", schemas.reposSchema, call, ask)).repos;
     },
     async listSandboxes({ repoId, status, limit } = {}, call) {
       const repo_id = repoId === undefined ? undefined : checkUuid(repoId, "repository id");
       const query = { repo_id, status: checkOptional(status, "status"), limit: limitOf(limit, 200) };
-      const ask = (how: How) => api.sandboxes.$get({ query }, how);
+      const ask = (init: CallInit) => api.sandboxes.$get({ query }, init);
       return (await read("list sandboxes", schemas.sandboxesSchema, call, ask)).sandboxes;
     },
   };
@@ -295,7 +309,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
   return {
     async getRun(id, call) {
       const runId = checkUuid(id, "run id");
-      const ask = (how: How) => api.runs[":runId"].$get({ param: { runId } }, how);
+      const ask = (init: CallInit) => api.runs[":runId"].$get({ param: { runId } }, init);
       const attempted = repos.attempted(`read run "${runId}"`, "read", runId);
       const { run } = await send(attempted, schemas.runDataSchema, call, ask);
       repos.learn(run);
@@ -304,7 +318,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
     async getRunEvents(id, { limit = MAX_EVENTS } = {}, call) {
       const runId = checkUuid(id, "run id");
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) } };
-      const ask = (how: How) => api.runs[":runId"].events.$get(input, how);
+      const ask = (init: CallInit) => api.runs[":runId"].events.$get(input, init);
       const attempted = repos.attempted(`read events of run "${runId}"`, "read", runId);
       const { run, events } = await send(attempted, schemas.runEventsSchema, call, ask);
       repos.learn(run);
@@ -315,7 +329,7 @@ export function runReads({ api, send, open }: Caller, repos: KnownRepos): RunRea
       const runId = checkUuid(id, "run id");
       const header = lastEventId === undefined ? {} : { "Last-Event-ID": checkUuid(lastEventId, "last event id") };
       const input = { param: { runId }, query: { limit: limitOf(limit, MAX_EVENTS) }, header };
-      const ask = (how: How): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, how);
+      const ask = (init: CallInit): Promise<unknown> => api.runs[":runId"].events.stream.$get(input, init);
       const attempted: Attempted = { what: `open the event stream of run "${runId}"`, scope: "read" };
       const isSame = (run: Run) => run.runId.toLowerCase() === runId && repos.learn(run);
       return readRunEvents(await open(attempted, call, ask), isSame);
@@ -349,7 +363,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
       const json = validateStartRequest(request);
       const key = checkIdempotencyKey(idempotencyKey, redact.token);
       const attempted: Attempted = { what: "start run", scope: "write", key };
-      const ask = (how: How) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, how);
+      const ask = (init: CallInit) => api.runs.$post({ header: { "Idempotency-Key": key }, json }, init);
       const limits = new CallLimits(world, attempted.what, call).ofAttempt(1);
       const started = await attempt(attempted, schemas.startResultSchema, limits, ask);
       if (started.repoId.toLowerCase() !== json.repoId) throw otherRepository(started, redact.token(key));
@@ -378,7 +392,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
     ...starting,
     async checkStartAccess(call) {
       // No header and no body, which the type of the route does not permit: the service checks the scope before both.
-      const ask = (how: How) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], how);
+      const ask = (init: CallInit) => api.runs.$post({} as Parameters<typeof api.runs.$post>[0], init);
       try {
         await send({ what: "check the token", scope: "write" }, schemas.startResultSchema, call, ask);
       } catch (error) {
@@ -387,7 +401,7 @@ export function runCalls(caller: Caller, redact: Redactor): RunCalls & Required<
     },
     async cancelRun(id, call) {
       const runId = checkUuid(id, "run id");
-      const ask = (how: How) => api.runs[":runId"].cancel.$post({ param: { runId } }, how);
+      const ask = (init: CallInit) => api.runs[":runId"].cancel.$post({ param: { runId } }, init);
       const attempted = repos.attempted(`cancel run "${runId}"`, "write", runId);
       const cancelled = await send(attempted, schemas.cancelResultSchema, call, ask);
       repos.learn(cancelled.run);
@@ -413,12 +427,12 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
   return {
     async listAutomations({ limit, cursor } = {}, call) {
       const query = { limit: limitOf(limit, 100), cursor: checkOptional(cursor, "cursor") };
-      const ask = (how: How) => api.automations.$get({ query }, how);
+      const ask = (init: CallInit) => api.automations.$get({ query }, init);
       return await read("list automations", schemas.automationsSchema, call, ask);
     },
     async getAutomation(id, call) {
       const automationId = checkUuid(id, "automation id");
-      const ask = (how: How) => api.automations[":automationId"].$get({ param: { automationId } }, how);
+      const ask = (init: CallInit) => api.automations[":automationId"].$get({ param: { automationId } }, init);
       return (await read(`read automation "${automationId}"`, schemas.automationSchema, call, ask)).automation;
     },
     async triggerAutomation(id, { repoId, input }, { idempotencyKey }, call) {
@@ -429,7 +443,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
         ...(input === undefined ? {} : { input: checkTriggerInput(input) }),
       };
       const args = { param: { automationId }, header: { "Idempotency-Key": key }, json };
-      const ask = (how: How) => api.automations[":automationId"].trigger.$post(args, how);
+      const ask = (init: CallInit) => api.automations[":automationId"].trigger.$post(args, init);
       const attempted: Attempted = { what: `trigger automation "${automationId}"`, scope: "write", key, trigger: true };
       const judge = (error: unknown) => startFailureOf(error, world.memory, false);
       return (await send(attempted, schemas.triggerSchema, call, ask, judge)).run;
@@ -437,15 +451,15 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
     async listAutomationRuns(id, { limit } = {}, call) {
       const automationId = checkUuid(id, "automation id");
       const args = { param: { automationId }, query: { limit: limitOf(limit, 50) } };
-      const ask = (how: How) => api.automations[":automationId"].runs.$get(args, how);
+      const ask = (init: CallInit) => api.automations[":automationId"].runs.$get(args, init);
       const what = `list runs of automation "${automationId}"`;
       return (await read(what, schemas.automationRunsSchema, call, ask)).runs.map((run) => PROCESS.keepTrigger(run));
     },
     async getAutomationRun(automation, id, call) {
       const automationId = checkUuid(automation, "automation id");
       const runId = checkUuid(id, "run id");
-      const ask = (how: How) =>
-        api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, how);
+      const ask = (init: CallInit) =>
+        api.automations[":automationId"].runs[":runId"].$get({ param: { automationId, runId } }, init);
       const what = `read automation run "${runId}"`;
       const { run } = await send({ what, scope: "read", runId }, schemas.automationRunDataSchema, call, ask);
       if (run !== null) return PROCESS.keepTrigger(run);
@@ -456,7 +470,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
     },
     async cancelAutomationRun(automation, id, call) {
       const param = { automationId: checkUuid(automation, "automation id"), runId: checkUuid(id, "run id") };
-      const ask = (how: How) => api.automations[":automationId"].runs[":runId"].cancel.$post({ param }, how);
+      const ask = (init: CallInit) => api.automations[":automationId"].runs[":runId"].cancel.$post({ param }, init);
       const attempted: Attempted = { what: `cancel automation run "${param.runId}"`, scope: "write", recent: true };
       return await send(attempted, schemas.automationCancelSchema, call, ask);
     },
@@ -470,7 +484,7 @@ export function automationCalls({ api, world, read, send }: Caller, redact: Reda
       }
       const json = { repoId: checkUuid(repoId, "repository id"), prNumber };
       const attempted: Attempted = { what: `rerun review of pull request ${prNumber}`, scope: "write", recent: true };
-      const ask = (how: How) => api["pr-reviews"].rerun.$post({ json }, how);
+      const ask = (init: CallInit) => api["pr-reviews"].rerun.$post({ json }, init);
       return await send(attempted, schemas.prReviewRerunSchema, { ...call, maxAttempts: 1 }, ask);
     },
   };

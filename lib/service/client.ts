@@ -45,7 +45,7 @@ export type ClientFacts = Pick<MogplexClient, "origin" | "requests" | "clockSkew
 export type MakeCalls<C> = (caller: Caller, redact: Redactor) => C;
 
 /** What makes another client of the same connection. */
-interface Made {
+interface ClientSource {
   options: CheckedConnection;
   /** Counts a request of a client that was made from this one. */
   count(): void;
@@ -63,7 +63,7 @@ export function ownClient<C extends object>(
   calls: MakeCalls<C>,
   own: { onNotice: (notice: Notice, quietly: boolean) => void; random: () => number },
 ): C & ClientFacts {
-  const { made, token } = PROCESS.ofClient(client) as ClientMemory<Made>;
+  const { made, token } = PROCESS.ofClient(client) as ClientMemory<ClientSource>;
   if (made === undefined) return client;
   const { options, count } = made;
   const tell: OnNotice = (notice) => {
@@ -76,7 +76,7 @@ export function ownClient<C extends object>(
 
 /** The token of a client; undefined if we did not make it, or no token was needed so far. */
 export function tokenOf(client: object): string | undefined {
-  const token = (PROCESS.ofClient(client) as ClientMemory<Made>).made?.options.token;
+  const token = (PROCESS.ofClient(client) as ClientMemory<ClientSource>).made?.options.token;
   return typeof token === "object" ? (token as KeptToken).last : token;
 }
 
@@ -118,7 +118,7 @@ export function connectedClient<C extends object>(
     more++;
     options.onSend?.();
   }
-  const made: Made = { options, count };
+  const made: ClientSource = { options, count };
   PROCESS.keepClient(client, { token: known, streams: PROCESS.streamsOf(origin, options.fetch), made });
   return client;
 }

@@ -25,7 +25,7 @@ import type {
   StartResult,
   TriggerResult,
 } from "../model.ts";
-import { cutText, ownCopy } from "../text/plain_text.ts";
+import { cutText, detach } from "../text/plain_text.ts";
 
 // The service's limits and its rules for names. The client checks them before it sends a request; the emulator enforces them.
 
@@ -383,7 +383,7 @@ const MAX_TEXT_LENGTH = 1024 * 1024;
  */
 function limitValue(value: unknown, depth = 1): unknown {
   if (typeof value === "string") {
-    return value.length > MAX_TEXT_LENGTH ? ownCopy(cutText(value, MAX_TEXT_LENGTH)) : value;
+    return value.length > MAX_TEXT_LENGTH ? detach(cutText(value, MAX_TEXT_LENGTH)) : value;
   }
   if (typeof value !== "object" || value === null) return value;
   if (depth > MAX_DEPTH) return TOO_DEEP;

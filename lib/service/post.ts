@@ -11,7 +11,7 @@ import {
   type Answer,
   excerpt,
   explainLoss,
-  Lost,
+  NetworkFailure,
   parseRetryAfter,
   readAnswer,
   TimedOut,
@@ -64,7 +64,7 @@ export async function post(
       } as const;
       return await readAnswer(await (send ?? fetch)(url, init as FetchInit) as Response, maxBytes, clock.wallTime());
     } catch (cause) {
-      throw cause instanceof TooLarge ? cause : new Lost(cause);
+      throw cause instanceof TooLarge ? cause : new NetworkFailure(cause);
     }
   }
   try {
@@ -74,7 +74,7 @@ export async function post(
     const known = redact ?? createRedactor();
     // Deno names the address, whose query may hold a key.
     const mask = (text: string) => known(text.replaceAll(url, new URL(url).origin));
-    if (thrown instanceof Lost) {
+    if (thrown instanceof NetworkFailure) {
       const { detail, cause } = explainLoss(thrown, mask);
       const why = `the network failed: ${excerpt(detail, mask, 300)}`;
       throw new NetworkError({ attempted: what, why }, { cause });

@@ -6,7 +6,7 @@
 import type { Clock } from "../clock.ts";
 import { NetworkError } from "../errors.ts";
 import { createRedactor } from "../text/redact.ts";
-import { type Answer, excerpt, explainLoss, Lost, readAnswer, TimedOut, withLimit } from "./answer.ts";
+import { type Answer, excerpt, explainLoss, NetworkFailure, readAnswer, TimedOut, withLimit } from "./answer.ts";
 import { type Fetch, userAgent } from "./transport.ts";
 
 /** Options of {@linkcode probe}. */
@@ -39,7 +39,7 @@ export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeO
       const { status, headers } = response;
       return await readAnswer(response.ok ? new Response(null, { status, headers }) : response, 0, clock.wallTime());
     } catch (cause) {
-      throw new Lost(cause);
+      throw new NetworkFailure(cause);
     }
   }
   try {
@@ -48,7 +48,7 @@ export async function probe(url: string, { fetch: send, clock, limitMs }: ProbeO
     if (thrown instanceof TimedOut) {
       throw new NetworkError({ attempted: "reach the service", why: `no answer within ${limitMs / 1_000} seconds` });
     }
-    if (!(thrown instanceof Lost)) throw thrown;
+    if (!(thrown instanceof NetworkFailure)) throw thrown;
     const { detail, cause } = explainLoss(thrown, createRedactor());
     throw new NetworkError(`Cannot reach the service: ${excerpt(detail, createRedactor(), 300)}`, { cause });
   }

@@ -158,11 +158,13 @@ export async function resolveRepository(
   if (found !== undefined) return found.id.toLowerCase();
   const refused = (why: string, advice: string) =>
     new UsageError({ attempted: "find repository", why, value: JSON.stringify(repository), advice });
-  if (rows.length > 1 && !isCut) throw refused("several have this name", `give the id of one: ${rowsText(rows)}`);
-  if (page.length >= PAGE) throw refused(`the service lists ${PAGE} names like it and no more`, "give its id");
+  if (rows.length > 1 && !isCut) {
+    throw refused("several repositories have this name", `give the id of one: ${rowsText(rows)}`);
+  }
+  if (page.length >= PAGE) throw refused(`the service lists only ${PAGE} of the names that contain it`, "give its id");
   const near = await namesNear(client, wanted, call);
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
     : '"repos list" shows the names that the token reaches; a hidden repository is found by its id alone';
-  throw refused("the service lists none of this name", advice);
+  throw refused("the service lists no repository of this name", advice);
 }

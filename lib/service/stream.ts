@@ -4,7 +4,7 @@
  * @module
  */
 import type { Run, RunEvent } from "../model.ts";
-import { ownCopy } from "../text/plain_text.ts";
+import { detach } from "../text/plain_text.ts";
 import { hasMoreValues } from "./answer.ts";
 import { eventSchema, isUuid, readValue, runSchema, type Schema } from "./contract.ts";
 import type { EventStream, StreamMessage, StreamStep } from "./transport.ts";
@@ -50,7 +50,7 @@ function itemOf(message: StreamMessage, believes: (run: Run) => boolean): Stream
   const event = read(message, eventSchema);
   if (event !== undefined) return { type: "event", event };
   // A message without an id is a keep-alive.
-  return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: ownCopy(message.id) } : undefined;
+  return message.id !== undefined && isUuid(message.id) ? { type: "unreadable", id: detach(message.id) } : undefined;
 }
 
 /**

@@ -15,8 +15,8 @@ import {
   type Answer,
   excerpt,
   explainLoss,
-  Lost,
   MAX_BODY_BYTES,
+  NetworkFailure,
   readAnswer,
   requestIdOf,
   TimedOut,
@@ -228,7 +228,7 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
       parser.feed(withLineFeeds(decoder.decode(piece.value, { stream: true })));
       if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
     } catch (cause) {
-      end(excerpt(explainLoss(new Lost(cause), redact).detail, redact, 300));
+      end(excerpt(explainLoss(new NetworkFailure(cause), redact).detail, redact, 300));
     }
   }
 
@@ -470,7 +470,7 @@ export function createTransport(options: TransportOptions): Transport {
       answer = await send(url, how) as Response;
     } catch (cause) {
       tell(null);
-      throw new Lost(cause);
+      throw new NetworkFailure(cause);
     }
     if (answer.status === 401) source?.refused(sent);
     if (options.onRequest !== undefined) tell(answer.status, requestIdOf(answer.headers, redact));
@@ -483,7 +483,7 @@ export function createTransport(options: TransportOptions): Transport {
       if (answer.dateMs !== null) skewMs = clock.wallTime() - answer.dateMs;
       return answer;
     } catch (cause) {
-      throw cause instanceof TooLarge ? cause : new Lost(cause);
+      throw cause instanceof TooLarge ? cause : new NetworkFailure(cause);
     }
   }
 
@@ -529,7 +529,7 @@ export function createTransport(options: TransportOptions): Transport {
     if (thrown instanceof TimedOut) {
       return networkError(attempted, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);
     }
-    if (thrown instanceof Lost) {
+    if (thrown instanceof NetworkFailure) {
       if (isNotPermitted(thrown.cause)) return notPermitted(attempted, thrown.cause);
       const { detail, cause } = explainLoss(thrown, redact);
       return networkError(attempted, `the network failed: ${excerpt(detail, redact, 300)}`, cause);

@@ -149,9 +149,7 @@ export function unescapeText(given: string): Unescaped | undefined {
   return { text, given: ([start, end]) => [starts[start] ?? 0, ends[end - 1] ?? given.length] };
 }
 
-// Texts that are cut out of larger ones.
-
-/** A copy that shares no memory with another text: in V8 a slice keeps the whole text alive that it was cut out of. */
-export function ownCopy(text: string): string {
+/** Copies a slice, so that the text which it was cut from can be freed: in V8 a slice keeps that text in memory. */
+export function detach(text: string): string {
   return structuredClone(text);
 }

@@ -39,7 +39,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     examples: ["replace-moment"],
   },
   "round": {
-    description: "Part of the key of every start: with another round, the same campaign starts anew.",
+    description: "Part of the key of every start: a new round runs every item again.",
     maxLength: 40,
     examples: ["2026-12"],
   },
@@ -51,13 +51,13 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "title": {
     description:
-      "First line of the prompt, by which the service names pull requests; at most 72 characters with the values of its variables. A template.",
+      "First line of the prompt; the service uses it as the title of pull requests. At most 72 characters with the values of its variables. A template.",
     minLength: 1,
     maxLength: 500,
   },
   "prompt": {
     description:
-      `The task; with title and variables at most ${MAX_PROMPT_LENGTH} UTF-16 units. A template. Exactly one of \`prompt\` and \`prompt-file\` is needed.`,
+      `The task: at most ${MAX_PROMPT_LENGTH} UTF-16 units with title and variables. A template. Give either \`prompt\` or \`prompt-file\`.`,
     minLength: 1,
   },
   "prompt-file": { description: "Path of a file with the task, relative to the campaign file.", minLength: 1 },
@@ -82,7 +82,8 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
     pattern: "^[A-Za-z0-9_./-]+$",
   },
   "repositories[]|2.root": {
-    description: "Directory to work in; `.` for the repository's root. Default: the one that the service knows.",
+    description:
+      "Directory to work in; `.` for the repository's root. Default: the root directory that the service has for the repository.",
   },
   "repositories[]|2.variables.name": { pattern: VARIABLE },
   "repositories[]|2.variables.value": { maxLength: 10_000 },
@@ -92,7 +93,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   },
   "repositories[]|2": { description: "One repository." },
   "repositories[]|3.query": {
-    description: "Beginning of full names, without regard to case.",
+    description: "All repositories whose full name begins with this text; upper and lower case are the same.",
     pattern: "^[A-Za-z0-9_./-]+$",
     examples: ["acme/"],
   },
@@ -100,7 +101,7 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "repositories[]|3.exclude": { description: "Globs of names to leave out of this entry." },
   "repositories[]|3": { description: "Every repository whose full name begins with a text." },
   "repositories[]|4.file": {
-    description: "Path of a list, one name or id a line; `-` is standard input, for `plan` only.",
+    description: "Path of a list with one name or id per line; `-` is standard input, for `plan` only.",
     minLength: 1,
   },
   "repositories[]|4": { description: "The repositories of a list." },
@@ -108,69 +109,79 @@ export const CAMPAIGN_KEYS: Readonly<Record<string, KeyFacts>> = {
   "exclude[]": { pattern: GLOB, maxLength: 250 },
   "exclude": { description: "Globs of names to leave out everywhere: `*`, `**` and `?`." },
   "exclude-file": {
-    description: "Path of a file with more of them, one a line, relative to the campaign file.",
+    description: "Path of a file with more globs for `exclude`, one per line, relative to the campaign file.",
     minLength: 1,
   },
   "agent.harness": { description: "The agent." },
   "agent.mode": { description: "How much the agent may do. Default: the service decides." },
-  "agent": { description: "Who does the work." },
+  "agent": { description: "The agent that does the task." },
   "branch": {
     description: "Name of the working branches. A template. Default: the service names them.",
     minLength: 1,
     maxLength: 200,
     examples: ["codemod/{{ campaign }}"],
   },
-  "success.require": { description: "What a run must bring for its item to succeed." },
-  "success.accept-unchanged": { description: "Whether an item in which nothing had to be changed is no failure." },
+  "success.require": {
+    description: "What an item needs to succeed: a run that ended well, a change, or a pull request.",
+  },
+  "success.accept-unchanged": {
+    description: "`true`: an item ends well, as `unchanged`, if its run found nothing to change.",
+  },
   "success": { description: "What counts as a success." },
-  "limits.parallel": { description: "Runs at the same time. The service allows 3 a user." },
-  "limits.attempts": { description: "Attempts of an item whose agent failed or took too long." },
+  "limits.parallel": { description: "Most runs at the same time. The service allows 3 per user." },
+  "limits.attempts": {
+    description: "Most attempts of an item. It is started again if its agent failed or took too long.",
+  },
   "limits.run-timeout|2": { pattern: "^(?:[0-9]+[hms]?)+$" },
   "limits.run-timeout": {
-    description: "Longest time of a run, from 1m to 24h. A longer one is cancelled.",
+    description:
+      "Longest time of a run, from `1m` to `24h`; a number is in seconds. The campaign cancels a run that takes longer.",
     examples: ["60m", "1h30m", 5400],
   },
   "limits.stop-after-failures|2": { pattern: "^(?:[1-9][0-9]?|100)%$" },
   "limits.stop-after-failures": {
     description:
-      "Number of failed items, or their share of the ended ones from the fifth on, after which nothing more is started. Default: never.",
+      "Start nothing more after this many failed items, or once this share of the ended items has failed (looked at from the fifth ended item on). Default: never.",
     examples: ["10%", 5],
   },
   "limits.open-pull-requests": {
     description:
-      "Most pull requests of the campaign that are open at a time. Needs a token of their forge. Default: no limit.",
+      "Most open pull requests of the campaign at the same time. Needs a token of their forge. Default: no limit.",
   },
-  "limits": { description: "Limits." },
-  "canary.size": { description: "Number of items that go first." },
-  "canary.gate": { description: "How it goes on: by itself if none of them failed, or when a person approves." },
-  "canary": { description: "The first items, which must end before the others start. Default: none." },
+  "limits": { description: "Limits of the campaign." },
+  "canary.size": { description: "Number of items to start first." },
+  "canary.gate": {
+    description:
+      "When the other items start: as soon as all items of the canary have ended well, or when a person approves.",
+  },
+  "canary": { description: "Starts a few items first; the others wait for them. Default: none." },
   "windows[]": {
     pattern: "^\\s*[A-Za-z,-]+\\s+[0-9]{1,2}:[0-9]{2}-[0-9]{1,2}:[0-9]{2}(?:\\s+\\S+)?\\s*$",
     examples: ["Mon-Fri 20:00-06:00 Europe/Vienna"],
   },
   "windows": { description: "Times of the week in which runs may be started. Default: always." },
   "on-failed-checks.prompt": { description: "Task of the follow-up. A template." },
-  "on-failed-checks.attempts": { description: "Follow-ups of a pull request." },
+  "on-failed-checks.attempts": { description: "Most follow-ups for one pull request." },
   "on-failed-checks": {
     description:
-      "A run that mends a pull request whose checks are red, on its branch. Needs a token of its forge. Default: none.",
+      "If the checks of a pull request are red, starts a run on its branch that mends them. Needs a token of the forge. Default: none.",
   },
   "notify.webhook-variable": {
     description:
-      "Environment variable with the secret address. Its name begins with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` names it.",
+      "Environment variable with the secret address. Its name must begin with `CAMPAIGN_` or `MOGPLEX_WEBHOOK`, unless `--webhook-variable` permits another one.",
     pattern: ENVIRONMENT,
     examples: ["CAMPAIGN_WEBHOOK"],
   },
   "notify.host": {
-    description: "Host of that address, with its port where it is not 443. No other one is called.",
+    description: "Host of that address, with its port if that is not 443. No other host is called.",
     pattern: "^[A-Za-z0-9_.:[\\]-]+$",
     examples: ["hooks.slack.com"],
   },
   "notify.format": {
-    description: "Form of the message: that of a service, or all fields for a program.",
+    description: "Format of the message: for one of these chat services, or `json` with all fields, for programs.",
   },
   "notify.on[]": { description: "An event." },
-  "notify.on": { description: "Events that are told, each once." },
-  "notify": { description: "A webhook that is told when the campaign needs a person, or is done. Default: none." },
+  "notify.on": { description: "Events to send." },
+  "notify": { description: "Calls a webhook when the campaign needs a person, or is done. Default: none." },
   "": { description: "One task for many repositories." },
 };

@@ -72,18 +72,18 @@ function code(value: unknown): string {
 function typeOf(schema: JsonSchema): string {
   if (schema.const !== undefined) return code(schema.const);
   if (schema.enum !== undefined) return schema.enum.map(code).join(", ");
-  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeOf))].join(" or ");
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeOf))].join(", or ");
   switch (schema.type) {
     case "integer":
-      return `whole number, ${schema.minimum} to ${schema.maximum}`;
+      return `whole number from ${schema.minimum} to ${schema.maximum}`;
     case "boolean":
       return "`true`, `false`";
     case "array":
-      return `list, at most ${schema.maxItems}`;
+      return `list of at most ${schema.maxItems}`;
     case "object":
-      return schema.maxProperties === undefined ? "map" : `map of texts, at most ${schema.maxProperties}`;
+      return schema.maxProperties === undefined ? "map" : `map of at most ${schema.maxProperties} texts`;
     default:
-      return schema.maxLength === undefined ? "text" : `text, at most ${schema.maxLength}`;
+      return schema.maxLength === undefined ? "text" : `text of at most ${schema.maxLength} characters`;
   }
 }
 

@@ -26,69 +26,6 @@ import { fileHome, freeVariable, parseWindow, webhookVariable } from "./rules.ts
 import { type CampaignInput, campaignSchema } from "./schema.ts";
 import { dataOf, keyStartAt, nodeAt, parseText, type ScalarNode, Source, textAt } from "./syntax.ts";
 
-// Rules between keys of a campaign file: what excludes each other, and what needs something else.
-
-/** Keys with sentences, in which people write `#12`. */
-const SENTENCES: readonly string[] = ["title", "prompt"];
-
-/** Adds a mistake where a comment swallowed the end of a sentence. */
-function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
-  for (const key of SENTENCES) {
-    const node = nodeAt(root, [key]);
-    if (node?.kind !== "scalar" || !node.plain) continue;
-    const comment = /^[ \t]+(#\S+)/.exec(source.text.slice(node.end, node.end + 100))?.[1];
-    if (comment === undefined) continue;
-    const message = `${
-      excerpt(comment)
-    } is read as a comment; put the whole text in quotes, or write a blank after "#"`;
-    mistakes.add(source.placeAt(source.text.indexOf("#", node.end)), key, message);
-  }
-}
-
-/**
- * Adds the mistakes of keys that do not go together.
- *
- * @param webhook See {@linkcode ReadCampaignOptions.webhookVariable}.
- */
-function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: string | undefined): void {
-  const { root, source } = tree;
-  reportCutTexts(tree, mistakes);
-  function add(path: readonly string[], message: string): void {
-    const start = nodeAt(root, path)?.start ?? 0;
-    mistakes.add(source.placeAt(start), path.join("."), message);
-  }
-
-  const prompt = keyStartAt(root, ["prompt"]);
-  const promptFile = keyStartAt(root, ["prompt-file"]);
-  if (prompt === undefined && promptFile === undefined) {
-    mistakes.add(source.placeAt(0), "prompt", "it is missing; give the task as prompt or as prompt-file");
-  } else if (prompt !== undefined && promptFile !== undefined) {
-    const [second, key] = prompt > promptFile ? [prompt, "prompt"] : [promptFile, "prompt-file"];
-    mistakes.add(source.placeAt(second), key, "prompt and prompt-file exclude each other; remove one of them");
-  }
-
-  const variable = textAt(root, ["notify", "webhook-variable"]);
-  const wrong = variable === undefined || freeVariable(variable) !== undefined
-    ? undefined
-    : webhookVariable(variable, webhook);
-  if (wrong !== undefined) add(["notify", "webhook-variable"], wrong);
-
-  const harness = textAt(root, ["agent", "harness"]);
-  const mode = textAt(root, ["agent", "mode"]);
-  if (harness === "mogplex" && mode !== undefined) {
-    add(["agent", "mode"], 'the harness "mogplex" takes no mode; remove it');
-  }
-  const require = textAt(root, ["success", "require"]);
-  if (require !== "changes" && require !== "pull-request") return;
-  if (harness === "mogplex") {
-    const why = `it is ${excerpt(require)}, which cannot be seen with the harness "mogplex"`;
-    add(["success", "require"], `${why}: it does not report what it delivered; write run, or choose another harness`);
-  } else if (mode === "SAFE") {
-    const why = `it is ${excerpt(require)}, which no run brings in mode SAFE`;
-    add(["success", "require"], `${why}: the agent changes nothing then; write run, or choose the mode AUTO or YOLO`);
-  }
-}
-
 /** Options of {@linkcode readCampaignFile} and {@linkcode readCampaignObject}. */
 export interface ReadCampaignOptions {
   /** Whether files that it names may be outside of its folder. @default {false} */
@@ -97,156 +34,6 @@ export interface ReadCampaignOptions {
   webhookVariable?: string | undefined;
   /** What becomes of the list `-`. @default {"refuse"} */
   stdin?: StdinRule | undefined;
-}
-
-function numberOrShare(value: string | number): Threshold {
-  return typeof value === "number"
-    ? { kind: "count", count: value }
-    : { kind: "share", share: Number(value.slice(0, -1)) / 100 };
-}
-
-function windowsOf(texts: readonly string[]): StartWindow[] {
-  return texts.flatMap((text) => {
-    const result = parseWindow(text);
-    return result.ok ? [result.window] : [];
-  });
-}
-
-/** The result of a file without mistakes. */
-function fileOf(
-  read: CampaignInput,
-  task: { prompt: string; variables: CampaignFile["variables"] },
-  repositories: readonly RepositoryEntry[],
-  exclude: readonly string[],
-): CampaignFile {
-  const input = ownFields(read);
-  const { success, canary, notify, "on-failed-checks": checks } = input;
-  const [agent, limits] = [ownFields(input.agent), ownFields(input.limits)];
-  const timeout = limits["run-timeout"];
-  const threshold = limits["stop-after-failures"];
-  return {
-    name: input.name,
-    round: input.round,
-    home: input.home ?? null,
-    title: input.title ?? null,
-    prompt: task.prompt.trim(),
-    variables: task.variables,
-    repositories,
-    exclude,
-    agent: { harness: agent.harness, mode: agent.mode ?? null },
-    branch: input.branch ?? null,
-    success: { require: success.require, acceptUnchanged: success["accept-unchanged"] },
-    limits: {
-      parallel: limits.parallel,
-      attempts: limits.attempts,
-      runTimeoutMs: parseDuration(String(timeout)) ?? 0,
-      stopAfterFailures: threshold === undefined ? null : numberOrShare(threshold),
-      openPullRequests: limits["open-pull-requests"] ?? null,
-    },
-    onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
-    canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
-    windows: windowsOf(input.windows),
-    notify: notify === undefined
-      ? null
-      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), format: notify.format, on: notify.on },
-  };
-}
-
-/** The place of a part of a value: where the same text stands in the file, else the place of the value. */
-function placeInside(
-  source: CheckedTree["source"],
-  node: ScalarNode,
-  text: string,
-  offset: number,
-  length: number,
-): Place {
-  const whole = source.placeAt(node.start);
-  if ("key" in whole) return { ...whole, offset };
-  const wanted = text.slice(offset, offset + length);
-  let at = source.text.indexOf(wanted, node.start);
-  for (let before = text.indexOf(wanted); before >= 0 && before < offset && at >= 0;) {
-    before = text.indexOf(wanted, before + 1);
-    at = source.text.indexOf(wanted, at + 1);
-  }
-  return at < 0 || at >= node.end ? whole : source.placeAt(at);
-}
-
-/** A text with templates in the campaign file itself. */
-function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText | undefined {
-  const node = nodeAt(root, key.split("."));
-  if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
-  const text = node.value;
-  return {
-    key,
-    text,
-    place: source.placeAt(node.start),
-    placeOf: (offset, length) => placeInside(source, node, text, offset, length),
-  };
-}
-
-function promptFileText(tree: CheckedTree, includes: Includes, mistakes: MistakeList): TaskText | undefined {
-  const node = nodeAt(tree.root, ["prompt-file"]);
-  if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
-  const result = includes.read(node.value, MAX_FILE_BYTES);
-  const place = tree.source.placeAt(node.start);
-  if (!result.ok) {
-    mistakes.add(place, "prompt-file", result.problem);
-    return undefined;
-  }
-  const source = new Source(result.path, result.text);
-  return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
-}
-
-/** Everything behind the form of single values, for a file that is YAML. */
-async function readRest(
-  tree: CheckedTree,
-  issues: readonly z.core.$ZodIssue[],
-  { io, includes, stdin, webhookVariable }: {
-    io: FileIo;
-    includes: Includes;
-    stdin: StdinRule;
-    webhookVariable: string | undefined;
-  },
-  mistakes: MistakeList,
-) {
-  reportRelations(tree, mistakes, webhookVariable);
-  const { root } = tree;
-  /** A text of the file, and another one in the place of a wrong one, from which no second mistake follows. */
-  function goodText(key: string): string {
-    return issues.some(({ path }) => path[0] === key) ? "x" : textAt(root, [key]) ?? "x";
-  }
-  const prompt = taskText(tree, "prompt");
-  const fromFile = promptFileText(tree, includes, mistakes);
-  const reader = new EntryReader(tree, includes, mistakes);
-  const exclude = reader.exclude();
-  const wrong = new Set(issues.filter(({ path }) => path[0] === "repositories").map(({ path }) => path[1]));
-  const repositories = await reader.repositories(wrong, io, stdin);
-  const variables = textsOf(nodeAt(root, ["variables"]));
-  const texts = [
-    taskText(tree, "title"),
-    prompt ?? fromFile,
-    taskText(tree, "branch"),
-    taskText(tree, "on-failed-checks.prompt"),
-  ];
-  reportItems({
-    campaign: goodText("name"),
-    round: textAt(root, ["round"]) === undefined ? "" : goodText("round"),
-    variables,
-    texts: texts.filter((text) => text !== undefined),
-    entries: repositories,
-    entryVariables: reader.variableNames,
-  }, mistakes);
-  const { skippedStdin } = reader;
-  return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
-}
-
-/** The home that a campaign file names, before the rest of the file is checked; null unless it names a permitted one. */
-export function readFileHome(path: string, io: FileIo): string | null {
-  const whole = readText(io, path, MAX_FILE_BYTES);
-  if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;
-  const { root } = parseText(new Source(path, whole.text), new MistakeList());
-  const home = root === undefined ? undefined : textAt(root, ["home"]);
-  return home === undefined || fileHome(home) !== undefined ? null : home;
 }
 
 /**
@@ -320,4 +107,217 @@ async function readTree(
     includes: texts.map(([included]) => included),
     skippedStdin: rest.skippedStdin,
   };
+}
+
+/** Everything behind the form of single values, for a file that is YAML. */
+async function readRest(
+  tree: CheckedTree,
+  issues: readonly z.core.$ZodIssue[],
+  { io, includes, stdin, webhookVariable }: {
+    io: FileIo;
+    includes: Includes;
+    stdin: StdinRule;
+    webhookVariable: string | undefined;
+  },
+  mistakes: MistakeList,
+) {
+  reportRelations(tree, mistakes, webhookVariable);
+  const { root } = tree;
+  /** A text of the file, and another one in the place of a wrong one, from which no second mistake follows. */
+  function goodText(key: string): string {
+    return issues.some(({ path }) => path[0] === key) ? "x" : textAt(root, [key]) ?? "x";
+  }
+  const prompt = taskText(tree, "prompt");
+  const fromFile = promptFileText(tree, includes, mistakes);
+  const reader = new EntryReader(tree, includes, mistakes);
+  const exclude = reader.exclude();
+  const wrong = new Set(issues.filter(({ path }) => path[0] === "repositories").map(({ path }) => path[1]));
+  const repositories = await reader.repositories(wrong, io, stdin);
+  const variables = textsOf(nodeAt(root, ["variables"]));
+  const texts = [
+    taskText(tree, "title"),
+    prompt ?? fromFile,
+    taskText(tree, "branch"),
+    taskText(tree, "on-failed-checks.prompt"),
+  ];
+  reportItems({
+    campaign: goodText("name"),
+    round: textAt(root, ["round"]) === undefined ? "" : goodText("round"),
+    variables,
+    texts: texts.filter((text) => text !== undefined),
+    entries: repositories,
+    entryVariables: reader.variableNames,
+  }, mistakes);
+  const { skippedStdin } = reader;
+  return { skippedStdin, exclude, repositories, variables, prompt: (prompt ?? fromFile)?.text ?? "" };
+}
+
+/** A text with templates in the campaign file itself. */
+function taskText({ root, source }: CheckedTree, key: TaskText["key"]): TaskText | undefined {
+  const node = nodeAt(root, key.split("."));
+  if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
+  const text = node.value;
+  return {
+    key,
+    text,
+    place: source.placeAt(node.start),
+    placeOf: (offset, length) => placeInside(source, node, text, offset, length),
+  };
+}
+
+/** The place of a part of a value: where the same text stands in the file, else the place of the value. */
+function placeInside(
+  source: CheckedTree["source"],
+  node: ScalarNode,
+  text: string,
+  offset: number,
+  length: number,
+): Place {
+  const whole = source.placeAt(node.start);
+  if ("key" in whole) return { ...whole, offset };
+  const wanted = text.slice(offset, offset + length);
+  let at = source.text.indexOf(wanted, node.start);
+  for (let before = text.indexOf(wanted); before >= 0 && before < offset && at >= 0;) {
+    before = text.indexOf(wanted, before + 1);
+    at = source.text.indexOf(wanted, at + 1);
+  }
+  return at < 0 || at >= node.end ? whole : source.placeAt(at);
+}
+
+function promptFileText(tree: CheckedTree, includes: Includes, mistakes: MistakeList): TaskText | undefined {
+  const node = nodeAt(tree.root, ["prompt-file"]);
+  if (node?.kind !== "scalar" || typeof node.value !== "string") return undefined;
+  const result = includes.read(node.value, MAX_FILE_BYTES);
+  const place = tree.source.placeAt(node.start);
+  if (!result.ok) {
+    mistakes.add(place, "prompt-file", result.problem);
+    return undefined;
+  }
+  const source = new Source(result.path, result.text);
+  return { key: "prompt", text: result.text, place: source.placeAt(0), placeOf: (offset) => source.placeAt(offset) };
+}
+
+/** The result of a file without mistakes. */
+function fileOf(
+  read: CampaignInput,
+  task: { prompt: string; variables: CampaignFile["variables"] },
+  repositories: readonly RepositoryEntry[],
+  exclude: readonly string[],
+): CampaignFile {
+  const input = ownFields(read);
+  const { success, canary, notify, "on-failed-checks": checks } = input;
+  const [agent, limits] = [ownFields(input.agent), ownFields(input.limits)];
+  const timeout = limits["run-timeout"];
+  const threshold = limits["stop-after-failures"];
+  return {
+    name: input.name,
+    round: input.round,
+    home: input.home ?? null,
+    title: input.title ?? null,
+    prompt: task.prompt.trim(),
+    variables: task.variables,
+    repositories,
+    exclude,
+    agent: { harness: agent.harness, mode: agent.mode ?? null },
+    branch: input.branch ?? null,
+    success: { require: success.require, acceptUnchanged: success["accept-unchanged"] },
+    limits: {
+      parallel: limits.parallel,
+      attempts: limits.attempts,
+      runTimeoutMs: parseDuration(String(timeout)) ?? 0,
+      stopAfterFailures: threshold === undefined ? null : numberOrShare(threshold),
+      openPullRequests: limits["open-pull-requests"] ?? null,
+    },
+    onFailedChecks: checks === undefined ? null : { prompt: checks.prompt.trim(), attempts: checks.attempts },
+    canary: canary === undefined ? null : { size: canary.size, gate: canary.gate },
+    windows: windowsOf(input.windows),
+    notify: notify === undefined
+      ? null
+      : { variable: notify["webhook-variable"], host: notify.host.toLowerCase(), format: notify.format, on: notify.on },
+  };
+}
+
+function numberOrShare(value: string | number): Threshold {
+  return typeof value === "number"
+    ? { kind: "count", count: value }
+    : { kind: "share", share: Number(value.slice(0, -1)) / 100 };
+}
+
+function windowsOf(texts: readonly string[]): StartWindow[] {
+  return texts.flatMap((text) => {
+    const result = parseWindow(text);
+    return result.ok ? [result.window] : [];
+  });
+}
+
+/** The home that a campaign file names, before the rest of the file is checked; null unless it names a permitted one. */
+export function readFileHome(path: string, io: FileIo): string | null {
+  const whole = readText(io, path, MAX_FILE_BYTES);
+  if (!whole.ok || !/\bhome\b/.test(whole.text)) return null;
+  const { root } = parseText(new Source(path, whole.text), new MistakeList());
+  const home = root === undefined ? undefined : textAt(root, ["home"]);
+  return home === undefined || fileHome(home) !== undefined ? null : home;
+}
+
+// Rules between keys of a campaign file: what excludes each other, and what needs something else.
+
+/** Keys with sentences, in which people write `#12`. */
+const SENTENCES: readonly string[] = ["title", "prompt"];
+
+/**
+ * Adds the mistakes of keys that do not go together.
+ *
+ * @param webhook See {@linkcode ReadCampaignOptions.webhookVariable}.
+ */
+function reportRelations(tree: CheckedTree, mistakes: MistakeList, webhook: string | undefined): void {
+  const { root, source } = tree;
+  reportCutTexts(tree, mistakes);
+  function add(path: readonly string[], message: string): void {
+    const start = nodeAt(root, path)?.start ?? 0;
+    mistakes.add(source.placeAt(start), path.join("."), message);
+  }
+
+  const prompt = keyStartAt(root, ["prompt"]);
+  const promptFile = keyStartAt(root, ["prompt-file"]);
+  if (prompt === undefined && promptFile === undefined) {
+    mistakes.add(source.placeAt(0), "prompt", "it is missing; give the task as prompt or as prompt-file");
+  } else if (prompt !== undefined && promptFile !== undefined) {
+    const [second, key] = prompt > promptFile ? [prompt, "prompt"] : [promptFile, "prompt-file"];
+    mistakes.add(source.placeAt(second), key, "prompt and prompt-file exclude each other; remove one of them");
+  }
+
+  const variable = textAt(root, ["notify", "webhook-variable"]);
+  const wrong = variable === undefined || freeVariable(variable) !== undefined
+    ? undefined
+    : webhookVariable(variable, webhook);
+  if (wrong !== undefined) add(["notify", "webhook-variable"], wrong);
+
+  const harness = textAt(root, ["agent", "harness"]);
+  const mode = textAt(root, ["agent", "mode"]);
+  if (harness === "mogplex" && mode !== undefined) {
+    add(["agent", "mode"], 'the harness "mogplex" takes no mode; remove it');
+  }
+  const require = textAt(root, ["success", "require"]);
+  if (require !== "changes" && require !== "pull-request") return;
+  if (harness === "mogplex") {
+    const why = `it is ${excerpt(require)}, which cannot be seen with the harness "mogplex"`;
+    add(["success", "require"], `${why}: it does not report what it delivered; write run, or choose another harness`);
+  } else if (mode === "SAFE") {
+    const why = `it is ${excerpt(require)}, which no run brings in mode SAFE`;
+    add(["success", "require"], `${why}: the agent changes nothing then; write run, or choose the mode AUTO or YOLO`);
+  }
+}
+
+/** Adds a mistake where a comment swallowed the end of a sentence. */
+function reportCutTexts({ root, source }: CheckedTree, mistakes: MistakeList): void {
+  for (const key of SENTENCES) {
+    const node = nodeAt(root, [key]);
+    if (node?.kind !== "scalar" || !node.plain) continue;
+    const comment = /^[ \t]+(#\S+)/.exec(source.text.slice(node.end, node.end + 100))?.[1];
+    if (comment === undefined) continue;
+    const message = `${
+      excerpt(comment)
+    } is read as a comment; put the whole text in quotes, or write a blank after "#"`;
+    mistakes.add(source.placeAt(source.text.indexOf("#", node.end)), key, message);
+  }
 }

@@ -219,7 +219,7 @@ export interface DirHomeOptions {
   round: string;
   /**
    * `write`: this process is the only one that writes until {@linkcode Home.close}. `read`: it changes nothing, not even a file, and does
-   * not wait for anybody.
+   * not wait for another process.
    */
   access: "read" | "write";
   /** What messages call the directory. @default its path */

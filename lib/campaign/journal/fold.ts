@@ -1,6 +1,6 @@
 /**
- * From the records of a journal to what is known of its campaign. Pure, and one record at a time: the whole takes time in proportion to the
- * number of records, and no memory for them.
+ * Makes the memory of a campaign from the records of its journal. Pure, and one record at a time: reading a journal takes time in proportion
+ * to the number of its records, and keeps none of them.
  *
  * @module
  */
@@ -22,12 +22,121 @@ import {
 } from "./memory.ts";
 import { type FollowUp, type JournalRecord, MAX_REASON, oneLine, type PullRequestMemory } from "./record.ts";
 
-// What a record of a start says about its item.
-
 type Of<T extends JournalRecord["type"]> = Extract<JournalRecord, { type: T }>;
 
 /** Why a record contradicts those before it, as a clause. */
 class Contradiction extends Error {}
+
+const FITTING =
+  "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
+
+/**
+ * Takes the next record into the memory.
+ *
+ * @param place Where the record stands, for messages.
+ * @throws {UsageError} when it contradicts the records before it, or the lock does not have its item. The memory is of no use then.
+ */
+export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
+  try {
+    apply(memory, record, place);
+  } catch (cause) {
+    if (!(cause instanceof Contradiction)) throw cause;
+    const item = "item" in record ? ` of item ${JSON.stringify(record.item)}` : "";
+    throw new UsageError({
+      attempted: "read journal",
+      why: `the record "${record.type}"${item} contradicts those before it (${cause.message})`,
+      value: JSON.stringify(place),
+      advice: FITTING,
+    }, { cause });
+  }
+  noteLock(memory.lockHash, record);
+  noteSkew(memory, record);
+  memory.told = toldAfter(memory, record);
+  if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
+  if (record.type === "note" && isPlaceNote(record.text)) memory.place = record.text.slice(PLACE.length);
+  memory.seq = record.seq;
+  memory.lastAt = record.at;
+}
+
+function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
+  switch (record.type) {
+    case "wave":
+      memory.wave = record.wave;
+      memory.waveAt = record.at;
+      memory.trouble = null;
+      memory.tokenRefused = false;
+      memory.sandboxes = null;
+      return;
+    case "intent":
+      return applyIntent(memory, itemOf(memory, record.item, place), record);
+    case "started":
+      return applyStarted(memory, itemOf(memory, record.item, place), record);
+    case "seen":
+      return applySeen(memory, itemOf(memory, record.item, place), record);
+    case "ended":
+      return applyEnded(memory, itemOf(memory, record.item, place), record);
+    case "sandboxes":
+      memory.sandboxes = record.used;
+      return applyLingering(memory, record);
+    case "trouble":
+      memory.trouble = record.reason;
+      memory.tokenRefused = record.exit !== undefined;
+      if (record.missing !== undefined) {
+        applyMissing(itemOf(memory, record.missing.item, place), record.missing.start);
+      }
+      if (record.refused === undefined) return;
+      return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
+    case "pull-request": {
+      const item = itemOf(memory, record.item, place);
+      item.pullRequest = record.url;
+      item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
+      return applyPull(memory, item);
+    }
+    case "gate": {
+      const gate = memory.gates[record.gate];
+      gate.closed = true;
+      gate.reason = record.reason;
+      return;
+    }
+    case "approved": {
+      const { by, note, at } = record;
+      const gate = memory.gates[record.gate];
+      gate.closed = false;
+      gate.approved = { by, note, at, ended: memory.ended, failures: memory.failures };
+      return;
+    }
+    case "retry":
+      for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record);
+      return;
+    case "skipped":
+      for (const id of record.items) applySkipped(memory, itemOf(memory, id, place), record);
+      return;
+    case "stopped":
+      memory.stopped = { by: record.by, at: record.at, cancel: record.cancel };
+      if (record.cancel) { for (const item of memory.items.values()) reopenStart(memory, item); }
+      return;
+    case "resumed":
+      memory.stopped = null;
+      for (const item of memory.items.values()) if (item.state === "unknown") reopenStart(memory, item);
+      return;
+    case "joined":
+      applySlots(memory, record.slots);
+      return;
+    case "note":
+      return;
+  }
+}
+
+function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
+  const item = memory.items.get(id);
+  if (item !== undefined) return item;
+  throw new UsageError({
+    attempted: "go on with the campaign",
+    why: `the journal speaks of item ${JSON.stringify(id)}, which the lock does not have`,
+    value: JSON.stringify(place),
+    advice: FITTING,
+  });
+}
 
 const ENDS_OF_RUNS: readonly StartVerdict[] = [
   "succeeded",
@@ -37,58 +146,12 @@ const ENDS_OF_RUNS: readonly StartVerdict[] = [
   "needs-input",
   "overdue",
 ];
+
 /** Ends after which the same start can end once more: a person answers, or settles it. */
 const OPEN_ENDS: readonly StartVerdict[] = ["needs-input", "unknown"];
+
 /** The status of a run that has no sandbox yet. */
 const WITHOUT_SANDBOX = "pending";
-
-/** Gives an item a state, and what it adds to the counts of the campaign. */
-function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
-  memory.counts[item.state]--;
-  memory.counts[state]++;
-  item.state = state;
-  memory.ended += Number(tally !== "none") - Number(item.tally !== "none");
-  memory.failures += Number(tally === "failure") - Number(item.tally === "failure");
-  item.tally = tally;
-}
-
-function addSlot(slots: number[], ms: number): void {
-  // Slots come nearly in order: the place is found at once.
-  let at = slots.length;
-  while (at > 0 && (slots[at - 1] ?? 0) > ms) at--;
-  slots.splice(at, 0, ms);
-}
-
-function removeSlot(slots: number[], ms: number): void {
-  const at = slots.lastIndexOf(ms);
-  if (at >= 0) slots.splice(at, 1);
-}
-
-/** Starts in another journal have taken their slots. */
-function applySlots({ slotsMs }: CampaignMemory, times: readonly string[]): void {
-  for (const time of times) addSlot(slotsMs, Date.parse(time));
-}
-
-/** The last start of an item, which a record is about. */
-function lastStart({ starts }: ItemMemory, number: number): StartMemory {
-  const last = starts.at(-1);
-  if (last?.number === number) return last;
-  throw new Contradiction(`start ${number} was not sent, or another one was sent since`);
-}
-
-function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
-  const id = runId.toLowerCase();
-  if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has another run`);
-  const owner = memory.runs.get(id);
-  if (owner !== undefined && owner !== start) throw new Contradiction("its run belongs to another start");
-  start.runId = id;
-  (memory.runs as Map<string, StartMemory>).set(id, start);
-}
-
-/** A start that was sent after the last one that found no sandbox has found one. */
-function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory): void {
-  if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
-}
 
 function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
   const { kind, key, branch, sentAt, start: number, followUp = null } = record;
@@ -177,43 +240,6 @@ function applySeen(memory: CampaignMemory, item: ItemMemory, record: Of<"seen">)
   setState(memory, item, "running", "none");
 }
 
-/** What an item becomes when a start has ended. */
-function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
-  const rule = ruleOf(as);
-  const isGood = as === "succeeded" || as === "unchanged";
-  // What may be at work, and is to be cancelled, is not forgotten.
-  const isForgotten = item.skipped !== null && !(item.skipped.cancel && isOpenStart(item));
-  if (isForgotten && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
-  const last = item.starts.at(-1);
-  if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
-  if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
-  if (rule.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
-  const tally = rule.ended ? rule.failure ? "failure" : "ended" : "none";
-  return { state: as, tally };
-}
-
-/**
- * A follow-up has ended, or was refused. It is about the pull request, and the verdict of the item stays what it was: a success. Whether it has
- * mended anything is for the forge to say.
- */
-function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason }: Of<"ended">): void {
-  item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
-  item.reason = reason;
-  const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES;
-  const { again } = ruleOf(as);
-  if (as === "needs-input" || again === "free" && !isOver) {
-    return setState(memory, item, as, "none");
-  }
-  const isGood = as === "succeeded" || as === "unchanged";
-  item.followUp = null;
-  item.reason = isGood
-    ? null
-    : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
-  // What was read before it is not true any more.
-  if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
-  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
-}
-
 /** A start has ended, or was refused. */
 function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended">): void {
   const { as, runId, retryAt } = record;
@@ -268,10 +294,101 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   setState(memory, item, state, tally);
 }
 
-/** The state of an item whose open start is to be sent again. */
-function openState({ starts }: ItemMemory): ItemState {
-  const end = starts.at(-1)?.end;
-  return end === "quota" ? "quota" : end === "service" ? "service" : "starting";
+/**
+ * A follow-up has ended, or was refused. It is about the pull request, and the verdict of the item stays what it was: a success. Whether it has
+ * mended anything is for the forge to say.
+ */
+function endFollowUp(memory: CampaignMemory, item: ItemMemory, { as, runId, reason }: Of<"ended">): void {
+  item.serviceFailures = as === "service" ? item.serviceFailures + 1 : 0;
+  item.reason = reason;
+  const isOver = as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES;
+  const { again } = ruleOf(as);
+  if (as === "needs-input" || again === "free" && !isOver) {
+    return setState(memory, item, as, "none");
+  }
+  const isGood = as === "succeeded" || as === "unchanged";
+  item.followUp = null;
+  item.reason = isGood
+    ? null
+    : oneLine(`the follow-up ended as ${as}${reason === null ? "" : `: ${reason}`}`, MAX_REASON);
+  // What was read before it is not true any more.
+  if (runId !== null && item.pull !== null) item.pull = { ...item.pull, checks: null, conflict: null };
+  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
+}
+
+/** What an item becomes when a start has ended. */
+function stateAfter(item: ItemMemory, as: StartVerdict): { state: ItemState; tally: ItemMemory["tally"] } {
+  const rule = ruleOf(as);
+  const isGood = as === "succeeded" || as === "unchanged";
+  // What may be at work, and is to be cancelled, is not forgotten.
+  const isForgotten = item.skipped !== null && !(item.skipped.cancel && isOpenStart(item));
+  if (isForgotten && !isGood && as !== "needs-input") return { state: "skipped", tally: "none" };
+  const last = item.starts.at(-1);
+  if (item.adopt && last !== undefined && isSpent(last)) return { state: "waiting", tally: "none" };
+  if (as === "service" && item.serviceFailures >= MAX_SERVICE_FAILURES) return { state: "failed", tally: "failure" };
+  if (rule.again === "attempts" && item.attempts < item.allowed) return { state: "waiting", tally: "none" };
+  const tally = rule.ended ? rule.failure ? "failure" : "ended" : "none";
+  return { state: as, tally };
+}
+
+/** Sandboxes of ended runs were looked at: one that is gone has stayed until some time between the two looks. */
+function applyLingering(
+  { items, lingering, lingered }: CampaignMemory,
+  { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
+): void {
+  if (now === undefined || seenAt === undefined) return;
+  const seenMs = Date.parse(seenAt);
+  for (const [id, { endedMs, seenMs: beforeMs }] of lingering) {
+    if (now.includes(id)) continue;
+    lingering.delete(id);
+    // What was started again has taken another one.
+    const last = items.get(id)?.starts.at(-1);
+    if (last === undefined || !isSpent(last) || Date.parse(last.updatedAt ?? "") !== endedMs) continue;
+    lingered.sumMs += Math.max((beforeMs + seenMs) / 2 - endedMs, 0);
+    lingered.count++;
+  }
+  for (const id of now) {
+    const endedMs = Date.parse(items.get(id)?.starts.at(-1)?.updatedAt ?? "");
+    if (!Number.isNaN(endedMs)) lingering.set(id, { endedMs, seenMs: Math.max(seenMs, endedMs) });
+  }
+}
+
+/** A refusal of the token stopped the wave: the start that it was about has begun no run, and is sent again as it was. */
+function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
+  const start = lastStart(item, number);
+  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
+  start.openSlotMs = null;
+}
+
+/** The run of a start was not found, and it is not known whose the token was. */
+function applyMissing(item: ItemMemory, number: number): void {
+  lastStart(item, number).missing = true;
+}
+
+const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
+  draft: false,
+  checks: null,
+  review: null,
+  conflict: null,
+  owner: null,
+  createdAt: null,
+  updatedAt: null,
+  reason: null,
+};
+
+/** A word that this version does not know says nothing. */
+function stateOf(state: string): PullRequestMemory["state"] {
+  return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
+}
+
+/** A pull request was read: a follow-up that waits for its start, and whose branch is not confirmed any more, is given up. */
+function applyPull(memory: CampaignMemory, item: ItemMemory): void {
+  if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
+  const { reason } = followUpBranch(item);
+  if (reason === null) return;
+  item.followUp = null;
+  item.reason = oneLine(`no follow-up was made: ${reason}`, MAX_REASON);
+  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
 }
 
 /** A person allowed another attempt. An item at work goes on: its run would have to end first. */
@@ -303,6 +420,12 @@ function applyRetry(
   setState(memory, item, "waiting", "none");
 }
 
+/** The state of an item whose open start is to be sent again. */
+function openState({ starts }: ItemMemory): ItemState {
+  const end = starts.at(-1)?.end;
+  return end === "quota" ? "quota" : end === "service" ? "service" : "starting";
+}
+
 /** A person gave up an item. A run at work goes on to its end, which counts if it is good. */
 function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skipped">): void {
   const { by, reason, cancel = false } = record;
@@ -317,16 +440,104 @@ function applySkipped(memory: CampaignMemory, item: ItemMemory, record: Of<"skip
   setState(memory, item, "skipped", "none");
 }
 
-/** A refusal of the token stopped the wave: the start that it was about has begun no run, and is sent again as it was. */
-function applyRefused(memory: CampaignMemory, item: ItemMemory, number: number): void {
-  const start = lastStart(item, number);
-  if (start.openSlotMs !== null) removeSlot(memory.slotsMs, start.openSlotMs);
-  start.openSlotMs = null;
+/** An open start is to be sent again, whatever became of its item. */
+function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
+  if (isOpenStart(item) && hasVerdict(item.state)) setState(memory, item, openState(item), "none");
 }
 
-/** The run of a start was not found, and it is not known whose the token was. */
-function applyMissing(item: ItemMemory, number: number): void {
-  lastStart(item, number).missing = true;
+/** Starts in another journal have taken their slots. */
+function applySlots({ slotsMs }: CampaignMemory, times: readonly string[]): void {
+  for (const time of times) addSlot(slotsMs, Date.parse(time));
+}
+
+/** The last start of an item, which a record is about. */
+function lastStart({ starts }: ItemMemory, number: number): StartMemory {
+  const last = starts.at(-1);
+  if (last?.number === number) return last;
+  throw new Contradiction(`start ${number} was not sent, or another one was sent since`);
+}
+
+function bindRun(memory: CampaignMemory, start: StartMemory, runId: string): void {
+  const id = runId.toLowerCase();
+  if (start.runId !== null && start.runId !== id) throw new Contradiction(`start ${start.number} has another run`);
+  const owner = memory.runs.get(id);
+  if (owner !== undefined && owner !== start) throw new Contradiction("its run belongs to another start");
+  start.runId = id;
+  (memory.runs as Map<string, StartMemory>).set(id, start);
+}
+
+/** A start that was sent after the last one that found no sandbox has found one. */
+function noteSandbox(memory: CampaignMemory, { status, intentSeq }: StartMemory): void {
+  if (status !== WITHOUT_SANDBOX && intentSeq > memory.sandboxRefusalSeq) memory.sandboxRefusals = null;
+}
+
+/** Gives an item a state, and what it adds to the counts of the campaign. */
+function setState(memory: CampaignMemory, item: ItemMemory, state: ItemState, tally: ItemMemory["tally"]): void {
+  memory.counts[item.state]--;
+  memory.counts[state]++;
+  item.state = state;
+  memory.ended += Number(tally !== "none") - Number(item.tally !== "none");
+  memory.failures += Number(tally === "failure") - Number(item.tally === "failure");
+  item.tally = tally;
+}
+
+function addSlot(slots: number[], ms: number): void {
+  // Slots come nearly in order: the place is found at once.
+  let at = slots.length;
+  while (at > 0 && (slots[at - 1] ?? 0) > ms) at--;
+  slots.splice(at, 0, ms);
+}
+
+function removeSlot(slots: number[], ms: number): void {
+  const at = slots.lastIndexOf(ms);
+  if (at >= 0) slots.splice(at, 1);
+}
+
+function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): void {
+  if (lock === undefined) hash.before = null;
+  else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
+}
+
+/** How far this machine's time is from the service's, which every start tells. */
+function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
+  const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
+  if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
+}
+
+const TOLD = "a webhook is told: ";
+
+/** The text of the note that remembers what a webhook was told. */
+export function toldNote(event: NotifyEvent): string {
+  return `${TOLD}${event}`;
+}
+
+/** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
+function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
+  switch (record.type) {
+    case "note":
+      return NOTIFY_EVENTS.find((event) => record.text === toldNote(event)) ?? told;
+    case "intent":
+    case "approved":
+      return null;
+    case "started":
+    case "seen":
+    case "ended":
+      return told === "stuck" ? null : told;
+    default:
+      return told;
+  }
+}
+
+const PLACE = "trace ";
+
+/** The text of the note that remembers where a wave is in its trace. */
+export function placeNote(traceparent: string): string {
+  return `${PLACE}${traceparent}`;
+}
+
+/** Whether the text of a note only says where a wave is in its trace. */
+export function isPlaceNote(text: string): boolean {
+  return text.startsWith(PLACE);
 }
 
 /** Time after which an open start of a campaign that is stopped counts as lost for good, in milliseconds. */
@@ -351,189 +562,6 @@ export function giveUpOpenStarts(memory: CampaignMemory, nowMs: number): void {
   }
 }
 
-/** An open start is to be sent again, whatever became of its item. */
-function reopenStart(memory: CampaignMemory, item: ItemMemory): void {
-  if (isOpenStart(item) && hasVerdict(item.state)) setState(memory, item, openState(item), "none");
-}
-
-/** A pull request was read: a follow-up that waits for its start, and whose branch is not confirmed any more, is given up. */
-function applyPull(memory: CampaignMemory, item: ItemMemory): void {
-  if (item.followUp === null || item.state !== "waiting" || isOpenStart(item)) return;
-  const { reason } = followUpBranch(item);
-  if (reason === null) return;
-  item.followUp = null;
-  item.reason = oneLine(`no follow-up was made: ${reason}`, MAX_REASON);
-  setState(memory, item, item.skipped === null ? "succeeded" : "skipped", item.skipped === null ? "ended" : "none");
-}
-
-const FITTING =
-  "restore the lock.json and the journal that belong together from the wave before (its artifact, commit or backup)";
-
-function itemOf(memory: CampaignMemory, id: string, place: string): ItemMemory {
-  const item = memory.items.get(id);
-  if (item !== undefined) return item;
-  throw new UsageError({
-    attempted: "go on with the campaign",
-    why: `the journal speaks of item ${JSON.stringify(id)}, which the lock does not have`,
-    value: JSON.stringify(place),
-    advice: FITTING,
-  });
-}
-
-const NO_DETAILS: Omit<PullRequestMemory, "state"> = {
-  draft: false,
-  checks: null,
-  review: null,
-  conflict: null,
-  owner: null,
-  createdAt: null,
-  updatedAt: null,
-  reason: null,
-};
-
-/** A word that this version does not know says nothing. */
-function stateOf(state: string): PullRequestMemory["state"] {
-  return PULL_REQUEST_STATUSES.find((known) => known === state) ?? "unreadable";
-}
-
-const TOLD = "a webhook is told: ";
-
-/** The text of the note that remembers what a webhook was told. */
-export function toldNote(event: NotifyEvent): string {
-  return `${TOLD}${event}`;
-}
-
-const PLACE = "trace ";
-
-/** The text of the note that remembers where a wave is in its trace. */
-export function placeNote(traceparent: string): string {
-  return `${PLACE}${traceparent}`;
-}
-
-/** Whether the text of a note only says where a wave is in its trace. */
-export function isPlaceNote(text: string): boolean {
-  return text.startsWith(PLACE);
-}
-
-/** What a webhook was told last, as far as it still holds. A gate stays closed while runs end. */
-function toldAfter({ told }: CampaignMemory, record: JournalRecord): NotifyEvent | null {
-  switch (record.type) {
-    case "note":
-      return NOTIFY_EVENTS.find((event) => record.text === toldNote(event)) ?? told;
-    case "intent":
-    case "approved":
-      return null;
-    case "started":
-    case "seen":
-    case "ended":
-      return told === "stuck" ? null : told;
-    default:
-      return told;
-  }
-}
-
-function apply(memory: CampaignMemory, record: JournalRecord, place: string): void {
-  switch (record.type) {
-    case "wave":
-      memory.wave = record.wave;
-      memory.waveAt = record.at;
-      memory.trouble = null;
-      memory.tokenRefused = false;
-      memory.sandboxes = null;
-      return;
-    case "intent":
-      return applyIntent(memory, itemOf(memory, record.item, place), record);
-    case "started":
-      return applyStarted(memory, itemOf(memory, record.item, place), record);
-    case "seen":
-      return applySeen(memory, itemOf(memory, record.item, place), record);
-    case "ended":
-      return applyEnded(memory, itemOf(memory, record.item, place), record);
-    case "sandboxes":
-      memory.sandboxes = record.used;
-      return applyLingering(memory, record);
-    case "trouble":
-      memory.trouble = record.reason;
-      memory.tokenRefused = record.exit !== undefined;
-      if (record.missing !== undefined) {
-        applyMissing(itemOf(memory, record.missing.item, place), record.missing.start);
-      }
-      if (record.refused === undefined) return;
-      return applyRefused(memory, itemOf(memory, record.refused.item, place), record.refused.start);
-    case "pull-request": {
-      const item = itemOf(memory, record.item, place);
-      item.pullRequest = record.url;
-      item.pull = { state: stateOf(record.state), ...(record.details ?? NO_DETAILS) };
-      return applyPull(memory, item);
-    }
-    case "gate": {
-      const gate = memory.gates[record.gate];
-      gate.closed = true;
-      gate.reason = record.reason;
-      return;
-    }
-    case "approved": {
-      const { by, note, at } = record;
-      const gate = memory.gates[record.gate];
-      gate.closed = false;
-      gate.approved = { by, note, at, ended: memory.ended, failures: memory.failures };
-      return;
-    }
-    case "retry":
-      for (const id of record.items) applyRetry(memory, itemOf(memory, id, place), record);
-      return;
-    case "skipped":
-      for (const id of record.items) applySkipped(memory, itemOf(memory, id, place), record);
-      return;
-    case "stopped":
-      memory.stopped = { by: record.by, at: record.at, cancel: record.cancel };
-      if (record.cancel) { for (const item of memory.items.values()) reopenStart(memory, item); }
-      return;
-    case "resumed":
-      memory.stopped = null;
-      for (const item of memory.items.values()) if (item.state === "unknown") reopenStart(memory, item);
-      return;
-    case "joined":
-      applySlots(memory, record.slots);
-      return;
-    case "note":
-      return;
-  }
-}
-
-/** Sandboxes of ended runs were looked at: one that is gone has stayed until some time between the two looks. */
-function applyLingering(
-  { items, lingering, lingered }: CampaignMemory,
-  { lingering: now, seenAt }: Extract<JournalRecord, { type: "sandboxes" }>,
-): void {
-  if (now === undefined || seenAt === undefined) return;
-  const seenMs = Date.parse(seenAt);
-  for (const [id, { endedMs, seenMs: beforeMs }] of lingering) {
-    if (now.includes(id)) continue;
-    lingering.delete(id);
-    // What was started again has taken another one.
-    const last = items.get(id)?.starts.at(-1);
-    if (last === undefined || !isSpent(last) || Date.parse(last.updatedAt ?? "") !== endedMs) continue;
-    lingered.sumMs += Math.max((beforeMs + seenMs) / 2 - endedMs, 0);
-    lingered.count++;
-  }
-  for (const id of now) {
-    const endedMs = Date.parse(items.get(id)?.starts.at(-1)?.updatedAt ?? "");
-    if (!Number.isNaN(endedMs)) lingering.set(id, { endedMs, seenMs: Math.max(seenMs, endedMs) });
-  }
-}
-
-/** How far this machine's time is from the service's, which every start tells. */
-function noteSkew(memory: CampaignMemory, record: JournalRecord): void {
-  const serviceAt = record.type === "intent" ? record.sentAt : record.type === "started" ? record.slotAt : undefined;
-  if (serviceAt !== undefined) memory.skewMs = Date.parse(record.at) - Date.parse(serviceAt);
-}
-
-function noteLock(hash: CampaignMemory["lockHash"], { lock }: JournalRecord): void {
-  if (lock === undefined) hash.before = null;
-  else if (lock !== hash.current) Object.assign(hash, { current: lock, before: hash.current });
-}
-
 /**
  * Proves that a lock is the one that the journal knows.
  *
@@ -555,31 +583,15 @@ export function checkLockHash({ lock, lockHash: { current, before } }: CampaignM
 }
 
 /**
- * Takes the next record into the memory.
+ * Proves that records about starts would not contradict those before them, so that none is written that no later reader could read.
  *
- * @param place Where the record stands, for messages.
- * @throws {UsageError} when it contradicts the records before it, or the lock does not have its item. The memory is of no use then.
+ * @throws as {@linkcode applyRecord} does; `cause` is a {@linkcode Contradiction}. The memory is as before.
  */
-export function applyRecord(memory: CampaignMemory, record: JournalRecord, place = `record ${record.seq}`): void {
-  try {
-    apply(memory, record, place);
-  } catch (cause) {
-    if (!(cause instanceof Contradiction)) throw cause;
-    const item = "item" in record ? ` of item ${JSON.stringify(record.item)}` : "";
-    throw new UsageError({
-      attempted: "read journal",
-      why: `the record "${record.type}"${item} contradicts those before it (${cause.message})`,
-      value: JSON.stringify(place),
-      advice: FITTING,
-    }, { cause });
-  }
-  noteLock(memory.lockHash, record);
-  noteSkew(memory, record);
-  memory.told = toldAfter(memory, record);
-  if (record.type === "note" && record.text.startsWith(TOLD)) memory.toldCount++;
-  if (record.type === "note" && isPlaceNote(record.text)) memory.place = record.text.slice(PLACE.length);
-  memory.seq = record.seq;
-  memory.lastAt = record.at;
+export function judgeRecords(memory: CampaignMemory, records: readonly JournalRecord[]): void {
+  const about = records.filter((record) => "item" in record);
+  if (about.length === 0) return;
+  const copy = copyFor(memory, about.map(({ item }) => item));
+  for (const record of about) applyRecord(copy, record);
 }
 
 /** The memory with copies of some items, on which a record can be judged: nothing that it changes is seen in the memory. */
@@ -612,26 +624,36 @@ function copyFor(memory: CampaignMemory, ids: readonly string[]): CampaignMemory
   };
 }
 
-/**
- * Proves that records about starts would not contradict those before them, so that none is written that no later reader could read.
- *
- * @throws as {@linkcode applyRecord} does; `cause` is a {@linkcode Contradiction}. The memory is as before.
- */
-export function judgeRecords(memory: CampaignMemory, records: readonly JournalRecord[]): void {
-  const about = records.filter((record) => "item" in record);
-  if (about.length === 0) return;
-  const copy = copyFor(memory, about.map(({ item }) => item));
-  for (const record of about) applyRecord(copy, record);
-}
-
 /** The hash of a follow-up's request. */
 type FollowUpHash = (lock: Lock, item: LockItem, followUp: FollowUp, branch: string) => string;
+
 /** The hash of an item's request with one of the tasks. */
 type TaskHash = (lock: Lock, item: LockItem, task: number) => string;
 
-/** The tasks with which the last start of an item may have been sent: a new one waits for the end of what the old one may have begun. */
-function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {
-  return adopt ? [item.task, ...tasks.keys()] : [item.task];
+/**
+ * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
+ * the journal is read, before anything is sent.
+ *
+ * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
+ */
+export function checkOpenStarts(
+  { lock, items }: CampaignMemory,
+  followUpHash: FollowUpHash,
+  taskHash: TaskHash = (_lock, { requestHash }) => requestHash,
+): void {
+  for (const memory of items.values()) {
+    const last = memory.starts.at(-1);
+    if (last === undefined || last.number !== nextStart(memory) || last.runId !== null) continue;
+    if (last.end !== null && memory.adopt && !memory.settle) continue;
+    if (taskOfStart(lock, memory, last, followUpHash, taskHash) !== undefined) continue;
+    throw new UsageError({
+      attempted: "go on with the campaign",
+      why: `the lock does not fit the journal: start ${last.number} of item ${
+        JSON.stringify(memory.item.id)
+      } was sent with another request`,
+      advice: FITTING,
+    });
+  }
 }
 
 /**
@@ -663,28 +685,7 @@ export function taskOfStart(
   return undefined;
 }
 
-/**
- * Proves that every start that is going to be sent again under its number still has the key that follows from the lock. To be called once
- * the journal is read, before anything is sent.
- *
- * @throws {UsageError} when one has not: the lock is not the one with which it was sent.
- */
-export function checkOpenStarts(
-  { lock, items }: CampaignMemory,
-  followUpHash: FollowUpHash,
-  taskHash: TaskHash = (_lock, { requestHash }) => requestHash,
-): void {
-  for (const memory of items.values()) {
-    const last = memory.starts.at(-1);
-    if (last === undefined || last.number !== nextStart(memory) || last.runId !== null) continue;
-    if (last.end !== null && memory.adopt && !memory.settle) continue;
-    if (taskOfStart(lock, memory, last, followUpHash, taskHash) !== undefined) continue;
-    throw new UsageError({
-      attempted: "go on with the campaign",
-      why: `the lock does not fit the journal: start ${last.number} of item ${
-        JSON.stringify(memory.item.id)
-      } was sent with another request`,
-      advice: FITTING,
-    });
-  }
+/** The tasks with which the last start of an item may have been sent: a new one waits for the end of what the old one may have begun. */
+function tasksOf({ tasks }: Lock, { item, adopt }: ItemMemory): number[] {
+  return adopt ? [item.task, ...tasks.keys()] : [item.task];
 }

@@ -121,7 +121,7 @@ function plain(address: string): string {
 }
 
 /**
- * A warning about a branch that everybody may read, as one sentence; null when there is nothing to say.
+ * A warning about a branch that is public, as one sentence; null when there is nothing to say.
  *
  * @param remote Address of the repository of the branch. Only of the repository of the job something is known.
  */

@@ -11,7 +11,7 @@ import { type LockChecks, lockText, parseLock } from "./lock.ts";
 import type { JournalRecord } from "./record.ts";
 
 /**
- * Makes a home in the memory of this process. It remembers as long as somebody holds it: give the same one to everything that is to go on
+ * Makes a home in the memory of this process. It lives as long as a reference to it: give the same one to everything that is to go on
  * with a campaign, also after an error or with another client. A campaign in it ends with the process; its runs do not.
  *
  * @example A test

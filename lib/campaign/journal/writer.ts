@@ -21,100 +21,6 @@ import { sha256Hex } from "../../sha256.ts";
 import { plainText } from "../../text/plain_text.ts";
 import { diskError } from "./home.ts";
 
-// An entry of a directory's chain of writers: the file in which a process says that it is at work.
-
-interface WriterFacts extends ProcessIdentity {
-  /** 32 random hex digits. */
-  token: string;
-  /** This machine's time when it began, in ISO 8601. Only for people. */
-  since: string;
-}
-
-interface WriterEntry {
-  path: string;
-  /** 32 hex digits that no other entry has: its token, or a hash of what is in it. */
-  id: string;
-  /** What it says; null when it cannot be understood. */
-  facts: WriterFacts | null;
-  /** When it was last touched, in milliseconds since 1970 by the clock of the file system. */
-  touchedMs: number;
-}
-
-/** SHA-256 as `sha256Hex` makes it. */
-
-const MAX_BYTES = 4096;
-/** More than any race makes: each entry after the first belongs to a process that died within a few microseconds. */
-const MAX_ENTRIES = 50;
-
-/** Path of the writer file of a directory. */
-function writerPath(directory: string): string {
-  return `${directory}/writer.json`;
-}
-
-/** Path of the file of the one process that may take over from an entry. */
-function successorPath(directory: string, id: string): string {
-  return `${directory}/writer.${id}.json`;
-}
-
-/** The id in the name of a file of {@linkcode successorPath}; undefined for any other name. */
-function idInName(name: string): string | undefined {
-  return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
-}
-
-export function writerText(facts: WriterFacts): string {
-  return `${JSON.stringify({ schema: 1, ...facts }, null, 2)}\n`;
-}
-
-function textOrNull(value: unknown): string | null {
-  return typeof value === "string" && value !== "" ? plainText(value, { maxLength: 200 }).replace(/\s+/g, " ") : null;
-}
-
-/** What a writer file says; null when its text is not that of a writer file. */
-export function parseWriter(text: string): WriterFacts | null {
-  const value = parseJson(text);
-  if (typeof value !== "object" || value === null) return null;
-  const { schema, token, since, host, bootId, pidSpace, pid, startedAt } = value as Record<string, unknown>;
-  if (schema !== 1 || typeof token !== "string" || !/^[0-9a-f]{32}$/.test(token)) return null;
-  // A number of 0 or less would mean a group of processes.
-  if (!Number.isSafeInteger(pid) || (pid as number) < 1) return null;
-  return {
-    token,
-    since: textOrNull(since) ?? "an unknown time",
-    host: textOrNull(host),
-    bootId: textOrNull(bootId),
-    pidSpace: textOrNull(pidSpace),
-    pid: pid as number,
-    startedAt: textOrNull(startedAt),
-  };
-}
-
-/**
- * Reads the writers of a directory: `writer.json`, then the file of the one that takes over from it, and so on. The last one is at work.
- *
- * @throws when a file cannot be read.
- */
-function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
-  const entries: WriterEntry[] = [];
-  let path = writerPath(directory);
-  while (entries.length < MAX_ENTRIES) {
-    const file = files.read(path, MAX_BYTES);
-    if (file === undefined) break;
-    const facts = parseWriter(new TextDecoder().decode(file.content));
-    // Two empty files of different times are two entries.
-    const id = facts?.token ?? sha256Hex(`${file.modifiedMs} ${sha256Hex(file.content)}`).slice(0, 32);
-    entries.push({ path, id, facts, touchedMs: file.modifiedMs });
-    path = successorPath(directory, id);
-  }
-  return entries;
-}
-
-/** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
-const TOUCH_MS = 30_000;
-/** A writer that is not known to be alive is dead when its file was not touched for so long, in milliseconds. Source: as above. */
-const STALE_MS = 300_000;
-/** Each further try means that another process has won something meanwhile. */
-const MAX_TRIES = 100;
-
 /** What {@linkcode takeDirectory} needs. */
 interface WriterWorld {
   files: DurableFiles;
@@ -135,84 +41,17 @@ export interface Writer {
   release(): void;
 }
 
+/** How often a writer touches its file, in milliseconds. Source: specification of campaigns, section 5. */
+const TOUCH_MS = 30_000;
+
+/** A writer that is not known to be alive is dead when its file was not touched for so long, in milliseconds. Source: as above. */
+const STALE_MS = 300_000;
+
+/** Each further try means that another process has won something meanwhile. */
+const MAX_TRIES = 100;
+
 /** Tokens of the writers that this process has open. */
 let openTokens: Set<string> | undefined;
-
-function busy(directory: string, why: string, advice: string): MogplexError {
-  return new MogplexError({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
-}
-
-function newToken(): string {
-  return crypto.randomUUID().replaceAll("-", "");
-}
-
-/**
- * Whether a writer has ended: `stale` when that follows only from the time of its last touch.
- *
- * @param timeMs Tells the time, by the clock that the touch was made by.
- */
-function judge(
-  entry: WriterEntry,
-  world: Pick<WriterWorld, "processes">,
-  timeMs: () => number,
-): "ended" | "stale" | "at work" {
-  const { facts } = entry;
-  const own = world.processes.own();
-  const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
-    facts.pidSpace === own.pidSpace;
-  if (here && facts.pid === own.pid) {
-    // Our own, or that of a process that had our number before.
-    return facts.startedAt === own.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
-  }
-  if (here) {
-    const found = world.processes.find(facts.pid);
-    if (found.state === "dead") return "ended";
-    if (found.state === "alive" && found.startedAt !== null && facts.startedAt !== null) {
-      // Another process may have got the number since.
-      return found.startedAt === facts.startedAt ? "at work" : "ended";
-    }
-  }
-  // A time in the future comes from a clock that was set back; such a file would never grow old.
-  return Math.abs(timeMs() - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
-}
-
-function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError {
-  const remove = `if you know that it has, remove ${JSON.stringify(path)}`;
-  if (facts === null) {
-    const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
-    return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
-  }
-  return busy(
-    directory,
-    `${processText(facts)} is at work there since ${facts.since}`,
-    `wait until it has ended; ${remove}`,
-  );
-}
-
-function processText({ pid, host }: WriterFacts): string {
-  return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
-}
-
-/**
- * Which process is at work in a directory, in a few words; null when none is. Writes nothing.
- *
- * @throws when that cannot be read.
- */
-export function writerAtWork(
-  directory: string,
-  world: Pick<WriterWorld, "files" | "processes" | "clock">,
-): string | null {
-  const last = readWriters(world.files, directory).at(-1);
-  if (last === undefined || judge(last, world, () => world.clock.wallTime()) !== "at work") return null;
-  return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
-}
-
-function takenOverNotice({ facts }: WriterEntry): string {
-  if (facts === null) return "the writer file could not be understood and was untouched for 5 minutes: taken over";
-  return `${
-    processText(facts)
-  }, at work since ${facts.since}, has not touched its writer file for 5 minutes: taken over`;
-}
 
 /**
  * Becomes the writer of a directory, which must exist, and touches its file every 30 seconds from then on. Every step of it is one call of
@@ -323,4 +162,166 @@ export function takeDirectory(directory: string, world: WriterWorld): Writer {
       }
     },
   };
+}
+
+function newToken(): string {
+  return crypto.randomUUID().replaceAll("-", "");
+}
+
+/**
+ * Whether a writer has ended: `stale` when that follows only from the time of its last touch.
+ *
+ * @param timeMs Tells the time, by the clock that the touch was made by.
+ */
+function judge(
+  entry: WriterEntry,
+  world: Pick<WriterWorld, "processes">,
+  timeMs: () => number,
+): "ended" | "stale" | "at work" {
+  const { facts } = entry;
+  const own = world.processes.own();
+  const here = facts !== null && facts.host !== null && facts.host === own.host && facts.bootId === own.bootId &&
+    facts.pidSpace === own.pidSpace;
+  if (here && facts.pid === own.pid) {
+    // Our own, or that of a process that had our number before.
+    return facts.startedAt === own.startedAt && openTokens?.has(facts.token) ? "at work" : "ended";
+  }
+  if (here) {
+    const found = world.processes.find(facts.pid);
+    if (found.state === "dead") return "ended";
+    if (found.state === "alive" && found.startedAt !== null && facts.startedAt !== null) {
+      // Another process may have got the number since.
+      return found.startedAt === facts.startedAt ? "at work" : "ended";
+    }
+  }
+  // A time in the future comes from a clock that was set back; such a file would never grow old.
+  return Math.abs(timeMs() - entry.touchedMs) >= STALE_MS ? "stale" : "at work";
+}
+
+function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError {
+  const remove = `if you know that it has, remove ${JSON.stringify(path)}`;
+  if (facts === null) {
+    const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
+    return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
+  }
+  return busy(
+    directory,
+    `${processText(facts)} is at work there since ${facts.since}`,
+    `wait until it has ended; ${remove}`,
+  );
+}
+
+function busy(directory: string, why: string, advice: string): MogplexError {
+  return new MogplexError({ attempted: `write in ${JSON.stringify(directory)}`, why, advice }, "rateLimited");
+}
+
+function processText({ pid, host }: WriterFacts): string {
+  return `process ${pid}${host === null ? "" : ` on ${JSON.stringify(host)}`}`;
+}
+
+function takenOverNotice({ facts }: WriterEntry): string {
+  if (facts === null) return "the writer file could not be understood and was untouched for 5 minutes: taken over";
+  return `${
+    processText(facts)
+  }, at work since ${facts.since}, has not touched its writer file for 5 minutes: taken over`;
+}
+
+/**
+ * Which process is at work in a directory, in a few words; null when none is. Writes nothing.
+ *
+ * @throws when that cannot be read.
+ */
+export function writerAtWork(
+  directory: string,
+  world: Pick<WriterWorld, "files" | "processes" | "clock">,
+): string | null {
+  const last = readWriters(world.files, directory).at(-1);
+  if (last === undefined || judge(last, world, () => world.clock.wallTime()) !== "at work") return null;
+  return last.facts === null ? "a process" : `${processText(last.facts)}, since ${last.facts.since}`;
+}
+
+// An entry of a directory's chain of writers: the file in which a process says that it is at work.
+
+interface WriterFacts extends ProcessIdentity {
+  /** 32 random hex digits. */
+  token: string;
+  /** This machine's time when it began, in ISO 8601. Only for people. */
+  since: string;
+}
+
+interface WriterEntry {
+  path: string;
+  /** 32 hex digits that no other entry has: its token, or a hash of what is in it. */
+  id: string;
+  /** What it says; null when it cannot be understood. */
+  facts: WriterFacts | null;
+  /** When it was last touched, in milliseconds since 1970 by the clock of the file system. */
+  touchedMs: number;
+}
+
+const MAX_BYTES = 4096;
+
+/** More than any race makes: each entry after the first belongs to a process that died within a few microseconds. */
+const MAX_ENTRIES = 50;
+
+/**
+ * Reads the writers of a directory: `writer.json`, then the file of the one that takes over from it, and so on. The last one is at work.
+ *
+ * @throws when a file cannot be read.
+ */
+function readWriters(files: DurableFiles, directory: string): WriterEntry[] {
+  const entries: WriterEntry[] = [];
+  let path = writerPath(directory);
+  while (entries.length < MAX_ENTRIES) {
+    const file = files.read(path, MAX_BYTES);
+    if (file === undefined) break;
+    const facts = parseWriter(new TextDecoder().decode(file.content));
+    // Two empty files of different times are two entries.
+    const id = facts?.token ?? sha256Hex(`${file.modifiedMs} ${sha256Hex(file.content)}`).slice(0, 32);
+    entries.push({ path, id, facts, touchedMs: file.modifiedMs });
+    path = successorPath(directory, id);
+  }
+  return entries;
+}
+
+/** What a writer file says; null when its text is not that of a writer file. */
+export function parseWriter(text: string): WriterFacts | null {
+  const value = parseJson(text);
+  if (typeof value !== "object" || value === null) return null;
+  const { schema, token, since, host, bootId, pidSpace, pid, startedAt } = value as Record<string, unknown>;
+  if (schema !== 1 || typeof token !== "string" || !/^[0-9a-f]{32}$/.test(token)) return null;
+  // A number of 0 or less would mean a group of processes.
+  if (!Number.isSafeInteger(pid) || (pid as number) < 1) return null;
+  return {
+    token,
+    since: textOrNull(since) ?? "an unknown time",
+    host: textOrNull(host),
+    bootId: textOrNull(bootId),
+    pidSpace: textOrNull(pidSpace),
+    pid: pid as number,
+    startedAt: textOrNull(startedAt),
+  };
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === "string" && value !== "" ? plainText(value, { maxLength: 200 }).replace(/\s+/g, " ") : null;
+}
+
+export function writerText(facts: WriterFacts): string {
+  return `${JSON.stringify({ schema: 1, ...facts }, null, 2)}\n`;
+}
+
+/** Path of the writer file of a directory. */
+function writerPath(directory: string): string {
+  return `${directory}/writer.json`;
+}
+
+/** Path of the file of the one process that may take over from an entry. */
+function successorPath(directory: string, id: string): string {
+  return `${directory}/writer.${id}.json`;
+}
+
+/** The id in the name of a file of {@linkcode successorPath}; undefined for any other name. */
+function idInName(name: string): string | undefined {
+  return /^writer\.([0-9a-f]{32})\.json$/.exec(name)?.[1];
 }

@@ -7,98 +7,11 @@ import type { StartWindow } from "../file/campaign_file.ts";
 import { type CampaignLimit, nextStarts, type Quota, QUOTAS, recentSlots, SANDBOX_LIMIT } from "./next_starts.ts";
 import { DAY_MS, nextOpening } from "./windows.ts";
 
-// The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so that one
-// can be held against the other.
-
-/** What {@linkcode schedule} is computed from. Times are milliseconds since 1970. */
-interface ScheduleInput {
-  /** The first moment at which a run may start. */
-  nowMs: number;
-  /** Starts that took a slot before, ascending. */
-  slotsMs: readonly number[];
-  /** How long each run takes, in milliseconds, in the order of the starts. */
-  runsMs: readonly number[];
-  /** Runs at the same time, at least 1; `Infinity` for no limit. */
-  parallel: number;
-  /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
-  lingerMs?: number | undefined;
-  /** When the runs end that are at work now; at most `parallel` of them. @default {[]} */
-  busyUntilMs?: readonly number[] | undefined;
-  /** Quotas of starts. @default {QUOTAS} */
-  quotas?: readonly Quota[] | undefined;
-  /** When starts are permitted. @default {[]} */
-  windows?: readonly StartWindow[] | undefined;
-  /** The end of each run is rounded up to a multiple of this after `nowMs`, in milliseconds. @default {undefined}, not rounded */
-  waveEveryMs?: number | undefined;
-}
-
-/** A schedule; both times are `Infinity` when a start is never permitted. */
-export interface Schedule {
-  /** When the last run starts; `nowMs` without a run. */
-  lastStartMs: number;
-  /** When the last run ends; `nowMs` without a run. */
-  endsAtMs: number;
-}
-
-/** The first moment of a row of moments with a distance of `everyMs`, beginning at `zeroMs`, that is not before `ms`. */
-function roundUp(ms: number, zeroMs: number, everyMs: number): number {
-  return zeroMs + Math.ceil((ms - zeroMs) / everyMs) * everyMs;
-}
-
-/** Puts a moment into a list of moments, keeping them ascending. */
-function insert(moments: number[], ms: number): void {
-  const index = moments.findIndex((at) => at > ms);
-  moments.splice(index < 0 ? moments.length : index, 0, ms);
-}
-
-/**
- * The earliest times for runs that start in the given order. No order of events can bring an earlier end: each start waits only for what
- * it must, and an earlier start never delays a later one.
- *
- * @throws {RangeError} if the runtime does not know the zone of a window.
- */
-export function schedule(input: ScheduleInput): Schedule {
-  const { nowMs, slotsMs, runsMs, parallel, busyUntilMs = [], quotas = QUOTAS, windows = [], waveEveryMs } = input;
-  const { lingerMs = 0 } = input;
-  const ended = (ms: number) => waveEveryMs === undefined ? ms : roundUp(ms, nowMs, waveEveryMs);
-  const busy = busyUntilMs.map(ended).sort((a, b) => a - b);
-  const idle = Number.isFinite(parallel) ? Math.max(0, parallel - busy.length) : 0;
-  const places = [...Array.from({ length: idle }, () => nowMs), ...busy];
-  // Sandboxes bind only where they outlive their runs: otherwise `parallel` is never more.
-  const boxes = lingerMs === 0 ? [] : [
-    ...Array.from({ length: Math.max(0, SANDBOX_LIMIT - busy.length) }, () => nowMs),
-    ...busyUntilMs.map((ms) => ended(ms + lingerMs)).sort((a, b) => a - b),
-  ];
-  const starts = [...slotsMs];
-  let lastStartMs = nowMs;
-  let endsAtMs = Math.max(nowMs, ...busy);
-  for (const runMs of runsMs) {
-    let at = lastStartMs;
-    if (Number.isFinite(parallel)) at = Math.max(at, places[0] ?? at);
-    at = Math.max(at, boxes[0] ?? at);
-    for (const { count, windowMs } of quotas) {
-      const oldest = starts[starts.length - count];
-      if (oldest !== undefined) at = Math.max(at, oldest + windowMs);
-    }
-    const opening = nextOpening(windows, at);
-    if (opening === null) return { lastStartMs: Infinity, endsAtMs: Infinity };
-    const end = ended(opening + runMs);
-    if (lingerMs > 0) {
-      boxes.shift();
-      insert(boxes, ended(opening + runMs + lingerMs));
-    }
-    places.shift();
-    insert(places, end);
-    starts.push(opening);
-    lastStartMs = opening;
-    endsAtMs = Math.max(endsAtMs, end);
-  }
-  return { lastStartMs, endsAtMs };
-}
-
 const MINUTE_MS = 60_000;
+
 /** Distances of waves that a plan compares, in milliseconds. */
 export const WAVE_DISTANCES_MS: readonly number[] = [10, 15, 20, 60].map((minutes) => minutes * MINUTE_MS);
+
 /** Spread of run times that are not known yet: the standard deviation of their logarithm. Two thirds lie between 0.6 and 1.6 medians. */
 const SPREAD = 0.5;
 
@@ -156,18 +69,30 @@ export interface Forecast {
 }
 
 /**
- * Times of runs with a mean and a spread, in whole milliseconds: log-normal, and the same ones each time. They fill the distribution evenly,
- * so that a few hundred of them have the mean.
+ * Forecasts the end of a campaign in which everything goes well, with run times around a mean.
  *
- * @param spread Standard deviation of their logarithm; 0 for the mean itself.
+ * A gate that a person opens counts as opened at once, an automatic one as soon as the canary's runs have ended.
+ *
+ * @throws {RangeError} if the runtime does not know the zone of a window.
  */
-export function runTimes(count: number, meanRunMs: number, spread: number): number[] {
-  return Array.from({ length: count }, (_, index) => {
-    // Additive recurrence in two dimensions (Roberts' sequence), made normal by Box and Muller's formula.
-    const [u, v] = [(0.5 + 0.7548776662466927 * (index + 1)) % 1, (0.5 + 0.5698402909980532 * (index + 1)) % 1];
-    const normal = Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
-    return Math.max(1, Math.round(meanRunMs * Math.exp(spread * normal - spread * spread / 2)));
-  });
+export function forecast(input: ForecastInput): Forecast {
+  const plan = planOf(input);
+  const { nowMs, waveEveryMs } = input;
+  const starts = plan.runsMs.length;
+  const idle = starts === 0 && plan.busyUntilMs.length === 0;
+  const endsAtMs = play(plan);
+  const without = relaxations(plan);
+  const lastsMs = (endsAtMs ?? nowMs) - nowMs;
+  let waves = idle ? 0 : 1;
+  if (waveEveryMs !== undefined && !idle) waves += lastsMs / waveEveryMs;
+  return {
+    endsAtMs,
+    starts,
+    waves,
+    computeMinutes: waveEveryMs === undefined ? Math.ceil(lastsMs / MINUTE_MS) : waves,
+    bound: without[0]?.bound ?? "nothing",
+    without,
+  };
 }
 
 /** The input with all defaults, and what simulation and schedule share. */
@@ -193,6 +118,21 @@ function planOf(input: ForecastInput): Plan {
     busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
       .sort((a, b) => a - b),
   };
+}
+
+/**
+ * Times of runs with a mean and a spread, in whole milliseconds: log-normal, and the same ones each time. They fill the distribution evenly,
+ * so that a few hundred of them have the mean.
+ *
+ * @param spread Standard deviation of their logarithm; 0 for the mean itself.
+ */
+export function runTimes(count: number, meanRunMs: number, spread: number): number[] {
+  return Array.from({ length: count }, (_, index) => {
+    // Additive recurrence in two dimensions (Roberts' sequence), made normal by Box and Muller's formula.
+    const [u, v] = [(0.5 + 0.7548776662466927 * (index + 1)) % 1, (0.5 + 0.5698402909980532 * (index + 1)) % 1];
+    const normal = Math.sqrt(-2 * Math.log(1 - u)) * Math.cos(2 * Math.PI * v);
+    return Math.max(1, Math.round(meanRunMs * Math.exp(spread * normal - spread * spread / 2)));
+  });
 }
 
 /** Plays the campaign. @param moments Gets the moment of each wave. @returns When it is over; null when the windows never open. */
@@ -245,13 +185,6 @@ function play({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan, moments: n
   }
 }
 
-/** What is left out of a schedule to see whether the file's limit of runs, or the service's of sandboxes, delays it. */
-function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial<ScheduleInput>][] {
-  if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
-  const own: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
-  return lingerMs === 0 ? [own] : [own, ["sandboxes", { lingerMs: 0 }]];
-}
-
 /** What ends the campaign sooner when it is left out, the strongest first. */
 function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Relaxation[] {
   const { nowMs, parallel, quotas = QUOTAS, refusedUntilMs = null, waveEveryMs, lingerMs = 0 } = input;
@@ -283,6 +216,13 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
     .sort((a, b) => a.endsAtMs - b.endsAtMs);
 }
 
+/** What is left out of a schedule to see whether the file's limit of runs, or the service's of sandboxes, delays it. */
+function byCapacity(parallel: number, lingerMs: number): [CampaignLimit, Partial<ScheduleInput>][] {
+  if (parallel >= SANDBOX_LIMIT) return [["sandboxes", { parallel: Infinity, lingerMs: 0 }]];
+  const own: [CampaignLimit, Partial<ScheduleInput>] = ["parallel", { parallel: SANDBOX_LIMIT }];
+  return lingerMs === 0 ? [own] : [own, ["sandboxes", { lingerMs: 0 }]];
+}
+
 /**
  * The moments of the waves of a campaign in which everything goes well: one at each multiple of their
  * distance while runs are at work, and one when the next run can be started; none while there is only a wait for that.
@@ -294,29 +234,91 @@ export function waveMoments(input: ForecastInput & { waveEveryMs: number }): num
   return play(planOf(input), moments) === null ? null : moments;
 }
 
+// The earliest schedule that quotas and sandboxes allow, computed start by start. It is independent of {@linkcode nextStarts}, so that one
+// can be held against the other.
+
+/** What {@linkcode schedule} is computed from. Times are milliseconds since 1970. */
+interface ScheduleInput {
+  /** The first moment at which a run may start. */
+  nowMs: number;
+  /** Starts that took a slot before, ascending. */
+  slotsMs: readonly number[];
+  /** How long each run takes, in milliseconds, in the order of the starts. */
+  runsMs: readonly number[];
+  /** Runs at the same time, at least 1; `Infinity` for no limit. */
+  parallel: number;
+  /** How long a sandbox stays active after its run, in milliseconds. @default {0} */
+  lingerMs?: number | undefined;
+  /** When the runs end that are at work now; at most `parallel` of them. @default {[]} */
+  busyUntilMs?: readonly number[] | undefined;
+  /** Quotas of starts. @default {QUOTAS} */
+  quotas?: readonly Quota[] | undefined;
+  /** When starts are permitted. @default {[]} */
+  windows?: readonly StartWindow[] | undefined;
+  /** The end of each run is rounded up to a multiple of this after `nowMs`, in milliseconds. @default {undefined}, not rounded */
+  waveEveryMs?: number | undefined;
+}
+
+/** A schedule; both times are `Infinity` when a start is never permitted. */
+export interface Schedule {
+  /** When the last run starts; `nowMs` without a run. */
+  lastStartMs: number;
+  /** When the last run ends; `nowMs` without a run. */
+  endsAtMs: number;
+}
+
 /**
- * Forecasts the end of a campaign in which everything goes well, with run times around a mean.
- *
- * A gate that a person opens counts as opened at once, an automatic one as soon as the canary's runs have ended.
+ * The earliest times for runs that start in the given order. No order of events can bring an earlier end: each start waits only for what
+ * it must, and an earlier start never delays a later one.
  *
  * @throws {RangeError} if the runtime does not know the zone of a window.
  */
-export function forecast(input: ForecastInput): Forecast {
-  const plan = planOf(input);
-  const { nowMs, waveEveryMs } = input;
-  const starts = plan.runsMs.length;
-  const idle = starts === 0 && plan.busyUntilMs.length === 0;
-  const endsAtMs = play(plan);
-  const without = relaxations(plan);
-  const lastsMs = (endsAtMs ?? nowMs) - nowMs;
-  let waves = idle ? 0 : 1;
-  if (waveEveryMs !== undefined && !idle) waves += lastsMs / waveEveryMs;
-  return {
-    endsAtMs,
-    starts,
-    waves,
-    computeMinutes: waveEveryMs === undefined ? Math.ceil(lastsMs / MINUTE_MS) : waves,
-    bound: without[0]?.bound ?? "nothing",
-    without,
-  };
+export function schedule(input: ScheduleInput): Schedule {
+  const { nowMs, slotsMs, runsMs, parallel, busyUntilMs = [], quotas = QUOTAS, windows = [], waveEveryMs } = input;
+  const { lingerMs = 0 } = input;
+  const ended = (ms: number) => waveEveryMs === undefined ? ms : roundUp(ms, nowMs, waveEveryMs);
+  const busy = busyUntilMs.map(ended).sort((a, b) => a - b);
+  const idle = Number.isFinite(parallel) ? Math.max(0, parallel - busy.length) : 0;
+  const places = [...Array.from({ length: idle }, () => nowMs), ...busy];
+  // Sandboxes bind only where they outlive their runs: otherwise `parallel` is never more.
+  const boxes = lingerMs === 0 ? [] : [
+    ...Array.from({ length: Math.max(0, SANDBOX_LIMIT - busy.length) }, () => nowMs),
+    ...busyUntilMs.map((ms) => ended(ms + lingerMs)).sort((a, b) => a - b),
+  ];
+  const starts = [...slotsMs];
+  let lastStartMs = nowMs;
+  let endsAtMs = Math.max(nowMs, ...busy);
+  for (const runMs of runsMs) {
+    let at = lastStartMs;
+    if (Number.isFinite(parallel)) at = Math.max(at, places[0] ?? at);
+    at = Math.max(at, boxes[0] ?? at);
+    for (const { count, windowMs } of quotas) {
+      const oldest = starts[starts.length - count];
+      if (oldest !== undefined) at = Math.max(at, oldest + windowMs);
+    }
+    const opening = nextOpening(windows, at);
+    if (opening === null) return { lastStartMs: Infinity, endsAtMs: Infinity };
+    const end = ended(opening + runMs);
+    if (lingerMs > 0) {
+      boxes.shift();
+      insert(boxes, ended(opening + runMs + lingerMs));
+    }
+    places.shift();
+    insert(places, end);
+    starts.push(opening);
+    lastStartMs = opening;
+    endsAtMs = Math.max(endsAtMs, end);
+  }
+  return { lastStartMs, endsAtMs };
+}
+
+/** Puts a moment into a list of moments, keeping them ascending. */
+function insert(moments: number[], ms: number): void {
+  const index = moments.findIndex((at) => at > ms);
+  moments.splice(index < 0 ? moments.length : index, 0, ms);
+}
+
+/** The first moment of a row of moments with a distance of `everyMs`, beginning at `zeroMs`, that is not before `ms`. */
+function roundUp(ms: number, zeroMs: number, everyMs: number): number {
+  return zeroMs + Math.ceil((ms - zeroMs) / everyMs) * everyMs;
 }

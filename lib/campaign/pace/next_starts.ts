@@ -153,92 +153,15 @@ export interface Pace {
 }
 
 const MINUTE_MS = 60_000;
+
 /** Waits before the second and each later probe for a free sandbox, in milliseconds; the last one repeats. */
 const PROBE_WAITS_MS: readonly number[] = [10, 20, 40, 60].map((minutes) => minutes * MINUTE_MS);
+
 /** When to look again at pull requests, in milliseconds. */
 const PULL_REQUESTS_AGAIN_MS = 5 * MINUTE_MS;
+
 /** Delay until other users' sandboxes are read again, in milliseconds: the service does not report their end. */
 const LOOK_AGAIN_MS = MINUTE_MS;
-
-/** The input with what one call computes once. */
-interface State extends PaceInput {
-  /** The newest start after the last refusal for want of a sandbox: its end is not known. Null without one. */
-  probeMs: number | null;
-}
-
-function stateOf(input: PaceInput): State {
-  const slotsMs = recentSlots(input.slotsMs, input.nowMs);
-  const newest = slotsMs.at(-1);
-  const { sandboxRefusals } = input;
-  const isProbe = newest !== undefined && sandboxRefusals !== null && newest > sandboxRefusals.lastMs;
-  return { ...input, slotsMs, probeMs: isProbe ? newest : null };
-}
-
-/** When the next probe for a free sandbox is due; -Infinity when none is needed. */
-function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
-  if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
-  const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
-  // The first probe goes out at once. A probe without an answer yet counts as one that failed.
-  if (failures === 1) return -Infinity;
-  const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
-  return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;
-}
-
-function timedHold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
-  const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, windows } = state;
-  let because: CampaignLimit | null = null;
-  let nextMs = nowMs;
-  function until(bound: CampaignLimit, ms: number): void {
-    if (ms > nextMs) [because, nextMs] = [bound, ms];
-  }
-  // The longest window first: of two that end together it is the one to name.
-  for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
-  // No quota is longer than a day, so what lies further ahead comes from a clock that was set.
-  until("refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
-  until("sandboxes", probeAt(state));
-  const opening = nextOpening(windows, nextMs);
-  if (opening !== nextMs) return { because: "window", nextMs: opening };
-  return because === null ? null : { because, nextMs };
-}
-
-/** What a run that ends, or a sandbox that is freed, changes. */
-function capacityHold(
-  { nowMs, sandboxes, running, parallel }: State,
-): { because: CampaignLimit; nextMs: number | null } | null {
-  // A run that waits in the service's queue has no sandbox yet, and will need one.
-  const used = Math.max(sandboxes ?? 0, running);
-  if (running >= parallel && parallel < SANDBOX_LIMIT) return { because: "parallel", nextMs: null };
-  if (used >= SANDBOX_LIMIT) return { because: "sandboxes", nextMs: used > running ? nowMs + LOOK_AGAIN_MS : null };
-  return null;
-}
-
-/** The file's limit of open pull requests. Forges do not report that one was merged. */
-function pullRequestHold(
-  { nowMs, running, pullRequests }: State,
-): { because: CampaignLimit; nextMs: number | null } | null {
-  if (pullRequests === null || pullRequests === undefined) return null;
-  const { open, limit } = pullRequests;
-  const isFree = open !== null && open + running < limit;
-  return isFree ? null : { because: "pull-requests", nextMs: nowMs + PULL_REQUESTS_AGAIN_MS };
-}
-
-/** What keeps the next start from being sent now; null when nothing does. */
-function hold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
-  if (state.waiting < 1) return { because: "nothing", nextMs: null };
-  if (state.closed !== null) return { because: state.closed, nextMs: null };
-  return timedHold(state) ?? pullRequestHold(state) ?? capacityHold(state);
-}
-
-function afterStart(state: State): State {
-  return {
-    ...state,
-    slotsMs: [...state.slotsMs, state.nowMs],
-    sandboxes: state.sandboxes === null ? null : state.sandboxes + 1,
-    running: state.running + 1,
-    waiting: state.waiting - 1,
-    probeMs: state.sandboxRefusals === null ? null : state.nowMs,
-  };
-}
 
 /**
  * Decides how many runs to start now, and when another one may be possible.
@@ -259,4 +182,84 @@ export function nextStarts(input: PaceInput): Pace {
     if (held !== null) return { starts, ...held };
     state = afterStart(state);
   }
+}
+
+/** The input with what one call computes once. */
+interface State extends PaceInput {
+  /** The newest start after the last refusal for want of a sandbox: its end is not known. Null without one. */
+  probeMs: number | null;
+}
+
+function stateOf(input: PaceInput): State {
+  const slotsMs = recentSlots(input.slotsMs, input.nowMs);
+  const newest = slotsMs.at(-1);
+  const { sandboxRefusals } = input;
+  const isProbe = newest !== undefined && sandboxRefusals !== null && newest > sandboxRefusals.lastMs;
+  return { ...input, slotsMs, probeMs: isProbe ? newest : null };
+}
+
+/** What keeps the next start from being sent now; null when nothing does. */
+function hold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
+  if (state.waiting < 1) return { because: "nothing", nextMs: null };
+  if (state.closed !== null) return { because: state.closed, nextMs: null };
+  return timedHold(state) ?? pullRequestHold(state) ?? capacityHold(state);
+}
+
+function timedHold(state: State): { because: CampaignLimit; nextMs: number | null } | null {
+  const { nowMs, slotsMs, quotas = QUOTAS, refusedUntilMs, windows } = state;
+  let because: CampaignLimit | null = null;
+  let nextMs = nowMs;
+  function until(bound: CampaignLimit, ms: number): void {
+    if (ms > nextMs) [because, nextMs] = [bound, ms];
+  }
+  // The longest window first: of two that end together it is the one to name.
+  for (const quota of quotas.toReversed()) until(quota.name, freeAt(quota, slotsMs));
+  // No quota is longer than a day, so what lies further ahead comes from a clock that was set.
+  until("refused", Math.min(refusedUntilMs ?? -Infinity, nowMs + DAY_MS));
+  until("sandboxes", probeAt(state));
+  const opening = nextOpening(windows, nextMs);
+  if (opening !== nextMs) return { because: "window", nextMs: opening };
+  return because === null ? null : { because, nextMs };
+}
+
+/** When the next probe for a free sandbox is due; -Infinity when none is needed. */
+function probeAt({ sandboxRefusals, probeMs, nowMs }: State): number {
+  if (sandboxRefusals === null || sandboxRefusals.count < 1) return -Infinity;
+  const failures = sandboxRefusals.count + (probeMs === null ? 0 : 1);
+  // The first probe goes out at once. A probe without an answer yet counts as one that failed.
+  if (failures === 1) return -Infinity;
+  const wait = PROBE_WAITS_MS[Math.min(failures - 2, PROBE_WAITS_MS.length - 1)] ?? 0;
+  return Math.min(Math.max(sandboxRefusals.lastMs, probeMs ?? -Infinity), nowMs) + wait;
+}
+
+/** The file's limit of open pull requests. Forges do not report that one was merged. */
+function pullRequestHold(
+  { nowMs, running, pullRequests }: State,
+): { because: CampaignLimit; nextMs: number | null } | null {
+  if (pullRequests === null || pullRequests === undefined) return null;
+  const { open, limit } = pullRequests;
+  const isFree = open !== null && open + running < limit;
+  return isFree ? null : { because: "pull-requests", nextMs: nowMs + PULL_REQUESTS_AGAIN_MS };
+}
+
+/** What a run that ends, or a sandbox that is freed, changes. */
+function capacityHold(
+  { nowMs, sandboxes, running, parallel }: State,
+): { because: CampaignLimit; nextMs: number | null } | null {
+  // A run that waits in the service's queue has no sandbox yet, and will need one.
+  const used = Math.max(sandboxes ?? 0, running);
+  if (running >= parallel && parallel < SANDBOX_LIMIT) return { because: "parallel", nextMs: null };
+  if (used >= SANDBOX_LIMIT) return { because: "sandboxes", nextMs: used > running ? nowMs + LOOK_AGAIN_MS : null };
+  return null;
+}
+
+function afterStart(state: State): State {
+  return {
+    ...state,
+    slotsMs: [...state.slotsMs, state.nowMs],
+    sandboxes: state.sandboxes === null ? null : state.sandboxes + 1,
+    running: state.running + 1,
+    waiting: state.waiting - 1,
+    probeMs: state.sandboxRefusals === null ? null : state.nowMs,
+  };
 }

@@ -59,98 +59,8 @@ const GONE: ReadonlyMap<string, string> = new Map([
   ["kubernetes", "examples/kubernetes/campaign.yaml"],
 ]);
 
-/** The format with a name. @throws {UsageError} for an unknown name. */
-function formatOf(name: string | undefined): PipelineFormat {
-  const format = FORMATS.get(name ?? "");
-  if (format !== undefined) return format;
-  const recipe = GONE.get(name ?? "");
-  if (recipe !== undefined) {
-    throw new UsageError({
-      attempted: "make a pipeline",
-      why: `this version has no format ${JSON.stringify(name)} any more`,
-      advice: `copy the recipe ${recipe}, which calls \`campaign advance\``,
-    });
-  }
-  throw new UsageError({
-    attempted: "make a pipeline",
-    why: name === undefined ? "the CI system is not named" : "there is no such format",
-    value: name === undefined ? undefined : JSON.stringify(name),
-    advice: `give --format with one of ${[...FORMATS.keys()].join(", ")}`,
-  });
-}
-
-/** Waves between the expected end of a canary and the gate: its runs may take longer. */
-const SPARE_AT_GATE = 2;
-/** Waves behind the expected end: some of the runs take longer, or are started again. */
-const SPARE = { least: 2, share: 0.1 };
-
-/** What {@linkcode wavePlan} computes from, beside the memory. Times in milliseconds. */
-interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
-  /** Shortest time between two waves. */
-  everyMs: number;
-}
-
-function momentsOf(input: ForecastInput, everyMs: number): number[] {
-  const moments = waveMoments({ ...input, waveEveryMs: everyMs });
-  if (moments !== null) return moments;
-  throw new UsageError({ attempted: "make a pipeline", why: "no window of the campaign file ever opens" });
-}
-
-/** Index of the wave that opens a gate; null when none has to be opened by a person. */
-function gateOf(memory: CampaignMemory, input: ForecastInput, everyMs: number): number | null {
-  if (closedBy(memory) === "gate") return 0;
-  const { lock: { canary }, gates } = memory;
-  if (canary?.gate !== "manual" || gates.canary.approved !== null || input.canary === null) return null;
-  const waiting = input.canary ?? 0;
-  return momentsOf({ ...input, waiting, canary: null }, everyMs).length + SPARE_AT_GATE;
-}
-
-/**
- * Plans the waves: one whenever the forecast expects something to do, with a few to spare.
- *
- * @throws {UsageError} when the campaign is stopped, or no window ever opens.
- */
-export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
-  if (memory.stopped !== null) {
-    const why = `the campaign was stopped by ${memory.stopped.by}`;
-    throw new UsageError({ attempted: "make a pipeline", why, advice: "run `campaign resume` first" });
-  }
-  const input = forecastInput(memory, rest);
-  const moments = momentsOf(input, everyMs);
-  const delays = moments.map((moment, index) => moment - (moments[index - 1] ?? moment));
-  const gate = gateOf(memory, input, everyMs);
-  if (gate !== null && gate > 0) delays.splice(gate - SPARE_AT_GATE, 0, ...Array(SPARE_AT_GATE).fill(everyMs));
-  const spare = Math.max(SPARE.least, Math.ceil(delays.length * SPARE.share));
-  return { delaysMs: [...delays, ...Array(spare).fill(everyMs)], gate };
-}
-
 /** Where `init` puts the program. */
 const PROGRAM_PATH = "ci/mogplex.mjs";
-
-function carried(io: Io, what: string, path: string): CarriedFile {
-  const short = checkCarriedPath(what, path);
-  const text = io.readFile(path, MAX_LIST_BYTES, "follow");
-  if (text === undefined) throw refused(what, "does not exist", path, "name another one");
-  return { path: short, sha256: sha256Hex(text) };
-}
-
-function programOf(io: Io, program: string): PipelineProgram {
-  if (program.startsWith("command:")) {
-    const name = program.slice("command:".length);
-    if (/^[A-Za-z0-9_/][A-Za-z0-9._/-]*$/.test(name)) return { kind: "command", name };
-    throw refused(
-      "the command of the image",
-      "is not the name of a command",
-      name,
-      "letters, digits, dots, dashes and slashes are permitted",
-    );
-  }
-  if (io.realPath(program) === undefined) {
-    const advice = "run `mogplex-ci init`, which puts it there, or name it with --program";
-    throw refused("the program that jobs run", "does not exist", program, advice);
-  }
-  return { kind: "file", ...carried(io, "the program", program) };
-}
 
 /**
  * Makes the files of a pipeline.
@@ -196,4 +106,95 @@ export async function makePipelineWith(
     });
     return Promise.resolve(format.render({ ...all, waves }));
   });
+}
+
+/** The format with a name. @throws {UsageError} for an unknown name. */
+function formatOf(name: string | undefined): PipelineFormat {
+  const format = FORMATS.get(name ?? "");
+  if (format !== undefined) return format;
+  const recipe = GONE.get(name ?? "");
+  if (recipe !== undefined) {
+    throw new UsageError({
+      attempted: "make a pipeline",
+      why: `this version has no format ${JSON.stringify(name)} any more`,
+      advice: `copy the recipe ${recipe}, which calls \`campaign advance\``,
+    });
+  }
+  throw new UsageError({
+    attempted: "make a pipeline",
+    why: name === undefined ? "the CI system is not named" : "there is no such format",
+    value: name === undefined ? undefined : JSON.stringify(name),
+    advice: `give --format with one of ${[...FORMATS.keys()].join(", ")}`,
+  });
+}
+
+function programOf(io: Io, program: string): PipelineProgram {
+  if (program.startsWith("command:")) {
+    const name = program.slice("command:".length);
+    if (/^[A-Za-z0-9_/][A-Za-z0-9._/-]*$/.test(name)) return { kind: "command", name };
+    throw refused(
+      "the command of the image",
+      "is not the name of a command",
+      name,
+      "letters, digits, dots, dashes and slashes are permitted",
+    );
+  }
+  if (io.realPath(program) === undefined) {
+    const advice = "run `mogplex-ci init`, which puts it there, or name it with --program";
+    throw refused("the program that jobs run", "does not exist", program, advice);
+  }
+  return { kind: "file", ...carried(io, "the program", program) };
+}
+
+function carried(io: Io, what: string, path: string): CarriedFile {
+  const short = checkCarriedPath(what, path);
+  const text = io.readFile(path, MAX_LIST_BYTES, "follow");
+  if (text === undefined) throw refused(what, "does not exist", path, "name another one");
+  return { path: short, sha256: sha256Hex(text) };
+}
+
+/** What {@linkcode wavePlan} computes from, beside the memory. Times in milliseconds. */
+interface WavePlanInput extends Pick<ForecastInput, "nowMs" | "meanRunMs" | "runningSinceMs"> {
+  /** Shortest time between two waves. */
+  everyMs: number;
+}
+
+/** Waves between the expected end of a canary and the gate: its runs may take longer. */
+const SPARE_AT_GATE = 2;
+
+/** Waves behind the expected end: some of the runs take longer, or are started again. */
+const SPARE = { least: 2, share: 0.1 };
+
+/**
+ * Plans the waves: one whenever the forecast expects something to do, with a few to spare.
+ *
+ * @throws {UsageError} when the campaign is stopped, or no window ever opens.
+ */
+export function wavePlan(memory: CampaignMemory, { everyMs, ...rest }: WavePlanInput): WavePlan {
+  if (memory.stopped !== null) {
+    const why = `the campaign was stopped by ${memory.stopped.by}`;
+    throw new UsageError({ attempted: "make a pipeline", why, advice: "run `campaign resume` first" });
+  }
+  const input = forecastInput(memory, rest);
+  const moments = momentsOf(input, everyMs);
+  const delays = moments.map((moment, index) => moment - (moments[index - 1] ?? moment));
+  const gate = gateOf(memory, input, everyMs);
+  if (gate !== null && gate > 0) delays.splice(gate - SPARE_AT_GATE, 0, ...Array(SPARE_AT_GATE).fill(everyMs));
+  const spare = Math.max(SPARE.least, Math.ceil(delays.length * SPARE.share));
+  return { delaysMs: [...delays, ...Array(spare).fill(everyMs)], gate };
+}
+
+function momentsOf(input: ForecastInput, everyMs: number): number[] {
+  const moments = waveMoments({ ...input, waveEveryMs: everyMs });
+  if (moments !== null) return moments;
+  throw new UsageError({ attempted: "make a pipeline", why: "no window of the campaign file ever opens" });
+}
+
+/** Index of the wave that opens a gate; null when none has to be opened by a person. */
+function gateOf(memory: CampaignMemory, input: ForecastInput, everyMs: number): number | null {
+  if (closedBy(memory) === "gate") return 0;
+  const { lock: { canary }, gates } = memory;
+  if (canary?.gate !== "manual" || gates.canary.approved !== null || input.canary === null) return null;
+  const waiting = input.canary ?? 0;
+  return momentsOf({ ...input, waiting, canary: null }, everyMs).length + SPARE_AT_GATE;
 }

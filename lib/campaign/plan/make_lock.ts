@@ -15,116 +15,6 @@ import type { CampaignMemory } from "../journal/memory.ts";
 import type { FollowUp } from "../journal/record.ts";
 import type { ResolvedItem } from "./resolve.ts";
 
-/** What a plan changes. */
-export interface LockChanges {
-  /** Names of items that are new. */
-  added: string[];
-  /** Names of items that left the list. They are skipped from now on. */
-  skipped: string[];
-  /** Names of items that left the list, and go on because they were started. */
-  kept: string[];
-  /** Everything else that a reader should know, one sentence each. */
-  notes: string[];
-}
-
-// The request of a start, from the lock alone: two processes with the same lock send the same bytes.
-
-type Frame = Pick<Lock, "campaign" | "round">;
-
-function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem, "repository" | "root" | "variables">) {
-  return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
-}
-
-/** The hash of an item's request: see `requestHash`. */
-export function hashOfItem(
-  frame: Frame,
-  task: LockTask,
-  item: Pick<LockItem, "repository" | "root" | "variables">,
-): string {
-  const { prompt, branch } = taskOf(frame, task, item);
-  return requestHash({ prompt, agent: task.agent, branch });
-}
-
-/** The hash of an item's request with one of the tasks of the lock. */
-export function taskHash(lock: Lock, item: LockItem, task: number): string {
-  return hashOfItem(lock, taskAt(lock, item, task), item);
-}
-
-/** What a follow-up is asked to do. For red checks the campaign file may say it in words of its own. */
-function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: LockItem, followUp: FollowUp): string {
-  if (followUp !== "checks" || onFailedChecks === null) return mendPrompt(followUp, item.baseBranch);
-  const { repository, root, variables } = item;
-  const values = variablesOf(tasks[item.task]?.variables ?? {}, { campaign, round, repository, root, variables });
-  return renderTemplate(onFailedChecks.prompt, values).trim();
-}
-
-function taskAt({ tasks }: Lock, { id }: LockItem, index: number): LockTask {
-  const task = tasks[index];
-  if (task === undefined) throw new Error(`Cannot find task ${index} of item ${id}`);
-  return task;
-}
-
-/** The hash of the request of a follow-up: as that of an item, with the branch that it works on in place of the pattern. */
-export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
-  const prompt = followUpPrompt(lock, item, followUp);
-  return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });
-}
-
-/**
- * The request of a follow-up: it works on the branch of the pull request, and makes none.
- *
- * @param branch The real branch, as the delivery event named it.
- * @param quote What the forge shows of what is to be mended; null without any.
- * @throws {Error} when the lock has no task for the item.
- */
-export function followUpRequestOf(
-  lock: Lock,
-  item: LockItem,
-  followUp: FollowUp,
-  { branch, quote }: { branch: string; quote: string | null },
-): StartRequest {
-  const { harness, mode } = taskAt(lock, item, item.task).agent;
-  return {
-    repoId: item.repositoryId,
-    prompt: withQuote(followUpPrompt(lock, item, followUp), quote),
-    harness: harness as StartRequest["harness"],
-    baseBranch: item.baseBranch,
-    rootDirectory: item.root,
-    createBranch: false,
-    workingBranch: branch,
-    ...(mode !== null && { mode: mode as StartRequest["mode"] }),
-  };
-}
-
-/** The branch of a start: a run that is started again gets another one. */
-function branchOf(branch: string | null, start: number): string | undefined {
-  if (branch === null) return undefined;
-  return start === 1 ? branch : `${branch}-${start}`;
-}
-
-/**
- * The request of an item.
- *
- * @param start Number of the start, from 1.
- * @throws {Error} when the lock has no task for the item.
- */
-export function requestOf(lock: Lock, item: LockItem, start: number): StartRequest {
-  const task = taskAt(lock, item, item.task);
-  const { prompt, branch } = taskOf(lock, task, item);
-  const { harness, mode } = task.agent;
-  return {
-    repoId: item.repositoryId,
-    prompt,
-    harness: harness as StartRequest["harness"],
-    // Both are part of the hash by which the service compares requests: a changed default would turn a repetition into a conflict.
-    baseBranch: item.baseBranch,
-    rootDirectory: item.root,
-    createBranch: true,
-    ...(branch !== null && { workingBranch: branchOf(branch, start) }),
-    ...(mode !== null && { mode: mode as StartRequest["mode"] }),
-  };
-}
-
 interface LockInput {
   file: CampaignFile;
   /** Hash of the file with its includes. */
@@ -137,34 +27,52 @@ interface LockInput {
   before: CampaignMemory | undefined;
 }
 
-function lockTaskOf({ title, prompt, variables, agent, branch }: CampaignFile): LockTask {
-  return { title, prompt, variables, agent, branch };
+/** What a plan changes. */
+export interface LockChanges {
+  /** Names of items that are new. */
+  added: string[];
+  /** Names of items that left the list. They are skipped from now on. */
+  skipped: string[];
+  /** Names of items that left the list, and go on because they were started. */
+  kept: string[];
+  /** Everything else that a reader should know, one sentence each. */
+  notes: string[];
 }
 
-function isSame(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** Makes a lock. What an earlier one has locked stays as it is, once a start was sent. */
+export async function makeLock(input: LockInput): Promise<{ lock: Lock; changes: LockChanges }> {
+  const { before } = input;
+  if (before !== undefined && wasStarted(before)) return await laterLock(input, before);
+  const lock = await firstLock(input);
+  const known = new Set(before?.lock.items.map(({ id }) => id));
+  const ids = new Set(lock.items.map(({ id }) => id));
+  const named = before === undefined ? [] : await namedItems(lock, before, ids);
+  return {
+    lock: { ...lock, items: [...lock.items, ...named] },
+    changes: {
+      added: lock.items.filter(({ id }) => !known.has(id)).map(({ id }) => id),
+      skipped: [...known].filter((id) => !ids.has(id)),
+      kept: [],
+      notes: before === undefined ? [] : ["nothing was started yet, so the plan was made anew"],
+    },
+  };
 }
 
-async function lockItem(
-  { name: campaign, round }: CampaignFile,
-  task: LockTask,
-  index: number,
-  { isDefault: _, rows: _rows, ...resolved }: ResolvedItem,
-): Promise<LockItem> {
-  const hash = resolved.excluded === null ? await hashOfItem({ campaign, round }, task, resolved) : "";
-  return { ...resolved, requestHash: hash, task: index, canary: false };
+/** Whether anything was sent. Until then a plan is made anew. */
+export function wasStarted({ items }: CampaignMemory): boolean {
+  return [...items.values()].some(({ sent }) => sent > 0);
 }
 
-/** What makes two items the same, in whatever spelling they are. */
-function identityOf(
-  { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
-): string {
-  const normal = root === null ? null : normaliseRoot(root);
-  return JSON.stringify([
-    repositoryId.toLowerCase(),
-    normalBranch(baseBranch),
-    normal === null ? null : normal.ok ? normal.root : root,
-  ]);
+/** Items that the journal has and the list does not any more: the journal could not be read without them. */
+async function namedItems(lock: Lock, before: CampaignMemory, ids: ReadonlySet<string>): Promise<LockItem[]> {
+  const items: LockItem[] = [];
+  const [task] = lock.tasks;
+  for (const item of before.lock.items) {
+    if (ids.has(item.id) || !isNamed(before, item) || task === undefined) continue;
+    const requestHash = item.requestHash === "" ? "" : await hashOfItem(lock, task, item);
+    items.push({ ...item, task: 0, requestHash, canary: false, excluded: item.excluded ?? LEFT });
+  }
+  return items;
 }
 
 async function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockInput): Promise<Lock> {
@@ -194,59 +102,22 @@ async function firstLock({ file, fileHash, resolved, origin, plannedAt }: LockIn
   };
 }
 
+function lockTaskOf({ title, prompt, variables, agent, branch }: CampaignFile): LockTask {
+  return { title, prompt, variables, agent, branch };
+}
+
+async function lockItem(
+  { name: campaign, round }: CampaignFile,
+  task: LockTask,
+  index: number,
+  { isDefault: _, rows: _rows, ...resolved }: ResolvedItem,
+): Promise<LockItem> {
+  const hash = resolved.excluded === null ? await hashOfItem({ campaign, round }, task, resolved) : "";
+  return { ...resolved, requestHash: hash, task: index, canary: false };
+}
+
 /** Why an item that left the list is not started any more. */
 const LEFT = { as: "skipped", reason: "it left the list before it was started" } as const;
-
-/** Whether the journal speaks of an item. */
-function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
-  const item = items.get(id);
-  return item !== undefined && (item.sent > 0 || item.skipped !== null || item.retries > 0);
-}
-
-/** Pairs what the lists say with what is locked. An entry without a branch of its own goes with the branch that was locked. */
-function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
-  const pairs = new Map<ResolvedItem, LockItem>();
-  const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
-  const free = new Set(locked);
-  for (const each of resolved) {
-    // Another row of the name may have been locked: a sub-project was added since, or an earlier version took any of them.
-    const item = [each.repositoryId, ...each.rows].map((repositoryId) =>
-      byIdentity.get(identityOf({ ...each, repositoryId }))
-    ).find((found) => found !== undefined && free.has(found));
-    if (item === undefined || !free.delete(item)) continue;
-    pairs.set(each, item);
-  }
-  const byRepository = new Map([...free].map((item) => [item.repositoryId, item]));
-  for (const each of resolved) {
-    if (pairs.has(each) || !each.isDefault || each.excluded !== null) continue;
-    const item = [each.repositoryId, ...each.rows].map((id) => byRepository.get(id)).find((found) =>
-      found !== undefined && free.has(found)
-    );
-    if (item === undefined || !free.delete(item)) continue;
-    pairs.set(each, item);
-  }
-  return pairs;
-}
-
-/** Remarks on a locked item that the lists now show otherwise. */
-function notesOn(locked: LockItem, now: ResolvedItem): string[] {
-  const notes = [];
-  if (locked.repository !== now.repository) {
-    notes.push(`${locked.repository} is called ${now.repository} now; its item keeps the name`);
-  }
-  if (identityOf({ ...locked, repositoryId: "" }) !== identityOf({ ...now, repositoryId: "" })) {
-    const [old, fresh] = [locked, now].map(({ baseBranch, root }) => `${baseBranch}${root === null ? "" : `:${root}`}`);
-    notes.push(`${locked.repository} has the default ${fresh} now; its item keeps ${old}`);
-  }
-  return notes;
-}
-
-function settingsNotes(file: CampaignFile, lock: Lock): string[] {
-  const names = ["success", "limits", "canary", "windows", "onFailedChecks"] as const;
-  return names.filter((name) => !isSame(file[name], lock[name])).map((name) =>
-    `${name === "onFailedChecks" ? "on-failed-checks" : name} changed, and holds from now on`
-  );
-}
 
 async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lock: Lock; changes: LockChanges }> {
   const { file, fileHash, resolved } = input;
@@ -296,40 +167,71 @@ async function laterLock(input: LockInput, before: CampaignMemory): Promise<{ lo
   return { lock: { ...lock, fileHash, tasks, success, limits, canary, onFailedChecks, windows, items }, changes };
 }
 
-/** Whether anything was sent. Until then a plan is made anew. */
-export function wasStarted({ items }: CampaignMemory): boolean {
-  return [...items.values()].some(({ sent }) => sent > 0);
-}
-
-/** Items that the journal has and the list does not any more: the journal could not be read without them. */
-async function namedItems(lock: Lock, before: CampaignMemory, ids: ReadonlySet<string>): Promise<LockItem[]> {
-  const items: LockItem[] = [];
-  const [task] = lock.tasks;
-  for (const item of before.lock.items) {
-    if (ids.has(item.id) || !isNamed(before, item) || task === undefined) continue;
-    const requestHash = item.requestHash === "" ? "" : await hashOfItem(lock, task, item);
-    items.push({ ...item, task: 0, requestHash, canary: false, excluded: item.excluded ?? LEFT });
+/** Pairs what the lists say with what is locked. An entry without a branch of its own goes with the branch that was locked. */
+function pairItems(resolved: readonly ResolvedItem[], locked: readonly LockItem[]): Map<ResolvedItem, LockItem> {
+  const pairs = new Map<ResolvedItem, LockItem>();
+  const byIdentity = new Map(locked.map((item) => [identityOf(item), item]));
+  const free = new Set(locked);
+  for (const each of resolved) {
+    // Another row of the name may have been locked: a sub-project was added since, or an earlier version took any of them.
+    const item = [each.repositoryId, ...each.rows].map((repositoryId) =>
+      byIdentity.get(identityOf({ ...each, repositoryId }))
+    ).find((found) => found !== undefined && free.has(found));
+    if (item === undefined || !free.delete(item)) continue;
+    pairs.set(each, item);
   }
-  return items;
+  const byRepository = new Map([...free].map((item) => [item.repositoryId, item]));
+  for (const each of resolved) {
+    if (pairs.has(each) || !each.isDefault || each.excluded !== null) continue;
+    const item = [each.repositoryId, ...each.rows].map((id) => byRepository.get(id)).find((found) =>
+      found !== undefined && free.has(found)
+    );
+    if (item === undefined || !free.delete(item)) continue;
+    pairs.set(each, item);
+  }
+  return pairs;
 }
 
-/** Makes a lock. What an earlier one has locked stays as it is, once a start was sent. */
-export async function makeLock(input: LockInput): Promise<{ lock: Lock; changes: LockChanges }> {
-  const { before } = input;
-  if (before !== undefined && wasStarted(before)) return await laterLock(input, before);
-  const lock = await firstLock(input);
-  const known = new Set(before?.lock.items.map(({ id }) => id));
-  const ids = new Set(lock.items.map(({ id }) => id));
-  const named = before === undefined ? [] : await namedItems(lock, before, ids);
-  return {
-    lock: { ...lock, items: [...lock.items, ...named] },
-    changes: {
-      added: lock.items.filter(({ id }) => !known.has(id)).map(({ id }) => id),
-      skipped: [...known].filter((id) => !ids.has(id)),
-      kept: [],
-      notes: before === undefined ? [] : ["nothing was started yet, so the plan was made anew"],
-    },
-  };
+/** What makes two items the same, in whatever spelling they are. */
+function identityOf(
+  { repositoryId, baseBranch, root }: Pick<LockItem, "repositoryId" | "baseBranch" | "root">,
+): string {
+  const normal = root === null ? null : normaliseRoot(root);
+  return JSON.stringify([
+    repositoryId.toLowerCase(),
+    normalBranch(baseBranch),
+    normal === null ? null : normal.ok ? normal.root : root,
+  ]);
+}
+
+/** Whether the journal speaks of an item. */
+function isNamed({ items }: CampaignMemory, { id }: LockItem): boolean {
+  const item = items.get(id);
+  return item !== undefined && (item.sent > 0 || item.skipped !== null || item.retries > 0);
+}
+
+function settingsNotes(file: CampaignFile, lock: Lock): string[] {
+  const names = ["success", "limits", "canary", "windows", "onFailedChecks"] as const;
+  return names.filter((name) => !isSame(file[name], lock[name])).map((name) =>
+    `${name === "onFailedChecks" ? "on-failed-checks" : name} changed, and holds from now on`
+  );
+}
+
+/** Remarks on a locked item that the lists now show otherwise. */
+function notesOn(locked: LockItem, now: ResolvedItem): string[] {
+  const notes = [];
+  if (locked.repository !== now.repository) {
+    notes.push(`${locked.repository} is called ${now.repository} now; its item keeps the name`);
+  }
+  if (identityOf({ ...locked, repositoryId: "" }) !== identityOf({ ...now, repositoryId: "" })) {
+    const [old, fresh] = [locked, now].map(({ baseBranch, root }) => `${baseBranch}${root === null ? "" : `:${root}`}`);
+    notes.push(`${locked.repository} has the default ${fresh} now; its item keeps ${old}`);
+  }
+  return notes;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** The lock in which items have the task that the file has now, for `retry --adopt-changes`. @param ids Names of the items. */
@@ -349,4 +251,102 @@ export async function adoptTask(
     else items.push({ ...item, task: index, requestHash: await hashOfItem(lock, task, item) });
   }
   return { ...lock, fileHash, tasks, items };
+}
+
+// The request of a start, from the lock alone: two processes with the same lock send the same bytes.
+
+type Frame = Pick<Lock, "campaign" | "round">;
+
+/** The hash of an item's request: see `requestHash`. */
+export function hashOfItem(
+  frame: Frame,
+  task: LockTask,
+  item: Pick<LockItem, "repository" | "root" | "variables">,
+): string {
+  const { prompt, branch } = taskOf(frame, task, item);
+  return requestHash({ prompt, agent: task.agent, branch });
+}
+
+/** The hash of an item's request with one of the tasks of the lock. */
+export function taskHash(lock: Lock, item: LockItem, task: number): string {
+  return hashOfItem(lock, taskAt(lock, item, task), item);
+}
+
+function taskOf({ campaign, round }: Frame, task: LockTask, item: Pick<LockItem, "repository" | "root" | "variables">) {
+  return renderTask(task, { campaign, round, repository: item.repository, root: item.root, variables: item.variables });
+}
+
+function taskAt({ tasks }: Lock, { id }: LockItem, index: number): LockTask {
+  const task = tasks[index];
+  if (task === undefined) throw new Error(`Cannot find task ${index} of item ${id}`);
+  return task;
+}
+
+/** What a follow-up is asked to do. For red checks the campaign file may say it in words of its own. */
+function followUpPrompt({ campaign, round, tasks, onFailedChecks }: Lock, item: LockItem, followUp: FollowUp): string {
+  if (followUp !== "checks" || onFailedChecks === null) return mendPrompt(followUp, item.baseBranch);
+  const { repository, root, variables } = item;
+  const values = variablesOf(tasks[item.task]?.variables ?? {}, { campaign, round, repository, root, variables });
+  return renderTemplate(onFailedChecks.prompt, values).trim();
+}
+
+/** The hash of the request of a follow-up: as that of an item, with the branch that it works on in place of the pattern. */
+export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): string {
+  const prompt = followUpPrompt(lock, item, followUp);
+  return requestHash({ prompt, agent: taskAt(lock, item, item.task).agent, branch });
+}
+
+/**
+ * The request of a follow-up: it works on the branch of the pull request, and makes none.
+ *
+ * @param branch The real branch, as the delivery event named it.
+ * @param quote What the forge shows of what is to be mended; null without any.
+ * @throws {Error} when the lock has no task for the item.
+ */
+export function followUpRequestOf(
+  lock: Lock,
+  item: LockItem,
+  followUp: FollowUp,
+  { branch, quote }: { branch: string; quote: string | null },
+): StartRequest {
+  const { harness, mode } = taskAt(lock, item, item.task).agent;
+  return {
+    repoId: item.repositoryId,
+    prompt: withQuote(followUpPrompt(lock, item, followUp), quote),
+    harness: harness as StartRequest["harness"],
+    baseBranch: item.baseBranch,
+    rootDirectory: item.root,
+    createBranch: false,
+    workingBranch: branch,
+    ...(mode !== null && { mode: mode as StartRequest["mode"] }),
+  };
+}
+
+/**
+ * The request of an item.
+ *
+ * @param start Number of the start, from 1.
+ * @throws {Error} when the lock has no task for the item.
+ */
+export function requestOf(lock: Lock, item: LockItem, start: number): StartRequest {
+  const task = taskAt(lock, item, item.task);
+  const { prompt, branch } = taskOf(lock, task, item);
+  const { harness, mode } = task.agent;
+  return {
+    repoId: item.repositoryId,
+    prompt,
+    harness: harness as StartRequest["harness"],
+    // Both are part of the hash by which the service compares requests: a changed default would turn a repetition into a conflict.
+    baseBranch: item.baseBranch,
+    rootDirectory: item.root,
+    createBranch: true,
+    ...(branch !== null && { workingBranch: branchOf(branch, start) }),
+    ...(mode !== null && { mode: mode as StartRequest["mode"] }),
+  };
+}
+
+/** The branch of a start: a run that is started again gets another one. */
+function branchOf(branch: string | null, start: number): string | undefined {
+  if (branch === null) return undefined;
+  return start === 1 ? branch : `${branch}-${start}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Plans a campaign: reads the lists of the service, and freezes the items.
+ * Plans a campaign: reads the lists of the service, freezes the items, and computes how long the campaign will take. Starts nothing.
  *
  * @module
  */
@@ -37,63 +37,45 @@ interface NewPlan {
   readingMs: number;
 }
 
-function problemLine({ place, value, why, advice }: EntryProblem): string {
-  return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
-}
-
-/** Writes a lock. The journal gets its hash, also if the lock before was lost. */
-export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
-  const known = store ?? await Store.open(home, lock);
-  const { seq, lockHash } = known.memory;
-  if (seq === 0 || lockHash.current === lock.hash) await home.writeLock(lock);
-  else await known.changeLock(lock, { type: "note", text: "planned again" });
-}
-
-/** Proves that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
-export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
-  if (planned === origin) return;
-  throw new UsageError({
-    attempted: `go on with campaign "${campaign}"`,
-    why: `it was planned for the service at ${planned}, and this is ${origin}`,
-    advice: "set MOGPLEX_URL to that address, or plan again in another directory",
+export async function planCampaignWith(
+  source: CampaignSource,
+  options: PlanCampaignOptions,
+  internals: CampaignInternals,
+): Promise<CampaignPlan> {
+  const { skipInvalid = false, dryRun = false } = options;
+  return await withCampaign(source, options, internals, dryRun ? "read" : "write", async (opened) => {
+    checkForge(opened.file, pullRequestsOf(options) !== undefined);
+    const session = openSession(options, { ...detected(options), ...internals });
+    expectToken(session, opened.store);
+    return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
   });
 }
 
-/** Most problems in a message. */
-const MAX_PROBLEMS = 100;
-
-/** Repositories of a campaign file that cannot be used. Its message has a line for each. */
-class RepositoriesError extends UsageError {
-  /** @internal */
-  static override readonly kind: string = "RepositoriesError";
-
-  override get lines(): readonly string[] {
-    return this.message.split("\n");
-  }
-}
-
-/** The error about entries that cannot be used. */
-function refuseEntries(problems: readonly EntryProblem[], source: CampaignSource): RepositoriesError {
-  const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
-  if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);
-  const count = problems.length === 1
-    ? "one repository cannot be used"
-    : `${problems.length} repositories cannot be used`;
-  const advice = typeof source === "string"
-    ? "correct the file, or keep them out with --skip-invalid"
-    : "correct repositories, or keep them out with skipInvalid";
-  return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
-}
-
-/** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
-function checkBranches(lock: Lock): void {
-  for (const item of lock.items) {
-    const { workingBranch } = requestOf(lock, item, 1);
-    if (item.excluded !== null || workingBranch === undefined) continue;
-    if (normalBranch(workingBranch) !== normalBranch(item.baseBranch)) continue;
-    const why = `branch becomes ${JSON.stringify(item.baseBranch)}, which is the base branch of ${item.repository}`;
-    throw new UsageError({ attempted: "plan campaign", why, advice: "choose another branch, or remove the key" });
-  }
+/** Writes a new lock, unless nothing is to be written, and computes how long the campaign will take. */
+async function planOf(
+  opened: OpenedCampaign,
+  session: Session,
+  plan: NewPlan,
+  { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
+): Promise<CampaignPlan> {
+  if (!dryRun) await writePlan(opened, plan.lock);
+  // The journal is read with the new lock, also where that is not written.
+  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
+  const { memory } = store;
+  const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
+  const nowMs = serviceNow(session);
+  const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
+  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
+  const whole = forecast(input);
+  return {
+    view: makeView(memory, { nowMs, meanRunMs }),
+    changes: plan.changes,
+    reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
+    bound: whole.bound,
+    without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
+    meanRunMs,
+    forecasts: forecastsOf(input, whole),
+  };
 }
 
 /**
@@ -133,53 +115,69 @@ export async function planLock(
   };
 }
 
-// The job of `campaign plan`: freezes the list of a campaign, and computes how long it will take. Starts nothing.
+/** Most problems in a message. */
+const MAX_PROBLEMS = 100;
+
+/** Repositories of a campaign file that cannot be used. Its message has a line for each. */
+class RepositoriesError extends UsageError {
+  /** @internal */
+  static override readonly kind: string = "RepositoriesError";
+
+  override get lines(): readonly string[] {
+    return this.message.split("\n");
+  }
+}
+
+/** The error about entries that cannot be used. */
+function refuseEntries(problems: readonly EntryProblem[], source: CampaignSource): RepositoriesError {
+  const lines = problems.slice(0, MAX_PROBLEMS).map(problemLine);
+  if (problems.length > MAX_PROBLEMS) lines.push(`and ${problems.length - MAX_PROBLEMS} more`);
+  const count = problems.length === 1
+    ? "one repository cannot be used"
+    : `${problems.length} repositories cannot be used`;
+  const advice = typeof source === "string"
+    ? "correct the file, or keep them out with --skip-invalid"
+    : "correct repositories, or keep them out with skipInvalid";
+  return new RepositoriesError({ attempted: "plan campaign", why: `${count}; ${advice}:\n${lines.join("\n")}` });
+}
+
+function problemLine({ place, value, why, advice }: EntryProblem): string {
+  return `${placeText(place)}: ${JSON.stringify(value)}: ${why}${advice === undefined ? "" : `; ${advice}`}`;
+}
+
+/** Proves that a campaign was planned for this service. @throws {UsageError} when it was planned for another one. */
+export function checkOrigin({ campaign, origin: planned }: Lock, origin: string): void {
+  if (planned === origin) return;
+  throw new UsageError({
+    attempted: `go on with campaign "${campaign}"`,
+    why: `it was planned for the service at ${planned}, and this is ${origin}`,
+    advice: "set MOGPLEX_URL to that address, or plan again in another directory",
+  });
+}
+
+/** Proves that no run would have to work on its base branch, which only the service knew until now. @throws {UsageError} */
+function checkBranches(lock: Lock): void {
+  for (const item of lock.items) {
+    const { workingBranch } = requestOf(lock, item, 1);
+    if (item.excluded !== null || workingBranch === undefined) continue;
+    if (normalBranch(workingBranch) !== normalBranch(item.baseBranch)) continue;
+    const why = `branch becomes ${JSON.stringify(item.baseBranch)}, which is the base branch of ${item.repository}`;
+    throw new UsageError({ attempted: "plan campaign", why, advice: "choose another branch, or remove the key" });
+  }
+}
+
+/** Writes a lock. The journal gets its hash, also if the lock before was lost. */
+export async function writePlan({ home, store }: OpenedCampaign, lock: Lock): Promise<void> {
+  const known = store ?? await Store.open(home, lock);
+  const { seq, lockHash } = known.memory;
+  if (seq === 0 || lockHash.current === lock.hash) await home.writeLock(lock);
+  else await known.changeLock(lock, { type: "note", text: "planned again" });
+}
 
 function forecastsOf(input: ForecastInput, whole: Forecast): WavesForecast[] {
   return [0, ...WAVE_DISTANCES_MS].map((everyMs) => {
     const found = everyMs === 0 ? whole : forecast({ ...input, waveEveryMs: everyMs });
     const { endsAtMs, waves, computeMinutes } = found;
     return { everyMs, endsAt: isoTimeOrNull(endsAtMs), waves, computeMinutes };
-  });
-}
-
-/** Writes a new lock, unless nothing is to be written, and computes how long the campaign will take. */
-async function planOf(
-  opened: OpenedCampaign,
-  session: Session,
-  plan: NewPlan,
-  { meanRunMs: given, dryRun = false }: PlanCampaignOptions,
-): Promise<CampaignPlan> {
-  if (!dryRun) await writePlan(opened, plan.lock);
-  // The journal is read with the new lock, also where that is not written.
-  const store = await Store.open(opened.home, plan.lock, opened.clock.wallTime(), opened.quotas);
-  const { memory } = store;
-  const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
-  const nowMs = serviceNow(session);
-  const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
-  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
-  const whole = forecast(input);
-  return {
-    view: makeView(memory, { nowMs, meanRunMs }),
-    changes: plan.changes,
-    reading: { requests: plan.requests, milliseconds: Math.round(plan.readingMs) },
-    bound: whole.bound,
-    without: whole.without.map(({ bound, endsAtMs }) => ({ bound, endsAt: isoTimeOrNull(endsAtMs) })),
-    meanRunMs,
-    forecasts: forecastsOf(input, whole),
-  };
-}
-
-export async function planCampaignWith(
-  source: CampaignSource,
-  options: PlanCampaignOptions,
-  internals: CampaignInternals,
-): Promise<CampaignPlan> {
-  const { skipInvalid = false, dryRun = false } = options;
-  return await withCampaign(source, options, internals, dryRun ? "read" : "write", async (opened) => {
-    checkForge(opened.file, pullRequestsOf(options) !== undefined);
-    const session = openSession(options, { ...detected(options), ...internals });
-    expectToken(session, opened.store);
-    return await planOf(opened, session, await planLock(session, opened, skipInvalid), options);
   });
 }

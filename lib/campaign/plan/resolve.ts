@@ -367,11 +367,11 @@ function byFullName(repos: readonly ListedRepo[]): Map<string, ListedRepo[]> {
   return rows;
 }
 
-type Found = Map<string, readonly ListedRepo[]>;
+type ReposByName = Map<string, readonly ListedRepo[]>;
 
 /** Reads everything that the entries name, with as few requests as possible: names of one owner together, by common prefixes. */
-async function readNamed(entries: readonly Named[], listing: Listing): Promise<Found> {
-  const found: Found = new Map();
+async function readNamed(entries: readonly Named[], listing: Listing): Promise<ReposByName> {
+  const found: ReposByName = new Map();
   const byOwner = new Map<string, Set<string>>();
   for (const { repo } of entries) {
     if (isUuid(repo)) continue;
@@ -507,7 +507,7 @@ function addRow(
   });
 }
 
-function addNamed(into: Collector, entry: Named, found: Found): void {
+function addNamed(into: Collector, entry: Named, found: ReposByName): void {
   const { repo: value, baseBranch, root, place, variables } = entry;
   const rows = found.get(value.toLowerCase());
   if (rows !== undefined) return addRow(into, rows, entry, value);

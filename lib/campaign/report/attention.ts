@@ -36,23 +36,54 @@ export interface Attention {
   readonly steps: readonly Step[];
 }
 
+interface Context {
+  readonly view: CampaignView;
+  readonly command: CampaignCommand;
+}
+
 /** Most items that an entry names. */
 const MAX_NAMED = 20;
 
 /** Delay after which a wave that is due counts as late: schedules of CI systems are often late themselves. */
 const LATE_MS = 15 * 60_000;
 
-interface Context {
-  readonly view: CampaignView;
-  readonly command: CampaignCommand;
-}
-
-function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
-  return { title, cause, count: 0, ids: [], items: [], steps };
-}
-
-function step(text: string, command: string | null = null): Step {
-  return { text, command };
+/**
+ * Everything that needs a person, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
+ * small ones.
+ *
+ * @param problem Message of the error that stopped the last step, which the view does not know (a token of another user, for example).
+ */
+export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null = null): Attention[] {
+  const context: Context = { view, command };
+  const stopped = problem ?? view.trouble;
+  const whole = campaignEntry(context);
+  const items = new Map(view.items.map((item) => [item.id, item]));
+  const names = itemNames(view.items);
+  const groups = [...view.causes].sort(byVerdict);
+  const noWave = view.state === "done" && groups.some(({ stuck }) => stuck === null);
+  return [
+    ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
+    ...(whole === undefined ? [] : [whole]),
+    ...groups.map((group): Attention => {
+      const shown = group.items.slice(0, MAX_NAMED).map((id) => {
+        const item = items.get(id);
+        return item === undefined ? id : located(item, names.get(id) ?? id);
+      });
+      const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
+      const { verdict: title, cause, items: ids } = group;
+      const common = { count: ids.length, ids, items: shown, steps };
+      if (group.stuck === null) return { title, cause, ...common };
+      const held = `${cause}; in the hands of ${group.owners.join(", ")}`;
+      return { title: `stuck: ${group.word}`, cause: held, ...common };
+    }),
+    ...(noWave
+      ? [ofCampaign(
+        "afterwards",
+        "",
+        step("No wave is due any more. After a retry, start one:", campaignCommand(command, "advance")),
+      )]
+      : []),
+  ];
 }
 
 /** What holds up the campaign as a whole; undefined when nothing does. */
@@ -112,6 +143,14 @@ function campaignEntry({ view, command }: Context): Attention | undefined {
   return undefined;
 }
 
+function ofCampaign(title: string, cause: string, ...steps: Step[]): Attention {
+  return { title, cause, count: 0, ids: [], items: [], steps };
+}
+
+function step(text: string, command: string | null = null): Step {
+  return { text, command };
+}
+
 /** What stopped the last wave. The message says what to do about it. */
 function troubleEntry(problem: string, { view, command }: Context): Attention {
   const next = step(
@@ -133,44 +172,6 @@ function located(item: CampaignItem, name: string): string {
   if (verdict !== "unknown") return name;
   if (pullRequest !== null) return `${name} (${pullRequest})`;
   return branch === null ? name : `${name} (branch ${branch})`;
-}
-
-/** What to do about pull requests that wait for the same. */
-function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[] {
-  const retry = campaignCommand(command, "retry", "--cause", word);
-  const afterwards = "Once it is settled at the forge, the next wave sees it.";
-  switch (stuck) {
-    case "conflict":
-      return [step("To let a run resolve the conflicts, on the same branch:", retry)];
-    case "red-checks":
-      return [step("Correct the cause at the forge; or let a run mend it, on the same branch:", retry)];
-    case "changes-requested":
-      return [step("Make the changes; or let a run make them, on the same branch:", retry)];
-    case "closed-unmerged":
-    case "no-pull-request":
-      return [step("If it is wanted after all, start the task again, on a new branch:", retry)];
-    case "unreadable":
-      return [
-        step(
-          "Give the token access to these repositories. To leave one out whose repository is gone:",
-          campaignCommand(command, "skip", "--only", "NAME", "--reason", "gone"),
-        ),
-      ];
-    case "nobody-asked":
-      return [
-        step(
-          `Ask somebody to review. ${afterwards} If all of it is good:`,
-          campaignCommand(command, "commands", "--merge"),
-        ),
-      ];
-    default:
-      return [
-        step(
-          `Remind whoever has it in hand. ${afterwards} To give it up:`,
-          campaignCommand(command, "commands", "--close"),
-        ),
-      ];
-  }
 }
 
 function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, command }: Context): Step[] {
@@ -225,41 +226,40 @@ function stepsFor(group: CauseGroup, first: CampaignItem | undefined, { view, co
   }
 }
 
-/**
- * Everything that needs a person, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
- * small ones.
- *
- * @param problem Message of the error that stopped the last step, which the view does not know (a token of another user, for example).
- */
-export function attentionOf(view: CampaignView, command: CampaignCommand, problem: string | null = null): Attention[] {
-  const context: Context = { view, command };
-  const stopped = problem ?? view.trouble;
-  const whole = campaignEntry(context);
-  const items = new Map(view.items.map((item) => [item.id, item]));
-  const names = itemNames(view.items);
-  const groups = [...view.causes].sort(byVerdict);
-  const noWave = view.state === "done" && groups.some(({ stuck }) => stuck === null);
-  return [
-    ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
-    ...(whole === undefined ? [] : [whole]),
-    ...groups.map((group): Attention => {
-      const shown = group.items.slice(0, MAX_NAMED).map((id) => {
-        const item = items.get(id);
-        return item === undefined ? id : located(item, names.get(id) ?? id);
-      });
-      const steps = stepsFor(group, items.get(group.items[0] ?? ""), context);
-      const { verdict: title, cause, items: ids } = group;
-      const common = { count: ids.length, ids, items: shown, steps };
-      if (group.stuck === null) return { title, cause, ...common };
-      const held = `${cause}; in the hands of ${group.owners.join(", ")}`;
-      return { title: `stuck: ${group.word}`, cause: held, ...common };
-    }),
-    ...(noWave
-      ? [ofCampaign(
-        "afterwards",
-        "",
-        step("No wave is due any more. After a retry, start one:", campaignCommand(command, "advance")),
-      )]
-      : []),
-  ];
+/** What to do about pull requests that wait for the same. */
+function stepsForStuck({ stuck, word }: CauseGroup, { command }: Context): Step[] {
+  const retry = campaignCommand(command, "retry", "--cause", word);
+  const afterwards = "Once it is settled at the forge, the next wave sees it.";
+  switch (stuck) {
+    case "conflict":
+      return [step("To let a run resolve the conflicts, on the same branch:", retry)];
+    case "red-checks":
+      return [step("Correct the cause at the forge; or let a run mend it, on the same branch:", retry)];
+    case "changes-requested":
+      return [step("Make the changes; or let a run make them, on the same branch:", retry)];
+    case "closed-unmerged":
+    case "no-pull-request":
+      return [step("If it is wanted after all, start the task again, on a new branch:", retry)];
+    case "unreadable":
+      return [
+        step(
+          "Give the token access to these repositories. To leave one out whose repository is gone:",
+          campaignCommand(command, "skip", "--only", "NAME", "--reason", "gone"),
+        ),
+      ];
+    case "nobody-asked":
+      return [
+        step(
+          `Ask somebody to review. ${afterwards} If all of it is good:`,
+          campaignCommand(command, "commands", "--merge"),
+        ),
+      ];
+    default:
+      return [
+        step(
+          `Remind whoever has it in hand. ${afterwards} To give it up:`,
+          campaignCommand(command, "commands", "--close"),
+        ),
+      ];
+  }
 }

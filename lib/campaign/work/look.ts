@@ -1,5 +1,6 @@
 /**
- * One look at the run of an item: reads it, cancels it when it is overdue, and records a change or its end.
+ * Looks at the runs of items: reads one, judges it, cancels it when it is overdue, and records a change or its end. Then cancels of many runs,
+ * and the event streams that tell when a look is worth it.
  *
  * @module
  */
@@ -21,80 +22,6 @@ import type { RequestPace } from "../plan/resolve.ts";
 import type { StartVerdict } from "../verdicts.ts";
 import { serviceNow, whyGone, type Work } from "./work.ts";
 
-// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `campaign/verdicts.ts`.
-
-/** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
-interface Judgement {
-  as: StartVerdict;
-  /** Why; null when there is nothing to say. */
-  reason: string | null;
-}
-
-/**
- * Whether a run failed before the service's queue took it: the queue was down when it was started. Source: contract section 5, "When the
- * queue is unavailable".
- */
-function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
-  return status === "failed" && (runtime === null || runtime.provider === null && runtime.runId === null);
-}
-
-/** The judgement on a run that succeeded. */
-function judgeSuccess(
-  facts: EventFacts,
-  { require, acceptUnchanged }: CampaignFile["success"],
-  doubt: (address: string) => string | null,
-): Judgement {
-  const { changed, pullRequest } = facts;
-  if (changed === false) {
-    if (require === "run" || acceptUnchanged) return { as: "unchanged", reason: null };
-    return { as: "failed", reason: "no change" };
-  }
-  if (require === "run") return { as: "succeeded", reason: null };
-  if (changed === null) {
-    return { as: "unknown", reason: "the run succeeded, and its events do not show whether it changed anything" };
-  }
-  if (require === "changes") return { as: "succeeded", reason: null };
-  if (pullRequest.state === "open") {
-    const why = doubt(pullRequest.url ?? "");
-    return why === null ? { as: "succeeded", reason: null } : { as: "unknown", reason: why };
-  }
-  return pullRequest.state === "none"
-    ? { as: "failed", reason: "changes without a pull request" }
-    : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
-}
-
-/**
- * Judges a run.
- *
- * @param facts What its events say.
- * @param success What the campaign requires.
- * @param doubt Why an address of a pull request in an event proves none, as a clause; null when it may count. @default none has a doubt
- * @returns Undefined while it goes on; an unknown status counts as going on.
- */
-export function judgeRun(
-  run: Pick<Run, "status" | "error" | "runtime">,
-  facts: EventFacts,
-  success: CampaignFile["success"],
-  doubt: (address: string) => string | null = () => null,
-): Judgement | undefined {
-  switch (run.status) {
-    case "success":
-      return judgeSuccess(facts, success, doubt);
-    case "failed": {
-      const reason = run.error ?? facts.failureError ?? facts.failureMessage;
-      if (lackedSandbox(run)) return { as: "quota", reason };
-      if (lackedQueue(run)) return { as: "service", reason: reason ?? "the service's queue did not take the run" };
-      return { as: "failed", reason };
-    }
-    case "cancelled":
-      return { as: "cancelled", reason: null };
-    case "awaiting_input":
-      return { as: "needs-input", reason: "the run waits for a person: answer it in the app, or cancel it" };
-    default:
-      return undefined;
-  }
-}
-
 /** An item with its start whose run has not ended. */
 export interface OpenRun {
   item: ItemMemory;
@@ -106,74 +33,67 @@ export interface OpenRun {
  * revision end after 30 minutes. Source: contract 4.8 and section 12.
  */
 const REPAIR_MS = 35 * 60_000;
+
 /** Attempts to read a run with its events, before its record is read without them. */
 const EVENT_ATTEMPTS = 4;
+
 /** How long after its end the events of a run that succeeded are waited for, in milliseconds: only they show what it has changed. */
 const EVENTS_MS = 30 * 60_000;
+
 /** Longest time of a cancel, in milliseconds. */
 const CANCEL_MS = 30_000;
-/**
- * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds: the worker may take such a run up again. All
- * of them must show its end.
- */
-const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
-/** Most reads of {@linkcode HOLD_MS}. */
-const MAX_HOLDS = 12;
-
-/** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
-function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
-  if (run.repoId.toLowerCase() !== item.repositoryId) {
-    throw new UsageError({
-      attempted: `go on with run "${run.runId}" of ${item.repository}`,
-      why: `the run is of another repository, "${run.repoId}": the journal was changed`,
-      advice: "find out who may write to the directory of the campaign, and begin again with another `round`",
-    });
-  }
-  proven.add(run.runId.toLowerCase());
-  noteBoot(booting, run);
-}
-
-/** Remembers whether a run has a sandbox. */
-function noteBoot(
-  booting: Set<string>,
-  { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
-): void {
-  if (sandboxRecordId === null) booting.add(runId.toLowerCase());
-  else booting.delete(runId.toLowerCase());
-}
-
-function runIdOf({ start }: OpenRun): string {
-  if (start.runId === null) throw new Error(`Cannot look at start ${start.number}: it has no run`);
-  return start.runId;
-}
 
 /**
- * How long the run has been at work, in milliseconds by the service's clock; 0 when that is not known. After it has waited for a person it
- * counts from when it went on.
+ * Looks at a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled; one that waits for a
+ * person may wait as long as it needs.
  *
- * @param run The run as it was read now; without it, one that waited for a person counts as new.
+ * @returns Whether the journal has something new.
+ * @throws {UsageError} when the run is of another repository, or everything that is looked for may be of another user.
+ * @throws what the client and the journal throw.
  */
-function ageOf({ session }: Work, { start }: OpenRun, run?: Run): number {
-  if (start.end === "needs-input" && run === undefined) return 0;
-  const resumedAt = start.end === "needs-input" ? run?.updatedAt : start.resumedAt;
-  const since = Date.parse(resumedAt ?? start.createdAt ?? start.slotAt ?? "");
-  return Number.isNaN(since) ? 0 : serviceNow(session) - since;
+export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
+  return await unlessGone(work, open, () => look(work, open)) ?? true;
+}
+
+/**
+ * Does something with a run. When the service does not have it any more, its item has ended by that.
+ *
+ * @returns What `act` returns; undefined when the run is gone, which is recorded.
+ * @throws {UsageError} when the token may be that of another user.
+ */
+async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await act();
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    const [runId, { item }, { number: start, createdAt, updatedAt }] = [runIdOf(open), open.item, open.start];
+    const reason = work.reason(await whyGone(work, { item, runId, start }, error));
+    const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
+    const facts = { as: "invalid" as const, runId, reason, createdAt, updatedAt, ...none };
+    await work.store.record({ type: "ended", item: item.id, start, ...facts });
+    // Its sandbox is gone with it.
+    work.seen.sandboxes = null;
+    return undefined;
+  }
+}
+
+async function look(work: Work, open: OpenRun): Promise<boolean> {
+  const { limits } = work.lock;
+  const seen = await read(work, open);
+  const isOverdue = ageOf(work, open, seen.run) > limits.runTimeoutMs && !isJudged(work, seen.run);
+  if (!isOverdue) return await take(work, open, seen);
+  const { run, byItself } = await cancel(work, open);
+  if (byItself) return await take(work, open, await read(work, open));
+  const minutes = Math.round(limits.runTimeoutMs / 60_000);
+  const reason = `it took longer than run-timeout (${minutes} minutes), and was cancelled`;
+  await recordEnd(work, open, run, factsFromEvents(seen.events ?? []), { as: "overdue", reason });
+  return true;
 }
 
 interface Seen {
   run: Run;
   /** Null when they cannot be read. */
   events: RunEvent[] | null;
-}
-
-/** Whether a run has ended, or waits for a person. */
-function isJudged({ lock }: Work, run: Run): boolean {
-  return judgeRun(run, noFacts(), lock.success) !== undefined;
-}
-
-/** Whether another request may tell of a run that this one has not told of. */
-function isOutage(error: unknown): boolean {
-  return error instanceof MogplexError && error.exit === "unavailable";
 }
 
 /**
@@ -218,9 +138,54 @@ async function read(work: Work, open: OpenRun): Promise<Seen> {
   }
 }
 
-/** Whether an earlier look has seen that the run has ended. A start that found an ended run does not count. */
-function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
-  return status !== null && isTerminal(status) && updatedAt !== null;
+/** Proves that a run is the item's, before anything more is done with it: the journal may have been changed. */
+function prove({ proven, booting }: Work, { item }: ItemMemory, run: Run): void {
+  if (run.repoId.toLowerCase() !== item.repositoryId) {
+    throw new UsageError({
+      attempted: `go on with run "${run.runId}" of ${item.repository}`,
+      why: `the run is of another repository, "${run.repoId}": the journal was changed`,
+      advice: "find out who may write to the directory of the campaign, and begin again with another `round`",
+    });
+  }
+  proven.add(run.runId.toLowerCase());
+  noteBoot(booting, run);
+}
+
+/** Remembers whether a run has a sandbox. */
+function noteBoot(
+  booting: Set<string>,
+  { runId, sandboxRecordId }: Pick<Run, "runId" | "sandboxRecordId">,
+): void {
+  if (sandboxRecordId === null) booting.add(runId.toLowerCase());
+  else booting.delete(runId.toLowerCase());
+}
+
+function runIdOf({ start }: OpenRun): string {
+  if (start.runId === null) throw new Error(`Cannot look at start ${start.number}: it has no run`);
+  return start.runId;
+}
+
+/**
+ * How long the run has been at work, in milliseconds by the service's clock; 0 when that is not known. After it has waited for a person it
+ * counts from when it went on.
+ *
+ * @param run The run as it was read now; without it, one that waited for a person counts as new.
+ */
+function ageOf({ session }: Work, { start }: OpenRun, run?: Run): number {
+  if (start.end === "needs-input" && run === undefined) return 0;
+  const resumedAt = start.end === "needs-input" ? run?.updatedAt : start.resumedAt;
+  const since = Date.parse(resumedAt ?? start.createdAt ?? start.slotAt ?? "");
+  return Number.isNaN(since) ? 0 : serviceNow(session) - since;
+}
+
+/** Whether another request may tell of a run that this one has not told of. */
+function isOutage(error: unknown): boolean {
+  return error instanceof MogplexError && error.exit === "unavailable";
+}
+
+/** Whether a run has ended, or waits for a person. */
+function isJudged({ lock }: Work, run: Run): boolean {
+  return judgeRun(run, noFacts(), lock.success) !== undefined;
 }
 
 /** Whether the events of a run that has ended may yet show what came of it: no other look has failed to read them, or it is not long ago. */
@@ -229,88 +194,86 @@ function mayYetShow({ session }: Work, open: OpenRun, { status, updatedAt }: Run
   return !wasSeenEnded(open) || serviceNow(session) - Date.parse(updatedAt) < EVENTS_MS;
 }
 
-async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): Promise<void> {
-  await work.store.record({
-    type: "ended",
-    item: open.item.item.id,
-    start: open.start.number,
-    as: end.as,
-    runId: run.runId,
-    slot: true,
-    retryAt: null,
-    reason: work.reason(end.reason),
-    status: run.status,
-    changed: facts.changed,
-    branch: facts.pushedBranch,
-    pullRequest: facts.pullRequest.url,
-    createdAt: run.createdAt,
-    updatedAt: run.updatedAt,
-  });
-  // Its sandbox may be free, or not yet.
-  work.seen.sandboxes = null;
+/** Whether an earlier look has seen that the run has ended. A start that found an ended run does not count. */
+function wasSeenEnded({ start: { status, updatedAt } }: OpenRun): boolean {
+  return status !== null && isTerminal(status) && updatedAt !== null;
+}
+
+// The verdict of an item, from the state of its run and its events. What a verdict means for the item is in `campaign/verdicts.ts`.
+
+/** A verdict with its reason, as an `ended` record has them. Texts of the service in the reason are untrusted. */
+interface Judgement {
+  as: StartVerdict;
+  /** Why; null when there is nothing to say. */
+  reason: string | null;
 }
 
 /**
- * Does something with a run. When the service does not have it any more, its item has ended by that.
+ * Judges a run.
  *
- * @returns What `act` returns; undefined when the run is gone, which is recorded.
- * @throws {UsageError} when the token may be that of another user.
+ * @param facts What its events say.
+ * @param success What the campaign requires.
+ * @param doubt Why an address of a pull request in an event proves none, as a clause; null when it may count. @default none has a doubt
+ * @returns Undefined while it goes on; an unknown status counts as going on.
  */
-async function unlessGone<T>(work: Work, open: OpenRun, act: () => Promise<T>): Promise<T | undefined> {
-  try {
-    return await act();
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error;
-    const [runId, { item }, { number: start, createdAt, updatedAt }] = [runIdOf(open), open.item, open.start];
-    const reason = work.reason(await whyGone(work, { item, runId, start }, error));
-    const none = { status: null, changed: null, branch: null, pullRequest: null, retryAt: null, slot: true };
-    const facts = { as: "invalid" as const, runId, reason, createdAt, updatedAt, ...none };
-    await work.store.record({ type: "ended", item: item.id, start, ...facts });
-    // Its sandbox is gone with it.
-    work.seen.sandboxes = null;
-    return undefined;
+export function judgeRun(
+  run: Pick<Run, "status" | "error" | "runtime">,
+  facts: EventFacts,
+  success: CampaignFile["success"],
+  doubt: (address: string) => string | null = () => null,
+): Judgement | undefined {
+  switch (run.status) {
+    case "success":
+      return judgeSuccess(facts, success, doubt);
+    case "failed": {
+      const reason = run.error ?? facts.failureError ?? facts.failureMessage;
+      if (lackedSandbox(run)) return { as: "quota", reason };
+      if (lackedQueue(run)) return { as: "service", reason: reason ?? "the service's queue did not take the run" };
+      return { as: "failed", reason };
+    }
+    case "cancelled":
+      return { as: "cancelled", reason: null };
+    case "awaiting_input":
+      return { as: "needs-input", reason: "the run waits for a person: answer it in the app, or cancel it" };
+    default:
+      return undefined;
   }
 }
 
-/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it ended by itself. */
-async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
-  const { client, clock } = work.session;
-  const latest = clock.now() + CANCEL_MS;
-  const { run, alreadyTerminal } = await work.pace.request(({ deadline = latest }) =>
-    cancelWith(client, clock, runIdOf(open), { deadline: Math.min(deadline, latest) })
-  );
-  prove(work, open.item, run);
-  return { run, byItself: alreadyTerminal || run.status !== "cancelled" };
+/** The judgement on a run that succeeded. */
+function judgeSuccess(
+  facts: EventFacts,
+  { require, acceptUnchanged }: CampaignFile["success"],
+  doubt: (address: string) => string | null,
+): Judgement {
+  const { changed, pullRequest } = facts;
+  if (changed === false) {
+    if (require === "run" || acceptUnchanged) return { as: "unchanged", reason: null };
+    return { as: "failed", reason: "no change" };
+  }
+  if (require === "run") return { as: "succeeded", reason: null };
+  if (changed === null) {
+    return { as: "unknown", reason: "the run succeeded, and its events do not show whether it changed anything" };
+  }
+  if (require === "changes") return { as: "succeeded", reason: null };
+  if (pullRequest.state === "open") {
+    const why = doubt(pullRequest.url ?? "");
+    return why === null ? { as: "succeeded", reason: null } : { as: "unknown", reason: why };
+  }
+  return pullRequest.state === "none"
+    ? { as: "failed", reason: "changes without a pull request" }
+    : { as: "unknown", reason: "the run succeeded, and its events do not show whether there is a pull request" };
+}
+
+/**
+ * Whether a run failed before the service's queue took it: the queue was down when it was started. Source: contract section 5, "When the
+ * queue is unavailable".
+ */
+function lackedQueue({ status, runtime }: Pick<Run, "status" | "runtime">): boolean {
+  return status === "failed" && (runtime === null || runtime.provider === null && runtime.runId === null);
 }
 
 const ANY_SUCCESS = { require: "run", acceptUnchanged: true } as const;
-
-/**
- * Why the address that an event names does not prove that the item has a pull request: events are not to be trusted. A forge for which there
- * is a token is asked in the next step.
- */
-function doubtOf(
-  { lock: { origin }, pulls, forgeHosts }: Work,
-  { item: { repository } }: ItemMemory,
-  text: string,
-): string | null {
-  const address = parsePullRequest(text, origin);
-  const shown = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
-  if (address === undefined) return `the run names ${shown}, which is no address of a pull request`;
-  if (!repository.includes("/")) return "only the id of the repository is known, so its pull request cannot be told";
-  if (address.repository.toLowerCase() !== repository.toLowerCase()) {
-    return `the run names ${shown}, which is in another repository`;
-  }
-  if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${shown}`;
-  // An emulator on this machine has pages of its own.
-  if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
-    return null;
-  }
-  return `the run names ${shown}, whose host is not known: --forge-host names a forge of one's own`;
-}
-
-/** Most characters of an address in a reason. */
-const MAX_SHOWN_URL = 200;
 
 /** Records what a read has shown. @returns Whether the journal has something new. */
 async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<boolean> {
@@ -337,30 +300,73 @@ async function take(work: Work, open: OpenRun, { run, events }: Seen): Promise<b
   return true;
 }
 
+/** Most characters of an address in a reason. */
+const MAX_SHOWN_URL = 200;
+
 /**
- * Looks at a run once, and records what has changed. A run that takes longer than the campaign allows is cancelled; one that waits for a
- * person may wait as long as it needs.
- *
- * @returns Whether the journal has something new.
- * @throws {UsageError} when the run is of another repository, or everything that is looked for may be of another user.
- * @throws what the client and the journal throw.
+ * Why the address that an event names does not prove that the item has a pull request: events are not to be trusted. A forge for which there
+ * is a token is asked in the next step.
  */
-export async function lookAtRun(work: Work, open: OpenRun): Promise<boolean> {
-  return await unlessGone(work, open, () => look(work, open)) ?? true;
+function doubtOf(
+  { lock: { origin }, pulls, forgeHosts }: Work,
+  { item: { repository } }: ItemMemory,
+  text: string,
+): string | null {
+  const address = parsePullRequest(text, origin);
+  const shown = JSON.stringify(text.slice(0, MAX_SHOWN_URL));
+  if (address === undefined) return `the run names ${shown}, which is no address of a pull request`;
+  if (!repository.includes("/")) return "only the id of the repository is known, so its pull request cannot be told";
+  if (address.repository.toLowerCase() !== repository.toLowerCase()) {
+    return `the run names ${shown}, which is in another repository`;
+  }
+  if (pulls?.mayAsk(address)) return `its forge has not confirmed the pull request ${shown}`;
+  // An emulator on this machine has pages of its own.
+  if (address.origin === origin || isLoopback(new URL(address.origin).hostname) || forgeHosts.includes(address.host)) {
+    return null;
+  }
+  return `the run names ${shown}, whose host is not known: --forge-host names a forge of one's own`;
 }
 
-async function look(work: Work, open: OpenRun): Promise<boolean> {
-  const { limits } = work.lock;
-  const seen = await read(work, open);
-  const isOverdue = ageOf(work, open, seen.run) > limits.runTimeoutMs && !isJudged(work, seen.run);
-  if (!isOverdue) return await take(work, open, seen);
-  const { run, byItself } = await cancel(work, open);
-  if (byItself) return await take(work, open, await read(work, open));
-  const minutes = Math.round(limits.runTimeoutMs / 60_000);
-  const reason = `it took longer than run-timeout (${minutes} minutes), and was cancelled`;
-  await recordEnd(work, open, run, factsFromEvents(seen.events ?? []), { as: "overdue", reason });
-  return true;
+async function recordEnd(work: Work, open: OpenRun, run: Run, facts: EventFacts, end: Judgement): Promise<void> {
+  await work.store.record({
+    type: "ended",
+    item: open.item.item.id,
+    start: open.start.number,
+    as: end.as,
+    runId: run.runId,
+    slot: true,
+    retryAt: null,
+    reason: work.reason(end.reason),
+    status: run.status,
+    changed: facts.changed,
+    branch: facts.pushedBranch,
+    pullRequest: facts.pullRequest.url,
+    createdAt: run.createdAt,
+    updatedAt: run.updatedAt,
+  });
+  // Its sandbox may be free, or not yet.
+  work.seen.sandboxes = null;
 }
+
+/** Cancels a run that was proven to be the item's. @returns The run afterwards, and whether it ended by itself. */
+async function cancel(work: Work, open: OpenRun): Promise<{ run: Run; byItself: boolean }> {
+  const { client, clock } = work.session;
+  const latest = clock.now() + CANCEL_MS;
+  const { run, alreadyTerminal } = await work.pace.request(({ deadline = latest }) =>
+    cancelWith(client, clock, runIdOf(open), { deadline: Math.min(deadline, latest) })
+  );
+  prove(work, open.item, run);
+  return { run, byItself: alreadyTerminal || run.status !== "cancelled" };
+}
+
+/**
+ * Waits between reads of runs that were cancelled before they had a sandbox, in milliseconds: the worker may take such a run up again. All
+ * of them must show its end.
+ */
+const HOLD_MS: readonly number[] = [2_000, 5_000, 10_000];
+
+/** Most reads of {@linkcode HOLD_MS}. */
+const MAX_HOLDS = 12;
 
 /** Why a run was cancelled, unless there is more to say. */
 const WITH_CAMPAIGN = "cancelled with the campaign";
@@ -370,38 +376,6 @@ export interface ToCancel extends OpenRun {
   isFound: boolean;
   /** Why it is cancelled; null for the usual reason. */
   why: string | null;
-}
-
-/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself or is gone, which is recorded. */
-async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
-  return await unlessGone(work, open, async () => {
-    if (!work.proven.has(runIdOf(open))) await read(work, open);
-    const { run, byItself } = await cancel(work, open);
-    if (!byItself) return run;
-    await take(work, open, await read(work, open));
-    return undefined;
-  });
-}
-
-/**
- * Cancels the run of an item with its campaign, and records its end.
- *
- * @throws what {@linkcode lookAtRun} throws.
- */
-export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
-  const run = await cancelOne(work, open);
-  if (run !== undefined) await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: WITH_CAMPAIGN });
-}
-
-/** Reads a run that was cancelled, and cancels it again when it has come back. @returns Whether it had. */
-async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
-  const { session, pace } = work;
-  const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
-  prove(work, each.item, run);
-  each.run = run;
-  if (isTerminal(run.status)) return true;
-  each.run = (await cancel(work, each)).run;
-  return false;
 }
 
 /**
@@ -465,6 +439,38 @@ export async function cancelRuns(
     throw new UnavailableRun(one.run.runId, store.memory.lock.campaign);
   });
   return { changed, failures };
+}
+
+/** Cancels the run of an item. @returns The run when it was cancelled; undefined when it had ended by itself or is gone, which is recorded. */
+async function cancelOne(work: Work, open: OpenRun): Promise<Run | undefined> {
+  return await unlessGone(work, open, async () => {
+    if (!work.proven.has(runIdOf(open))) await read(work, open);
+    const { run, byItself } = await cancel(work, open);
+    if (!byItself) return run;
+    await take(work, open, await read(work, open));
+    return undefined;
+  });
+}
+
+/** Reads a run that was cancelled, and cancels it again when it has come back. @returns Whether it had. */
+async function holds(work: Work, each: ToCancel & { run: Run }): Promise<boolean> {
+  const { session, pace } = work;
+  const run = await pace.request((call) => session.client.getRun(runIdOf(each), call));
+  prove(work, each.item, run);
+  each.run = run;
+  if (isTerminal(run.status)) return true;
+  each.run = (await cancel(work, each)).run;
+  return false;
+}
+
+/**
+ * Cancels the run of an item with its campaign, and records its end.
+ *
+ * @throws what {@linkcode lookAtRun} throws.
+ */
+export async function cancelRun(work: Work, open: OpenRun): Promise<void> {
+  const run = await cancelOne(work, open);
+  if (run !== undefined) await recordEnd(work, open, run, noFacts(), { as: "cancelled", reason: WITH_CAMPAIGN });
 }
 
 /** A run does not stay cancelled. Exit code 69. */

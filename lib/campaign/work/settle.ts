@@ -15,18 +15,6 @@ import { cancelRuns, proveUser, type ToCancel } from "./look.ts";
 import { AFTER_FAILURE_MS, type Rest, startItem, type Step } from "./start_item.ts";
 import { serviceNow, type Work } from "./work.ts";
 
-/** Exit codes of errors, the worst first. Source: specification of campaigns, section 7. */
-const WORST: readonly number[] = [
-  ...[EXIT.sigint, EXIT.sigterm, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
-  ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
-];
-
-/** The worst of one or more errors. An error of another class than ours is the worst. */
-export function worstOf(errors: readonly unknown[]): unknown {
-  const rank = (error: unknown) => error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;
-  return errors.toSorted((a, b) => rank(a) - rank(b))[0];
-}
-
 /** What {@linkcode obeyDecisions} tells beside the steps: what became of an open start. */
 interface Settled {
   item: string;
@@ -36,57 +24,34 @@ interface Settled {
   unanswered: boolean;
 }
 
-const NOT_ARRIVED = "the start had not arrived; asking made a run";
-
-/** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Nothing but the quotas of starts counts. */
-function freeMs(
-  { session, store: { memory: { slotsMs, refusedUntilMs } } }: Work,
-): Pick<Rest, "because" | "nextMs"> | null {
-  const { starts, ...rest } = nextStarts({
-    nowMs: serviceNow(session),
-    ...{ slotsMs, refusedUntilMs, sandboxRefusals: null, sandboxes: null, running: 0 },
-    ...{ parallel: SANDBOX_LIMIT, windows: [], closed: null, waiting: 1 },
-  });
-  return starts > 0 ? null : rest;
-}
-
-/** When an open start is sent again, in milliseconds since 1970 by the service. What this process has not asked for is asked for at once. */
-function dueMs({ asked }: Work, { item: { id }, starts, serviceFailures }: ItemMemory): number {
-  if (!asked.has(id)) return -Infinity;
-  const wait = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
-  return Date.parse(starts.at(-1)?.sentAt ?? "") + wait;
-}
-
-/** Asks for one open start. @returns Its run, where it is to be cancelled. */
-async function ask(
-  work: Work,
-  item: ItemMemory,
-  told: (settled: Settled) => void,
-): Promise<ToCancel[]> {
-  const { memory } = work.store;
-  const cancels = isToCancel(memory, item);
-  work.asked.add(item.item.id);
-  const outcome = await startItem(work, item);
-  const { id } = item.item;
-  if (outcome.kind === "refused") {
-    const { as } = outcome;
-    const what = as === "quota"
-      ? "no start is free to ask for its run"
-      : as === "service"
-      ? "the service gave no answer again"
-      : "the service refuses its start, which has begun no run";
-    told({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
-    return [];
+/**
+ * Obeys a decision about open starts at once.
+ *
+ * @param only Names of the items.
+ * @returns What became of each, and why not all of them are settled; undefined when they are.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
+  const told: Settled[] = [];
+  const failed = (error: unknown) => {
+    if (!work.failures.includes(error)) throw error;
+    return { done: true as const, value: null };
+  };
+  const steps = obeyDecisions(work, only, (settled) => told.push(settled));
+  let step = await steps.next().catch(failed);
+  while (!step.done) step = await steps.next().catch(failed);
+  if (work.failures.length > 0) return { told, error: worstOf(work.failures) };
+  if (step.value === null) return { told, error: undefined };
+  const attempted = "settle all open starts now";
+  const advice = "the decision is recorded, and the next wave goes on";
+  if (told.some(({ unanswered }) => unanswered)) {
+    const why = "the service gave no answer";
+    return { told, error: new MogplexError({ attempted, why, advice }, "unavailable") };
   }
-  const { start, replayed } = outcome;
-  if (!cancels) {
-    const text = `${replayed ? "its start had arrived" : NOT_ARRIVED}: run ${start.runId} is its attempt`;
-    told({ item: id, text, unanswered: false });
-    return [];
-  }
-  const made = `${NOT_ARRIVED}, cancelled`;
-  told({ item: id, text: replayed ? `its start had arrived: run ${start.runId} was found` : made, unanswered: false });
-  return [{ item, start, isFound: true, why: replayed ? null : made }];
+  const { nextMs } = step.value;
+  const why = "asking for one takes a start of the quota, and none is free";
+  const from = nextMs === null ? advice : `${advice}: one is free at ${isoTime(nextMs)}`;
+  return { told, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
 }
 
 /**
@@ -139,9 +104,57 @@ export async function* obeyDecisions(
   return rest ?? freeMs(work) ?? { because: "refused", nextMs: Number.isFinite(nextMs) ? nextMs : null };
 }
 
-/** Ends the step when no later one mends a failure: a run that cannot be proven ours, a token that is refused. */
-function stopIfHopeless(failures: readonly unknown[]): void {
-  if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
+/** Asks for one open start. @returns Its run, where it is to be cancelled. */
+async function ask(
+  work: Work,
+  item: ItemMemory,
+  told: (settled: Settled) => void,
+): Promise<ToCancel[]> {
+  const { memory } = work.store;
+  const cancels = isToCancel(memory, item);
+  work.asked.add(item.item.id);
+  const outcome = await startItem(work, item);
+  const { id } = item.item;
+  if (outcome.kind === "refused") {
+    const { as } = outcome;
+    const what = as === "quota"
+      ? "no start is free to ask for its run"
+      : as === "service"
+      ? "the service gave no answer again"
+      : "the service refuses its start, which has begun no run";
+    told({ item: id, text: item.reason === null ? what : `${what} (${item.reason})`, unanswered: as === "service" });
+    return [];
+  }
+  const { start, replayed } = outcome;
+  if (!cancels) {
+    const text = `${replayed ? "its start had arrived" : NOT_ARRIVED}: run ${start.runId} is its attempt`;
+    told({ item: id, text, unanswered: false });
+    return [];
+  }
+  const made = `${NOT_ARRIVED}, cancelled`;
+  told({ item: id, text: replayed ? `its start had arrived: run ${start.runId} was found` : made, unanswered: false });
+  return [{ item, start, isFound: true, why: replayed ? null : made }];
+}
+
+const NOT_ARRIVED = "the start had not arrived; asking made a run";
+
+/** When an open start is sent again, in milliseconds since 1970 by the service. What this process has not asked for is asked for at once. */
+function dueMs({ asked }: Work, { item: { id }, starts, serviceFailures }: ItemMemory): number {
+  if (!asked.has(id)) return -Infinity;
+  const wait = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
+  return Date.parse(starts.at(-1)?.sentAt ?? "") + wait;
+}
+
+/** When a start may be sent, in milliseconds since 1970 by the service; null when it may be sent now. Nothing but the quotas of starts counts. */
+function freeMs(
+  { session, store: { memory: { slotsMs, refusedUntilMs } } }: Work,
+): Pick<Rest, "because" | "nextMs"> | null {
+  const { starts, ...rest } = nextStarts({
+    nowMs: serviceNow(session),
+    ...{ slotsMs, refusedUntilMs, sandboxRefusals: null, sandboxes: null, running: 0 },
+    ...{ parallel: SANDBOX_LIMIT, windows: [], closed: null, waiting: 1 },
+  });
+  return starts > 0 ? null : rest;
 }
 
 async function* cancelAll(
@@ -154,32 +167,19 @@ async function* cancelAll(
   for (const item of changed) yield { type: "changed", item };
 }
 
-/**
- * Obeys a decision about open starts at once.
- *
- * @param only Names of the items.
- * @returns What became of each, and why not all of them are settled; undefined when they are.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
- */
-export async function settleNow(work: Work, only: ReadonlySet<string>): Promise<{ told: Settled[]; error: unknown }> {
-  const told: Settled[] = [];
-  const failed = (error: unknown) => {
-    if (!work.failures.includes(error)) throw error;
-    return { done: true as const, value: null };
-  };
-  const steps = obeyDecisions(work, only, (settled) => told.push(settled));
-  let step = await steps.next().catch(failed);
-  while (!step.done) step = await steps.next().catch(failed);
-  if (work.failures.length > 0) return { told, error: worstOf(work.failures) };
-  if (step.value === null) return { told, error: undefined };
-  const attempted = "settle all open starts now";
-  const advice = "the decision is recorded, and the next wave goes on";
-  if (told.some(({ unanswered }) => unanswered)) {
-    const why = "the service gave no answer";
-    return { told, error: new MogplexError({ attempted, why, advice }, "unavailable") };
-  }
-  const { nextMs } = step.value;
-  const why = "asking for one takes a start of the quota, and none is free";
-  const from = nextMs === null ? advice : `${advice}: one is free at ${isoTime(nextMs)}`;
-  return { told, error: new MogplexError({ attempted, why, advice: from }, "rateLimited") };
+/** Ends the step when no later one mends a failure: a run that cannot be proven ours, a token that is refused. */
+function stopIfHopeless(failures: readonly unknown[]): void {
+  if (failures.some((error) => laterFailure(error) === undefined)) throw worstOf(failures);
+}
+
+/** Exit codes of errors, the worst first. Source: specification of campaigns, section 7. */
+const WORST: readonly number[] = [
+  ...[EXIT.sigint, EXIT.sigterm, EXIT.internal, EXIT.unauthorized, EXIT.forbidden, EXIT.usage],
+  ...[EXIT.unavailable, EXIT.failed, EXIT.awaitingInput, EXIT.rateLimited],
+];
+
+/** The worst of one or more errors. An error of another class than ours is the worst. */
+export function worstOf(errors: readonly unknown[]): unknown {
+  const rank = (error: unknown) => error instanceof MogplexError ? WORST.indexOf(error.exitCode) : -1;
+  return errors.toSorted((a, b) => rank(a) - rank(b))[0];
 }

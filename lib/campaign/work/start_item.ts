@@ -1,5 +1,6 @@
 /**
- * One start of an item: the intent goes to the journal first, then the request to the service, then the answer to the journal.
+ * Starts as many items as the quotas allow now. For each of them the intent goes to the journal first, then the request to the service, then
+ * the answer to the journal.
  *
  * @module
  */
@@ -24,234 +25,12 @@ import { lookAtRun, proveUser } from "./look.ts";
 import type { OwnStart } from "./own_starts.ts";
 import { proveAccess, serviceNow, troubleBody, type Work } from "./work.ts";
 
-/** What became of a start. */
-type StartOutcome =
-  /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
-  /** `replayed`: its key found a run that existed before. */
-  | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
-  /** The service refused it, and the journal says why. */
-  | { kind: "refused"; as: StartVerdict };
-
-/** Attempts of one start in a row. */
-const ATTEMPTS = 3;
-/** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
-const START_MS = 90_000;
-/** The delay after a 429 that names none, in milliseconds. Source: contract 2.1. */
-const LIMIT_MS = 60_000;
-/** Longest delay that is remembered, in milliseconds: no limit of the service is longer than a day. */
-const LONGEST_MS = 86_400_000;
-
-function isLimit({ cause }: Failure): boolean {
-  return cause === "rate_limit" || cause === "start_limit";
-}
-
-function endOf(error: MogplexError, failure: Failure | undefined): StartVerdict {
-  if (failure !== undefined) return isLimit(failure) ? "quota" : "service";
-  if (error instanceof ConflictError) return "conflict";
-  return error.exit === "usage" ? "invalid" : "service";
-}
-
-/** Whether the service has refused the token. */
-function isRefusal(error: unknown): error is MogplexError {
-  return error instanceof MogplexError && (error.exit === "unauthorized" || error.exit === "forbidden");
-}
-
-/** What the forge shows of what a follow-up has to mend; null without any, and when it cannot be read: the agent can look for itself. */
-async function quoteFor({ pulls, redact }: Work, { pullRequest }: ItemMemory, followUp: FollowUp) {
-  const of = findingsFor(followUp);
-  if (of === null || pullRequest === null) return null;
-  const findings = await pulls?.findings(pullRequest, of);
-  return findings === undefined ? null : findingsQuote(await ofMembers(findings), redact);
-}
-
-/** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf(work: Work, memory: ItemMemory) {
-  const { session, lock } = work;
-  const start = nextStart(memory);
-  const last = memory.starts.at(-1);
-  // What may have begun a run is sent as it was, whatever the item is to do next.
-  const open = isOpenStart(memory) ? last : undefined;
-  const task = open === undefined ? undefined : taskOfStart(lock, memory, open, followUpHash, taskHash);
-  const item = task === undefined ? memory.item : { ...memory.item, task };
-  const { followUp, branch: own } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
-  // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
-  const isFollowUp = followUp !== null && own !== null;
-  if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${item.id}: it has no branch`);
-  const kind = isFollowUp ? "follow-up" as const : "task" as const;
-  const quote = open !== undefined ? open.quote : isFollowUp ? await quoteFor(work, memory, followUp) : null;
-  const request = isFollowUp
-    ? followUpRequestOf(lock, item, followUp, { branch: own, quote })
-    : requestOf(lock, item, start);
-  const { campaign, round } = lock;
-  const { repositoryId, baseBranch, root } = item;
-  const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
-  const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
-  const branch = request.workingBranch ?? null;
-  const intent = () => ({
-    type: "intent" as const,
-    item: item.id,
-    kind,
-    start,
-    key,
-    sentAt: isoTime(serviceNow(session)),
-    branch,
-    ...(isFollowUp && { followUp }),
-    ...(quote !== null && { quote: quote.split("\n") }),
-  });
-  return { start, key, request, intent };
-}
-
-/**
- * Starts an item, or sends its unanswered start again: the same key finds the run that it may have started.
- *
- * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
- * @throws {UsageError} when the token reaches no repository of the campaign; with the same effect.
- * @throws `signal.reason` if the session's signal aborts; what the journal throws.
- */
-export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
-  const { session, store, pace } = work;
-  const { client, clock, random } = session;
-  const { start: number, key, request, intent } = await planOf(work, memory);
-  const item = memory.item.id;
-  let announced = intent();
-  let failed: FailedStart | undefined;
-  const run = await pace.request(async ({ signal }) => {
-    const deadline = clock.now() + START_MS;
-    const start = new Start(runToStart(client, request), {
-      key,
-      memory: session.memory,
-      call: { signal, deadline },
-      // Each attempt that may take a slot is a record of its own: the quota counts them.
-      announce: () => store.record(announced = intent()),
-      async wait(failure, count) {
-        const delayMs = failureDelay(failure, count, random);
-        if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
-        await clock.sleep(delayMs, { signal });
-        return true;
-      },
-    });
-    try {
-      return await start.send();
-    } catch (error) {
-      failed = start.failed;
-      // The caller's signal, or what the journal threw. A start that failed says nothing about the pace of other requests.
-      if (failed?.error !== error) throw error;
-      return undefined;
-    }
-  });
-  if (run === undefined) return await recordFailure(work, memory, number, failed as FailedStart);
-  const why = notOurs(work, memory, run);
-  if (why === undefined) {
-    const started = startedBody(work, item, number, run, request.workingBranch ?? null);
-    work.started.set(key, { intent: announced, started });
-    await store.record(started);
-    return startedOutcome(work, memory, run);
-  }
-  await store.record(refusedBody(item, number, { as: "conflict", slot: true, reason: work.reason(why) }));
-  return { kind: "refused", as: "conflict" };
-}
-
-/** Records a start that brought no run. @throws the error when it concerns all items: the token, or a bug. */
-async function recordFailure(
-  work: Work,
-  memory: ItemMemory,
-  start: number,
-  { error, failure }: FailedStart,
-): Promise<StartOutcome> {
-  const { session, store } = work;
-  const item = memory.item.id;
-  // A refusal of the token comes before anything else, so this request has begun no run.
-  if (isRefusal(error)) {
-    const reason = work.reason(error.message) ?? error.name;
-    await store.record({ ...troubleBody(reason, error), refused: { item, start } });
-    throw error;
-  }
-  if (!(error instanceof MogplexError)) throw error;
-  const as = endOf(error, failure);
-  if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
-    await proveAccess(work, memory.item);
-  }
-  // The service takes a slot before it looks at the request. Source: contract 2.2.
-  const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
-  const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
-  const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
-  await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));
-  return { kind: "refused", as };
-}
-
-type Ended = Extract<RecordBody, { type: "ended" }>;
-
-/** The end of a start that brought no run. */
-function refusedBody(
-  item: string,
-  start: number,
-  { as, slot, reason, retryAt = null }: Pick<Ended, "as" | "slot" | "reason"> & Partial<Pick<Ended, "retryAt">>,
-): RecordBody {
-  const none = { status: null, changed: null, branch: null, pullRequest: null, createdAt: null, updatedAt: null };
-  return { type: "ended", item, start, as, runId: null, slot, retryAt, reason, ...none };
-}
-
-/** Why the run that the service answered with cannot be that of the start, as a clause; undefined when it can be. */
-function notOurs(
-  { store: { memory } }: Work,
-  { starts }: ItemMemory,
-  { runId }: StartResult,
-): string | undefined {
-  const owner = memory.runs.get(runId.toLowerCase());
-  if (owner === undefined || owner === starts.at(-1)) return undefined;
-  const other = [...memory.items.values()].find((each) => each.starts.includes(owner));
-  return `the service answered with run "${runId}", which is that of start ${owner.number} of ${other?.item.id}`;
-}
-
-/** @param asked The branch that the request asks for; null for none. */
-function startedBody(
-  { session }: Work,
-  item: string,
-  start: number,
-  run: StartResult,
-  asked: string | null,
-): OwnStart["started"] {
-  const { runId, status, replayed, createdAt, branch } = run;
-  const slotAt = isoTime(serviceNow(session));
-  return {
-    type: "started",
-    item,
-    start,
-    runId,
-    status,
-    replayed,
-    createdAt,
-    slotAt,
-    branch: asked === null ? branch.working : undefined,
-  };
-}
-
-function startedOutcome(
-  { session, lock, proven, booting }: Work,
-  { item, starts }: ItemMemory,
-  run: StartResult,
-): StartOutcome {
-  const start = starts.at(-1);
-  if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
-  proven.add(run.runId.toLowerCase());
-  if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
-  const found = hasEnded(run.status);
-  // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
-  const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
-  if (run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs) {
-    const message = `${item.repository}: its key found a run that had ended before the plan; ` +
-      "give the campaign another `round` if it is to run again";
-    session.notify({ kind: "text", message });
-  }
-  return { kind: "started", start, found, replayed: run.replayed };
-}
-
-// Starts as many items as the quotas allow now.
-
 /** Statuses of a sandbox that counts against the limit. Source: contract 3.2 and section 12. */
 const ACTIVE: readonly string[] = ["creating", "installing", "running"];
+
 /** Refusals in a row because of the service after which nothing more is started for a while. */
 const MAX_TROUBLE = 2;
+
 /** How long nothing is started then, in milliseconds. */
 const TROUBLE_MS = 60_000;
 
@@ -271,65 +50,6 @@ export type Rest = Omit<Pace, "starts">;
 export type Step =
   | { type: "changed"; item: string }
   | { type: "gate"; gate: "canary" | "threshold"; reason: string };
-
-/** When an item may be started again, in milliseconds since 1970 by the service; -Infinity for at once. */
-function readyMs({ state, starts, serviceFailures }: ItemMemory, nowMs: number): number {
-  const last = starts.at(-1);
-  if (state !== "service" || last === undefined) return -Infinity;
-  const waitMs = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
-  // A time ahead of now comes from a clock that was set.
-  return Math.min(Date.parse(last.sentAt), nowMs) + waitMs;
-}
-
-/** Items that may be started now, in their order; when there is none, `nextMs` says when there may be one. */
-function readyItems({ session, store }: Work): { items: ItemMemory[]; nextMs: number | null } {
-  const nowMs = serviceNow(session);
-  const all = startableItems(store.memory).map((item) => ({ item, at: readyMs(item, nowMs) }));
-  const items = all.filter(({ at }) => at <= nowMs).map(({ item }) => item);
-  return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
-}
-
-/** Own runs that have no sandbox yet: the service counts their boots, and lists nothing. */
-function bootingRuns({ store, booting }: Work): number {
-  return store.openRuns().filter(({ start: { runId, status } }) =>
-    runId !== null && !isTerminal(status ?? "") && (booting.has(runId) || status === null)
-  ).length;
-}
-
-/** Items whose run has ended, and whose sandbox is among active ones. Nothing stops a sandbox when its run ends. */
-function lingeringItems({ store: { memory } }: Work, active: readonly Sandbox[]): string[] {
-  const places = new Set(active.map(({ repo_id, working_branch }) => `${repo_id} ${working_branch}`));
-  if (places.size === 0) return [];
-  return [...memory.items.values()].filter(({ item: { repositoryId }, starts, branch }) => {
-    const last = starts.at(-1);
-    if (last === undefined || last.runId === null || !isSpent(last)) return false;
-    return [last.branch, last.answered, branch].some((name) => name !== null && places.has(`${repositoryId} ${name}`));
-  }).map(({ item }) => item.id);
-}
-
-/**
- * How many sandboxes of the user are active, with those that own runs boot. Records which of them are of ended runs, when that has changed.
- *
- * @throws what the client and the journal throw.
- */
-async function readSandboxes(work: Work): Promise<number> {
-  const { session, pace, store } = work;
-  const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
-  const active = rows.filter(({ status }) => ACTIVE.includes(status));
-  const used = active.length + bootingRuns(work);
-  const lingering = lingeringItems(work, active);
-  const { lingering: before } = store.memory;
-  if (lingering.length !== before.size || lingering.some((id) => !before.has(id))) {
-    await store.record({ type: "sandboxes", used, lingering, seenAt: isoTime(serviceNow(session)) });
-  }
-  return used;
-}
-
-/** Records that sandboxes of others are in the way, so that a reader of the journal sees why nothing is started. */
-async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, running }: PaceInput): Promise<void> {
-  if (because !== "sandboxes" || sandboxes === null || sandboxes <= running) return;
-  if (store.memory.sandboxes !== sandboxes) await store.record({ type: "sandboxes", used: sandboxes });
-}
 
 /**
  * Closes a gate that is due, and starts as many items as quotas, sandboxes and windows allow.
@@ -387,4 +107,288 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
       yield { type: "changed", item: item.item.id };
     }
   }
+}
+
+/** Items that may be started now, in their order; when there is none, `nextMs` says when there may be one. */
+function readyItems({ session, store }: Work): { items: ItemMemory[]; nextMs: number | null } {
+  const nowMs = serviceNow(session);
+  const all = startableItems(store.memory).map((item) => ({ item, at: readyMs(item, nowMs) }));
+  const items = all.filter(({ at }) => at <= nowMs).map(({ item }) => item);
+  return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
+}
+
+/** When an item may be started again, in milliseconds since 1970 by the service; -Infinity for at once. */
+function readyMs({ state, starts, serviceFailures }: ItemMemory, nowMs: number): number {
+  const last = starts.at(-1);
+  if (state !== "service" || last === undefined) return -Infinity;
+  const waitMs = AFTER_FAILURE_MS[Math.min(Math.max(serviceFailures, 1), AFTER_FAILURE_MS.length) - 1] ?? 0;
+  // A time ahead of now comes from a clock that was set.
+  return Math.min(Date.parse(last.sentAt), nowMs) + waitMs;
+}
+
+/**
+ * How many sandboxes of the user are active, with those that own runs boot. Records which of them are of ended runs, when that has changed.
+ *
+ * @throws what the client and the journal throw.
+ */
+async function readSandboxes(work: Work): Promise<number> {
+  const { session, pace, store } = work;
+  const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
+  const active = rows.filter(({ status }) => ACTIVE.includes(status));
+  const used = active.length + bootingRuns(work);
+  const lingering = lingeringItems(work, active);
+  const { lingering: before } = store.memory;
+  if (lingering.length !== before.size || lingering.some((id) => !before.has(id))) {
+    await store.record({ type: "sandboxes", used, lingering, seenAt: isoTime(serviceNow(session)) });
+  }
+  return used;
+}
+
+/** Own runs that have no sandbox yet: the service counts their boots, and lists nothing. */
+function bootingRuns({ store, booting }: Work): number {
+  return store.openRuns().filter(({ start: { runId, status } }) =>
+    runId !== null && !isTerminal(status ?? "") && (booting.has(runId) || status === null)
+  ).length;
+}
+
+/** Items whose run has ended, and whose sandbox is among active ones. Nothing stops a sandbox when its run ends. */
+function lingeringItems({ store: { memory } }: Work, active: readonly Sandbox[]): string[] {
+  const places = new Set(active.map(({ repo_id, working_branch }) => `${repo_id} ${working_branch}`));
+  if (places.size === 0) return [];
+  return [...memory.items.values()].filter(({ item: { repositoryId }, starts, branch }) => {
+    const last = starts.at(-1);
+    if (last === undefined || last.runId === null || !isSpent(last)) return false;
+    return [last.branch, last.answered, branch].some((name) => name !== null && places.has(`${repositoryId} ${name}`));
+  }).map(({ item }) => item.id);
+}
+
+/** Records that sandboxes of others are in the way, so that a reader of the journal sees why nothing is started. */
+async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, running }: PaceInput): Promise<void> {
+  if (because !== "sandboxes" || sandboxes === null || sandboxes <= running) return;
+  if (store.memory.sandboxes !== sandboxes) await store.record({ type: "sandboxes", used: sandboxes });
+}
+
+/** What became of a start. */
+type StartOutcome =
+  /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
+  /** `replayed`: its key found a run that existed before. */
+  | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
+  /** The service refused it, and the journal says why. */
+  | { kind: "refused"; as: StartVerdict };
+
+/** Attempts of one start in a row. */
+const ATTEMPTS = 3;
+
+/** Longest time of a start with its attempts, in milliseconds: a wave must not hang on one item. */
+const START_MS = 90_000;
+
+/** The delay after a 429 that names none, in milliseconds. Source: contract 2.1. */
+const LIMIT_MS = 60_000;
+
+/** Longest delay that is remembered, in milliseconds: no limit of the service is longer than a day. */
+const LONGEST_MS = 86_400_000;
+
+/**
+ * Starts an item, or sends its unanswered start again: the same key finds the run that it may have started.
+ *
+ * @throws {UnauthorizedError | ForbiddenError} when the service refuses the token. The item stays as it is, and its start is sent again later.
+ * @throws {UsageError} when the token reaches no repository of the campaign; with the same effect.
+ * @throws `signal.reason` if the session's signal aborts; what the journal throws.
+ */
+export async function startItem(work: Work, memory: ItemMemory): Promise<StartOutcome> {
+  const { session, store, pace } = work;
+  const { client, clock, random } = session;
+  const { start: number, key, request, intent } = await planOf(work, memory);
+  const item = memory.item.id;
+  let announced = intent();
+  let failed: FailedStart | undefined;
+  const run = await pace.request(async ({ signal }) => {
+    const deadline = clock.now() + START_MS;
+    const start = new Start(runToStart(client, request), {
+      key,
+      memory: session.memory,
+      call: { signal, deadline },
+      // Each attempt that may take a slot is a record of its own: the quota counts them.
+      announce: () => store.record(announced = intent()),
+      async wait(failure, count) {
+        const delayMs = failureDelay(failure, count, random);
+        if (isLimit(failure) || count >= ATTEMPTS || clock.now() + delayMs >= deadline) return false;
+        await clock.sleep(delayMs, { signal });
+        return true;
+      },
+    });
+    try {
+      return await start.send();
+    } catch (error) {
+      failed = start.failed;
+      // The caller's signal, or what the journal threw. A start that failed says nothing about the pace of other requests.
+      if (failed?.error !== error) throw error;
+      return undefined;
+    }
+  });
+  if (run === undefined) return await recordFailure(work, memory, number, failed as FailedStart);
+  const why = notOurs(work, memory, run);
+  if (why === undefined) {
+    const started = startedBody(work, item, number, run, request.workingBranch ?? null);
+    work.started.set(key, { intent: announced, started });
+    await store.record(started);
+    return startedOutcome(work, memory, run);
+  }
+  await store.record(refusedBody(item, number, { as: "conflict", slot: true, reason: work.reason(why) }));
+  return { kind: "refused", as: "conflict" };
+}
+
+/** The request of the item's next start, and the intent that is recorded before each attempt. */
+async function planOf(work: Work, memory: ItemMemory) {
+  const { session, lock } = work;
+  const start = nextStart(memory);
+  const last = memory.starts.at(-1);
+  // What may have begun a run is sent as it was, whatever the item is to do next.
+  const open = isOpenStart(memory) ? last : undefined;
+  const task = open === undefined ? undefined : taskOfStart(lock, memory, open, followUpHash, taskHash);
+  const item = task === undefined ? memory.item : { ...memory.item, task };
+  const { followUp, branch: own } = open ?? { followUp: memory.followUp, branch: followUpBranch(memory).branch };
+  // Nothing but a follow-up needs the branch of an earlier run, and none is asked for without it.
+  const isFollowUp = followUp !== null && own !== null;
+  if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${item.id}: it has no branch`);
+  const kind = isFollowUp ? "follow-up" as const : "task" as const;
+  const quote = open !== undefined ? open.quote : isFollowUp ? await quoteFor(work, memory, followUp) : null;
+  const request = isFollowUp
+    ? followUpRequestOf(lock, item, followUp, { branch: own, quote })
+    : requestOf(lock, item, start);
+  const { campaign, round } = lock;
+  const { repositoryId, baseBranch, root } = item;
+  const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
+  const key = open?.key ?? itemKey({ campaign, round, requestHash, repositoryId, baseBranch, root, kind, start });
+  const branch = request.workingBranch ?? null;
+  const intent = () => ({
+    type: "intent" as const,
+    item: item.id,
+    kind,
+    start,
+    key,
+    sentAt: isoTime(serviceNow(session)),
+    branch,
+    ...(isFollowUp && { followUp }),
+    ...(quote !== null && { quote: quote.split("\n") }),
+  });
+  return { start, key, request, intent };
+}
+
+/** What the forge shows of what a follow-up has to mend; null without any, and when it cannot be read: the agent can look for itself. */
+async function quoteFor({ pulls, redact }: Work, { pullRequest }: ItemMemory, followUp: FollowUp) {
+  const of = findingsFor(followUp);
+  if (of === null || pullRequest === null) return null;
+  const findings = await pulls?.findings(pullRequest, of);
+  return findings === undefined ? null : findingsQuote(await ofMembers(findings), redact);
+}
+
+function isLimit({ cause }: Failure): boolean {
+  return cause === "rate_limit" || cause === "start_limit";
+}
+
+/** Records a start that brought no run. @throws the error when it concerns all items: the token, or a bug. */
+async function recordFailure(
+  work: Work,
+  memory: ItemMemory,
+  start: number,
+  { error, failure }: FailedStart,
+): Promise<StartOutcome> {
+  const { session, store } = work;
+  const item = memory.item.id;
+  // A refusal of the token comes before anything else, so this request has begun no run.
+  if (isRefusal(error)) {
+    const reason = work.reason(error.message) ?? error.name;
+    await store.record({ ...troubleBody(reason, error), refused: { item, start } });
+    throw error;
+  }
+  if (!(error instanceof MogplexError)) throw error;
+  const as = endOf(error, failure);
+  if (as === "invalid" && (error instanceof NotFoundError || !(error instanceof ApiError))) {
+    await proveAccess(work, memory.item);
+  }
+  // The service takes a slot before it looks at the request. Source: contract 2.2.
+  const slot = failure === undefined ? as !== "service" || isAmbiguous(error) : !failure.refused;
+  const waitMs = Math.min(failure?.namedMs ?? LIMIT_MS, LONGEST_MS);
+  const retryAt = as === "quota" ? isoTime(serviceNow(session) + waitMs) : null;
+  await store.record(refusedBody(item, start, { as, slot, retryAt, reason: work.reason(messageOf(error)) }));
+  return { kind: "refused", as };
+}
+
+/** Whether the service has refused the token. */
+function isRefusal(error: unknown): error is MogplexError {
+  return error instanceof MogplexError && (error.exit === "unauthorized" || error.exit === "forbidden");
+}
+
+function endOf(error: MogplexError, failure: Failure | undefined): StartVerdict {
+  if (failure !== undefined) return isLimit(failure) ? "quota" : "service";
+  if (error instanceof ConflictError) return "conflict";
+  return error.exit === "usage" ? "invalid" : "service";
+}
+
+type Ended = Extract<RecordBody, { type: "ended" }>;
+
+/** The end of a start that brought no run. */
+function refusedBody(
+  item: string,
+  start: number,
+  { as, slot, reason, retryAt = null }: Pick<Ended, "as" | "slot" | "reason"> & Partial<Pick<Ended, "retryAt">>,
+): RecordBody {
+  const none = { status: null, changed: null, branch: null, pullRequest: null, createdAt: null, updatedAt: null };
+  return { type: "ended", item, start, as, runId: null, slot, retryAt, reason, ...none };
+}
+
+/** @param asked The branch that the request asks for; null for none. */
+function startedBody(
+  { session }: Work,
+  item: string,
+  start: number,
+  run: StartResult,
+  asked: string | null,
+): OwnStart["started"] {
+  const { runId, status, replayed, createdAt, branch } = run;
+  const slotAt = isoTime(serviceNow(session));
+  return {
+    type: "started",
+    item,
+    start,
+    runId,
+    status,
+    replayed,
+    createdAt,
+    slotAt,
+    branch: asked === null ? branch.working : undefined,
+  };
+}
+
+function startedOutcome(
+  { session, lock, proven, booting }: Work,
+  { item, starts }: ItemMemory,
+  run: StartResult,
+): StartOutcome {
+  const start = starts.at(-1);
+  if (start === undefined) throw new Error(`Cannot find the start of item ${item.id}`);
+  proven.add(run.runId.toLowerCase());
+  if (run.sandboxRecordId === null) booting.add(run.runId.toLowerCase());
+  const found = hasEnded(run.status);
+  // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
+  const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
+  if (run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs) {
+    const message = `${item.repository}: its key found a run that had ended before the plan; ` +
+      "give the campaign another `round` if it is to run again";
+    session.notify({ kind: "text", message });
+  }
+  return { kind: "started", start, found, replayed: run.replayed };
+}
+
+/** Why the run that the service answered with cannot be that of the start, as a clause; undefined when it can be. */
+function notOurs(
+  { store: { memory } }: Work,
+  { starts }: ItemMemory,
+  { runId }: StartResult,
+): string | undefined {
+  const owner = memory.runs.get(runId.toLowerCase());
+  if (owner === undefined || owner === starts.at(-1)) return undefined;
+  const other = [...memory.items.values()].find((each) => each.starts.includes(owner));
+  return `the service answered with run "${runId}", which is that of start ${owner.number} of ${other?.item.id}`;
 }

@@ -64,7 +64,7 @@ export function expectToken({ memory }: Pick<Session, "memory">, store: Store | 
   memory.workedBefore ||= store.memory.runs.size > 0;
 }
 
-/** Hosts at which everybody has repositories. */
+/** Hosts with repositories of all users. */
 const PUBLIC_HOSTS: readonly string[] = ["github.com", "gitlab.com"];
 
 /** Makes a {@linkcode Work}. @param redact Masks secrets. */

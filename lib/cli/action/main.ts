@@ -31,219 +31,21 @@ import { respond } from "../verbs/respond.ts";
 import { GITHUB_COMMENTS, withMatrixNode } from "./comment.ts";
 import { givenToken, type InputName, inputReader, inputsFirst, inputText, isOn } from "./inputs.ts";
 
-// The vocabulary of the GitHub action, which has inputs in place of flags, and a job to run again in place of a command.
-
-const BY_KEY = "the same command with --idempotency-key";
-
-/** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
-function actionVocabulary(env: ReadEnv): Vocabulary {
-  return {
-    program: "the action",
-    prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
-    promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
-    repo: "input repo or variable MOGPLEX_REPO_ID",
-    runId: "input run-id",
-    resume({ resume, outcome, runId }) {
-      if (resume === null) return null;
-      const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
-      const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
-      const findsAgain = named !== undefined || !["job", "random"].includes(scope);
-      if (outcome !== "started" && findsAgain) return "run this job again";
-      // For an automation it says which key finds the run.
-      return resume.startsWith(BY_KEY)
-        ? resume.replace(BY_KEY, "this step with input idempotency-key")
-        : `the action with input run-id ${runId}`;
-    },
-    cancel: () => "in the app",
-  };
-}
-
-// What a step does: it starts a run and follows it, follows a run that was started elsewhere, or triggers an automation and follows its run.
-
-/** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
-const FOR_STARTS: readonly InputName[] = [
-  ...["after", "mend"] as const,
-  ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
-];
-
-/** A kind of work, chosen by the input that names what it is about. */
-interface Kind {
-  input: InputName;
-  run: VerbFunction;
-  /** Inputs that contradict it. */
-  refuses: readonly InputName[];
-  /** Title of the annotation when it failed before its run could. */
-  failed: string;
-}
-
-const KINDS: readonly Kind[] = [
-  {
-    input: "run-id",
-    run: followRun,
-    refuses: [...FOR_STARTS, "idempotency-key", "automation", "automation-input"],
-    failed: "The Mogplex run was not followed",
-  },
-  {
-    input: "automation",
-    run: automationsTriggerFollowVerb.run,
-    refuses: FOR_STARTS,
-    failed: "The Mogplex automation was not triggered",
-  },
-  {
-    input: "respond",
-    run: respond,
-    refuses: [
-      ...["after", "mend", "prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
-      ...["idempotency-key", "key-scope", "key-part", "comment", "pull-request"] as const,
-    ],
-    failed: "Mogplex did not answer",
-  },
-];
-
-/** What the step is about, and how; undefined when it starts a run. */
-function chosen(env: ReadEnv): Kind | undefined {
-  return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
-}
-
-/** The arguments that the verb of the step gets. */
-function argumentsOf(env: ReadEnv): string[] {
-  const kind = chosen(env);
-  return kind === undefined ? [] : [inputText(env, kind.input)?.trim() ?? ""];
-}
-
-/** The values of a flag that can be given several times: lines of the input `automation-input`. */
-function valuesOf(env: ReadEnv, flag: string): string[] {
-  if (flag !== INPUT.name) return [];
-  return (inputText(env, "automation-input") ?? "").split("\n").map((line) => line.trim()).filter((line) =>
-    line !== ""
-  );
-}
-
-/** The line is not shown: its value may be a secret. */
-function checkAutomationInput(env: ReadEnv): void {
-  const attempted = "use input automation-input";
-  if (inputText(env, "automation-input") === undefined) return;
-  if (inputText(env, "automation") === undefined) throw new UsageError({ attempted, why: "input automation is empty" });
-  const wrong = valuesOf(env, INPUT.name).findIndex((line) => !/^(?!:=)[^=]+=/.test(line));
-  if (wrong < 0) return;
-  throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
-}
-
-/** The work of the step. @throws {UsageError} when inputs contradict each other. */
-function chosenWork(env: ReadEnv): VerbFunction {
-  const kind = chosen(env);
-  if (kind !== undefined) {
-    const attempted = `use input ${kind.input}`;
-    const other = kind.refuses.find((name) => inputText(env, name) !== undefined);
-    if (other !== undefined) throw new UsageError({ attempted, why: `input ${other} does not go with it` });
-    if (!isOn(env, "follow", true)) {
-      throw new UsageError({ attempted, why: "the step follows the run, but input follow is false" });
-    }
-  }
-  checkAutomationInput(env);
-  return kind?.run ?? startAndFollow;
-}
-
-/** Title of the annotation for a step that failed before its run could. */
-function failureTitle(env: ReadEnv): string {
-  return chosen(env)?.failed ?? "The Mogplex run was not started";
-}
-
 /** A stage of the action. */
 export type Stage = "main" | "post";
 
-/** What `main` leaves for `post`, which reads it as `STATE_NAME`: the path of the state file, and the exit code once it has ended. */
-type Mark = "state" | "ended";
-
-function readMark(env: ReadEnv, mark: Mark): string | undefined {
-  return env(`STATE_${mark}`) || undefined;
+/** Runs `post` as the program, on the process itself. */
+export function runPost(): Promise<void> {
+  return runStage("post");
 }
 
-/** Leaves a mark. Without the file of the runner there is no `post` either. @throws {UsageError} when it cannot be written. */
-function leaveMark(io: Io, mark: Mark, value: string): void {
-  const path = io.env("GITHUB_STATE");
-  if (!path) return;
-  try {
-    io.appendFile(path, githubRecord(mark, value));
-  } catch (cause) {
-    const why = messageOf(cause);
-    throw new UsageError({ attempted: "leave a mark for the post step in GITHUB_STATE", why }, { cause });
-  }
-}
-
-/** A new path for the state: not in the checkout, which other steps change and upload. */
-function newStatePath(env: ReadEnv): string {
-  const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
-  return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
-}
-
-/**
- * How the job stands, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that goes on,
- * by `continue-on-error`, no step is going to attach to its run: that counts as cancelled.
- */
-function jobStatus(env: ReadEnv): string {
-  const status = (inputText(env, "job-status") ?? env("MOGPLEX_JOB_STATUS") ?? "").trim();
-  const died = readMark(env, "ended") === undefined;
-  return died && ["", "success"].includes(status) ? "cancelled" : status;
-}
-
-function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
-  const get = (name: string) => {
-    if (name === STATE.name) return statePath;
-    // These have no variable of ours.
-    return name === "after" || name === "mend" ? inputText(env, name)?.trim() : undefined;
-  };
-  return {
-    positionals: argumentsOf(env),
-    has: (name) => name === "detach" && !isOn(env, "follow", true),
-    get,
-    all: (name) => valuesOf(env, name),
-  };
-}
-
-/** Whether an annotation was made, by the platform that it returns. */
-function watching(platform: Platform): { platform: Platform; isAnnotated: () => boolean } {
-  let annotated = false;
-  const { annotate } = platform;
-  if (annotate === undefined) return { platform, isAnnotated: () => annotated };
-  const watched: Platform = {
-    ...platform,
-    annotate(...args) {
-      annotated = true;
-      return annotate(...args);
-    },
-  };
-  return { platform: watched, isAnnotated: () => annotated };
-}
-
-/** Shows an error that no report has shown: on the page of the job there is nothing but annotations. */
-function annotate(writer: Writer, { annotate }: Platform, title: string, error: unknown, code: number): void {
-  if (annotate === undefined) return;
-  const text = error instanceof MogplexError ? error.message : "Internal error";
-  writer.command(annotate("error", title, writer.untrusted(`exit code ${code}: ${text}`)));
+async function runStage(stage: Stage): Promise<void> {
+  // A promise that never settles ends the process with this code.
+  setExitCode(stage === "main" ? EXIT.internal : EXIT.success);
+  setExitCode(await main(stage, processIo()));
 }
 
 const CLEANUP_FAILED = "The Mogplex run could not be cleaned up";
-
-async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
-  if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
-  context.writer.out(own`nothing to clean up: the step had not begun`);
-  return EXIT.success;
-}
-
-/** Publishes the exit code as an output: a step with `continue-on-error` does not show it otherwise. */
-function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "platform">, code: number): void {
-  const { outputs } = platform.files(io.env);
-  const { problems, attempt } = collectProblems();
-  const texts = { outputs: () => renderGithubOutputs({ exit_code: String(code) }), variables: () => "" };
-  appendOutputs(texts, { outputs }, io, attempt, (text) => text);
-  for (const { message } of problems) writer.error(message);
-}
-
-/** The token of the input, which has a default. */
-function githubToken(env: ReadEnv): { token: string; place: string } {
-  return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
-}
 
 /** The job has its verdict already: `post` fails for what its author has to mend, and for nothing else. */
 const RED_IN_POST: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden];
@@ -289,15 +91,213 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
   return code;
 }
 
-async function runStage(stage: Stage): Promise<void> {
-  // A promise that never settles ends the process with this code.
-  setExitCode(stage === "main" ? EXIT.internal : EXIT.success);
-  setExitCode(await main(stage, processIo()));
+/**
+ * How the job stands, for `post`: the runner evaluates the default of the input again for it. If `main` was killed in a job that goes on,
+ * by `continue-on-error`, no step is going to attach to its run: that counts as cancelled.
+ */
+function jobStatus(env: ReadEnv): string {
+  const status = (inputText(env, "job-status") ?? env("MOGPLEX_JOB_STATUS") ?? "").trim();
+  const died = readMark(env, "ended") === undefined;
+  return died && ["", "success"].includes(status) ? "cancelled" : status;
 }
 
-/** Runs `post` as the program, on the process itself. */
-export function runPost(): Promise<void> {
-  return runStage("post");
+/** A new path for the state: not in the checkout, which other steps change and upload. */
+function newStatePath(env: ReadEnv): string {
+  const folder = env("RUNNER_TEMP")?.replace(/[\\/]+$/, "");
+  return folder ? `${folder}/mogplex-ci-${crypto.randomUUID()}/run.json` : ".mogplex-ci/run.json";
+}
+
+/** What `main` leaves for `post`, which reads it as `STATE_NAME`: the path of the state file, and the exit code once it has ended. */
+type Mark = "state" | "ended";
+
+function readMark(env: ReadEnv, mark: Mark): string | undefined {
+  return env(`STATE_${mark}`) || undefined;
+}
+
+/** Leaves a mark. Without the file of the runner there is no `post` either. @throws {UsageError} when it cannot be written. */
+function leaveMark(io: Io, mark: Mark, value: string): void {
+  const path = io.env("GITHUB_STATE");
+  if (!path) return;
+  try {
+    io.appendFile(path, githubRecord(mark, value));
+  } catch (cause) {
+    const why = messageOf(cause);
+    throw new UsageError({ attempted: "leave a mark for the post step in GITHUB_STATE", why }, { cause });
+  }
+}
+
+/** Whether an annotation was made, by the platform that it returns. */
+function watching(platform: Platform): { platform: Platform; isAnnotated: () => boolean } {
+  let annotated = false;
+  const { annotate } = platform;
+  if (annotate === undefined) return { platform, isAnnotated: () => annotated };
+  const watched: Platform = {
+    ...platform,
+    annotate(...args) {
+      annotated = true;
+      return annotate(...args);
+    },
+  };
+  return { platform: watched, isAnnotated: () => annotated };
+}
+
+/** Shows an error that no report has shown: on the page of the job there is nothing but annotations. */
+function annotate(writer: Writer, { annotate }: Platform, title: string, error: unknown, code: number): void {
+  if (annotate === undefined) return;
+  const text = error instanceof MogplexError ? error.message : "Internal error";
+  writer.command(annotate("error", title, writer.untrusted(`exit code ${code}: ${text}`)));
+}
+
+/** The token of the input, which has a default. */
+function githubToken(env: ReadEnv): { token: string; place: string } {
+  return { token: inputText(env, "github-token")?.trim() ?? "", place: "input github-token" };
+}
+
+/** Publishes the exit code as an output: a step with `continue-on-error` does not show it otherwise. */
+function publishCode({ io, writer, platform }: Pick<Context, "io" | "writer" | "platform">, code: number): void {
+  const { outputs } = platform.files(io.env);
+  const { problems, attempt } = collectProblems();
+  const texts = { outputs: () => renderGithubOutputs({ exit_code: String(code) }), variables: () => "" };
+  appendOutputs(texts, { outputs }, io, attempt, (text) => text);
+  for (const { message } of problems) writer.error(message);
+}
+
+async function cleanUpStep(context: Context, env: ReadEnv): Promise<number> {
+  if (readMark(env, "state") !== undefined) return await cleanUpAndReport(context, "the post step");
+  context.writer.out(own`nothing to clean up: the step had not begun`);
+  return EXIT.success;
+}
+
+/** Title of the annotation for a step that failed before its run could. */
+function failureTitle(env: ReadEnv): string {
+  return chosen(env)?.failed ?? "The Mogplex run was not started";
+}
+
+function flagsOf(env: ReadEnv, statePath: string): ParsedFlags {
+  const get = (name: string) => {
+    if (name === STATE.name) return statePath;
+    // These have no variable of ours.
+    return name === "after" || name === "mend" ? inputText(env, name)?.trim() : undefined;
+  };
+  return {
+    positionals: argumentsOf(env),
+    has: (name) => name === "detach" && !isOn(env, "follow", true),
+    get,
+    all: (name) => valuesOf(env, name),
+  };
+}
+
+/** The arguments that the verb of the step gets. */
+function argumentsOf(env: ReadEnv): string[] {
+  const kind = chosen(env);
+  return kind === undefined ? [] : [inputText(env, kind.input)?.trim() ?? ""];
+}
+
+/** The values of a flag that can be given several times: lines of the input `automation-input`. */
+function valuesOf(env: ReadEnv, flag: string): string[] {
+  if (flag !== INPUT.name) return [];
+  return (inputText(env, "automation-input") ?? "").split("\n").map((line) => line.trim()).filter((line) =>
+    line !== ""
+  );
+}
+
+/** A kind of work, chosen by the input that names what it is about. */
+interface Kind {
+  input: InputName;
+  run: VerbFunction;
+  /** Inputs that contradict it. */
+  refuses: readonly InputName[];
+  /** Title of the annotation when it failed before its run could. */
+  failed: string;
+}
+
+// What a step does: it starts a run and follows it, follows a run that was started elsewhere, or triggers an automation and follows its run.
+
+/** Inputs that say what a new run is to do: neither a run that exists nor an automation takes them. */
+const FOR_STARTS: readonly InputName[] = [
+  ...["after", "mend"] as const,
+  ...["prompt", "prompt-file", "harness", "mode", "base-branch", "branch", "create-branch", "root"] as const,
+];
+
+const KINDS: readonly Kind[] = [
+  {
+    input: "run-id",
+    run: followRun,
+    refuses: [...FOR_STARTS, "idempotency-key", "automation", "automation-input"],
+    failed: "The Mogplex run was not followed",
+  },
+  {
+    input: "automation",
+    run: automationsTriggerFollowVerb.run,
+    refuses: FOR_STARTS,
+    failed: "The Mogplex automation was not triggered",
+  },
+  {
+    input: "respond",
+    run: respond,
+    refuses: [
+      ...["after", "mend", "prompt", "prompt-file", "base-branch", "branch", "create-branch"] as const,
+      ...["idempotency-key", "key-scope", "key-part", "comment", "pull-request"] as const,
+    ],
+    failed: "Mogplex did not answer",
+  },
+];
+
+/** What the step is about, and how; undefined when it starts a run. */
+function chosen(env: ReadEnv): Kind | undefined {
+  return KINDS.find(({ input }) => input === "respond" ? isOn(env, input, false) : inputText(env, input) !== undefined);
+}
+
+/** The work of the step. @throws {UsageError} when inputs contradict each other. */
+function chosenWork(env: ReadEnv): VerbFunction {
+  const kind = chosen(env);
+  if (kind !== undefined) {
+    const attempted = `use input ${kind.input}`;
+    const other = kind.refuses.find((name) => inputText(env, name) !== undefined);
+    if (other !== undefined) throw new UsageError({ attempted, why: `input ${other} does not go with it` });
+    if (!isOn(env, "follow", true)) {
+      throw new UsageError({ attempted, why: "the step follows the run, but input follow is false" });
+    }
+  }
+  checkAutomationInput(env);
+  return kind?.run ?? startAndFollow;
+}
+
+/** The line is not shown: its value may be a secret. */
+function checkAutomationInput(env: ReadEnv): void {
+  const attempted = "use input automation-input";
+  if (inputText(env, "automation-input") === undefined) return;
+  if (inputText(env, "automation") === undefined) throw new UsageError({ attempted, why: "input automation is empty" });
+  const wrong = valuesOf(env, INPUT.name).findIndex((line) => !/^(?!:=)[^=]+=/.test(line));
+  if (wrong < 0) return;
+  throw new UsageError({ attempted, why: `line ${wrong + 1} must have the form name=value, or name:=JSON` });
+}
+
+// The vocabulary of the GitHub action, which has inputs in place of flags, and a job to run again in place of a command.
+
+const BY_KEY = "the same command with --idempotency-key";
+
+/** The phrases of the action. @param env Reads inputs and variables: see `inputsFirst`. */
+function actionVocabulary(env: ReadEnv): Vocabulary {
+  return {
+    program: "the action",
+    prompt: "input prompt or prompt-file, or variable MOGPLEX_PROMPT or MOGPLEX_PROMPT_FILE",
+    promptVariables: "prompt and prompt-file (inputs, or variables MOGPLEX_PROMPT and MOGPLEX_PROMPT_FILE)",
+    repo: "input repo or variable MOGPLEX_REPO_ID",
+    runId: "input run-id",
+    resume({ resume, outcome, runId }) {
+      if (resume === null) return null;
+      const scope = env("MOGPLEX_KEY_SCOPE")?.trim() ?? "";
+      const named = inputText(env, "idempotency-key") ?? inputText(env, "run-id");
+      const findsAgain = named !== undefined || !["job", "random"].includes(scope);
+      if (outcome !== "started" && findsAgain) return "run this job again";
+      // For an automation it says which key finds the run.
+      return resume.startsWith(BY_KEY)
+        ? resume.replace(BY_KEY, "this step with input idempotency-key")
+        : `the action with input run-id ${runId}`;
+    },
+    cancel: () => "in the app",
+  };
 }
 
 if (isMain(import.meta)) void runStage("main");

@@ -16,7 +16,8 @@ const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
 
 const PLAN_FIRST: VerbFlag = {
   name: "plan",
-  help: "Plan first where a branch as home has no plan; by hand, never in a job that repeats: the branch may be lost",
+  help:
+    "Plan first if the branch of --home has no plan yet; by hand only: in a repeated job the branch may have been lost",
 };
 
 const EXIT_STATUS: VerbFlag = {

@@ -16,19 +16,23 @@ import type { Context, Option, Verb, VerbFlag } from "../verb.ts";
 import { maskToken, readPlace } from "./campaign_job.ts";
 import { CAUSE, FORGE, JSON_OBJECT, ONLY, PLACE } from "./flags.ts";
 
-const MERGE: VerbFlag = { name: "merge", help: "Commands that merge what is approved and green" };
+const MERGE: VerbFlag = {
+  name: "merge",
+  help: "Print commands that merge the pull requests that are approved and green",
+};
 
-const CLOSE: VerbFlag = { name: "close", help: "Commands that close what is open" };
+const CLOSE: VerbFlag = { name: "close", help: "Print commands that close the open pull requests" };
 
 const ALL_OPEN: VerbFlag = {
   name: "all",
-  help: "--merge: also without a review or ended checks, never red; --close: also what was not read, or is elsewhere",
+  help:
+    "--merge: also those without review or with unfinished checks; --close: also those that were not read, or are elsewhere",
 };
 
 const READY: Option<Readiness> = {
   name: "ready",
   value: "WHEN",
-  help: "approved: once a person has approved it; green: once its checks are green, for repositories without reviews",
+  help: "What --merge takes: approved (a person has approved it) or green (its checks alone)",
   parse: oneOf(["approved", "green"]),
 };
 

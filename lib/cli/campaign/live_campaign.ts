@@ -30,191 +30,6 @@ import { Screen, type ScreenOptions, type Span } from "../log/terminal.ts";
 import { LogSection, type Writer } from "../log/writer.ts";
 import { ItemTable } from "./status_text.ts";
 
-// The table that stands at the bottom of a terminal while `campaign run` works.
-
-/** Options of {@linkcode liveTable}. */
-interface LiveTableOptions extends ScreenOptions {
-  /** Most lines. With fewer than 7 there are only the lines about the whole. */
-  height: number;
-  /** Now, in milliseconds since 1970. */
-  nowMs: number;
-}
-
-/** Lines about the whole, the heading of the table, and the line that counts the others. */
-const OTHER_LINES = 6;
-const MAX_MEASURED = 500;
-/** The order in which the others are counted: a narrow terminal cuts the end. */
-const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.filter(hasVerdict)];
-
-function parts(spans: readonly (Span | undefined)[]): Span[] {
-  const given = spans.filter((span) => span !== undefined);
-  return given.flatMap((span, index) => index === 0 ? [span] : [{ text: " · ", style: "dim" as const }, span]);
-}
-
-function progress(screen: Screen, view: CampaignView): Span[] {
-  const { items, ended, good, bad, running } = totalsOf(view);
-  // The other two can be seen: something runs, or the next line says what is waited for.
-  const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
-  return parts([
-    { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
-    { text: `${ended}/${items} ended` },
-    { text: `${good} good`, style: good > 0 ? "green" : undefined },
-    bad > 0 ? { text: `${bad} need${bad === 1 ? "s" : ""} attention`, style: "red" } : undefined,
-    { text: `${running} running`, style: running > 0 ? "cyan" : undefined },
-  ]);
-}
-
-function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span[] {
-  return parts([
-    ...minute.limit === null ? [{ text: `starts ${NO_QUOTAS}` }] : [
-      { text: `starts ${minute.used}/${minute.limit} a minute` },
-      { text: `${hour.used}/${hour.limit} an hour` },
-      { text: `${day.used}/${day.limit} a day` },
-    ],
-    { text: `sandboxes ${sandboxes.used ?? "?"}/${sandboxes.limit}` },
-  ]);
-}
-
-/** What comes next and why, and when it may be over. */
-function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
-  const { waitsFor, state, stateReason } = view;
-  const { next, end } = outlookMs(view);
-  const isWaiting = waitsFor !== null && waitsFor !== "nothing" && state !== "done";
-  const start = parts([
-    stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
-    next === null ? undefined : { text: `next wave ${distanceText(next, nowMs)}` },
-    isWaiting ? { text: `waits for ${boundText(waitsFor, view.quota)}` } : undefined,
-  ]);
-  const over = end === null ? [] : [{ text: `earliest end ${timeText(end, nowMs)}` }];
-  return [start, over].filter((spans) => spans.length > 0);
-}
-
-/** Runs that wait for a person first: they hold a sandbox. Then the newest end. */
-function byUrgency(a: CampaignItem, b: CampaignItem): number {
-  const waits = ({ verdict }: CampaignItem) => verdict === "needs-input" ? 1 : 0;
-  return waits(b) - waits(a) || (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
-}
-
-/** What fits, in the order of the table: what is at work, what needs a person, what ended last. */
-function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
-  const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
-  const judged = items.filter(({ verdict }) => hasVerdict(verdict)).sort(byUrgency);
-  const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
-  const good = judged.filter(({ verdict }) => !isTrouble(verdict));
-  const free = rows - working.length;
-  // Each of the two gets half of what is free, and what the other does not need.
-  const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
-  return [...working, ...trouble.slice(0, troubles), ...good.slice(0, free - troubles)];
-}
-
-function othersText({ counts }: CampaignView, shown: readonly CampaignItem[]): string {
-  const hidden = new Map(OTHERS.map((state) => [state, counts[state]]));
-  for (const { verdict } of shown) hidden.set(verdict, (hidden.get(verdict) ?? 0) - 1);
-  return [...hidden].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(", ");
-}
-
-/**
- * The table: lines about the whole, then the items that matter now, then a count of the others.
- *
- * @param view Not yet cleaned.
- * @returns At most `height` lines, each at most `width` cells.
- */
-function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
-  const { height, nowMs } = options;
-  const screen = new Screen(options);
-  screen.line(...progress(screen, view));
-  screen.line(...starts(view));
-  for (const spans of outlook(screen, view, nowMs)) screen.line(...spans);
-  const rows = height - OTHER_LINES;
-  if (rows > 0 && view.items.length > 0) {
-    const shown = chosen(view.items, rows);
-    if (shown.length > 0) {
-      // Columns that fit all items stay where they are while rows come and go.
-      const measured = view.items.length <= MAX_MEASURED ? view.items : shown;
-      const table = new ItemTable(screen, view.items, measured, nowMs);
-      table.heading();
-      for (const item of shown) table.row(item);
-    }
-    const others = othersText(view, shown);
-    if (others !== "") screen.line({ text: `  … ${others}`, style: "dim" });
-  }
-  return screen.lines.slice(0, Math.max(1, height));
-}
-
-// Lines about a campaign in the log of a CI system: one for each change, and one each minute. They
-// hold untrusted text.
-
-/** Most UTF-16 units of a line; the reports have all of it. It is cut after it was redacted. */
-const MAX_LINE = 500;
-const VERDICT = 11;
-
-/** The items whose verdict, run or pull request differ from those before. */
-function changedItems(before: readonly CampaignItem[], after: readonly CampaignItem[]): CampaignItem[] {
-  const known = new Map(before.map((item) => [item.id, item]));
-  return after.filter((item) => {
-    const old = known.get(item.id);
-    if (old === undefined) return true;
-    return old.verdict !== item.verdict || old.runId !== item.runId || old.pullRequest !== item.pullRequest ||
-      pullRequestText(old) !== pullRequestText(item);
-  });
-}
-
-/** What there is to say about an item besides its verdict. */
-function details(item: CampaignItem, nowMs: number): string {
-  const { verdict, runId, pullRequest, branch, reason, attempts } = item;
-  const isOpen = verdict === "running" || verdict === "starting" || verdict === "needs-input";
-  const ms = isOpen ? null : runMs(item, nowMs);
-  const facts = [
-    ...(ms === null ? [] : [spanText(ms)]),
-    ...(attempts > 1 ? [`attempt ${attempts}`] : []),
-  ];
-  const work = pullRequest ?? (verdict === "unknown" ? branch : null);
-  return [
-    ...(isOpen && runId !== null ? [`run ${runId}`] : []),
-    ...(work === null ? [] : [work]),
-    ...(item.pullRequestState === null ? [] : [`[${pullRequestText(item)}]`]),
-    ...(reason === null ? [] : [reason]),
-    ...(facts.length === 0 ? [] : [`(${facts.join(", ")})`]),
-  ].join("  ");
-}
-
-/**
- * The line about the change of an item: `13:53:00  failed       acme/web  npm test exited with code 1  (19 min)`.
- *
- * @param item The item after the change.
- * @param name Its name for people: see `itemNames`.
- * @param nowMs When it was seen, in milliseconds since 1970.
- * @param times Whether the line has its time; where the CI system writes one, it would be the second.
- */
-function campaignLine(item: CampaignItem, name: string, nowMs: number, times = true): string {
-  const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
-  return `${time}${item.verdict.padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
-}
-
-/**
- * The line that says that the campaign is alive: `... 12 of 40 items ended, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
- *
- * @param nowMs Now, in milliseconds since 1970.
- */
-function heartbeatLine(view: CampaignView, nowMs: number): string {
-  const { items, ended, bad, running } = totalsOf(view);
-  const { waitsFor, quota: { day } } = view;
-  const counts = [
-    `${ended} of ${formatCount(items, "item")} ended`,
-    `${running} running`,
-    ...(bad > 0 ? [`${bad} did not succeed`] : []),
-  ];
-  const { next, end } = outlookMs(view);
-  const parts = [
-    counts.join(", "),
-    ...(day.limit === null ? [] : [`${day.used} of ${day.limit} starts a day`]),
-    ...(waitsFor === null || waitsFor === "nothing" ? [] : [`next start waits for ${boundText(waitsFor, view.quota)}`]),
-    ...(next !== null ? [`next wave ${timeText(next, nowMs)}`] : []),
-    ...(next === null && end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
-  ];
-  return `... ${parts.join("; ")}`;
-}
-
 /** Options of {@linkcode LiveCampaign}. */
 interface LiveCampaignOptions {
   /** Where everything is printed. */
@@ -232,8 +47,10 @@ interface LiveCampaignOptions {
 
 /** Time between two drawings of the table. */
 const REDRAW_MS = 1_000;
+
 /** Time between two heartbeats. */
 const HEARTBEAT_MS = 60_000;
+
 /** Used when the terminal does not say its size. */
 const USUAL_SIZE = { columns: 80, rows: 24 };
 
@@ -326,4 +143,192 @@ export class LiveCampaign {
     this.#section.show();
     writer.out(cutText(writer.untrusted(text), MAX_LINE));
   }
+}
+
+// The table that stands at the bottom of a terminal while `campaign run` works.
+
+/** Options of {@linkcode liveTable}. */
+interface LiveTableOptions extends ScreenOptions {
+  /** Most lines. With fewer than 7 there are only the lines about the whole. */
+  height: number;
+  /** Now, in milliseconds since 1970. */
+  nowMs: number;
+}
+
+/** Lines about the whole, the heading of the table, and the line that counts the others. */
+const OTHER_LINES = 6;
+
+const MAX_MEASURED = 500;
+
+/** The order in which the others are counted: a narrow terminal cuts the end. */
+const OTHERS: readonly ItemState[] = [...[...OPEN_STATES].reverse(), ...STATES.filter(hasVerdict)];
+
+/**
+ * The table: lines about the whole, then the items that matter now, then a count of the others.
+ *
+ * @param view Not yet cleaned.
+ * @returns At most `height` lines, each at most `width` cells.
+ */
+function liveTable(view: CampaignView, options: LiveTableOptions): SafeLine[] {
+  const { height, nowMs } = options;
+  const screen = new Screen(options);
+  screen.line(...progress(screen, view));
+  screen.line(...starts(view));
+  for (const spans of outlook(screen, view, nowMs)) screen.line(...spans);
+  const rows = height - OTHER_LINES;
+  if (rows > 0 && view.items.length > 0) {
+    const shown = chosen(view.items, rows);
+    if (shown.length > 0) {
+      // Columns that fit all items stay where they are while rows come and go.
+      const measured = view.items.length <= MAX_MEASURED ? view.items : shown;
+      const table = new ItemTable(screen, view.items, measured, nowMs);
+      table.heading();
+      for (const item of shown) table.row(item);
+    }
+    const others = othersText(view, shown);
+    if (others !== "") screen.line({ text: `  … ${others}`, style: "dim" });
+  }
+  return screen.lines.slice(0, Math.max(1, height));
+}
+
+function parts(spans: readonly (Span | undefined)[]): Span[] {
+  const given = spans.filter((span) => span !== undefined);
+  return given.flatMap((span, index) => index === 0 ? [span] : [{ text: " · ", style: "dim" as const }, span]);
+}
+
+function progress(screen: Screen, view: CampaignView): Span[] {
+  const { items, ended, good, bad, running } = totalsOf(view);
+  // The other two can be seen: something runs, or the next line says what is waited for.
+  const state = view.state === "running" || view.state === "waiting" ? "" : `: ${view.state}`;
+  return parts([
+    { text: `${screen.text(view.campaign)}${state}`, style: "bold" },
+    { text: `${ended}/${items} ended` },
+    { text: `${good} good`, style: good > 0 ? "green" : undefined },
+    bad > 0 ? { text: `${bad} need${bad === 1 ? "s" : ""} attention`, style: "red" } : undefined,
+    { text: `${running} running`, style: running > 0 ? "cyan" : undefined },
+  ]);
+}
+
+function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span[] {
+  return parts([
+    ...minute.limit === null ? [{ text: `starts ${NO_QUOTAS}` }] : [
+      { text: `starts ${minute.used}/${minute.limit} a minute` },
+      { text: `${hour.used}/${hour.limit} an hour` },
+      { text: `${day.used}/${day.limit} a day` },
+    ],
+    { text: `sandboxes ${sandboxes.used ?? "?"}/${sandboxes.limit}` },
+  ]);
+}
+
+/** What comes next and why, and when it may be over. */
+function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
+  const { waitsFor, state, stateReason } = view;
+  const { next, end } = outlookMs(view);
+  const isWaiting = waitsFor !== null && waitsFor !== "nothing" && state !== "done";
+  const start = parts([
+    stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
+    next === null ? undefined : { text: `next wave ${distanceText(next, nowMs)}` },
+    isWaiting ? { text: `waits for ${boundText(waitsFor, view.quota)}` } : undefined,
+  ]);
+  const over = end === null ? [] : [{ text: `earliest end ${timeText(end, nowMs)}` }];
+  return [start, over].filter((spans) => spans.length > 0);
+}
+
+/** What fits, in the order of the table: what is at work, what needs a person, what ended last. */
+function chosen(items: readonly CampaignItem[], rows: number): CampaignItem[] {
+  const working = items.filter(({ verdict }) => verdict === "running" || verdict === "starting").slice(0, rows);
+  const judged = items.filter(({ verdict }) => hasVerdict(verdict)).sort(byUrgency);
+  const trouble = judged.filter(({ verdict }) => isTrouble(verdict));
+  const good = judged.filter(({ verdict }) => !isTrouble(verdict));
+  const free = rows - working.length;
+  // Each of the two gets half of what is free, and what the other does not need.
+  const troubles = Math.min(trouble.length, Math.max(Math.ceil(free / 2), free - good.length));
+  return [...working, ...trouble.slice(0, troubles), ...good.slice(0, free - troubles)];
+}
+
+/** Runs that wait for a person first: they hold a sandbox. Then the newest end. */
+function byUrgency(a: CampaignItem, b: CampaignItem): number {
+  const waits = ({ verdict }: CampaignItem) => verdict === "needs-input" ? 1 : 0;
+  return waits(b) - waits(a) || (instantMs(b.endedAt) ?? 0) - (instantMs(a.endedAt) ?? 0);
+}
+
+function othersText({ counts }: CampaignView, shown: readonly CampaignItem[]): string {
+  const hidden = new Map(OTHERS.map((state) => [state, counts[state]]));
+  for (const { verdict } of shown) hidden.set(verdict, (hidden.get(verdict) ?? 0) - 1);
+  return [...hidden].filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(", ");
+}
+
+// Lines about a campaign in the log of a CI system: one for each change, and one each minute. They
+// hold untrusted text.
+
+/** Most UTF-16 units of a line; the reports have all of it. It is cut after it was redacted. */
+const MAX_LINE = 500;
+
+const VERDICT = 11;
+
+/** The items whose verdict, run or pull request differ from those before. */
+function changedItems(before: readonly CampaignItem[], after: readonly CampaignItem[]): CampaignItem[] {
+  const known = new Map(before.map((item) => [item.id, item]));
+  return after.filter((item) => {
+    const old = known.get(item.id);
+    if (old === undefined) return true;
+    return old.verdict !== item.verdict || old.runId !== item.runId || old.pullRequest !== item.pullRequest ||
+      pullRequestText(old) !== pullRequestText(item);
+  });
+}
+
+/** What there is to say about an item besides its verdict. */
+function details(item: CampaignItem, nowMs: number): string {
+  const { verdict, runId, pullRequest, branch, reason, attempts } = item;
+  const isOpen = verdict === "running" || verdict === "starting" || verdict === "needs-input";
+  const ms = isOpen ? null : runMs(item, nowMs);
+  const facts = [
+    ...(ms === null ? [] : [spanText(ms)]),
+    ...(attempts > 1 ? [`attempt ${attempts}`] : []),
+  ];
+  const work = pullRequest ?? (verdict === "unknown" ? branch : null);
+  return [
+    ...(isOpen && runId !== null ? [`run ${runId}`] : []),
+    ...(work === null ? [] : [work]),
+    ...(item.pullRequestState === null ? [] : [`[${pullRequestText(item)}]`]),
+    ...(reason === null ? [] : [reason]),
+    ...(facts.length === 0 ? [] : [`(${facts.join(", ")})`]),
+  ].join("  ");
+}
+
+/**
+ * The line about the change of an item: `13:53:00  failed       acme/web  npm test exited with code 1  (19 min)`.
+ *
+ * @param item The item after the change.
+ * @param name Its name for people: see `itemNames`.
+ * @param nowMs When it was seen, in milliseconds since 1970.
+ * @param times Whether the line has its time; where the CI system writes one, it would be the second.
+ */
+function campaignLine(item: CampaignItem, name: string, nowMs: number, times = true): string {
+  const time = times ? `${new Date(nowMs).toISOString().slice(11, 19)}  ` : "";
+  return `${time}${item.verdict.padEnd(VERDICT)}  ${name}  ${details(item, nowMs)}`.trimEnd();
+}
+
+/**
+ * The line that says that the campaign is alive: `... 12 of 40 items ended, 3 running, 2 did not succeed; 84 of 150 starts a day; …`.
+ *
+ * @param nowMs Now, in milliseconds since 1970.
+ */
+function heartbeatLine(view: CampaignView, nowMs: number): string {
+  const { items, ended, bad, running } = totalsOf(view);
+  const { waitsFor, quota: { day } } = view;
+  const counts = [
+    `${ended} of ${formatCount(items, "item")} ended`,
+    `${running} running`,
+    ...(bad > 0 ? [`${bad} did not succeed`] : []),
+  ];
+  const { next, end } = outlookMs(view);
+  const parts = [
+    counts.join(", "),
+    ...(day.limit === null ? [] : [`${day.used} of ${day.limit} starts a day`]),
+    ...(waitsFor === null || waitsFor === "nothing" ? [] : [`next start waits for ${boundText(waitsFor, view.quota)}`]),
+    ...(next !== null ? [`next wave ${timeText(next, nowMs)}`] : []),
+    ...(next === null && end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
+  ];
+  return `... ${parts.join("; ")}`;
 }

@@ -92,7 +92,7 @@ export const campaignPipelineVerb: Verb = {
   name: "campaign pipeline",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Write the pipeline of a CI system that makes the waves; no request",
+  summary: "Write a CI pipeline whose jobs make the waves; send no request",
   group: "toolkit",
   flags: [
     // The jobs name no variable: the file has one with a usual name.

@@ -23,7 +23,7 @@ export const campaignPlanVerb: Verb = {
   name: "campaign plan",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Freeze the list of repositories, and compute when it will be done; starts nothing",
+  summary: "Freeze the list of repositories, and compute when the campaign will end; start nothing",
   group: "toolkit",
   flags: [PLACE, FORGE_HOST, [SKIP_INVALID, MEAN_RUN, ALL_PLANNED], DRY_RUN, JSON_OBJECT],
   codes: ["success", "usage", "unauthorized", "forbidden", "unavailable", "internal", "rateLimited"],

@@ -20,7 +20,7 @@ export const campaignSkipVerb: Verb = {
   name: "campaign skip",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Decide that items are not started any more",
+  summary: "Give items up: they are not started any more",
   group: "toolkit",
   flags: [PLACE, FORGE, SELECTION, CANCEL, REASON, DECISION],
   codes: SETTLE_CODES,

@@ -32,7 +32,7 @@ export const campaignStatusVerb: Verb = {
   name: "campaign status",
   usage: "<file>",
   maxPositionals: 1,
-  summary: "Print what a campaign looks like and what needs a person",
+  summary: "Print how a campaign stands and what needs a person",
   group: "toolkit",
   flags: [PLACE, FORGE, [ALL_ROWS, WATCH, STATUS_EXIT], JSON_OBJECT],
   codes: [

@@ -28,7 +28,7 @@ import {
   STATE,
   statePath,
 } from "../options.ts";
-import type { Asked, Context, Folder } from "../verb.ts";
+import type { Context, Folder, RequestedTask } from "../verb.ts";
 import { ONE_SHOT_MS } from "./run_job.ts";
 
 // What a folder remembers: the run that an earlier command left in its state file, while that run goes on, and for an hour after it ended well
@@ -250,7 +250,7 @@ function add(context: Context, value: object): void {
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
-export function rememberStart(context: Context, { run }: StartedRun, out: string, asked: Asked): void {
+export function rememberStart(context: Context, { run }: StartedRun, out: string, asked: RequestedTask): void {
   const { io, clock } = context;
   let folder: string | undefined;
   try {

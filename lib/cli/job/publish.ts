@@ -193,7 +193,7 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
   };
 }
 
-/** Commands of the CI system in the log. With `--json` there are none: stdout is for programs then. */
+/** Commands of the CI system in the log. Not with `--json`: stdout is for programs then. */
 function commands(context: Context): Publish<AnyResult> {
   const { flags, writer, platform } = context;
   if (flags.has("json")) return { ended() {} };

@@ -190,7 +190,7 @@ export class LiveLog {
     if (!isFinal) this.line("status", status);
   }
 
-  /** Prints a line of our own in the columns of the events. With JSON lines there is none. */
+  /** Prints a line of our own in the columns of the events. With JSON lines it prints nothing. */
   line(label: string, text: string): void {
     const { json, writer } = this.#options;
     if (json) return;

@@ -31,257 +31,17 @@ import {
 } from "./recipes.ts";
 
 const ATTEMPTED = "set up the repository";
+
 /** A name that is safe in a command line and in YAML. */
 const SAFE_NAME = /^[\w.-]+(?:\/[\w.-]+)+$/;
+
 /** Most bytes of a file that is compared. */
 const MAX_BYTES = 4 * 1024 * 1024;
-
-/** A file of the repository; undefined when there is none. @throws {UsageError} when it cannot be read, or is a symbolic link. */
-function present({ io }: Context, path: string): string | undefined {
-  try {
-    return io.readFile(path, MAX_BYTES, "refuse", "replace");
-  } catch (cause) {
-    const why = `${JSON.stringify(path)} cannot be read`;
-    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
-  }
-}
-
-function exists({ io }: Context, path: string): boolean {
-  return io.realPath(path) !== undefined;
-}
-
-/** The address of the repository's remote `origin`; empty when there is none. */
-function originOf(context: Context): string {
-  let config = "";
-  try {
-    // In a worktree `.git` is a file that names another place. The address is a help, not a need.
-    config = context.io.readFile(".git/config", undefined, "follow", "replace") ?? "";
-  } catch {
-    // See above.
-  }
-  const address = /\[remote "origin"\][^[]*?\n\s*url\s*=\s*(\S+)/.exec(config)?.[1] ?? "";
-  // A path on this machine names no repository of the service.
-  return /^(?:\w+:\/\/[^/]|[\w.-]+@)/.test(address) ? address : "";
-}
-
-/** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */
-function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
-  const [given] = context.flags.positionals;
-  const names = [...RECIPES.keys()];
-  const advice = `give one of ${names.join(", ")}`;
-  if (given !== undefined) {
-    const recipe = RECIPES.get(given.toLowerCase());
-    if (recipe !== undefined) return [given.toLowerCase(), recipe];
-    const hint = nearest(given, names);
-    const other = hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`;
-    throw new UsageError({
-      attempted: ATTEMPTED,
-      why: "the CI system is not known",
-      value: JSON.stringify(given),
-      advice: other,
-    });
-  }
-  const host = origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";
-  const marked = [...RECIPES].filter(([, { file, marks = [] }]) =>
-    [file, ...marks].some((path) => exists(context, path))
-  );
-  const found = marked.length > 0 ? marked : [...RECIPES].filter(([, { hosts }]) => hosts?.test(host));
-  const [first, other] = found;
-  if (first !== undefined && other === undefined) return first;
-  const why = first === undefined
-    ? "nothing here says which CI system it uses"
-    : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
-  const root = rootAbove(context);
-  const there = root === undefined ? advice : `call it in the root of the repository, ${JSON.stringify(root)}`;
-  throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
-}
 
 /** How many folders up the root of the repository is looked for. */
 const MAX_UP = 20;
 
-/** The root of the repository, when this is a folder below it. */
-function rootAbove(context: Context): string | undefined {
-  if (exists(context, ".git")) return undefined;
-  const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
-  return ups.find((up) => exists(context, `${up}/.git`));
-}
-
-/** The program that runs now. @throws {UsageError} when it is not the one file. */
-function ownProgram(context: Context): string {
-  const file = context.machine.programFile ?? programFile();
-  const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
-  if (text !== undefined && text.startsWith("#!") && text.includes("mogplex.mjs")) return text;
-  const why = "this program is not the file mogplex.mjs";
-  const advice = "with a clone of the toolkit: npm --prefix ITS-FOLDER run init, which builds it first";
-  throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
-}
-
-/** Lines that differ, with `-` before those of `old` and `+` before those of `next`. */
-function diff(old: string, next: string): string[] {
-  const [before, after] = [old.split("\n"), next.split("\n")];
-  let start = 0;
-  while (start < after.length && before[start] === after[start]) start++;
-  let end = 0;
-  const most = Math.min(before.length, after.length) - start;
-  while (end < most && before.at(-1 - end) === after.at(-1 - end)) end++;
-  const lines = (text: readonly string[], sign: string) =>
-    text.slice(start, text.length - end).map((line) => sign + line);
-  return [...old === "" ? [] : lines(before, "-"), ...lines(after, "+")];
-}
-
-/** The steps of a call: prints each, and does it unless the user only wants to see. */
-class Steps {
-  readonly #context: Context;
-  readonly #dry: boolean;
-
-  constructor(context: Context) {
-    this.#context = context;
-    this.#dry = context.flags.has("dry-run");
-  }
-
-  say(...lines: readonly string[]): void {
-    const { writer } = this.#context;
-    writer.out(...lines.map((line) => writer.untrusted(line)));
-  }
-
-  write(path: string, text: string, shown: readonly string[]): void {
-    this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...shown);
-    if (this.#dry) return;
-    try {
-      this.#context.io.writeFile(path, text);
-    } catch (cause) {
-      const why = `${JSON.stringify(path)} cannot be written`;
-      throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, {
-        cause,
-      });
-    }
-  }
-
-  remove(path: string): void {
-    this.say(`${this.#dry ? "would remove" : "remove"} ${path}`);
-    if (!this.#dry) this.#context.io.removeFile(path);
-  }
-
-  /** Writes a file that is not there, and leaves alone one that is. */
-  add(path: string, text: string, note?: string): void {
-    const old = present(this.#context, path);
-    const shown = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
-    if (old === undefined) this.write(path, text, shown);
-    else if (old === text) this.say(`keep ${path}, which is as it should be`);
-    else this.say(`keep ${path}, which differs from what init would write:`, ...shown);
-  }
-}
-
-interface Program {
-  text: string;
-  checksum: string;
-  note: string;
-  /** Undefined where the file does not lie beside the program. */
-  licences: string | undefined;
-}
-
-/** The licences that lie beside the program that runs now. */
-function ownLicences({ io, machine }: Context): string | undefined {
-  try {
-    return io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`);
-  } catch {
-    // The program can do without.
-    return undefined;
-  }
-}
-
-function programOf(context: Context): Program {
-  const text = ownProgram(context);
-  const hash = sha256Hex(text);
-  return {
-    text,
-    checksum: `${hash}  mogplex.mjs\n`,
-    note: `  this program, sha256 ${hash}`,
-    licences: ownLicences(context),
-  };
-}
-
-/** Whether the program in the repository is one that `init` wrote. */
-function isUnchanged(context: Context): boolean {
-  const text = present(context, PROGRAM_FILE);
-  return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
-}
-
 const LICENCES_NOTE = "  the licences of what is in the program";
-
-function update(context: Context, steps: Steps): void {
-  if (!isUnchanged(context)) {
-    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so it was changed`;
-    throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
-  }
-  const { text, checksum, note, licences } = programOf(context);
-  if (present(context, PROGRAM_FILE) === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
-  steps.write(PROGRAM_FILE, text, [note]);
-  steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
-  if (licences !== undefined) steps.write(LICENCES_FILE, licences, [LICENCES_NOTE]);
-}
-
-function uninstall(
-  context: Context,
-  steps: Steps,
-  jobs: ReadonlyMap<string, readonly string[]>,
-): void {
-  const own = isUnchanged(context);
-  const gone = new Set<string>();
-  for (const [path, texts] of [...jobs, [TASK_FILE, [TASK]] as const, [ATTRIBUTES_FILE, [ATTRIBUTES]] as const]) {
-    const old = present(context, path);
-    if (old !== undefined && texts.some((text) => withoutStage(old) === withoutStage(text))) {
-      steps.remove(path);
-      gone.add(path);
-    } else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
-      steps.say(`keep ${path}, which init did not write, or which was changed`);
-    }
-  }
-  for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
-    if (own) steps.remove(path);
-    else steps.say(`keep ${path}, which was changed`);
-  }
-  for (const job of [...jobs.keys()].filter((path) => path !== PIPELINE_FILE && gone.has(path))) {
-    if (!isIncluded(job, (path) => readOrNothing(context, path))) continue;
-    steps.say("", `Remove from ${PIPELINE_FILE}, since a pipeline is invalid when a file that it includes is missing:`);
-    steps.say("", "include:", `  - local: ${job}`);
-  }
-  try {
-    if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);
-  } catch {
-    // There are other files in it, or it is not there.
-  }
-}
-
-/** A file of the pipeline that one may not be able to read: a link, or a path outside the repository. */
-function readOrNothing(context: Context, path: string): string | undefined {
-  if (path.split("/").includes("..")) return undefined;
-  try {
-    return present(context, path);
-  } catch {
-    return undefined;
-  }
-}
-
-/** What to do where the stages of the pipeline could not be read. */
-const editStage = (path: string, stage: string) => [
-  `The stages of the pipeline are in files that are not in this repository. Without a stage that exists the whole pipeline is`,
-  `invalid, so edit this line of ${path}:`,
-  "",
-  stage.trimEnd(),
-];
-
-/** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */
-function respondRecipe(name: string, { respond, beside: _, ...recipe }: Recipe): Recipe {
-  const does = "A mention at the forge (@mogplex <task>) starts an agent";
-  if (respond !== undefined) return { ...recipe, does, ...respond };
-  const known = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
-  throw new UsageError({
-    attempted: ATTEMPTED,
-    why: `a job of ${name} is not started by a comment`,
-    advice: `--respond works with ${known.join(", ")}`,
-  });
-}
 
 /** @throws {UsageError} when it cannot know what to write; nothing was written. */
 // deno-lint-ignore require-await
@@ -359,3 +119,245 @@ export async function initRepository(context: Context): Promise<number> {
   steps.say("", `Needs: ${needsOf(recipe, known)}.`, next);
   return EXIT.success;
 }
+
+/** The steps of a call: prints each, and does it unless the user only wants to see. */
+class Steps {
+  readonly #context: Context;
+  readonly #dry: boolean;
+
+  constructor(context: Context) {
+    this.#context = context;
+    this.#dry = context.flags.has("dry-run");
+  }
+
+  say(...lines: readonly string[]): void {
+    const { writer } = this.#context;
+    writer.out(...lines.map((line) => writer.untrusted(line)));
+  }
+
+  write(path: string, text: string, shown: readonly string[]): void {
+    this.say(`${this.#dry ? "would write" : "write"} ${path}`, ...shown);
+    if (this.#dry) return;
+    try {
+      this.#context.io.writeFile(path, text);
+    } catch (cause) {
+      const why = `${JSON.stringify(path)} cannot be written`;
+      throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, {
+        cause,
+      });
+    }
+  }
+
+  remove(path: string): void {
+    this.say(`${this.#dry ? "would remove" : "remove"} ${path}`);
+    if (!this.#dry) this.#context.io.removeFile(path);
+  }
+
+  /** Writes a file that is not there, and leaves alone one that is. */
+  add(path: string, text: string, note?: string): void {
+    const old = present(this.#context, path);
+    const shown = note === undefined ? diff(old ?? "", text).filter((line) => line !== "+") : [note];
+    if (old === undefined) this.write(path, text, shown);
+    else if (old === text) this.say(`keep ${path}, which is as it should be`);
+    else this.say(`keep ${path}, which differs from what init would write:`, ...shown);
+  }
+}
+
+/** A file of the repository; undefined when there is none. @throws {UsageError} when it cannot be read, or is a symbolic link. */
+function present({ io }: Context, path: string): string | undefined {
+  try {
+    return io.readFile(path, MAX_BYTES, "refuse", "replace");
+  } catch (cause) {
+    const why = `${JSON.stringify(path)} cannot be read`;
+    throw new UsageError({ attempted: ATTEMPTED, why, value: messageOf(cause) }, { cause });
+  }
+}
+
+function exists({ io }: Context, path: string): boolean {
+  return io.realPath(path) !== undefined;
+}
+
+/** Lines that differ, with `-` before those of `old` and `+` before those of `next`. */
+function diff(old: string, next: string): string[] {
+  const [before, after] = [old.split("\n"), next.split("\n")];
+  let start = 0;
+  while (start < after.length && before[start] === after[start]) start++;
+  let end = 0;
+  const most = Math.min(before.length, after.length) - start;
+  while (end < most && before.at(-1 - end) === after.at(-1 - end)) end++;
+  const lines = (text: readonly string[], sign: string) =>
+    text.slice(start, text.length - end).map((line) => sign + line);
+  return [...old === "" ? [] : lines(before, "-"), ...lines(after, "+")];
+}
+
+function update(context: Context, steps: Steps): void {
+  if (!isUnchanged(context)) {
+    const why = `${PROGRAM_FILE} does not match ${CHECKSUM_FILE}, so it was changed`;
+    throw new UsageError({ attempted: "update the program", why, advice: "remove both, then run init again" });
+  }
+  const { text, checksum, note, licences } = programOf(context);
+  if (present(context, PROGRAM_FILE) === text) return steps.say(`keep ${PROGRAM_FILE}, which is this program`);
+  steps.write(PROGRAM_FILE, text, [note]);
+  steps.write(CHECKSUM_FILE, checksum, diff(present(context, CHECKSUM_FILE) ?? "", checksum));
+  if (licences !== undefined) steps.write(LICENCES_FILE, licences, [LICENCES_NOTE]);
+}
+
+/** Whether the program in the repository is one that `init` wrote. */
+function isUnchanged(context: Context): boolean {
+  const text = present(context, PROGRAM_FILE);
+  return text !== undefined && present(context, CHECKSUM_FILE)?.startsWith(sha256Hex(text)) === true;
+}
+
+interface Program {
+  text: string;
+  checksum: string;
+  note: string;
+  /** Undefined where the file does not lie beside the program. */
+  licences: string | undefined;
+}
+
+function programOf(context: Context): Program {
+  const text = ownProgram(context);
+  const hash = sha256Hex(text);
+  return {
+    text,
+    checksum: `${hash}  mogplex.mjs\n`,
+    note: `  this program, sha256 ${hash}`,
+    licences: ownLicences(context),
+  };
+}
+
+/** The program that runs now. @throws {UsageError} when it is not the one file. */
+function ownProgram(context: Context): string {
+  const file = context.machine.programFile ?? programFile();
+  const text = /\.mjs$/.test(file) || exists(context, file) ? context.io.readFile(file) : undefined;
+  if (text !== undefined && text.startsWith("#!") && text.includes("mogplex.mjs")) return text;
+  const why = "this program is not the file mogplex.mjs";
+  const advice = "with a clone of the toolkit: npm --prefix ITS-FOLDER run init, which builds it first";
+  throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(file), advice });
+}
+
+/** The licences that lie beside the program that runs now. */
+function ownLicences({ io, machine }: Context): string | undefined {
+  try {
+    return io.readFile(`${machine.programFile ?? programFile()}.licenses.txt`);
+  } catch {
+    // The program can do without.
+    return undefined;
+  }
+}
+
+/** The address of the repository's remote `origin`; empty when there is none. */
+function originOf(context: Context): string {
+  let config = "";
+  try {
+    // In a worktree `.git` is a file that names another place. The address is a help, not a need.
+    config = context.io.readFile(".git/config", undefined, "follow", "replace") ?? "";
+  } catch {
+    // See above.
+  }
+  const address = /\[remote "origin"\][^[]*?\n\s*url\s*=\s*(\S+)/.exec(config)?.[1] ?? "";
+  // A path on this machine names no repository of the service.
+  return /^(?:\w+:\/\/[^/]|[\w.-]+@)/.test(address) ? address : "";
+}
+
+/** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */
+function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
+  const [given] = context.flags.positionals;
+  const names = [...RECIPES.keys()];
+  const advice = `give one of ${names.join(", ")}`;
+  if (given !== undefined) {
+    const recipe = RECIPES.get(given.toLowerCase());
+    if (recipe !== undefined) return [given.toLowerCase(), recipe];
+    const hint = nearest(given, names);
+    const other = hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`;
+    throw new UsageError({
+      attempted: ATTEMPTED,
+      why: "the CI system is not known",
+      value: JSON.stringify(given),
+      advice: other,
+    });
+  }
+  const host = origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";
+  const marked = [...RECIPES].filter(([, { file, marks = [] }]) =>
+    [file, ...marks].some((path) => exists(context, path))
+  );
+  const found = marked.length > 0 ? marked : [...RECIPES].filter(([, { hosts }]) => hosts?.test(host));
+  const [first, other] = found;
+  if (first !== undefined && other === undefined) return first;
+  const why = first === undefined
+    ? "nothing here says which CI system it uses"
+    : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
+  const root = rootAbove(context);
+  const there = root === undefined ? advice : `call it in the root of the repository, ${JSON.stringify(root)}`;
+  throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
+}
+
+/** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */
+function respondRecipe(name: string, { respond, beside: _, ...recipe }: Recipe): Recipe {
+  const does = "A mention at the forge (@mogplex <task>) starts an agent";
+  if (respond !== undefined) return { ...recipe, does, ...respond };
+  const known = [...RECIPES].filter(([, each]) => each.respond !== undefined).map(([each]) => each);
+  throw new UsageError({
+    attempted: ATTEMPTED,
+    why: `a job of ${name} is not started by a comment`,
+    advice: `--respond works with ${known.join(", ")}`,
+  });
+}
+
+/** A file of the pipeline that one may not be able to read: a link, or a path outside the repository. */
+function readOrNothing(context: Context, path: string): string | undefined {
+  if (path.split("/").includes("..")) return undefined;
+  try {
+    return present(context, path);
+  } catch {
+    return undefined;
+  }
+}
+
+function uninstall(
+  context: Context,
+  steps: Steps,
+  jobs: ReadonlyMap<string, readonly string[]>,
+): void {
+  const own = isUnchanged(context);
+  const gone = new Set<string>();
+  for (const [path, texts] of [...jobs, [TASK_FILE, [TASK]] as const, [ATTRIBUTES_FILE, [ATTRIBUTES]] as const]) {
+    const old = present(context, path);
+    if (old !== undefined && texts.some((text) => withoutStage(old) === withoutStage(text))) {
+      steps.remove(path);
+      gone.add(path);
+    } else if (old !== undefined && (path !== ATTRIBUTES_FILE || old.includes(ATTRIBUTES.trim()))) {
+      steps.say(`keep ${path}, which init did not write, or which was changed`);
+    }
+  }
+  for (const path of [PROGRAM_FILE, CHECKSUM_FILE, LICENCES_FILE].filter((each) => exists(context, each))) {
+    if (own) steps.remove(path);
+    else steps.say(`keep ${path}, which was changed`);
+  }
+  for (const job of [...jobs.keys()].filter((path) => path !== PIPELINE_FILE && gone.has(path))) {
+    if (!isIncluded(job, (path) => readOrNothing(context, path))) continue;
+    steps.say("", `Remove from ${PIPELINE_FILE}, since a pipeline is invalid when a file that it includes is missing:`);
+    steps.say("", "include:", `  - local: ${job}`);
+  }
+  try {
+    if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);
+  } catch {
+    // There are other files in it, or it is not there.
+  }
+}
+
+/** The root of the repository, when this is a folder below it. */
+function rootAbove(context: Context): string | undefined {
+  if (exists(context, ".git")) return undefined;
+  const ups = Array.from({ length: MAX_UP }, (_, count) => Array(count + 1).fill("..").join("/"));
+  return ups.find((up) => exists(context, `${up}/.git`));
+}
+
+/** What to do where the stages of the pipeline could not be read. */
+const editStage = (path: string, stage: string) => [
+  `The stages of the pipeline are in files that are not in this repository. Without a stage that exists the whole pipeline is`,
+  `invalid, so edit this line of ${path}:`,
+  "",
+  stage.trimEnd(),
+];

@@ -134,7 +134,7 @@ export const automationsListVerb: Verb = {
 // It ends with `success` when a run works or has succeeded, with `deadline` when it waits for a slot, and with `rateLimited` when the
 // service accepted the trigger and started nothing. See `triggerEnd`.
 
-/** Triggers, and prints the run that was started or found, or why there is none. */
+/** Triggers, and prints the run that was started or found, or why no run was started. */
 async function triggerOnce(context: Context): Promise<number> {
   const { flags, writer } = context;
   const automationId = checkUuid(requiredArgument(context, "automations trigger", "automation-id"), "automation id");

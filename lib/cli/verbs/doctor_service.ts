@@ -285,7 +285,7 @@ export function checkToken(context: Context, token: Tried<FoundToken>, machine: 
 }
 
 /** Answers to the requests with the token. */
-interface Asked {
+interface ServiceAnswers {
   repos: Tried<Repo[]>;
   automations: Tried<unknown>;
   starts: Tried<void>;
@@ -304,7 +304,7 @@ function listRepos(client: MogplexClient, wanted: string | undefined, call: Call
     : client.listRepos({ q: repoName(wanted), limit: MAX_REPOS }, call);
 }
 
-async function ask(client: MogplexClient, wanted: string | undefined, deadline: number): Promise<Asked> {
+async function ask(client: MogplexClient, wanted: string | undefined, deadline: number): Promise<ServiceAnswers> {
   const once = { deadline, requestTimeoutMs: REQUEST_MS, maxAttempts: 1 };
   const [repos, automations, starts, stream] = await Promise.all([
     // A job repeats this request as well, and the exit code depends on it.
@@ -330,13 +330,13 @@ function accessAdvice(error: MogplexError): string {
 }
 
 /** Checks that the service takes the token. */
-function checkAccess({ repos }: Asked): Check {
+function checkAccess({ repos }: ServiceAnswers): Check {
   if (repos.ok) return ok("access", "the service takes the token");
   return failedWith("access", repos.error, accessAdvice(repos.error));
 }
 
 /** A check whose request failed for a reason that another check reports already. */
-function unasked(name: string, { repos }: Asked, error: MogplexError): Check {
+function unasked(name: string, { repos }: ServiceAnswers, error: MogplexError): Check {
   return repos.ok ? skipped(name, error.message) : follows(name, "access");
 }
 
@@ -383,7 +383,7 @@ function judgeScopes(missing: readonly string[], restricted: boolean, purpose: P
 }
 
 /** Checks whether the token may do what the job is for. */
-function checkScopes(asked: Asked, purpose: Purpose): Check {
+function checkScopes(asked: ServiceAnswers, purpose: Purpose): Check {
   const { automations, starts } = asked;
   const isForbidden = ({ ok, error }: { ok: boolean; error?: MogplexError }) => !ok && error instanceof ForbiddenError;
   const other = [automations, starts].find((each) => !each.ok && !isForbidden(each));
@@ -396,7 +396,7 @@ function checkScopes(asked: Asked, purpose: Purpose): Check {
 }
 
 /** Checks for the event stream, by asking for that of a run that does not exist. */
-function checkServer(asked: Asked): Check {
+function checkServer(asked: ServiceAnswers): Check {
   const { stream, repos } = asked;
   const there = "it has event streams: following a run takes a few requests";
   if (stream.ok || stream.error instanceof NotFoundError) return ok("server", there);
@@ -477,7 +477,7 @@ function checkRepository(
 async function namesMeant(
   client: MogplexClient,
   wanted: string | undefined,
-  { repos }: Asked,
+  { repos }: ServiceAnswers,
   deadline: number,
 ): Promise<string[]> {
   if (wanted === undefined || isUuid(wanted) || !repos.ok) return [];

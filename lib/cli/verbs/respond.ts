@@ -133,7 +133,7 @@ function readSettings(context: Context): RespondSettings {
 }
 
 /**
- * Whoever has the token of a trigger can pass variables with it: then another address would get the token of Mogplex.
+ * A holder of a trigger token can pass variables, and one of them could send the token of Mogplex to another address.
  *
  * @throws {UsageError} when there is another address in a pipeline that a trigger has started.
  */
@@ -193,7 +193,7 @@ function none({ writer }: Context, reason: string): number {
 }
 
 /** One ask, and what is needed to answer it. */
-interface Asked {
+interface AskContext {
   forge: OpenForge;
   settings: RespondSettings;
   news: News;
@@ -204,7 +204,7 @@ interface Asked {
   onStart?: (() => void) | undefined;
 }
 
-async function answer(context: Context, asked: Asked): Promise<number> {
+async function answer(context: Context, asked: AskContext): Promise<number> {
   const { forge: { threads }, settings, news, since } = asked;
   const { session, call } = openOneShot(context);
   const sealOf = (thread: ThreadPlace) => sealFor(context, threads, thread);
@@ -261,7 +261,7 @@ const LEFT_MS = 5 * 60_000;
 /** Writes the end into a note whose job died before its run ended. A failure costs nothing but the note. */
 async function endLeftNote(
   context: Context,
-  asked: Asked,
+  asked: AskContext,
   session: Session,
   { mark: { ask, of, state }, note }: MarkedNote,
 ): Promise<void> {
@@ -282,14 +282,14 @@ async function endLeftNote(
 }
 
 /** A reaction costs nothing when it is refused. */
-async function react({ forge: { threads }, news: { thread, comment } }: Asked, reaction: Reaction): Promise<void> {
+async function react({ forge: { threads }, news: { thread, comment } }: AskContext, reaction: Reaction): Promise<void> {
   await threads.react(thread, comment, reaction).catch(() => {});
 }
 
 /** Writes the note of an ask that gets no run. */
 async function say(
   context: Context,
-  { forge, news: { thread } }: Asked,
+  { forge, news: { thread } }: AskContext,
   { ask }: Pick<Extract<Decision, { kind: "stop" }>, "ask">,
   text: string,
 ): Promise<void> {
@@ -320,7 +320,7 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
 /** The note of an ask. @param label Name of the job, which may be empty. */
 function planOf(
   { option }: Context,
-  { forge, news: { thread } }: Asked,
+  { forge, news: { thread } }: AskContext,
   { ask, of, task, label, links, seal }:
     & Pick<PlannedNote, "label" | "links" | "task">
     & { ask: AskId; of: AskId; seal: MarkSeal },
@@ -339,7 +339,7 @@ function planOf(
 }
 
 /** The request of a run, whose repository is that of the forge unless another one is named. */
-async function requestOf({ option }: Context, { forge }: Asked, { prompt, place }: Wanted) {
+async function requestOf({ option }: Context, { forge }: AskContext, { prompt, place }: Wanted) {
   const { baseBranch, workingBranch, createBranch } = place;
   const { id, name } = await forge.threads.repository();
   const repo = option(REPO) ?? name;
@@ -357,9 +357,9 @@ async function requestOf({ option }: Context, { forge }: Asked, { prompt, place 
 }
 
 /** The service knows the key, with another request: the ask was answered, and its note is gone or not there yet. */
-class Answered extends Error {}
+class AlreadyAnswered extends Error {}
 
-async function start(context: Context, asked: Asked, decider: Decider, wanted: Wanted): Promise<number> {
+async function start(context: Context, asked: AskContext, decider: Decider, wanted: Wanted): Promise<number> {
   const { forge: { threads }, news: { thread } } = asked;
   const { clock, writer, platform, io: { env } } = context;
   const { ask, of, task, asker } = wanted;
@@ -420,7 +420,7 @@ async function start(context: Context, asked: Asked, decider: Decider, wanted: W
     const files = { files: context.io, statePath: places.state, sink };
     const showTask = context.option(SHOW_TASK);
     const work = runJob(request, options, { ...internals, ...files, onInterrupt, showTask }).then((ended) => {
-      if (ended.error instanceof ConflictError && ended.result.runId === null) throw new Answered();
+      if (ended.error instanceof ConflictError && ended.result.runId === null) throw new AlreadyAnswered();
       result = ended.result;
       return ended;
     });
@@ -432,7 +432,7 @@ async function start(context: Context, asked: Asked, decider: Decider, wanted: W
     }
     return code;
   } catch (error) {
-    if (error instanceof Answered) {
+    if (error instanceof AlreadyAnswered) {
       await end("it was answered already", EXIT.success);
       return none(context, "it was answered already");
     }
@@ -448,7 +448,7 @@ async function start(context: Context, asked: Asked, decider: Decider, wanted: W
 /** Sets the commit status on the head of the agent's branch. A failure costs nothing but the status. */
 async function setStatus(
   { option, platform, io: { env }, writer }: Context,
-  { forge: { threads } }: Asked,
+  { forge: { threads } }: AskContext,
   { branch, changed }: RunResult,
   { page, thread }: { page: string | undefined; thread: string },
 ): Promise<void> {

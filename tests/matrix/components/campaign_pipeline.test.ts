@@ -120,7 +120,6 @@ test.skipIf(!CAN_SIGNAL)(
 /** A job that makes a wave, with its checkout. */
 interface WaveJob {
   script: string[];
-  /** Its variables. */
   env?: Record<string, string>;
 }
 

@@ -26,13 +26,11 @@ export interface RunOptions {
   jobs?: readonly string[];
   /** Called when a job begins. @default runs end, and 15 minutes pass */
   before?: BeforeWave;
-  /** Further arguments. */
   args?: readonly string[];
   /** File of the pipeline. @default the child pipeline */
   file?: string;
 }
 
-/** See the module. */
 export interface CampaignProject {
   cwd: string;
   service: ScriptService;
@@ -63,7 +61,7 @@ function isWaveOf(folder: string, pid: string): boolean {
     return readlinkSync(`/proc/${pid}/cwd`).startsWith(folder) &&
       readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("mogplex.mjs\0campaign\0advance");
   } catch {
-    // It has ended meanwhile, or belongs to somebody else.
+    // It has ended meanwhile, or belongs to another user.
     return false;
   }
 }
@@ -93,7 +91,7 @@ export async function openCampaignProject(
     ".gitignore": "mogplex-campaign/\n",
     ...files,
   });
-  // Those of a project reach the child pipeline as well, those of the command line do not.
+  // Variables of a project reach the child pipeline as well, variables of the command line do not.
   const variables = { MOGPLEX_DEV: "1", MOGPLEX_URL: service.recorder.url, MOGPLEX_API_KEY: service.token };
   writeFileSync(join(cwd, ".gitlab-ci-local-variables.yml"), stringify(variables));
   const starts = () => service.recorder.of(/^POST \/runs$/);

@@ -69,13 +69,11 @@ function colourOf({ retry, allowed }: Resolved, code: number | null): Colour {
 
 /** A job at a runner. */
 export interface ComponentJob extends CiJob {
-  /** Starts its `script`. */
   script(): Running;
   /** Runs its `after_script` in a new shell, and says what it said and which requests it sent. */
   afterScript(
     status: "success" | "failed" | "canceled",
   ): Promise<{ stdout: string; stderr: string; requests: string[] }>;
-  /** See {@linkcode Colour}. */
   colourOf(code: number | null): Colour;
 }
 

@@ -78,15 +78,13 @@ function atThisCommit(text: string): string {
 }
 
 interface Situation {
-  /** Predefined variables. */
   server?: Record<string, string>;
   /** Variables of the project or the pipeline; an empty one is absent. */
   variables?: Record<string, string>;
-  /** Names of manual jobs that somebody starts. */
+  /** Names of manual jobs that a person starts. */
   manual?: string[];
   /** Job to retry. */
   retry?: string;
-  /** More arguments. */
   args?: string[];
 }
 
@@ -434,7 +432,7 @@ test("there is a situation for every recipe", () => {
   expect(readdirSync(join(root, RECIPES)).sort()).toEqual(Object.keys(SITUATIONS).sort());
 });
 
-test("no recipe leaves it to the default in which pipelines an agent starts", () => {
+test("every recipe says in which pipelines an agent starts", () => {
   const recipes = readdirSync(join(root, RECIPES)).filter((file) => file.endsWith(".yml"));
   const texts = [...recipes.map((file) => read(`${RECIPES}/${file}`)), read("components/README.md")];
   for (const text of [...texts, ...componentNames().map((name) => read(`components/${name}/example.gitlab-ci.yml`))]) {

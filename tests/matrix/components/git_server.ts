@@ -12,7 +12,6 @@ const BACKEND = join(spawnSync("git", ["--exec-path"], { encoding: "utf8" }).std
 /** Whether this machine has Git's server. */
 export const CAN_SERVE = existsSync(BACKEND);
 
-/** A running server. */
 export interface GitServer {
   /** Its host and port. */
   host: string;

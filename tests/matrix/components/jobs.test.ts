@@ -188,19 +188,24 @@ test.skipIf(!CAN_RUN)("what an earlier job hands on never becomes a setting of a
   expect(second.workingBranch).toBeUndefined();
 });
 
-test.skipIf(!CAN_RUN)("an empty input leaves it to the variable of the project; a given one wins over it", async () => {
-  const { run: pipeline, recorder } = await project({
-    include: [include("run", {}), run({ "job-name": "given", root: "web" })],
-  });
-  const variables = { MOGPLEX_PROMPT: "<success> from the project", MOGPLEX_ROOT: "api" };
-  await pipeline({ variables });
-  expect(
-    recorder.of(START).map(({ body }) => JSON.parse(body)).map(({ prompt, rootDirectory }) => [prompt, rootDirectory]),
-  ).toEqual([
-    ["<success> from the project", "api"],
-    ["<success>", "web"],
-  ]);
-});
+test.skipIf(!CAN_RUN)(
+  "an empty input uses the variable of the project, and a given input wins over that variable",
+  async () => {
+    const { run: pipeline, recorder } = await project({
+      include: [include("run", {}), run({ "job-name": "given", root: "web" })],
+    });
+    const variables = { MOGPLEX_PROMPT: "<success> from the project", MOGPLEX_ROOT: "api" };
+    await pipeline({ variables });
+    expect(
+      recorder.of(START).map(({ body }) => JSON.parse(body)).map((
+        { prompt, rootDirectory },
+      ) => [prompt, rootDirectory]),
+    ).toEqual([
+      ["<success> from the project", "api"],
+      ["<success>", "web"],
+    ]);
+  },
+);
 
 test.skipIf(!CAN_RUN)("the task can be a file of the project, but no link out of it", async () => {
   const { cwd, run: pipeline, prompts } = await project({
@@ -320,7 +325,7 @@ test.skipIf(!CAN_RUN)(
 );
 
 test.skipIf(!CAN_RUN)(
-  "a wait that the script's limit leaves no time for ends with 2 before anything is sent",
+  "a wait that is too long for the script's limit ends with 2 before anything is sent",
   async () => {
     const { run: pipeline, recorder } = await project({
       include: [
@@ -361,7 +366,7 @@ test.skipIf(!CAN_RUN)(
 );
 
 test.skipIf(!CAN_RUN)(
-  "what inputs say arrives at the service, and what becomes of the run is theirs to say",
+  "inputs reach the service, and decide what becomes of the run",
   async () => {
     const { run: pipeline, recorder } = await project({
       include: [

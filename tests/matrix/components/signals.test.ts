@@ -272,7 +272,6 @@ for (const [form, follow] of FORM_NAMES.map((name) => [name, followTemplate] as 
 interface Leaving {
   /** What the job ends with. */
   code: number;
-  /** Its inputs. */
   inputs: Record<string, unknown>;
   /** What every request but the start is answered with. @default what the service says */
   refuse?: number;

@@ -286,7 +286,7 @@ test(
   }),
 );
 
-test("the catalog page names the inputs that leave it to a variable of the project", () => {
+test("the catalog page names the inputs that a variable of the project can replace", () => {
   const empty = Object.entries(all.get("run")?.inputs ?? {}).filter(([, input]) => input.default === "").map(([name]) =>
     name
   );

@@ -26,7 +26,7 @@ beforeAll(async () => {
   service = await sharedService();
 });
 
-/** Where nobody listens: a port that was free a moment ago. */
+/** An address without a server: a port that was free a moment ago. */
 const NOBODY = await (async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");

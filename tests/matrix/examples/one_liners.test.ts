@@ -46,7 +46,7 @@ test("every block of one-liners.md is run, is one line but for the first, and sa
   expect([...blocks().keys()].sort()).toEqual([...VERDICTS, ...OTHERS].sort());
   for (const [name, text] of blocks()) if (name !== "First 1") expect(text.trimEnd()).not.toContain("\n");
   expect(PAGE.match(/\*\*(Pinned|For trying only)\*\*/g)).toEqual(["**Pinned**", "**Pinned**", "**For trying only**"]);
-  // Only what is for trying has no version, and no line has every permission or reads the checkout.
+  // Only lines for a first try have no version, and no line has every permission or reads the checkout.
   expect(PAGE.match(/@mogplex\/ci(?!@)/g)).toHaveLength(1);
   const lines = [...blocks().values()].join("").match(/deno run[^$"(]*/g) ?? [];
   expect(lines.filter((line) => !line.includes("--no-config --no-lock") || line.includes("--allow-all"))).toEqual([]);

@@ -1,4 +1,4 @@
-/** What holds for every script: its verdict, and its end when there is none. Then what each is there for. */
+/** What holds for every script: its verdict, and its end without a verdict. Then what each script is for. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -222,7 +222,7 @@ together(
 );
 
 together(
-  `${LOG} keeps its verdict when nobody reads its standard output to the end`,
+  `${LOG} keeps its verdict when its standard output is not read to the end`,
   { scenario: "agent-failure" },
   async (service) => {
     const command = (line: string) => `sh -c '${line.replace(" run.ndjson", "")}; echo "code $?" >&2' | head -n 1`;

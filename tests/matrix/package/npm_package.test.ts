@@ -87,7 +87,7 @@ for (const [name, { command, run }] of Object.entries(BUNDLERS)) {
   });
 }
 
-test("a bundle has of the package what a script uses, and nothing of it when it uses nothing", async () => {
+test("a bundle has only the parts of the package that the script uses", async () => {
   const sizeOf = async (contents: string) => {
     const stdin = { contents, resolveDir: consumer };
     const options = { bundle: true, minify: true, write: false, format: "esm", platform: "node" } as const;

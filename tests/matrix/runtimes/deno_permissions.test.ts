@@ -223,7 +223,7 @@ test("doctor on Deno is content with the flags that permissions prints", async (
   expect({ code, unwell }).toEqual({ code: 0, unwell: [["variables", "skipped"]] });
 });
 
-test("doctor on Deno names the flag that is missing, and never falls over", async () => {
+test("doctor on Deno names the flag that is missing, and never crashes", async () => {
   const cwd = mkdtempSync(join(service.folder, "doctor-refused-"));
   const env = { MOGPLEX_API_KEY: service.token() };
   const nothing = await diagnose([...DENO, built("mogplex.mjs")], env, cwd);

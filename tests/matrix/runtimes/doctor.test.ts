@@ -35,7 +35,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     expect(checks.runtime?.finding).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+`));
   });
 
-  test(`doctor tells apart where the way to the service breaks, on ${name}`, async () => {
+  test(`doctor says at which point the way to the service breaks, on ${name}`, async () => {
     const broken: [url: string, advice: string][] = [
       ["https://mogplex.invalid", "The name is not found"],
       [`https://127.0.0.1:${port}`, "What answers there speaks no TLS"],
@@ -50,7 +50,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   });
 
   test.skipIf(!hasOpenssl)(
-    `doctor names the variable for an authority of one's own, and it helps, on ${name}`,
+    `doctor names the variable for a certificate authority of one's own, and the variable works, on ${name}`,
     async () => {
       const { localUrl = "", authority = "" } = tunnel ?? {};
       const env = { MOGPLEX_URL: localUrl, MOGPLEX_DEV: "" };
@@ -74,7 +74,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
     },
   );
 
-  test.skipIf(!hasOpenssl)(`doctor says whether the proxy is used, and that is so, on ${name}`, async () => {
+  test.skipIf(!hasOpenssl)(`doctor says correctly whether the proxy is used, on ${name}`, async () => {
     const { hiddenUrl = "", authority = "", proxyUrl = "" } = tunnel ?? {};
     const env = { MOGPLEX_URL: hiddenUrl, MOGPLEX_DEV: "", NODE_EXTRA_CA_CERTS: authority, HTTPS_PROXY: proxyUrl };
     const { code, checks } = await doctor(env);
@@ -87,7 +87,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   });
 }
 
-/** A port on which nobody listens any more. */
+/** A port on which no server listens any more. */
 async function closedPort(): Promise<number> {
   const server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const { port } = server;

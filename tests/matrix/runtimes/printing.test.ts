@@ -85,7 +85,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 for (const [name, command] of Object.entries(RUNTIMES)) {
-  test(`results and errors print no secret by themselves, nor does an error that nobody catches, on ${name}`, () => {
+  test(`results and errors print no secret by themselves, nor does an error that is not caught, on ${name}`, () => {
     const { code, stdout, stderr } = runToEnd([...command, path]);
     const printed = `${stdout}\n${stderr}`;
     expect(code, printed).toBe(1);

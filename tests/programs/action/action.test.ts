@@ -205,7 +205,7 @@ together("a re-run after a failure starts a new run, and ends with its verdict",
 /** As much as one read of the events shows without its window being full. PostgreSQL stores no NUL. */
 const SAID = CORPUS.map(({ text }) => text).filter((text) => text.length < 2_000 && !text.includes("\0")).slice(0, 190);
 
-together("a job has no output, obeys no command and mentions nobody, whatever the agent says", async (machine) => {
+together("a job has no output, obeys no command and mentions no user, whatever the agent says", async (machine) => {
   const github = githubServer("acme/web", "7");
   const close = await listen(github);
   const speak = async () => {

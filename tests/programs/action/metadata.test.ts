@@ -52,7 +52,7 @@ test("action.yml declares the inputs and the outputs that the program has, and N
   expect(readFileSync(built("action/main.mjs"), "utf8")).toStartWith(`// @mogplex/ci ${VERSION} `);
 });
 
-test("main.mjs runs nothing when it is imported, and post.mjs ends with 0 where no step was", () => {
+test("main.mjs runs nothing when it is imported, and post.mjs ends with 0 when no step has run", () => {
   for (const name of ["main.mjs", "post.mjs"]) {
     writeFileSync(join(folder, name), readFileSync(built(`action/${name}`), "utf8"));
   }

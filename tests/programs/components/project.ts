@@ -52,7 +52,7 @@ export function writeFiles(folder: string, files: Readonly<Record<string, string
   }
 }
 
-/** Runs Git, as somebody. Returns what it printed. */
+/** Runs Git under a made-up name. Returns what it printed. */
 export function git(cwd: string, ...args: string[]): string {
   const who = ["-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false"];
   const { status, stdout, stderr } = spawnSync("git", [...who, ...args], { cwd, encoding: "utf8" });
@@ -105,7 +105,7 @@ export interface PipelineOptions {
   retry?: string | undefined;
   /** More arguments. @default [] */
   args?: readonly string[];
-  /** Called with each piece of output while it runs. @default nobody */
+  /** Called with each piece of output while it runs. @default {undefined} */
   onText?: ((text: string) => void) | undefined;
 }
 

@@ -17,7 +17,6 @@ interface RequestStep {
   response: { status: number; headers: Record<string, string>; body: unknown };
 }
 
-/** A recorded scenario. */
 export interface Scenario {
   /** `area/case[/variant]`. */
   name: string;

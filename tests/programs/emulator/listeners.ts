@@ -11,7 +11,6 @@ export interface Listener {
   leave(): void;
 }
 
-/** Opens a stream. */
 export async function listen(url: string, token: string, runId: string): Promise<Listener> {
   const stop = new AbortController();
   const response = await fetch(`${url}/api/v1/mogplex/runs/${runId}/events/stream`, {

@@ -3,7 +3,6 @@ import type { Machine } from "./systems/machine.ts";
 
 /** Result of a build. */
 export interface Build {
-  /** Its status. */
   status: "success" | "failed" | "cancelled";
   /** Outputs for later jobs, by name. */
   outputs: Record<string, string>;

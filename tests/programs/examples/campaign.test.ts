@@ -69,7 +69,7 @@ test("campaign.yml is planned and its canary started, with the task of each repo
       ...{ createBranch: true, workingBranch: "codemod/replace-moment" },
     });
     endRuns(service);
-    // Without a pull request nobody knows whether they succeeded: that closes the gate, too.
+    // Without a pull request it is not known whether they succeeded: that closes the gate, too.
     await campaign("advance");
     expect((await campaign("status")).stdout).toContain("campaign approve campaign.yml");
   });

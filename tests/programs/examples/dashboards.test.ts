@@ -64,7 +64,7 @@ dashboard("dashboards run the file with Node where the command is not on the PAT
   }
 });
 
-/** Trouble, and the code that a dashboard gets to see. */
+/** A failure of the service, and the code that a dashboard gets. */
 const TROUBLE = [["503", 69], ["429", 75]] as const;
 
 dashboard("dashboards print nothing and end with the code of the command when they know nothing", async () => {

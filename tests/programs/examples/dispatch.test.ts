@@ -73,7 +73,7 @@ together("dispatch-automation.yml attaches to its run when its job is run again"
   expect(second).toBe(first as string);
 });
 
-// After the others: the emulator plays the fault for the next trigger of anybody.
+// After the others: the emulator plays the fault for the next trigger of any user.
 test(
   "dispatch-automation.yml ends with 75 when the token's requests are used up",
   () =>

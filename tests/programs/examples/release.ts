@@ -33,7 +33,6 @@ export interface Release {
   serve(program: string | null | undefined): void;
   /** Runs a script in a working directory of its own, or in a given one. */
   run(script: string, env?: Record<string, string>, cwd?: string): Promise<Ended>;
-  /** Ends it all. */
   close(): void;
 }
 

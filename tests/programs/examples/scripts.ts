@@ -96,13 +96,10 @@ export async function withService(
 
 /** How a script is launched. */
 export interface ScriptOptions {
-  /** Changes the command. */
   command?: (line: string) => string;
   /** Changes the text: a time that is too long for a test. */
   edit?: (text: string) => string;
-  /** Further variables. */
   env?: Record<string, string>;
-  /** Files beside it. */
   files?: Record<string, string>;
   /** Working directory of a call before. @default a new one */
   cwd?: string;
@@ -110,7 +107,6 @@ export interface ScriptOptions {
 
 /** A script at work. */
 export interface RunningScript extends Running {
-  /** Its working directory. */
   cwd: string;
 }
 

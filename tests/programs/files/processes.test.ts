@@ -31,7 +31,7 @@ test("Processes.find() tells a process that lives from one that has gone", async
   expect(processes.find(2 ** 30)).toEqual({ state: "dead" });
 });
 
-test.skipIf(!LINUX)("Processes.find() takes a process for dead whose exit code nobody has asked for", async () => {
+test.skipIf(!LINUX)("Processes.find() calls a process dead although its exit code was not collected", async () => {
   const processes = await systemProcesses();
   // The shell's child ends; the program that replaces the shell never asks for it.
   const shell = spawn("sh", ["-c", "sleep 0.01 & echo $!; exec sleep 60"], { stdio: ["ignore", "pipe", "ignore"] });

@@ -240,7 +240,7 @@ test("GitBranch.write() succeeds when its answer is lost and the commit is on th
   await late.write(new Map([["lock.json", "2"]]), "two");
   expect(remotes.git(remote, "log", "--reverse", "--format=%s", "state").split("\n")).toEqual(["one", "two", "three"]);
   expect(pushes).toBe(1);
-  // The next one has to read what somebody has added.
+  // The next one has to read what another machine has added.
   await expect(late.write(new Map([["lock.json", "3"]]), "four")).rejects.toBeInstanceOf(LostRaceError);
 });
 

@@ -9,7 +9,6 @@ import { type GitOptions, openGit, type SystemGit } from "../../../lib/git/git.t
 
 /** Repositories, and what opens Git. */
 export interface Remotes {
-  /** The folder. */
   folder: string;
   /** Makes an empty bare repository. Returns its path. */
   make(name: string): string;

@@ -74,7 +74,7 @@ test("Io.readFile() refuses pipes, devices and directories without a limit, too,
   expect(io.readFile("absent")).toBeUndefined();
 });
 
-test("Io.appendFile() fails at once for a pipe that nobody reads, and appends to files and through links", async () => {
+test("Io.appendFile() fails at once for a pipe without a reader, and appends to files and through links", async () => {
   const io = await processIo();
   checkout("append");
   execFileSync("mkfifo", ["pipe"]);

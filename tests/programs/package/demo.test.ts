@@ -16,7 +16,7 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   expect(stdout).toContain("In src/columns.mjs slice does the same.");
   expect(stdout).toContain("The job ends with 0");
   expect(stdout).toContain("▸ What next");
-  // Nobody is there to press a key.
+  // No person is there to press a key.
   expect(stdout).not.toContain("press a key");
   expect(code).toBe(0);
   const result = JSON.parse(readFileSync(join(root, ".demo/reports/result.json"), "utf8"));

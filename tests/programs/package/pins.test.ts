@@ -28,7 +28,7 @@ test("withPins() writes version and checksum when they stand in the forms of she
   }
 });
 
-test("withPins() leaves alone what is no pin", () => {
+test("withPins() changes nothing but pins", () => {
   const texts = [
     'echo "$MOGPLEX_CI_SHA256  mogplex.mjs" | sha256sum -c -',
     "https://unpkg.com/@mogplex/ci@$MOGPLEX_CI_VERSION/dist",

@@ -10,7 +10,6 @@ import type { AddressInfo } from "node:net";
 /** Answers one request. @returns false when it does not know the path. */
 type Answer = (method: string, url: URL, body: Buffer, outgoing: ServerResponse, incoming: IncomingMessage) => boolean;
 
-/** A running stand-in. */
 export interface StandIn {
   /** Its address, with a slash at the end. */
   url: string;

@@ -20,7 +20,6 @@ export interface RegistryFault {
   tokenStatus?: number;
 }
 
-/** A running registry. */
 export interface Registry {
   /** Name of the image, with the host. */
   image: string;

@@ -145,7 +145,7 @@ test.each([
   },
 );
 
-test("prepareRelease() writes nothing when the address of the project is not one", async () => {
+test("prepareRelease() writes nothing when the address of the project is invalid", async () => {
   const top = checkout();
   const prepared = prepareRelease({
     top,

@@ -13,9 +13,7 @@ export const RUNTIMES: Readonly<Record<"node" | "deno" | "bun", readonly string[
 export interface Ended {
   /** Exit code; null after a signal. */
   code: number | null;
-  /** Whole standard output. */
   stdout: string;
-  /** Whole standard error. */
   stderr: string;
 }
 

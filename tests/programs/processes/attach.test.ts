@@ -11,7 +11,6 @@ beforeAll(async () => {
 
 const ENDED = nothing("the run has ended, or none was started");
 
-/** Ends a run. */
 function succeed(runId: string): Promise<void> {
   const success = { status: "success" };
   return service.control("setRun", { runId, run: success, call: success });

@@ -143,7 +143,7 @@ withJob("cleanup repeats the cancel that follow --on-interrupt cancel lost, or t
   expect(await service.status(runId)).toBe("cancelled");
 });
 
-withJob("cleanup sends nothing for a state file that somebody without the token changed", async (job) => {
+withJob("cleanup sends nothing for a state file that was changed without the token", async (job) => {
   const foreign = await openJob(onNode(service));
   const runId = await killed(foreign);
   const own = await killed(job);

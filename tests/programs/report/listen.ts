@@ -8,7 +8,7 @@ interface InProcess extends Served {
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
 
-/** Puts a server on a socket, whose address becomes that of its API. @returns what ends it. */
+/** Serves it on a socket, whose address becomes the address of its API. @returns a function that stops it. */
 export async function listen(server: InProcess): Promise<() => void> {
   const { origin, pathname } = new URL(server.api);
 

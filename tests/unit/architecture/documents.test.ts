@@ -80,7 +80,7 @@ const DOCUMENTS = readdirSync(root).filter((name) => !/^\.|^(node_modules|dist)$
     : [name]
 ).filter((path) => path.endsWith(".md"));
 
-test("documents link to files that are there", () => {
+test("documents link to existing files", () => {
   expect(DOCUMENTS.length).toBeGreaterThan(10);
   const dead = DOCUMENTS.flatMap((name) =>
     [...read(name).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => join(dirname(name), match[1] ?? ""))
@@ -97,7 +97,7 @@ function anchorsOf(text: string): string[] {
   );
 }
 
-test("documents link to headings that are there", () => {
+test("documents link to existing headings", () => {
   const links = DOCUMENTS.flatMap((name) =>
     [...read(name).matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)].map(([, path = "", anchor = ""]) => ({
       name,

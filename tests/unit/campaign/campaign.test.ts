@@ -69,7 +69,7 @@ test("a signal while a start is under way leaves it without an answer, and the n
   const interrupts = { signal: controller.signal, terminal: false };
   const first = await world.advance({ internals: { interrupts, onInterrupt: "cancel" } });
   expect([first.code, first.view.counts.starting]).toEqual([143, 1]);
-  // Its run may be at work, and nobody knows it: that is said.
+  // Its run may be at work, and its id is not known: a message says so.
   expect(first.result.reason).toContain("1 start has no answer yet: the next wave finds its run");
   world.before = undefined;
   const { code } = await world.run();

@@ -23,7 +23,7 @@ class Death extends Error {}
 /** What a machine does: to the end, or until it dies. */
 type Way = "run" | "waves";
 
-/** A world in which a machine can die. */
+/** A campaign's world in which a machine can die. */
 class MortalWorld {
   readonly world: CampaignWorld;
   /** Called before each step that changes the disk, and before each start, as `start`. */
@@ -122,7 +122,7 @@ test("a campaign goes on right from whatever is on the disk, at every step of it
   }
 });
 
-test("the same holds for one that stays, and when the next processes die as well", async () => {
+test("a campaign that stays goes on right after a death at every step, also when the next processes die", async () => {
   const random = seeded(5);
   const upTo = (most: number) => at(1 + Math.floor(random() * most));
   for (let seed = 1; seed <= 8; seed++) await play(seed, "run", [upTo(40), upTo(16), upTo(16)]);
@@ -140,7 +140,7 @@ function afterStart(count: number): (steps: number, step: string) => boolean {
 test.each(["run", "waves"] as const)(
   "a start that found a run that had ended is looked at by the next process, if this one dies in between (%s)",
   async (way) => {
-    // The first life sends a start and never hears of it; the second one hears that its run has ended, and cannot record more than that.
+    // The first process sends a start and gets no answer; the second one learns that its run has ended, and cannot record more than that.
     await play(1, way, [afterStart(1), afterStart(2)]);
   },
 );

@@ -112,7 +112,7 @@ test("decideCampaign() refuses all decisions before anything was planned", async
   }
 });
 
-test("a campaign that nobody known has stopped says so in words", async () => {
+test("a campaign that was stopped by an unknown person says so in words", async () => {
   const world = campaignWorld({ count: 1 });
   await world.plan();
   await world.decide(stop(), { by: "unknown" });
@@ -162,7 +162,7 @@ test("a campaign that is stopped with --cancel also cancels runs that wait for a
   expect([view.counts.cancelled, world.runs().every((run) => run.endsWith("cancelled"))]).toEqual([2, true]);
 });
 
-test("a run of another repository is not cancelled, although somebody has put it into the journal", async () => {
+test("a run of another repository is not cancelled, although it was put into the journal", async () => {
   const world = campaignWorld({ count: 2, file: { repositories: [project(1)] }, runDuration: () => 60 * MINUTE });
   await world.advance();
   world.setRun(project(1), { repo_id: [...world.emulator.world.store.repos.values()][1]?.id });

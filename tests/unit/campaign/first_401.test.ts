@@ -63,7 +63,7 @@ test("a refused start counts as a wave that ended with 64", async () => {
   expect([(await world.advance()).code, world.requests.length]).toEqual([64, 1]);
 });
 
-test("the first 401 of a campaign that nothing was started of ends it at once, and so does that of its plan", async () => {
+test("a first 401 ends a campaign that has started nothing at once, and so does a 401 of its plan", async () => {
   const world = campaignWorld();
   refuse(world, 1);
   await expect(world.plan()).rejects.toMatchObject({ exitCode: 64 });

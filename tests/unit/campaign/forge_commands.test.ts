@@ -33,7 +33,7 @@ test("forgeCommands() merges what is approved and green, and says what it left o
   expect(forgeCommands(items, "close").lines).toHaveLength(7);
 });
 
-test("forgeCommands() leaves out a pull request of another repository, whoever has approved it", () => {
+test("forgeCommands() leaves out a pull request of another repository, even if it is approved", () => {
   const items = [
     item(1, {}, "https://github.com/acme/payments/pull/7"),
     item(2, {}, "https://github.com/Acme/Service-2/pull/8"),

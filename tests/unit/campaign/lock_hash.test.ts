@@ -72,7 +72,7 @@ const edit = (world: CampaignWorld, change: (text: string) => string) => {
   world.files.put(LOCK, change(before));
   expect(lockOf(world)).not.toBe(before);
 };
-/** Computes the hash of a changed lock again, as somebody does who knows how. */
+/** Computes the hash of a changed lock again, as a forger does. */
 async function reseal(world: CampaignWorld): Promise<void> {
   const text = lockOf(world).replace(/ {2}"hash": .*\n/, "");
   const lock = await parseLock(new TextEncoder().encode(text), {
@@ -113,7 +113,7 @@ const EDITS: readonly [what: string, change: (text: string) => string][] = [
 ];
 
 for (const [what, change] of EDITS) {
-  test(`a lock in which somebody edited ${what} after the plan is refused, also with its hash computed again`, async () => {
+  test(`a lock in which ${what} was edited after the plan is refused, also with its hash computed again`, async () => {
     const world = campaignWorld({ count: 3, file: FILE, runDuration: () => 30 * MINUTE });
     await world.plan();
     const planned = lockOf(world);
@@ -173,7 +173,7 @@ test("a crash between a record and the lock that it carries leaves the lock befo
   expect((await world.read()).items.length).toBe(2);
   await world.decide({ kind: "stop", cancel: false });
   expect((await world.read()).items.length).toBe(2);
-  // The later one is that of a crash no more.
+  // The later one does not come from a crash any more.
   await world.decide({ kind: "resume" });
   await world.plan();
   expect((await world.read()).items.length).toBe(3);

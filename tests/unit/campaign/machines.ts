@@ -16,7 +16,6 @@ import { type MemoryFiles, memoryFiles } from "../files/memory_files.ts";
 /** Directory of the campaign on every machine. */
 export const DIRECTORY = "state";
 
-/** A machine. */
 export interface Machine {
   files: MemoryFiles;
   /** Token that it uses. */
@@ -25,7 +24,6 @@ export interface Machine {
   notices: string[];
   /** Makes a wave, or follows the campaign. @throws what stopped it. */
   work(way: "wave" | "run", options?: Partial<RunCampaignOptions>): Promise<CampaignView>;
-  /** Reads the campaign. */
   view(): Promise<CampaignView>;
   /** Another machine with a copy of the disk. @param token Its token. */
   copy(host: string, token?: string): Machine;
@@ -36,7 +34,6 @@ function processesOf(host: string): Processes {
   return { own: () => own, find: () => ({ state: "dead" }) };
 }
 
-/** Makes a machine. */
 export function machineIn(
   world: CampaignWorld,
   host: string,

@@ -28,7 +28,7 @@ test("makeView() is the same from lock and journal as in the process that wrote 
   }
 });
 
-test("makeView() has no next wave where only a person makes it go on and nothing runs, and one while something does", async () => {
+test("makeView() has no next wave while only a person can let it go on and nothing runs, and has one while a run is at work", async () => {
   const world = campaignWorld({ count: 3, runDuration: () => 20 * MINUTE });
   await world.advance();
   await world.decide({ kind: "stop", cancel: false });

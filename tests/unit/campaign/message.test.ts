@@ -50,7 +50,7 @@ test("bodyFor() makes a message of Google Chat that has no other field than its 
 
 // https://docs.discord.com/developers/resources/webhook#execute-webhook : content of up to 2000 characters, `allowed_mentions`; and
 // https://support.discord.com/hc/en-us/articles/206342858 : an address in angle brackets has no preview.
-test("bodyFor() makes a message of Discord that mentions nobody and is never too long", () => {
+test("bodyFor() makes a message of Discord that mentions no user and is never too long", () => {
   const body = bodyFor("discord", SENTENCE, message()) as Record<string, unknown>;
   expect(Object.keys(body).sort()).toEqual(["allowed_mentions", "content"]);
   expect(body.allowed_mentions).toEqual({ parse: [] });

@@ -136,7 +136,7 @@ test("the journal of another campaign is refused", async () => {
   );
 });
 
-test("a last line that a crash has cut is repaired, said and noted, and the wave goes on", async () => {
+test("a last line that a crash has cut is repaired with a notice and a note in the journal, and the wave goes on", async () => {
   const world = await started();
   edit(world, JOURNAL, (text) => text.slice(0, -30));
   expect(await failureOf(() => world.read())).toBe("none");
@@ -148,7 +148,7 @@ test("a last line that a crash has cut is repaired, said and noted, and the wave
   expect([world.runs().length, (await world.read()).counts.succeeded]).toEqual([3, 3]);
 });
 
-/** Appends records that fit the chain, as somebody who does the sums again. */
+/** Appends records that fit the chain, as a forger computes them. */
 async function forge(world: CampaignWorld, bodies: readonly RecordBody[]): Promise<void> {
   const chain = await beginChain("replace-moment", "");
   const text = world.files.text(JOURNAL) ?? "";
@@ -216,7 +216,7 @@ for (const what of ["at work", "ended"] as const) {
       await world.clock.sleep(3 * 60 * MINUTE);
       for (const way of ["advance", "run"] as const) {
         const { code, problem } = await world[way]();
-        // Nothing is to be done for a campaign that somebody stopped, and of which nothing runs.
+        // Nothing is to be done for a campaign that was stopped and has no run at work.
         if (what === "ended" && cancel) expect([code, world.requests]).toEqual([75, []]);
         else {
           expect(code).toBe(2);
@@ -316,7 +316,7 @@ test("a directory that may not be written is refused with 69, which is what a di
   expect(world.starts).toEqual([]);
 });
 
-test("the file may change between two waves: what was planned holds, and that is said", async () => {
+test("the file may change between two waves: the plan holds, and a message says so", async () => {
   const world = await started();
   world.write({ prompt: "Something else", repositories: [project(1)], limits: { parallel: 1 } });
   const { code, view } = await world.run();

@@ -14,14 +14,14 @@ const retry = (adopt = false) => ({ kind: "retry", select: { only: [project(1)] 
 const fault = (world: CampaignWorld, kind: string, more: Record<string, unknown> = {}) =>
   world.emulator.control("fault", { kind, route: "POST /runs", times: 1_000, ...more });
 
-/** What is about runs in the journal, in order. */
+/** The records about runs in the journal, in order. */
 async function history(world: CampaignWorld): Promise<string[]> {
   const words = (record: JournalRecord) =>
     record.type === "ended" ? [`${record.as}${record.runId === null ? "" : " with a run"}`] : [record.type];
   return (await world.records()).filter(({ type }) => type !== "wave" && type !== "trouble").flatMap(words);
 }
 
-/** One start whose answer was lost: with a run of which nobody knows, or without. */
+/** One start whose answer was lost: with an unknown run, or without a run. */
 async function lost(
   arrived: boolean,
   options: Parameters<typeof campaignWorld>[0] = {},
@@ -90,7 +90,7 @@ test("the decision is recorded before a request is sent, and a wave finishes wha
   expect([running(world), verdicts(after), code]).toEqual([[], { [project(1)]: "cancelled" }, 1]);
 });
 
-test("whoever decides needs no token: the next wave asks", async () => {
+test("a decision needs no token: the next wave asks the service", async () => {
   const world = await lost(true);
   const { error, text } = await world.decide(stop(true), { token: undefined });
   expect([error, world.requests]).toEqual([undefined, []]);
@@ -344,7 +344,7 @@ async function stopping(): Promise<CampaignWorld> {
   return world;
 }
 
-/** Answers the cancels of the first run with an error, and those of 404 its reads as well. */
+/** Answers the cancels of the first run with an error; for 404 its reads, too. */
 function breakFirst(world: CampaignWorld, status: number, code: string): void {
   const [id] = [...world.emulator.world.store.runs.keys()];
   world.before = (request) =>
@@ -354,7 +354,7 @@ function breakFirst(world: CampaignWorld, status: number, code: string): void {
 }
 
 for (const way of ["advance", "run"] as const) {
-  test(`a run that is gone when it is to be cancelled ends its item, and the others are cancelled: ${way}`, async () => {
+  test(`a run that the service no longer has when it is to be cancelled ends its item, and the others are cancelled: ${way}`, async () => {
     const world = await stopping();
     breakFirst(world, 404, "NOT_FOUND");
     const { problem, view } = await world[way]({ timeoutMs: 10 * MINUTE });

@@ -131,7 +131,7 @@ test("a plan that is made again before anything was started is made anew", async
   expect((await world.run()).code).toBe(0);
 });
 
-test("a plan that is made anew keeps the items that somebody has decided about", async () => {
+test("a plan that is made anew keeps the items about which a person has decided", async () => {
   const world = campaignWorld({ count: 3, file: { repositories: [project(1), project(2)] } });
   await world.plan();
   await world.decide({ kind: "skip", select: { only: [project(1)] }, reason: "archived" });
@@ -228,7 +228,7 @@ test("a plan that is made again adds no second item for a repository that has su
   expect(world.starts.length).toBe(2);
 });
 
-test("a plan that is made again keeps an item whose row is that of a sub-project", async () => {
+test("a plan that is made again keeps an item whose row belongs to a sub-project", async () => {
   const world = campaignWorld({ count: 1, file: { repositories: [project(1)] } });
   const [row] = [...world.emulator.world.store.repos.values()];
   if (row === undefined) throw new Error("no repository");
@@ -261,7 +261,7 @@ test("a campaign over the profile that is like the service works on the whole re
   expect([view.counts.succeeded, world.starts.length]).toEqual([2, 2]);
 });
 
-test("a changed task is told, and holds only for another round, or for what is retried with adopted changes", async () => {
+test("a plan reports a changed task, which holds only for another round, or for items retried with adopted changes", async () => {
   const world = campaignWorld({ count: 2, scenarios: "play: agent-failure" });
   await world.run();
   const prompts = () => world.starts.map(({ body }) => JSON.parse(body).prompt as string);
@@ -281,7 +281,7 @@ test("a changed task is told, and holds only for another round, or for what is r
   expect((await world.lock())?.tasks.length).toBe(2);
 });
 
-test("changed limits hold after a plan, and are told", async () => {
+test("a plan reports changed limits, which hold from then on", async () => {
   const world = campaignWorld({ count: 1, scenarios: "play: agent-failure" });
   expect((await world.run()).code).toBe(1);
   world.write({ limits: { attempts: 3 } });
@@ -326,7 +326,7 @@ test("a plan needs a token that works, and a service that answers", async () => 
   expect(await world.lock()).toBeUndefined();
 });
 
-test("an excluded repository is no item, and a file of which nothing is left is a mistake", async () => {
+test("an excluded repository is not an item, and a file that excludes all of its repositories is a mistake", async () => {
   const world = campaignWorld({ count: 3, file: { exclude: ["acme/*2"] } });
   expect(Object.keys(verdicts((await world.plan()).view))).toEqual([project(1), project(3)]);
   world.write({ exclude: ["acme/*"] });
@@ -362,7 +362,7 @@ for (const [what, entry, message] of ODD) {
   });
 }
 
-test("planCampaign() refuses a task that becomes too long, or a branch that becomes none, with the item's values", async () => {
+test("planCampaign() refuses a task that becomes too long, or a branch name that becomes invalid, with the item's values", async () => {
   const long = campaignWorld({
     count: 1,
     file: { prompt: "{{ text }}".repeat(60), variables: { text: "x".repeat(1_990) } },

@@ -80,7 +80,7 @@ test("advanceCampaign() without a token reads no pull request, and says that it 
   ]);
 });
 
-test("advanceCampaign() tells a pull request that it may not see, and one that it could not read", async () => {
+test("advanceCampaign() reports a pull request that it may not see, and one that it could not read", async () => {
   const world = worldOf([aNode(), null]);
   const { view } = await world.waves(["done"]);
   expect(states(view)).toEqual(["open", "unreadable"]);
@@ -294,7 +294,7 @@ test("a follow-up starts without a quote when the forge does not answer, and tha
   expect(world.notices.filter((notice) => notice.includes("the checks of https://github.com/"))).toHaveLength(1);
 });
 
-test("decideCampaign() lets a run resolve the conflicts of exactly the pull requests that have some", async () => {
+test("decideCampaign() lets a run resolve conflicts, in the pull requests with conflicts and in no others", async () => {
   const world = worldOf([aNode({ mergeable: "CONFLICTING" }), aNode()]);
   await world.waves(["done"]);
   const { items, text } = await world.decide({ kind: "retry", select: { cause: "conflict" }, adopt: false });
@@ -319,7 +319,7 @@ test("runCampaign() reads the pull requests before it ends, and mends red checks
   expect([code, view.items.map(({ starts }) => starts), states(view)]).toEqual([0, [2, 1], ["open", "open"]]);
 });
 
-test("advanceCampaign() tells of a foreign host, and advises nobody to send it a token", async () => {
+test("advanceCampaign() reports a foreign host, and does not advise to send it a token", async () => {
   const scenarios = SCENARIO.replace("https://github.com/", "https://forge.evil.example/");
   const world = worldOf([aNode()], { scenarios });
   await world.waves(["done"]);
@@ -364,7 +364,7 @@ const NO_FOLLOW_UP: readonly [what: string, node: Node, options: Partial<Campaig
 ];
 
 for (const [what, node, options, reason] of NO_FOLLOW_UP) {
-  test(`no follow-up is made on the branch of a pull request ${what}, and the reason is told`, async () => {
+  test(`no follow-up is made on the branch of a pull request ${what}, and the reason is given`, async () => {
     const { file, ...more } = options;
     const world = worldOf([node], { ...more, file: { "on-failed-checks": { prompt: "Mend it" }, ...file } });
     world.github.pulls.set("acme/project-0009#7", node);

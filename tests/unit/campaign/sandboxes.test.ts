@@ -51,7 +51,7 @@ for (const error of ["Sandbox boot rate limit exceeded", "Daily sandbox boot quo
   });
 }
 
-test("the time that sandboxes outlive their runs is measured, told, and part of the forecast", async () => {
+test("the time that sandboxes outlive their runs is measured, shown, and part of the forecast", async () => {
   const world = campaignWorld({ count: 12, like: "service", runDuration: () => 10 * MINUTE });
   await world.advance();
   await world.clock.sleep(11 * MINUTE);
@@ -124,7 +124,7 @@ test("once the service is out of reach the requests of a wave ask once each", as
   expect((await world.advance()).problem).toBe(null);
 });
 
-test("the next wave that status tells goes by the service's clock, whatever that of the machine is", async () => {
+test("status gives the next wave by the service's clock, whatever the machine's clock shows", async () => {
   const world = campaignWorld({ count: 4, runDuration: () => 10 * MINUTE });
   const { view } = await world.advance();
   const records = await world.records();

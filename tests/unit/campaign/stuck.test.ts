@@ -51,7 +51,7 @@ test.each<[Partial<PullRequestView>, PullRequestTrouble | null]>([
   expect(causeOf({ pullRequestState: aPull(pull) })).toBe(expected);
 });
 
-test("stuckCause() looks at items alone that ended well", () => {
+test("stuckCause() looks only at items that ended well", () => {
   expect(causeOf({ pullRequestState: null })).toBeNull();
   expect(causeOf({ pullRequest: null })).toBe("no-pull-request");
   expect(causeOf({ pullRequest: null }, false)).toBeNull();
@@ -61,7 +61,7 @@ test("stuckCause() looks at items alone that ended well", () => {
   }
 });
 
-test("groupStuck() puts items of one cause together, with those who have them in hand", () => {
+test("groupStuck() puts items of one cause together, with the people who have to act", () => {
   const items = [
     anItem(1, "succeeded", { stuck: "red-checks", pullRequestState: aPull({ owner: "kim" }) }),
     anItem(2, "succeeded", { stuck: "conflict", pullRequestState: aPull() }),
@@ -75,7 +75,7 @@ test("groupStuck() puts items of one cause together, with those who have them in
   expect(new Set(STUCK_CAUSES).size).toBe(8);
 });
 
-test("pullRequestText() and pullRequestsSentence() never take what was not read for nothing", () => {
+test("pullRequestText() and pullRequestsSentence() never call pull requests absent that were not read", () => {
   const of = (pull: PullRequestView | null) => pullRequestText(anItem(1, "succeeded", { pullRequestState: pull }));
   expect([of(null), of(aPull()), of(aPull({ checks: null, review: null })), of(aPull({ state: "closed" }))]).toEqual([
     "not read",

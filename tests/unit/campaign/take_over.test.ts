@@ -108,7 +108,7 @@ test("a token of another user ends with 2, names both remedies, and starts nothi
   }
 });
 
-test("the same holds when every run of the journal has ended, and the next start would be the first request", async () => {
+test("a token of another user ends with 2 when every run of the journal has ended, and the next start would be the first request", async () => {
   const world = worldOf(6, "canary: { size: 1, gate: manual }");
   try {
     const first = machineIn(world, "one");

@@ -77,7 +77,7 @@ test("a webhook is told once that a campaign is gated, and once that it is done,
   ]);
 });
 
-test("`run` tells of a closed gate at once, while runs are still at work", async () => {
+test("`run` reports a closed gate at once, while runs are still at work", async () => {
   const { world, calls, given } = hooked({
     count: 3,
     scenarios: 'scenarios: [{ match: { repo: "*1" }, play: agent-failure }, { play: stuck-streaming }]',
@@ -182,7 +182,7 @@ test("plain HTTP goes to this machine with the switch for developers, and never 
   expect(isTaken({ MOGPLEX_DEV: "1", CAMPAIGN_HOOK: "http://127.0.0.1.example:9/hook" })).toBe(false);
 });
 
-test("a webhook that is down for a moment is told by the third try, and what is untold by a later wave, with one id", async () => {
+test("a webhook that is down for a moment gets the third try, and a later wave sends what it did not get, with one id", async () => {
   const moment = hooked({ count: 1 }, () => moment.calls.length < 3 ? new Response("", { status: 503 }) : fine());
   await waves(moment.world, moment.given, ["done"]);
   await moment.world.advance(moment.given());

@@ -57,7 +57,7 @@ export function campaignFile(more: Record<string, unknown> = {}): string {
 
 /** What a step of a campaign came to. */
 export interface Step {
-  /** Null, against its type, when there is no plan: no test that looks at it would go on. */
+  /** Null, against its type, when there is no plan: a test that reads it then fails. */
   view: CampaignView;
   /** Exit code of the step; 75 when the campaign goes on. */
   code: number;
@@ -83,7 +83,6 @@ export interface CampaignWorldOptions extends Omit<EmulatorOptions, "clock" | "s
 /** What a step may be given. */
 export type StepOptions = Partial<RunCampaignOptions> & { internals?: Partial<StepInternals> };
 
-/** See {@linkcode campaignWorld}. */
 export interface CampaignWorld {
   clock: VirtualClock;
   emulator: Emulator;
@@ -136,7 +135,6 @@ export async function failureOf(act: () => Promise<unknown>): Promise<string> {
   return "none";
 }
 
-/** Makes a world. */
 export function campaignWorld(options: CampaignWorldOptions = {}): CampaignWorld {
   const { count = 3, scenarios = "play: success", file = {}, github, ...more } = options;
   const clock = virtualClock();

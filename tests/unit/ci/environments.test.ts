@@ -32,7 +32,7 @@ interface Variant {
   what: string;
   /** Variables that differ; null means not set. */
   change: Record<string, string | null>;
-  /** How the key compares with that of the unchanged environment. */
+  /** How the key compares with the key of the unchanged environment. */
   key: Record<"pipeline" | "job" | "day", KeyOf>;
   state?: JobState;
   /** The two jobs differ, but no variable shows it. */

@@ -53,7 +53,7 @@ test("identity() of GitLab is made of pipeline and job name; the attempt is the 
 });
 
 // Source: nektos/act, pkg/runner/run_context.go: `rc.Env["ACT"] = "true"`, and `ghc.RunID = "1"` unless GITHUB_RUN_ID is given.
-test("identity() of act has no pipeline, whose id is 1 in every run, unless somebody names the run or the job", () => {
+test("identity() of act has no pipeline, whose id is 1 in every run, unless the run or the job is named", () => {
   const act = { ...GITHUB, ACT: "true", GITHUB_RUN_ID: "1" };
   expect(identityOf(act)).toEqual({ ...identityOf(GITHUB), pipeline: null } as JobIdentity);
   expect(identityOf({ ...act, GITHUB_RUN_ID: "45" })?.pipeline).toBe("45");

@@ -61,7 +61,7 @@ test("guardCheckout() reads what Bun reads, however odd", () => {
   }
 });
 
-test("guardCheckout() takes a directory of that name for no file", () => {
+test("guardCheckout() ignores a directory with the name of an environment file", () => {
   const io = fakeIo({ env: CI });
   io.readFile = () => {
     throw Object.assign(new Error("is a directory"), { code: "EISDIR" });

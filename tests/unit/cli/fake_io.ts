@@ -11,7 +11,7 @@ export interface FakeIo extends Io {
   readonly read: Set<string>;
   /** Code of `exitNow`, if it was called. */
   exited: number | undefined;
-  /** Sends a signal to whoever listens. */
+  /** Sends a signal to all listeners. */
   signal(name: InterruptSignal): void;
 }
 

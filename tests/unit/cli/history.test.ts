@@ -89,7 +89,7 @@ test("report --history refuses a file that is not there, or has no run", async (
   }
 });
 
-test("appendFile() refuses a symbolic link if told so: a checkout must not choose what a history grows in", async () => {
+test("appendFile() refuses a symbolic link if told so: a checkout must not choose the file of a history", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-history-"));
   symlinkSync(join(folder, "target"), join(folder, "link"));
   const io = await processIo();

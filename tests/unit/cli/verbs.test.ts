@@ -83,7 +83,7 @@ test("what a verb reads beside its flags is a variable", () => {
   expect(VARIABLES.filter(({ readWith }) => readWith !== null && !flags.includes(readWith))).toEqual([]);
 });
 
-test("options name every agent and every mode, and defaults are those of the code", () => {
+test("options name every agent and every mode, and the defaults that the code has", () => {
   const meaning = (flag: VerbFlag) => meaningOf(flag).replaceAll("`", "").replace(/\.$/, "");
   expect(meaning(TABLE.HARNESS)).toBe(`Agent: ${HARNESSES.join(", ").replace(/, (?=\w+$)/, " or ")}`);
   expect(meaning(TABLE.MODE)).toBe(MODES.join(", ").replace(/, (?=\w+$)/, " or "));

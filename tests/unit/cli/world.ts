@@ -34,7 +34,6 @@ export interface World {
   clock: VirtualClock;
   /** Requests so far, as `METHOD /path`. */
   requests: string[];
-  /** Runs the command. */
   cli(args: string[], options?: CallOptions): Promise<Called>;
   /** Starts a run and returns its id. */
   start(prompt?: string): Promise<string>;
@@ -42,7 +41,6 @@ export interface World {
 
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
-/** Makes a world. */
 export function world(scenario = "success", options: EmulatorOptions = {}): World {
   const clock = virtualClock();
   const emulator = makeEmulator({

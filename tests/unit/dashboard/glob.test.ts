@@ -23,7 +23,7 @@ test("filesOf() finds what shells find, sorted, each once, and follows no link t
     };
     expect(find("**/result.json")).toEqual(["a/b/result.json", "a/result.json", "b/result.json"]);
     expect(find("*/result.json")).toEqual(["a/result.json", "b/result.json"]);
-    // A link that the user has named is followed, one that somebody else's job has left is not.
+    // A link that the user has named is followed, a link that another job has left is not.
     expect(find("*/b/result.json", "**/b/*.json")).toEqual([
       "a/b/result.json",
       "a/b/result.json",

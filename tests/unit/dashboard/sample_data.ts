@@ -13,7 +13,6 @@ export function listsWith(changes: Partial<Record<ListName, ListState>> = {}): D
   return { repositories: COMPLETE, sandboxes: COMPLETE, automations: COMPLETE, automationRuns: COMPLETE, ...changes };
 }
 
-/** Nothing at all. */
 export function emptyDashboard(changes: Partial<DashboardData> = {}): DashboardData {
   return {
     schema: 1,

@@ -19,7 +19,6 @@ export const API_REPO = "e0000000-0000-4000-8000-000000000001";
 /** An active automation. */
 export const AUTOMATION = "f1000000-0000-4000-8000-000000000001";
 
-/** What came back. */
 export interface Answered {
   status: number;
   headers: Headers;

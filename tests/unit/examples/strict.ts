@@ -22,13 +22,11 @@ export function fields(value: unknown, where: string, known: readonly string[]):
   return value as Fields;
 }
 
-/** A list. */
 export function list(value: unknown, where: string): unknown[] {
   if (!Array.isArray(value)) throw new TypeError(`${where} is no list`);
   return value;
 }
 
-/** A text. */
 export function text(value: unknown, where: string): string {
   if (typeof value !== "string") throw new TypeError(`${where} is no text: ${JSON.stringify(value)}`);
   return value;

@@ -2,7 +2,6 @@
 import type { Clock } from "../../../lib/clock.ts";
 import type { DurableFiles } from "../../../lib/files/disk.ts";
 
-/** Files in memory. */
 export interface MemoryFiles extends DurableFiles {
   /** Called before each step with its name and its path; what it throws is what the step throws. */
   before: ((step: string, path: string) => void) | undefined;

@@ -62,7 +62,7 @@ test("isSamePlace() compares forge, host and number, and not the repository", ()
   expect([isSamePlace(a, b), isSamePlace(a, c), isSamePlace(a, undefined)]).toEqual([true, false, false]);
 });
 
-test("resolveForgeAccess() gives each public forge its own token, and no other host any", () => {
+test("resolveForgeAccess() gives each public forge its own token, and no token to any other host", () => {
   const both = access({ GITHUB_TOKEN, GITLAB_TOKEN });
   expect(both?.tokenFor({ forge: "github", host: "github.com" })?.token).toBe(GITHUB_TOKEN);
   expect(both?.tokenFor({ forge: "gitlab", host: "gitlab.com" })?.token).toBe(GITLAB_TOKEN);

@@ -101,7 +101,7 @@ function replace(gitea: GiteaForge, asked: RegExp, status: number, body: unknown
   for (const each of gitea.exchanges) if (asked.test(each.asked)) Object.assign(each, { status, body });
 }
 
-test("Forges tells what Gitea does not show, and never takes it for none", async () => {
+test("Forges says what Gitea does not show, and never calls it absent", async () => {
   const { facts } = await readOne(recording("that is new"), (gitea) => replace(gitea, /\/status|\/reviews/, 403));
   expect(facts?.problem).toBe("Gitea does not show its checks and its review to this token");
 });

@@ -34,7 +34,6 @@ export function recording(name: string): Recording {
   return structuredClone(found);
 }
 
-/** A Gitea. */
 export interface GiteaForge {
   host: string;
   /** What it answers, each once for each time that it was recorded, the last one for ever. */

@@ -65,7 +65,7 @@ test("GiteaThreads refuses to guess a right where the teams of the organisation 
   await expect(ask(each)).rejects.toThrow("of teams to members of the organisation");
 });
 
-test("GiteaThreads tells a program of the server from a person, and takes a user who is gone for one", async () => {
+test("GiteaThreads tells a program of the server from a person, and treats a deleted user as a program", async () => {
   const each = step("a comment");
   const [exchange] = each.exchanges;
   const body = exchange?.body as Record<string, unknown>;

@@ -109,7 +109,7 @@ test.each<[Node, Record<string, unknown>]>([
   expect((await readOne(aNode(more))).facts).toMatchObject(expected);
 });
 
-test("Forges takes what a token may not see for unknown, and never for none", async () => {
+test("Forges calls unknown what a token may not see, and never absent", async () => {
   const path = ["commits", "nodes", 0, "commit", "statusCheckRollup"];
   const hidden = await readOne(aNode(), [{ type: "FORBIDDEN", path }]);
   expect(hidden.facts).toMatchObject({ state: "open", checks: null, review: "approved" });
@@ -250,7 +250,7 @@ test("Forges judges every answer for its own pull request, whatever one of them 
   );
 });
 
-test("Forges.find finds the pull request of a branch, tells that there is none, and says nothing after a failure", async () => {
+test("Forges.find finds the pull request of a branch, says when the branch has no pull request, and says nothing after a failure", async () => {
   const { forges, github } = forgeWorld();
   github.pulls.set("acme/web#7", aNode());
   const place = {
@@ -270,7 +270,7 @@ test("Forges.find finds the pull request of a branch, tells that there is none, 
   expect(await forges.find(place)).toBeUndefined();
 });
 
-test("Forges takes trouble of a query for what it is: only NOT_FOUND and FORBIDDEN say that a pull request is not shown", async () => {
+test("Forges concludes only from NOT_FOUND and FORBIDDEN that a pull request is not shown", async () => {
   // Source of the message: GitHub's answers, gayanvoice/top-github-users issue 107.
   for (const type of ["", "INTERNAL", "RESOURCE_LIMITS_EXCEEDED", "TIMEOUT"]) {
     const path = ["commits", "nodes", 0, "commit", "statusCheckRollup"];

@@ -10,7 +10,6 @@
 /** A pull request as the API shows it. */
 export type Node = Record<string, unknown>;
 
-/** A GitHub. */
 export interface GithubForge {
   host: string;
   /** Pull requests, by `owner/name#number`. Null: this token may not see it. */
@@ -80,7 +79,6 @@ function blank(value: unknown, path: readonly (string | number)[]): void {
   else blank(object[key], rest);
 }
 
-/** Makes one. */
 export function githubForge(host = "github.com"): GithubForge {
   const forge: GithubForge = {
     host,

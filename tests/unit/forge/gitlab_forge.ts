@@ -20,7 +20,6 @@ export interface Request {
   status_checks?: Response | { status: string }[];
 }
 
-/** A GitLab. */
 export interface GitlabForge {
   host: string;
   /** Merge requests, by `group/project!iid`. A number is the status with which it is refused. */
@@ -61,7 +60,6 @@ export function aRequest(more: Record<string, unknown> = {}, rest: Partial<Reque
 /** No approvals, and one is needed. */
 export const UNAPPROVED = { approvals: { approvals_required: 1, approvals_left: 1, approved_by: [] } };
 
-/** Makes one. */
 export function gitlabForge(host = "gitlab.com"): GitlabForge {
   const forge: GitlabForge = {
     host,

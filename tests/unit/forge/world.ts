@@ -12,18 +12,17 @@ export const GITHUB_TOKEN = "ghp_0123456789abcdefghijklmnopqrstuvwxyz";
 export const GITLAB_TOKEN = "glpat-0123456789abcdefghij";
 export const GITEA_TOKEN = "0123456789abcdef0123456789abcdef01234567";
 
-/** See {@linkcode forgeWorld}. */
 export interface ForgeTestWorld {
   clock: VirtualClock;
   github: GithubForge;
   gitlab: GitlabForge;
   forges: Forges;
   notices: Notice[];
-  /** Addresses that nobody serves, and that were asked for. */
+  /** Requested addresses without a server. */
   strays: string[];
 }
 
-/** Sends each request to the forge of its host. A host that nobody serves is recorded, and the request fails. */
+/** Sends each request to the forge of its host. A host without a forge is recorded, and the request fails. */
 export function fetchOf(
   github: GithubForge,
   gitlab: GitlabForge,

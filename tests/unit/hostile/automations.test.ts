@@ -72,7 +72,7 @@ async function printed(args: string[], answers: Response[], variable: string) {
   return { code, text: `${io.text.stdout}${io.text.stderr}` };
 }
 
-/** What our own commands begin with, so that one of somebody else's is one too many. */
+/** What our own commands begin with: any further command is one too many. */
 const HEAD_LENGTH = 24;
 
 /** Commands that a verb gives itself, by system and arguments: those in its output on harmless texts. */

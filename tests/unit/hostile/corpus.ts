@@ -5,11 +5,9 @@
  * @module
  */
 
-/** One hostile text. */
 export interface HostileText {
   /** The attack. */
   name: string;
-  /** The text. */
   text: string;
 }
 
@@ -256,5 +254,4 @@ const TEXTS: Record<string, string> = {
   "size: a hundred thousand lines": "::error::x\n".repeat(100_000),
 };
 
-/** All hostile texts. */
 export const CORPUS: readonly HostileText[] = Object.entries(TEXTS).map(([name, text]) => ({ name, text }));

@@ -28,7 +28,7 @@ test("async hooks that reject change nothing, and do not end the process", async
     expect((await mogplex.run({ ...request, prompt: "y" }, { onItem: hook, onStarted: hook })).outcome).toBe("success");
     const world = campaignWorld({ count: 1 });
     expect((await world.run({ onNotice: hook })).code).toBe(0);
-    // Rejections that nobody handles are told after the microtasks.
+    // Unhandled rejections are reported after the microtasks.
     await new Promise((resolve) => setTimeout(resolve, 0));
   } finally {
     process.off("unhandledRejection", listen);

@@ -31,7 +31,7 @@ test("report annotations is an empty object when there is nothing to link", () =
   expect(readGitlabAnnotations("{}\n")).toEqual([]);
 });
 
-test("report annotations links no address but those of the web, and none that is too long", () => {
+test("report annotations links web addresses alone, and none that is too long", () => {
   for (
     const url of [
       "javascript:alert(1)",

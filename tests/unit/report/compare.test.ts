@@ -66,7 +66,7 @@ test("comparisonSentence() names the time of the run before", () => {
   expect(comparisonSentence(compareRuns(record(20), []))).toBeNull();
 });
 
-test("compareRuns() compares runs of one task, and those of which it is not known", () => {
+test("compareRuns() compares runs of the same task, and runs whose task is not known", () => {
   const before = (task: string | null, other: string | null) =>
     compareRuns(record(20, { task }), [record(1, { task: other })]).before?.runId;
   expect(before("a", "a")).toBe("run-1");

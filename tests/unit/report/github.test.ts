@@ -67,7 +67,7 @@ test("writeNote() on GitHub takes no comment of a person for its own, whatever i
   expect(server.comments.filter((each, index) => each.body !== before[index]?.body)).toEqual([own]);
 });
 
-test("writeNote() on GitHub knows its comment by its user when the token is that of a person", async () => {
+test("writeNote() on GitHub knows its comment by its user when the token belongs to a person", async () => {
   const server = githubServer("acme/web", "7");
   server.tokens.set("ghp_person", { user: 9, ofJob: false, pullRequests: "write" });
   server.add(MARKER, APP);

@@ -11,7 +11,6 @@ export interface ServedComment {
   user: { id: number; type: "User" | "Bot" };
 }
 
-/** A token. */
 export interface ServedGithubToken {
   /** Id of the user. */
   user: number;
@@ -21,13 +20,12 @@ export interface ServedGithubToken {
   pullRequests: "none" | "read" | "write";
 }
 
-/** A GitHub. */
 export interface GithubServer extends Served {
   comments: ServedComment[];
   tokens: Map<string, ServedGithubToken>;
   /** Whether only members may comment. */
   locked: boolean;
-  /** Adds a comment of somebody. */
+  /** Adds a comment of another user. */
   add(body: string | null, user?: ServedComment["user"]): ServedComment;
   /** Answers a request; rejects where a connection would be lost. */
   fetch(url: string, init: RequestInit): Promise<Response>;

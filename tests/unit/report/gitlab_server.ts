@@ -12,7 +12,6 @@ export interface ServedNote {
   author: { id: number };
 }
 
-/** A token. */
 export interface ServedToken {
   /** Id of the user. */
   user: number;
@@ -21,7 +20,6 @@ export interface ServedToken {
   role: number;
 }
 
-/** A GitLab. */
 export interface GitlabServer extends Served {
   notes: ServedNote[];
   tokens: Map<string, ServedToken>;
@@ -29,7 +27,6 @@ export interface GitlabServer extends Served {
   actions: string[];
   /** Pagination by `Link` alone, as with keysets. */
   linkOnly: boolean;
-  /** Adds a note. */
   add(body: string, fields?: Partial<ServedNote>): ServedNote;
   /** Answers a request; rejects where a connection would be lost. */
   fetch(url: string, init: RequestInit): Promise<Response>;

@@ -154,7 +154,7 @@ test("renderJunit() names suite and cases alike in every run of a repository, so
   expect(names(renderJunit(other))).toEqual(names(renderJunit(sampleResult())));
 });
 
-test("renderJunit() leaves out what nobody knows", () => {
+test("renderJunit() leaves out unknown values", () => {
   const xml = renderJunit(sampleResult({
     runId: null,
     repoId: null,

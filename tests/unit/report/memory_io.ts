@@ -1,6 +1,5 @@
 import type { ReportIo } from "../../../lib/report/write.ts";
 
-/** Files in memory. */
 export interface MemoryIo extends ReportIo {
   /** Text by path. */
   files: Map<string, string>;

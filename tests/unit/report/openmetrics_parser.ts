@@ -5,7 +5,6 @@
  * @module
  */
 
-/** A family. */
 export interface MetricFamily {
   name: string;
   help: string;

@@ -87,7 +87,7 @@ test("renderRunPage() shows what was asked, where, and what was done, and works 
   expect(textsOf(bare, "h2")).not.toContain("Task");
 });
 
-test("renderRunPage() does not claim that there is no pull request when nobody could see it", () => {
+test("renderRunPage() does not claim that there is no pull request when it could not be seen", () => {
   const page = renderRunPage(sampleResult({ pullRequest: { state: "unknown", url: null }, events: [] }));
   expect(factsOf(page).get("Pull request")).toBe("not known: no event names one");
   expect(factsOf(renderRunPage(sampleResult(FAILED))).get("Pull request")).toBe("none");
@@ -188,7 +188,7 @@ test("renderRunPage() has at most 60 KB for a run of which nothing is known, and
   }
 });
 
-test("renderRunPage() shows where each setting came from, those that somebody has set first", () => {
+test("renderRunPage() shows where each setting came from, beginning with those that were set", () => {
   const page = renderRunPage(sampleResult(), {
     settings: [
       { name: "log", value: "compact", from: "default" },

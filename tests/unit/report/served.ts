@@ -15,7 +15,6 @@ export interface Served {
   faults: { match: RegExp; fault: Fault }[];
 }
 
-/** Answers a request. */
 export type AnswerRequest = (method: string, url: URL, headers: Headers, text: string) => Response;
 
 /**

@@ -264,7 +264,7 @@ test("decide() starts again for an ask whose start is not known, beyond every li
   expect(await outcome(forge, news, { limit: 0 })).toStartWith("go");
 });
 
-test("decide() believes no mark that somebody else wrote", async () => {
+test("decide() ignores a mark that another user wrote", async () => {
   const forge = fakeForge();
   const news = forge.say(PULL, KIM, "@mogplex go");
   mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none", { author: EVE });
@@ -404,7 +404,7 @@ test("decide() quotes what the forge shows of what it mends, of members alone, a
   });
 });
 
-test("decide() asks for a task when there is none, or when it is a book", async () => {
+test("decide() asks for a task when the task is missing, or far too long", async () => {
   const forge = fakeForge();
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex"))).toStartWith("no: there is no task");
   expect(await outcome(forge, forge.say(PULL, KIM, `@mogplex ${"x".repeat(20_001)}`))).toStartWith(

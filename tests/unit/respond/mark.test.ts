@@ -64,7 +64,7 @@ test("marksOf() takes no mark of another user, none further below, and none with
   }
 });
 
-test("keyOfAsk() is the same for whoever answers an ask, and another one for everything that differs", () => {
+test("keyOfAsk() gives the same key wherever an ask is answered, and another key for each difference", () => {
   const parts = {
     ...{ origin: "https://git.example", repository: 42, repoId: "Acme/Web", ask },
     thread: { kind: "pull", number: 7 } as const,

@@ -77,7 +77,7 @@ test("attachJob() leaves a lost cancel to cleanup", async () => {
   expect(state).toMatchObject({ ...FOLLOWED, left: "cancelling" });
 });
 
-test("attachJob() leaves a run that goes on to nobody", async () => {
+test("attachJob() leaves cleanup nothing to cancel for a run that goes on", async () => {
   const signalled = await tried({ events: [page("streaming")] }, { attachTo: RUN_ID, signals: [[2_000, "SIGTERM"]] });
   expect(signalled.state).toMatchObject({ ...FOLLOWED, left: "detached" });
   const late = await tried({ events: [page("streaming")] }, { attachTo: RUN_ID, timeoutMs: 5_000 });

@@ -185,7 +185,7 @@ test("runJob() with resume lets a first 401 pass three times, where the state fi
   expect(counts()).toMatchObject({ runs: 1 });
 });
 
-/** A service whose only sandbox is somebody else's for some minutes. */
+/** A service whose only sandbox belongs to another run for some minutes. */
 function crowded(minutes: number) {
   const made = world("success", { sandboxLimit: 1 });
   const { store } = made.emulator.world;
@@ -324,7 +324,7 @@ test("runJob() survives a start whose queue was down with 69, and its retry star
   expect(second.result).toMatchObject({ outcome: "success", exitCode: 0 });
 });
 
-test("cancel() stops a run, and finds one that has ended no error", async () => {
+test("cancel() stops a run, and does not fail for a run that has ended", async () => {
   const { options } = world("success");
   const { runId } = await start(REQUEST, options());
   expect(await cancel(runId, options())).toMatchObject({ status: "cancelled", alreadyTerminal: false });

@@ -54,7 +54,7 @@ test("runAutomation() cancels at the deadline with the service out of reach, and
   expect(jobs()).toMatchObject([{ status: "cancelled" }]);
 });
 
-test("run() and runAutomation() end by what the last look met when nobody wants the run cancelled", async () => {
+test("run() and runAutomation() end with the error of the last look when the run is not to be cancelled", async () => {
   const ofRun = runOutOfReach("detach");
   expect(await run(REQUEST, ofRun.options)).toMatchObject({ outcome: "error", exitCode: 69 });
   const ofAutomation = automationOutOfReach("detach");
@@ -111,7 +111,7 @@ test("runJob() and runAutomationJob() end a run that was cancelled before our de
     onNotice: () => {},
     onItem: (item) => {
       if (item.type !== "status") return;
-      // Somebody else cancels it after our last look.
+      // Another process cancels it after our last look.
       void world.clock.sleep(4_999).then(() => {
         world.emulator.control("setAutomationRun", { id: item.run.id, set: { status: "cancelled" } });
       });

@@ -223,7 +223,7 @@ test("follow() says again that it is held back after ten calm minutes", async ()
 
 const permanent = (error: Error) => followed({ events: [error] });
 
-test("follow() throws what lasts", async () => {
+test("follow() throws an error that a retry cannot mend", async () => {
   expect((await permanent(refusal(ForbiddenError, "forbidden", 403))).error).toBeInstanceOf(ForbiddenError);
   expect((await permanent(refusal(NotFoundError, "usage", 404))).error).toBeInstanceOf(NotFoundError);
   expect((await permanent(new UnauthorizedError("no"))).error).toBeInstanceOf(UnauthorizedError);

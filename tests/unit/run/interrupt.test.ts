@@ -64,7 +64,7 @@ test("interruptible() takes a twin of the first signal for the same when its bod
   expect(exits).toEqual([143]);
 });
 
-test("cancelsOnInterrupt() cancels the runs of this job, unless somebody watches at a terminal", () => {
+test("cancelsOnInterrupt() cancels the runs of this job, unless a person watches at a terminal", () => {
   expect(cancelsOnInterrupt("auto", true, false)).toBe(true);
   expect(cancelsOnInterrupt("auto", false, false)).toBe(false);
   expect(cancelsOnInterrupt("auto", true, true)).toBe(false);

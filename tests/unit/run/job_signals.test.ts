@@ -87,7 +87,7 @@ test("runJob() gives the cancel four seconds in all", async () => {
   expect(clock.now()).toBeLessThan(6_000);
 });
 
-test("runJob() repeats a cancel that nobody answers until its time is over, which is longer on GitLab", async () => {
+test("runJob() repeats a cancel that gets no answer until its time is over, which is longer on GitLab", async () => {
   const signals: Trial["signals"] = [[2_000, "SIGTERM"]];
   const triesOf = ({ heard }: Awaited<ReturnType<typeof tried>>) =>
     heard.filter(({ what }) => what === "cancel").map(({ at }) => at - 2_000);
@@ -113,7 +113,7 @@ test("runJob() on GitLab gives the first cancel half of its time, and ends withi
   expect(clock.now()).toBeLessThan(2_000 + 5_000);
 });
 
-test("runJob() lets the run go on when somebody watches, when asked, or when another job owns it", async () => {
+test("runJob() lets the run go on when a person watches, when asked, or when another job owns it", async () => {
   const signals: Trial["signals"] = [[2_000, "SIGINT"]];
   const other = { ...live, start: [started("streaming", true, { createdAt: "2026-08-31T00:00:00+00:00" })] };
   const trials = [
@@ -216,7 +216,7 @@ test("runJob() looks for the run when the signal comes while it waits after a lo
   expect(calls).toEqual(["start", "start", "cancel"]);
 });
 
-test("runJob() lets a start go on when somebody watches at a terminal", async () => {
+test("runJob() lets a start go on when a person watches at a terminal", async () => {
   const { calls, state } = await tried({ start: [hanging] }, { signals: [[500, "SIGINT"]], terminal: true });
   expect(calls).toEqual(["start"]);
   expect(state).toMatchObject({ phase: "starting", left: "detached" });

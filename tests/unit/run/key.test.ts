@@ -103,7 +103,7 @@ test("deriveKey() gives the same key to the same job and different ones to diffe
   }));
 });
 
-test("deriveKey() tells fields apart whose texts run together", async () => {
+test("deriveKey() tells apart fields whose joined texts are equal", async () => {
   await fc.assert(fc.asyncProperty(text, text, text, async (a, b, c) => {
     fc.pre(b !== "");
     expect(await keyOf("pipeline", { project: a + b, job: c })).not.toBe(

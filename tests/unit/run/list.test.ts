@@ -6,7 +6,7 @@ import { bad, good, html, scripted, thrown } from "../service/answers.ts";
 import { automationWorld } from "./automations.ts";
 import { openSession } from "./detecting.ts";
 
-test("listAutomations() gives all pages, and asks for none that nobody reads", async () => {
+test("listAutomations() gives all pages, and requests no page that is not read", async () => {
   const { options, emulator, sent } = automationWorld("");
   emulator.control("cursorFix");
   emulator.control("bulk", { what: "automations", user: "alice", count: 250 });

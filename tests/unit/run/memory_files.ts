@@ -41,7 +41,6 @@ export interface FakeProcess {
     exitNow(code: number): void;
     isTerminal(): boolean;
   };
-  /** Sends a signal. */
   send(signal: InterruptSignal): void;
   /** Codes with which it was ended at once. */
   exits: number[];

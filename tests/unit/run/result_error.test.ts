@@ -25,7 +25,7 @@ test("resultError() has the code of the service, and none of ours", () => {
   expect(resultError(new UnauthorizedError(PARTS)).code).toBeNull();
 });
 
-test("resultError() and reasonOf() say nothing of a bug but that it is one", () => {
+test("resultError() and reasonOf() say of a bug only that it is a bug", () => {
   for (const bug of [new TypeError("secret of the machine"), "thrown text", undefined]) {
     expect(resultError(bug)).toEqual({
       attempted: null,

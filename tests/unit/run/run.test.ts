@@ -221,7 +221,7 @@ test("followAutomationRun() takes an unknown status for not finished, and tells 
   }]);
 });
 
-test("followAutomationRun() throws what lasts at once, and the cause when the last look does not work", async () => {
+test("followAutomationRun() throws at once an error that a retry cannot mend, and the cause when the last look does not work", async () => {
   const { options, emulator, sent } = automationWorld("success");
   const nobody = Array.fromAsync(followAutomationRun(AUTOMATION, RUN, options()));
   expect(await thrown(nobody)).toBeInstanceOf(NotFoundError);

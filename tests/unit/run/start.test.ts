@@ -87,7 +87,7 @@ test("start() starts a run under the derived key, and tells of it at once", asyn
   expect(reported).toEqual([RUN_ID]);
 });
 
-test("start() uses a random key outside CI, without a word", async () => {
+test("start() uses a random key outside CI, without a notice", async () => {
   const { result, notices } = await tried([started("pending")], { identity: null });
   expect(result.keyScope).toBe("random");
   expect(notices).toEqual([]);
@@ -135,7 +135,7 @@ test("start() starts afresh in order when the runs that it finds are dead", asyn
   ]);
 });
 
-test("start() meets a racer in the first run of the series that lives", async () => {
+test("start() attaches to the run of a racing job, the first live one of the series", async () => {
   const { result, keys } = await tried([dead(), started("streaming", true)]);
   expect(result).toMatchObject({ replayed: true, idempotencyKey: `${KEY}.2`, owned: true });
   expect(keys).toEqual([KEY, `${KEY}.2`]);
@@ -339,7 +339,7 @@ test("start() says that a key is shared where nodes look the same and a first at
   const shared: Notice[] = [{ kind: "shared_key", runId: RUN_ID }];
   expect(await noticed({})).toEqual(shared);
   expect(await noticed({}, [live], { keyPart: "linux" })).toEqual(shared);
-  // A later attempt finds its own run, another day's job that of the day, and whoever gave a key knows why.
+  // A later attempt finds its own run, another day's job that of the day, and a given key is taken as it is.
   expect(await noticed({ GITHUB_RUN_ATTEMPT: "2" })).toEqual([]);
   expect(await noticed({}, [live], { keyScope: "day" })).toEqual([]);
   expect(await noticed({}, [live], { idempotencyKey: "shared" })).toEqual([]);

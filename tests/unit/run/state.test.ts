@@ -103,7 +103,7 @@ test("stateSeal() is HMAC-SHA-256 with the token as key over purpose, version an
   expect(file.proof).toMatch(/^[0-9a-f]{64}$/);
 });
 
-test("readState() returns nothing when there is no file, without a word", () => {
+test("readState() returns nothing when there is no file, without a notice", () => {
   expect(read(undefined)).toEqual({ claims: undefined, state: undefined, notices: [] });
 });
 

@@ -51,7 +51,7 @@ test("take() believes what is said of its own run alone", () => {
   expect(feed.take([{ type: "run", run }, { type: "run", run: other }]).run).toBe(run);
 });
 
-test("take() tells of an event that cannot be read, once", () => {
+test("take() reports once that an event cannot be read", () => {
   const feed = new StreamFeed(RUN_ID);
   expect(feed.take([{ type: "unreadable", id: uuid(1) }]).cut).toBe(true);
   expect(feed.take([{ type: "unreadable", id: uuid(1) }]).cut).toBe(false);

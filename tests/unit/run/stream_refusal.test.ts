@@ -22,6 +22,6 @@ const CASES: [name: string, error: unknown, resumes: boolean, refusal: StreamRef
   ["a timeout", new NetworkError("Cannot open: no complete answer"), true, "broken"],
 ];
 
-test.each(CASES)("streamRefusal() takes %s for what it is", (_, error, resumes, expected) => {
+test.each(CASES)("streamRefusal() classifies %s", (_, error, resumes, expected) => {
   expect(streamRefusal(error, resumes)).toBe(expected);
 });

@@ -124,7 +124,7 @@ test("follow() does not wait for a stream that is always refused: it polls meanw
   expect(kinds(heard).slice(0, 6)).toEqual([STREAM, STREAM, STREAM, STREAM, "events", "events"]);
 });
 
-test("follow() throws what lasts when it opens a stream, as for any request", async () => {
+test("follow() throws an error that a retry cannot mend when it opens a stream, as for any request", async () => {
   const asks = async (token: string, runId?: string) => {
     const service = streamed("");
     const { error, heard } = await service.follow({ token }, runId ?? await service.start());
@@ -234,7 +234,7 @@ test("follow() never opens a stream again after an event that ends the run", asy
   ]);
 });
 
-test("follow() ends a run that waits for a person as such", async () => {
+test("follow() ends with awaiting input for a run that waits for a person", async () => {
   const { said } = await streamed("awaiting-input").follow();
   expect(said.slice(-3)).toEqual(["finished", "[awaiting_input]", "end awaiting_input"]);
 });

@@ -36,7 +36,6 @@ export interface Service {
   heard: Heard[];
   notices: Notice[];
   options: FollowOptions;
-  /** Starts a run. */
   start(prompt?: string): Promise<string>;
   /** Follows a run; without an id, one that it starts. */
   follow(options?: FollowOptions, runId?: string): Promise<Followed>;

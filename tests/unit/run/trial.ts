@@ -21,7 +21,7 @@ export interface Trial extends RunOptions {
   /** Signal and when it comes. */
   signals?: [at: number, signal: InterruptSignal][];
   attachTo?: string;
-  /** The CI system. @default that of the environment */
+  /** The CI system. @default detected from the environment */
   platform?: Platform;
 }
 

@@ -188,7 +188,7 @@ test("triggerAutomation() waits out a busy service, and says so", async () => {
   expect(clock.now()).toBeGreaterThanOrEqual(60_000);
 });
 
-test("triggerAutomation() says with which key to repeat it when nobody knows whether it worked", async () => {
+test("triggerAutomation() says with which key to repeat it when it is not known whether it worked", async () => {
   const { options, emulator } = automationWorld("success");
   emulator.control("fault", { kind: "500", times: 99 });
   const error = await thrown(triggerAutomation(AUTOMATION, REQUEST, options({ timeoutMs: 20_000 })));
@@ -197,7 +197,7 @@ test("triggerAutomation() says with which key to repeat it when nobody knows whe
   expect(exitCodeFor(error)).toBe(69);
 });
 
-test("triggerAutomation() throws what lasts at once", async () => {
+test("triggerAutomation() throws at once an error that a retry cannot mend", async () => {
   const { options, sent } = automationWorld("success");
   expect(await thrown(triggerAutomation(INACTIVE, REQUEST, options()))).toBeInstanceOf(ConflictError);
   const nobody = "00000000-0000-4000-8000-00000000dead";

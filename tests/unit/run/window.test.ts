@@ -11,7 +11,7 @@ interface Seen {
   ids: string[];
 }
 
-/** Takes in pages; the last one is that of a run that has ended. */
+/** Takes in pages; at the last one the run has ended. */
 function observed(pages: readonly RunEvent[][], limit = LIMIT, ended = false): Seen {
   let state = emptyWindow();
   const ids: string[] = [];
@@ -35,7 +35,7 @@ test("observe() sees nothing wrong with pages that are not full", () => {
   expect(flags(observed([page, page, page, page], LIMIT, true))).toEqual({ missed: false, full: false });
 });
 
-test("observe() calls the feed full when a full page stands still", () => {
+test("observe() calls the feed full when a full page does not change", () => {
   const page = someEvents(1, LIMIT);
   expect(flags(observed([page, page]))).toEqual({ missed: false, full: false });
   expect(flags(observed([page, page, page]))).toEqual({ missed: false, full: true });
@@ -47,7 +47,7 @@ test("observe() calls the feed full when a run has ended and its full page does 
   expect(flags(observed([whole], LIMIT, true))).toEqual({ missed: false, full: false });
 });
 
-test("observe() never calls a window full that slides", () => {
+test("observe() never calls a sliding window full", () => {
   const pages = [someEvents(1, LIMIT), someEvents(2, LIMIT + 1), ...Array(9).fill(someEvents(2, LIMIT + 1))];
   expect(flags(observed(pages, LIMIT, true))).toEqual({ missed: false, full: false });
 });
@@ -70,7 +70,7 @@ test("add() takes in the events of a stream, which say nothing about what is hid
   expect(page.state).toMatchObject({ missed: false, full: false });
 });
 
-test("observe() takes the restart of the list of a resumed run for what it is", () => {
+test("observe() recognises the restart of the list of a resumed run", () => {
   const resumed = [anEvent("r1", "started"), anEvent("r2")];
   const seen = observed([someEvents(1, 4), resumed]);
   expect(flags(seen)).toEqual({ missed: false, full: false });
@@ -97,7 +97,7 @@ test("observe() says that events were missed by a tail window exactly when some 
     const total = looks.at(-1) ?? 0;
     const lost = total - seen.ids.length;
     expect(new Set(seen.ids).size).toBe(seen.ids.length);
-    // A full page may join the last one without a gap: nobody can tell that from a gap.
+    // A full page may join the last one without a gap: that cannot be told from a gap.
     if (lost > 0) expect(seen.state.missed).toBe(true);
     if (!seen.state.missed) expect(lost).toBe(0);
     if (seen.state.full) expect(total).toBe(LIMIT);

@@ -68,7 +68,7 @@ test("a handle that is awaited and iterated shows the items and rejects with the
   expect(error).toBeInstanceOf(RunFailedError);
 });
 
-test("iterating throws what came before there was a run", async () => {
+test("iterating throws an error that came before the run", async () => {
   const { mogplex } = world();
   await expect(itemsOf(mogplex.run({ repoId: "nonsense", prompt: "x" }))).rejects.toBeInstanceOf(UsageError);
   const handle = mogplex.run({ repoId: "nonsense", prompt: "x" });
@@ -300,7 +300,7 @@ test("await using ends the loops of a handle", async () => {
   expect(kinds(await items)).not.toContain("end");
 });
 
-test("a handle that nobody awaits raises nothing, whatever becomes of its run", async () => {
+test("a handle that is not awaited raises nothing, whatever becomes of its run", async () => {
   const { mogplex, request, service } = world({ scenario: "agent-failure" });
   mogplex.run(request);
   mogplex.run({ repoId: "nonsense", prompt: "x" });

@@ -108,7 +108,7 @@ test("messages about options never show a token, a prompt or a header", async ()
   }
 });
 
-test("what has no result, text, list or function where one is needed is refused", async () => {
+test("a missing result, text, list or function is refused", async () => {
   const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
   const mogplex = createMogplex(options);
   const { line, json } = library.createLogText({ env: () => undefined });
@@ -140,7 +140,7 @@ test("what has no result, text, list or function where one is needed is refused"
   expect(service.runs).toEqual([]);
 });
 
-test("timeoutMs and tokenShare of createMogplex() are those of its verbs, which may say something else", async () => {
+test("timeoutMs and tokenShare of createMogplex() hold for its verbs, unless a verb gets its own", async () => {
   const kit = createEmulator({ scenario: "stuck-streaming" });
   const request = { repoId: kit.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
   const mogplex = createMogplex({ ...kit.options, timeoutMs: 60_000, tokenShare: 3 });

@@ -132,7 +132,7 @@ test("no verb has an option of the client", async () => {
   expect(service.runs).toEqual([]);
 });
 
-test("a deadline that is a date is refused, since it would be one for ever", async () => {
+test("a date is refused as a deadline, since it would stay the same for ever", async () => {
   const { mogplex } = world();
   await expect(mogplex.api.listRepos({}, { deadline: Date.now() + 5_000 })).rejects.toThrow("no point on the clock");
 });

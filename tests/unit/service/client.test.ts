@@ -362,7 +362,7 @@ test("rerunPrReview() is never tried again, as no key protects it", async () => 
 test("routesAt() takes checked ids alone into a path, by its type", () => {
   const route = routesAt("https://mogplex.example").runs[":runId"];
   const send = (runId: string) =>
-    // @ts-expect-error: an id that nobody has checked
+    // @ts-expect-error: an unchecked id
     route.$get({ param: { runId } });
   expect(send).toBeFunction();
   expect(checkUuid(RUN_ID.toUpperCase(), "run id") satisfies Uuid).toBe(RUN_ID as Uuid);

@@ -117,7 +117,7 @@ test("a client call and a look agree on 408, 425, 501, 505 and 401 when each is 
   expect(sent.length).toBe(1);
 });
 
-test("laterFailure() is that of a token which has worked, except for one that is refused", () => {
+test("laterFailure() judges as for a token that has worked, unless the token is refused", () => {
   const refused = new UnauthorizedError("HTTP 401");
   expect([failureOf(refused, { worked: true })?.cause, laterFailure(refused)]).toEqual(["unauthorized", undefined]);
   for (const error of [unavailable(404), unavailable(501), limited(5_000), new Error("x")]) {

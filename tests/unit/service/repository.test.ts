@@ -61,7 +61,7 @@ test("resolveRepository() offers near names of the owner, and the same name of a
   const service = client([repo("acme/web"), repo("acme/api"), repo("globex/billing")]);
   const near = (name: string) => resolveRepository(service, name).catch((error: Error) => error.message);
   expect(await near("acme/wbe")).toBe(
-    `Cannot find repository as the service lists none of this name: "acme/wbe"; did you mean "acme/web"?`,
+    `Cannot find repository as the service lists no repository of this name: "acme/wbe"; did you mean "acme/web"?`,
   );
   expect(await near("acme/billing")).toEndWith(`did you mean "globex/billing"?`);
   expect(await near("nobody/nothing")).toContain('"repos list" shows the names');
@@ -70,13 +70,15 @@ test("resolveRepository() offers near names of the owner, and the same name of a
 test("resolveRepository() refuses a name that several repositories have, and one that a full page may hide", async () => {
   const two = client([repo("acme/web"), repo("ACME/web", OTHER)]);
   await expect(resolveRepository(two, "acme/web")).rejects.toThrow(
-    `several have this name: "acme/web"; give the id of one: ${[ID, OTHER].sort().join(" (no root) or ")} (no root)`,
+    `several repositories have this name: "acme/web"; give the id of one: ${
+      [ID, OTHER].sort().join(" (no root) or ")
+    } (no root)`,
   );
   const many = client(Array.from({ length: 300 }, (_, index) => repo(`x-acme/web${index}`)));
-  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("200 names like it and no more");
+  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("only 200 of the names that contain it");
 });
 
-test("resolveRepository() takes the row of the whole repository, or that of the given root, whatever their order is", async () => {
+test("resolveRepository() takes the row of the whole repository, or the row with the given root, whatever their order is", async () => {
   const rows = [
     repo("acme/web"),
     { ...repo("acme/web", OTHER), root_directory: "/packages/ui/" },
@@ -90,13 +92,13 @@ test("resolveRepository() takes the row of the whole repository, or that of the 
   // One row may have a root: nothing else has its name.
   expect(await resolveRepository(client(rows.slice(1, 2)), "acme/web")).toBe(OTHER);
   await expect(resolveRepository(client(rows.slice(1)), "acme/web")).rejects.toThrow(
-    /several have this name: "acme\/web"; give the id of one: \S+ \(root "[^"]+"\) or \S+ \(root "[^"]+"\)$/,
+    /several repositories have this name: "acme\/web"; give the id of one: \S+ \(root "[^"]+"\) or \S+ \(root "[^"]+"\)$/,
   );
 });
 
 test("resolveRepository() refuses a name of which a full page may hide another row", async () => {
   const many = client([...Array.from({ length: 199 }, (_, index) => repo(`a/acme/web${index}`)), repo("acme/web")]);
-  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("200 names like it and no more");
+  await expect(resolveRepository(many, "acme/web")).rejects.toThrow("only 200 of the names that contain it");
 });
 
 test("resolveRepository() throws what the look-up throws, but not what the search for near names throws", async () => {

@@ -99,7 +99,7 @@ test("readFailure() takes any code, and a missing message", () => {
   }
 });
 
-test("readData() cuts off what is nested so deeply that whoever walks through it would run out of stack", () => {
+test("readData() cuts off what is nested so deeply that a walk through it would exhaust the stack", () => {
   const deep = JSON.parse(`{"__proto__":1,"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`);
   const result = readData({ ok: true, data: { ...run("success"), deep } }, runSchema);
   expect(result.ok).toBe(true);

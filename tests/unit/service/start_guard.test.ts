@@ -120,7 +120,7 @@ test("startRun() repeats slower than a read, as each attempt takes a slot", asyn
   expect(clock.slept).toEqual([3_000, 6_000]);
 });
 
-test("startRun() tells the limit of starts from that of requests by the delay that it names", async () => {
+test("startRun() tells the limit of starts from the limit of requests by the delay that it names", async () => {
   const limited = (seconds: string) => bad(429, "RATE_LIMITED", "x", { "retry-after": seconds });
   const { client, notices } = scripted([limited("17"), limited("60"), started()]);
   await client.startRun(REQUEST, KEY);

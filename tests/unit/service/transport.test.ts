@@ -13,7 +13,7 @@ import { bad, good, html, json, ORIGIN, run, RUN_ID, script, scripted, thrown, T
 const RUN = { run: run() };
 const never = () => new Promise<Response>(() => {});
 
-test("call() sends token, agent and accept header, and lets nobody follow a redirect", async () => {
+test("call() sends token, agent and accept header, and follows no redirect", async () => {
   const { client, sent } = scripted([good(RUN)], { userAgent: "agent/1" });
   await client.getRun(RUN_ID);
   const [request] = sent;

@@ -19,7 +19,7 @@ test("readTraceSettings() finds nothing when no variable and no file asks for tr
   expect(read({ OTEL_TRACES_EXPORTER: "none" }, true)?.endpoint).toBeUndefined();
 });
 
-test("readTraceSettings() adds the path to the common address, and none to that of traces", () => {
+test("readTraceSettings() adds the path to the common address, and no path to the address for traces", () => {
   const url = (env: Record<string, string>) => read(env)?.endpoint?.url;
   expect(url(BASE)).toBe("http://collector:4318/v1/traces");
   expect(url({ [ENDPOINT]: "https://c/otlp/" })).toBe("https://c/otlp/v1/traces");

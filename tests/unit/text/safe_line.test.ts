@@ -11,7 +11,7 @@ import { fakeIo } from "../cli/fake_io.ts";
 
 /** Never called: the compiler reads it. */
 export function refused(writer: Writer, untrusted: string) {
-  // @ts-expect-error: text that nobody has made safe
+  // @ts-expect-error: text that was not made safe
   writer.out(untrusted);
   // @ts-expect-error: as above, although it is ours
   writer.out("done");

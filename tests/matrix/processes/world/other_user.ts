@@ -11,9 +11,7 @@ export const NO_USER = process.getuid?.() !== 0
   ? "not root"
   : ["su", "useradd", "userdel"].find((name) => !works(["sh", "-c", `command -v ${name}`]));
 
-/** An account. */
 export interface OtherUser {
-  /** Its name. */
   name: string;
   /** Its processes, as `PID COMMAND`. */
   processes(): string[];

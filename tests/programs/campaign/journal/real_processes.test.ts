@@ -25,7 +25,7 @@ test("of processes that race for a directory exactly one has it at a time, and n
   expect(readdirSync(directory).sort()).toEqual([".gitignore", "journal"]);
 });
 
-test("the same holds while some of them are killed at any step, and others race to take over", async () => {
+test("one process at a time has the directory while some are killed at any step, and others race to take over", async () => {
   const directory = join(folder, "deaths");
   const known: number[] = [];
   for (let turn = 0; turn < 5; turn++) {

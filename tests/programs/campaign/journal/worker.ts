@@ -1,7 +1,7 @@
 /**
  * A process that works on the directory of a campaign. Arguments: what to do, the directory, then numbers.
  *
- * - `work DIRECTORY ROUNDS STEPS`: opens it so many times, whenever nobody else has it, and appends two records each time; kills itself at
+ * - `work DIRECTORY ROUNDS STEPS`: opens it so many times, whenever no other process has it, and appends two records each time; kills itself at
  *   the given step of the disk (0: never). Prints the numbers of the records that it knows to be on the disk.
  * - `once DIRECTORY`: opens it once, and prints the error or the notices.
  * - `forget DIRECTORY`: opens it, and neither closes it nor does anything else.

@@ -23,7 +23,6 @@ export interface Writers {
   close(): void;
 }
 
-/** Bundles the worker. */
 export async function buildWriters(): Promise<Writers> {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), "mogplex-writers-")));
   const worker = join(folder, "worker.mjs");

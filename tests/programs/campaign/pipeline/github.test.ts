@@ -98,7 +98,7 @@ test("github() takes hostile names as they are: no template of GitHub is in them
   expect(() => read(named("mogplex-campaign/campaign.yml"))).toThrow("is where the jobs put their reports");
 });
 
-test("the workflow does what somebody asks for, in the home of the campaign, and executes nothing of it", async () => {
+test("the workflow runs the command that a person gives, in the home of the campaign, and executes no part of its text", async () => {
   const { folder } = await hostileFiles();
   const script = step(
     read({ program: { kind: "file", path: "ci/it's $(touch PWNED).mjs", sha256: "c".repeat(64) } }),

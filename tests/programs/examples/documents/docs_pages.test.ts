@@ -204,7 +204,7 @@ test("the workflow of the README and docs/github.md follows its run, and cancels
   });
 });
 
-test("the pipeline of docs/gitlab.md is that of the README, which tests/components runs", () => {
+test("docs/gitlab.md has the same pipeline as the README, which tests/components runs", () => {
   expect(block("docs/gitlab.md", "yaml", "component:")).toBe(block("README.md", "yaml", "component:"));
 });
 

@@ -10,7 +10,7 @@ import { built } from "../../../built.ts";
 import { blocksOf, readPage, withoutChance, writeOutputs, WRITES } from "./pages.ts";
 
 const PAGE = "docs/first-campaign.md";
-/** Separates the output of one block from that of the next one. */
+/** Separates the outputs of the blocks. */
 const MARK = "=== end of block ===";
 
 test("docs/first-campaign.md shows what its commands print, and its campaign ends as it says", () => {
@@ -21,7 +21,7 @@ test("docs/first-campaign.md shows what its commands print, and its campaign end
     symlinkSync(runtimes.node, join(bin, "node"));
     const blocks = blocksOf(readPage(PAGE));
     const commands = blocks.filter(({ language }) => language === "sh").map(({ text }) => text);
-    // A block may end with another code than 0. Nobody reads what the service says of itself.
+    // A block may end with another code than 0. The log of the service is not read.
     const script = commands.map((text) => `{ ${text.trimEnd()}\n}; echo "${MARK} $?"`).join("\n");
     const PATH = `${bin}:${process.env.PATH}`;
     const { stdout, stderr } = spawnSync("bash", ["-c", script], {

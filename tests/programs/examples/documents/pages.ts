@@ -15,7 +15,6 @@ export function blocksOf(page: string): Block[] {
   return [...page.matchAll(/^```(\w*)\n([^]*?)^```$/gm)].map(([, language = "", text = ""]) => ({ language, text }));
 }
 
-/** Reads a page. */
 export function readPage(path: string): string {
   return readFileSync(join(root, path), "utf8");
 }

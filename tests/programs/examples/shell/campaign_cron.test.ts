@@ -32,7 +32,7 @@ interface Place {
   cwd: string;
   /** Ends the runs at work, and then makes a wave, as cron does. */
   wave(shell?: readonly string[]): Promise<Ended>;
-  /** What somebody does by hand. */
+  /** What a person does by hand. */
   campaign(...args: string[]): Promise<Ended>;
 }
 

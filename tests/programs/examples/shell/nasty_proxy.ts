@@ -33,10 +33,8 @@ export const HABITS = [
   "another status line",
 ] as const;
 
-/** One of them. */
 export type Habit = typeof HABITS[number];
 
-/** A running proxy. */
 export interface NastyProxy {
   url: string;
   /** What was done to each connection, in order. */

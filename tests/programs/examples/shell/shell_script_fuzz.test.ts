@@ -161,7 +161,7 @@ function value(random: (below: number) => number, depth = 0): string {
 }
 
 const NAMES = [...new Set(KEYS)];
-/** Those that an object of an answer does not have. */
+/** Values that an object of an answer does not have. */
 const OTHERS = ["alreadyTerminal", "0", "data.run.status", "__proto__", "note"];
 
 /** An object; no field comes twice where strings have no unusual escapes. */

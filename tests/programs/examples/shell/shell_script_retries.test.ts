@@ -68,7 +68,7 @@ shell(
       expect(two - one).toBeGreaterThanOrEqual(40);
       expect(three - two).toBeGreaterThanOrEqual(50);
       expect(end.stdout).toContain("trying again in 95 s");
-      // Nobody waits longer than a minute in silence.
+      // No wait is silent for more than a minute.
       expect(end.stdout).toContain("mogplex-run: ... starting for 40 s\n");
     }),
 );

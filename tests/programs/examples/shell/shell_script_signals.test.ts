@@ -152,7 +152,7 @@ shell(
 );
 
 shell(
-  "mogplex-run.sh goes on to the verdict when nobody reads what it says",
+  "mogplex-run.sh goes on to the verdict when its output is not read",
   () =>
     inShell({ scenario: "agent-failure" }, async (stand) => {
       const running = stand.launch(["Fix the tests"]);

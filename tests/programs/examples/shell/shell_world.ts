@@ -27,7 +27,6 @@ import { type Ended, launch, type LaunchOptions, type Running } from "../../proc
 import { EVERYWHERE, PROGRAMS, SH, type Shell, which } from "./shells.ts";
 import { builtInScenario } from "../../../unit/emulator/scenarios.ts";
 
-/** The script. */
 export const SCRIPT = join(root, "examples/shell/mogplex-run.sh");
 const PREFIX = "/api/v1/mogplex";
 
@@ -95,7 +94,6 @@ export interface Stand {
   runs(): { id: string; status: string }[];
   /** The environment of the script, but for its programs. */
   env: Record<string, string>;
-  /** Starts the script. */
   launch(args: readonly string[], env?: Record<string, string>, stdin?: LaunchOptions["stdin"]): Running;
   /** Runs it to its end. */
   run(args: readonly string[], env?: Record<string, string>, stdin?: LaunchOptions["stdin"]): Promise<Ended>;

@@ -22,7 +22,7 @@ export function which(name: string): string | undefined {
 
 /** A shell, and the programs beside it. */
 export interface Shell {
-  /** For people. */
+  /** Its name, for messages. */
   name: string;
   /** Line that runs a script. */
   line: string[];

@@ -31,7 +31,7 @@ export interface WaveOptions {
   /** Files of the repository. */
   files: Readonly<Record<string, string>>;
   kept: Kept;
-  /** The command that somebody gives by hand; undefined: the schedule starts it. */
+  /** The command that a person gives by hand; undefined: the schedule starts it. */
   command?: string | undefined;
   /** @default {"main"} */
   branch?: string;
@@ -58,7 +58,6 @@ function colourOf({ status }: JobEnd): Wave["colour"] {
   return ({ success: "green", failure: "red", cancelled: "grey", skipped: "none" } as const)[status];
 }
 
-/** All of them. */
 export const CAMPAIGN_SYSTEMS: readonly CampaignSystem[] = [
   {
     file: "github-actions/scheduled-campaign.yml",
@@ -130,7 +129,7 @@ export function openWorkFolder(): WorkFolder {
 /** Options of a service whose runs go on until {@linkcode endRuns}, so that no test depends on how long they take. */
 export const UNTIL_ENDED: ScriptServiceOptions = { scenario: "stuck-streaming", speed: 10_000, sandboxLimit: 3 };
 
-/** Ends every run at work: those of the repository `failing` fail, those of `stuck` go on. */
+/** Ends every run at work: runs of the repository `failing` fail, runs of `stuck` go on. */
 export function endRuns({ emulator, repos }: ScriptService, failing = "failure"): void {
   const names = new Map(repos.map(({ id, full_name }) => [id, full_name.replace("acme/", "")]));
   for (const { id, repo_id, status } of emulator.world.store.runs.values()) {

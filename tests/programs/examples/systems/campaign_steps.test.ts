@@ -227,7 +227,7 @@ test("campaign.yml of Buildkite makes one wave at a time on the default branch, 
   });
 });
 
-test("campaign.yaml of Kubernetes makes no wave until somebody has read the plan, and one at a time", () => {
+test("campaign.yaml of Kubernetes makes no wave until a person has read the plan, and one at a time", () => {
   const { claim, plan, waves } = readManifests();
   expect(claim).toMatchObject({ spec: { accessModes: ["ReadWriteOnce"] } });
   expect(waves.spec).toMatchObject({

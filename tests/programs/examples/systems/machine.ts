@@ -9,21 +9,18 @@ import { type Ended, launch, REPO, type Running, type Service } from "../../proc
 
 /** A script that a CI system starts as a process of its own. */
 export interface Script {
-  /** For the eyes of people. */
+  /** Its name, for messages. */
   name: string;
-  /** Its text. */
   text: string;
   /** Line that runs it; the path of its file follows. */
   shell: readonly string[];
   /** Variables that the system and the recipe set. */
   env: Record<string, string>;
-  /** Working directory. */
   cwd: string;
 }
 
 /** A script that was run. */
 export interface Done extends Ended {
-  /** Its name. */
   name: string;
   /** Whether the system stopped it. */
   stopped: boolean;
@@ -55,7 +52,6 @@ export interface Machine {
   command: string;
   /** Text of a recipe with the name of a scenario at the end of its task. */
   recipe(file: string, scenario: string): string;
-  /** An empty directory. */
   directory(): string;
   /** A directory with what `init` has put into the repository. */
   checkout(): string;

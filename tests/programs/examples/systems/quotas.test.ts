@@ -1,4 +1,4 @@
-/** A used-up quota, which the emulator plays for the next start of anybody: one recipe after the other. */
+/** A used-up quota, which the emulator plays for the next start of any user: one recipe after the other. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { type Service, startService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/recorder.ts";

@@ -67,7 +67,7 @@ test("every recipe has scripts, but for those with the action, and for container
   expect(without.filter((file) => ![...WITH_ACTION, ...IN_IMAGE].includes(file))).toEqual([]);
 });
 
-test("examples/README.md links to every file beside it, and to nothing that is not there", () => {
+test("examples/README.md links to every file beside it, and to no missing file", () => {
   const files = [...new Bun.Glob("*/**").scanSync({ cwd: join(root, "examples") })];
   // Source: components/README.md has the table of those for GitLab; the demonstration is `npm start`.
   const others = files.filter((file) => !/^(gitlab|demo)\//.test(file));

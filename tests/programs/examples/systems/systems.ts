@@ -30,7 +30,6 @@ export interface System {
 const killed = { killed: signalledAll("SIGKILL") };
 const asked = { "asked to stop": signalledAll("SIGTERM"), ...killed };
 
-/** All of them. */
 export const SYSTEMS: readonly System[] = [
   {
     file: "azure/azure-pipelines.yml",

@@ -13,7 +13,6 @@ export interface RuntimeService {
   name: string;
   /** Command line of the runtime. */
   runtime: readonly string[];
-  /** The emulator. */
   service: Service;
 }
 
@@ -24,27 +23,21 @@ export function onNode(service: Service): RuntimeService {
 
 /** A job of GitLab CI: a working directory, an environment, and a recorder between it and the service. */
 export interface CiJob {
-  /** The service. */
   service: Service;
   /** What goes over the wire. */
   recorder: Recorder;
-  /** Working directory. */
   cwd: string;
-  /** Environment. */
   env: Record<string, string>;
   /** Line that starts the command with some arguments. */
   line(...args: string[]): string[];
   /** Arguments of a job. */
   follow(prompt: string, ...args: string[]): string[];
-  /** Starts the command. */
   launch(...args: string[]): Running;
   /** Starts the command with further variables. */
   launchWith(env: Record<string, string>, ...args: string[]): Running;
   /** Runs `cleanup` as an `after_script` does, and says what it said and which requests it sent. */
   cleanup(status: string, ...args: string[]): Promise<{ code: number | null; stdout: string; requests: string[] }>;
-  /** The state file. */
   state(): Record<string, unknown>;
-  /** The report. */
   result(): Record<string, unknown>;
 }
 

@@ -18,7 +18,6 @@ export interface FastServiceOptions {
   speed: number;
 }
 
-/** The service. */
 export interface FastService {
   clock: Clock;
   emulator: Emulator;
@@ -26,12 +25,11 @@ export interface FastService {
   env: Record<string, string>;
   /** Requests so far. */
   requests(): number;
-  /** Starts a run of a repository, for nobody. @returns Its id. */
+  /** Starts a run of a repository that no worker follows. @returns Its id. */
   startOne(repository: string): Promise<string>;
   close(): Promise<void>;
 }
 
-/** Opens the service. */
 export async function fastService({ repositories, runMs, speed }: FastServiceOptions): Promise<FastService> {
   const baseMs = Date.now();
   const clock = fastClock(baseMs, speed);

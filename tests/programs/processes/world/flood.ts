@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** The run. */
 export const FLOOD_RUN = "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11";
 /** A token that the service takes; it takes any other one as well. */
 export const FLOOD_TOKEN = "mog_floodTestToken0000000000000000001";
@@ -26,13 +25,11 @@ export interface Flood {
   page?: number | undefined;
 }
 
-/** A running flood. */
 export interface FloodServer {
   /** Its origin. */
   url: string;
   /** Events that were sent by streams. */
   sent: () => number;
-  /** Ends it. */
   close(): void;
 }
 

@@ -18,7 +18,6 @@ export interface Recorded {
   key: string | undefined;
   /** When its headers were there, in milliseconds of `performance.now()`. */
   atMs: number;
-  /** Its body. */
   body: string;
   /** Status of the answer; undefined before, and when the connection broke. */
   status?: number;
@@ -43,7 +42,6 @@ export interface Recorder {
   intercept: Intercept | undefined;
   /** Time in the headers of answers, in milliseconds since 1970: set it where the emulator's clock was moved. @default the real one */
   wallMs?: () => number;
-  /** Ends it. */
   close(): void;
 }
 

@@ -32,7 +32,6 @@ export type Form = keyof typeof FORMS;
 
 /** How a stage is run. */
 export interface StageOptions {
-  /** Working directory. */
   cwd: string;
   /** Environment; its `PATH` is the image's. */
   env: Record<string, string>;

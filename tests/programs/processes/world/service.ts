@@ -27,13 +27,12 @@ export function automationId(scenario: string): string {
   return `f1000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
 }
 
-/** A running service. */
 export interface Service {
   /** Its origin. */
   url: string;
   /** Folder for everything that the tests make. */
   folder: string;
-  /** A token that nobody has used: each one has its own limits. */
+  /** A token without any request so far: each token has its own limits. */
   token(): string;
   /** A token that may only read. */
   readOnlyToken: string;
@@ -41,7 +40,6 @@ export interface Service {
   control(action: string, args?: Record<string, unknown>): Promise<void>;
   /** Status of a run, as the service has it. */
   status(runId: string): Promise<string>;
-  /** Ends it. */
   close(): Promise<void>;
 }
 

@@ -23,7 +23,6 @@ export interface Tunnel {
   authority: string;
   /** Targets of the tunnels that were asked for since the last call, with the credentials that came along. */
   asked(): string[];
-  /** Ends it all. */
   close(): void;
 }
 

@@ -26,13 +26,13 @@ export interface ReadOptions extends ReadCampaignOptions, Pick<FakeIoOptions, "l
   path?: string;
 }
 
-/** Reads a campaign file that stands in memory. */
+/** Reads a campaign file from memory. */
 export async function read(text: string, options: ReadOptions = {}): Promise<ReadCampaign> {
   const { files = {}, links = {}, input = "", path = "c.yaml", ...rest } = options;
   return await readCampaignFile(path, fakeIo({ files: { ...files, [path]: text }, links, stdin: input }), rest);
 }
 
-/** The error of a file with mistakes. @throws when there is none, or another error. */
+/** The error of a file with mistakes. @throws when the file has no mistakes, or for another error. */
 export async function errorOf(text: string, options: ReadOptions = {}): Promise<CampaignFileError> {
   try {
     await read(text, options);

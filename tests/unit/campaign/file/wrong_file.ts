@@ -4,7 +4,6 @@ import { fileWith } from "./files.ts";
 export interface WrongFile {
   name: string;
   text: string;
-  /** Files beside it. */
   files?: Record<string, string>;
   /** Each mistake: `LINE:COLUMN key`, and a part of the message that says what to do. All of them, in order. */
   mistakes: readonly (readonly [string, string])[];

@@ -184,5 +184,4 @@ const BRANCHES: readonly WrongFile[] = [
   ]),
 ];
 
-/** Every file. */
 export const WRONG_FILES: readonly WrongFile[] = [...SYNTAX, ...VALUES, ...TASKS, ...ENTRIES, ...BRANCHES];

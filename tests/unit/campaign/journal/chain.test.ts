@@ -108,7 +108,7 @@ test("Chain.read() knows the journal of another campaign, of another round, and 
   );
 });
 
-/** A line with a right hash, as somebody makes it who wants to be believed. */
+/** A line with a right hash, as a forger makes it. */
 function forged(fields: Record<string, unknown> | string): string {
   const previous = sha256(`["mogplex-ci/journal/1","${CAMPAIGN}","${ROUND}"]`);
   const text = typeof fields === "string"
@@ -117,7 +117,7 @@ function forged(fields: Record<string, unknown> | string): string {
   return `${text.slice(0, -1)},"check":"${sha256(text).slice(0, 16)}"}`;
 }
 
-test("Chain.read() refuses records that say what no record may say, whoever made them", async () => {
+test("Chain.read() refuses records with values that no record may have, even with a right hash", async () => {
   const start = { type: "started", item: "a@b", start: 1, runId: uuidOf(1), status: "pending", replayed: false };
   const times = { createdAt: null, slotAt: AT };
   const ok = { ...start, ...times };

@@ -27,7 +27,7 @@ const linesOf = (room: Room, path: string) => (room.files.text(path) ?? "").spli
 const putLines = (room: Room, path: string, lines: readonly string[]) =>
   room.files.put(path, lines.map((line) => `${line}\n`).join(""));
 
-test("openDirHome() makes nothing but what it needs, and nothing at all for reading", async () => {
+test("openDirHome() makes only the files that it needs, and none for reading", async () => {
   const room = makeRoom();
   const reader = await room.open({ access: "read" });
   expect([await reader.readLock(), await room.records(), room.files.paths()]).toEqual([undefined, [], []]);
@@ -136,7 +136,7 @@ test("readJournal() repairs a journal that a crash has cut at any byte of its la
   }
 });
 
-test("readJournal() repairs what is no JSON at the end of the last segment, and a first line that is cut", async () => {
+test("readJournal() repairs an end of the last segment that is not JSON, and a first line that is cut", async () => {
   for (
     const tail of ['{"schema":1,"se\n', "\n", "\0\0\0\0", "\0\0\0\n", '{"schema":1,"seq":2,"check":"0123456789abcdef"}']
   ) {

@@ -432,7 +432,7 @@ test("foldJournal() takes every beginning of every history, and what it knows is
   );
 });
 
-test("checkOpenStarts() refuses a lock whose requests are not those of the starts that are sent again", async () => {
+test("checkOpenStarts() refuses a lock whose requests differ from the starts that are sent again", async () => {
   const lock = lockOf(2);
   const keys = await Promise.all(
     lock.items.map(({ repositoryId, baseBranch, root, requestHash }) =>

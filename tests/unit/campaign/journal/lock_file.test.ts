@@ -73,7 +73,7 @@ test("parseLock() takes back what lockText() wrote, with a line for each item", 
   }
 });
 
-test("parseLock() says of a text that somebody edited what it says of the same value in another layout", async () => {
+test("parseLock() says of an edited text what it says of the same value in another layout", async () => {
   const lines = lockText(FULL).split("\n");
   const edit = fc.record({
     at: fc.nat(lines.length - 1),
@@ -134,7 +134,7 @@ test("parseLock() tells a lock of another campaign or round, and one of a newer 
   );
 });
 
-test("parseLock() refuses what is no lock, or was changed by hand", async () => {
+test("parseLock() refuses a text that is not a lock, or that was changed by hand", async () => {
   const [one, two] = [lockItem(0), lockItem(1)];
   const cases: [unknown, string][] = [
     ["", "it is not JSON"],
@@ -196,7 +196,7 @@ test("parseLock() compares the hash of each request that can be started with its
   );
 });
 
-test("parseLock() refuses a zone that nobody knows, and a task that would fill the memory", async () => {
+test("parseLock() refuses an unknown time zone, and a task that would fill the memory", async () => {
   const [window] = FULL.windows;
   expect(await problemOf({ ...FULL, windows: [{ ...window, zone: "Mars/Base" }] })).toContain(
     '"windows.0.zone" (it is no time zone that this program knows)',

@@ -8,7 +8,6 @@ import type { Processes, ProcessIdentity, ProcessState } from "../../../../lib/f
 import { type MemoryFiles, memoryFiles } from "../../files/memory_files.ts";
 import { CAMPAIGN, ROUND } from "./sample.ts";
 
-/** The directory. */
 export const DIRECTORY = "c";
 
 /** A process of the tests. */
@@ -24,7 +23,6 @@ export interface Room {
   files: MemoryFiles;
   clock: VirtualClock;
   notices: string[];
-  /** Opens it. */
   open(options?: Partial<DirHomeOptions>): Promise<Home>;
   /** Does something with it while it is open for writing. */
   with<T>(use: (home: Home) => Promise<T>, options?: Partial<DirHomeOptions>): Promise<T>;

@@ -26,7 +26,6 @@ export function serviceTime(seconds: number): string {
   return new Date(Date.UTC(2026, 8, 1) + seconds * 1000).toISOString();
 }
 
-/** An item. */
 export function lockItem(number: number, fields: Partial<LockItem> = {}): LockItem {
   return {
     id: `acme/r${number}@main`,
@@ -69,7 +68,6 @@ export function lockOf(items: number | readonly LockItem[], fields: Partial<Lock
   };
 }
 
-/** An `intent`. */
 export function intent(item: string, start: number, fields: Partial<RecordBody> = {}): RecordBody {
   const body = {
     type: "intent",
@@ -83,13 +81,11 @@ export function intent(item: string, start: number, fields: Partial<RecordBody> 
   return { ...body, ...fields } as RecordBody;
 }
 
-/** A `started`. */
 export function started(item: string, start: number, runId: string, fields: Partial<RecordBody> = {}): RecordBody {
   const times = { createdAt: serviceTime(start), slotAt: serviceTime(start) };
   return { type: "started", item, start, runId, status: "pending", replayed: false, ...times, ...fields } as RecordBody;
 }
 
-/** An `ended`. */
 export function ended(item: string, start: number, as: string, fields: Partial<RecordBody> = {}): RecordBody {
   return {
     type: "ended",

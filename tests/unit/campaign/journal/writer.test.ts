@@ -22,7 +22,7 @@ const BUSY = '75 Cannot write in "c": process 7 on "one" is at work there since 
 async function next(first: Partial<ProcessIdentity>, options: Partial<DirHomeOptions>, minutes = 0) {
   const room = makeRoom();
   await room.open(as(first));
-  // Touched by nobody: a virtual clock wakes no sleeper in the background that has lost its process.
+  // It is not touched: a virtual clock wakes no sleeper in the background that has lost its process.
   room.files.before = (step) => {
     if (step === "touch") throw new Error("dead");
   };
@@ -274,7 +274,7 @@ for (const [name, prepare] of Object.entries(DEAD)) {
         let two = 0;
         while (true) {
           const seen = await race(prepare, [one, two], keeps);
-          // Those that keep it are alive: at the end it belongs to the one that got it last, or to nobody.
+          // Those that keep it are alive: at the end the last of them has it, or no process.
           expect([seen.most, seen.left.includes(WRITER)], `${keeps} ${one} ${two}`).toEqual([1, seen.inside === 1]);
           entered = Math.max(entered, seen.entered);
           goesOn = seen.paused > 0;

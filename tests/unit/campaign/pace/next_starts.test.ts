@@ -94,7 +94,7 @@ test("nextStarts() names the reason that ends last, and a window that is closed 
   expect(pace({ windows, nowMs: START + 2 * HOUR }).starts).toBe(3);
 });
 
-test("nextStarts() names what a person has to end before all else", () => {
+test("nextStarts() names first what only a person can end", () => {
   const full = { slotsMs: slots(10, 0), running: 3 };
   expect(pace({ ...full, closed: "gate" })).toEqual({ starts: 0, because: "gate", nextMs: null });
   expect(pace({ ...full, closed: "stopped" })).toEqual({ starts: 0, because: "stopped", nextMs: null });
@@ -125,7 +125,7 @@ test("nextStarts() sends one probe after a refusal for want of a sandbox, then o
   expect(waits).toEqual([10, 20, 40, 60, 60]);
 });
 
-test("nextStarts() sends no second probe while nobody knows what became of the first, but for a wait as after a failure", () => {
+test("nextStarts() sends no second probe while the end of the first is not known, unless it has waited as after a failure", () => {
   const sandboxRefusals = { count: 1, lastMs: START - MINUTE };
   const probed = { sandboxRefusals, slotsMs: [START - 50 * SECOND], running: 1 };
   expect(pace(probed)).toEqual({ starts: 0, because: "sandboxes", nextMs: START + 10 * MINUTE - 50 * SECOND });

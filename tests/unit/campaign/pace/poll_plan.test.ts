@@ -32,7 +32,7 @@ test("pollPlan() takes the run that was not seen for the longest time, of those 
   expect(plan([...runs, never])).toEqual({ id: "d", atMs: START, because: "due" });
 });
 
-test("pollPlan() names the moment at which the first run is due, when none is", () => {
+test("pollPlan() names the moment at which the first run is due, when no run is due yet", () => {
   const near = run("near", { startedMs: START - MEAN });
   expect(plan([run("far"), near])).toEqual({ id: "near", atMs: START + 9 * SECOND, because: "due" });
   expect(plan([run("far")])).toEqual({ id: "far", atMs: START + 23 * SECOND, because: "due" });

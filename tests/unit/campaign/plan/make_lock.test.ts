@@ -97,7 +97,7 @@ test("makeLock() goes with the branch that was locked for an entry without one o
   ]);
 });
 
-test("makeLock() judges invalid items anew, but for those of which the journal speaks", async () => {
+test("makeLock() judges invalid items anew, except items in the journal", async () => {
   const first = await make([resolved(1), invalid("acme/no"), invalid("acme/gone")]);
   const skipped = { type: "skipped", items: ["acme/gone@"], by: "kim", reason: "gone" } as const;
   const { lock } = await make([resolved(1), resolved(2)], {}, first.lock, [...SENT, skipped]);

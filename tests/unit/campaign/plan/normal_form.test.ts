@@ -92,7 +92,7 @@ for (const [what, odd] of ODD) {
 }
 
 for (const name of ["acme/../victim", "acme/-rf", "-acme/web", "acme/x..y", "acme/.."]) {
-  test(`planCampaign() takes no such name from the service: ${name}`, async () => {
+  test(`planCampaign() refuses an odd name that the service lists: ${name}`, async () => {
     const world = campaignWorld({ count: 1, file: { repositories: [{ query: name.slice(0, 3) }] } });
     const [first] = [...world.emulator.world.store.repos.values()];
     if (first === undefined) throw new Error("no repository");

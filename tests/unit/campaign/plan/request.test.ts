@@ -40,7 +40,7 @@ test("requestOf() leaves out what the service chooses, and never an explicit roo
   expect(request.rootDirectory).toBeNull();
 });
 
-test("requestOf() is the same for the same lock, whoever computes it", () => {
+test("requestOf() gives the same request for the same lock in every process", () => {
   fc.assert(fc.property(fc.integer({ min: 1, max: 99 }), fc.string({ maxLength: 50 }), (start, ticket) => {
     const item = lockItem(1, { variables: { ticket } });
     const [one, other] = [lockOf([item]), structuredClone(lockOf([item]))];

@@ -115,7 +115,7 @@ const SPACES = [
 ];
 
 for (const [order, rows] of Object.entries({ listed: SPACES, reversed: SPACES.toReversed() })) {
-  test(`resolveEntries() takes the row without root of a repository with sub-projects, or that of the given root: ${order}`, async () => {
+  test(`resolveEntries() takes the row without root of a repository with sub-projects, or the row with the given root: ${order}`, async () => {
     const resolved = async (entry: RepositoryEntry) => {
       const { items, problems } = await resolve([entry], listingOf(...rows));
       expect(problems).toEqual([]);
@@ -129,7 +129,7 @@ for (const [order, rows] of Object.entries({ listed: SPACES, reversed: SPACES.to
     expect(await resolved(query("acme/"))).toEqual([["acme/web@main", id(1)]]);
   });
 
-  test(`resolveEntries() refuses a name of which no row is the one to take, with ids and roots: ${order}`, async () => {
+  test(`resolveEntries() refuses an ambiguous name, with ids and roots: ${order}`, async () => {
     for (const entry of [named("acme/web"), query("acme/")]) {
       const { items, problems } = await resolve(
         [entry],

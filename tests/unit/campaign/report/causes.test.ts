@@ -53,7 +53,7 @@ test("groupByCause() shows what all items of a group share, and the whole text o
   expect(causes("3 of 214 tests failed")).toEqual([["3 of 214 tests failed", 1]]);
 });
 
-test("groupByCause() tells apart what says something else: words, files, codes of errors, verdicts, nothing", () => {
+test("groupByCause() keeps apart reasons that differ in words, files, error codes or verdicts, and items without a reason", () => {
   expect(causes("TS2304: no name", "TS2551: no name").length).toBe(2);
   expect(causes("lint failed", "test failed").length).toBe(2);
   expect(causes("cannot read /tmp/1/x/a.json", "cannot read /tmp/2/x/b.json").length).toBe(2);
@@ -63,7 +63,7 @@ test("groupByCause() tells apart what says something else: words, files, codes o
   expect(new Set(verdicts.map(({ word }) => word)).size).toBe(2);
 });
 
-test("groupByCause() names a group by the first words of its cause, or by its verdict when there are none", () => {
+test("groupByCause() names a group by the first words of its cause, or by its verdict when the cause has no words", () => {
   const words = groupByCause([
     failed(1, "npm test exited with code 1"),
     failed(2, null),

@@ -200,7 +200,7 @@ test("cleanCampaign() takes the secrets out of every text, and only our own toke
   expect(view.causes[0]?.items).toEqual([view.items[0]?.id ?? ""]);
 });
 
-test("cleanCampaign() keeps texts on one line, cuts them, and makes what is no time and no address null", () => {
+test("cleanCampaign() keeps texts on one line, cuts them, and makes invalid times and addresses null", () => {
   const item = anItem(1, "failed", {
     reason: `a\n\u202eb\r${"x".repeat(5_000)}`,
     branch: "b".repeat(1_000),

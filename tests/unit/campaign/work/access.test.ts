@@ -97,7 +97,7 @@ test("lookAtRun() asks another run of the journal before it doubts the token, an
   const { code, view, problem } = await world.advance();
   expect([code, problem, verdicts(view)[project(1)]]).toEqual([75, null, "invalid"]);
   expect(world.requests.filter((request) => request.includes("/cancel"))).toEqual([]);
-  // The place is free for another one.
+  // Its name is free for another repository.
   expect(world.starts.length).toBe(4);
 });
 

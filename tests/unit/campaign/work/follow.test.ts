@@ -60,7 +60,7 @@ test("followCampaign() survives every kind of trouble, and starts nothing twice"
   }
 });
 
-test("followCampaign() takes a jump of the machine's clock for what it is", async () => {
+test("followCampaign() recognises a jump of the machine's clock", async () => {
   const world = campaignWorld({ count: 12, runDuration: () => MINUTE });
   void world.clock.sleep(90_000).then(() => world.clock.jumpWallTime(-3 * 3_600_000));
   const { code, view } = await world.run();

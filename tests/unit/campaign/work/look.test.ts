@@ -159,7 +159,7 @@ test("the time in which a run waited for a person does not count against run-tim
   const world = campaignWorld({ scenarios: "play: awaiting-input", file: ONE, revision });
   expect((await world.run()).code).toBe(4);
   await world.clock.sleep(5 * 60 * MINUTE);
-  // Somebody answers: the agent is at work again.
+  // A person answers: the agent is at work again.
   world.setRun(project(1), { status: "streaming" }, { status: "streaming" });
   expect((await world.advance()).view.items[0]?.verdict).toBe("running");
   await world.clock.sleep(50 * MINUTE);
@@ -185,7 +185,7 @@ test("a run that ends while it is being cancelled as overdue counts as it ended"
 test("a run of another repository is refused before anything is read further or cancelled", async () => {
   const world = campaignWorld({ count: 2, scenarios: "play: stuck-streaming", file: ONE });
   await world.advance();
-  // Somebody has put the run of another repository in the place of the item's.
+  // The journal has the run of another repository in the place of the item's.
   world.setRun(project(1), { repo_id: [...world.emulator.world.store.repos.values()][1]?.id });
   await world.clock.sleep(2 * 60 * MINUTE);
   const before = world.requests.length;

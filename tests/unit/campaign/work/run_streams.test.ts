@@ -39,7 +39,7 @@ async function untilEnd({ clock, streams, runId }: Awaited<ReturnType<typeof sta
   return [];
 }
 
-test("RunStreams tells of the end of a run when its stream does, for a few requests", async () => {
+test("RunStreams reports the end of a run when its stream does, with a few requests", async () => {
   const started = await startedRun("later");
   const before = started.session.client.requests;
   const from = started.clock.now();

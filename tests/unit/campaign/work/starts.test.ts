@@ -123,7 +123,7 @@ scenarios:
 
 test("starts of other people on the same user are quota, seen as 429", async () => {
   const world = campaignWorld({ count: 2, startLimitScope: "user" });
-  // Somebody else has used up the ten starts of this minute.
+  // Another job has used up the ten starts of this minute.
   const { store } = world.emulator.world;
   const repoId = [...store.repos.keys()][0];
   for (let count = 0; count < 10; count++) {

@@ -9,7 +9,7 @@ const MARKER = await noteMarker(JSON.stringify([FILE, "agent"]), "");
 
 interface Commented extends Ended {
   github: GithubServer;
-  /** Lines that begin with `note:`, but for that of the service's address. */
+  /** Lines that begin with `note:`, without the line about the service's address. */
   notes: string[];
 }
 

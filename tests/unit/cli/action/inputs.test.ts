@@ -34,7 +34,7 @@ test("the action has an input for every flag of run --follow, but for those that
   expect(flags.filter((flag) => !(flag in ACTION_INPUTS))).toEqual([]);
 });
 
-test("ACTION_INPUTS name variables that there are, each once, and all are described", () => {
+test("ACTION_INPUTS name existing variables, each once, and all are described", () => {
   const variables = Object.values(ACTION_INPUTS).filter((name) => name !== "");
   expect(variables).toEqual([...new Set(variables)]);
   expect(variables.filter((name) => !VARIABLES.some((each) => each.name === name))).toEqual([]);
@@ -62,7 +62,7 @@ test("inputsFirst() hides the variables of what another input gives", () => {
   expect(reader({ "prompt": "x", "prompt-file": "f" }, env)("MOGPLEX_PROMPT_FILE")).toBe("f");
 });
 
-test("inputsFirst() creates a branch unless somebody wants it otherwise", () => {
+test("inputsFirst() creates a branch unless input or variable says otherwise", () => {
   const created = (inputs: Inputs, env?: Record<string, string>) => reader(inputs, env)("MOGPLEX_CREATE_BRANCH");
   expect([created({}), created({ "create-branch": "false" })]).toEqual(["true", "false"]);
   expect(created({}, { MOGPLEX_CREATE_BRANCH: "false" })).toBe("false");

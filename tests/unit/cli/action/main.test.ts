@@ -177,7 +177,7 @@ async function killed(at: ReturnType<typeof world>, inputs: Record<string, strin
 
 const LEFT: [status: string, log: RegExp, cancelled: number][] = [
   ["cancelled", /^cleaned up: run "[\w-]+" is "cancelled" \(the job is "cancelled"\)$/m, 1],
-  // Nobody but a kill leaves a step without an end in a job that goes on.
+  // Only a kill leaves a step without an end in a job that goes on.
   ["success", /^cleaned up: run "[\w-]+" is "cancelled" \(the job is "cancelled"\)$/m, 1],
   ["", /^cleaned up: /m, 1],
   ["failure", /^nothing to clean up: the run is not known to be cancelled: the job is "failed"$/m, 0],

@@ -142,7 +142,7 @@ test("campaign advance with another user's token ends with 2, and the reports sa
   expect(stderr).toMatch(/^error: Cannot read run ".*" of the campaign: .* belongs to another user/);
   expect(stdout).toContain("stopped by an error: Cannot read run");
   expect(world.report("campaign.md")).toContain("belongs to another user");
-  // Who reads the status later sees it as well.
+  // A later reader of the status sees it as well.
   expect((await world.campaign("status")).stdout).toContain("stopped by an error: Cannot read run");
 });
 

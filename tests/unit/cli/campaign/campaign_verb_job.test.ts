@@ -3,7 +3,7 @@ import { cliWorld } from "./world.ts";
 
 const MINUTE = 60_000;
 
-test("an internal error ends with 70, says that it is one, and leaves the directory to the next call", async () => {
+test("an internal error ends with 70, is called internal, and leaves the directory to the next call", async () => {
   const world = cliWorld({ count: 2, file: { limits: { parallel: 1 } } });
   await world.campaign("advance");
   await world.clock.sleep(MINUTE);
@@ -80,6 +80,6 @@ steps:
   const files = [...world.files].filter(([path]) => path.startsWith(world.directory)).map(([, text]) => text);
   for (const text of [stdout, stderr, ...files]) expect(text).not.toContain("glpat-N");
   expect(stdout).toContain("was refused");
-  // Who reads it later has no such variable: it is masked in the journal as well.
+  // A later reader has no such variable, so it is masked in the journal as well.
   expect((await world.campaign("status")).stdout).not.toContain("glpat-N");
 });

@@ -40,7 +40,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   expect(world.requests.length).toBe(requests);
 });
 
-test("decisions take the CI's user where nobody is named", async () => {
+test("decisions are recorded under the CI's user when no name is given", async () => {
   const world = cliWorld({ count: 2 });
   await world.campaign("plan");
   await world.campaign("stop", [], { env: { GITHUB_ACTIONS: "true", GITHUB_ACTOR: "octocat" } });

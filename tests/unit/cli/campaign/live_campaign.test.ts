@@ -29,7 +29,7 @@ const VIEWS: readonly CampaignView[] = [
   viewOf([anItem(1, "running"), anItem(2, "failed"), anItem(3, "running")], { waves: 2 }),
 ];
 
-test("LiveCampaign prints a line for each change in a log, none for what was so at the beginning", () => {
+test("LiveCampaign prints a line for each change in a log, and none for the state at the beginning", () => {
   const { io, campaign } = live({ CI: "true" });
   for (const view of VIEWS) campaign.update(view);
   campaign.close();

@@ -107,7 +107,7 @@ test("campaign status --watch ends with 130 at a signal", async () => {
   expect(stderr).not.toContain("error:");
 });
 
-test("campaign status refuses a journal that somebody changed with 2, and a directory without a plan", async () => {
+test("campaign status ends with 2 for a changed journal, and for a directory without a plan", async () => {
   const world = cliWorld();
   expect((await world.campaign("status")).stderr).toBe(
     'error: Cannot read campaign: nothing was planned in "DIR"; ' +

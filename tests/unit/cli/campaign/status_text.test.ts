@@ -137,7 +137,7 @@ test("statusText() shows what stopped the last wave, and how it goes on", () => 
   ]);
 });
 
-test("statusText() says which process is at work, which is never late, and that nobody else can decide meanwhile", () => {
+test("statusText() says which process is at work, never calls it late, and says that no other process can decide meanwhile", () => {
   const changes = { atWork: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
   const quiet = status(mixedView(3, changes));
   expect(quiet).toContain("Nothing needs attention: it goes on with the next wave");

@@ -22,9 +22,7 @@ export interface CallOptions extends FakeIoOptions {
   before?: (io: FakeIo) => void;
 }
 
-/** See {@linkcode cliWorld}. */
 export interface CliWorld extends Pick<CampaignWorld, "clock" | "emulator" | "requests" | "runs" | "setRun"> {
-  /** The directory. */
   directory: string;
   /** Token that the commands get. */
   token: string;
@@ -49,7 +47,6 @@ export interface CliWorld extends Pick<CampaignWorld, "clock" | "emulator" | "re
 /** Path of the campaign file. */
 export const FILE = "campaign.yml";
 
-/** Makes a world. */
 export function cliWorld(options: CampaignWorldOptions = {}): CliWorld {
   const inner = campaignWorld(options);
   const { clock, emulator, requests } = inner;

@@ -72,7 +72,7 @@ test("a state file without a valid proof is no run of this folder, whatever it s
   expect({ runs: runs(), attached: stderr.includes("attaching") }).toEqual({ runs: 2, attached: false });
 });
 
-test("in CI the folder says nothing: the key finds the run", async () => {
+test("in CI the state in the folder does not count: the key finds the run", async () => {
   const { cli, files, runs } = await withLiveRun();
   delete files["mogplex-ci/.gitignore"];
   const { stderr, io } = await cli([...RUN, "--timeout", "30s"], {
@@ -105,7 +105,7 @@ async function withUntoldEnd(parting: "detached" | "following" = "detached") {
   expect(first.code).toBe(124);
   let files = left(first.io.files);
   if (parting === "following") {
-    // As after kill -9: nobody has written how the run was left.
+    // As after kill -9: the file does not say how the run was left.
     const { proof: _, ...content } = JSON.parse(files["mogplex-ci/run.json"] ?? "");
     const state = { ...content, left: "following" };
     files = { ...files, "mogplex-ci/run.json": JSON.stringify({ ...state, proof: stateSeal(TOKEN)(state) }) };

@@ -126,7 +126,7 @@ test("a missing token is one notice that says which variable and which rights, a
   }
 });
 
-test("no note and no word about it outside of merge request pipelines, on other systems, and when it is off", async () => {
+test("no note and no notice about it outside of merge request pipelines, on other systems, and when it is off", async () => {
   const quiet: JobOptions[] = [
     { env: { CI_MERGE_REQUEST_IID: "unset" } },
     { env: { CI_MERGE_REQUEST_IID: "unset", GITLAB_TOKEN: "unset" } },
@@ -175,7 +175,7 @@ for (const [name, fault, words] of FAULTS) {
   });
 }
 
-test("the verdict stays the last line of --json when there is something to tell of the note", async () => {
+test("the verdict stays the last line of --json when there is a notice about the note", async () => {
   const gitlab = gitlabServer("42", "7");
   gitlab.tokens.clear();
   const { stdout, stderr } = await job({ gitlab, args: [...RUN, "--json"] });
@@ -205,7 +205,7 @@ test("an interrupted job writes no note that was not there, and gives up soon on
   });
 });
 
-test("run --detach leaves the note, and the word about a missing token, to the job that follows", async () => {
+test("run --detach leaves the note, and the notice about a missing token, to the job that follows", async () => {
   const args = ["run", "--detach", "Fix the flaky tests", "--repo", REPO, "--create-branch"];
   for (const env of [{ GITLAB_TOKEN }, { GITLAB_TOKEN: "unset" }]) {
     const { code, stderr, gitlab } = await job({ args, env });
@@ -228,7 +228,7 @@ test("a setting of the note that is not possible ends with 2 before anything is 
   }
 });
 
-test("what GitLab says of itself is told when it cannot be used, and changes nothing", async () => {
+test("unusable variables of GitLab give a notice, and change nothing", async () => {
   const odd: Record<string, string>[] = [{ CI_API_V4_URL: "gitlab.example" }, { CI_MERGE_REQUEST_IID: "7/../8" }];
   for (const env of odd) {
     const { code, stderr, gitlab } = await job({ env });

@@ -23,7 +23,7 @@ const WRONG: Record<string, [args: string[], code: number, options?: FakeIoOptio
   "report without a token": [["report", NOWHERE], 64, { env: { MOGPLEX_API_KEY: "$TOKEN" } }],
 };
 
-test("what was wrong before there was a run stands in every report, and not a word of the earlier job", async () => {
+test("an error before the run stands in every report, and not a word of the earlier job", async () => {
   for (const [what, [args, expected, options]] of Object.entries(WRONG)) {
     const { cli } = world();
     const readOnly = (path: string) => path.startsWith("/read-only");
@@ -83,7 +83,7 @@ test("a start that was refused is headlined as not started, and one of a run tha
   }
 });
 
-test("outputs of a step tell the error once", async () => {
+test("outputs of a step name the error once", async () => {
   const { cli } = world();
   for (const args of [["run", "--follow", "--repo", REPO], ["run", "--follow", "x", "--repo", NOWHERE]]) {
     const env = { GITHUB_ACTIONS: "true", GITHUB_OUTPUT: "/runner/out", GITHUB_STEP_SUMMARY: "/runner/summary" };

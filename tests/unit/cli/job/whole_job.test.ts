@@ -358,7 +358,7 @@ test("no token is in what run --follow prints or writes, whatever the events say
 // act and Buildkite's agent run each step in a pseudo-terminal. Source: nektos/act, pkg/container/host_environment.go, `openPty`;
 // buildkite/agent, process/process.go, `PTY`.
 for (const [name, env] of Object.entries(TERMINALS)) {
-  test(`run --follow draws nothing on a terminal that nobody watches, and repeats the error on stderr: ${name}`, async () => {
+  test(`run --follow draws nothing on a terminal without a person, and repeats the error on stderr: ${name}`, async () => {
     const { cli } = world("agent-failure");
     const { code, stdout } = await cli(RUN, { env: { ...env, NO_COLOR: "1" }, terminal: true });
     expect(code).toBe(1);
@@ -466,7 +466,7 @@ test("a run that the service does not know is neither looked at again nor cancel
   }
 });
 
-test("a long error is told once: its line has all of it, the block above no more than what went wrong", async () => {
+test("a long error is printed once: its line has all of it, the block above only what went wrong", async () => {
   const { cli } = world();
   const refused = { env: { ...JOB, MOGPLEX_API_KEY: READ_ONLY_TOKEN } };
   const log = await cli(RUN, refused);

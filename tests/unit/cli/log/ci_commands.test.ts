@@ -80,7 +80,7 @@ test("run --follow tells each system of a failure once, in its own words", async
   ]);
 });
 
-test("run --follow warns of an end that is nobody's mistake", async () => {
+test("run --follow prints a warning for a run that waits for a person", async () => {
   const { stdout } = await world("awaiting-input").cli(RUN, { env: TEAMCITY });
   expect(stdout).toMatch(/##teamcity\[message text='acme\/api: Fix it → waits for a person \(.+' status='WARNING'\]/);
 });
@@ -111,7 +111,7 @@ test("run --follow tells the second node of a GitHub matrix that the key is shar
   expect((await cli(RUN, { env: { ...GITHUB, GITHUB_RUN_ATTEMPT: "2" } })).stderr).not.toContain("--key-part");
 });
 
-test("commandOutputs() leaves a value empty that is not bare", () => {
+test("commandOutputs() leaves a value empty that a CI system could obey", () => {
   const io = fakeIo();
   const azure = detectPlatform((name) => AZURE[name as keyof typeof AZURE]);
   const writer = new Writer(io, azure, createRedactor());

@@ -221,7 +221,7 @@ test("LiveLog shows words without a line break after 5 s, cut at a blank", async
   await passes(clock, 4_999);
   expect(io.text.stdout).toBe("");
   await passes(clock, 1);
-  // As many characters are kept back as the longest secret has: that of the test has 18.
+  // As many characters are kept back as the longest secret has: the secret of the test has 18.
   expect(io.text.stdout).toBe("10:20:30  agent     I read the files of the project, and\n");
   log.item({ type: "event", event: piece("sts.") });
   await passes(clock, 5_000);

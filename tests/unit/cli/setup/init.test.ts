@@ -69,7 +69,7 @@ test("init called again changes nothing, and with --dry-run writes nothing", asy
   expect(dry.stdout).toEndWith("\nNothing was written. To write these files, leave out --dry-run.\n");
 });
 
-test("init --update replaces the program and its checksum, unless somebody changed them", async () => {
+test("init --update replaces the program and its checksum, unless they were changed", async () => {
   const { written } = await init(["github"]);
   const newer = `${PROGRAM}// 0.2.0\n`;
   const updated = await init(["--update"], written, newer);
@@ -82,7 +82,7 @@ test("init --update replaces the program and its checksum, unless somebody chang
   expect([changed.code, changed.written[PROGRAM_FILE]]).toEqual([2, "evil"]);
 });
 
-test("init --uninstall removes what init wrote, and leaves what somebody changed", async () => {
+test("init --uninstall removes the files that init wrote, and leaves changed ones", async () => {
   const { written } = await init(["gitlab"], { ".gitlab-ci.yml": "x: {}\n" });
   const gone = await init(["gitlab", "--uninstall"], written);
   expect(gone.written).toEqual({ ".gitlab-ci.yml": "x: {}\n" });
@@ -208,7 +208,7 @@ test("init prints the line to edit where it cannot read the stages of the GitLab
   }
 });
 
-test("init --uninstall removes a GitLab job whose stage somebody has changed", async () => {
+test("init --uninstall removes a GitLab job whose stage was changed", async () => {
   const { written } = await init(["gitlab"], { ".gitlab-ci.yml": "include: https://example.com/a.yml\n" });
   const job = written["ci/mogplex.gitlab-ci.yml"]?.replace(/ {2}stage: .*/, "  stage: agents") ?? "";
   const { written: left } = await init(["gitlab", "--uninstall"], { ...written, "ci/mogplex.gitlab-ci.yml": job });

@@ -302,7 +302,7 @@ test("doctor ends with 69 when the service is in trouble", async () => {
   }
 });
 
-test("doctor takes one lost answer for no verdict", async () => {
+test("doctor gives no verdict on one lost answer", async () => {
   const { code } = await doctor({
     before: (emulator) => void emulator.control("fault", { kind: "reset0", times: 1 }),
     instead: only(false, html(401)),
@@ -350,7 +350,7 @@ test("doctor ends with 69 when the address leads elsewhere", async () => {
   }
 });
 
-test("doctor only warns of a host that turns away who shows no token, while the service takes it", async () => {
+test("doctor only warns of a host that rejects requests without a token, while the service accepts the token", async () => {
   const { code, checks } = await doctor({ instead: only(false, html(403)) });
   expect(code).toBe(0);
   expect(checks.connection).toMatchObject({ state: "warning", advice: "Nothing, while the service takes the token" });
@@ -365,7 +365,7 @@ test("doctor announces another origin on stderr, and speaks to it", async () => 
   expect(requests.length).toBe(5);
 });
 
-test("doctor ends with 2 and asks nobody when the address is not permitted", async () => {
+test("doctor ends with 2 and sends nothing when the address is not permitted", async () => {
   const urls = [
     "http://mogplex.example",
     "mogplex.com",
@@ -401,7 +401,7 @@ async function troubles(diagnosis: Diagnosis): Promise<string[]> {
   return (await diagnosis.text()).split("\n").filter((line) => line !== "" && !line.startsWith("ok"));
 }
 
-test("doctor says a fault once, with the checks that follow from it in one line behind it", async () => {
+test("doctor names a fault once, with the checks that follow from it in one line after it", async () => {
   const down = await doctor({ instead: html(503) });
   expect(down.checks.access).toMatchObject({ state: "skipped", finding: "connection failed" });
   expect(await troubles(down)).toEqual([

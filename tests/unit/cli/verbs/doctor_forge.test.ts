@@ -24,7 +24,7 @@ async function doctor(arrange: (gitlab: GitlabProject) => void = () => {}, env: 
   return new Map(checks.map(({ name, state, finding }) => [name, `${state}: ${finding}`]));
 }
 
-test("doctor --for respond says who the token is, and what is not shown to it", async () => {
+test("doctor --for respond says whose token it is, and what is hidden from it", async () => {
   const checks = await doctor();
   expect(checks.get("forge")).toBe("ok: GitLab, acme/api, as project_42_bot_a1");
   expect(checks.get("rights")).toBe("ok: the token may ask who can push");

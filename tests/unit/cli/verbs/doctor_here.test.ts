@@ -40,7 +40,7 @@ test("doctor warns of a runtime that is too old, or that it does not know", asyn
   expect((await check("runtime", { machine: { runtime: "deno/2.0.0" } })).state).toBe("ok");
 });
 
-test("doctor counts the variables that Deno keeps from us, and names the flag", async () => {
+test("doctor counts the variables that Deno hides, and names the flag", async () => {
   const refuses = (name: string) => ["MOGPLEX_OUT", "MOGPLEX_LOG", "CI_JOB_NAME", "HTTPS_PROXY"].includes(name);
   const { finding, advice } = await check("runtime", { machine: { runtime: "deno/2.9.6", refuses } });
   expect(finding).toMatch(/^deno 2\.9\.6 keeps 4 variables from us, which count as unset: (?:[A-Z_]+, ){3}…$/);
@@ -93,7 +93,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   );
 });
 
-test("doctor finds variables that are nearly ours", async () => {
+test("doctor finds misspelt variables of ours", async () => {
   const env = {
     MOGPLEX_REPOID: "x",
     MOGPLEX_TIME_OUT: "5",

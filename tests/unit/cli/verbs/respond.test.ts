@@ -219,7 +219,7 @@ for (const [what, arrange, reason] of REFUSED) {
   });
 }
 
-test("respond takes an eager reaction of others for no edit", async () => {
+test("respond does not take the reaction of another user for an edit", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
   await respond(at, payload(note));
@@ -285,7 +285,7 @@ test("respond works on a new branch for a merge request out of a release branch"
   expect(run?.working_branch).not.toBe("release-1");
 });
 
-test("respond tells a member how to go on when the text of a labelled issue is by somebody else", async () => {
+test("respond tells a member how to go on when another user wrote the text of a labelled issue", async () => {
   const at = place();
   const { gitlab } = at;
   gitlab.threads.set("issues/8", { ...gitlab.threads.get("issues/8"), author: { id: 66, username: "eve" } });
@@ -328,7 +328,7 @@ for (
   });
 }
 
-test("respond takes no text of an import for that of the member who has made it", async () => {
+test("respond does not count an imported text as written by the member who imported it", async () => {
   const at = place();
   const { gitlab } = at;
   const note = gitlab.say("merge_requests/7", "kim", "@mogplex go");
@@ -541,7 +541,7 @@ test("respond takes a conflict of its key for an answer that was given already",
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   await respond(at, payload(note));
-  // Somebody removes our note and changes the title: the same key would come with another prompt.
+  // Our note is removed and the title changed: the same key would come with another prompt.
   at.gitlab.notes = at.gitlab.notes.filter(({ author }) => author.id !== 77);
   at.gitlab.threads.set("merge_requests/7", { ...at.gitlab.threads.get("merge_requests/7"), title: "Another title" });
   expect(await respond(at, payload(note))).toMatchObject({

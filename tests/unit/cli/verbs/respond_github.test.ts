@@ -61,7 +61,7 @@ const runsOf = ({ emulator }: At) => [...emulator.world.store.runs.values()];
 const ours = ({ github }: At) => github.comments.filter(({ user }) => user?.id === 41898282).map(({ body }) => body);
 
 for (const how of ["command", "action"] as const) {
-  test(`respond starts a run for a comment of somebody who may push, as the ${how}`, async () => {
+  test(`respond starts a run for a comment of a user who may push, as the ${how}`, async () => {
     const at = place();
     const { code } = await respond(at, commented(at.github.say(7, "lee", "@mogplex fix the failing test")), how);
     expect(code).toBe(0);

@@ -115,7 +115,7 @@ test("automationDriver() suppresses triggers without using up their key, as ofte
   expect(await trigger(world)).toMatchObject(suppressed);
 });
 
-test("automationDriver() shows a wait with its resume token, and goes on when somebody answers", async () => {
+test("automationDriver() shows a wait with its resume token, and goes on when a person answers", async () => {
   const world = play("automation-resumed");
   const { jobRunId } = await trigger(world);
   world.clock.advance(15_000);

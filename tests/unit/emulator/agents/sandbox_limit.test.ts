@@ -47,7 +47,7 @@ test("sandboxUp() gives a sandbox that is active to a run of the same branch, wh
   expect((await world.look(second)).status).toBe("success");
 });
 
-test("a sandbox is free as soon as its run has ended, whether anybody looked at that run or not", async () => {
+test("a sandbox is free as soon as its run has ended, whether that run was read or not", async () => {
   const world = limited({ sandboxLimit: 1 });
   const statuses = [];
   for (const key of ["a", "b", "c"]) {

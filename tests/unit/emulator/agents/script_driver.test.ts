@@ -34,7 +34,7 @@ test("scriptDriver() plays success with every event, the finished one before the
   expect((await call("GET", "/acme/api/pull/1")).text).toContain("Fix the flaky tests");
 });
 
-test("scriptDriver() gives the same story however often somebody looks", async () => {
+test("scriptDriver() gives the same events however often the run is read", async () => {
   const story = async (looks: readonly number[]) => {
     const { clock, start, call } = play("delivery-failure");
     const runId = await start();
@@ -251,7 +251,7 @@ test("scriptDriver() brings the faults of a step to the requests about its run, 
   expect([await status(`/runs/${id}`), await status(`/runs/${other}`)]).toEqual([200, 503]);
 });
 
-test("scriptDriver() brings the faults of a step with a route to that route, and those of a scenario to the start", async () => {
+test("scriptDriver() brings the faults of a step with a route to that route, and the faults of a scenario to the start", async () => {
   const text =
     "faults: [{ kind: 500, route: POST /runs }]\nsteps: [{ sandbox: up, fault: { kind: 429, route: 'GET /runs/${runId}' } }]";
   const { emulator, call, start } = arrange({ scenarios: [parseScenario(text, "s")] });

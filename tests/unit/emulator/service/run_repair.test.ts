@@ -41,7 +41,7 @@ test("GET /runs/{id} leaves a run alone while its worker works, while it waits, 
   }
 });
 
-test("GET /runs/{id} copies the end of an inner call that nobody reported", async () => {
+test("GET /runs/{id} copies the end of an inner call that was not reported", async () => {
   for (const repairsRuns of [false, true]) {
     const world = arrange({ revision: { repairsRuns } });
     const runId = await world.start();

@@ -139,7 +139,7 @@ test("control setRun and setSandbox decide about a sandbox as well", async () =>
   expect(await sandboxes(world)).toEqual(["running"]);
 });
 
-test("runs of one user share their sandboxes in the order of time, whichever of them somebody looks at", async () => {
+test("runs of one user share their sandboxes in the order of time, whichever of them is read", async () => {
   for (const order of [[0, 1, 2], [2, 1, 0], [1, 2, 0]]) {
     const world = limited({ sandboxLimit: 1 });
     const ids: string[] = [];

@@ -7,7 +7,7 @@ test("parseFixture() reads a whole world, and fills in what is left out", () => 
   expect(parseFixture({ users: [], tokens: [] })).toMatchObject({ repos: [], automations: [], models: [] });
 });
 
-test("parseFixture() says where and why", () => {
+test("parseFixture() names place and reason of a mistake", () => {
   const user = { key: "u", id: "a0000000-0000-4000-8000-000000000001" };
   const token = { key: "t", user: "u", token: "mog_x", scopes: ["read"] };
   const cases: [unknown, string][] = [

@@ -10,7 +10,7 @@ test("requestLine() is one short line of plain characters", () => {
   expect(requestLine(odd).length).toBeLessThan(260);
 });
 
-test("every request is told once, with its status and the fault that it met", async () => {
+test("every request is logged once, with its status and its fault", async () => {
   const seen: LoggedRequest[] = [];
   const { emulator, call } = arrange({ onRequest: (request) => seen.push(request) });
   await call("GET", "/repos?limit=1");

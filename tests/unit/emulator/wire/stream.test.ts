@@ -111,7 +111,7 @@ test("the stream says that it is connected, then the run, then the events, and g
   expect(emulator.world.feed.size).toBe(0);
 });
 
-test("the stream plays a scenario although nobody else asks, and ends with its last event, before the row does", async () => {
+test("the stream plays a scenario although no other request comes, and ends with its last event, before the row does", async () => {
   const arranged = later("success");
   const runId = await arranged.start();
   const stream = await open(arranged, `/runs/${runId}/events/stream`);

@@ -55,7 +55,6 @@ export interface XmlOutline {
   elements: string[];
   /** Attributes of all elements. */
   attributes: Record<string, string>;
-  /** All text. */
   text: string;
 }
 

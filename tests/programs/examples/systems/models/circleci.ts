@@ -101,7 +101,6 @@ class Workflow {
   }
 }
 
-/** Runs the workflow. */
 export async function runCircle(recipe: string, machine: Machine, options: BuildOptions): Promise<Build> {
   const { jobs, workflows } = fields(parseYaml(recipe), "file", ["version", "jobs", "workflows"]);
   const definitions = Object.values(workflows as Fields);

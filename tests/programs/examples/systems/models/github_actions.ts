@@ -5,7 +5,7 @@ import { copyMatching, type Machine } from "../machine.ts";
 import { type Fields, fields, text } from "../../../../unit/examples/strict.ts";
 import { writeFiles } from "../../../components/project.ts";
 
-/** What a job has kept for later ones. Nobody can change it. */
+/** What a job has kept for later ones. It cannot be changed. */
 export interface GithubCache {
   /** Branch of the job: a cache is for it, and one of the default branch is for all. */
   branch: string;
@@ -17,7 +17,6 @@ export interface GithubCache {
 /** What a job gives to an action. */
 export interface ActionWorld {
   machine: Machine;
-  /** Its working directory. */
   cwd: string;
   branch: string;
   /** Files of the repository. */

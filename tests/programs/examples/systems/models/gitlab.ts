@@ -161,7 +161,7 @@ function publish(job: Fields, cwd: string, machine: Machine, end: GitlabEnd): vo
   const reports = textFields(artifacts.reports, "reports");
   const read = (path = "") => existsSync(join(cwd, path)) ? readFileSync(join(cwd, path), "utf8") : undefined;
   const lines = read(reports.dotenv)?.split("\n").filter(Boolean) ?? [];
-  // Source: GitLab, "artifacts:reports:dotenv": 20 variables at most, where nobody has raised that.
+  // Source: GitLab, "artifacts:reports:dotenv": 20 variables at most, unless that limit was raised.
   if (lines.length > 20) throw new RangeError("The dotenv report has more than 20 variables");
   end.outputs = Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)));
   end.tests = read(reports.junit);

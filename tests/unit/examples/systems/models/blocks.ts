@@ -10,7 +10,6 @@ export interface Token {
   quotes: string;
 }
 
-/** A statement. */
 export interface Statement {
   /** Its pieces, including those after a block. */
   tokens: Token[];
@@ -66,7 +65,6 @@ class Reader {
   }
 }
 
-/** Reads a file. */
 export function readStatements(source: string): Statement[] {
   return new Reader(source).statements();
 }
