@@ -7,8 +7,7 @@ import type { Clock } from "../lib/clock.ts";
 
 /** A virtual clock that moves only while {@linkcode FleetClock.drive} runs. */
 export interface FleetClock extends Clock {
-  /** Stops the time until `work` has settled, for work that the event loop does not show: loading a module, another thread. */
-  hold<T>(work: Promise<T>): Promise<T>;
+  during<T>(work: Promise<T>): Promise<T>;
   /** Lets time pass until `work` has settled. @throws when `work` waits for nothing that this clock can provide. */
   drive<T>(work: Promise<T>): Promise<T>;
 }
@@ -100,7 +99,7 @@ export function fleetClock(): FleetClock {
         push(isBackground ? background : heap, sleeper);
       });
     },
-    hold(work) {
+    during(work) {
       held++;
       return work.finally(() => held--);
     },

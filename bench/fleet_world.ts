@@ -120,7 +120,7 @@ interface Fleet {
 async function startRun({ clock, emulator }: Fleet, index: number): Promise<string> {
   const token = `mog_fleetStarter${Math.floor(index / STARTS)}`;
   const [repo] = emulator.world.store.repos.values();
-  const answer = await clock.hold(emulator.fetch(`${ORIGIN}/api/v1/mogplex/runs`, {
+  const answer = await clock.during(emulator.fetch(`${ORIGIN}/api/v1/mogplex/runs`, {
     method: "POST",
     headers: { authorization: `Bearer ${token}`, "idempotency-key": `fleet-${index}` },
     body: JSON.stringify({ repoId: repo?.id, prompt: `Fix the tests ${markOf(index)}` }),
@@ -190,7 +190,7 @@ async function runJob(fleet: Fleet, run: PlannedRun, random: () => number): Prom
   let refusals = 0;
   const fetch: Emulator["fetch"] = async (input, init) => {
     requests++;
-    const answer = await clock.hold(emulator.fetch(input, init));
+    const answer = await clock.during(emulator.fetch(input, init));
     if (answer.status === 429) refusals++;
     return answer;
   };

@@ -204,7 +204,7 @@ export function soakWire(plan: SoakPlan, clock: FleetClock, emulator: Emulator):
   async function send(url: string, init: RequestInit): Promise<Response> {
     const signal = init.signal ?? undefined;
     const { pathname: path } = new URL(url);
-    const carryOut = () => clock.hold(emulator.fetch(url, init));
+    const carryOut = () => clock.during(emulator.fetch(url, init));
     await clock.sleep(20 + random() * 200, { signal });
     if (within(restarts) !== undefined) {
       emulator.world.requests.reset();

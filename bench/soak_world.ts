@@ -84,7 +84,7 @@ function explains(error: unknown, exitCode: number): boolean {
 /** Stops the time until the first request, since the code before it loads modules. @returns Lets time pass again. */
 function gate(clock: FleetClock): () => void {
   let open = () => {};
-  void clock.hold(new Promise<void>((resolve) => open = resolve));
+  void clock.during(new Promise<void>((resolve) => open = resolve));
   return open;
 }
 

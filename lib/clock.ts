@@ -43,6 +43,9 @@ export interface Clock {
   during?<T>(work: Promise<T>): Promise<T>;
 }
 
+/** Reason to abort what nobody needs any more. One for all: making one, with its stack, takes longer than the rest of an abort. */
+export const OVER: DOMException = new DOMException("Nobody needs it any more", "AbortError");
+
 // Source: measured; setTimeout treats a longer delay as 1 ms on Node, Bun and Deno.
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -118,7 +121,7 @@ const LIMIT_TURNS = 100;
 const WORK_MS = 30_000;
 
 /** One turn of the event loop. A timer takes a millisecond or more, an immediate takes none. */
-function turn(isLong: boolean): Promise<void> {
+export function loopTurn(isLong: boolean): Promise<void> {
   return new Promise((resolve) => {
     if (isLong || typeof setImmediate !== "function") setTimeout(resolve, 0);
     else setImmediate(() => resolve());
@@ -168,7 +171,7 @@ export function virtualClock(options: VirtualClockOptions = {}): VirtualClock {
     for (let turns = 0;; turns++) {
       const isRequest = sleepers.some(({ limit }) => limit);
       if (turns >= (first?.limit ? LIMIT_TURNS : isRequest ? REQUEST_TURNS : QUIET_TURNS)) return first;
-      await turn(turns >= QUIET_TURNS);
+      await loopTurn(turns >= QUIET_TURNS);
       const wasWorking = working > 0;
       if (wasWorking) await workDone();
       if (wasWorking || sleepers[0] !== first) turns = -1;

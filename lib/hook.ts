@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Clock } from "./clock.ts";
+import { type Clock, OVER } from "./clock.ts";
 import { messageOf } from "./error_sentence.ts";
 import { DeadlineError, exitNameOf, MogplexError } from "./errors.ts";
 import type { OnNotice } from "./notice.ts";
@@ -77,7 +77,7 @@ export async function awaitHook<A>(
       } finally {
         signal?.removeEventListener("abort", abort);
         late.catch(() => {});
-        over.abort();
+        over.abort(OVER);
       }
     }
   } catch (cause) {

@@ -21,7 +21,7 @@ async function rival(
   const random = seeded(perMinute);
   const init = { headers: { authorization: `Bearer ${token}` } };
   while (!isOver()) {
-    const answer = await clock.hold(emulator.fetch(`${ORIGIN}/api/v1/mogplex/sandboxes`, init));
+    const answer = await clock.during(emulator.fetch(`${ORIGIN}/api/v1/mogplex/sandboxes`, init));
     const restMs = MINUTE_MS / perMinute;
     await clock.sleep(answer.status === 429 ? MINUTE_MS : restMs * (0.5 + random()));
   }

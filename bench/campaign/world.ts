@@ -166,7 +166,7 @@ export function campaignWorld(options: WorldOptions): CampaignWorld {
     const signal = init.signal ?? undefined;
     const half = () => delayMs === 0 ? Promise.resolve() : clock.sleep(random() * delayMs / 2, { signal });
     await half();
-    const send = () => clock.hold(emulator.fetch(url, init));
+    const send = () => clock.during(emulator.fetch(url, init));
     const answer = await (between === undefined ? send() : between(send, request));
     if (answer.status === 429) wire.refusals++;
     await half();

@@ -161,8 +161,10 @@ function hideFromDir(fields: Fields, name: string): void {
 function maskedFields(result: AnyResult, redact: Redactor): string[] {
   const own = { ...result, events: [] } as unknown as AnyResult;
   const shown = cleanResult(own, redact, redact.token) as unknown as Fields;
-  const differs = ([name, value]: [string, unknown]) => JSON.stringify(shown[name]) !== JSON.stringify(value);
-  return Object.entries(result).filter(differs).map(([name]) => name);
+  const differs = (name: string, value: unknown) => JSON.stringify(shown[name]) !== JSON.stringify(value);
+  return Object.entries(result)
+    .filter(([name, value]) => name === "events" ? (value as unknown[]).length > 0 : differs(name, value))
+    .map(([name]) => name);
 }
 
 /**

@@ -352,6 +352,9 @@ interface Entry {
   readonly matters: boolean;
 }
 
+const ENCODER = new TextEncoder();
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+
 /** Bytes of the block of the first event; most runs stay far below the limits. */
 const FIRST_BYTES = 4 * 1024;
 
@@ -435,12 +438,12 @@ class EventRing {
     // A code unit takes three bytes at most.
     const most = Math.min(text.length * 3, this.#limit);
     if (this.#scratch.length < most) this.#scratch = new Uint8Array(most);
-    const { read, written } = new TextEncoder().encodeInto(text, this.#scratch);
+    const { read, written } = ENCODER.encodeInto(text, this.#scratch);
     return read === text.length ? this.#scratch.subarray(0, written) : undefined;
   }
 
   #read({ from, to }: Entry): RunEvent {
-    return JSON.parse(new TextDecoder("utf-8", { ignoreBOM: true }).decode(this.#bytes.subarray(from, to)));
+    return JSON.parse(DECODER.decode(this.#bytes.subarray(from, to)));
   }
 }
 

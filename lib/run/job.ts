@@ -6,6 +6,7 @@
  */
 import { AbortedError, DeadlineError, exitCodeFor, InterruptedError, MogplexError, NotFoundError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
+import { PROCESS } from "../service/memory.ts";
 import type { Pacer } from "../service/pacer.ts";
 import { failureOf } from "../service/retry.ts";
 import { cutText, detach } from "../text/plain_text.ts";
@@ -73,7 +74,7 @@ export class Job<I extends JobItem, R extends Resumable> {
   async #detach(): Promise<JobEnd<R>> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
     this.#operation.part?.("detached");
-    return this.#end({ outcome: "started", exitCode: EXIT.success, reason: null });
+    return await this.#end({ outcome: "started", exitCode: EXIT.success, reason: null });
   }
 
   async #follow(look: Look): Promise<JobEnd<R>> {
@@ -101,7 +102,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const waits = outcome === "awaiting_input";
     this.#operation.part?.(waits ? "detached" : "ended");
     const reason = waits ? `${this.#operation.label} waits for a person: answer it in the app, or cancel it` : null;
-    return this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
+    return await this.#end({ outcome, exitCode: EXIT[END_EXIT[outcome]], reason });
   }
 
   async #failed(error: unknown): Promise<JobEnd<R>> {
@@ -114,7 +115,7 @@ export class Job<I extends JobItem, R extends Resumable> {
     const cancels = this.#settings.onTimeout === "cancel" && (this.#following && isLate || isLost);
     if (cancels && error instanceof MogplexError) return await this.#cancelLate(error, isLate);
     this.#operation.part?.(this.#operation.mayExist ? "detached" : "ended");
-    return this.#withoutVerdict(error, reasonOf(error));
+    return await this.#withoutVerdict(error, reasonOf(error));
   }
 
   /**
@@ -138,9 +139,9 @@ export class Job<I extends JobItem, R extends Resumable> {
         : `wait for ${this.#operation.label} longer than ${seconds} seconds`;
       const why = error instanceof DeadlineError ? `${error.why}; ${text}` : text;
       const late = new DeadlineError({ attempted, why }, { cause: error });
-      return this.#withoutVerdict(late, late.message);
+      return await this.#withoutVerdict(late, late.message);
     }
-    return this.#withoutVerdict(error, `${error.message}; ${text}`);
+    return await this.#withoutVerdict(error, `${error.message}; ${text}`);
   }
 
   async #interrupted(stopping: Promise<Stopped>): Promise<JobEnd<R>> {
@@ -157,21 +158,23 @@ export class Job<I extends JobItem, R extends Resumable> {
     // The line of the error says what the reports say.
     const error = signal instanceof InterruptedError ? new InterruptedError(signal.signal, reason) : signal;
     return {
-      ...this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
+      ...await this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
       stopped: text,
     };
   }
 
-  #withoutVerdict(error: unknown, reason: string): JobEnd<R> {
+  async #withoutVerdict(error: unknown, reason: string): Promise<JobEnd<R>> {
     const outcome = error instanceof DeadlineError ? "deadline" : "error";
-    const end = this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
+    const end = await this.#end({ outcome, exitCode: exitCodeFor(error), reason, error });
     // A run that the service does not find cannot be followed later either.
     if (error instanceof NotFoundError) end.result.resume = null;
     return end;
   }
 
-  #end(ending: Omit<Ending, "error"> & { error?: unknown }): JobEnd<R> {
+  /** Builds the result when its turn has come: one signal may end a thousand jobs at once. */
+  async #end(ending: Omit<Ending, "error"> & { error?: unknown }): Promise<JobEnd<R>> {
     const { error } = ending;
+    await PROCESS.turn(this.#session.clock);
     return { result: this.#operation.result({ ...ending, error }), error, mayExist: this.#operation.mayExist };
   }
 }

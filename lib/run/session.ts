@@ -4,7 +4,7 @@
  * @module
  */
 import type { Platform, ReadEnv } from "../ci/platform.ts";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, OVER, systemClock } from "../clock.ts";
 import { InterruptedError, UsageError } from "../errors.ts";
 import { callHook, hookCaller } from "../hook.ts";
 import type { Io } from "../io.ts";
@@ -376,7 +376,7 @@ export class RepositoryName {
 
   /** The name of a repository, if it has come. The request ends, so that it keeps no process alive. */
   take(repoId: string | undefined): string | undefined {
-    this.#asking.abort();
+    this.#asking.abort(OVER);
     return this.#known ?? this.#repos.find(({ id }) => id === repoId)?.full_name;
   }
 

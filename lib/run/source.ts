@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, OVER } from "../clock.ts";
 import { MogplexError } from "../errors.ts";
 import type { CallOptions } from "../service/client.ts";
 import type { Pacer } from "../service/pacer.ts";
@@ -215,7 +215,7 @@ export function linkAbort(signal: AbortSignal | undefined): LinkedAbort {
   const closed = new AbortController();
   return {
     signal: signal === undefined ? closed.signal : AbortSignal.any([signal, closed.signal]),
-    close: () => closed.abort(new Error("Cannot go on: the follower was closed")),
+    close: () => closed.abort(OVER),
   };
 }
 

@@ -494,19 +494,23 @@ export class StreamFeed {
   /** Adds messages of a stream. */
   take(items: readonly StreamItem[]): FeedStep {
     let run: Run | undefined;
-    let cut = false;
     const events: RunEvent[] = [];
+    const unreadable: string[] = [];
     for (const item of items) {
       if (item.type === "event") events.push(item.event);
-      else if (item.type === "unreadable") cut = this.#add(item.id) || cut;
+      else if (item.type === "unreadable") unreadable.push(item.id);
       else if (item.run.runId.toLowerCase() === this.#runId) run = item.run;
     }
-    return { run, fresh: this.keep(ordered(events)), cut };
+    const unread = unreadable.filter((id) => this.#seen.add(id));
+    this.#continueAfter(unread);
+    return { run, fresh: this.keep(ordered(events)), cut: unread.length > 0 };
   }
 
   /** Adds events that were read without the stream. @returns Those not seen before. */
   keep(events: readonly RunEvent[]): RunEvent[] {
-    return events.filter((event) => this.#add(event.id));
+    const fresh = events.filter(({ id }) => this.#seen.add(id));
+    this.#continueAfter(fresh.map(({ id }) => id));
+    return fresh;
   }
 
   /**
@@ -523,24 +527,23 @@ export class StreamFeed {
     return page[0]?.type === "started" || page.some(({ id }) => this.#seen.has(id) && !ids.has(id));
   }
 
-  /** @returns Whether the event is new. */
-  #add(id: string): boolean {
-    if (!this.#seen.add(id)) return false;
+  /** @param ids New ones, oldest first. */
+  #continueAfter(ids: readonly string[]): void {
     // The id is sent back as a header, so it must not be any text.
-    if (isUuid(id)) this.#lastId = id;
-    return true;
+    this.#lastId = ids.findLast(isUuid) ?? this.#lastId;
   }
 }
 
 /** Sorts by time if all times can be parsed; else keeps the order. */
 function ordered(events: readonly RunEvent[]): RunEvent[] {
-  const timed = events.map((event) => ({ event, time: timeOf(event.createdAt) }));
-  if (timed.some(({ time: [ms] }) => Number.isNaN(ms))) return [...events];
-  timed.sort(({ time: a }, { time: b }) => a[0] - b[0] || a[1] - b[1]);
+  if (events.length < 2) return [...events];
+  const timed = events.map((event) => ({ event, ms: Date.parse(event.createdAt) }));
+  if (timed.some(({ ms }) => Number.isNaN(ms))) return [...events];
+  timed.sort((a, b) => a.ms - b.ms || belowMs(a.event) - belowMs(b.event));
   return timed.map(({ event }) => event);
 }
 
-/** A time as milliseconds since 1970 and microseconds below them: the service writes up to six digits, more than `Date` keeps. */
-function timeOf(text: string): [ms: number, below: number] {
-  return [Date.parse(text), Number(/\.\d{3}(\d{1,6})/.exec(text)?.[1]?.padEnd(6, "0") ?? 0)];
+/** The part of a time below its milliseconds: the service writes up to six digits, more than `Date` keeps. */
+function belowMs({ createdAt }: RunEvent): number {
+  return Number(/\.\d{3}(\d{1,6})/.exec(createdAt)?.[1]?.padEnd(6, "0") ?? 0);
 }

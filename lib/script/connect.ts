@@ -193,8 +193,8 @@ export class Connector {
 
   /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
   readonly connect = async (): Promise<ConnectOptions> => {
-    await PROCESS.turn();
     const { clock, onNotice } = this.#options;
+    await PROCESS.turn(clock ?? systemClock);
     const { client } = this;
     await this.#kept?.get();
     return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };

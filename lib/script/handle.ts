@@ -22,7 +22,6 @@ import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, Outcome, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
 import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
-import { PROCESS } from "../service/memory.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
 import { type Connect, overlay } from "./connect.ts";
 
@@ -318,7 +317,6 @@ function jobWork<O extends object, I extends { type: string }, R extends AnyResu
         onSession: (opened) => void (session = opened),
       });
       const end = await begin(all, more, onStarted);
-      await PROCESS.turn();
       guarded(end.result, session);
       return end;
     },

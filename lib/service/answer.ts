@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Clock } from "../clock.ts";
+import { type Clock, OVER } from "../clock.ts";
 import type { AnswerFacts } from "../errors.ts";
 
 /** An answer with its body read. */
@@ -263,17 +263,17 @@ export class TimeLimit {
       const ended = new AbortController();
       const end = (settle: () => void): void => {
         signal?.removeEventListener("abort", onAbort);
-        ended.abort();
+        ended.abort(OVER);
         settle();
       };
       const onAbort = (): void => {
         end(() => reject(signal?.reason));
-        this.#controller.abort();
+        this.#controller.abort(OVER);
       };
       signal?.addEventListener("abort", onAbort, { once: true });
       clock.sleep(limitMs, { signal: ended.signal, limit: true }).then(() => {
         end(() => reject(new TimedOut()));
-        this.#controller.abort();
+        this.#controller.abort(OVER);
       }, () => {});
       work.then((value) => end(() => resolve(value)), (error) => end(() => reject(error)));
     });

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, loopTurn } from "../clock.ts";
 import type { AutomationRun } from "../model.ts";
 import type { AutomationRunRecord } from "./contract.ts";
-import type { Fetch } from "./transport.ts";
 
 /** What a process remembers. */
 class ProcessMemory {
@@ -17,15 +16,22 @@ class ProcessMemory {
   readonly #clients = new WeakMap<object, ClientMemory>();
   /** Beside the runs, since callers print what the client returns. */
   readonly #triggers = new WeakMap<AutomationRun, TriggerFacts>();
-  /** Calls that have begun in this turn of the event loop, and the next turn. */
+  /** Calls that had their turn in this turn of the event loop, and the next one. */
   #begun = 0;
   #nextTurn: Promise<void> | undefined;
 
-  /** Waits until another call may begin or end: a thousand at once must not hold up everything else that a server does. */
-  async turn(): Promise<void> {
-    while (this.#begun >= CALLS_A_TURN) await this.#nextTurn;
+  /**
+   * Waits until another call may begin, end, or read what its stream has sent: a thousand at once must not hold up everything else that a
+   * server does.
+   *
+   * @param clock Stands still meanwhile if it is virtual.
+   */
+  async turn(clock: Clock): Promise<void> {
+    while (this.#nextTurn !== undefined && this.#begun >= CALLS_A_TURN) {
+      await (clock.during?.(this.#nextTurn) ?? this.#nextTurn);
+    }
     this.#begun++;
-    this.#nextTurn ??= systemClock.sleep(0).then(() => {
+    this.#nextTurn ??= loopTurn(false).then(() => {
       this.#begun = 0;
       this.#nextTurn = undefined;
     });
@@ -46,7 +52,7 @@ class ProcessMemory {
   }
 
   /** Whether a service has streams of events. @param fetch What reaches it; undefined for the runtime's own. */
-  streamsOf(origin: string, fetch: Fetch | undefined): StreamMemory {
+  streamsOf(origin: string, fetch: object | undefined): StreamMemory {
     const known = this.#streams.get(fetch ?? OWN_FETCH) ?? new Map<string, StreamMemory>();
     this.#streams.set(fetch ?? OWN_FETCH, known);
     const memory = known.get(origin) ?? newStreamMemory();
@@ -79,7 +85,7 @@ class ProcessMemory {
   }
 }
 
-/** Most calls that begin or end in one turn of the event loop. */
+/** Most calls that {@linkcode ProcessMemory.turn} lets go on in one turn of the event loop. */
 const CALLS_A_TURN = 20;
 
 /** The memory of this process. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { createParser } from "eventsource-parser";
-import { type Clock, systemClock } from "../clock.ts";
+import { type Clock, OVER, systemClock } from "../clock.ts";
 import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { awaitHook, callHook } from "../hook.ts";
 import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
@@ -23,6 +23,7 @@ import {
   TimeLimit,
   TooLarge,
 } from "./answer.ts";
+import { PROCESS } from "./memory.ts";
 
 // Advice for a network that fails because of this machine: the runtime does not use the proxy, or does not know the certificate
 // authority.
@@ -180,6 +181,8 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
   const { clock, life, signal, redact } = options;
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
+  /** Bytes that came and are not parsed yet. */
+  let chunk: Uint8Array | undefined;
   let messages: StreamMessage[] = [];
   let tooLarge = false;
   let closed: StreamStep<never> | undefined;
@@ -198,10 +201,10 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
     if (closed !== undefined) return;
     closed = { kind: "closed", detail, tooLarge };
     signal?.removeEventListener("abort", close);
-    over?.abort();
+    over?.abort(OVER);
     // Do not await: a sender that never stops may never confirm.
     reader?.cancel().catch(() => {});
-    life.abort();
+    life.abort(OVER);
   }
 
   function close(): void {
@@ -216,25 +219,33 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
     if (piece === "") return piece;
     const text = returned && piece.startsWith("\n") ? piece.slice(1) : piece;
     returned = piece.endsWith("\r");
-    return text.replace(/\r\n?/g, "\n");
+    return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
   }
 
-  /** Reads one chunk and feeds the parser. Never rejects. */
+  /** Waits for one chunk. Never rejects. */
   async function pull(): Promise<void> {
     try {
       const piece = await reader?.read();
       if (closed !== undefined) return;
-      if (piece?.value === undefined) return end(null);
-      parser.feed(withLineFeeds(decoder.decode(piece.value, { stream: true })));
-      if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
+      chunk = piece?.value;
+      if (chunk === undefined) end(null);
     } catch (cause) {
       end(excerpt(explainLoss(new NetworkFailure(cause), redact).detail, redact, 300));
     }
   }
 
+  /** Feeds the parser with the chunk that came. */
+  function take(): void {
+    const bytes = chunk;
+    chunk = undefined;
+    if (closed !== undefined || bytes === undefined) return;
+    parser.feed(withLineFeeds(decoder.decode(bytes, { stream: true })));
+    if (tooLarge) end(`a message is larger than ${MAX_MESSAGE_LENGTH} characters`);
+  }
+
   async function next(limitMs = Infinity): Promise<StreamStep<StreamMessage>> {
     let late = false;
-    if (closed === undefined && messages.length === 0) {
+    if (closed === undefined && chunk === undefined) {
       pending ??= pull().finally(() => pending = undefined);
       over = new AbortController();
       const timeUp = limitMs === Infinity ? [] : [clock.sleep(limitMs, { signal: over.signal, limit: true })];
@@ -242,7 +253,11 @@ function readEventStream(response: Response, options: EventStreamOptions): Event
         pending.then(() => false),
         ...timeUp.map((sleep) => sleep.then(() => true, () => false)),
       ]);
-      over.abort();
+      over.abort(OVER);
+    }
+    if (chunk !== undefined) {
+      await PROCESS.turn(clock);
+      take();
     }
     const fresh = messages;
     messages = [];
