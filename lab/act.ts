@@ -83,16 +83,22 @@ export interface Workflow {
   env?: Readonly<Record<string, string>>;
 }
 
+/** Makes a repository with the program and further files, in one commit. @returns Its folder. */
+export async function openRepository(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
+  const cwd = bench.newFolder();
+  bench.writeFiles(cwd, { ...programFiles(), ...files });
+  const git = ["git", "-c", "user.name=Lab", "-c", "user.email=lab@example.com", "-c", "init.defaultBranch=main"];
+  for (const step of [["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Start"]]) {
+    await bench.run([...git, ...step], { cwd });
+  }
+  return cwd;
+}
+
 /** Starts a workflow in its own repository. */
 export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<Running> {
   const { text, service, files = {}, event = "workflow_dispatch", payload = {}, args = [], env = {} } = workflow;
-  const cwd = bench.newFolder();
-  bench.writeFiles(cwd, {
-    ...programFiles(),
-    ...files,
-    ".github/workflows/agent.yml": text,
-    "event.json": JSON.stringify(payload),
-  });
+  const own = { ".github/workflows/agent.yml": text, "event.json": JSON.stringify(payload) };
+  const cwd = await openRepository(bench, { ...files, ...own });
   // act would fetch actions from their server. It copies the repository itself, in place of checkout.
   const [upload, cache] = [bench.newFolder(), bench.newFolder()];
   bench.writeFiles(upload, { "action.yml": UPLOAD });
@@ -105,10 +111,6 @@ export async function startWorkflow(bench: Bench, workflow: Workflow): Promise<R
     "--local-repository",
     `actions/${name}@${commit}=${name === "cache" ? cache : upload}`,
   ]);
-  const git = ["git", "-c", "user.name=Lab", "-c", "user.email=lab@example.com", "-c", "init.defaultBranch=main"];
-  for (const step of [["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Start"]]) {
-    await bench.run([...git, ...step], { cwd });
-  }
   const places = ["ubuntu-24.04", "ubuntu-latest"].flatMap((label) => ["-P", `${label}=-self-hosted`]);
   const line = [ACT.provide(), event, "-W", ".github/workflows/agent.yml", "-e", "event.json", "--no-cache-server"]
     .concat(places, ["-P", "docker=node"], ["--env", `MOGPLEX_URL=${service.url}`, "--env", "MOGPLEX_DEV=1"])

@@ -5,8 +5,9 @@
  * @module
  */
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
-import { createServer } from "node:net";
+import { mkdirSync, readFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { dirname, join } from "node:path";
 import type { Bench } from "./bench.ts";
 import { GITEA } from "./programs.ts";
@@ -33,6 +34,8 @@ export interface Gitea {
   /** Scheme, host and port. */
   origin: string;
   host: string;
+  /** The host under which it names itself, and the certificate for that; {@linkcode host} and nothing without TLS. */
+  front: { host: string; certificate: string };
   admin: GiteaUser;
   /** What the server has printed so far. */
   log(): string;
@@ -57,8 +60,36 @@ export interface Gitea {
   remote(repository: string, as?: GiteaUser): string;
 }
 
-/** Starts the server, and waits until it answers. */
-export async function startGitea(bench: Bench): Promise<Gitea> {
+/**
+ * Ends TLS in front of a port of this machine, with a certificate that the server has made.
+ *
+ * @returns Host and port in front, and the certificate.
+ */
+async function endTls(bench: Bench, program: string, port: number): Promise<Gitea["front"]> {
+  const folder = bench.newFolder();
+  const { code, stderr } = await bench.run([program, "cert", "--host", "127.0.0.1", "--ca"], { cwd: folder });
+  if (code !== 0) throw new Error(`gitea cert ended with ${code}: ${stderr.slice(-400)}`);
+  const certificate = join(folder, "cert.pem");
+  const keys = { cert: readFileSync(certificate), key: readFileSync(join(folder, "key.pem")) };
+  const server = createTlsServer(keys, (socket) => {
+    const to = connect(port, "127.0.0.1");
+    for (const each of [socket, to]) each.on("error", () => [socket, to].forEach((end) => end.destroy()));
+    socket.pipe(to).pipe(socket);
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  bench.atEnd(async () => {
+    server.close();
+    await once(server, "close");
+  });
+  return { host: `127.0.0.1:${(server.address() as AddressInfo).port}`, certificate };
+}
+
+/**
+ * Starts the server, and waits until it answers.
+ *
+ * @param hasTls Whether it names itself by an HTTPS address, which works, too. The experiment itself calls it without TLS.
+ */
+export async function startGitea(bench: Bench, hasTls = false): Promise<Gitea> {
   const program = GITEA.provide();
   const folder = join(bench.newFolder(), "gitea");
   mkdirSync(folder);
@@ -66,7 +97,9 @@ export async function startGitea(bench: Bench): Promise<Gitea> {
   const host = `127.0.0.1:${port}`;
   const origin = `http://${host}`;
   const config = join(folder, "app.ini");
-  bench.writeFiles(folder, { "app.ini": configText(folder, join(dirname(program), "source"), port) });
+  const front = hasTls ? await endTls(bench, program, port) : { host, certificate: "" };
+  const root = `${hasTls ? "https" : "http"}://${front.host}/`;
+  bench.writeFiles(folder, { "app.ini": configText(folder, join(dirname(program), "source"), port, root) });
   const line = (...args: string[]) => [program, "--config", config, ...args];
   const run = async (...args: string[]) => {
     const { code, stdout, stderr } = await bench.run(line(...args), { cwd: folder });
@@ -104,6 +137,7 @@ export async function startGitea(bench: Bench): Promise<Gitea> {
   return {
     origin,
     host,
+    front,
     admin,
     log: server.text,
     ask,
@@ -181,14 +215,14 @@ async function answers(url: string, ended: Promise<unknown>, log: () => string):
 }
 
 /** Nothing leaves this machine, and webhooks reach it. */
-function configText(folder: string, source: string, port: number): string {
+function configText(folder: string, source: string, port: number, root: string): string {
   return `RUN_MODE = prod
 WORK_PATH = ${folder}
 I_AM_BEING_UNSAFE_RUNNING_AS_ROOT = true
 [server]
 HTTP_ADDR = 127.0.0.1
 HTTP_PORT = ${port}
-ROOT_URL = http://127.0.0.1:${port}/
+ROOT_URL = ${root}
 STATIC_ROOT_PATH = ${source}
 DISABLE_SSH = true
 OFFLINE_MODE = true

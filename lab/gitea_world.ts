@@ -9,7 +9,7 @@ import { join } from "node:path";
 import process from "node:process";
 import type { Fetch } from "../lib/service/transport.ts";
 import { root } from "../tools/setup.mjs";
-import type { Bench } from "./bench.ts";
+import type { Bench, Service } from "./bench.ts";
 import { type Gitea, type GiteaUser, startGitea } from "./gitea.ts";
 import { GITEA } from "./programs.ts";
 
@@ -37,8 +37,9 @@ export interface World {
   stranger: GiteaUser;
 }
 
-export async function makeWorld(bench: Bench): Promise<World> {
-  const gitea = await startGitea(bench);
+/** @param hasTls See {@linkcode startGitea}. */
+export async function makeWorld(bench: Bench, hasTls = false): Promise<World> {
+  const gitea = await startGitea(bench, hasTls);
   const owner = await gitea.user("acme");
   const writer = await gitea.user("kim");
   const reviewer = await gitea.user("lee");
@@ -56,6 +57,58 @@ export async function tokenOf(gitea: Gitea, { name, password }: GiteaUser, scope
     body: JSON.stringify({ name: scopes.join(), scopes }),
   });
   return ((await answer.json()) as { sha1: string }).sha1;
+}
+
+/** Does the work of a run as the service would: commits in a clone, pushes, opens the pull request if there is none, and says so. @returns its address. */
+export async function work(
+  bench: Bench,
+  { gitea, repository }: World,
+  service: Service,
+  runId: string,
+  agent: GiteaUser,
+): Promise<string> {
+  const answer = await fetch(`${service.url}/api/v1/mogplex/runs/${runId}`, {
+    headers: { authorization: `Bearer ${service.token}` },
+  });
+  const text = await answer.clone().text();
+  if (!answer.ok) throw new Error(text);
+  const { data: { run } } = await answer.json() as { data: { run: { branch: { base: string; working: string } } } };
+  const { base, working } = run.branch;
+  const folder = bench.newFolder();
+  const git = async (...args: string[]) => {
+    const who = ["-c", "user.name=agent", "-c", "user.email=agent@example.com"];
+    const { code, stdout, stderr } = await bench.run(["git", ...who, ...args], { cwd: folder });
+    if (code !== 0) throw new Error(`git ${args[0]} ended with ${code}: ${stderr}`);
+    return stdout;
+  };
+  await git("clone", "--quiet", gitea.remote(repository, agent), ".");
+  const isNew = (await git("branch", "--remotes", "--list", `origin/${working}`)).trim() === "";
+  await git("checkout", "--quiet", ...(isNew ? ["-b", working, `origin/${base}`] : [working]));
+  bench.writeFiles(folder, { [`${runId}.md`]: "Written by an agent.\n" });
+  await git("add", "--all");
+  await git("commit", "--quiet", "--message", "Do the task");
+  await git("push", "--quiet", "origin", working);
+  const open = await gitea.call("GET", `/repos/${repository}/pulls?state=open&limit=50`);
+  const known = open.find((each: { head: { ref: string } }) => each.head.ref === working);
+  const body = { head: working, base, title: "Do the task" };
+  const { html_url: url } = known ?? await gitea.call("POST", `/repos/${repository}/pulls`, body, agent);
+  const payload = {
+    stage: "git_delivery",
+    changed: true,
+    pull_request_url: url,
+    base_branch: base,
+    working_branch: working,
+  };
+  await service.control("setRun", { runId, run: { status: "streaming" } });
+  await service.control("appendEvents", {
+    runId,
+    events: [
+      { type: "log", message: "Pull request ready", payload: { ...payload, auto_committed_files: [] } },
+      { type: "finished", message: "Harness run finished", payload: { exit_code: 0, failure_code: null } },
+    ],
+  });
+  await service.control("setRun", { runId, run: { status: "success" }, call: { status: "success" } });
+  return url as string;
 }
 
 /** Sends requests, and remembers what was answered. */

@@ -14,7 +14,7 @@ import type { Bench, Service } from "../bench.ts";
 import { COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
 import type { GiteaUser } from "../gitea.ts";
-import { makeWorld, ORIGIN, tokenOf, type World } from "../gitea_world.ts";
+import { makeWorld, ORIGIN, tokenOf, work, type World } from "../gitea_world.ts";
 import type { Ended, Running } from "../processes.ts";
 import { GIT, GITEA } from "../programs.ts";
 
@@ -99,53 +99,6 @@ async function runOf({ folder }: Job): Promise<string> {
   }
 }
 
-/** Does the work of a run as the service would: commits in a clone, pushes, opens the pull request if there is none, and says so. */
-async function work(bench: Bench, world: World, service: Service, runId: string, agent: GiteaUser): Promise<string> {
-  const { gitea, repository } = world;
-  const answer = await fetch(`${service.url}/api/v1/mogplex/runs/${runId}`, {
-    headers: { authorization: `Bearer ${service.token}` },
-  });
-  const text = await answer.clone().text();
-  if (!answer.ok) throw new Error(text);
-  const { data: { run } } = await answer.json() as { data: { run: { branch: { base: string; working: string } } } };
-  const { base, working } = run.branch;
-  const folder = bench.newFolder();
-  const git = async (...args: string[]) => {
-    const who = ["-c", "user.name=agent", "-c", "user.email=agent@example.com"];
-    const { code, stdout, stderr } = await bench.run(["git", ...who, ...args], { cwd: folder });
-    if (code !== 0) throw new Error(`git ${args[0]} ended with ${code}: ${stderr}`);
-    return stdout;
-  };
-  await git("clone", "--quiet", gitea.remote(repository, agent), ".");
-  const isNew = (await git("branch", "--remotes", "--list", `origin/${working}`)).trim() === "";
-  await git("checkout", "--quiet", ...(isNew ? ["-b", working, `origin/${base}`] : [working]));
-  bench.writeFiles(folder, { [`${runId}.md`]: "Written by an agent.\n" });
-  await git("add", "--all");
-  await git("commit", "--quiet", "--message", "Do the task");
-  await git("push", "--quiet", "origin", working);
-  const open = await gitea.call("GET", `/repos/${repository}/pulls?state=open&limit=50`);
-  const known = open.find((each: { head: { ref: string } }) => each.head.ref === working);
-  const body = { head: working, base, title: "Do the task" };
-  const { html_url: url } = known ?? await gitea.call("POST", `/repos/${repository}/pulls`, body, agent);
-  const payload = {
-    stage: "git_delivery",
-    changed: true,
-    pull_request_url: url,
-    base_branch: base,
-    working_branch: working,
-  };
-  await service.control("setRun", { runId, run: { status: "streaming" } });
-  await service.control("appendEvents", {
-    runId,
-    events: [
-      { type: "log", message: "Pull request ready", payload: { ...payload, auto_committed_files: [] } },
-      { type: "finished", message: "Harness run finished", payload: { exit_code: 0, failure_code: null } },
-    ],
-  });
-  await service.control("setRun", { runId, run: { status: "success" }, call: { status: "success" } });
-  return url as string;
-}
-
 /** Keeps a note as the server shows it, for the picture in the documents, if that is wanted. */
 async function keepNote({ gitea, repository }: World, name: string, note: string): Promise<void> {
   const folder = process.env.MOGPLEX_LAB_NOTES;
@@ -226,6 +179,14 @@ async function respond(bench: Bench): Promise<void> {
   const again = await jobOf(bench, world, service, token, first.delivery).ended;
   const once = again.code === 0 && (await notes(number)).length === 1 && again.stdout.includes("its run was started");
   bench.check("the same event once more starts nothing", once, seen(again));
+
+  const [own] = (await gitea.call("GET", `${issues}/${number}/comments`))
+    .filter((each: { user: { id: number } }) => each.user.id === bot.id) as [{ id: number; body: string }];
+  // As somebody may who can write to issues.
+  const body = own.body.replace(runId, crypto.randomUUID());
+  await gitea.call("PATCH", `${issues}/comments/${own.id}`, { body });
+  const forged = await jobOf(bench, world, service, token, first.delivery).ended;
+  bench.check("a mark that somebody has changed names no run", forged.stdout.includes("it was answered"), seen(forged));
 
   const second = await say(pull, "@mogplex also the docs of the command line", writer);
   const later = jobOf(bench, world, service, token, second.delivery);

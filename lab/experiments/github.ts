@@ -2,10 +2,10 @@
  * GitHub workflows on nektos/act without containers: each step is a real process of this machine, on a terminal, with act's readers of
  * outputs, summaries and commands.
  */
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { root } from "../../tools/setup.mjs";
-import { FAILED_WORKFLOW, LATER, startWorkflow, tail } from "../act.ts";
+import { FAILED_WORKFLOW, LATER, openRepository, startWorkflow, tail } from "../act.ts";
 import type { Bench, Service } from "../bench.ts";
 import { makeImage, startDocker } from "../docker.ts";
 import type { Experiment } from "../experiment.ts";
@@ -140,6 +140,24 @@ async function forgejo(bench: Bench): Promise<void> {
   }
 }
 
+/** What `docs/github.md` shows under "On a laptop", pasted into a repository with the page's workflow. */
+async function page(bench: Bench): Promise<void> {
+  const text = readFileSync(join(root, "docs/github.md"), "utf8");
+  const [, workflow = ""] = /^```yaml\n(name: Mogplex\n[^]*?)^```$/m.exec(text) ?? [];
+  const [, commands = ""] = /^```sh\n(cat > try\.sh[^]*?)^```$/m.exec(text) ?? [];
+  bench.check("the page has the workflow and the commands", workflow !== "" && commands !== "");
+  bench.writeProgram("act", `#!/bin/sh\nexec '${ACT.provide()}' "$@"\n`);
+  for (const [scenario, end] of [["success", "Job succeeded"], ["agent-failure", "Job failed"]] as const) {
+    const cwd = await openRepository(bench, { ".github/workflows/agent.yml": workflow });
+    await bench.run(["git", "remote", "add", "origin", "https://github.example/acme/web.git"], { cwd });
+    const line = commands.replace("--speed 20", `--speed 20 --scenario ${scenario}`);
+    const env = { MOGPLEX_CI: root, XDG_CACHE_HOME: join(bench.folder, "cache") };
+    const running = bench.start(["sh", "-e", "-c", line], { cwd, env });
+    await running.ended;
+    bench.check(`the commands of the page end with "${end}"`, running.text().includes(end), tail(running.text()));
+  }
+}
+
 /** Experiments with nektos/act. */
 export const GITHUB: readonly Experiment[] = [
   {
@@ -170,6 +188,13 @@ export const GITHUB: readonly Experiment[] = [
     tried: "every other workflow succeeds and fails with its run",
     limitSeconds: 150,
     run: others,
+  },
+  {
+    name: "act-page",
+    system: "GitHub Actions",
+    programs: [ACT, GIT],
+    tried: 'docs/github.md, "On a laptop": its workflow and its commands, green and red',
+    run: page,
   },
   {
     name: "act-forgejo",

@@ -5,7 +5,8 @@
  * @module
  */
 import { type Clock, systemClock } from "../clock.ts";
-import { UsageError } from "../errors.ts";
+import { MogplexError, UsageError } from "../errors.ts";
+import type { Findings, FindingsOf } from "../forge/findings.ts";
 import {
   FORGE_TOKENS_TEXT,
   type ForgeName,
@@ -165,6 +166,22 @@ export class PullRequests {
       }
     }
     return [...changed];
+  }
+
+  /**
+   * What of a pull request is to be mended.
+   *
+   * @returns Undefined when that cannot be read: it is told once.
+   * @throws `signal.reason` if the signal of the forges aborts.
+   */
+  async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
+    try {
+      return await this.#forges.findings(url, of);
+    } catch (error) {
+      if (!(error instanceof MogplexError)) throw error;
+      this.#tellOnce(`the ${of} of ${url} could not be read: ${error.message}`);
+      return undefined;
+    }
   }
 
   /** Whether there is a token for the forge of an address. */

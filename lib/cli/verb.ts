@@ -59,6 +59,8 @@ export type RenderSummary = (mayLink: (url: string) => boolean, links: MarkdownO
 export interface NoteContent {
   render: RenderSummary;
   state: NoteState;
+  /** Most time to write it, in milliseconds. @default that of every note */
+  limitMs?: number | undefined;
 }
 
 /** What a note has to remember of its job. */
@@ -66,6 +68,8 @@ export interface NoteState {
   runId: string | null;
   /** Exit code; null while the job goes on. */
   exitCode: number | null;
+  /** Whether the run is known to have ended. */
+  hasEnded: boolean;
 }
 
 // The forge that a job stands on.

@@ -289,8 +289,12 @@ interface ForgeCall<T> {
   isLimit?(value: unknown): boolean;
   /** Whether a smaller request may succeed where the forge is too slow for this one: then it is sent once. @default {false} */
   divisible?: boolean | undefined;
-  /** Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API. */
-  read(value: unknown): T | undefined;
+  /**
+   * Reads the value from the JSON of a 2xx answer; undefined if it is not an answer of the API.
+   *
+   * @param text The answer as it came, for what is no JSON.
+   */
+  read(value: unknown, text: string): T | undefined;
 }
 
 /** Whether an error is about what was asked for alone: this token does not see it, or it is gone. */
@@ -370,7 +374,7 @@ export class ForgeClient {
     const good = answer.status >= 200 && answer.status < 300;
     const body = good ? parseJson(answer.text) : undefined;
     const limited = isLimited(answer) || good && isLimit?.(body) === true;
-    const value = good && !limited ? read(body) : undefined;
+    const value = good && !limited ? read(body, answer.text) : undefined;
     if (value !== undefined) return { ok: true, value };
     const path = movedTo(answer, this.#api);
     if (path !== undefined) throw new Moved(path);
@@ -432,6 +436,11 @@ export class ForgeClient {
   /** Reads what fits a schema. @throws what {@linkcode ForgeClient.call} throws. */
   async get<T extends z.core.$ZodType>(what: string, path: string, schema: T): Promise<z.output<T>> {
     return await this.call({ what, path, read: (value) => z.safeParse(schema, value).data });
+  }
+
+  /** Reads what is no JSON, such as a log. @throws what {@linkcode ForgeClient.call} throws. */
+  async getText(what: string, path: string): Promise<string> {
+    return await this.call({ what, path, read: (_value, text) => text });
   }
 
   /** Reads what this token may not see. @returns Undefined when it does not, or when it is gone. @throws everything else. */

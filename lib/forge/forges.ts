@@ -15,6 +15,10 @@ import {
   type PullRequestFacts,
   type PullRequestOutcome,
 } from "./forge.ts";
+import type { Findings, FindingsOf } from "./findings.ts";
+import { giteaFindings } from "./gitea_findings.ts";
+import { githubFindings } from "./github_findings.ts";
+import { gitlabFindings } from "./gitlab_findings.ts";
 import { findGitea, giteaApi, MAX_GITEA_PULL_REQUESTS, readGitea } from "./gitea.ts";
 import { findGithub, githubApi, MAX_PULL_REQUESTS, readGithub } from "./github.ts";
 import { findGitlab, gitlabApi, readGitlab } from "./gitlab.ts";
@@ -56,10 +60,18 @@ interface Kind {
   largest: number;
   read(client: ForgeClient, batch: readonly PullRequestAddress[]): Promise<PullRequestOutcome[]>;
   find(client: ForgeClient, wanted: Omit<BranchPlace, "forge" | "host">): Promise<string | null | undefined>;
+  findings(client: ForgeClient, address: PullRequestAddress, of: FindingsOf): Promise<Findings>;
 }
 
 const KINDS: Readonly<Record<ForgeName, Kind>> = {
-  github: { system: "GitHub", api: githubApi, largest: MAX_PULL_REQUESTS, read: readGithub, find: findGithub },
+  github: {
+    system: "GitHub",
+    api: githubApi,
+    largest: MAX_PULL_REQUESTS,
+    read: readGithub,
+    find: findGithub,
+    findings: githubFindings,
+  },
   gitlab: {
     system: "GitLab",
     api: gitlabApi,
@@ -68,8 +80,16 @@ const KINDS: Readonly<Record<ForgeName, Kind>> = {
     largest: 1,
     read: (client, batch) => Promise.all(batch.map((address) => readGitlab(client, address))),
     find: findGitlab,
+    findings: gitlabFindings,
   },
-  gitea: { system: "Gitea", api: giteaApi, largest: MAX_GITEA_PULL_REQUESTS, read: readGitea, find: findGitea },
+  gitea: {
+    system: "Gitea",
+    api: giteaApi,
+    largest: MAX_GITEA_PULL_REQUESTS,
+    read: readGitea,
+    find: findGitea,
+    findings: giteaFindings,
+  },
 };
 
 /** Makes readings with one client for each host, so that each has one count and one budget of requests. */
@@ -205,6 +225,19 @@ export class Forges {
       this.#world.signal?.throwIfAborted();
       return undefined;
     }
+  }
+
+  /**
+   * Reads what of a pull request is to be mended.
+   *
+   * @returns Undefined when no token is for its host, or the text is no address of a pull request.
+   * @throws what the client throws.
+   */
+  async findings(url: string, of: FindingsOf): Promise<Findings | undefined> {
+    const address = parsePullRequest(url);
+    const client = address === undefined ? undefined : this.#clientOf(address);
+    if (address === undefined || client === undefined) return undefined;
+    return await KINDS[address.forge].findings(client, address, of);
   }
 }
 

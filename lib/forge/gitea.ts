@@ -257,8 +257,9 @@ async function checksOf(
 const isPerson = ({ id }: { id: number }) => id > 0;
 
 /**
- * The review of an open pull request, and who was asked for one and has not given it. The newest word of each reviewer counts, comments aside;
- * an approval counts from those alone who may approve. Source: Gitea, API reference, `PullReview`.
+ * The review of an open pull request, and who was asked for one and has not given it. The newest word of each reviewer counts, comments aside.
+ * Anybody who sees the repository may approve and ask for changes: `official` is the word of those who may decide, that is, who may write, or
+ * are named by the rule of the target. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`, `IsOfficialReviewer`.
  */
 async function reviewOf(
   client: ForgeClient,
@@ -287,10 +288,9 @@ async function reviewOf(
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );
   const asked = requests[0]?.team?.name ?? requests[0]?.user?.login ?? null;
-  if (words.some(({ state }) => state === "REQUEST_CHANGES")) return { review: "changes-requested", asked };
-  const approvals =
-    words.filter(({ state, official, user }) => state === "APPROVED" && official !== false && user && isPerson(user))
-      .length;
+  const decisions = words.filter(({ official }) => official !== false);
+  if (decisions.some(({ state }) => state === "REQUEST_CHANGES")) return { review: "changes-requested", asked };
+  const approvals = decisions.filter(({ state, user }) => state === "APPROVED" && user && isPerson(user)).length;
   if (approvals >= Math.max(target?.required_approvals ?? 0, 1)) return { review: "approved", asked };
   // An approval that does not suffice shows that a reviewer looks at it.
   return { review: asked !== null || approvals > 0 ? "asked" : "not-asked", asked };

@@ -5,11 +5,12 @@
  */
 import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../errors.ts";
-import type { ForgeClient } from "./forge.ts";
+import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
+import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { readGitea } from "./gitea.ts";
+import { giteaFindings } from "./gitea_findings.ts";
 import {
   type CommentPlace,
-  type ForgeUser,
   type News,
   orNull,
   type Reaction,
@@ -303,15 +304,21 @@ export class GiteaThreads implements Threads {
     return { isGuarded, isProtected: found.protected, commit: found.commit?.id ?? null };
   }
 
-  async facts(number: number) {
+  #address(number: number): PullRequestAddress {
     const { origin } = this;
     const url = `${origin}/${this.#repository}/pulls/${number}`;
-    const { host } = new URL(origin);
-    const address = { forge: "gitea" as const, origin, host, repository: this.#repository, number, url };
-    const [outcome] = await readGitea(this.#client, [address]);
+    return { forge: "gitea", origin, host: new URL(origin).host, repository: this.#repository, number, url };
+  }
+
+  async facts(number: number) {
+    const [outcome] = await readGitea(this.#client, [this.#address(number)]);
     if (outcome?.ok === true) return outcome.facts;
     const why = outcome?.reason ?? "it was not read";
     throw new MogplexError({ attempted: `read pull request #${number}`, why }, "unavailable");
+  }
+
+  findings(number: number, of: FindingsOf): Promise<Findings> {
+    return giteaFindings(this.#client, this.#address(number), of);
   }
 
   #commentsSince(since: string) {

@@ -6,11 +6,12 @@
  */
 import * as z from "zod/mini";
 import { MogplexError } from "../errors.ts";
-import type { ForgeClient } from "./forge.ts";
+import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
+import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { readGithub } from "./github.ts";
+import { githubFindings } from "./github_findings.ts";
 import {
   type CommentPlace,
-  type ForgeUser,
   type News,
   orNull,
   type Reaction,
@@ -295,17 +296,21 @@ export class GithubThreads implements Threads {
     return { isGuarded, isProtected, commit: found.commit?.sha ?? null };
   }
 
-  async facts(number: number) {
+  #address(number: number): PullRequestAddress {
     const { origin } = this;
     const url = `${origin}/${this.#repository}/pull/${number}`;
-    const { host } = new URL(origin);
-    const address = { forge: "github" as const, origin, host, repository: this.#repository, number, url };
-    const [outcome] = await readGithub(this.#client, [address]);
+    return { forge: "github", origin, host: new URL(origin).host, repository: this.#repository, number, url };
+  }
+
+  async facts(number: number) {
+    const [outcome] = await readGithub(this.#client, [this.#address(number)]);
     if (outcome?.ok === true) return outcome.facts;
-    throw new MogplexError(
-      { attempted: `read pull request #${number}`, why: outcome?.reason ?? "it was not read" },
-      "unavailable",
-    );
+    const why = outcome?.reason ?? "it was not read";
+    throw new MogplexError({ attempted: `read pull request #${number}`, why }, "unavailable");
+  }
+
+  findings(number: number, of: FindingsOf): Promise<Findings> {
+    return githubFindings(this.#client, this.#address(number), of);
   }
 
   #commentsSince(kind: CommentPlace["kind"], since: string) {

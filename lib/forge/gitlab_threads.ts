@@ -5,12 +5,13 @@
  */
 import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../errors.ts";
-import type { ForgeClient } from "./forge.ts";
+import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
+import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { readGitlab } from "./gitlab.ts";
+import { gitlabFindings } from "./gitlab_findings.ts";
 import {
   type CommentPlace,
   type ForgeSetup,
-  type ForgeUser,
   isGone,
   type News,
   orNull,
@@ -303,18 +304,21 @@ export class GitlabThreads implements Threads {
     return { webhook, mayHaveVariables: typeof role === "string" ? role !== "no_one_allowed" : null };
   }
 
+  /** Only its number is asked for: the project's path may be below that of the server. */
+  #address(number: number): PullRequestAddress {
+    const { origin } = this;
+    const { host } = new URL(origin);
+    return { forge: "gitlab", origin, host, repository: this.#project, number, url: `!${number}` };
+  }
+
   async facts(number: number) {
-    // Only its number is asked for: the project's path may be below that of the server.
-    const outcome = await readGitlab(this.#client, {
-      forge: "gitlab",
-      origin: this.origin,
-      host: new URL(this.origin).host,
-      repository: this.#project,
-      number,
-      url: `!${number}`,
-    });
+    const outcome = await readGitlab(this.#client, this.#address(number));
     if (outcome.ok) return outcome.facts;
     throw new MogplexError({ attempted: `read merge request !${number}`, why: outcome.reason }, "unavailable");
+  }
+
+  findings(number: number, of: FindingsOf): Promise<Findings> {
+    return gitlabFindings(this.#client, this.#address(number), of);
   }
 
   #commented(since: string) {

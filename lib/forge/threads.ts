@@ -8,15 +8,8 @@
  */
 import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
 import type * as z from "zod/mini";
+import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, ForgeName, PullRequestFacts } from "./forge.ts";
-
-export interface ForgeUser {
-  /** Its number at the forge: names can be given to another user. */
-  readonly id: number;
-  readonly name: string;
-  /** Whether it is a program; null where the forge does not show that. */
-  readonly isBot: boolean | null;
-}
 
 /** An issue or a pull request of the repository. */
 export interface ThreadPlace {
@@ -126,6 +119,8 @@ export interface Threads {
   setup?(): Promise<ForgeSetup>;
   /** Checks, review and conflict of a pull request. */
   facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
+  /** What of a pull request is to be mended. */
+  findings(number: number, of: FindingsOf): Promise<Findings>;
   /** Comments that were written, and open threads with the label that were changed, since a time (ISO 8601), the oldest first. */
   news(since: string, label: string): Promise<readonly News[]>;
   /** All comments that a user has written in the repository since a time, with what they say now. */

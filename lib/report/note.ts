@@ -281,6 +281,8 @@ interface NoteOptions {
   random?: (() => number) | undefined;
   /** Id of the note, where it was written before: it is not looked for. @default {undefined} */
   id?: number | undefined;
+  /** Most time for all of it, in milliseconds. @default {15_000} */
+  limitMs?: number | undefined;
 }
 
 /** A note that was written. GitLab's API does not return its URL. */
@@ -456,7 +458,7 @@ async function writeOnce(writer: NoteWriter, marker: string, body: string, wait:
 }
 
 /**
- * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes at most 15 seconds.
+ * Writes the note of a job: updates our oldest note that begins with the marker, or makes one. Takes no longer than the limit.
  *
  * @param marker Result of {@linkcode noteMarker}.
  * @param text Markdown in which untrusted text is harmless; with the marker not too long for the place.
@@ -469,8 +471,8 @@ export async function writeNote(
   text: string,
   options: NoteOptions,
 ): Promise<WrittenNote> {
-  const { clock } = options;
-  const deadline = clock.now() + NOTE_MS;
+  const { clock, limitMs = NOTE_MS } = options;
+  const deadline = clock.now() + limitMs;
   try {
     return await withLimit(
       (signal) => {
@@ -480,11 +482,11 @@ export async function writeNote(
         if (options.id !== undefined) return writer.update(options.id, body);
         return writeOnce(writer, marker, body, (ms) => clock.sleep(ms, { signal }));
       },
-      { clock, limitMs: NOTE_MS, signal: undefined },
+      { clock, limitMs, signal: undefined },
     );
   } catch (error) {
     if (!(error instanceof TimedOut)) throw error;
-    const why = `${place.system} took longer than ${NOTE_MS / 1000} seconds`;
+    const why = `${place.system} took longer than ${limitMs / 1000} seconds`;
     throw new NetworkError({ attempted: `write the ${place.noun} on ${place.where}`, why });
   }
 }

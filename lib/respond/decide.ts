@@ -4,9 +4,11 @@
  *
  * @module
  */
-import type { CommentPlace, ForgeUser, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
-import { type Mend, mendPrompt } from "../run/mend.ts";
-import { type AskId, isSameAsk, type MarkedNote, marksOf, newsOf } from "./mark.ts";
+import type { ForgeUser } from "../forge/findings.ts";
+import type { CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import type { Redact } from "../run/clean.ts";
+import { findingsFor, findingsQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
+import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
 import { type Place, placeNow } from "./where.ts";
@@ -67,21 +69,35 @@ export class Decider {
   readonly #settings: RespondSettings;
   readonly #runs: RunsAtWork;
   readonly #nowMs: number;
+  readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
+  readonly #redact: Redact;
+  readonly #open: MarkedNote[] = [];
   readonly #rights = new Map<number, boolean>();
 
   constructor(
-    { threads, settings, runs, nowMs }: {
+    { threads, settings, runs, nowMs, sealOf, redact }: {
       threads: Threads;
       settings: RespondSettings;
       runs: RunsAtWork;
       /** Wall time in milliseconds since 1970. */
       nowMs: number;
+      /** Makes the codes of the marks of a thread. */
+      sealOf(thread: ThreadPlace): Promise<MarkSeal>;
+      /** Masks secrets. */
+      redact: Redact;
     },
   ) {
     this.#threads = threads;
     this.#settings = settings;
     this.#runs = runs;
     this.#nowMs = nowMs;
+    this.#sealOf = sealOf;
+    this.#redact = redact;
+  }
+
+  /** Notes of the thread that do not tell the end of their run: it goes on, or their job has died. Known once it was decided. */
+  get open(): readonly MarkedNote[] {
+    return this.#open;
   }
 
   /**
@@ -103,10 +119,12 @@ export class Decider {
     if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
     if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
-    const marks = marksOf(found.list, me);
+    const marks = marksOf(found.list, me, await this.#sealOf(place));
+    const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
+    this.#open.push(...open.slice(-MAX_RUNS));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
     if (own !== undefined && own.mark.state !== "starting") {
-      return quiet(own.mark.state === "none" ? "it was answered" : "its run was started");
+      return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
     }
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
@@ -125,7 +143,7 @@ export class Decider {
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
-    const prompt = promptOf(task.text, told, this.#settings.template);
+    const prompt = promptOf(withQuote(task.text, task.quote), told, this.#settings.template);
     return { kind: "start", ask, of: task.of, asker, thread, task: task.text, prompt, place: where };
   }
 
@@ -208,7 +226,7 @@ export class Decider {
     thread: Thread,
     what: Ask | null,
     { ask, at, me, marks }: { ask: AskId; at: string; me: ForgeUser; marks: readonly MarkedNote[] },
-  ): Promise<{ text: string; of: AskId } | { reason: string }> {
+  ): Promise<Task | { reason: string }> {
     if (what?.kind === "mend") return await this.#mendOf(thread, what.mend, ask);
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
     if (what?.kind === "task") return checkedTask(what.task, ask, this.#settings.name);
@@ -222,10 +240,16 @@ export class Decider {
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#settings.name);
   }
 
-  async #mendOf(thread: Thread, mend: Mend, ask: AskId): Promise<{ text: string; of: AskId } | { reason: string }> {
-    if (thread.pull === null) return { reason: `there is no pull request here whose ${mend} could be mended` };
-    const reason = nothingToMend(mend, await this.#threads.facts(thread.number));
-    return reason === null ? { text: mendPrompt(mend, thread.pull.target), of: ask } : { reason };
+  async #mendOf({ pull, number }: Thread, mend: Mend, ask: AskId): Promise<Task | { reason: string }> {
+    if (pull === null) return { reason: `there is no pull request here whose ${mend} could be mended` };
+    const reason = nothingToMend(mend, await this.#threads.facts(number));
+    if (reason !== null) return { reason };
+    const of = findingsFor(mend);
+    const findings = of === null ? null : await this.#threads.findings(number, of);
+    const quote = findings === null
+      ? null
+      : findingsQuote(await ofMembers(findings, ({ author }) => this.#hasRight(author)), this.#redact);
+    return { text: mendPrompt(mend, pull.target), of: ask, quote };
   }
 
   /** The task of the last run of the thread. Its text is judged anew: who wrote it, and whether it was changed. */
@@ -234,7 +258,7 @@ export class Decider {
     ask: AskId,
     me: ForgeUser,
     marks: readonly MarkedNote[],
-  ): Promise<{ text: string; of: AskId } | { reason: string }> {
+  ): Promise<Task | { reason: string }> {
     const last = marks.findLast(({ mark }) => typeof mark.state !== "string" && !isSameAsk(mark.ask, ask));
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
@@ -250,7 +274,7 @@ export class Decider {
       return { reason: "the user who gave the last task may not push any more" };
     }
     const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, me, marks });
-    return "reason" in task ? task : { text: task.text, of };
+    return "reason" in task ? task : { ...task, of };
   }
 
   /** Runs of a thread that have not ended. */
@@ -290,7 +314,7 @@ export class Decider {
   /** Whether our notes of the last 24 hours name as many runs as there may be. @param before Only notes with a lower id count. */
   async #isBeyondLimit(me: ForgeUser, before = Infinity): Promise<boolean> {
     const since = new Date(this.#nowMs - DAY_MS).toISOString();
-    const marks = marksOf(await this.#threads.commentsOf(me, since), me);
+    const marks = marksOf(await this.#threads.commentsOf(me, since), me, undefined);
     return marks.filter(({ mark, note }) => mark.state !== "none" && note.id < before).length >= this.#settings.limit;
   }
 
@@ -320,10 +344,17 @@ export class Decider {
 /** Who asks for what, or why that counts as nothing. */
 type FoundAsk = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
 
-function checkedTask(text: string, of: AskId, name: string): { text: string; of: AskId } | { reason: string } {
+/** What is to be done, whose task it is, and what the forge shows of it, as a quote. */
+interface Task {
+  readonly text: string;
+  readonly of: AskId;
+  readonly quote: string | null;
+}
+
+function checkedTask(text: string, of: AskId, name: string): Task | { reason: string } {
   if (text === "") return { reason: `there is no task: write \`@${name} <task>\`` };
   if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters` };
-  return { text, of };
+  return { text, of, quote: null };
 }
 
 /** Why there is nothing to mend, as a clause; null when there is. */

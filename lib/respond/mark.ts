@@ -1,11 +1,13 @@
 /**
  * The mark in our own notes: what was asked, and what came of it. It is the only memory of `respond`, and is read from notes of the token's user
- * alone: any user can write the same line.
+ * alone: any user can write the same line. Others may change these notes, on Gitea all who may write to issues. So a mark ends with a code that
+ * only a holder of the token of Mogplex can make, and a mark without the right one says nothing but that there was an answer.
  *
  * @module
  */
-import type { CommentPlace, ForgeUser, News, ThreadComment, ThreadPlace } from "../forge/threads.ts";
-import { sha256Hex } from "../sha256.ts";
+import type { ForgeUser } from "../forge/findings.ts";
+import type { CommentPlace, News, ThreadComment, ThreadPlace } from "../forge/threads.ts";
+import { hmacSha256, sha256Hex } from "../sha256.ts";
 
 /** What asked for a run: a comment, or an event that has set the label. */
 export interface AskId {
@@ -13,8 +15,11 @@ export interface AskId {
   readonly id: number;
 }
 
-/** `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. */
-export type MarkState = "starting" | "none" | { readonly runId: string };
+/**
+ * `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. `isOpen`: the note does not
+ * tell the end of the run yet.
+ */
+export type MarkState = "starting" | "none" | { readonly runId: string; readonly isOpen: boolean };
 
 export interface Mark {
   readonly ask: AskId;
@@ -23,39 +28,75 @@ export interface Mark {
   readonly state: MarkState;
 }
 
-const ASK = "(comment|review|label) (\\d{1,18})";
-const FORM = new RegExp(`^<!-- mogplex-respond ${ASK} of ${ASK} (starting|none|[0-9a-f-]{36}) -->$`);
+/** Makes the code of a mark, by its words. */
+export type MarkSeal = (words: string) => string;
 
-/** The line that a note has below the marker by which it is found. Nothing of it comes from others. */
-export function markLine({ ask, of, state }: Mark): string {
-  const words = typeof state === "string" ? state : state.runId;
-  return `<!-- mogplex-respond ${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${words} -->`;
+/** Purpose and version: a code that was made with the same token for anything else does not fit. */
+const PURPOSE = "mogplex-ci/respond/mark/1";
+
+/**
+ * Makes the codes of one thread: a mark that was copied to another one does not fit. With another token none of the earlier ones fits.
+ *
+ * @param token That of Mogplex: it has 140 bits or more, and the code says nothing about it.
+ */
+export function markSeal(
+  { token, origin, repository, thread: { kind, number } }: {
+    token: string;
+    origin: string;
+    repository: number;
+    thread: ThreadPlace;
+  },
+): MarkSeal {
+  return (words) => hmacSha256(token, JSON.stringify([PURPOSE, origin, repository, kind, number, words])).slice(0, 32);
 }
 
-/** The mark of a note; null when it has none. Only its third line counts: what the agent wrote stands further below. */
-function readMark(text: string): Mark | null {
+const ASK = "(comment|review|label) (\\d{1,18})";
+const FORM = new RegExp(
+  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none)|([0-9a-f-]{36}) (at work|ended))) ([0-9a-f]{32}) -->$`,
+);
+
+/** The line that a note has below the marker by which it is found. Nothing of it comes from others. */
+export function markLine({ ask, of, state }: Mark, seal: MarkSeal): string {
+  const what = typeof state === "string" ? state : `${state.runId} ${state.isOpen ? "at work" : "ended"}`;
+  const words = `${ask.kind} ${ask.id} of ${of.kind} ${of.id} ${what}`;
+  return `<!-- mogplex-respond ${words} ${seal(words)} -->`;
+}
+
+/** A mark as it was found. `changed`: it is not as we have written it, or was written with another token. */
+type FoundMark = Omit<Mark, "state"> & { readonly state: MarkState | "changed" };
+
+/**
+ * The mark of a note; null when it has none. Only its third line counts: what the agent wrote stands further below.
+ *
+ * @param seal Undefined to take every code.
+ */
+function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   const [marker = "", blank = "", line = ""] = text.replaceAll("\r\n", "\n").split("\n", 3);
   if (!/^<!-- mogplex:[0-9a-f]{40} -->$/.test(marker) || blank !== "") return null;
-  const [, kind, id, ofKind, ofId, words = ""] = FORM.exec(line) ?? [];
-  if (kind === undefined || ofKind === undefined) return null;
-  const state = words === "starting" || words === "none" ? words : { runId: words };
+  const [, words, kind, id, ofKind, ofId, word, runId = "", end, code] = FORM.exec(line) ?? [];
+  if (words === undefined) return null;
+  const state = word === "starting" || word === "none" ? word : { runId, isOpen: end === "at work" };
   return {
     ask: { kind: kind as AskId["kind"], id: Number(id) },
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
-    state,
+    state: seal === undefined || seal(words) === code ? state : "changed",
   };
 }
 
 /** A note of ours with its mark. */
 export interface MarkedNote {
-  readonly mark: Mark;
+  readonly mark: FoundMark;
   readonly note: ThreadComment;
 }
 
-/** Our own notes among comments, the oldest first. */
-export function marksOf(comments: readonly ThreadComment[], me: ForgeUser): MarkedNote[] {
+/**
+ * Our own notes among comments, the oldest first.
+ *
+ * @param seal That of the thread; undefined to count notes alone, whatever their code.
+ */
+export function marksOf(comments: readonly ThreadComment[], me: ForgeUser, seal: MarkSeal | undefined): MarkedNote[] {
   return comments.flatMap((note) => {
-    const mark = note.author.id === me.id ? readMark(note.text) : null;
+    const mark = note.author.id === me.id ? readMark(note.text, seal) : null;
     return mark === null ? [] : [{ mark, note }];
   }).sort((a, b) => a.note.id - b.note.id);
 }

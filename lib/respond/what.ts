@@ -6,7 +6,7 @@
 import { UsageError } from "../errors.ts";
 import type { Thread, ThreadComment } from "../forge/threads.ts";
 import { formatCount } from "../text/duration.ts";
-import { cutText, plainText } from "../text/plain_text.ts";
+import { plainText, quoted } from "../text/plain_text.ts";
 
 /** Longest task, in UTF-16 units. A longer one is refused: half a task is another task. */
 export const MAX_TASK = 20_000;
@@ -24,11 +24,6 @@ export interface Told {
   readonly comments: readonly ThreadComment[];
   /** How many comments were left out. */
   readonly leftOut: number;
-}
-
-/** Lines of a quote. A line of others never begins at the left margin. */
-function quoted(text: string, max: number): string {
-  return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 
 function commentsText({ comments, leftOut }: Told): string {

@@ -22,7 +22,7 @@ import {
 } from "../service/client.ts";
 import { type Connection, resolveConnection } from "../service/connection.ts";
 import { Pacer } from "../service/pacer.ts";
-import { PROCESS, type TokenMemory } from "../service/memory.ts";
+import { type NameRequest, PROCESS, type TokenMemory } from "../service/memory.ts";
 import { type Fetch, type RequestReport, userAgent } from "../service/transport.ts";
 import type { Keys } from "../service/validate.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
@@ -348,12 +348,14 @@ const ASK_MS = 10_000;
 /** Most repositories of one answer. Source: API reference, "List repositories". */
 const MAX_REPOS = 200;
 
-/** Asks for a name, once and beside everything else: nothing waits for the answer, and without it reports show the id. */
+/**
+ * Asks for a name, beside everything else: nothing waits for the answer, and without it reports show the id. Jobs of one client that want the
+ * same share a request, since the token has few.
+ */
 export class RepositoryName {
   readonly #session: Session;
-  readonly #asking = new AbortController();
   readonly #known: string | undefined;
-  #asked = false;
+  #leave: (() => void) | undefined;
   #repos: readonly Repo[] = [];
 
   /** @param name The name, if it is known; then nothing is asked. */
@@ -363,24 +365,40 @@ export class RepositoryName {
   }
 
   /**
-   * Sends the one request, the first time that it is called. Never throws.
+   * Asks, the first time that it is called. Never throws.
    *
    * @param repoId UUID of the repository. @default all repositories, for a caller that does not know the id yet
    */
   ask(repoId?: string): void {
-    if (this.#asked || this.#known !== undefined) return;
-    this.#asked = true;
-    void this.#list(repoId).then((repos) => this.#repos = repos, () => {});
+    if (this.#leave !== undefined || this.#known !== undefined) return;
+    const { nameRequests } = this.#session.memory;
+    const key = repoId ?? "";
+    const request = nameRequests.get(key) ?? this.#send(repoId);
+    request.jobs++;
+    nameRequests.set(key, request);
+    const forget = () => {
+      if (nameRequests.get(key) === request) nameRequests.delete(key);
+    };
+    request.answer.then((repos) => this.#repos = repos, forget);
+    this.#leave = () => {
+      if (--request.jobs > 0) return;
+      forget();
+      request.controller.abort(OVER);
+    };
   }
 
-  /** The name of a repository, if it has come. The request ends, so that it keeps no process alive. */
+  /** The name of a repository, if it has come. The request ends with the last job that wants it, so that it keeps no process alive. */
   take(repoId: string | undefined): string | undefined {
-    this.#asking.abort(OVER);
+    this.#leave?.();
+    this.#leave = () => {};
     return this.#known ?? this.#repos.find(({ id }) => id === repoId)?.full_name;
   }
 
-  async #list(id: string | undefined): Promise<Repo[]> {
-    const limits = { signal: this.#asking.signal, maxAttempts: 1, requestTimeoutMs: ASK_MS };
-    return await this.#session.client.listRepos({ id, limit: id === undefined ? MAX_REPOS : 1 }, limits);
+  #send(id: string | undefined): NameRequest {
+    const controller = new AbortController();
+    const limits = { signal: controller.signal, maxAttempts: 1, requestTimeoutMs: ASK_MS };
+    const list = async () =>
+      await this.#session.client.listRepos({ id, limit: id === undefined ? MAX_REPOS : 1 }, limits);
+    return { jobs: 0, controller, answer: list() };
   }
 }

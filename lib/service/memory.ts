@@ -4,7 +4,7 @@
  * @module
  */
 import { type Clock, loopTurn } from "../clock.ts";
-import type { AutomationRun } from "../model.ts";
+import type { AutomationRun, Repo } from "../model.ts";
 import type { AutomationRunRecord } from "./contract.ts";
 
 /** What a process remembers. */
@@ -112,11 +112,21 @@ export interface TokenMemory {
   advised: boolean;
   /** The pace of the token, which it has in common with all clients of this process. */
   readonly pace: TokenPace;
+  /** Requests for the names of repositories, by id; empty for all repositories. Each is kept as long as a job waits for it. */
+  readonly nameRequests: Map<string, NameRequest>;
+}
+
+/** One request for names of repositories, for all jobs that want the same. */
+export interface NameRequest {
+  /** Number of jobs that have not ended. The last one ends the request. */
+  jobs: number;
+  readonly controller: AbortController;
+  readonly answer: Promise<readonly Repo[]>;
 }
 
 /** The memory for a token that has not been used. @param pace The pace of the token. @default one of its own */
 export function newTokenMemory(pace: TokenPace = new TokenPace()): TokenMemory {
-  return { worked: false, workedBefore: false, advised: false, pace };
+  return { worked: false, workedBefore: false, advised: false, pace, nameRequests: new Map() };
 }
 
 /** What is known of the streams of one service, so that a process asks each service only once. */

@@ -61,6 +61,11 @@ export function cutText(text: string, maxLength: number): string {
   return `${text.slice(0, end)}…[+${text.length - end} characters]`;
 }
 
+/** Lines of a quote, as Markdown has them: a line of others never begins at the left margin. @param max Most UTF-16 units of the text. */
+export function quoted(text: string, max: number): string {
+  return cutText(plainText(text), max).split("\n").map((line) => `> ${line}`.trimEnd()).join("\n");
+}
+
 /**
  * Reduces untrusted text to what is visible: see the top of this file. A second call changes nothing.
  *

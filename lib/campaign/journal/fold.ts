@@ -155,6 +155,7 @@ const WITHOUT_SANDBOX = "pending";
 
 function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"intent">): void {
   const { kind, key, branch, sentAt, start: number, followUp = null } = record;
+  const quote = record.quote?.join("\n") ?? null;
   const expected = nextStart(item);
   if (hasRun(item)) throw new Contradiction(`the run of start ${item.starts.at(-1)?.number} has not ended`);
   if (number !== expected) throw new Contradiction(`it is start ${number}, where start ${expected} belongs`);
@@ -165,12 +166,13 @@ function applyIntent(memory: CampaignMemory, item: ItemMemory, record: Of<"inten
       throw new Contradiction(`start ${number} has another key`);
     }
     const lost = isAgain && (start.lost || start.openSlotMs !== null);
-    Object.assign(start, { kind, followUp, key, branch, sentAt, lost, end: null, reason: null });
+    Object.assign(start, { kind, followUp, quote, key, branch, sentAt, lost, end: null, reason: null });
   } else {
     start = {
       number,
       kind,
       followUp,
+      quote,
       key,
       branch,
       answered: null,
@@ -211,6 +213,7 @@ function applyStarted(memory: CampaignMemory, item: ItemMemory, record: Of<"star
   start.openSlotMs = null;
   start.slotAt = record.slotAt;
   addSlot(memory.slotsMs, Date.parse(record.slotAt));
+  start.quote = null;
   start.status = record.status;
   start.createdAt = record.createdAt;
   start.answered = record.branch ?? null;

@@ -16,6 +16,8 @@ export interface StartMemory {
   kind: StartKind;
   /** What a follow-up has to mend; null for a task. */
   followUp: FollowUp | null;
+  /** What the forge showed of that when it was first sent, until it is answered; null without any, and once it is. */
+  quote: string | null;
   key: string;
   /** Working branch that the request asks for; null when the service names it. */
   branch: string | null;

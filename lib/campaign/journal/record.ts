@@ -39,6 +39,8 @@ export type RecordBody =
     branch: string | null;
     /** What a follow-up has to mend; absent for a task. */
     followUp?: FollowUp | undefined;
+    /** Lines of what the forge showed of it, which stand behind the task: whoever sends the start again sends the same. Absent without any. */
+    quote?: readonly string[] | undefined;
   }
   | {
     type: "started";
@@ -163,6 +165,8 @@ const MAX_URL = 2048;
 export const MAX_PERSON = 200;
 /** Most characters of the name of an item: repository, branch and root directory. */
 export const MAX_ITEM_ID = 1500;
+/** Most lines of a quote, and most characters of one of them. */
+const MAX_QUOTE = 10_000;
 /** Most items that one record names, so that no line grows without limit. */
 export const MAX_RECORD_ITEMS = 100;
 
@@ -285,6 +289,9 @@ function makeSchema() {
       sentAt: time(),
       branch,
       followUp,
+      quote: z.optional(
+        z.array(visible(MAX_QUOTE)).check(z.maxLength(MAX_QUOTE, `it has more than ${MAX_QUOTE} lines`)),
+      ),
     }),
     z.object({
       ...place,

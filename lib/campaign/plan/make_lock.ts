@@ -4,7 +4,7 @@
  * @module
  */
 import type { StartRequest } from "../../model.ts";
-import { mendPrompt } from "../../run/mend.ts";
+import { mendPrompt, withQuote } from "../../run/mend.ts";
 import { normaliseRoot } from "../../service/contract.ts";
 import { normalBranch } from "../../service/validate.ts";
 import type { CampaignFile } from "../file/campaign_file.ts";
@@ -300,13 +300,19 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
  * The request of a follow-up: it works on the branch of the pull request, and makes none.
  *
  * @param branch The real branch, as the delivery event named it.
+ * @param quote What the forge shows of what is to be mended; null without any.
  * @throws {Error} when the lock has no task for the item.
  */
-export function followUpRequestOf(lock: Lock, item: LockItem, followUp: FollowUp, branch: string): StartRequest {
+export function followUpRequestOf(
+  lock: Lock,
+  item: LockItem,
+  followUp: FollowUp,
+  { branch, quote }: { branch: string; quote: string | null },
+): StartRequest {
   const { harness, mode } = taskAt(lock, item, item.task).agent;
   return {
     repoId: item.repositoryId,
-    prompt: followUpPrompt(lock, item, followUp),
+    prompt: withQuote(followUpPrompt(lock, item, followUp), quote),
     harness: harness as StartRequest["harness"],
     baseBranch: item.baseBranch,
     rootDirectory: item.root,

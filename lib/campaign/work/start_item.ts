@@ -7,6 +7,7 @@
 import { messageOf } from "../../error_sentence.ts";
 import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
 import type { Sandbox, StartResult } from "../../model.ts";
+import { findingsFor, findingsQuote, ofMembers } from "../../run/mend.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { type Failure, failureDelay, isAmbiguous } from "../../service/retry.ts";
@@ -14,7 +15,7 @@ import { type FailedStart, runToStart, Start } from "../../service/start.ts";
 import { itemKey } from "../journal/chain.ts";
 import { taskOfStart } from "../journal/fold.ts";
 import { isOpenStart, isSpent, type ItemMemory, nextStart, type StartMemory } from "../journal/memory.ts";
-import type { RecordBody } from "../journal/record.ts";
+import type { FollowUp, RecordBody } from "../journal/record.ts";
 import { nextStarts, type Pace, type PaceInput } from "../pace/next_starts.ts";
 import { followUpHash, followUpRequestOf, requestOf, taskHash } from "../plan/make_lock.ts";
 import { gateDue, paceInput, startableItems } from "../progress.ts";
@@ -238,7 +239,8 @@ export async function startItem(work: Work, memory: ItemMemory): Promise<StartOu
 }
 
 /** The request of the item's next start, and the intent that is recorded before each attempt. */
-async function planOf({ session, lock }: Work, memory: ItemMemory) {
+async function planOf(work: Work, memory: ItemMemory) {
+  const { session, lock } = work;
   const start = nextStart(memory);
   const last = memory.starts.at(-1);
   // What may have begun a run is sent as it was, whatever the item is to do next.
@@ -250,7 +252,10 @@ async function planOf({ session, lock }: Work, memory: ItemMemory) {
   const isFollowUp = followUp !== null && own !== null;
   if (followUp !== null && !isFollowUp) throw new Error(`Cannot start a follow-up of ${item.id}: it has no branch`);
   const kind = isFollowUp ? "follow-up" as const : "task" as const;
-  const request = isFollowUp ? followUpRequestOf(lock, item, followUp, own) : requestOf(lock, item, start);
+  const quote = open !== undefined ? open.quote : isFollowUp ? await quoteFor(work, memory, followUp) : null;
+  const request = isFollowUp
+    ? followUpRequestOf(lock, item, followUp, { branch: own, quote })
+    : requestOf(lock, item, start);
   const { campaign, round } = lock;
   const { repositoryId, baseBranch, root } = item;
   const requestHash = isFollowUp ? await followUpHash(lock, item, followUp, own) : item.requestHash;
@@ -265,8 +270,17 @@ async function planOf({ session, lock }: Work, memory: ItemMemory) {
     sentAt: isoTime(serviceNow(session)),
     branch,
     ...(isFollowUp && { followUp }),
+    ...(quote !== null && { quote: quote.split("\n") }),
   });
   return { start, key, request, intent };
+}
+
+/** What the forge shows of what a follow-up has to mend; null without any, and when it cannot be read: the agent can look for itself. */
+async function quoteFor({ pulls, redact }: Work, { pullRequest }: ItemMemory, followUp: FollowUp) {
+  const of = findingsFor(followUp);
+  if (of === null || pullRequest === null) return null;
+  const findings = await pulls?.findings(pullRequest, of);
+  return findings === undefined ? null : findingsQuote(await ofMembers(findings), redact);
 }
 
 function isLimit({ cause }: Failure): boolean {

@@ -46,6 +46,8 @@ export interface Work {
   readonly pace: RequestPace;
   /** Makes a text of the service fit for the journal. */
   readonly reason: (text: string | null) => string | null;
+  /** Masks secrets. */
+  readonly redact: (text: string) => string;
 }
 
 /** The record of what stopped a wave. @param reason Made fit for the journal. */
@@ -86,6 +88,7 @@ export function workOn(
     },
     seen: { sandboxes: null },
     reason: reasonCleaner(redact),
+    redact,
   };
 }
 

@@ -14,7 +14,7 @@ import { cleanUpAndReport } from "../cleanup_report.ts";
 import { GITLAB_NOTES } from "../job/note.ts";
 import type { Context, MainOptions, VerbFunction } from "../verb.ts";
 import { denoFlags, permissionsOf } from "../verbs/doctor_checks.ts";
-import { openGitlab } from "../job/open_forge.ts";
+import { forgeNeeds, openGitlab } from "../job/open_forge.ts";
 import { followRun } from "../verbs/follow.ts";
 import { respond } from "../verbs/respond.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
@@ -26,18 +26,10 @@ const DIRECTORY = ".mogplex-ci";
 
 // deno-lint-ignore require-await
 async function printPermissions(context: Context): Promise<number> {
-  const allowed = permissionsOf(context);
   const { env } = context.io;
-  const responds = isRespond(env);
-  const api = env("CI_API_V4_URL") ?? "";
-  const payload = env("TRIGGER_PAYLOAD") ?? "";
+  const allowed = permissionsOf(context, isRespond(env) ? forgeNeeds(context) : undefined);
   context.writer.output(
-    denoFlags({
-      ...allowed,
-      net: [...new Set([...allowed.net, ...(responds && URL.canParse(api) ? [new URL(api).host] : [])])],
-      read: [...allowed.read, ...(responds && payload.startsWith("/") ? [payload] : [])],
-      env: [...new Set([...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES])],
-    }).join(" "),
+    denoFlags({ ...allowed, env: [...new Set([...allowed.env, ...INPUT_VARIABLES, ...JOB_VARIABLES])] }).join(" "),
   );
   return EXIT.success;
 }

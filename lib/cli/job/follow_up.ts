@@ -10,7 +10,7 @@ import type { Threads } from "../../forge/threads.ts";
 import { isObject, parseJson } from "../../lookup.ts";
 import { nothingToMend } from "../../respond/decide.ts";
 import { placeNow } from "../../respond/where.ts";
-import { mendPrompt, MENDS } from "../../run/mend.ts";
+import { findingsFor, findingsQuote, type Mend, mendPrompt, MENDS, ofMembers, withQuote } from "../../run/mend.ts";
 import { checkRunRequest, type RunRequest } from "../../run/request.ts";
 import { isUuid } from "../../service/contract.ts";
 import { anyText, BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH, oneOf, REPO } from "../options.ts";
@@ -75,13 +75,23 @@ export async function readFollowUp(context: Context, after: string): Promise<Run
   const request = {
     ...readRequestSettings(context),
     repo: option(REPO) ?? (await threads.repository()).name,
-    prompt: mend === undefined ? await readPrompt(context) : mendPrompt(mend, thread.pull.target),
+    prompt: mend === undefined
+      ? await readPrompt(context)
+      : withQuote(mendPrompt(mend, thread.pull.target), await quoteOf(context, threads, number, mend)),
     baseBranch,
     workingBranch,
     createBranch,
   };
   checkRunRequest(request);
   return request;
+}
+
+/** What the forge shows of what is to be mended, as a quote. */
+async function quoteOf({ writer }: Context, threads: Threads, number: number, mend: Mend): Promise<string | null> {
+  const of = findingsFor(mend);
+  return of === null
+    ? null
+    : findingsQuote(await ofMembers(await threads.findings(number, of)), (text) => writer.redact(text));
 }
 
 /** The pull request that is meant: by its number, its address, or the run that has made it. */

@@ -15,17 +15,23 @@ import { pagePath, type ReportTarget } from "../../report/write.ts";
 import { cleanResult } from "../../run/clean.ts";
 import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, utcText } from "../../run/result.ts";
+import { isTerminal } from "../../service/contract.ts";
 import { checkTokenVariable } from "../../service/connection.ts";
 import { markdownOf } from "../../text/document.ts";
 import { markdownCode } from "../../text/escape.ts";
 import { cutText, plainText } from "../../text/plain_text.ts";
 import { NOTE } from "../options.ts";
-import type { Context, NoteContent, NotePlanner, PlannedNote, RenderSummary } from "../verb.ts";
+import type { Context, NoteContent, NotePlanner, NoteState, PlannedNote, RenderSummary } from "../verb.ts";
 
 // Source: GitLab, "Pipelines", names of jobs: 255 characters.
 const MAX_JOB_NAME = 255;
-/** Most of a task that a note shows while its run goes on, in UTF-16 units. */
+/** Most of a task that a note shows where it is not the whole prompt, in UTF-16 units. */
 const MAX_TASK = 2_000;
+
+/** Most time for the note after a signal, in milliseconds: runners kill their jobs soon. */
+const INTERRUPTED_MS = 3_000;
+
+const boundedTask = (task: string) => cutText(plainText(task), MAX_TASK);
 
 /** What to do: nothing, print why there is no note, or write one. */
 export type NotePlan =
@@ -61,11 +67,11 @@ export function planNote(context: Context): NotePlan {
   }
 }
 
-/** Makes the whole text of a note and writes it. */
-async function write(
+/** Makes the whole text of a note and writes it. @param id That of the note; undefined to look for it, and else make one. */
+export async function writeContent(
   context: Context,
   plan: PlannedNote,
-  { render, state }: NoteContent,
+  { render, state, limitMs }: NoteContent,
   id?: number,
 ): Promise<WrittenNote> {
   const { writer: { redact }, clock, fetch } = context;
@@ -75,7 +81,7 @@ async function write(
   const name = markdownCode(cutText(redact(plainText(plan.label)), MAX_JOB_NAME));
   const text = redact.token(name === "" ? summary : `${summary}\nJob: ${name}\n`);
   const first = head === undefined ? "" : `${head(state)}\n\n`;
-  return await writeNote(place, noteMarker(...plan.job), first + text, { ...plan, clock, fetch, id });
+  return await writeNote(place, noteMarker(...plan.job), first + text, { ...plan, clock, fetch, id, limitMs });
 }
 
 function tell({ writer }: Context, { place }: PlannedNote, { id, updated }: WrittenNote): void {
@@ -86,12 +92,15 @@ function tellProblem({ writer }: Context, error: unknown): void {
   writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
 }
 
+/** What a note remembers before there is a run. */
+export const NOTHING_YET: NoteState = { runId: null, exitCode: null, hasEnded: false };
+
 /** Carries the plan out; a failure is one line on stderr. */
 export async function writeTextNote(context: Context, plan: NotePlan, render: RenderSummary): Promise<void> {
   if (plan.kind === "none") return;
   if (plan.kind === "print") return context.writer.note(plan.message);
   try {
-    tell(context, plan, await write(context, plan, { render, state: { runId: null, exitCode: null } }));
+    tell(context, plan, await writeContent(context, plan, { render, state: NOTHING_YET }));
   } catch (error) {
     tellProblem(context, error);
   }
@@ -101,7 +110,7 @@ export async function writeTextNote(context: Context, plan: NotePlan, render: Re
 export function openNote(context: Context, plan: PlannedNote): LivingNote<NoteContent> {
   let first: WrittenNote | undefined;
   return new LivingNote<NoteContent>(plan.place, context.clock, async (content) => {
-    const { id, updated } = await write(context, plan, content, first?.id);
+    const { id, updated } = await writeContent(context, plan, content, first?.id);
     first ??= { id, updated };
     // Whether it existed before the job.
     return first;
@@ -133,7 +142,7 @@ export function progressText(
   return `${
     markdownOf([
       { heading: `⏳ The agent ${lookup(PHASES, phase) ?? "is at work"}`, level: 2 },
-      ...(task === undefined ? [] : [{ code: cutText(plainText(task), MAX_TASK) }]),
+      ...(task === undefined ? [] : [{ code: boundedTask(task) }]),
       {
         facts: [["Since", utcText(since)], ["Run", { name: runId }], ...jobLinks(links ?? {})],
       },
@@ -141,21 +150,35 @@ export function progressText(
   }\n`;
 }
 
-/** The summary of a result. @param targets Reports of the job: the note links the page. */
-function resultContent(
+/**
+ * The summary of a result.
+ *
+ * @param task What was asked for, where the note is to show that in place of the whole prompt.
+ * @param targets Reports of the job: the note links the page.
+ */
+export function resultContent(
   context: Context,
   result: AnyResult,
-  targets: readonly ReportTarget[],
-  compared?: string,
+  { task, targets = [], compared }: {
+    task?: string | undefined;
+    targets?: readonly ReportTarget[];
+    compared?: string | undefined;
+  },
 ): NoteContent {
   const { io, platform, writer: { redact } } = context;
   const { page } = withPageLink(platform.links(io.env), pagePath(targets));
   return {
     render: (mayLink, links) => {
-      const clean = cleanResult(result, redact, redact.token);
+      const shown = task === undefined ? result : { ...result, task: boundedTask(task) };
+      const clean = cleanResult(shown, redact, redact.token);
       return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, compared });
     },
-    state: { runId: result.kind === "run" ? result.runId : null, exitCode: result.exitCode },
+    state: {
+      runId: result.kind === "run" ? result.runId : null,
+      exitCode: result.exitCode,
+      hasEnded: result.kind === "run" && result.status !== null && isTerminal(result.status),
+    },
+    limitMs: result.outcome === "interrupted" ? INTERRUPTED_MS : undefined,
   };
 }
 
@@ -169,11 +192,13 @@ async function writeJobNote(
 ): Promise<void> {
   // A job that only starts a run leaves the note to the one that follows it.
   if (result.outcome === "started") return;
-  await writeTextNote(context, plan, resultContent(context, result, targets, compared).render);
+  await writeTextNote(context, plan, resultContent(context, result, { targets, compared }).render);
 }
 
 /** The note of a job, from the start of its run to the end. */
 export interface JobNote {
+  /** Whether it is there, and says that the run is at work. */
+  readonly isBegun: boolean;
   item(item: FollowItem): void;
   ended(result: AnyResult, compared?: string): Promise<void>;
 }
@@ -186,7 +211,11 @@ export interface JobNote {
 export function prepareNote(context: Context, targets: readonly ReportTarget[]): JobNote {
   const plan = planNote(context);
   if (plan.kind !== "write") {
-    return { item() {}, ended: (result, compared) => writeJobNote(context, plan, result, targets, compared) };
+    return {
+      isBegun: false,
+      item() {},
+      ended: (result, compared) => writeJobNote(context, plan, result, targets, compared),
+    };
   }
   const note = plan.note ?? openNote(context, plan);
   let runId: string | null = null;
@@ -195,9 +224,12 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
   let told: string | undefined;
   const content = (): NoteContent => ({
     render: (_mayLink, links) => progressText({ links, runId, phase, since, task: plan.task }),
-    state: { runId, exitCode: null },
+    state: { runId, exitCode: null, hasEnded: false },
   });
   return {
+    get isBegun() {
+      return note.isBegun;
+    },
     item(item) {
       if (item.type === "status") runId = item.run.runId;
       const begun = item.type === "event" && beginsPhase(item.event) || phase;
@@ -213,7 +245,7 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     async ended(result, compared) {
       if (result.outcome === "started") return;
       try {
-        tell(context, plan, await note.end(resultContent(context, result, targets, compared)));
+        tell(context, plan, await note.end(resultContent(context, result, { task: plan.task, targets, compared })));
       } catch (error) {
         tellProblem(context, error);
       }

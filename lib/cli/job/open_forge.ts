@@ -6,7 +6,13 @@
  */
 import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
 import { UsageError } from "../../errors.ts";
-import { FORGE_VARIABLES, ForgeClient, type PullRequestAddress, resolveForgeAccess } from "../../forge/forge.ts";
+import {
+  FORGE_VARIABLES,
+  ForgeClient,
+  parsePullRequest,
+  type PullRequestAddress,
+  resolveForgeAccess,
+} from "../../forge/forge.ts";
 import { giteaApi } from "../../forge/gitea.ts";
 import { GiteaThreads } from "../../forge/gitea_threads.ts";
 import { githubApi } from "../../forge/github.ts";
@@ -115,7 +121,7 @@ function isBelow(url: string, base: string): boolean {
 export function openGithub(context: Context, given?: { token: string; place: string }): OpenForge {
   const { io: { env }, clock, fetch } = context;
   const place = given?.place ?? "variable GITHUB_TOKEN";
-  const needs = "the permissions contents: read, issues: write and pull-requests: write";
+  const needs = "the permissions contents: read, checks: read, issues: write and pull-requests: write";
   const token = tokenIn(context, given?.token ?? env("GITHUB_TOKEN"), place, needs);
   const origin = originIn(env, "GITHUB_SERVER_URL");
   const base = githubApi(origin, new URL(origin).host);
@@ -178,6 +184,33 @@ export function openAnyForge(context: Context): OpenForge {
   });
 }
 
+/** What a job may have to touch at its forge, beside what every run needs: for `permissions`. Nothing is checked here. */
+export function forgeNeeds(
+  { io: { env }, platform: { name } }: Pick<Context, "io" | "platform">,
+  after?: string,
+): { net: string[]; env: string[]; read: string[] } {
+  const hostsOf = (...urls: (string | undefined)[]) =>
+    urls.flatMap((url) => url !== undefined && URL.canParse(url) ? [new URL(url).host] : []);
+  const address = after === undefined ? undefined : parsePullRequest(after);
+  if (address !== undefined) return { net: hostsOf(apiAt(address)), env: [], read: [] };
+  const server = env("GITHUB_SERVER_URL") ?? "";
+  const github = name === "github" && URL.canParse(server) ? githubApi(server, new URL(server).host) : undefined;
+  const payload = env("TRIGGER_PAYLOAD");
+  return {
+    net: name === "gitlab" ? hostsOf(env("CI_API_V4_URL")) : hostsOf(github, env("GITHUB_API_URL")),
+    // Other variables that it reads are those of the CI system.
+    env: ["CI_PROJECT_URL", "GITHUB_API_URL", env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() ?? ""],
+    read: after === undefined
+      ? [payload?.startsWith("/") ? payload : "", env("GITHUB_EVENT_PATH") ?? ""].filter((path) => path !== "")
+      : [after],
+  };
+}
+
+/** Base of the API of a forge. */
+function apiAt({ forge, origin, host }: Pick<PullRequestAddress, "forge" | "origin" | "host">): string {
+  return forge === "github" ? githubApi(origin, host) : forge === "gitea" ? giteaApi(origin) : gitlabApi(origin);
+}
+
 /** The repository of a pull request, for a job that need not stand there. @throws {UsageError} when there is no token for its host. */
 export function openAddress(context: Context, { forge, origin, host, repository }: PullRequestAddress): Threads {
   const { io: { env }, clock, fetch } = context;
@@ -189,15 +222,15 @@ export function openAddress(context: Context, { forge, origin, host, repository 
       advice: `set ${FORGE_VARIABLES[forge]}, or start the command in a job of that forge`,
     });
   }
+  const base = apiAt({ forge, origin, host });
   if (forge === "gitlab") {
-    const client = new ForgeClient({ clock, fetch }, gitlabApi(origin), "GitLab", token, "PRIVATE-TOKEN");
+    const client = new ForgeClient({ clock, fetch }, base, "GitLab", token, "PRIVATE-TOKEN");
     return new GitlabThreads(client, { origin, project: repository });
   }
   if (forge === "gitea") {
-    const client = new ForgeClient({ clock, fetch }, giteaApi(origin), "Gitea", token);
+    const client = new ForgeClient({ clock, fetch }, base, "Gitea", token);
     return new GiteaThreads(client, { origin, repository });
   }
-  const base = githubApi(origin, host);
   const client = new ForgeClient({ clock, fetch }, base, "GitHub", token);
   return new GithubThreads(client, { origin, repository, rest: base.endsWith("/api") ? "/v3" : "" });
 }

@@ -209,8 +209,8 @@ function note(context: Context, { places }: Published): Publish<AnyResult> {
   return {
     item: (item) => job.item(item),
     async ended({ result, error, compared }) {
-      // After a signal there are only seconds, and they belong to the run.
-      if (!(error instanceof InterruptedError)) await job.ended(result, compared);
+      // After a signal there are only seconds, and they belong to the run; but no note is left that says that it is at work.
+      if (!(error instanceof InterruptedError) || job.isBegun) await job.ended(result, compared);
     },
   };
 }

@@ -205,7 +205,7 @@ on:
   issue_comment: { types: [created] }
   issues: { types: [labeled] }
   schedule: [{ cron: "23 * * * *" }]
-permissions: { contents: read${isGithub ? ", issues: write, pull-requests: write, statuses: write" : ""} }
+permissions: { contents: read${isGithub ? ", checks: read, issues: write, pull-requests: write, statuses: write" : ""} }
 jobs:
   respond:
     if: github.event_name != 'issue_comment' || contains(github.event.comment.body, '@mogplex')

@@ -19,12 +19,15 @@ import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
 import { resolveOrigin } from "../../service/connection.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { NETWORK_VARIABLES, SECRET_VARIABLES, VARIABLES } from "../../variables.ts";
+import { AFTER } from "../job/follow_up.ts";
 import { type NotePlan, planNote } from "../job/note.ts";
+import { forgeNeeds } from "../job/open_forge.ts";
 import {
   isLaptop,
   JSON_LINES,
   KEY_PART,
   KEY_SCOPE,
+  oneOf,
   type Places,
   PROMPT_FILE,
   readPlaces,
@@ -33,7 +36,7 @@ import {
   STATE,
 } from "../options.ts";
 import { guardCheckout, readRequestSettings, steeringFile } from "../start_request.ts";
-import type { Context, ExtraPermissions, Verb } from "../verb.ts";
+import type { Context, ExtraPermissions, Option, Verb } from "../verb.ts";
 
 /** `skipped`: the check needs something that another check found missing. */
 export type CheckState = "ok" | "warning" | "failed" | "skipped";
@@ -264,6 +267,8 @@ interface PermissionPaths {
   read: readonly string[];
   /** What the program's jobs do beside their reports. @default {undefined} (nothing) */
   extra?: ExtraPermissions | undefined;
+  /** What it asks its forge. @default {undefined} (nothing) */
+  forge?: ReturnType<typeof forgeNeeds> | undefined;
 }
 
 function isBelow(path: string, directory: string): boolean {
@@ -307,7 +312,7 @@ export function permissionsFor(
   const files = platform.files(env);
   // A file is written under a new name beside it and renamed, so its directory has to be open.
   const outside = paths.written.filter((path) => !isBelow(path, paths.out)).map(parentOf);
-  const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read];
+  const inputs = [env("MOGPLEX_API_KEY_FILE"), env("MOGPLEX_PROMPT_FILE"), ...paths.read, ...paths.forge?.read ?? []];
   // Outputs are appended on a new line, so the end of an existing file is read first.
   const appended = [files.outputs, files.variables, ...paths.extra?.files ?? []];
   return {
@@ -315,10 +320,12 @@ export function permissionsFor(
       origin.host,
       note.kind === "write" ? new URL(note.place.api).host : undefined,
       ...paths.extra?.net ?? [],
+      ...paths.forge?.net ?? [],
     ]),
     env: distinct([
       ...readVariables(env, systems),
       ...paths.extra?.env ?? [],
+      ...paths.forge?.env ?? [],
       note.kind === "write" ? note.tokenVariable : undefined,
     ]),
     read: distinct([
@@ -345,14 +352,27 @@ export function denoFlags(permissions: Permissions): string[] {
   });
 }
 
-/** What a run with these flags and variables may touch. @throws {UsageError} when one of them is not possible. */
-export function permissionsOf(context: Context): Permissions {
+/**
+ * What a run with these flags and variables may touch.
+ *
+ * @param forge What it asks its forge. @default {undefined} (nothing)
+ * @throws {UsageError} when one of them is not possible.
+ */
+export function permissionsOf(context: Context, forge?: PermissionPaths["forge"]): Permissions {
   const { io: { env }, platform, systems, flags } = context;
   const { out, targets, state } = readPlaces(context);
   const written = [state, ...targets.map((target) => target.path)];
-  const paths = { out, written, read: flags.all(PROMPT_FILE.name), extra: context.extras?.permissions(context) };
+  const read = flags.all(PROMPT_FILE.name);
+  const paths = { out, written, read, extra: context.extras?.permissions(context), forge };
   return permissionsFor({ env, platform, systems }, paths, planNote(context));
 }
+
+const FOR: Option<"run" | "respond"> = {
+  name: "for",
+  value: "run|respond",
+  help: "What is to be run (default: run)",
+  parse: oneOf(["run", "respond"]),
+};
 
 export const permissionsVerb: Verb = {
   name: "permissions",
@@ -360,14 +380,16 @@ export const permissionsVerb: Verb = {
   maxPositionals: 0,
   summary: "Print the minimal Deno permission flags for a run with the same flags and variables",
   group: "toolkit",
-  flags: [PROMPT_FILE, REPORTING, STATE, JSON_LINES],
+  flags: [FOR, PROMPT_FILE, AFTER, REPORTING, STATE, JSON_LINES],
   codes: ["success", "usage", "internal"],
   meanings: { success: "the flags are printed" },
-  examples: ["mogplex-ci permissions --out reports"],
+  examples: ["mogplex-ci permissions --out reports", "mogplex-ci permissions --for respond"],
   // deno-lint-ignore require-await
   async run(context) {
-    const { flags, writer } = context;
-    const permissions = permissionsOf(context);
+    const { flags, option, writer } = context;
+    const after = option(AFTER);
+    const forge = after !== undefined || option(FOR) === "respond" ? forgeNeeds(context, after) : undefined;
+    const permissions = permissionsOf(context, forge);
     if (flags.has("json")) writer.json(permissions);
     else writer.output(denoFlags(permissions).join(" "));
     return EXIT.success;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { ForgeSetup, ForgeUser, Threads } from "../../forge/threads.ts";
+import type { ForgeUser } from "../../forge/findings.ts";
+import type { ForgeSetup, Threads } from "../../forge/threads.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
 
@@ -83,10 +84,15 @@ function checkTrigger({ forge }: Threads, setup: ForgeSetup | undefined): Check 
 function checkVariables(setup: ForgeSetup | undefined): Check {
   const name = "variables";
   if (setup === undefined || setup.mayHaveVariables === null) return skipped(name, "this setting is not shown");
-  if (setup.mayHaveVariables) return ok(name, "pipelines may get variables");
+  if (setup.mayHaveVariables) {
+    return ok(
+      name,
+      'pipelines may get variables, also by the trigger token: "No one allowed" is safer, see docs/ask.md',
+    );
+  }
   return warning(
     name,
-    "nobody may pass variables to a pipeline, and some versions of GitLab then refuse every trigger",
-    "Poll from a schedule until the server has the change (merge request 204230), or permit a role",
+    "nobody may pass variables to a pipeline: the safest setting, with which some versions of GitLab refuse every trigger",
+    "Where triggers are refused, poll from a schedule until the server has the change (merge request 204230)",
   );
 }

@@ -5,23 +5,34 @@
  */
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
-import type { News, Reaction } from "../../forge/threads.ts";
+import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
 import { Decider, type Decision, type RespondSettings, type Wanted } from "../../respond/decide.ts";
-import { isSameAsk, jobOfAsk, keyOfAsk, markLine, marksOf } from "../../respond/mark.ts";
+import {
+  type AskId,
+  isSameAsk,
+  jobOfAsk,
+  keyOfAsk,
+  type Mark,
+  type MarkedNote,
+  markLine,
+  type MarkSeal,
+  markSeal,
+  marksOf,
+} from "../../respond/mark.ts";
 import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
 import { cancelWith } from "../../run/cancel.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
-import { runJob } from "../../run/run.ts";
-import { DEFAULT_TIMEOUT_MS } from "../../run/session.ts";
+import { LOOK_MS, lookJob, runJob } from "../../run/run.ts";
+import { DEFAULT_TIMEOUT_MS, type Session } from "../../run/session.ts";
 import { isTerminal } from "../../service/contract.ts";
 import type { StartRequest } from "../../model.ts";
 import { markdownBlock } from "../../text/escape.ts";
 import { own } from "../../text/safe_line.ts";
-import { openNote, progressText } from "../job/note.ts";
+import { NOTHING_YET, openNote, progressText, resultContent, writeContent } from "../job/note.ts";
 import { CommandJob, openOneShot } from "../job/run_job.ts";
 import {
   duration,
@@ -196,10 +207,13 @@ interface AskContext {
 async function answer(context: Context, asked: AskContext): Promise<number> {
   const { forge: { threads }, settings, news, since } = asked;
   const { session, call } = openOneShot(context);
+  const sealOf = (thread: ThreadPlace) => sealFor(context, threads, thread);
   const decider = new Decider({
     threads,
     settings,
     nowMs: context.clock.wallTime(),
+    sealOf,
+    redact: (text) => context.writer.redact(text),
     runs: {
       async isAtWork(runId) {
         try {
@@ -212,6 +226,7 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     },
   });
   const decision = await decider.decide(news, since);
+  for (const each of decider.open) await endLeftNote(context, asked, session, each);
   if (decision.kind === "start") {
     asked.onStart?.();
     return await start(context, asked, decider, decision);
@@ -234,6 +249,38 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   return none(context, stopped.length > 0 ? "the run was to be stopped" : "no run is at work there");
 }
 
+/** Makes the codes of the marks of a thread. */
+async function sealFor(context: Context, threads: Threads, thread: ThreadPlace): Promise<MarkSeal> {
+  const { id: repository } = await threads.repository();
+  return markSeal({ token: context.connection().token, origin: threads.origin, repository, thread });
+}
+
+/** How long a run has ended before its note counts as left by its job, in milliseconds: until then the job may be about to end it. */
+const LEFT_MS = 5 * 60_000;
+
+/** Writes the end into a note whose job died before its run ended. A failure costs nothing but the note. */
+async function endLeftNote(
+  context: Context,
+  asked: AskContext,
+  session: Session,
+  { mark: { ask, of, state }, note }: MarkedNote,
+): Promise<void> {
+  if (typeof state === "string") return;
+  const { platform, clock, writer } = context;
+  try {
+    const { result } = await lookJob(state.runId, { timeoutMs: LOOK_MS }, { session, platform, onInterrupt: "detach" });
+    const { status, updatedAt } = result;
+    const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
+    if (!isLeft) return;
+    const seal = await sealFor(context, asked.forge.threads, asked.news.thread);
+    const planned = planOf(context, asked, { ask, of, task: undefined, label: "", links: undefined, seal });
+    await writeContent(context, planned, resultContent(context, result, {}), note.id);
+    writer.note(`the note of run ${state.runId} had no end: it was written`);
+  } catch (error) {
+    writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
+  }
+}
+
 /** A reaction costs nothing when it is refused. */
 async function react({ forge: { threads }, news: { thread, comment } }: AskContext, reaction: Reaction): Promise<void> {
   await threads.react(thread, comment, reaction).catch(() => {});
@@ -241,13 +288,15 @@ async function react({ forge: { threads }, news: { thread, comment } }: AskConte
 
 /** Writes the note of an ask that gets no run. */
 async function say(
-  { clock, fetch }: Context,
+  context: Context,
   { forge, news: { thread } }: AskContext,
   { ask }: Pick<Extract<Decision, { kind: "stop" }>, "ask">,
   text: string,
 ): Promise<void> {
-  const { token, tokenPlace } = forge;
-  const body = `${markLine({ ask, of: ask, state: "none" })}\n\n${text}\n`;
+  const { clock, fetch } = context;
+  const { token, tokenPlace, threads } = forge;
+  const seal = await sealFor(context, threads, thread);
+  const body = `${markLine({ ask, of: ask, state: "none" }, seal)}\n\n${text}\n`;
   await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
 }
 
@@ -263,24 +312,29 @@ const AGAIN: readonly number[] = [
 ];
 
 /** What the note of a run remembers. */
-function markState({ runId, exitCode }: NoteState): "starting" | "none" | { runId: string } {
-  if (runId !== null) return { runId };
+function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
+  if (runId !== null) return { runId, isOpen: !hasEnded };
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
-function planOf(context: Context, { forge, news: { thread } }: AskContext, { ask, of, task }: Wanted): PlannedNote {
-  const { io: { env }, platform, option } = context;
-  const { job, pipeline } = platform.links(env);
+/** The note of an ask. @param label Name of the job, which may be empty. */
+function planOf(
+  { option }: Context,
+  { forge, news: { thread } }: AskContext,
+  { ask, of, task, label, links, seal }:
+    & Pick<PlannedNote, "label" | "links" | "task">
+    & { ask: AskId; of: AskId; seal: MarkSeal },
+): PlannedNote {
   return {
     place: forge.notes(thread),
     token: forge.token,
     tokenPlace: forge.tokenPlace,
     job: jobOfAsk(ask),
-    label: platform.identity(env)?.job ?? "",
+    label,
     mayLink: (url) => forge.mayLink(url),
-    links: { job, pipeline },
+    links,
     task: option(SHOW_TASK) === false ? undefined : task,
-    head: (state) => markLine({ ask, of, state: markState(state) }),
+    head: (state) => markLine({ ask, of, state: markState(state) }, seal),
   };
 }
 
@@ -307,26 +361,29 @@ class AlreadyAnswered extends Error {}
 
 async function start(context: Context, asked: AskContext, decider: Decider, wanted: Wanted): Promise<number> {
   const { forge: { threads }, news: { thread } } = asked;
-  const { clock, writer } = context;
-  const { ask, asker } = wanted;
-  const planned = planOf(context, asked, wanted);
+  const { clock, writer, platform, io: { env } } = context;
+  const { ask, of, task, asker } = wanted;
+  const seal = await sealFor(context, threads, thread);
+  const { job: jobPage, pipeline } = platform.links(env);
+  const label = platform.identity(env)?.job ?? "";
+  const planned = planOf(context, asked, { ask, of, task, label, links: { job: jobPage, pipeline }, seal });
   const note = openNote(context, planned);
   const since = clock.wallTime();
   const { request, repository } = await requestOf(context, asked, wanted);
   await react(asked, "seen");
   const written = await note.begin({
     render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
-    state: { runId: null, exitCode: null },
+    state: NOTHING_YET,
   });
   /** Ends the note without a run. */
   const end = async (reason: string, exitCode: number) => {
     await note.end({
       render: () => `## ⚪ No run\n\n${markdownBlock(writer.redact(reason))}\n`,
-      state: { runId: null, exitCode },
+      state: { ...NOTHING_YET, exitCode },
     }).catch(() => {});
   };
   // Who has begun the oldest note answers: another job may have begun one at the same moment.
-  const marks = marksOf((await threads.comments(thread)).list, await threads.me());
+  const marks = marksOf((await threads.comments(thread)).list, await threads.me(), seal);
   const oldest = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
   if (oldest !== undefined && oldest.note.id !== written.id) {
     await threads.remove(thread, { kind: "comment", id: written.id });

@@ -249,6 +249,51 @@ test("a follow-up that has no answer is sent again under its key, and one that f
   });
 });
 
+/** A check that failed, as GitHub shows it. */
+const failedCheck = (title: string): Node => {
+  const check = {
+    __typename: "CheckRun",
+    name: "unit",
+    conclusion: "FAILURE",
+    detailsUrl: "https://ci.example/1",
+    title,
+  };
+  return { commits: { nodes: [{ commit: { statusCheckRollup: { contexts: { nodes: [check] } } } }] } };
+};
+
+test("a follow-up gets what the forge shows, and is sent again with the same words, whatever it shows by then", async () => {
+  const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Mend it" } } });
+  world.github.findings.set(`${project(1)}#7`, failedCheck("2 failed\nexpected 1"));
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  world.before = (request) => request === "POST /runs" ? Promise.reject(new TypeError("fetch failed")) : undefined;
+  await world.advance();
+  world.before = undefined;
+  world.github.findings.set(`${project(1)}#7`, failedCheck("3 failed"));
+  await world.clock.sleep(15 * MINUTE);
+  await world.advance();
+  const prompts = new Set(world.starts.slice(1).map(({ body }) => JSON.parse(body).prompt));
+  expect(prompts.size).toBe(1);
+  const [prompt] = prompts;
+  expect(prompt).toStartWith("Mend it\n\n---\n\nThe forge shows what follows.");
+  expect(prompt).toEndWith("Failed check:\n> unit\n> https://ci.example/1\n> 2 failed\n> expected 1");
+  // Read again from the disk, the journal says the same.
+  const { view } = await world.advance();
+  expect((await world.read()).items).toEqual(view.items);
+});
+
+test("a follow-up starts without a quote when the forge does not answer, and that is told", async () => {
+  const world = worldOf([aNode(rollup("FAILURE"))], { file: { "on-failed-checks": { prompt: "Mend it" } } });
+  await world.advance();
+  await world.clock.sleep(15 * MINUTE);
+  const { fetch } = world.github;
+  world.github.fetch = (url, init) =>
+    /contexts\(first/.test(String(init.body)) ? Promise.resolve(json(502, {})) : fetch(url, init);
+  await world.advance();
+  expect(JSON.parse(world.starts.at(-1)?.body ?? "{}").prompt).toBe("Mend it");
+  expect(world.notices.filter((notice) => notice.includes("the checks of https://github.com/"))).toHaveLength(1);
+});
+
 test("decideCampaign() lets a run resolve conflicts, in the pull requests with conflicts and in no others", async () => {
   const world = worldOf([aNode({ mergeable: "CONFLICTING" }), aNode()]);
   await world.waves(["done"]);

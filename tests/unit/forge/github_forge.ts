@@ -18,6 +18,8 @@ export interface GithubForge {
   renamed: Map<string, string>;
   /** Errors beside the data, by `owner/name#number`: the path behind the alias, and what stands there is null. */
   errors: Map<string, { type: string; path: (string | number)[] }[]>;
+  /** What is to be mended, by `owner/name#number`: see `github_findings.ts`. */
+  findings: Map<string, Node>;
   /** Takes the place of the next answers. */
   faults: (Response | "reset")[];
   /** Queries so far, with headers. */
@@ -83,6 +85,7 @@ export function githubForge(host = "github.com"): GithubForge {
     pulls: new Map(),
     renamed: new Map(),
     errors: new Map(),
+    findings: new Map(),
     faults: [],
     received: [],
     // deno-lint-ignore require-await
@@ -133,6 +136,10 @@ export function githubForge(host = "github.com"): GithubForge {
         /(p\d+): repository\(owner: \$(\w+), name: \$(\w+)\) \{ pullRequest\(number: \$(\w+)\)/g,
       )
     ) one(`${variables[o]}/${variables[n]}`, Number(variables[i]), [alias], data, errors);
+    if (/contexts\(first|reviewThreads\(/.test(query)) {
+      const pullRequest = forge.findings.get(`${variables.o}/${variables.n}#${variables.i}`) ?? null;
+      data.repository = { pullRequest };
+    }
     if (query.includes("headRefName: $b")) {
       const name = `${variables.o}/${variables.n}`;
       const found = [...forge.pulls].filter(([key, node]) =>

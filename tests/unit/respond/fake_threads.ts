@@ -1,15 +1,9 @@
 /** A forge in memory that answers in the words of `Threads`, for the decisions of `respond`. */
 import { MogplexError } from "../../../lib/errors.ts";
-import type {
-  CommentPlace,
-  ForgeUser,
-  News,
-  Thread,
-  ThreadComment,
-  ThreadPlace,
-  Threads,
-} from "../../../lib/forge/threads.ts";
+import { type Findings, type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
+import type { CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../../../lib/forge/threads.ts";
 import { Decider, type RespondSettings } from "../../../lib/respond/decide.ts";
+import { type MarkSeal, markSeal } from "../../../lib/respond/mark.ts";
 
 export const NOW = Date.parse("2026-03-02T12:00:00Z");
 
@@ -37,6 +31,7 @@ export interface FakeForge extends Threads {
   reactions: string[];
   statuses: string[];
   checks: Awaited<ReturnType<Threads["facts"]>>;
+  found: Findings;
   asked: string[];
   say(thread: ThreadPlace, author: ForgeUser, text: string, more?: Partial<ThreadComment>): News;
 }
@@ -84,6 +79,7 @@ export function fakeForge(): FakeForge {
     statuses: [],
     asked: [],
     checks: { checks: "red", review: "asked", conflict: false },
+    found: NO_FINDINGS,
     say(thread, author, text, more = {}) {
       const note = {
         ...{ kind: "comment" as const, id: ++id, text, author, createdAt: at(0), editedAt: null, isInternal: false },
@@ -103,6 +99,7 @@ export function fakeForge(): FakeForge {
     labelled: (thread) => answer("labelled", () => forge.labels.get(keyOf(thread)) ?? null),
     branch: (name) => answer("branch", () => forge.branches.get(name) ?? null),
     facts: () => answer("facts", () => forge.checks),
+    findings: () => answer("findings", () => forge.found),
     news: (since) =>
       answer("news", () =>
         forge.notes.filter((note) => note.createdAt >= since).map(({ thread, kind, id, text }) => ({
@@ -132,6 +129,11 @@ export const SETTINGS: RespondSettings = {
   isPublic: false,
 };
 
+/** The codes of the marks of a thread. */
+export function sealOf(thread: ThreadPlace, token = "mog_of-the-tests"): MarkSeal {
+  return markSeal({ token, origin: "https://git.example", repository: 42, thread });
+}
+
 /** Decides on something, with these runs at work. */
 export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {}, atWork: readonly string[] = []) {
   return new Decider({
@@ -139,5 +141,7 @@ export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {
     settings: { ...SETTINGS, ...settings },
     runs: { isAtWork: (runId) => Promise.resolve(atWork.includes(runId)) },
     nowMs: NOW,
+    sealOf: (thread) => Promise.resolve(sealOf(thread)),
+    redact: (text) => text.replaceAll("mog_secret", "[masked]"),
   });
 }

@@ -2,27 +2,54 @@ import { expect, test } from "bun:test";
 import type { ThreadComment } from "../../../lib/forge/threads.ts";
 import { noteMarker } from "../../../lib/report/note.ts";
 import { jobOfAsk, keyOfAsk, type Mark, markLine, marksOf } from "../../../lib/respond/mark.ts";
-import { BOT, KIM } from "./fake_threads.ts";
+import { BOT, ISSUE, KIM, PULL, sealOf } from "./fake_threads.ts";
 
 const ask = { kind: "comment", id: 101 } as const;
-const MARK: Mark = { ask, of: { kind: "label", id: 5 }, state: { runId: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11" } };
+const MARK = {
+  ask,
+  of: { kind: "label" as const, id: 5 },
+  state: { runId: "5b1f0c1e-6a53-4d0c-9d5e-0f7c7b0a9b11", isOpen: true },
+} satisfies Mark;
 
+const seal = sealOf(PULL);
 const note = (text: string, more: Partial<ThreadComment> = {}): ThreadComment => ({
   ...{ kind: "comment", id: 9, text, author: BOT, createdAt: "", editedAt: null, isInternal: false },
   ...more,
 });
-const textOf = (mark: Mark) => `${noteMarker(...jobOfAsk(mark.ask))}\n\n${markLine(mark)}\n\n## At work\n`;
+const textOf = (mark: Mark) => `${noteMarker(...jobOfAsk(mark.ask))}\n\n${markLine(mark, seal)}\n\n## At work\n`;
 
 test("marksOf() reads what markLine() has written, with line breaks of both kinds", () => {
-  for (const state of ["starting", "none", MARK.state] as const) {
+  for (const state of ["starting", "none", MARK.state, { ...MARK.state, isOpen: false }] as const) {
     const mark = { ...MARK, state };
-    expect(marksOf([note(textOf(mark))], BOT)[0]?.mark).toEqual(mark);
-    expect(marksOf([note(textOf(mark).replaceAll("\n", "\r\n"))], BOT)[0]?.mark).toEqual(mark);
+    expect(marksOf([note(textOf(mark))], BOT, seal)[0]?.mark).toEqual(mark);
+    expect(marksOf([note(textOf(mark).replaceAll("\n", "\r\n"))], BOT, seal)[0]?.mark).toEqual(mark);
   }
 });
 
+test("marksOf() takes no word of a mark whose code is not that of the thread and the token", () => {
+  const text = textOf(MARK);
+  const found = (changed: string, by = seal) => marksOf([note(changed)], BOT, by)[0]?.mark.state;
+  expect(found(text)).toEqual(MARK.state);
+  for (
+    const changed of [
+      text.replace(" at work ", " ended "),
+      text.replace("5b1f0c1e", "6b1f0c1e"),
+      text.replace("label 5", "label 6"),
+      text.replace(/ at work [0-9a-f]{32}/, ` at work ${"0".repeat(32)}`),
+    ]
+  ) {
+    expect(changed).not.toBe(text);
+    expect(found(changed)).toBe("changed");
+  }
+  expect(found(text, sealOf(ISSUE))).toBe("changed");
+  expect(found(text, sealOf(PULL, "mog_another-token"))).toBe("changed");
+  expect(marksOf([note(text.replace("5b1f0c1e", "6b1f0c1e"))], BOT, undefined)[0]?.mark.state).toMatchObject({
+    isOpen: true,
+  });
+});
+
 test("marksOf() takes no mark of another user, none further below, and none without the marker of a note", () => {
-  const line = markLine(MARK);
+  const line = markLine(MARK, seal);
   const marker = noteMarker(...jobOfAsk(ask));
   for (
     const each of [
@@ -33,7 +60,7 @@ test("marksOf() takes no mark of another user, none further below, and none with
       note(`${marker}\n\n> ${line}`),
     ]
   ) {
-    expect(marksOf([each], BOT)).toEqual([]);
+    expect(marksOf([each], BOT, seal)).toEqual([]);
   }
 });
 

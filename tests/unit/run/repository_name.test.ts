@@ -61,3 +61,20 @@ test("RepositoryName is asked beside a single look, which does not know the repo
   const { result } = await lookJob(RUN_ID, options);
   expect([result.repository, asked]).toEqual(["acme/web", [{ id: undefined, limit: 200 }]]);
 });
+
+test("RepositoryName shares one request among jobs of a client, which ends with the last of them and is not kept when it failed", async () => {
+  const { options, asked, aborted } = world(Infinity);
+  await Promise.all([attachJob(RUN_ID, options), attachJob(RUN_ID, options)]);
+  expect([asked.length, aborted.length]).toEqual([1, 1]);
+  await attachJob(RUN_ID, options);
+  expect(asked.length).toBe(2);
+  const refused = world(0);
+  const listRepos = refused.options.client.listRepos;
+  refused.options.client.listRepos = (query, call) => {
+    void listRepos(query, call);
+    return refused.asked.length === 1 ? Promise.reject(new Error("away")) : Promise.resolve([REPO]);
+  };
+  const names = [];
+  for (let jobs = 0; jobs < 2; jobs++) names.push((await attachJob(RUN_ID, refused.options)).result.repository);
+  expect(names).toEqual([null, "acme/web"]);
+});

@@ -127,15 +127,15 @@ test("what GitHub refuses is one line, and the verdict is what it would have bee
   }
 });
 
-test("an interrupted step leaves the comment as it is: its last seconds belong to the run", async () => {
+test("an interrupted step says in its comment what became of the run", async () => {
   const at = world("stuck-streaming");
   const before = (io: { signal(name: "SIGINT"): void }) => void at.clock.sleep(20_000).then(() => io.signal("SIGINT"));
   const { code, github } = await comment({}, { at, before });
   expect([code, github.requests.filter((each) => !each.startsWith("GET"))]).toEqual([
     130,
-    ["POST /repos/acme/web/issues/7/comments"],
+    ["POST /repos/acme/web/issues/7/comments", "PATCH /repos/acme/web/issues/comments/1000"],
   ]);
-  expect(github.comments[0]?.body).toContain("## ⏳ The agent waits for a sandbox");
+  expect(github.comments[0]?.body).toContain("Stopped by SIGINT; the run was cancelled");
 });
 
 test("the comment says that the agent works, even if that begins less than a minute after the last change", async () => {
@@ -144,13 +144,17 @@ test("the comment says that the agent works, even if that begins less than a min
     const runId = [...at.emulator.world.store.runs.keys()][0] ?? "";
     at.emulator.control("appendEvents", { runId, events: [{ type, message: "Reading the sources", payload }] });
   };
+  const github = githubServer("acme/web", "7");
+  let body = "";
   const before = (io: { signal(name: "SIGINT"): void }) => {
     void at.clock.sleep(10_000).then(() => append("status_changed", { to: "streaming" }));
     void at.clock.sleep(100_000).then(() => append("log", {}));
-    void at.clock.sleep(200_000).then(() => io.signal("SIGINT"));
+    void at.clock.sleep(200_000).then(() => {
+      body = github.comments[0]?.body ?? "";
+      io.signal("SIGINT");
+    });
   };
-  const { github } = await comment({}, { at, before });
-  const body = github.comments[0]?.body ?? "";
+  await comment({}, { at, before, github });
   expect(body).toContain("## ⏳ The agent works");
   expect(body).toMatch(/^\| Since \| \d{4}-\d\d-\d\d \d\d:\d\d UTC \|$/m);
 });

@@ -183,11 +183,26 @@ test("the verdict stays the last line of --json when there is a notice about the
   expect(stderr).toStartWith("note: Cannot find the note");
 });
 
-test("an interrupted job leaves the note as it is: its last seconds belong to the run", async () => {
+test("an interrupted job says in its note what became of the run", async () => {
   const { code, gitlab } = await job({ scenario: "stuck-streaming", signalMs: 20_000 });
   const written = gitlab.requests.filter((each) => !each.startsWith("GET"));
-  expect({ code, written }).toEqual({ code: 143, written: ["POST /projects/42/merge_requests/7/notes"] });
-  expect(gitlab.notes[0]?.body).toContain("## ⏳ The agent");
+  const notes = "/projects/42/merge_requests/7/notes";
+  expect({ code, written }).toEqual({ code: 143, written: [`POST ${notes}`, `PUT ${notes}/1000`] });
+  expect(gitlab.notes[0]?.body).toContain("Stopped by SIGTERM; the run was cancelled");
+});
+
+test("an interrupted job writes no note that was not there, and gives up soon on one that cannot be changed", async () => {
+  const before = (at: ReturnType<typeof world>) =>
+    void at.emulator.control("fault", { kind: "500", route: "POST /runs", times: 999 });
+  const none = await job({ signalMs: 2_000, before });
+  expect({ code: none.code, requests: none.gitlab.requests }).toEqual({ code: 143, requests: [] });
+  const gitlab = gitlabServer("42", "7");
+  gitlab.faults.push({ match: /^PUT/, fault: "hang" });
+  const slow = await job({ gitlab, scenario: "stuck-streaming", signalMs: 20_000 });
+  expect({ code: slow.code, stderr: slow.stderr }).toMatchObject({
+    code: 143,
+    stderr: expect.stringContaining("no complete answer within 3 seconds"),
+  });
 });
 
 test("run --detach leaves the note, and the notice about a missing token, to the job that follows", async () => {

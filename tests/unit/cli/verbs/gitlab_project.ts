@@ -45,6 +45,8 @@ export interface GitlabProject extends Served {
   branches: Map<string, { protected: boolean; default: boolean }>;
   reactions: string[];
   statuses: string[];
+  /** Jobs of the head pipeline that failed, with their logs. Source: https://docs.gitlab.com/api/jobs/ */
+  failedJobs: { id: number; name: string; log: string }[];
   /** Webhooks; null: not shown to this token. Source: https://docs.gitlab.com/api/project_webhooks/ */
   hooks: { url: string; note_events: boolean; issues_events: boolean }[] | null;
   /** Who may pass variables to a pipeline; undefined: not shown. */
@@ -105,6 +107,7 @@ export function gitlabProject(now: () => string): GitlabProject {
     ]),
     reactions: [],
     statuses: [],
+    failedJobs: [],
     hooks: null,
     variablesRole: undefined,
     knowsEdits: true,
@@ -151,6 +154,11 @@ export function gitlabProject(now: () => string): GitlabProject {
       const role = { ci_pipeline_variables_minimum_override_role: server.variablesRole };
       return json(200, { id: PROJECT, path_with_namespace: "acme/api", default_branch: "main", ...role });
     }
+    if (/^\/pipelines\/\d+\/jobs$/.test(rest)) {
+      return listed(server.failedJobs.map(({ log: _, ...job }) => ({ ...job, web_url: `${web}/-/jobs/${job.id}` })));
+    }
+    const [, job] = /^\/jobs\/(\d+)\/trace$/.exec(rest) ?? [];
+    if (job !== undefined) return new Response(server.failedJobs.find(({ id }) => id === Number(job))?.log ?? "");
     if (rest === "/hooks") {
       return server.hooks === null ? json(403, { message: "403 Forbidden" }) : listed(server.hooks);
     }

@@ -100,3 +100,47 @@ test("permissions ends with 2 when a report has no known format", async () => {
     }: "pdf"\n`,
   });
 });
+
+test("permissions --for respond adds the forge of the job, its event and its variables", async () => {
+  const { cli } = world("");
+  const printed = async (env: Record<string, string>) =>
+    JSON.parse((await cli(["permissions", "--json", "--for", "respond"], { env })).stdout);
+  const gitlab = {
+    GITLAB_CI: "true",
+    CI_API_V4_URL: "https://git.example:8443/gitlab/api/v4",
+    TRIGGER_PAYLOAD: "/b/p",
+  };
+  expect(await printed({ ...gitlab, MOGPLEX_NOTE_TOKEN_VARIABLE: "BOT_TOKEN" })).toMatchObject({
+    net: ["mogplex.com", "git.example:8443"],
+    env: expect.arrayContaining(["TRIGGER_PAYLOAD", "CI_PROJECT_URL", "CI_PROJECT_ID", "GITLAB_TOKEN", "BOT_TOKEN"]),
+    read: [".", "/b/p"],
+  });
+  const text = { ...gitlab, TRIGGER_PAYLOAD: '{"object_kind":"note"}' };
+  expect((await printed(text)).read).toEqual(["."]);
+  const github = {
+    GITHUB_ACTIONS: "true",
+    GITHUB_SERVER_URL: "https://github.com",
+    GITHUB_EVENT_PATH: "/tmp/event.json",
+  };
+  expect(await printed({ ...github, GITHUB_API_URL: "https://api.github.com" })).toMatchObject({
+    net: ["mogplex.com", "api.github.com"],
+    env: expect.arrayContaining(["GITHUB_API_URL", "GITHUB_EVENT_NAME", "GITHUB_REPOSITORY", "GITHUB_TOKEN"]),
+    read: [".", "/tmp/event.json"],
+  });
+  const server = "https://git.example.com";
+  const gitea = { ...github, GITEA_ACTIONS: "true", GITHUB_SERVER_URL: server, GITHUB_API_URL: `${server}/api/v1` };
+  expect((await printed(gitea)).net).toEqual(["mogplex.com", "git.example.com"]);
+});
+
+test("permissions --after adds the forge of a pull request, and the result of a run", async () => {
+  const { cli } = world("");
+  const env = { GITLAB_CI: "true", CI_API_V4_URL: "https://git.example/api/v4", TRIGGER_PAYLOAD: "/b/p" };
+  const printed = async (after: string) =>
+    JSON.parse((await cli(["permissions", "--json", "--after", after], { env })).stdout);
+  expect(await printed("42")).toMatchObject({ net: ["mogplex.com", "git.example"], read: ["."] });
+  expect(await printed("/cache/result.json")).toMatchObject({
+    net: ["mogplex.com", "git.example"],
+    read: [".", "/cache/result.json"],
+  });
+  expect((await printed("https://github.com/acme/web/pull/7")).net).toEqual(["mogplex.com", "api.github.com"]);
+});

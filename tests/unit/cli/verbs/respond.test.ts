@@ -1,6 +1,7 @@
 /** `respond` as a whole, on a GitLab in the shapes of its documentation and the local Mogplex. */
 import { expect, test } from "bun:test";
 import { main } from "../../../../lib/cli/main.ts";
+import { markLine, markSeal } from "../../../../lib/respond/mark.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
 import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
@@ -30,7 +31,13 @@ interface Called {
   files: Map<string, string>;
 }
 
-async function respond(at: At, text: string, args: string[] = [], env: Record<string, string> = {}): Promise<Called> {
+async function respond(
+  at: At,
+  text: string,
+  args: string[] = [],
+  env: Record<string, string> = {},
+  before: (io: ReturnType<typeof fakeIo>) => void = () => {},
+): Promise<Called> {
   const { gitlab, emulator, clock } = at;
   const io = fakeIo({
     files: { "/builds/payload": text },
@@ -48,6 +55,7 @@ async function respond(at: At, text: string, args: string[] = [], env: Record<st
       ...env,
     },
   });
+  before(io);
   const fetch = (url: string, init: RequestInit) => {
     if (url.startsWith("https://gitlab.example/")) return gitlab.fetch(url, init);
     expect([...new Headers(init.headers).values()].join("\n") + String(init.body)).not.toContain(GITLAB_TOKEN);
@@ -72,7 +80,7 @@ test("respond starts a run for a member's comment, and its note says how it ende
   const [body = ""] = ours(at);
   expect(ours(at).length).toBe(1);
   expect(body).toMatch(
-    /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 of comment 1000 [0-9a-f-]{36} -->\n\n## ✅ /,
+    /^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- mogplex-respond comment 1000 of comment 1000 [0-9a-f-]{36} ended [0-9a-f]{32} -->\n\n## ✅ /,
   );
   expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 white_check_mark"]);
   expect(at.gitlab.requests.filter((each) => each.startsWith("PUT ")).length).toBeLessThanOrEqual(5);
@@ -256,7 +264,7 @@ test("respond sends the same key again when a start is not known, and one run is
   at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
-  expect(ours(at)[0]).toContain(" starting -->");
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->/);
   at.emulator.control("clearFaults", {});
   const second = await respond(at, "", ["--poll"]);
   expect(second.code).toBe(0);
@@ -337,7 +345,7 @@ test("respond stops the run of a thread", async () => {
   const at = place("stuck-streaming");
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   await respond(at, payload(note), ["--timeout", "60"]);
-  expect(ours(at)[0]).toMatch(/ of comment 1000 [0-9a-f-]{36} -->/);
+  expect(ours(at)[0]).toMatch(/ of comment 1000 [0-9a-f-]{36} at work [0-9a-f]{32} -->/);
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
   expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work on it\n");
   expect(ours(at)[1]).toContain(
@@ -346,6 +354,76 @@ test("respond stops the run of a thread", async () => {
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
+test("the note of a run shows the person's own request at the end, and not the whole prompt", async () => {
+  const at = place();
+  at.gitlab.say("merge_requests/7", "lee", "The tests fail on Mondays.");
+  const note = at.gitlab.say("merge_requests/7", "kim", `@mogplex fix it\n\n${"and more\n".repeat(400)}`);
+  await respond(at, payload(note));
+  expect(runsOf(at)[0]?.prompt).toContain("> The tests fail on Mondays.");
+  const [body = ""] = ours(at);
+  expect(body).toContain("### Task\n\n ```text\n fix it\n");
+  expect(body).not.toContain("Mondays");
+  expect(body.match(/and more/g)?.length).toBeLessThan(250);
+});
+
+test("the note of a job that is cancelled says so, and what became of the run", async () => {
+  for (
+    const [args, status, words] of [[[], "cancelled", "the run was cancelled"], [
+      ["--on-interrupt", "detach"],
+      "streaming",
+      "the run goes on",
+    ]] as const
+  ) {
+    const at = place("stuck-streaming");
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    const stop = (io: ReturnType<typeof fakeIo>) => void at.clock.sleep(40_000).then(() => io.signal("SIGTERM"));
+    expect((await respond(at, payload(note), [...args], {}, stop)).code).toBe(143);
+    expect(runsOf(at).map((run) => run.status)).toEqual([status]);
+    const [body = ""] = ours(at);
+    expect(body).toContain(`Stopped by SIGTERM; ${words}`);
+    expect(body).not.toContain("⏳");
+    expect(body).toMatch(status === "cancelled" ? / ended [0-9a-f]{32} -->/ : / at work [0-9a-f]{32} -->/);
+  }
+});
+
+test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  const own = at.gitlab.notes.find(({ author }) => author.id === 77);
+  if (own === undefined) throw new Error("there is no note");
+  const whole = own.body;
+  // As the job had left it, had it been killed.
+  const [run] = runsOf(at);
+  const { origin } = new URL(at.gitlab.api);
+  const seal = markSeal({ token: TOKEN, origin, repository: PROJECT, thread: { kind: "pull", number: 7 } });
+  const ask = { kind: "comment" as const, id: note.id };
+  const marker = whole.split("\n", 1)[0];
+  const line = markLine({ ask, of: ask, state: { runId: run?.id ?? "", isOpen: true } }, seal);
+  own.body = `${marker}\n\n${line}\n\n## ⏳ The agent works\n`;
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(own.body).toContain("⏳");
+  await at.clock.sleep(10 * 60_000);
+  const { code, stderr } = await respond(at, "", ["--poll"]);
+  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("had no end: it was written") });
+  expect(own.body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n\n## ✅ /);
+  expect(own.body).toContain("[PR #1](");
+  expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("respond starts nothing, stops nothing and writes nothing by a mark that was forged in its own note", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note), ["--timeout", "60"]);
+  const own = at.gitlab.notes.find(({ author }) => author.id === 77);
+  if (own === undefined) throw new Error("there is no note");
+  own.body = own.body.replace(/[0-9a-f-]{36} at work/, "starting");
+  expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).stdout).toBe("no run: no run is at work there\n");
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
 });
 
 test("respond refuses another address of the service in a pipeline that a webhook started", async () => {
@@ -413,9 +491,15 @@ test("run --after takes the id of a run out of a result, and asks service and fo
 test("run --after --mend asks for what the forge shows to be broken", async () => {
   const at = place();
   const request = at.gitlab.threads.get("merge_requests/7");
-  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { status: "failed" } });
+  at.gitlab.threads.set("merge_requests/7", { ...request, head_pipeline: { id: 9, status: "failed" } });
+  at.gitlab.failedJobs.push({ id: 1, name: "unit", log: `expected 1\ngot 2 by ${TOKEN}\n` });
   expect((await runAfter(at, ["--after", "7", "--mend", "checks"])).code).toBe(0);
-  expect(runsOf(at)[0]?.prompt).toStartWith("The checks of the pull request of this branch are red.");
+  const prompt = runsOf(at)[0]?.prompt ?? "";
+  expect(prompt).toStartWith("The checks of the pull request of this branch are red.");
+  expect(prompt).toContain(
+    "Failed check:\n> unit\n> https://gitlab.example/acme/api/-/jobs/1\n> expected 1\n> got 2 by ",
+  );
+  expect(prompt).not.toContain(TOKEN);
   const conflict = await runAfter(at, ["--after", "7", "--mend", "conflict"]);
   expect(conflict).toMatchObject({ code: 2, stderr: expect.stringContaining("the forge shows no conflict") });
 });

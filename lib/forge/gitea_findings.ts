@@ -1,0 +1,109 @@
+/**
+ * What is wrong with a pull request of Gitea or Forgejo, by its REST API: statuses of its commit that failed, and comments on lines that are not
+ * resolved. What a user wrote counts as by one who may push where Gitea calls a review of that user official.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "./findings.ts";
+import type { ForgeClient, PullRequestAddress } from "./forge.ts";
+
+// Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `PullRequest`, `CombinedStatus`, `PullReview`, `PullReviewComment`
+const user = z.lazy(() => z.nullish(z.object({ id: z.int(), login: z.string() })));
+const pullSchema = z.lazy(() => z.object({ head: z.object({ sha: z.string() }) }));
+const statusSchema = z.lazy(() =>
+  z.object({
+    context: z.string(),
+    status: z.string(),
+    description: z.nullish(z.string()),
+    target_url: z.nullish(z.string()),
+  })
+);
+const combinedSchema = z.lazy(() => z.object({ statuses: z.nullish(z.array(statusSchema)) }));
+const reviewSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    state: z.string(),
+    body: z.nullish(z.string()),
+    official: z.nullish(z.boolean()),
+    dismissed: z.nullish(z.boolean()),
+    comments_count: z.nullish(z.int()),
+    user,
+  })
+);
+type Review = z.output<typeof reviewSchema>;
+const commentSchema = z.lazy(() =>
+  z.object({
+    body: z.string(),
+    path: z.nullish(z.string()),
+    position: z.nullish(z.int()),
+    original_position: z.nullish(z.int()),
+    resolver: user,
+    created_at: z.string(),
+    updated_at: z.string(),
+    user,
+  })
+);
+
+const PAGE = 50;
+/** Most reviews whose comments are read, the newest ones. */
+const MAX_REVIEWS = 30;
+
+/** Reads what is to be mended. @throws what the client throws. */
+export async function giteaFindings(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  of: FindingsOf,
+): Promise<Findings> {
+  return of === "checks" ? await checksOf(client, address) : await reviewOf(client, address);
+}
+
+async function checksOf(client: ForgeClient, { repository, number, url }: PullRequestAddress): Promise<Findings> {
+  const what = `read the commit statuses of pull request ${url}`;
+  const { head } = await client.get(what, `/repos/${repository}/pulls/${number}`, pullSchema);
+  const path = `/repos/${repository}/commits/${encodeURIComponent(head.sha)}/status?limit=${PAGE}`;
+  const combined = await client.getShown(what, path, combinedSchema);
+  const failed = (combined?.statuses ?? []).filter(({ status }) => status === "failure" || status === "error");
+  const checks = failed.map(({ context, description, target_url: page }) => ({
+    name: context,
+    // One of its own actions has an address without a host.
+    url: page && URL.canParse(page, url) ? new URL(page, url).href : null,
+    text: description ?? "",
+  }));
+  return { ...NO_FINDINGS, checks };
+}
+
+async function reviewOf(client: ForgeClient, { repository, number, url }: PullRequestAddress): Promise<Findings> {
+  const what = `read the reviews of pull request ${url}`;
+  const path = `/repos/${repository}/pulls/${number}/reviews`;
+  const list = async <T extends z.core.$ZodType>(at: string, schema: T) =>
+    await client.getShown(what, at, z.nullable(z.array(schema))) ?? [];
+  const reviews = (await list(`${path}?limit=${PAGE}`, reviewSchema)).filter(({ dismissed }) => dismissed !== true);
+  const members = new Set(reviews.filter(({ official }) => official === true).map((review) => review.user?.id));
+  const remark = (by: Review["user"], rest: Pick<Remark, "place" | "text">): Remark[] => {
+    if (!by || rest.text.trim() === "") return [];
+    const author = { id: by.id, name: by.login, isBot: by.id > 0 ? null : true };
+    return [{ author, mayPush: members.has(by.id), ...rest }];
+  };
+  // The newest word of each: one that was given up by an approval asks for nothing any more.
+  const last = new Map<number, Review>();
+  for (const review of reviews) {
+    if (["APPROVED", "REQUEST_CHANGES"].includes(review.state)) last.set(review.user?.id ?? 0, review);
+  }
+  const remarks = [...last.values()].filter(({ state }) => state === "REQUEST_CHANGES")
+    .flatMap((review) => remark(review.user, { place: null, text: review.body ?? "" }));
+  const full = reviews.filter(({ comments_count: count }) => count !== 0);
+  let leftOut = 0;
+  for (const { id } of full.slice(-MAX_REVIEWS)) {
+    for (const comment of await list(`${path}/${id}/comments`, commentSchema)) {
+      if (comment.resolver) continue;
+      // Others than its author may have changed it: whoever may write to issues.
+      if (comment.updated_at !== comment.created_at) leftOut++;
+      else {
+        const line = comment.position || comment.original_position;
+        remarks.push(...remark(comment.user, { place: placeOf(comment.path, line), text: comment.body }));
+      }
+    }
+  }
+  return { ...NO_FINDINGS, remarks, leftOut };
+}

@@ -1,0 +1,156 @@
+/**
+ * What is wrong with a merge request of GitLab, by its REST API: jobs of its pipeline that failed, with the end of their logs, and open threads.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { MogplexError } from "../errors.ts";
+import {
+  type FailedCheck,
+  type Findings,
+  type FindingsOf,
+  lastLinesOf,
+  MAX_READ_CHECKS,
+  NO_FINDINGS,
+  placeOf,
+  type Remark,
+} from "./findings.ts";
+import type { ForgeClient, PullRequestAddress } from "./forge.ts";
+
+const user = z.lazy(() => z.object({ id: z.int(), username: z.string() }));
+// Source: GitLab, "Merge requests API", https://docs.gitlab.com/api/merge_requests/
+const requestSchema = z.lazy(() =>
+  z.object({
+    head_pipeline: z.nullish(
+      z.object({ id: z.int(), project_id: z.nullish(z.int()), web_url: z.nullish(z.string()) }),
+    ),
+  })
+);
+// Source: GitLab, "Jobs API", https://docs.gitlab.com/api/jobs/
+const jobSchema = z.lazy(() =>
+  z.object({
+    id: z.int(),
+    name: z.string(),
+    web_url: z.nullish(z.string()),
+    allow_failure: z.nullish(z.boolean()),
+    failure_reason: z.nullish(z.string()),
+  })
+);
+// Source: GitLab, "Discussions API", https://docs.gitlab.com/api/discussions/
+const noteSchema = z.lazy(() =>
+  z.object({
+    body: z.string(),
+    author: user,
+    system: z.boolean(),
+    created_at: z.string(),
+    resolvable: z.nullish(z.boolean()),
+    resolved: z.nullish(z.boolean()),
+    internal: z.nullish(z.boolean()),
+    imported: z.nullish(z.boolean()),
+    position: z.nullish(z.object({
+      new_path: z.nullish(z.string()),
+      old_path: z.nullish(z.string()),
+      new_line: z.nullish(z.int()),
+      old_line: z.nullish(z.int()),
+    })),
+  })
+);
+type Note = z.output<typeof noteSchema>;
+const discussionSchema = z.lazy(() => z.object({ notes: z.array(noteSchema) }));
+const reviewerSchema = z.lazy(() => z.object({ user, state: z.string() }));
+const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
+
+/** Developer. */
+const MAY_PUSH = 30;
+const PAGE = 100;
+/** Most users whose right is asked for. */
+const MAX_USERS = 10;
+
+/** Reads what is to be mended. @throws what the client throws. */
+export async function gitlabFindings(
+  client: ForgeClient,
+  address: PullRequestAddress,
+  of: FindingsOf,
+): Promise<Findings> {
+  return of === "checks" ? await checksOf(client, address) : await reviewOf(client, address);
+}
+
+const pathOf = ({ repository, number }: PullRequestAddress) =>
+  `/projects/${encodeURIComponent(repository)}/merge_requests/${number}`;
+
+async function checksOf(client: ForgeClient, address: PullRequestAddress): Promise<Findings> {
+  const { url, repository } = address;
+  const what = `read the failed jobs of merge request ${url}`;
+  const { head_pipeline: pipeline } = await client.get(what, pathOf(address), requestSchema);
+  if (!pipeline) return NO_FINDINGS;
+  const project = `/projects/${pipeline.project_id ?? encodeURIComponent(repository)}`;
+  const query = `scope%5B%5D=failed&per_page=${PAGE}`;
+  const jobs = await client.getShown(what, `${project}/pipelines/${pipeline.id}/jobs?${query}`, z.array(jobSchema));
+  const failed = (jobs ?? []).filter(({ allow_failure: isAllowed }) => isAllowed !== true);
+  const checks: FailedCheck[] = [];
+  for (const [index, { id, name, web_url: page, failure_reason: reason }] of failed.entries()) {
+    const log = index < MAX_READ_CHECKS ? await logOf(client, `${project}/jobs/${id}/trace`, name) : "";
+    checks.push({ name, url: page ?? null, text: log === "" ? reason ?? "" : log });
+  }
+  // A job of a child pipeline, or one that was cancelled.
+  if (checks.length === 0) checks.push({ name: "pipeline", url: pipeline.web_url ?? null, text: "" });
+  return { ...NO_FINDINGS, checks };
+}
+
+/** The end of a log; empty when it is not shown, or too large. */
+async function logOf(client: ForgeClient, path: string, name: string): Promise<string> {
+  try {
+    return lastLinesOf(await client.getText(`read the log of job ${JSON.stringify(name)}`, path));
+  } catch (error) {
+    if (error instanceof MogplexError) return "";
+    throw error;
+  }
+}
+
+async function reviewOf(client: ForgeClient, address: PullRequestAddress): Promise<Findings> {
+  const what = `read the open threads of merge request ${address.url}`;
+  const path = pathOf(address);
+  const found = await client.getShown(
+    what,
+    `${path}/discussions?per_page=${PAGE}`,
+    z.array(discussionSchema),
+  );
+  const all = (found ?? []).map(({ notes }) => notes.filter(({ system }) => !system));
+  const open = all.filter((notes) =>
+    notes.some(({ resolvable, resolved }) => resolvable === true && resolved !== true)
+  );
+  const notes = [...await wordsOfReviewers(client, address, all.flat()), ...open.flat()];
+  const shown = notes.filter(({ imported, internal }) => imported !== true && internal !== true);
+  const rights = await rightsOf(client, address, shown);
+  const remarks = shown.map(({ author: { id, username }, body, position }): Remark => ({
+    author: { id, name: username, isBot: null },
+    mayPush: rights.get(id) === true,
+    place: placeOf(position?.new_path ?? position?.old_path, position?.new_line ?? position?.old_line),
+    text: body,
+  }));
+  return { ...NO_FINDINGS, remarks, leftOut: notes.length - shown.length };
+}
+
+/** The last comment of each reviewer who asks for changes, where it is no thread: what he wrote with his review. */
+async function wordsOfReviewers(client: ForgeClient, address: PullRequestAddress, notes: Note[]): Promise<Note[]> {
+  const what = `read the reviewers of merge request ${address.url}`;
+  const reviewers = await client.getShown(what, `${pathOf(address)}/reviewers`, z.array(reviewerSchema)) ?? [];
+  return reviewers.filter(({ state }) => state === "requested_changes").flatMap(({ user: { id } }) => {
+    const own = notes.filter(({ author, resolvable }) => author.id === id && resolvable !== true);
+    return own.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at)).slice(-1);
+  });
+}
+
+async function rightsOf(
+  client: ForgeClient,
+  { repository, url }: PullRequestAddress,
+  notes: readonly Note[],
+): Promise<ReadonlyMap<number, boolean>> {
+  const rights = new Map<number, boolean>();
+  for (const id of [...new Set(notes.map(({ author }) => author.id))].slice(0, MAX_USERS)) {
+    const path = `/projects/${encodeURIComponent(repository)}/members/all/${id}`;
+    const member = await client.getShown(`read the rights of a reviewer of ${url}`, path, memberSchema);
+    rights.set(id, member?.id === id && member.state === "active" && member.access_level >= MAY_PUSH);
+  }
+  return rights;
+}
