@@ -186,7 +186,7 @@ export class Decider {
     if (comment.author.isBot === true) return { reason: "a program wrote the comment" };
     const what = readMention(comment.text, this.#settings.name);
     if (what === null) {
-      return { reason: `nothing asks @${this.#settings.name} for anything, outside of quotes and code` };
+      return { reason: `nothing asks @${this.#settings.name} for anything, surely outside of quotes, code and HTML` };
     }
     if (comment.editedAt !== null) return { reason: "the comment was changed after it was written" };
     if (comment.isInternal) return { reason: "the comment is internal, and a note would show it" };

@@ -197,7 +197,7 @@ const REFUSED:
     [
       "60 KB of markup",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
-      "nothing asks @mogplex for anything, outside of quotes and code",
+      "nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
     ],
     [
       "a note of the forge itself",
