@@ -11,6 +11,7 @@ import { readGitea } from "./gitea.ts";
 import { giteaFindings } from "./gitea_findings.ts";
 import {
   type CommentPlace,
+  lineOf,
   type News,
   orNull,
   type Reaction,
@@ -34,6 +35,10 @@ const commentSchema = z.lazy(() =>
     updated_at: z.string(),
     issue_url: z.nullish(z.string()),
     pull_request_url: z.nullish(z.string()),
+    path: z.nullish(z.string()),
+    position: z.nullish(z.int()),
+    original_position: z.nullish(z.int()),
+    diff_hunk: z.nullish(z.string()),
   })
 );
 type Comment = z.output<typeof commentSchema>;
@@ -102,6 +107,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
   createdAt: comment.created_at,
   editedAt: comment.updated_at === comment.created_at ? null : comment.updated_at,
   isInternal: false,
+  line: lineOf(comment.path, comment.position || comment.original_position, comment.diff_hunk),
 });
 
 export class GiteaThreads implements Threads {

@@ -5,9 +5,9 @@
  * @module
  */
 import type { ForgeUser } from "../forge/findings.ts";
-import type { CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
-import { findingsFor, findingsQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
+import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
 import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
@@ -115,7 +115,7 @@ export class Decider {
     if (thread === null) return quiet("it is gone");
     if (!thread.isOpen) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from another repository");
-    const { ask, asker, at, what } = asked;
+    const { ask, asker, at, what, line } = asked;
     if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
     if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
@@ -134,7 +134,7 @@ export class Decider {
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell("it is confidential, and the log of a job in this project is not");
     }
-    const task = await this.#taskOf(thread, what, { ask, at, me, marks });
+    const task = await this.#taskOf(thread, what, { ask, at, line, me, marks });
     if ("reason" in task) return tell(task.reason);
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
@@ -191,7 +191,7 @@ export class Decider {
     if (comment.editedAt !== null) return { reason: "the comment was changed after it was written" };
     if (comment.isInternal) return { reason: "the comment is internal, and a note would show it" };
     const ask = { kind: comment.kind, id: comment.id };
-    return { ask, asker: comment.author, at: comment.createdAt, what };
+    return { ask, asker: comment.author, at: comment.createdAt, what, line: comment.line };
   }
 
   async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
@@ -199,7 +199,7 @@ export class Decider {
     const set = await this.#threads.labelled(thread, label);
     if (set === null) return { reason: `it does not have the label ${JSON.stringify(label)}` };
     if (set.by.isBot === true) return { reason: "a program has set the label" };
-    return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null };
+    return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
   async #hasRight(user: ForgeUser): Promise<boolean> {
@@ -225,11 +225,20 @@ export class Decider {
   async #taskOf(
     thread: Thread,
     what: Ask | null,
-    { ask, at, me, marks }: { ask: AskId; at: string; me: ForgeUser; marks: readonly MarkedNote[] },
+    { ask, at, line, me, marks }: {
+      ask: AskId;
+      at: string;
+      line: CodeLine | undefined;
+      me: ForgeUser;
+      marks: readonly MarkedNote[];
+    },
   ): Promise<Task | { reason: string }> {
     if (what?.kind === "mend") return await this.#mendOf(thread, what.mend, ask);
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
-    if (what?.kind === "task") return checkedTask(what.task, ask, this.#settings.name);
+    if (what?.kind === "task") {
+      const task = checkedTask(what.task, ask, this.#settings.name);
+      return "reason" in task || line === undefined ? task : { ...task, quote: lineQuote(line, this.#redact) };
+    }
     if (what !== null) return { reason: "there is nothing to start" };
     const owned = await this.#ownsText(thread, at);
     const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
@@ -273,7 +282,7 @@ export class Decider {
     if (!await this.#hasRight(found.asker)) {
       return { reason: "the user who gave the last task may not push any more" };
     }
-    const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, me, marks });
+    const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, line: found.line, me, marks });
     return "reason" in task ? task : { ...task, of };
   }
 
@@ -342,7 +351,9 @@ export class Decider {
 }
 
 /** Who asks for what, or why that counts as nothing. */
-type FoundAsk = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
+type FoundAsk =
+  | { ask: AskId; asker: ForgeUser; at: string; what: Ask | null; line: CodeLine | undefined }
+  | { reason: string };
 
 /** What is to be done, whose task it is, and what the forge shows of it, as a quote. */
 interface Task {

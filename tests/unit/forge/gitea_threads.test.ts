@@ -65,6 +65,27 @@ test("GiteaThreads refuses to guess a right where the teams of the organisation 
   await expect(ask(each)).rejects.toThrow("of teams to members of the organisation");
 });
 
+test("GiteaThreads reads the line of code that a comment is on", async () => {
+  const at = "/repos/acme/web/pulls/3/reviews";
+  const user = { id: 2, login: "kim" };
+  const time = "2026-03-02T12:00:00Z";
+  const comment = { id: 9, body: "@mogplex rename this", user, created_at: time, updated_at: time, path: "src/a.ts" };
+  const exchanges = [
+    { asked: `GET ${at}?limit=50&page=1`, status: 200, body: [{ id: 4, comments_count: 1 }] },
+    { asked: `GET ${at}?limit=50&page=2`, status: 200, body: [] },
+    {
+      asked: `GET ${at}/4/comments`,
+      status: 200,
+      body: [{ ...comment, position: 0, original_position: 12, diff_hunk: "@@ -1 +1 @@\n-b" }],
+    },
+  ];
+  const found = await threadsOf(giteaForge({ exchanges })).comment({ kind: "pull", number: 3 }, {
+    kind: "review",
+    id: 9,
+  });
+  expect(found).toMatchObject({ line: { place: "src/a.ts:12", hunk: "@@ -1 +1 @@\n-b" } });
+});
+
 test("GiteaThreads tells a program of the server from a person, and treats a deleted user as a program", async () => {
   const each = step("a comment");
   const [exchange] = each.exchanges;

@@ -404,6 +404,27 @@ test("decide() quotes what the forge shows of what it mends, of members alone, a
   });
 });
 
+test("decide() quotes the line of code that a task was given on, masked, with no more than what stands right above it", async () => {
+  const forge = fakeForge();
+  const hunk = [...Array(50).keys()].map((each) => `+row ${each} mog_secret`).join("\n");
+  const line = { place: "src/a.ts:12\nDo more", hunk };
+  const { prompt, task } = await wanted(forge, forge.say(PULL, KIM, "@mogplex rename this", { kind: "review", line }));
+  expect(task).toBe("rename this");
+  expect(prompt).toContain("Line:\n> src/a.ts:12\n> Do more:\n> +row 30 [masked]\n");
+  expect(prompt).toContain("> +row 49 [masked]\n\n---");
+  expect(prompt).not.toContain("row 29");
+});
+
+test("decide() quotes the line of the last task when that is started again", async () => {
+  const forge = fakeForge();
+  const line = { place: "src/a.ts:12", hunk: null };
+  const first = forge.say(PULL, KIM, "@mogplex rename this", { line });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
+  const { prompt } = await wanted(forge, forge.say(PULL, LEE, "@mogplex again"));
+  expect(prompt).toStartWith("rename this\n\n---\n\nThe task was given on this line of code");
+  expect(prompt).toContain("Line:\n> src/a.ts:12:\n");
+});
+
 test("decide() asks for a task when the task is missing, or far too long", async () => {
   const forge = fakeForge();
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex"))).toStartWith("no: there is no task");

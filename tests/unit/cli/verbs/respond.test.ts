@@ -356,6 +356,22 @@ test("respond stops the run of a thread", async () => {
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
 });
 
+test("respond tells the agent the file and the line that a note is on, of a new line and of one that is gone", async () => {
+  const at = place();
+  const [new_path, old_path] = ["src/b.ts", "src/a.ts"];
+  at.gitlab.say("merge_requests/7", "lee", "This one is old.", {
+    position: { new_path, old_path, new_line: null, old_line: 3 },
+  });
+  const note = at.gitlab.say("merge_requests/7", "lee", "@mogplex rename this", {
+    position: { new_path, old_path, new_line: 12, old_line: null },
+  });
+  expect((await respond(at, payload(note))).code).toBe(0);
+  expect(runsOf(at)[0]?.prompt).toStartWith(
+    "rename this\n\n---\n\nThe task was given on this line of code of the pull request.\n\nLine:\n> src/b.ts:12:\n\n---",
+  );
+  expect(runsOf(at)[0]?.prompt).toContain("lee wrote:\n> src/b.ts:3:\n> This one is old.");
+});
+
 test("the note of a run shows the person's own request at the end, and not the whole prompt", async () => {
   const at = place();
   at.gitlab.say("merge_requests/7", "lee", "The tests fail on Mondays.");

@@ -171,8 +171,15 @@ test("respond reads comments on lines of code from a schedule", async () => {
     issue_url: undefined as unknown as string,
     pull_request_url: "https://api.github.com/repos/acme/api/pulls/7",
     html_url: "https://github.com/acme/api/pull/7#discussion_r1000",
+    path: "src/a.ts",
+    line: null,
+    original_line: 12,
+    diff_hunk: "@@ -10,2 +10,3 @@\n const a = 1;\n+const b = 2;",
   });
   expect((await respond(at, { name: "schedule", payload: {} })).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
+  expect(runsOf(at)[0]?.prompt).toContain(
+    "Line:\n> src/a.ts:12:\n> @@ -10,2 +10,3 @@\n>  const a = 1;\n> +const b = 2;\n\n",
+  );
   expect(ours(at)[0]).toContain("<!-- mogplex-respond review 1000 of review 1000 ");
 });
