@@ -37,14 +37,17 @@ import { CommandJob, openOneShot } from "../job/run_job.ts";
 import {
   duration,
   HARNESS,
+  HISTORY,
   LOG,
   MODE,
   onOrOff,
   option,
+  OTEL_FILE,
+  OUT,
   outDirectory,
   readRunSettings,
   REPO,
-  REPORTING,
+  REPORT,
   ROOT,
   SHOW_TASK,
   STATE,
@@ -173,6 +176,8 @@ export async function respond(context: Context): Promise<number> {
       writer.note("the time is over: the next poll answers the rest");
       break;
     }
+    const what = each.comment === null ? own`the label` : own`comment ${each.comment.id}`;
+    writer.out(own`${writer.untrusted(forge.notes(each.thread).where)}, ${what}:`);
     const out = runs === 0 ? outDirectory(context) : `${outDirectory(context)}/${runs + 1}`;
     try {
       const ended = await answer(context, { forge, settings, news: each, since, out, onStart: () => runs++ });
@@ -246,7 +251,10 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
   }
   await say(context, asked, decision, stopped.length > 0 ? stopped.join("\n\n") : "No run is at work here.");
   await react(asked, "done");
-  return none(context, stopped.length > 0 ? "the run was to be stopped" : "no run is at work there");
+  context.writer.out(
+    stopped.length > 0 ? own`runs stopped: ${stopped.length}` : own`nothing to stop: no run is at work`,
+  );
+  return EXIT.success;
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -481,7 +489,7 @@ export const respondVerb: Verb = {
     TIMEOUT,
     WATCHING,
     LOG,
-    REPORTING,
+    [REPORT, OUT, HISTORY, OTEL_FILE],
     SHOW_TASK,
     STATE,
   ],

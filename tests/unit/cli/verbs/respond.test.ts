@@ -352,7 +352,7 @@ test("respond stops the run of a thread", async () => {
     "ask again when it has ended: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
 });
 
@@ -438,7 +438,7 @@ test("respond starts nothing, stops nothing and writes nothing by a mark that wa
   own.body = own.body.replace(/[0-9a-f-]{36} at work/, "starting");
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect((await respond(at, payload(stop))).stdout).toBe("no run: no run is at work there\n");
+  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no run is at work\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
 });
 
@@ -575,6 +575,24 @@ test("respond --poll leaves what was asked for long ago, and takes the oldest of
   at.gitlab.say("issues/8", "kim", "@mogplex second", { created_at: ago(1) });
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
+});
+
+test("respond --poll says in the log what it looks at", async () => {
+  const at = place();
+  at.gitlab.say("issues/8", "eve", "@mogplex go");
+  at.gitlab.say("merge_requests/7", "eve", "`@mogplex` is a name");
+  at.gitlab.labelEvents.set("merge_requests/7", [
+    { user: "eve", action: "add", created_at: at.gitlab.now(), name: "mogplex" },
+  ]);
+  expect((await respond(at, "", ["--poll"])).stdout.split("\n").slice(1)).toEqual([
+    "issue #8, comment 1000:",
+    "no run: the user who asked may not push to the repository",
+    "merge request !7, comment 1001:",
+    "no run: nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
+    "merge request !7, the label:",
+    "no run: the user who asked may not push to the repository",
+    "",
+  ]);
 });
 
 test("respond --poll answers what stands behind a thread that cannot be read, and says so with 69", async () => {

@@ -115,6 +115,22 @@ for (const [what, arrange, reason] of REFUSED) {
   });
 }
 
+test("respond calls an issue an issue in what it says of its comment, also when GitHub refuses it", async () => {
+  const at = place();
+  const { stderr } = await respond(at, commented(at.github.say(8, "kim", "@mogplex go"), 8));
+  expect(stderr).toContain("summary written in comment 1001 of issue #8\n");
+  const [{ id }, refused] = [at.github.say(8, "kim", "@mogplex stop"), { message: "Resource not accessible" }];
+  const fetch = at.github.fetch;
+  at.github.fetch = (url, init) =>
+    init.method === "POST" && url.endsWith("/issues/8/comments")
+      ? Promise.resolve(Response.json(refused, { status: 403 }))
+      : fetch(url, init);
+  expect((await respond(at, commented({ id }, 8))).stderr).toContain(
+    'Cannot create the comment on issue #8: the token in variable GITHUB_TOKEN may not comment, it needs the permission "issues: write", ' +
+      "or the conversation is locked",
+  );
+});
+
 test("respond works on a new branch where a rule asks for a pull request", async () => {
   const at = place();
   at.github.branches.set("feature", { protected: false, rules: ["pull_request"] });
