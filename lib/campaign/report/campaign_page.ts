@@ -42,6 +42,8 @@ import {
   byVerdict,
   campaignName,
   countSentences,
+  endBasis,
+  endMsOf,
   itemNames,
   nextStartText,
   NO_QUOTAS,
@@ -190,12 +192,12 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Cam
 }
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { waves, items, nextWaveAt, endsAt, exitCode, atWork, state } = view;
-  const [waveMs, endMs] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  const { waves, items, nextWaveAt, exitCode, atWork, state } = view;
+  const [waveMs, endMs] = [instantMs(nextWaveAt), endMsOf(view, nowMs)];
   const canary = items.filter((item) => item.canary);
   const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
   return [
-    ["Earliest end", endMs === null ? null : timeText(endMs, nowMs)],
+    ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs)}, ${endBasis(view)}`],
     ["Next start", state === "done" ? null : nextStartText(view)],
     ["Next wave", waveMs === null ? null : timeText(waveMs, nowMs)],
     ["Waves so far", waves],

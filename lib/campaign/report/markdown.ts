@@ -28,6 +28,7 @@ import {
   type CampaignCommand,
   campaignName,
   countSentences,
+  endMsOf,
   itemNames,
   nextWaveText,
   pullRequestWords,
@@ -142,12 +143,13 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
     const ms = instantMs(text);
     return ms === null ? null : timeText(ms, nowMs);
   };
+  const end = endMsOf(view, nowMs);
   return [
     ["Starts", startsText(quota)],
     ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
     ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, quota)}`],
     ["Next wave", time(view.nextWaveAt)],
-    ["Earliest end", time(view.endsAt)],
+    ["Earliest end", end === null ? null : timeText(end, nowMs)],
     ["Waves so far", waves],
     ["Exit code", view.exitCode],
     ["As of", utcText(nowMs)],

@@ -12,6 +12,8 @@ import {
   campaignCommand,
   campaignName,
   countSentences,
+  endBasis,
+  endMsOf,
   itemNames,
   nextStartText,
   pullRequestWords,
@@ -134,8 +136,8 @@ function isItemState(title: string): title is ItemState {
 }
 
 function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota, quota: { sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
-  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  const { quota, quota: { sandboxes }, nextWaveAt, waves, state, atWork } = view;
+  const [next, end] = [instantMs(nextWaveAt), endMsOf(view, nowMs)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
   const starts: Fact = ["starts", startsText(quota)];
   const coming: Fact[] = [
@@ -150,10 +152,8 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
     const byHand = { text: "A schedule or `campaign run` starts it. By hand:" };
     screen.print([byHand, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
   }
-  const by = totalsOf(view).ended > view.counts.skipped
-    ? "by the mean of the runs so far"
-    : "by a guess, as no run has ended";
-  screen.print([{ facts: [["earliest end", end === null ? null : `${timeText(end, nowMs)}, ${by}`]] }], 2);
+  const ends = end === null ? null : `${timeText(end, nowMs)}, ${endBasis(view)}`;
+  screen.print([{ facts: [["earliest end", ends]] }], 2);
 }
 
 function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean): void {
