@@ -114,7 +114,7 @@ const LINES: readonly (readonly [name: Drawn, words: string, colour: number])[] 
   ["sandboxes", "sandboxes in use", 0],
   ["failedRuns", "failed runs of automations in 24 h", 5],
   ["openItems", "open items of campaigns", 1],
-  ["pullRequests", "pull requests", 2],
+  ["pullRequests", "pull requests of runs and campaigns", 2],
 ];
 
 /** The chart with its legend and its numbers; null before the second day. */
@@ -191,7 +191,7 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
     { name: "State" },
     { name: "Why", extra: true },
     { name: "Ended", number: true },
-    { name: "Succeeded", number: true, extra: true },
+    { name: "Ended well", number: true, extra: true },
     { name: "Failed", number: true },
     { name: "At work", number: true, extra: true },
     { name: "Next wave", extra: true },
