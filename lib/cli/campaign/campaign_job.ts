@@ -16,7 +16,13 @@ import { readFileHome } from "../../campaign/file/read.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
 import { cleanCampaign } from "../../campaign/report/clean.ts";
 import { renderCampaignMarkdown } from "../../campaign/report/markdown.ts";
-import { type CampaignCommand, campaignName, countSentences, stateDetail } from "../../campaign/report/words.ts";
+import {
+  type CampaignCommand,
+  campaignCommand,
+  campaignName,
+  countSentences,
+  stateDetail,
+} from "../../campaign/report/words.ts";
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { personOf, type Platform } from "../../ci/platform.ts";
@@ -125,12 +131,12 @@ export async function endWithCampaign(
     const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed, ...hooks });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
-  /** Reports and screen. @param problem Message of the error that stopped the step; null for none. */
-  const show = async (view: CampaignView | null, problem: string | null) => {
+  /** Reports and screen. @param problem Message of the error that stopped the step; null for none. @param short See `StatusOptions.short`. */
+  const show = async (view: CampaignView | null, problem: string | null, short = false) => {
     if (view === null) return;
     await publishCampaign(context, place, view, { problem, isEnd: true, note, known });
     if (json) writer.json({ type: "campaign", ...writer.clean(view) });
-    else printStatus(context, place, view, { problem });
+    else printStatus(context, place, view, { problem, short });
   };
   const leave = async (view: CampaignView | null, exitCode: number, error: unknown) => {
     const { campaign = null, round = null, state = null } = view ?? {};
@@ -148,10 +154,12 @@ export async function endWithCampaign(
       explain(error, writer);
       return await leave(failed.view, exitCodeFor(error), error);
     }
-    await show(stand.view, null);
+    await show(stand.view, null, stand.state === "interrupted");
     if (stand.state === "interrupted") {
-      writer.error(stand.why);
-      if (interactive) writer.note("the same command goes on with it");
+      // A signal is the usual way to stop, and no error.
+      writer.note(stand.why);
+      const status = campaignCommand(place.command, "status");
+      if (interactive) writer.note(`the same command goes on with it; its items: ${status}`);
       return await leave(stand.view, exitCodeOfStand(stand), stand.by);
     }
     if (stand.state !== "done" && !once) writer.note(`the campaign is not done: ${stand.why}; ${stand.advice}`);
@@ -175,7 +183,7 @@ export function printStatus(
   context: Context,
   { command }: Pick<CampaignPlace, "command">,
   view: CampaignView,
-  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
+  { all = false, short = false, problem = null }: { all?: boolean; short?: boolean; problem?: string | null } = {},
 ): void {
   const { writer, platform } = context;
   const size = isInteractive(context) ? terminalSize() : undefined;
@@ -187,6 +195,7 @@ export function printStatus(
     command,
     problem,
     all,
+    short,
   }));
 }
 

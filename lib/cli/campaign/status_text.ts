@@ -42,6 +42,8 @@ export interface StatusOptions extends ScreenOptions {
   problem?: string | null | undefined;
   /** Whether the table has a row for every item, however many there are. @default {false} */
   all?: boolean | undefined;
+  /** Whether there are only state and counts. @default {false} */
+  short?: boolean | undefined;
 }
 
 /**
@@ -59,6 +61,7 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   const pulls = pullRequestWords(view.items);
   const sentences = [...countSentences(view), ...(pulls === null ? [] : [pulls])];
   screen.print(sentences.map((text) => ({ text })), 0);
+  if (options.short) return screen.lines;
   attention(screen, view, options);
   pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
   table(screen, view, nowMs, options.all ?? false);

@@ -56,9 +56,12 @@ for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
     });
     expect([ended.code, ended.stderr]).toEqual([
       code,
-      expect.stringContaining("the campaign goes on with the next wave"),
+      expect.stringMatching(/^note: .*; 2 runs go on; the campaign goes on with the next wave$/m),
     ]);
+    // The state and the counts, and not the items.
+    expect(ended.stderr).not.toContain("error: ");
     expect(ended.stdout).toContain("Campaign replace-moment is running: 2 runs at work");
+    expect(ended.stdout).toMatch(/2 are open: 2 running\n$/);
     expect(world.requests.filter((request) => request.endsWith("/cancel"))).toEqual([]);
   });
 
