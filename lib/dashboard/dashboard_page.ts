@@ -29,7 +29,7 @@ import {
   type Tone,
 } from "../report/page.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { distanceText, instantMs, spanText, utcText } from "../run/result.ts";
+import { distanceText, instantMs, roundSpanText, utcText } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
   activeSandboxes,
@@ -321,7 +321,7 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
         repository === null ? shortId(id) : oneLine(repository),
         word(status, sandboxTone(status)),
         oneLine(branch),
-        ms === null ? null : number(nowMs - ms, spanText(nowMs - ms)),
+        ms === null ? null : number(nowMs - ms, roundSpanText(nowMs - ms)),
         since(lastActiveAt, nowMs),
         oneLine(error),
       ],

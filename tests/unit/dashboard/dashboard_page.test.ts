@@ -74,3 +74,13 @@ test("renderDashboardPage() has every row of a thousand, in less than 2 MB", () 
   expect(elementsOf(page).filter(({ attributes }) => attributes["data-k"] !== undefined).length).toBe(4_250);
   expect(page.length).toBeLessThan(2_000_000);
 });
+
+test("renderDashboardPage() rounds the age of a sandbox as it rounds when it was active", () => {
+  const data = fullDashboard(1);
+  const at = Date.parse(data.at);
+  const ago = (seconds: number) => new Date(at - seconds * 1_000).toISOString();
+  const sandboxes = data.sandboxes.map((each) => ({ ...each, createdAt: ago(93), lastActiveAt: ago(91) }));
+  const cells = textsOf(render({ ...data, sandboxes }), "td");
+  expect(cells).toContain("2 min");
+  expect(cells).toContain("2 min ago");
+});
