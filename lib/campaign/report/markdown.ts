@@ -102,7 +102,12 @@ function stateLine(view: CampaignView, nowMs: number): Words {
   return joinWords([
     sentence(stateDetail(view)),
     ...(wave === null ? [] : [sentence(wave)]),
-    ...(bad > 0 ? [sentence({ strong: `${formatCount(bad, "item")} did not succeed: see below what to do` })] : []),
+    // The state of a campaign that is done has the number.
+    ...(bad === 0 ? [] : [sentence({
+      strong: view.state === "done"
+        ? "See below what to do"
+        : `${formatCount(bad, "item")} did not succeed: see below what to do`,
+    })]),
   ], " ");
 }
 

@@ -54,7 +54,7 @@ import {
   WEBHOOK_VARIABLE,
 } from "./flags.ts";
 import { LiveCampaign } from "./live_campaign.ts";
-import { statusText } from "./status_text.ts";
+import { BY_HAND, statusText } from "./status_text.ts";
 
 // A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.
 
@@ -209,6 +209,9 @@ export function readSelection({ flags, option }: Context): Selection {
 /** Most names of items that are printed. */
 const MAX_NAMES = 20;
 
+/** Decisions after which the next wave starts something. */
+const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
+
 /** The decision with its texts fit for the journal: people copy all kinds of things into them. */
 function masked(decision: Decision, redact: (text: string) => string): Decision {
   if (decision.kind === "skip") return { ...decision, reason: redact(decision.reason) };
@@ -236,6 +239,9 @@ export async function decide(context: Context, verb: string, decision: Decision)
   writer.out(writer.untrusted(text));
   writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
+  if (!dryRun && STARTING.includes(decision.kind)) {
+    writer.out(writer.untrusted(BY_HAND), own`  ${writer.untrusted(campaignCommand(place.command, "advance"))}`);
+  }
   return codeOf(context, error);
 }
 

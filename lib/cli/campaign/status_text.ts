@@ -68,6 +68,9 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   return screen.lines;
 }
 
+/** How the next wave begins, before the command that begins it. */
+export const BY_HAND = "A schedule or `campaign run` starts the next wave. By hand:";
+
 /** Up to this many items all have a row. */
 const MAX_TABLE = 50;
 /** Rows of each verdict in a larger campaign: more where a person has to act. */
@@ -152,8 +155,7 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
   if (state === "done") return;
   if (atWork === null && next !== null) {
-    const byHand = { text: "A schedule or `campaign run` starts it. By hand:" };
-    screen.print([byHand, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
+    screen.print([{ text: BY_HAND }, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
   }
   const ends = end === null ? null : `${timeText(end, nowMs)}, ${endBasis(view)}`;
   screen.print([{ facts: [["earliest end", ends]] }], 2);
