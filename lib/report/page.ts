@@ -152,9 +152,14 @@ export interface Column {
   readonly name: string;
   /** Whether it has numbers, which stand on the right. @default {false} */
   readonly number?: boolean;
-  /** Whether a phone leaves it out. @default {false} */
+  /** Whether a phone leaves it out, unless the table is a list. @default {false} */
   readonly extra?: boolean;
+  /** Whether a phone, which has no columns in lists, writes its name before the value. @default {false} */
+  readonly named?: boolean;
 }
+
+/** Most rows whose cells have names for a phone: they would make a long list much longer. */
+const MAX_NAMED = 200;
 
 /** A row of {@linkcode table}. */
 export interface TableRow {
@@ -169,14 +174,15 @@ function classOf({ number = false, extra = false }: Column): Html | null {
   return names === "" ? null : markup` class="${names}"`;
 }
 
-function cellOf(cell: Cell, column: Column, isFirst: boolean): Html {
+function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean): Html {
   const valued = typeof cell === "object" && cell !== null && "value" in cell ? cell : undefined;
   const value = valued === undefined ? null : markup` data-v="${valued.value}"`;
   const shown = valued === undefined ? cell as Part : valued.show;
   if (isFirst) {
     return markup`<th scope="row"${value}>${shown}</th>`;
   }
-  return markup`<td${classOf(column)}${value}>${shown}</td>`;
+  const name = isNamed && column.named && !isEmpty(shown) ? markup` data-n="${column.name}"` : null;
+  return markup`<td${classOf(column)}${value}${name}>${shown}</td>`;
 }
 
 /**
@@ -192,9 +198,10 @@ export function table(
   shown = false,
 ): Html {
   const head = columns.map((column) => markup`<th scope="col"${classOf(column)}>${column.name}</th>`);
+  const isNamed = rows.length <= MAX_NAMED;
   const body = rows.map(({ kind, cells }) =>
     markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
-      cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0))
+      cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0, isNamed))
     }</tr>
 `
   );
@@ -460,8 +467,11 @@ export function steps(
   const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / top) * (HEIGHT - 4)).toFixed(1);
   const paths = lines.map(({ colour, points, dashed = false }) => {
     // Where several points have the same place, the last one counts.
-    const path = [...new Map(points.map(([px, py]) => [x(px), y(py)]))].map(([px, py]) => `H${px}V${py}`).join("");
-    return markup`<path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
+    const places = [...new Map(points.map(([px, py]) => [x(px), y(py)]))];
+    // A line that has a value from the beginning does not rise to it.
+    const from = places[0]?.[0] === 0 ? places.shift()?.[1] : undefined;
+    const path = places.map(([px, py]) => `H${px}V${py}`).join("");
+    return markup`<path d="M0 ${from ?? y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
       colourOf(colour)
     }" stroke-width="2.5" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="6 5"`}/>`;
   });

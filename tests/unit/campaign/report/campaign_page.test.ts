@@ -18,7 +18,7 @@ test("renderCampaignPage() begins with where the campaign is, four numbers and w
   expect(textsOf(page, "h3")[0]).toStartWith("needs-input");
   const commands = textsOf(page, "pre").filter((text) => text.startsWith("mogplex-ci campaign retry FILE --cause "));
   expect(commands.length).toBeGreaterThan(3);
-  expect(page.includes("for 25 min, owner acme")).toBe(true);
+  expect(page.includes("waits for a person for 25 min; owner: acme")).toBe(true);
 });
 
 const ABOUT = {
@@ -72,7 +72,7 @@ test("renderCampaignPage() shows skipped items in grey, and in amber the quota t
 test("renderCampaignPage() names no limit where starts are not limited", () => {
   const limited = rendered(mixedView(40));
   const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
-  expect(textsOf(page, "li")).toContain("40 starts in the last hour, not limited");
+  expect(textsOf(page, "li")).toContain("40 starts in the last hour; this service does not limit them");
   expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
 });
 
@@ -100,7 +100,7 @@ test("renderCampaignPage() shows what became of pull requests, and whose hands t
   ) {
     expect(text).toContain(each);
   }
-  expect(textsOf(page, "p").some((each) => each.includes("owner lin"))).toBe(true);
+  expect(textsOf(page, "p").some((each) => each.includes("owner: lin"))).toBe(true);
 });
 
 test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {
