@@ -22,7 +22,6 @@ import {
   startsText,
   stateDetail,
   STATES,
-  totalsOf,
 } from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view.ts";

@@ -84,3 +84,9 @@ test("renderDashboardPage() rounds the age of a sandbox as it rounds when it was
   expect(cells).toContain("2 min");
   expect(cells).toContain("2 min ago");
 });
+
+test("renderDashboardPage() draws a line from its first value on, and not up to it", () => {
+  const page = render(emptyDashboard(), someDays(3));
+  expect(page).toContain(`<path d="M0 `);
+  expect(page).not.toMatch(/<path d="M0 [\d.]+H0V/);
+});

@@ -129,3 +129,17 @@ test("renderCampaignPage() shows file, limits, journal, and who opened a gate", 
   const said = [ABOUT.fileHash, "3 at a time, 2 attempts, 1 h a run, stops after 10% failures, 1 window", "lin <b>"];
   for (const each of [...said, "all three are good", "42 records"]) expect(text).toContain(each);
 });
+
+test("renderCampaignPage() counts the items that need a person, and not what comes afterwards", () => {
+  const done = { state: "done", nextWaveAt: null, endsAt: null, waitsFor: null } as const;
+  const page = rendered(viewOf([anItem(1, "failed"), anItem(2, "conflict"), anItem(3, "succeeded")], done));
+  expect(textsOf(page, "h3").at(-1)).toStartWith("afterwards");
+  expect(textsOf(page, "p").some((text) => text.endsWith("2 items below need a person."))).toBe(true);
+});
+
+test("renderCampaignPage() says that sandboxes were not read", () => {
+  const view = mixedView(3);
+  const sandboxes = { used: null, limit: 3 };
+  const page = rendered({ ...view, quota: { ...view.quota, sandboxes } });
+  expect(textsOf(page, "li")).toContain("sandboxes in use: not known, 3 at most");
+});
