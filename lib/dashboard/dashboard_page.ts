@@ -261,7 +261,7 @@ function automationTable({ automations, lists }: DashboardData, nowMs: number): 
     { name: "Automation" },
     { name: "Status", extra: true },
     { name: "Last run", named: true },
-    { name: "When", extra: true },
+    { name: "When", extra: true, named: true },
     { name: "Last 20, newest right", extra: true },
     { name: "Failed", number: true, extra: true, named: true },
     { name: "Remarks", extra: true },

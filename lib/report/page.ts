@@ -181,7 +181,7 @@ function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean):
   if (isFirst) {
     return markup`<th scope="row"${value}>${shown}</th>`;
   }
-  const name = isNamed && column.named && !isEmpty(shown) ? markup` data-n="${column.name}"` : null;
+  const name = isNamed && column.named ? markup` data-n="${column.name}"` : null;
   return markup`<td${classOf(column)}${value}${name}>${shown}</td>`;
 }
 
