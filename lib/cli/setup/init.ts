@@ -11,9 +11,8 @@ import { EXIT } from "../../exit_codes.ts";
 import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { own } from "../../text/safe_line.ts";
 import type { Context } from "../verb.ts";
-import { isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
+import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
   ATTRIBUTES_FILE,
@@ -102,8 +101,14 @@ export async function initRepository(context: Context): Promise<number> {
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
   if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
-  const isThereAlready = file === PIPELINE_FILE && isIncluded(path, (each) => readOrNothing(context, each));
-  if (path !== file && !isThereAlready) context.writer.out(own``, ...context.writer.untrustedLines(`${add}${path}`));
+  const read = (each: string) => readOrNothing(context, each);
+  if (path !== file) {
+    if (file !== PIPELINE_FILE) steps.say("", `${add}${path}`);
+    else if (!isIncluded(path, read)) {
+      const [sentence, lines] = includeAdvice(path, read);
+      steps.say("", sentence, "", ...lines);
+    }
+  }
   if (attributes !== undefined && !isThere) {
     steps.say(
       "",
@@ -132,7 +137,7 @@ class Steps {
 
   say(...lines: readonly string[]): void {
     const { writer } = this.#context;
-    writer.out(...lines.map((line) => writer.untrusted(line)));
+    writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
   write(path: string, text: string, shown: readonly string[]): void {
@@ -335,10 +340,16 @@ function uninstall(
     if (own) steps.remove(path);
     else steps.say(`keep ${path}, which was changed`);
   }
-  for (const job of [...jobs.keys()].filter((path) => path !== PIPELINE_FILE && gone.has(path))) {
-    if (!isIncluded(job, (path) => readOrNothing(context, path))) continue;
-    steps.say("", `Remove from ${PIPELINE_FILE}, since a pipeline is invalid when a file that it includes is missing:`);
-    steps.say("", "include:", `  - local: ${job}`);
+  const isMissing = (path: string) => path !== PIPELINE_FILE && (gone.has(path) || !exists(context, path));
+  const left = [...jobs.keys()].filter((path) =>
+    isMissing(path) && isIncluded(path, (each) => readOrNothing(context, each))
+  );
+  if (left.length > 0) {
+    steps.say(
+      "",
+      `The pipeline is invalid while it includes a file that is missing. Remove from the include of ${PIPELINE_FILE}:`,
+    );
+    steps.say("", ...left.map((path) => `  - local: ${path}`));
   }
   try {
     if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);

@@ -41,7 +41,7 @@ export interface Recipe {
   file: string;
   /** Where the file goes when the system's own exists already; undefined where the system takes any number of files. */
   beside?: string;
-  /** What to do in that case, before the name of that file. */
+  /** What to do in that case, before the name of that file. For GitLab it depends on the pipeline. */
   add?: string;
   /** Paths that show that the repository uses the system; the file itself is always one. */
   marks?: readonly string[];
@@ -243,7 +243,6 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
   gitlab: {
     file: ".gitlab-ci.yml",
     beside: "ci/mogplex.gitlab-ci.yml",
-    add: "Add to .gitlab-ci.yml:\n\n  include:\n    - local: ",
     hosts: /gitlab/,
     needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule",
     repo: '"$CI_PROJECT_PATH"',

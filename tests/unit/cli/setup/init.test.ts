@@ -54,7 +54,7 @@ test("init puts the job beside a file that exists, says which lines to add, and 
   expect(code).toBe(0);
   expect(written).toMatchObject(theirs);
   expect(written["ci/mogplex.gitlab-ci.yml"]).toContain("mogplex:\n");
-  expect(stdout).toContain("Add to .gitlab-ci.yml:\n\n  include:\n    - local: ci/mogplex.gitlab-ci.yml\n");
+  expect(stdout).toContain("Add to .gitlab-ci.yml:\n\ninclude:\n  - local: ci/mogplex.gitlab-ci.yml\n");
   expect(stdout).toContain("keep ci/mogplex-task.md, which differs from what init would write:\n-Our own task\n");
 });
 
@@ -97,8 +97,8 @@ test("init --uninstall removes the files that init wrote, and leaves changed one
 });
 
 test("init and --uninstall look whether the pipeline includes the job already", async () => {
-  const ask = "Add to .gitlab-ci.yml:";
-  const remove = "Remove from .gitlab-ci.yml, since a pipeline is invalid when a file that it includes is missing:";
+  const ask = "Replace the include of .gitlab-ci.yml by this list:";
+  const remove = "Remove from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
   const includes = [
     "include: [{ local: ci/mogplex.gitlab-ci.yml }]",
     "include: /ci/mogplex.gitlab-ci.yml",
@@ -108,9 +108,38 @@ test("init and --uninstall look whether the pipeline includes the job already", 
   for (const include of includes) {
     const { written, stdout } = await init(["gitlab"], { ".gitlab-ci.yml": `${include}\nx: {}\n` });
     const gone = await init(["gitlab", "--uninstall"], written);
-    seen.push([stdout.includes(ask), gone.stdout.includes(remove)]);
+    // The pipeline is broken until the user mends it, and each call says so.
+    const again = await init(["gitlab", "--uninstall"], gone.written);
+    seen.push([stdout.includes(ask), gone.stdout.includes(remove), again.stdout.includes(remove)]);
   }
-  expect(seen).toEqual([[false, true], [false, true], [true, false]]);
+  expect(seen).toEqual([[false, true, true], [false, true, true], [true, false, false]]);
+});
+
+test("init keeps the include that a GitLab pipeline has: it asks for one more entry, or for a list with both", async () => {
+  const own = "local: ci/mogplex.gitlab-ci.yml";
+  const add = "Add this entry to the include that is in .gitlab-ci.yml already:\n\n";
+  const replace = "Replace the include of .gitlab-ci.yml by this list:\n\ninclude:\n";
+  const cases: [include: string, advice: string][] = [
+    ["include:\n  - local: a.yml\n  - b.yml\n", `${add}  - ${own}\n`],
+    ["include:\n- local: a.yml\n", `${add}- ${own}\n`],
+    ["include:\n    # ours\n    - local: a.yml\n", `${add}    - ${own}\n`],
+    ["include: [a.yml]\n", `${add}{ ${own} }\n`],
+    ["include: a.yml\n", `${replace}  - a.yml\n  - ${own}\n`],
+    ["include: { local: a.yml }\n", `${replace}  - { local: a.yml }\n  - ${own}\n`],
+    [
+      "include:\n  component: $CI_SERVER_FQDN/a/b/c@1\n  inputs:\n    stage: x\n",
+      `${replace}  - component: $CI_SERVER_FQDN/a/b/c@1\n    inputs:\n      stage: x\n  - ${own}\n`,
+    ],
+    ["include:\n", `${replace}  - ${own}\n`],
+  ];
+  for (const [include, advice] of cases) {
+    const files = { ".gitlab-ci.yml": `${include}x: { script: [make] }\n`, "a.yml": "{}", "b.yml": "{}" };
+    const { stdout } = await init(["gitlab"], files);
+    expect([include, stdout.slice(stdout.indexOf(advice), stdout.indexOf(advice) + advice.length)]).toEqual([
+      include,
+      advice,
+    ]);
+  }
 });
 
 test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
