@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { runToEnd } from "./runtimes.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 
@@ -29,4 +32,22 @@ test("npm start lists no reports and claims no verdict when it is asked for the 
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toContain("No branch was pushed");
   expect(stdout).toEndWith("▸ The job ends with 0\n");
+});
+
+test("npm start cancels its run when Ctrl-C comes, as the local Mogplex ends with it", async () => {
+  const command = [join(root, "tools/task.mjs"), "start"];
+  // A terminal sends the signal to the whole group.
+  const child = spawn(runtimes.node, command, { cwd: root, detached: true, stdio: ["ignore", "pipe", "inherit"] });
+  let stdout = "";
+  let isSent = false;
+  child.stdout.on("data", (piece) => {
+    stdout += piece;
+    if (isSent || !stdout.includes("started run ")) return;
+    isSent = true;
+    process.kill(-(child.pid ?? 0), "SIGINT");
+  });
+  const [code] = await once(child, "close");
+  expect([code, stdout]).toEqual([130, expect.stringContaining("the run was cancelled")]);
+  expect(stdout).not.toMatch(/goes on|^resume/m);
+  expect(stdout).toEndWith("▸ Stopped. The local Mogplex ends now, too. To begin again: npm start\n");
 });
