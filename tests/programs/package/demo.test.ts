@@ -17,6 +17,9 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   });
   expect(stdout).toContain("+  return Number(reference.slice(4, 8));");
   expect(stdout).toContain("In src/columns.mjs slice does the same.");
+  // What the agent says is what the diff shows.
+  expect(stdout.match(/^diff --git /gm)).toHaveLength(3);
+  expect(stdout).toContain("All tests pass: 3 files changed.");
   expect(stdout).toContain("The job ends with 0");
   expect(stdout).toContain("▸ What next");
   // No person is there to press a key.
