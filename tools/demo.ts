@@ -88,11 +88,18 @@ async function runJob(ready: Ready, extra: readonly string[]): Promise<number> {
   const args = ["run", PROMPT, "--follow", "--repo", repo.id, "--create-branch", "--out", relative(root, reports)];
   // The local Mogplex ends with this program, so that a run cannot go on.
   if (!extra.some((arg) => arg.startsWith("--on-interrupt"))) args.push("--on-interrupt", "cancel");
-  say(`MOGPLEX_URL=${ready.url} mogplex-ci ${args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg).join(" ")}`);
+  const settings = { MOGPLEX_DEV: "1", MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token };
+  // The token is one of the local Mogplex, so that the line can be pasted while that is there.
+  const shown = [
+    ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+    "node dist/mogplex.mjs",
+    ...args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg),
+  ];
+  say(shown.join(" "));
   const child = spawn(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
     cwd: root,
     stdio: "inherit",
-    env: { ...foreign(process.env), MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token, MOGPLEX_DEV: "1" },
+    env: { ...foreign(process.env), ...settings },
   });
   const pass = (signal: NodeJS.Signals) => child.kill(signal);
   for (const signal of SIGNALS) process.on(signal, pass);

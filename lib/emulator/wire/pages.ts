@@ -160,7 +160,8 @@ function settings(world: World): string {
     `export MOGPLEX_URL=${world.origin}`,
     `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
-    'node mogplex.mjs run --follow "Fix the flaky tests"',
+    "# in a clone of the toolkit; in a repository with init: node ci/mogplex.mjs",
+    'node dist/mogplex.mjs run --follow "Fix the flaky tests"',
   ].join("\n");
 }
 

@@ -15,6 +15,10 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
     // Settings of the caller's own jobs.
     env: { MOGPLEX_PROMPT: "Other", MOGPLEX_PROMPT_FILE: "none", MOGPLEX_TIMEOUT: "soon" },
   });
+  // The line can be pasted in the clone.
+  expect(stdout).toMatch(
+    /^▸ MOGPLEX_DEV=1 MOGPLEX_URL=http:\S+ MOGPLEX_API_KEY=mog_\w+ node dist\/mogplex\.mjs run "[^"]+" --follow --repo \S+ /m,
+  );
   expect(stdout).toContain("+  return Number(reference.slice(4, 8));");
   expect(stdout).toContain("In src/columns.mjs slice does the same.");
   // What the agent says is what the diff shows.
