@@ -11,6 +11,7 @@ import { EXIT } from "../../exit_codes.ts";
 import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
+import { commandLine } from "../../text/escape.ts";
 import type { Context } from "../verb.ts";
 import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
@@ -21,11 +22,13 @@ import {
   jobFile,
   LICENCES_FILE,
   needsOf,
+  NO_SYSTEM,
   PROGRAM_FILE,
   type Recipe,
   RECIPES,
   TASK,
   TASK_FILE,
+  TERMINAL,
   TOOL,
 } from "./recipes.ts";
 
@@ -73,14 +76,14 @@ export async function initRepository(context: Context): Promise<number> {
     const jobs = new Map<string, string[]>();
     for (const each of written) {
       for (const path of [each.file, each.beside]) {
-        if (path !== undefined) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, known, stage)]);
+        if (path) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, known, stage)]);
       }
     }
     uninstall(context, steps, jobs);
     return EXIT.success;
   }
   const { text, checksum, note, licences } = programOf(context);
-  const theirs = present(context, file);
+  const theirs = file === "" ? undefined : present(context, file);
   const path = beside !== undefined && theirs !== undefined && withoutStage(theirs) !== withoutStage(job)
     ? beside
     : file;
@@ -97,7 +100,7 @@ export async function initRepository(context: Context): Promise<number> {
   steps.add(CHECKSUM_FILE, checksum);
   if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
   if (!flags.has("respond")) steps.add(TASK_FILE, TASK);
-  steps.add(path, job);
+  if (file !== "") steps.add(path, job);
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
   if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
@@ -121,7 +124,7 @@ export async function initRepository(context: Context): Promise<number> {
   const next = context.flags.has("dry-run")
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and try it: ${TOOL} doctor${flags.has("respond") ? " --for respond" : ""}`;
-  steps.say("", `Needs: ${needsOf(recipe, known)}.`, next);
+  steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
   return EXIT.success;
 }
 
@@ -269,10 +272,10 @@ function originOf(context: Context): string {
 /** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
-  const names = [...RECIPES.keys()];
+  const names = [...RECIPES.keys(), TERMINAL];
   const advice = `give one of ${names.join(", ")}`;
   if (given !== undefined) {
-    const recipe = RECIPES.get(given.toLowerCase());
+    const recipe = given.toLowerCase() === TERMINAL ? NO_SYSTEM : RECIPES.get(given.toLowerCase());
     if (recipe !== undefined) return [given.toLowerCase(), recipe];
     const hint = nearest(given, names);
     const other = hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`;
@@ -294,8 +297,18 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
     ? "nothing here says which CI system it uses"
     : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
   const root = rootAbove(context);
-  const there = root === undefined ? advice : `call it in the root of the repository, ${JSON.stringify(root)}`;
+  const [example = ""] = found.length > 0 ? found.map(([name]) => name) : names;
+  const call = callAgain(context, example);
+  const others = names.filter((name) => name !== example).join(", ");
+  const which = `name it: ${call} (or ${others}: ${TERMINAL} writes no job)`;
+  const there = root === undefined ? which : `call it in the root of the repository, ${JSON.stringify(root)}`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
+}
+
+/** The command with the name of a system. */
+function callAgain({ flags, vocabulary }: Context, name: string): string {
+  const given = ["respond", "dry-run", "uninstall"].filter((flag) => flags.has(flag)).map((flag) => `--${flag}`);
+  return commandLine(vocabulary.program, "init", name, ...given);
 }
 
 /** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */

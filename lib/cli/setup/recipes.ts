@@ -37,7 +37,7 @@ const CRON = "17 6 * * 1";
 
 /** A CI system. */
 export interface Recipe {
-  /** Where the system looks for the file. */
+  /** Where the system looks for the file; empty without a job. */
   file: string;
   /** Where the file goes when the system's own exists already; undefined where the system takes any number of files. */
   beside?: string;
@@ -443,6 +443,11 @@ export function jobFile(recipe: Recipe, name: string | undefined, stage = ""): s
 ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
 }
+
+/** The name of {@linkcode NO_SYSTEM}. */
+export const TERMINAL = "terminal";
+/** Program and task without a job, for somebody who calls the program by hand. */
+export const NO_SYSTEM: Recipe = { file: "", needs: "variable MOGPLEX_API_KEY", render: () => "" };
 
 /** What a person has to do, with the variable for the repository where nothing else names it. @param name As for {@linkcode jobFile}. */
 export function needsOf({ needs, repo }: Recipe, name: string | undefined): string {

@@ -144,8 +144,13 @@ test("init keeps the include that a GitLab pipeline has: it asks for one more en
 
 test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
   const cases: [args: string[], files: Record<string, string>, message: string][] = [
-    [[], {}, "nothing here says which CI system it uses; give one of gitlab, github,"],
-    [[], { Jenkinsfile: "", ".gitlab-ci.yml": "" }, "it uses several CI systems: gitlab, jenkins"],
+    [[], {}, "nothing here says which CI system it uses; name it: mogplex-ci init gitlab (or github, "],
+    [["--dry-run"], {}, "name it: mogplex-ci init gitlab --dry-run (or github, "],
+    [
+      [],
+      { Jenkinsfile: "", "azure-pipelines.yml": "" },
+      "several CI systems: azure, jenkins; name it: mogplex-ci init azure (or ",
+    ],
     [["gitlabb"], {}, `did you mean "gitlab"?`],
   ];
   for (const [args, files, message] of cases) {
@@ -156,6 +161,21 @@ test("init ends with 2 and writes nothing where it cannot know what to write", a
   const source = await init(["gitlab"], {}, "export {};\n");
   expect([source.code, source.written]).toEqual([2, {}]);
   expect(source.stderr).toContain("npm --prefix");
+});
+
+test("init terminal writes program and task without a job, and takes them out again", async () => {
+  const { code, written, stdout } = await init(["terminal"], { ".git/config": ORIGIN });
+  expect([code, Object.keys(written).sort()]).toEqual([0, [
+    ".gitattributes",
+    "ci/mogplex-task.md",
+    "ci/mogplex.mjs",
+    "ci/mogplex.mjs.sha256",
+  ]]);
+  expect(stdout).toEndWith(
+    "\nNeeds: variable MOGPLEX_API_KEY, variable MOGPLEX_REPO_ID (owner/name).\n" +
+      "Then commit these files, and try it: node ci/mogplex.mjs doctor\n",
+  );
+  expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });
 
 test("init takes no name from a remote that is a path, or that could end a command line", async () => {
