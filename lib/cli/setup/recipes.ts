@@ -158,7 +158,8 @@ const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
 
 const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
-const KEEP = `      - if: always()
+/** act has no store for artifacts. */
+const KEEP = `      - if: always() && !env.ACT
         uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
