@@ -152,7 +152,7 @@ export function isVariableRefused(name: string): boolean {
 }
 
 /** Whether an error is Deno's "permission denied". No other error has this name, which Deno documents. */
-export function isNotPermitted(error: unknown): boolean {
+export function isNotPermitted(error: unknown): error is Error {
   return error instanceof Error && error.name === "NotCapable";
 }
 
