@@ -47,7 +47,8 @@ const emulator = makeEmulator({
   ],
   revision: { stream: true },
 });
-emulator.world.origin = "https://mogplex.com";
+// Where the pull requests are.
+emulator.world.origin = "https://github.com";
 const tokens = [...emulator.world.store.tokens.values()];
 
 /** Calls the command as a job in a folder of its own does. */
