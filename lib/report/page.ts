@@ -284,7 +284,7 @@ const SIGNS: Readonly<Record<Tone, Html>> = {
   good: markup`<path d="M8 16.5l5.5 5.5L24 11" />`,
   bad: markup`<path d="M10 10l12 12M22 10L10 22" />`,
   wait: markup`<path d="M16 8v9l6 4" />`,
-  none: markup`<path d="M9 16h14" />`,
+  none: markup`<path d="M10 16h.01M16 16h.01M22 16h.01" />`,
 };
 
 function top({ tone, headline, line, reason, next, more = null }: Verdict): Html {
