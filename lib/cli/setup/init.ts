@@ -43,6 +43,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** How many folders up the root of the repository is looked for. */
 const MAX_UP = 20;
 
+const CHECKSUM_NOTE = "  this checksum";
 const LICENCES_NOTE = "  the licences of what is in the program";
 
 /** @throws {UsageError} when it cannot know what to write; nothing was written. */
@@ -97,7 +98,7 @@ export async function initRepository(context: Context): Promise<number> {
   }
   steps.say(`Setting up ${name}${known === undefined ? "" : ` for the repository ${known}`}`);
   steps.add(PROGRAM_FILE, text, note);
-  steps.add(CHECKSUM_FILE, checksum);
+  steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
   if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
   if (!flags.has("respond")) steps.add(TASK_FILE, TASK);
   if (file !== "") steps.add(path, job);

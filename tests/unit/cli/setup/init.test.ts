@@ -31,6 +31,7 @@ test("init writes the program, a checksum that fits, a task and the job of the s
     "run --follow --repo acme/web --prompt-file ci/mogplex-task.md",
   );
   expect(stdout).toContain("+name: Mogplex\n");
+  expect(stdout.match(/[0-9a-f]{64}/g)).toHaveLength(1);
   expect(stdout).toContain("Needs: secret MOGPLEX_API_KEY.\n");
 });
 
