@@ -153,12 +153,10 @@ export class Job<I extends JobItem, R extends Resumable> {
     }
     const reason = interruptReason(interrupts, text);
     const signal = interrupts?.signal.reason;
-    // The line of the error says what the reports say.
+    // The error of the result says what became of the run. What is thrown is the reason of the caller's signal itself.
     const error = signal instanceof InterruptedError ? new InterruptedError(signal.signal, reason) : signal;
-    return {
-      ...await this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error }),
-      stopped: text,
-    };
+    const end = await this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error });
+    return { ...end, error: signal, stopped: text };
   }
 
   async #withoutVerdict(error: unknown, reason: string): Promise<JobEnd<R>> {

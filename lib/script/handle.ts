@@ -354,7 +354,7 @@ function runHandle<S extends { runId: string }>(
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
     options,
     check: () => checkOptions("follow run", options, keys),
-    begin: (all, more, onStarted) => begin(all, { ...more, byTask: noteNewTask } as JobOptions, onStarted),
+    begin: (all, more, onStarted) => begin(all, overlay(more, { byTask: noteNewTask }) as JobOptions, onStarted),
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect()),
   });
@@ -370,7 +370,7 @@ export function startHandle(connect: Connect, request: RunRequest, options: RunO
       started(run);
       tell(run);
     };
-    return runJob(request, { ...all, onStarted }, more);
+    return runJob(request, overlay(all, { onStarted }), more);
   });
 }
 
@@ -429,7 +429,7 @@ export function automationHandle(
         started(run);
         tell(run);
       };
-      return runAutomationJob(automationId, request, { ...all, onTriggered }, more);
+      return runAutomationJob(automationId, request, overlay(all, { onTriggered }), more);
     },
   });
 }

@@ -262,7 +262,8 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     run: (request, more = {}) => startHandle(connect, request, more),
     async start(request, more) {
       const given = await all<StartOptions>("start run", more, runKeys());
-      return await start(request, { ...given, onStarted: hookCaller("onStarted", given.onStarted, given.onNotice) });
+      const onStarted = hookCaller("onStarted", given.onStarted, given.onNotice);
+      return await start(request, overlay(given, { onStarted }));
     },
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
     cancel: async (runId, more) => await cancel(runId, await all<CancelOptions>("cancel run", more, runKeys())),
@@ -271,7 +272,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
       async trigger(id, request, more) {
         const given = await all<TriggerOptions>("trigger automation", more, triggerKeys());
         const onTriggered = hookCaller("onTriggered", given.onTriggered, given.onNotice);
-        return await triggerAutomation(id, request, { ...given, onTriggered });
+        return await triggerAutomation(id, request, overlay(given, { onTriggered }));
       },
       run: (id, request, more = {}) => automationHandle(connect, id, request, more),
       follow: (id, runId, more = {}) => attachAutomationHandle(connect, id, runId, more),

@@ -1,5 +1,6 @@
 /**
- * What this process remembers of services, tokens and clients. Nothing else in `lib` keeps state beside its objects.
+ * What this process remembers of services, tokens and clients. Nothing else in `lib` keeps state beside its objects, but `script/report.ts`, where
+ * the entry `./campaigns` registers how views are written.
  *
  * @module
  */

@@ -52,8 +52,8 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
     // Nothing of a run that is stopped goes on.
     "--no-orphans",
     "test",
-    // A test that hangs is found; one that only waits for its turn on a busy machine is not.
-    "--timeout=180000",
+    // A test that hangs is found; one that only waits for its turn on a busy machine is not. The gate keeps the machine busy itself.
+    `--timeout=${options.full === true ? 600_000 : 180_000}`,
     // Tests of one file that run together.
     "--max-concurrency=8",
     ...files.length > 1 ? [`--parallel=${Math.min(atOnce, files.length)}`, "--no-isolate"] : [],

@@ -167,7 +167,9 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
       const page = isInteractive(context) ? written.find(({ format }) => format === "html")?.path : undefined;
       const opens = page !== undefined && laptop !== undefined && flags.has(OPEN.name);
       const { kind, outcome, reason } = result;
-      const isReason = error instanceof Error && reason === error.message;
+      // The reason says what was stopped by a signal, and what goes on.
+      const said = error instanceof InterruptedError ? reason : error instanceof Error ? error.message : null;
+      const isReason = said !== null && said === reason;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
       if (json) writer.json({ type: "result", ...resultFields(clean) });
       else {
@@ -187,7 +189,7 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
         const style = lookup(COLOURS, outcome) ?? "yellow";
         writer.out(writer.paint(style, first, LABEL_WIDTH), ...linked(writer, clean, rest));
       }
-      if (error instanceof Error && !(together && isReason)) writer.error(error.message);
+      if (said !== null && !(together && isReason)) writer.error(said);
       if (opens) await laptop.openPage(context, page);
     },
   };

@@ -3,9 +3,7 @@ import { expect, test } from "bun:test";
 import process from "node:process";
 import { createEmulator } from "../../../lib/emulator/emulator.ts";
 import { createMogplex } from "../../../lib/script/mogplex.ts";
-import { start } from "../../../lib/run/request.ts";
 import { campaignWorld } from "../campaign/world.ts";
-import { run } from "../run/detecting.ts";
 
 test("async hooks that reject change nothing, and do not end the process", async () => {
   const unhandled: unknown[] = [];
@@ -21,10 +19,8 @@ test("async hooks that reject change nothing, and do not end the process", async
     const { connection, repo } = testRun();
     const request = { repo, prompt: "x" };
     const hooks = { onStarted: hook, onNotice: hook };
-    await start(request, { ...connection, ...hooks });
-    const result = await run(request, { ...connection, ...hooks, onItem: hook, throwOnFailure: false });
-    expect(result.outcome).toBe("success");
     const mogplex = createMogplex({ ...connection, onRequest: hook, onNotice: hook });
+    await mogplex.start(request, hooks);
     expect((await mogplex.run({ ...request, prompt: "y" }, { onItem: hook, onStarted: hook })).outcome).toBe("success");
     const world = campaignWorld({ count: 1 });
     expect((await world.run({ onNotice: hook })).code).toBe(0);

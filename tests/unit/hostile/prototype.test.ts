@@ -40,7 +40,7 @@ test("validateStartRequest() reads nothing that stands on Object.prototype", asy
   expect(JSON.parse(valid)).toEqual({ repoId: ID, prompt: "x" });
 });
 
-test("start() and a campaign send nothing that stands on Object.prototype", async () => {
+test("start(), run() and a campaign send nothing that stands on Object.prototype", async () => {
   const bodies: string[] = [];
   const clock = virtualClock();
   const emulator = makeEmulator({ clock, projects: [{ owner: "acme", count: 1 }] });
@@ -55,12 +55,13 @@ test("start() and a campaign send nothing that stands on Object.prototype", asyn
   const options = { token: token ?? "", url: "http://localhost", env, fetch, clock };
   const request = { repo: "acme/project-0001", prompt: "x" };
   await polluted(async () => void await createMogplex(options).start(request));
+  await polluted(async () => void await createMogplex(options).run({ ...request, prompt: "y" }).started);
   const world = campaignWorld({ count: 1 });
   await polluted(async () => {
     await world.plan();
     await world.advance();
   });
   bodies.push(...world.starts.map(({ key, body }) => `${key} ${body}`));
-  expect(bodies.length).toBe(2);
+  expect(bodies.length).toBe(3);
   for (const body of bodies) expect(body).not.toMatch(/evil|YOLO|claude/i);
 });

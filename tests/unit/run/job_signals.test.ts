@@ -32,7 +32,7 @@ test.each<[InterruptSignal, number]>([["SIGINT", 130], ["SIGTERM", 143]])(
     expect(error).toBeInstanceOf(InterruptedError);
     expect(result).toMatchObject({ outcome: "interrupted", exitCode, status: "cancelled" });
     expect(result.reason).toBe(`Stopped by ${signal}; the run was cancelled`);
-    expect((error as Error).message).toBe(`Stopped by ${signal}; the run was cancelled`);
+    expect(result.error?.why).toBe(`Stopped by ${signal}; the run was cancelled`);
     expect(heard.at(-1)).toEqual({ at: 2_000, what: "cancel", with: RUN_ID });
     expect(state).toMatchObject({ left: "ended", status: "cancelled" });
     expect(clock.now()).toBeLessThan(7_000);

@@ -123,7 +123,7 @@ export async function startRecorder(target: string): Promise<Recorder> {
   return recorder;
 }
 
-/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the three minutes that a test has are over. */
+/** Waits until something is true, looking every 25 ms; only what hangs ends it, before the time of a test is over. */
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 6_000; tries++) {
     if (await holds()) return;
