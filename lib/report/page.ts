@@ -267,7 +267,7 @@ export function list({ name, rows, kinds, copy = false }: ListTools, content: Pa
 
 /** The policy of a page: its own style, its own script if it has one, and no request to anywhere. */
 export function policyOf(script: boolean): string {
-  // Browsers ask the server for an icon where a page does not bring an empty one.
+  // Browsers ask the server for an icon where a page does not bring one.
   return `default-src 'none'; style-src 'sha256-${STYLE.hash}'; ` +
     (script ? `script-src 'sha256-${SCRIPT.hash}'; ` : "") + "img-src data:; base-uri 'none'; form-action 'none'";
 }
@@ -291,7 +291,7 @@ const SIGNS: Readonly<Record<Tone, Html>> = {
   good: markup`<path d="M8 16.5l5.5 5.5L24 11" />`,
   bad: markup`<path d="M10 10l12 12M22 10L10 22" />`,
   wait: markup`<path d="M16 8v9l6 4" />`,
-  none: markup`<path d="M9 16h14" />`,
+  none: markup`<path d="M10 16h.01M16 16h.01M22 16h.01" />`,
 };
 
 function top({ tone, headline, line, reason, next, more = null }: Verdict): Html {
@@ -318,6 +318,10 @@ export interface Page {
   readonly reloadSeconds?: number | undefined;
 }
 
+const ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E" +
+  "%3Crect width='16' height='16' rx='4' fill='%234f46e5'/%3E" +
+  "%3Cpath d='M4 12V4l4 5 4-5v8' fill='none' stroke='white' stroke-width='2'/%3E%3C/svg%3E";
+
 /** The text of a page. */
 export function page({ title, verdict, body, notes, script = true, reloadSeconds }: Page): string {
   const made = markup`<!DOCTYPE html>
@@ -331,7 +335,7 @@ export function page({ title, verdict, body, notes, script = true, reloadSeconds
 <meta name="robots" content="noindex">
 ${
     reloadSeconds !== undefined && markup`<meta http-equiv="refresh" content="${reloadSeconds}">\n`
-  }<link rel="icon" href="data:,">
+  }<link rel="icon" href="${raw(ICON)}">
 <title>${title}</title>
 <style>${raw(STYLE.text)}</style>
 </head>

@@ -195,7 +195,12 @@ test_("everything is there without JavaScript, and under Jenkins' policy, which 
     await look(name, options, async (page) => {
       const text = await page.locator("body").innerText();
       for (
-        const each of ["Exit code 1", "npm test exited with code 1", "quiet for 6 min", "Harness run failed"]
+        const each of [
+          "Exit code of this command: 1",
+          "npm test exited with code 1",
+          "quiet for 6 min",
+          "Harness run failed",
+        ]
       ) {
         expect(text).toContain(each);
       }
