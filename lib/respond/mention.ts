@@ -69,7 +69,7 @@ export function readMention(text: string, name: string): Ask | null {
     mayBegin = isBlank || mayBegin && PLAIN.test(line);
     // What a quote opens ends with it.
     if (line.startsWith(">") || !FENCE.test(line)) continue;
-    fence = /^(?:`{3,}(?=[^`]*$)|~{3,}(?!.*~))/.exec(line)?.[0] ?? "";
+    fence = /^(?:`{3,}(?=[^`]*$)|~{3,}(?=[^~]*$))/.exec(line)?.[0] ?? "";
     if (fence === "") return null;
   }
   return null;

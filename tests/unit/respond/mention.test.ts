@@ -258,6 +258,17 @@ for (const part of MARKUP) {
   });
 }
 
+test("readMention() reads long lines with the signs of code in the time of a short one", () => {
+  for (const sign of ["~", "`"]) {
+    const run = sign.repeat(30_000);
+    for (const line of [`${run}a${sign}${"b".repeat(60_000)}`, `${run}${" ".repeat(60_000)}a`]) {
+      for (const before of ["", `${sign.repeat(3)}\n`]) {
+        expect(readMention(`${before}${line}\n\n@mogplex go`, "mogplex")).toBeNull();
+      }
+    }
+  }
+});
+
 test("readMention() reads a long task as a task, whatever its end looks like", () => {
   for (const part of ["!", ".!", "! "]) {
     const text = part.repeat(95_000 / part.length);
