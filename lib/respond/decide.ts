@@ -31,6 +31,8 @@ export interface RespondSettings {
 export interface Wanted {
   readonly kind: "start";
   readonly ask: AskId;
+  /** When it was asked for. */
+  readonly at: string;
   readonly of: AskId;
   readonly asker: ForgeUser;
   readonly thread: Thread;
@@ -39,10 +41,20 @@ export interface Wanted {
   readonly place: Extract<Place, { kind: "branch" }>;
 }
 
+/** A stop of the runs of a thread. */
+export interface Stop {
+  readonly kind: "stop";
+  readonly ask: AskId;
+  /** When it was asked for. */
+  readonly at: string;
+  readonly asker: ForgeUser;
+  readonly thread: Thread;
+}
+
 /** What is to be done. `none`: there is no run; a reason that the asker should read becomes a note with the mark. */
 export type Decision =
   | Wanted
-  | { kind: "stop"; ask: AskId; asker: ForgeUser; thread: Thread; runs: readonly string[] }
+  | Stop
   | { kind: "none"; reason: string; tell: { ask: AskId; thread: Thread; text: string } | null };
 
 /** What of the service has to be known. */
@@ -58,6 +70,8 @@ const MAX_RUNS = 5;
 const STARTING_MS = 10 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
+
+const STOPPED = "it was stopped before a run had started";
 
 function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
@@ -130,7 +144,8 @@ export class Decider {
       return quiet("there are too many comments to see whether it was answered");
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
-    if (what?.kind === "stop") return { kind: "stop", ask, asker, thread, runs: await this.#runsAtWork(marks) };
+    if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
+    if (await this.#isStopped(found.list, ask, at, me)) return tell(STOPPED);
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell("it is confidential, and the log of a job in this project is not");
     }
@@ -144,14 +159,38 @@ export class Decider {
     }
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
     const prompt = promptOf(withQuote(task.text, task.quote), told, this.#settings.template);
-    return { kind: "start", ask, of: task.of, asker, thread, task: task.text, prompt, place: where };
+    return { kind: "start", ask, at, of: task.of, asker, thread, task: task.text, prompt, place: where };
+  }
+
+  /**
+   * What a stop is about: runs of the thread that have not ended, and notes of earlier asks whose start is not known. Asked anew each time: a job
+   * may be about to start its run.
+   */
+  async toStop({ thread, ask, at }: Stop): Promise<{ runs: readonly string[]; starting: readonly MarkedNote[] }> {
+    const { list } = await this.#threads.comments(thread);
+    const marks = marksOf(list, await this.#threads.me(), await this.#sealOf(thread));
+    const starting = marks.filter(({ mark, note }) =>
+      mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, ask, at)
+    );
+    return { runs: await this.#runsAtWork(marks), starting };
+  }
+
+  /** Whether somebody with the right has asked for a stop after an ask. */
+  async #isStopped(comments: readonly ThreadComment[], ask: AskId, at: string, me: ForgeUser): Promise<boolean> {
+    for (const comment of comments) {
+      if (comment.author.id === me.id || !isLater(comment, ask, at)) continue;
+      if (readMention(comment.text, this.#settings.name)?.kind !== "stop") continue;
+      if (comment.editedAt === null && !comment.isInternal && await this.#hasRight(comment.author)) return true;
+    }
+    return false;
   }
 
   /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
-  async changed({ thread: before, place, ask, of }: Wanted): Promise<string | null> {
+  async changed({ thread: before, place, ask, at, of }: Wanted): Promise<string | null> {
     const now = await this.#threads.thread(before);
     if (now === null || !now.isOpen) return "it was closed meanwhile";
     const me = await this.#threads.me();
+    if (await this.#isStopped((await this.#threads.comments(before)).list, ask, at, me)) return STOPPED;
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const { comment } = newsOf(before, each);
       const found = comment === null ? await this.#askOfLabel(before) : await this.#askOfComment(before, comment, me);
@@ -339,6 +378,12 @@ export class Decider {
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
     return { thread, hasText, comments: own, leftOut: earlier.length - own.length };
   }
+}
+
+/** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */
+function isLater(comment: ThreadComment, ask: AskId, at: string): boolean {
+  const ms = Date.parse(comment.createdAt) - Date.parse(at);
+  return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
 }
 
 /** Who asks for what, or why that counts as nothing. */

@@ -9,7 +9,7 @@ import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.t
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
-import { Decider, type Decision, type RespondSettings, type Wanted } from "../../respond/decide.ts";
+import { Decider, type Decision, type RespondSettings, type Stop, type Wanted } from "../../respond/decide.ts";
 import {
   type AskId,
   isSameAsk,
@@ -238,13 +238,38 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     }
     return none(context, decision.reason);
   }
+  return await stop(context, asked, { decider, session, decision });
+}
+
+/** How often, and after which time, a stop looks again for runs that other jobs are about to start, in milliseconds. */
+const STOP_LOOKS = 6;
+const STOP_LOOK_MS = 5_000;
+
+/** Stops the runs of a thread. What was asked for before and has not started does not start any more: `Decider` sees the comment. */
+async function stop(
+  context: Context,
+  asked: AskContext,
+  { decider, session, decision }: { decider: Decider; session: Session; decision: Stop },
+): Promise<number> {
+  const { clock } = context;
   await react(asked, "seen");
+  let { runs, starting } = await decider.toStop(decision);
+  // A job that has not seen the stop names its run within seconds.
+  for (let look = 0; look < STOP_LOOKS && starting.length > 0; look++) {
+    await clock.sleep(STOP_LOOK_MS);
+    ({ runs, starting } = await decider.toStop(decision));
+  }
   const stopped: string[] = [];
-  for (const runId of decision.runs) {
-    const { status } = await cancelWith(session.client, context.clock, runId, { deadline: session.deadline });
+  for (const runId of runs) {
+    const { status } = await cancelWith(session.client, clock, runId, { deadline: session.deadline });
     stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
   }
-  await say(context, asked, decision, stopped.length > 0 ? stopped.join("\n\n") : "No run is at work here.");
+  for (const { mark: { ask } } of starting) {
+    await say(context, asked, { ask }, "No run: it was stopped. Whether one had been started before is not known.");
+  }
+  const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
+  told.push("What was asked for here before and has not started yet does not start any more.");
+  await say(context, asked, decision, told.join("\n\n"));
   await react(asked, "done");
   return none(context, stopped.length > 0 ? "the run was to be stopped" : "no run is at work there");
 }
@@ -290,7 +315,7 @@ async function react({ forge: { threads }, news: { thread, comment } }: AskConte
 async function say(
   context: Context,
   { forge, news: { thread } }: AskContext,
-  { ask }: Pick<Extract<Decision, { kind: "stop" }>, "ask">,
+  { ask }: Pick<Stop, "ask">,
   text: string,
 ): Promise<void> {
   const { clock, fetch } = context;

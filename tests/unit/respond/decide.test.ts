@@ -43,6 +43,13 @@ async function wanted(...args: Parameters<typeof decide>): Promise<Wanted> {
   return decision;
 }
 
+/** The stop that a member asks for now. */
+async function stopOf(forge: FakeForge, decides = decider(forge)) {
+  const decision = await decides.decide(forge.say(PULL, KIM, "@mogplex stop", { createdAt: at(1) }));
+  if (decision.kind !== "stop") throw new Error(JSON.stringify(decision));
+  return decision;
+}
+
 /** A note of ours about an ask. */
 function mark(
   forge: FakeForge,
@@ -287,7 +294,9 @@ test("decide() takes a mark that somebody else has changed for an answer, and be
     expect(await outcome(forge, news)).toBe("no: it was answered");
     mark(forge, { kind: "comment", id: 50 }, AT_WORK, { seal });
     const decides = decider(forge, {}, [RUN]);
-    expect(await decides.decide(forge.say(PULL, KIM, "@mogplex stop"))).toMatchObject({ kind: "stop", runs: [] });
+    const stop = await stopOf(forge, decides);
+    expect(await decides.toStop(stop)).toEqual({ runs: [], starting: [] });
+    forge.notes.pop();
     expect(decides.open).toEqual([]);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith("no: there was no run");
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
@@ -341,8 +350,46 @@ test("decide() stops the runs of the thread that have not ended", async () => {
   const forge = fakeForge();
   mark(forge, { kind: "comment", id: 50 }, AT_WORK);
   mark(forge, { kind: "comment", id: 51 }, { runId: RUN.replace("5", "6"), isOpen: false });
-  const news = forge.say(PULL, KIM, "@mogplex stop");
-  expect(await decide(forge, news, {}, [RUN])).toMatchObject({ kind: "stop", runs: [RUN] });
+  const decides = decider(forge, {}, [RUN]);
+  expect(await decides.toStop(await stopOf(forge, decides))).toEqual({ runs: [RUN], starting: [] });
+});
+
+test("toStop() finds earlier asks whose start is not known, and leaves later ones", async () => {
+  const forge = fakeForge();
+  const earlier = forge.say(PULL, LEE, "@mogplex go");
+  const decides = decider(forge);
+  const stop = await stopOf(forge, decides);
+  const later = forge.say(PULL, LEE, "@mogplex go on", { createdAt: at(2) });
+  for (const { comment } of [earlier, later]) mark(forge, { kind: "comment", id: comment?.id ?? 0 }, "starting");
+  const { starting } = await decides.toStop(stop);
+  expect(starting.map(({ mark }) => mark.ask.id)).toEqual([earlier.comment?.id ?? 0]);
+});
+
+for (const state of [null, "starting"] as const) {
+  test(`decide() starts nothing after a member's later stop for an ask with ${state ?? "no"} mark`, async () => {
+    const forge = fakeForge();
+    const news = forge.say(PULL, KIM, "@mogplex go");
+    if (state !== null) mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, state);
+    forge.say(PULL, EVE, "@mogplex stop", { createdAt: at(1) });
+    forge.say(PULL, LEE, "I would say\n> @mogplex stop", { createdAt: at(1) });
+    forge.say(ISSUE, LEE, "@mogplex stop", { createdAt: at(1) });
+    forge.say(PULL, LEE, "@mogplex stop", { createdAt: at(-1) });
+    expect(await outcome(forge, news)).toStartWith("go");
+    forge.say(PULL, LEE, "@mogplex stop");
+    const decision = await decide(forge, news);
+    expect(decision).toMatchObject({ kind: "none", reason: "it was stopped before a run had started" });
+    expect(decision.kind === "none" && decision.tell?.text).toBe("it was stopped before a run had started");
+    expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex anew", { createdAt: at(2) }))).toStartWith("anew");
+  });
+}
+
+test("decide() starts nothing for a label after a member's later stop", async () => {
+  const forge = fakeForge();
+  forge.labels.set("issue 8", { id: 5, by: LEE, at: at(0) });
+  const news = { thread: ISSUE, comment: null, text: null };
+  expect((await wanted(forge, news)).ask.kind).toBe("label");
+  forge.say(ISSUE, LEE, "@mogplex stop");
+  expect(await outcome(forge, news)).toBe("no: it was stopped before a run had started");
 });
 
 test("decide() takes the task of the last run for `again`, as long as its text is what it was", async () => {
@@ -421,6 +468,7 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
       (forge) => forge.notes.splice(0, 1, ...forge.notes.slice(0, 1).map((note) => ({ ...note, editedAt: at(1) }))),
       "the comment was",
     ],
+    [(forge) => forge.say(PULL, LEE, "@mogplex stop"), "it was stopped before"],
     [(forge) => {
       const pull = { source: "other", target: "main", isForeign: false, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));

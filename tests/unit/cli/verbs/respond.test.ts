@@ -356,6 +356,50 @@ test("respond stops the run of a thread", async () => {
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
 });
 
+test("respond starts nothing that was asked for before a stop, when the job of the stop comes first", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await at.clock.sleep(1_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[0]).toContain("has not started yet does not start any more");
+  const { code, stdout } = await respond(at, payload(note));
+  expect({ code, stdout, runs: runsOf(at) }).toEqual({
+    code: 0,
+    stdout: "no run: it was stopped before a run had started\n",
+    runs: [],
+  });
+  expect(ours(at)[1]).toContain("No run: it was stopped before a run had started.");
+});
+
+test("respond closes an ask whose start is not known when a stop comes, and the poll does not start it", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 50 });
+  expect((await respond(at, payload(note), ["--timeout", "60"])).code).not.toBe(0);
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->/);
+  at.emulator.control("clearFaults", {});
+  await at.clock.sleep(1_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nNo run: it was stopped\./);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
+});
+
+test("respond stops a run that another job is just about to start", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await at.clock.sleep(1_000);
+  // The service answers late: the job has looked for a stop, and its run is not there yet.
+  at.emulator.control("fault", { kind: "slow", delayMs: 8_000, route: "POST /runs", times: 1 });
+  const task = respond(at, payload(note), ["--timeout", "5m"]);
+  await at.clock.sleep(3_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  await Promise.all([task, respond(at, payload(stop))]);
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
 test("the note of a run shows the person's own request at the end, and not the whole prompt", async () => {
   const at = place();
   at.gitlab.say("merge_requests/7", "lee", "The tests fail on Mondays.");
