@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
 import type { CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
@@ -86,7 +87,7 @@ export class Decider {
   readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
   readonly #redact: Redact;
   readonly #open: MarkedNote[] = [];
-  readonly #rights = new Map<number, boolean>();
+  readonly #rights = new Map<number, boolean | MogplexError>();
 
   constructor(
     { threads, settings, runs, nowMs, sealOf, redact }: {
@@ -131,7 +132,9 @@ export class Decider {
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from another repository");
     const { ask, asker, at, what } = asked;
     if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
-    if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
+    const right = await this.#rightOf(asker);
+    if (right instanceof MogplexError) throw right;
+    if (!right) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
     const marks = marksOf(found.list, me, await this.#sealOf(place));
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
@@ -241,23 +244,34 @@ export class Decider {
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null };
   }
 
-  async #hasRight(user: ForgeUser): Promise<boolean> {
+  /** Whether a user may ask; an error when the forge does not show it. */
+  async #rightOf(user: ForgeUser): Promise<boolean | MogplexError> {
     const { allowUsers } = this.#settings;
     if (user.id <= 0 || user.isBot === true) return false;
     if (allowUsers !== null) return allowUsers.includes(user.name.toLowerCase());
     const known = this.#rights.get(user.id);
     if (known !== undefined) return known;
     if (this.#rights.size >= MAX_USERS) return false;
-    const may = await this.#threads.mayPush(user);
-    this.#rights.set(user.id, may);
-    return may;
+    const right = await this.#threads.mayPush(user);
+    this.#rights.set(user.id, right);
+    return right;
   }
 
-  /** Whether persons with the right alone have written title and description. `before`: and have not changed them since. */
-  async #ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "changed"> {
-    if (changes === null || !await this.#hasRight(author)) return "others";
-    for (const { by } of changes) if (by === null || !await this.#hasRight(by)) return "others";
-    return changes.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
+  /** Whether the forge says that a user may ask. What others write must not keep a member from asking: what is not shown is a no here. */
+  async #hasRight(user: ForgeUser): Promise<boolean> {
+    return await this.#rightOf(user) === true;
+  }
+
+  /**
+   * Whether persons with the right alone have written title and description, and have not changed them since a time. `unknown`: the forge does
+   * not show who has changed them, or whether that user has the right.
+   */
+  async #ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "unknown" | "changed"> {
+    const rights: (boolean | MogplexError | null)[] = [await this.#rightOf(author)];
+    for (const { by } of changes ?? [{ by: null }]) rights.push(by === null ? null : await this.#rightOf(by));
+    if (rights.includes(false)) return "others";
+    if (!rights.every((right) => right === true)) return "unknown";
+    return changes?.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
   }
 
   /** The task of an ask, with the ask that had it; or why it has no task. */
@@ -274,6 +288,11 @@ export class Decider {
     const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
     if (owned === "others") {
       return { reason: `title and description were written or changed by a user who may not push: ${instead}` };
+    }
+    if (owned === "unknown") {
+      return {
+        reason: `the forge does not show that only users who may push have changed title and description: ${instead}`,
+      };
     }
     if (owned === "changed") return { reason: `title or description were changed after the label was set: ${instead}` };
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#settings.name);
@@ -309,9 +328,11 @@ export class Decider {
     if (found.what?.kind === "again" || found.what?.kind === "stop" || !isSameAsk(found.ask, of)) {
       return { reason: "the last task is not there any more" };
     }
-    if (!await this.#hasRight(found.asker)) {
-      return { reason: "the user who gave the last task may not push any more" };
+    const right = await this.#rightOf(found.asker);
+    if (right instanceof MogplexError) {
+      return { reason: "the forge does not show whether the user who gave the last task may push" };
     }
+    if (!right) return { reason: "the user who gave the last task may not push any more" };
     const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, me, marks });
     return "reason" in task ? task : { ...task, of };
   }

@@ -9,7 +9,7 @@ import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.t
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
-import { Decider, type Decision, type RespondSettings, type Stop, type Wanted } from "../../respond/decide.ts";
+import { Decider, type RespondSettings, type Stop, type Wanted } from "../../respond/decide.ts";
 import {
   type AskId,
   isSameAsk,
