@@ -317,7 +317,14 @@ export class Decider {
     me: ForgeUser,
     marks: readonly MarkedNote[],
   ): Promise<Task | { reason: string }> {
-    const last = marks.findLast(({ mark }) => typeof mark.state !== "string" && !isSameAsk(mark.ask, ask));
+    const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
+    if (others.findLast(({ mark }) => mark.state !== "none")?.mark.state === "starting") {
+      return {
+        reason:
+          `a task of before is not started yet, and the next poll does it: \`@${this.#settings.name} stop\` withdraws it`,
+      };
+    }
+    const last = others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
     const { comment } = newsOf(thread, of);

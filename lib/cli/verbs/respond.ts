@@ -325,10 +325,11 @@ async function say(
   await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
 }
 
-/** Exit codes after which the same start may still work: the note says so to the next poll. */
+/**
+ * Exit codes after which the same start may still work: the note says so to the next poll. Not those for a wrong token: nothing was started then,
+ * and with the right one the code of this mark would not fit.
+ */
 const AGAIN: readonly number[] = [
-  EXIT.unauthorized,
-  EXIT.forbidden,
   EXIT.unavailable,
   EXIT.rateLimited,
   EXIT.deadline,
@@ -342,10 +343,18 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
+/** What an asker has to know when no run was started: whether to ask again. Empty while the job goes on, and when nothing failed. */
+function wayOn({ runId, exitCode }: NoteState, name: string): string {
+  if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Ask again when what is named below is mended.";
+  return "\n\nNo start is known. The next poll tries it again, and no second run comes of that: do not ask again. " +
+    `\`@${name} stop\` withdraws it.`;
+}
+
 /** The note of an ask. @param label Name of the job, which may be empty. */
 function planOf(
   { option }: Context,
-  { forge, news: { thread } }: AskContext,
+  { forge, settings: { name }, news: { thread } }: AskContext,
   { ask, of, task, label, links, seal }:
     & Pick<PlannedNote, "label" | "links" | "task">
     & { ask: AskId; of: AskId; seal: MarkSeal },
@@ -359,7 +368,7 @@ function planOf(
     mayLink: (url) => forge.mayLink(url),
     links,
     task: option(SHOW_TASK) === false ? undefined : task,
-    head: (state) => markLine({ ask, of, state: markState(state) }, seal),
+    head: (state) => markLine({ ask, of, state: markState(state) }, seal) + wayOn(state, name),
   };
 }
 

@@ -436,6 +436,14 @@ test("decide() says that there was no run to start again", async () => {
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there was no run here");
 });
 
+test("decide() starts no second run for `again` while the last task may still be started", async () => {
+  const forge = fakeForge();
+  const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, "starting");
+  const news = forge.say(PULL, KIM, "@mogplex again");
+  expect(await outcome(forge, news)).toStartWith("no: a task of before is not started yet, and the next poll does it");
+});
+
 test("decide() mends what the forge shows to be broken, and nothing else", async () => {
   const forge = fakeForge();
   expect((await wanted(forge, forge.say(PULL, KIM, "@mogplex fix checks"))).task).toStartWith(

@@ -264,11 +264,22 @@ test("respond sends the same key again when a start is not known, and one run is
   at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
-  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->/);
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. The next poll tries it again/);
   at.emulator.control("clearFaults", {});
   const second = await respond(at, "", ["--poll"]);
   expect(second.code).toBe(0);
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("the note of a job with a wrong token says to ask again, and a new mention starts", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
+  expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nNo run is known\. Ask again when /);
+  expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+  expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
+  expect(runsOf(at).length).toBe(1);
 });
 
 test("respond works on a new branch for a merge request out of a release branch", async () => {
