@@ -60,18 +60,22 @@ export type Decision =
 
 /** What of the service has to be known. */
 export interface RunsAtWork {
-  /** Whether a run has not ended. A run that is not shown has. */
-  isAtWork(runId: string): Promise<boolean>;
+  /** The working branch of a run that has not ended; null for one that has, or is not shown. */
+  branchOf(runId: string): Promise<string | null>;
 }
 
 const DAY_MS = 86_400_000;
 /** Most runs of a thread that are looked at: older ones have ended. */
 const MAX_RUNS = 5;
+/** Most runs of other threads whose branch is asked for. */
+const MAX_OTHER_RUNS = 20;
 /** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
 const STARTING_MS = 10 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
 
+const BUSY = "another run is at work on it";
+const BUSY_BRANCH = "a run of another thread is at work on its branch";
 const STOPPED = "it was stopped before a run had started";
 
 function quiet(reason: string): Decision {
@@ -157,7 +161,7 @@ export class Decider {
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
-      const no = await this.#refusal(thread, marks, me);
+      const no = await this.#refusal(thread, where, { marks, me });
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
@@ -211,14 +215,15 @@ export class Decider {
    *
    * @param noteId Id of the note of this ask.
    */
-  async rival({ thread, ask }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
-    if (await this.#isBeyondLimit(await this.#threads.me(), noteId)) return this.#limitReason;
+  async rival({ thread, ask, place }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+    const today = (await this.#marksOfToday(await this.#threads.me())).filter(({ note }) => note.id < noteId);
+    if (this.#isBeyondLimit(today)) return this.#limitReason;
     if (thread.pull === null) return null;
     const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
     const isNew = (time: string) => this.#nowMs - Date.parse(time) < STARTING_MS;
     const starts = earlier.some(({ mark, note }) => mark.state === "starting" && isNew(note.createdAt));
-    const busy = starts || (await this.#runsAtWork(earlier)).length > 0;
-    return busy ? "another run is at work on it, ask again when it has ended" : null;
+    if (starts || (await this.#runsAtWork(earlier)).length > 0) return `${BUSY}, ask again when it has ended`;
+    return await this.#isBranchBusy(place, today, notes) ? `${BUSY_BRANCH}, ask again when it has ended` : null;
   }
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
@@ -348,15 +353,33 @@ export class Decider {
   async #runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
     const ids = marks.flatMap(({ mark: { state } }) => typeof state === "string" ? [] : [state.runId]);
     const found: string[] = [];
-    for (const id of new Set(ids.slice(-MAX_RUNS))) if (await this.#runs.isAtWork(id)) found.push(id);
+    for (const id of new Set(ids.slice(-MAX_RUNS))) if (await this.#runs.branchOf(id) !== null) found.push(id);
     return found;
+  }
+
+  /**
+   * Whether a run of the last 24 hours that another thread has asked for works on the branch of a pull request: two of them can come from one
+   * branch. The service says so, whoever may have changed our note.
+   */
+  async #isBranchBusy(
+    { workingBranch }: Wanted["place"],
+    today: readonly MarkedNote[],
+    ofThread: readonly MarkedNote[],
+  ): Promise<boolean> {
+    if (workingBranch === undefined) return false;
+    const others = today.filter(({ note }) => !ofThread.some((each) => each.note.id === note.id));
+    const ids = others.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
+    for (const id of new Set(ids.slice(-MAX_OTHER_RUNS))) {
+      if (await this.#runs.branchOf(id) === workingBranch) return true;
+    }
+    return false;
   }
 
   /** Why there is no run although everything else permits it; null when there may be one. */
   async #refusal(
     thread: Thread,
-    marks: readonly MarkedNote[],
-    me: ForgeUser,
+    place: Wanted["place"],
+    { marks, me }: { marks: readonly MarkedNote[]; me: ForgeUser },
   ): Promise<{ reason: string; text: string } | null> {
     if (thread.pull !== null) {
       const [busy] = await this.#runsAtWork(marks);
@@ -364,12 +387,16 @@ export class Decider {
       if (busy !== undefined) {
         const link = note === undefined ? "" : `: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
         return {
-          reason: "another run is at work on it",
-          text: `another run is at work on it, ask again when it has ended${link}`,
+          reason: BUSY,
+          text: `${BUSY}, ask again when it has ended${link}`,
         };
       }
     }
-    return await this.#isBeyondLimit(me)
+    const today = await this.#marksOfToday(me);
+    if (await this.#isBranchBusy(place, today, marks)) {
+      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}, ask again when it has ended` };
+    }
+    return this.#isBeyondLimit(today)
       ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }
       : null;
   }
@@ -378,11 +405,15 @@ export class Decider {
     return `the limit of ${this.#settings.limit} runs a day is reached`;
   }
 
-  /** Whether our notes of the last 24 hours name as many runs as there may be. @param before Only notes with a lower id count. */
-  async #isBeyondLimit(me: ForgeUser, before = Infinity): Promise<boolean> {
+  /** Our notes of the last 24 hours in all threads. Their codes are not looked at: a changed note counts, too. */
+  async #marksOfToday(me: ForgeUser): Promise<MarkedNote[]> {
     const since = new Date(this.#nowMs - DAY_MS).toISOString();
-    const marks = marksOf(await this.#threads.commentsOf(me, since), me, undefined);
-    return marks.filter(({ mark, note }) => mark.state !== "none" && note.id < before).length >= this.#settings.limit;
+    return marksOf(await this.#threads.commentsOf(me, since), me, undefined);
+  }
+
+  /** Whether notes name as many runs as there may be in 24 hours. */
+  #isBeyondLimit(today: readonly MarkedNote[]): boolean {
+    return today.filter(({ mark }) => mark.state !== "none").length >= this.#settings.limit;
   }
 
   /** What of the thread goes along with a task. */

@@ -215,11 +215,12 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     sealOf,
     redact: (text) => context.writer.redact(text),
     runs: {
-      async isAtWork(runId) {
+      async branchOf(runId) {
         try {
-          return !isTerminal((await session.client.getRun(runId, call)).status);
+          const { status, branch } = await session.client.getRun(runId, call);
+          return isTerminal(status) ? null : branch.working;
         } catch (error) {
-          if (error instanceof NotFoundError) return false;
+          if (error instanceof NotFoundError) return null;
           throw error;
         }
       },

@@ -351,6 +351,28 @@ test("decide() tells a second mention which run is at work, and takes one when t
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
 
+test("decide() starts no second run on the branch that another pull request comes from, too", async () => {
+  const forge = fakeForge();
+  const other = { kind: "pull", number: 9 } as const;
+  forge.threads.set("pull 9", aThread(other));
+  mark(forge, { kind: "comment", id: 50 }, AT_WORK);
+  const news = forge.say(other, KIM, "@mogplex and the docs");
+  const decision = await decide(forge, news, {}, [RUN]);
+  expect(decision.kind === "none" && decision.tell?.text).toBe(
+    "a run of another thread is at work on its branch, ask again when it has ended",
+  );
+  const decides = decider(forge);
+  expect(await decides.rival(await wanted(forge, news), [], 1_000)).toBeNull();
+  expect(await decider(forge, {}, [RUN]).rival(await wanted(forge, news), [], 1_000)).toStartWith("a run of another");
+  forge.threads.set(
+    "pull 9",
+    aThread(other, { pull: { source: "docs", target: "main", isForeign: false, commit: null } }),
+  );
+  forge.branches.set("docs", { isGuarded: false, commit: null });
+  expect(await outcome(forge, news, {}, [RUN])).toStartWith("and the docs");
+  expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex do it"), {}, [RUN])).toStartWith("do it");
+});
+
 test("decide() counts runs of the last day by our own notes, and starts nothing beyond the limit", async () => {
   const forge = fakeForge();
   mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread: ISSUE });

@@ -149,7 +149,7 @@ export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {
   return new Decider({
     threads: forge,
     settings: { ...SETTINGS, ...settings },
-    runs: { isAtWork: (runId) => Promise.resolve(atWork.includes(runId)) },
+    runs: { branchOf: (runId) => Promise.resolve(atWork.includes(runId) ? "feature" : null) },
     nowMs: NOW,
     sealOf: (thread) => Promise.resolve(sealOf(thread)),
     redact: (text) => text.replaceAll("mog_secret", "[masked]"),
