@@ -114,8 +114,13 @@ export interface Threads {
   comment(thread: ThreadPlace, comment: CommentPlace): Promise<ThreadComment | null>;
   /** Comments of a thread without remarks of the forge itself, the oldest first. `isWhole`: whether these are all. */
   comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
-  /** Whether a user may push to the repository. It is the forge that says so, about this repository, now. */
-  mayPush(user: ForgeUser): Promise<boolean>;
+  /**
+   * Whether a user may push to the repository. It is the forge that says so, about this repository, now. An error, not thrown, when the forge does
+   * not show it to this token.
+   */
+  mayPush(user: ForgeUser): Promise<boolean | MogplexError>;
+  /** Why the right of others cannot be known with this token; null when it can. Absent where asking for the own right says the same. */
+  hidesRights?(): Promise<MogplexError | null>;
   /** Who has last set a label that the thread has now, when, and the id of that event; null when it does not have it. */
   labelled(
     thread: ThreadPlace,

@@ -199,7 +199,7 @@ ${keep}`,
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
-        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own who administers the repository)",
+        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own who administers the repository; in an organisation one of its owners)",
       render: (repo) =>
         `name: Mogplex answers
 on:
