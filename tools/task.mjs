@@ -1,10 +1,11 @@
 // Runs one task of the project after the set-up: `node tools/task.mjs NAME [arguments]`. The scripts in package.json call it.
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
+import { join } from "node:path";
 import { root, runtimes, setUp } from "./setup.mjs";
 
 const { bun, deno } = runtimes;
-const script = (/** @type {string} */ file) => [bun, "--no-env-file", file];
+const script = (/** @type {string} */ file) => [bun, "--no-env-file", join(root, file)];
 
 /** @type {Record<string, string[]>} */
 const tasks = {
@@ -31,7 +32,9 @@ if (command === undefined) {
 } else {
   setUp();
   const [program = "", ...args] = command;
-  const child = spawn(program, [...args, ...rest], { cwd: root, stdio: "inherit" });
+  // A repository of the emulator is a path from where npm was called: `npm --prefix CLONE run emulator -- --repo acme/web=.`
+  const cwd = name === "emulator" ? process.env.INIT_CWD ?? root : root;
+  const child = spawn(program, [...args, ...rest], { cwd, stdio: "inherit" });
   // Pass signals on: a signal to this process alone would leave the task running.
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => {

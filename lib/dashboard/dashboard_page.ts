@@ -196,7 +196,7 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
     { name: "State" },
     { name: "Why", extra: true },
     { name: "Ended", number: true, named: true },
-    { name: "Ended well", number: true, extra: true, named: true },
+    { name: "Well or skipped", number: true, extra: true, named: true },
     { name: "Failed", number: true, named: true },
     { name: "At work", number: true, extra: true, named: true },
     { name: "Next wave", extra: true, named: true },

@@ -267,7 +267,7 @@ function ofCampaigns({ campaigns }: DashboardData): Concern[] {
     const { state, stateReason, items, ended, good } = campaign;
     const name = campaignTitle(campaign);
     const bad = ended - good;
-    const details = texts(stateReason, `${good} of ${items} ended well`);
+    const details = texts(stateReason, `${good} of ${items} ended well or were skipped`);
     const common = { kind: "campaign", name, details, part: "campaigns" } as const;
     if (state === "gated" || state === "stopped") return [{ ...common, what: state, tone: "wait" }];
     return bad > 0 ? [{ ...common, what: `${formatCount(bad, "item")} did not succeed`, tone: "bad" }] : [];

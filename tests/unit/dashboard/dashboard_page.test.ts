@@ -15,7 +15,7 @@ test("renderDashboardPage() says first what needs a person, and links to it", ()
   expect(textsOf(page, "h1")).toEqual(["11 things need a person"]);
   const concerns = elementsOf(page).filter(({ attributes }) => attributes.class?.startsWith("concern "));
   expect(concerns.slice(0, 2).map(({ text }) => text)).toEqual([
-    "campaign move-to-node-24, round 2026-12: 3 items did not succeed19 of 40 ended well",
+    "campaign move-to-node-24, round 2026-12: 3 items did not succeed19 of 40 ended well or were skipped",
     "automation Weekly dependency update: its last run failed3 of the last 20 failed · Agent exited with code 1: npm test",
   ]);
   expect(concerns.at(-1)?.text).toBe("4 sandboxes in useWith 3 in use the service may refuse the next run");
