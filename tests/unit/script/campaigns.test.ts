@@ -104,6 +104,22 @@ test("a campaign is advanced in a loop on the clock until nothing is due", async
   expect([view.state, view.counts.succeeded, service.runs.length]).toEqual(["done", 3, 3]);
 });
 
+test("a loop of waves ends when only a person can make the campaign go on, and its answer is seen by the next wave", async () => {
+  const { campaign, clock, service } = world({
+    scenario: 'scenarios: [{ match: { repo: "*two" }, play: awaiting-input }, { play: success }]',
+  });
+  let view = await campaign.advance();
+  for (let wave = 0; view.nextWaveAt !== null && wave < 50; wave++) {
+    await clock.sleep(Math.max(1_000, Date.parse(view.nextWaveAt) - clock.wallTime()));
+    view = await campaign.advance();
+  }
+  expect([view.nextWaveAt, view.state, view.exitCode, view.counts["needs-input"]]).toEqual([null, "waiting", 4, 1]);
+  const runId = service.runs.find(({ status }) => status === "awaiting_input")?.runId;
+  service.control("setRun", { runId, run: { status: "success" } });
+  view = await campaign.advance();
+  expect([view.state, view.exitCode, view.counts.succeeded]).toEqual(["done", 0, 3]);
+});
+
 test("run() is awaited for the view, and tells at first what the campaign looks like", async () => {
   const { campaign, service } = world();
   const handle = campaign.run();
