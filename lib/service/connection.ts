@@ -4,7 +4,8 @@
  * @module
  */
 import { fileVariableAdvice, isFileVariable, readTextVariable } from "../ci/platform.ts";
-import { MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
+import { UnauthorizedError, UsageError } from "../errors.ts";
+import { hookError } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { readFileNow } from "../runtime.ts";
 import { createRedactor, type Redactor, redactorOf } from "../text/redact.ts";
@@ -304,8 +305,7 @@ export interface KeptToken extends TokenSource {
 /**
  * Asks `give` for a token at the first request, and again after the service has refused one.
  *
- * @param give The caller's function. What it throws is the cause of an {@linkcode UnauthorizedError}; its message is not shown, as it may
- * contain a secret.
+ * @param give The caller's function. What it throws is the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
  */
 export function keptToken(give: () => string | Promise<string>): KeptToken {
   let current: Promise<string> | undefined;
@@ -317,10 +317,7 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
     try {
       text = await give();
     } catch (cause) {
-      if (cause instanceof MogplexError) throw cause;
-      throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token failed" }, {
-        cause,
-      });
+      throw hookError("read token", "token", cause, redact);
     }
     if (typeof text !== "string") {
       throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token gave no text" });
@@ -332,6 +329,11 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
 
   const mask = (text: string) => masked.reduce((masking, redact) => redact(masking), text);
   const maskTokens = (text: string) => masked.reduce((masking, redact) => redact.token(masking), text);
+  const redact = redactorOf({
+    mask,
+    token: maskTokens,
+    longest: () => Math.max(0, ...masked.map(({ longest }) => longest)),
+  });
   return {
     get last() {
       return last;
@@ -346,10 +348,6 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
     refused(token) {
       if (token === last) current = undefined;
     },
-    redact: redactorOf({
-      mask,
-      token: maskTokens,
-      longest: () => Math.max(0, ...masked.map(({ longest }) => longest)),
-    }),
+    redact,
   };
 }
