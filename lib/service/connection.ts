@@ -168,6 +168,8 @@ export interface ConnectionOptions {
   url?: string | undefined;
   /** Whether plain HTTP to this machine is permitted, whatever the environment says. @default {false} */
   loopback?: boolean | undefined;
+  /** Whether the caller permits no variable at all. @default {false} */
+  noEnvironment?: boolean | undefined;
   /** Read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
   dropIn?: boolean | undefined;
 }
@@ -198,8 +200,12 @@ function checked(text: string, tokenPlace: string): FoundToken {
  * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
  */
 export function findToken(options: ConnectionOptions): FoundToken {
-  const { env, token, tokenPlace = "the option token", dropIn = false } = options;
+  const { env, token, tokenPlace = "the option token", dropIn = false, noEnvironment = false } = options;
   if (token !== undefined) return checked(token, tokenPlace);
+  if (noEnvironment) {
+    const why = "none was given, and with `env: null` no variable is read";
+    throw new UnauthorizedError({ attempted: "read token", why, advice: "give the option token" });
+  }
   const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
   const named = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
   const variable = checkTokenVariable(named, "read token", "MOGPLEX_TOKEN_VARIABLE");

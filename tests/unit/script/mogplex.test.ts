@@ -103,8 +103,8 @@ test("createMogplex() sends its headers and user agent, and tells of each reques
 
 test("createMogplex() takes nothing from the surroundings with env: null", async () => {
   const mogplex = createMogplex({ env: null });
-  expect(() => mogplex.api).toThrow("MOGPLEX_API_KEY is not set");
-  await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("is not set");
+  expect(() => mogplex.api).toThrow("none was given, and with `env: null` no variable is read; give the option token");
+  await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("give the option token");
 });
 
 test("createMogplex() permits plain HTTP to this machine by an option, and names the option in its messages", () => {
