@@ -7,7 +7,16 @@ import { isoTimeOrNull } from "../run/result.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory } from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "./pace/next_starts.ts";
-import { campaignState, closedBy, exitCodeOf, forecastInput, isAtRest, paceInput, startableItems, toSettle } from "./progress.ts";
+import {
+  campaignState,
+  closedBy,
+  exitCodeOf,
+  forecastInput,
+  isAtRest,
+  paceInput,
+  startableItems,
+  toSettle,
+} from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
 import { isFinal } from "./verdicts.ts";

@@ -56,8 +56,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     checkFaultRoute(fault, routes);
     faults.add(fault);
   };
-  const planFaults = () =>
-    scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => addFault(each)));
+  const planFaults = () => scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => addFault(each)));
   const stepsBringFaults = scripts.scenarios.some(({ steps }) => steps.some(({ fault }) => fault !== undefined));
   const app = new Hono();
 

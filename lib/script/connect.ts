@@ -42,7 +42,7 @@ export interface MogplexOptions {
   env?: ReadEnv | null | undefined;
   /** Sends requests; that of the package undici fits. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. @default {systemClock} */
+  /** Time. @default the real clock */
   clock?: Clock | undefined;
   /**
    * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the

@@ -23,7 +23,14 @@ import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
 import { cutText, plainLines, plainText } from "../text/plain_text.ts";
-import { createRedactor, isSecret, joinRedactors, MIN_SECRET_LENGTH, type Redactor, redactValue } from "../text/redact.ts";
+import {
+  createRedactor,
+  isSecret,
+  joinRedactors,
+  MIN_SECRET_LENGTH,
+  type Redactor,
+  redactValue,
+} from "../text/redact.ts";
 import { connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
 
@@ -75,7 +82,10 @@ export function scriptMask(attempted: string, options: MaskOptions, readFile?: R
   if (place !== -1) {
     throw new UsageError({
       attempted: "mask secrets",
-      why: `number ${place + 1} of 'secrets' cannot be masked: it has fewer than ${MIN_SECRET_LENGTH} characters, or is a ` +
+      why:
+        `number ${
+          place + 1
+        } of 'secrets' cannot be masked: it has fewer than ${MIN_SECRET_LENGTH} characters, or is a ` +
         "UUID, an address or a word of our own output",
       advice: "leave it out, or give the part of it that is secret",
     });

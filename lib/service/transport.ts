@@ -364,7 +364,7 @@ export interface TransportOptions {
   origin: string;
   /** Sends requests. @default the global `fetch` at the time of each request */
   fetch?: Fetch | undefined;
-  /** Source of time. @default {systemClock} */
+  /** Source of time. @default the real clock */
   clock?: Clock | undefined;
   /** `User-Agent`. @default {userAgent()} */
   userAgent?: string | undefined;

@@ -174,7 +174,9 @@ export function checkFaultRoute({ route }: Fault, routes: readonly string[]): vo
   throw new UsageError({
     attempted: "inject fault",
     why: `no request has the route "${route.slice(0, 100)}"`,
-    advice: `${near === undefined ? "" : `did you mean "${near}"? `}there are ${routes.join(", ")}, each below ${API_PREFIX}`,
+    advice: `${near === undefined ? "" : `did you mean "${near}"? `}there are ${
+      routes.join(", ")
+    }, each below ${API_PREFIX}`,
   });
 }
 

@@ -380,7 +380,10 @@ test("notify that fails at the end is called again within the call, and by the n
     told.push(message);
     if (failures-- > 0) throw new Error("our queue is down");
   };
-  const settings = { notify, onNotice: (notice: Notice) => void (notice.kind === "text" && notices.push(notice.message)) };
+  const settings = {
+    notify,
+    onNotice: (notice: Notice) => void (notice.kind === "text" && notices.push(notice.message)),
+  };
   await world({}, {}, settings).campaign.run();
   expect([told.map(({ event }) => event), new Set(told.map(({ id }) => id)).size, notices]).toEqual([
     ["done", "done"],
