@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isNotPermitted } from "./runtime.ts";
+
 /** The parts of which an error's message is made. Reports and `--json` show them one by one. */
 export interface ErrorParts {
   /** What was attempted, after "Cannot": `start run`. */
@@ -22,8 +24,14 @@ export function errorSentence({ attempted, why, value, advice }: ErrorParts): st
   return `Cannot ${attempted}${reason}${advice === undefined ? "" : `; ${advice}`}`;
 }
 
-/** What is said by something that was thrown, which may be anything. */
+/** What is said by something that was thrown, which may be anything. Of Deno's flags the first missing one is never all. */
 export function messageOf(thrown: unknown): string {
+  if (isNotPermitted(thrown)) {
+    return thrown.message.replace(
+      /, run again with the --allow-\w+ flag$/,
+      ": start it with the flags that the verb permissions prints",
+    );
+  }
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
 

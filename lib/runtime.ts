@@ -108,7 +108,8 @@ export function callOf({ file, cwd, runtime }: Started, fallback: string): strin
   if (/^[\w-]+$/.test(name)) return name;
   if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
   const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
-  return `${runtime === "deno" ? "deno run …" : runtime} ${path}`;
+  // Deno permits nothing by itself: the program names what it needs.
+  return `${runtime === "deno" ? `deno run $(deno run --allow-env ${path} permissions)` : runtime} ${path}`;
 }
 
 /** Path of the file that the runtime was started with; empty when there is none. */
@@ -151,7 +152,7 @@ export function isVariableRefused(name: string): boolean {
 }
 
 /** Whether an error is Deno's "permission denied". No other error has this name, which Deno documents. */
-export function isNotPermitted(error: unknown): boolean {
+export function isNotPermitted(error: unknown): error is Error {
   return error instanceof Error && error.name === "NotCapable";
 }
 

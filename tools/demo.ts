@@ -26,6 +26,8 @@ const watched = process.stdin.isTTY === true && process.stdout.isTTY === true;
 /** Milliseconds after each thing that the agent says: about a quarter of a minute in all. */
 const PAUSE_MS = 2_200;
 const TYPED_AHEAD_MS = 300;
+/** What ends this program, and with it all that it started. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 function say(text: string) {
   process.stdout.write(`\n▸ ${text}\n`);
@@ -59,7 +61,11 @@ async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
     ...["--repo", `${REPOSITORY}=${project}`],
     ...["--harness", `codex="${runtimes.node}" "${agent}" ${watched ? PAUSE_MS : 0}`],
     ...["--with", "stream", "--with", "agentOutput"],
-  ], { stdio: ["ignore", "pipe", openSync(requestLog, "w")] });
+  ], {
+    stdio: ["ignore", "pipe", openSync(requestLog, "w")],
+    // Ctrl-C goes to the whole group of the terminal, and the command still has to cancel its run there.
+    detached: true,
+  });
   if (child.stdout === null) throw new Error("Cannot read from the local Mogplex");
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([
@@ -80,16 +86,25 @@ async function runJob(ready: Ready, extra: readonly string[]): Promise<number> {
   const repo = ready.repos.find((each) => each.full_name === REPOSITORY);
   if (repo === undefined) throw new Error(`Cannot find repository "${REPOSITORY}" in the local Mogplex`);
   const args = ["run", PROMPT, "--follow", "--repo", repo.id, "--create-branch", "--out", relative(root, reports)];
-  say(`MOGPLEX_URL=${ready.url} mogplex-ci ${args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg).join(" ")}`);
+  // The local Mogplex ends with this program, so that a run cannot go on.
+  if (!extra.some((arg) => arg.startsWith("--on-interrupt"))) args.push("--on-interrupt", "cancel");
+  const settings = { MOGPLEX_DEV: "1", MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token };
+  // The token is one of the local Mogplex, so that the line can be pasted while that is there.
+  const shown = [
+    ...Object.entries(settings).map(([name, value]) => `${name}=${value}`),
+    "node dist/mogplex.mjs",
+    ...args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg),
+  ];
+  say(shown.join(" "));
   const child = spawn(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
     cwd: root,
     stdio: "inherit",
-    env: { ...foreign(process.env), MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token, MOGPLEX_DEV: "1" },
+    env: { ...foreign(process.env), ...settings },
   });
   const pass = (signal: NodeJS.Signals) => child.kill(signal);
-  process.on("SIGINT", pass).on("SIGTERM", pass);
+  for (const signal of SIGNALS) process.on(signal, pass);
   const [code] = await once(child, "exit");
-  process.off("SIGINT", pass).off("SIGTERM", pass);
+  for (const signal of SIGNALS) process.off(signal, pass);
   return typeof code === "number" ? code : 70;
 }
 
@@ -118,12 +133,11 @@ function sayWhatNext() {
 async function pressedKey(): Promise<void> {
   const { stdin } = process;
   stdin.setRawMode(true).resume();
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   await new Promise<void>((resolve) => {
     // Keys that were pressed during the run come at once.
     setTimeout(() => stdin.removeAllListeners("data").once("data", () => resolve()), TYPED_AHEAD_MS);
     stdin.on("data", () => {});
-    for (const signal of signals) process.once(signal, () => resolve());
+    for (const signal of SIGNALS) process.once(signal, () => resolve());
   });
   stdin.setRawMode(false).pause();
 }
@@ -143,7 +157,7 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     const code = await runJob(ready, args);
     if (STOPPED.includes(code)) {
-      say("Stopped. The local Mogplex ends now, too, and the run with it. To begin again: npm start");
+      say("Stopped. The local Mogplex ends now, too. To begin again: npm start");
       return code;
     }
     showBranch();

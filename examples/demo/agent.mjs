@@ -44,6 +44,8 @@ for (const file of files) {
 const readme = readFileSync("README.md", "utf8");
 if (changed > 0 && !readme.includes("String.prototype.slice")) {
   writeFileSync("README.md", `${readme}\nTexts are cut with \`String.prototype.slice\`; \`substr\` is deprecated.\n`);
+  changed++;
+  await say("In README.md I write it down.");
 }
 
 await say("Now I run the project's tests.");

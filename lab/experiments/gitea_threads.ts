@@ -266,6 +266,23 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     await label(world, place, "mogplex", world.writer);
     return { method: "labelled", args: [place, "mogplex"], expected: { by: userOf(world.writer) } };
   }],
+  ["the right of a member of a team, asked by a stranger who administers the repository", async (world) => {
+    const { gitea, writer, reviewer } = world;
+    await gitea.allow("guild/app", reviewer, "admin");
+    const expected = "Gitea shows who is in a team to owners of the organisation";
+    return { ...await right(userOf(writer), expected), repository: "guild/app", token: reviewer.token };
+  }],
+  ["that rights are hidden from a member of another team", async ({ gitea, owner, reviewer }) => {
+    const [team] = (await gitea.call("GET", "/repos/guild/app/teams", undefined, owner))
+      .filter(({ name }: { name: string }) => name === "triage");
+    await gitea.call("PUT", `/teams/${team.id}/members/${reviewer.name}`, undefined, owner);
+    const expected = "Gitea shows who is in a team to owners of the organisation";
+    return { method: "hidesRights", args: [], expected, repository: "guild/app", token: reviewer.token };
+  }],
+  [
+    "that rights are shown to an owner of the organisation",
+    () => Promise.resolve({ method: "hidesRights", args: [], expected: null, repository: "guild/app" }),
+  ],
   ["the default branch", () => branch("main", { isGuarded: true })],
   ["a branch of its own", () => branch("fix/one", { isGuarded: false })],
   ["a protected branch", async ({ gitea, repository, owner }) => {
@@ -354,6 +371,7 @@ async function threads(bench: Bench): Promise<void> {
     let found: unknown;
     try {
       found = await (asked[method] as (...all: unknown[]) => Promise<unknown>).apply(asked, [...args]);
+      if (found instanceof Error) throw found;
       found = JSON.parse(JSON.stringify(found).replaceAll(world.gitea.origin, ORIGIN));
     } catch (error) {
       found = messageOf(error);

@@ -4,7 +4,7 @@
  * @module
  */
 import { isoTimeOrNull } from "../run/result.ts";
-import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory } from "./journal/memory.ts";
+import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory, usualLateMs } from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "./pace/next_starts.ts";
 import {
@@ -78,7 +78,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     causes: brief ? [] : groupByCause(items),
     quota: {
       ...quotaUse(slotsMs, nowMs, quotas),
-      sandboxes: sandboxesView(memory, sandboxes),
+      sandboxes: sandboxesView(memory, sandboxes, open.length),
     },
     waves: wave,
     trouble,
@@ -168,15 +168,23 @@ function ageMs({ createdAt, slotAt, sentAt }: StartMemory, nowMs: number): numbe
   return Number.isFinite(ms) ? Math.max(ms, 0) : 0;
 }
 
-/** Sandboxes in use. Those of ended runs are counted only where sandboxes were read. */
-function sandboxesView({ lingering }: CampaignMemory, used: number | null): CampaignView["quota"]["sandboxes"] {
+/**
+ * Sandboxes in use: at least one for each open run, and no more than there can be, since one that has just booted may have been counted twice.
+ * Those of ended runs are counted only where sandboxes were read.
+ */
+function sandboxesView(
+  { lingering }: CampaignMemory,
+  read: number | null,
+  open: number,
+): CampaignView["quota"]["sandboxes"] {
+  const used = read === null ? null : Math.min(Math.max(read, open), SANDBOX_LIMIT);
   const ended = used === null ? 0 : Math.min(lingering.size, used);
   return { used, limit: SANDBOX_LIMIT, ...(ended > 0 && { ended }) };
 }
 
 /**
- * When the campaign ends at the earliest, in milliseconds since 1970; null if that cannot be said. When a person answers is unknown, so
- * runs that wait for one are left out, and keep their sandboxes.
+ * When the campaign ends at the earliest, in milliseconds since 1970; null if that cannot be said. A run keeps its place until its end is seen.
+ * When a person answers is unknown, so runs that wait for one are left out, and keep their sandboxes.
  */
 function endMs(
   memory: CampaignMemory,
@@ -188,9 +196,10 @@ function endMs(
   const working = open.filter(({ status }) => status !== "awaiting_input");
   const parallel = Math.min(memory.lock.limits.parallel, SANDBOX_LIMIT - (open.length - working.length));
   const runningSinceMs = working.map((start) => nowMs - ageMs(start, nowMs));
-  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs, parallel });
+  const lateMs = usualLateMs(memory);
+  const input = forecastInput(memory, { nowMs, meanRunMs: meanRunMs + lateMs, runningSinceMs, parallel });
   if (input.waiting + working.length === 0 || parallel < 1) return null;
-  return forecast(input).endsAtMs;
+  return forecast({ ...input, lingerMs: Math.max((input.lingerMs ?? 0) - lateMs, 0) }).endsAtMs;
 }
 
 /** What the campaign was planned with, and what remembers it. */

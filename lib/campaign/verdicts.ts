@@ -24,7 +24,7 @@ export const GOOD_VERDICTS: readonly ItemState[] = ["skipped", "succeeded", "unc
 
 /**
  * What became of an item. `succeeded`: the run succeeded and met the requirement. `unchanged`: no change was needed. `failed`: the agent
- * failed, or the requirement was not met. `unknown`: the run succeeded, and whether it met the requirement cannot be seen. `cancelled`: by
+ * failed, or the requirement was not met. `unknown`: the run succeeded, but nothing shows whether it met the requirement. `cancelled`: by
  * another person. `needs-input`: the run waits for a person. `overdue`: it took longer than `run-timeout`, and we cancelled it. `conflict`:
  * its key belongs to another request. `invalid`: the service refuses the request, or does not know the repository. `skipped`: a person
  * decided so, or it left the list before it was started.

@@ -16,6 +16,7 @@ import {
 import {
   activeSandboxes,
   type AutomationEntry,
+  campaignTitle,
   concernsOf,
   countBy,
   type DashboardData,
@@ -287,8 +288,12 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
     ...campaigns.length > 0 ? [own``, own`campaigns`] : [],
     ...rows(
       campaigns,
-      ({ name, state, ended, items, good }) =>
-        own`  ${column(print, name)} ${column(print, state, 9)} ${ended} of ${items} ended, ${good} good`,
+      (campaign) => {
+        const { state, ended, items, good } = campaign;
+        return own`  ${column(print, campaignTitle(campaign))} ${
+          column(print, state, 9)
+        } ${ended} of ${items} ended, ${good} of them well`;
+      },
     ),
     ...automations.length > 0 ? [own``, own`automations`] : [],
     ...rows(automations, (each) => automationLine(print, each, nowMs)),

@@ -4,12 +4,13 @@
  * @module
  */
 import { ALL_SYSTEMS } from "../ci/detect.ts";
+import { messageOf } from "../error_sentence.ts";
 import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type ParsedFlags, parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
 import { nearest } from "../nearest.ts";
-import { isMain, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
+import { isMain, isNotPermitted, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
 import { EXTRAS } from "./extras.ts";
@@ -92,7 +93,10 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
         options,
       ),
     );
-  } catch (error) {
+  } catch (thrown) {
+    const error = isNotPermitted(thrown)
+      ? new UsageError({ attempted: "go on", why: messageOf(thrown) }, { cause: thrown })
+      : thrown;
     explain(error, writer);
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
   }

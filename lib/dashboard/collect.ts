@@ -352,6 +352,7 @@ function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry
     ended: count((name) => !OPEN.includes(name)),
     good: count((name) => GOOD.includes(name)),
     running: count((name) => AT_WORK.includes(name)),
+    pullRequests: items.filter((item) => isObject(item) && textIn(item.pullRequest) !== null).length,
     nextWaveAt: textIn(value.nextWaveAt),
     endsAt: textIn(value.endsAt),
     exitCode: numberIn(value.exitCode, 255),

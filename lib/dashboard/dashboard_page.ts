@@ -29,7 +29,7 @@ import {
   type Tone,
 } from "../report/page.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
-import { distanceText, instantMs, spanText, utcText } from "../run/result.ts";
+import { distanceText, instantMs, roundSpanText, utcText } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
   activeSandboxes,
@@ -96,7 +96,7 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
       sources(data),
     ],
     notes: [
-      "The service lists no runs, so there are only those whose files were given. It does not report what runs cost.",
+      "The service lists no runs, so there are only those whose files were given, and the pull requests of these runs and campaigns. It does not report what runs cost.",
       "The same as data: data.json, metrics.prom and history.jsonl beside this page.",
     ],
   });
@@ -142,7 +142,12 @@ function trend(all: readonly Day[]): Html | null {
     ...LINES.map(([, words]) => ({ name: words, number: true })),
   ];
   const rows = days.slice(-MAX_ROWS).reverse().map((day) => ({
-    cells: [day.day, day.repositories, day.automations, ...LINES.map(([name]) => day[name] ?? null)],
+    cells: [
+      markup`<span class="line">${day.day}</span>`,
+      day.repositories,
+      day.automations,
+      ...LINES.map(([name]) => day[name] ?? null),
+    ],
   }));
   return markup`<figure>${
     steps(label, lines, { x: Date.parse(last.day) - fromMs + DAY_MS, y: most }, [first.day, last.day])
@@ -190,12 +195,12 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
     { name: "Campaign" },
     { name: "State" },
     { name: "Why", extra: true },
-    { name: "Ended", number: true },
-    { name: "Succeeded", number: true, extra: true },
-    { name: "Failed", number: true },
-    { name: "At work", number: true, extra: true },
-    { name: "Next wave", extra: true },
-    { name: "As of", extra: true },
+    { name: "Ended", number: true, named: true },
+    { name: "Ended well", number: true, extra: true, named: true },
+    { name: "Failed", number: true, named: true },
+    { name: "At work", number: true, extra: true, named: true },
+    { name: "Next wave", extra: true, named: true },
+    { name: "As of", extra: true, named: true },
   ];
   return { id: "campaigns", heading: "Campaigns", rows: "campaigns", empty: null, columns, content };
 }
@@ -244,8 +249,8 @@ function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
     { name: "Outcome" },
     { name: "Why", extra: true },
     { name: "Pull request" },
-    { name: "Started", extra: true },
-    { name: "Took", number: true, extra: true },
+    { name: "Started", extra: true, named: true },
+    { name: "Took", number: true, extra: true, named: true },
     { name: "File", extra: true },
   ];
   return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
@@ -255,10 +260,10 @@ function automationTable({ automations, lists }: DashboardData, nowMs: number): 
   const columns = [
     { name: "Automation" },
     { name: "Status", extra: true },
-    { name: "Last run" },
-    { name: "When", extra: true },
+    { name: "Last run", named: true },
+    { name: "When", extra: true, named: true },
     { name: "Last 20, newest right", extra: true },
-    { name: "Failed", number: true, extra: true },
+    { name: "Failed", number: true, extra: true, named: true },
     { name: "Remarks", extra: true },
   ];
   const runs = lists.automationRuns;
@@ -321,7 +326,7 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
         repository === null ? shortId(id) : oneLine(repository),
         word(status, sandboxTone(status)),
         oneLine(branch),
-        ms === null ? null : number(nowMs - ms, spanText(nowMs - ms)),
+        ms === null ? null : number(nowMs - ms, roundSpanText(nowMs - ms)),
         since(lastActiveAt, nowMs),
         oneLine(error),
       ],
@@ -331,8 +336,8 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
     { name: "Repository or id" },
     { name: "Status" },
     { name: "Branch", extra: true },
-    { name: "Age", number: true },
-    { name: "Last active", extra: true },
+    { name: "Age", number: true, named: true },
+    { name: "Last active", extra: true, named: true },
     { name: "Its error", extra: true },
   ];
   const before = sandboxes.length > 0 && ageTable(data, nowMs);
@@ -358,10 +363,10 @@ function sandboxTone(status: string): Tone {
 const HOUR_MS = 3_600_000;
 /** Ages of sandboxes: below how many hours, and as a heading. */
 const AGES: readonly (readonly [hours: number, name: string])[] = [
-  [1, "under 1 h"],
-  [24, "1 h to 1 d"],
-  [168, "1 to 7 d"],
-  [Infinity, "over 7 d"],
+  [1, "under 1\u00a0h"],
+  [24, "1\u00a0h to 1\u00a0d"],
+  [168, "1 to 7\u00a0d"],
+  [Infinity, "over 7\u00a0d"],
 ];
 
 function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
@@ -391,8 +396,8 @@ function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData
   const columns = [
     { name: "Repository" },
     { name: "Default branch" },
-    { name: "Sandboxes", number: true },
-    { name: "Runs here", number: true },
+    { name: "Sandboxes", number: true, named: true },
+    { name: "Runs here", number: true, named: true },
   ];
   const empty = "The token reaches no repository.";
   const [id, heading, rows] = ["repositories", "Repositories", "repositories"];

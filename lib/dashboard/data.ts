@@ -127,9 +127,11 @@ export interface CampaignEntry {
   stateReason: string | null;
   items: number;
   ended: number;
-  /** How many of those have a good end. */
+  /** How many of those have a good end: succeeded, without need of a change, or skipped. */
   good: number;
   running: number;
+  /** How many have a pull request. */
+  pullRequests: number;
   /** When its next wave is due, in ISO 8601; null when none is. */
   nextWaveAt: string | null;
   /** Its earliest end, in ISO 8601; null when it is done, or cannot be told. */
@@ -255,10 +257,17 @@ function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
   return found;
 }
 
+/** A campaign with its round, which tells repetitions of one campaign apart. Untrusted text. */
+export function campaignTitle({ name, round }: CampaignEntry): string {
+  return round === "" ? name : `${name}, round ${round}`;
+}
+
 function ofCampaigns({ campaigns }: DashboardData): Concern[] {
-  return campaigns.flatMap(({ name, state, stateReason, items, ended, good }): Concern[] => {
+  return campaigns.flatMap((campaign): Concern[] => {
+    const { state, stateReason, items, ended, good } = campaign;
+    const name = campaignTitle(campaign);
     const bad = ended - good;
-    const details = texts(stateReason, `${good} of ${items} succeeded`);
+    const details = texts(stateReason, `${good} of ${items} ended well`);
     const common = { kind: "campaign", name, details, part: "campaigns" } as const;
     if (state === "gated" || state === "stopped") return [{ ...common, what: state, tone: "wait" }];
     return bad > 0 ? [{ ...common, what: `${formatCount(bad, "item")} did not succeed`, tone: "bad" }] : [];
@@ -346,7 +355,7 @@ export interface Day {
   failedRuns: number | null;
   /** Items of campaigns that have not ended. */
   openItems: number;
-  /** Pull requests of the runs whose files were given. */
+  /** Pull requests of the runs and campaigns whose files were given. */
   pullRequests: number;
 }
 
@@ -355,8 +364,14 @@ const MAX_DAYS = 800;
 
 const NUMBERS = ["repositories", "sandboxes", "automations", "failedRuns", "openItems", "pullRequests"] as const;
 
+/** Pull requests of the runs and campaigns whose files were given. */
+export function pullRequestCount({ runs, campaigns }: DashboardData): number {
+  return runs.filter(({ pullRequest }) => pullRequest !== null).length +
+    sumOf(campaigns, ({ pullRequests }) => pullRequests);
+}
+
 export function dayOf(data: DashboardData): Day {
-  const { at, repositories, automations, campaigns, runs } = data;
+  const { at, repositories, automations, campaigns } = data;
   return {
     schema: 1,
     day: at.slice(0, 10),
@@ -365,7 +380,7 @@ export function dayOf(data: DashboardData): Day {
     automations: countedIn(data, "automations", automations.length),
     failedRuns: countedIn(data, "automationRuns", sumOf(automations, (each) => each.runs?.failedLastDay ?? 0)),
     openItems: sumOf(campaigns, (each) => each.items - each.ended),
-    pullRequests: runs.filter(({ pullRequest }) => pullRequest !== null).length,
+    pullRequests: pullRequestCount(data),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   isRead,
   LISTS,
   type ListState,
+  pullRequestCount,
   sumOf,
 } from "./data.ts";
 
@@ -123,7 +124,8 @@ function added(samples: readonly Sample[]): Sample[] {
   return [...sums.values()];
 }
 
-function files({ runs, campaigns, fileProblems }: DashboardData): Family[] {
+function files(data: DashboardData): Family[] {
+  const { runs, campaigns, fileProblems } = data;
   const of = (name: string, help: string, numberOf: (campaign: DashboardData["campaigns"][number]) => number) => ({
     name,
     help,
@@ -135,11 +137,7 @@ function files({ runs, campaigns, fileProblems }: DashboardData): Family[] {
       help: "Runs whose files were given, by outcome.",
       samples: byWord(runs, "outcome", (run) => run.outcome),
     },
-    single(
-      "pull_requests",
-      "Pull requests of these runs.",
-      runs.filter(({ pullRequest }) => pullRequest !== null).length,
-    ),
+    single("pull_requests", "Pull requests of the runs and campaigns whose files were given.", pullRequestCount(data)),
     of("campaign_items", "Items of a campaign whose file was given.", ({ items }) => items),
     of("campaign_items_ended", "Items of a campaign that have ended.", ({ ended }) => ended),
     of("campaign_items_good", "Items of a campaign that have a good end.", ({ good }) => good),

@@ -267,6 +267,8 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
 
 function readRevision(flags: ParsedFlags): Revision {
   const revision = createRevision(choice(flags, "server-revision", ["base", "later"]));
+  // Who has a command at work wants to read in the run what it printed.
+  if (flags.all("harness").length > 0) revision.agentOutput = true;
   for (const [flag, value] of [["with", true], ["without", false]] as const) {
     for (const name of flags.all(flag)) {
       const known = SWITCHES.find((each) => each === name);

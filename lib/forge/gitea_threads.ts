@@ -11,6 +11,7 @@ import { readGitea } from "./gitea.ts";
 import { giteaFindings } from "./gitea_findings.ts";
 import {
   type CommentPlace,
+  lineOf,
   type News,
   orNull,
   type Reaction,
@@ -34,6 +35,10 @@ const commentSchema = z.lazy(() =>
     updated_at: z.string(),
     issue_url: z.nullish(z.string()),
     pull_request_url: z.nullish(z.string()),
+    path: z.nullish(z.string()),
+    position: z.nullish(z.int()),
+    original_position: z.nullish(z.int()),
+    diff_hunk: z.nullish(z.string()),
   })
 );
 type Comment = z.output<typeof commentSchema>;
@@ -102,6 +107,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"] = "comment"): Th
   createdAt: comment.created_at,
   editedAt: comment.updated_at === comment.created_at ? null : comment.updated_at,
   isInternal: false,
+  line: lineOf(comment.path, comment.position || comment.original_position, comment.diff_hunk),
 });
 
 export class GiteaThreads implements Threads {
@@ -111,6 +117,8 @@ export class GiteaThreads implements Threads {
   readonly #client: ForgeClient;
   readonly #repository: string;
   #teams: Promise<readonly Team[] | null> | undefined;
+  /** Teams by id, and whether their members are shown. */
+  readonly #seen = new Map<number, boolean>();
 
   /** @param repository `owner/name`. */
   constructor(client: ForgeClient, { origin, repository }: { origin: string; repository: string }) {
@@ -231,45 +239,100 @@ export class GiteaThreads implements Threads {
     return { list, isWhole: isWhole && full.length <= MAX_REVIEWS };
   }
 
-  async mayPush({ id, name }: ForgeUser): Promise<boolean> {
-    const what = `read the rights of a user of ${this.#repository}`;
-    const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
-    const found = await orNull(this.#forAdmins(this.#client.get(what, `${path}/permission`, permissionSchema), what));
+  async mayPush({ id, name }: ForgeUser): Promise<boolean | MogplexError> {
+    const found = await this.#permission(name);
+    if (found instanceof MogplexError) return found;
     // A name can belong to another account by now.
     if (found === null || found.user?.id !== id) return false;
+    // So it is for the owners of an organisation, and for members of its teams that administer the repository.
     if (["owner", "admin"].includes(found.permission)) return true;
     const teams = await this.#allTeams();
     if (teams !== null && teams.length === 0) return found.permission === "write";
+    const what = this.#askingRights;
     // In an organisation that word leaves out what teams may do to the code alone, or is about something else than the code.
-    if (found.permission === "write" && await this.#is(what, path)) return true;
-    if (teams === null) {
-      throw new MogplexError({ attempted: what, why: "Gitea does not show its teams" }, "unavailable");
+    if (
+      found.permission === "write" && await this.#is(what, `${this.#path}/collaborators/${encodeURIComponent(name)}`)
+    ) {
+      return true;
     }
-    for (const team of teams.filter((each) => mayWrite(each, "repo.code"))) {
-      if (await this.#is(what, `/teams/${team.id}/members/${encodeURIComponent(name)}`)) return true;
+    if (teams === null) return this.#hiddenTeams();
+    let hidden: MogplexError | undefined;
+    for (const team of teams.filter(givesCode)) {
+      const is = await this.#isIn(team, name);
+      if (is === true) return true;
+      if (is === null) hidden ??= this.#hiddenTeams();
     }
-    return false;
+    return hidden ?? false;
+  }
+
+  async hidesRights(): Promise<MogplexError | null> {
+    // Everybody may ask for the own right, so it has to be that of another.
+    const [owner = ""] = this.#repository.split("/");
+    const found = await this.#permission(owner);
+    if (found instanceof MogplexError) return found;
+    const teams = await this.#allTeams();
+    if (teams === null) return this.#hiddenTeams();
+    for (const team of teams.filter(givesCode)) if (!await this.#sees(team)) return this.#hiddenTeams();
+    return null;
+  }
+
+  get #askingRights(): string {
+    return `read the rights of a user of ${this.#repository}`;
+  }
+
+  /** What a user may do, as Gitea says it to administrators of the repository; null for an unknown name. */
+  async #permission(name: string): Promise<z.output<typeof permissionSchema> | MogplexError | null> {
+    const attempted = this.#askingRights;
+    const path = `${this.#path}/collaborators/${encodeURIComponent(name)}/permission`;
+    try {
+      return await orNull(this.#client.get(attempted, path, permissionSchema));
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      const why = "Gitea shows it to administrators of the repository alone";
+      const advice =
+        "make the user of the token one, with the scope write:repository, or name who may ask by --allow-users";
+      return new MogplexError({ attempted, why, advice }, "unavailable");
+    }
+  }
+
+  #hiddenTeams(): MogplexError {
+    return new MogplexError({
+      attempted: this.#askingRights,
+      why: "Gitea shows who is in a team to owners of the organisation and to the team itself alone",
+      advice:
+        "make the user of the token an owner of the organisation, or a member of each team that may write code, " +
+        "with the scope read:organization, or name who may ask by --allow-users",
+    }, "unavailable");
   }
 
   /** Whether Gitea answers with 2xx, and not with 404. */
   async #is(what: string, path: string): Promise<boolean> {
-    return await orNull(this.#forAdmins(this.#client.call({ what, path, read: () => true }), what)) === true;
+    return await orNull(this.#client.call({ what, path, read: () => true })) === true;
   }
 
-  /** The right of others is shown to administrators of the repository alone, and who is in a team to members of the organisation. */
-  async #forAdmins<T>(asked: Promise<T>, attempted: string): Promise<T> {
+  /** Whether a user is in a team; null when that is not shown: 403 then, and to those outside of the organisation 404. */
+  async #isIn(team: Team, name: string): Promise<boolean | null> {
     try {
-      return await asked;
+      if (await this.#is(this.#askingRights, `/teams/${team.id}/members/${encodeURIComponent(name)}`)) return true;
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 403) throw error;
-      throw new MogplexError({
-        attempted,
-        why: "Gitea shows it to administrators of the repository, and of teams to members of the organisation",
-        advice:
-          "give the user of the token these rights, with the scopes write:repository and read:organization, or name " +
-          "who may ask by --allow-users",
-      }, "unavailable");
+      if (!isRefused(error)) throw error;
+      return null;
     }
+    return await this.#sees(team) ? false : null;
+  }
+
+  /** Whether the members of a team are shown. */
+  async #sees({ id }: Team): Promise<boolean> {
+    const known = this.#seen.get(id);
+    if (known !== undefined) return known;
+    let sees = false;
+    try {
+      sees = await this.#is(this.#askingRights, `/teams/${id}`);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+    }
+    this.#seen.set(id, sees);
+    return sees;
   }
 
   /** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. */
@@ -388,6 +451,11 @@ function mayWrite({ permission, units_map: units }: Team, unit: string): boolean
   if (["owner", "admin"].includes(permission)) return true;
   return MAY_WRITE.includes(units?.[unit] ?? "");
 }
+
+/** Whether a team gives its members, beyond what `permission` tells of them, the right to push. */
+const givesCode = (team: Team): boolean => !["owner", "admin"].includes(team.permission) && mayWrite(team, "repo.code");
+
+const isRefused = (error: unknown): boolean => error instanceof ApiError && error.status === 403;
 
 const wrapped = <T>(comment: T | undefined) => comment === undefined ? undefined : { comment };
 

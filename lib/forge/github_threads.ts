@@ -12,6 +12,7 @@ import { readGithub } from "./github.ts";
 import { githubFindings } from "./github_findings.ts";
 import {
   type CommentPlace,
+  lineOf,
   type News,
   orNull,
   type Reaction,
@@ -38,6 +39,10 @@ const commentSchema = z.lazy(() =>
     html_url: z.string(),
     issue_url: z.optional(z.string()),
     pull_request_url: z.optional(z.string()),
+    path: z.nullish(z.string()),
+    line: z.nullish(z.int()),
+    original_line: z.nullish(z.int()),
+    diff_hunk: z.nullish(z.string()),
     performed_via_github_app: z.nullish(z.object({})),
   })
 );
@@ -148,6 +153,7 @@ const toComment = (comment: Comment, kind: CommentPlace["kind"]): ThreadComment 
   createdAt: comment.created_at,
   editedAt: null,
   isInternal: false,
+  line: lineOf(comment.path, comment.line ?? comment.original_line, comment.diff_hunk),
 });
 
 const areaOf = (kind: CommentPlace["kind"]) => kind === "review" ? "pulls" : "issues";

@@ -37,6 +37,15 @@ const jobSchema = z.lazy(() =>
   })
 );
 // Source: GitLab, "Discussions API", https://docs.gitlab.com/api/discussions/
+/** Where a note on a line of code stands. */
+export const positionSchema = z.lazy(() =>
+  z.nullish(z.object({
+    new_path: z.nullish(z.string()),
+    old_path: z.nullish(z.string()),
+    new_line: z.nullish(z.int()),
+    old_line: z.nullish(z.int()),
+  }))
+);
 const noteSchema = z.lazy(() =>
   z.object({
     body: z.string(),
@@ -47,12 +56,7 @@ const noteSchema = z.lazy(() =>
     resolved: z.nullish(z.boolean()),
     internal: z.nullish(z.boolean()),
     imported: z.nullish(z.boolean()),
-    position: z.nullish(z.object({
-      new_path: z.nullish(z.string()),
-      old_path: z.nullish(z.string()),
-      new_line: z.nullish(z.int()),
-      old_line: z.nullish(z.int()),
-    })),
+    position: positionSchema,
   })
 );
 type Note = z.output<typeof noteSchema>;

@@ -8,11 +8,12 @@ import { ApiError, MogplexError } from "../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { readGitlab } from "./gitlab.ts";
-import { gitlabFindings } from "./gitlab_findings.ts";
+import { gitlabFindings, positionSchema } from "./gitlab_findings.ts";
 import {
   type CommentPlace,
   type ForgeSetup,
   isGone,
+  lineOf,
   type News,
   orNull,
   type Reaction,
@@ -40,6 +41,7 @@ const noteSchema = z.lazy(() =>
     internal: z.nullish(z.boolean()),
     confidential: z.nullish(z.boolean()),
     imported: z.nullish(z.boolean()),
+    position: positionSchema,
   })
 );
 type Note = z.output<typeof noteSchema>;
@@ -135,6 +137,11 @@ const toComment = (note: Note): ThreadComment => ({
   createdAt: note.created_at,
   editedAt: null,
   isInternal: note.internal === true || note.confidential === true,
+  line: lineOf(
+    note.position?.new_path ?? note.position?.old_path,
+    note.position?.new_line ?? note.position?.old_line,
+    null,
+  ),
 });
 
 export class GitlabThreads implements Threads {

@@ -8,7 +8,7 @@
  */
 import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
 import type * as z from "zod/mini";
-import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
+import { type Findings, type FindingsOf, type ForgeUser, placeOf } from "./findings.ts";
 import type { ForgeClient, ForgeName, PullRequestFacts } from "./forge.ts";
 
 /** An issue or a pull request of the repository. */
@@ -56,6 +56,14 @@ export interface Thread extends ThreadPlace {
   } | null;
 }
 
+/** A line of code of a pull request. */
+export interface CodeLine {
+  /** `file:line`, or the file alone. */
+  readonly place: string;
+  /** The part of the change that ends with the line; null where the forge does not show it. */
+  readonly hunk: string | null;
+}
+
 export interface ThreadComment extends CommentPlace {
   readonly text: string;
   readonly author: ForgeUser;
@@ -66,6 +74,8 @@ export interface ThreadComment extends CommentPlace {
   readonly editedAt: string | null;
   /** Whether only members see it, as an internal note on GitLab. */
   readonly isInternal: boolean;
+  /** The line of code that it is on; absent for any other comment. */
+  readonly line?: CodeLine | undefined;
 }
 
 /** Something that may ask for a run: a comment, or with null the thread itself, by its label. */
@@ -104,8 +114,13 @@ export interface Threads {
   comment(thread: ThreadPlace, comment: CommentPlace): Promise<ThreadComment | null>;
   /** Comments of a thread without remarks of the forge itself, the oldest first. `isWhole`: whether these are all. */
   comments(thread: ThreadPlace): Promise<{ readonly list: readonly ThreadComment[]; readonly isWhole: boolean }>;
-  /** Whether a user may push to the repository. It is the forge that says so, about this repository, now. */
-  mayPush(user: ForgeUser): Promise<boolean>;
+  /**
+   * Whether a user may push to the repository. It is the forge that says so, about this repository, now. An error, not thrown, when the forge does
+   * not show it to this token.
+   */
+  mayPush(user: ForgeUser): Promise<boolean | MogplexError>;
+  /** Why the right of others cannot be known with this token; null when it can. Absent where asking for the own right says the same. */
+  hidesRights?(): Promise<MogplexError | null>;
   /** Who has last set a label that the thread has now, when, and the id of that event; null when it does not have it. */
   labelled(
     thread: ThreadPlace,
@@ -136,6 +151,16 @@ export interface Threads {
 /** Whether an error says that what was asked for is not there, or not shown to this token. */
 export function isGone(error: unknown): boolean {
   return error instanceof ApiError && !(error instanceof UnavailableError) && error.status === 404;
+}
+
+/** The line of code of a comment; undefined without a file. */
+export function lineOf(
+  path: string | null | undefined,
+  line: number | null | undefined,
+  hunk: string | null | undefined,
+): CodeLine | undefined {
+  const place = placeOf(path, line);
+  return place === null ? undefined : { place, hunk: hunk || null };
 }
 
 /** The value, or null when the forge says that it does not exist. */

@@ -349,6 +349,9 @@ th.number {
 td.number {
   white-space: nowrap;
 }
+.number + :not(.number) {
+  padding-left: 0.9rem;
+}
 th:last-child,
 td:last-child {
   padding-right: 0;
@@ -519,9 +522,42 @@ footer {
     margin-bottom: 0.5rem;
   }
   .top > svg,
-  .extra,
-  .tools button {
+  .extra {
     display: none;
+  }
+  :is([data-list], .rows) :is(table, thead, tbody) {
+    display: block;
+  }
+  :is([data-list], .rows) tr {
+    display: flex;
+    flex-wrap: wrap;
+    align-items: baseline;
+    gap: 0.1rem 0.8rem;
+    padding: 0.4rem 0;
+    border-bottom: 1px solid var(--line);
+  }
+  :is([data-list], .rows) tr > * {
+    display: block;
+    max-width: 100%;
+    padding: 0 !important;
+    border: 0;
+    white-space: normal;
+  }
+  :is([data-list], .rows) tbody th {
+    flex: 1 1 100%;
+  }
+  :is([data-list], .rows) td:empty {
+    display: none;
+  }
+  .rows:not([data-list]) thead {
+    display: none;
+  }
+  td[data-n]::before {
+    content: attr(data-n) ": ";
+    color: var(--soft);
+  }
+  .clip {
+    max-width: 100%;
   }
   th,
   td {
@@ -530,10 +566,6 @@ footer {
   thead th {
     white-space: normal;
     overflow-wrap: normal;
-  }
-  tbody th :is(.chip, .soft) {
-    display: block;
-    width: fit-content;
   }
   .events li {
     grid-template-columns: 1.8rem 3.6rem minmax(0, 1fr) auto;

@@ -66,25 +66,28 @@ function isLimit({ status, headers, retryAfterMs }: Answer): boolean {
   return status === 403 && (retryAfterMs !== null || headers.get("x-ratelimit-remaining") === "0");
 }
 
-function meaning(status: number, token: string): string | undefined {
-  if (status === 403) {
-    return `${token} may not comment, it needs ${GITHUB_TOKEN_NEEDS} (in a pull request of a fork it may only read), ` +
-      "or the conversation is locked";
-  }
+function meaning(status: number, token: string, noun: "issue" | "pull request"): string | undefined {
+  const needs = noun === "issue" ? 'the permission "issues: write"' : GITHUB_TOKEN_NEEDS;
+  const forks = noun === "issue" ? "" : " (in a pull request of a fork it may only read)";
+  if (status === 403) return `${token} may not comment, it needs ${needs}${forks}, or the conversation is locked`;
   if (status === 404) {
-    return `GitHub does not show the pull request to ${token}, which needs ${GITHUB_TOKEN_NEEDS}, or there is none of that number`;
+    return `GitHub does not show the ${noun} to ${token}, which needs ${needs}, or there is none of that number`;
   }
-  if (status === 422) return "GitHub does not accept the comment, the pull request may be locked or have too many";
+  if (status === 422) return `GitHub does not accept the comment, the ${noun} may be locked or have too many`;
   return undefined;
 }
 
-/** The comments of a pull request. */
-export function githubComments({ api, repository, number }: RepositoryPlace): NotePlace {
+/** The comments of a pull request, or of an issue. */
+export function githubComments(
+  { api, repository, number }: RepositoryPlace,
+  kind: "issue" | "pull" = "pull",
+): NotePlace {
   const issues = `/repos/${repository}/issues`;
+  const noun = kind === "issue" ? "issue" : "pull request";
   return {
     system: SYSTEM,
     noun: "comment",
-    where: `pull request #${number}`,
+    where: `${noun} #${number}`,
     api,
     apiVariable: API_VARIABLE,
     path: `${issues}/${number}/comments`,
@@ -96,6 +99,6 @@ export function githubComments({ api, repository, number }: RepositoryPlace): No
     authorKey: "user",
     programType: "Bot",
     isLimit,
-    reason: meaning,
+    reason: (status, token) => meaning(status, token, noun),
   };
 }

@@ -152,9 +152,14 @@ export interface Column {
   readonly name: string;
   /** Whether it has numbers, which stand on the right. @default {false} */
   readonly number?: boolean;
-  /** Whether a phone leaves it out. @default {false} */
+  /** Whether a phone leaves it out, unless the table is a list. @default {false} */
   readonly extra?: boolean;
+  /** Whether a phone, which has no columns in lists, writes its name before the value. @default {false} */
+  readonly named?: boolean;
 }
+
+/** Most rows whose cells have names for a phone: they would make a long list much longer. */
+const MAX_NAMED = 200;
 
 /** A row of {@linkcode table}. */
 export interface TableRow {
@@ -169,14 +174,15 @@ function classOf({ number = false, extra = false }: Column): Html | null {
   return names === "" ? null : markup` class="${names}"`;
 }
 
-function cellOf(cell: Cell, column: Column, isFirst: boolean): Html {
+function cellOf(cell: Cell, column: Column, isFirst: boolean, isNamed: boolean): Html {
   const valued = typeof cell === "object" && cell !== null && "value" in cell ? cell : undefined;
   const value = valued === undefined ? null : markup` data-v="${valued.value}"`;
   const shown = valued === undefined ? cell as Part : valued.show;
   if (isFirst) {
     return markup`<th scope="row"${value}>${shown}</th>`;
   }
-  return markup`<td${classOf(column)}${value}>${shown}</td>`;
+  const name = isNamed && column.named ? markup` data-n="${column.name}"` : null;
+  return markup`<td${classOf(column)}${value}${name}>${shown}</td>`;
 }
 
 /**
@@ -192,9 +198,10 @@ export function table(
   shown = false,
 ): Html {
   const head = columns.map((column) => markup`<th scope="col"${classOf(column)}>${column.name}</th>`);
+  const isNamed = rows.length <= MAX_NAMED;
   const body = rows.map(({ kind, cells }) =>
     markup`<tr${kind === undefined ? null : markup` data-k="${kind}"`}>${
-      cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0))
+      cells.map((cell, index) => cellOf(cell, columns[index] as Column, index === 0, isNamed))
     }</tr>
 `
   );
@@ -260,7 +267,7 @@ export function list({ name, rows, kinds, copy = false }: ListTools, content: Pa
 
 /** The policy of a page: its own style, its own script if it has one, and no request to anywhere. */
 export function policyOf(script: boolean): string {
-  // Browsers ask the server for an icon where a page does not bring an empty one.
+  // Browsers ask the server for an icon where a page does not bring one.
   return `default-src 'none'; style-src 'sha256-${STYLE.hash}'; ` +
     (script ? `script-src 'sha256-${SCRIPT.hash}'; ` : "") + "img-src data:; base-uri 'none'; form-action 'none'";
 }
@@ -284,7 +291,7 @@ const SIGNS: Readonly<Record<Tone, Html>> = {
   good: markup`<path d="M8 16.5l5.5 5.5L24 11" />`,
   bad: markup`<path d="M10 10l12 12M22 10L10 22" />`,
   wait: markup`<path d="M16 8v9l6 4" />`,
-  none: markup`<path d="M9 16h14" />`,
+  none: markup`<path d="M10 16h.01M16 16h.01M22 16h.01" />`,
 };
 
 function top({ tone, headline, line, reason, next, more = null }: Verdict): Html {
@@ -311,6 +318,10 @@ export interface Page {
   readonly reloadSeconds?: number | undefined;
 }
 
+const ICON = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E" +
+  "%3Crect width='16' height='16' rx='4' fill='%234f46e5'/%3E" +
+  "%3Cpath d='M4 12V4l4 5 4-5v8' fill='none' stroke='white' stroke-width='2'/%3E%3C/svg%3E";
+
 /** The text of a page. */
 export function page({ title, verdict, body, notes, script = true, reloadSeconds }: Page): string {
   const made = markup`<!DOCTYPE html>
@@ -324,7 +335,7 @@ export function page({ title, verdict, body, notes, script = true, reloadSeconds
 <meta name="robots" content="noindex">
 ${
     reloadSeconds !== undefined && markup`<meta http-equiv="refresh" content="${reloadSeconds}">\n`
-  }<link rel="icon" href="data:,">
+  }<link rel="icon" href="${raw(ICON)}">
 <title>${title}</title>
 <style>${raw(STYLE.text)}</style>
 </head>
@@ -460,8 +471,11 @@ export function steps(
   const y = (value: number) => (HEIGHT - 2 - Math.min(1, value / top) * (HEIGHT - 4)).toFixed(1);
   const paths = lines.map(({ colour, points, dashed = false }) => {
     // Where several points have the same place, the last one counts.
-    const path = [...new Map(points.map(([px, py]) => [x(px), y(py)]))].map(([px, py]) => `H${px}V${py}`).join("");
-    return markup`<path d="M0 ${y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
+    const places = [...new Map(points.map(([px, py]) => [x(px), y(py)]))];
+    // A line that has a value from the beginning does not rise to it.
+    const from = places[0]?.[0] === 0 ? places.shift()?.[1] : undefined;
+    const path = places.map(([px, py]) => `H${px}V${py}`).join("");
+    return markup`<path d="M0 ${from ?? y(0)}${path}${dashed ? "" : `H${WIDTH}`}" fill="none" stroke="${
       colourOf(colour)
     }" stroke-width="2.5" vector-effect="non-scaling-stroke"${dashed && markup` stroke-dasharray="6 5"`}/>`;
   });

@@ -151,7 +151,7 @@ function verdictOf(view: ResultView): Verdict {
   return {
     tone: lookup(OUTCOME_TONES, outcome) ?? "wait",
     headline: wordsOf(headlineWords(view), bare),
-    line: isNamed ? `Exit code ${exitCode}` : markup`<strong>${word}</strong>, exit code ${exitCode}`,
+    line: isNamed ? `Exit code of this command: ${exitCode}` : markup`<strong>${word}</strong>, exit code ${exitCode}`,
     reason,
     next: steps,
     more: outcome === "success" || outcome === "started" ? null : lastEvents(view),

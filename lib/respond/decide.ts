@@ -4,10 +4,11 @@
  *
  * @module
  */
+import { MogplexError } from "../errors.ts";
 import type { ForgeUser } from "../forge/findings.ts";
-import type { CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
+import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
-import { findingsFor, findingsQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
+import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
 import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
@@ -31,6 +32,8 @@ export interface RespondSettings {
 export interface Wanted {
   readonly kind: "start";
   readonly ask: AskId;
+  /** When it was asked for. */
+  readonly at: string;
   readonly of: AskId;
   readonly asker: ForgeUser;
   readonly thread: Thread;
@@ -39,25 +42,41 @@ export interface Wanted {
   readonly place: Extract<Place, { kind: "branch" }>;
 }
 
+/** A stop of the runs of a thread. */
+export interface Stop {
+  readonly kind: "stop";
+  readonly ask: AskId;
+  /** When it was asked for. */
+  readonly at: string;
+  readonly asker: ForgeUser;
+  readonly thread: Thread;
+}
+
 /** What is to be done. `none`: there is no run; a reason that the asker should read becomes a note with the mark. */
 export type Decision =
   | Wanted
-  | { kind: "stop"; ask: AskId; asker: ForgeUser; thread: Thread; runs: readonly string[] }
+  | Stop
   | { kind: "none"; reason: string; tell: { ask: AskId; thread: Thread; text: string } | null };
 
 /** What of the service has to be known. */
 export interface RunsAtWork {
-  /** Whether a run has not ended. A run that is not shown has. */
-  isAtWork(runId: string): Promise<boolean>;
+  /** The working branch of a run that has not ended; null for one that has, or is not shown. */
+  branchOf(runId: string): Promise<string | null>;
 }
 
 const DAY_MS = 86_400_000;
 /** Most runs of a thread that are looked at: older ones have ended. */
 const MAX_RUNS = 5;
+/** Most runs of other threads whose branch is asked for. */
+const MAX_OTHER_RUNS = 20;
 /** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
 const STARTING_MS = 10 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
+
+const BUSY = "another run is at work on it";
+const BUSY_BRANCH = "a run of another thread is at work on its branch";
+const STOPPED = "it was stopped before a run had started";
 
 function quiet(reason: string): Decision {
   return { kind: "none", reason, tell: null };
@@ -72,7 +91,7 @@ export class Decider {
   readonly #sealOf: (thread: ThreadPlace) => Promise<MarkSeal>;
   readonly #redact: Redact;
   readonly #open: MarkedNote[] = [];
-  readonly #rights = new Map<number, boolean>();
+  readonly #rights = new Map<number, boolean | MogplexError>();
 
   constructor(
     { threads, settings, runs, nowMs, sealOf, redact }: {
@@ -115,9 +134,11 @@ export class Decider {
     if (thread === null) return quiet("it is gone");
     if (!thread.isOpen) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from another repository");
-    const { ask, asker, at, what } = asked;
+    const { ask, asker, at, what, line } = asked;
     if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
-    if (!await this.#hasRight(asker)) return quiet("the user who asked may not push to the repository");
+    const right = await this.#rightOf(asker);
+    if (right instanceof MogplexError) throw right;
+    if (!right) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
     const marks = marksOf(found.list, me, await this.#sealOf(place));
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
@@ -130,28 +151,53 @@ export class Decider {
       return quiet("there are too many comments to see whether it was answered");
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
-    if (what?.kind === "stop") return { kind: "stop", ask, asker, thread, runs: await this.#runsAtWork(marks) };
+    if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
+    if (await this.#isStopped(found.list, ask, at, me)) return tell(STOPPED);
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell("it is confidential, and the log of a job in this project is not");
     }
-    const task = await this.#taskOf(thread, what, { ask, at, me, marks });
+    const task = await this.#taskOf(thread, what, { ask, at, line, me, marks });
     if ("reason" in task) return tell(task.reason);
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
-      const no = await this.#refusal(thread, marks, me);
+      const no = await this.#refusal(thread, where, { marks, me });
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
     const prompt = promptOf(withQuote(task.text, task.quote), told, this.#settings.template);
-    return { kind: "start", ask, of: task.of, asker, thread, task: task.text, prompt, place: where };
+    return { kind: "start", ask, at, of: task.of, asker, thread, task: task.text, prompt, place: where };
+  }
+
+  /**
+   * What a stop is about: runs of the thread that have not ended, and notes of earlier asks whose start is not known. Asked anew each time: a job
+   * may be about to start its run.
+   */
+  async toStop({ thread, ask, at }: Stop): Promise<{ runs: readonly string[]; starting: readonly MarkedNote[] }> {
+    const { list } = await this.#threads.comments(thread);
+    const marks = marksOf(list, await this.#threads.me(), await this.#sealOf(thread));
+    const starting = marks.filter(({ mark, note }) =>
+      mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, ask, at)
+    );
+    return { runs: await this.#runsAtWork(marks), starting };
+  }
+
+  /** Whether somebody with the right has asked for a stop after an ask. */
+  async #isStopped(comments: readonly ThreadComment[], ask: AskId, at: string, me: ForgeUser): Promise<boolean> {
+    for (const comment of comments) {
+      if (comment.author.id === me.id || !isLater(comment, ask, at)) continue;
+      if (readMention(comment.text, this.#settings.name)?.kind !== "stop") continue;
+      if (comment.editedAt === null && !comment.isInternal && await this.#hasRight(comment.author)) return true;
+    }
+    return false;
   }
 
   /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
-  async changed({ thread: before, place, ask, of }: Wanted): Promise<string | null> {
+  async changed({ thread: before, place, ask, at, of }: Wanted): Promise<string | null> {
     const now = await this.#threads.thread(before);
     if (now === null || !now.isOpen) return "it was closed meanwhile";
     const me = await this.#threads.me();
+    if (await this.#isStopped((await this.#threads.comments(before)).list, ask, at, me)) return STOPPED;
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const { comment } = newsOf(before, each);
       const found = comment === null ? await this.#askOfLabel(before) : await this.#askOfComment(before, comment, me);
@@ -169,14 +215,15 @@ export class Decider {
    *
    * @param noteId Id of the note of this ask.
    */
-  async rival({ thread, ask }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
-    if (await this.#isBeyondLimit(await this.#threads.me(), noteId)) return this.#limitReason;
+  async rival({ thread, ask, place }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+    const today = (await this.#marksOfToday(await this.#threads.me())).filter(({ note }) => note.id < noteId);
+    if (this.#isBeyondLimit(today)) return this.#limitReason;
     if (thread.pull === null) return null;
     const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
     const isNew = (time: string) => this.#nowMs - Date.parse(time) < STARTING_MS;
     const starts = earlier.some(({ mark, note }) => mark.state === "starting" && isNew(note.createdAt));
-    const busy = starts || (await this.#runsAtWork(earlier)).length > 0;
-    return busy ? "another run is at work on it, ask again when it has ended" : null;
+    if (starts || (await this.#runsAtWork(earlier)).length > 0) return `${BUSY}, ask again when it has ended`;
+    return await this.#isBranchBusy(place, today, notes) ? `${BUSY_BRANCH}, ask again when it has ended` : null;
   }
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
@@ -186,12 +233,12 @@ export class Decider {
     if (comment.author.isBot === true) return { reason: "a program wrote the comment" };
     const what = readMention(comment.text, this.#settings.name);
     if (what === null) {
-      return { reason: `nothing asks @${this.#settings.name} for anything, outside of quotes and code` };
+      return { reason: `nothing asks @${this.#settings.name} for anything, surely outside of quotes, code and HTML` };
     }
     if (comment.editedAt !== null) return { reason: "the comment was changed after it was written" };
     if (comment.isInternal) return { reason: "the comment is internal, and a note would show it" };
     const ask = { kind: comment.kind, id: comment.id };
-    return { ask, asker: comment.author, at: comment.createdAt, what };
+    return { ask, asker: comment.author, at: comment.createdAt, what, line: comment.line };
   }
 
   async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
@@ -199,42 +246,67 @@ export class Decider {
     const set = await this.#threads.labelled(thread, label);
     if (set === null) return { reason: `it does not have the label ${JSON.stringify(label)}` };
     if (set.by.isBot === true) return { reason: "a program has set the label" };
-    return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null };
+    return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
-  async #hasRight(user: ForgeUser): Promise<boolean> {
+  /** Whether a user may ask; an error when the forge does not show it. */
+  async #rightOf(user: ForgeUser): Promise<boolean | MogplexError> {
     const { allowUsers } = this.#settings;
     if (user.id <= 0 || user.isBot === true) return false;
     if (allowUsers !== null) return allowUsers.includes(user.name.toLowerCase());
     const known = this.#rights.get(user.id);
     if (known !== undefined) return known;
     if (this.#rights.size >= MAX_USERS) return false;
-    const may = await this.#threads.mayPush(user);
-    this.#rights.set(user.id, may);
-    return may;
+    const right = await this.#threads.mayPush(user);
+    this.#rights.set(user.id, right);
+    return right;
   }
 
-  /** Whether persons with the right alone have written title and description. `before`: and have not changed them since. */
-  async #ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "changed"> {
-    if (changes === null || !await this.#hasRight(author)) return "others";
-    for (const { by } of changes) if (by === null || !await this.#hasRight(by)) return "others";
-    return changes.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
+  /** Whether the forge says that a user may ask. What others write must not keep a member from asking: what is not shown is a no here. */
+  async #hasRight(user: ForgeUser): Promise<boolean> {
+    return await this.#rightOf(user) === true;
+  }
+
+  /**
+   * Whether persons with the right alone have written title and description, and have not changed them since a time. `unknown`: the forge does
+   * not show who has changed them, or whether that user has the right.
+   */
+  async #ownsText({ author, changes }: Thread, before: string): Promise<"yes" | "others" | "unknown" | "changed"> {
+    const rights: (boolean | MogplexError | null)[] = [await this.#rightOf(author)];
+    for (const { by } of changes ?? [{ by: null }]) rights.push(by === null ? null : await this.#rightOf(by));
+    if (rights.includes(false)) return "others";
+    if (!rights.every((right) => right === true)) return "unknown";
+    return changes?.some(({ at }) => !(Date.parse(at) <= Date.parse(before))) ? "changed" : "yes";
   }
 
   /** The task of an ask, with the ask that had it; or why it has no task. */
   async #taskOf(
     thread: Thread,
     what: Ask | null,
-    { ask, at, me, marks }: { ask: AskId; at: string; me: ForgeUser; marks: readonly MarkedNote[] },
+    { ask, at, line, me, marks }: {
+      ask: AskId;
+      at: string;
+      line: CodeLine | undefined;
+      me: ForgeUser;
+      marks: readonly MarkedNote[];
+    },
   ): Promise<Task | { reason: string }> {
     if (what?.kind === "mend") return await this.#mendOf(thread, what.mend, ask);
     if (what?.kind === "again") return await this.#lastTask(thread, ask, me, marks);
-    if (what?.kind === "task") return checkedTask(what.task, ask, this.#settings.name);
+    if (what?.kind === "task") {
+      const task = checkedTask(what.task, ask, this.#settings.name);
+      return "reason" in task || line === undefined ? task : { ...task, quote: lineQuote(line, this.#redact) };
+    }
     if (what !== null) return { reason: "there is nothing to start" };
     const owned = await this.#ownsText(thread, at);
     const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
     if (owned === "others") {
       return { reason: `title and description were written or changed by a user who may not push: ${instead}` };
+    }
+    if (owned === "unknown") {
+      return {
+        reason: `the forge does not show that only users who may push have changed title and description: ${instead}`,
+      };
     }
     if (owned === "changed") return { reason: `title or description were changed after the label was set: ${instead}` };
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#settings.name);
@@ -259,7 +331,14 @@ export class Decider {
     me: ForgeUser,
     marks: readonly MarkedNote[],
   ): Promise<Task | { reason: string }> {
-    const last = marks.findLast(({ mark }) => typeof mark.state !== "string" && !isSameAsk(mark.ask, ask));
+    const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
+    if (others.findLast(({ mark }) => mark.state !== "none")?.mark.state === "starting") {
+      return {
+        reason:
+          `a task of before is not started yet, and the next poll does it: \`@${this.#settings.name} stop\` withdraws it`,
+      };
+    }
+    const last = others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
     const { comment } = newsOf(thread, of);
@@ -270,10 +349,12 @@ export class Decider {
     if (found.what?.kind === "again" || found.what?.kind === "stop" || !isSameAsk(found.ask, of)) {
       return { reason: "the last task is not there any more" };
     }
-    if (!await this.#hasRight(found.asker)) {
-      return { reason: "the user who gave the last task may not push any more" };
+    const right = await this.#rightOf(found.asker);
+    if (right instanceof MogplexError) {
+      return { reason: "the forge does not show whether the user who gave the last task may push" };
     }
-    const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, me, marks });
+    if (!right) return { reason: "the user who gave the last task may not push any more" };
+    const task = await this.#taskOf(thread, found.what, { ask: of, at: found.at, line: found.line, me, marks });
     return "reason" in task ? task : { ...task, of };
   }
 
@@ -281,15 +362,33 @@ export class Decider {
   async #runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
     const ids = marks.flatMap(({ mark: { state } }) => typeof state === "string" ? [] : [state.runId]);
     const found: string[] = [];
-    for (const id of new Set(ids.slice(-MAX_RUNS))) if (await this.#runs.isAtWork(id)) found.push(id);
+    for (const id of new Set(ids.slice(-MAX_RUNS))) if (await this.#runs.branchOf(id) !== null) found.push(id);
     return found;
+  }
+
+  /**
+   * Whether a run of the last 24 hours that another thread has asked for works on the branch of a pull request: two of them can come from one
+   * branch. The service says so, whoever may have changed our note.
+   */
+  async #isBranchBusy(
+    { workingBranch }: Wanted["place"],
+    today: readonly MarkedNote[],
+    ofThread: readonly MarkedNote[],
+  ): Promise<boolean> {
+    if (workingBranch === undefined) return false;
+    const others = today.filter(({ note }) => !ofThread.some((each) => each.note.id === note.id));
+    const ids = others.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
+    for (const id of new Set(ids.slice(-MAX_OTHER_RUNS))) {
+      if (await this.#runs.branchOf(id) === workingBranch) return true;
+    }
+    return false;
   }
 
   /** Why there is no run although everything else permits it; null when there may be one. */
   async #refusal(
     thread: Thread,
-    marks: readonly MarkedNote[],
-    me: ForgeUser,
+    place: Wanted["place"],
+    { marks, me }: { marks: readonly MarkedNote[]; me: ForgeUser },
   ): Promise<{ reason: string; text: string } | null> {
     if (thread.pull !== null) {
       const [busy] = await this.#runsAtWork(marks);
@@ -297,12 +396,16 @@ export class Decider {
       if (busy !== undefined) {
         const link = note === undefined ? "" : `: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
         return {
-          reason: "another run is at work on it",
-          text: `another run is at work on it, ask again when it has ended${link}`,
+          reason: BUSY,
+          text: `${BUSY}, ask again when it has ended${link}`,
         };
       }
     }
-    return await this.#isBeyondLimit(me)
+    const today = await this.#marksOfToday(me);
+    if (await this.#isBranchBusy(place, today, marks)) {
+      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}, ask again when it has ended` };
+    }
+    return this.#isBeyondLimit(today)
       ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }
       : null;
   }
@@ -311,11 +414,15 @@ export class Decider {
     return `the limit of ${this.#settings.limit} runs a day is reached`;
   }
 
-  /** Whether our notes of the last 24 hours name as many runs as there may be. @param before Only notes with a lower id count. */
-  async #isBeyondLimit(me: ForgeUser, before = Infinity): Promise<boolean> {
+  /** Our notes of the last 24 hours in all threads. Their codes are not looked at: a changed note counts, too. */
+  async #marksOfToday(me: ForgeUser): Promise<MarkedNote[]> {
     const since = new Date(this.#nowMs - DAY_MS).toISOString();
-    const marks = marksOf(await this.#threads.commentsOf(me, since), me, undefined);
-    return marks.filter(({ mark, note }) => mark.state !== "none" && note.id < before).length >= this.#settings.limit;
+    return marksOf(await this.#threads.commentsOf(me, since), me, undefined);
+  }
+
+  /** Whether notes name as many runs as there may be in 24 hours. */
+  #isBeyondLimit(today: readonly MarkedNote[]): boolean {
+    return today.filter(({ mark }) => mark.state !== "none").length >= this.#settings.limit;
   }
 
   /** What of the thread goes along with a task. */
@@ -341,8 +448,16 @@ export class Decider {
   }
 }
 
+/** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */
+function isLater(comment: ThreadComment, ask: AskId, at: string): boolean {
+  const ms = Date.parse(comment.createdAt) - Date.parse(at);
+  return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
+}
+
 /** Who asks for what, or why that counts as nothing. */
-type FoundAsk = { ask: AskId; asker: ForgeUser; at: string; what: Ask | null } | { reason: string };
+type FoundAsk =
+  | { ask: AskId; asker: ForgeUser; at: string; what: Ask | null; line: CodeLine | undefined }
+  | { reason: string };
 
 /** What is to be done, whose task it is, and what the forge shows of it, as a quote. */
 interface Task {

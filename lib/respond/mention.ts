@@ -1,5 +1,6 @@
 /**
- * Whether a text mentions the agent, and what it asks for. A mention counts at the beginning of a line, outside of quotes and code.
+ * Whether a text mentions the agent, and what it asks for. A mention counts at the beginning of a line, outside of quotes and code. Forges read
+ * Markdown in different ways, so in doubt it is no mention: one that is not seen costs a second one, a run that was not asked for costs more.
  *
  * @module
  */
@@ -19,18 +20,64 @@ const MAX_TEXT = 100_000;
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 
+/** What may show the lines behind it as a quote or as code, or not at all, also behind a blank line: HTML, `>>>` of GitLab, formulas. */
+const OPENS = /<[a-z/!?]|>>>|\$\$|\\\[/i;
+
+/** The sign of a block of code. */
+const FENCE = /`{3}|~{3}/;
+
+/** What GitLab takes for the beginning of a block of settings, where it is the first line, or follows a line with `coding:`. */
+const FRONT_MATTER = /^\s*(?:---|\+\+\+|;;;)/;
+
+/** A line of a paragraph that can be no part of a list, a quote or a table, and opens nothing that could end in the next line. */
+const PLAIN = /^[\p{L}@][^`<[\]\\$|~{}]*$/u;
+
+/** Characters that forges read in different ways, or leave out; a carriage return that ends no line is one. */
+const CONTROL = /[^\P{Cc}\t]/u;
+
 /**
- * Reads a comment.
+ * Reads a comment. A mention counts without indent, in the first line, behind a blank line, a block of code, or lines of plain text. All that is
+ * in front of it has to be clear: behind the first line that is not, there is no mention. An indented line cannot be one, so lists need no care:
+ * a line without indent ends them.
  *
  * @param name What the agent is called, without `@`: letters, digits, `-` and `_`.
- * @returns Null when it does not mention that name, or only inside of a quote or of code. A task may be empty.
+ * @returns Null when it does not mention that name, or perhaps inside of a quote or of code. A task may be empty.
  */
 export function readMention(text: string, name: string): Ask | null {
   if (text.length > MAX_TEXT) return null;
-  const plain = plainText(text);
-  const mention = new RegExp(`^ {0,3}@${name}(?=[\\s,:;.!?]|$)[,:]?`, "im").exec(withoutQuotes(plain));
-  if (mention === null) return null;
-  const task = plain.slice(mention.index + mention[0].length).trim();
+  const mention = new RegExp(`^@${name}(?=[\\s,:;.!?]|$)[,:]?`, "i");
+  const lines = text.split(/\r?\n/);
+  /** The signs that have opened a block of code; empty outside of one. */
+  let fence = "";
+  let isTop = true;
+  let mayBegin = true;
+  for (const [at, line] of lines.entries()) {
+    const [found] = (fence === "" && mayBegin && mention.exec(line)) || [];
+    if (found !== undefined) return askOf([line.slice(found.length), ...lines.slice(at + 1)].join("\n"));
+    if (CONTROL.test(line)) return null;
+    if (fence !== "") {
+      if (!FENCE.test(line)) continue;
+      const [end = ""] = /^(?:`+|~+)(?=[ \t]*$)/.exec(line) ?? [];
+      if (!end.startsWith(fence)) return null;
+      fence = "";
+      mayBegin = true;
+      continue;
+    }
+    if (OPENS.test(line) || isTop && FRONT_MATTER.test(line)) return null;
+    const isBlank = /^[ \t]*$/.test(line);
+    if (!isBlank) isTop = isTop && line.includes("coding:");
+    mayBegin = isBlank || mayBegin && PLAIN.test(line);
+    // What a quote opens ends with it.
+    if (line.startsWith(">") || !FENCE.test(line)) continue;
+    fence = /^(?:`{3,}(?=[^`]*$)|~{3,}(?=[^~]*$))/.exec(line)?.[0] ?? "";
+    if (fence === "") return null;
+  }
+  return null;
+}
+
+/** @param text What stands behind the name. */
+function askOf(text: string): Ask {
+  const task = plainText(text).trim();
   // Any user can write this text: a long one is not searched for full stops at its end, which would take quadratic time.
   const words = task.length > MAX_WORDS ? [] : task.toLowerCase().replace(/[.!]+$/, "").split(/\s+/);
   if (words.length === 1 && words[0] === "stop") return { kind: "stop" };
@@ -42,59 +89,4 @@ export function readMention(text: string, name: string): Ask | null {
 /** Whether a text may mention the agent at all: what costs nothing to say of a list of comments. */
 export function mayMention(text: string, name: string): boolean {
   return text.toLowerCase().includes(`@${name.toLowerCase()}`);
-}
-
-const blank = (text: string) => text.replace(/[^\n]/g, " ");
-
-/** Elements of HTML whose content is a quote, code, or not shown; comments. To the end of the text where one is not closed. */
-const HIDING =
-  /<(blockquote|code|pre|q|script|style|textarea|title|template|samp|kbd)\b[^]*?(?:<\/\1|$)|<!--[^]*?(?:-->|$)/gi;
-
-/**
- * The text with blanks in the place of quotes, code and comments, so that positions stay. What is doubtful counts as hidden: a mention that is
- * not seen costs a second one, and a run that was not asked for costs more.
- */
-function withoutQuotes(text: string): string {
-  return withoutSpans(withoutBlocks(text).replace(HIDING, blank));
-}
-
-/** Without quotes (`>`, with the lines that belong to one, and `>>>` of GitLab), fenced and indented code. */
-function withoutBlocks(text: string): string {
-  let fence: string | undefined;
-  let isQuote = false;
-  return text.split("\n").map((line) => {
-    const found = /^[\s>*+\-\d.)]*(`{3,}|~{3,}|>>>\s*$)/.exec(line)?.[1]?.trim();
-    if (fence !== undefined) {
-      const isEnd = found !== undefined && found[0] === fence[0] && found.length >= fence.length;
-      if (isEnd) fence = undefined;
-      return blank(line);
-    }
-    if (found !== undefined) {
-      fence = found;
-      return blank(line);
-    }
-    // A line behind a quote belongs to it until one is blank.
-    isQuote = /^\s*>/.test(line) || isQuote && line.trim() !== "";
-    return isQuote || /^(?: {4}|\t)/.test(line) ? blank(line) : line;
-  }).join("\n");
-}
-
-/** Without spans of code, which end at a run of as many backticks in the same paragraph. */
-function withoutSpans(text: string): string {
-  return text.split(/(\n\s*\n)/).map((paragraph) => {
-    const runs = [...paragraph.matchAll(/`+/g)].map(({ 0: run, index }) => ({ index, length: run.length, next: -1 }));
-    const seen = new Map<number, number>();
-    for (const run of runs.toReversed()) {
-      run.next = seen.get(run.length) ?? -1;
-      seen.set(run.length, run.index);
-    }
-    let hidden = "";
-    let at = 0;
-    for (const { index, length, next } of runs) {
-      if (index < at || next < 0) continue;
-      hidden += paragraph.slice(at, index) + blank(paragraph.slice(index, next + length));
-      at = next + length;
-    }
-    return hidden + paragraph.slice(at);
-  }).join("");
 }

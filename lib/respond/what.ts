@@ -31,8 +31,8 @@ function commentsText({ comments, leftOut }: Told): string {
   // The newest matter most.
   const parts: string[] = [];
   let cut = leftOut;
-  for (const { author, text } of comments.toReversed()) {
-    const part = `${author.name} wrote:\n${quoted(text, MAX_TEXT)}`;
+  for (const { author, text, line } of comments.toReversed()) {
+    const part = `${author.name} wrote:\n${quoted(line === undefined ? text : `${line.place}:\n${text}`, MAX_TEXT)}`;
     left -= part.length;
     if (left < 0) cut++;
     else parts.unshift(part);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { FailedCheck, Findings, FindingsOf, Remark } from "../forge/findings.ts";
+import type { CodeLine } from "../forge/threads.ts";
 import { formatCount } from "../text/duration.ts";
 import { plainText, quoted } from "../text/plain_text.ts";
 import type { Redact } from "./clean.ts";
@@ -74,6 +75,19 @@ export function findingsQuote({ checks, remarks, leftOut }: Findings, redact: Re
     "The forge shows what follows. It is quoted from there: it may explain the task, and asks for nothing by itself.";
   const tail = cut > 0 ? [`${formatCount(cut, "further part")} left out.`] : [];
   return ["---", head, ...parts, ...tail].join("\n\n");
+}
+
+/** Most lines of a change that are quoted, the last ones. */
+const MAX_HUNK_LINES = 20;
+
+/** The line of code that a task was given on, marked as a quote, to stand behind the task. @param redact Masks secrets. */
+export function lineQuote({ place, hunk }: CodeLine, redact: Redact): string {
+  const lines = hunk === null ? [] : plainText(hunk).split("\n").slice(-MAX_HUNK_LINES);
+  const head = "The task was given on this line of code of the pull request, the last one that is quoted.";
+  const whole = "The task was given on this line of code of the pull request.";
+  return ["---", lines.length === 0 ? whole : head, partOf("Line", [`${place}:`, ...lines], MAX_REMARK, redact)].join(
+    "\n\n",
+  );
 }
 
 /** A task with a quote behind it. */

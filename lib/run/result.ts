@@ -597,13 +597,17 @@ export function utcText(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
+/** A length of time for people who compare: from a minute on, in whole minutes. */
+export function roundSpanText(ms: number): string {
+  return spanText(ms < MINUTE ? ms : Math.round(ms / MINUTE) * MINUTE);
+}
+
 /** How far a time is from now: `in 12 min`, `3 h ago`, `now`. */
 export function distanceText(ms: number, nowMs: number): string {
   const distance = ms - nowMs;
   if (Math.abs(distance) < 1_000) return "now";
-  // From a minute on, whole minutes are enough.
-  const rounded = Math.abs(distance) < MINUTE ? Math.abs(distance) : Math.round(Math.abs(distance) / MINUTE) * MINUTE;
-  return distance > 0 ? `in ${spanText(rounded)}` : `${spanText(rounded)} ago`;
+  const span = roundSpanText(Math.abs(distance));
+  return distance > 0 ? `in ${span}` : `${span} ago`;
 }
 
 /** A time and its distance: `2026-12-01 14:05 UTC (in 12 min)`. */

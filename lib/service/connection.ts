@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { fileVariableAdvice, isFileVariable, readTextVariable } from "../ci/platform.ts";
+import { fileVariableAdvice, isFileVariable, readTextVariable, systemName } from "../ci/platform.ts";
 import { UnauthorizedError, UsageError } from "../errors.ts";
 import { hookError } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
@@ -212,11 +212,14 @@ export function findToken(options: ConnectionOptions): FoundToken {
   const value = env(variable);
   const path = own("MOGPLEX_API_KEY_FILE");
   if (path === undefined) {
-    if (value === undefined) {
+    // The documented command does not look where it runs.
+    const isCi = dropIn || systemName(env) !== "none";
+    if (value === undefined || !isCi && value.trim() === "") {
+      const create = "create a token under Settings > Mogplex Keys and";
       throw new UnauthorizedError({
         attempted: "read token",
-        why: `variable ${variable} is not set`,
-        advice: `create a token under Settings > Mogplex Keys and put it there ${WHY_ABSENT}`,
+        why: `variable ${variable} is ${value === undefined ? "not set" : "empty"}`,
+        advice: isCi ? `${create} put it there ${WHY_ABSENT}` : `${create} set it: export ${variable}=…`,
       });
     }
     if (isFileVariable(variable, value)) {

@@ -47,7 +47,8 @@ const emulator = makeEmulator({
   ],
   revision: { stream: true },
 });
-emulator.world.origin = "https://mogplex.com";
+// Where the pull requests are.
+emulator.world.origin = "https://github.com";
 const tokens = [...emulator.world.store.tokens.values()];
 
 /** Calls the command as a job in a folder of its own does. */
@@ -117,7 +118,7 @@ a { color: light-dark(#0969da, #4493f8) }
 table { border-collapse: collapse; margin: 12px 0 } th, td { border: 1px solid var(--line); padding: 5px 12px; text-align: left }
 code { font: 12px/1.45 "DejaVu Sans Mono", monospace; background: var(--soft); border-radius: 6px; padding: 2px 5px }
 h2 code { font-size: 17px }
-pre { background: var(--soft); border-radius: 6px; padding: 10px; overflow: auto } pre code { padding: 0 }
+pre { background: var(--soft); border-radius: 6px; padding: 10px; white-space: pre-wrap } pre code { padding: 0 }
 details, p { margin: 12px 0 }
 .emoji { font-size: 0 } .emoji::before { font: 20px "DejaVu Sans" }
 .emoji[aria-label^="hourglass"]::before { content: "\\231b"; color: #9a6700 }

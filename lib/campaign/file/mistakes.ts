@@ -32,6 +32,11 @@ export function excerpt(text: string): string {
   return JSON.stringify(text.length > MAX_EXCERPT ? `${text.slice(0, MAX_EXCERPT)}…` : text);
 }
 
+/** A campaign with its round in a message: `campaign "forty", round "second"`. */
+export function campaignText({ name, round }: { name: string; round: string }): string {
+  return `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`;
+}
+
 /** A text of a file in a line of a message: line breaks and other control characters become visible. */
 function onOneLine(text: string): string {
   // deno-lint-ignore no-control-regex

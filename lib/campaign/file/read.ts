@@ -21,6 +21,7 @@ import {
   textsOf,
 } from "./items.ts";
 import { excerpt, MistakeList } from "./mistakes.ts";
+import { placeholderProblem } from "./placeholders.ts";
 import { treeOf } from "./object.ts";
 import { fileHome, freeVariable, parseWindow, webhookVariable } from "./rules.ts";
 import { type CampaignInput, campaignSchema } from "./schema.ts";
@@ -140,6 +141,15 @@ async function readRest(
     taskText(tree, "branch"),
     taskText(tree, "on-failed-checks.prompt"),
   ];
+  const names = repositories.flatMap((entry) => entry.kind === "repository" ? [entry] : []);
+  const replaceable = [
+    ...texts.filter((text) => text !== undefined),
+    ...names.map(({ repo, place }) => ({ text: repo, place, key: "repositories" })),
+  ];
+  for (const { text, place, key } of replaceable) {
+    const problem = placeholderProblem(text);
+    if (problem !== undefined) mistakes.add(place, key, problem);
+  }
   reportItems({
     campaign: goodText("name"),
     round: textAt(root, ["round"]) === undefined ? "" : goodText("round"),

@@ -17,6 +17,7 @@ import {
   isOpenStart,
   isSpent,
   type ItemMemory,
+  MAX_LATE,
   nextStart,
   type StartMemory,
 } from "./memory.ts";
@@ -263,6 +264,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   start.status = record.status ?? start.status;
   start.createdAt = record.createdAt ?? start.createdAt;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
+  if (as !== "needs-input") noteLate(memory, record);
 
   if (as === "quota" && retryAt !== null) {
     memory.refusedUntilMs = Math.max(memory.refusedUntilMs ?? 0, Date.parse(retryAt));
@@ -292,6 +294,14 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   }
   if (state === "skipped") item.reason = item.skipped?.reason ?? null;
   setState(memory, item, state, tally);
+}
+
+/** How late the end of a run was seen. The time of a record is that of the machine that wrote it. */
+function noteLate({ lateMs, skewMs }: CampaignMemory, { at, updatedAt }: Of<"ended">): void {
+  const ms = Date.parse(at) - skewMs - Date.parse(updatedAt ?? "");
+  if (Number.isNaN(ms)) return;
+  lateMs.push(Math.max(ms, 0));
+  if (lateMs.length > MAX_LATE) lateMs.shift();
 }
 
 /**

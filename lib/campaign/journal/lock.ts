@@ -10,6 +10,7 @@ import { decodeUtf8 } from "../../runtime.ts";
 import { uuid } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { CAMPAIGN_NAME, type CampaignFile } from "../file/campaign_file.ts";
+import { campaignText } from "../file/mistakes.ts";
 import {
   hex,
   isWebUrl,
@@ -340,9 +341,9 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
 
   const lock = readByLines(bytes) ?? readWhole();
   if (lock.campaign !== campaign || lock.round !== round) {
-    const name = (each: string, its: string) => JSON.stringify(its === "" ? each : `${each} ${its}`);
+    const own = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
-      `it is of campaign ${name(lock.campaign, lock.round)}, and the file says ${name(campaign, round)}`,
+      `it is of ${own}, and the file is of ${campaignText({ name: campaign, round })}`,
       "use another --dir for this campaign or round",
     );
   }

@@ -154,6 +154,8 @@ export interface CampaignMemory {
   readonly lingering: Map<string, { endedMs: number; seenMs: number }>;
   /** How long sandboxes that are gone stayed active after their runs, in milliseconds. */
   readonly lingered: { sumMs: number; count: number };
+  /** How long the last runs that ended were over when that was seen, in milliseconds, oldest first: at most {@linkcode MAX_LATE}. */
+  readonly lateMs: number[];
   /** How much later this machine's time was than the service's when the last start was sent, in milliseconds. */
   skewMs: number;
   /** Number of the last record, and when it was written by the clock of its machine; 0 and null before the first. */
@@ -220,6 +222,7 @@ export function newMemory(lock: Lock, quotas: readonly Quota[] = QUOTAS): Campai
     sandboxes: null,
     lingering: new Map(),
     lingered: { sumMs: 0, count: 0 },
+    lateMs: [],
     skewMs: 0,
     seq: 0,
     lastAt: null,
@@ -259,6 +262,14 @@ export function lingerMs({ lingering, lingered }: Pick<CampaignMemory, "lingerin
   if (lingered.count > 0) return lingered.sumMs / lingered.count;
   const ages = [...lingering.values()].map(({ endedMs, seenMs }) => seenMs - endedMs);
   return ages.length === 0 ? null : Math.max(...ages);
+}
+
+/** Ends that {@linkcode CampaignMemory.lateMs} remembers. */
+export const MAX_LATE = 20;
+
+/** How long a run is usually over when that is seen, in milliseconds: the median of the last ends, 0 without any. */
+export function usualLateMs({ lateMs }: Pick<CampaignMemory, "lateMs">): number {
+  return [...lateMs].sort((a, b) => a - b)[Math.floor(lateMs.length / 2)] ?? 0;
 }
 
 /** Whether an item has a run that has not ended. */

@@ -199,7 +199,6 @@ function judge(
 }
 
 function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError {
-  const remove = `if you know that it has, remove ${JSON.stringify(path)}`;
   if (facts === null) {
     const why = `${JSON.stringify(path)} cannot be understood, and was changed in the last 5 minutes`;
     return busy(directory, why, `if no other process works there, remove it; after 5 minutes this happens by itself`);
@@ -207,7 +206,8 @@ function busyWith(directory: string, { path, facts }: WriterEntry): MogplexError
   return busy(
     directory,
     `${processText(facts)} is at work there since ${facts.since}`,
-    `wait until it has ended; ${remove}`,
+    "wait until it has ended, or end it by Ctrl-C or by cancelling its job (its runs go on), then give this command again; " +
+      `if you know that it has ended, remove ${JSON.stringify(path)}`,
   );
 }
 

@@ -20,6 +20,9 @@ export function stepBlocks(steps: readonly Step[]): ({ text: string } | { code: 
   return steps.flatMap(({ text, command }) => command === null ? [{ text }] : [{ text }, { code: command }]);
 }
 
+/** Title of the entry about what comes after the others. */
+export const AFTERWARDS = "afterwards";
+
 /** Something that needs a person. Its texts are untrusted. */
 export interface Attention {
   /** A verdict, or a few words of ours. */
@@ -79,7 +82,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
     }),
     ...(noWave
       ? [ofCampaign(
-        "afterwards",
+        AFTERWARDS,
         "",
         step(
           view.counts["needs-input"] > 0

@@ -35,16 +35,17 @@ import { cutText } from "../../text/plain_text.ts";
 import { ownerOf, pullRequestText } from "../pulls.ts";
 import { hasVerdict, ITEM_VERDICTS, type ItemState, OPEN_STATES } from "../verdicts.ts";
 import type { CampaignAbout, CampaignItem, CampaignView } from "../view.ts";
-import { type Attention, attentionOf, stepBlocks } from "./attention.ts";
+import { AFTERWARDS, type Attention, attentionOf, stepBlocks } from "./attention.ts";
 import { isTrouble } from "./causes.ts";
 import {
   ANY_COMMAND,
   byVerdict,
   campaignName,
   countSentences,
+  endBasis,
+  endMsOf,
   itemNames,
   nextStartText,
-  NO_QUOTAS,
   pullRequestWords,
   runMs,
   stateDetail,
@@ -77,13 +78,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
         task !== "" && markup`<bdi>${cutText(task, MAX_TASK_LINE)}</bdi><br>`
       }${wordsOf(sentence(stateDetail(view)), bare)}`,
       reason: null,
-      next: [
-        entries.length === 0
-          ? "Nothing: no item and no error needs a person."
-          : markup`<a href="#attention">${formatCount(entries.length, "thing")}</a> below ${
-            entries.length === 1 ? "needs" : "need"
-          } a person.`,
-      ],
+      next: [needsPerson(entries)],
     },
     body: [
       shares(view),
@@ -119,6 +114,20 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       `View of schema version ${view.schema}.`,
     ],
   });
+}
+
+/** What needs a person: items, and what is about the campaign as a whole. What comes afterwards needs nobody yet. */
+function needsPerson(entries: readonly Attention[]): Part {
+  const items = entries.reduce((sum, { count }) => sum + count, 0);
+  const others = entries.filter(({ count, title }) => count === 0 && title !== AFTERWARDS).length;
+  const texts = [
+    ...items > 0 ? [formatCount(items, "item")] : [],
+    ...others > 0 ? [`${others} ${items > 0 ? "other " : ""}${others === 1 ? "thing" : "things"}`] : [],
+  ];
+  if (texts.length === 0) return "Nothing: no item and no error needs a person.";
+  return markup`<a href="#attention">${texts.join(" and ")}</a> below ${
+    items + others === 1 ? "needs" : "need"
+  } a person.`;
 }
 
 /** The first line of a task that is not its title; empty without such a line. */
@@ -163,9 +172,9 @@ function agesOf({ ids }: Attention, items: ReadonlyMap<string, CampaignItem>, no
   const owners = [...new Set(found.map(ownerOf))].filter(Boolean);
   const more = owners.length - MAX_OWNERS;
   return [
-    ...(times.length > 0 ? [`for ${spanText(nowMs - Math.min(...times))}`] : []),
+    ...(times.length > 0 ? [`waits for a person for ${spanText(nowMs - Math.min(...times))}`] : []),
     ...(owners.length > 0
-      ? [`owner ${owners.slice(0, MAX_OWNERS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`]
+      ? [`owner: ${owners.slice(0, MAX_OWNERS).join(", ")}${more > 0 ? ` and ${more} more` : ""}`]
       : []),
   ];
 }
@@ -174,7 +183,7 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Cam
   const { title, cause, count, items: shown, steps } = entry;
   const state = [...ITEM_VERDICTS, ...OPEN_STATES].find((each) => each === title);
   const tone = state === undefined ? "wait" : toneOf(state);
-  const ages = agesOf(entry, items, nowMs).join(", ");
+  const ages = agesOf(entry, items, nowMs).join("; ");
   const more = count - shown.length;
   const names = [...shown.map((name) => ({ name })), ...(more > 0 ? [`and ${more} more`] : [])];
   return markup`<section class="entry ${tone}" aria-labelledby="a-${index}"><h3 id="a-${index}">${chip(title, tone)} ${
@@ -190,12 +199,12 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Cam
 }
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { waves, items, nextWaveAt, endsAt, exitCode, atWork, state } = view;
-  const [waveMs, endMs] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  const { waves, items, nextWaveAt, exitCode, atWork, state } = view;
+  const [waveMs, endMs] = [instantMs(nextWaveAt), endMsOf(view, nowMs)];
   const canary = items.filter((item) => item.canary);
   const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
   return [
-    ["Earliest end", endMs === null ? null : timeText(endMs, nowMs)],
+    ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs)}, ${endBasis(view)}`],
     ["Next start", state === "done" ? null : nextStartText(view)],
     ["Next wave", waveMs === null ? null : timeText(waveMs, nowMs)],
     ["Waves so far", waves],
@@ -300,8 +309,8 @@ const COLUMNS = [
   { name: "Pull request or branch" },
   { name: "Why", extra: true },
   { name: "Time", number: true, extra: true },
-  { name: "Attempts", number: true, extra: true },
-  { name: "Run", extra: true },
+  { name: "Attempts", number: true, extra: true, named: true },
+  { name: "Run", extra: true, named: true },
 ];
 
 /** The table; null when there are no items. */
@@ -325,9 +334,9 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
   ];
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
-      if (limit === null) return markup`<li>${used} ${name}, ${NO_QUOTAS}</li>`;
+      if (limit === null) return markup`<li>${used} ${name}; this service does not limit them</li>`;
       const binds = bound === waitsFor;
-      const text = `${used === null ? "unknown number" : used} of ${limit} ${name}`;
+      const text = used === null ? `${name}: not known, ${limit} at most` : `${used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
         used !== null && gauge(text, used, limit, binds ? 1 : 0)
       }</li>`;

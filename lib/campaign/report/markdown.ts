@@ -28,6 +28,7 @@ import {
   type CampaignCommand,
   campaignName,
   countSentences,
+  endMsOf,
   itemNames,
   nextWaveText,
   pullRequestWords,
@@ -101,7 +102,12 @@ function stateLine(view: CampaignView, nowMs: number): Words {
   return joinWords([
     sentence(stateDetail(view)),
     ...(wave === null ? [] : [sentence(wave)]),
-    ...(bad > 0 ? [sentence({ strong: `${formatCount(bad, "item")} did not succeed: see below what to do` })] : []),
+    // The state of a campaign that is done has the number.
+    ...(bad === 0 ? [] : [sentence({
+      strong: view.state === "done"
+        ? "See below what to do"
+        : `${formatCount(bad, "item")} did not succeed: see below what to do`,
+    })]),
   ], " ");
 }
 
@@ -142,12 +148,13 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
     const ms = instantMs(text);
     return ms === null ? null : timeText(ms, nowMs);
   };
+  const end = endMsOf(view, nowMs);
   return [
     ["Starts", startsText(quota)],
     ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
     ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, quota)}`],
     ["Next wave", time(view.nextWaveAt)],
-    ["Earliest end", time(view.endsAt)],
+    ["Earliest end", end === null ? null : timeText(end, nowMs)],
     ["Waves so far", waves],
     ["Exit code", view.exitCode],
     ["As of", utcText(nowMs)],

@@ -199,13 +199,33 @@ export function nextWaveText({ nextWaveAt }: CampaignView, nowMs: number): strin
   return ms === null ? null : `next wave ${timeText(ms, nowMs)}`;
 }
 
+/** When the campaign ends at the earliest, in milliseconds since 1970; null where that is not known, or lies in the past. */
+export function endMsOf({ endsAt }: Pick<CampaignView, "endsAt">, nowMs: number): number | null {
+  const end = instantMs(endsAt);
+  return end !== null && end > nowMs ? end : null;
+}
+
+/** What the earliest end of a campaign goes by, after its time. */
+export function endBasis(view: Pick<CampaignView, "items">): string {
+  return hasEndedRun(view) ? "by the mean of the runs so far" : "by a guess, as no run has ended";
+}
+
+function hasEndedRun({ items }: Pick<CampaignView, "items">): boolean {
+  return items.some(({ endedAt }) => endedAt !== null);
+}
+
 /**
- * What a process that stays says of the time to come: the next wave, unless everything is expected to have ended before it, and the end.
- * Milliseconds since 1970; null for what is not known.
+ * What a process that stays says of the time to come. `start`: when the next start is due, unless the end of a run may bring it before. `end`: the
+ * earliest end, once a run has ended. Milliseconds since 1970; null for what is not known.
  */
-export function outlookMs({ nextWaveAt, endsAt }: CampaignView): { next: number | null; end: number | null } {
-  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
-  return { next: next !== null && end !== null && next >= end ? null : next, end };
+export function outlookMs(view: CampaignView, nowMs: number): { start: number | null; end: number | null } {
+  const { nextWaveAt, waitsFor, counts } = view;
+  const next = instantMs(nextWaveAt);
+  const isTimed = waitsFor !== null && waitsFor !== "nothing" && counts.running + counts["needs-input"] === 0;
+  return {
+    start: isTimed && next !== null && next > nowMs ? next : null,
+    end: hasEndedRun(view) ? endMsOf(view, nowMs) : null,
+  };
 }
 
 /** The campaign with its round, after "campaign". */

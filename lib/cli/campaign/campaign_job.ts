@@ -16,7 +16,13 @@ import { readFileHome } from "../../campaign/file/read.ts";
 import { type CampaignInternals, internalsWith, placeOf } from "../../campaign/open_campaign.ts";
 import { cleanCampaign } from "../../campaign/report/clean.ts";
 import { renderCampaignMarkdown } from "../../campaign/report/markdown.ts";
-import { type CampaignCommand, campaignName, countSentences, stateDetail } from "../../campaign/report/words.ts";
+import {
+  type CampaignCommand,
+  campaignCommand,
+  campaignName,
+  countSentences,
+  stateDetail,
+} from "../../campaign/report/words.ts";
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { personOf, type Platform } from "../../ci/platform.ts";
@@ -48,7 +54,7 @@ import {
   WEBHOOK_VARIABLE,
 } from "./flags.ts";
 import { LiveCampaign } from "./live_campaign.ts";
-import { statusText } from "./status_text.ts";
+import { BY_HAND, statusText } from "./status_text.ts";
 
 // A wave of a campaign, or a campaign to its end: log or live table, reports, exit code.
 
@@ -125,12 +131,12 @@ export async function endWithCampaign(
     const internals = internalsWith(place.internals, { interrupts, onInterrupt, plans, onView, onFailed, ...hooks });
     return (once ? makeWave : followCampaign)(place.path, more, internals);
   };
-  /** Reports and screen. @param problem Message of the error that stopped the step; null for none. */
-  const show = async (view: CampaignView | null, problem: string | null) => {
+  /** Reports and screen. @param problem Message of the error that stopped the step; null for none. @param short See `StatusOptions.short`. */
+  const show = async (view: CampaignView | null, problem: string | null, short = false) => {
     if (view === null) return;
     await publishCampaign(context, place, view, { problem, isEnd: true, note, known });
     if (json) writer.json({ type: "campaign", ...writer.clean(view) });
-    else printStatus(context, place, view, { problem });
+    else printStatus(context, place, view, { problem, short });
   };
   const leave = async (view: CampaignView | null, exitCode: number, error: unknown) => {
     const { campaign = null, round = null, state = null } = view ?? {};
@@ -148,10 +154,12 @@ export async function endWithCampaign(
       explain(error, writer);
       return await leave(failed.view, exitCodeFor(error), error);
     }
-    await show(stand.view, null);
+    await show(stand.view, null, stand.state === "interrupted");
     if (stand.state === "interrupted") {
-      writer.error(stand.why);
-      if (interactive) writer.note("the same command goes on with it");
+      // A signal is the usual way to stop, and no error.
+      writer.note(stand.why);
+      const status = campaignCommand(place.command, "status");
+      if (interactive) writer.note(`the same command goes on with it; its items: ${status}`);
       return await leave(stand.view, exitCodeOfStand(stand), stand.by);
     }
     if (stand.state !== "done" && !once) writer.note(`the campaign is not done: ${stand.why}; ${stand.advice}`);
@@ -175,7 +183,7 @@ export function printStatus(
   context: Context,
   { command }: Pick<CampaignPlace, "command">,
   view: CampaignView,
-  { all = false, problem = null }: { all?: boolean; problem?: string | null } = {},
+  { all = false, short = false, problem = null }: { all?: boolean; short?: boolean; problem?: string | null } = {},
 ): void {
   const { writer, platform } = context;
   const size = isInteractive(context) ? terminalSize() : undefined;
@@ -187,6 +195,7 @@ export function printStatus(
     command,
     problem,
     all,
+    short,
   }));
 }
 
@@ -199,6 +208,9 @@ export function readSelection({ flags, option }: Context): Selection {
 
 /** Most names of items that are printed. */
 const MAX_NAMES = 20;
+
+/** Decisions after which the next wave starts something. */
+const STARTING: readonly Decision["kind"][] = ["retry", "approve", "resume"];
 
 /** The decision with its texts fit for the journal: people copy all kinds of things into them. */
 function masked(decision: Decision, redact: (text: string) => string): Decision {
@@ -227,6 +239,9 @@ export async function decide(context: Context, verb: string, decision: Decision)
   writer.out(writer.untrusted(text));
   writer.out(...items.slice(0, MAX_NAMES).map((name) => own`  ${writer.untrusted(name)}`));
   if (items.length > MAX_NAMES) writer.out(own`  and ${items.length - MAX_NAMES} more`);
+  if (!dryRun && STARTING.includes(decision.kind)) {
+    writer.out(writer.untrusted(BY_HAND), own`  ${writer.untrusted(campaignCommand(place.command, "advance"))}`);
+  }
   return codeOf(context, error);
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import type { CampaignFile } from "../../campaign/file/campaign_file.ts";
-import { CampaignFileError, mistakeLine } from "../../campaign/file/mistakes.ts";
+import { CampaignFileError, campaignText, mistakeLine } from "../../campaign/file/mistakes.ts";
 import { readCampaignFile } from "../../campaign/file/read.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { unknownHarness } from "../../service/validate.ts";
@@ -59,7 +59,7 @@ function summary({ name, round, repositories }: CampaignFile): string {
   const names = repositories.filter(({ kind }) => kind === "repository").length;
   const queries = repositories.length - names;
   const parts = [
-    `campaign ${JSON.stringify(name)}${round === "" ? "" : `, round ${JSON.stringify(round)}`}`,
+    campaignText({ name, round }),
     ...(names === 0 ? [] : [names === 1 ? "1 repository" : `${names} repositories`]),
     ...(queries === 0 ? [] : [queries === 1 ? "1 query" : `${queries} queries`]),
   ];

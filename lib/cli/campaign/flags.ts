@@ -139,7 +139,7 @@ export const OF_WAVES: Meanings = {
   usage: "a mistake in file or arguments; a lock or journal that was changed; a token of another user",
   awaitingInput: "only items are left that wait for a person",
   unavailable: "service or directory out of reach; nothing is lost, the next wave goes on",
-  rateLimited: "it goes on (with --exit-status); another process is at work in its directory",
+  rateLimited: "it is not done (with --exit-status); another process is at work in its directory",
 };
 
 /** Codes of the verbs that only read or write the directory. */

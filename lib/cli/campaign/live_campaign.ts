@@ -223,11 +223,11 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
 /** What comes next and why, and when it may be over. */
 function outlook(screen: Screen, view: CampaignView, nowMs: number): Span[][] {
   const { waitsFor, state, stateReason } = view;
-  const { next, end } = outlookMs(view);
+  const { start: startMs, end } = outlookMs(view, nowMs);
   const isWaiting = waitsFor !== null && waitsFor !== "nothing" && state !== "done";
   const start = parts([
     stateReason === null ? undefined : { text: screen.text(stateReason), style: "yellow" },
-    next === null ? undefined : { text: `next wave ${distanceText(next, nowMs)}` },
+    startMs === null ? undefined : { text: `next start ${distanceText(startMs, nowMs)}` },
     isWaiting ? { text: `waits for ${boundText(waitsFor, view.quota)}` } : undefined,
   ]);
   const over = end === null ? [] : [{ text: `earliest end ${timeText(end, nowMs)}` }];
@@ -322,13 +322,13 @@ function heartbeatLine(view: CampaignView, nowMs: number): string {
     `${running} running`,
     ...(bad > 0 ? [`${bad} did not succeed`] : []),
   ];
-  const { next, end } = outlookMs(view);
+  const { start, end } = outlookMs(view, nowMs);
   const parts = [
     counts.join(", "),
     ...(day.limit === null ? [] : [`${day.used} of ${day.limit} starts a day`]),
     ...(waitsFor === null || waitsFor === "nothing" ? [] : [`next start waits for ${boundText(waitsFor, view.quota)}`]),
-    ...(next !== null ? [`next wave ${timeText(next, nowMs)}`] : []),
-    ...(next === null && end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
+    ...(start !== null ? [`next start ${timeText(start, nowMs)}`] : []),
+    ...(end !== null ? [`earliest end ${timeText(end, nowMs)}`] : []),
   ];
   return `... ${parts.join("; ")}`;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NEW_REPOSITORY, NEW_TASK, NEW_TITLE } from "../../campaign/file/placeholders.ts";
 import { campaignCommand } from "../../campaign/report/words.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
@@ -52,8 +53,8 @@ async function create(context: Context): Promise<number> {
     });
   }
   for (const each of [path, task]) refuseOld(context, each);
-  write(context, path, fileText(names.length > 0 ? names : ["owner/name"]));
-  write(context, task, TASK);
+  write(context, path, fileText(names.length > 0 ? names : [NEW_REPOSITORY]));
+  write(context, task, NEW_TASK);
   const command = { program: vocabulary.program, file: path, flags: [] };
   writer.out(
     own``,
@@ -63,15 +64,11 @@ async function create(context: Context): Promise<number> {
   return EXIT.success;
 }
 
-const TASK =
-  `Say here what is to change in {{ repository.name }}, how to prove it (tests, a build), and what to leave alone.
-`;
-
 function fileText(repositories: readonly string[]): string {
   return `# Every key: docs/campaign-file.md. \`campaign check\` finds mistakes and sends nothing.
 version: 1
 name: my-campaign # part of every key: with another name all repositories start anew
-title: Say in one line what changes # the title of the pull requests
+title: ${NEW_TITLE} # the title of the pull requests
 prompt-file: ${TASK_NAME}
 repositories:
 ${repositories.map((name) => `  - ${name}\n`).join("")}  # - { query: acme/lib- } # all whose names begin so

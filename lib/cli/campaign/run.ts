@@ -20,7 +20,8 @@ const RUN_TIMEOUT: Option<number> = {
 const OF_RUN: Meanings = {
   ...OF_WAVES,
   success: "the campaign is done and good",
-  rateLimited: "it goes on: --timeout passed, a gate is closed, it was stopped; another process is at work",
+  rateLimited:
+    "it is not done: --timeout passed, a gate is closed, or it was stopped; or another process is at work in its directory",
 };
 
 export const campaignRunVerb: Verb = {

@@ -12,6 +12,8 @@ import {
   campaignCommand,
   campaignName,
   countSentences,
+  endBasis,
+  endMsOf,
   itemNames,
   nextStartText,
   pullRequestWords,
@@ -20,7 +22,6 @@ import {
   startsText,
   stateDetail,
   STATES,
-  totalsOf,
 } from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
@@ -40,6 +41,8 @@ export interface StatusOptions extends ScreenOptions {
   problem?: string | null | undefined;
   /** Whether the table has a row for every item, however many there are. @default {false} */
   all?: boolean | undefined;
+  /** Whether there are only state and counts. @default {false} */
+  short?: boolean | undefined;
 }
 
 /**
@@ -57,11 +60,15 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   const pulls = pullRequestWords(view.items);
   const sentences = [...countSentences(view), ...(pulls === null ? [] : [pulls])];
   screen.print(sentences.map((text) => ({ text })), 0);
+  if (options.short) return screen.lines;
   attention(screen, view, options);
   pace(screen, view, nowMs, options.command ?? ANY_COMMAND);
   table(screen, view, nowMs, options.all ?? false);
   return screen.lines;
 }
+
+/** How the next wave begins, before the command that begins it. */
+export const BY_HAND = "A schedule or `campaign run` starts the next wave. By hand:";
 
 /** Up to this many items all have a row. */
 const MAX_TABLE = 50;
@@ -134,8 +141,8 @@ function isItemState(title: string): title is ItemState {
 }
 
 function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota, quota: { sandboxes }, nextWaveAt, endsAt, waves, state, atWork } = view;
-  const [next, end] = [instantMs(nextWaveAt), instantMs(endsAt)];
+  const { quota, quota: { sandboxes }, nextWaveAt, waves, state, atWork } = view;
+  const [next, end] = [instantMs(nextWaveAt), endMsOf(view, nowMs)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
   const starts: Fact = ["starts", startsText(quota)];
   const coming: Fact[] = [
@@ -147,13 +154,10 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
   if (state === "done") return;
   if (atWork === null && next !== null) {
-    const byHand = { text: "A schedule or `campaign run` starts it. By hand:" };
-    screen.print([byHand, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
+    screen.print([{ text: BY_HAND }, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
   }
-  const by = totalsOf(view).ended > view.counts.skipped
-    ? "by the mean of the runs so far"
-    : "by a guess, as no run has ended";
-  screen.print([{ facts: [["earliest end", end === null ? null : `${timeText(end, nowMs)}, ${by}`]] }], 2);
+  const ends = end === null ? null : `${timeText(end, nowMs)}, ${endBasis(view)}`;
+  screen.print([{ facts: [["earliest end", ends]] }], 2);
 }
 
 function table(screen: Screen, view: CampaignView, nowMs: number, all: boolean): void {

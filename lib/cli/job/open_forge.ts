@@ -133,7 +133,7 @@ export function openGithub(context: Context, given?: { token: string; place: str
     token,
     tokenPlace: place,
     event: () => workflowEvent(context, threads),
-    notes: ({ number }) => githubComments(pullRequestOf(env, String(number))),
+    notes: ({ kind, number }) => githubComments(pullRequestOf(env, String(number)), kind),
     mayLink: (url) =>
       isBelow(url, `${origin}/${repository}/pull/`) || new URL(url).hostname !== new URL(origin).hostname,
   };
@@ -154,11 +154,7 @@ export function openGitea(context: Context): OpenForge {
     token,
     tokenPlace: place,
     event: () => workflowEvent(context, threads),
-    notes: ({ kind, number }) =>
-      giteaComments(
-        { api, repository, number: String(number) },
-        `${kind === "pull" ? "pull request" : kind} #${number}`,
-      ),
+    notes: ({ kind, number }) => giteaComments({ api, repository, number: String(number) }, kind),
     mayLink: (url) =>
       isBelow(url, `${origin}/${repository}/pulls/`) || new URL(url).hostname !== new URL(origin).hostname,
   };
@@ -251,7 +247,7 @@ function meaning(status: number, token: string): string | undefined {
   return undefined;
 }
 
-/** The comments of a thread. @param where It, for messages: `issue #7`. */
-function giteaComments(place: RepositoryPlace, where: string): NotePlace {
-  return { ...githubComments(place), system: "Gitea", where, query: "", reason: meaning };
+/** The comments of a thread. */
+function giteaComments(place: RepositoryPlace, kind: "issue" | "pull"): NotePlace {
+  return { ...githubComments(place, kind), system: "Gitea", query: "", reason: meaning };
 }

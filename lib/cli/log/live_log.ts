@@ -172,7 +172,8 @@ export class LiveLog {
 
   /** Prints an item of the follower. */
   item(item: FollowItem): void {
-    if (item.type === "status") this.status(item.status, hasEnded(item.status));
+    // That the agent works is told by an event, and by its section.
+    if (item.type === "status") this.status(item.status, hasEnded(item.status) || item.status === "streaming");
     if (item.type !== "event") return;
     const { form, json, writer, clock } = this.#options;
     this.#newsAt = clock.now();
@@ -181,22 +182,27 @@ export class LiveLog {
     else this.#event(item.event);
   }
 
-  /** Prints a change of status. The final status arrives before the last events; the verdict shows it after them. */
-  status(status: string, isFinal: boolean): void {
+  /**
+   * Prints a change of status.
+   *
+   * @param isTold Whether the log says it by other lines: the final status arrives before the last events, and the verdict shows it after them.
+   */
+  status(status: string, isTold: boolean): void {
     this.#newsAt = this.#options.clock.now();
     if (this.#options.form === null || status === this.#status) return;
     this.#setStatus(status);
     this.#draw();
-    if (!isFinal) this.line("status", status);
+    if (!isTold) this.line("status", status);
   }
 
   /** Prints a line of our own in the columns of the events. With JSON lines it prints nothing. */
   line(label: string, text: string): void {
-    const { json, writer } = this.#options;
+    const { json, writer, clock } = this.#options;
     if (json) return;
     this.#section.show();
+    const time = new Date(clock.wallTime()).toISOString().slice(11, 19);
     writer.out(
-      ...writer.untrustedLines(this.#row("", label, text), Infinity, this.#hang).map((line) => this.#colour(line)),
+      ...writer.untrustedLines(this.#row(time, label, text), Infinity, this.#hang).map((line) => this.#colour(line)),
     );
   }
 

@@ -1,9 +1,10 @@
 /**
- * The stage of a job for GitLab: a job whose stage the pipeline does not have makes the whole pipeline invalid.
+ * The repository's pipeline for GitLab, as far as a job that joins it needs it: its stages, since a job whose stage the pipeline does not have
+ * makes the whole pipeline invalid, and what it includes.
  *
  * @module
  */
-import { isMap, isScalar, isSeq, type Node, parseAllDocuments } from "yaml";
+import { isMap, isNode, isScalar, isSeq, type Node, parseAllDocuments, type YAMLSeq } from "yaml";
 
 /** The file of the pipeline. */
 export const PIPELINE_FILE = ".gitlab-ci.yml";
@@ -82,6 +83,45 @@ export function isIncluded(path: string, read: (path: string) => string | undefi
   const pipeline = pipelineOf(read(PIPELINE_FILE) ?? "");
   const include = isMap(pipeline) ? pipeline.get("include", true) : undefined;
   return (isSeq(include) ? include.items : [include]).some((entry) => includedPaths(entry)?.includes(path) === true);
+}
+
+/**
+ * How to include a file in the repository's pipeline. A second key `include` would take the place of the one that is there.
+ *
+ * @param path The file to include.
+ * @returns A sentence that ends in a colon, and the lines that it speaks of.
+ */
+export function includeAdvice(
+  path: string,
+  read: (path: string) => string | undefined,
+): [sentence: string, lines: string[]] {
+  const text = read(PIPELINE_FILE) ?? "";
+  const pipeline = pipelineOf(text);
+  const include = isMap(pipeline) ? pipeline.get("include", true) : undefined;
+  const entry = `local: ${path}`;
+  if (include === undefined) return [`Add to ${PIPELINE_FILE}:`, ["include:", `  - ${entry}`]];
+  if (isSeq(include)) {
+    const where = `Add this entry to the include that is in ${PIPELINE_FILE} already:`;
+    return include.flow ? [where, [`{ ${entry} }`]] : [where, [`${" ".repeat(dashColumn(text, include))}- ${entry}`]];
+  }
+  const old = isScalar(include) && include.value === null ? [] : entryOf(text, include);
+  return [`Replace the include of ${PIPELINE_FILE} by this list:`, ["include:", ...old, `  - ${entry}`]];
+}
+
+/** The column of the dashes of a block list. */
+function dashColumn(text: string, { range }: Pick<YAMLSeq, "range">): number {
+  const start = range?.[0] ?? 0;
+  return start - (text.lastIndexOf("\n", start - 1) + 1);
+}
+
+/** The lines of a value as an entry of a list. */
+function entryOf(text: string, node: unknown): string[] {
+  const [start, end] = isNode(node) && node.range ? node.range : [0, 0];
+  const indent = start - (text.lastIndexOf("\n", start - 1) + 1);
+  const lines = text.slice(start, end).trimEnd().split(/\r?\n/);
+  return lines.map((line, index) =>
+    index === 0 ? `  - ${line}` : `    ${line.slice(Math.min(indent, line.search(/\S|$/)))}`
+  );
 }
 
 /** The line of a job that names its stage; empty where GitLab's own stage is right. */

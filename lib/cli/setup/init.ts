@@ -11,9 +11,9 @@ import { EXIT } from "../../exit_codes.ts";
 import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
-import { own } from "../../text/safe_line.ts";
+import { commandLine } from "../../text/escape.ts";
 import type { Context } from "../verb.ts";
-import { isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
+import { includeAdvice, isIncluded, PIPELINE_FILE, stageLine, stagesOf, withoutStage } from "./gitlab_stage.ts";
 import {
   ATTRIBUTES,
   ATTRIBUTES_FILE,
@@ -22,11 +22,13 @@ import {
   jobFile,
   LICENCES_FILE,
   needsOf,
+  NO_SYSTEM,
   PROGRAM_FILE,
   type Recipe,
   RECIPES,
   TASK,
   TASK_FILE,
+  TERMINAL,
   TOOL,
 } from "./recipes.ts";
 
@@ -41,6 +43,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
 /** How many folders up the root of the repository is looked for. */
 const MAX_UP = 20;
 
+const CHECKSUM_NOTE = "  this checksum";
 const LICENCES_NOTE = "  the licences of what is in the program";
 
 /** @throws {UsageError} when it cannot know what to write; nothing was written. */
@@ -74,14 +77,14 @@ export async function initRepository(context: Context): Promise<number> {
     const jobs = new Map<string, string[]>();
     for (const each of written) {
       for (const path of [each.file, each.beside]) {
-        if (path !== undefined) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, known, stage)]);
+        if (path) jobs.set(path, [...jobs.get(path) ?? [], jobFile(each, known, stage)]);
       }
     }
     uninstall(context, steps, jobs);
     return EXIT.success;
   }
   const { text, checksum, note, licences } = programOf(context);
-  const theirs = present(context, file);
+  const theirs = file === "" ? undefined : present(context, file);
   const path = beside !== undefined && theirs !== undefined && withoutStage(theirs) !== withoutStage(job)
     ? beside
     : file;
@@ -95,15 +98,21 @@ export async function initRepository(context: Context): Promise<number> {
   }
   steps.say(`Setting up ${name}${known === undefined ? "" : ` for the repository ${known}`}`);
   steps.add(PROGRAM_FILE, text, note);
-  steps.add(CHECKSUM_FILE, checksum);
+  steps.add(CHECKSUM_FILE, checksum, CHECKSUM_NOTE);
   if (licences !== undefined) steps.add(LICENCES_FILE, licences, LICENCES_NOTE);
   if (!flags.has("respond")) steps.add(TASK_FILE, TASK);
-  steps.add(path, job);
+  if (file !== "") steps.add(path, job);
   const attributes = present(context, ATTRIBUTES_FILE);
   const isThere = attributes?.split(/\r?\n/).includes(ATTRIBUTES.trim()) === true;
   if (attributes === undefined) steps.add(ATTRIBUTES_FILE, ATTRIBUTES);
-  const isThereAlready = file === PIPELINE_FILE && isIncluded(path, (each) => readOrNothing(context, each));
-  if (path !== file && !isThereAlready) context.writer.out(own``, ...context.writer.untrustedLines(`${add}${path}`));
+  const read = (each: string) => readOrNothing(context, each);
+  if (path !== file) {
+    if (file !== PIPELINE_FILE) steps.say("", `${add}${path}`);
+    else if (!isIncluded(path, read)) {
+      const [sentence, lines] = includeAdvice(path, read);
+      steps.say("", sentence, "", ...lines);
+    }
+  }
   if (attributes !== undefined && !isThere) {
     steps.say(
       "",
@@ -116,7 +125,7 @@ export async function initRepository(context: Context): Promise<number> {
   const next = context.flags.has("dry-run")
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and try it: ${TOOL} doctor${flags.has("respond") ? " --for respond" : ""}`;
-  steps.say("", `Needs: ${needsOf(recipe, known)}.`, next);
+  steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
   return EXIT.success;
 }
 
@@ -132,7 +141,7 @@ class Steps {
 
   say(...lines: readonly string[]): void {
     const { writer } = this.#context;
-    writer.out(...lines.map((line) => writer.untrusted(line)));
+    writer.out(...lines.flatMap((line) => writer.untrustedLines(line)));
   }
 
   write(path: string, text: string, shown: readonly string[]): void {
@@ -264,10 +273,10 @@ function originOf(context: Context): string {
 /** The system that the arguments name, or that the repository uses. @throws {UsageError} when none or several fit. */
 function systemOf(context: Context, origin: string): [name: string, recipe: Recipe] {
   const [given] = context.flags.positionals;
-  const names = [...RECIPES.keys()];
+  const names = [...RECIPES.keys(), TERMINAL];
   const advice = `give one of ${names.join(", ")}`;
   if (given !== undefined) {
-    const recipe = RECIPES.get(given.toLowerCase());
+    const recipe = given.toLowerCase() === TERMINAL ? NO_SYSTEM : RECIPES.get(given.toLowerCase());
     if (recipe !== undefined) return [given.toLowerCase(), recipe];
     const hint = nearest(given, names);
     const other = hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`;
@@ -289,8 +298,18 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
     ? "nothing here says which CI system it uses"
     : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
   const root = rootAbove(context);
-  const there = root === undefined ? advice : `call it in the root of the repository, ${JSON.stringify(root)}`;
+  const [example = ""] = found.length > 0 ? found.map(([name]) => name) : names;
+  const call = callAgain(context, example);
+  const others = names.filter((name) => name !== example).join(", ");
+  const which = `name it: ${call} (or ${others}: ${TERMINAL} writes no job)`;
+  const there = root === undefined ? which : `call it in the root of the repository, ${JSON.stringify(root)}`;
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
+}
+
+/** The command with the name of a system. */
+function callAgain({ flags, vocabulary }: Context, name: string): string {
+  const given = ["respond", "dry-run", "uninstall"].filter((flag) => flags.has(flag)).map((flag) => `--${flag}`);
+  return commandLine(vocabulary.program, "init", name, ...given);
 }
 
 /** The recipe of a job that answers mentions. @throws {UsageError} when the system stands at no forge that is known. */
@@ -335,10 +354,16 @@ function uninstall(
     if (own) steps.remove(path);
     else steps.say(`keep ${path}, which was changed`);
   }
-  for (const job of [...jobs.keys()].filter((path) => path !== PIPELINE_FILE && gone.has(path))) {
-    if (!isIncluded(job, (path) => readOrNothing(context, path))) continue;
-    steps.say("", `Remove from ${PIPELINE_FILE}, since a pipeline is invalid when a file that it includes is missing:`);
-    steps.say("", "include:", `  - local: ${job}`);
+  const isMissing = (path: string) => path !== PIPELINE_FILE && (gone.has(path) || !exists(context, path));
+  const left = [...jobs.keys()].filter((path) =>
+    isMissing(path) && isIncluded(path, (each) => readOrNothing(context, each))
+  );
+  if (left.length > 0) {
+    steps.say(
+      "",
+      `The pipeline is invalid while it includes a file that is missing. Remove from the include of ${PIPELINE_FILE}:`,
+    );
+    steps.say("", ...left.map((path) => `  - local: ${path}`));
   }
   try {
     if (!context.flags.has("dry-run")) context.io.removeDirectory(FOLDER);

@@ -9,7 +9,8 @@ import { MogplexError, NotFoundError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { isObject } from "../../lookup.ts";
 import { distanceText, END_EXIT, endOfRun, instantMs } from "../../run/result.ts";
-import { cutText } from "../../text/plain_text.ts";
+import { cutCells } from "../../text/cells.ts";
+import { plainText } from "../../text/plain_text.ts";
 import { openOneShot } from "../job/run_job.ts";
 import { recentFile, recentLines, rememberState } from "../job/laptop.ts";
 import { printRows, shortPull } from "../log/terminal.ts";
@@ -122,15 +123,15 @@ async function statusOf(client: Pick<MogplexClient, "getRun">, runId: string, ca
 }
 
 const HEADER = ["STATE", "TASK", "REPOSITORY", "PULL REQUEST OR BRANCH", "RUN", "AGE"];
-/** Longest task of the table, in characters. */
-const TASK_CHARS = 40;
+/** Longest task of a terminal's table. */
+const TASK_CELLS = 40;
 
-/** @param whole Whether ids and addresses are whole: who reads them from a pipe may want to use them. */
+/** @param whole Whether tasks, ids and addresses are whole: who reads them from a pipe may want to use them. */
 function cells(run: RecentRun, nowMs: number, whole: boolean): string[] {
   const { startedAt, runId, repository, outcome, status, pullRequest, branch, task = "" } = run;
   return [
     status ?? outcome ?? "unknown",
-    cutText(task, TASK_CHARS),
+    whole ? task : cutCells(plainText(task), TASK_CELLS),
     repository,
     pullRequest === null ? branch : whole ? pullRequest : shortPull(pullRequest),
     whole ? runId : runId.slice(0, 8),

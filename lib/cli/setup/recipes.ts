@@ -37,11 +37,11 @@ const CRON = "17 6 * * 1";
 
 /** A CI system. */
 export interface Recipe {
-  /** Where the system looks for the file. */
+  /** Where the system looks for the file; empty without a job. */
   file: string;
   /** Where the file goes when the system's own exists already; undefined where the system takes any number of files. */
   beside?: string;
-  /** What to do in that case, before the name of that file. */
+  /** What to do in that case, before the name of that file. For GitLab it depends on the pipeline. */
   add?: string;
   /** Paths that show that the repository uses the system; the file itself is always one. */
   marks?: readonly string[];
@@ -158,7 +158,8 @@ const RUN_ID = `"$(sed -n 's/^MOGPLEX_RUN_ID=//p' mogplex-ci/outputs.env)"`;
 const FOLLOW = `${TOOL} follow ${RUN_ID} --on-timeout cancel`;
 
 const SECRET = '"${{ secrets.MOGPLEX_API_KEY }}"';
-const KEEP = `      - if: always()
+/** act has no store for artifacts. */
+const KEEP = `      - if: always() && !env.ACT
         uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
         with: { name: "mogplex-ci-\${{ github.run_attempt }}", path: "mogplex-ci\\n!mogplex-ci/run.json" }
 `;
@@ -198,7 +199,7 @@ ${keep}`,
       file: `${folder}/workflows/mogplex-respond.yml`,
       needs: isGithub
         ? "secret MOGPLEX_API_KEY"
-        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own who administers the repository)",
+        : "secrets MOGPLEX_API_KEY and RESPOND_TOKEN (of a user of its own who administers the repository; in an organisation one of its owners)",
       render: (repo) =>
         `name: Mogplex answers
 on:
@@ -243,7 +244,6 @@ export const RECIPES: ReadonlyMap<string, Recipe> = new Map(Object.entries<Recip
   gitlab: {
     file: ".gitlab-ci.yml",
     beside: "ci/mogplex.gitlab-ci.yml",
-    add: "Add to .gitlab-ci.yml:\n\n  include:\n    - local: ",
     hosts: /gitlab/,
     needs: "CI/CD variable MOGPLEX_API_KEY (masked and protected), a pipeline schedule",
     repo: '"$CI_PROJECT_PATH"',
@@ -444,6 +444,11 @@ export function jobFile(recipe: Recipe, name: string | undefined, stage = ""): s
 ${sign} Needs: ${needsOf(recipe, name)}.
 ${render(given === undefined ? "" : ` --repo ${given}`, stage)}`;
 }
+
+/** The name of {@linkcode NO_SYSTEM}. */
+export const TERMINAL = "terminal";
+/** Program and task without a job, for somebody who calls the program by hand. */
+export const NO_SYSTEM: Recipe = { file: "", needs: "variable MOGPLEX_API_KEY", render: () => "" };
 
 /** What a person has to do, with the variable for the repository where nothing else names it. @param name As for {@linkcode jobFile}. */
 export function needsOf({ needs, repo }: Recipe, name: string | undefined): string {

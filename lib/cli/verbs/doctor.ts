@@ -22,8 +22,11 @@ import {
   checkSettings,
   type CheckState,
   checkVariables,
+  ciName,
   follows,
   type Machine,
+  ok,
+  skipped,
   thisMachine,
   type Tried,
   tried,
@@ -82,6 +85,9 @@ const READY: Readonly<Record<Purpose, string>> = {
   automation: "an automation can be triggered",
 };
 
+/** What only jobs with a run have: a dashboard starts and follows none, and writes where its own `--out` says. */
+const notForDashboard = (name: string) => skipped(name, "a dashboard has no run");
+
 /** @param cause The check because of which the service cannot be asked. */
 async function checkNothingThere(context: Context, cause: string): Promise<Check[]> {
   const way = ["proxy", "connection", "clock"].map((name) => follows(name, cause));
@@ -116,7 +122,8 @@ async function checkHere(context: Context, machine: Machine): Promise<Check[]> {
     : await checkNothingThere(context, "url");
   const url = origin.ok ? checkUrl(origin.value) : badUrl(origin.error);
   const forge = purposeOf(context) === "respond" && token.ok ? await checkForge(context) : [];
-  return [url, checkToken(context, token, machine), await checkFiles(context), ...there, ...forge];
+  const files = purposeOf(context) === "dashboard" ? notForDashboard("files") : await checkFiles(context);
+  return [url, checkToken(context, token, machine), files, ...there, ...forge];
 }
 
 /** The same checks where it did set them: skipped, so that nothing is read, written or sent where the variables say. */
@@ -128,11 +135,12 @@ async function checkLittle(context: Context, cause: string): Promise<Check[]> {
 /** All checks: a cause before what follows from it. */
 async function checkAll(context: Context, machine: Machine): Promise<Check[]> {
   const checkout = await checkCheckout(context, machine);
+  const isDashboard = purposeOf(context) === "dashboard";
   return [
     checkRuntime(context.io.env, context.systems, machine),
-    await checkCi(context),
+    isDashboard ? ok("ci", ciName(context)) : await checkCi(context),
     checkVariables(context, machine),
-    await checkSettings(context),
+    isDashboard ? notForDashboard("settings") : await checkSettings(context),
     checkout,
     ...await (checkout.state === "failed" ? checkLittle(context, checkout.name) : checkHere(context, machine)),
   ];

@@ -477,12 +477,17 @@ async function keyOf(context: Context): Promise<{ scope: string; missing: readon
   return { scope: key.scope, missing, own: keyPart !== undefined || wanted.ok && wanted.value !== undefined };
 }
 
+/** The CI system of the process, in words. */
+export function ciName({ platform }: Pick<Context, "platform">): string {
+  return platform.isCi ? platform.name : "no CI system";
+}
+
 /** Checks which CI system this is, and which of its features a job would use. */
 export async function checkCi(context: Context): Promise<Check> {
   const { platform } = context;
   const { scope, missing, own } = await keyOf(context);
   const found = [
-    platform.isCi ? platform.name : "no CI system",
+    ciName(context),
     isLaptop(context) && !own ? LAPTOP : lookup(STARTS, scope) ?? "",
     ...platform.isCi ? uses(context) : [],
   ];

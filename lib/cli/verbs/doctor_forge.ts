@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { MogplexError } from "../../errors.ts";
 import type { ForgeUser } from "../../forge/findings.ts";
 import type { ForgeSetup, Threads } from "../../forge/threads.ts";
 import type { Context } from "../verb.ts";
@@ -26,26 +27,24 @@ export async function checkForge(context: Context): Promise<Check[]> {
   const found = setup.ok ? setup.value : undefined;
   return [
     ok("forge", `${threads.system}, ${repository.name}, as ${me.name}`),
-    // On Gitea everybody may ask for his own right.
-    await checkRights(threads, threads.forge === "gitea" ? ownerOf(repository.name) : me),
+    await checkRights(threads, me),
     await checkBranch(threads, repository.defaultBranch),
     checkTrigger(threads, found),
     checkVariables(found),
   ];
 }
 
-function ownerOf(repository: string): ForgeUser {
-  return { id: 0, name: repository.split("/")[0] ?? "", isBot: null };
-}
-
 async function checkRights(threads: Threads, user: ForgeUser): Promise<Check> {
   const name = "rights";
-  const asked = await tried(() => threads.mayPush(user));
+  const asked = await tried(async () => {
+    const found = await (threads.hidesRights?.() ?? threads.mayPush(user));
+    if (found instanceof MogplexError) throw found;
+  });
   if (!asked.ok) {
     const advice = threads.forge === "gitlab" || threads.forge === "github"
       ? "Give the token what docs/ask.md names, or name who may ask: --allow-users"
-      : "Make its user an administrator of the repository, or name who may ask: --allow-users";
-    return failedWith(name, asked.error, advice);
+      : "Give its user what docs/ask.md names, or name who may ask: --allow-users";
+    return failedWith(name, asked.error, adviceOf(asked.error, advice));
   }
   return ok(name, "the token may ask who can push");
 }

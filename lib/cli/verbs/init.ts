@@ -8,7 +8,7 @@ import type { Verb } from "../verb.ts";
 
 export const initVerb: Verb = {
   name: "init",
-  usage: "[gitlab | github | …]",
+  usage: "[gitlab | github | … | terminal]",
   maxPositionals: 1,
   summary: "Put this program and a job for the CI system into the repository",
   group: "toolkit",

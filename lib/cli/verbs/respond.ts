@@ -9,7 +9,7 @@ import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.t
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
-import { Decider, type Decision, type RespondSettings, type Wanted } from "../../respond/decide.ts";
+import { Decider, type RespondSettings, type Stop, type Wanted } from "../../respond/decide.ts";
 import {
   type AskId,
   isSameAsk,
@@ -37,14 +37,17 @@ import { CommandJob, openOneShot } from "../job/run_job.ts";
 import {
   duration,
   HARNESS,
+  HISTORY,
   LOG,
   MODE,
   onOrOff,
   option,
+  OTEL_FILE,
+  OUT,
   outDirectory,
   readRunSettings,
   REPO,
-  REPORTING,
+  REPORT,
   ROOT,
   SHOW_TASK,
   STATE,
@@ -173,6 +176,8 @@ export async function respond(context: Context): Promise<number> {
       writer.note("the time is over: the next poll answers the rest");
       break;
     }
+    const what = each.comment === null ? own`the label` : own`comment ${each.comment.id}`;
+    writer.out(own`${writer.untrusted(forge.notes(each.thread).where)}, ${what}:`);
     const out = runs === 0 ? outDirectory(context) : `${outDirectory(context)}/${runs + 1}`;
     try {
       const ended = await answer(context, { forge, settings, news: each, since, out, onStart: () => runs++ });
@@ -215,11 +220,12 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     sealOf,
     redact: (text) => context.writer.redact(text),
     runs: {
-      async isAtWork(runId) {
+      async branchOf(runId) {
         try {
-          return !isTerminal((await session.client.getRun(runId, call)).status);
+          const { status, branch } = await session.client.getRun(runId, call);
+          return isTerminal(status) ? null : branch.working;
         } catch (error) {
-          if (error instanceof NotFoundError) return false;
+          if (error instanceof NotFoundError) return null;
           throw error;
         }
       },
@@ -238,15 +244,43 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
     }
     return none(context, decision.reason);
   }
+  return await stop(context, asked, { decider, session, decision });
+}
+
+/** How often, and after which time, a stop looks again for runs that other jobs are about to start, in milliseconds. */
+const STOP_LOOKS = 6;
+const STOP_LOOK_MS = 5_000;
+
+/** Stops the runs of a thread. What was asked for before and has not started does not start any more: `Decider` sees the comment. */
+async function stop(
+  context: Context,
+  asked: AskContext,
+  { decider, session, decision }: { decider: Decider; session: Session; decision: Stop },
+): Promise<number> {
+  const { clock } = context;
   await react(asked, "seen");
+  let { runs, starting } = await decider.toStop(decision);
+  // A job that has not seen the stop names its run within seconds.
+  for (let look = 0; look < STOP_LOOKS && starting.length > 0; look++) {
+    await clock.sleep(STOP_LOOK_MS);
+    ({ runs, starting } = await decider.toStop(decision));
+  }
   const stopped: string[] = [];
-  for (const runId of decision.runs) {
-    const { status } = await cancelWith(session.client, context.clock, runId, { deadline: session.deadline });
+  for (const runId of runs) {
+    const { status } = await cancelWith(session.client, clock, runId, { deadline: session.deadline });
     stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
   }
-  await say(context, asked, decision, stopped.length > 0 ? stopped.join("\n\n") : "No run is at work here.");
+  for (const { mark: { ask } } of starting) {
+    await say(context, asked, { ask }, "No run: it was stopped. Whether one had been started before is not known.");
+  }
+  const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
+  told.push("What was asked for here before and has not started yet does not start any more.");
+  await say(context, asked, decision, told.join("\n\n"));
   await react(asked, "done");
-  return none(context, stopped.length > 0 ? "the run was to be stopped" : "no run is at work there");
+  context.writer.out(
+    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run is at work`,
+  );
+  return EXIT.success;
 }
 
 /** Makes the codes of the marks of a thread. */
@@ -290,7 +324,7 @@ async function react({ forge: { threads }, news: { thread, comment } }: AskConte
 async function say(
   context: Context,
   { forge, news: { thread } }: AskContext,
-  { ask }: Pick<Extract<Decision, { kind: "stop" }>, "ask">,
+  { ask }: Pick<Stop, "ask">,
   text: string,
 ): Promise<void> {
   const { clock, fetch } = context;
@@ -300,10 +334,11 @@ async function say(
   await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
 }
 
-/** Exit codes after which the same start may still work: the note says so to the next poll. */
+/**
+ * Exit codes after which the same start may still work: the note says so to the next poll. Not those for a wrong token: nothing was started then,
+ * and with the right one the code of this mark would not fit.
+ */
 const AGAIN: readonly number[] = [
-  EXIT.unauthorized,
-  EXIT.forbidden,
   EXIT.unavailable,
   EXIT.rateLimited,
   EXIT.deadline,
@@ -317,10 +352,18 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
   return exitCode === null || AGAIN.includes(exitCode) ? "starting" : "none";
 }
 
+/** What an asker has to know when no run was started: whether to ask again. Empty while the job goes on, and when nothing failed. */
+function wayOn({ runId, exitCode }: NoteState, name: string): string {
+  if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Ask again when what is named below is mended.";
+  return "\n\nNo start is known. The next poll tries it again, and no second run comes of that: do not ask again. " +
+    `\`@${name} stop\` withdraws it.`;
+}
+
 /** The note of an ask. @param label Name of the job, which may be empty. */
 function planOf(
   { option }: Context,
-  { forge, news: { thread } }: AskContext,
+  { forge, settings: { name }, news: { thread } }: AskContext,
   { ask, of, task, label, links, seal }:
     & Pick<PlannedNote, "label" | "links" | "task">
     & { ask: AskId; of: AskId; seal: MarkSeal },
@@ -334,7 +377,7 @@ function planOf(
     mayLink: (url) => forge.mayLink(url),
     links,
     task: option(SHOW_TASK) === false ? undefined : task,
-    head: (state) => markLine({ ask, of, state: markState(state) }, seal),
+    head: (state) => markLine({ ask, of, state: markState(state) }, seal) + wayOn(state, name),
   };
 }
 
@@ -481,7 +524,7 @@ export const respondVerb: Verb = {
     TIMEOUT,
     WATCHING,
     LOG,
-    REPORTING,
+    [REPORT, OUT, HISTORY, OTEL_FILE],
     SHOW_TASK,
     STATE,
   ],

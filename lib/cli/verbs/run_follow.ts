@@ -101,9 +101,8 @@ function announce(
   const { working, base, createBranch } = run.branch;
   const lines = [
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-    `repository ${givenName(repo) ?? run.repoId}, ${run.harness}, branch ${working} (base ${base}${
-      createBranch ? ", created" : ""
-    })`,
+    `repository ${givenName(repo) ?? run.repoId}, ${run.harness}`,
+    `branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
     // The state file has it, and so has the block at the end where it is needed to go on.
     ...(log === "full" ? [`key ${idempotencyKey}`] : []),
   ];

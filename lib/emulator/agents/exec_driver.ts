@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
+import type { Readable } from "node:stream";
 import { messageOf } from "../../error_sentence.ts";
 import { isTerminal } from "../../service/contract.ts";
 import { openPull } from "../service/listings.ts";
@@ -64,7 +65,8 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     if (work.abort.signal.aborted) return null;
     const tell = (line: string) =>
       report(world, run, { type: "log", message: line, payload: { kind: "assistant_delta" } });
-    const onLine = world.revision.agentOutput ? tell : undefined;
+    const words = world.revision.agentOutput ? sayAtMost(tell) : undefined;
+    const onLine = words?.line;
     const child = startHarness(run, { command, directory, branch: checkout.branch, environment, onOutput, onLine });
     work.child = child;
     const commandId = `cmd_${child.pid ?? 0}`;
@@ -80,7 +82,10 @@ export function execDriver(world: World, options: ExecOptions): Driver {
     }, timeLimitMs);
     try {
       const code = await harnessExit(child);
-      if (onLine !== undefined) await outputRead(child);
+      if (words !== undefined) {
+        await outputRead(child);
+        words.end();
+      }
       return code;
     } finally {
       clearTimeout(timer);
@@ -269,7 +274,7 @@ interface HarnessOptions {
   environment?: readonly string[] | undefined;
   /** Takes the output of the command. @default {undefined} (discarded) */
   onOutput?: ((text: string) => void) | undefined;
-  /** Takes what the command prints on its standard output, line by line. @default {undefined} (discarded) */
+  /** Takes what the command prints, line by line. @default {undefined} (discarded) */
   onLine?: ((line: string) => void) | undefined;
 }
 
@@ -290,13 +295,13 @@ function startHarness(run: RunRow, options: HarnessOptions): ChildProcess {
   });
   for (const stream of [child.stdout, child.stderr]) {
     const decoder = new TextDecoder();
-    stream.on("data", (chunk: Uint8Array) => onOutput?.(decoder.decode(chunk, { stream: true })));
-  }
-  if (onLine !== undefined) {
-    const decoder = new TextDecoder();
-    const cutter = lineCutter(onLine);
-    child.stdout.on("data", (chunk: Uint8Array) => cutter.take(decoder.decode(chunk, { stream: true })));
-    child.stdout.on("end", () => cutter.end());
+    const cutter = onLine === undefined ? undefined : lineCutter(onLine);
+    stream.on("data", (chunk: Uint8Array) => {
+      const text = decoder.decode(chunk, { stream: true });
+      onOutput?.(text);
+      cutter?.take(text);
+    });
+    stream.on("end", () => cutter?.end());
   }
   // A command may end without reading its prompt.
   child.stdin.on("error", () => {});
@@ -324,6 +329,29 @@ function lineCutter(onLine: (line: string) => void): { take(piece: string): void
   };
 }
 
+// The feed of a run shows 200 events, in the base of the service the first ones: the delivery must be among them.
+const MAX_LINE_EVENTS = 100;
+const MAX_LAST_LINES = 40;
+
+/** Passes on the first lines as they come, and at the end the last ones in one piece. */
+function sayAtMost(tell: (text: string) => void): { line(line: string): void; end(): void } {
+  let count = 0;
+  const last: string[] = [];
+  return {
+    line(line) {
+      if (++count <= MAX_LINE_EVENTS) return tell(line);
+      last.push(line);
+      if (last.length > MAX_LAST_LINES) last.shift();
+    },
+    end() {
+      if (last.length === 0) return;
+      const left = count - MAX_LINE_EVENTS - last.length;
+      tell(`${left > 0 ? `(${left} lines left out)\n` : ""}${last.join("")}`);
+      last.length = 0;
+    },
+  };
+}
+
 /**
  * Waits for the end of a command, and kills what it left running. Output that a process of it still holds open is not waited
  * for.
@@ -342,10 +370,11 @@ function harnessExit(child: ChildProcess): Promise<number | null> {
 }
 
 /** Waits until the output of a command that has ended is read; not for long, as a process that it left behind may hold it open. */
-async function outputRead({ stdout }: ChildProcess): Promise<void> {
-  if (stdout === null || stdout.readableEnded) return;
+async function outputRead({ stdout, stderr }: ChildProcess): Promise<void> {
+  const open = [stdout, stderr].filter((stream) => stream !== null && !stream.readableEnded) as Readable[];
+  if (open.length === 0) return;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<void>((resolve) => timer = setTimeout(resolve, OUTPUT_GRACE_MS));
-  await Promise.race([once(stdout, "end"), late]);
+  await Promise.race([Promise.all(open.map((stream) => once(stream, "end"))), late]);
   clearTimeout(timer);
 }

@@ -631,7 +631,7 @@ export interface Revision {
   nativeEvents: boolean;
   /** The sandbox of a `createBranch` run is stopped when the run ends. */
   stopsSandboxes: boolean;
-  /** What a command prints on its standard output becomes events, as the text of an agent. */
+  /** What a command prints becomes events, as the text of an agent: the first lines, and the last ones. */
   agentOutput: boolean;
 }
 

@@ -76,14 +76,13 @@ export function homePage(world: World): string {
       section(
         "runs",
         "Runs",
-        markup`<div class="rows">${
-          lastRows(
-            "newest first, times in UTC",
-            ["Task", "Status", "Repository", "Pull request", "Started"],
-            runRows,
-            runs.length,
-          )
-        }</div>`,
+        lastRows(
+          "newest first, times in UTC",
+          ["Task", "Status", "Repository", "Pull request", "Started"],
+          runRows,
+          runs.length,
+          ["Repository", "Started"],
+        ),
       ),
       section(
         "pulls",
@@ -160,15 +159,22 @@ function settings(world: World): string {
     `export MOGPLEX_URL=${world.origin}`,
     `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
-    'node mogplex.mjs run --follow "Fix the flaky tests"',
+    "# in a clone of the toolkit; in a repository with init: node ci/mogplex.mjs",
+    'node dist/mogplex.mjs run --follow "Fix the flaky tests"',
   ].join("\n");
 }
 
-/** The last rows of a table. @param order Which of them comes first. */
-function lastRows(order: string, columns: readonly string[], rows: readonly TableRow[], all: number): Html {
+/** The last rows of a table. @param order Which of them comes first. @param extra Columns that a phone leaves out. */
+function lastRows(
+  order: string,
+  columns: readonly string[],
+  rows: readonly TableRow[],
+  all: number,
+  extra: readonly string[] = [],
+): Html {
   if (all === 0) return markup`<p class="soft">None yet.</p>`;
   const count = rows.length < all ? `The newest ${rows.length} of ${all}, ${order}` : `${all}, ${order}`;
-  return table(count, columns.map((name) => ({ name })), rows, true);
+  return table(count, columns.map((name) => ({ name, extra: extra.includes(name) })), rows, true);
 }
 
 const HOME = markup`<nav><a href="/">All runs and pull requests</a></nav>`;

@@ -2,14 +2,17 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
+import { VERSION } from "../../../lib/version.ts";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
+import { withoutNotice } from "../../../tools/release.ts";
 import { root } from "../../../tools/setup.mjs";
 import { REPO, type Service, startService } from "../../programs/processes/world/service.ts";
 import { openRelease, type Release } from "../../programs/examples/release.ts";
 
 const path = (process.env.PATH ?? "").split(delimiter);
 const able = ["curl", "git", "jq", "openssl"].every((name) => path.some((folder) => existsSync(join(folder, name))));
-const page = readFileSync(join(root, "docs/install.md"), "utf8");
+const whole = readFileSync(join(root, "docs/install.md"), "utf8");
+const page = withoutNotice(whole);
 
 /** A block of code, by the heading that it stands under and its number there. */
 interface Block {
@@ -149,6 +152,23 @@ test.skipIf(!able)("docs/install.md runs nothing when the file is not the pinned
     release.serve(undefined);
   }
 });
+
+test.skipIf(!able)(
+  "docs/install.md, By checksum: until a release, takes the checksum of the build at hand",
+  async () => {
+    const notice = blocksOf(whole.slice(0, whole.indexOf("<!-- /unreleased -->"))).at(-1)?.text ?? "";
+    const cwd = directory();
+    mkdirSync(join(cwd, "clone/dist"), { recursive: true });
+    writeFileSync(join(cwd, "clone/dist/mogplex.mjs.sha256"), `${pinsOf(release.program).sha256}  mogplex.mjs\n`);
+    const own = notice.replace("https://ci.example.com", `https://unpkg.com/@mogplex/ci@${VERSION}/dist`)
+      .replace("../mogplex-ci", "clone");
+    // The pin is another one than that of the build, as it is between two releases.
+    const pinned = begin().replace(/SHA256=[0-9a-f]{8}/, "SHA256=00000000");
+    for (const [script, code] of [[pinned + own, 0], [pinned, 1]] as const) {
+      expect((await release.run(script + block("By checksum 2"), ci(), cwd)).code).toBe(code);
+    }
+  },
+);
 
 test.skipIf(!able)("docs/install.md, By checksum: npm says why it has no file", async () => {
   const { code, stderr } = await release.run(`${begin()}MOGPLEX_CI_VERSION=9.9.9\n${block("By checksum 3")}`, ci());

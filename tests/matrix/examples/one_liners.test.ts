@@ -1,6 +1,6 @@
 /** Every line of examples/deno/one-liners.md, pasted into a shell that gets the released files by their real addresses. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { pinsOf, withPins } from "../../../tools/build/pins.ts";
@@ -99,6 +99,21 @@ on(
     expect(code).toBe(1);
     expect(service.statuses().sort()).toEqual(["failed", "success", "success"]);
     expect(readdirSync(join(cwd, "mogplex-ci")).sort()).toEqual(service.repos.map(({ id }) => id).sort());
+  },
+);
+
+// A release takes the notice out of the page.
+test.skipIf(!able || !PAGE.includes("<!-- unreleased -->"))(
+  "one-liners.md: until a release, the file that init wrote is checked",
+  async () => {
+    const line = /write `([^`]+)` in place/.exec(PAGE)?.[1] ?? "";
+    const cwd = mkdtempSync(join(release.folder, "lines-"));
+    mkdirSync(join(cwd, "ci"));
+    writeFileSync(join(cwd, "ci/mogplex.mjs"), release.program);
+    writeFileSync(join(cwd, "ci/mogplex.mjs.sha256"), `${pinsOf(release.program).sha256}  mogplex.mjs\n`);
+    expect(await release.run(line, {}, cwd)).toMatchObject({ code: 0, stdout: "mogplex.mjs: OK\n" });
+    writeFileSync(join(cwd, "ci/mogplex.mjs"), "another file");
+    expect((await release.run(line, {}, cwd)).code).toBe(1);
   },
 );
 

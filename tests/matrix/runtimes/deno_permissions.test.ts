@@ -102,6 +102,21 @@ test("a permission that is missing ends the job at once, with how to give it", a
 const quiet = (stderr: string) =>
   stderr.replace(`note: sending requests and the token to ${campaigns.url}, unencrypted\n`, "");
 
+test("without any permission each verb ends with 2 and names the verb that prints all flags", async () => {
+  const cwd = mkdtempSync(join(service.folder, "deno-"));
+  const deno = [runtimes.deno, "run", "--no-config", "--no-lock", "--no-prompt", built("mogplex.mjs")];
+  for (const args of [["run", "--follow", "x"], ["cleanup"], ["init"]]) {
+    const { code, stderr } = await launch([...deno, ...args], { cwd }).ended;
+    expect([args, code, stderr]).toEqual([
+      args,
+      2,
+      expect.stringMatching(
+        /^error: Cannot .*Requires read access to "[^"]+": start it with the flags that the verb permissions prints\n$/,
+      ),
+    ]);
+  }
+});
+
 test("permissions prints all that Deno needs for a campaign, which runs without a prompt and writes nowhere else", async () => {
   const cwd = mkdtempSync(join(campaigns.folder, "deno-"));
   const audit = join(campaigns.folder, "campaign-audit.jsonl");

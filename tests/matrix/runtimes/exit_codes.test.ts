@@ -51,7 +51,7 @@ onEveryRuntime("run --follow ends with 124 at its deadline, and says how it was 
   const job = await openJob(on);
   const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "3")).ended;
   // Nothing is on the PATH.
-  const called = on.name === "deno" ? "deno run …" : on.name;
+  const called = on.name === "deno" ? "deno run \\$\\(deno run --allow-env \\S*mogplex\\.mjs permissions\\)" : on.name;
   expect(stdout).toMatch(new RegExp(`\nresume        ${called} \\S*mogplex\\.mjs follow ${job.state().runId}\n`));
   expect(code).toBe(124);
   job.recorder.close();

@@ -1,4 +1,6 @@
 import { expect, test } from "bun:test";
+import { makeView } from "../../../lib/campaign/make_view.ts";
+import { foldJournal } from "./journal/sample.ts";
 import { campaignWorld, project, REVISIONS } from "./world.ts";
 
 const MINUTE = 60_000;
@@ -122,4 +124,40 @@ test("makeView() leaves out causes and end, and nothing else, where it is to be 
     },
   });
   expect(seen).toContain(true);
+});
+
+test("makeView() reckons that a run keeps its place until its end is seen", async () => {
+  const world = campaignWorld({ count: 12, runDuration: () => MINUTE });
+  for (let wave = 0; wave < 2; wave++) {
+    await world.advance();
+    await world.clock.sleep(15 * MINUTE);
+  }
+  const { endsAt } = (await world.advance()).view;
+  // Three more waves that collect and start; runs take a minute, and are seen a quarter of an hour later.
+  const minutes = (Date.parse(endsAt ?? "") - world.clock.wallTime()) / MINUTE;
+  expect(minutes).toBeGreaterThan(25);
+  expect(minutes).toBeLessThan(50);
+});
+
+test("makeView() counts no more sandboxes than there can be", async () => {
+  const world = campaignWorld({ count: 4 });
+  await world.plan();
+  const lock = await world.lock();
+  if (lock === undefined) throw new Error("no lock");
+  const { quota, waitsFor } = makeView(foldJournal(lock, []), { nowMs: 0, meanRunMs: null, sandboxes: 4 });
+  expect([quota.sandboxes, waitsFor]).toEqual([{ used: 3, limit: 3 }, "sandboxes"]);
+});
+
+test("makeView() counts no fewer sandboxes than open runs", async () => {
+  const world = campaignWorld({ count: 4, runDuration: () => 20 * MINUTE });
+  const seen: (number | null)[] = [];
+  await world.run({
+    internals: {
+      onView(make) {
+        const { counts, quota: { sandboxes } } = make();
+        if (sandboxes.used !== null && counts.running > sandboxes.used) seen.push(sandboxes.used);
+      },
+    },
+  });
+  expect(seen).toEqual([]);
 });

@@ -15,7 +15,7 @@ test("renderDashboardPage() says first what needs a person, and links to it", ()
   expect(textsOf(page, "h1")).toEqual(["11 things need a person"]);
   const concerns = elementsOf(page).filter(({ attributes }) => attributes.class?.startsWith("concern "));
   expect(concerns.slice(0, 2).map(({ text }) => text)).toEqual([
-    "campaign move-to-node-24: 3 items did not succeed19 of 40 succeeded",
+    "campaign move-to-node-24, round 2026-12: 3 items did not succeed19 of 40 ended well",
     "automation Weekly dependency update: its last run failed3 of the last 20 failed · Agent exited with code 1: npm test",
   ]);
   expect(concerns.at(-1)?.text).toBe("4 sandboxes in useWith 3 in use the service may refuse the next run");
@@ -73,4 +73,20 @@ test("renderDashboardPage() has every row of a thousand, in less than 2 MB", () 
   expect(breaches(page)).toEqual([]);
   expect(elementsOf(page).filter(({ attributes }) => attributes["data-k"] !== undefined).length).toBe(4_250);
   expect(page.length).toBeLessThan(2_000_000);
+});
+
+test("renderDashboardPage() rounds the age of a sandbox as it rounds when it was active", () => {
+  const data = fullDashboard(1);
+  const at = Date.parse(data.at);
+  const ago = (seconds: number) => new Date(at - seconds * 1_000).toISOString();
+  const sandboxes = data.sandboxes.map((each) => ({ ...each, createdAt: ago(93), lastActiveAt: ago(91) }));
+  const cells = textsOf(render({ ...data, sandboxes }), "td");
+  expect(cells).toContain("2 min");
+  expect(cells).toContain("2 min ago");
+});
+
+test("renderDashboardPage() draws a line from its first value on, and not up to it", () => {
+  const page = render(emptyDashboard(), someDays(3));
+  expect(page).toContain(`<path d="M0 `);
+  expect(page).not.toMatch(/<path d="M0 [\d.]+H0V/);
 });

@@ -28,6 +28,13 @@ test("renderDashboard() gives the same files for the same data, and every day of
     .toBe(again);
 });
 
+test("dayOf() counts the pull requests of runs and of campaigns", () => {
+  const data = fullDashboard(4);
+  const ofRuns = data.runs.filter(({ pullRequest }) => pullRequest !== null).length;
+  expect([ofRuns > 0, dayOf(data).pullRequests]).toEqual([true, ofRuns + 17]);
+  expect(renderDashboardMetrics(data)).toContain(`mogplex_dashboard_pull_requests ${ofRuns + 17}\n`);
+});
+
 test("dayOf() has null for what was not read", () => {
   expect(dayOf(fullDashboard(4))).toMatchObject({ repositories: 4, sandboxes: 1, failedRuns: 2, openItems: 18 });
   expect(dayOf(brokenDashboard())).toMatchObject({ repositories: 6, sandboxes: null });

@@ -107,6 +107,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       ended: index % 4 === 2 ? 40 : 22,
       good: index % 4 === 2 ? 40 : 19,
       running: index % 4 === 2 ? 0 : 3,
+      pullRequests: index % 4 === 2 ? 36 : 17,
       nextWaveAt: index % 4 === 2 ? null : ago(-1),
       endsAt: index % 4 === 2 ? null : ago(-9),
       exitCode: 0,

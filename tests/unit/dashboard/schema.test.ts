@@ -108,6 +108,7 @@ const CAMPAIGN: Fields<CampaignEntry> = {
   ended: true,
   good: true,
   running: true,
+  pullRequests: true,
   nextWaveAt: true,
   endsAt: true,
   exitCode: true,

@@ -30,6 +30,7 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
     items: view.items.length,
     good: sum("skipped", "succeeded", "unchanged"),
     running: sum("running", "starting"),
+    pullRequests: view.items.filter(({ pullRequest }) => pullRequest !== null).length,
     ended: view.items.length - sum("running", "starting", "quota", "service", "waiting"),
   });
 });

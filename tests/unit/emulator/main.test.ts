@@ -120,6 +120,11 @@ test("readOptions() turns flags into options", async () => {
     controlRoutes: false,
     scenarios: [{ name: "success" }],
   });
+  const harness = ["--repo", "a/b=.", "--harness", "codex=true"];
+  const outputs = [harness, [...harness, "--without", "agentOutput"], []].map(async (args) =>
+    (await options(args)).revision
+  );
+  expect((await Promise.all(outputs)).map((each) => each?.agentOutput)).toEqual([true, false, false]);
   expect(await options(["--like", "service"])).toMatchObject({ like: "service", sandboxLimit: undefined });
   expect((await options(["--control"])).scenarios).toEqual([]);
   const { scenarios } = await options(["--scenario", "no-changes", "--scenario", "campaign"]);

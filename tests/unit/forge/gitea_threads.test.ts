@@ -1,5 +1,6 @@
 /** Answers of a real Gitea 1.24.6, which the lab has recorded (`MOGPLEX_LAB_RECORD=1 npm run lab -- gitea-threads`), played in process. */
 import { expect, test } from "bun:test";
+import { MogplexError } from "../../../lib/errors.ts";
 import { virtualClock } from "../../../lib/clock.ts";
 import { ForgeClient } from "../../../lib/forge/forge.ts";
 import { giteaApi } from "../../../lib/forge/gitea.ts";
@@ -38,7 +39,10 @@ function threadsOf(gitea: GiteaForge, repository = "acme/web") {
 /** Asks again what the lab has asked. */
 async function ask({ repository, method, args, exchanges }: Step, gitea = giteaForge({ exchanges })) {
   const threads = threadsOf(gitea, repository);
-  return await (threads[method as keyof GiteaThreads] as (...all: unknown[]) => Promise<unknown>).apply(threads, args);
+  const found = await (threads[method as keyof GiteaThreads] as (...all: unknown[]) => Promise<unknown>)
+    .apply(threads, args);
+  if (found instanceof MogplexError) throw found;
+  return found;
 }
 
 test.each(STEPS.map((each) => [each.name, each] as const))("GiteaThreads reads %s", async (_name, each) => {
@@ -57,12 +61,65 @@ test("GiteaThreads knows no changes where the teams of the repository are not sh
   expect(await ask(each)).toMatchObject({ title: "one", changes: null });
 });
 
-test("GiteaThreads refuses to guess a right where the teams of the organisation are not shown", async () => {
-  const each = step("the right of a member of a team that writes code");
-  for (const exchange of each.exchanges) {
-    if (/\/members\//.test(exchange.asked)) Object.assign(exchange, { status: 403, body: { message: "no" } });
-  }
-  await expect(ask(each)).rejects.toThrow("of teams to members of the organisation");
+/** What the server answers about teams to a user who is in the organisation only, and to one who is not. Owners of it are told all. */
+const OUTSIDERS = [["a member of no team", 403], ["a stranger", 404]] as const;
+
+for (const [who, status] of OUTSIDERS) {
+  test(`GiteaThreads refuses to guess a right where teams are not shown to ${who}`, async () => {
+    for (const name of ["writes code", "writes issues alone"]) {
+      const each = step(`the right of a member of a team that ${name}`);
+      for (const exchange of each.exchanges) {
+        if (exchange.asked.startsWith("GET /teams/")) Object.assign(exchange, { status, body: { message: "no" } });
+      }
+      each.exchanges.push({ asked: "GET /teams/2", status, body: { message: "no" } });
+      await expect(ask(each)).rejects.toMatchObject({ exit: "unavailable" });
+      await expect(ask(each)).rejects.toThrow("to owners of the organisation and to the team itself alone");
+    }
+  });
+
+  test(`GiteaThreads says before any ask that rights are hidden from ${who}`, async () => {
+    const { exchanges } = step("the right of a member of a team that writes issues alone");
+    const owner = { asked: "GET /repos/guild/app/collaborators/guild/permission", status: 404, body: {} };
+    const of = { name: "", repository: "guild/app", method: "hidesRights", args: [], expected: null };
+    expect(await ask({ ...of, exchanges: [...exchanges, owner] })).toBeNull();
+    const hidden = exchanges.map((each) => each.asked === "GET /teams/2" ? { ...each, status, body: {} } : each);
+    await expect(ask({ ...of, exchanges: [...hidden, owner] })).rejects.toThrow("make the user of the token an owner");
+    const noAdmin = { ...owner, status: 403 };
+    await expect(ask({ ...of, exchanges: [...exchanges, noAdmin] })).rejects.toThrow(
+      "administrators of the repository",
+    );
+  });
+}
+
+test("GiteaThreads asks for no team of owners: their right is shown with the repository", async () => {
+  const each = step("the right of a member of a team that writes issues alone");
+  const gitea = giteaForge(each);
+  expect(await ask(each, gitea)).toBe(false);
+  expect(gitea.received.map(({ asked }) => asked).filter((asked) => asked.startsWith("GET /teams/"))).toEqual([
+    "GET /teams/2/members/sam",
+    "GET /teams/2",
+  ]);
+});
+
+test("GiteaThreads reads the line of code that a comment is on", async () => {
+  const at = "/repos/acme/web/pulls/3/reviews";
+  const user = { id: 2, login: "kim" };
+  const time = "2026-03-02T12:00:00Z";
+  const comment = { id: 9, body: "@mogplex rename this", user, created_at: time, updated_at: time, path: "src/a.ts" };
+  const exchanges = [
+    { asked: `GET ${at}?limit=50&page=1`, status: 200, body: [{ id: 4, comments_count: 1 }] },
+    { asked: `GET ${at}?limit=50&page=2`, status: 200, body: [] },
+    {
+      asked: `GET ${at}/4/comments`,
+      status: 200,
+      body: [{ ...comment, position: 0, original_position: 12, diff_hunk: "@@ -1 +1 @@\n-b" }],
+    },
+  ];
+  const found = await threadsOf(giteaForge({ exchanges })).comment({ kind: "pull", number: 3 }, {
+    kind: "review",
+    id: 9,
+  });
+  expect(found).toMatchObject({ line: { place: "src/a.ts:12", hunk: "@@ -1 +1 @@\n-b" } });
 });
 
 test("GiteaThreads tells a program of the server from a person, and treats a deleted user as a program", async () => {

@@ -166,12 +166,12 @@ test("run --follow ends group and fence after a signal, also when a second one e
 
 test("run --follow ends the fence on stderr when the reader of stdout has closed it", async () => {
   const { cli } = world();
-  // The runner sees the lines that `| head -8` passes on, then stderr.
+  // The runner sees the lines that `| head -7` passes on, then stderr.
   const { stdout, stderr } = await cli(RUN, {
     env: ENV,
     before(io) {
       const { write } = io;
-      const gone = () => io.text.stdout.split("\n").length > 8;
+      const gone = () => io.text.stdout.split("\n").length > 7;
       io.write = (stream, text) => {
         if (stream === "stderr" || !gone()) write(stream, text);
       };

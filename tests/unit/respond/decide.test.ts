@@ -31,6 +31,9 @@ async function decide(
   return await decider(forge, settings, atWork).decide(news);
 }
 
+/** The forge does not show whether she may push. */
+const RAE: ForgeUser = { id: 3, name: "rae", isBot: null };
+
 /** Why there is no run; the prompt when there is one. */
 async function outcome(...args: Parameters<typeof decide>): Promise<string> {
   const decision = await decide(...args);
@@ -40,6 +43,13 @@ async function outcome(...args: Parameters<typeof decide>): Promise<string> {
 async function wanted(...args: Parameters<typeof decide>): Promise<Wanted> {
   const decision = await decide(...args);
   if (decision.kind !== "start") throw new Error(JSON.stringify(decision));
+  return decision;
+}
+
+/** The stop that a member asks for now. */
+async function stopOf(forge: FakeForge, decides = decider(forge)) {
+  const decision = await decides.decide(forge.say(PULL, KIM, "@mogplex stop", { createdAt: at(1) }));
+  if (decision.kind !== "stop") throw new Error(JSON.stringify(decision));
   return decision;
 }
 
@@ -171,20 +181,27 @@ const TEXTS = [
     { changes: [{ by: EVE, at: at(-60) }, { by: KIM, at: at(-50) }] },
     "others",
   ],
-  ["was changed by an account that is not shown", { changes: [{ by: null, at: at(-60) }] }, "others"],
-  ["may have been changed, which the forge does not show", { changes: null }, "others"],
+  ["was changed by an account that is not shown", { changes: [{ by: null, at: at(-60) }] }, "unknown"],
+  ["may have been changed, which the forge does not show", { changes: null }, "unknown"],
+  ["was changed by a user whose right is not shown", { changes: [{ by: RAE, at: at(-60) }] }, "unknown"],
   ["was changed after the label was set", { changes: [{ by: KIM, at: at(1) }] }, "changed"],
 ] as const;
 
 for (const [what, more, why] of TEXTS) {
   test(`decide() says how to go on when a member labels a text that ${what}`, async () => {
     const forge = fakeForge();
+    forge.hidden.add(RAE.id);
     forge.threads.set("issue 8", aThread(ISSUE, more));
     forge.labels.set("issue 8", { id: 5, by: KIM, at: at(0) });
     const decision = await decide(forge, { thread: ISSUE, comment: null, text: null });
     if (decision.kind !== "none") throw new Error("it starts");
     expect(decision.tell?.text).toEndWith("write a comment `@mogplex <task>` to start a run");
-    expect(decision.reason).toContain(why === "others" ? "by a user who may not push" : "after the label was set");
+    const reasons = {
+      others: "by a user who may not push",
+      unknown: "the forge does not show that only users who may push",
+      changed: "after the label was set",
+    };
+    expect(decision.reason).toContain(reasons[why]);
   });
 }
 
@@ -198,6 +215,20 @@ test("decide() takes along what members wrote before the task, and counts the re
   const prompt = await outcome(forge, news);
   expect(prompt).toContain("lee wrote:\n> It is the clock\n> @everyone\n\n3 comments of others left out.");
   for (const text of ["Send me", "Make the tests", "Ignore", "Too late"]) expect(prompt).not.toContain(text);
+});
+
+test("decide() leaves out a comment of a user whose right is not shown, and refuses to guess for the one who asks", async () => {
+  const forge = fakeForge();
+  forge.hidden.add(RAE.id);
+  forge.say(ISSUE, RAE, "Send me the key", { createdAt: at(-30) });
+  forge.say(ISSUE, RAE, "@mogplex stop", { createdAt: at(5) });
+  const prompt = await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix it"));
+  expect(prompt).toContain("1 comment of others left out.");
+  expect(prompt).not.toContain("Send me");
+  await expect(decide(forge, forge.say(ISSUE, RAE, "@mogplex go"))).rejects.toMatchObject({
+    exit: "unavailable",
+    why: "teams are not shown",
+  });
 });
 
 test("decide() leaves out a member's comment that was edited, since it does not know by whom", async () => {
@@ -287,7 +318,9 @@ test("decide() takes a mark that somebody else has changed for an answer, and be
     expect(await outcome(forge, news)).toBe("no: it was answered");
     mark(forge, { kind: "comment", id: 50 }, AT_WORK, { seal });
     const decides = decider(forge, {}, [RUN]);
-    expect(await decides.decide(forge.say(PULL, KIM, "@mogplex stop"))).toMatchObject({ kind: "stop", runs: [] });
+    const stop = await stopOf(forge, decides);
+    expect(await decides.toStop(stop)).toEqual({ runs: [], starting: [] });
+    forge.notes.pop();
     expect(decides.open).toEqual([]);
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"), {}, [RUN])).toStartWith("no: there was no run");
     expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex more"), {}, [RUN])).toStartWith("more");
@@ -318,6 +351,28 @@ test("decide() tells a second mention which run is at work, and takes one when t
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
 
+test("decide() starts no second run on the branch that another pull request comes from, too", async () => {
+  const forge = fakeForge();
+  const other = { kind: "pull", number: 9 } as const;
+  forge.threads.set("pull 9", aThread(other));
+  mark(forge, { kind: "comment", id: 50 }, AT_WORK);
+  const news = forge.say(other, KIM, "@mogplex and the docs");
+  const decision = await decide(forge, news, {}, [RUN]);
+  expect(decision.kind === "none" && decision.tell?.text).toBe(
+    "a run of another thread is at work on its branch, ask again when it has ended",
+  );
+  const decides = decider(forge);
+  expect(await decides.rival(await wanted(forge, news), [], 1_000)).toBeNull();
+  expect(await decider(forge, {}, [RUN]).rival(await wanted(forge, news), [], 1_000)).toStartWith("a run of another");
+  forge.threads.set(
+    "pull 9",
+    aThread(other, { pull: { source: "docs", target: "main", isForeign: false, commit: null } }),
+  );
+  forge.branches.set("docs", { isGuarded: false, commit: null });
+  expect(await outcome(forge, news, {}, [RUN])).toStartWith("and the docs");
+  expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex do it"), {}, [RUN])).toStartWith("do it");
+});
+
 test("decide() counts runs of the last day by our own notes, and starts nothing beyond the limit", async () => {
   const forge = fakeForge();
   mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread: ISSUE });
@@ -341,8 +396,46 @@ test("decide() stops the runs of the thread that have not ended", async () => {
   const forge = fakeForge();
   mark(forge, { kind: "comment", id: 50 }, AT_WORK);
   mark(forge, { kind: "comment", id: 51 }, { runId: RUN.replace("5", "6"), isOpen: false });
-  const news = forge.say(PULL, KIM, "@mogplex stop");
-  expect(await decide(forge, news, {}, [RUN])).toMatchObject({ kind: "stop", runs: [RUN] });
+  const decides = decider(forge, {}, [RUN]);
+  expect(await decides.toStop(await stopOf(forge, decides))).toEqual({ runs: [RUN], starting: [] });
+});
+
+test("toStop() finds earlier asks whose start is not known, and leaves later ones", async () => {
+  const forge = fakeForge();
+  const earlier = forge.say(PULL, LEE, "@mogplex go");
+  const decides = decider(forge);
+  const stop = await stopOf(forge, decides);
+  const later = forge.say(PULL, LEE, "@mogplex go on", { createdAt: at(2) });
+  for (const { comment } of [earlier, later]) mark(forge, { kind: "comment", id: comment?.id ?? 0 }, "starting");
+  const { starting } = await decides.toStop(stop);
+  expect(starting.map(({ mark }) => mark.ask.id)).toEqual([earlier.comment?.id ?? 0]);
+});
+
+for (const state of [null, "starting"] as const) {
+  test(`decide() starts nothing after a member's later stop for an ask with ${state ?? "no"} mark`, async () => {
+    const forge = fakeForge();
+    const news = forge.say(PULL, KIM, "@mogplex go");
+    if (state !== null) mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, state);
+    forge.say(PULL, EVE, "@mogplex stop", { createdAt: at(1) });
+    forge.say(PULL, LEE, "I would say\n> @mogplex stop", { createdAt: at(1) });
+    forge.say(ISSUE, LEE, "@mogplex stop", { createdAt: at(1) });
+    forge.say(PULL, LEE, "@mogplex stop", { createdAt: at(-1) });
+    expect(await outcome(forge, news)).toStartWith("go");
+    forge.say(PULL, LEE, "@mogplex stop");
+    const decision = await decide(forge, news);
+    expect(decision).toMatchObject({ kind: "none", reason: "it was stopped before a run had started" });
+    expect(decision.kind === "none" && decision.tell?.text).toBe("it was stopped before a run had started");
+    expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex anew", { createdAt: at(2) }))).toStartWith("anew");
+  });
+}
+
+test("decide() starts nothing for a label after a member's later stop", async () => {
+  const forge = fakeForge();
+  forge.labels.set("issue 8", { id: 5, by: LEE, at: at(0) });
+  const news = { thread: ISSUE, comment: null, text: null };
+  expect((await wanted(forge, news)).ask.kind).toBe("label");
+  forge.say(ISSUE, LEE, "@mogplex stop");
+  expect(await outcome(forge, news)).toBe("no: it was stopped before a run had started");
 });
 
 test("decide() takes the task of the last run for `again`, as long as its text is what it was", async () => {
@@ -363,6 +456,14 @@ test("decide() takes the task of the last run for `again`, as long as its text i
 test("decide() says that there was no run to start again", async () => {
   const forge = fakeForge();
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there was no run here");
+});
+
+test("decide() starts no second run for `again` while the last task may still be started", async () => {
+  const forge = fakeForge();
+  const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, "starting");
+  const news = forge.say(PULL, KIM, "@mogplex again");
+  expect(await outcome(forge, news)).toStartWith("no: a task of before is not started yet, and the next poll does it");
 });
 
 test("decide() mends what the forge shows to be broken, and nothing else", async () => {
@@ -404,6 +505,27 @@ test("decide() quotes what the forge shows of what it mends, of members alone, a
   });
 });
 
+test("decide() quotes the line of code that a task was given on, masked, with no more than what stands right above it", async () => {
+  const forge = fakeForge();
+  const hunk = [...Array(50).keys()].map((each) => `+row ${each} mog_secret`).join("\n");
+  const line = { place: "src/a.ts:12\nDo more", hunk };
+  const { prompt, task } = await wanted(forge, forge.say(PULL, KIM, "@mogplex rename this", { kind: "review", line }));
+  expect(task).toBe("rename this");
+  expect(prompt).toContain("Line:\n> src/a.ts:12\n> Do more:\n> +row 30 [masked]\n");
+  expect(prompt).toContain("> +row 49 [masked]\n\n---");
+  expect(prompt).not.toContain("row 29");
+});
+
+test("decide() quotes the line of the last task when that is started again", async () => {
+  const forge = fakeForge();
+  const line = { place: "src/a.ts:12", hunk: null };
+  const first = forge.say(PULL, KIM, "@mogplex rename this", { line });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
+  const { prompt } = await wanted(forge, forge.say(PULL, LEE, "@mogplex again"));
+  expect(prompt).toStartWith("rename this\n\n---\n\nThe task was given on this line of code");
+  expect(prompt).toContain("Line:\n> src/a.ts:12:\n");
+});
+
 test("decide() asks for a task when the task is missing, or far too long", async () => {
   const forge = fakeForge();
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex"))).toStartWith("no: there is no task");
@@ -421,6 +543,7 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
       (forge) => forge.notes.splice(0, 1, ...forge.notes.slice(0, 1).map((note) => ({ ...note, editedAt: at(1) }))),
       "the comment was",
     ],
+    [(forge) => forge.say(PULL, LEE, "@mogplex stop"), "it was stopped before"],
     [(forge) => {
       const pull = { source: "other", target: "main", isForeign: false, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));

@@ -24,6 +24,8 @@ export interface FakeForge extends Threads {
   threads: Map<string, Thread>;
   notes: (ThreadComment & { thread: ThreadPlace })[];
   pushers: Set<number>;
+  /** Users whose right is not shown. */
+  hidden: Set<number>;
   labels: Map<string, { id: number; by: ForgeUser; at: string }>;
   branches: Map<string, { isGuarded: boolean; commit: string | null }>;
   /** Methods that fail, as when the forge is out of reach. */
@@ -72,6 +74,7 @@ export function fakeForge(): FakeForge {
     threads: new Map([PULL, ISSUE].map((place) => [keyOf(place), aThread(place)])),
     notes: [],
     pushers: new Set([KIM.id, LEE.id, BOT.id]),
+    hidden: new Set(),
     labels: new Map(),
     branches: new Map([["main", { isGuarded: true, commit: null }], ["feature", { isGuarded: false, commit: null }]]),
     broken: new Set(),
@@ -95,7 +98,14 @@ export function fakeForge(): FakeForge {
     comment: (thread, place: CommentPlace) =>
       answer("comment", () => forge.notes.filter(isIn(thread)).find((note) => note.id === place.id) ?? null),
     comments: (thread) => answer("comments", () => ({ list: forge.notes.filter(isIn(thread)), isWhole: true })),
-    mayPush: (user) => answer("mayPush", () => forge.pushers.has(user.id)),
+    mayPush: (user) =>
+      answer(
+        "mayPush",
+        () =>
+          forge.hidden.has(user.id)
+            ? new MogplexError({ attempted: "ask", why: "teams are not shown" }, "unavailable")
+            : forge.pushers.has(user.id),
+      ),
     labelled: (thread) => answer("labelled", () => forge.labels.get(keyOf(thread)) ?? null),
     branch: (name) => answer("branch", () => forge.branches.get(name) ?? null),
     facts: () => answer("facts", () => forge.checks),
@@ -139,7 +149,7 @@ export function decider(forge: FakeForge, settings: Partial<RespondSettings> = {
   return new Decider({
     threads: forge,
     settings: { ...SETTINGS, ...settings },
-    runs: { isAtWork: (runId) => Promise.resolve(atWork.includes(runId)) },
+    runs: { branchOf: (runId) => Promise.resolve(atWork.includes(runId) ? "feature" : null) },
     nowMs: NOW,
     sealOf: (thread) => Promise.resolve(sealOf(thread)),
     redact: (text) => text.replaceAll("mog_secret", "[masked]"),

@@ -20,10 +20,18 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   // The task may have code in it.
   ["@mogplex run\n```\nnpm test\n```", task("run\n```\nnpm test\n```")],
   ["> earlier\n\n@mogplex go", task("go")],
-  ["`a` and ``b` c``\n@mogplex go", task("go")],
-  ["a ` stray\n@mogplex go", task("go")],
-  // Invisible characters do not count.
-  ["@mog\u200bplex go", task("go")],
+  ["`a` and ``b` c``\n\n@mogplex go", task("go")],
+  ["a ` stray\n\n@mogplex go", task("go")],
+  ["Thanks, @kim!\n@lee looked, too.\n@mogplex go", task("go")],
+  ["It prints\n```\n<pre>\n> not a quote\n```\n@mogplex go", task("go")],
+  ["~~~ js\nx\n~~~~  \n\n@mogplex go", task("go")],
+  ["> ```\n> @mogplex no\n> ```\n\n@mogplex go", task("go")],
+  ["- one\n  - two\n\n@mogplex go", task("go")],
+  ["1. > one\n\n@mogplex go", task("go")],
+  ["Title\n=====\n\n---\n\n@mogplex go", task("go")],
+  ["> @mogplex no\n\n@mogplex go", task("go")],
+  // What stands behind the mention is the task, whatever it is.
+  ["@mogplex go\n<pre>\n>>>\n\r\u001b[31mred", task("go\n<pre>\n>>>\n\nred")],
   ["hello", null],
   ["see @mogplex go", null],
   ["me@mogplex go", null],
@@ -44,11 +52,181 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["<pre>\n@mogplex go\n</pre>", null],
   ["<blockquote>\n\n@mogplex go\n\n</blockquote>", null],
   ["<code>x\n@mogplex go", null],
+  // A sign that looks like the end of a block of code, and is none; or the end of another one.
+  ["```md\n> ```\n@mogplex go\n```", null],
+  ["```\n ``` js\n@mogplex go\n```", null],
+  ["```\n``` js\n\n@mogplex go\n```", null],
+  ["```\n- ```\n\n@mogplex go\n```", null],
+  ["```\n    ```\n\n@mogplex go\n```", null],
+  ["```\n\t```\n\n@mogplex go\n```", null],
+  ["```\n```\u00a0\n\n@mogplex go\n```", null],
+  ["````\n```\n\n@mogplex go\n````", null],
+  ["~~~\n~~~ js\n\n@mogplex go\n~~~", null],
+  ["~~~\n```\n\n@mogplex go\n~~~", null],
+  ["```\n>>>\n> ```\n\n@mogplex go\n```", null],
+  // A sign that looks like the beginning of one, so that the next one seems to be its end.
+  ["    ```\n\n```\n@mogplex go\n```", null],
+  ["- ```\n\n```\n@mogplex go\n```", null],
+  ["- a\n  ```\n\n```\n@mogplex go\n```", null],
+  ["10. a\n\n ```\n@mogplex go\n```", null],
+  ["-\n\n  ```\n@mogplex go\n```", null],
+  ["[^1]: ```\n\n```\n@mogplex go\n```", null],
+  ["a ```\n\n```\n@mogplex go\n```", null],
+  ["``` a`b\n\n```\n@mogplex go\n```", null],
+  ["\u200b```\n\n```\n@mogplex go\n```", null],
+  ["\u00a0```\n\n```\n@mogplex go\n```", null],
+  ["a\r```\n\n@mogplex go\n\n```", null],
+  ["<div>\n```\n</div>\n\n```\n@mogplex go\n```", null],
+  // A paragraph of a quote goes on in lines without its sign, also in a list.
+  ["- > the stranger wrote:\n@mogplex from inside a quote", null],
+  ["1) > a\nb\n@mogplex go", null],
+  ["> - a\nb\n@mogplex go", null],
+  ["> a\n\u00a0\n@mogplex go", null],
+  ["> [!NOTE]\n@mogplex go", null],
+  ["[^1]: > a\n@mogplex go", null],
+  // Elements are not counted: behind any of them there is no mention.
+  ["<blockquote><blockquote>a</blockquote>\n@mogplex x\n</blockquote>", null],
+  ["<blockquote><blockquote>a</blockquote>\n\n@mogplex x\n\n</blockquote>", null],
+  ["<pre><pre>a</pre>\n\n@mogplex go\n</pre>", null],
+  ["> <blockquote>\n\n@mogplex go", null],
+  ["<xmp>\n@mogplex go\n</xmp>", null],
+  ["<listing>\n\n@mogplex go\n</listing>", null],
+  ["<tt>\n@mogplex go\n</tt>", null],
+  ["<details>\n\n@mogplex go\n\n</details>", null],
+  ["<svg>\n\n@mogplex go\n\n</svg>", null],
+  ["<?\n@mogplex go\n?>", null],
+  ["<![CDATA[\n\n@mogplex go\n]]>", null],
+  ['<a title="\n@mogplex go\n">b</a>', null],
+  ["<img alt='\n@mogplex go\n'>", null],
+  ["`a\n` <pre> `\n\n@mogplex go", null],
+  ["\\`<pre>`\n\n@mogplex go", null],
+  // Links, their definitions, and images.
+  ['[foo]: /url "title\n@mogplex invisible\nmore"', null],
+  ["[foo]: /url 'title\n@mogplex invisible\nmore'", null],
+  ["[//]: # (\n@mogplex go\n)", null],
+  ["[foo]:\n/url (a\n@mogplex go\n)", null],
+  ["![alt\n@mogplex go\nmore](a.png)", null],
+  ["[a](/b '\n@mogplex go\n')", null],
+  ["see [a](/b 'c\n@mogplex go\n')", null],
+  // Spans of code, also with a sign that a backslash takes out.
+  ["\\` and `a\n@mogplex x`", null],
+  ["a ``\n@mogplex go\n``", null],
+  ["a `\nb\n@mogplex go`", null],
+  // Formulas, tables, settings at the beginning, and the quote of GitLab.
+  ["$$\n@mogplex go\n$$", null],
+  ["a $$\n\n@mogplex go\n$$", null],
+  ["a $b\n@mogplex go$", null],
+  ["\\[\n\n@mogplex go\n\\]", null],
+  ["a\\(b\n@mogplex go\\)", null],
+  ["a | b\n--|--\n@mogplex go", null],
+  ["---\n@mogplex go\n---", null],
+  ["\n---yaml\n\n@mogplex go\n---", null],
+  ["# coding: utf-8\n+++\n\n@mogplex go\n+++", null],
+  [";;;\n\n@mogplex go\n;;;", null],
+  [">>>\na\n\n@mogplex go\n>>>", null],
+  [">>>>\n>>>\n\n@mogplex go\n>>>>", null],
+  // Other characters end no line, and are not left out.
+  ["`a\u2028@mogplex go", null],
+  ["a\u2028@mogplex go", null],
+  ["a\u2029@mogplex go", null],
+  ["a\u0085@mogplex go", null],
+  ["a\v@mogplex go", null],
+  ["a\f@mogplex go", null],
+  ["a\r@mogplex go", null],
+  ["> a\n\u000b\n@mogplex go", null],
+  ["\u001b[0m@mogplex go", null],
+  ["@mog\u200bplex go", null],
+  ["\ufeff@mogplex go", null],
+  [" @mogplex go", null],
+  ["- @mogplex go", null],
+  ["- a\n  @mogplex go", null],
 ];
 
 for (const [text, ask] of READ) {
   test(`readMention() reads ${JSON.stringify(text)}`, () => expect(readMention(text, "mogplex")).toEqual(ask));
 }
+
+/** Each puts a text into what a forge shows as a quote or as code, or does not show. */
+const WRAPS: readonly ((text: string) => string)[] = [
+  (text) => prefixed("> ", text),
+  (text) => prefixed(">", text),
+  (text) => prefixed("> - ", text),
+  (text) => prefixed("    ", text),
+  (text) => prefixed("\t", text),
+  (text) => `- > a\n${prefixed("  > ", text)}`,
+  (text) => `1. a\n${prefixed("       ", text)}`,
+  (text) => `- ${fenced("`", text).replaceAll("\n", "\n  ")}`,
+  (text) => `> ${fenced("~", text).replaceAll("\n", "\n> ")}`,
+  (text) => fenced("`", text),
+  (text) => fenced("~", text),
+  (text) => `>>>\n${text}\n>>>`,
+  (text) => `<!--\n${text}\n-->`,
+  (text) => `$$\n${text}\n$$`,
+  (text) => `---\n${text}\n---`,
+  (text) => `<a title="\n${text}\n">b</a>`,
+  ...[
+    "blockquote",
+    "pre",
+    "code",
+    "q",
+    "xmp",
+    "listing",
+    "tt",
+    "samp",
+    "script",
+    "style",
+    "textarea",
+    "details",
+    "svg",
+    "x-y",
+  ]
+    .flatMap((tag) => [
+      (text: string) => `<${tag}>\n${text}\n</${tag}>`,
+      (text: string) => `<${tag}><${tag}></${tag}>\n\n${text}\n\n</${tag}>`,
+    ]),
+];
+
+/** Each puts the mention into a paragraph that is one of these. */
+const PARAGRAPHS = [
+  "> a\n@mogplex go",
+  "- > a\n@mogplex go",
+  '[a]: /b "\n@mogplex go\n"',
+  "![\n@mogplex go\n](a.png)",
+  "a `\n@mogplex go\n`",
+];
+
+/** What may stand in front, as a whole block. */
+const BEFORE = [
+  "",
+  "Thanks!\n",
+  "a `b` c\n\n",
+  "> a\n\n",
+  "- a\n\n",
+  "```\n~\n```\n",
+  "~~~~ js\n`\n~~~~\n\n",
+  "# a\n\n---\n\n",
+];
+
+function prefixed(prefix: string, text: string): string {
+  return text.split("\n").map((line) => `${prefix}${line}`).join("\n");
+}
+
+function fenced(sign: string, text: string): string {
+  const fence = sign.repeat(Math.max(3, ...[...text.matchAll(/`+|~+/g)].map(([run]) => run.length + 1)));
+  return `${fence}\n${text}\n${fence}`;
+}
+
+test("readMention() finds nothing in a comment that was put into quotes, code or HTML, and into these again", () => {
+  const mentions = READ.flatMap(([text, ask]) => ask === null ? [] : [text.replaceAll("\r\n", "\n")]);
+  const once = [...PARAGRAPHS, ...mentions.flatMap((text) => WRAPS.map((wrap) => wrap(text)))];
+  const behind = once.filter((text) => !text.startsWith("---")).flatMap((text) =>
+    BEFORE.map((before) => before + text)
+  );
+  const twice = once.flatMap((text) => WRAPS.map((wrap) => wrap(text)));
+  const found = [...once, ...behind, ...twice, ...behind.map((text) => text.replaceAll("\n", "\r\n"))]
+    .filter((text) => readMention(text, "mogplex") !== null);
+  expect(found).toEqual([]);
+});
 
 test("readMention() goes by the name that was chosen", () => {
   expect(readMention("@agent go", "agent")).toEqual(task("go"));
@@ -79,6 +257,17 @@ for (const part of MARKUP) {
     readMention(`${text}\n\n@mogplex go`, "mogplex");
   });
 }
+
+test("readMention() reads long lines with the signs of code in the time of a short one", () => {
+  for (const sign of ["~", "`"]) {
+    const run = sign.repeat(30_000);
+    for (const line of [`${run}a${sign}${"b".repeat(60_000)}`, `${run}${" ".repeat(60_000)}a`]) {
+      for (const before of ["", `${sign.repeat(3)}\n`]) {
+        expect(readMention(`${before}${line}\n\n@mogplex go`, "mogplex")).toBeNull();
+      }
+    }
+  }
+});
 
 test("readMention() reads a long task as a task, whatever its end looks like", () => {
   for (const part of ["!", ".!", "! "]) {

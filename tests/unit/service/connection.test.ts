@@ -47,7 +47,7 @@ test("resolveConnection() treats an empty variable as unset, except the token's"
     MOGPLEX_TOKEN_VARIABLE: " ",
   };
   expect(resolve({ ...empty, MOGPLEX_API_KEY: TOKEN }).origin).toBe("https://mogplex.com");
-  const error = refusal({ ...empty, MOGPLEX_API_KEY: "" });
+  const error = refusal({ ...empty, MOGPLEX_API_KEY: "", CI: "true" });
   expect(error).toBeInstanceOf(UnauthorizedError);
   expect(error.message).toBe(
     "Cannot read token: variable MOGPLEX_API_KEY is empty (protected variables are absent on unprotected refs, and merge or " +
@@ -79,7 +79,7 @@ test("resolveConnection() knows a variable of type File by its path, and says wh
 });
 
 test("resolveConnection() names the variable that is not set", () => {
-  expect(refusal({})).toMatchObject({
+  expect(refusal({ GITLAB_CI: "true" })).toMatchObject({
     attempted: "read token",
     why: "variable MOGPLEX_API_KEY is not set",
     value: null,
@@ -88,6 +88,15 @@ test("resolveConnection() names the variable that is not set", () => {
     ),
   });
   expect(refusal({ MOGPLEX_TOKEN_VARIABLE: "TEAM_KEY" }).message).toContain("variable TEAM_KEY is not set");
+});
+
+test("resolveConnection() says how to set the token outside CI, and nothing of what may be the cause in CI", () => {
+  for (const [env, state] of [[{}, "not set"], [{ MOGPLEX_API_KEY: " " }, "empty"]] as const) {
+    expect(refusal(env).message).toBe(
+      `Cannot read token: variable MOGPLEX_API_KEY is ${state}; create a token under Settings > Mogplex Keys and set it: ` +
+        "export MOGPLEX_API_KEY=…",
+    );
+  }
 });
 
 test("resolveConnection() reads the variable of MOGPLEX_TOKEN_VARIABLE, and refuses what is not a name without showing it", () => {

@@ -20,7 +20,8 @@ export interface RealRun {
   files: ReadonlyMap<string, string>;
 }
 
-const ORIGIN = "http://127.0.0.1:43121";
+/** Where the pull request is. */
+const ORIGIN = "https://github.com";
 const TASK = "Fix the flaky tests";
 const SOME_HASH = "94cfebbd28cce097b69a936ec2968cd1b1f8c37e";
 
@@ -71,7 +72,7 @@ function withFixedIds(text: string): string {
  * @param env Variables of the CI system; none for a terminal.
  */
 export async function realRun(env: Readonly<Record<string, string>>, terminal: boolean): Promise<RealRun> {
-  const clock = virtualClock();
+  const clock = virtualClock({ startMs: Date.parse("2026-11-20T09:41:00Z") });
   const emulator = makeEmulator({
     fixture: builtInFixture(["acme/web"]),
     clock,
@@ -83,7 +84,7 @@ export async function realRun(env: Readonly<Record<string, string>>, terminal: b
   const { io, files, said } = memoryIo({ ...env, MOGPLEX_API_KEY: token ?? "", MOGPLEX_REPO_ID: "acme/web" }, terminal);
   const args = ["run", "--follow", TASK];
   const fetch = (url: string, init: RequestInit) => emulator.fetch(url, init);
-  const code = await main(args, io, { fetch, clock });
+  const code = await main(args, io, { fetch, clock, program: "node ci/mogplex.mjs" });
   await emulator.close();
   if (code !== 0) throw new Error(`Cannot make pictures: the run ended with ${code}: ${said.output}`);
   // Branch and key are made from ids that are new each time.
@@ -91,7 +92,7 @@ export async function realRun(env: Readonly<Record<string, string>>, terminal: b
   const same = (text: string) =>
     withFixedIds(text).replace(branch, "53a0dfd6-49358b03").replace(/(?<=\bci1-)[0-9a-f]{40}/g, SOME_HASH);
   return {
-    command: `mogplex-ci run --follow "${TASK}"`,
+    command: `node ci/mogplex.mjs run --follow "${TASK}"`,
     output: same(said.output),
     files: new Map([...files].map(([path, text]) => [path, same(text)])),
   };

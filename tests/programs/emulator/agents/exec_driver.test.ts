@@ -115,15 +115,27 @@ test("execDriver() pushes the agent's branch, opens a pull request and ends with
   expect(await tidied(started.runId)).toEqual([]);
 });
 
+/** What the agent said in a run. */
+function words({ events }: Outcome): string[] {
+  return events.filter(({ payload }) => payload.kind === "assistant_delta").map(({ message }) => message ?? "");
+}
+
+const TALKS = { options: { revision: { agentOutput: true } } };
+
 test("execDriver() makes events of what the command prints, with the switch agentOutput", async () => {
   const { path } = repository();
-  const { outcome } = await play(`echo looking; printf 'é\\nno end'; echo silent >&2`, path, {
-    options: { revision: { agentOutput: true } },
-  });
-  const texts = outcome.events.filter(({ payload }) => payload.kind === "assistant_delta").map(({ message }) =>
-    message
-  );
-  expect(texts.join("")).toBe("looking\né\nno end");
+  const { outcome } = await play(`echo looking; printf 'é\\nno end'; echo a problem >&2; exit 3`, path, TALKS);
+  expect(words(outcome).sort()).toEqual(["a problem\n", "looking\n", "no end", "é\n"]);
+  expect(words((await play("echo silent", path)).outcome)).toEqual([]);
+});
+
+test("execDriver() keeps first and last lines of a command that prints many, so that the feed shows the delivery", async () => {
+  const { path } = repository();
+  const { outcome } = await play("seq 500; echo changed > greeting.txt", path, TALKS);
+  const said = words(outcome);
+  expect([said.length, said[99], said[100]?.split("\n").slice(0, 2), said[100]?.split("\n").at(-2)])
+    .toEqual([101, "100\n", ["(360 lines left out)", "461"], "500"]);
+  expect(stageOf(outcome, "git_delivery")?.payload).toMatchObject({ changed: true });
 });
 
 test("execDriver() commits tracked leftovers and works with a bare repository", async () => {

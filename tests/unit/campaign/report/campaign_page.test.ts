@@ -18,7 +18,7 @@ test("renderCampaignPage() begins with where the campaign is, four numbers and w
   expect(textsOf(page, "h3")[0]).toStartWith("needs-input");
   const commands = textsOf(page, "pre").filter((text) => text.startsWith("mogplex-ci campaign retry FILE --cause "));
   expect(commands.length).toBeGreaterThan(3);
-  expect(page.includes("for 25 min, owner acme")).toBe(true);
+  expect(page.includes("waits for a person for 25 min; owner: acme")).toBe(true);
 });
 
 const ABOUT = {
@@ -72,7 +72,7 @@ test("renderCampaignPage() shows skipped items in grey, and in amber the quota t
 test("renderCampaignPage() names no limit where starts are not limited", () => {
   const limited = rendered(mixedView(40));
   const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
-  expect(textsOf(page, "li")).toContain("40 starts in the last hour, not limited");
+  expect(textsOf(page, "li")).toContain("40 starts in the last hour; this service does not limit them");
   expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
 });
 
@@ -100,7 +100,7 @@ test("renderCampaignPage() shows what became of pull requests, and whose hands t
   ) {
     expect(text).toContain(each);
   }
-  expect(textsOf(page, "p").some((each) => each.includes("owner lin"))).toBe(true);
+  expect(textsOf(page, "p").some((each) => each.includes("owner: lin"))).toBe(true);
 });
 
 test("renderCampaignPage() shows a campaign without items, one that is done, and one that is gated", () => {
@@ -128,4 +128,18 @@ test("renderCampaignPage() shows file, limits, journal, and who opened a gate", 
   const text = textsOf(page, "main").join(" ");
   const said = [ABOUT.fileHash, "3 at a time, 2 attempts, 1 h a run, stops after 10% failures, 1 window", "lin <b>"];
   for (const each of [...said, "all three are good", "42 records"]) expect(text).toContain(each);
+});
+
+test("renderCampaignPage() counts the items that need a person, and not what comes afterwards", () => {
+  const done = { state: "done", nextWaveAt: null, endsAt: null, waitsFor: null } as const;
+  const page = rendered(viewOf([anItem(1, "failed"), anItem(2, "conflict"), anItem(3, "succeeded")], done));
+  expect(textsOf(page, "h3").at(-1)).toStartWith("afterwards");
+  expect(page).toContain('<a href="#attention">2 items</a> below need a person.');
+});
+
+test("renderCampaignPage() says that sandboxes were not read", () => {
+  const view = mixedView(3);
+  const sandboxes = { used: null, limit: 3 };
+  const page = rendered({ ...view, quota: { ...view.quota, sandboxes } });
+  expect(textsOf(page, "li")).toContain("sandboxes in use: not known, 3 at most");
 });

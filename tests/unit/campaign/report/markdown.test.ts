@@ -121,3 +121,11 @@ test("renderCampaignMarkdown() shows the problem of the last step, the job's pag
   expect(text).not.toContain("### Items");
   expect(text).toContain(`| As of | ${NOW.slice(0, 16).replace("T", " ")} UTC |`);
 });
+
+test("renderCampaignMarkdown() says once how many items of a campaign that is done did not succeed", () => {
+  const text = render(
+    viewOf([anItem(1, "failed"), anItem(2, "succeeded")], { state: "done", nextWaveAt: null, endsAt: null }),
+  );
+  expect(text).toContain("1 of 2 items succeeded, 1 did not succeed. **See below what to do**.");
+  expect(text.match(/did not succeed/g)?.length).toBe(1);
+});

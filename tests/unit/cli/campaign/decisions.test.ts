@@ -9,6 +9,9 @@ const journal = (world: CliWorld) =>
   readFileSync(`${world.directory}/journal/000001.ndjson`, "utf8").trimEnd().split("\n");
 const last = (world: CliWorld) => JSON.parse(journal(world).at(-1) ?? "{}");
 
+const BY_HAND =
+  "A schedule or `campaign run` starts the next wave. By hand:\n  mogplex-ci campaign advance campaign.yml --dir DIR\n";
+
 test("campaign retry, approve, stop, resume and skip record who decided, print what it means, and send nothing", async () => {
   const world = cliWorld({ count: 4, scenarios: "play: agent-failure", file: { canary: { size: 2 } } });
   await world.campaign("run");
@@ -17,7 +20,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   expect(await world.campaign("retry", ["--only", project(1), "--by", "ann"])).toMatchObject({
     code: 0,
     stderr: "",
-    stdout: `1 item will be started again, before all that wait\n  ${project(1)}@main\n`,
+    stdout: `1 item will be started again, before all that wait\n  ${project(1)}@main\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "retry", items: [`${project(1)}@main`], by: "ann", adopt: false });
 
@@ -29,13 +32,19 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   expect(last(world)).toMatchObject({ type: "skipped", by: "kim", reason: "archived" });
 
   const note = ["--note", "looked at it"];
-  expect(await world.campaign("approve", note)).toMatchObject({ code: 0, stdout: "opened the gate of the canary\n" });
+  expect(await world.campaign("approve", note)).toMatchObject({
+    code: 0,
+    stdout: `opened the gate of the canary\n${BY_HAND}`,
+  });
   expect(last(world)).toMatchObject({ type: "approved", gate: "canary", by: "kim", note: "looked at it" });
 
   expect(await world.campaign("stop")).toMatchObject({ code: 0, stdout: "nothing more is started; nothing runs\n" });
   expect(last(world)).toMatchObject({ type: "stopped", by: "kim", cancel: false });
 
-  expect(await world.campaign("resume")).toMatchObject({ code: 0, stdout: "the next wave starts runs again\n" });
+  expect(await world.campaign("resume")).toMatchObject({
+    code: 0,
+    stdout: `the next wave starts runs again\n${BY_HAND}`,
+  });
   expect(last(world)).toMatchObject({ type: "resumed", by: "kim" });
   expect(world.requests.length).toBe(requests);
 });
@@ -122,7 +131,9 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   world.write({ prompt: "A better task" });
   expect(await world.campaign("retry", ["--failed", "--adopt-changes"])).toMatchObject({
     code: 0,
-    stdout: `1 item will be started again, before all that wait, with the task of the file\n  ${project(1)}@main\n`,
+    stdout: `1 item will be started again, before all that wait, with the task of the file\n  ${
+      project(1)
+    }@main\n${BY_HAND}`,
     stderr: "",
   });
   const { stderr } = await world.campaign("advance");

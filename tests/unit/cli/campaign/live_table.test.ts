@@ -31,7 +31,7 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
   expect(table(mixedView(400), 14)).toEqual([
     "replace-moment · 224/400 ended · 156 good · 64 need attention · 3 running",
     "starts 3/10 a minute · 30/30 an hour · 84/150 a day · sandboxes 2/3",
-    "next wave in 12 min · waits for the quota of starts an hour (30 of 30 used)",
+    "waits for the quota of starts an hour (30 of 30 used)",
     "earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
     "  ITEM              VERDICT      RUN       PR    PR STATE    TIME  ATTEMPTS",
     "  acme/service-136  running      3f0f6f0a                  36 min         1",
@@ -44,6 +44,23 @@ test("LiveCampaign on a terminal shows the whole in four lines, then what runs, 
     "  acme/service-15   succeeded    3f0f6f0a  #22   not read  35 min         1",
     "  … 161 waiting, 4 service, 4 quota, 1 needs-input, 8 unknown, 4 conflict, 32 f…",
   ]);
+});
+
+test("LiveCampaign on a terminal says when the next start is due, unless the end of a run may bring it before", () => {
+  const view = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")]);
+  expect(table(view)[2]).toBe("next start in 12 min · waits for the quota of starts an hour (30 of 30 used)");
+  expect(table({ ...view, counts: { ...view.counts, running: 1 } })[2]).toStartWith("waits for ");
+});
+
+test("LiveCampaign on a terminal names no end before a run has ended, and none in the past", () => {
+  const ends = (view: CampaignView, startMs = nowMs) =>
+    table(view, 24, 80, startMs).filter((line) => line.includes("earliest end"));
+  expect(ends(viewOf([anItem(1, "running"), anItem(2, "waiting")]))).toEqual([]);
+  const view = viewOf([anItem(1, "succeeded"), anItem(2, "waiting")], {
+    endsAt: new Date(nowMs + 22_000).toISOString(),
+  });
+  expect(ends(view)).toEqual(["earliest end 2026-12-01 13:53 UTC (in 22 s)"]);
+  expect(ends(view, nowMs + 23_000)).toEqual([]);
 });
 
 test("LiveCampaign on a terminal says when starts are not limited", () => {

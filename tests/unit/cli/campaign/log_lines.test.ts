@@ -64,7 +64,7 @@ test("LiveCampaign says what happened to an item, with what a reader needs next"
 test("LiveCampaign has a heartbeat with the counts, the starts of the day, and what is waited for until when", async () => {
   expect(await heartbeat(mixedView(100))).toBe(
     "... 56 of 100 items ended, 3 running, 16 did not succeed; 84 of 150 starts a day; " +
-      "next start waits for the quota of starts an hour (30 of 30 used); next wave 2026-12-01 14:05 UTC (in 12 min)",
+      "next start waits for the quota of starts an hour (30 of 30 used); earliest end 2026-12-02 18:40 UTC (in 28 h 47 min)",
   );
   expect(await heartbeat(viewOf([anItem(1, "running")], { waitsFor: "nothing", nextWaveAt: null, endsAt: null })))
     .toBe(
@@ -87,11 +87,11 @@ test("LiveCampaign has lines for new items, and for those whose verdict, run or 
   );
 });
 
-test("LiveCampaign names the end in a heartbeat where everything is expected to have ended before another wave", async () => {
-  const view = { ...mixedView(100), nextWaveAt: new Date(nowMs + 120_000).toISOString() };
-  const line = (endMs: number) => heartbeat({ ...view, endsAt: new Date(nowMs + endMs).toISOString() });
-  expect(await line(42_000)).toEndWith("(in 42 s)");
-  expect(await line(42_000)).toContain("; earliest end ");
-  expect(await line(42_000)).not.toContain("next wave");
-  expect(await line(600_000)).toContain("; next wave ");
+test("LiveCampaign names in a heartbeat the next start, where no run is at work, and the end unless it is past", async () => {
+  const items = [anItem(1, "succeeded"), anItem(2, "waiting")];
+  const line = (endMs: number) => heartbeat(viewOf(items, { endsAt: new Date(nowMs + endMs).toISOString() }));
+  expect(await line(42_000)).toEndWith(
+    "; next start 2026-12-01 14:05 UTC (in 12 min); earliest end 2026-12-01 13:53 UTC (in 42 s)",
+  );
+  expect(await line(-1_000)).toEndWith("; next start 2026-12-01 14:05 UTC (in 12 min)");
 });

@@ -33,7 +33,7 @@ Pace
   sandboxes     2 of 3 in use
   next start    waits for the quota of starts an hour (30 of 30 used)
   next wave     2026-12-01 14:05 UTC (in 12 min), number 12
-                A schedule or \`campaign run\` starts it. By hand:
+                A schedule or \`campaign run\` starts the next wave. By hand:
                   mogplex-ci campaign advance campaign.yaml
   earliest end  2026-12-02 18:40 UTC (in 28 h 47 min), by the mean of the runs
                 so far

@@ -140,9 +140,16 @@ test("LiveLog writes no times where the CI system writes them", () => {
   for (const form of ["compact", "full"] as const) {
     const { io, log } = liveLog({ form, times: false });
     log.item({ type: "event", event: event("text") });
-    log.item({ type: "status", status: "streaming" } as never);
-    expect(io.text.stdout).toBe("log       text\nstatus    streaming\n");
+    log.item({ type: "status", status: "paused" } as never);
+    expect(io.text.stdout).toBe("log       text\nstatus    paused\n");
   }
+});
+
+test("LiveLog gives a status the time of its change, and leaves one out that events tell", () => {
+  const { io, log, clock } = liveLog({});
+  for (const status of ["pending", "streaming", "paused"]) log.item({ type: "status", status } as never);
+  const time = new Date(clock.wallTime()).toISOString().slice(11, 19);
+  expect(io.text.stdout).toBe(`${time}  status    pending\n${time}  status    paused\n`);
 });
 
 test("LiveLog prints no sections where the CI system has none, nor with --json", () => {
@@ -412,8 +419,6 @@ test("LiveLog keeps a status line below everything on a terminal", async () => {
     [
       line("0:00 · starting for 0 s · quiet for 0 s"),
       line("0:00 · streaming for 0 s · quiet for 0 s"),
-      "\r\x1b[K          status    streaming\n",
-      line("0:00 · streaming for 0 s · quiet for 0 s").slice(4),
       line("0:01 · streaming for 1 s · quiet for 1 s"),
       "\r\x1b[K10:20:30  log       hello\n",
       line("0:01 · streaming for 1 s · quiet for 1 s").slice(4),

@@ -31,6 +31,7 @@ test("init writes the program, a checksum that fits, a task and the job of the s
     "run --follow --repo acme/web --prompt-file ci/mogplex-task.md",
   );
   expect(stdout).toContain("+name: Mogplex\n");
+  expect(stdout.match(/[0-9a-f]{64}/g)).toHaveLength(1);
   expect(stdout).toContain("Needs: secret MOGPLEX_API_KEY.\n");
 });
 
@@ -54,7 +55,7 @@ test("init puts the job beside a file that exists, says which lines to add, and 
   expect(code).toBe(0);
   expect(written).toMatchObject(theirs);
   expect(written["ci/mogplex.gitlab-ci.yml"]).toContain("mogplex:\n");
-  expect(stdout).toContain("Add to .gitlab-ci.yml:\n\n  include:\n    - local: ci/mogplex.gitlab-ci.yml\n");
+  expect(stdout).toContain("Add to .gitlab-ci.yml:\n\ninclude:\n  - local: ci/mogplex.gitlab-ci.yml\n");
   expect(stdout).toContain("keep ci/mogplex-task.md, which differs from what init would write:\n-Our own task\n");
 });
 
@@ -97,8 +98,8 @@ test("init --uninstall removes the files that init wrote, and leaves changed one
 });
 
 test("init and --uninstall look whether the pipeline includes the job already", async () => {
-  const ask = "Add to .gitlab-ci.yml:";
-  const remove = "Remove from .gitlab-ci.yml, since a pipeline is invalid when a file that it includes is missing:";
+  const ask = "Replace the include of .gitlab-ci.yml by this list:";
+  const remove = "Remove from the include of .gitlab-ci.yml:\n\n  - local: ci/mogplex.gitlab-ci.yml\n";
   const includes = [
     "include: [{ local: ci/mogplex.gitlab-ci.yml }]",
     "include: /ci/mogplex.gitlab-ci.yml",
@@ -108,15 +109,49 @@ test("init and --uninstall look whether the pipeline includes the job already", 
   for (const include of includes) {
     const { written, stdout } = await init(["gitlab"], { ".gitlab-ci.yml": `${include}\nx: {}\n` });
     const gone = await init(["gitlab", "--uninstall"], written);
-    seen.push([stdout.includes(ask), gone.stdout.includes(remove)]);
+    // The pipeline is broken until the user mends it, and each call says so.
+    const again = await init(["gitlab", "--uninstall"], gone.written);
+    seen.push([stdout.includes(ask), gone.stdout.includes(remove), again.stdout.includes(remove)]);
   }
-  expect(seen).toEqual([[false, true], [false, true], [true, false]]);
+  expect(seen).toEqual([[false, true, true], [false, true, true], [true, false, false]]);
+});
+
+test("init keeps the include that a GitLab pipeline has: it asks for one more entry, or for a list with both", async () => {
+  const own = "local: ci/mogplex.gitlab-ci.yml";
+  const add = "Add this entry to the include that is in .gitlab-ci.yml already:\n\n";
+  const replace = "Replace the include of .gitlab-ci.yml by this list:\n\ninclude:\n";
+  const cases: [include: string, advice: string][] = [
+    ["include:\n  - local: a.yml\n  - b.yml\n", `${add}  - ${own}\n`],
+    ["include:\n- local: a.yml\n", `${add}- ${own}\n`],
+    ["include:\n    # ours\n    - local: a.yml\n", `${add}    - ${own}\n`],
+    ["include: [a.yml]\n", `${add}{ ${own} }\n`],
+    ["include: a.yml\n", `${replace}  - a.yml\n  - ${own}\n`],
+    ["include: { local: a.yml }\n", `${replace}  - { local: a.yml }\n  - ${own}\n`],
+    [
+      "include:\n  component: $CI_SERVER_FQDN/a/b/c@1\n  inputs:\n    stage: x\n",
+      `${replace}  - component: $CI_SERVER_FQDN/a/b/c@1\n    inputs:\n      stage: x\n  - ${own}\n`,
+    ],
+    ["include:\n", `${replace}  - ${own}\n`],
+  ];
+  for (const [include, advice] of cases) {
+    const files = { ".gitlab-ci.yml": `${include}x: { script: [make] }\n`, "a.yml": "{}", "b.yml": "{}" };
+    const { stdout } = await init(["gitlab"], files);
+    expect([include, stdout.slice(stdout.indexOf(advice), stdout.indexOf(advice) + advice.length)]).toEqual([
+      include,
+      advice,
+    ]);
+  }
 });
 
 test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
   const cases: [args: string[], files: Record<string, string>, message: string][] = [
-    [[], {}, "nothing here says which CI system it uses; give one of gitlab, github,"],
-    [[], { Jenkinsfile: "", ".gitlab-ci.yml": "" }, "it uses several CI systems: gitlab, jenkins"],
+    [[], {}, "nothing here says which CI system it uses; name it: mogplex-ci init gitlab (or github, "],
+    [["--dry-run"], {}, "name it: mogplex-ci init gitlab --dry-run (or github, "],
+    [
+      [],
+      { Jenkinsfile: "", "azure-pipelines.yml": "" },
+      "several CI systems: azure, jenkins; name it: mogplex-ci init azure (or ",
+    ],
     [["gitlabb"], {}, `did you mean "gitlab"?`],
   ];
   for (const [args, files, message] of cases) {
@@ -127,6 +162,21 @@ test("init ends with 2 and writes nothing where it cannot know what to write", a
   const source = await init(["gitlab"], {}, "export {};\n");
   expect([source.code, source.written]).toEqual([2, {}]);
   expect(source.stderr).toContain("npm --prefix");
+});
+
+test("init terminal writes program and task without a job, and takes them out again", async () => {
+  const { code, written, stdout } = await init(["terminal"], { ".git/config": ORIGIN });
+  expect([code, Object.keys(written).sort()]).toEqual([0, [
+    ".gitattributes",
+    "ci/mogplex-task.md",
+    "ci/mogplex.mjs",
+    "ci/mogplex.mjs.sha256",
+  ]]);
+  expect(stdout).toEndWith(
+    "\nNeeds: variable MOGPLEX_API_KEY, variable MOGPLEX_REPO_ID (owner/name).\n" +
+      "Then commit these files, and try it: node ci/mogplex.mjs doctor\n",
+  );
+  expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });
 
 test("init takes no name from a remote that is a path, or that could end a command line", async () => {

@@ -54,6 +54,8 @@ test("runs recent fits the terminal, and prints whole values elsewhere", async (
   expect(terminal.stdout).toMatch(
     /^unknown {2}Replace the d\S*… {2}group\/sub\S*… {2}mogplex\/\S*… {2}rrrrrrrr {2}\d+ d/m,
   );
+  expect(pipe.stdout).toContain("  Replace the deprecated calls in all packages  ");
+  expect(terminal.stdout).not.toContain("characters]");
   expect(pipe.stdout).toContain(`  ${long}  mogplex/${long}  ${"r".repeat(36)}  `);
 });
 

@@ -90,7 +90,7 @@ test("automations trigger --follow prints statuses and verdict, and ends with it
   expect(named(there, stdout)).toBe(
     [
       `queued automation ${AUTOMATION}: run <job> (pending), waits for a slot (INSTALLATION_CONCURRENCY_LIMIT); nothing runs yet`,
-      "          status    running",
+      "00:00:32  status    running",
       "",
       "verdict       success (exit code 0)",
       "repository    acme/api",
@@ -169,8 +169,8 @@ test.each(ENDS)("automations trigger --follow ends %s with %d", async (scenario,
 
 test("automations trigger --follow shows when it waits for an answer, and for a way in", async () => {
   const resumed = await world("automation-resumed").cli(FOLLOW, { env: JOB });
-  expect(resumed.stdout).toContain("          waits     for an answer in the app (1)\n");
-  expect(resumed.stdout).toContain("          goes on\n");
+  expect(resumed.stdout).toContain("00:00:12  waits     for an answer in the app (1)\n");
+  expect(resumed.stdout).toContain("00:01:17  goes on\n");
   const scenario = parseScenario(
     "automation: { suppress: INSTALLATION_PENDING_LIMIT, times: 2, steps: [{ status: success }] }",
     "s.yaml",

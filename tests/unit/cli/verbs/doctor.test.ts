@@ -256,6 +256,14 @@ test("doctor --for asks for what a job of that purpose needs", async () => {
   }
 });
 
+test("doctor --for dashboard says nothing of keys, waits and reports: a dashboard has no run", async () => {
+  const { code, text } = await doctor({ env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN }, args: ["--for", "dashboard"] });
+  const printed = await text();
+  expect(code).toBe(0);
+  expect(printed).not.toMatch(/attaches|a job waits|can be written|finds its run/);
+  expect(printed).toMatch(/^skipped {2}files +a dashboard has no run$/m);
+});
+
 test("doctor ends with 65 when the token has no scope at all", async () => {
   const forbidden = () => Response.json({ ok: false, error: { code: "FORBIDDEN", message: "scope" } }, { status: 403 });
   const instead: Instead = (url) => /\/(runs|automations)$/.test(url.pathname) ? forbidden() : undefined;

@@ -24,6 +24,10 @@ interface Comment {
   html_url: string;
   issue_url?: string;
   pull_request_url?: string;
+  path?: string;
+  line?: number | null;
+  original_line?: number;
+  diff_hunk?: string;
   performed_via_github_app: Record<string, unknown> | null;
   lastEditedAt: string | null;
 }

@@ -35,6 +35,8 @@ interface Note {
   noteable_type: "Issue" | "MergeRequest";
   noteable_iid: number;
   lastEditedAt: string | null;
+  /** Of a note on a line of a merge request. */
+  position?: { new_path: string; old_path: string; new_line: number | null; old_line: number | null };
 }
 
 export interface GitlabProject extends Served {

@@ -197,7 +197,7 @@ const REFUSED:
     [
       "60 KB of markup",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
-      "nothing asks @mogplex for anything, outside of quotes and code",
+      "nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
     ],
     [
       "a note of the forge itself",
@@ -264,11 +264,22 @@ test("respond sends the same key again when a start is not known, and one run is
   at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
-  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->/);
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. The next poll tries it again/);
   at.emulator.control("clearFaults", {});
   const second = await respond(at, "", ["--poll"]);
   expect(second.code).toBe(0);
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("the note of a job with a wrong token says to ask again, and a new mention starts", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
+  expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nNo run is known\. Ask again when /);
+  expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+  expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
+  expect(runsOf(at).length).toBe(1);
 });
 
 test("respond works on a new branch for a merge request out of a release branch", async () => {
@@ -352,7 +363,67 @@ test("respond stops the run of a thread", async () => {
     "ask again when it has ended: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
+test("respond tells the agent the file and the line that a note is on, of a new line and of one that is gone", async () => {
+  const at = place();
+  const [new_path, old_path] = ["src/b.ts", "src/a.ts"];
+  at.gitlab.say("merge_requests/7", "lee", "This one is old.", {
+    position: { new_path, old_path, new_line: null, old_line: 3 },
+  });
+  const note = at.gitlab.say("merge_requests/7", "lee", "@mogplex rename this", {
+    position: { new_path, old_path, new_line: 12, old_line: null },
+  });
+  expect((await respond(at, payload(note))).code).toBe(0);
+  expect(runsOf(at)[0]?.prompt).toStartWith(
+    "rename this\n\n---\n\nThe task was given on this line of code of the pull request.\n\nLine:\n> src/b.ts:12:\n\n---",
+  );
+  expect(runsOf(at)[0]?.prompt).toContain("lee wrote:\n> src/b.ts:3:\n> This one is old.");
+});
+
+test("respond starts nothing that was asked for before a stop, when the job of the stop comes first", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await at.clock.sleep(1_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[0]).toContain("has not started yet does not start any more");
+  const { code, stdout } = await respond(at, payload(note));
+  expect({ code, stdout, runs: runsOf(at) }).toEqual({
+    code: 0,
+    stdout: "no run: it was stopped before a run had started\n",
+    runs: [],
+  });
+  expect(ours(at)[1]).toContain("No run: it was stopped before a run had started.");
+});
+
+test("respond closes an ask whose start is not known when a stop comes, and the poll does not start it", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 50 });
+  expect((await respond(at, payload(note), ["--timeout", "60"])).code).not.toBe(0);
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->/);
+  at.emulator.control("clearFaults", {});
+  await at.clock.sleep(1_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nNo run: it was stopped\./);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
+});
+
+test("respond stops a run that another job is just about to start", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await at.clock.sleep(1_000);
+  // The service answers late: the job has looked for a stop, and its run is not there yet.
+  at.emulator.control("fault", { kind: "slow", delayMs: 8_000, route: "POST /runs", times: 1 });
+  const task = respond(at, payload(note), ["--timeout", "5m"]);
+  await at.clock.sleep(3_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  await Promise.all([task, respond(at, payload(stop))]);
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
 });
 
@@ -422,7 +493,7 @@ test("respond starts nothing, stops nothing and writes nothing by a mark that wa
   own.body = own.body.replace(/[0-9a-f-]{36} at work/, "starting");
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect((await respond(at, payload(stop))).stdout).toBe("no run: no run is at work there\n");
+  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no run is at work\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
 });
 
@@ -559,6 +630,24 @@ test("respond --poll leaves what was asked for long ago, and takes the oldest of
   at.gitlab.say("issues/8", "kim", "@mogplex second", { created_at: ago(1) });
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
+});
+
+test("respond --poll says in the log what it looks at", async () => {
+  const at = place();
+  at.gitlab.say("issues/8", "eve", "@mogplex go");
+  at.gitlab.say("merge_requests/7", "eve", "`@mogplex` is a name");
+  at.gitlab.labelEvents.set("merge_requests/7", [
+    { user: "eve", action: "add", created_at: at.gitlab.now(), name: "mogplex" },
+  ]);
+  expect((await respond(at, "", ["--poll"])).stdout.split("\n").slice(1)).toEqual([
+    "issue #8, comment 1000:",
+    "no run: the user who asked may not push to the repository",
+    "merge request !7, comment 1001:",
+    "no run: nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
+    "merge request !7, the label:",
+    "no run: the user who asked may not push to the repository",
+    "",
+  ]);
 });
 
 test("respond --poll answers what stands behind a thread that cannot be read, and says so with 69", async () => {

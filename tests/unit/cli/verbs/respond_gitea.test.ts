@@ -6,7 +6,9 @@ import { REPO, TOKEN, world } from "../world.ts";
 
 const GITEA_TOKEN = "0123456789abcdef0123456789abcdef01234567";
 
-async function respond(env: Record<string, string>, answers: Record<string, [number, unknown]> = {}) {
+type Answers = Record<string, [number, unknown]>;
+
+async function respond(env: Record<string, string>, answers: Answers = {}, args = ["respond"]) {
   const { clock, emulator } = world();
   const asked: string[] = [];
   const io = fakeIo({
@@ -25,7 +27,7 @@ async function respond(env: Record<string, string>, answers: Record<string, [num
     const [status, body] = answers[url.replace("https://git.example.com/api/v1", "")] ?? [404, {}];
     return Promise.resolve(new Response(JSON.stringify(body), { status }));
   };
-  const code = await main(["respond"], io, { fetch, clock });
+  const code = await main(args, io, { fetch, clock });
   return { code, asked, runs: emulator.world.store.runs.size, ...io.text };
 }
 
@@ -66,4 +68,32 @@ test("respond tells on Gitea who may ask for rights, with 69 and without a run, 
   expect(stderr).toContain("administrators of the repository");
   expect(stderr).toContain("--allow-users");
   expect(new Set(asked)).toEqual(new Set([`Bearer ${GITEA_TOKEN}`]));
+});
+
+/** An organisation where one team writes code. */
+const ORGANISATION: Answers = {
+  ...REPOSITORY as unknown as Answers,
+  "/user": [200, { id: 9, login: "mogplex-bot" }],
+  "/repos/acme/web/collaborators/acme/permission": [404, {}],
+  "/repos/acme/web/teams": [200, [
+    { id: 1, name: "Owners", permission: "owner", units_map: { "repo.code": "owner" } },
+    { id: 2, name: "coders", permission: "none", units_map: { "repo.code": "write" } },
+  ]],
+};
+
+test("doctor --for respond asks on Gitea what respond needs to know: who is in the teams that may write code", async () => {
+  const rights = async (team: [number, unknown]) => {
+    const answers = { ...ORGANISATION, "/teams/2": team };
+    const { stdout } = await respond({ GITEA_TOKEN }, answers, ["doctor", "--for", "respond", "--json"]);
+    const { checks } = JSON.parse(stdout) as { checks: { name: string; state: string; advice?: string }[] };
+    return checks.find(({ name }) => name === "rights");
+  };
+  expect(await rights([200, { id: 2 }])).toMatchObject({ state: "ok" });
+  for (const status of [403, 404]) {
+    expect(await rights([status, {}])).toMatchObject({
+      state: "failed",
+      finding: expect.stringContaining("who is in a team"),
+      advice: expect.stringContaining("an owner of the organisation"),
+    });
+  }
 });

@@ -115,6 +115,22 @@ for (const [what, arrange, reason] of REFUSED) {
   });
 }
 
+test("respond calls an issue an issue in what it says of its comment, also when GitHub refuses it", async () => {
+  const at = place();
+  const { stderr } = await respond(at, commented(at.github.say(8, "kim", "@mogplex go"), 8));
+  expect(stderr).toContain("summary written in comment 1001 of issue #8\n");
+  const [{ id }, refused] = [at.github.say(8, "kim", "@mogplex stop"), { message: "Resource not accessible" }];
+  const fetch = at.github.fetch;
+  at.github.fetch = (url, init) =>
+    init.method === "POST" && url.endsWith("/issues/8/comments")
+      ? Promise.resolve(Response.json(refused, { status: 403 }))
+      : fetch(url, init);
+  expect((await respond(at, commented({ id }, 8))).stderr).toContain(
+    'Cannot create the comment on issue #8: the token in variable GITHUB_TOKEN may not comment, it needs the permission "issues: write", ' +
+      "or the conversation is locked",
+  );
+});
+
 test("respond works on a new branch where a rule asks for a pull request", async () => {
   const at = place();
   at.github.branches.set("feature", { protected: false, rules: ["pull_request"] });
@@ -171,8 +187,15 @@ test("respond reads comments on lines of code from a schedule", async () => {
     issue_url: undefined as unknown as string,
     pull_request_url: "https://api.github.com/repos/acme/api/pulls/7",
     html_url: "https://github.com/acme/api/pull/7#discussion_r1000",
+    path: "src/a.ts",
+    line: null,
+    original_line: 12,
+    diff_hunk: "@@ -10,2 +10,3 @@\n const a = 1;\n+const b = 2;",
   });
   expect((await respond(at, { name: "schedule", payload: {} })).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
+  expect(runsOf(at)[0]?.prompt).toContain(
+    "Line:\n> src/a.ts:12:\n> @@ -10,2 +10,3 @@\n>  const a = 1;\n> +const b = 2;\n\n",
+  );
   expect(ours(at)[0]).toContain("<!-- mogplex-respond review 1000 of review 1000 ");
 });

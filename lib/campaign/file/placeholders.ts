@@ -1,0 +1,23 @@
+/**
+ * The texts of a new campaign file that a person has to replace: `campaign new` writes them, and a file that still has one is refused.
+ *
+ * @module
+ */
+
+/** The title of the pull requests. */
+export const NEW_TITLE = "Say in one line what changes";
+
+/** The task. */
+export const NEW_TASK =
+  `Say here what is to change in {{ repository.name }}, how to prove it (tests, a build), and what to leave alone.
+`;
+
+/** The repository, where none was given. */
+export const NEW_REPOSITORY = "owner/name";
+
+const TEXTS: readonly string[] = [NEW_TITLE, NEW_TASK.trim(), NEW_REPOSITORY];
+
+/** What is wrong with a text that is still to be replaced; undefined for any other one. */
+export function placeholderProblem(text: string): string | undefined {
+  return TEXTS.includes(text.trim()) ? "this is still the text that `campaign new` wrote: replace it" : undefined;
+}
