@@ -136,7 +136,10 @@ export class MogplexError extends Error {
     return this.#run.runId;
   }
 
-  /** Key with which the run was or may have been started: the same start with this key finds it. Null when no start was sent. */
+  /**
+   * Key with which the run was or may have been started: the same start with this key finds it. Null when it is sure that the call started
+   * none, since nothing was sent or the service refused it; and when the call was not about a start.
+   */
   get idempotencyKey(): string | null {
     return this.#run.idempotencyKey;
   }

@@ -51,6 +51,17 @@ interface HookLimits {
   signal: AbortSignal | undefined;
 }
 
+/** What a hook before an effect has thrown, as an error that names it. @param redact Masks secrets in its message. @default masks none */
+export function hookError(
+  attempted: string,
+  name: string,
+  cause: unknown,
+  redact: (text: string) => string = (text) => text,
+): MogplexError {
+  const problem = { attempted, why: `'${name}' failed: ${redact(messageOf(cause))}`, advice: "nothing was sent" };
+  return new MogplexError(problem, exitNameOf(cause), { cause, code: "HOOK_FAILED" });
+}
+
 /**
  * Waits for a hook that comes before an effect.
  *
@@ -86,8 +97,7 @@ export async function awaitHook<A>(
     }
   } catch (cause) {
     if (cause instanceof DeadlineError || signal?.aborted && cause === signal.reason) throw cause;
-    const problem = { attempted, why: `'${name}' failed: ${messageOf(cause)}`, advice: "nothing was sent" };
-    throw new MogplexError(problem, exitNameOf(cause), { cause, code: "HOOK_FAILED" });
+    throw hookError(attempted, name, cause);
   }
   signal?.throwIfAborted();
 }

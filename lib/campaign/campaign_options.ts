@@ -85,8 +85,8 @@ export interface CampaignNotification {
 }
 
 /**
- * Is told in place of the webhook of a campaign. The campaign waits for its promise, at most 30 seconds. When it fails, the next wave tells
- * the same again, with the same `id`.
+ * Is told in place of the webhook of a campaign. The campaign waits for its promise. When it fails it is called up to two times more, within
+ * 30 seconds in all; when all fail, the next call of `run()` or `advance()` tells the same again, with the same `id`.
  */
 export type Notifier = (notification: CampaignNotification) => unknown;
 

@@ -7,7 +7,16 @@ import { isoTimeOrNull } from "../run/result.ts";
 import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory, usualLateMs } from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "./pace/next_starts.ts";
-import { campaignState, closedBy, exitCodeOf, forecastInput, paceInput, startableItems, toSettle } from "./progress.ts";
+import {
+  campaignState,
+  closedBy,
+  exitCodeOf,
+  forecastInput,
+  isAtRest,
+  paceInput,
+  startableItems,
+  toSettle,
+} from "./progress.ts";
 import { groupByCause } from "./report/causes.ts";
 import { STUCK_AFTER_MS, stuckCause } from "./pulls.ts";
 import { isFinal } from "./verdicts.ts";
@@ -54,7 +63,8 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const lastMs = memory.lastAt === null ? nowMs : Date.parse(memory.lastAt) - memory.skewMs;
   const lookedAtMs = input.lookedAtMs ?? Math.min(nowMs, lastMs);
   const settles = toSettle(memory).length > 0;
-  const nextMs = isOver || open.length === 0 && now.closed !== null && !settles
+  // Runs that wait for a person end in no time that could be foreseen.
+  const nextMs = isAtRest(memory)
     ? null
     : nextWaveMs(lookedAtMs, meanRunMs, nextStarts({ ...now, nowMs: lookedAtMs }), open, settles);
   return {

@@ -1,6 +1,6 @@
 /**
  * Tells a webhook, or a function of a script, that a campaign needs a person, or is done: each event at least once. The journal remembers for
- * all machines what was told. A webhook that fails changes nothing, and the next wave tries again.
+ * all machines what was told. A webhook that fails changes nothing: it is tried some times, and the next call tells it again.
  *
  * A message has no text of an agent, of the service or of the task in it, and no name of a repository of the campaign.
  *
@@ -85,7 +85,7 @@ export async function sendNotification(
     : await callWebhook(address.url, body, limits);
   if (problem === null) return await store.record({ type: "note", text: toldNote(event) });
   const who = notifier !== undefined ? "the notifier" : `the webhook in ${notify?.variable}`;
-  note(`Cannot tell that the campaign is ${event}: ${who}: ${problem}; the next wave tries again`);
+  note(`Cannot tell that the campaign is ${event}: ${who}: ${problem}; the next call tells it again`);
 }
 
 /** The event to send; null if none. */
@@ -256,18 +256,32 @@ function cardText(text: string, more: Record<string, unknown> = {}) {
   return { type: "RichTextBlock", inlines: [{ type: "TextRun", text, ...more }] };
 }
 
-/** Tells the function of a script. @returns Why it failed, as a clause; null when it did not. @throws `signal.reason` if the signal aborts. */
+/** Waits before the second and the third try of a function, in milliseconds. */
+const AGAIN_MS: readonly number[] = [1_000, 5_000];
+
+/**
+ * Tells the function of a script, with at most three tries: after a campaign is done, nothing else may call it again.
+ *
+ * @returns Why the last try failed, as a clause; null when one did not.
+ * @throws `signal.reason` if the signal aborts.
+ */
 async function callNotifier(
   notifier: Notifier,
   message: CampaignNotification,
   { clock, signal }: NotificationContext,
 ): Promise<string | null> {
-  try {
-    const told = Promise.resolve(message).then(notifier);
-    await withLimit(() => clock.during?.(told) ?? told, { clock, limitMs: WHOLE_MS, signal });
-    return null;
-  } catch (error) {
-    signal?.throwIfAborted();
-    return error instanceof TimedOut ? `it did not end within ${WHOLE_MS / 1_000} seconds` : messageOf(error);
+  const until = clock.now() + WHOLE_MS;
+  for (let tried = 0;; tried++) {
+    try {
+      const told = Promise.resolve({ ...message }).then(notifier);
+      await withLimit(() => clock.during?.(told) ?? told, { clock, limitMs: until - clock.now(), signal });
+      return null;
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof TimedOut) return `it did not end within ${WHOLE_MS / 1_000} seconds`;
+      const waitMs = AGAIN_MS[tried];
+      if (waitMs === undefined || clock.now() + waitMs >= until) return messageOf(error);
+      await clock.sleep(waitMs, { signal });
+    }
   }
 }

@@ -202,7 +202,7 @@ export interface CampaignView {
   trouble: string | null;
   /** Which other process is at work on it now, in a few words; null when none is. */
   atWork: string | null;
-  /** When the next wave is due, in ISO 8601; in the past when it is late, null when none is due. */
+  /** When the next wave is due, in ISO 8601; in the past when it is late, null when it is done, and when only a person can make it go on. */
   nextWaveAt: string | null;
   /** What the next start waits for: `nothing` when no item is ready for one, null when one can be sent now. */
   waitsFor: CampaignLimit | null;

@@ -137,7 +137,7 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
 export interface MainOptions {
   /** Takes the place of the runtime's `fetch`. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. @default {systemClock} */
+  /** Time. @default the real clock */
   clock?: Clock | undefined;
   /** The program as it was called, for hints. @default {PROGRAM} */
   program?: string | undefined;

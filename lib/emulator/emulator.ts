@@ -22,7 +22,7 @@ import {
 import { type ControlArguments, type ControlResult, runAction } from "./service/control.ts";
 import { firstAccount } from "./service/listings.ts";
 import { eventFeed } from "./state/event_feed.ts";
-import { type Fault, type FaultKind, parseFault } from "./state/faults.ts";
+import { checkFaultRoute, type Fault, type FaultKind, parseFault } from "./state/faults.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { Store } from "./state/store.ts";
@@ -52,9 +52,11 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   const script = scriptDriver(world, { ...scripts, onFault: (fault) => faults.add(fault) });
   world.driver = withRunSlots(world, joinDrivers(options.drivers?.(world) ?? new Map(), script), options.runSlots);
   world.automationDriver = automationDriver(world, scripts);
-  const planFaults = () =>
-    scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => faults.add(each)));
-  planFaults();
+  const addFault = (fault: Fault) => {
+    checkFaultRoute(fault, routes);
+    faults.add(fault);
+  };
+  const planFaults = () => scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => addFault(each)));
   const stepsBringFaults = scripts.scenarios.some(({ steps }) => steps.some(({ fault }) => fault !== undefined));
   const app = new Hono();
 
@@ -69,7 +71,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   }
 
   function control(action: string, args: ControlArguments = {}): ControlResult {
-    if (action === "fault") faults.add(parseFault(args));
+    if (action === "fault") addFault(parseFault(args));
     if (action === "clearFaults" || action === "reset") faults.clear();
     if (action === "reset") planFaults();
     if (action === "fault" || action === "clearFaults") return {};
@@ -96,7 +98,8 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     c.res = undefined;
     c.res = answer;
   });
-  addRoutes(app, world);
+  const routes = addRoutes(app, world);
+  planFaults();
   app.onError((error) => {
     if (error instanceof ConnectionLost) throw error;
     return bare(500);
@@ -189,7 +192,7 @@ export interface TestEmulator {
    * Makes requests fail.
    *
    * @param fault See {@linkcode Fault}.
-   * @throws {UsageError} for an unknown kind or field.
+   * @throws {UsageError} for an unknown kind or field, and for a route that no request has.
    * @example The next two requests are answered with 503
    * ```ts ignore
    * service.fault({ kind: "503", times: 2 });

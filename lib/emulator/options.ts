@@ -37,7 +37,7 @@ export interface EmulatorOptions {
   fixture?: Fixture | undefined;
   /** Names of the repositories of the built-in fixture, as `owner/name`. @default {["acme/web"]}, or none when there are `projects` */
   repoNames?: readonly string[] | undefined;
-  /** Source of time. @default {systemClock} */
+  /** Source of time. @default the real clock */
   clock?: Clock | undefined;
   /** Switches of later behaviours that are on. @default {{}} (the base) */
   revision?: Partial<Revision> | undefined;

@@ -199,7 +199,7 @@ export interface ConnectOptions extends VerbOptions {
   env?: ReadEnv | undefined;
   /** Sends requests. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. @default {systemClock} */
+  /** Time. @default the real clock */
   clock?: Clock | undefined;
 }
 

@@ -147,7 +147,8 @@ export interface CampaignSettings {
   onNotice?: OnNotice | undefined;
   /**
    * Is told that the campaign needs a person, or is done, in place of the webhook that it names: of the events in `notify.on`, or of all. Each
-   * is told once; when this fails, the next wave tells it again with the same `id`. @default {undefined}
+   * is told once; when this fails three times, a notice says so, and the next call of `run()` or `advance()` tells it again with the same `id`,
+   * also when the campaign is done. @default {undefined}
    */
   notify?: Notifier | undefined;
   /** Whether repositories that cannot be used are kept as `invalid` items, in place of an error. @default {false} */

@@ -5,6 +5,7 @@
  */
 import { type ReadEnv, systemName } from "../ci/platform.ts";
 import { type Clock, systemClock } from "../clock.ts";
+import { shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { callHook, hookCaller } from "../hook.ts";
 import { lookup, ownFields } from "../lookup.ts";
@@ -31,7 +32,7 @@ export interface MogplexOptions {
   /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default {undefined} (`MOGPLEX_DEV=1` permits it) */
   plainHttp?: "loopback" | undefined;
   /** Further headers of each request, for a gateway before the service. @default {{}} */
-  headers?: Readonly<Record<string, string>> | undefined;
+  headers?: Readonly<Record<string, string>> | Headers | undefined;
   /** Put before our own `User-Agent`, such as `deploy-bot/3`. @default {undefined} (none) */
   userAgent?: string | undefined;
   /**
@@ -41,7 +42,7 @@ export interface MogplexOptions {
   env?: ReadEnv | null | undefined;
   /** Sends requests; that of the package undici fits. @default {globalThis.fetch} */
   fetch?: Fetch | undefined;
-  /** Time. @default {systemClock} */
+  /** Time. @default the real clock */
   clock?: Clock | undefined;
   /**
    * Called before each attempt of a request, to add headers: `traceparent`, or what a gateway wants. It is awaited within the time of the
@@ -80,9 +81,21 @@ const OUR_HEADERS: Readonly<Record<string, true>> = {
 
 const ATTEMPTED = "create client";
 
+/** Headers by name, of an object or of `Headers`; those of another copy of `Headers` as well. @throws {UsageError} for a map or a list. */
+function headerEntries(headers: object, attempted: string): [name: string, value: string][] {
+  const isHeaders = headers instanceof Headers || Object.prototype.toString.call(headers) === "[object Headers]";
+  if (!isHeaders && Symbol.iterator in headers) {
+    const why = "'headers' must be an object such as { name: value }, or Headers";
+    const advice = headers instanceof Map ? "write Object.fromEntries(map)" : undefined;
+    throw new UsageError({ attempted, why, value: shown("headers", headers), advice });
+  }
+  return isHeaders ? [...headers as Headers] : Object.entries(headers);
+}
+
 /** The headers in the form that is sent. @throws {UsageError} naming the header. */
-function checkHeaders(headers: Readonly<Record<string, string>>, attempted = ATTEMPTED): Record<string, string> {
-  for (const [name, value] of Object.entries(headers)) {
+function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, string> {
+  const entries = headerEntries(headers, attempted);
+  for (const [name, value] of entries) {
     const shown = JSON.stringify(name.slice(0, 80));
     if (lookup(OUR_HEADERS, name.toLowerCase()) !== undefined) {
       throw new UsageError({
@@ -97,7 +110,7 @@ function checkHeaders(headers: Readonly<Record<string, string>>, attempted = ATT
       throw new UsageError({ attempted, why: `'headers' has an entry ${shown} that is no header` }, { cause });
     }
   }
-  return Object.fromEntries(Object.entries(headers));
+  return Object.fromEntries(entries);
 }
 
 /** The names and types of {@linkcode MogplexOptions}. */
@@ -172,7 +185,7 @@ export class Connector {
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
     const found = this.#kept === undefined
-      ? findToken({ env, token: token as string | undefined })
+      ? findToken({ env, token: token as string | undefined, noEnvironment: this.#options.env === null })
       : { token: this.#kept, tokenPlace: "the option token" };
     for (const message of originNotices(origin)) callHook(onNotice, { kind: "text", message });
     const own = userAgent(systemName(env));
@@ -186,7 +199,7 @@ export class Connector {
       userAgent: agent === undefined ? own : `${agent} ${own}`,
       onBeforeRequest: onBeforeRequest && (async (request) => {
         await onBeforeRequest(request);
-        checkHeaders(request.headers, "set headers");
+        request.headers = checkHeaders(request.headers, "set headers");
       }),
       onRequest: onRequest && hookCaller("onRequest", onRequest, onNotice),
     });

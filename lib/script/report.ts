@@ -23,7 +23,14 @@ import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
 import { cutText, plainLines, plainText } from "../text/plain_text.ts";
-import { createRedactor, joinRedactors, type Redactor, redactValue } from "../text/redact.ts";
+import {
+  createRedactor,
+  isSecret,
+  joinRedactors,
+  MIN_SECRET_LENGTH,
+  type Redactor,
+  redactValue,
+} from "../text/redact.ts";
 import { connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
 
@@ -37,7 +44,7 @@ export interface MaskOptions {
   token?: string | undefined;
   /** Reads an environment variable; values of variables that hold secrets are masked. @default that of `mogplex`, else of the process */
   env?: ReadEnv | undefined;
-  /** Further texts to mask, of at least 8 characters. @default {[]} */
+  /** Further texts to mask, each of at least 8 characters, and no UUID and no address. @default {[]} */
   secrets?: readonly string[] | undefined;
 }
 
@@ -70,6 +77,18 @@ export function scriptMask(attempted: string, options: MaskOptions, readFile?: R
   const { mogplex, secrets = [] } = checkOptions(attempted, options, maskKeys());
   if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
     throw new UsageError({ attempted: "mask secrets", why: "'secrets' must be a list of strings" });
+  }
+  const place = secrets.findIndex((secret) => !isSecret(secret.trim()));
+  if (place !== -1) {
+    throw new UsageError({
+      attempted: "mask secrets",
+      why:
+        `number ${
+          place + 1
+        } of 'secrets' cannot be masked: it has fewer than ${MIN_SECRET_LENGTH} characters, or is a ` +
+        "UUID, an address or a word of our own output",
+      advice: "leave it out, or give the part of it that is secret",
+    });
   }
   const connector = mogplex && connectorOf(attempted, mogplex, "'mogplex'");
   const { env = connector?.env ?? environmentVariable, token = knownToken(env, readFile) } = options;

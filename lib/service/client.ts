@@ -93,7 +93,10 @@ export function connectedClient<C extends object>(
   memory?: TokenMemory,
 ): C & ClientFacts {
   const { origin, tokenPlace, addressPlace, clock = systemClock, onNotice, random = Math.random } = options;
-  const known = memory ?? newTokenMemory(PROCESS.paceOf(clock, options.token, origin));
+  const known = memory ?? newTokenMemory(
+    PROCESS.paceOf(clock, options.token, origin),
+    typeof options.token === "object",
+  );
   let more = 0;
   const transport = createTransport({
     ...options,

@@ -4,7 +4,8 @@
  * @module
  */
 import { fileVariableAdvice, isFileVariable, readTextVariable, systemName } from "../ci/platform.ts";
-import { MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
+import { UnauthorizedError, UsageError } from "../errors.ts";
+import { hookError } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { readFileNow } from "../runtime.ts";
 import { createRedactor, type Redactor, redactorOf } from "../text/redact.ts";
@@ -167,6 +168,8 @@ export interface ConnectionOptions {
   url?: string | undefined;
   /** Whether plain HTTP to this machine is permitted, whatever the environment says. @default {false} */
   loopback?: boolean | undefined;
+  /** Whether the caller permits no variable at all. @default {false} */
+  noEnvironment?: boolean | undefined;
   /** Read only the variables of the documented command: `MOGPLEX_API_KEY`, `MOGPLEX_URL`, `MOGPLEX_DEV`. @default {false} */
   dropIn?: boolean | undefined;
 }
@@ -197,8 +200,12 @@ function checked(text: string, tokenPlace: string): FoundToken {
  * @throws {UnauthorizedError | UsageError} See {@linkcode resolveConnection}.
  */
 export function findToken(options: ConnectionOptions): FoundToken {
-  const { env, token, tokenPlace = "the option token", dropIn = false } = options;
+  const { env, token, tokenPlace = "the option token", dropIn = false, noEnvironment = false } = options;
   if (token !== undefined) return checked(token, tokenPlace);
+  if (noEnvironment) {
+    const why = "none was given, and with `env: null` no variable is read";
+    throw new UnauthorizedError({ attempted: "read token", why, advice: "give the option token" });
+  }
   const own = (name: string): string | undefined => dropIn ? undefined : env(name)?.trim() || undefined;
   const named = own("MOGPLEX_TOKEN_VARIABLE") ?? TOKEN_VARIABLE;
   const variable = checkTokenVariable(named, "read token", "MOGPLEX_TOKEN_VARIABLE");
@@ -307,8 +314,7 @@ export interface KeptToken extends TokenSource {
 /**
  * Asks `give` for a token at the first request, and again after the service has refused one.
  *
- * @param give The caller's function. What it throws is the cause of an {@linkcode UnauthorizedError}; its message is not shown, as it may
- * contain a secret.
+ * @param give The caller's function. What it throws is the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
  */
 export function keptToken(give: () => string | Promise<string>): KeptToken {
   let current: Promise<string> | undefined;
@@ -320,10 +326,7 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
     try {
       text = await give();
     } catch (cause) {
-      if (cause instanceof MogplexError) throw cause;
-      throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token failed" }, {
-        cause,
-      });
+      throw hookError("read token", "token", cause, redact);
     }
     if (typeof text !== "string") {
       throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token gave no text" });
@@ -335,6 +338,11 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
 
   const mask = (text: string) => masked.reduce((masking, redact) => redact(masking), text);
   const maskTokens = (text: string) => masked.reduce((masking, redact) => redact.token(masking), text);
+  const redact = redactorOf({
+    mask,
+    token: maskTokens,
+    longest: () => Math.max(0, ...masked.map(({ longest }) => longest)),
+  });
   return {
     get last() {
       return last;
@@ -349,10 +357,6 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
     refused(token) {
       if (token === last) current = undefined;
     },
-    redact: redactorOf({
-      mask,
-      token: maskTokens,
-      longest: () => Math.max(0, ...masked.map(({ longest }) => longest)),
-    }),
+    redact,
   };
 }

@@ -109,6 +109,8 @@ export interface TokenMemory {
    * a 401, too.
    */
   workedBefore: boolean;
+  /** Whether a function gives the token: after a refusal it may give another one. */
+  readonly renews: boolean;
   /** Whether the log already has the advice for a network that fails because of this machine. */
   advised: boolean;
   /** The pace of the token, which it has in common with all clients of this process. */
@@ -125,9 +127,14 @@ export interface NameRequest {
   readonly answer: Promise<readonly Repo[]>;
 }
 
-/** The memory for a token that has not been used. @param pace The pace of the token. @default one of its own */
-export function newTokenMemory(pace: TokenPace = new TokenPace()): TokenMemory {
-  return { worked: false, workedBefore: false, advised: false, pace, nameRequests: new Map() };
+/**
+ * The memory for a token that has not been used.
+ *
+ * @param pace The pace of the token. @default one of its own
+ * @param renews Whether a function gives the token. @default {false}
+ */
+export function newTokenMemory(pace: TokenPace = new TokenPace(), renews = false): TokenMemory {
+  return { worked: false, workedBefore: false, renews, advised: false, pace, nameRequests: new Map() };
 }
 
 /** What is known of the streams of one service, so that a process asks each service only once. */

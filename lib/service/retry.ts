@@ -31,6 +31,11 @@ export async function retry<T>(options: RetryOptions<T>): Promise<T> {
   function meaningOf(error: unknown): Failure | undefined {
     unauthorized = isUnauthorized(error) ? unauthorized + 1 : 0;
     if (!isUnauthorized(error)) return judge(error);
+    // A function that has kept an old token gets one chance to give another one.
+    if (memory.renews && !memory.worked && !memory.workedBefore && unauthorized === 1) {
+      const failure = failureOf(error, { worked: true });
+      return failure && { ...failure, delayMs: 0 };
+    }
     if (memory.worked || !memory.workedBefore) return unauthorized > MAX_UNAUTHORIZED ? undefined : judge(error);
     const failure = firstUnauthorized(error, unauthorized);
     // Once is enough: other requests of the process do not wait as long.

@@ -6,7 +6,7 @@
  */
 import { createParser } from "eventsource-parser";
 import { type Clock, OVER, systemClock } from "../clock.ts";
-import { BodyTooLargeError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
+import { BodyTooLargeError, DeadlineError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
 import { awaitHook, callHook } from "../hook.ts";
 import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
@@ -364,7 +364,7 @@ export interface TransportOptions {
   origin: string;
   /** Sends requests. @default the global `fetch` at the time of each request */
   fetch?: Fetch | undefined;
-  /** Source of time. @default {systemClock} */
+  /** Source of time. @default the real clock */
   clock?: Clock | undefined;
   /** `User-Agent`. @default {userAgent()} */
   userAgent?: string | undefined;
@@ -409,6 +409,14 @@ export interface RequestLimits {
   attempt?: number | undefined;
 }
 
+/** A request that is being sent. */
+interface Sending {
+  /** Number of the attempt. */
+  readonly attempt: number | undefined;
+  /** What the hook before it keeps from being sent; undefined when no hook is at work. */
+  inHook?: string | undefined;
+}
+
 export interface Transport {
   /** HTTP requests sent so far. */
   readonly requests: number;
@@ -447,9 +455,10 @@ export function createTransport(options: TransportOptions): Transport {
     url: string,
     init: RequestInit,
     signal: AbortSignal,
-    attempt = 1,
+    sending: Sending,
     accept = "application/json",
   ): Promise<Response> {
+    const { attempt = 1 } = sending;
     const { origin: target, pathname: path } = new URL(url);
     if (target !== origin) throw new Error("Cannot send the token to another origin");
     const sent = source === undefined ? token as string : await source.get();
@@ -464,7 +473,9 @@ export function createTransport(options: TransportOptions): Transport {
     };
     const { onBeforeRequest } = options;
     if (onBeforeRequest !== undefined) {
-      await awaitHook(`send ${method} ${path}`, "onBeforeRequest", onBeforeRequest, request, { clock, signal });
+      const attempted = sending.inHook = `send ${method} ${path}`;
+      await awaitHook(attempted, "onBeforeRequest", onBeforeRequest, request, { clock, signal });
+      sending.inHook = undefined;
     }
     for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
     if (tokenHeader === undefined) headers.set("Authorization", `Bearer ${sent}`);
@@ -502,21 +513,22 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
-  async function answerOf<T>(call: Call<T>, signal: AbortSignal, attempt?: number): Promise<Verdict<T>> {
-    return call.judge(await read(await call.send((url, init = {}) => fetchOnce(String(url), init, signal, attempt))));
+  async function answerOf<T>(call: Call<T>, signal: AbortSignal, sending: Sending): Promise<Verdict<T>> {
+    return call.judge(await read(await call.send((url, init = {}) => fetchOnce(String(url), init, signal, sending))));
   }
 
   async function streamOf(
     call: StreamCall,
     signal: AbortSignal,
-    { signal: callerSignal, attempt }: RequestLimits,
+    callerSignal: AbortSignal | undefined,
+    sending: Sending,
   ): Promise<Verdict<EventStream>> {
     // The limit for opening must not end the stream later.
     const life = new AbortController();
     const abort = () => life.abort(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
     const accept = "text/event-stream";
-    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, life.signal, attempt, accept));
+    const response = await call.send((url, init = {}) => fetchOnce(String(url), init, life.signal, sending, accept));
     if (isEventStream(response)) {
       signal.removeEventListener("abort", abort);
       return { ok: true, value: readEventStream(response, { clock, life, signal: callerSignal, redact }) };
@@ -540,7 +552,10 @@ export function createTransport(options: TransportOptions): Transport {
     return new UsageError({ attempted, why: `Deno may not reach ${host}`, advice }, { cause });
   }
 
-  function errorOf(attempted: string, limitMs: number, thrown: unknown): unknown {
+  function errorOf(attempted: string, limitMs: number, sending: Sending, thrown: unknown): unknown {
+    if (thrown instanceof TimedOut && sending.inHook !== undefined) {
+      return new DeadlineError({ attempted: sending.inHook, why: "'onBeforeRequest' has not ended in time" });
+    }
     if (thrown instanceof TimedOut) {
       return networkError(attempted, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);
     }
@@ -555,9 +570,14 @@ export function createTransport(options: TransportOptions): Transport {
     return thrown;
   }
 
-  async function valueOf<T>(what: string, limitMs: number, verdict: Promise<Verdict<T>>): Promise<T> {
+  async function valueOf<T>(
+    what: string,
+    limitMs: number,
+    sending: Sending,
+    verdict: Promise<Verdict<T>>,
+  ): Promise<T> {
     const known = await verdict.catch((thrown) => {
-      throw errorOf(what, limitMs, thrown);
+      throw errorOf(what, limitMs, sending, thrown);
     });
     if (!known.ok) throw known.error;
     return known.value;
@@ -573,11 +593,13 @@ export function createTransport(options: TransportOptions): Transport {
     redact,
     async call(call, { limitMs, signal, attempt }) {
       const limit = new TimeLimit({ clock, limitMs, signal });
-      return await valueOf(call.what, limitMs, limit.until(answerOf(call, limit.signal, attempt)));
+      const sending: Sending = { attempt };
+      return await valueOf(call.what, limitMs, sending, limit.until(answerOf(call, limit.signal, sending)));
     },
-    async open(call, limits) {
-      const limit = new TimeLimit({ clock, limitMs: limits.limitMs, signal: limits.signal });
-      return await valueOf(call.what, limits.limitMs, limit.until(streamOf(call, limit.signal, limits)));
+    async open(call, { limitMs, signal, attempt }) {
+      const limit = new TimeLimit({ clock, limitMs, signal });
+      const sending: Sending = { attempt };
+      return await valueOf(call.what, limitMs, sending, limit.until(streamOf(call, limit.signal, signal, sending)));
     },
   };
 }

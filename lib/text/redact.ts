@@ -35,8 +35,8 @@ export interface Redactor {
 /** Masks secrets in a text. One that does not say how long they are masks no secret with blanks. */
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
-// A shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on.
-const MIN_SECRET_LENGTH = 8;
+/** Fewest characters of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
+export const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** Longest secret that becomes a pattern; of a longer one the text of its forms is looked for. */
@@ -79,7 +79,8 @@ const SHAPES = new RegExp(
   "g",
 );
 
-function isSecret(value: string): boolean {
+/** Whether a value is masked where it is given as a secret. */
+export function isSecret(value: string): boolean {
   return value.length >= MIN_SECRET_LENGTH && !UUID.test(value) && !URL_LIKE.test(value) &&
     !NEVER_MASKED.includes(value.toLowerCase());
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
+import { FAULT_KINDS } from "../../lib/emulator/state/faults.ts";
 import * as library from "../../mod.ts";
 import { root, runtimes } from "../setup.mjs";
 import {
@@ -120,16 +121,26 @@ function declared(name: string, { kind, def }: Declaration): string {
     case "variable":
       return `const ${name}: ${constText(name) ?? typeText(def.tsType)}`;
     case "typeAlias":
-      return `type ${name}${typeParams} = ${typeText(def.tsType)}`;
+      return `type ${name}${typeParams} = ${unionText(typeText(def.tsType))}`;
     default:
       return `${kind} ${name}${typeParams}${above}`;
   }
+}
+
+/** Lists that no entry exports, of which an exported type has the entries. */
+const LISTS: Readonly<Record<string, readonly string[]>> = { FAULT_KINDS };
+
+/** A type as it is written; the entries of one of {@linkcode LISTS} as a union. */
+function unionText(type: string): string {
+  const list = LISTS[/^typeof (\w+)\[number\]$/.exec(type)?.[1] ?? ""];
+  return list === undefined ? type : list.map((entry) => JSON.stringify(entry)).join(" | ");
 }
 
 /** The type of a constant whose values are literals, which Deno's tool widens; undefined for any other. */
 function constText(name: string): string | undefined {
   const value = (library as Readonly<Record<string, unknown>>)[name];
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  if (Object.values(value).some((each) => !["string", "number"].includes(typeof each))) return undefined;
   return `{ ${Object.entries(value).map(([key, each]) => `readonly ${key}: ${JSON.stringify(each)}`).join("; ")} }`;
 }
 
@@ -138,7 +149,7 @@ function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>):
     const { jsDoc = {}, def } = declaration;
     const members = [...def.properties ?? [], ...def.methods ?? []].filter((each) =>
       each.accessibility !== "private" && each.kind !== "setter" && !/^[#[]/.test(each.name) &&
-      !each.jsDoc?.tags?.some(({ kind }) => kind === "internal")
+      !each.jsDoc?.tags?.some(({ kind }) => kind === "internal") && !each.jsDoc?.doc?.includes("@internal")
     );
     const blocks = [
       ...index === 0 ? [`### ${name}`] : [],

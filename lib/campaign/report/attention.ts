@@ -63,7 +63,8 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
   const items = new Map(view.items.map((item) => [item.id, item]));
   const names = itemNames(view.items);
   const groups = [...view.causes].sort(byVerdict);
-  const noWave = view.state === "done" && groups.some(({ stuck }) => stuck === null);
+  const isOver = view.state === "done" || view.state === "waiting" && view.nextWaveAt === null;
+  const noWave = isOver && groups.some(({ stuck }) => stuck === null);
   return [
     ...(stopped === null ? [] : [troubleEntry(stopped, context)]),
     ...(whole === undefined ? [] : [whole]),
@@ -83,7 +84,12 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
       ? [ofCampaign(
         AFTERWARDS,
         "",
-        step("No wave is due any more. After a retry, start one:", campaignCommand(command, "advance")),
+        step(
+          view.counts["needs-input"] > 0
+            ? "No wave is due any more. After an answer or a retry, start one:"
+            : "No wave is due any more. After a retry, start one:",
+          campaignCommand(command, "advance"),
+        ),
       )]
       : []),
   ];

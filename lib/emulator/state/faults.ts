@@ -6,6 +6,8 @@
  */
 import { UsageError } from "../../errors.ts";
 import { checkOptions, type Keys } from "../../check_options.ts";
+import { API_PREFIX } from "../../service/contract.ts";
+import { nearest } from "../../nearest.ts";
 
 export const STREAM_FAULT_KINDS = [
   "stream-buffered",
@@ -49,12 +51,13 @@ export interface Fault {
   kind: FaultKind;
   /**
    * Requests that it hits: `[METHOD ]PATH` below the API's prefix. A `*` stands for one segment, as in `POST /runs/*`.
+   * Following a run asks `GET /runs/ID/events`.
    * @default every request
    */
   route?: string | undefined;
   /** Id of a run: only requests about it are hit. @default {undefined} (all) */
   runId?: string | undefined;
-  /** Number of requests that it hits. @default {1} */
+  /** Number of requests that it hits, at least 1. @default {1} */
   times?: number | undefined;
   /** Seconds in `Retry-After`. @default {60} */
   retryAfter?: number | undefined;
@@ -128,6 +131,12 @@ export function parseFault(args: Record<string, unknown>): Fault {
       why: `"route" must be a path, such as "GET /runs/*": current value is ${route}`,
     });
   }
+  if (times !== undefined && !(Number.isInteger(times) && times as number >= 1)) {
+    throw new UsageError({
+      attempted: "inject fault",
+      why: `"times" must be a whole number of 1 or more: current value is ${times}`,
+    });
+  }
   if (runId !== undefined && typeof runId !== "string") {
     throw new UsageError({ attempted: "inject fault", why: `"runId" must be a text: current value is ${runId}` });
   }
@@ -135,12 +144,40 @@ export function parseFault(args: Record<string, unknown>): Fault {
     kind,
     route,
     runId,
-    times: number(times, "times"),
+    times: times as number | undefined,
     retryAfter: number(retryAfter, "retryAfter"),
     delayMs: number(delayMs, "delayMs"),
     after: number(after, "after"),
     processed: processed === true,
   };
+}
+
+/** Whether a route of the caller can hit one of the service: each segment is the same, or one of them is any. */
+function meets(route: string, known: string): boolean {
+  const [method, path = ""] = known.split(" ");
+  const [first = "", second] = route.split(" ");
+  if (second !== undefined && first !== method) return false;
+  const [wanted, actual] = [(second ?? first).split("/"), path.split("/")];
+  return wanted.length === actual.length &&
+    wanted.every((part, index) => part === "*" || actual[index] === "*" || part === actual[index]);
+}
+
+/**
+ * Checks that a fault can hit a request.
+ *
+ * @param routes All routes of the service, as `METHOD PATH` with `*` for each parameter.
+ * @throws {UsageError} when no request has its route.
+ */
+export function checkFaultRoute({ route }: Fault, routes: readonly string[]): void {
+  if (route === undefined || routes.some((known) => meets(route, known))) return;
+  const near = nearest(route, routes);
+  throw new UsageError({
+    attempted: "inject fault",
+    why: `no request has the route "${route.slice(0, 100)}"`,
+    advice: `${near === undefined ? "" : `did you mean "${near}"? `}there are ${
+      routes.join(", ")
+    }, each below ${API_PREFIX}`,
+  });
 }
 
 const FIELDS = ["rate", "kinds", "retryAfter", "delayMs"];

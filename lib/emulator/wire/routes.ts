@@ -464,8 +464,9 @@ const LATER_ROUTES: readonly (readonly [string, keyof Revision])[] = [
  * Adds the API's routes, their 405s and `OPTIONS`, and the HTML 404 of every other path.
  *
  * @param app Application that they are added to.
+ * @returns The routes below the prefix, as `METHOD PATH` with `*` for each parameter.
  */
-export function addRoutes(app: Hono, world: World): void {
+export function addRoutes(app: Hono, world: World): string[] {
   for (const [path, name] of LATER_ROUTES) {
     app.use(`${API_PREFIX}${path}`, async (_, next) => world.revision[name] ? await next() : notFoundPage());
   }
@@ -485,6 +486,7 @@ export function addRoutes(app: Hono, world: World): void {
   app.route("/", api);
   for (const [path, allowed] of methods) app.all(path, otherMethods(allowed));
   app.notFound(() => notFoundPage());
+  return api.routes.map(({ method, path }) => `${method} ${path.slice(API_PREFIX.length).replace(/:[^/]+/g, "*")}`);
 }
 
 // Pages outside the API that need no token: the OAuth metadata, and what the emulator shows of its runs and pull requests.

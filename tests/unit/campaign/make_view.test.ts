@@ -43,6 +43,17 @@ test("makeView() has no next wave while only a person can let it go on and nothi
   expect([view.state, view.nextWaveAt, view.endsAt, view.waitsFor]).toEqual(["gated", null, null, "gate"]);
 });
 
+test("makeView() has no next wave while all that is left waits for persons, and the next call sees an answer", async () => {
+  const world = campaignWorld({ count: 2, scenarios: "play: awaiting-input", revision: REVISIONS.later });
+  const { view } = await world.run();
+  expect([view.state, view.nextWaveAt, view.exitCode, view.counts["needs-input"]]).toEqual(["waiting", null, 4, 2]);
+  for (const { id } of world.emulator.world.store.runs.values()) {
+    world.emulator.control("setRun", { runId: id, run: { status: "success" } });
+  }
+  const answered = (await world.advance()).view;
+  expect([answered.state, answered.exitCode, answered.counts.succeeded]).toEqual(["done", 0, 2]);
+});
+
 test("makeView() knows no end while only persons can answer, and counts their sandboxes as taken", async () => {
   const world = campaignWorld({ count: 3, scenarios: "play: awaiting-input", revision: REVISIONS.later });
   const { view } = await world.run();

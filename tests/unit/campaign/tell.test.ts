@@ -147,7 +147,7 @@ test.each<[string, (init: RequestInit) => Response | Promise<Response>, string, 
     expect(new Set(calls.map(({ body }) => body.id)).size).toBe(1);
     const told = world.notices.filter((notice) => notice.includes("webhook"));
     const message =
-      `Cannot tell that the campaign is done: the webhook in CAMPAIGN_HOOK: ${words}; the next wave tries again`;
+      `Cannot tell that the campaign is done: the webhook in CAMPAIGN_HOOK: ${words}; the next call tells it again`;
     expect(told).toEqual(words === "" ? [] : [message, message]);
     const shown = JSON.stringify([world.notices, await world.records(), made.view]);
     for (const part of [SECRET, "aVerySecretPartOfThePath"]) expect(shown).not.toContain(part);

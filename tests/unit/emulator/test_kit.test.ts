@@ -81,7 +81,16 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
     [() => createEmulator({ sandboxLimit: NaN }), "'sandboxLimit'"],
     [() => service.fault({ kind: "503", time: 3 } as Fault), "faults have no 'time'; did you mean 'times'?"],
     [() => service.fault({ kind: "504" as "503" }), 'unknown kind "504"'],
-    [() => service.fault({ kind: "503", times: -1 }), '"times" must be a number of 0 or more'],
+    [() => service.fault({ kind: "503", times: -1 }), '"times" must be a whole number of 1 or more'],
+    [() => service.fault({ kind: "503", times: 0 }), '"times" must be a whole number of 1 or more'],
+    [() => service.fault({ kind: "503", route: "DELETE /runs" }), 'no request has the route "DELETE /runs"'],
+    [() => service.fault({ kind: "503", route: "POST /run" }), 'did you mean "POST /runs"?'],
+    [() => service.fault({ kind: "503", route: "POST /api/v1/runs" }), "there are GET /repos, "],
+    [() => service.control("fault", { kind: "503", route: "POST /api/v1/mogplex/runs" }), "below /api/v1/mogplex"],
+    [
+      () => createEmulator({ scenario: "{ faults: [{ kind: '503', route: POST /rnus }], play: success }" }),
+      'did you mean "POST /runs"?',
+    ],
     [() => service.control("setRuns"), 'unknown action "setRuns"'],
     [() => service.control("setRun", { runID: "x" }), "did you mean 'runId'?"],
   ];

@@ -104,6 +104,22 @@ test("a campaign is advanced in a loop on the clock until nothing is due", async
   expect([view.state, view.counts.succeeded, service.runs.length]).toEqual(["done", 3, 3]);
 });
 
+test("a loop of waves ends when only a person can make the campaign go on, and its answer is seen by the next wave", async () => {
+  const { campaign, clock, service } = world({
+    scenario: 'scenarios: [{ match: { repo: "*two" }, play: awaiting-input }, { play: success }]',
+  });
+  let view = await campaign.advance();
+  for (let wave = 0; view.nextWaveAt !== null && wave < 50; wave++) {
+    await clock.sleep(Math.max(1_000, Date.parse(view.nextWaveAt) - clock.wallTime()));
+    view = await campaign.advance();
+  }
+  expect([view.nextWaveAt, view.state, view.exitCode, view.counts["needs-input"]]).toEqual([null, "waiting", 4, 1]);
+  const runId = service.runs.find(({ status }) => status === "awaiting_input")?.runId;
+  service.control("setRun", { runId, run: { status: "success" } });
+  view = await campaign.advance();
+  expect([view.state, view.exitCode, view.counts.succeeded]).toEqual(["done", 0, 3]);
+});
+
 test("run() is awaited for the view, and tells at first what the campaign looks like", async () => {
   const { campaign, service } = world();
   const handle = campaign.run();
@@ -338,22 +354,52 @@ test("notify is told in place of the webhook, each event once, and again with th
   }, { notify, onNotice: (notice) => void (notice.kind === "text" && notices.push(notice.message)) });
   await campaign.run({ throwOnFailure: false });
   expect(new Set(notices)).toEqual(
-    new Set(["Cannot tell that the campaign is gated: the notifier: our queue is down; the next wave tries again"]),
+    new Set(["Cannot tell that the campaign is gated: the notifier: our queue is down; the next call tells it again"]),
   );
-  // When the gate closes, and at the end of the wave.
-  expect(told.length).toBe(2);
+  // When the gate closes, and at the end of the wave: three tries each.
+  expect(told.length).toBe(6);
   isDown = false;
   await campaign.advance();
   await campaign.advance();
   await campaign.run({ approvedBy: "kim" });
   expect(told.map(({ event, command }) => [event, command])).toEqual([
-    ...[1, 2, 3].map(() => ["gated", null]),
+    ...[1, 2, 3, 4, 5, 6, 7].map(() => ["gated", null]),
     ["done", null],
   ]);
-  expect([told[0]?.id === told[2]?.id, told[3]?.text]).toEqual([
-    true,
-    `Campaign ${NAME} is done. 3 of 3 have ended: 3 succeeded\nMessage ${told[3]?.id}`,
+  expect([new Set(told.slice(0, 7).map(({ id }) => id)).size, told[7]?.text]).toEqual([
+    1,
+    `Campaign ${NAME} is done. 3 of 3 have ended: 3 succeeded\nMessage ${told[7]?.id}`,
   ]);
+});
+
+test("notify that fails at the end is called again within the call, and by the next call when all of its tries fail", async () => {
+  const told: CampaignNotification[] = [];
+  const notices: string[] = [];
+  let failures = 1;
+  const notify = (message: CampaignNotification) => {
+    told.push(message);
+    if (failures-- > 0) throw new Error("our queue is down");
+  };
+  const settings = {
+    notify,
+    onNotice: (notice: Notice) => void (notice.kind === "text" && notices.push(notice.message)),
+  };
+  await world({}, {}, settings).campaign.run();
+  expect([told.map(({ event }) => event), new Set(told.map(({ id }) => id)).size, notices]).toEqual([
+    ["done", "done"],
+    1,
+    [],
+  ]);
+  told.length = 0;
+  failures = 3;
+  const { campaign } = world({}, {}, settings);
+  expect((await campaign.run()).nextWaveAt).toBeNull();
+  expect(notices).toEqual([
+    "Cannot tell that the campaign is done: the notifier: our queue is down; the next call tells it again",
+  ]);
+  await campaign.advance();
+  await campaign.advance();
+  expect([told.length, new Set(told.map(({ id }) => id)).size]).toEqual([4, 1]);
 });
 
 test("notify is told of every event when the campaign names none", async () => {

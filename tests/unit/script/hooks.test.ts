@@ -154,6 +154,51 @@ test("onBeforeRequest adds headers to each attempt, and is awaited", async () =>
   expect(sent).toEqual(asked.map((_, index) => `trace-${index + 1}`));
 });
 
+test("onBeforeRequest that does not end is named when the time of the request is over, and nothing was sent", async () => {
+  const clock = virtualClock({ auto: false });
+  const { service, request } = world({ clock });
+  let asked = () => {};
+  const onBeforeRequest = () => (asked(), new Promise<void>(() => {}));
+  const mogplex = createMogplex({ ...service.options, onBeforeRequest });
+  const runId = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  for (const begin of [() => mogplex.start(request, { timeoutMs: 2_000 }), () => mogplex.cancel(runId)]) {
+    const isAsked = new Promise<void>((resolve) => asked = resolve);
+    const late = begin().catch((error: unknown) => error);
+    await isAsked;
+    clock.advance(60_000);
+    const error = await late;
+    expect(error).toBeInstanceOf(DeadlineError);
+    expect((error as Error).message).toContain("'onBeforeRequest' has not ended in time");
+  }
+  expect(service.runs).toEqual([]);
+});
+
+test("headers are an object or Headers, of the client and of onBeforeRequest, and nothing else", async () => {
+  const { service, request } = world();
+  const sent: (string | null)[][] = [];
+  const fetch = (url: string, init: RequestInit) => {
+    const headers = new Headers(init.headers);
+    sent.push([headers.get("x-gateway"), headers.get("x-trace")]);
+    return service.options.fetch(url, init);
+  };
+  const options = { ...service.options, fetch, headers: new Headers({ "X-Gateway": "blue" }) };
+  const adds = (headers: unknown) => (outgoing: { headers: unknown }) => void (outgoing.headers = headers);
+  await createMogplex(options).start(request);
+  const onBeforeRequest = adds(new Headers({ "x-trace": "1" }));
+  await createMogplex({ ...options, onBeforeRequest }).start({ ...request, prompt: "Another task" });
+  expect([sent[0], sent.at(-1)]).toEqual([["blue", null], [null, "1"]]);
+  const count = sent.length;
+  for (const wrong of [new Map([["x-trace", "1"]]), [["x-trace", "1"]]]) {
+    const refused = createMogplex({ ...options, onBeforeRequest: adds(wrong) }).start(request);
+    expect(await refused.catch((error) => error)).toMatchObject({ code: "HOOK_FAILED", exitCode: 2 });
+    expect(() => createMogplex({ ...options, headers: wrong as never })).toThrow("'headers' must be an");
+  }
+  expect(() => createMogplex({ ...options, headers: new Headers({ Authorization: "Bearer x" }) })).toThrow(
+    "'headers' must not have",
+  );
+  expect(sent.length).toBe(count);
+});
+
 test("onBeforeRequest that fails, or sets what it may not, stops the request", async () => {
   const { service, request } = world();
   const cause = new Error("the signer is away");

@@ -1,7 +1,7 @@
 /** `createMogplex()`: its options, and the verbs that are no handles. */
 import { expect, test } from "bun:test";
 import { createCampaigns } from "../../../campaigns.ts";
-import { createMogplex, type MogplexOptions, type RequestReport } from "../../../mod.ts";
+import { createMogplex, MogplexError, type MogplexOptions, type RequestReport } from "../../../mod.ts";
 import { createEmulator, type TestEmulatorOptions } from "../../../testing.ts";
 
 function world(options: TestEmulatorOptions = {}, more: MogplexOptions = {}) {
@@ -30,15 +30,45 @@ test("createMogplex() asks a token function once, again after a refusal, and mas
   let asked = 0;
   const tokens = ["mog_expiredToken0000000000001", token];
   const mogplex = createMogplex({ ...rest, token: () => Promise.resolve(tokens[asked++] ?? token) });
-  const refused = await mogplex.api.listRepos().catch((error) => error);
-  expect(refused).toMatchObject({ name: "UnauthorizedError" });
-  expect(JSON.stringify(refused)).not.toContain("expiredToken");
   await mogplex.api.listRepos();
   await mogplex.api.listRepos();
   expect(asked).toBe(2);
-  const failing = createMogplex({ ...rest, token: () => Promise.reject(new Error("vault: secret-path-4711")) });
-  const error = await failing.start({ repoId: service.repos[0]?.id ?? "", prompt: "x" }).catch((thrown) => thrown);
-  expect(error).toMatchObject({ name: "UnauthorizedError", message: expect.not.stringContaining("4711") });
+  let requests = 0;
+  const old = createMogplex({
+    ...rest,
+    token: () => Promise.resolve("mog_expiredToken0000000000001"),
+    fetch: (url, init) => (requests++, rest.fetch(url, init)),
+  });
+  const refused = await old.api.listRepos().catch((error) => error);
+  expect([refused.name, requests]).toEqual(["UnauthorizedError", 2]);
+  expect(JSON.stringify(refused)).not.toContain("expiredToken");
+});
+
+test("createMogplex() asks a token function again within a run whose first token is refused", async () => {
+  const service = createEmulator();
+  const { token, ...rest } = service.options;
+  const tokens = ["mog_expiredToken0000000000001"];
+  const mogplex = createMogplex({ ...rest, token: () => tokens.pop() ?? token });
+  const result = await mogplex.run({ repoId: service.repos[0]?.id ?? "", prompt: "x" });
+  expect([result.outcome, service.runs.length]).toEqual(["success", 1]);
+});
+
+test("a token function that fails is the cause of an error that names the reason, masked, and nothing is sent", async () => {
+  const { token: _, ...rest } = createEmulator().options;
+  let requests = 0;
+  const cause = new Error("the vault is away: mog_secretOfTheVault0001");
+  const failing = createMogplex({
+    ...rest,
+    token: () => Promise.reject(cause),
+    fetch: (url, init) => (requests++, rest.fetch(url, init)),
+  });
+  const message = "Cannot read token: 'token' failed: the vault is away: [redacted]; nothing was sent";
+  for (const call of [() => failing.start({ repo: "acme/web", prompt: "x" }), () => failing.api.listRepos()]) {
+    const error: unknown = await call().then(() => undefined, (thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(MogplexError);
+    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70, message });
+  }
+  expect(requests).toBe(0);
 });
 
 test("createMogplex() sends its headers and user agent, and tells of each request without any secret", async () => {
@@ -73,8 +103,8 @@ test("createMogplex() sends its headers and user agent, and tells of each reques
 
 test("createMogplex() takes nothing from the surroundings with env: null", async () => {
   const mogplex = createMogplex({ env: null });
-  expect(() => mogplex.api).toThrow("MOGPLEX_API_KEY is not set");
-  await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("is not set");
+  expect(() => mogplex.api).toThrow("none was given, and with `env: null` no variable is read; give the option token");
+  await expect(mogplex.start({ repoId: "x", prompt: "y" })).rejects.toThrow("give the option token");
 });
 
 test("createMogplex() permits plain HTTP to this machine by an option, and names the option in its messages", () => {

@@ -1,0 +1,27 @@
+/** The reference of the library: it names nothing that a script cannot import, and nothing that is internal. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "bun:test";
+import { root } from "../../../tools/setup.mjs";
+
+const TEXT = readFileSync(join(root, "docs/reference/library.md"), "utf8");
+
+/** Types that every runtime has, and parameters of types. */
+const GIVEN = [
+  ...["AbortSignal", "AsyncGenerator", "AsyncIterable", "Error", "Headers", "Promise", "RequestInit", "Response"],
+  ...["Exclude", "Omit", "Readonly", "Record", "SymbolConstructor", "Known", "Message"],
+];
+
+test("the reference names no type that no entry exports", () => {
+  const known = new Set([...GIVEN, ...[...TEXT.matchAll(/^### (\w+)$/gm)].map(([, name]) => name)]);
+  const declared = [...TEXT.matchAll(/```ts\n([^]*?)```|^- `([^`\n]*)`/gm)].map(([, block, item]) =>
+    block ?? item ?? ""
+  );
+  const named = declared.flatMap((code) => code.replace(/"[^"]*"/g, "").match(/\b[A-Z]\w+/g) ?? []);
+  expect(named.length).toBeGreaterThan(200);
+  expect(named.filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("the reference shows no internal member, no value of a constant that it does not know, and no constant of ours", () => {
+  expect(TEXT.match(/@internal|readonly \w+: undefined|systemClock|typeof \w+\[number\]/g)).toBeNull();
+});
