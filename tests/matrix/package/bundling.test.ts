@@ -38,7 +38,7 @@ test("component, dashboard and action have no campaigns, no other CI systems, no
   // A message of the reader of campaign files, a variable of a CI system, a note of a laptop, attributes of traces, and a fact of `--help`.
   const others = [
     "the file is nested more than",
-    "TEAMCITY_VERSION",
+    "TEAMCITY_PROJECT_NAME",
     "BUILDKITE_BUILD_ID",
     "another run of this folder goes on",
     "resourceSpans",
