@@ -169,7 +169,7 @@ export class PullRequests {
   }
 
   /**
-   * What of a pull request is to be mended.
+   * Reads the failed checks, or the open remarks, of a pull request.
    *
    * @returns Undefined when that cannot be read: it is told once.
    * @throws `signal.reason` if the signal of the forges aborts.

@@ -49,7 +49,7 @@ const PAGE = 50;
 /** Most reviews whose comments are read, the newest ones. */
 const MAX_REVIEWS = 30;
 
-/** Reads what is to be mended. @throws what the client throws. */
+/** Reads the statuses that failed, or the open comments. @throws what the client throws. */
 export async function giteaFindings(
   client: ForgeClient,
   address: PullRequestAddress,

@@ -127,7 +127,7 @@ function reviewOf({ latestOpinionatedReviews, reviewThreads }: Pull): Findings {
   return { ...NO_FINDINGS, remarks, leftOut };
 }
 
-/** Reads what is to be mended. @throws what the client throws. */
+/** Reads the checks that failed, or the open threads. @throws what the client throws. */
 export async function githubFindings(
   client: ForgeClient,
   { repository, number, url }: PullRequestAddress,

@@ -62,15 +62,22 @@ const noteSchema = z.lazy(() =>
 type Note = z.output<typeof noteSchema>;
 const discussionSchema = z.lazy(() => z.object({ notes: z.array(noteSchema) }));
 const reviewerSchema = z.lazy(() => z.object({ user, state: z.string() }));
-const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
+// Source: GitLab, "Project members API", https://docs.gitlab.com/api/project_members/
+/** A member of a project. */
+export const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
 
-/** Developer. */
+/** Developer. Source: GitLab, "Project members API", roles. */
 const MAY_PUSH = 30;
 const PAGE = 100;
 /** Most users whose right is asked for. */
 const MAX_USERS = 10;
 
-/** Reads what is to be mended. @throws what the client throws. */
+/** Whether the member that the API answered is the user who was asked for, and may push. @param id Number of the user. */
+export function isPusher(member: z.output<typeof memberSchema> | null | undefined, id: number): boolean {
+  return member?.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
+}
+
+/** Reads the failed jobs, or the open threads. @throws what the client throws. */
 export async function gitlabFindings(
   client: ForgeClient,
   address: PullRequestAddress,
@@ -154,7 +161,7 @@ async function rightsOf(
   for (const id of [...new Set(notes.map(({ author }) => author.id))].slice(0, MAX_USERS)) {
     const path = `/projects/${encodeURIComponent(repository)}/members/all/${id}`;
     const member = await client.getShown(`read the rights of a reviewer of ${url}`, path, memberSchema);
-    rights.set(id, member?.id === id && member.state === "active" && member.access_level >= MAY_PUSH);
+    rights.set(id, isPusher(member, id));
   }
   return rights;
 }

@@ -8,7 +8,7 @@ import { ApiError, MogplexError } from "../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { readGitlab } from "./gitlab.ts";
-import { gitlabFindings, positionSchema } from "./gitlab_findings.ts";
+import { gitlabFindings, isPusher, memberSchema, positionSchema } from "./gitlab_findings.ts";
 import {
   type CommentPlace,
   type ForgeSetup,
@@ -67,8 +67,6 @@ const threadSchema = z.lazy(() =>
 const projectSchema = z.lazy(() =>
   z.object({ id: z.int(), path_with_namespace: z.string(), default_branch: z.nullish(z.string()) })
 );
-// Source: GitLab, "Project members API", https://docs.gitlab.com/api/project_members/
-const memberSchema = z.lazy(() => z.object({ id: z.int(), state: z.string(), access_level: z.int() }));
 // Source: GitLab, "Resource label events API", https://docs.gitlab.com/api/resource_label_events/
 const labelEventSchema = z.lazy(() =>
   z.object({
@@ -96,9 +94,6 @@ const hookSchema = z.lazy(() =>
 );
 // Source: GitLab, "Projects API", https://docs.gitlab.com/api/projects/
 const variablesSchema = z.lazy(() => z.object({ ci_pipeline_variables_minimum_override_role: z.nullish(z.string()) }));
-
-/** Developer. Source: GitLab, "Project members API", roles. */
-const MAY_PUSH = 30;
 
 /** Users of project and group access tokens, service accounts, and GitLab's own. Source: GitLab, "Internal users", "Service accounts". */
 const BOT = /^(?:(?:project|group)_\d+_bot|service_account_)|^GitLabDuo$|-bot$/;
@@ -257,7 +252,7 @@ export class GitlabThreads implements Threads {
     const member = await orNull(
       this.#client.get(`read the rights of a user of project ${this.#project}`, path, memberSchema),
     );
-    return member !== null && member.id === id && member.state === "active" && member.access_level >= MAY_PUSH;
+    return isPusher(member, id);
   }
 
   async labelled(thread: ThreadPlace, label: string) {

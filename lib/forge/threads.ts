@@ -134,7 +134,7 @@ export interface Threads {
   setup?(): Promise<ForgeSetup>;
   /** Checks, review and conflict of a pull request. */
   facts(number: number): Promise<Pick<PullRequestFacts, "checks" | "review" | "conflict">>;
-  /** What of a pull request is to be mended. */
+  /** The failed checks, or the open remarks, of a pull request. */
   findings(number: number, of: FindingsOf): Promise<Findings>;
   /** Comments that were written, and open threads with the label that were changed, since a time (ISO 8601), the oldest first. */
   news(since: string, label: string): Promise<readonly News[]>;

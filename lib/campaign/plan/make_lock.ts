@@ -300,7 +300,7 @@ export function followUpHash(lock: Lock, item: LockItem, followUp: FollowUp, bra
  * The request of a follow-up: it works on the branch of the pull request, and makes none.
  *
  * @param branch The real branch, as the delivery event named it.
- * @param quote What the forge shows of what is to be mended; null without any.
+ * @param quote Failed checks or open remarks, as a quote; null when the forge shows none.
  * @throws {Error} when the lock has no task for the item.
  */
 export function followUpRequestOf(

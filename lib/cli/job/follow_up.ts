@@ -86,7 +86,7 @@ export async function readFollowUp(context: Context, after: string): Promise<Run
   return request;
 }
 
-/** What the forge shows of what is to be mended, as a quote. */
+/** The failed checks, or the open remarks, that the forge shows, as a quote. */
 async function quoteOf({ writer }: Context, threads: Threads, number: number, mend: Mend): Promise<string | null> {
   const of = findingsFor(mend);
   return of === null
