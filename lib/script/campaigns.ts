@@ -239,8 +239,15 @@ export function createCampaigns(mogplex: Mogplex): Campaigns {
 /** Makes the verbs of a campaign. */
 function campaignOf(connector: Connector, source: CampaignSource, settings: CampaignSettings): Campaign {
   checkSettings(source, settings);
-  /** The options of a verb with the connection. Everything that is sent goes through the client's `fetch`. */
-  async function all<O extends object>(options: O): Promise<CampaignOptions & O> {
+  /**
+   * The options of a verb with the connection. Everything that is sent goes through the client's `fetch`.
+   *
+   * @param wait Ends the wait for a token. @default the signal of the options
+   */
+  async function all<O extends object>(
+    options: O & CampaignReadOptions,
+    wait = options.signal,
+  ): Promise<CampaignOptions & O> {
     const { home, notify, onEvent: _, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
     // A directory that is given is the home, whatever the environment says.
@@ -250,7 +257,8 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       ? { home }
       : { memory: home };
     const own = { fetch: connector.sender, ...rest, ...place, notifier: notify };
-    return overlay(overlay(await connector.connect(), own), options);
+    const connected = await connector.connect({ ...options, signal: wait });
+    return overlay({ ...connected, signal: options.signal }, own);
   }
   /** Tells the caller's function what happens, which breaks nothing when it fails. */
   const sayer = ({ onNotice }: CampaignOptions) => hookCaller("onEvent", settings.onEvent, onNotice);
@@ -262,10 +270,10 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     },
     async advance(options = {}) {
       checkOptions("advance campaign", options, waveKeys());
-      const { signal: _, onAbort: __, ...rest } = options;
-      const more = await all(rest);
+      const { signal, approvedBy } = options;
+      const more = await all({ approvedBy }, signal);
       const stand = await makeWave(source, { ...more, onEvent: sayer(more) }, stopInternals(options, undefined));
-      return viewAfter(stand, { signal: options.signal, throwOnFailure: false });
+      return viewAfter(stand, { signal, throwOnFailure: false });
     },
     run: (options = {}) => runHandle(source, all, sayer, options),
     async read(options = {}) {
@@ -326,7 +334,7 @@ function stopInternals(
 /** Follows a campaign to its end. */
 function runHandle(
   source: CampaignSource,
-  all: (options: RunCampaignOptions) => Promise<RunCampaignOptions>,
+  all: (options: RunCampaignOptions, signal: AbortSignal) => Promise<RunCampaignOptions>,
   sayer: (options: CampaignOptions) => (event: CampaignEvent) => void,
   options: CampaignRunOptions,
 ): CampaignHandle {
@@ -347,7 +355,7 @@ function runHandle(
         told = true;
         progress = progressOf(view);
       };
-      const more = await all({ timeoutMs, approvedBy });
+      const more = await all({ timeoutMs, approvedBy }, signal);
       const say = sayer(more);
       const take = (event: CampaignEvent) => {
         progress = event.progress;

@@ -309,7 +309,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
-      const connected = overlay(await connect(), options);
+      const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected.onNotice);
       // The end of a handle is an item of its own.
       const take = (item: J) => {
@@ -323,7 +323,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
         ...detected(connected),
         onSession: (opened) => void (session = opened),
       });
-      const end = await begin(overlay(connected, { signal, onItem: take }), more, onStarted);
+      const end = await begin(overlay(connected, { onItem: take }), more, onStarted);
       guarded(end.result, session);
       const item = last(end, signal);
       if (item !== undefined) tell(item);
@@ -356,7 +356,7 @@ function runHandle<S extends { runId: string }>(
     check: () => checkOptions("follow run", options, keys),
     begin: (all, more, onStarted) => begin(all, overlay(more, { byTask: noteNewTask }) as JobOptions, onStarted),
     verdictError: verdictErrorOf,
-    cancel: async ({ runId }) => void await cancel(runId, await connect()),
+    cancel: async ({ runId }) => void await cancel(runId, await connect({})),
   });
   return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>(work);
 }
@@ -404,7 +404,7 @@ function automationRunHandle<S extends { runId: string }>(
     begin,
     verdictError: automationVerdictErrorOf,
     async cancel({ runId }) {
-      const { client } = await connect();
+      const { client } = await connect({});
       await client?.cancelAutomationRun(automationId, runId);
     },
   });

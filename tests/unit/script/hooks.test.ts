@@ -1,5 +1,6 @@
 /** Functions of the caller: which are awaited, and what becomes of their failures. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { createCampaigns, memoryHome } from "../../../campaigns.ts";
 import { createMogplex, DeadlineError, MogplexError, type Notice, UsageError } from "../../../mod.ts";
 import { createEmulator, virtualClock } from "../../../testing.ts";
 
@@ -210,4 +211,72 @@ test("onBeforeRequest that fails, or sets what it may not, stops the request", a
   expect(token.message).toContain("'headers' must not have \"Authorization\"");
   expect(await refused(({ headers }) => headers["x y"] = "1")).toMatchObject({ exitCode: 2 });
   expect(service.runs).toEqual([]);
+});
+
+test("a token function that does not end is named at the deadline of the call, and ends with its signal", async () => {
+  const clock = virtualClock({ auto: false });
+  const { service, request } = world({ clock });
+  let isStuck = true;
+  let asked = () => {};
+  const token = () => (asked(), isStuck ? new Promise<string>(() => {}) : Promise.resolve(service.options.token));
+  const mogplex = createMogplex({ ...service.options, token });
+  const runId = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const limits = { timeoutMs: 60_000 };
+  const campaign = createCampaigns(mogplex).of(
+    { name: "one", prompt: "Fix it", repositories: ["acme/web"] },
+    { home: memoryHome() },
+  );
+  const calls: ((options: { timeoutMs?: number; signal?: AbortSignal }) => Promise<unknown>)[] = [
+    (options) => mogplex.run(request, options),
+    (options) => mogplex.start(request, options),
+    (options) => mogplex.attach(runId, options),
+    (options) => campaign.run(options),
+  ];
+  for (const call of calls) {
+    const isAsked = new Promise<void>((resolve) => asked = resolve);
+    const late = call(limits).catch((error: unknown) => error);
+    await isAsked;
+    clock.advance(60_000);
+    const error = await late;
+    expect(error).toBeInstanceOf(DeadlineError);
+    expect((error as Error).message).toContain("Cannot read token: 'token' has not ended in time");
+    const stop = new AbortController();
+    const wasAsked = new Promise<void>((resolve) => asked = resolve);
+    const handle = call({ signal: stop.signal }).catch((error: unknown) => error);
+    await wasAsked;
+    stop.abort(new DOMException("enough", "AbortError"));
+    expect(await handle).toMatchObject({ name: "AbortError", message: "enough" });
+  }
+  const isAsked = new Promise<void>((resolve) => asked = resolve);
+  const late = mogplex.api.listRepos().catch((error: unknown) => error);
+  await isAsked;
+  clock.advance(600_000);
+  expect(await late).toMatchObject({ message: "Cannot read token: 'token' has not ended in time" });
+  // What did not end is not kept.
+  isStuck = false;
+  expect(await mogplex.start(request)).toMatchObject({ replayed: false });
+});
+
+test("the time that a token takes belongs to the time of the call", async () => {
+  const clock = virtualClock({ auto: false });
+  const { service, request } = world({ clock });
+  let give = (_: string) => {};
+  let asked = () => {};
+  const token = () => (asked(), new Promise<string>((resolve) => give = resolve));
+  const mogplex = createMogplex({ ...service.options, token });
+  const isAsked = new Promise<void>((resolve) => asked = resolve);
+  const startedAt = clock.now();
+  const late = mogplex.run(request, {
+    timeoutMs: 60_000,
+    throwOnFailure: false,
+    onStarting: () => new Promise(() => {}),
+  })
+    .catch((error: unknown) => error);
+  await isAsked;
+  clock.advance(50_000);
+  give(service.options.token);
+  await turns(20);
+  clock.advance(10_000);
+  expect(await late).toBeInstanceOf(DeadlineError);
+  expect(clock.now() - startedAt).toBe(60_000);
 });
