@@ -81,7 +81,12 @@ export async function waitForHook<T>(
   }
 }
 
-/** What a hook before an effect has thrown, as an error that names it. @param redact Masks secrets in its message. @default masks none */
+/**
+ * What a hook before an effect has thrown, as an error that names it. Its exit code is that of the cause; a cause that has none of its own is
+ * a mistake in what the caller gave, before anything was sent, and no defect of ours: 2.
+ *
+ * @param redact Masks secrets in its message. @default masks none
+ */
 export function hookError(
   attempted: string,
   name: string,
@@ -89,7 +94,9 @@ export function hookError(
   redact: (text: string) => string = (text) => text,
 ): MogplexError {
   const problem = { attempted, why: `'${name}' failed: ${redact(messageOf(cause))}`, advice: "nothing was sent" };
-  return new MogplexError(problem, exitNameOf(cause), { cause, code: "HOOK_FAILED" });
+  const exit = exitNameOf(cause);
+  const isForeign = exit === "internal" && !(cause instanceof MogplexError);
+  return new MogplexError(problem, isForeign ? "usage" : exit, { cause, code: "HOOK_FAILED" });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Functions of the caller: which are awaited, and what becomes of their failures. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createCampaigns, memoryHome } from "../../../campaigns.ts";
-import { createMogplex, DeadlineError, MogplexError, type Notice, UsageError } from "../../../mod.ts";
+import { createMogplex, DeadlineError, MogplexError, NetworkError, type Notice } from "../../../mod.ts";
 import { createEmulator, virtualClock } from "../../../testing.ts";
 
 const unhandled: unknown[] = [];
@@ -61,12 +61,19 @@ test("onStarting that fails stops the start, and is the cause of its error", asy
   for (const call of calls) {
     const error: unknown = await call().then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(MogplexError);
-    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70, runId: null });
+    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 2, runId: null });
     expect((error as Error).message).toContain("'onStarting' failed: the database is away; nothing was sent");
   }
-  const own = new UsageError("no key today");
-  const options = { onStarting: () => Promise.reject(own) };
-  expect(await mogplex.run(request, options).catch((error) => error)).toMatchObject({ cause: own, exitCode: 2 });
+  const own: [unknown, number][] = [
+    [new NetworkError("the vault is away"), 69],
+    [new MogplexError("a bug of ours", "internal"), 70],
+    [new DOMException("too slow", "TimeoutError"), 124],
+    [new DOMException("enough", "AbortError"), 130],
+  ];
+  for (const [thrown, exitCode] of own) {
+    const options = { onStarting: () => Promise.reject(thrown) };
+    expect(await mogplex.run(request, options).catch((error) => error)).toMatchObject({ cause: thrown, exitCode });
+  }
   expect(service.runs).toEqual([]);
 });
 
@@ -205,7 +212,7 @@ test("onBeforeRequest that fails, or sets what it may not, stops the request", a
   const cause = new Error("the signer is away");
   const refused = (onBeforeRequest: (request: { headers: Record<string, string> }) => unknown) =>
     createMogplex({ ...service.options, onBeforeRequest }).run(request).catch((error) => error);
-  expect(await refused(() => Promise.reject(cause))).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70 });
+  expect(await refused(() => Promise.reject(cause))).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 2 });
   const token = await refused(({ headers }) => headers.Authorization = "Bearer other");
   expect(token).toMatchObject({ exitCode: 2, cause: { name: "UsageError" } });
   expect(token.message).toContain("'headers' must not have \"Authorization\"");
