@@ -131,6 +131,16 @@ export function checkTimeout(timeoutMs: number): number {
   throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 
+/** Shortest time for following, in milliseconds. Whoever gives less has meant seconds or minutes, and would pay for a run and give it up. */
+const MIN_FOLLOW_MS = 1_000;
+
+/** Refuses a time that is too short to follow anything. @throws {UsageError} */
+export function checkFollowTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || checkTimeout(timeoutMs) >= MIN_FOLLOW_MS) return;
+  const why = `'timeoutMs' is in milliseconds, and must be at least ${MIN_FOLLOW_MS} to follow anything`;
+  throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
+}
+
 /** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
 

@@ -35,9 +35,10 @@ import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
 import { hookCaller } from "../hook.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
+import { ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
-import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
+import { checkFollowTimeout, ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf, overlay } from "./connect.ts";
 import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
@@ -75,7 +76,8 @@ export interface Campaign {
    * again, it leaves items that are locked as they are, adds new ones, and skips those that left the list before they were started.
    *
    * @throws {CampaignFileError} for mistakes, with all of them.
-   * @throws {UsageError} for repositories that cannot be used (unless `skipInvalid`), and lists that the service does not show in full. Nothing
+   * @throws {RepositoriesError} for repositories that cannot be used, with all of them, unless `skipInvalid`. Nothing is planned then.
+   * @throws {UsageError} for lists that the service does not show in full. Nothing
    * is planned then.
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
@@ -195,7 +197,7 @@ export interface CampaignWaveOptions {
 
 /** Options of {@linkcode Campaign.run}. */
 export interface CampaignRunOptions extends CampaignWaveOptions {
-  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then goes on without us. @default 30 days */
+  /** Longest time of the whole, in milliseconds: from 1 000 to 30 days. The campaign then goes on without us. @default 30 days */
   timeoutMs?: number | undefined;
   /** Whether awaiting it rejects unless all items ended well. @default {true} */
   throwOnFailure?: boolean | undefined;
@@ -348,6 +350,7 @@ function runHandle(
     async begin({ signal, onItem, onStarted }) {
       const keys: Keys<CampaignRunOptions> = { ...waveKeys(), timeoutMs: "number", throwOnFailure: "boolean" };
       checkOptions("run campaign", options, keys);
+      checkFollowTimeout(ownFields(options).timeoutMs);
       const { timeoutMs, approvedBy } = options;
       let told = false;
       const start = (view: CampaignView) => {

@@ -11,7 +11,7 @@ import { callHook, hookCaller } from "../hook.ts";
 import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
-import { checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS } from "../run/session.ts";
+import { checkFollowTimeout, checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
 import { type MogplexClient, scriptClientFor } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
@@ -58,7 +58,10 @@ export interface MogplexOptions {
   onRequest?: ((request: RequestReport) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
   onNotice?: OnNotice | undefined;
-  /** `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds. @default {1_800_000} */
+  /**
+   * `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds: from 1 000 to 30 days.
+   * @default {1_800_000}
+   */
   timeoutMs?: number | undefined;
   /** How many processes use the token at the same time, for each verb that is called without it: from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
@@ -164,12 +167,13 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   });
 }
 
-function checkAll(options: MogplexOptions): void {
-  checkOptions(ATTEMPTED, options, mogplexKeys());
+/** @returns The options, without what stands on `Object.prototype`. @throws {UsageError} naming the first option that is wrong. */
+function checkAll(given: MogplexOptions): MogplexOptions {
+  const options = checkOptions(ATTEMPTED, given, mogplexKeys());
   const { token, plainHttp, env, userAgent: agent = "" } = options;
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
   checkSecrets(options.secrets);
-  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  checkFollowTimeout(options.timeoutMs);
   checkTokenShare(options.tokenShare);
   if (!["undefined", "string", "function"].includes(typeof token)) {
     throw refuse("'token' must be a string or a function");
@@ -177,6 +181,7 @@ function checkAll(options: MogplexOptions): void {
   if (env !== undefined && env !== null && typeof env !== "function") throw refuse("'env' must be a function or null");
   if (plainHttp !== undefined && plainHttp !== "loopback") throw refuse(`'plainHttp' must be "loopback"`);
   if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must be printable ASCII, at most 200 characters");
+  return options;
 }
 
 /** Where a client has its connector; the same in every copy of this package. */
@@ -198,9 +203,8 @@ export class Connector {
   #client: MogplexClient | undefined;
 
   /** @throws {UsageError} when an option is wrong. */
-  constructor(options: MogplexOptions) {
-    checkAll(options);
-    this.#options = options;
+  constructor(given: MogplexOptions) {
+    const options = this.#options = checkAll(given);
     const { env, headers = {}, token, secrets } = options;
     this.#env = env === null ? () => undefined : env ?? environmentVariable;
     this.#headers = checkHeaders(headers);

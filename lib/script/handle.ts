@@ -4,6 +4,7 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
+import { ownFields } from "../lookup.ts";
 import { MogplexError } from "../errors.ts";
 import { hookCaller } from "../hook.ts";
 import {
@@ -29,7 +30,7 @@ import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/reques
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
-import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
+import { checkFollowTimeout, type ConnectOptions, type Session, type StopPolicy } from "../run/session.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
 import { type Connect, overlay } from "./connect.ts";
 
@@ -262,6 +263,7 @@ interface End<R extends AnyResult> {
 /** Options that every job of the library has. */
 interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
   onAbort?: StopPolicy | undefined;
   throwOnFailure?: boolean | undefined;
   onItem?: ((item: I) => unknown) | undefined;
@@ -309,6 +311,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
+      checkFollowTimeout(ownFields(options).timeoutMs);
       const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected.onNotice);
       // The end of a handle is an item of its own.

@@ -338,8 +338,8 @@ export interface OutgoingRequest {
   /** Number of the attempt, from 1, where the call is repeated after a failure. */
   readonly attempt: number;
   /**
-   * Further headers, by name, which may be changed: those of the option `headers` at first. Neither the token nor what else the toolkit sets
-   * is among them.
+   * Further headers: a plain object by name, to be changed or replaced, as in `headers["x-signature"] = "…"`. At first those of the option
+   * `headers`. Neither the token nor what else the toolkit sets is among them.
    */
   headers: Record<string, string>;
 }

@@ -14,6 +14,7 @@ import {
   CampaignVerdictError,
   createCampaigns,
   memoryHome,
+  RepositoriesError,
 } from "../../../campaigns.ts";
 import {
   AbortedError,
@@ -264,8 +265,10 @@ test("mistakes of an object are a CampaignFileError with keys, those of a file w
   // Those which only the service knows have keys as well.
   const unknown = await campaigns.of({ name: NAME, prompt: PROMPT, repositories: ["acme/one", "acme/gone"] }, {
     home: memoryHome(),
-  }).plan().catch((error) => error.lines);
-  expect(unknown).toEqual([
+  }).plan().catch((error) => error);
+  expect(unknown).toBeInstanceOf(RepositoriesError);
+  expect(unknown).toBeInstanceOf(UsageError);
+  expect(unknown.lines).toEqual([
     "Cannot plan campaign: one repository cannot be used; correct repositories, or keep them out with skipInvalid:",
     expect.stringMatching(/^repositories\[1\]: "acme\/gone": /),
   ]);
