@@ -98,19 +98,16 @@ export interface Campaign {
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
    * @throws {AbortedError} when `signal` aborts after a start; its reason before that.
-   * @example Waves until it is done
+   * @example A job that a scheduler starts; a process that stays calls {@linkcode Campaign.run}
    * ```ts ignore
-   * let view = await campaign.advance();
-   * while (view.nextWaveAt !== null) {
-   *   await setTimeout(Math.max(1_000, Date.parse(view.nextWaveAt) - Date.now()));
-   *   view = await campaign.advance();
-   * }
+   * await main(({ signal }) => campaign.advance({ signal }));
    * ```
    */
   advance(options?: CampaignWaveOptions): Promise<CampaignView>;
   /**
-   * Follows it in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed. It starts at once: await it, loop
-   * over it, or both.
+   * Follows it in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed: it makes wave after wave, and
+   * sleeps between them on the client's clock. It starts at once: await it, loop over it, or both. Nothing else can work on the campaign
+   * meanwhile.
    *
    * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
    * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
