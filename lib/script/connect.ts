@@ -24,7 +24,7 @@ import { createRedactor, isSecret, MIN_SECRET_LENGTH, type Redactor } from "../t
 export interface MogplexOptions {
   /**
    * Access token, or a function that gives it. The function is called at the first request, and again after the service has refused the
-   * token: keep no token yourself. @default the variable `MOGPLEX_API_KEY`
+   * token: keep no token yourself. It is awaited as long as `timeoutMs` and `signal` of the call permit. @default the variable `MOGPLEX_API_KEY`
    */
   token?: string | (() => string | Promise<string>) | undefined;
   /**

@@ -129,7 +129,7 @@ test("createEmulator() refuses a token that was revoked, and gives the next one"
 test("createEmulator() refuses a fault of a step whose route no request has, with the nearest one", () => {
   const scenario = (route: string) => `steps: [{ fault: { kind: 503, route: "${route}" } }, { status: success }]`;
   expect(() => createEmulator({ scenario: scenario("GET /run/*/events") })).toThrow(
-    'did you mean "GET /runs/*/events"? there are GET /repos, POST /repos,',
+    'did you mean "GET /runs/*/events"? there are GET /repos, GET /sandboxes,',
   );
   for (const route of ["GET /runs/*/events", "/runs/${runId}", "GET /runs/${runId}/events"]) {
     expect(createEmulator({ scenario: scenario(route) }).faults).toEqual([]);
