@@ -10,7 +10,7 @@ set +ex # a trace would show the token
 #   MOGPLEX_REPO_ID     id of the repository, a UUID: the toolkit's `repos list` prints it
 #   MOGPLEX_PROMPT      the prompt, if there is no argument
 #   MOGPLEX_HARNESS, MOGPLEX_MODE (SAFE, AUTO or YOLO), MOGPLEX_BASE_BRANCH, MOGPLEX_WORKING_BRANCH, MOGPLEX_ROOT,
-#   MOGPLEX_CREATE_BRANCH (true or false)     are sent to the service
+#   MOGPLEX_CREATE_BRANCH (true or false; default true without MOGPLEX_WORKING_BRANCH)     are sent to the service
 #   MOGPLEX_TIMEOUT     how long to wait in all: 1h30m, or 90 for seconds (default 30m); then the run goes on
 #   MOGPLEX_KEY_PART    any text; makes a different key, for several runs of one job
 #   MOGPLEX_CI_JOB      pipeline and job, on a CI system that this script does not know
@@ -289,7 +289,10 @@ judge() {
     501 | 505) odd "the answer is not the API's ($detail)" ;;
     408 | 425 | 5??) ;;
     *)
-      if [ "$http" = 400 ] || [ -n "$got_word" ]; then verdict=fatal code=2
+      if [ "$http" = 400 ] || [ -n "$got_word" ]; then
+        verdict=fatal code=2
+        [ "$got_word" != IDEMPOTENCY_CONFLICT ] ||
+          detail="the key was already used for another request ($detail); another MOGPLEX_KEY_PART makes another key"
       else odd "the answer is not the API's ($detail)"; fi ;;
   esac
   [ -z "$got_word" ] || [ "$http" = 401 ] || proven=1
@@ -355,7 +358,9 @@ write_request() { # writes the bytes that every attempt sends
   mode=$(echo "${MOGPLEX_MODE:-}" | tr abcdefghijklmnopqrstuvwxyz ABCDEFGHIJKLMNOPQRSTUVWXYZ)
   # Some services take an unknown mode for AUTO.
   case $mode in '' | SAFE | AUTO | YOLO) ;; *) usage "Cannot use MOGPLEX_MODE as it must be SAFE, AUTO or YOLO: $(quote "$mode")" ;; esac
-  case ${MOGPLEX_CREATE_BRANCH:-false} in
+  create=true # as in the toolkit: without a branch of its own the agent would push to the base branch
+  [ -z "${MOGPLEX_WORKING_BRANCH:-}" ] || create=false
+  case ${MOGPLEX_CREATE_BRANCH:-$create} in
     true | 1) create=,\"createBranch\":true ;;
     false | 0) create='' ;;
     *) usage "Cannot use MOGPLEX_CREATE_BRANCH as it must be true or false: $(quote "$MOGPLEX_CREATE_BRANCH")" ;;

@@ -107,11 +107,11 @@ const OUTCOME_TONES: Readonly<Partial<Record<ResultView["outcome"], Tone>>> = {
   started: "none",
 };
 
-// By exit code, for jobs that ended without a verdict of the service.
+// By exit code, for jobs that ended without a verdict of the service. What ends in a colon goes on with what became of the start.
 const AFTER_ERRORS: readonly (readonly [code: number, text: string])[] = [
   [EXIT.usage, "Correct what the reason names, then start the job again. A retry alone changes nothing."],
-  [EXIT.unavailable, "Look whether the service and the network are up, then retry the job: nothing is started twice."],
-  [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: nothing is started twice."],
+  [EXIT.unavailable, "Look whether the service and the network are up, then retry the job: "],
+  [EXIT.rateLimited, "Wait until the limit allows more, then retry the job: "],
   [EXIT.internal, "Report this as an error of the toolkit, with the log of the job."],
 ];
 
@@ -126,7 +126,7 @@ function afterSuccess({ git }: ResultView): Part {
 }
 
 function nextOf(view: ResultView): Part {
-  const { outcome, resume, exitCode, kind: { noun } } = view;
+  const { outcome, resume, exitCode, verdict, kind: { noun } } = view;
   const texts: Readonly<Record<Exclude<Outcome, "success" | "error"> | "suppressed", string>> = {
     failed: `Correct what the reason names. Where a second try can help, start the ${noun} again.`,
     cancelled: `The ${noun} was cancelled. Start it again if it is still wanted.`,
@@ -137,7 +137,10 @@ function nextOf(view: ResultView): Part {
     suppressed: "Wait until one of the active runs has ended, then trigger it again.",
   };
   if (outcome === "success") return afterSuccess(view);
-  if (outcome === "error") return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1];
+  if (outcome === "error") {
+    const start = verdict.word === "not started" ? "nothing was started." : "nothing is started twice.";
+    return AFTER_ERRORS.find(([code]) => code === exitCode)?.[1].replace(/ $/, ` ${start}`);
+  }
   return lookup(texts, outcome);
 }
 

@@ -218,6 +218,7 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
       reason,
       error,
       idempotencyKey: this.#series?.key,
+      mayExist: this.mayExist,
       runId: this.#runId,
       triggered: this.#triggered,
       run: this.#follower?.run,
@@ -344,11 +345,14 @@ function triggerSeries(
   waits: boolean,
 ): TriggerSeries {
   const { automationId, request, key, job } = plan;
+  let isNamed = false;
   const what: Startable<FoundAutomationRun> = {
     what: `trigger automation "${automationId}"`,
     takesSlot: false,
+    isNamed: () => isNamed,
     async attempt(idempotencyKey, call) {
       const result = await session.client.triggerAutomation(automationId, request, { idempotencyKey }, call);
+      isNamed = result.jobRunId !== null;
       const run = await found(session, plan, result, idempotencyKey, call);
       if (run !== undefined) return run;
       if (result.outcome === "suppressed") throw new AutomationSuppressedError(automationId, result.reason);
@@ -357,6 +361,8 @@ function triggerSeries(
       throw new UnavailableError({ attempted: what.what, why }, "unavailable", facts);
     },
     judge(error) {
+      // The run belongs to another request.
+      if (error instanceof ConflictError) isNamed = false;
       if (!waits || !(error instanceof AutomationSuppressedError)) return undefined;
       const detail = `suppressed: ${error.reason}`;
       return { cause: "start_limit", detail, namedMs: null, refused: true, baseMs: SUPPRESSED_MS };

@@ -255,6 +255,8 @@ interface AutomationResultParts {
   error?: unknown;
   /** Key of the last attempt; undefined if nothing was sent. */
   idempotencyKey: string | undefined;
+  /** Whether the run exists, or may exist although no answer named it. */
+  mayExist: boolean;
   /** UUID of the run; undefined when it is not known. */
   runId: string | undefined;
   /** The trigger's answer; undefined if there was none. */
@@ -266,7 +268,7 @@ interface AutomationResultParts {
 }
 
 export function buildAutomationResult(session: Session, parts: AutomationResultParts): AutomationResult {
-  const { automationId, repoId, outcome, exitCode, reason, error, triggered, run } = parts;
+  const { automationId, repoId, outcome, exitCode, reason, error, mayExist, triggered, run } = parts;
   const status = parts.status ?? run?.status ?? triggered?.status ?? null;
   const idempotencyKey = triggered?.idempotencyKey ?? parts.idempotencyKey ?? null;
   const ended = endOfAutomationRun(status ?? "") !== undefined;
@@ -283,6 +285,7 @@ export function buildAutomationResult(session: Session, parts: AutomationResultP
     error: error === undefined || endOfAutomationRun(outcome) !== undefined ? null : resultError(error),
     replayed: triggered?.replayed ?? null,
     idempotencyKey,
+    mayExist,
     createdAt: run?.created_at ?? null,
     startedAt: run?.started_at ?? null,
     completedAt: run?.completed_at ?? null,
@@ -291,7 +294,9 @@ export function buildAutomationResult(session: Session, parts: AutomationResultP
     waits: session.waits(),
     durationMs: Math.round(session.clock.now() - session.startedAt),
     origin: session.client.origin,
-    resume: ended || idempotencyKey === null ? null : `the same command with --idempotency-key ${idempotencyKey}`,
+    resume: ended || !mayExist || idempotencyKey === null
+      ? null
+      : `the same command with --idempotency-key ${idempotencyKey}`,
   };
 }
 

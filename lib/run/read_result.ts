@@ -65,6 +65,7 @@ const CHECKS: ReadonlyMap<string, (value: unknown) => boolean> = new Map<string,
   ["waits", isAll(isWait)],
   ["events", isAll(isEvent)],
   ["replayed", (value) => value === null || typeof value === "boolean"],
+  ["mayExist", (value) => value === undefined || typeof value === "boolean"],
   ["changed", (value) => value === null || typeof value === "boolean"],
   ["exitCode", (value) => Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 255],
   ["runDurationMs", isNumberOrNull],
@@ -102,7 +103,8 @@ function refuse({ path }: ReadFile, why: string, value?: string): never {
 function resultIn(file: ReadFile, fields: Fields): AnyResult {
   if (fields.schemaVersion !== 1) refuse(file, "its schemaVersion must be 1", shown(fields.schemaVersion));
   const empty = fields.kind === "automation-run" ? emptyAutomationResult() : emptyRunResult();
-  const merged: Fields = { ...empty, ...fields };
+  // A result that does not say whether there may be a run must not say that there is none.
+  const merged: Fields = { ...empty, mayExist: undefined, ...fields };
   for (const [name, value] of Object.entries(merged)) {
     const usual = (empty as unknown as Fields)[name];
     const check = CHECKS.get(name) ?? (typeof usual === "number" ? isNumber : isText);
@@ -153,6 +155,7 @@ function resultOfEvents(events: readonly RunEvent[]): RunResult {
     ...emptyRunResult(),
     ...ending(events),
     runId: payload("external_run_id"),
+    mayExist: true,
     harness: payload("harness_id"),
     branch: { base: payload("base_branch"), requested: workingBranch, pushed: pushedBranch },
     pullRequest,

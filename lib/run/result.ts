@@ -116,6 +116,11 @@ export interface RunResult {
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
+  /**
+   * Whether there is a run, or may be one that no answer named. False when nothing was started: the service refused the start, or it was
+   * never sent. Absent in results of older versions.
+   */
+  mayExist?: boolean;
   /** Branches; `pushed` comes from the events and is null when they did not say. */
   branch: { base: string | null; requested: string | null; pushed: string | null };
   /** `none` only when the service said so; `unknown` when the events that would say it were not seen. */
@@ -177,6 +182,7 @@ export function emptyRunResult(): RunResult {
     failureCode: null,
     replayed: null,
     idempotencyKey: null,
+    mayExist: false,
     branch: { base: null, requested: null, pushed: null },
     pullRequest: { state: "unknown", url: null },
     changed: null,
@@ -226,6 +232,11 @@ export interface AutomationResult {
   replayed: boolean | null;
   /** Key that finds the run again. */
   idempotencyKey: string | null;
+  /**
+   * Whether there is a run, or may be one that no answer named. False when nothing was started: the service refused the start, or it was
+   * never sent. Absent in results of older versions.
+   */
+  mayExist?: boolean;
   /** When the service created it, in ISO 8601. */
   createdAt: string | null;
   /** When it began, in ISO 8601; null while it waits for a slot. */
@@ -265,6 +276,7 @@ export function emptyAutomationResult(): AutomationResult {
     error: null,
     replayed: null,
     idempotencyKey: null,
+    mayExist: false,
     createdAt: null,
     startedAt: null,
     completedAt: null,

@@ -129,16 +129,18 @@ export function kindWords({ kind }: AnyResult): KindWords {
   return lookup(KINDS, kind) ?? RUN;
 }
 
-// After any other error the run may have been started, since a request can arrive although its answer does not.
+// For results of older versions, which do not say it: after any other error the run may have been started, since a request can arrive
+// although its answer does not.
 const REFUSALS: readonly number[] = [EXIT.usage, EXIT.unauthorized, EXIT.forbidden, EXIT.rateLimited];
 
-function isRefused({ outcome, runId, idempotencyKey, exitCode }: AnyResult): boolean {
-  return outcome === "error" && runId === null && (idempotencyKey === null || REFUSALS.includes(exitCode));
+/** Whether something may have been started although no answer says so. */
+export function mayHaveStarted({ runId, idempotencyKey, exitCode, mayExist }: AnyResult): boolean {
+  return runId === null && (mayExist ?? (idempotencyKey !== null && !REFUSALS.includes(exitCode)));
 }
 
-/** Whether something may have been started although no answer says so. */
-export function mayHaveStarted(result: AnyResult): boolean {
-  return result.runId === null && result.idempotencyKey !== null && !isRefused(result);
+/** Whether the start was refused, or never sent. */
+function isRefused(result: AnyResult): boolean {
+  return result.outcome === "error" && result.runId === null && !mayHaveStarted(result);
 }
 
 /** The verdict of a result in words. A start that was refused or never sent has its own words. */

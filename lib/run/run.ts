@@ -421,6 +421,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       showTask: this.#settings.showTask,
       repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
       idempotencyKey: this.#series?.key,
+      mayExist: this.mayExist,
       started: this.#started,
       follower: this.#follower,
       runId: this.#runId,
@@ -550,6 +551,8 @@ interface ResultParts {
   repository?: string | undefined;
   /** Key of the start; undefined if nothing was started. */
   idempotencyKey?: string | undefined;
+  /** Whether the run exists, or may exist although no answer named it. */
+  mayExist: boolean;
   /** The start's answer; undefined if there was none. */
   started?: StartedRun | undefined;
   /** The follower with what it saw; undefined if the run was not followed. */
@@ -589,6 +592,7 @@ function buildResult(parts: ResultParts): RunResult {
     failureCode: facts.failureCode,
     replayed: started?.replayed ?? null,
     idempotencyKey: started?.idempotencyKey ?? parts.idempotencyKey ?? null,
+    mayExist: runId !== null || parts.mayExist,
     branch: { base: run?.branch.base ?? null, requested: run?.branch.working ?? null, pushed: facts.pushedBranch },
     pullRequest: facts.pullRequest,
     changed: facts.changed,

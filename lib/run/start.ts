@@ -58,7 +58,7 @@ export class StartSeries<R extends StartAnswer> {
 
   /** Whether a run with {@linkcode StartSeries.key} may exist, even if no answer said so. */
   get mayExist(): boolean {
-    return this.#start?.mayExist === true;
+    return this.#start?.mayExist === true || this.#plan.what.isNamed?.() === true;
   }
 
   /**

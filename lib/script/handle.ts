@@ -347,8 +347,9 @@ export type RunHandle = WorkHandle<RunHandleItem, RunResult, StartedRun>;
 /** A run that is followed by its id. */
 export type AttachedRun = WorkHandle<RunHandleItem, RunResult, { runId: string }>;
 
-/** What the handles of a started and of an attached run have in common. */
+/** What the handles of a started and of an attached run have in common. @param attempted For messages, after "Cannot". */
 function runHandle<S extends { runId: string }>(
+  attempted: string,
   connect: Connect,
   options: RunOptions,
   keys: Keys<AttachOptions>,
@@ -356,7 +357,7 @@ function runHandle<S extends { runId: string }>(
 ): WorkHandle<RunHandleItem, RunResult, S> {
   const work = jobWork<RunOptions, FollowItem, RunResult, S>(connect, {
     options,
-    check: () => checkOptions("follow run", options, keys),
+    check: () => checkOptions(attempted, options, keys),
     begin: (all, more, onStarted) => begin(all, overlay(more, { byTask: noteNewTask }) as JobOptions, onStarted),
     verdictError: verdictErrorOf,
     cancel: async ({ runId }) => void await cancel(runId, await connect({})),
@@ -366,7 +367,7 @@ function runHandle<S extends { runId: string }>(
 
 /** Starts a run and follows it. */
 export function startHandle(connect: Connect, request: RunRequest, options: RunOptions): RunHandle {
-  return runHandle<StartedRun>(connect, options, runKeys(), (all, more, started) => {
+  return runHandle<StartedRun>("start run", connect, options, runKeys(), (all, more, started) => {
     checkRequestKeys(request);
     const tell = hookCaller("onStarted", options.onStarted, all.onNotice);
     const onStarted = (run: StartedRun) => {
@@ -379,7 +380,7 @@ export function startHandle(connect: Connect, request: RunRequest, options: RunO
 
 /** Follows a run that exists. */
 export function attachHandle(connect: Connect, runId: string, options: AttachOptions): AttachedRun {
-  return runHandle<{ runId: string }>(connect, options, attachKeys(), async (all, more, started) => {
+  return runHandle<{ runId: string }>("attach to run", connect, options, attachKeys(), async (all, more, started) => {
     const end = attachJob(runId, all, more);
     started({ runId });
     return await end;

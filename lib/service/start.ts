@@ -72,7 +72,9 @@ export class Start<R> {
         onFailure: (error, failure) => {
           last = { error, failure };
           isAnnounced = failure?.refused === true;
-          this.#isUnsure ||= failure?.refused === false;
+          // An error that is not ours may have hidden any answer.
+          const isBug = this.#isSending && !(error instanceof MogplexError);
+          this.#isUnsure ||= failure === undefined ? isBug : !failure.refused;
           this.#isSending = false;
           onFailure?.(last);
         },
@@ -136,6 +138,8 @@ export interface Startable<R> {
   attempt(idempotencyKey: string, call: CallOptions): Promise<R>;
   /** Sends it again until it is answered, to find what an attempt in flight has started. Absent where that could start a second one. */
   find?(idempotencyKey: string, call: CallOptions): Promise<R>;
+  /** Whether the last answer named something that exists, although the attempt failed afterwards. @default it did not */
+  isNamed?: (() => boolean) | undefined;
   /** The repository, and whether the token reaches it; absent where the service says so itself. */
   repository?: { id: string; isReached(call: CallOptions): Promise<boolean> } | undefined;
   /** What an error means that is not one of the service, such as a trigger that was accepted and started nothing. @default nothing */

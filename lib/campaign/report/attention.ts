@@ -86,8 +86,8 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
         "",
         step(
           view.counts["needs-input"] > 0
-            ? "No wave is due any more. After an answer or a retry, start one:"
-            : "No wave is due any more. After a retry, start one:",
+            ? "Nothing more starts by itself. After an answer or a retry, start the next wave:"
+            : "Nothing more starts by itself. After a retry, start the next wave:",
           campaignCommand(command, "advance"),
         ),
       )]

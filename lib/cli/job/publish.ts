@@ -146,9 +146,6 @@ const COLOURS: Partial<Record<Outcome | AutomationOutcome, "green" | "red">> = {
 /** Rows that people copy. */
 const COPIED = /^(?:pull request|page|resume|cancel|key) /;
 
-/** Ends after which there is nothing that the page has to explain. */
-const FINE: readonly (Outcome | AutomationOutcome)[] = ["success", "started"];
-
 /** The lines of the block, with the address of the pull request as a link. */
 function linked(writer: Writer, result: AnyResult, lines: readonly SafeLine[]): SafeLine[] {
   const url = result.kind === "run" ? result.pullRequest.url : null;
@@ -180,7 +177,7 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
           inErrorLine: isReason && !together,
           full: log === "full",
           compared,
-          page: opens || FINE.includes(outcome) ? undefined : page,
+          page: opens ? undefined : page,
         };
         const cells = io.isTerminal("stdout") ? logWidth(io) : Infinity;
         const hang = { cells, indent: LABEL_WIDTH, whole: COPIED };

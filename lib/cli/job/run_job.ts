@@ -222,6 +222,7 @@ export class CommandJob<R extends AnyResult> {
       exitCode: exitCodeFor(error),
       reason: reasonOf(error),
       error: resultError(error),
+      mayExist: this.#nothing.runId !== null,
       durationMs: Math.round(context.clock.now() - this.#startedAt),
       origin: originOf(context),
     };

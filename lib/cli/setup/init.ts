@@ -122,9 +122,10 @@ export async function initRepository(context: Context): Promise<number> {
     );
   }
   if (stages?.kind === "unknown") steps.say("", ...editStage(path, stage));
-  const next = context.flags.has("dry-run")
+  const purpose = flags.has("respond") ? " --for respond" : "";
+  const next = flags.has("dry-run")
     ? "Nothing was written. To write these files, leave out --dry-run."
-    : `Then commit these files, and try it: ${TOOL} doctor${flags.has("respond") ? " --for respond" : ""}`;
+    : `Then commit these files, and try it: ${TOOL} doctor${purpose} --repo ${known ?? "OWNER/NAME"}`;
   steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
   return EXIT.success;
 }

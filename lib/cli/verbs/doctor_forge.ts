@@ -9,10 +9,14 @@ import type { ForgeSetup, Threads } from "../../forge/threads.ts";
 import type { Context } from "../verb.ts";
 import { adviceOf, type Check, failedWith, follows, ok, skipped, tried, warning } from "./doctor_checks.ts";
 
-/** Asks the forge of this job. Nothing is written there. */
+/** Asks the forge of this job. Nothing is written there. Outside a job every check is skipped. */
 export async function checkForge(context: Context): Promise<Check[]> {
-  const { openForge } = context;
+  const { openForge, platform } = context;
   const names = ["rights", "branch", "trigger", "variables"];
+  if (!platform.isCi) {
+    const why = "only a job at the forge can check token, rights, branch and webhook: call doctor there, too";
+    return ["forge", ...names].map((name) => skipped(name, why));
+  }
   const opened = await tried(async () => {
     if (openForge === undefined) throw new Error("Cannot check a forge that is not known");
     const { threads } = openForge(context);

@@ -346,6 +346,9 @@ export type Purpose = "run" | "follow" | "respond" | "dashboard" | "automation";
 /** All purposes, the default first. */
 export const PURPOSES: readonly Purpose[] = ["run", "follow", "respond", "dashboard", "automation"];
 
+/** The purposes whose job has to be told its repository. The forge tells `respond`. */
+const NEED_REPOSITORY: readonly Purpose[] = ["run", "automation"];
+
 /** How to get a token with these rights. */
 const createToken = (rights: string) => `Create a token with ${rights} (Settings > Mogplex Keys)`;
 
@@ -418,6 +421,10 @@ function shortList(repos: readonly Repo[]): string {
   return `${names.join(", ")}${repos.length > names.length ? ", …" : ""}`;
 }
 
+function countRepositories({ length }: readonly Repo[]): string {
+  return `${length < MAX_REPOS ? "" : "at least "}${formatCount(length, "repository").replace(/ys$/, "ies")}`;
+}
+
 /** Advice for a name that is not found. */
 const LISTS_THEM = "The verb repos list shows the names";
 
@@ -451,18 +458,14 @@ function checkRepository(
   purpose: Purpose,
   near: readonly string[] = [],
 ): Check {
-  if (wanted !== undefined && !isUuid(wanted)) return resolveName(wanted, repos, near);
+  if (wanted === undefined) {
+    if (!NEED_REPOSITORY.includes(purpose)) return ok("repository", "none is given, and none is needed");
+    const found = repos?.ok ? `none is given; the token reaches ${countRepositories(repos.value)}` : "none is given";
+    return failed("repository", found, `Set MOGPLEX_REPO_ID, or give --repo. ${LISTS_THEM}`, "usage");
+  }
+  if (!isUuid(wanted)) return resolveName(wanted, repos, near);
   if (!repos?.ok) return follows("repository", "access");
   const [first] = repos.value;
-  if (wanted === undefined) {
-    const count = repos.value.length < MAX_REPOS ? "" : " at least";
-    if (purpose !== "run") return ok("repository", "none is given, and none is needed");
-    const found = `none is given; the token reaches${count} ${
-      formatCount(repos.value.length, "repository")
-        .replace(/ys$/, "ies")
-    }`;
-    return warning("repository", found, "Set MOGPLEX_REPO_ID, or give run --repo: the verb repos list shows the names");
-  }
   if (first !== undefined) {
     return ok("repository", foundRepository(first));
   }

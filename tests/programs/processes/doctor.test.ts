@@ -61,7 +61,10 @@ test("doctor leaves no directory behind that it made, and keeps those that were 
   mkdirSync(join(cwd, "kept"));
   const env = { MOGPLEX_URL: service.url, MOGPLEX_DEV: "1", MOGPLEX_API_KEY: service.token() };
   for (const out of ["mogplex-ci", "a/b/c", "kept", "kept/new"]) {
-    const { code } = await launch([runtimes.node, built("mogplex.mjs"), "doctor", "--out", out], { cwd, env }).ended;
+    const { code } = await launch([runtimes.node, built("mogplex.mjs"), "doctor", "--repo", REPO, "--out", out], {
+      cwd,
+      env,
+    }).ended;
     expect([code, readdirSync(cwd), readdirSync(join(cwd, "kept"))]).toEqual([0, ["kept"], []]);
   }
 });

@@ -226,7 +226,7 @@ test("renderMarkdown() says what failed and why under the heading, and what to d
     advice: 'it needs the scope "write"; see | Settings',
   };
   const reason = `Cannot start run: ${error.why}; ${error.advice}`;
-  const refused = { runId: null, exitCode: 65, outcome: "error", reason, error } as const;
+  const refused = { runId: null, mayExist: false, exitCode: 65, outcome: "error", reason, error } as const;
   for (
     const [result, started, time] of [
       [sampleResult(refused), "Mogplex run", "18 min 5 s"],

@@ -55,6 +55,7 @@ const RESULT: Fields<Omit<RunResult, "events">> = {
   failureCode: true,
   replayed: true,
   idempotencyKey: true,
+  mayExist: true,
   branch: true,
   pullRequest: true,
   changed: true,
@@ -85,6 +86,7 @@ const AUTOMATION_RESULT: Fields<AutomationResult> = {
   error: true,
   replayed: true,
   idempotencyKey: true,
+  mayExist: true,
   createdAt: true,
   startedAt: true,
   completedAt: true,
@@ -131,11 +133,11 @@ const CAUSES: Record<WaitCause, true> = {
 const STATES: Record<RunResult["pullRequest"]["state"], true> = { open: true, none: true, unknown: true };
 
 /** Fields that results of older versions do not have. */
-const ADDED = ["kind", "error", "eventsOmitted", "repository", "task", "files", "finalMessage"];
+const ADDED = ["kind", "error", "eventsOmitted", "repository", "task", "files", "finalMessage", "mayExist"];
 
 test.each<[string, Schema, Record<string, true>, readonly string[]]>([
   ["result.schema.json", ofRun.schema, RESULT, ADDED],
-  ["automation-result.schema.json", ofAutomation.schema, AUTOMATION_RESULT, ["repository"]],
+  ["automation-result.schema.json", ofAutomation.schema, AUTOMATION_RESULT, ["repository", "mayExist"]],
 ])(
   "%s has every field of its result, described and required unless added later, and no other",
   (_name, schema, fields, added) => {
@@ -219,7 +221,7 @@ test("renderJson() keeps to the schema for what runAutomationJob() returns", asy
     ["success", true, true],
     ["failed", true, true],
     ["deadline", false, false],
-    ["suppressed", false, false],
+    ["suppressed", false, true],
   ]);
 });
 

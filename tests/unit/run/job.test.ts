@@ -224,8 +224,23 @@ test("runJob() reports a start that the service refused, and leaves nothing to c
   const refused = refusal(ForbiddenError, "forbidden", 403);
   const { result, error, state } = await tried({ start: [refused] });
   expect(error).toBe(refused);
-  expect(result).toMatchObject({ runId: null, outcome: "error", exitCode: 65, status: null, resume: null });
+  expect(result).toMatchObject({
+    runId: null,
+    outcome: "error",
+    exitCode: 65,
+    status: null,
+    resume: null,
+    mayExist: false,
+  });
   expect(state).toMatchObject({ phase: "starting", left: "ended" });
+});
+
+test("runJob() does not take a start for refused when an error that is not ours hides the answer", async () => {
+  const bug = new TypeError("x is undefined");
+  const { result, error, state } = await tried({ start: [bug] });
+  expect(error).toBe(bug);
+  expect(result).toMatchObject({ runId: null, outcome: "error", exitCode: 70, mayExist: true });
+  expect(state).toMatchObject({ left: "detached" });
 });
 
 test("runJob() leaves an unknown start to the retry", async () => {

@@ -49,12 +49,10 @@ test("readResult() makes the best of events alone, and says that they are no ver
 });
 
 test("readResult() fills in what results of older versions lack, and keeps what later ones add", () => {
-  const { eventsOmitted: _, error: __, ...old } = sampleResult();
-  expect(readResult([JSON_FILE(JSON.stringify({ ...old, later: { a: 1 } }))])).toMatchObject({
-    eventsOmitted: 0,
-    error: null,
-    later: { a: 1 },
-  });
+  const { eventsOmitted: _, error: __, mayExist: ___, ...old } = sampleResult();
+  const read = readResult([JSON_FILE(JSON.stringify({ ...old, later: { a: 1 } }))]);
+  expect(read).toMatchObject({ eventsOmitted: 0, error: null, later: { a: 1 } });
+  expect(read.mayExist).toBeUndefined();
 });
 
 test("readResult() refuses files that are something else, and two of one kind", () => {

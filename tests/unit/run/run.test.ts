@@ -53,6 +53,7 @@ test("runAutomation() gives everything that is known of the run, and no more", a
     error: null,
     replayed: false,
     idempotencyKey: expect.stringContaining(`${AUTOMATION}/${REPO}/ci1-`),
+    mayExist: true,
     createdAt: expect.stringContaining("2026-09-01T00:00:00"),
     startedAt: expect.stringContaining("2026-09-01T00:00:00"),
     completedAt: expect.stringContaining("2026-09-01T00:00:15"),
@@ -151,6 +152,20 @@ test.each([["failed", "failed", 1], ["running", "deadline", 124], [undefined, "d
     expect(result).toMatchObject({ outcome, exitCode });
   },
 );
+
+test("runAutomationJob() says whether a trigger without a run may have started one", async () => {
+  const refused = automationWorld("success");
+  refused.emulator.control("fault", { kind: "503", route: "POST /automations/*/trigger", times: 99 });
+  const { result } = await runAutomationJob(AUTOMATION, REQUEST, refused.options({ timeoutMs: 30_000 }));
+  expect(result).toMatchObject({ exitCode: 69, runId: null, mayExist: false, resume: null });
+  // The key finds the run of an earlier attempt of the job, which cannot be read.
+  const named = automationWorld("automation-stuck");
+  await triggerAutomation(AUTOMATION, REQUEST, named.options());
+  named.emulator.control("fault", { kind: "503", route: "GET /automations/*/runs/*", times: 99 });
+  const again = await runAutomationJob(AUTOMATION, REQUEST, named.options({ timeoutMs: 30_000 }));
+  expect(again.result).toMatchObject({ exitCode: 69, runId: null, mayExist: true });
+  expect(again.result.resume).toStartWith("the same command with --idempotency-key ");
+});
 
 test("runAutomation() throws what is wrong with the request even when failures are not thrown", async () => {
   const { options, sent } = automationWorld("success");

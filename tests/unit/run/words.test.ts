@@ -38,7 +38,8 @@ test("verdictWords() has a headline for every outcome of both kinds", () => {
 /** Whether a start whose job ended with the code says that nothing was started. */
 function saysNotStarted(exitCode: number, idempotencyKey: string | null): boolean[] {
   return [emptyRunResult(), emptyAutomationResult()].map((empty) => {
-    const { word, headline } = verdictWords({ ...empty, exitCode, idempotencyKey });
+    // As a result of an older version.
+    const { word, headline } = verdictWords({ ...empty, exitCode, idempotencyKey, mayExist: undefined });
     const refused = headline === `The ${empty.kind === "run" ? "Mogplex run" : "automation"} was not started`;
     expect(word).toBe(refused ? "not started" : "not known");
     return refused;
@@ -48,6 +49,15 @@ function saysNotStarted(exitCode: number, idempotencyKey: string | null): boolea
 test("verdictWords() says that nothing was started when the start was refused or never sent", () => {
   for (const refusal of [2, 64, 65, 75]) expect(saysNotStarted(refusal, "ci1-key")).toEqual([true, true]);
   for (const code of [2, 64, 69, 70]) expect(saysNotStarted(code, null)).toEqual([true, true]);
+});
+
+test("verdictWords() believes a result that says whether there may be a run, whatever the exit code", () => {
+  for (const exitCode of [2, 64, 69, 70, 75]) {
+    const words = [true, false].map((mayExist) =>
+      verdictWords({ ...emptyRunResult(), exitCode, idempotencyKey: "ci1-key", mayExist }).word
+    );
+    expect(words).toEqual(["not known", "not started"]);
+  }
 });
 
 test("verdictWords() does not say so when a start without an answer may have worked, or the run is known", () => {

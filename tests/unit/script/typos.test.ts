@@ -142,3 +142,22 @@ test("a value of a wrong type is refused by every option of every call, and show
   }
   expect(service.runs).toEqual([]);
 });
+
+test("a message about options names the verb that was called", async () => {
+  const attempts = {
+    "run": "start run",
+    "follow": "follow run",
+    "mogplex.run": "start run",
+    "mogplex.start": "start run",
+    "mogplex.attach": "attach to run",
+    "mogplex.cancel": "cancel run",
+    "mogplex.automations.run": "trigger automation",
+    "mogplex.automations.follow": "follow automation run",
+  };
+  for (const [call, attempted] of Object.entries(attempts)) {
+    expect([call, await messageOf(call, { [ALIEN]: 1 })]).toEqual([
+      call,
+      expect.stringMatching(new RegExp(`^Cannot ${attempted}: options have no 'zzz`)),
+    ]);
+  }
+});

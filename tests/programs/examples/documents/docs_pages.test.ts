@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
+import { jobFile, type Recipe, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
 import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
@@ -187,9 +188,12 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
   expect(failing.stdout).toEndWith("ends with 1\n");
 });
 
-test("the workflow of the README and docs/github.md follows its run, and cancels it with the job", async () => {
+test("the workflow of the README is the one that init writes", () => {
+  expect(block("README.md", "yaml", "runs-on")).toBe(jobFile(RECIPES.get("github") as Recipe, "acme/web"));
+});
+
+test("the workflow of docs/github.md follows its run, and cancels it with the job", async () => {
   const workflow = block("docs/github.md", "yaml", "runs-on");
-  expect(block("README.md", "yaml", "runs-on")).toBe(workflow);
   const service = await sharedService();
   const files = { "ci/mogplex.mjs": readFileSync(work.command, "utf8") };
   const given = () => ({ ...newRun(), files, vars: { MOGPLEX_REPO_ID: REPO } });

@@ -202,7 +202,15 @@ shell(
       expect(JSON.parse(stand.of(START)[1]?.body ?? "")).toEqual({
         repoId: stand.repo,
         prompt: "Fix the tests",
+        createBranch: true,
         rootDirectory: ".",
+      });
+      const named = { MOGPLEX_CREATE_BRANCH: "", MOGPLEX_WORKING_BRANCH: "agent/fix_1" };
+      expect((await stand.run(["Fix the tests"], named)).code).toBe(0);
+      expect(JSON.parse(stand.of(START)[2]?.body ?? "")).toEqual({
+        repoId: stand.repo,
+        prompt: "Fix the tests",
+        workingBranch: "agent/fix_1",
       });
     }),
 );

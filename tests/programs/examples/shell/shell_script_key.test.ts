@@ -3,7 +3,10 @@ import { expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { detectPlatform } from "../../../../lib/ci/detect.ts";
+import { main } from "../../../../lib/cli/main.ts";
+import { virtualClock } from "../../../../lib/clock.ts";
 import { deriveKey } from "../../../../lib/run/key.ts";
+import { fakeIo } from "../../../unit/cli/fake_io.ts";
 import { START } from "../../processes/world/recorder.ts";
 import { inShell, type Stand } from "./shell_world.ts";
 import { INCOMPLETE } from "./shells.ts";
@@ -101,6 +104,26 @@ shell(
       expect((await stand.run(["Fix the tests"], half)).stderr).toContain(
         "Cannot identify this job: the key is random, so a retry starts another run (MOGPLEX_CI_JOB names the job)",
       );
+    }),
+);
+
+shell(
+  "mogplex-run.sh finds the run that the toolkit has started in the same job, and names MOGPLEX_KEY_PART for another task",
+  () =>
+    inShell({}, async (stand) => {
+      const second: Environment = { MOGPLEX_WORKING_BRANCH: "agent/fix_1", MOGPLEX_KEY_PART: "second" };
+      for (const more of [{}, second]) {
+        const io = fakeIo({ env: { ...GITLAB, ...more, MOGPLEX_API_KEY: stand.token } });
+        const fetch = stand.emulator.fetch.bind(stand.emulator);
+        const args = ["run", "--detach", "Fix the tests", "--repo", stand.repo];
+        expect(await main(args, io, { fetch, clock: virtualClock() })).toBe(0);
+        const env = { ...GITLAB, ...more, MOGPLEX_CREATE_BRANCH: "", MOGPLEX_TIMEOUT: "5" };
+        const { stdout } = await stand.run(["Fix the tests"], env);
+        expect(stdout).toStartWith(`mogplex-run: matched existing run ${stand.runs().at(-1)?.id} (`);
+      }
+      expect(stand.runs()).toHaveLength(2);
+      const { code, stderr } = await stand.run(["Fix the docs"], GITLAB);
+      expect([code, stderr]).toEqual([2, expect.stringContaining("another MOGPLEX_KEY_PART makes another key")]);
     }),
 );
 

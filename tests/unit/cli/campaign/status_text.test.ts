@@ -177,7 +177,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  afterwards",
-    "    No wave is due any more. After a retry, start one:",
+    "    Nothing more starts by itself. After a retry, start the next wave:",
     "      mogplex-ci campaign advance campaign.yaml",
   ]);
 });

@@ -58,7 +58,7 @@ test("prepare() runs publishers in order, for any kind of result, and hands on w
   expect(seen).toEqual(["run-1", { result: 7, error: undefined, written: JOB.places.targets }, "third"]);
 });
 
-test("the verdict names the page on a terminal when a run did not succeed, and opens it at --open", async () => {
+test("the verdict names the page on a terminal however the run ended, and opens it at --open", async () => {
   const job: Published = { ...JOB, places: { ...JOB.places, targets: [{ format: "html", path: "out/run.html" }] } };
   const opened: string[] = [];
   const openPage = (_: Context, path: string) => Promise.resolve(void opened.push(path));
@@ -72,8 +72,9 @@ test("the verdict names the page on a terminal when a run did not succeed, and o
     await prepare(AT_END, own, job).ended({ result: sampleResult({ outcome }), error: undefined });
     return io.text.stdout;
   }
-  expect(await end("failed", true)).toContain("page          open out/run.html");
-  expect(await end("success", true)).not.toContain("open out");
+  for (const outcome of ["failed", "success"] as const) {
+    expect(await end(outcome, true)).toContain("page          open out/run.html");
+  }
   expect(await end("failed", false, ["open"])).not.toContain("open out");
   expect(opened).toEqual([]);
   expect(await end("failed", true, ["open"])).not.toContain("open out");

@@ -130,24 +130,43 @@ test("run --follow ends with 2 and sends nothing when something is wrong here", 
 });
 
 test("run --follow ends with the code of what went wrong when there is no verdict", async () => {
-  const faults: [kind: string, code: number, verdict: string][] = [
-    ["429", 75, "not started"],
-    ["503", 69, "not known"],
-    ["html502", 69, "not known"],
-    ["login", 64, "not started"],
+  const faults: [kind: string, code: number, mayExist: boolean][] = [
+    ["429", 75, false],
+    ["503", 69, false],
+    ["html502", 69, true],
+    ["login", 64, false],
   ];
-  for (const [kind, expected, verdict] of faults) {
+  for (const [kind, expected, mayExist] of faults) {
     const { cli, emulator } = world();
     emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3600, times: 99 });
     const { code, stdout, stderr, io } = await cli([...RUN, "--timeout", "30"], { env: JOB });
     expect({ kind, code }).toEqual({ kind, code: expected });
-    expect(stdout).toStartWith(`\nverdict       ${verdict} (exit code ${expected})\n`);
+    expect(stdout).toStartWith(`\nverdict       ${mayExist ? "not known" : "not started"} (exit code ${expected})\n`);
+    expect([kind, /^key /m.test(stdout)]).toEqual([kind, mayExist]);
     expect(stderr).toContain("error: Cannot ");
-    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ outcome: "error", runId: null });
+    const headline = mayExist ? "The verdict on the Mogplex run is not known" : "The Mogplex run was not started";
+    expect(io.files.get("mogplex-ci/summary.md")).toContain(`${headline} (exit code ${expected}).`);
+    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({
+      outcome: "error",
+      runId: null,
+      mayExist,
+    });
   }
   const { cli } = world();
   expect((await cli(RUN, { env: { ...JOB, MOGPLEX_API_KEY: READ_ONLY_TOKEN } })).code).toBe(65);
   expect((await cli(RUN, { env: { ...JOB, MOGPLEX_API_KEY: "" } })).code).toBe(64);
+});
+
+test("run --follow says that a run may have been started when a refusal came after an attempt without an answer", async () => {
+  for (const [kind, code] of [["429", 69], ["login", 64]] as const) {
+    const { cli, emulator } = world();
+    emulator.control("fault", { kind: "500", route: "POST /runs", times: 1 });
+    emulator.control("fault", { kind, route: "POST /runs", retryAfter: 3600, times: 99 });
+    const { stdout, io } = await cli([...RUN, "--timeout", "60"], { env: JOB });
+    expect([kind, stdout]).toEqual([kind, expect.stringContaining(`verdict       not known (exit code ${code})\n`)]);
+    expect(stdout).toMatch(/^key /m);
+    expect(JSON.parse(io.files.get("mogplex-ci/result.json") ?? "")).toMatchObject({ mayExist: true });
+  }
 });
 
 test("run --follow ends with 2 when the key was used for another request", async () => {

@@ -135,7 +135,7 @@ test("commandResult() gives the outputs of an automation run, and names it in it
 });
 
 test("commandResult() says that nothing was started, as an error when it was refused and else as a warning", () => {
-  const nothing = { runId: null, status: null, replayed: null };
+  const nothing = { runId: null, mayExist: false, status: null, replayed: null };
   const refused = { ...nothing, outcome: "error", exitCode: 65, reason: "Cannot start run: no scope" } as const;
   const last = (result: RunResult | AutomationResult) => commandsOf(GITHUB, result).at(-1);
   expect(last(sampleResult(refused))).toBe(

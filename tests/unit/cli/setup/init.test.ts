@@ -174,7 +174,7 @@ test("init terminal writes program and task without a job, and takes them out ag
   ]]);
   expect(stdout).toEndWith(
     "\nNeeds: variable MOGPLEX_API_KEY, variable MOGPLEX_REPO_ID (owner/name).\n" +
-      "Then commit these files, and try it: node ci/mogplex.mjs doctor\n",
+      "Then commit these files, and try it: node ci/mogplex.mjs doctor --repo acme/web\n",
   );
   expect((await init(["terminal", "--uninstall"], written)).written).toEqual({});
 });
@@ -269,8 +269,9 @@ test("init says in its last lines all that is needed, and how to try the program
   for (const system of ["jenkins", "bitbucket"]) {
     const { stdout, written } = await init([system]);
     expect(stdout).toMatch(/\nNeeds: .*, variable MOGPLEX_REPO_ID \(owner\/name\)\.\n/);
-    expect(stdout).toEndWith("\nThen commit these files, and try it: node ci/mogplex.mjs doctor\n");
+    expect(stdout).toEndWith("\nThen commit these files, and try it: node ci/mogplex.mjs doctor --repo OWNER/NAME\n");
     const named = await init([system], { ".git/config": ORIGIN });
+    expect(named.stdout).toEndWith("try it: node ci/mogplex.mjs doctor --repo acme/web\n");
     expect(named.stdout).not.toContain("MOGPLEX_REPO_ID");
     expect(Object.keys(written)).toContain(".gitattributes");
   }
@@ -316,7 +317,7 @@ test("init --respond writes the program and the job that answers mentions, and t
   expect(written[job]).toStartWith(
     "# Written by mogplex-ci init. A mention at the forge (@mogplex <task>) starts an agent.\n",
   );
-  expect(stdout).toContain("doctor --for respond");
+  expect(stdout).toEndWith("try it: node ci/mogplex.mjs doctor --for respond --repo acme/web\n");
   expect((await init(["github", "--uninstall"], { ...written, ".git/config": ORIGIN })).written).toEqual({});
   const gitlab = await init(["gitlab", "--respond"]);
   expect(gitlab.written[".gitlab-ci.yml"]).toContain("mogplex-respond:\n");

@@ -136,13 +136,17 @@ test("doctor warns when a repository is not listed, and says that it may be hidd
   expect(checks.repository?.advice).toContain("hidden");
 });
 
-test("doctor counts the repositories when none is given", async () => {
-  const { code, checks } = await doctor({ args: [] });
-  expect(code).toBe(0);
+test("doctor fails when no repository is given to a job that needs one, and counts those that the token reaches", async () => {
+  const { code, checks, text } = await doctor({ args: [] });
+  expect(code).toBe(2);
   expect(checks.repository).toMatchObject({
-    state: "warning",
+    state: "failed",
     finding: "none is given; the token reaches 8 repositories",
   });
+  expect(await text()).toEndWith("\na job would end with exit code 2, because of repository (1 failed)\n");
+  // As the job itself, which looks at that first.
+  const both = await doctor({ args: [], env: { MOGPLEX_API_KEY: "" } });
+  expect([both.code, both.checks.repository?.finding]).toEqual([2, "none is given"]);
 });
 
 test("doctor shows no id that a shell could run", async () => {
@@ -237,22 +241,27 @@ test("doctor --for asks for what a job of that purpose needs", async () => {
   const writer = {};
   const restricted = { instead: RESTRICTED };
   const cases: [purpose: string, options: object, code: number, last: string][] = [
-    ["run", writer, 0, "a job can start"],
+    ["run", writer, 2, "a job would end with exit code 2, because of repository (1 failed)"],
     ["follow", reader, 0, "a job can follow runs"],
     ["follow", writer, 0, "a job can follow runs"],
     ["follow", restricted, 0, "a job can follow runs"],
     ["dashboard", reader, 0, "a dashboard can be made"],
     ["dashboard", writer, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
     ["dashboard", restricted, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
+    ["automation", writer, 2, "a job would end with exit code 2, because of repository (1 failed)"],
+  ];
+  const named: typeof cases = [
+    ["run", writer, 0, "a job can start"],
     ["automation", restricted, 0, "an automation can be triggered"],
     ["automation", writer, 0, "an automation can be triggered"],
     ["automation", reader, 65, "a job would end with exit code 65, because of scopes (1 failed)"],
   ];
-  for (const [purpose, options, code, last] of cases) {
-    const diagnosis = await doctor({ ...options, args: ["--for", purpose] });
-    const text = await diagnosis.text();
-    const end = purpose === "run" ? `${last}, 1 warning` : last;
-    expect([purpose, diagnosis.code, text.trimEnd().split("\n").at(-1)]).toEqual([purpose, code, end]);
+  for (const [rows, repo] of [[cases, []], [named, ["--repo", REPO]]] as const) {
+    for (const [purpose, options, code, last] of rows) {
+      const diagnosis = await doctor({ ...options, args: ["--for", purpose, ...repo] });
+      const text = await diagnosis.text();
+      expect([purpose, diagnosis.code, text.trimEnd().split("\n").at(-1)]).toEqual([purpose, code, last]);
+    }
   }
 });
 

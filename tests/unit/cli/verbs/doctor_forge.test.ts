@@ -71,3 +71,15 @@ test("doctor --for respond fails without a token of the forge, and asks nothing"
   expect(checks.get("forge")).toBe("failed: Cannot ask the forge: variable GITLAB_TOKEN is empty");
   expect(checks.get("rights")).toBe("skipped: forge failed");
 });
+
+test("doctor --for respond checks outside a job all but the forge, and says so", async () => {
+  const { cli, requests } = world();
+  const { code, stdout } = await cli(["doctor", "--for", "respond", "--repo", REPO]);
+  expect(code).toBe(0);
+  expect(stdout).toContain("skipped  forge, rights, branch, trigger, variables  only a job at the forge can check ");
+  expect(stdout).toMatch(/^ok +repository +acme\/api/m);
+  expect(stdout).toMatch(/\n\nas far as it can be checked here, a mention can start a run(?:, \d warnings?)?\n$/);
+  const refused = await cli(["doctor", "--for", "respond"], { env: { MOGPLEX_API_KEY: "" } });
+  expect(refused.code).toBe(64);
+  expect(requests.filter((each) => !each.startsWith("GET "))).toEqual(["POST /runs"]);
+});
