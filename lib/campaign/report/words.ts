@@ -134,7 +134,7 @@ export function boundText(
 export function nextStartText({ waitsFor, quota, counts, items }: CampaignView, stays = false): string | null {
   if (waitsFor === null) return stays ? "is due" : "comes with the next wave";
   const { used, limit, ended = 0 } = quota.sandboxes;
-  const others = (used ?? 0) - ended - counts.running - counts["needs-input"];
+  const others = (used ?? 0) - ended - counts.running - counts["needs-input"] - counts.starting;
   if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
     const parts = [
       ...ended > 0 ? [`${ended} of them of ended runs`] : [],
