@@ -51,6 +51,7 @@ import {
   stateDetail,
   STATES,
   totalsOf,
+  waveTimeText,
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
 
@@ -199,14 +200,14 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Cam
 }
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { waves, items, nextWaveAt, exitCode, atWork, state } = view;
-  const [waveMs, endMs] = [instantMs(nextWaveAt), endMsOf(view, nowMs)];
+  const { waves, items, exitCode, atWork, state } = view;
+  const endMs = endMsOf(view, nowMs);
   const canary = items.filter((item) => item.canary);
   const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
   return [
     ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs)}, ${endBasis(view)}`],
     ["Next start", state === "done" ? null : nextStartText(view)],
-    ["Next wave", waveMs === null ? null : timeText(waveMs, nowMs)],
+    ["Next wave", waveTimeText(view, nowMs)],
     ["Waves so far", waves],
     ["Canary", canary.length === 0 ? null : `${ended} of ${canary.length} have ended`],
     ["Pull requests", pullRequestWords(items)],
@@ -282,8 +283,7 @@ function sizeText(pull: CampaignItem["pullRequestState"]): string | null {
 function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
-  // A line above the table says once that pull requests were not read.
-  const pull = pullRequestState === null ? null : pullRequestText(item);
+  const pull = pullRequestText(item);
   const work: Part = pullRequest === null
     ? oneLine(branch)
     : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`} ${

@@ -193,10 +193,15 @@ export function stateDetail(view: CampaignView, stays = false): Words {
   return details[state]();
 }
 
-/** `next wave 2026-12-01 14:05 UTC (in 12 min)`; null when no wave is due. */
-export function nextWaveText({ nextWaveAt }: CampaignView, nowMs: number): string | null {
+/** Delay after which a wave that is due counts as late, in milliseconds: schedules of CI systems are often late themselves. */
+export const LATE_MS = 15 * 60_000;
+
+/** When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null when there is none. */
+export function waveTimeText({ nextWaveAt }: Pick<CampaignView, "nextWaveAt">, nowMs: number): string | null {
   const ms = instantMs(nextWaveAt);
-  return ms === null ? null : `next wave ${timeText(ms, nowMs)}`;
+  if (ms === null) return null;
+  if (ms > nowMs) return timeText(ms, nowMs);
+  return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs)}` : "due now";
 }
 
 /** When the campaign ends at the earliest, in milliseconds since 1970; null where that is not known, or lies in the past. */

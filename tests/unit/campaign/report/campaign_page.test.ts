@@ -46,7 +46,7 @@ test("renderCampaignPage() has title and task in the head, and a bar of the item
   );
 });
 
-test("renderCampaignPage() has one line an item: pull requests by number, short ids, and once that none was read", () => {
+test("renderCampaignPage() has one line an item: pull requests by number, short ids, and once what shows which are merged", () => {
   const reason = "npm test exited with code 1 after twenty attempts to install the packages";
   const page = rendered(viewOf([anItem(3, "succeeded"), anItem(4, "succeeded"), anItem(5, "failed", { reason })]));
   const rows = rowsOf(page).map(({ text }) => text);
@@ -54,7 +54,7 @@ test("renderCampaignPage() has one line an item: pull requests by number, short 
   expect(rows[1]).toStartWith("acme/service-3succeeded#10");
   expect(rows.every((row) => row.trim().endsWith("3f0f6f0a"))).toBe(true);
   expect(rows.join(" ")).not.toContain("not read");
-  expect(page.split("not read").length).toBe(2);
+  expect(page).not.toContain("not read");
   expect(page.split("GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST").length).toBe(2);
 });
 
