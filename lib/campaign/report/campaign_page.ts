@@ -297,7 +297,7 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
       work,
       oneLine(reason),
       ms === null ? null : { show: spanText(ms), value: ms },
-      attempts,
+      attempts === 0 ? null : attempts,
       shortId(runId),
     ],
   };
@@ -306,7 +306,7 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
 const COLUMNS = [
   { name: "Item" },
   { name: "Verdict" },
-  { name: "Pull request or branch" },
+  { name: "PR or branch" },
   { name: "Why", extra: true },
   { name: "Time", number: true, extra: true },
   { name: "Attempts", number: true, extra: true, named: true },
