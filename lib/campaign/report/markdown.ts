@@ -147,7 +147,7 @@ function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdow
   const end = endMsOf(view, nowMs);
   return [
     ["Starts", startsText(quota)],
-    ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
+    ["Sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, quota)}`],
     ["Next wave", waveTimeText(view, nowMs)],
     ["Earliest end", end === null ? null : timeText(end, nowMs)],

@@ -86,7 +86,8 @@ const MAX_LINES = 5;
 function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
   const entries = attentionOf(view, command, problem);
   if (entries.length === 0) {
-    const goesOn = view.state === "done" ? "" : ": it goes on with the next wave";
+    const who = view.atWork === null ? "it goes on with the next wave" : "a process is at work on it";
+    const goesOn = view.state === "done" ? "" : `: ${who}`;
     screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
     return;
   }
@@ -147,9 +148,10 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
   const starts: Fact = ["starts", startsText(quota)];
   const coming: Fact[] = [
-    ["sandboxes", sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes)],
+    ["sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
-    ["next wave", next === null ? null : `${next}, ${number}`],
+    // A process that stays makes its waves when something is due.
+    ["next wave", next === null || atWork !== null ? null : `${next}, ${number}`],
     ["at work", atWork === null ? null : { name: atWork }],
   ];
   screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
