@@ -135,9 +135,9 @@ export async function endWithCampaign(
   const known = new Set<string>();
   let latest: (() => CampaignView) | undefined;
   const reports = new PacedReports(clock, () => {
-    if (latest !== undefined) {
-      void publishCampaign(context, place, latest(), { problem: null, isEnd: false, note, known });
-    }
+    if (latest === undefined) return;
+    const view = { ...latest(), atWork: "campaign run" };
+    void publishCampaign(context, place, view, { problem: null, isEnd: false, note, known });
   });
   const onView = (view: (brief?: boolean) => CampaignView) => {
     latest = view;

@@ -150,13 +150,12 @@ function pace(screen: Screen, view: CampaignView, nowMs: number, command: Campai
   const coming: Fact[] = [
     ["sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
-    // A process that stays makes its waves when something is due.
-    ["next wave", next === null || atWork !== null ? null : `${next}, ${number}`],
+    ["next wave", next === null ? null : `${next}, ${number}`],
     ["at work", atWork === null ? null : { name: atWork }],
   ];
   screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
   if (state === "done") return;
-  if (atWork === null && next !== null) {
+  if (next !== null) {
     screen.print([{ text: BY_HAND }, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
   }
   const ends = end === null ? null : `${timeText(end, nowMs)}, ${endBasis(view)}`;

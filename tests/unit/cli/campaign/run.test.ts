@@ -22,24 +22,30 @@ test("campaign run follows a campaign to its end, with a line for each change an
 function writings(
   world: CliWorld,
   costMs = 0,
-): { written: [seconds: number, ended: number][]; before: (io: FakeIo) => void } {
+): {
+  written: [seconds: number, ended: number][];
+  summaries: string[];
+  before: (io: FakeIo) => void;
+} {
   const written: [seconds: number, ended: number][] = [];
+  const summaries: string[] = [];
   const before = (io: FakeIo) => {
     const { writeFile } = io;
     io.writeFile = (path, text) => {
       writeFile(path, text);
+      if (path.endsWith("/campaign.md")) summaries.push(text);
       if (!path.endsWith("/campaign.json")) return;
       written.push([world.clock.now() / 1_000, JSON.parse(text).counts.succeeded]);
       world.clock.advance(costMs);
     };
   };
-  return { written, before };
+  return { written, summaries, before };
 }
 
 test("campaign run writes its reports at most 5 s after each end, and no more often than that", async () => {
   const minutes = [3, 3.02, 3.04, 17, 30, 44];
   const world = cliWorld({ count: 6, runDuration: () => (minutes[world.runs().length - 1] ?? 1) * MINUTE });
-  const { written, before } = writings(world);
+  const { written, summaries, before } = writings(world);
   const { code, stdout } = await world.campaign("run", [], { before });
   expect(code).toBe(0);
   const ends = [...stdout.matchAll(/^(\d+):(\d+):(\d+) {2}succeeded/gm)].map(([, h, m, s]) =>
@@ -48,6 +54,8 @@ test("campaign run writes its reports at most 5 s after each end, and no more of
   expect(ends.length).toBe(6);
   const late = ends.map((end, index) => (written.find(([, count]) => count > index)?.[0] ?? Infinity) - end);
   expect(Math.max(...late)).toBeLessThanOrEqual(6);
+  // The process does what is due: there is no wave to wait for.
+  expect(summaries.filter((text) => /next wave/i.test(text))).toEqual([]);
   // The last one is that of the end.
   const gaps = written.slice(1, -1).map(([at], index) => at - (written[index]?.[0] ?? 0));
   expect(gaps.length).toBeGreaterThan(3);
