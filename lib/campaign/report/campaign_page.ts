@@ -334,14 +334,14 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
   ];
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
-      if (limit === null) return markup`<li>${used} ${name}; this service does not limit them</li>`;
+      if (limit === null) return markup`<li>${used} ${name}</li>`;
       const binds = bound === waitsFor;
       const text = used === null ? `${name}: not known, ${limit} at most` : `${used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
         used !== null && gauge(text, used, limit, binds ? 1 : 0)
       }</li>`;
     })
-  }</ul>`;
+  }</ul>${minute.limit === null && markup`<p class="soft">This service does not limit starts.</p>`}`;
 }
 
 function limitsText({ limits, windows }: CampaignAbout): string {

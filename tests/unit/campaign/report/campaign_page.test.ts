@@ -72,7 +72,8 @@ test("renderCampaignPage() shows skipped items in grey, and in amber the quota t
 test("renderCampaignPage() names no limit where starts are not limited", () => {
   const limited = rendered(mixedView(40));
   const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
-  expect(textsOf(page, "li")).toContain("40 starts in the last hour; this service does not limit them");
+  expect(textsOf(page, "li")).toContain("40 starts in the last hour");
+  expect(textsOf(page, "p")).toContain("This service does not limit starts.");
   expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
 });
 
