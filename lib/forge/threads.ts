@@ -9,7 +9,7 @@
 import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
 import type * as z from "zod/mini";
 import { type Findings, type FindingsOf, type ForgeUser, placeOf } from "./findings.ts";
-import type { ForgeClient, ForgeName, PullRequestFacts } from "./forge.ts";
+import type { ForgeClient, ForgeName, PullRequestFacts, PullRequestOutcome } from "./forge.ts";
 
 /** An issue or a pull request of the repository. */
 export interface ThreadPlace {
@@ -78,6 +78,11 @@ export interface ThreadComment extends CommentPlace {
   readonly line?: CodeLine | undefined;
 }
 
+/** A comment, and where it stands. */
+export interface PlacedComment extends ThreadComment {
+  readonly thread: ThreadPlace;
+}
+
 /** Something that may ask for a run: a comment, or with null the thread itself, by its label. */
 export interface News {
   readonly thread: ThreadPlace;
@@ -139,7 +144,9 @@ export interface Threads {
   /** Comments that were written, and open threads with the label that were changed, since a time (ISO 8601), the oldest first. */
   news(since: string, label: string): Promise<readonly News[]>;
   /** All comments that a user has written in the repository since a time, with what they say now. */
-  commentsOf(user: ForgeUser, since: string): Promise<readonly ThreadComment[]>;
+  commentsOf(user: ForgeUser, since: string): Promise<readonly PlacedComment[]>;
+  /** Numbers of the open pull requests that come from a branch of the repository itself. */
+  pullsFrom(branch: string): Promise<readonly number[]>;
   /** Removes a comment of the user of the token. One that is gone is no failure. */
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   /** Adds a reaction to a comment, or to the thread itself. */
@@ -210,6 +217,12 @@ export async function wholeList<T>(
   const { list, isWhole } = await asked;
   if (!isWhole) throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
   return list;
+}
+
+/** What was read of a pull request. @param name The pull request, for the message. @throws {MogplexError} with exit code 69 when it was not read. */
+export function factsOf(name: string, outcome: PullRequestOutcome | undefined): PullRequestFacts {
+  if (outcome?.ok === true) return outcome.facts;
+  throw new MogplexError({ attempted: `read ${name}`, why: outcome?.reason ?? "it was not read" }, "unavailable");
 }
 
 /** An issue or a pull request, for messages. @param pull What the forge calls a pull request, with its sign. */
