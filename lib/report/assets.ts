@@ -519,17 +519,6 @@ footer {
   border-top: 1px solid var(--line);
   font-size: 0.9rem;
 }
-@media screen and (min-width: 64.01rem) {
-  /* The reason gets the room that the other columns leave. */
-  .items td:has(> .clip) {
-    width: 30%;
-    max-width: 0;
-  }
-  .items td > .clip {
-    display: block;
-    max-width: 100%;
-  }
-}
 @media screen and (max-width: 64rem) {
   :is([data-list], .rows) :is(table, thead, tbody) {
     display: block;
