@@ -427,12 +427,11 @@ export function groupStuck(items: readonly CampaignItem[]): CauseGroup[] {
   });
 }
 
-/** The state of an item's pull request in a few words: `open, red, conflict`; `not read`; null without a pull request. */
+/** The state of an item's pull request in a few words: `open, red, conflict`; null without one, and when it was not read. */
 export function pullRequestText(
-  { pullRequest, pullRequestState: pull, unchecked = false }: CampaignItem,
+  { pullRequest, pullRequestState: pull }: Pick<CampaignItem, "pullRequest" | "pullRequestState">,
 ): string | null {
-  if (pullRequest === null) return null;
-  if (pull === null) return unchecked ? "not checked" : "not read";
+  if (pullRequest === null || pull === null) return null;
   if (pull.state !== "open") return pull.state;
   const words = [
     pull.draft ? "draft" : "open",
@@ -443,7 +442,10 @@ export function pullRequestText(
   return words.join(", ");
 }
 
-/** The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; null without pull requests. */
+/**
+ * The pull requests of a campaign in a sentence: `5 pull requests: 2 open (1 stuck), 1 merged, 2 not read`; their number alone when none was
+ * read; null without pull requests.
+ */
 export function pullRequestsSentence(items: readonly CampaignItem[]): string | null {
   const own = items.filter(({ pullRequest }) => pullRequest !== null);
   if (own.length === 0) return null;
@@ -453,6 +455,7 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
     return count === 0 ? "" : `${count} ${state}${state === "open" && stuck > 0 ? ` (${stuck} stuck)` : ""}`;
   });
   const unread = own.filter(({ pullRequestState }) => pullRequestState === null).length;
+  if (unread === own.length) return formatCount(own.length, "pull request");
   const parts = [...counts, unread === 0 ? "" : `${unread} not read`].filter((part) => part !== "");
   return `${formatCount(own.length, "pull request")}: ${parts.join(", ")}`;
 }
@@ -460,5 +463,5 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
 /** What to do about pull requests that were not read; null when all were. */
 export function unreadAdvice(items: readonly CampaignItem[]): string | null {
   const isUnread = items.some((item) => item.pullRequest !== null && item.pullRequestState === null);
-  return isUnread ? `pull requests are read with a token of their forge, in ${FORGE_TOKENS_TEXT}` : null;
+  return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
 }

@@ -187,7 +187,7 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
       number(good),
       number(ended - good),
       number(running),
-      state === "done" ? null : since(nextWaveAt, nowMs),
+      state === "done" ? null : since(nextWaveAt, nowMs, "due "),
       since(at, nowMs),
     ],
   }));
@@ -222,12 +222,13 @@ function toneOf(word: string): Tone {
     : "none";
 }
 
-/** A time as a distance, which sorts by the time; null for none. */
-function since(text: string | null, nowMs: number): Cell {
+/** A time as a distance, which sorts by the time; null for none. @param past Stands before one that has passed. @default {""} */
+function since(text: string | null, nowMs: number, past = ""): Cell {
   const ms = instantMs(text);
   if (ms === null) return text;
   const iso = new Date(ms).toISOString();
-  return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${distanceText(ms, nowMs)}</time>`, value: ms };
+  const words = `${ms > nowMs ? "" : past}${distanceText(ms, nowMs)}`;
+  return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${words}</time>`, value: ms };
 }
 
 function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {

@@ -199,15 +199,19 @@ footer {
 }
 .clip {
   display: inline-block;
-  max-width: clamp(8rem, 22vw, 17rem);
+  max-width: clamp(8rem, 14vw, 17rem);
   vertical-align: bottom;
 }
 .clip summary {
   width: auto;
   overflow: hidden;
+  list-style: none;
   color: inherit;
   text-overflow: ellipsis;
   white-space: nowrap;
+}
+.clip summary::-webkit-details-marker {
+  display: none;
 }
 .clip[open] summary {
   white-space: normal;
@@ -336,10 +340,11 @@ td {
 }
 [data-list] :is(td, tbody th),
 .rows :is(td, tbody th) {
-  white-space: nowrap;
+  overflow-wrap: break-word;
 }
 thead th {
-  white-space: nowrap;
+  overflow-wrap: normal;
+  vertical-align: bottom;
 }
 td.number,
 th.number {
@@ -365,14 +370,14 @@ th button {
   cursor: pointer;
 }
 th button::after {
-  content: " \2195";
+  content: "\a0\2195";
   color: var(--soft);
 }
 th[aria-sort="ascending"] button::after {
-  content: " \2191";
+  content: "\a0\2191";
 }
 th[aria-sort="descending"] button::after {
-  content: " \2193";
+  content: "\a0\2193";
 }
 .tools {
   display: flex;
@@ -514,17 +519,7 @@ footer {
   border-top: 1px solid var(--line);
   font-size: 0.9rem;
 }
-@media (max-width: 34rem) {
-  dl.facts {
-    display: block;
-  }
-  dl.facts dd {
-    margin-bottom: 0.5rem;
-  }
-  .top > svg,
-  .extra {
-    display: none;
-  }
+@media screen and (max-width: 64rem) {
   :is([data-list], .rows) :is(table, thead, tbody) {
     display: block;
   }
@@ -544,20 +539,41 @@ footer {
     white-space: normal;
   }
   :is([data-list], .rows) tbody th {
-    flex: 1 1 100%;
+    flex: 0 0 100%;
   }
   :is([data-list], .rows) td:empty {
     display: none;
   }
+  .items tbody th {
+    flex-basis: 15rem;
+  }
+  .clip {
+    max-width: 100%;
+  }
   .rows:not([data-list]) thead {
+    display: none;
+  }
+  :is([data-list], .rows) thead .extra {
     display: none;
   }
   td[data-n]::before {
     content: attr(data-n) ": ";
     color: var(--soft);
   }
-  .clip {
-    max-width: 100%;
+}
+@media (max-width: 38rem) {
+  dl.facts {
+    display: block;
+  }
+  dl.facts dd {
+    margin-bottom: 0.5rem;
+  }
+  .top > svg,
+  .extra {
+    display: none;
+  }
+  .items tbody th {
+    flex-basis: 100%;
   }
   th,
   td {

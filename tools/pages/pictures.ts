@@ -35,7 +35,10 @@ const HOUR_MS = 3_600_000;
 const DAYS = 10;
 const WAVES_A_DAY = 3;
 
-const clock = virtualClock({ startMs: Date.parse("2026-11-20T06:00:00Z") });
+const DAY_MS = 24 * HOUR_MS;
+/** The last day ends before now: no picture shows a time to come. */
+const lastDayMs = Math.floor((Date.now() - 8 * HOUR_MS) / DAY_MS) * DAY_MS;
+const clock = virtualClock({ startMs: lastDayMs - (DAYS - 1) * DAY_MS + 6 * HOUR_MS });
 const emulator = makeEmulator({
   fixture: builtInFixture(["acme/web", ...ITEMS]),
   clock,
@@ -89,14 +92,14 @@ for (let day = 0; day < DAYS; day++) {
   }
   const results = ["--results", "runs/*/result.json", "--results", "mogplex-campaign/campaign.json"];
   await command(["dashboard", "--out", "public", ...results], "read");
-  clock.advance(Math.ceil(clock.wallTime() / (24 * HOUR_MS)) * 24 * HOUR_MS - clock.wallTime() + 6 * HOUR_MS);
+  clock.advance(Math.ceil(clock.wallTime() / DAY_MS) * DAY_MS - clock.wallTime() + 6 * HOUR_MS);
 }
 await emulator.close();
 
 const PICTURES = [
   { name: "run-page", file: `runs/${DAYS - 1}/run.html`, colorScheme: "light", width: 900, height: 1_050 },
   { name: "campaign-page", file: "mogplex-campaign/campaign.html", colorScheme: "dark", width: 900, height: 760 },
-  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 900, height: 1_150 },
+  { name: "dashboard", file: "public/index.html", colorScheme: "light", width: 1_100, height: 1_020 },
 ] as const;
 
 mkdirSync(join(root, "docs/images"), { recursive: true });

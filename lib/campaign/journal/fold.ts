@@ -265,6 +265,8 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   start.createdAt = record.createdAt ?? start.createdAt;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
   if (as !== "needs-input") noteLate(memory, record);
+  // Its sandbox may be free, or stay for a while: until sandboxes are read again, nobody knows whose they are.
+  if (runId !== null && as !== "needs-input") memory.sandboxes = null;
 
   if (as === "quota" && retryAt !== null) {
     memory.refusedUntilMs = Math.max(memory.refusedUntilMs ?? 0, Date.parse(retryAt));
@@ -358,7 +360,7 @@ function applyLingering(
     lingered.count++;
   }
   for (const id of now) {
-    const endedMs = Date.parse(items.get(id)?.starts.at(-1)?.updatedAt ?? "");
+    const endedMs = Date.parse(items.get(id)?.starts.findLast(isSpent)?.updatedAt ?? "");
     if (!Number.isNaN(endedMs)) lingering.set(id, { endedMs, seenMs: Math.max(seenMs, endedMs) });
   }
 }

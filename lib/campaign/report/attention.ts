@@ -5,7 +5,7 @@
  */
 import type { CampaignItem, CampaignView, CauseGroup } from "../view.ts";
 import { commandLine } from "../../text/escape.ts";
-import { byVerdict, type CampaignCommand, campaignCommand, itemNames } from "./words.ts";
+import { byVerdict, type CampaignCommand, campaignCommand, itemNames, LATE_MS } from "./words.ts";
 import { instantMs, timeText } from "../../run/result.ts";
 
 interface Step {
@@ -47,9 +47,6 @@ interface Context {
 /** Most items that an entry names. */
 const MAX_NAMED = 20;
 
-/** Delay after which a wave that is due counts as late: schedules of CI systems are often late themselves. */
-const LATE_MS = 15 * 60_000;
-
 /**
  * Everything that needs a person, most urgent first: the campaign as a whole, then groups in the order of verdicts, large groups before
  * small ones.
@@ -85,10 +82,10 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
         AFTERWARDS,
         "",
         step(
-          view.counts["needs-input"] > 0
-            ? "Nothing more starts by itself. After an answer or a retry, start the next wave:"
-            : "Nothing more starts by itself. After a retry, start the next wave:",
-          campaignCommand(command, "advance"),
+          `Nothing is left to start. After ${
+            view.counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"
+          }, run it again (a schedule does):`,
+          campaignCommand(command, "run"),
         ),
       )]
       : []),

@@ -51,6 +51,7 @@ import {
   stateDetail,
   STATES,
   totalsOf,
+  waveTimeText,
 } from "./words.ts";
 import type { CampaignMarkdownOptions } from "./markdown.ts";
 
@@ -199,14 +200,14 @@ function entryOf(entry: Attention, index: number, items: ReadonlyMap<string, Cam
 }
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
-  const { waves, items, nextWaveAt, exitCode, atWork, state } = view;
-  const [waveMs, endMs] = [instantMs(nextWaveAt), endMsOf(view, nowMs)];
+  const { waves, items, exitCode, atWork, state } = view;
+  const endMs = endMsOf(view, nowMs);
   const canary = items.filter((item) => item.canary);
   const ended = canary.filter(({ verdict }) => hasVerdict(verdict)).length;
   return [
     ["Earliest end", endMs === null ? null : `${timeText(endMs, nowMs)}, ${endBasis(view)}`],
     ["Next start", state === "done" ? null : nextStartText(view)],
-    ["Next wave", waveMs === null ? null : timeText(waveMs, nowMs)],
+    ["Next wave", waveTimeText(view, nowMs)],
     ["Waves so far", waves],
     ["Canary", canary.length === 0 ? null : `${ended} of ${canary.length} have ended`],
     ["Pull requests", pullRequestWords(items)],
@@ -282,8 +283,7 @@ function sizeText(pull: CampaignItem["pullRequestState"]): string | null {
 function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
   const { verdict, reason, pullRequest, pullRequestState, branch, attempts, runId, canary } = item;
   const ms = runMs(item, nowMs);
-  // A line above the table says once that pull requests were not read.
-  const pull = pullRequestState === null ? null : pullRequestText(item);
+  const pull = pullRequestText(item);
   const work: Part = pullRequest === null
     ? oneLine(branch)
     : markup`${pullLink(pullRequest)}${pull !== null && markup` <span class="soft">${pull}</span>`} ${
@@ -297,7 +297,7 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
       work,
       oneLine(reason),
       ms === null ? null : { show: spanText(ms), value: ms },
-      attempts,
+      attempts === 0 ? null : attempts,
       shortId(runId),
     ],
   };
@@ -306,7 +306,7 @@ function rowOf(item: CampaignItem, name: string, nowMs: number): TableRow {
 const COLUMNS = [
   { name: "Item" },
   { name: "Verdict" },
-  { name: "Pull request or branch" },
+  { name: "PR or branch" },
   { name: "Why", extra: true },
   { name: "Time", number: true, extra: true },
   { name: "Attempts", number: true, extra: true, named: true },
@@ -334,14 +334,14 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
   ];
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
-      if (limit === null) return markup`<li>${used} ${name}; this service does not limit them</li>`;
+      if (limit === null) return markup`<li>${used} ${name}</li>`;
       const binds = bound === waitsFor;
       const text = used === null ? `${name}: not known, ${limit} at most` : `${used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
         used !== null && gauge(text, used, limit, binds ? 1 : 0)
       }</li>`;
     })
-  }</ul>`;
+  }</ul>${minute.limit === null && markup`<p class="soft">This service does not limit starts.</p>`}`;
 }
 
 function limitsText({ limits, windows }: CampaignAbout): string {

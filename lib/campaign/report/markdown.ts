@@ -30,13 +30,13 @@ import {
   countSentences,
   endMsOf,
   itemNames,
-  nextWaveText,
   pullRequestWords,
   runMs,
   sandboxesText,
   startsText,
   stateDetail,
   totalsOf,
+  waveTimeText,
 } from "./words.ts";
 
 /** Options of {@linkcode renderCampaignMarkdown}. */
@@ -98,10 +98,10 @@ export function renderCampaignMarkdown(view: CampaignView, options: CampaignMark
 /** What the campaign does, and whether a person has to do something, in one line. */
 function stateLine(view: CampaignView, nowMs: number): Words {
   const { bad } = totalsOf(view);
-  const wave = nextWaveText(view, nowMs);
+  const wave = waveTimeText(view, nowMs);
   return joinWords([
     sentence(stateDetail(view)),
-    ...(wave === null ? [] : [sentence(wave)]),
+    ...(wave === null ? [] : [sentence(`next wave: ${wave}`)]),
     // The state of a campaign that is done has the number.
     ...(bad === 0 ? [] : [sentence({
       strong: view.state === "done"
@@ -144,16 +144,12 @@ function entry({ title, cause, count, items, steps }: Attention): Block[] {
 
 function pace(view: CampaignView, nowMs: number, { links = {} }: CampaignMarkdownOptions): Fact[] {
   const { quota, quota: { sandboxes }, waitsFor, waves } = view;
-  const time = (text: string | null) => {
-    const ms = instantMs(text);
-    return ms === null ? null : timeText(ms, nowMs);
-  };
   const end = endMsOf(view, nowMs);
   return [
     ["Starts", startsText(quota)],
-    ["Sandboxes", sandboxes.used === null ? "not read" : sandboxesText(sandboxes)],
+    ["Sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["Next start", waitsFor === null || waitsFor === "nothing" ? null : `waits for ${boundText(waitsFor, quota)}`],
-    ["Next wave", time(view.nextWaveAt)],
+    ["Next wave", waveTimeText(view, nowMs)],
     ["Earliest end", end === null ? null : timeText(end, nowMs)],
     ["Waves so far", waves],
     ["Exit code", view.exitCode],

@@ -129,12 +129,13 @@ export function boundText(
 /**
  * What the next start waits for, after "the next start"; null when no item is ready for one.
  *
- * @param stays Whether this process makes the starts by itself, so that there is no wave to wait for. @default {false}
+ * @param stays Whether this process makes the starts by itself, so that there is no wave to wait for. @default whether one is at work
  */
-export function nextStartText({ waitsFor, quota, counts, items }: CampaignView, stays = false): string | null {
+export function nextStartText(view: CampaignView, stays: boolean = view.atWork !== null): string | null {
+  const { waitsFor, quota, counts, items } = view;
   if (waitsFor === null) return stays ? "is due" : "comes with the next wave";
   const { used, limit, ended = 0 } = quota.sandboxes;
-  const others = (used ?? 0) - ended - counts.running - counts["needs-input"];
+  const others = (used ?? 0) - ended - counts.running - counts["needs-input"] - counts.starting;
   if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
     const parts = [
       ...ended > 0 ? [`${ended} of them of ended runs`] : [],
@@ -171,7 +172,7 @@ function doneText(view: CampaignView): string {
  *
  * @param stays See {@linkcode nextStartText}.
  */
-export function stateDetail(view: CampaignView, stays = false): Words {
+export function stateDetail(view: CampaignView, stays: boolean = view.atWork !== null): Words {
   const { state, stateReason } = view;
   const { items, running } = totalsOf(view);
   const because = stateReason === null ? [] : [{ name: stateReason }, "; "];
@@ -193,10 +194,18 @@ export function stateDetail(view: CampaignView, stays = false): Words {
   return details[state]();
 }
 
-/** `next wave 2026-12-01 14:05 UTC (in 12 min)`; null when no wave is due. */
-export function nextWaveText({ nextWaveAt }: CampaignView, nowMs: number): string | null {
+/** Delay after which a wave that is due counts as late, in milliseconds: schedules of CI systems are often late themselves. */
+export const LATE_MS = 15 * 60_000;
+
+/**
+ * When the next wave comes: `2026-12-01 14:05 UTC (in 12 min)`, `due now`, `due since …`; null when there is none, and while a process is at
+ * work, which does what is due.
+ */
+export function waveTimeText({ nextWaveAt, atWork }: CampaignView, nowMs: number): string | null {
   const ms = instantMs(nextWaveAt);
-  return ms === null ? null : `next wave ${timeText(ms, nowMs)}`;
+  if (ms === null || atWork !== null) return null;
+  if (ms > nowMs) return timeText(ms, nowMs);
+  return nowMs - ms > LATE_MS ? `due since ${timeText(ms, nowMs)}` : "due now";
 }
 
 /** When the campaign ends at the earliest, in milliseconds since 1970; null where that is not known, or lies in the past. */

@@ -6,7 +6,7 @@
  */
 import { messageOf } from "../../error_sentence.ts";
 import { ApiError, ConflictError, MogplexError, NotFoundError } from "../../errors.ts";
-import type { Sandbox, StartResult } from "../../model.ts";
+import type { StartResult } from "../../model.ts";
 import { findingsFor, findingsQuote, ofMembers } from "../../run/mend.ts";
 import { hasEnded, isoTime } from "../../run/result.ts";
 import { isTerminal } from "../../service/contract.ts";
@@ -135,8 +135,9 @@ async function readSandboxes(work: Work): Promise<number> {
   const { session, pace, store } = work;
   const rows = await pace.request((call) => session.client.listSandboxes({ limit: 200 }, call));
   const active = rows.filter(({ status }) => ACTIVE.includes(status));
-  const used = active.length + bootingRuns(work);
-  const lingering = lingeringItems(work, active);
+  const places = new Set(active.map(({ repo_id, working_branch }) => placeOf(repo_id, working_branch ?? "")));
+  const used = active.length + bootingRuns(work, places);
+  const lingering = lingeringItems(work, places);
   const { lingering: before } = store.memory;
   if (lingering.length !== before.size || lingering.some((id) => !before.has(id))) {
     await store.record({ type: "sandboxes", used, lingering, seenAt: isoTime(serviceNow(session)) });
@@ -144,21 +145,40 @@ async function readSandboxes(work: Work): Promise<number> {
   return used;
 }
 
-/** Own runs that have no sandbox yet: the service counts their boots, and lists nothing. */
-function bootingRuns({ store, booting }: Work): number {
-  return store.openRuns().filter(({ start: { runId, status } }) =>
-    runId !== null && !isTerminal(status ?? "") && (booting.has(runId) || status === null)
-  ).length;
+/** Own runs that have no sandbox yet: the service counts their boots, and lists nothing. @param places See {@linkcode placeOf}. */
+function bootingRuns({ store, booting }: Work, places: ReadonlySet<string>): number {
+  return store.openRuns().filter(({ item, start }) => {
+    const { runId, status } = start;
+    if (runId === null || isTerminal(status ?? "") || !booting.has(runId) && status !== null) return false;
+    // It may have booted since its run was read.
+    return !placesOf(item, start).some((place) => places.has(place));
+  }).length;
 }
 
-/** Items whose run has ended, and whose sandbox is among active ones. Nothing stops a sandbox when its run ends. */
-function lingeringItems({ store: { memory } }: Work, active: readonly Sandbox[]): string[] {
-  const places = new Set(active.map(({ repo_id, working_branch }) => `${repo_id} ${working_branch}`));
+/** Where a sandbox works, as a text. */
+function placeOf(repositoryId: string, branch: string): string {
+  return `${repositoryId} ${branch}`;
+}
+
+/** Where the sandbox of a start may work. */
+function placesOf({ item: { repositoryId }, branch }: ItemMemory, start: StartMemory): string[] {
+  const names = [start.branch, start.answered, isSpent(start) ? branch : null];
+  return names.flatMap((name) => name === null ? [] : [placeOf(repositoryId, name)]);
+}
+
+/**
+ * Items whose run has ended, and whose sandbox is among active ones. Nothing stops a sandbox when its run ends, nor when the item is
+ * started again.
+ */
+function lingeringItems({ store: { memory } }: Work, places: ReadonlySet<string>): string[] {
   if (places.size === 0) return [];
-  return [...memory.items.values()].filter(({ item: { repositoryId }, starts, branch }) => {
-    const last = starts.at(-1);
-    if (last === undefined || last.runId === null || !isSpent(last)) return false;
-    return [last.branch, last.answered, branch].some((name) => name !== null && places.has(`${repositoryId} ${name}`));
+  return [...memory.items.values()].filter((item) => {
+    const spent = item.starts.findLast(isSpent);
+    const last = item.starts.at(-1);
+    if (spent === undefined || last === undefined || spent.runId === null) return false;
+    // A later run on the same branch works in that sandbox.
+    const taken = last === spent ? [] : placesOf(item, last);
+    return placesOf(item, spent).some((place) => places.has(place) && !taken.includes(place));
   }).map(({ item }) => item.id);
 }
 

@@ -26,6 +26,7 @@ import {
 import { CAMPAIGN_FORMATS, campaignVariables, writeCampaignReports } from "../../campaign/report/write.ts";
 import type { CampaignView } from "../../campaign/view.ts";
 import { personOf, type Platform } from "../../ci/platform.ts";
+import type { Clock } from "../../clock.ts";
 import { exitCodeFor } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { Io } from "../../io.ts";
@@ -69,8 +70,46 @@ interface CampaignWork {
   plans?: boolean;
 }
 
-/** Shortest time between two reports while the campaign goes on, in milliseconds. */
-const REPORT_MS = 60_000;
+/** Shortest time between two writings of the reports while the campaign goes on, in milliseconds. */
+const REPORT_MS = 5_000;
+/** After the reports were written, as many times as long as that took nothing is written: those of 10 000 items take a second. */
+const REPORT_REST = 20;
+
+/** Writes the reports soon after each change: at once where there is time for it, else once when the next writing is due. */
+class PacedReports {
+  readonly #clock: Clock;
+  readonly #write: () => void;
+  readonly #ending = new AbortController();
+  #dueMs = -Infinity;
+  #isWaiting = false;
+
+  constructor(clock: Clock, write: () => void) {
+    this.#clock = clock;
+    this.#write = write;
+  }
+
+  /** Something has changed. */
+  async ask(): Promise<void> {
+    const { signal } = this.#ending;
+    if (this.#isWaiting || signal.aborted) return;
+    const waitMs = this.#dueMs - this.#clock.now();
+    if (waitMs > 0) {
+      this.#isWaiting = true;
+      await this.#clock.sleep(waitMs, { signal }).catch(() => {});
+      this.#isWaiting = false;
+      if (signal.aborted) return;
+    }
+    const beganMs = this.#clock.now();
+    this.#write();
+    const endedMs = this.#clock.now();
+    this.#dueMs = endedMs + Math.max(REPORT_MS, REPORT_REST * (endedMs - beganMs));
+  }
+
+  /** Writes nothing more: the end of the command does. */
+  close(): void {
+    this.#ending.abort();
+  }
+}
 
 /**
  * Makes one wave, or follows the campaign: log or live table, reports, note.
@@ -93,16 +132,17 @@ export async function endWithCampaign(
   const live = json
     ? undefined
     : new LiveCampaign({ writer, platform, clock, interactive, times: !platform.stampsLines(io.env) });
-  let reportedAt = -Infinity;
   const known = new Set<string>();
+  let latest: (() => CampaignView) | undefined;
+  const reports = new PacedReports(clock, () => {
+    if (latest === undefined) return;
+    const view = { ...latest(), atWork: "campaign run" };
+    void publishCampaign(context, place, view, { problem: null, isEnd: false, note, known });
+  });
   const onView = (view: (brief?: boolean) => CampaignView) => {
-    const isDue = !once && clock.now() - reportedAt >= REPORT_MS;
-    if (live === undefined && !isDue) return;
-    const now = view(!isDue && !interactive);
-    live?.update(now);
-    if (!isDue) return;
-    reportedAt = clock.now();
-    void publishCampaign(context, place, now, { problem: null, isEnd: false, note, known });
+    latest = view;
+    live?.update(view(!interactive));
+    if (!once) void reports.ask();
   };
   const failed = { is: false, view: null as CampaignView | null };
   const onFailed = (view: CampaignView | null) => void Object.assign(failed, { is: true, view });
@@ -146,7 +186,10 @@ export async function endWithCampaign(
   try {
     let stand: CampaignStand;
     try {
-      stand = await interruptible({ io: process, clock }, make).finally(() => live?.close());
+      stand = await interruptible({ io: process, clock }, make).finally(() => {
+        live?.close();
+        reports.close();
+      });
     } catch (error) {
       // The campaign could not be opened.
       if (!failed.is) throw error;

@@ -286,11 +286,12 @@ function details(item: CampaignItem, nowMs: number): string {
     ...(ms === null ? [] : [spanText(ms)]),
     ...(attempts > 1 ? [`attempt ${attempts}`] : []),
   ];
+  const pull = pullRequestText(item);
   const work = pullRequest ?? (verdict === "unknown" ? branch : null);
   return [
     ...(isOpen && runId !== null ? [`run ${runId}`] : []),
     ...(work === null ? [] : [work]),
-    ...(item.pullRequestState === null ? [] : [`[${pullRequestText(item)}]`]),
+    ...(pull === null ? [] : [`[${pull}]`]),
     ...(reason === null ? [] : [reason]),
     ...(facts.length === 0 ? [] : [`(${facts.join(", ")})`]),
   ].join("  ");

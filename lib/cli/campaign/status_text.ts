@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { pullRequestText } from "../../campaign/pulls.ts";
+import { pullRequestsSentence, pullRequestText } from "../../campaign/pulls.ts";
 import { type Attention, attentionOf, stepBlocks } from "../../campaign/report/attention.ts";
 import { isTrouble } from "../../campaign/report/causes.ts";
 import {
@@ -22,6 +22,7 @@ import {
   startsText,
   stateDetail,
   STATES,
+  waveTimeText,
 } from "../../campaign/report/words.ts";
 import type { ItemState } from "../../campaign/verdicts.ts";
 import type { CampaignItem, CampaignView } from "../../campaign/view.ts";
@@ -57,7 +58,7 @@ export function statusText(view: CampaignView, options: StatusOptions): SafeLine
   const nowMs = instantMs(view.at) ?? 0;
   const title = screen.words(["Campaign ", campaignName(view), ` is ${view.state}: `, stateDetail(view)]);
   screen.paragraph(0, title, "bold", undefined, 2);
-  const pulls = pullRequestWords(view.items);
+  const pulls = options.short ? pullRequestsSentence(view.items) : pullRequestWords(view.items);
   const sentences = [...countSentences(view), ...(pulls === null ? [] : [pulls])];
   screen.print(sentences.map((text) => ({ text })), 0);
   if (options.short) return screen.lines;
@@ -85,7 +86,8 @@ const MAX_LINES = 5;
 function attention(screen: Screen, view: CampaignView, { command = ANY_COMMAND, problem = null }: StatusOptions): void {
   const entries = attentionOf(view, command, problem);
   if (entries.length === 0) {
-    const goesOn = view.state === "done" ? "" : ": it goes on with the next wave";
+    const who = view.atWork === null ? "it goes on with the next wave" : "a process is at work on it";
+    const goesOn = view.state === "done" ? "" : `: ${who}`;
     screen.print([{ heading: `Nothing needs attention${goesOn}`, level: 3 }], 0);
     return;
   }
@@ -141,19 +143,19 @@ function isItemState(title: string): title is ItemState {
 }
 
 function pace(screen: Screen, view: CampaignView, nowMs: number, command: CampaignCommand): void {
-  const { quota, quota: { sandboxes }, nextWaveAt, waves, state, atWork } = view;
-  const [next, end] = [instantMs(nextWaveAt), endMsOf(view, nowMs)];
+  const { quota, quota: { sandboxes }, waves, state, atWork } = view;
+  const [next, end] = [waveTimeText(view, nowMs), endMsOf(view, nowMs)];
   const number = waves === 0 ? "the first" : `number ${waves + 1}`;
   const starts: Fact = ["starts", startsText(quota)];
   const coming: Fact[] = [
-    ["sandboxes", sandboxes.used === null ? `not read, ${sandboxes.limit} at most` : sandboxesText(sandboxes)],
+    ["sandboxes", sandboxes.used === null ? `${sandboxes.limit} at most` : sandboxesText(sandboxes)],
     ["next start", nextStartText(view)],
-    ["next wave", next === null ? null : `${timeText(next, nowMs)}, ${number}`],
+    ["next wave", next === null ? null : `${next}, ${number}`],
     ["at work", atWork === null ? null : { name: atWork }],
   ];
   screen.print([{ heading: "Pace", level: 3 }, { facts: [starts, ...(state === "done" ? [] : coming)] }], 2);
   if (state === "done") return;
-  if (atWork === null && next !== null) {
+  if (next !== null) {
     screen.print([{ text: BY_HAND }, { code: campaignCommand(command, "advance") }], LABEL_WIDTH + 2);
   }
   const ends = end === null ? null : `${timeText(end, nowMs)}, ${endBasis(view)}`;
@@ -226,7 +228,7 @@ export class ItemTable {
   readonly #wide: boolean;
   readonly #head: readonly string[];
   readonly #widths: number[];
-  /** Whether there is a column for the state of pull requests. */
+  /** Whether there is a column for the state of pull requests: where one was read. */
   readonly #hasPulls: boolean;
 
   /**
@@ -241,7 +243,7 @@ export class ItemTable {
     const pull = this.#wide ? "PULL REQUEST" : "PR";
     this.#head = ["ITEM", "VERDICT", "RUN", pull, "PR STATE", "TIME", "ATTEMPTS"];
     const rows = measured.map((item) => this.#cells(item));
-    this.#hasPulls = measured.some(({ pullRequest }) => pullRequest !== null);
+    this.#hasPulls = measured.some((item) => pullRequestText(item) !== null);
     this.#widths = this.#head.map((head, column) => widest([head, ...rows.map((row) => row[column] ?? "")]));
     if (!this.#hasPulls) this.#widths[STATE] = 0;
     this.#fit();

@@ -254,20 +254,39 @@ test_(
   },
 );
 
-test_("a phone shows whole tables: no list has to be moved sideways", async () => {
+test_("whole tables are shown at every width: no list has to be moved sideways", async () => {
   const names = ["campaign.html", "dashboard.html", "dashboard-full.html", "run.html"];
   for (const name of names) {
     await look(name, { viewport: { width: 400, height: 800 } }, async (page) => {
       const wide = "Array.from(document.querySelectorAll('.scroll'))" +
         ".filter((each) => each.scrollWidth > each.clientWidth && each.checkVisibility())" +
         ".map((each) => each.getAttribute('aria-label') + each.scrollWidth + '>' + each.clientWidth)";
-      expect([name, await page.evaluate<string[]>(wide)]).toEqual([name, []]);
+      for (const width of [1_200, 1_100, 1_030, 900, 800, 700, 615, 600, 400]) {
+        await page.setViewportSize({ width, height: 800 });
+        expect([name, width, await page.evaluate<string[]>(wide)]).toEqual([name, width, []]);
+      }
       // What stands in further columns on a wide screen stands below the name of its row.
       const hidden =
         "Array.from(document.querySelectorAll('[data-list] td')).filter((each) => each.textContent !== '' && !each.closest('details:not([open])') && !each.checkVisibility()).length";
       expect(await page.evaluate<number>(hidden)).toBe(0);
     });
   }
+});
+
+test_("the headings that sort the items stand on one line of a phone", async () => {
+  await look("campaign.html", { viewport: { width: 400, height: 800 } }, async (page) => {
+    const tops = "[...new Set(Array.from(document.querySelectorAll('.items thead th'), (each) => each.offsetTop))]" +
+      ".filter((top) => top > 0)";
+    expect((await page.evaluate<number[]>(tops)).length).toBe(1);
+  });
+});
+
+test_("a text that is not cut has no mark that promises more", async () => {
+  await look("dashboard.html", {}, async (page) => {
+    const marks = "Array.from(document.querySelectorAll('.clip summary'))" +
+      ".filter((each) => getComputedStyle(each).listStyleType !== 'none').length";
+    expect([await page.evaluate<number>(marks), await page.locator(".clip").count() > 0]).toEqual([0, true]);
+  });
 });
 
 test_("rows of items have one line, and a long text all of its lines at a click", async () => {
@@ -288,7 +307,7 @@ test_("the script copies the rows that are shown as CSV, and no cell is a formul
     await page.getByRole("button", { name: "copied" }).waitFor();
     const lines = (await page.evaluate<string>("navigator.clipboard.readText()")).split(/\r?\n/);
     expect(lines.length).toBe(4);
-    expect(lines[0]).toBe('"Item","Verdict","Pull request or branch","Why","Time","Attempts","Run"');
+    expect(lines[0]).toBe('"Item","Verdict","PR or branch","Why","Time","Attempts","Run"');
     expect(lines[1]).toStartWith('"acme/service-16","failed","","fatal: could not push');
     expect(lines[1]).toEndWith('"3f0f6f0a-6f0e-4a7e-9a0b-000000000010"');
   });

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 import { makeView } from "../../../lib/campaign/make_view.ts";
 import { lingerMs } from "../../../lib/campaign/journal/memory.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
+import { nextStartText } from "../../../lib/campaign/report/words.ts";
 import { ended, foldJournal, intent, lockOf, recordsOf, serviceTime, started, uuidOf } from "./journal/sample.ts";
 import { campaignWorld, project } from "./world.ts";
 
@@ -70,6 +71,30 @@ test("the time that sandboxes outlive their runs is measured, shown, and part of
   expect(lasts).toBeGreaterThan(45);
   expect(lasts).toBeLessThan(75);
   expect(early).toBeGreaterThan(0);
+});
+
+test.each(
+  [
+    ["stays after its run", { like: "service" }],
+    ["has booted since its run was read", {
+      scenarios: "steps: [{ after: 240, sandbox: up }, { after: 1200, status: success, call: success }]",
+    }],
+    ["stays while its item is started again", {
+      like: "service",
+      file: { limits: { attempts: 2 } },
+      scenarios:
+        `scenarios: [{ match: { attempt: 1 }, steps: [{ after: 5, sandbox: up }, { after: 6, fail: "boom" }] }, ` +
+        "{ play: success }]",
+    }],
+  ] as const,
+)("nextStartText() never calls a sandbox foreign that %s", async (_, options) => {
+  const runDuration = () => (3 + (world.starts.length * 7) % 11) * MINUTE;
+  const world = campaignWorld({ count: 12, runDuration, ...options });
+  const said = new Set<string | null>();
+  await world.run({ internals: { onView: (view) => void said.add(nextStartText(view())) } });
+  const sandboxes = [...said].filter((text) => text?.includes("a free sandbox"));
+  expect(sandboxes.length).toBeGreaterThan(0);
+  expect(sandboxes.filter((text) => text?.includes("not by this campaign"))).toEqual([]);
 });
 
 test("lingerMs() is the middle between the last look that saw a sandbox and the first one that did not", async () => {

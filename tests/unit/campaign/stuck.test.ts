@@ -78,7 +78,7 @@ test("groupStuck() puts items of one cause together, with the people who have to
 test("pullRequestText() and pullRequestsSentence() never call pull requests absent that were not read", () => {
   const of = (pull: PullRequestView | null) => pullRequestText(anItem(1, "succeeded", { pullRequestState: pull }));
   expect([of(null), of(aPull()), of(aPull({ checks: null, review: null })), of(aPull({ state: "closed" }))]).toEqual([
-    "not read",
+    null,
     "open, green, approved",
     "open, checks not read, review not read",
     "closed",
@@ -90,5 +90,6 @@ test("pullRequestText() and pullRequestsSentence() never call pull requests abse
     anItem(index, "succeeded", { pullRequestState: pull, stuck: index === 2 ? "red-checks" : null })
   );
   expect(pullRequestsSentence(items)).toBe("3 pull requests: 1 open (1 stuck), 1 merged, 1 not read");
+  expect(pullRequestsSentence([anItem(1, "succeeded"), anItem(2, "succeeded")])).toBe("2 pull requests");
   expect(pullRequestsSentence([anItem(1, "failed")])).toBeNull();
 });

@@ -16,10 +16,10 @@ test("renderCampaignMarkdown() says in two lines where a campaign is, what it wa
   expect(lines.slice(0, 3)).toEqual([
     "## 🚀 Campaign `replace-moment`, round `2026-12`, is running",
     "3 runs at work, 1 run waits for a person; the next start waits for the quota of starts an hour (30 of 30 used). " +
-    "Next wave 2026-12-01 14:05 UTC (in 12 min). **16 items did not succeed: see below what to do**.",
+    "Next wave: 2026-12-01 14:05 UTC (in 12 min). **16 items did not succeed: see below what to do**.",
     "56 of 100 have ended: 34 succeeded, 5 unchanged, 2 unknown, 1 conflict, 8 failed, 2 overdue, 1 cancelled, 1 invalid, 2 skipped. " +
-    "44 are open: 1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 waiting. 34 pull requests: 34 not read; " +
-    "pull requests are read with a token of their forge, in GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST.",
+    "44 are open: 1 needs-input, 3 running, 1 held back by a quota, 1 held back by the service, 38 waiting. 34 pull requests; " +
+    "to see which are merged, set GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST.",
   ]);
 });
 
@@ -75,7 +75,7 @@ test("renderCampaignMarkdown() marks a campaign that is done by whether its end 
   expect(good).toContain("Nothing needs attention.");
   const bad = render(viewOf([anItem(1, "succeeded"), anItem(2, "failed")], done));
   expect(bad).toStartWith("## ❌ Campaign");
-  expect(bad).toContain("mogplex-ci campaign advance campaign.yaml");
+  expect(bad).toContain("mogplex-ci campaign run campaign.yaml");
 });
 
 test("renderCampaignMarkdown() is far below the limits of GitHub and GitLab, whatever the size, and says what it cut", () => {

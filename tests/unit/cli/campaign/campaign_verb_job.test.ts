@@ -46,23 +46,19 @@ test("a terminal shows the live table, and the whole screen at the end", async (
   expect([left.code, other.runs()[0]?.endsWith("streaming")]).toEqual([130, true]);
 });
 
-test("reports are written while a campaign runs, at most once a minute, before it has ended", async () => {
+test("reports are written while a campaign runs, before it has ended", async () => {
   const world = cliWorld({ count: 1, runDuration: () => 20 * MINUTE });
   const states: string[] = [];
   await world.campaign("run", [], {
     before(io) {
       const { writeFile } = io;
       io.writeFile = (path, text) => {
-        if (path.endsWith("campaign.json")) states.push(`${JSON.parse(text).state} ${world.clock.now()}`);
+        if (path.endsWith("campaign.json")) states.push(JSON.parse(text).state);
         writeFile(path, text);
       };
     },
   });
-  expect([states.at(0)?.split(" ")[0], states.at(-1)?.split(" ")[0]]).toEqual(["planned", "done"]);
-  const times = states.slice(0, -1).map((state) => Number(state.split(" ")[1]));
-  for (const [index, at] of times.entries()) {
-    if (index > 0) expect(at - (times[index - 1] ?? 0)).toBeGreaterThanOrEqual(MINUTE);
-  }
+  expect([states.at(0), states.at(-1)]).toEqual(["planned", "done"]);
 });
 
 test("secrets of the environment are masked in log, screen, reports and journal", async () => {

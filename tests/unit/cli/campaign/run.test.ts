@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { project } from "../../campaign/world.ts";
-import { cliWorld } from "./world.ts";
+import type { FakeIo } from "../fake_io.ts";
+import { type CliWorld, cliWorld } from "./world.ts";
 
 const MINUTE = 60_000;
 
@@ -15,6 +16,59 @@ test("campaign run follows a campaign to its end, with a line for each change an
   expect(stdout).toMatch(/^\.\.\. 0 of 2 items ended, 2 running; 2 of 150 starts a day$/m);
   expect(stdout.match(/campaign replace-moment is done: all 2 items succeeded\n/gi)).toHaveLength(1);
   expect(JSON.parse(world.report("campaign.json")).state).toBe("done");
+});
+
+/** When `campaign.json` is written, in seconds, and how many items have a verdict there. @param costMs Time that it takes. */
+function writings(
+  world: CliWorld,
+  costMs = 0,
+): {
+  written: [seconds: number, ended: number][];
+  summaries: string[];
+  before: (io: FakeIo) => void;
+} {
+  const written: [seconds: number, ended: number][] = [];
+  const summaries: string[] = [];
+  const before = (io: FakeIo) => {
+    const { writeFile } = io;
+    io.writeFile = (path, text) => {
+      writeFile(path, text);
+      if (path.endsWith("/campaign.md")) summaries.push(text);
+      if (!path.endsWith("/campaign.json")) return;
+      written.push([world.clock.now() / 1_000, JSON.parse(text).counts.succeeded]);
+      world.clock.advance(costMs);
+    };
+  };
+  return { written, summaries, before };
+}
+
+test("campaign run writes its reports at most 5 s after each end, and no more often than that", async () => {
+  const minutes = [3, 3.02, 3.04, 17, 30, 44];
+  const world = cliWorld({ count: 6, runDuration: () => (minutes[world.runs().length - 1] ?? 1) * MINUTE });
+  const { written, summaries, before } = writings(world);
+  const { code, stdout } = await world.campaign("run", [], { before });
+  expect(code).toBe(0);
+  const ends = [...stdout.matchAll(/^(\d+):(\d+):(\d+) {2}succeeded/gm)].map(([, h, m, s]) =>
+    Number(h) * 3_600 + Number(m) * 60 + Number(s)
+  );
+  expect(ends.length).toBe(6);
+  const late = ends.map((end, index) => (written.find(([, count]) => count > index)?.[0] ?? Infinity) - end);
+  expect(Math.max(...late)).toBeLessThanOrEqual(6);
+  // The process does what is due: there is no wave to wait for.
+  expect(summaries.filter((text) => /next wave/i.test(text))).toEqual([]);
+  // The last one is that of the end.
+  const gaps = written.slice(1, -1).map(([at], index) => at - (written[index]?.[0] ?? 0));
+  expect(gaps.length).toBeGreaterThan(3);
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(5);
+});
+
+test("campaign run spends at most a twentieth of its time on reports", async () => {
+  const world = cliWorld({ count: 6, runDuration: () => 6 * MINUTE });
+  const { written, before } = writings(world, 3_000);
+  expect((await world.campaign("run", [], { before })).code).toBe(0);
+  const gaps = written.slice(1, -1).map(([at], index) => at - (written[index]?.[0] ?? 0));
+  expect(gaps.length).toBeGreaterThan(3);
+  expect(Math.min(...gaps)).toBeGreaterThanOrEqual(60);
 });
 
 test("campaign run ends with 75 at its timeout, and says that the same command goes on", async () => {

@@ -23,8 +23,8 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
   start waits for the quota of starts an hour (30 of 30 used)
 1 of 3 has ended: 1 succeeded
 2 are open: 2 running
-1 pull request: 1 not read; pull requests are read with a token of their forge,
-  in GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST
+1 pull request; to see which are merged, set GITHUB_TOKEN, GITLAB_TOKEN, or
+  GITEA_TOKEN with --forge-host HOST
 
 Nothing needs attention: it goes on with the next wave
 
@@ -39,10 +39,10 @@ Pace
                 so far
 
 Items
-  ITEM            VERDICT    RUN       PR  PR STATE    TIME  ATTEMPTS
-  acme/service-1  running    3f0f6f0a                21 min         1
-  acme/service-2  running    3f0f6f0a                22 min         1
-  acme/service-0  succeeded  3f0f6f0a  #7  not read  20 min         1`,
+  ITEM            VERDICT    RUN       PR    TIME  ATTEMPTS
+  acme/service-1  running    3f0f6f0a      21 min         1
+  acme/service-2  running    3f0f6f0a      22 min         1
+  acme/service-0  succeeded  3f0f6f0a  #7  20 min         1`,
   );
 });
 
@@ -140,9 +140,9 @@ test("statusText() shows what stopped the last wave, and how it goes on", () => 
 test("statusText() says which process is at work, never calls it late, and says that no other process can decide meanwhile", () => {
   const changes = { atWork: 'process 7 on "one"', nextWaveAt: "2026-12-01T11:00:00Z" };
   const quiet = status(mixedView(3, changes));
-  expect(quiet).toContain("Nothing needs attention: it goes on with the next wave");
+  expect(quiet).toContain("Nothing needs attention: a process is at work on it");
   expect(quiet).toContain('  at work       process 7 on "one"');
-  expect(quiet.join("\n")).not.toContain("By hand");
+  expect(quiet.join("\n")).not.toMatch(/By hand|next wave/);
   const view = viewOf([anItem(1, "failed"), anItem(2, "running")], changes);
   expect(part(status(view), "Needs attention").slice(1, 3)).toEqual([
     '  A process is at work (process 7 on "one"): end it before you give one of these',
@@ -177,8 +177,8 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  afterwards",
-    "    Nothing more starts by itself. After a retry, start the next wave:",
-    "      mogplex-ci campaign advance campaign.yaml",
+    "    Nothing is left to start. After a retry, run it again (a schedule does):",
+    "      mogplex-ci campaign run campaign.yaml",
   ]);
 });
 
@@ -259,4 +259,12 @@ test("statusText() masks secrets before it cuts", () => {
   const view = viewOf([anItem(1, "failed", { reason: `${"x ".repeat(290)}${secret}`, repository: `acme/${secret}` })]);
   const lines = status(view, { redact: (text) => text.replaceAll(secret, "[redacted]") });
   expect(lines.join("")).not.toContain("mog_");
+});
+
+test.each([
+  ["2026-12-01T13:53:00.000Z", "due now, number 12"],
+  ["2026-12-01T13:52:29.000Z", "due now, number 12"],
+  ["2026-12-01T13:00:00.000Z", "due since 2026-12-01 13:00 UTC (53 min ago), number 12"],
+])("statusText() says what is true of a next wave at %s", (nextWaveAt, text) => {
+  expect(status(mixedView(3, { nextWaveAt })).join("\n")).toContain(`next wave     ${text}`);
 });
