@@ -177,9 +177,10 @@ export class RunFollower {
     const subject = this.#reader = new Reader(client, runId);
     // A signal of its own: a wait beside a stream must stop once the stream has shown the end.
     const abort = linkAbort(session.signal);
-    const pacer = this.#pacer = session.pacer(abort.signal);
+    const { signal } = abort;
+    const pacer = this.#pacer = session.pacer(signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
-    const sourceOptions = { clock, subject, pacer, memory, deadline, signal: session.signal, tokenShare, random };
+    const sourceOptions = { clock, subject, pacer, memory, deadline, signal, tokenShare, random };
     const source = this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
     this.#close = () => {
       source.close();
