@@ -25,7 +25,7 @@ import type { Subject } from "./source.ts";
 export interface News {
   /** The run. In the service it is read before the events, so it may be a little older. */
   run: Run;
-  /** Events, oldest first, including ones that were seen before. */
+  /** Events, oldest first: of a page all of them, else those that were not seen before. */
   events: RunEvent[];
   /** How many events the request asked for; null if the events are not a page: they came by stream, or were not requested. */
   limit: number | null;
@@ -238,7 +238,7 @@ export class SeenIds {
 
 /** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Ids of events seen. It is changed in place, since a stream adds thousands of them one by one. */
+  /** Ids of events seen, also by stream. It is changed in place. */
   readonly seen: SeenIds;
   /** Whether the page shows the newest events: an event left it as a newer one came. */
   readonly slides: boolean;
@@ -275,19 +275,14 @@ interface WindowStep {
  */
 const STILL_PAGES = 2;
 
-/** The state before the first page. */
-export function emptyWindow(): WindowState {
-  return { seen: new SeenIds(), slides: false, still: 0, last: [], missed: false, full: false };
+/** The state before the first page. @param seen Ids of events seen, to which others add as well. */
+export function emptyWindow(seen: SeenIds): WindowState {
+  return { seen, slides: false, still: 0, last: [], missed: false, full: false };
 }
 
 /** The state with `missed` set. */
 export function withMissed(state: WindowState): WindowState {
   return { ...state, missed: true };
-}
-
-/** Adds the events of a stream. They are not a page, so they say nothing about hidden events. */
-export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
-  return { fresh: events.filter((event) => state.seen.add(event.id)), state };
 }
 
 /** Whether events before a full page were missed. */
@@ -310,7 +305,7 @@ export function observe(state: WindowState, page: EventPage): WindowStep {
   const isFull = events.length >= limit;
   const isFirst = state.seen.empty;
   const missed = state.missed || isFull && jumped(state, events);
-  const { fresh } = add(state, events);
+  const fresh = events.filter((event) => state.seen.add(event.id));
   const onPage = new Set(last);
   const slides = state.slides ||
     isFull && fresh.length > 0 && state.last.length > 0 && state.last.some((id) => !onPage.has(id)) ||

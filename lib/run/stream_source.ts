@@ -66,11 +66,12 @@ export class StreamSource implements Source<News> {
   /** Point on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll for good. */
   #pollUntil: number;
 
-  constructor(options: SourceOptions<Reader>) {
+  /** @param seen Ids of events seen. The events of a stream are added here; those of a page are added by who reads the news. */
+  constructor(options: SourceOptions<Reader>, seen: SeenIds) {
     this.#options = options;
     this.#poller = new PollingSource(options);
     this.#ticker = new Ticker(options.pacer);
-    this.#feed = new StreamFeed(options.subject.runId);
+    this.#feed = new StreamFeed(options.subject.runId, seen);
     this.#pollUntil = options.subject.streamsFrom;
   }
 
@@ -121,7 +122,7 @@ export class StreamSource implements Source<News> {
 
   async #poll(last: CadenceEvent | undefined): Promise<News | null> {
     const news = await this.#poller.next(last);
-    if (news !== null) this.#feed.keep(news.events);
+    if (news !== null) this.#feed.follow(news.events);
     return news;
   }
 
@@ -467,12 +468,18 @@ interface FeedStep {
 /** The events of one run that were seen, and the id from which its stream continues. */
 export class StreamFeed {
   readonly #runId: string;
-  readonly #seen = new SeenIds();
+  readonly #seen: SeenIds;
+  /** Ids of events that could not be read: a page may still show them. */
+  readonly #unreadable = new SeenIds();
   #lastId: string | undefined;
 
-  /** @param runId UUID of the run, in lower case. Messages about another run are ignored. */
-  constructor(runId: string) {
+  /**
+   * @param runId UUID of the run, in lower case. Messages about another run are ignored.
+   * @param seen Ids of events seen.
+   */
+  constructor(runId: string, seen: SeenIds) {
     this.#runId = runId;
+    this.#seen = seen;
   }
 
   /** Id of the event after which a stream continues; undefined to begin with the newest events. */
@@ -495,16 +502,21 @@ export class StreamFeed {
       else if (item.type === "unreadable") unreadable.push(item.id);
       else if (item.run.runId.toLowerCase() === this.#runId) run = item.run;
     }
-    const unread = unreadable.filter((id) => this.#seen.add(id));
+    const unread = unreadable.filter((id) => !this.#seen.has(id) && this.#unreadable.add(id));
     this.#continueAfter(unread);
     return { run, fresh: this.keep(ordered(events)), cut: unread.length > 0 };
   }
 
-  /** Adds events that were read without the stream. @returns Those not seen before. */
+  /** Adds events that were read beside the stream. @returns Those not seen before. */
   keep(events: readonly RunEvent[]): RunEvent[] {
     const fresh = events.filter(({ id }) => this.#seen.add(id));
     this.#continueAfter(fresh.map(({ id }) => id));
     return fresh;
+  }
+
+  /** Continues after the events of a page, which its reader adds. */
+  follow(page: readonly RunEvent[]): void {
+    this.#continueAfter(page.map(({ id }) => id).filter((id) => !this.#seen.has(id)));
   }
 
   /**
