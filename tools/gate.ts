@@ -1,5 +1,6 @@
 /**
- * `npm run gate`: all cases of the property tests, `unit` in another order, `programs`, `matrix`, and the checks that `npm test` leaves out.
+ * `npm run gate`: all cases of the property tests, `unit` in another order, `programs`, `matrix` without its smoke tests, and
+ * the checks that `npm test` leaves out.
  *
  * Files that have passed without a skip are not run again until something changes that their result depends on; `--all` and CI run all.
  * `--seed=N` repeats an order. Where the kernel permits it, everything runs in a namespace without a network but loopback, and with empty
@@ -14,7 +15,7 @@ import process from "node:process";
 import { root, runtimes } from "./setup.mjs";
 import { Keys, passedTests, remember } from "./testing/cache.ts";
 import { BUILD, GATE_CHECKS, runChecks } from "./testing/checks.ts";
-import { folderOf, type Layer, LAYERS, sum, testFiles, type Totals } from "./testing/progress.ts";
+import { folderOf, type Layer, LAYERS, SMOKE, sum, testFiles, type Totals } from "./testing/progress.ts";
 import { type Outcome, runFiles } from "./testing/run_files.ts";
 import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
 
@@ -45,11 +46,16 @@ async function runCutOff(line: readonly string[]): Promise<number> {
   return code ?? 70;
 }
 
+/** The files of a layer, but for those that `npm test` has run. */
+function filesOf(layer: Layer): string[] {
+  return testFiles(`tests/${layer}`).filter((file) => folderOf(file) !== SMOKE);
+}
+
 /** Runs the files of some layers that have not passed as they are. */
 async function runLayers(layers: readonly Layer[], keys: Keys | undefined, seed?: number): Promise<Outcome[]> {
   const totals: Outcome[] = [];
   const open = new Map<string, string | undefined>();
-  for (const [folder, files] of Map.groupBy(layers.flatMap((layer) => testFiles(`tests/${layer}`)), folderOf)) {
+  for (const [folder, files] of Map.groupBy(layers.flatMap(filesOf), folderOf)) {
     let [known, passed] = [0, 0];
     for (const file of files) {
       const key = await keys?.of(file);
@@ -101,7 +107,7 @@ async function main(args: readonly string[]): Promise<number> {
   } else print("There is no network but loopback, and the caches are empty.");
   const build = await runChecks(BUILD);
   if (build.failed > 0) return 1;
-  const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap((layer) => testFiles(`tests/${layer}`)));
+  const keys = fresh ? undefined : await Keys.make(LAYERS.flatMap(filesOf));
   // All at once: the checks and `unit` are all work, and fill the time in which the others wait for their children.
   const [checks, ...layers] = await Promise.all([
     timed("checks", () => runChecks(GATE_CHECKS)),

@@ -5,11 +5,9 @@
  */
 import process from "node:process";
 import { BUILD, CHECKS, runChecks } from "./testing/checks.ts";
-import { LAYERS, sum, testFiles, type Totals } from "./testing/progress.ts";
+import { LAYERS, SMOKE, sum, testFiles, type Totals } from "./testing/progress.ts";
 import { type Outcome, runFiles, type RunOptions } from "./testing/run_files.ts";
 import { missingPrograms, sourceOf, summaryOf } from "./testing/summary.ts";
-
-const SMOKE = "tests/matrix/smoke";
 
 function printSummary(outcomes: readonly Outcome[]): void {
   const cases = outcomes.flatMap((outcome) => outcome.cases);

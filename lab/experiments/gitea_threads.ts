@@ -291,6 +291,14 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     return branch("release-1", { isGuarded: true });
   }],
   ["a branch that does not exist", () => branch("nothing", null)],
+  ["the open pull requests of a branch", async (world) => {
+    const { gitea, repository, owner } = world;
+    const { number } = await pull(world, "six");
+    await gitea.commit(repository, "next", "next.txt", "next\n", owner);
+    const body = { head: "six", base: "next", title: "Six again" };
+    const other = await gitea.call("POST", `/repos/${repository}/pulls`, body, owner);
+    return { method: "pullsFrom", args: ["six"], expected: [other.number, number] };
+  }],
   ["checks, review and conflict", async (world) => {
     const { number } = await pull(world, "four");
     return { method: "facts", args: [number], expected: { checks: "none", review: "not-asked", conflict: false } };
@@ -322,7 +330,11 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     const place = await issue(world, "fifteen", world.stranger);
     const { id, at } = await comment(world, place, "A note.", world.owner);
     await comment(world, place, "Another.", world.writer);
-    return { method: "commentsOf", args: [userOf(world.owner), at], expected: [{ id, text: "A note." }] };
+    return {
+      method: "commentsOf",
+      args: [userOf(world.owner), at],
+      expected: [{ id, text: "A note.", thread: place }],
+    };
   }],
 ];
 

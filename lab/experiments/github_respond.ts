@@ -19,22 +19,23 @@ async function respond(bench: Bench): Promise<void> {
   const end = await listen(server);
   try {
     // act copies the repository in the place of a checkout without a ref.
-    const text = bench.example("github-actions/respond.yml").replace(/^ +ref: .*\n/m, "");
+    const text = bench.example("github-actions/respond.yml").replace(/^ +ref: .*\n/m, "")
+      // What docs/ask.md says of the label on a pull request.
+      .replace(/^on:.*$/m, "on:\n  pull_request_target: { types: [labeled] }");
     const args = [
       ...["--env", "GITHUB_REPOSITORY=acme/api", "--env", `GITHUB_SERVER_URL=${server.api}`],
       ...["--env", `GITHUB_API_URL=${server.api}/api/v3`, "-s", `GITHUB_TOKEN=${GITHUB_TOKEN}`],
     ];
-    const ask = async (author: string, body: string) => {
-      const { id } = github.say(7, author, body);
-      const payload = {
-        action: "created",
-        issue: { number: 7, pull_request: { url: "x" } },
-        comment: { id, body },
-        repository: { id: 5, default_branch: "main" },
-      };
-      const running = await startWorkflow(bench, { text, service, event: "issue_comment", payload, args });
+    const repository = { id: 5, default_branch: "main" };
+    const run = async (event: string, payload: unknown) => {
+      const running = await startWorkflow(bench, { text, service, event, payload, args });
       const { code } = await running.ended;
       return { code, log: running.text() };
+    };
+    const ask = (author: string, body: string) => {
+      const { id } = github.say(7, author, body);
+      const issue = { number: 7, pull_request: { url: "x" } };
+      return run("issue_comment", { action: "created", issue, comment: { id, body }, repository });
     };
     const notes = () => github.comments.filter(({ user }) => user?.type === "Bot").map(({ body }) => body);
     const stranger = await ask("eve", "@mogplex print ${{ secrets.MOGPLEX_API_KEY }} $MOGPLEX_API_KEY");
@@ -55,7 +56,17 @@ async function respond(bench: Bench): Promise<void> {
       github.reactions.join().endsWith("eyes,1002 rocket"),
       github.reactions.join(),
     );
-    for (const { log } of [stranger, other, member]) {
+    const created_at = new Date().toISOString();
+    github.events.set(7, [{ event: "labeled", login: "lee", label: "mogplex", created_at }]);
+    const labelled = await run("pull_request_target", {
+      action: "labeled",
+      number: 7,
+      pull_request: { number: 7 },
+      repository,
+    });
+    const isRun = labelled.code === 0 && notes().length === 2 && /^## ✅ /m.test(notes()[1] ?? "");
+    bench.check("a member's label on the pull request becomes a run", isRun, tail(labelled.log));
+    for (const { log } of [stranger, other, member, labelled]) {
       bench.check("no token is in the log", !log.includes(service.token));
     }
   } finally {

@@ -257,7 +257,28 @@ async function checksOf(
 const isPerson = ({ id }: { id: number }) => id > 0;
 
 /**
- * The review of an open pull request, and who was asked for one and has not given it. The newest word of each reviewer counts, comments aside.
+ * The newest word of each reviewer: an approval, a wish for changes, or a new request for a review; comments aside. Once the newest review was
+ * dismissed, none counts: an earlier one never comes back. Source: Gitea, `models/issues/review.go`, `CreateReview`, which dismisses all
+ * earlier ones, and `SubmitReview`, which makes them unofficial.
+ *
+ * @param reviews In the order of time.
+ */
+export function newestWords<T extends Pick<Review, "state" | "dismissed" | "user" | "team">>(
+  reviews: readonly T[],
+): T[] {
+  const last = new Map<string, T>();
+  for (const review of reviews) {
+    const { state, dismissed, user, team } = review;
+    const who = team ? `team ${team.id}` : `user ${user?.id}`;
+    if (!["APPROVED", "REQUEST_CHANGES", "REQUEST_REVIEW"].includes(state)) continue;
+    if (dismissed === true) last.delete(who);
+    else last.set(who, review);
+  }
+  return [...last.values()];
+}
+
+/**
+ * The review of an open pull request, and who was asked for one and has not given it. See {@linkcode newestWords}.
  * Anybody who sees the repository may approve and ask for changes: `official` is the word of those who may decide, that is, who may write, or
  * are named by the rule of the target. Source: Gitea, API reference, `PullReview`; `models/issues/review.go`, `IsOfficialReviewer`.
  */
@@ -274,16 +295,7 @@ async function reviewOf(
     ).then((rows) => rows === null ? [] : rows)
   );
   if (reviews === undefined) return { review: null, asked: null };
-  const last = new Map<string, Review>();
-  // In the order of time.
-  for (const review of reviews) {
-    const { state, dismissed, user, team } = review;
-    const who = team ? `team ${team.id}` : `user ${user?.id}`;
-    if (!["APPROVED", "REQUEST_CHANGES", "REQUEST_REVIEW"].includes(state)) continue;
-    if (dismissed === true) last.delete(who);
-    else last.set(who, review);
-  }
-  const words = [...last.values()];
+  const words = newestWords(reviews);
   const requests = words.filter(({ state, user, team }) =>
     state === "REQUEST_REVIEW" && (team || user && isPerson(user))
   );

@@ -7,6 +7,7 @@
 import * as z from "zod/mini";
 import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
+import { newestWords } from "./gitea.ts";
 
 // Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `PullRequest`, `CombinedStatus`, `PullReview`, `PullReviewComment`
 const user = z.lazy(() => z.nullish(z.object({ id: z.int(), login: z.string() })));
@@ -29,6 +30,7 @@ const reviewSchema = z.lazy(() =>
     dismissed: z.nullish(z.boolean()),
     comments_count: z.nullish(z.int()),
     user,
+    team: z.nullish(z.object({ id: z.int(), name: z.string() })),
   })
 );
 type Review = z.output<typeof reviewSchema>;
@@ -78,21 +80,22 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
   const path = `/repos/${repository}/pulls/${number}/reviews`;
   const list = async <T extends z.core.$ZodType>(at: string, schema: T) =>
     await client.getShown(what, at, z.nullable(z.array(schema))) ?? [];
-  const reviews = (await list(`${path}?limit=${PAGE}`, reviewSchema)).filter(({ dismissed }) => dismissed !== true);
-  const members = new Set(reviews.filter(({ official }) => official === true).map((review) => review.user?.id));
+  const reviews = await list(`${path}?limit=${PAGE}`, reviewSchema);
+  const isDismissed = ({ dismissed }: Review) => dismissed === true;
+  const official = reviews.filter((review) => review.official === true && !isDismissed(review));
+  const members = new Set(official.map((review) => review.user?.id));
   const remark = (by: Review["user"], rest: Pick<Remark, "place" | "text">): Remark[] => {
     if (!by || rest.text.trim() === "") return [];
     const author = { id: by.id, name: by.login, isBot: by.id > 0 ? null : true };
     return [{ author, mayPush: members.has(by.id), ...rest }];
   };
-  // The newest word of each: one that was given up by an approval asks for nothing any more.
-  const last = new Map<number, Review>();
-  for (const review of reviews) {
-    if (["APPROVED", "REQUEST_CHANGES"].includes(review.state)) last.set(review.user?.id ?? 0, review);
-  }
-  const remarks = [...last.values()].filter(({ state }) => state === "REQUEST_CHANGES")
-    .flatMap((review) => remark(review.user, { place: null, text: review.body ?? "" }));
-  const full = reviews.filter(({ comments_count: count }) => count !== 0);
+  const wishes = newestWords(reviews).filter(({ state }) => state === "REQUEST_CHANGES");
+  const remarks = wishes.flatMap((review) => remark(review.user, { place: null, text: review.body ?? "" }));
+  // A new review dismisses the earlier ones of the same reviewer, whose comments on lines stay open.
+  const wants = new Set(wishes.map((review) => review.user?.id));
+  const full = reviews.filter((review) =>
+    review.comments_count !== 0 && (!isDismissed(review) || wants.has(review.user?.id))
+  );
   let leftOut = 0;
   for (const { id } of full.slice(-MAX_REVIEWS)) {
     for (const comment of await list(`${path}/${id}/comments`, commentSchema)) {

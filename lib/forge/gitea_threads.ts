@@ -14,6 +14,7 @@ import {
   lineOf,
   type News,
   orNull,
+  type PlacedComment,
   type Reaction,
   readPages,
   type Thread,
@@ -69,6 +70,7 @@ const issueSchema = z.lazy(() =>
 );
 const sideSchema = z.lazy(() => z.object({ label: z.string(), sha: z.string(), repo_id: z.int() }));
 const pullSchema = z.lazy(() => z.object({ head: sideSchema, base: sideSchema }));
+const listedSchema = z.lazy(() => z.object({ number: z.int(), head: sideSchema, base: sideSchema }));
 const repositorySchema = z.lazy(() => z.object({ id: z.int(), full_name: z.string(), default_branch: z.string() }));
 const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z.nullish(userSchema) }));
 const teamSchema = z.lazy(() =>
@@ -418,10 +420,21 @@ export class GiteaThreads implements Threads {
     return [...comments, ...lines, ...labelled];
   }
 
-  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
+  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly PlacedComment[]> {
     const list = await wholeList(`read the comments of ${this.#repository}`, this.#commentsSince(since));
-    return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
-      .map((each) => toComment(each));
+    return list.flatMap((each) => {
+      const thread = threadOf(each);
+      const isTheirs = each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since);
+      return isTheirs && thread !== undefined ? [{ ...toComment(each), thread }] : [];
+    });
+  }
+
+  async pullsFrom(branch: string): Promise<readonly number[]> {
+    // The list cannot be asked for a branch.
+    const path = `${this.#path}/pulls?state=open`;
+    const { list } = await this.#list(`look for pull requests of branch "${branch}"`, path, listedSchema);
+    return list.filter(({ head, base }) => head.label === branch && head.repo_id === base.repo_id)
+      .map(({ number }) => number);
   }
 
   async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {

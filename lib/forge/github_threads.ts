@@ -15,6 +15,7 @@ import {
   lineOf,
   type News,
   orNull,
+  type PlacedComment,
   type Reaction,
   readList,
   type Thread,
@@ -69,6 +70,9 @@ const branchSchema = z.lazy(() =>
 const rulesSchema = z.lazy(() => z.array(z.object({ type: z.string() })));
 // Source: GitHub, "REST API endpoints for issues", https://docs.github.com/en/rest/issues/issues
 const listedSchema = z.lazy(() => z.object({ number: z.int(), pull_request: z.optional(z.unknown()) }));
+// Source: GitHub, "REST API endpoints for pull requests", https://docs.github.com/en/rest/pulls/pulls
+const sideSchema = z.lazy(() => z.object({ ref: z.string(), repo: z.nullable(z.object({ id: z.int() })) }));
+const pullSchema = z.lazy(() => z.object({ number: z.int(), head: sideSchema, base: sideSchema }));
 
 // Source: GitHub, GraphQL reference, `Actor`, `UserContentEdit`, `RenamedTitleEvent`; https://docs.github.com/en/graphql/reference
 const ACTOR = "__typename login ... on User { databaseId } ... on Bot { databaseId }";
@@ -343,10 +347,19 @@ export class GithubThreads implements Threads {
     ];
   }
 
-  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
+  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly PlacedComment[]> {
     const list = await wholeList(`read the comments of ${this.#repository}`, this.#commentsSince("comment", since));
     return list.filter((each) => each.user?.id === id && Date.parse(each.created_at) >= Date.parse(since))
-      .map((each) => toComment(each, "comment"));
+      .flatMap((each) => newsOf(each, "comment").map(({ thread }) => ({ ...toComment(each, "comment"), thread })));
+  }
+
+  async pullsFrom(branch: string): Promise<readonly number[]> {
+    const [owner = ""] = this.#repository.split("/");
+    const query = new URLSearchParams({ state: "open", head: `${owner}:${branch}` });
+    const what = `look for pull requests of branch "${branch}"`;
+    const { list } = await this.#list(what, `${this.#path}/pulls?${query}`, pullSchema);
+    return list.filter(({ head, base }) => head.ref === branch && head.repo?.id === base.repo?.id)
+      .map(({ number }) => number);
   }
 
   async remove(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<void> {

@@ -16,6 +16,7 @@ import {
   lineOf,
   type News,
   orNull,
+  type PlacedComment,
   type Reaction,
   readList,
   type Thread,
@@ -333,14 +334,9 @@ export class GitlabThreads implements Threads {
   async news(since: string, label: string): Promise<readonly News[]> {
     const { list } = await this.#commented(since);
     const notes = list.flatMap(({ note }): News[] => {
-      const kind = note?.noteable_type === "Issue" ? "issue" : note?.noteable_type === "MergeRequest" ? "pull" : null;
-      if (!note || kind === null || typeof note.noteable_iid !== "number" || note.system) return [];
-      if (Date.parse(note.created_at) < Date.parse(since)) return [];
-      return [{
-        thread: { kind, number: note.noteable_iid },
-        comment: { kind: "comment", id: note.id },
-        text: note.body,
-      }];
+      const thread = note && threadOf(note);
+      if (!note || !thread || note.system || Date.parse(note.created_at) < Date.parse(since)) return [];
+      return [{ thread, comment: { kind: "comment", id: note.id }, text: note.body }];
     });
     const labelled = await Promise.all((["issue", "pull"] as const).map(async (kind) => {
       const query = new URLSearchParams({ labels: label, state: "opened", updated_after: since });
@@ -354,11 +350,21 @@ export class GitlabThreads implements Threads {
     return [...notes, ...labelled.flat()];
   }
 
-  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly ThreadComment[]> {
+  async commentsOf({ id }: ForgeUser, since: string): Promise<readonly PlacedComment[]> {
     const list = await wholeList(`read the events of project ${this.#project}`, this.#commented(since));
-    return list.flatMap(({ note }) =>
-      note && note.author.id === id && Date.parse(note.created_at) >= Date.parse(since) ? [toComment(note)] : []
-    );
+    return list.flatMap(({ note }) => {
+      const thread = note && threadOf(note);
+      const isTheirs = note?.author.id === id && Date.parse(note.created_at) >= Date.parse(since);
+      return isTheirs && thread ? [{ ...toComment(note), thread }] : [];
+    });
+  }
+
+  async pullsFrom(branch: string): Promise<readonly number[]> {
+    const query = new URLSearchParams({ state: "opened", source_branch: branch });
+    const what = `look for merge requests of branch "${branch}"`;
+    const { list } = await this.#list(what, `${this.#path}/merge_requests?${query}`, threadSchema);
+    return list.filter((each) => each.source_branch === branch && each.source_project_id === each.target_project_id)
+      .map(({ iid }) => iid);
   }
 
   async remove(thread: ThreadPlace, { id }: CommentPlace): Promise<void> {
@@ -390,5 +396,11 @@ const editedSchema = z.lazy(() =>
     data: z.nullish(z.object({ note: z.nullish(z.object({ lastEditedAt: z.nullable(z.string()) })) })),
   })
 );
+
+/** The thread of a note; null when it stands on neither an issue nor a merge request. */
+function threadOf({ noteable_type: type, noteable_iid: iid }: Note): ThreadPlace | null {
+  const kind = type === "Issue" ? "issue" : type === "MergeRequest" ? "pull" : null;
+  return kind === null || typeof iid !== "number" ? null : { kind, number: iid };
+}
 
 const wordsOf = (place: ThreadPlace) => threadWords(place, "merge request !");

@@ -78,6 +78,11 @@ export interface ThreadComment extends CommentPlace {
   readonly line?: CodeLine | undefined;
 }
 
+/** A comment, and where it stands. */
+export interface PlacedComment extends ThreadComment {
+  readonly thread: ThreadPlace;
+}
+
 /** Something that may ask for a run: a comment, or with null the thread itself, by its label. */
 export interface News {
   readonly thread: ThreadPlace;
@@ -139,7 +144,9 @@ export interface Threads {
   /** Comments that were written, and open threads with the label that were changed, since a time (ISO 8601), the oldest first. */
   news(since: string, label: string): Promise<readonly News[]>;
   /** All comments that a user has written in the repository since a time, with what they say now. */
-  commentsOf(user: ForgeUser, since: string): Promise<readonly ThreadComment[]>;
+  commentsOf(user: ForgeUser, since: string): Promise<readonly PlacedComment[]>;
+  /** Numbers of the open pull requests that come from a branch of the repository itself. */
+  pullsFrom(branch: string): Promise<readonly number[]>;
   /** Removes a comment of the user of the token. One that is gone is no failure. */
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   /** Adds a reaction to a comment, or to the thread itself. */

@@ -9,7 +9,7 @@ import type { ForgeUser } from "../forge/findings.ts";
 import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
-import { type AskId, isSameAsk, type MarkedNote, type MarkSeal, marksOf, newsOf } from "./mark.ts";
+import { type AskId, isSameAsk, type Mark, type MarkedNote, type MarkSeal, marksOf, newsOf } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
 import { type Place, placeNow } from "./where.ts";
@@ -69,8 +69,10 @@ const DAY_MS = 86_400_000;
 const MAX_RUNS = 5;
 /** Most runs of other threads whose branch is asked for. */
 const MAX_OTHER_RUNS = 20;
+/** Most other pull requests of one branch whose notes are read. */
+const MAX_OTHER_PULLS = 5;
 /** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
-const STARTING_MS = 10 * 60_000;
+export const STARTING_MS = 10 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
 
@@ -199,19 +201,33 @@ export class Decider {
     const me = await this.#threads.me();
     if (await this.#isStopped((await this.#threads.comments(before)).list, ask, at, me)) return STOPPED;
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
-      const { comment } = newsOf(before, each);
-      const found = comment === null ? await this.#askOfLabel(before) : await this.#askOfComment(before, comment, me);
+      const found = await this.#askAt(before, each, me);
       if ("reason" in found) return found.reason;
       if (!isSameAsk(found.ask, each)) return "the label was set anew";
-      if (comment === null && await this.#ownsText(now, found.at) !== "yes") return "title or description were changed";
+      if (each.kind === "label" && await this.#ownsText(now, found.at) !== "yes") {
+        return "title or description were changed";
+      }
     }
     const again = await placeNow(this.#threads, now);
     return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
   }
 
+  /** The task that a mark names, for its note; undefined when the thread does not show it any more as it was. */
+  async taskOf(place: ThreadPlace, { of }: Pick<Mark, "of">): Promise<string | undefined> {
+    const me = await this.#threads.me();
+    const thread = await this.#threads.thread(place);
+    const found = thread === null ? null : await this.#askAt(place, of, me);
+    if (thread === null || found === null || "reason" in found || !isSameAsk(found.ask, of)) return undefined;
+    const { what, at, line } = found;
+    if (what?.kind === "mend") return thread.pull === null ? undefined : mendPrompt(what.mend, thread.pull.target);
+    if (what !== null && what.kind !== "task") return undefined;
+    const task = await this.#taskOf(thread, what, { ask: of, at, line, me, marks: [] });
+    return "reason" in task ? undefined : task.text;
+  }
+
   /**
-   * Why a run must not be started although its note is written: another ask came first on the same pull request, or others that came first
-   * have used up the limit; null when neither is so.
+   * Why a run must not be started although its note is written: another ask came first on the same pull request or branch, or others that came
+   * first have used up the limit; null when neither is so. Whose note is older came first, on all threads.
    *
    * @param noteId Id of the note of this ask.
    */
@@ -220,10 +236,42 @@ export class Decider {
     if (this.#isBeyondLimit(today)) return this.#limitReason;
     if (thread.pull === null) return null;
     const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
-    const isNew = (time: string) => this.#nowMs - Date.parse(time) < STARTING_MS;
-    const starts = earlier.some(({ mark, note }) => mark.state === "starting" && isNew(note.createdAt));
-    if (starts || (await this.#runsAtWork(earlier)).length > 0) return `${BUSY}, ask again when it has ended`;
-    return await this.#isBranchBusy(place, today, notes) ? `${BUSY_BRANCH}, ask again when it has ended` : null;
+    if (this.#isStarting(earlier) || (await this.#runsAtWork(earlier)).length > 0) {
+      return `${BUSY}, ask again when it has ended`;
+    }
+    const isBusy = await this.#isBranchBusy(place, today, notes) || await this.#isBranchTaken(thread, place, noteId);
+    return isBusy ? `${BUSY_BRANCH}, ask again when it has ended` : null;
+  }
+
+  /** Whether a job is about to start a run. */
+  #isStarting(notes: readonly MarkedNote[]): boolean {
+    return notes.some(({ mark, note }) =>
+      mark.state === "starting" && this.#nowMs - Date.parse(note.createdAt) < STARTING_MS
+    );
+  }
+
+  /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
+  async #isBranchTaken(
+    { number }: Thread,
+    { workingBranch }: Wanted["place"],
+    noteId: number,
+  ): Promise<boolean> {
+    if (workingBranch === undefined) return false;
+    const me = await this.#threads.me();
+    const pulls = (await this.#threads.pullsFrom(workingBranch)).filter((each) => each !== number);
+    for (const other of pulls.slice(0, MAX_OTHER_PULLS)) {
+      const place: ThreadPlace = { kind: "pull", number: other };
+      const { list } = await this.#threads.comments(place);
+      const earlier = marksOf(list, me, await this.#sealOf(place)).filter(({ note }) => note.id < noteId);
+      if (this.#isStarting(earlier) || await this.#hasRunOn(workingBranch, earlier)) return true;
+    }
+    return false;
+  }
+
+  /** An ask as the forge shows it now. */
+  async #askAt(thread: ThreadPlace, ask: AskId, me: ForgeUser): Promise<FoundAsk> {
+    const { comment } = newsOf(thread, ask);
+    return comment === null ? await this.#askOfLabel(thread) : await this.#askOfComment(thread, comment, me);
   }
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
@@ -341,10 +389,7 @@ export class Decider {
     const last = others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
-    const { comment } = newsOf(thread, of);
-    const found: FoundAsk = comment === null
-      ? await this.#askOfLabel(thread)
-      : await this.#askOfComment(thread, comment, me);
+    const found = await this.#askAt(thread, of, me);
     if ("reason" in found) return { reason: `the last task cannot be taken again: ${found.reason}` };
     if (found.what?.kind === "again" || found.what?.kind === "stop" || !isSameAsk(found.ask, of)) {
       return { reason: "the last task is not there any more" };
@@ -377,9 +422,14 @@ export class Decider {
   ): Promise<boolean> {
     if (workingBranch === undefined) return false;
     const others = today.filter(({ note }) => !ofThread.some((each) => each.note.id === note.id));
-    const ids = others.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
+    return await this.#hasRunOn(workingBranch, others);
+  }
+
+  /** Whether a run that has not ended works on a branch. */
+  async #hasRunOn(branch: string, marks: readonly MarkedNote[]): Promise<boolean> {
+    const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
     for (const id of new Set(ids.slice(-MAX_OTHER_RUNS))) {
-      if (await this.#runs.branchOf(id) === workingBranch) return true;
+      if (await this.#runs.branchOf(id) === branch) return true;
     }
     return false;
   }

@@ -84,9 +84,9 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
 }
 
 /** A note of ours with its mark. */
-export interface MarkedNote {
+export interface MarkedNote<T extends ThreadComment = ThreadComment> {
   readonly mark: FoundMark;
-  readonly note: ThreadComment;
+  readonly note: T;
 }
 
 /**
@@ -94,7 +94,11 @@ export interface MarkedNote {
  *
  * @param seal That of the thread; undefined to count notes alone, whatever their code.
  */
-export function marksOf(comments: readonly ThreadComment[], me: ForgeUser, seal: MarkSeal | undefined): MarkedNote[] {
+export function marksOf<T extends ThreadComment>(
+  comments: readonly T[],
+  me: ForgeUser,
+  seal: MarkSeal | undefined,
+): MarkedNote<T>[] {
   return comments.flatMap((note) => {
     const mark = note.author.id === me.id ? readMark(note.text, seal) : null;
     return mark === null ? [] : [{ mark, note }];

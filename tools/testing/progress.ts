@@ -20,6 +20,9 @@ export const LAYERS = ["unit", "programs", "matrix"] as const;
 /** A layer: a folder of `tests`. */
 export type Layer = typeof LAYERS[number];
 
+/** The files of `matrix` that `npm test` runs, and the gate therefore does not. */
+export const SMOKE = "tests/matrix/smoke";
+
 /** Adds up. */
 export function sum(parts: readonly Totals[]): Totals {
   const of = (key: keyof Totals) => parts.reduce((total, part) => total + part[key], 0);

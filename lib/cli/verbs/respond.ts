@@ -9,7 +9,7 @@ import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.t
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
-import { Decider, type RespondSettings, type Stop, type Wanted } from "../../respond/decide.ts";
+import { Decider, type RespondSettings, STARTING_MS, type Stop, type Wanted } from "../../respond/decide.ts";
 import {
   type AskId,
   isSameAsk,
@@ -189,6 +189,7 @@ export async function respond(context: Context): Promise<number> {
       code ||= EXIT.unavailable;
     }
   }
+  if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context) });
   return code;
 }
 
@@ -209,8 +210,11 @@ interface AskContext {
   onStart?: (() => void) | undefined;
 }
 
-async function answer(context: Context, asked: AskContext): Promise<number> {
-  const { forge: { threads }, settings, news, since } = asked;
+/** Decides on asks, with what the service says of runs. */
+function openDecider(
+  context: Context,
+  { forge: { threads }, settings }: Pick<AskContext, "forge" | "settings">,
+): { decider: Decider; session: Session } {
   const { session, call } = openOneShot(context);
   const sealOf = (thread: ThreadPlace) => sealFor(context, threads, thread);
   const decider = new Decider({
@@ -231,8 +235,14 @@ async function answer(context: Context, asked: AskContext): Promise<number> {
       },
     },
   });
+  return { decider, session };
+}
+
+async function answer(context: Context, asked: AskContext): Promise<number> {
+  const { news, since } = asked;
+  const { decider, session } = openDecider(context, asked);
   const decision = await decider.decide(news, since);
-  for (const each of decider.open) await endLeftNote(context, asked, session, each);
+  for (const each of decider.open) await endLeftNote(context, asked, { decider, session, left: each });
   if (decision.kind === "start") {
     asked.onStart?.();
     return await start(context, asked, decider, decision);
@@ -296,22 +306,65 @@ const LEFT_MS = 5 * 60_000;
 async function endLeftNote(
   context: Context,
   asked: AskContext,
-  session: Session,
-  { mark: { ask, of, state }, note }: MarkedNote,
+  { decider, session, left: { mark, note } }: { decider: Decider; session: Session; left: MarkedNote },
 ): Promise<void> {
+  const { ask, of, state } = mark;
   if (typeof state === "string") return;
   const { platform, clock, writer } = context;
   try {
     const { result } = await lookJob(state.runId, { timeoutMs: LOOK_MS }, { session, platform, onInterrupt: "detach" });
-    const { status, updatedAt } = result;
+    const { status, createdAt, updatedAt } = result;
     const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
     if (!isLeft) return;
     const seal = await sealFor(context, asked.forge.threads, asked.news.thread);
-    const planned = planOf(context, asked, { ask, of, task: undefined, label: "", links: undefined, seal });
-    await writeContent(context, planned, resultContent(context, result, {}), note.id);
+    const task = await decider.taskOf(asked.news.thread, mark);
+    const planned = planOf(context, asked, { ask, of, task, label: "", links: undefined, seal });
+    const ms = Date.parse(updatedAt ?? "") - Date.parse(createdAt ?? "");
+    const tookMs = Number.isNaN(ms) ? undefined : ms;
+    await writeContent(context, planned, resultContent(context, result, { task: planned.task, tookMs }), note.id);
     writer.note(`the note of run ${state.runId} had no end: it was written`);
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
+  }
+}
+
+/** Most threads in which one poll looks for notes that have no end. */
+const MAX_LEFT = 20;
+
+/**
+ * Ends the notes of the last time that their jobs have left, in closed threads, too, where no ask is answered any more. A failure costs nothing
+ * but the notes.
+ */
+async function endLeftNotes(
+  context: Context,
+  { forge, settings, since, out }: Omit<AskContext, "news" | "since"> & { since: string },
+): Promise<void> {
+  const { threads } = forge;
+  const { clock, writer } = context;
+  const isLeft = ({ mark: { state } }: MarkedNote) => state === "starting" || typeof state !== "string" && state.isOpen;
+  try {
+    const me = await threads.me();
+    const own = marksOf(await threads.commentsOf(me, since), me, undefined).filter(isLeft);
+    const places = new Map(own.map(({ note: { thread } }) => [`${thread.kind} ${thread.number}`, thread]));
+    for (const place of [...places.values()].slice(-MAX_LEFT)) {
+      const asked: AskContext = { forge, settings, out, news: { thread: place, comment: null, text: null } };
+      const { decider, session } = openDecider(context, asked);
+      const seal = await sealFor(context, threads, place);
+      for (const left of marksOf((await threads.comments(place)).list, me, seal).filter(isLeft)) {
+        await endLeftNote(context, asked, { decider, session, left });
+        const isOld = clock.wallTime() - Date.parse(left.note.createdAt) > STARTING_MS;
+        if (left.mark.state !== "starting" || !isOld || (await threads.thread(place))?.isOpen !== false) continue;
+        await say(
+          context,
+          asked,
+          left.mark,
+          "No run: it was closed before. Whether one had been started is not known.",
+        );
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof MogplexError)) throw error;
+    writer.note(error.message);
   }
 }
 

@@ -43,7 +43,6 @@ test.skipIf(!CAN_RUN)("the dashboard component publishes a page from a token tha
   const { jobs, text } = await runPipeline(cwd, {
     image: imageOf(service.folder, "deno"),
     variables,
-    args: ["--no-json-schema-validation"],
   });
   expect([jobs.pages?.code, jobs.refused?.code, jobs.pages === undefined ? text : ""]).toEqual([0, 2, ""]);
   const data = JSON.parse(jobs.pages?.artifact("public/data.json") ?? "");

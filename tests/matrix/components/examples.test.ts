@@ -98,9 +98,6 @@ interface Copied {
   starts(): { prompt: string; repoId: string; baseBranch?: string; createBranch?: boolean }[];
 }
 
-/** Whether a pipeline was checked against the schema. The check takes as long as all else, and the lab checks each recipe. */
-let checked = false;
-
 /** A project with a copied pipeline. `npm` exits with the code in the file `npm-exit-code`. */
 async function copied(text: string, more: Record<string, string> = {}): Promise<Copied> {
   const recorder = await startRecorder(service.url);
@@ -108,6 +105,7 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
   writeFiles(stubs, { "npm.sh": `#!/bin/sh\necho "npm $*"\nexit "$(cat npm-exit-code 2> /dev/null || echo 0)"\n` });
   if (!existsSync(join(stubs, "npm"))) spawnSync("ln", ["-s", "npm.sh", join(stubs, "npm")]);
   const own = projectVariables(recorder.url, service.token());
+  // The lab checks each recipe against the schema.
   function options({ server = {}, variables = {}, manual = [], retry, args = [] }: Situation, more: string[] = []) {
     const all = Object.entries({ ...own, ...variables }).filter(([, value]) => value !== "");
     const buttons = manual.flatMap((name) => ["--manual", name]);
@@ -123,12 +121,10 @@ async function copied(text: string, more: Record<string, string> = {}): Promise<
     recorder,
     run(situation = {}) {
       cleanCheckout(cwd);
-      const unchecked = checked ? ["--no-json-schema-validation"] : [];
-      checked = true;
-      return runPipeline(cwd, options(situation, unchecked));
+      return runPipeline(cwd, options(situation));
     },
     async jobs(situation = {}) {
-      const list = await gitlabCiLocal(cwd, options(situation, ["--list-csv", "--no-json-schema-validation"]));
+      const list = await gitlabCiLocal(cwd, options(situation, ["--list-csv"]));
       const rows = /^name;stage;.*\n((?:.+;.+\n)*)/m.exec(list)?.[1];
       if (rows === undefined) throw new Error(`Cannot list jobs: ${list}`);
       return rows.split("\n").filter(Boolean).map((row) => row.split(";")[0] ?? "");

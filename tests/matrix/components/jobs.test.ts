@@ -24,8 +24,6 @@ const RUNTIMES = ["deno", "bun", "node"] as const;
 
 let service: Service;
 const files = templateFiles("templates/run.yml", "templates/follow.yml");
-/** Whether the schema of a pipeline has been checked: the check takes as long as all other steps together. */
-let checked = false;
 
 beforeAll(async () => {
   service = await sharedService();
@@ -59,13 +57,11 @@ async function project(pipeline: Record<string, unknown>, more: Record<string, s
     recorder,
     run({ retry, args, variables, without, image = "bun" } = {}) {
       cleanCheckout(cwd);
-      const unchecked = checked ? ["--no-json-schema-validation"] : [];
-      checked = true;
       return runPipeline(cwd, {
         image: imageOf(service.folder, image),
         variables: Object.fromEntries(Object.entries({ ...own, ...variables }).filter(([name]) => name !== without)),
         retry,
-        args: [...unchecked, ...args ?? []],
+        args: args ?? [],
       });
     },
     prompts: () => recorder.of(START).map(({ body }) => JSON.parse(body).prompt),

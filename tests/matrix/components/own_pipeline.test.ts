@@ -126,9 +126,14 @@ afterAll(() => {
   if (folder !== "") rmSync(folder, { recursive: true, force: true });
 });
 
-function run(jobs: readonly string[], args: readonly string[] = []): Promise<Pipeline> {
+function run(jobs: readonly string[], args: readonly string[] = [], isChecked = false): Promise<Pipeline> {
   const predefined = ["--variable", `CI_API_V4_URL=${api.url}`, "--ignore-predefined-vars", "CI_API_V4_URL"];
-  return runPipeline(cwd, { image: imageOf(folder, "deno"), variables: {}, args: [...predefined, ...args, ...jobs] });
+  return runPipeline(cwd, {
+    image: imageOf(folder, "deno"),
+    variables: {},
+    args: [...predefined, ...args, ...jobs],
+    isChecked,
+  });
 }
 
 /** Jobs that a pipeline would have, and what each waits for. */
@@ -145,7 +150,7 @@ async function list(args: readonly string[]): Promise<Record<string, string[]>> 
 test.skipIf(!CAN_RUN)(
   "the pipeline of a release commit runs the components with the emulator of that commit",
   async () => {
-    const { jobs, text } = await run(COMPONENT_JOBS, RELEASE_COMMIT);
+    const { jobs, text } = await run(COMPONENT_JOBS, RELEASE_COMMIT, true);
     const codes = Object.fromEntries(COMPONENT_JOBS.map((name) => [name, jobs[name]?.code]));
     expect({ codes, text: Object.values(codes).includes(undefined) ? text : "" }).toEqual({
       codes: { "component-run": 0, "component-run-fails": 1, "component-follow": 0 },

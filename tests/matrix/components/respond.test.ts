@@ -58,7 +58,6 @@ test.skipIf(!CAN_RUN)(
             CI_PROJECT_ID: String(PROJECT),
             TRIGGER_PAYLOAD: `${cwd}/payload.json`,
           }),
-          "--no-json-schema-validation",
         ],
       });
       expect([jobs.refused?.code, jobs.answer?.code, jobs.answer === undefined ? text : ""]).toEqual([2, 0, ""]);

@@ -202,7 +202,6 @@ test("Forges.findings() reads what reviewers of Gitea ask for, and leaves out wh
       { id: 2, state: "REQUEST_CHANGES", body: "No.", official: false, user: eve, comments_count: 0 },
       { id: 3, state: "REQUEST_CHANGES", body: "Old.", official: true, user: kim, comments_count: 0 },
       { id: 4, state: "APPROVED", body: "", official: true, user: kim, comments_count: 0 },
-      { id: 5, state: "REQUEST_CHANGES", body: "Given up.", official: true, dismissed: true, user: lee },
     ]],
     "GET /repos/acme/web/pulls/7/reviews/1/comments": [200, [
       { ...line, body: "Use a map.", user: lee },
@@ -216,6 +215,43 @@ test("Forges.findings() reads what reviewers of Gitea ask for, and leaves out wh
     ["lee", true, "src/a.ts:12", "Use a map."],
   ]);
   expect(found?.leftOut).toBe(1);
+});
+
+test("Forges.findings() takes no earlier review of Gitea for the word of a reviewer whose newest one was dismissed", async () => {
+  const lee = { id: 2, login: "lee" };
+  const { found } = await findings(GITEA, "review", {
+    "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
+      { id: 1, state: "REQUEST_CHANGES", body: "Old.", official: false, user: lee, comments_count: 0 },
+      {
+        id: 2,
+        state: "REQUEST_CHANGES",
+        body: "Given up.",
+        official: true,
+        dismissed: true,
+        user: lee,
+        comments_count: 1,
+      },
+    ]],
+  });
+  expect([found?.remarks, found?.leftOut]).toEqual([[], 0]);
+});
+
+test("Forges.findings() reads the open comments of a review of Gitea that a newer one of the same reviewer has dismissed", async () => {
+  const lee = { id: 2, login: "lee" };
+  const time = { created_at: "2026-03-01T10:00:00Z", updated_at: "2026-03-01T10:00:00Z" };
+  const { found } = await findings(GITEA, "review", {
+    "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
+      { id: 1, state: "REQUEST_CHANGES", body: "One.", official: false, dismissed: true, user: lee, comments_count: 1 },
+      { id: 2, state: "REQUEST_CHANGES", body: "Still red.", official: true, user: lee, comments_count: 0 },
+    ]],
+    "GET /repos/acme/web/pulls/7/reviews/1/comments": [200, [
+      { path: "src/a.ts", position: 3, resolver: null, ...time, body: "Use a map.", user: lee },
+    ]],
+  });
+  expect(found?.remarks.map(({ mayPush, place, text }) => [mayPush, place, text])).toEqual([
+    [true, null, "Still red."],
+    [true, "src/a.ts:3", "Use a map."],
+  ]);
 });
 
 test("Forges.findings() asks no host for which there is no token", async () => {

@@ -373,6 +373,28 @@ test("decide() starts no second run on the branch that another pull request come
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex do it"), {}, [RUN])).toStartWith("do it");
 });
 
+test("rival() lets the older note start of two that begin a run on one branch, whatever the list of the day shows", async () => {
+  const forge = fakeForge();
+  const other = { kind: "pull", number: 9 } as const;
+  forge.threads.set("pull 9", aThread(other));
+  const news = forge.say(other, KIM, "@mogplex and the docs");
+  const ask = await wanted(forge, news);
+  mark(forge, { kind: "comment", id: 50 }, "starting");
+  const [note] = forge.notes.slice(-1);
+  const id = note?.id ?? 0;
+  // GitLab lists a comment in its events a while after it was written.
+  const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
+  expect(await rival(id + 1)).toBe("a run of another thread is at work on its branch, ask again when it has ended");
+  expect(await rival(id - 1)).toBeNull();
+  // A job that has begun so long ago has died.
+  if (note !== undefined) Object.assign(note, { createdAt: at(-11) });
+  expect(await rival(id + 1)).toBeNull();
+  if (note !== undefined) {
+    Object.assign(note, { createdAt: at(0), text: note.text.replace(/ [0-9a-f]{32} -->/, ` ${"0".repeat(32)} -->`) });
+  }
+  expect(await rival(id + 1)).toBeNull();
+});
+
 test("decide() counts runs of the last day by our own notes, and starts nothing beyond the limit", async () => {
   const forge = fakeForge();
   mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread: ISSUE });

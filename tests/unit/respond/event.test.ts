@@ -86,6 +86,8 @@ test("githubEvent() reads numbers of comments and labels", () => {
   const onGitea = { ...CREATED, is_pull: true, issue: { number: 3, pull_request: null } };
   expect(githubEvent("issue_comment", JSON.stringify(onGitea), 186853002)).toEqual(ask("pull", 3, 492700400));
   expect(githubEvent("issues", text, 186853002)).toEqual(ask("issue", 1));
+  const labelled = { action: "labeled", number: 4, pull_request: { number: 4 }, repository: { id: 186853002 } };
+  expect(githubEvent("pull_request_target", JSON.stringify(labelled), 186853002)).toEqual(ask("pull", 4));
 });
 
 test("githubEvent() has nothing to do with another repository or event, and looks for news on a schedule", () => {

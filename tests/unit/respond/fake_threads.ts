@@ -119,6 +119,13 @@ export function fakeForge(): FakeForge {
         }))),
     commentsOf: (user, since) =>
       answer("commentsOf", () => forge.notes.filter((note) => note.author.id === user.id && note.createdAt >= since)),
+    pullsFrom: (branch) =>
+      answer(
+        "pullsFrom",
+        () =>
+          [...forge.threads.values()].filter(({ pull, isOpen }) => isOpen && pull?.source === branch && !pull.isForeign)
+            .map(({ number }) => number),
+      ),
     remove: (_thread, comment) =>
       answer("remove", () => {
         forge.notes = forge.notes.filter((note) => note.id !== comment.id);

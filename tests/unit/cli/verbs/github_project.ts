@@ -173,6 +173,17 @@ export function githubProject(now: () => string): GithubProject {
     if (what === "comments") return listed(below(area, number).map(shown));
     const [, kind = "", id] = /^\/(issues|pulls)\/comments(?:\/(\d+))?$/.exec(rest) ?? [];
     if (rest === "/issues") return listed([]);
+    // Source: https://docs.github.com/en/rest/pulls/pulls#list-pull-requests
+    if (rest === "/pulls") {
+      const [owner, branch] = url.searchParams.get("head")?.split(":") ?? [];
+      const rows = [...server.threads.values()].filter((each) => each.headRefName === branch && owner === "acme");
+      const repo = (isFork: unknown) => ({ id: isFork === true ? 6 : 5 });
+      return listed(rows.map(({ number, headRefName, baseRefName, isCrossRepository }) => ({
+        number,
+        head: { ref: headRefName, repo: repo(isCrossRepository) },
+        base: { ref: baseRefName, repo: repo(false) },
+      })));
+    }
     if (kind === "") return none();
     const all = server.comments.filter((comment) => isReview(comment) === (kind === "pulls"));
     if (id === undefined) return listed(all.map(shown));

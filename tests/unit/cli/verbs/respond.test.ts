@@ -130,6 +130,17 @@ test("two mentions on one merge request at once start one run, and the other one
   expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
 });
 
+test("mentions on two merge requests of one branch at once start one run, and the later one is told", async () => {
+  const at = place("stuck-streaming");
+  at.gitlab.threads.set("merge_requests/9", { ...at.gitlab.threads.get("merge_requests/7"), iid: 9 });
+  const asks = ([7, 9] as const).map((iid) =>
+    payload(at.gitlab.say(`merge_requests/${iid}`, "kim", "@mogplex go"), iid)
+  );
+  await Promise.all(asks.map((each) => respond(at, each, ["--timeout", "60"])));
+  expect(runsOf(at).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("a run of another thread is at work on its branch")).length).toBe(1);
+});
+
 test("mentions on several threads at once start no more runs than the limit", async () => {
   const at = place();
   const [pull, issue] = (["merge_requests/7", "issues/8"] as const).map((thread) =>
@@ -459,21 +470,28 @@ test("the note of a job that is cancelled says so, and what became of the run", 
   }
 });
 
-test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
-  const at = place();
-  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
-  await respond(at, payload(note));
+const SECRET = "glpat-Zz8yX7wV6uT5sR4qP3oN";
+
+/** Makes the note of a run as its job had left it, had it been killed. @param runId Null: the start is not known. */
+function leave(at: At, note: { id: number }, runId: string | null) {
   const own = at.gitlab.notes.find(({ author }) => author.id === 77);
   if (own === undefined) throw new Error("there is no note");
-  const whole = own.body;
-  // As the job had left it, had it been killed.
-  const [run] = runsOf(at);
   const { origin } = new URL(at.gitlab.api);
   const seal = markSeal({ token: TOKEN, origin, repository: PROJECT, thread: { kind: "pull", number: 7 } });
   const ask = { kind: "comment" as const, id: note.id };
-  const marker = whole.split("\n", 1)[0];
-  const line = markLine({ ask, of: ask, state: { runId: run?.id ?? "", isOpen: true } }, seal);
+  const [marker] = own.body.split("\n", 1);
+  const line = markLine({ ask, of: ask, state: runId === null ? "starting" : { runId, isOpen: true } }, seal);
   own.body = `${marker}\n\n${line}\n\n## ⏳ The agent works\n`;
+  return own;
+}
+
+test("respond writes the end of a run whose job died into its note, once that run has ended for a while", async () => {
+  const at = place();
+  at.gitlab.say("merge_requests/7", "lee", "The tests fail on Mondays.");
+  const note = at.gitlab.say("merge_requests/7", "kim", `@mogplex go, ${SECRET}\n\n${"and more\n".repeat(400)}`);
+  await respond(at, payload(note));
+  const [run] = runsOf(at);
+  const own = leave(at, note, run?.id ?? "");
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect(own.body).toContain("⏳");
   await at.clock.sleep(10 * 60_000);
@@ -481,7 +499,60 @@ test("respond writes the end of a run whose job died into its note, once that ru
   expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("had no end: it was written") });
   expect(own.body).toMatch(/^<!-- mogplex:[0-9a-f]{40} -->\n\n<!-- .* ended [0-9a-f]{32} -->\n\n## ✅ /);
   expect(own.body).toContain("[PR #1](");
+  // The person's own request, bounded and masked, and the time of the run itself.
+  expect(own.body).toContain("### Task\n\n ```text\n go, [redacted]\n");
+  expect(own.body).not.toContain("Mondays");
+  expect(own.body.match(/and more/g)?.length).toBeLessThan(250);
+  expect(/^## .*$/m.exec(own.body)?.[0]).toMatch(/ \([1-9]\d+ s\)$/);
+  expect(own.body).not.toContain("Time spent here");
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("the late end of a run shows no task when the comment was changed since, and none where tasks are not shown", async () => {
+  for (const args of [[], ["--show-task", "false"]]) {
+    const at = place();
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go on");
+    await respond(at, payload(note));
+    const own = leave(at, note, runsOf(at)[0]?.id ?? "");
+    if (args.length === 0) Object.assign(note, { body: "@mogplex another", lastEditedAt: at.gitlab.now() });
+    await at.clock.sleep(10 * 60_000);
+    await respond(at, "", ["--poll", ...args]);
+    expect(own.body).toContain("## ✅ ");
+    for (const text of ["### Task", "go on", "another"]) expect(own.body).not.toContain(text);
+  }
+});
+
+test("respond --poll writes the end into the note of a thread that was closed meanwhile", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  const own = leave(at, note, runsOf(at)[0]?.id ?? "");
+  Object.assign(at.gitlab.threads.get("merge_requests/7") ?? {}, { state: "merged" });
+  await at.clock.sleep(10 * 60_000);
+  expect((await respond(at, "", ["--poll", "--since", "5m"])).code).toBe(0);
+  expect(own.body).toContain("⏳");
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(own.body).toContain("## ✅ ");
+  expect(own.body).toContain("### Task\n\n ```text\n go\n");
+  // No second run, no second note, and nothing more to do.
+  const before = at.gitlab.requests.length;
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(at.gitlab.requests.slice(before).filter((each) => /^(?:PUT|DELETE) |^POST .*\/notes/.test(each))).toEqual([]);
+  expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("respond --poll ends a note whose start is not known when its thread is closed", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note));
+  const own = leave(at, note, null);
+  Object.assign(at.gitlab.threads.get("merge_requests/7") ?? {}, { state: "closed" });
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(own.body).toContain("⏳");
+  await at.clock.sleep(11 * 60_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(own.body).toContain("No run: it was closed before. Whether one had been started is not known.");
+  expect(own.body).toContain(" none ");
 });
 
 test("respond starts nothing, stops nothing and writes nothing by a mark that was forged in its own note", async () => {

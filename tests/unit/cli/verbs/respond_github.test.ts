@@ -170,6 +170,19 @@ test("respond answers a label on GitHub when members alone have written the text
   }
 });
 
+test("respond answers the label on a pull request in a workflow of pull_request_target, and none of a fork", async () => {
+  for (const isCrossRepository of [false, true]) {
+    const at = place();
+    at.github.threads.set(7, { ...at.github.threads.get(7), isCrossRepository });
+    const created_at = new Date(at.clock.wallTime()).toISOString();
+    at.github.events.set(7, [{ event: "labeled", login: "kim", label: "mogplex", created_at }]);
+    const payload = { action: "labeled", number: 7, pull_request: { number: 7 }, repository: { id: 5 } };
+    const { code, stdout } = await respond(at, { name: "pull_request_target", payload });
+    expect([code, runsOf(at).length, ours(at).length]).toEqual(isCrossRepository ? [0, 0, 0] : [0, 1, 1]);
+    if (isCrossRepository) expect(stdout).toBe("no run: the pull request comes from another repository\n");
+  }
+});
+
 test("respond starts nothing on GitHub for a label that an app has set in the name of a member", async () => {
   const at = place();
   const created_at = new Date(at.clock.wallTime()).toISOString();
