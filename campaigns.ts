@@ -45,6 +45,7 @@ export { CampaignFileError, type Mistake } from "./lib/campaign/file/mistakes.ts
 export type { CampaignDefinition, CampaignRepository } from "./lib/campaign/file/object.ts";
 export { type MemoryHome, memoryHome } from "./lib/campaign/journal/memory_home.ts";
 export type { CampaignLimit } from "./lib/campaign/pace/next_starts.ts";
+export { RepositoriesError } from "./lib/campaign/plan/plan_campaign.ts";
 export type { LockChanges } from "./lib/campaign/plan/make_lock.ts";
 export type { CampaignFormatName } from "./lib/campaign/report/write.ts";
 export type { CampaignState, ItemState, ItemVerdict, OpenState } from "./lib/campaign/verdicts.ts";

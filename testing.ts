@@ -33,6 +33,6 @@ export {
   type TestNotification,
   type TestRun,
 } from "./lib/emulator/emulator.ts";
-export type { Fault, FaultKind } from "./lib/emulator/state/faults.ts";
+export type { Fault, FaultKind, PlannedFault } from "./lib/emulator/state/faults.ts";
 export type { StartRequest } from "./lib/model.ts";
 export type { TestEmulatorOptions } from "./lib/emulator/options.ts";

@@ -44,14 +44,49 @@ export function hookCaller<A>(name: string, hook: Hook<A>, onNotice: OnNotice | 
 const DAY_MS = 86_400_000;
 
 /** What a hook before an effect may take. */
-interface HookLimits {
+export interface HookLimits {
   clock: Clock;
   /** Point on the clock. @default in a day: the signal ends it */
   deadline?: number | undefined;
   signal: AbortSignal | undefined;
+  /** Masks secrets in the message of its error. @default masks none */
+  redact?: ((text: string) => string) | undefined;
 }
 
-/** What a hook before an effect has thrown, as an error that names it. @param redact Masks secrets in its message. @default masks none */
+/**
+ * Waits for the work of a hook, on a clock that stands still meanwhile if it is a virtual one.
+ *
+ * @param attempted The effect, after "Cannot".
+ * @throws {DeadlineError} when it has not ended at the deadline; `signal.reason` if the signal aborts; what the work throws.
+ */
+export async function waitForHook<T>(
+  attempted: string,
+  name: string,
+  work: Promise<T>,
+  { clock, deadline = clock.now() + DAY_MS, signal }: HookLimits,
+): Promise<T> {
+  const over = new AbortController();
+  const late = clock.sleep(deadline - clock.now(), { limit: true, signal: over.signal }).then(() => {
+    throw new DeadlineError({ attempted, why: `'${name}' has not ended in time` });
+  });
+  const abort = () => over.abort(signal?.reason);
+  signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
+  try {
+    return await Promise.race([clock.during?.(work) ?? work, late]);
+  } finally {
+    signal?.removeEventListener("abort", abort);
+    late.catch(() => {});
+    over.abort(OVER);
+  }
+}
+
+/**
+ * What a hook before an effect has thrown, as an error that names it. Its exit code is that of the cause; a cause that has none of its own is
+ * a mistake in what the caller gave, before anything was sent, and no defect of ours: 2.
+ *
+ * @param redact Masks secrets in its message. @default masks none
+ */
 export function hookError(
   attempted: string,
   name: string,
@@ -59,7 +94,9 @@ export function hookError(
   redact: (text: string) => string = (text) => text,
 ): MogplexError {
   const problem = { attempted, why: `'${name}' failed: ${redact(messageOf(cause))}`, advice: "nothing was sent" };
-  return new MogplexError(problem, exitNameOf(cause), { cause, code: "HOOK_FAILED" });
+  const exit = exitNameOf(cause);
+  const isForeign = exit === "internal" && !(cause instanceof MogplexError);
+  return new MogplexError(problem, isForeign ? "usage" : exit, { cause, code: "HOOK_FAILED" });
 }
 
 /**
@@ -74,30 +111,15 @@ export async function awaitHook<A>(
   name: string,
   hook: Hook<A>,
   given: A,
-  { clock, deadline = clock.now() + DAY_MS, signal }: HookLimits,
+  limits: HookLimits,
 ): Promise<void> {
+  const { signal } = limits;
   try {
     const returned = hook?.(given);
-    if (isPromise(returned)) {
-      const over = new AbortController();
-      const work = Promise.resolve(returned);
-      const late = clock.sleep(deadline - clock.now(), { limit: true, signal: over.signal }).then(() => {
-        throw new DeadlineError({ attempted, why: `'${name}' has not ended in time` });
-      });
-      const abort = () => over.abort(signal?.reason);
-      signal?.addEventListener("abort", abort);
-      if (signal?.aborted) abort();
-      try {
-        await Promise.race([clock.during?.(work) ?? work, late]);
-      } finally {
-        signal?.removeEventListener("abort", abort);
-        late.catch(() => {});
-        over.abort(OVER);
-      }
-    }
+    if (isPromise(returned)) await waitForHook(attempted, name, Promise.resolve(returned), limits);
   } catch (cause) {
     if (cause instanceof DeadlineError || signal?.aborted && cause === signal.reason) throw cause;
-    throw hookError(attempted, name, cause);
+    throw hookError(attempted, name, cause, limits.redact);
   }
   signal?.throwIfAborted();
 }

@@ -23,7 +23,7 @@ import {
 import { environmentVariable } from "../runtime.ts";
 
 import { formatCount } from "../text/duration.ts";
-import { createRedactor, joinRedactors, type Redactor } from "../text/redact.ts";
+import { joinRedactors, type Redactor } from "../text/redact.ts";
 import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
 import { placeNote } from "./journal/fold.ts";
 import { itemView, makeView } from "./make_view.ts";
@@ -319,11 +319,11 @@ class Step {
   #stopping: Promise<string> | undefined;
 
   constructor(session: Session, opened: OpenedCampaign, settings: StepSettings) {
-    const { client, clock, signal, token, env } = session;
+    const { client, clock, signal } = session;
     this.#session = session;
     this.#opened = opened;
     this.#settings = settings;
-    this.redact = joinRedactors(createRedactor({ token, env }), opened.mask);
+    this.redact = joinRedactors(session.redactor(), opened.mask);
     this.#pace = new RequestPace({ client, clock, signal });
     this.#sharedAt = clock.now();
   }

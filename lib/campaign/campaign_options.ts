@@ -22,17 +22,22 @@ export interface CampaignProgress {
   total: number;
 }
 
-/** What happens while a campaign is followed. Texts in it are untrusted. */
+/**
+ * What happens while a campaign is followed, by `type`. Texts in it are untrusted.
+ *
+ * - `wave`: a wave begins, which looks at runs that are at work and starts new ones; `wave` is its number, from 1.
+ * - `item`: the verdict or state of a repository has changed, from `before` to that of `item`.
+ * - `gate`: nothing more is started until a person approves, for `reason`: after the canary, or for too many failures.
+ * - `waits`: `because` keeps the next start waiting, until `nextAt` in ISO 8601; null when time alone does not end that. Comes when either
+ *   changes.
+ * - `gap`: events were dropped, because the loop was slow or late.
+ * - `end`: the last one; see {@linkcode CampaignEnd}.
+ */
 export type CampaignEvent =
-  /** A wave begins. */
   | { type: "wave"; wave: number; progress: CampaignProgress }
-  /** A repository's verdict or state has changed. */
   | { type: "item"; item: CampaignItem; before: ItemState; progress: CampaignProgress }
-  /** Nothing is started any more until a person approves. */
   | { type: "gate"; gate: "canary" | "threshold"; reason: string; progress: CampaignProgress }
-  /** What the next start waits for; comes when that changes. */
   | { type: "waits"; because: CampaignLimit; nextAt: string | null; progress: CampaignProgress }
-  /** Events were dropped, because the loop was slow or late. */
   | { type: "gap"; cause: "events_missed"; progress: CampaignProgress }
   | CampaignEnd;
 

@@ -23,7 +23,7 @@ import { hasVerdict, type ItemState } from "./verdicts.ts";
 import type { FollowUp, RecordBody } from "./journal/record.ts";
 import type { CampaignView, PullRequestTrouble } from "./view.ts";
 import { followUpBranch, pullRequestsOf } from "./pulls.ts";
-import { createRedactor, joinRedactors } from "../text/redact.ts";
+import { joinRedactors } from "../text/redact.ts";
 import { settleNow } from "./work/settle.ts";
 import type { Store } from "./work/store.ts";
 import { expectToken, workOn } from "./work/work.ts";
@@ -372,9 +372,9 @@ async function settleHere(
     return { texts: ["there is no token here, so the next wave asks for them"], error: undefined };
   }
   expectToken(session, store);
-  const { token, env, client } = session;
+  const { client } = session;
   checkOrigin(store.memory.lock, client.origin);
-  const work = workOn(session, store, joinRedactors(createRedactor({ token, env }), opened.mask), {
+  const work = workOn(session, store, joinRedactors(session.redactor(), opened.mask), {
     ...options,
     started: opened.started,
   });

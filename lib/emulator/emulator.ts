@@ -22,7 +22,7 @@ import {
 import { type ControlArguments, type ControlResult, runAction } from "./service/control.ts";
 import { firstAccount } from "./service/listings.ts";
 import { eventFeed } from "./state/event_feed.ts";
-import { checkFaultRoute, type Fault, type FaultKind, parseFault } from "./state/faults.ts";
+import { checkFaultRoute, type Fault, type FaultKind, parseFault, type PlannedFault } from "./state/faults.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { serverClock } from "./state/server_clock.ts";
 import { Store } from "./state/store.ts";
@@ -40,6 +40,8 @@ export interface Emulator {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Runs a control action. @returns What it made: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
   control(action: string, args?: ControlArguments): ControlResult;
+  /** See {@linkcode TestEmulator.faults}. */
+  readonly faults: readonly Readonly<PlannedFault>[];
   /** Ends commands and streams. */
   close(): Promise<void>;
 }
@@ -57,12 +59,12 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     faults.add(fault);
   };
   const planFaults = () => scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => addFault(each)));
-  const stepsBringFaults = scripts.scenarios.some(({ steps }) => steps.some(({ fault }) => fault !== undefined));
+  const stepFaults = scripts.scenarios.flatMap(({ steps }) => steps.flatMap(({ fault }) => fault ?? []));
   const app = new Hono();
 
   /** Plays what is due before a request is answered, since it may bring the fault that the request meets. */
   function bringFaults(): void {
-    if (!stepsBringFaults) return;
+    if (stepFaults.length === 0) return;
     try {
       world.driver.catchUp();
     } catch {
@@ -100,6 +102,10 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   });
   const routes = addRoutes(app, world);
   planFaults();
+  // What a placeholder stands for is known when the step is played: it may be any segment.
+  for (const { route, kind } of stepFaults) {
+    checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes);
+  }
   app.onError((error) => {
     if (error instanceof ConnectionLost) throw error;
     return bare(500);
@@ -114,6 +120,9 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
       return answer;
     },
     control,
+    get faults() {
+      return faults.planned;
+    },
     async close() {
       world.feed.close();
       await world.driver.close();
@@ -200,6 +209,23 @@ export interface TestEmulator {
    */
   fault(fault: Fault): void;
   /**
+   * Faults that were planned, by {@linkcode TestEmulator.fault} and by scenarios, in this order: each with the number of requests that it has
+   * hit, also when it is over.
+   */
+  readonly faults: readonly Readonly<PlannedFault>[];
+  /**
+   * Refuses the token of {@linkcode TestEmulator.options} from now on, or the one that this gave last.
+   *
+   * @returns Another token with both scopes: what a vault gives next.
+   * @example A token that is renewed
+   * ```ts ignore
+   * let token = service.options.token;
+   * const mogplex = createMogplex({ ...service.options, token: () => token });
+   * token = service.revokeToken();
+   * ```
+   */
+  revokeToken(): string;
+  /**
    * A control action of the emulator, such as `setRun` with `{ runId, run: { status: "failed" } }`.
    *
    * @throws {UsageError} for an unknown action, or an unknown or bad argument.
@@ -228,6 +254,8 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
   const { clock } = settings;
   const emulator = makeEmulator(settings);
   const { token = "", readOnlyToken, repos = [] } = firstAccount(emulator.world) ?? {};
+  /** The token that {@linkcode TestEmulator.revokeToken} refuses next. */
+  let current = token;
   const requests = new Map<string, StartRequest>();
   const notifications: TestNotification[] = [];
 
@@ -264,6 +292,15 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
       throw new UsageError({ attempted: "move time", why: "the emulator has a clock that cannot be moved" });
     },
     fault: (fault) => void emulator.control("fault", { ...fault }),
+    get faults() {
+      return emulator.faults;
+    },
+    revokeToken() {
+      const { tokens, users } = emulator.world.store;
+      const user = users.get(tokens.get(current)?.userId ?? "")?.key;
+      emulator.control("setToken", { token: current, set: { revokedAt: emulator.world.clock.wallMs() * 1_000 } });
+      return current = String(emulator.control("addToken", { user })["token"]);
+    },
     control: (action, args) => ({ ...emulator.control(action, args) }),
     close: () => emulator.close(),
   };

@@ -11,6 +11,7 @@ import { readGitea } from "./gitea.ts";
 import { giteaFindings } from "./gitea_findings.ts";
 import {
   type CommentPlace,
+  factsOf,
   lineOf,
   type News,
   orNull,
@@ -377,9 +378,7 @@ export class GiteaThreads implements Threads {
 
   async facts(number: number) {
     const [outcome] = await readGitea(this.#client, [this.#address(number)]);
-    if (outcome?.ok === true) return outcome.facts;
-    const why = outcome?.reason ?? "it was not read";
-    throw new MogplexError({ attempted: `read pull request #${number}`, why }, "unavailable");
+    return factsOf(`pull request #${number}`, outcome);
   }
 
   findings(number: number, of: FindingsOf): Promise<Findings> {

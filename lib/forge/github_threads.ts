@@ -5,13 +5,13 @@
  * @module
  */
 import * as z from "zod/mini";
-import { MogplexError } from "../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { readGithub } from "./github.ts";
 import { githubFindings } from "./github_findings.ts";
 import {
   type CommentPlace,
+  factsOf,
   lineOf,
   type News,
   orNull,
@@ -314,9 +314,7 @@ export class GithubThreads implements Threads {
 
   async facts(number: number) {
     const [outcome] = await readGithub(this.#client, [this.#address(number)]);
-    if (outcome?.ok === true) return outcome.facts;
-    const why = outcome?.reason ?? "it was not read";
-    throw new MogplexError({ attempted: `read pull request #${number}`, why }, "unavailable");
+    return factsOf(`pull request #${number}`, outcome);
   }
 
   findings(number: number, of: FindingsOf): Promise<Findings> {

@@ -4,13 +4,14 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError, MogplexError } from "../errors.ts";
+import { ApiError } from "../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { readGitlab } from "./gitlab.ts";
 import { gitlabFindings, isPusher, memberSchema, positionSchema } from "./gitlab_findings.ts";
 import {
   type CommentPlace,
+  factsOf,
   type ForgeSetup,
   isGone,
   lineOf,
@@ -315,9 +316,7 @@ export class GitlabThreads implements Threads {
   }
 
   async facts(number: number) {
-    const outcome = await readGitlab(this.#client, this.#address(number));
-    if (outcome.ok) return outcome.facts;
-    throw new MogplexError({ attempted: `read merge request !${number}`, why: outcome.reason }, "unavailable");
+    return factsOf(`merge request !${number}`, await readGitlab(this.#client, this.#address(number)));
   }
 
   findings(number: number, of: FindingsOf): Promise<Findings> {

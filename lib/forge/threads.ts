@@ -9,7 +9,7 @@
 import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
 import type * as z from "zod/mini";
 import { type Findings, type FindingsOf, type ForgeUser, placeOf } from "./findings.ts";
-import type { ForgeClient, ForgeName, PullRequestFacts } from "./forge.ts";
+import type { ForgeClient, ForgeName, PullRequestFacts, PullRequestOutcome } from "./forge.ts";
 
 /** An issue or a pull request of the repository. */
 export interface ThreadPlace {
@@ -217,6 +217,12 @@ export async function wholeList<T>(
   const { list, isWhole } = await asked;
   if (!isWhole) throw new MogplexError({ attempted, why: "there are too many" }, "unavailable");
   return list;
+}
+
+/** What was read of a pull request. @param name The pull request, for the message. @throws {MogplexError} with exit code 69 when it was not read. */
+export function factsOf(name: string, outcome: PullRequestOutcome | undefined): PullRequestFacts {
+  if (outcome?.ok === true) return outcome.facts;
+  throw new MogplexError({ attempted: `read ${name}`, why: outcome?.reason ?? "it was not read" }, "unavailable");
 }
 
 /** An issue or a pull request, for messages. @param pull What the forge calls a pull request, with its sign. */

@@ -43,7 +43,7 @@ export type TriggerRequest = RepositoryChoice & {
  * for all automations and repositories.
  */
 export interface TriggerOptions extends VerbOptions, KeyOptions {
-  /** Maximum time to wait, in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  /** Maximum time to wait, in milliseconds: more than 0, from 1 000 where a run is followed, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
   onTriggered?: ((triggered: TriggeredRun) => unknown) | undefined;

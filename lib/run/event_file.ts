@@ -8,7 +8,7 @@ import { UsageError } from "../errors.ts";
 import { type GrowingFile, type Io, processIo } from "../io.ts";
 import type { RunEvent } from "../model.ts";
 import { jsonText } from "../text/escape.ts";
-import { createRedactor } from "../text/redact.ts";
+import { createRedactor, joinRedactors } from "../text/redact.ts";
 import { cleanEvent, type Redact } from "./clean.ts";
 import type { AnyResult } from "./result.ts";
 import { viewOf } from "./result_view.ts";
@@ -109,8 +109,8 @@ export class EventFile implements EventSink {
  * @throws {UsageError} when the file cannot be written.
  */
 export function openEventsFile(path: string, session: Connected, token?: string): EventFile {
-  const { env, notify } = session;
-  const redact = createRedactor({ token: session.token ?? token, env });
+  const { notify } = session;
+  const redact = joinRedactors(session.redactor(), createRedactor({ token }));
   const attempted = `write events to ${JSON.stringify(path)}`;
   const file = new EventFile(path, processIo(), {
     redact,

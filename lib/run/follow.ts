@@ -83,7 +83,7 @@ async function* followIntoFile(
 
 /** How a run is followed. */
 export interface FollowOptions extends VerbOptions {
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  /** Whole wait in milliseconds: from 1 000 to 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** How many jobs use the token at the same time: a whole number from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;

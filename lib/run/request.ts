@@ -38,7 +38,7 @@ export async function start(request: RunRequest, options: StartOptions & Connect
 
 /** Options of {@linkcode Mogplex.start}. */
 export interface StartOptions extends VerbOptions, KeyOptions {
-  /** Whole wait in milliseconds: more than 0, at most 30 days. @default {1_800_000} */
+  /** Whole wait in milliseconds: more than 0, from 1 000 where a run is followed, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
   /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
   onStarted?: ((started: StartedRun) => unknown) | undefined;

@@ -58,7 +58,7 @@ export function connectWith<C extends object>(
   system: string,
   calls: MakeCalls<C>,
 ): Connected<C> {
-  const { env = environmentVariable, clock = systemClock, signal, onNotice } = options;
+  const { env = environmentVariable, clock = systemClock, signal, onNotice, secrets } = options;
   const { random = Math.random } = internals;
   const startedAt = clock.now();
   const deadline = startedAt + checkTimeout(options.timeoutMs ?? DEFAULT_TIMEOUT_MS);
@@ -100,7 +100,7 @@ export function connectWith<C extends object>(
     env,
     signal,
     notify,
-    redactor: () => redactor ??= createRedactor({ token, env }),
+    redactor: () => redactor ??= createRedactor({ token, env, secrets }),
     waits: () => [...waits.values()],
     requests: () => client.requests - before,
     startedAt,
@@ -131,6 +131,16 @@ export function checkTimeout(timeoutMs: number): number {
   throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
 }
 
+/** Shortest time for following, in milliseconds. Whoever gives less has meant seconds or minutes, and would pay for a run and give it up. */
+const MIN_FOLLOW_MS = 1_000;
+
+/** Refuses a time that is too short to follow anything. @throws {UsageError} */
+export function checkFollowTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs === undefined || checkTimeout(timeoutMs) >= MIN_FOLLOW_MS) return;
+  const why = `'timeoutMs' is in milliseconds, and must be at least ${MIN_FOLLOW_MS} to follow anything`;
+  throw new UsageError({ attempted: "wait", why, value: String(timeoutMs) });
+}
+
 /** Default longest time of a whole job, in milliseconds: 30 minutes. Source: CLI reference, `--timeout`. */
 export const DEFAULT_TIMEOUT_MS = 1_800_000;
 
@@ -144,7 +154,7 @@ export interface Connected<C = unknown> {
   readonly signal: AbortSignal | undefined;
   /** Counts a notice about a wait, and passes every notice to `onNotice` unless `quietly`. */
   readonly notify: (notice: Notice, quietly?: boolean) => void;
-  /** Masks the token, and the secrets in the environment. Its patterns are made once for the whole call. */
+  /** Masks the token, the secrets that were given, and those in the environment. Its patterns are made once for the whole call. */
   readonly redactor: () => Redactor;
   /** Waits so far, by cause. */
   readonly waits: () => WaitTotal[];
@@ -191,6 +201,8 @@ export function verbKeys(): Keys<VerbOptions> {
 export interface ConnectOptions extends VerbOptions {
   /** Access token (`mog_…`). @default the variable `MOGPLEX_API_KEY` */
   token?: string | undefined;
+  /** Further secrets to mask. @default {[]} */
+  secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
   /** Client to use instead of one made from `token` and `url`, which must not be given then. @default {undefined} */

@@ -71,12 +71,13 @@ export class StartSeries<R extends StartAnswer> {
    * @throws {MogplexError} when the service refuses the start; `signal.reason` if the session's signal aborts.
    */
   async start(): Promise<Started<R>> {
-    const { notify } = this.#session;
+    const { notify, redactor } = this.#session;
+    const limits = { ...this.#session, redact: (text: string) => redactor()(text) };
     for (let tried = 1;; tried++) {
       // Check first: `onKey` writes the key into the state file, and it must not be there if it is never used.
       this.#session.signal?.throwIfAborted();
       const { onStarting, onKey } = this.#hooks;
-      await awaitHook(this.#plan.what.what, "onStarting", onStarting, { idempotencyKey: this.key }, this.#session);
+      await awaitHook(this.#plan.what.what, "onStarting", onStarting, { idempotencyKey: this.key }, limits);
       onKey?.(this.key);
       const run = await this.#startWithKey();
       const { status } = run;

@@ -35,9 +35,10 @@ import type { CampaignView } from "../campaign/view.ts";
 import { AbortedError, MogplexError, UsageError } from "../errors.ts";
 import { hookCaller } from "../hook.ts";
 import { EXIT, type ExitName } from "../exit_codes.ts";
+import { ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkWord } from "../run/options.ts";
-import { ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
+import { checkFollowTimeout, ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf, overlay } from "./connect.ts";
 import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
@@ -75,7 +76,8 @@ export interface Campaign {
    * again, it leaves items that are locked as they are, adds new ones, and skips those that left the list before they were started.
    *
    * @throws {CampaignFileError} for mistakes, with all of them.
-   * @throws {UsageError} for repositories that cannot be used (unless `skipInvalid`), and lists that the service does not show in full. Nothing
+   * @throws {RepositoriesError} for repositories that cannot be used, with all of them, unless `skipInvalid`. Nothing is planned then.
+   * @throws {UsageError} for lists that the service does not show in full. Nothing
    * is planned then.
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the lists cannot be read.
@@ -96,19 +98,16 @@ export interface Campaign {
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
    * @throws {AbortedError} when `signal` aborts after a start; its reason before that.
-   * @example Waves until it is done
+   * @example A job that a scheduler starts; a process that stays calls {@linkcode Campaign.run}
    * ```ts ignore
-   * let view = await campaign.advance();
-   * while (view.nextWaveAt !== null) {
-   *   await setTimeout(Math.max(1_000, Date.parse(view.nextWaveAt) - Date.now()));
-   *   view = await campaign.advance();
-   * }
+   * await main(({ signal }) => campaign.advance({ signal }));
    * ```
    */
   advance(options?: CampaignWaveOptions): Promise<CampaignView>;
   /**
-   * Follows it in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed. It starts at once: await it, loop
-   * over it, or both.
+   * Follows it in this process until it is done, or only a person can make it go on, or `timeoutMs` has passed: it makes wave after wave, and
+   * sleeps between them on the client's clock. It starts at once: await it, loop over it, or both. Nothing else can work on the campaign
+   * meanwhile.
    *
    * @returns A handle. Awaited, it gives what the campaign looks like when every item has succeeded, needed no change, or was skipped. In any
    * other case it rejects with a {@linkcode CampaignVerdictError}, unless `throwOnFailure` is false. A loop ends with an `end` in each case.
@@ -195,7 +194,7 @@ export interface CampaignWaveOptions {
 
 /** Options of {@linkcode Campaign.run}. */
 export interface CampaignRunOptions extends CampaignWaveOptions {
-  /** Longest time of the whole, in milliseconds: more than 0, at most 30 days. The campaign then goes on without us. @default 30 days */
+  /** Longest time of the whole, in milliseconds: from 1 000 to 30 days. The campaign then goes on without us. @default 30 days */
   timeoutMs?: number | undefined;
   /** Whether awaiting it rejects unless all items ended well. @default {true} */
   throwOnFailure?: boolean | undefined;
@@ -239,8 +238,15 @@ export function createCampaigns(mogplex: Mogplex): Campaigns {
 /** Makes the verbs of a campaign. */
 function campaignOf(connector: Connector, source: CampaignSource, settings: CampaignSettings): Campaign {
   checkSettings(source, settings);
-  /** The options of a verb with the connection. Everything that is sent goes through the client's `fetch`. */
-  async function all<O extends object>(options: O): Promise<CampaignOptions & O> {
+  /**
+   * The options of a verb with the connection. Everything that is sent goes through the client's `fetch`.
+   *
+   * @param wait Ends the wait for a token. @default the signal of the options
+   */
+  async function all<O extends object>(
+    options: O & CampaignReadOptions,
+    wait = options.signal,
+  ): Promise<CampaignOptions & O> {
     const { home, notify, onEvent: _, ...rest } = settings;
     const isDirectory = typeof home === "string" && home !== "dir" && !home.startsWith("git:");
     // A directory that is given is the home, whatever the environment says.
@@ -250,7 +256,8 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       ? { home }
       : { memory: home };
     const own = { fetch: connector.sender, ...rest, ...place, notifier: notify };
-    return overlay(overlay(await connector.connect(), own), options);
+    const connected = await connector.connect({ ...options, signal: wait });
+    return overlay({ ...connected, signal: options.signal }, own);
   }
   /** Tells the caller's function what happens, which breaks nothing when it fails. */
   const sayer = ({ onNotice }: CampaignOptions) => hookCaller("onEvent", settings.onEvent, onNotice);
@@ -262,10 +269,10 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
     },
     async advance(options = {}) {
       checkOptions("advance campaign", options, waveKeys());
-      const { signal: _, onAbort: __, ...rest } = options;
-      const more = await all(rest);
+      const { signal, approvedBy } = options;
+      const more = await all({ approvedBy }, signal);
       const stand = await makeWave(source, { ...more, onEvent: sayer(more) }, stopInternals(options, undefined));
-      return viewAfter(stand, { signal: options.signal, throwOnFailure: false });
+      return viewAfter(stand, { signal, throwOnFailure: false });
     },
     run: (options = {}) => runHandle(source, all, sayer, options),
     async read(options = {}) {
@@ -326,7 +333,7 @@ function stopInternals(
 /** Follows a campaign to its end. */
 function runHandle(
   source: CampaignSource,
-  all: (options: RunCampaignOptions) => Promise<RunCampaignOptions>,
+  all: (options: RunCampaignOptions, signal: AbortSignal) => Promise<RunCampaignOptions>,
   sayer: (options: CampaignOptions) => (event: CampaignEvent) => void,
   options: CampaignRunOptions,
 ): CampaignHandle {
@@ -340,6 +347,7 @@ function runHandle(
     async begin({ signal, onItem, onStarted }) {
       const keys: Keys<CampaignRunOptions> = { ...waveKeys(), timeoutMs: "number", throwOnFailure: "boolean" };
       checkOptions("run campaign", options, keys);
+      checkFollowTimeout(ownFields(options).timeoutMs);
       const { timeoutMs, approvedBy } = options;
       let told = false;
       const start = (view: CampaignView) => {
@@ -347,7 +355,7 @@ function runHandle(
         told = true;
         progress = progressOf(view);
       };
-      const more = await all({ timeoutMs, approvedBy });
+      const more = await all({ timeoutMs, approvedBy }, signal);
       const say = sayer(more);
       const take = (event: CampaignEvent) => {
         progress = event.progress;

@@ -11,22 +11,27 @@ import { callHook, hookCaller } from "../hook.ts";
 import { lookup, ownFields } from "../lookup.ts";
 import type { OnNotice } from "../notice.ts";
 import { checkTokenShare } from "../run/options.ts";
-import { checkTimeout, type ConnectOptions } from "../run/session.ts";
+import { checkFollowTimeout, checkTimeout, type ConnectOptions, DEFAULT_TIMEOUT_MS } from "../run/session.ts";
 import { environmentVariable } from "../runtime.ts";
 import { type MogplexClient, scriptClientFor } from "../service/client.ts";
 import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { createRedactor, type Redactor } from "../text/redact.ts";
+import { createRedactor, isSecret, MIN_SECRET_LENGTH, type Redactor } from "../text/redact.ts";
 
 /** Options of {@linkcode createMogplex}. */
 export interface MogplexOptions {
   /**
    * Access token, or a function that gives it. The function is called at the first request, and again after the service has refused the
-   * token: keep no token yourself. @default the variable `MOGPLEX_API_KEY`
+   * token: keep no token yourself. It is awaited as long as `timeoutMs` and `signal` of the call permit. @default the variable `MOGPLEX_API_KEY`
    */
   token?: string | (() => string | Promise<string>) | undefined;
+  /**
+   * Further texts to mask in everything that the verbs print or write, and wherever this client is given as `mogplex`: each of at least 8
+   * characters, and no UUID and no address. @default {[]}
+   */
+  secrets?: readonly string[] | undefined;
   /** Origin of the service. @default the variable `MOGPLEX_URL`, else `https://mogplex.com` */
   url?: string | undefined;
   /** `loopback` permits plain HTTP to this machine, for a local Mogplex. @default {undefined} (`MOGPLEX_DEV=1` permits it) */
@@ -53,16 +58,29 @@ export interface MogplexOptions {
   onRequest?: ((request: RequestReport) => unknown) | undefined;
   /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
   onNotice?: OnNotice | undefined;
-  /** `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds. @default {1_800_000} */
+  /**
+   * `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds: from 1 000 to 30 days.
+   * @default {1_800_000}
+   */
   timeoutMs?: number | undefined;
   /** How many processes use the token at the same time, for each verb that is called without it: from 1 to 1 000. @default {1} */
   tokenShare?: number | undefined;
 }
 
-/** Gives the options with which a verb reaches the service. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
-export type Connect = () => Promise<
-  ConnectOptions & { timeoutMs?: number | undefined; tokenShare?: number | undefined }
->;
+/** What ends a verb. */
+interface Limits {
+  signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
+}
+
+/**
+ * Gives the options of a verb, with those with which it reaches the service.
+ *
+ * @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address.
+ */
+export type Connect = <O extends Limits>(
+  options: O,
+) => Promise<ConnectOptions & { timeoutMs?: number | undefined; tokenShare?: number | undefined } & O>;
 
 /** Headers that only we may set, or that would break a request. */
 const OUR_HEADERS: Readonly<Record<string, true>> = {
@@ -117,6 +135,7 @@ function checkHeaders(headers: object, attempted = ATTEMPTED): Record<string, st
 function mogplexKeys(): Keys<MogplexOptions> {
   return {
     token: "any",
+    secrets: "any",
     url: "string",
     plainHttp: "string",
     headers: "object",
@@ -132,11 +151,29 @@ function mogplexKeys(): Keys<MogplexOptions> {
   };
 }
 
-function checkAll(options: MogplexOptions): void {
-  checkOptions(ATTEMPTED, options, mogplexKeys());
+/** Refuses a text that is never masked. @throws {UsageError} with its place in the list, never with the text. */
+export function checkSecrets(secrets: readonly string[] = []): void {
+  const attempted = "mask secrets";
+  if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
+    throw new UsageError({ attempted, why: "'secrets' must be a list of strings" });
+  }
+  const place = secrets.findIndex((secret) => !isSecret(secret.trim())) + 1;
+  if (place === 0) return;
+  const what = `fewer than ${MIN_SECRET_LENGTH} characters, or is a UUID, an address or a word of our own output`;
+  throw new UsageError({
+    attempted,
+    why: `number ${place} of 'secrets' cannot be masked: it has ${what}`,
+    advice: "leave it out, or give the part of it that is secret",
+  });
+}
+
+/** @returns The options, without what stands on `Object.prototype`. @throws {UsageError} naming the first option that is wrong. */
+function checkAll(given: MogplexOptions): MogplexOptions {
+  const options = checkOptions(ATTEMPTED, given, mogplexKeys());
   const { token, plainHttp, env, userAgent: agent = "" } = options;
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
-  if (options.timeoutMs !== undefined) checkTimeout(options.timeoutMs);
+  checkSecrets(options.secrets);
+  checkFollowTimeout(options.timeoutMs);
   checkTokenShare(options.tokenShare);
   if (!["undefined", "string", "function"].includes(typeof token)) {
     throw refuse("'token' must be a string or a function");
@@ -144,6 +181,7 @@ function checkAll(options: MogplexOptions): void {
   if (env !== undefined && env !== null && typeof env !== "function") throw refuse("'env' must be a function or null");
   if (plainHttp !== undefined && plainHttp !== "loopback") throw refuse(`'plainHttp' must be "loopback"`);
   if (!/^[\x20-\x7e]{0,200}$/.test(agent)) throw refuse("'userAgent' must be printable ASCII, at most 200 characters");
+  return options;
 }
 
 /** Where a client has its connector; the same in every copy of this package. */
@@ -165,13 +203,12 @@ export class Connector {
   #client: MogplexClient | undefined;
 
   /** @throws {UsageError} when an option is wrong. */
-  constructor(options: MogplexOptions) {
-    checkAll(options);
-    this.#options = options;
-    const { env, headers = {}, token } = options;
+  constructor(given: MogplexOptions) {
+    const options = this.#options = checkAll(given);
+    const { env, headers = {}, token, secrets } = options;
     this.#env = env === null ? () => undefined : env ?? environmentVariable;
     this.#headers = checkHeaders(headers);
-    this.#kept = typeof token === "function" ? keptToken(token) : undefined;
+    this.#kept = typeof token === "function" ? keptToken(token, secrets) : undefined;
   }
 
   /** The client, with one method for each route. @throws {UnauthorizedError | UsageError} when there is no usable token, or a wrong address. */
@@ -181,7 +218,7 @@ export class Connector {
 
   #connect(): MogplexClient {
     const { url, plainHttp, token, fetch, clock = systemClock, userAgent: agent } = this.#options;
-    const { onBeforeRequest, onRequest, onNotice } = this.#options;
+    const { onBeforeRequest, onRequest, onNotice, secrets } = this.#options;
     const env = this.#env;
     const origin = resolveOrigin({ env, url, loopback: plainHttp === "loopback" });
     const found = this.#kept === undefined
@@ -192,6 +229,7 @@ export class Connector {
     return scriptClientFor({
       ...origin,
       ...found,
+      secrets,
       addressPlace: url === undefined ? undefined : "the option url",
       fetch,
       clock,
@@ -205,19 +243,27 @@ export class Connector {
     });
   }
 
-  /** What a verb passes on. The token is asked for first, so that everything that is written masks it. */
-  readonly connect = async (): Promise<ConnectOptions> => {
-    const { clock, onNotice } = this.#options;
-    await PROCESS.turn(clock ?? systemClock);
+  /**
+   * The options of a verb, with what it passes on. The token is asked for first, so that everything that is written masks it; that belongs to
+   * the time of the verb.
+   */
+  async connect<O extends Limits>(options: O): Promise<ConnectOptions & O> {
+    const { clock = systemClock, onNotice, secrets } = this.#options;
+    await PROCESS.turn(clock);
     const { client } = this;
-    await this.#kept?.get();
-    return { client, env: this.#env, ...(clock && { clock }), ...(onNotice && { onNotice }) };
-  };
+    const connected = { client, env: this.#env, clock, secrets, ...(onNotice && { onNotice }) };
+    if (this.#kept === undefined) return overlay(connected, options);
+    const { signal, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+    const askedAt = clock.now();
+    await this.#kept.get({ clock, deadline: askedAt + checkTimeout(timeoutMs), signal });
+    const leftMs = timeoutMs - (clock.now() - askedAt);
+    return overlay(connected, options.timeoutMs === undefined ? options : { ...options, timeoutMs: leftMs });
+  }
 
-  /** {@linkcode Connector.connect} for verbs on runs and automations, with the options that each of them has. */
-  readonly connectVerb: Connect = async () => {
+  /** {@linkcode Connector.connect} for verbs on runs and automations, with the options of the client that each of them has. */
+  readonly connectVerb: Connect = async (options) => {
     const { timeoutMs, tokenShare } = this.#options;
-    return overlay(await this.connect(), { timeoutMs, tokenShare });
+    return await this.connect(overlay({ timeoutMs, tokenShare }, options));
   };
 
   /** Marks an object as the client of this connector: see {@linkcode connectorOf}. */
@@ -235,10 +281,10 @@ export class Connector {
     return this.#env;
   }
 
-  /** Masks the token that was given, or the tokens that a function gives. One of the environment is not known here. */
+  /** Masks further secrets, and the token that was given, or the tokens that a function gives. One of the environment is not known here. */
   get redact(): Redactor {
-    const { token } = this.#options;
-    return this.#kept?.redact ?? createRedactor({ token: token as string | undefined });
+    const { token, secrets } = this.#options;
+    return this.#kept?.redact ?? createRedactor({ token: token as string | undefined, secrets });
   }
 }
 
@@ -264,7 +310,8 @@ export function apart<O extends object>(
     const own = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
     const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
     let connector: Connector | undefined;
-    const connect: Connect = async () => await (connector ??= new Connector(Object.fromEntries(own))).connectVerb();
+    const connect: Connect = async (options) =>
+      await (connector ??= new Connector(Object.fromEntries(own))).connectVerb(options);
     return { connect, rest: Object.fromEntries(rest) as O };
   } catch (error) {
     return { connect: () => Promise.reject(error), rest: {} as O };

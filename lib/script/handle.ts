@@ -4,6 +4,7 @@
  * @module
  */
 import { detected } from "../ci/detect.ts";
+import { ownFields } from "../lookup.ts";
 import { MogplexError } from "../errors.ts";
 import { hookCaller } from "../hook.ts";
 import {
@@ -29,7 +30,7 @@ import { attachKeys, noteNewTask, runKeys, type RunRequest } from "../run/reques
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult, AutomationResult, RunResult } from "../run/result.ts";
 import { attachJob, type AttachOptions, type JobOptions, runJob, type RunOptions, verdictErrorOf } from "../run/run.ts";
-import type { ConnectOptions, Session, StopPolicy } from "../run/session.ts";
+import { checkFollowTimeout, type ConnectOptions, type Session, type StopPolicy } from "../run/session.ts";
 import { checkOptions, checkRequestKeys, type Keys } from "../service/validate.ts";
 import { type Connect, overlay } from "./connect.ts";
 
@@ -262,6 +263,7 @@ interface End<R extends AnyResult> {
 /** Options that every job of the library has. */
 interface FollowedOptions<I> {
   signal?: AbortSignal | undefined;
+  timeoutMs?: number | undefined;
   onAbort?: StopPolicy | undefined;
   throwOnFailure?: boolean | undefined;
   onItem?: ((item: I) => unknown) | undefined;
@@ -309,7 +311,8 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
     signal: signalIn(options),
     async begin({ signal, onItem, onStarted }) {
       check();
-      const connected = overlay(await connect(), options);
+      checkFollowTimeout(ownFields(options).timeoutMs);
+      const connected = await connect(overlay(options, { signal }));
       const tell = hookCaller("onItem", options.onItem, connected.onNotice);
       // The end of a handle is an item of its own.
       const take = (item: J) => {
@@ -323,7 +326,7 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
         ...detected(connected),
         onSession: (opened) => void (session = opened),
       });
-      const end = await begin(overlay(connected, { signal, onItem: take }), more, onStarted);
+      const end = await begin(overlay(connected, { onItem: take }), more, onStarted);
       guarded(end.result, session);
       const item = last(end, signal);
       if (item !== undefined) tell(item);
@@ -356,7 +359,7 @@ function runHandle<S extends { runId: string }>(
     check: () => checkOptions("follow run", options, keys),
     begin: (all, more, onStarted) => begin(all, overlay(more, { byTask: noteNewTask }) as JobOptions, onStarted),
     verdictError: verdictErrorOf,
-    cancel: async ({ runId }) => void await cancel(runId, await connect()),
+    cancel: async ({ runId }) => void await cancel(runId, await connect({})),
   });
   return handleOf<RunHandleItem, RunResult, S, JobEnd<RunResult>>(work);
 }
@@ -404,7 +407,7 @@ function automationRunHandle<S extends { runId: string }>(
     begin,
     verdictError: automationVerdictErrorOf,
     async cancel({ runId }) {
-      const { client } = await connect();
+      const { client } = await connect({});
       await client?.cancelAutomationRun(automationId, runId);
     },
   });

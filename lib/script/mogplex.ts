@@ -250,7 +250,7 @@ export function createMogplex(options: MogplexOptions = {}): Mogplex {
     keys: Keys<O>,
   ): Promise<ConnectOptions & O> {
     const options = checkOptions(attempted, given, keys);
-    return overlay(await connect(), options);
+    return await connect(options);
   }
   async function* listed(more?: ListAutomationsOptions): AsyncGenerator<Automation, void, void> {
     yield* listAutomations(await all("list automations", more, listAutomationsKeys()));

@@ -23,22 +23,15 @@ import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
 import { cutText, plainLines, plainText } from "../text/plain_text.ts";
-import {
-  createRedactor,
-  isSecret,
-  joinRedactors,
-  MIN_SECRET_LENGTH,
-  type Redactor,
-  redactValue,
-} from "../text/redact.ts";
-import { connectorOf } from "./connect.ts";
+import { createRedactor, joinRedactors, type Redactor, redactValue } from "../text/redact.ts";
+import { checkSecrets, connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
 
 // The redactor of scripts: which secrets `report()` and `createLogText()` mask.
 
 /** Which secrets to mask. */
 export interface MaskOptions {
-  /** Client whose token is masked, whatever gives it. @default {undefined} */
+  /** Client whose token and `secrets` are masked, whatever gives the token. @default {undefined} */
   mogplex?: Mogplex | undefined;
   /** Access token, which is masked. @default the token that a run would use */
   token?: string | undefined;
@@ -74,22 +67,8 @@ interface ScriptMask {
  * @throws {UsageError} when an option is wrong.
  */
 export function scriptMask(attempted: string, options: MaskOptions, readFile?: ReadFile): ScriptMask {
-  const { mogplex, secrets = [] } = checkOptions(attempted, options, maskKeys());
-  if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
-    throw new UsageError({ attempted: "mask secrets", why: "'secrets' must be a list of strings" });
-  }
-  const place = secrets.findIndex((secret) => !isSecret(secret.trim()));
-  if (place !== -1) {
-    throw new UsageError({
-      attempted: "mask secrets",
-      why:
-        `number ${
-          place + 1
-        } of 'secrets' cannot be masked: it has fewer than ${MIN_SECRET_LENGTH} characters, or is a ` +
-        "UUID, an address or a word of our own output",
-      advice: "leave it out, or give the part of it that is secret",
-    });
-  }
+  const { mogplex, secrets } = checkOptions(attempted, options, maskKeys());
+  checkSecrets(secrets);
   const connector = mogplex && connectorOf(attempted, mogplex, "'mogplex'");
   const { env = connector?.env ?? environmentVariable, token = knownToken(env, readFile) } = options;
   const own = createRedactor({ token, env, secrets });

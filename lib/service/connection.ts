@@ -5,10 +5,10 @@
  */
 import { fileVariableAdvice, isFileVariable, readTextVariable, systemName } from "../ci/platform.ts";
 import { UnauthorizedError, UsageError } from "../errors.ts";
-import { hookError } from "../hook.ts";
+import { hookError, waitForHook } from "../hook.ts";
 import { isLoopback } from "../loopback.ts";
 import { readFileNow } from "../runtime.ts";
-import { createRedactor, type Redactor, redactorOf } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, redactorOf } from "../text/redact.ts";
 import type { TokenSource } from "./transport.ts";
 
 // Checks the address of the service: which origins may receive the token.
@@ -305,6 +305,9 @@ export function resolveConnection(options: ConnectionOptions): Connection {
 /** Number of tokens that are masked, the newest ones: they are replaced every hour or day. */
 const MAX_MASKED = 5;
 
+/** The caller's function that gives tokens. */
+export type GiveToken = () => string | Promise<string>;
+
 /** A {@linkcode TokenSource} that knows the token which it gave last. */
 export interface KeptToken extends TokenSource {
   /** The last token; undefined before the first one. */
@@ -314,12 +317,15 @@ export interface KeptToken extends TokenSource {
 /**
  * Asks `give` for a token at the first request, and again after the service has refused one.
  *
- * @param give The caller's function. What it throws is the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
+ * @param give What it throws is the cause of a {@linkcode MogplexError} with the code `HOOK_FAILED`.
+ * @param secrets Further texts to mask.
  */
-export function keptToken(give: () => string | Promise<string>): KeptToken {
+export function keptToken(give: GiveToken, secrets?: readonly string[]): KeptToken {
   let current: Promise<string> | undefined;
   let last: string | undefined;
-  const masked: Redactor[] = [createRedactor()];
+  const always = createRedactor({ secrets });
+  /** What masks the newest tokens, each by itself, the newest first. */
+  let masked: Redactor[] = [];
 
   async function ask(): Promise<string> {
     let text: unknown;
@@ -332,27 +338,29 @@ export function keptToken(give: () => string | Promise<string>): KeptToken {
       throw new UnauthorizedError({ attempted: "read token", why: "the function of the option token gave no text" });
     }
     const token = checkToken(text, "the option token");
-    if (token !== last) masked.splice(0, masked.length >= MAX_MASKED ? 1 : 0, createRedactor({ token }));
+    if (token !== last) masked = [createRedactor({ token }), ...masked].slice(0, MAX_MASKED);
     return last = token;
   }
 
-  const mask = (text: string) => masked.reduce((masking, redact) => redact(masking), text);
-  const maskTokens = (text: string) => masked.reduce((masking, redact) => redact.token(masking), text);
+  const all = () => joinRedactors(...masked, always);
   const redact = redactorOf({
-    mask,
-    token: maskTokens,
-    longest: () => Math.max(0, ...masked.map(({ longest }) => longest)),
+    mask: (text) => all()(text),
+    token: (text) => all().token(text),
+    longest: () => all().longest,
   });
   return {
     get last() {
       return last;
     },
-    get() {
-      if (current !== undefined) return current;
-      const asked = current = ask();
-      // A failure is not kept: the next request asks again.
-      asked.catch(() => current = undefined);
-      return asked;
+    async get(limits) {
+      const asked = current ??= ask();
+      try {
+        return await waitForHook("read token", "token", asked, limits);
+      } catch (error) {
+        // Neither a failure nor a function that does not end is kept: the next request asks again.
+        if (current === asked) current = undefined;
+        throw error;
+      }
     },
     refused(token) {
       if (token === last) current = undefined;

@@ -7,7 +7,7 @@
 import { createParser } from "eventsource-parser";
 import { type Clock, OVER, systemClock } from "../clock.ts";
 import { BodyTooLargeError, DeadlineError, type MogplexError, NetworkError, UsageError } from "../errors.ts";
-import { awaitHook, callHook } from "../hook.ts";
+import { awaitHook, callHook, type HookLimits } from "../hook.ts";
 import { environmentVariable, isNotPermitted, runtimeArgs, runtimeName } from "../runtime.ts";
 import { createRedactor, type Redactor } from "../text/redact.ts";
 import { VERSION } from "../version.ts";
@@ -338,16 +338,16 @@ export interface OutgoingRequest {
   /** Number of the attempt, from 1, where the call is repeated after a failure. */
   readonly attempt: number;
   /**
-   * Further headers, by name, which may be changed: those of the option `headers` at first. Neither the token nor what else the toolkit sets
-   * is among them.
+   * Further headers: a plain object by name, to be changed or replaced, as in `headers["x-signature"] = "…"`. At first those of the option
+   * `headers`. Neither the token nor what else the toolkit sets is among them.
    */
   headers: Record<string, string>;
 }
 
 /** Gives the access token of each request. */
 export interface TokenSource {
-  /** The token to send. @throws {MogplexError} when there is none. */
-  get(): string | Promise<string>;
+  /** The token to send. @throws {MogplexError} when there is none. @throws what {@linkcode waitForHook} throws. */
+  get(limits: HookLimits): Promise<string>;
   /** The service answered 401 to this token: the next request asks for another one. */
   refused(token: string): void;
   /** Masks every token that was given lately. */
@@ -358,6 +358,8 @@ export interface TokenSource {
 export interface TransportOptions {
   /** Access token, or what gives it. It is sent to `origin` and nowhere else. */
   token: string | TokenSource;
+  /** Further secrets to mask; a source of tokens masks its own. @default {[]} */
+  secrets?: readonly string[] | undefined;
   /** Header that carries the bare token. @default {undefined} (`Authorization: Bearer …`) */
   tokenHeader?: string | undefined;
   /** Origin of the service, already checked by `parseOrigin`. */
@@ -413,8 +415,8 @@ export interface RequestLimits {
 interface Sending {
   /** Number of the attempt. */
   readonly attempt: number | undefined;
-  /** What the hook before it keeps from being sent; undefined when no hook is at work. */
-  inHook?: string | undefined;
+  /** The hook that keeps it from being sent, and what that is; undefined when no hook is at work. */
+  inHook?: { readonly attempted: string; readonly name: string } | undefined;
 }
 
 export interface Transport {
@@ -447,9 +449,17 @@ export function createTransport(options: TransportOptions): Transport {
   const { token, tokenHeader, origin, clock = systemClock, maxBodyBytes = MAX_BODY_BYTES } = options;
   const agent = options.userAgent ?? userAgent();
   const source: TokenSource | undefined = typeof token === "string" ? undefined : token;
-  const redact = source?.redact ?? createRedactor({ token: token as string });
+  const redact = source?.redact ?? createRedactor({ token: token as string, secrets: options.secrets });
   let requests = 0;
   let skewMs: number | undefined;
+
+  async function tokenOf(signal: AbortSignal, sending: Sending): Promise<string> {
+    if (source === undefined) return token as string;
+    sending.inHook = { attempted: "read token", name: "token" };
+    const given = await source.get({ clock, signal });
+    sending.inHook = undefined;
+    return given;
+  }
 
   async function fetchOnce(
     url: string,
@@ -461,9 +471,9 @@ export function createTransport(options: TransportOptions): Transport {
     const { attempt = 1 } = sending;
     const { origin: target, pathname: path } = new URL(url);
     if (target !== origin) throw new Error("Cannot send the token to another origin");
-    const sent = source === undefined ? token as string : await source.get();
     const headers = new Headers(init.headers);
     const { method = "GET", body } = init;
+    const sent = await tokenOf(signal, sending);
     const request = {
       method,
       url,
@@ -473,8 +483,8 @@ export function createTransport(options: TransportOptions): Transport {
     };
     const { onBeforeRequest } = options;
     if (onBeforeRequest !== undefined) {
-      const attempted = sending.inHook = `send ${method} ${path}`;
-      await awaitHook(attempted, "onBeforeRequest", onBeforeRequest, request, { clock, signal });
+      const { attempted, name } = sending.inHook = { attempted: `send ${method} ${path}`, name: "onBeforeRequest" };
+      await awaitHook(attempted, name, onBeforeRequest, request, { clock, signal, redact });
       sending.inHook = undefined;
     }
     for (const [name, value] of Object.entries(request.headers)) headers.set(name, value);
@@ -554,7 +564,8 @@ export function createTransport(options: TransportOptions): Transport {
 
   function errorOf(attempted: string, limitMs: number, sending: Sending, thrown: unknown): unknown {
     if (thrown instanceof TimedOut && sending.inHook !== undefined) {
-      return new DeadlineError({ attempted: sending.inHook, why: "'onBeforeRequest' has not ended in time" });
+      const { attempted, name } = sending.inHook;
+      return new DeadlineError({ attempted, why: `'${name}' has not ended in time` });
     }
     if (thrown instanceof TimedOut) {
       return networkError(attempted, `no complete answer within ${Math.round(limitMs / 100) / 10} seconds`);

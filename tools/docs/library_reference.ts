@@ -77,6 +77,12 @@ function prose(text: string | undefined, known: ReadonlySet<string>): string {
   ).replace(/@default\s+([^]+)$/, (_, value: string) => defaultText(value)).replace(/\s+/g, " ").trim();
 }
 
+/** Text of a docstring as a paragraph, and the list that follows it. */
+function proseWithList(text: string | undefined, known: ReadonlySet<string>): string {
+  const [first = "", ...items] = (text ?? "").split(/\n(?=- )/).map((part) => prose(part, known));
+  return [first, ...items.length > 0 ? [items.join("\n")] : []].join("\n\n");
+}
+
 /** What follows `@default`, as a sentence: values are in braces there, and words are not. */
 function defaultText(value: string): string {
   return `Default: ${value.replace(/\{(.*?)\}(?=[\s,;)]|$)/g, "`$1`").replace(/\.?\s*$/, ".")}`;
@@ -154,7 +160,7 @@ function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>):
     const blocks = [
       ...index === 0 ? [`### ${name}`] : [],
       ["```ts", declared(name, declaration), "```"].join("\n"),
-      prose(jsDoc.doc, known),
+      proseWithList(jsDoc.doc, known),
       [...tags(jsDoc, known), ...members.map((each) => memberItem(each, known))].join("\n"),
     ];
     return blocks.filter((text) => text !== "").join("\n\n");

@@ -47,19 +47,27 @@ export interface CampaignDefinition {
     readonly require?: "run" | "changes" | "pull-request" | undefined;
     readonly "accept-unchanged"?: boolean | undefined;
   } | undefined;
-  /** Limits. @default {{ parallel: 3, attempts: 1, "run-timeout": "60m" }} */
+  /**
+   * Limits: `parallel` from 1 to 3, `attempts` from 1 to 10, `run-timeout` from a minute to a day.
+   * @default {{ parallel: 3, attempts: 1, "run-timeout": "60m" }}
+   */
   readonly limits?: {
+    /** Most runs at the same time: from 1 to 3, since the service gives a user three sandboxes. */
     readonly parallel?: number | undefined;
+    /** Most attempts of an item: from 1 to 10. */
     readonly attempts?: number | undefined;
+    /** Longest time of a run, from `"1m"` to `"24h"`; a number is in seconds, from 60 to 86 400. */
     readonly "run-timeout"?: number | string | undefined;
+    /** Starts nothing more after so many failed items, from 1 to 20 000, or after such a share of those that ended: `"20%"`. */
     readonly "stop-after-failures"?: number | string | undefined;
+    /** Most open pull requests of the campaign: from 1 to 10 000. */
     readonly "open-pull-requests"?: number | undefined;
   } | undefined;
-  /** The first items, which must end before the others start. @default {undefined} */
+  /** The first items, which must end before the others start: `size` is from 1 to 1 000. @default {undefined} */
   readonly canary?: { readonly size: number; readonly gate?: "automatic" | "manual" | undefined } | undefined;
   /** Times of the week in which runs may be started. @default {[]} (always) */
   readonly windows?: readonly string[] | undefined;
-  /** A run that mends a pull request whose checks are red. @default {undefined} */
+  /** A run that mends a pull request whose checks are red: `attempts` is from 1 to 10 for each. @default {undefined} */
   readonly "on-failed-checks"?: { readonly prompt: string; readonly attempts?: number | undefined } | undefined;
   /** A webhook that is told when the campaign needs a person, or is done. @default {undefined} */
   readonly notify?: {

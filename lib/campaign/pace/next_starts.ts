@@ -96,22 +96,31 @@ export function quotaUse(
 /** Mean time of a run while none has ended, in milliseconds. */
 export const DEFAULT_MEAN_RUN_MS = 20 * 60_000;
 
-/** Why nothing more is started now. The first five are quotas of the service. */
+/**
+ * Why nothing more is started now.
+ *
+ * - `minute`, `hour`, `day`, `sandboxes`, `requests`: a quota of the service is used up.
+ * - `refused`: the service refused a start, and named when it takes the next one.
+ * - `parallel`: as many runs are at work as `limits.parallel` permits.
+ * - `pull-requests`: as many are open as `limits.open-pull-requests` permits, or they could not be read.
+ * - `window`: it is outside of the times in `windows`.
+ * - `gate`: a person has to approve.
+ * - `stopped`: a person has stopped it.
+ * - `home`: the journal could not be shared with other machines.
+ * - `nothing`: nothing is left to start.
+ */
 export type CampaignLimit =
   | "minute"
   | "hour"
   | "day"
   | "sandboxes"
   | "requests"
-  /** The service refused a start, and named when it takes the next one. */
   | "refused"
   | "parallel"
-  /** The file's `open-pull-requests`, or pull requests that could not be read. */
   | "pull-requests"
   | "window"
   | "gate"
   | "stopped"
-  /** The journal could not be shared with other machines. */
   | "home"
   | "nothing";
 

@@ -120,11 +120,12 @@ export async function planLock(
 /** Most problems in a message. */
 const MAX_PROBLEMS = 100;
 
-/** Repositories of a campaign file that cannot be used. Its message has a line for each. */
-class RepositoriesError extends UsageError {
+/** Repositories of a campaign cannot be used: its message has a line for each. Nothing was planned. Exit code 2. */
+export class RepositoriesError extends UsageError {
   /** @internal */
   static override readonly kind: string = "RepositoriesError";
 
+  /** The message, a line for each repository. */
   override get lines(): readonly string[] {
     return this.message.split("\n");
   }

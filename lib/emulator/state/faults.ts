@@ -72,6 +72,12 @@ export interface Fault {
   processed?: boolean | undefined;
 }
 
+/** A fault, and how often it came. */
+export interface PlannedFault extends Fault {
+  /** Requests that it has hit so far. */
+  hits: number;
+}
+
 /** Random faults. The fault of the nth request depends only on the seed and on n. */
 export interface RandomFaults {
   /** Share of requests, 0 to 1. */

@@ -13,6 +13,7 @@ import { chance } from "../state/chance.ts";
 import {
   type Fault,
   type FaultKind,
+  type PlannedFault,
   type RandomFaults,
   STREAM_FAULT_KINDS,
   type StreamFaultKind,
@@ -55,7 +56,7 @@ const DEFAULT_SLOW_MS = 1_000;
 export class Faults {
   readonly #clock: Clock;
   readonly #random: RandomFaults | undefined;
-  #planned: { fault: Fault; remaining: number }[] = [];
+  #planned: PlannedFault[] = [];
   #count = 0;
 
   /** @param clock Clock that `slow` waits on. @param random Random faults. @default {undefined} (none) */
@@ -66,7 +67,12 @@ export class Faults {
 
   /** Plans a fault. Faults come in the order in which they were planned. */
   add(fault: Fault): void {
-    this.#planned.push({ fault, remaining: fault.times ?? 1 });
+    this.#planned.push({ ...fault, hits: 0 });
+  }
+
+  /** All that were planned, in this order, with those that are over. */
+  get planned(): readonly Readonly<PlannedFault>[] {
+    return this.#planned;
   }
 
   /** Forgets every planned fault. Random faults go on. */
@@ -99,14 +105,14 @@ export class Faults {
     const isStart = request.method === "POST" && path === `${API_PREFIX}/runs`;
     const opensStream = request.method === "GET" && path.endsWith("/events/stream");
     const suits = (kind: FaultKind) => isStreamFault(kind) ? opensStream : kind !== "limiter-down" || isStart;
-    const planned = this.#planned.find(({ fault, remaining }) =>
-      remaining > 0 && suits(fault.kind) &&
-      (fault.runId === undefined || path.split("/").includes(fault.runId)) &&
-      (fault.route === undefined || matchesRoute(fault.route, request.method, path))
+    const planned = this.#planned.find(({ kind, route, runId, times = 1, hits }) =>
+      hits < times && suits(kind) &&
+      (runId === undefined || path.split("/").includes(runId)) &&
+      (route === undefined || matchesRoute(route, request.method, path))
     );
     if (planned !== undefined) {
-      planned.remaining--;
-      return planned.fault;
+      planned.hits++;
+      return planned;
     }
     const random = this.#random;
     if (random === undefined) return undefined;

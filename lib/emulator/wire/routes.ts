@@ -486,7 +486,11 @@ export function addRoutes(app: Hono, world: World): string[] {
   app.route("/", api);
   for (const [path, allowed] of methods) app.all(path, otherMethods(allowed));
   app.notFound(() => notFoundPage());
-  return api.routes.map(({ method, path }) => `${method} ${path.slice(API_PREFIX.length).replace(/:[^/]+/g, "*")}`);
+  return [
+    ...new Set(
+      api.routes.map(({ method, path }) => `${method} ${path.slice(API_PREFIX.length).replace(/:[^/]+/g, "*")}`),
+    ),
+  ];
 }
 
 // Pages outside the API that need no token: the OAuth metadata, and what the emulator shows of its runs and pull requests.

@@ -177,15 +177,22 @@ test("mod.ts runs as a command when it is itself the main module", () => {
   }
 });
 
-// Deno reads no import map of a folder that a test imports from, so the checkout's packages have to be found in its `node_modules`.
+/** The checkout as Deno's own package, with the packages in its `node_modules`: nothing is downloaded. */
+const LINKED = {
+  nodeModulesDir: "manual",
+  links: [root],
+  imports: { "@mogplex/ci": `jsr:@mogplex/ci@^${VERSION}` },
+};
+
+// Deno reads no import map of a folder that a test imports from.
 test.each([
-  ["a build", "dist", ".mjs", []],
-  ["a checkout", ".", ".ts", ["--node-modules-dir=manual", "--no-check", "--allow-env"]],
-])("a test of Deno beside %s loads it without the configuration of the checkout", (_, part, ending, flags) => {
+  ["a build", () => join(built("mod.mjs"), "../mod.mjs"), () => join(built("mod.mjs"), "../testing.mjs"), []],
+  ["a checkout", () => "@mogplex/ci", () => "@mogplex/ci/testing", ["--cached-only", "--no-check", "--allow-env"]],
+])("a test of Deno beside %s loads it without the configuration of the checkout", (_, library, kit, flags) => {
   const own = mkdtempSync(join(folder, "beside-"));
-  const from = part === "dist" ? join(built("mod.mjs"), "..") : root;
-  const text = `import { createMogplex } from "${from}/mod${ending}";
-import { createEmulator } from "${from}/testing${ending}";
+  if (flags.length > 0) writeFileSync(join(own, "deno.json"), JSON.stringify(LINKED));
+  const text = `import { createMogplex } from "${library()}";
+import { createEmulator } from "${kit()}";
 Deno.test("own", async () => {
   const service = createEmulator();
   const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix it" };

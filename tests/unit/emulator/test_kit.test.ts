@@ -96,3 +96,42 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
   ];
   for (const [call, part] of cases) expect(call).toThrow(part);
 });
+
+test("createEmulator() tells how often each fault was met, also when it is over", async () => {
+  const service = createEmulator({ scenario: "faults: [{ kind: 429, retryAfter: 1 }]\nsteps: [{ status: success }]" });
+  service.fault({ kind: "503", route: "GET /repos", times: 3, retryAfter: 1 });
+  service.fault({ kind: "500", route: "POST /runs" });
+  await createMogplex(service.options).api.listRepos();
+  expect(service.faults).toMatchObject([
+    { kind: "429", hits: 1 },
+    { kind: "503", route: "GET /repos", times: 3, hits: 3 },
+    { kind: "500", hits: 0 },
+  ]);
+});
+
+test("createEmulator() refuses a token that was revoked, and gives the next one", async () => {
+  const service = createEmulator();
+  let token = service.options.token;
+  const asked: string[] = [];
+  const renewing = createMogplex({ ...service.options, token: () => (asked.push(token), token) });
+  const fixed = createMogplex(service.options);
+  await renewing.api.listRepos();
+  for (let count = 0; count < 2; count++) {
+    token = service.revokeToken();
+    expect(await renewing.api.listRepos()).toHaveLength(1);
+    expect((await renewing.start({ ...REQUEST, prompt: `Task ${count}` })).replayed).toBe(false);
+  }
+  expect(new Set(asked).size).toBe(3);
+  expect(asked[2]).toBe(token);
+  expect(await fixed.api.listRepos().catch((error) => error.name)).toBe("UnauthorizedError");
+});
+
+test("createEmulator() refuses a fault of a step whose route no request has, with the nearest one", () => {
+  const scenario = (route: string) => `steps: [{ fault: { kind: 503, route: "${route}" } }, { status: success }]`;
+  expect(() => createEmulator({ scenario: scenario("GET /run/*/events") })).toThrow(
+    'did you mean "GET /runs/*/events"? there are GET /repos, GET /sandboxes,',
+  );
+  for (const route of ["GET /runs/*/events", "/runs/${runId}", "GET /runs/${runId}/events"]) {
+    expect(createEmulator({ scenario: scenario(route) }).faults).toEqual([]);
+  }
+});

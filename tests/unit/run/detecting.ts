@@ -69,7 +69,8 @@ export function openSession(options: ConnectOptions, internals: Given<SessionInt
 /** The connection of a test, and the options of a verb. */
 function apart<O extends ConnectOptions>(options: O) {
   const { token, url, client, env, fetch, clock, ...rest } = options;
-  return { connect: () => Promise.resolve({ token, url, client, env, fetch, clock }), rest };
+  const connection = { token, url, client, env, fetch, clock };
+  return { connect: <V extends object>(verb: V) => Promise.resolve({ ...connection, ...verb }), rest };
 }
 
 /** What the verb `run` of a client comes to, on the connection of a test. */

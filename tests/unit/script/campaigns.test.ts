@@ -14,6 +14,7 @@ import {
   CampaignVerdictError,
   createCampaigns,
   memoryHome,
+  RepositoriesError,
 } from "../../../campaigns.ts";
 import {
   AbortedError,
@@ -104,20 +105,39 @@ test("a campaign is advanced in a loop on the clock until nothing is due", async
   expect([view.state, view.counts.succeeded, service.runs.length]).toEqual(["done", 3, 3]);
 });
 
-test("a loop of waves ends when only a person can make the campaign go on, and its answer is seen by the next wave", async () => {
-  const { campaign, clock, service } = world({
+test("run() ends when only a person can make the campaign go on, and the next run() sees the answer", async () => {
+  const { campaign, service } = world({
     scenario: 'scenarios: [{ match: { repo: "*two" }, play: awaiting-input }, { play: success }]',
   });
-  let view = await campaign.advance();
-  for (let wave = 0; view.nextWaveAt !== null && wave < 50; wave++) {
-    await clock.sleep(Math.max(1_000, Date.parse(view.nextWaveAt) - clock.wallTime()));
-    view = await campaign.advance();
-  }
+  let view = await campaign.run({ throwOnFailure: false });
   expect([view.nextWaveAt, view.state, view.exitCode, view.counts["needs-input"]]).toEqual([null, "waiting", 4, 1]);
   const runId = service.runs.find(({ status }) => status === "awaiting_input")?.runId;
   service.control("setRun", { runId, run: { status: "success" } });
-  view = await campaign.advance();
+  view = await campaign.run();
   expect([view.state, view.exitCode, view.counts.succeeded]).toEqual(["done", 0, 3]);
+});
+
+test("run() sleeps for days until a window opens, on the clock of the client, and ends at once with the signal", async () => {
+  const windows = ["Sat 02:00-06:00 UTC"];
+  const { campaign, clock, campaigns, definition } = world();
+  const startedAt = clock.wallTime();
+  const night = campaigns.of({ ...definition, windows }, { home: memoryHome() });
+  expect((await night.run()).state).toBe("done");
+  expect(clock.wallTime() - startedAt).toBeGreaterThan(24 * 60 * MINUTE);
+  const stop = new AbortController();
+  const waits = campaigns.of({ ...definition, name: "other", windows: ["Tue 02:00-06:00 UTC"] }, {
+    home: memoryHome(),
+  });
+  const seen: string[] = [];
+  const call = async () => {
+    for await (const event of waits.run({ signal: stop.signal })) {
+      seen.push(event.type);
+      if (event.type === "waits") stop.abort(new DOMException("enough", "AbortError"));
+    }
+  };
+  expect(await call().catch((error) => error.message)).toBe("enough");
+  expect(seen).toEqual(["wave", "waits"]);
+  expect((await campaign.run()).state).toBe("done");
 });
 
 test("run() is awaited for the view, and tells at first what the campaign looks like", async () => {
@@ -264,8 +284,10 @@ test("mistakes of an object are a CampaignFileError with keys, those of a file w
   // Those which only the service knows have keys as well.
   const unknown = await campaigns.of({ name: NAME, prompt: PROMPT, repositories: ["acme/one", "acme/gone"] }, {
     home: memoryHome(),
-  }).plan().catch((error) => error.lines);
-  expect(unknown).toEqual([
+  }).plan().catch((error) => error);
+  expect(unknown).toBeInstanceOf(RepositoriesError);
+  expect(unknown).toBeInstanceOf(UsageError);
+  expect(unknown.lines).toEqual([
     "Cannot plan campaign: one repository cannot be used; correct repositories, or keep them out with skipInvalid:",
     expect.stringMatching(/^repositories\[1\]: "acme\/gone": /),
   ]);

@@ -1,6 +1,7 @@
 /** Functions of the caller: which are awaited, and what becomes of their failures. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { createMogplex, DeadlineError, MogplexError, type Notice, UsageError } from "../../../mod.ts";
+import { createCampaigns, memoryHome } from "../../../campaigns.ts";
+import { createMogplex, DeadlineError, MogplexError, NetworkError, type Notice } from "../../../mod.ts";
 import { createEmulator, virtualClock } from "../../../testing.ts";
 
 const unhandled: unknown[] = [];
@@ -60,12 +61,19 @@ test("onStarting that fails stops the start, and is the cause of its error", asy
   for (const call of calls) {
     const error: unknown = await call().then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(MogplexError);
-    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70, runId: null });
+    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 2, runId: null });
     expect((error as Error).message).toContain("'onStarting' failed: the database is away; nothing was sent");
   }
-  const own = new UsageError("no key today");
-  const options = { onStarting: () => Promise.reject(own) };
-  expect(await mogplex.run(request, options).catch((error) => error)).toMatchObject({ cause: own, exitCode: 2 });
+  const own: [unknown, number][] = [
+    [new NetworkError("the vault is away"), 69],
+    [new MogplexError("a bug of ours", "internal"), 70],
+    [new DOMException("too slow", "TimeoutError"), 124],
+    [new DOMException("enough", "AbortError"), 130],
+  ];
+  for (const [thrown, exitCode] of own) {
+    const options = { onStarting: () => Promise.reject(thrown) };
+    expect(await mogplex.run(request, options).catch((error) => error)).toMatchObject({ cause: thrown, exitCode });
+  }
   expect(service.runs).toEqual([]);
 });
 
@@ -204,10 +212,78 @@ test("onBeforeRequest that fails, or sets what it may not, stops the request", a
   const cause = new Error("the signer is away");
   const refused = (onBeforeRequest: (request: { headers: Record<string, string> }) => unknown) =>
     createMogplex({ ...service.options, onBeforeRequest }).run(request).catch((error) => error);
-  expect(await refused(() => Promise.reject(cause))).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70 });
+  expect(await refused(() => Promise.reject(cause))).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 2 });
   const token = await refused(({ headers }) => headers.Authorization = "Bearer other");
   expect(token).toMatchObject({ exitCode: 2, cause: { name: "UsageError" } });
   expect(token.message).toContain("'headers' must not have \"Authorization\"");
   expect(await refused(({ headers }) => headers["x y"] = "1")).toMatchObject({ exitCode: 2 });
   expect(service.runs).toEqual([]);
+});
+
+test("a token function that does not end is named at the deadline of the call, and ends with its signal", async () => {
+  const clock = virtualClock({ auto: false });
+  const { service, request } = world({ clock });
+  let isStuck = true;
+  let asked = () => {};
+  const token = () => (asked(), isStuck ? new Promise<string>(() => {}) : Promise.resolve(service.options.token));
+  const mogplex = createMogplex({ ...service.options, token });
+  const runId = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const limits = { timeoutMs: 60_000 };
+  const campaign = createCampaigns(mogplex).of(
+    { name: "one", prompt: "Fix it", repositories: ["acme/web"] },
+    { home: memoryHome() },
+  );
+  const calls: ((options: { timeoutMs?: number; signal?: AbortSignal }) => Promise<unknown>)[] = [
+    (options) => mogplex.run(request, options),
+    (options) => mogplex.start(request, options),
+    (options) => mogplex.attach(runId, options),
+    (options) => campaign.run(options),
+  ];
+  for (const call of calls) {
+    const isAsked = new Promise<void>((resolve) => asked = resolve);
+    const late = call(limits).catch((error: unknown) => error);
+    await isAsked;
+    clock.advance(60_000);
+    const error = await late;
+    expect(error).toBeInstanceOf(DeadlineError);
+    expect((error as Error).message).toContain("Cannot read token: 'token' has not ended in time");
+    const stop = new AbortController();
+    const wasAsked = new Promise<void>((resolve) => asked = resolve);
+    const handle = call({ signal: stop.signal }).catch((error: unknown) => error);
+    await wasAsked;
+    stop.abort(new DOMException("enough", "AbortError"));
+    expect(await handle).toMatchObject({ name: "AbortError", message: "enough" });
+  }
+  const isAsked = new Promise<void>((resolve) => asked = resolve);
+  const late = mogplex.api.listRepos().catch((error: unknown) => error);
+  await isAsked;
+  clock.advance(600_000);
+  expect(await late).toMatchObject({ message: "Cannot read token: 'token' has not ended in time" });
+  // What did not end is not kept.
+  isStuck = false;
+  expect(await mogplex.start(request)).toMatchObject({ replayed: false });
+});
+
+test("the time that a token takes belongs to the time of the call", async () => {
+  const clock = virtualClock({ auto: false });
+  const { service, request } = world({ clock });
+  let give = (_: string) => {};
+  let asked = () => {};
+  const token = () => (asked(), new Promise<string>((resolve) => give = resolve));
+  const mogplex = createMogplex({ ...service.options, token });
+  const isAsked = new Promise<void>((resolve) => asked = resolve);
+  const startedAt = clock.now();
+  const late = mogplex.run(request, {
+    timeoutMs: 60_000,
+    throwOnFailure: false,
+    onStarting: () => new Promise(() => {}),
+  })
+    .catch((error: unknown) => error);
+  await isAsked;
+  clock.advance(50_000);
+  give(service.options.token);
+  await turns(20);
+  clock.advance(10_000);
+  expect(await late).toBeInstanceOf(DeadlineError);
+  expect(clock.now() - startedAt).toBe(60_000);
 });

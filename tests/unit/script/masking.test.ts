@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test";
-import { createLogText, createMogplex, mask } from "../../../mod.ts";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createCampaigns, memoryHome } from "../../../campaigns.ts";
+import { createLogText, createMogplex, mask, render } from "../../../mod.ts";
 import { scriptMask } from "../../../lib/script/report.ts";
 import { createEmulator } from "../../../testing.ts";
 
@@ -59,4 +63,82 @@ test("createLogText() masks each token that the function of its client gives lat
     expect(line(text)).toBe(expected);
     token = "plain-token-0002";
   }
+});
+
+const SECRET = "correct horse";
+
+/** A service whose agent shows a secret in an event and in the reason of its failure. */
+function leakyService() {
+  const steps = `[{ sandbox: up }, { event: { message: "uses ${SECRET}" } }, { fail: "no entry with ${SECRET}" }]`;
+  const service = createEmulator({ scenario: `scenarios: [{ steps: ${steps} }]` });
+  return { service, request: { repoId: service.repos[0]?.id ?? "", prompt: "Fix the flaky tests" } };
+}
+
+test("the secrets of a client are masked in what its handles print and write, and beside the call's own", async () => {
+  const { service, request } = leakyService();
+  const eventsFile = join(mkdtempSync(join(tmpdir(), "mogplex-masking-")), "events.ndjson");
+  for (const token of [service.options.token, () => service.options.token]) {
+    const mogplex = createMogplex({ ...service.options, token, secrets: [SECRET] });
+    const result = await mogplex.run(request, { throwOnFailure: false, eventsFile });
+    expect(result.reason).toContain(SECRET);
+    expect(JSON.stringify(result)).not.toContain(SECRET);
+    expect(JSON.stringify(result)).toContain("[redacted]");
+    expect(readFileSync(eventsFile, "utf8")).not.toContain(SECRET);
+    expect(readFileSync(eventsFile, "utf8")).toContain("uses [redacted]");
+    const error = await mogplex.attach(result.runId ?? "").catch((thrown) => thrown);
+    expect(JSON.stringify(error)).not.toContain(SECRET);
+    expect(render(result, "markdown")).toContain(SECRET);
+    expect(render(result, "markdown", { mogplex })).not.toContain(SECRET);
+    const text = mask(`${SECRET} and battery staple`, { mogplex, secrets: ["battery staple"] });
+    expect(text).toBe("[redacted] and [redacted]");
+  }
+});
+
+test("the secrets of a client are masked in errors: of the service, of the network and of the caller's functions", async () => {
+  const { service, request } = leakyService();
+  const body = JSON.stringify({ error: { code: "BAD_REQUEST", message: `no ${SECRET}` } });
+  const answer = () => Promise.resolve(new Response(body, { status: 400 }));
+  const lost = () => Promise.reject(new TypeError(`lost ${SECRET}`));
+  const fails = () => Promise.reject(new Error(`no ${SECRET}`));
+  const { options } = service;
+  const worlds = [{ fetch: answer }, { fetch: lost, timeoutMs: 1_000 }, { onBeforeRequest: fails }, { token: fails }];
+  for (const token of [options.token, () => options.token]) {
+    for (const world of worlds) {
+      const mogplex = createMogplex({ ...options, token, secrets: [SECRET], ...world });
+      const error = await mogplex.start(request).catch((thrown) => thrown);
+      expect(error.message).toContain("[redacted]");
+      expect(error.message).not.toContain(SECRET);
+    }
+  }
+  const mogplex = createMogplex({ ...options, secrets: [SECRET] });
+  const error = await mogplex.start(request, { onStarting: fails }).catch((thrown) => thrown);
+  expect(error.message).toContain("'onStarting' failed: no [redacted]");
+});
+
+test("the secrets of a client are masked in what a campaign remembers", async () => {
+  const { service } = leakyService();
+  const mogplex = createMogplex({ ...service.options, secrets: [SECRET] });
+  const definition = { name: "one", prompt: "Fix it", repositories: ["acme/web"], limits: { attempts: 1 } };
+  const campaign = createCampaigns(mogplex).of(definition, { home: memoryHome() });
+  const view = await campaign.run({ throwOnFailure: false });
+  expect(view.items[0]?.reason).toContain("[redacted]");
+  expect(JSON.stringify(view)).not.toContain(SECRET);
+});
+
+test("createMogplex() refuses secrets that cannot be masked", () => {
+  for (const secrets of [["short"], "correct horse", [7]]) {
+    expect(() => createMogplex({ secrets: secrets as never })).toThrow("Cannot mask secrets");
+  }
+});
+
+test("createLogText() masks the newest five tokens of a function, the newest too", async () => {
+  const { options } = createEmulator();
+  const token = (count: number) => `plain-token-000${count}`;
+  let count = 0;
+  const mogplex = createMogplex({ ...options, token: () => token(++count) });
+  for (let call = 0; call < 4; call++) await mogplex.api.listRepos().catch(() => {});
+  const { line } = createLogText({ mogplex });
+  expect(count).toBeGreaterThan(5);
+  const shown = Array.from({ length: count }, (_, index) => line(token(index + 1)));
+  expect(shown.slice(-5)).toEqual(Array.from({ length: 5 }, () => "[redacted]"));
 });

@@ -1,5 +1,6 @@
 /** What a script can write by mistake: nothing may start another run than the one that was meant. */
 import { expect, test } from "bun:test";
+import { createCampaigns, memoryHome } from "../../../campaigns.ts";
 import * as library from "../../../mod.ts";
 import { createMogplex } from "../../../mod.ts";
 import { createEmulator, virtualClock } from "../../../testing.ts";
@@ -181,4 +182,35 @@ test("a harness that the library does not know is sent, with a notice that has t
   ]);
   expect((await mogplex.run({ ...request, harness: "claude-code" })).harness).toBe("claude-code");
   expect(said.length).toBe(3);
+});
+
+test("a time that is too short to follow anything is refused before anything is started; a cancel may be short", async () => {
+  const kit = createEmulator();
+  const mogplex = createMogplex(kit.options);
+  const request = { repoId: kit.repos[0]?.id ?? "", prompt: "Fix the flaky tests" };
+  const automation = kit.automations[0]?.id ?? "";
+  const { runId } = await mogplex.start(request);
+  const campaign = createCampaigns(mogplex).of(
+    { name: "one", prompt: "Fix it", repositories: ["acme/web"] },
+    { home: memoryHome() },
+  );
+  const short = { timeoutMs: 30 };
+  const calls = [
+    () => mogplex.run({ ...request, prompt: "Another task" }, short),
+    () => mogplex.attach(runId, short),
+    () => mogplex.automations.run(automation, { repoId: request.repoId }, short),
+    () => mogplex.automations.follow(automation, runId, short),
+    () => campaign.run(short),
+    () => library.run(request, { ...kit.options, ...short }),
+    () => library.follow(runId, { ...kit.options, ...short }),
+    () => createMogplex({ ...kit.options, ...short }),
+  ];
+  for (const call of calls) {
+    expect(await thrownBy(call)).toMatchObject({
+      name: "UsageError",
+      message: "Cannot wait as 'timeoutMs' is in milliseconds, and must be at least 1000 to follow anything: 30",
+    });
+  }
+  expect(kit.runs.length).toBe(1);
+  expect((await mogplex.cancel(runId, { timeoutMs: 500 })).status).toBe("cancelled");
 });

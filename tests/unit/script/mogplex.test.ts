@@ -66,7 +66,7 @@ test("a token function that fails is the cause of an error that names the reason
   for (const call of [() => failing.start({ repo: "acme/web", prompt: "x" }), () => failing.api.listRepos()]) {
     const error: unknown = await call().then(() => undefined, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(MogplexError);
-    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 70, message });
+    expect(error).toMatchObject({ cause, code: "HOOK_FAILED", exitCode: 2, message });
   }
   expect(requests).toBe(0);
 });
