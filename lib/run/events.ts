@@ -25,7 +25,7 @@ import type { Subject } from "./source.ts";
 export interface News {
   /** The run. In the service it is read before the events, so it may be a little older. */
   run: Run;
-  /** Events, oldest first, including ones that were seen before. */
+  /** Events, oldest first: of a page all of them, else those that were not seen before. */
   events: RunEvent[];
   /** How many events the request asked for; null if the events are not a page: they came by stream, or were not requested. */
   limit: number | null;
@@ -238,7 +238,7 @@ export class SeenIds {
 
 /** The events seen so far, and what they show about the events route. */
 export interface WindowState {
-  /** Ids of events seen. It is changed in place, since a stream adds thousands of them one by one. */
+  /** Ids of events seen, also by stream. It is changed in place. */
   readonly seen: SeenIds;
   /** Whether the page shows the newest events: an event left it as a newer one came. */
   readonly slides: boolean;
@@ -275,19 +275,14 @@ interface WindowStep {
  */
 const STILL_PAGES = 2;
 
-/** The state before the first page. */
-export function emptyWindow(): WindowState {
-  return { seen: new SeenIds(), slides: false, still: 0, last: [], missed: false, full: false };
+/** The state before the first page. @param seen Ids of events seen, to which others add as well. */
+export function emptyWindow(seen: SeenIds): WindowState {
+  return { seen, slides: false, still: 0, last: [], missed: false, full: false };
 }
 
 /** The state with `missed` set. */
 export function withMissed(state: WindowState): WindowState {
   return { ...state, missed: true };
-}
-
-/** Adds the events of a stream. They are not a page, so they say nothing about hidden events. */
-export function add(state: WindowState, events: readonly RunEvent[]): WindowStep {
-  return { fresh: events.filter((event) => state.seen.add(event.id)), state };
 }
 
 /** Whether events before a full page were missed. */
@@ -310,7 +305,7 @@ export function observe(state: WindowState, page: EventPage): WindowStep {
   const isFull = events.length >= limit;
   const isFirst = state.seen.empty;
   const missed = state.missed || isFull && jumped(state, events);
-  const { fresh } = add(state, events);
+  const fresh = events.filter((event) => state.seen.add(event.id));
   const onPage = new Set(last);
   const slides = state.slides ||
     isFull && fresh.length > 0 && state.last.length > 0 && state.last.some((id) => !onPage.has(id)) ||
@@ -334,9 +329,9 @@ export function observe(state: WindowState, page: EventPage): WindowStep {
 
 /** Most events of a kind that are kept. */
 const MAX_COUNT = 200;
-/** Most bytes of the newest events: 200 of the service's largest fit. */
+/** Most bytes of the newest large events: 200 of the service's largest fit. */
 const NEWEST_BYTES = 8 * 1024 * 1024;
-/** Most bytes of the earlier ones that matter. */
+/** Most bytes of the earlier large ones that matter. */
 const MATTERING_BYTES = 2 * 1024 * 1024;
 
 /** Whether an old event is still of use: it shows a phase, the branch, the pull request or the reason. */
@@ -345,28 +340,23 @@ function matters(event: RunEvent): boolean {
   return type === "started" || type === "status_changed" || isGitEvent(event) || beginsPhase(event) !== undefined;
 }
 
-/** Where the text of an event is, and whether the event matters. */
-interface Entry {
-  readonly from: number;
-  readonly to: number;
-  readonly matters: boolean;
-}
-
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Bytes of the block of the first event; most runs stay far below the limits. */
+/** Bytes of the block of the first text; most runs stay far below the limits. */
 const FIRST_BYTES = 4 * 1024;
 
-/**
- * A queue of events within limits: JSON in one block of bytes, which is written round and round. Objects would outlive the young
- * generation of the garbage collector, and 200 large ones then make the heap of Node grow by 40 MB. The block grows with what is in it: a
- * server follows hundreds of runs.
- */
-class EventRing {
+/** Where a text is in its block. It moves when the block grows. */
+interface Place {
+  from: number;
+  to: number;
+}
+
+/** A queue of texts in one block of bytes, which is written round and round. The block grows with what is in it. */
+class TextRing {
   readonly #limit: number;
   #bytes = new Uint8Array(0);
-  #entries: Entry[] = [];
+  readonly #places: Place[] = [];
   #scratch = new Uint8Array(0);
   #end = 0;
 
@@ -375,33 +365,32 @@ class EventRing {
     this.#limit = limit;
   }
 
-  get events(): RunEvent[] {
-    return this.#entries.map((entry) => this.#read(entry));
-  }
-
   /** Bytes of the block. */
   get capacity(): number {
     return this.#bytes.length;
   }
 
-  /** Adds an event unless it is too large. @returns The events that it displaced, as far as they matter. */
-  add(event: RunEvent): RunEvent[] {
-    const text = this.#encode(JSON.stringify(event));
-    if (text === undefined) return [];
-    const displaced: RunEvent[] = [];
-    const drop = () => {
-      const oldest = this.#entries.shift();
-      if (oldest?.matters) displaced.push(this.#read(oldest));
-    };
-    if (this.#entries.length >= MAX_COUNT) drop();
-    if (!this.#hasRoom(text.length) && this.#bytes.length < this.#limit) this.#grow(text.length);
-    while (!this.#hasRoom(text.length)) drop();
-    const from = this.#wraps(text.length) ? 0 : this.#end;
-    const to = from + text.length;
-    this.#bytes.set(text, from);
-    this.#entries.push({ from, to, matters: matters(event) });
-    this.#end = to;
-    return displaced;
+  /** Adds a text, and calls `drop` until there is room for it. @returns Its place; undefined if it is too large for the limit. */
+  add(text: string, drop: () => void): Place | undefined {
+    const bytes = this.#encode(text);
+    if (bytes === undefined) return undefined;
+    if (!this.#hasRoom(bytes.length) && this.#bytes.length < this.#limit) this.#grow(bytes.length);
+    while (!this.#hasRoom(bytes.length)) drop();
+    const from = this.#wraps(bytes.length) ? 0 : this.#end;
+    const place = { from, to: from + bytes.length };
+    this.#bytes.set(bytes, from);
+    this.#places.push(place);
+    this.#end = place.to;
+    return place;
+  }
+
+  read({ from, to }: Place): string {
+    return DECODER.decode(this.#bytes.subarray(from, to));
+  }
+
+  /** Removes the oldest text. */
+  shift(): void {
+    this.#places.shift();
   }
 
   /** Whether a text has to be written at the beginning of the block. */
@@ -409,9 +398,9 @@ class EventRing {
     return length > this.#bytes.length - this.#end;
   }
 
-  /** Whether a text fits in without displacing an event. */
+  /** Whether a text fits in without displacing another one. */
   #hasRoom(length: number): boolean {
-    const [oldest] = this.#entries;
+    const [oldest] = this.#places;
     const wraps = this.#wraps(length);
     if (oldest === undefined) return length <= this.#bytes.length;
     const from = wraps ? 0 : this.#end;
@@ -420,16 +409,16 @@ class EventRing {
 
   /** Makes room for a text in a larger block, as far as the limit permits. */
   #grow(length: number): void {
-    const used = this.#entries.reduce((sum, { from, to }) => sum + to - from, 0);
+    const used = this.#places.reduce((sum, { from, to }) => sum + to - from, 0);
     const needed = Math.max(FIRST_BYTES, 2 * (used + length));
     const bytes = new Uint8Array(Math.min(this.#limit, 2 ** Math.ceil(Math.log2(needed))));
     this.#end = 0;
-    this.#entries = this.#entries.map(({ from, to, matters }) => {
-      const entry = { from: this.#end, to: this.#end + to - from, matters };
-      bytes.set(this.#bytes.subarray(from, to), entry.from);
-      this.#end = entry.to;
-      return entry;
-    });
+    for (const place of this.#places) {
+      const text = this.#bytes.subarray(place.from, place.to);
+      bytes.set(text, this.#end);
+      place.from = this.#end;
+      place.to = this.#end += text.length;
+    }
     this.#bytes = bytes;
   }
 
@@ -441,16 +430,74 @@ class EventRing {
     const { read, written } = ENCODER.encodeInto(text, this.#scratch);
     return read === text.length ? this.#scratch.subarray(0, written) : undefined;
   }
+}
 
-  #read({ from, to }: Entry): RunEvent {
-    return JSON.parse(DECODER.decode(this.#bytes.subarray(from, to)));
+/** Most characters of JSON of an event that is kept as an object, which a handle has in its log anyway. */
+const MAX_OBJECT_LENGTH = 1_024;
+
+/** An event that is kept as JSON, and whether it matters. */
+class LargeEvent {
+  readonly place: Place;
+  readonly matters: boolean;
+
+  constructor(place: Place, matters: boolean) {
+    this.place = place;
+    this.matters = matters;
+  }
+}
+
+/**
+ * A queue of events within limits: small ones as they are, large ones as JSON. Objects outlive the young generation of the garbage
+ * collector, and 200 large ones would make the heap of Node grow by 40 MB.
+ */
+class EventQueue {
+  readonly #texts: TextRing;
+  readonly #entries: (RunEvent | LargeEvent)[] = [];
+
+  /** @param limit Most bytes of the large ones. */
+  constructor(limit: number) {
+    this.#texts = new TextRing(limit);
+  }
+
+  get events(): RunEvent[] {
+    return this.#entries.map((entry) => this.#eventOf(entry));
+  }
+
+  /** Bytes that are taken for the large ones. */
+  get capacity(): number {
+    return this.#texts.capacity;
+  }
+
+  /** Adds an event unless it is too large. @returns The events that it displaced, as far as they matter. */
+  add(event: RunEvent): RunEvent[] {
+    const displaced: RunEvent[] = [];
+    const drop = () => {
+      const oldest = this.#entries.shift();
+      if (oldest === undefined) return;
+      if (oldest instanceof LargeEvent ? oldest.matters : matters(oldest)) displaced.push(this.#eventOf(oldest));
+      if (oldest instanceof LargeEvent) this.#texts.shift();
+    };
+    const text = JSON.stringify(event);
+    let entry: RunEvent | LargeEvent = event;
+    if (text.length > MAX_OBJECT_LENGTH) {
+      const place = this.#texts.add(text, drop);
+      if (place === undefined) return [];
+      entry = new LargeEvent(place, matters(event));
+    }
+    if (this.#entries.length >= MAX_COUNT) drop();
+    this.#entries.push(entry);
+    return displaced;
+  }
+
+  #eventOf(entry: RunEvent | LargeEvent): RunEvent {
+    return entry instanceof LargeEvent ? JSON.parse(this.#texts.read(entry.place)) : entry;
   }
 }
 
 /** Gets all events of a run and keeps some of them. */
 export class KeptEvents {
-  readonly #newest = new EventRing(NEWEST_BYTES);
-  readonly #mattering = new EventRing(MATTERING_BYTES);
+  readonly #newest = new EventQueue(NEWEST_BYTES);
+  readonly #mattering = new EventQueue(MATTERING_BYTES);
   #seen = 0;
 
   /** How many events were added. */
@@ -458,7 +505,7 @@ export class KeptEvents {
     return this.#seen;
   }
 
-  /** Bytes that are taken for them. */
+  /** Bytes that are taken for the large ones. */
   get capacity(): number {
     return this.#newest.capacity + this.#mattering.capacity;
   }

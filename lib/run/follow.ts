@@ -12,7 +12,16 @@ import type { Pacer } from "../service/pacer.ts";
 import { checkUuid } from "../service/validate.ts";
 import { formatCount } from "../text/duration.ts";
 import { type EventSink, openEventsFile } from "./event_file.ts";
-import { add, emptyWindow, KeptEvents, type News, observe, Reader, type WindowState, withMissed } from "./events.ts";
+import {
+  emptyWindow,
+  KeptEvents,
+  type News,
+  observe,
+  Reader,
+  SeenIds,
+  type WindowState,
+  withMissed,
+} from "./events.ts";
 import { followToEnd, StatusWatch } from "./job.ts";
 import { checkTokenShare } from "./options.ts";
 import {
@@ -159,7 +168,7 @@ export class RunFollower {
   readonly #shownGaps = new Set<GapCause>();
   readonly #close: () => void;
   readonly #sink: EventSink | undefined;
-  #window: WindowState = emptyWindow();
+  #window: WindowState;
   #run: Run | undefined;
   #lastEventId: string | null = null;
   /** Whether an event that ends a run was seen: a stream may show one that a page of first events never shows. */
@@ -177,10 +186,13 @@ export class RunFollower {
     const subject = this.#reader = new Reader(client, runId);
     // A signal of its own: a wait beside a stream must stop once the stream has shown the end.
     const abort = linkAbort(session.signal);
-    const pacer = this.#pacer = session.pacer(abort.signal);
+    const { signal } = abort;
+    const pacer = this.#pacer = session.pacer(signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
-    const sourceOptions = { clock, subject, pacer, memory, deadline, signal: session.signal, tokenShare, random };
-    const source = this.#source = stream ? new StreamSource(sourceOptions) : new PollingSource(sourceOptions);
+    const sourceOptions = { clock, subject, pacer, memory, deadline, signal, tokenShare, random };
+    const seen = new SeenIds();
+    this.#window = emptyWindow(seen);
+    const source = this.#source = stream ? new StreamSource(sourceOptions, seen) : new PollingSource(sourceOptions);
     this.#close = () => {
       source.close();
       abort.close();
@@ -302,7 +314,7 @@ export class RunFollower {
     const changed = this.#status.take(status);
     this.#run = run;
     const { state, fresh } = limit === null
-      ? add(this.#window, events)
+      ? { state: this.#window, fresh: events }
       : observe(this.#window, { events, limit, ended: ended && !this.#complete });
     this.#window = cut ? withMissed(state) : state;
     for (const event of fresh) this.#keep(event);

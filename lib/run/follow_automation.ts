@@ -169,9 +169,9 @@ export class AutomationFollower {
     this.#session = session;
     const subject = this.#reader = new AutomationReader(client, automationId, runId);
     this.#abort = linkAbort(session.signal);
-    const pacer = this.#pacer = session.pacer(this.#abort.signal);
+    const { signal } = this.#abort;
+    const pacer = this.#pacer = session.pacer(signal);
     this.#status = new StatusWatch(session, pacer, KNOWN_STATUSES);
-    const signal = session.signal;
     this.#source = new PollingSource({ clock, subject, pacer, memory, deadline, signal, tokenShare, random });
   }
 

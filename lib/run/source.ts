@@ -36,7 +36,7 @@ export interface Source<N> {
    * @throws an error that a retry cannot mend (see `failureOf`); `signal.reason` if the signal aborts.
    */
   next(last?: CadenceEvent): Promise<N | null>;
-  /** Ends waits and requests. May be called more than once. */
+  /** Leaves what it has joined or opened; its signal ends waits and requests. May be called more than once. */
   close(): void;
 }
 
@@ -50,8 +50,8 @@ export interface SourceOptions<S> {
   memory: TokenMemory;
   /** Point on the clock until which requests may take, in milliseconds. */
   deadline: number;
-  /** Ends waits and requests. */
-  signal: AbortSignal | undefined;
+  /** Ends waits and requests: its follower aborts it together with `close()`. */
+  signal: AbortSignal;
   /** Jobs that use the token at the same time, at least 1. */
   tokenShare: number;
   /** Random numbers from 0 up to 1, for jitter. */
@@ -64,7 +64,6 @@ const SILENCE_MS = 120_000;
 /** Polls: one request at a time, with the delays of {@linkcode nextDelay}. */
 export class PollingSource<N> implements Source<N> {
   readonly #options: SourceOptions<Subject<N>>;
-  readonly #abort: LinkedAbort;
   #cadence: CadenceState;
   /** Point on the clock of the last news, or of the last look at the record. */
   #heardAt: number;
@@ -73,7 +72,6 @@ export class PollingSource<N> implements Source<N> {
   constructor(options: SourceOptions<Subject<N>>) {
     this.#options = options;
     this.#heardAt = options.clock.now();
-    this.#abort = linkAbort(options.signal);
     this.#cadence = startCadence(options.tokenShare);
   }
 
@@ -86,7 +84,7 @@ export class PollingSource<N> implements Source<N> {
   }
 
   async next(last?: CadenceEvent): Promise<N | null> {
-    const { subject, pacer, clock } = this.#options;
+    const { subject, pacer, clock, signal } = this.#options;
     if (last?.kind !== "quiet") this.#heardAt = clock.now();
     if (last !== undefined && !await pacer.pause(this.#delayAfter(last))) return null;
     if (!await this.#turn()) return null;
@@ -94,7 +92,7 @@ export class PollingSource<N> implements Source<N> {
     if (isSilent) this.#heardAt = clock.now();
     return await lookUntilSeen(this.#options, {
       what: subject.what,
-      signal: this.#abort.signal,
+      signal,
       read: (call) => isSilent && subject.readRecord ? subject.readRecord(call) : subject.read(call),
       delayAfter: ({ cause, namedMs }) => {
         if (cause === "rate_limit") return this.#delayAfterRefusal(namedMs);
@@ -104,7 +102,6 @@ export class PollingSource<N> implements Source<N> {
   }
 
   close(): void {
-    this.#abort.close();
     this.#leave?.();
   }
 

@@ -17,15 +17,7 @@ import type { RunEventStream, StreamItem } from "../service/stream.ts";
 import type { StreamStep } from "../service/transport.ts";
 import { type News, type Reader, SeenIds, streamRefusal } from "./events.ts";
 import { hasEnded, isTerminalType } from "./result.ts";
-import {
-  type CadenceEvent,
-  linkAbort,
-  type LinkedAbort,
-  lookUntilSeen,
-  PollingSource,
-  type Source,
-  type SourceOptions,
-} from "./source.ts";
+import { type CadenceEvent, lookUntilSeen, PollingSource, type Source, type SourceOptions } from "./source.ts";
 
 /** Delays of reads after the last event, in milliseconds. Source: design, "Following a run": the event comes before the status. */
 const ENDING_MS: readonly number[] = [300, 600, 1_200, 2_400, 5_000];
@@ -59,7 +51,6 @@ const READ_ONCE_MS = 10_000;
 /** Gets news by stream. Falls back to polling without a notice if there is no stream, or it does not work. */
 export class StreamSource implements Source<News> {
   readonly #options: SourceOptions<Reader>;
-  readonly #abort: LinkedAbort;
   readonly #poller: PollingSource<News>;
   readonly #ticker: Ticker;
   readonly #feed: StreamFeed;
@@ -75,12 +66,12 @@ export class StreamSource implements Source<News> {
   /** Point on the clock until which to poll: `-Infinity` while streaming, `Infinity` to poll for good. */
   #pollUntil: number;
 
-  constructor(options: SourceOptions<Reader>) {
+  /** @param seen Ids of events seen. The events of a stream are added here; those of a page are added by who reads the news. */
+  constructor(options: SourceOptions<Reader>, seen: SeenIds) {
     this.#options = options;
-    this.#abort = linkAbort(options.signal);
     this.#poller = new PollingSource(options);
     this.#ticker = new Ticker(options.pacer);
-    this.#feed = new StreamFeed(options.subject.runId);
+    this.#feed = new StreamFeed(options.subject.runId, seen);
     this.#pollUntil = options.subject.streamsFrom;
   }
 
@@ -105,7 +96,6 @@ export class StreamSource implements Source<News> {
   }
 
   close(): void {
-    this.#abort.close();
     this.#poller.close();
     this.#link?.close();
   }
@@ -132,7 +122,7 @@ export class StreamSource implements Source<News> {
 
   async #poll(last: CadenceEvent | undefined): Promise<News | null> {
     const news = await this.#poller.next(last);
-    if (news !== null) this.#feed.keep(news.events);
+    if (news !== null) this.#feed.follow(news.events);
     return news;
   }
 
@@ -141,7 +131,7 @@ export class StreamSource implements Source<News> {
     const { subject: reader } = this.#options;
     const news = await lookUntilSeen(this.#options, {
       what: `read run "${reader.runId}"`,
-      signal: this.#abort.signal,
+      signal: this.#options.signal,
       read: (call) => reader.readRecord(call),
     });
     if (news !== null) this.#run = news.run;
@@ -153,11 +143,16 @@ export class StreamSource implements Source<News> {
     const { clock } = this.#options;
     const deadline = Math.min(clock.now() + READ_ONCE_MS, this.#options.deadline);
     try {
-      const news = await look({ deadline, requestTimeoutMs: READ_ONCE_MS, maxAttempts: 1, signal: this.#abort.signal });
+      const news = await look({
+        deadline,
+        requestTimeoutMs: READ_ONCE_MS,
+        maxAttempts: 1,
+        signal: this.#options.signal,
+      });
       this.#run = news.run;
       return news;
     } catch (error) {
-      this.#abort.signal.throwIfAborted();
+      this.#options.signal.throwIfAborted();
       if (!(error instanceof MogplexError)) throw error;
       return undefined;
     }
@@ -167,14 +162,14 @@ export class StreamSource implements Source<News> {
     const { subject: reader, pacer, clock, memory, random } = this.#options;
     const what = `open the event stream of run "${reader.runId}"`;
     if (this.#drops > 0 && !await this.#reopenPause(what)) return "late";
-    const answered = await reader.askForStreams(this.#abort.signal, clock.now());
+    const answered = await reader.askForStreams(this.#options.signal, clock.now());
     if (clock.now() < reader.streamsFrom) return this.#pollFor(reader.streamsFrom - clock.now());
     let refusals = 0;
     let stream: RunEventStream;
     try {
       stream = await retry<RunEventStream>({
         memory,
-        signal: this.#abort.signal,
+        signal: this.#options.signal,
         attempt: () => this.#openOnce(),
         judge: (error) => {
           const mayPass = ["unauthorized", "busy"].includes(streamRefusal(error, false));
@@ -186,7 +181,7 @@ export class StreamSource implements Source<News> {
         },
       }).finally(answered);
     } catch (error) {
-      this.#abort.signal.throwIfAborted();
+      this.#options.signal.throwIfAborted();
       return this.#notOpened(error);
     }
     this.#link = new StreamLink(stream, clock, this.#feed.lastId === undefined, random());
@@ -198,7 +193,7 @@ export class StreamSource implements Source<News> {
   /** Opens the stream after the last event, or with the newest events if the service no longer knows that event. */
   async #openOnce(): Promise<RunEventStream> {
     const { subject: reader, deadline, clock } = this.#options;
-    const call = { deadline, maxAttempts: 1, signal: this.#abort.signal };
+    const call = { deadline, maxAttempts: 1, signal: this.#options.signal };
     const { lastId } = this.#feed;
     try {
       return await reader.open(lastId, call, clock.now());
@@ -473,12 +468,18 @@ interface FeedStep {
 /** The events of one run that were seen, and the id from which its stream continues. */
 export class StreamFeed {
   readonly #runId: string;
-  readonly #seen = new SeenIds();
+  readonly #seen: SeenIds;
+  /** Ids of events that could not be read: a page may still show them. */
+  readonly #unreadable = new SeenIds();
   #lastId: string | undefined;
 
-  /** @param runId UUID of the run, in lower case. Messages about another run are ignored. */
-  constructor(runId: string) {
+  /**
+   * @param runId UUID of the run, in lower case. Messages about another run are ignored.
+   * @param seen Ids of events seen.
+   */
+  constructor(runId: string, seen: SeenIds) {
     this.#runId = runId;
+    this.#seen = seen;
   }
 
   /** Id of the event after which a stream continues; undefined to begin with the newest events. */
@@ -501,16 +502,21 @@ export class StreamFeed {
       else if (item.type === "unreadable") unreadable.push(item.id);
       else if (item.run.runId.toLowerCase() === this.#runId) run = item.run;
     }
-    const unread = unreadable.filter((id) => this.#seen.add(id));
+    const unread = unreadable.filter((id) => !this.#seen.has(id) && this.#unreadable.add(id));
     this.#continueAfter(unread);
     return { run, fresh: this.keep(ordered(events)), cut: unread.length > 0 };
   }
 
-  /** Adds events that were read without the stream. @returns Those not seen before. */
+  /** Adds events that were read beside the stream. @returns Those not seen before. */
   keep(events: readonly RunEvent[]): RunEvent[] {
     const fresh = events.filter(({ id }) => this.#seen.add(id));
     this.#continueAfter(fresh.map(({ id }) => id));
     return fresh;
+  }
+
+  /** Continues after the events of a page, which its reader adds. */
+  follow(page: readonly RunEvent[]): void {
+    this.#continueAfter(page.map(({ id }) => id).filter((id) => !this.#seen.has(id)));
   }
 
   /**

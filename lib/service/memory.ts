@@ -87,7 +87,7 @@ class ProcessMemory {
 }
 
 /** Most calls that {@linkcode ProcessMemory.turn} lets go on in one turn of the event loop. */
-const CALLS_A_TURN = 20;
+const CALLS_A_TURN = 5;
 
 /** The memory of this process. */
 export const PROCESS = new ProcessMemory();

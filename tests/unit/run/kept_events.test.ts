@@ -75,11 +75,12 @@ test("KeptEvents keeps what a plain list would keep, whatever the sizes are", ()
   );
 });
 
-test("KeptEvents takes bytes as events come: none before the first, some kB for a usual run, at most 10 MiB", () => {
-  expect(keep([]).capacity).toBe(0);
-  expect(keep(logs(1)).capacity).toBeLessThanOrEqual(4 * 1024);
+test("KeptEvents takes bytes for large events as they come, at most 10 MiB, and keeps small ones as they are", () => {
   const usual = logs(5_000, 0, { message: "Ran 12 tests in 3 files" });
-  const size = JSON.stringify(usual[0]).length;
-  expect(keep(usual).capacity).toBeLessThanOrEqual(4 * 200 * size);
+  const kept = keep(usual);
+  expect([kept.capacity, kept.events.at(-1) === usual.at(-1)]).toEqual([0, true]);
+  const larger = logs(5_000, 0, { message: "x".repeat(1_024) });
+  expect(keep(larger.slice(0, 1)).capacity).toBeLessThanOrEqual(4 * 1024);
+  expect(keep(larger).capacity).toBeLessThanOrEqual(4 * 201 * JSON.stringify(larger[0]).length);
   expect(keep(logs(100, 0, { type: "failed", message: "x".repeat(MB) })).capacity).toBe(10 * MB);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import type { RunEvent } from "../../../lib/model.ts";
-import { add, emptyWindow, observe, type WindowState } from "../../../lib/run/events.ts";
+import { emptyWindow, observe, SeenIds, type WindowState } from "../../../lib/run/events.ts";
 import { anEvent, someEvents } from "./fake_client.ts";
 
 const LIMIT = 5;
@@ -13,7 +13,7 @@ interface Seen {
 
 /** Takes in pages; at the last one the run has ended. */
 function observed(pages: readonly RunEvent[][], limit = LIMIT, ended = false): Seen {
-  let state = emptyWindow();
+  let state = emptyWindow(new SeenIds());
   const ids: string[] = [];
   pages.forEach((events, index) => {
     const step = observe(state, { events, limit, ended: ended && index === pages.length - 1 });
@@ -62,10 +62,10 @@ test("observe() says that events were missed when the first page is full and doe
   expect(flags(observed([someEvents(1, LIMIT)]))).toEqual({ missed: false, full: false });
 });
 
-test("add() takes in the events of a stream, which say nothing about what is hidden", () => {
-  const { state, fresh } = add(emptyWindow(), [...someEvents(11, 20), ...someEvents(20, 21)]);
-  expect(fresh.map((event) => event.id)).toEqual(someEvents(11, 21).map((event) => event.id));
-  const page = observe(state, { events: someEvents(17, 16 + LIMIT), limit: LIMIT, ended: false });
+test("observe() knows the events of a stream, which say nothing about what is hidden", () => {
+  const seen = new SeenIds();
+  for (const { id } of someEvents(11, 21)) seen.add(id);
+  const page = observe(emptyWindow(seen), { events: someEvents(17, 16 + LIMIT), limit: LIMIT, ended: false });
   expect(page.fresh).toEqual([]);
   expect(page.state).toMatchObject({ missed: false, full: false });
 });
