@@ -1,4 +1,8 @@
 /** What the client of Gitea and Forgejo reads of issues, comments, labels and rights, and what it writes, on a real server. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { systemClock } from "../../lib/clock.ts";
 import { messageOf } from "../../lib/error_sentence.ts";
 import { ForgeClient } from "../../lib/forge/forge.ts";
@@ -163,6 +167,22 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
       expected: { author: userOf(stranger), pull: { source: "main", isForeign: true, target: "main" } },
     };
   }],
+  ["a pull request without a branch, of a user who may read", async ({ gitea, repository, stranger }) => {
+    const folder = mkdtempSync(join(tmpdir(), "mogplex-agit-"));
+    const git = (...args: string[]) =>
+      execFileSync("git", ["-c", "user.name=sam", "-c", "user.email=sam@example.com", ...args], {
+        cwd: folder,
+        stdio: "pipe",
+      });
+    git("clone", "--quiet", gitea.remote(repository, stranger), ".");
+    git("commit", "--quiet", "--allow-empty", "--message", "No branch");
+    git("push", "--quiet", "origin", "HEAD:refs/for/main", "-o", "topic=none");
+    rmSync(folder, { recursive: true });
+    const pulls = await gitea.call("GET", `/repos/${repository}/pulls?state=open&limit=50`);
+    const { number } = pulls.find(({ title }: { title: string }) => title === "No branch");
+    const expected = { author: userOf(stranger), pull: { source: "", isForeign: true, target: "main" } };
+    return { method: "thread", args: [{ kind: "pull", number }], expected };
+  }],
   ["a comment", async (world) => {
     const place = await issue(world, "six", world.stranger);
     const { id } = await comment(world, place, "@mogplex do it", world.writer);
@@ -171,7 +191,10 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     const path = `/repos/${world.repository}/issues/comments/${id}`;
     await world.gitea.call("POST", `${path}/reactions`, { content: "heart" }, world.stranger);
     const author = userOf(world.writer);
-    const expected = { kind: "comment", id, text: "@mogplex do it", author, editedAt: null, isInternal: false };
+    const expected = {
+      ...{ kind: "comment", id, text: "@mogplex do it", author },
+      ...{ editedAt: null, isEditHidden: false, isInternal: false },
+    };
     return { method: "comment", args: [place, { kind: "comment", id }], expected };
   }],
   ["a comment that was changed", async (world) => {
@@ -242,6 +265,23 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
   ["the right of a collaborator in an organisation", async ({ gitea, reviewer }) => {
     await gitea.allow("guild/app", reviewer, "write");
     return { ...await right(userOf(reviewer), true), repository: "guild/app" };
+  }],
+  // Gitea refuses the push of such a user, and names the right of a collaborator all the same.
+  ["the right of a collaborator who is in a team without a right to the code", async ({ gitea, owner, reviewer }) => {
+    const units = { units: ["repo.issues"], units_map: { "repo.issues": "write" } };
+    const body = { name: "issuers", permission: "read", includes_all_repositories: true, ...units };
+    const { id } = await gitea.call("POST", "/orgs/guild/teams", body, owner);
+    await gitea.call("PUT", `/teams/${id}/members/${reviewer.name}`, undefined, owner);
+    const { permissions } = await gitea.call("GET", "/repos/guild/app", undefined, reviewer);
+    if (permissions.push !== false) throw new Error(`Gitea lets such a user push: ${JSON.stringify(permissions)}`);
+    return { ...await right(userOf(reviewer), false), repository: "guild/app" };
+  }],
+  ["a comment that members of a team may change who write no code", async (world) => {
+    const guild = { ...world, repository: "guild/app" };
+    const place = await issue(guild, "two", world.owner);
+    const { id } = await comment(guild, place, "@mogplex do it", world.writer);
+    const expected = { text: "@mogplex do it", editedAt: null, isEditHidden: true };
+    return { method: "comment", args: [place, { kind: "comment", id }], expected, repository: "guild/app" };
   }],
   ["an issue that members of a team may change who write no code", async (world) => {
     const place = await issue({ ...world, repository: "guild/app" }, "one", world.owner);

@@ -324,7 +324,7 @@ function foreignReason(
   const repository = parsePullRequest(url)?.repository ?? "";
   if (!item.repository.includes("/")) return "the name of the item's repository is not known, only its id";
   if (repository.toLowerCase() !== item.repository.toLowerCase()) return `it is in another repository, ${repository}`;
-  if (isForeign) return "its branch is one of another repository";
+  if (isForeign) return "its branch is none of this repository";
   const own = ownBranch({ starts });
   if (own === null) return "neither the request nor the answer to its start named a branch";
   return branch === own

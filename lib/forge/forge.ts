@@ -53,7 +53,7 @@ export interface PullRequestFacts {
   owner: string | null;
   /** Branch that it comes from. */
   branch: string;
-  /** Whether that branch is one of another repository, as of a fork. */
+  /** Whether that branch is none of this repository: one of a fork, or none at all, as Gitea has them by `refs/for`. */
   isForeign: boolean;
   /** Whether that branch is the default branch, or protected; null when that is not shown. */
   isGuarded: boolean | null;

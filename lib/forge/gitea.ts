@@ -153,7 +153,7 @@ async function factsOf(
   const checks = isOpen ? await checksOf(client, place, head.sha, target) : null;
   const { review, asked } = isOpen ? await reviewOf(client, place, target) : { review: null, asked: null };
   const conflict = isOpen ? conflictOf(pull) : null;
-  const isForeign = head.repo_id !== base.repo_id;
+  const isForeign = isForeignHead({ head, base });
   // Only a follow-up needs it, which is for one of these.
   const isMended = isOpen && !isForeign && (checks === "red" || review === "changes-requested" || conflict === true);
   const missing = isOpen
@@ -319,6 +319,14 @@ async function guardOf(client: ForgeClient, place: PullRequestAddress, pull: Pul
     if (error instanceof MogplexError) return null;
     throw error;
   }
+}
+
+/**
+ * Whether a pull request comes from no branch of its repository. `git push origin HEAD:refs/for/main` makes one without a branch, for everybody
+ * who may read. Source: Gitea, "AGit Setup", https://docs.gitea.com/usage/agit
+ */
+export function isForeignHead({ head, base }: Record<"head" | "base", { label: string; repo_id: number }>): boolean {
+  return head.label === "" || head.repo_id !== base.repo_id;
 }
 
 /**

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { ApiError, MogplexError } from "../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
-import { readGitea } from "./gitea.ts";
+import { isForeignHead, readGitea } from "./gitea.ts";
 import { giteaFindings } from "./gitea_findings.ts";
 import {
   type CommentPlace,
@@ -172,7 +172,7 @@ export class GiteaThreads implements Threads {
       changes: await this.#changes(place, found),
       pull: pull === null ? null : {
         source: pull.head.label,
-        isForeign: pull.head.repo_id !== pull.base.repo_id,
+        isForeign: isForeignHead(pull),
         target: pull.base.label,
         commit: pull.head.sha === "" ? null : pull.head.sha,
       },
@@ -185,9 +185,7 @@ export class GiteaThreads implements Threads {
    * until something else does.
    */
   async #changes(place: ThreadPlace, issue: z.output<typeof issueSchema>): Promise<Thread["changes"]> {
-    const teams = await this.#allTeams();
-    const unit = place.kind === "issue" ? "repo.issues" : "repo.pulls";
-    if (teams === null || teams.some((team) => mayWrite(team, unit) && !mayWrite(team, "repo.code"))) return null;
+    if (await this.#hasEditors(place)) return null;
     const { list, isWhole } = await this.#timeline(place);
     if (!isWhole) return null;
     const titles = list.filter(({ type }) => type === "change_title")
@@ -199,13 +197,23 @@ export class GiteaThreads implements Threads {
     return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
   }
 
+  /** Whether there may be users who can change the texts of others, and may not push. */
+  async #hasEditors({ kind }: ThreadPlace): Promise<boolean> {
+    const unit = kind === "issue" ? "repo.issues" : "repo.pulls";
+    const teams = await this.#allTeams();
+    return teams === null || teams.some((team) => mayWrite(team, unit) && !mayWrite(team, "repo.code"));
+  }
+
   #timeline(place: ThreadPlace) {
     const path = `${this.#path}/issues/${place.number}/timeline`;
     return this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
   }
 
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
-    if (kind === "review") return (await this.#lineComments(thread)).list.find((each) => each.id === id) ?? null;
+    if (kind === "review") {
+      const line = (await this.#lineComments(thread)).list.find((each) => each.id === id);
+      return line === undefined ? null : { ...line, isEditHidden: await this.#hasEditors(thread) };
+    }
     const found = await orNull(this.#client.call({
       what: `read comment ${id} of ${wordsOf(thread)}`,
       path: `${this.#path}/issues/comments/${id}`,
@@ -214,7 +222,8 @@ export class GiteaThreads implements Threads {
     }));
     const comment = found?.comment ?? null;
     const own = comment === null ? undefined : threadOf(comment);
-    return comment !== null && own?.kind === thread.kind && own.number === thread.number ? toComment(comment) : null;
+    if (comment === null || own?.kind !== thread.kind || own.number !== thread.number) return null;
+    return { ...toComment(comment), isEditHidden: await this.#hasEditors(thread) };
   }
 
   async comments(thread: ThreadPlace) {
@@ -222,7 +231,8 @@ export class GiteaThreads implements Threads {
     // Not in pages.
     const found = await this.#rows(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
     const lines = await this.#lineComments(thread);
-    const list = [...found.map((each) => toComment(each)), ...lines.list];
+    const isEditHidden = await this.#hasEditors(thread);
+    const list = [...found.map((each) => toComment(each)), ...lines.list].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
     return { list, isWhole: lines.isWhole };
   }
@@ -251,21 +261,18 @@ export class GiteaThreads implements Threads {
     if (["owner", "admin"].includes(found.permission)) return true;
     const teams = await this.#allTeams();
     if (teams !== null && teams.length === 0) return found.permission === "write";
-    const what = this.#askingRights;
-    // In an organisation that word leaves out what teams may do to the code alone, or is about something else than the code.
-    if (
-      found.permission === "write" && await this.#is(what, `${this.#path}/collaborators/${encodeURIComponent(name)}`)
-    ) {
-      return true;
-    }
     if (teams === null) return this.#hiddenTeams();
+    // In an organisation that word leaves out what teams may do to the code alone, or is about something else than the code.
+    const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
+    let isWriter = found.permission === "write" && await this.#is(this.#askingRights, path);
     let hidden: MogplexError | undefined;
-    for (const team of teams.filter(givesCode)) {
+    for (const team of teams.filter((each) => givesCode(each) || isWriter && takesCode(each))) {
       const is = await this.#isIn(team, name);
-      if (is === true) return true;
       if (is === null) hidden ??= this.#hiddenTeams();
+      else if (is && givesCode(team)) return true;
+      else if (is) isWriter = false;
     }
-    return hidden ?? false;
+    return hidden ?? isWriter;
   }
 
   async hidesRights(): Promise<MogplexError | null> {
@@ -275,7 +282,9 @@ export class GiteaThreads implements Threads {
     if (found instanceof MogplexError) return found;
     const teams = await this.#allTeams();
     if (teams === null) return this.#hiddenTeams();
-    for (const team of teams.filter(givesCode)) if (!await this.#sees(team)) return this.#hiddenTeams();
+    for (const team of teams.filter((each) => givesCode(each) || takesCode(each))) {
+      if (!await this.#sees(team)) return this.#hiddenTeams();
+    }
     return null;
   }
 
@@ -302,8 +311,7 @@ export class GiteaThreads implements Threads {
     return new MogplexError({
       attempted: this.#askingRights,
       why: "Gitea shows who is in a team to owners of the organisation and to the team itself alone",
-      advice:
-        "make the user of the token an owner of the organisation, or a member of each team that may write code, " +
+      advice: "make the user of the token an owner of the organisation, or a member of each of its teams, " +
         "with the scope read:organization, or name who may ask by --allow-users",
     }, "unavailable");
   }
@@ -466,6 +474,14 @@ function mayWrite({ permission, units_map: units }: Team, unit: string): boolean
 
 /** Whether a team gives its members, beyond what `permission` tells of them, the right to push. */
 const givesCode = (team: Team): boolean => !["owner", "admin"].includes(team.permission) && mayWrite(team, "repo.code");
+
+/**
+ * Whether a collaborator who is in this team, too, may not push although `permission` says that: the team has no right to the code, which is what
+ * counts then, or that word is the team's. Source: Gitea 1.24.6, models/perm/access/repo_permission.go, GetUserRepoPermission.
+ */
+const takesCode = (team: Team): boolean =>
+  !["owner", "admin"].includes(team.permission) && !mayWrite(team, "repo.code") &&
+  (team.permission === "write" || team.units_map?.["repo.code"] === undefined);
 
 const isRefused = (error: unknown): boolean => error instanceof ApiError && error.status === 403;
 

@@ -48,7 +48,7 @@ export interface Thread extends ThreadPlace {
   readonly pull: {
     /** Branch that it comes from. */
     readonly source: string;
-    /** Whether that branch is one of another repository, as of a fork. */
+    /** Whether that branch is none of this repository: one of a fork, or none at all, as Gitea has them by `refs/for`. */
     readonly isForeign: boolean;
     readonly target: string;
     /** Newest commit of the source; null when it is not shown. */
@@ -72,6 +72,11 @@ export interface ThreadComment extends CommentPlace {
    * When its text was last changed after it was written; null when never. A list may say null where only {@linkcode Threads.comment} asks.
    */
   readonly editedAt: string | null;
+  /**
+   * Whether somebody who may not push can have changed its text although `editedAt` is null. Gitea has whole seconds only, so that it does not
+   * show a change in the second in which the comment was written. @default {false}
+   */
+  readonly isEditHidden?: boolean;
   /** Whether only members see it, as an internal note on GitLab. */
   readonly isInternal: boolean;
   /** The line of code that it is on; absent for any other comment. */
@@ -89,6 +94,8 @@ export interface News {
   readonly comment: CommentPlace | null;
   /** What the comment says, so that not every comment has to be read; null for a label. */
   readonly text: string | null;
+  /** What the event says that the comment said when it was written. It is only compared with what the forge shows; absent where it is not known. */
+  readonly written?: string;
 }
 
 /** 👀 when it was read, then how it ended. Each forge takes what it has. */

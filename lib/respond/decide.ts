@@ -94,6 +94,8 @@ export class Decider {
   readonly #redact: Redact;
   readonly #open: MarkedNote[] = [];
   readonly #rights = new Map<number, boolean | MogplexError>();
+  /** The comment of the event, as it was written. */
+  #written: (CommentPlace & { text: string }) | undefined;
 
   constructor(
     { threads, settings, runs, nowMs, sealOf, redact }: {
@@ -127,7 +129,8 @@ export class Decider {
    * @param since What was asked for before that time (ISO 8601) is not answered. @default {undefined} (everything is)
    * @throws {MogplexError} with exit code 69 when the forge or the service could not be asked: nothing was decided.
    */
-  async decide({ thread: place, comment }: News, since?: string): Promise<Decision> {
+  async decide({ thread: place, comment, written }: News, since?: string): Promise<Decision> {
+    this.#written = comment === null || written === undefined ? undefined : { ...comment, text: written };
     // The cheapest questions come first: every comment of the repository may be an event.
     const me = await this.#threads.me();
     const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
@@ -135,7 +138,7 @@ export class Decider {
     const thread = await this.#threads.thread(place);
     if (thread === null) return quiet("it is gone");
     if (!thread.isOpen) return quiet("it is closed");
-    if (thread.pull?.isForeign === true) return quiet("the pull request comes from another repository");
+    if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at, what, line } = asked;
     if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
     const right = await this.#rightOf(asker);
@@ -284,6 +287,11 @@ export class Decider {
       return { reason: `nothing asks @${this.#settings.name} for anything, surely outside of quotes, code and HTML` };
     }
     if (comment.editedAt !== null) return { reason: "the comment was changed after it was written" };
+    const { kind, id, text } = this.#written ?? {};
+    const isAsWritten = kind === comment.kind && id === comment.id && text === comment.text;
+    if (comment.isEditHidden === true && !isAsWritten) {
+      return { reason: "the forge does not show whether somebody who may not push has changed the comment" };
+    }
     if (comment.isInternal) return { reason: "the comment is internal, and a note would show it" };
     const ask = { kind: comment.kind, id: comment.id };
     return { ask, asker: comment.author, at: comment.createdAt, what, line: comment.line };
@@ -490,7 +498,7 @@ export class Decider {
     // The newest first: the right of so many users is asked for, and of no more.
     for (const comment of earlier.toReversed()) {
       // Where a list shows an edit, another user than the author may have made it: on Gitea any user who may write to issues.
-      if (comment.isInternal || comment.editedAt !== null) continue;
+      if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
       if (await this.#hasRight(comment.author)) own.unshift(comment);
     }
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";

@@ -1,6 +1,7 @@
 /**
  * What the event of a forge is about. Only numbers are taken from it, and the words that say of what kind it is: everything else is asked of the
- * forge. Its texts are written by others, and on their way a CI system may have put the values of secret variables into them.
+ * forge. Its texts are written by others, and on their way a CI system may have put the values of secret variables into them. Only on GitHub, Gitea
+ * and Forgejo the text of a new comment is kept, to be compared with what the forge shows.
  *
  * @module
  */
@@ -86,7 +87,8 @@ export function githubEvent(name: string, text: string, repository: number): Ask
   const thread = { kind: isPull ? "pull" as const : "issue" as const, number };
   if (name !== "issue_comment") return { kind: "ask", news: { thread, comment: null, text: null } };
   const id = numberOf(body, "comment", "id");
-  return id === undefined
-    ? UNREADABLE
-    : { kind: "ask", news: { thread, comment: { kind: "comment", id }, text: null } };
+  if (id === undefined) return UNREADABLE;
+  const written = field(body, "action") === "created" ? field(body, "comment", "body") : undefined;
+  const news = { thread, comment: { kind: "comment" as const, id }, text: null };
+  return { kind: "ask", news: typeof written === "string" ? { ...news, written } : news };
 }

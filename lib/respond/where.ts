@@ -31,7 +31,7 @@ function placeOf(
   });
   if (pull === null) return fresh();
   const { source, target, isForeign } = pull;
-  if (isForeign) return none("its branch is one of another repository");
+  if (isForeign) return none("its branch is none of this repository");
   if (branch === null) return none("its branch is gone");
   const problem = branchNameProblem(source);
   if (problem !== undefined) return none(`the service does not take the name of its branch: ${problem}`);

@@ -91,6 +91,21 @@ for (const [who, status] of OUTSIDERS) {
   });
 }
 
+test("GiteaThreads does not take the right of a team for that of a collaborator", async () => {
+  // A team of an older server: its word for the repository is "write", and it writes issues alone.
+  const each = step("the right of a collaborator who is in a team without a right to the code");
+  const teams = each.exchanges.find(({ asked }) => asked.includes("/teams"))?.body as {
+    permission: string;
+    units_map: object;
+  }[];
+  const own = teams.find(({ units_map: units }) => !("repo.code" in units));
+  Object.assign(own ?? {}, { permission: "write", units_map: { "repo.code": "read", "repo.issues": "write" } });
+  expect(await ask(each)).toBe(false);
+  Object.assign(own ?? {}, { permission: "read" });
+  // As a member of a team that may read the code, a collaborator who may write does so.
+  expect(await ask(each)).toBe(true);
+});
+
 test("GiteaThreads asks for no team of owners: their right is shown with the repository", async () => {
   const each = step("the right of a member of a team that writes issues alone");
   const gitea = giteaForge(each);
@@ -107,6 +122,7 @@ test("GiteaThreads reads the line of code that a comment is on", async () => {
   const time = "2026-03-02T12:00:00Z";
   const comment = { id: 9, body: "@mogplex rename this", user, created_at: time, updated_at: time, path: "src/a.ts" };
   const exchanges = [
+    { asked: "GET /repos/acme/web/teams", status: 405, body: {} },
     { asked: `GET ${at}?limit=50&page=1`, status: 200, body: [{ id: 4, comments_count: 1 }] },
     { asked: `GET ${at}?limit=50&page=2`, status: 200, body: [] },
     {

@@ -79,12 +79,20 @@ const CREATED = {
 const text = JSON.stringify(CREATED);
 
 test("githubEvent() reads numbers of comments and labels", () => {
-  expect(githubEvent("issue_comment", text, 186853002)).toEqual(ask("issue", 1, 492700400));
+  const written = "@mogplex ${{ secrets.X }}";
+  const asks = (kind: "issue" | "pull", number: number) => {
+    const { news } = ask(kind, number, 492700400);
+    return { kind: "ask" as const, news: { ...news, written } };
+  };
+  expect(githubEvent("issue_comment", text, 186853002)).toEqual(asks("issue", 1));
   const onPull = { ...CREATED, issue: { number: 2, pull_request: { url: "…" } } };
-  expect(githubEvent("issue_comment", JSON.stringify(onPull), 186853002)).toEqual(ask("pull", 2, 492700400));
+  expect(githubEvent("issue_comment", JSON.stringify(onPull), 186853002)).toEqual(asks("pull", 2));
   // Source: Gitea, modules/structs/hook.go, `IssueCommentPayload`.
   const onGitea = { ...CREATED, is_pull: true, issue: { number: 3, pull_request: null } };
-  expect(githubEvent("issue_comment", JSON.stringify(onGitea), 186853002)).toEqual(ask("pull", 3, 492700400));
+  expect(githubEvent("issue_comment", JSON.stringify(onGitea), 186853002)).toEqual(asks("pull", 3));
+  // What an edit says is not what was written.
+  const edited = JSON.stringify({ ...CREATED, action: "edited" });
+  expect(githubEvent("issue_comment", edited, 186853002)).toEqual(ask("issue", 1, 492700400));
   expect(githubEvent("issues", text, 186853002)).toEqual(ask("issue", 1));
   const labelled = { action: "labeled", number: 4, pull_request: { number: 4 }, repository: { id: 186853002 } };
   expect(githubEvent("pull_request_target", JSON.stringify(labelled), 186853002)).toEqual(ask("pull", 4));

@@ -204,7 +204,7 @@ const REFUSED:
     ["a fork", (gitlab) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
       return gitlab.say("merge_requests/7", "kim", "@mogplex go");
-    }, "the pull request comes from another repository"],
+    }, "the pull request comes from no branch of this repository"],
     [
       "60 KB of markup",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
@@ -669,7 +669,7 @@ test("run --after starts nothing on a merge request that is closed or comes from
   for (
     const [more, why] of [[{ state: "merged" }, "it is closed"], [
       { source_project_id: 9 },
-      "another repository",
+      "none of this repository",
     ]] as const
   ) {
     const at = place();

@@ -103,7 +103,7 @@ const REFUSED:
     ["a fork", (github) => {
       github.threads.set(7, { ...github.threads.get(7), isCrossRepository: true });
       return github.say(7, "kim", "@mogplex go");
-    }, "the pull request comes from another repository"],
+    }, "the pull request comes from no branch of this repository"],
   ];
 
 for (const [what, arrange, reason] of REFUSED) {
@@ -179,7 +179,7 @@ test("respond answers the label on a pull request in a workflow of pull_request_
     const payload = { action: "labeled", number: 7, pull_request: { number: 7 }, repository: { id: 5 } };
     const { code, stdout } = await respond(at, { name: "pull_request_target", payload });
     expect([code, runsOf(at).length, ours(at).length]).toEqual(isCrossRepository ? [0, 0, 0] : [0, 1, 1]);
-    if (isCrossRepository) expect(stdout).toBe("no run: the pull request comes from another repository\n");
+    if (isCrossRepository) expect(stdout).toBe("no run: the pull request comes from no branch of this repository\n");
   }
 });
 
