@@ -9,7 +9,16 @@ import type { ForgeUser } from "../forge/findings.ts";
 import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
-import { type AskId, isSameAsk, type Mark, type MarkedNote, type MarkSeal, marksOf, newsOf } from "./mark.ts";
+import {
+  type AskId,
+  isSameAsk,
+  type Mark,
+  type MarkedNote,
+  type MarkSeal,
+  marksOf,
+  mayHaveRun,
+  newsOf,
+} from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
 import { type Place, placeNow } from "./where.ts";
@@ -157,7 +166,7 @@ export class Decider {
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
     if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
-    if (await this.#isStopped(found.list, ask, at, me)) return tell(STOPPED);
+    if (await this.#isStopped(place, found.list, { ask, at, me })) return tell(STOPPED);
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell("it is confidential, and the log of a job in this project is not");
     }
@@ -187,8 +196,16 @@ export class Decider {
     return { runs: await this.#runsAtWork(marks), starting };
   }
 
-  /** Whether somebody with the right has asked for a stop after an ask. */
-  async #isStopped(comments: readonly ThreadComment[], ask: AskId, at: string, me: ForgeUser): Promise<boolean> {
+  /** Whether somebody with the right has asked for a stop after an ask. Our note of it lasts when others change or remove the comment. */
+  async #isStopped(
+    place: ThreadPlace,
+    comments: readonly ThreadComment[],
+    { ask, at, me }: { ask: AskId; at: string; me: ForgeUser },
+  ): Promise<boolean> {
+    const stops = marksOf(comments, me, await this.#sealOf(place)).filter(({ mark }) => mark.state === "stop");
+    const isAfter = ({ mark, note }: MarkedNote) =>
+      mark.ask.kind === ask.kind ? mark.ask.id > ask.id : isLater(note, ask, at);
+    if (stops.some(isAfter)) return true;
     for (const comment of comments) {
       if (comment.author.id === me.id || !isLater(comment, ask, at)) continue;
       if (readMention(comment.text, this.#settings.name)?.kind !== "stop") continue;
@@ -202,7 +219,7 @@ export class Decider {
     const now = await this.#threads.thread(before);
     if (now === null || !now.isOpen) return "it was closed meanwhile";
     const me = await this.#threads.me();
-    if (await this.#isStopped((await this.#threads.comments(before)).list, ask, at, me)) return STOPPED;
+    if (await this.#isStopped(before, (await this.#threads.comments(before)).list, { ask, at, me })) return STOPPED;
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const found = await this.#askAt(before, each, me);
       if ("reason" in found) return found.reason;
@@ -388,7 +405,7 @@ export class Decider {
     marks: readonly MarkedNote[],
   ): Promise<Task | { reason: string }> {
     const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
-    if (others.findLast(({ mark }) => mark.state !== "none")?.mark.state === "starting") {
+    if (others.findLast(mayHaveRun)?.mark.state === "starting") {
       return {
         reason:
           `a task of before is not started yet, and the next poll does it: \`@${this.#settings.name} stop\` withdraws it`,
@@ -480,7 +497,7 @@ export class Decider {
 
   /** Whether notes name as many runs as there may be in 24 hours. */
   #isBeyondLimit(today: readonly MarkedNote[]): boolean {
-    return today.filter(({ mark }) => mark.state !== "none").length >= this.#settings.limit;
+    return today.filter(mayHaveRun).length >= this.#settings.limit;
   }
 
   /** What of the thread goes along with a task. */

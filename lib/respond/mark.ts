@@ -16,10 +16,10 @@ export interface AskId {
 }
 
 /**
- * `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. `isOpen`: the note does not
- * tell the end of the run yet.
+ * `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. `stop`: what was asked for
+ * before starts no more. `isOpen`: the note does not tell the end of the run yet.
  */
-export type MarkState = "starting" | "none" | { readonly runId: string; readonly isOpen: boolean };
+export type MarkState = "starting" | "none" | "stop" | { readonly runId: string; readonly isOpen: boolean };
 
 export interface Mark {
   readonly ask: AskId;
@@ -52,7 +52,7 @@ export function markSeal(
 
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
-  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none)|([0-9a-f-]{36}) (at work|ended))) ([0-9a-f]{32}) -->$`,
+  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none|stop)|([0-9a-f-]{36}) (at work|ended))) ([0-9a-f]{32}) -->$`,
 );
 
 /** The line that a note has below the marker by which it is found. Nothing of it comes from others. */
@@ -75,7 +75,7 @@ function readMark(text: string, seal: MarkSeal | undefined): FoundMark | null {
   if (!/^<!-- mogplex:[0-9a-f]{40} -->$/.test(marker) || blank !== "") return null;
   const [, words, kind, id, ofKind, ofId, word, runId = "", end, code] = FORM.exec(line) ?? [];
   if (words === undefined) return null;
-  const state = word === "starting" || word === "none" ? word : { runId, isOpen: end === "at work" };
+  const state = word === undefined ? { runId, isOpen: end === "at work" } : word as MarkState;
   return {
     ask: { kind: kind as AskId["kind"], id: Number(id) },
     of: { kind: ofKind as AskId["kind"], id: Number(ofId) },
@@ -103,6 +103,11 @@ export function marksOf<T extends ThreadComment>(
     const mark = note.author.id === me.id ? readMark(note.text, seal) : null;
     return mark === null ? [] : [{ mark, note }];
   }).sort((a, b) => a.note.id - b.note.id);
+}
+
+/** Whether a mark stands for an ask that started a run, or may have: also one that others have changed. */
+export function mayHaveRun({ mark: { state } }: MarkedNote): boolean {
+  return state !== "none" && state !== "stop";
 }
 
 export function isSameAsk(a: AskId, b: AskId): boolean {

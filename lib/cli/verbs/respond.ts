@@ -285,7 +285,7 @@ async function stop(
   }
   const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
   told.push("What was asked for here before and has not started yet does not start any more.");
-  await say(context, asked, decision, told.join("\n\n"));
+  await say(context, asked, decision, told.join("\n\n"), "stop");
   await react(asked, "done");
   context.writer.out(
     runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run is at work`,
@@ -379,11 +379,12 @@ async function say(
   { forge, news: { thread } }: AskContext,
   { ask }: Pick<Stop, "ask">,
   text: string,
+  state: "none" | "stop" = "none",
 ): Promise<void> {
   const { clock, fetch } = context;
   const { token, tokenPlace, threads } = forge;
   const seal = await sealFor(context, threads, thread);
-  const body = `${markLine({ ask, of: ask, state: "none" }, seal)}\n\n${text}\n`;
+  const body = `${markLine({ ask, of: ask, state }, seal)}\n\n${text}\n`;
   await writeNote(forge.notes(thread), noteMarker(...jobOfAsk(ask)), body, { token, tokenPlace, clock, fetch });
 }
 

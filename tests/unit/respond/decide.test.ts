@@ -467,6 +467,20 @@ for (const state of [null, "starting"] as const) {
   });
 }
 
+test("decide() starts nothing after a stop that was answered, whoever has changed its comment since", async () => {
+  const forge = fakeForge();
+  const news = forge.say(PULL, KIM, "@mogplex go");
+  const stop = forge.say(PULL, KIM, "@mogplex stop, or do not", { editedAt: at(2) });
+  mark(forge, { kind: "comment", id: stop.comment?.id ?? 0 }, "stop");
+  expect(await outcome(forge, news)).toBe("no: it was stopped before a run had started");
+  // What was asked for after the stop starts, although our note of the stop is later.
+  const later = fakeForge();
+  const early = later.say(PULL, KIM, "@mogplex stop");
+  const anew = later.say(PULL, KIM, "@mogplex anew");
+  mark(later, { kind: "comment", id: early.comment?.id ?? 0 }, "stop");
+  expect(await outcome(later, anew)).toStartWith("anew");
+});
+
 test("decide() starts nothing for a label after a member's later stop", async () => {
   const forge = fakeForge();
   forge.labels.set("issue 8", { id: 5, by: LEE, at: at(0) });
