@@ -25,7 +25,7 @@ import type {
   RunCampaignOptions,
 } from "../campaign/campaign_options.ts";
 import type { CampaignDefinition } from "../campaign/file/object.ts";
-import { MemoryHome } from "../campaign/journal/memory_home.ts";
+import { isMemoryHome, type MemoryHome } from "../campaign/journal/memory_home.ts";
 import type { CampaignSource } from "../campaign/open_campaign.ts";
 import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
 import { cleanCampaign } from "../campaign/report/clean.ts";
@@ -307,7 +307,7 @@ function checkSettings(source: CampaignSource, settings: CampaignSettings): void
     const why = "it must be the path of a file, or an object such as { name, prompt, repositories }";
     throw new UsageError({ attempted, why, value: `it is ${source === null ? "null" : typeof source}` });
   }
-  const isHome = home === undefined || home instanceof MemoryHome || typeof home === "string" && home.trim() !== "";
+  const isHome = home === undefined || isMemoryHome(home) || typeof home === "string" && home.trim() !== "";
   if (isHome && home !== "memory") return;
   throw new UsageError({
     attempted,

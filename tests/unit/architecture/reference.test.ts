@@ -22,6 +22,17 @@ test("the reference names no type that no entry exports", () => {
   expect(named.filter((name) => !known.has(name))).toEqual([]);
 });
 
+test("each function, class and constant of the reference can be imported", async () => {
+  const values = {
+    ...await import("../../../mod.ts"),
+    ...await import("../../../campaigns.ts"),
+    ...await import("../../../testing.ts"),
+  };
+  const declared = [...TEXT.matchAll(/^```ts\n(?:function|class|const) (\w+)/gm)].map(([, name = ""]) => name);
+  expect(declared.length).toBeGreaterThan(40);
+  expect(declared.filter((name) => !Object.hasOwn(values, name))).toEqual([]);
+});
+
 test("the reference shows no internal member, no value of a constant that it does not know, and no constant of ours", () => {
   expect(TEXT.match(/@internal|readonly \w+: undefined|systemClock|typeof \w+\[number\]/g)).toBeNull();
 });
