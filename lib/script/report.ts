@@ -7,7 +7,7 @@ import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
 import { shown } from "../check_options.ts";
-import { UsageError } from "../errors.ts";
+import { type ResultSoFar, UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
 import {
   collectProblems,
@@ -23,7 +23,7 @@ import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
 import { cutText, plainLines, plainText } from "../text/plain_text.ts";
-import { createRedactor, joinRedactors, type Redactor, redactValue } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, redactValue, withOwn } from "../text/redact.ts";
 import { checkSecrets, connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
 
@@ -137,7 +137,7 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
 
 /**
  * A copy of a value with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
- * those of an agent: escape them for the place that shows them.
+ * those of an agent: escape them for the place that shows them. A result of a client knows the secrets of the client.
  *
  * @param value A result, an item, a view of a campaign, or any other plain data.
  * @param options Which secrets to mask.
@@ -147,7 +147,7 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
  * ```
  */
 export function mask<T>(value: T, options: MaskOptions = {}): T {
-  const { redact } = scriptMask("mask", options);
+  const redact = withOwn(value, scriptMask("mask", options).redact);
   if (isResult(value)) return cleanResult(value, redact, redact.token);
   return isView(value) && viewReports !== undefined
     ? viewReports.clean(value, redact) as T
@@ -169,7 +169,7 @@ function checkFormat(attempted: string, format: string, formats: readonly string
 }
 
 /**
- * Renders one report as {@linkcode report} writes it, secrets masked, without writing it.
+ * Renders one report as {@linkcode report} writes it, secrets masked, those of the result's client as well, without writing it.
  *
  * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
  * @param format Name of the format, such as `markdown` or `json`; for a campaign also `csv`.
@@ -180,12 +180,17 @@ function checkFormat(attempted: string, format: string, formats: readonly string
  * await comment(render(result, "markdown"));
  * ```
  */
-export function render(result: AnyResult, format: ReportFormatName, options?: MaskOptions): string;
+export function render(result: AnyResult | ResultSoFar, format: ReportFormatName, options?: MaskOptions): string;
 /** The same for the view of a campaign, which has the format `csv` as well. */
 export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
-export function render(value: AnyResult | AnyCampaignView, format: string, options: MaskOptions = {}): string {
+export function render(
+  value: AnyResult | ResultSoFar | AnyCampaignView,
+  format: string,
+  options: MaskOptions = {},
+): string {
   const attempted = "render report";
-  const { redact, env } = scriptMask(attempted, options);
+  const { redact: given, env } = scriptMask(attempted, options);
+  const redact = withOwn(value, given);
   const views = reportsOf(attempted, value);
   checkFormat(attempted, format, views?.formats);
   const links = detectPlatform(env).links(env);
@@ -201,6 +206,7 @@ export function render(value: AnyResult | AnyCampaignView, format: string, optio
 
 /**
  * Writes reports about a run, an automation run or a campaign, without any request. Replaces whole files, and creates missing directories.
+ * Secrets are masked, those of the result's client as well.
  *
  * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
  * @param targets Formats and files.
@@ -211,7 +217,11 @@ export function render(value: AnyResult | AnyCampaignView, format: string, optio
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
  * ```
  */
-export function report(result: AnyResult, targets: readonly ReportTarget[], options?: MaskOptions): Promise<void>;
+export function report(
+  result: AnyResult | ResultSoFar,
+  targets: readonly ReportTarget[],
+  options?: MaskOptions,
+): Promise<void>;
 /** The same for the view of a campaign, which has the format `csv` as well. */
 export function report(
   view: AnyCampaignView,
@@ -220,12 +230,13 @@ export function report(
 ): Promise<void>;
 // deno-lint-ignore require-await
 export async function report(
-  value: AnyResult | AnyCampaignView,
+  value: AnyResult | ResultSoFar | AnyCampaignView,
   targets: readonly ReportTarget<string>[],
   options: MaskOptions = {},
 ): Promise<void> {
   const io = processIo();
-  const { redact, env } = scriptMask("write report", options, io.readFile);
+  const { redact: given, env } = scriptMask("write report", options, io.readFile);
+  const redact = withOwn(value, given);
   if (!Array.isArray(targets)) {
     const why = "the second argument must be a list of targets, such as { format, path }";
     throw new UsageError({ attempted: "write report", why, value: shown("targets", targets) });

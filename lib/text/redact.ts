@@ -336,18 +336,33 @@ export function redactHidden(text: string, redact: (text: string) => string): st
 
 const LOOKED_UP_KEY = /^(id|status|type|.*Id|.*_id)$/;
 
+/** Where a value has the redactor of who made it; the same in every copy of this package. */
+const OWN_REDACTOR = Symbol.for("@mogplex/ci redactor");
+
+/** Gives a value a redactor of its own, which {@linkcode withOwn} finds. A copy by spreading does not have it. */
+export function giveRedactor(value: object, redact: Redactor): void {
+  Object.defineProperty(value, OWN_REDACTOR, { value: redact, configurable: true });
+}
+
+/** The redactor, and the one that the value was given. */
+export function withOwn(value: unknown, redact: Redactor): Redactor {
+  const own = (value as { [OWN_REDACTOR]?: Redactor } | null | undefined)?.[OWN_REDACTOR];
+  return own === undefined ? redact : joinRedactors(own, redact);
+}
+
 /**
- * A copy of a value in which every text is masked by {@linkcode redactHidden}. In keys, ids, statuses and types only the access
- * token is masked, so that programs can still look them up.
+ * A copy of a value in which every text is masked by {@linkcode redactHidden}, that of a value with a redactor of its own by that one, too. In
+ * keys, ids, statuses and types only the access token is masked, so that programs can still look them up.
  */
-export function redactValue<T>(value: T, redact: Redactor): T {
-  function walk(part: unknown, key: string): unknown {
+export function redactValue<T>(value: T, given: Redactor): T {
+  function walk(part: unknown, key: string, above: Redactor): unknown {
+    const redact = withOwn(part, above);
     if (typeof part === "string") return redactHidden(part, LOOKED_UP_KEY.test(key) ? redact.token : redact);
-    if (Array.isArray(part)) return part.map((item) => walk(item, key));
+    if (Array.isArray(part)) return part.map((item) => walk(item, key, redact));
     if (typeof part !== "object" || part === null) return part;
     return Object.fromEntries(
-      Object.entries(part).map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name)]),
+      Object.entries(part).map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name, redact)]),
     );
   }
-  return walk(value, "") as T;
+  return walk(value, "", given) as T;
 }
