@@ -94,6 +94,16 @@ test("a campaign is an object with a home in memory: events with progress, then 
   expect((await c.read()).items.every(({ isFinal }) => isFinal)).toBe(true);
 });
 
+test("run() sends an item only when something about it has changed, with the state before", async () => {
+  const { campaign } = world({ scenario: SLOW });
+  const told: string[] = [];
+  for await (const event of campaign.run()) {
+    if (event.type === "item") told.push(`${event.item.repository} ${event.before} -> ${event.item.verdict}`);
+  }
+  const changes = ["waiting -> running", "running -> succeeded"];
+  expect(told.sort()).toEqual(REPOS.flatMap((name) => changes.map((change) => `${name} ${change}`)).sort());
+});
+
 test("a campaign is advanced in a loop on the clock until nothing is due", async () => {
   const { campaign, clock, service } = world({ scenario: SLOW });
   let view = await campaign.advance();
