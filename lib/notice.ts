@@ -8,7 +8,12 @@ import type { RunStatus } from "./model.ts";
 /** Why a request waits. */
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
-/** One notice; each is worth a line in the log. */
+/**
+ * One notice; each is worth a line in the log.
+ *
+ * Not each wait is one. Where the service asks for a delay again and again in the same words, only the first wait is told, and the next one after
+ * ten minutes without any; a `heartbeat` each minute says that the work goes on. Each wait of a start is told. `waits` of a result counts them all.
+ */
 export type Notice =
   /** A request is repeated or delayed because the last attempt failed. */
   | {

@@ -188,7 +188,7 @@ export interface VerbOptions {
    * on. @default {undefined}
    */
   signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default {undefined} */
   onNotice?: OnNotice | undefined;
 }
 

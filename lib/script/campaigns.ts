@@ -142,7 +142,7 @@ export interface CampaignSettings {
   home?: string | MemoryHome | undefined;
   /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
   onEvent?: ((event: CampaignEvent) => unknown) | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default the client's */
+  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default the client's */
   onNotice?: OnNotice | undefined;
   /**
    * Is told that the campaign needs a person, or is done, in place of the webhook that it names: of the events in `notify.on`, or of all. Each

@@ -56,7 +56,10 @@ export interface MogplexOptions {
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
   /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
   onRequest?: ((request: RequestReport) => unknown) | undefined;
-  /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
+  /**
+   * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. A verb's own option replaces it.
+   * @default {undefined}
+   */
   onNotice?: OnNotice | undefined;
   /**
    * `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds: from 1 000 to 30 days.
