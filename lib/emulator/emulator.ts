@@ -55,7 +55,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   world.driver = withRunSlots(world, joinDrivers(options.drivers?.(world) ?? new Map(), script), options.runSlots);
   world.automationDriver = automationDriver(world, scripts);
   const addFault = (fault: Fault) => {
-    checkFaultRoute(fault, routes);
+    checkFaultRoute(fault, routes, world.revision.stream);
     faults.add(fault);
   };
   const planFaults = () => scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => addFault(each)));
@@ -104,7 +104,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   planFaults();
   // What a placeholder stands for is known when the step is played: it may be any segment.
   for (const { route, kind } of stepFaults) {
-    checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes);
+    checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes, world.revision.stream);
   }
   app.onError((error) => {
     if (error instanceof ConnectionLost) throw error;
@@ -201,7 +201,7 @@ export interface TestEmulator {
    * Makes requests fail.
    *
    * @param fault See {@linkcode Fault}.
-   * @throws {UsageError} for an unknown kind or field, and for a route that no request has.
+   * @throws {UsageError} for an unknown kind or field, for a route that no request has, and for a fault of streams without streams.
    * @example The next two requests are answered with 503
    * ```ts ignore
    * service.fault({ kind: "503", times: 2 });

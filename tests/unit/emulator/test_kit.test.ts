@@ -126,6 +126,41 @@ test("createEmulator() refuses a token that was revoked, and gives the next one"
   expect(await fixed.api.listRepos().catch((error) => error.name)).toBe("UnauthorizedError");
 });
 
+test("createEmulator() refuses a fault that no request of its revision can meet", () => {
+  const stream = "GET /runs/*/events/stream";
+  const base = createEmulator();
+  const later = createEmulator({ revision: "later" });
+  const refused: [() => unknown, string][] = [
+    [() => base.fault({ kind: "stream-cut" }), 'this revision of the service has no streams; set revision: "later"'],
+    [() => base.fault({ kind: "stream-500", route: stream }), "this revision of the service has no streams"],
+    [
+      () => later.fault({ kind: "stream-cut", route: "POST /runs" }),
+      `"stream-cut" hits GET /runs/*/events/stream only`,
+    ],
+    [() => later.fault({ kind: "stream-cut", route: "GET /runs/*/events" }), `hits GET /runs/*/events/stream only`],
+    [() => base.fault({ kind: "limiter-down", route: "GET /repos" }), '"limiter-down" hits POST /runs only'],
+    [() => createEmulator({ scenario: "{ faults: [{ kind: stream-cut }], play: success }" }), "has no streams"],
+    [
+      () => createEmulator({ scenario: "steps: [{ fault: { kind: stream-cut } }, { status: success }]" }),
+      "has no streams",
+    ],
+  ];
+  for (const [call, message] of refused) expect(call).toThrow(message);
+  later.fault({ kind: "stream-cut", route: stream });
+  later.fault({ kind: "stream-cut", route: "/runs/*/events/stream" });
+  later.fault({ kind: "limiter-down" });
+  expect([base.faults.length, later.faults.length]).toEqual([0, 3]);
+});
+
+test("createEmulator() counts no hit for a fault of streams where the answer is no stream", async () => {
+  const { fault, faults, options } = createEmulator({ revision: "later" });
+  fault({ kind: "stream-cut" });
+  const headers = { authorization: `Bearer ${options.token}` };
+  const unknown = `${options.url}/api/v1/mogplex/runs/8f3a2b1c-1234-4abc-9def-1234567890ab/events/stream`;
+  expect((await options.fetch(unknown, { headers })).status).toBe(404);
+  expect(faults[0]?.hits).toBe(0);
+});
+
 test("createEmulator() refuses a fault of a step whose route no request has, with the nearest one", () => {
   const scenario = (route: string) => `steps: [{ fault: { kind: 503, route: "${route}" } }, { status: success }]`;
   expect(() => createEmulator({ scenario: scenario("GET /run/*/events") })).toThrow(
