@@ -40,6 +40,8 @@ export interface Emulator {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Runs a control action. @returns What it made: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
   control(action: string, args?: ControlArguments): ControlResult;
+  /** Ids of the runs that no scenario fits. */
+  readonly unfit: ReadonlySet<string>;
   /** See {@linkcode TestEmulator.faults}. */
   readonly faults: readonly Readonly<PlannedFault>[];
   /** Ends commands and streams. */
@@ -51,7 +53,12 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   const world = makeWorld(settled);
   const scripts = { scenarios: options.scenarios ?? [], speed: options.speed, runDuration: options.runDuration };
   const faults = new Faults(options.faultClock ?? settled.clock, options.randomFaults);
-  const script = scriptDriver(world, { ...scripts, onFault: (fault) => faults.add(fault) });
+  const unfit = new Set<string>();
+  const onUnfit = (runId: string) => {
+    unfit.add(runId);
+    options.onUnfit?.(runId);
+  };
+  const script = scriptDriver(world, { ...scripts, onFault: (fault) => faults.add(fault), onUnfit });
   world.driver = withRunSlots(world, joinDrivers(options.drivers?.(world) ?? new Map(), script), options.runSlots);
   world.automationDriver = automationDriver(world, scripts);
   const addFault = (fault: Fault) => {
@@ -75,7 +82,10 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   function control(action: string, args: ControlArguments = {}): ControlResult {
     if (action === "fault") addFault(parseFault(args));
     if (action === "clearFaults" || action === "reset") faults.clear();
-    if (action === "reset") planFaults();
+    if (action === "reset") {
+      unfit.clear();
+      planFaults();
+    }
     if (action === "fault" || action === "clearFaults") return {};
     return runAction(world, action, args);
   }
@@ -120,6 +130,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
       return answer;
     },
     control,
+    unfit,
     get faults() {
       return faults.planned;
     },
@@ -171,6 +182,8 @@ export interface TestRun {
   request: StartRequest;
   /** The key that was sent. */
   idempotencyKey: string;
+  /** Whether a scenario plays for it. Without one it stays `pending`. */
+  hasScenario: boolean;
 }
 
 /** A message that was sent to another address, such as the webhook of a campaign. */
@@ -284,6 +297,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
         status: row.status,
         request: requests.get(row.idempotency_key) ?? { repoId: row.repo_id, prompt: row.prompt },
         idempotencyKey: row.idempotency_key,
+        hasScenario: !emulator.unfit.has(row.id),
       }));
     },
     notifications,

@@ -65,7 +65,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       return EXIT.success;
     }
     // The streams are the command's.
-    const served = await startEmulator({ ...options, onRequest: undefined });
+    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined });
     try {
       return await runCommand(command, { ...served, startLimits: options.startLimits }, io);
     } finally {

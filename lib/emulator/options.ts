@@ -82,6 +82,8 @@ export interface EmulatorOptions {
   controlRoutes?: boolean | undefined;
   /** Called after each request that was answered. @default {undefined} */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
+  /** Called with the id of each run that no scenario fits. @default {undefined} */
+  onUnfit?: ((runId: string) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
   /** Breaks the connection of a request. @default an imitation, for requests in process */
@@ -261,6 +263,9 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     runSlots: number(flags, "run-slots", (value) => isCount(value) && value > 0, "give a whole number above 0"),
     timeLimitMs: seconds === undefined ? undefined : seconds * 1_000,
     onRequest: flags.has("quiet") ? undefined : (request) => io.write("stderr", `${requestLine(request)}\n`),
+    onUnfit: flags.has("quiet")
+      ? undefined
+      : (runId) => io.write("stderr", `no scenario fits run ${runId}: it stays pending\n`),
     onOutput: (text) => io.write("stderr", text),
   };
 }
@@ -433,7 +438,7 @@ export interface TestEmulatorOptions {
   clock?: Clock | undefined;
   /**
    * How runs go: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML; a list for several, of which the first one that
-   * fits a run is played. @default {"success"}
+   * fits a run is played. A run that none fits stays `pending`: see {@linkcode TestRun}. @default {"success"}
    */
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */

@@ -152,6 +152,19 @@ test("createEmulator() refuses a fault that no request of its revision can meet"
   expect([base.faults.length, later.faults.length]).toEqual([0, 3]);
 });
 
+test("createEmulator() tells of a run that no scenario fits: a prompt is a part of the text, no pattern", async () => {
+  const scenario =
+    "scenarios: [{ match: { prompt: '*fail*' }, play: agent-failure }, { match: { prompt: Fix }, play: success }]";
+  const service = createEmulator({ scenario });
+  const mogplex = createMogplex(service.options);
+  const repoId = service.repos[0]?.id ?? "";
+  for (const prompt of ["Let it fail", "Fix it"]) await mogplex.start({ repoId, prompt });
+  const stands = () => service.runs.map(({ request, status, hasScenario }) => [request.prompt, status, hasScenario]);
+  expect(stands()).toEqual([["Let it fail", "pending", false], ["Fix it", "pending", true]]);
+  service.control("reset");
+  expect(stands()).toEqual([]);
+});
+
 test("createEmulator() counts no hit for a fault of streams where the answer is no stream", async () => {
   const { fault, faults, options } = createEmulator({ revision: "later" });
   fault({ kind: "stream-cut" });
