@@ -18,7 +18,7 @@ import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { createRedactor, isSecret, MIN_SECRET_LENGTH, type Redactor } from "../text/redact.ts";
+import { createRedactor, type Redactor, whyNoSecret } from "../text/redact.ts";
 
 /** Options of {@linkcode createMogplex}. */
 export interface MogplexOptions {
@@ -160,12 +160,12 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
     throw new UsageError({ attempted, why: "'secrets' must be a list of strings" });
   }
-  const place = secrets.findIndex((secret) => !isSecret(secret.trim())) + 1;
+  const reasons = secrets.map((secret) => whyNoSecret(secret.trim()));
+  const place = reasons.findIndex((reason) => reason !== undefined) + 1;
   if (place === 0) return;
-  const what = `fewer than ${MIN_SECRET_LENGTH} characters, or is a UUID, an address or a word of our own output`;
   throw new UsageError({
     attempted,
-    why: `number ${place} of 'secrets' cannot be masked: it has ${what}`,
+    why: `number ${place} of 'secrets' cannot be masked: it ${reasons[place - 1]}`,
     advice: "leave it out, or give the part of it that is secret",
   });
 }

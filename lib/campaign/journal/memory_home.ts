@@ -87,7 +87,7 @@ class MemoryStore implements MemoryHome {
       // deno-lint-ignore require-await
       async readLock() {
         if (memory.#lock === undefined) return undefined;
-        return parseLock(memory.#lock, { path: `${SHOWN_AS}: lock`, campaign, round, requestHash });
+        return parseLock(memory.#lock, { path: SHOWN_AS, campaign, round, requestHash });
       },
       // deno-lint-ignore require-await
       async writeLock(lock) {

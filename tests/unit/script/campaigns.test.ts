@@ -348,7 +348,7 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
   expect((await other.of(there.definition, { home: there.home }).run()).counts.succeeded).toBe(3);
   expect(there.service.runs.length).toBe(3);
   const stranger = other.of({ ...there.definition, name: "another" }, { home: there.home });
-  expect(await stranger.read().catch((error) => error.message)).toContain('read lock "the home in memory: lock"');
+  expect(await stranger.read().catch((error) => error.message)).toContain('read lock "the home in memory"');
   const notices: string[] = [];
   const changed = other.of({ ...there.definition, prompt: "Something else" }, {
     home: there.home,

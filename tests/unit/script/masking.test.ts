@@ -140,6 +140,17 @@ test("the secrets of a client are masked in what a campaign remembers", async ()
 });
 
 test("createMogplex() refuses secrets that cannot be masked", () => {
+  const reasons = [
+    ["short", "has fewer than 8 characters"],
+    ["8f3a2b1c-1234-4abc-9def-1234567890ab", "is a UUID"],
+    ["https://vault.example", "is an address"],
+    ["Streaming", "is a word of our own output"],
+  ];
+  for (const [secret = "", reason] of reasons) {
+    expect(() => createMogplex({ secrets: [SECRET, secret] })).toThrow(
+      `number 2 of 'secrets' cannot be masked: it ${reason};`,
+    );
+  }
   for (const secrets of [["short"], "correct horse", [7]]) {
     expect(() => createMogplex({ secrets: secrets as never })).toThrow("Cannot mask secrets");
   }
