@@ -323,14 +323,23 @@ export function createLogText(options: MaskOptions = {}): LogText {
 /** Untrusted text, made harmless for the place where it goes. Secrets are masked by `mask()` or `createLogText()`, not here. */
 export interface EscapeText {
   /**
-   * As inline code on one line, also in a table: no mention, no quick action, no link. A blank text gives an empty string.
+   * As inline code on one line, also in a table: no mention, no quick action, no link. Line breaks become blanks, and `|` becomes the character
+   * `│`, since renderers disagree on how to escape it in a table. A blank text gives an empty string.
    *
    * @param text Anything.
    */
   markdown(text: string): string;
-  /** As a block of code with all its lines. Put it between empty lines, at the left margin. @param text Anything. */
+  /**
+   * As a block of code with all its lines. Put it between empty lines, at the left margin. An empty text gives a block with an empty line.
+   *
+   * @param text Anything.
+   */
   markdownBlock(text: string): string;
-  /** For the text of an HTML or XML element, and for an attribute in quotes. @param text Anything. */
+  /**
+   * For the text of an HTML or XML element, and for an attribute in quotes.
+   *
+   * @param text Anything.
+   */
   html(text: string): string;
   /**
    * For a terminal and the log of a CI job: without terminal sequences and invisible characters, and without anything that a CI system would
