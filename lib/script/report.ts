@@ -7,7 +7,7 @@ import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
 import { shown } from "../check_options.ts";
-import { type ResultSoFar, UsageError } from "../errors.ts";
+import { MogplexError, type ResultSoFar, UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
 import {
   collectProblems,
@@ -211,7 +211,8 @@ export function render(
  * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
  * @param targets Formats and files.
  * @param options Which secrets to mask.
- * @throws {UsageError} for an unknown format or key, before anything is written; when a report cannot be written, after all others are.
+ * @throws {UsageError} for an unknown format or key, before anything is written.
+ * @throws {MogplexError} when a report cannot be written, after all others are: with exit code 2 and `code` `REPORT_NOT_WRITTEN`.
  * @example Write a summary
  * ```ts ignore
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
@@ -255,7 +256,9 @@ export async function report(
       attempt(format, path, () => io.writeFile(path, views.render(value as AnyCampaignView, format, redact, links)));
     }
   }
-  if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
+  // No `UsageError`: that one says that nothing was started.
+  const message = problems.map((problem) => problem.message).join("; ");
+  if (problems.length > 0) throw new MogplexError(message, "usage", { code: "REPORT_NOT_WRITTEN" });
 }
 
 // `createLogText()`: makes untrusted text safe to print from a script in a CI job.
