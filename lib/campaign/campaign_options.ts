@@ -191,7 +191,7 @@ export interface WavesForecast {
   computeMinutes: number;
 }
 
-/** What {@linkcode Campaigns.plan} found. */
+/** What {@linkcode Campaign.plan} found. */
 export interface CampaignPlan {
   /** What the campaign looks like. */
   view: CampaignView;

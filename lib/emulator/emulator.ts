@@ -208,13 +208,17 @@ export interface TestEmulator {
   readonly runs: readonly TestRun[];
   /** Messages to other addresses so far, oldest first. Each was answered with 200, and nothing left the process. */
   readonly notifications: readonly TestNotification[];
-  /** The virtual clock. @throws {UsageError} when another clock was given. */
+  /**
+   * The virtual clock.
+   *
+   * @throws {UsageError} when another clock was given.
+   */
   readonly clock: VirtualClock;
   /**
    * Makes requests fail.
    *
    * @param fault See {@linkcode Fault}.
-   * @throws {UsageError} for an unknown kind or field, for a route that no request has, and for a fault of streams without streams.
+   * @throws {UsageError} for an unknown kind or field, for a route that no request has, and for a fault of streams where the revision has none.
    * @example The next two requests are answered with 503
    * ```ts ignore
    * service.fault({ kind: "503", times: 2 });

@@ -243,7 +243,7 @@ export type OnInterrupt = "auto" | "cancel" | "detach";
 /** All values of {@linkcode OnInterrupt}, for checks and for the help. */
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
-/** What the deadline does to the run: `detach` lets it go on, `cancel` cancels it. */
+/** What the deadline (`onTimeout`) or the signal (`onAbort`) does to the run: `detach` lets it go on, `cancel` cancels it. */
 export type StopPolicy = "detach" | "cancel";
 
 /** All values of {@linkcode StopPolicy}, for checks and for the help. */

@@ -120,7 +120,11 @@ export interface MogplexAutomations {
 
 /** One service and one token, with everything that one can do there. */
 export interface Mogplex {
-  /** One method for each route of the service. @throws {UnauthorizedError | UsageError} when there is no token, or a wrong address. */
+  /**
+   * One method for each route of the service.
+   *
+   * @throws {UnauthorizedError | UsageError} when there is no token, or a wrong address.
+   */
   readonly api: MogplexClient;
   /**
    * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
