@@ -301,6 +301,10 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     return this.#runId !== undefined || this.#series?.mayExist === true;
   }
 
+  get isSeen(): boolean {
+    return (this.#follower?.run ?? this.#started) !== undefined;
+  }
+
   get foundEnded(): boolean {
     return this.#started !== undefined && hasEnded(this.#started.run.status);
   }

@@ -6,6 +6,7 @@ import {
   createMogplex,
   DeadlineError,
   follow,
+  render,
   run,
   RunFailedError,
   type RunHandleItem,
@@ -161,10 +162,40 @@ test("an aborted handle rejects with run, key and result, and the run goes on", 
     exitCode: 130,
     runId,
     idempotencyKey,
-    result: { runId, outcome: "error" },
+    result: { runId, outcome: "interrupted" },
   });
   expect(error.message).toContain(idempotencyKey);
   expect(service.runs[0]?.status).not.toBe("cancelled");
+});
+
+test("the result of an aborted handle says what its error says, for any reason of the signal, whatever becomes of the run", async () => {
+  const reasons = [
+    [new DOMException("enough", "AbortError"), 130],
+    [new DOMException("late", "TimeoutError"), 124],
+    [new Error("enough"), 130],
+    ["enough", 130],
+    [new UsageError("enough"), 2],
+  ] as const;
+  for (const [reason, exitCode] of reasons) {
+    for (const onAbort of ["detach", "cancel"] as const) {
+      const { mogplex, request } = world({ scenario: "stuck-streaming" });
+      const stop = new AbortController();
+      const handle = mogplex.run(request, { signal: stop.signal, onAbort });
+      const { runId } = await handle.started;
+      stop.abort(reason);
+      const error = await handle.catch((thrown) => thrown);
+      const said = onAbort === "cancel" ? "the run was cancelled" : `run "${runId}" goes on`;
+      expect([error.exitCode, error.message]).toEqual([
+        exitCode,
+        expect.stringContaining(`The signal ended the call; ${said}`),
+      ]);
+      expect(error.result).toMatchObject({ outcome: "interrupted", exitCode, reason: `Stopped; ${said}` });
+      expect(error.result.error).toMatchObject({ attempted: null, why: `Stopped; ${said}` });
+      const text = render(error.result, "markdown");
+      expect(text).toContain(said.slice(0, 7));
+      expect(text).not.toContain("toolkit failed");
+    }
+  }
 });
 
 test("a deadline tells run, key and result", async () => {
