@@ -207,6 +207,29 @@ test("a deadline tells run, key and result", async () => {
   expect(error).toMatchObject({ code: "DEADLINE", runId, idempotencyKey, result: { status: "streaming", runId } });
 });
 
+test("attach() tells by its exit code whether another try makes sense: unknown ids and refused tokens are ends that are not", async () => {
+  const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
+  const unknown = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const ends: [string, number][] = [];
+  const look = async (runId: string) => {
+    const { outcome, exitCode } = await mogplex.attach(runId, { throwOnFailure: false, timeoutMs: 60_000 });
+    const last = (await itemsOf(mogplex.attach(runId, { timeoutMs: 60_000 }))).at(-1);
+    expect(last).toMatchObject({ type: "end", outcome, exitCode });
+    const error = await mogplex.attach(runId, { timeoutMs: 60_000 }).catch((thrown) => thrown);
+    expect([error.exitCode, error.isRetryable]).toEqual([exitCode, exitCode === 69 || exitCode === 75]);
+    ends.push([outcome, exitCode]);
+  };
+  const { runId } = await mogplex.start(request);
+  await look(runId);
+  await look(unknown);
+  service.fault({ kind: "503", times: 1_000 });
+  await look(runId);
+  service.control("clearFaults");
+  service.revokeToken();
+  await look(runId);
+  expect(ends).toEqual([["deadline", 124], ["error", 2], ["error", 69], ["error", 64]]);
+});
+
 test("follow() throws for no outcome: a loop and an awaited handle have the deadline as their end", async () => {
   const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
   const { runId } = await mogplex.start(request);
