@@ -325,16 +325,24 @@ interface SettleOptions {
   /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;
   signal?: AbortSignal | undefined;
+  /** What the signal means, as a sentence for the error. @default {"The signal ended the call"} */
+  ending?: string | undefined;
+}
+
+/** What is known of a call that the caller's signal ended. */
+interface KnownOfAborted extends Pick<SettleOptions, "ending"> {
+  runId: string | null;
+  idempotencyKey: string | null;
+  /** What became of the run, as a clause. */
+  said?: string | undefined;
 }
 
 /** The error for a call that the caller's signal ended, after a start that may have worked. */
-function abortedError(
-  reason: unknown,
-  known: { runId: string | null; idempotencyKey: string | null; said?: string | undefined },
-): AbortedError {
+function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
   const { runId, idempotencyKey: key, said = "the run may have been started" } = known;
+  const { ending = "The signal ended the call" } = known;
   const found = key === null ? "" : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
-  return MogplexError.tellRun(new AbortedError(`The signal ended the call; ${said}${found}`, reason), {
+  return MogplexError.tellRun(new AbortedError(`${ending}; ${said}${found}`, reason), {
     runId,
     idempotencyKey: key,
   });
@@ -366,13 +374,13 @@ export function guarded<R extends AnyResult>(result: R, session: Session | undef
  */
 export function settle<R extends AnyResult>(
   { result, error, mayExist, stopped }: JobEnd<R>,
-  { throwOnFailure = true, signal }: SettleOptions,
+  { throwOnFailure = true, signal, ending }: SettleOptions,
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
   // The reason of the caller's signal may be one of our errors: throw it in any case.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
-  if (error !== undefined && !isReturned) throw withRun(error, { result, mayExist, stopped, aborted });
+  if (error !== undefined && !isReturned) throw withRun(error, { result, mayExist, stopped, aborted, ending });
   const verdict = throwOnFailure ? verdictError(result) : undefined;
   if (verdict !== undefined) throw verdict;
   return result;
@@ -381,12 +389,14 @@ export function settle<R extends AnyResult>(
 /** The error with what is known of its run. The reason of a signal may belong to several calls, so it becomes the cause of another one. */
 function withRun<R extends AnyResult>(
   error: unknown,
-  { result, mayExist, stopped, aborted }: Pick<JobEnd<R>, "result" | "mayExist" | "stopped"> & { aborted: boolean },
+  { result, mayExist, stopped, aborted, ending }:
+    & Pick<JobEnd<R>, "result" | "mayExist" | "stopped">
+    & { aborted: boolean; ending: SettleOptions["ending"] },
 ): unknown {
   const { runId } = result;
   if (!mayExist) return error;
   const idempotencyKey = result.idempotencyKey;
-  const known = { runId, idempotencyKey, said: stopped };
+  const known = { runId, idempotencyKey, said: stopped, ending };
   const told = aborted ? abortedError(error, known) : error;
   return told instanceof MogplexError ? MogplexError.tellRun(told, { runId, idempotencyKey, result }) : told;
 }

@@ -42,7 +42,7 @@ import { checkWord } from "../run/options.ts";
 import { checkFollowTimeout, ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf, overlay } from "./connect.ts";
-import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
+import { handleOf, leftSentence, signalIn, type WorkHandle } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
 import { takeViews } from "./report.ts";
 
@@ -445,6 +445,8 @@ function viewAfter(
   if (stand.state === "interrupted" && (stand.view === null || isLeft(stand, cancelled))) {
     const isStarted = stand.view?.items.some(({ starts }) => starts > 0) === true;
     const isCallers = signal?.aborted === true && stand.by === signal.reason;
+    const left = leftSentence(stand.by);
+    if (left !== undefined) throw new AbortedError(`${left}; ${clauseOf(stand)}`, stand.by);
     throw isStarted && isCallers
       ? new AbortedError(`The signal ended the call; ${clauseOf(stand)}`, stand.by)
       : stand.by;

@@ -104,6 +104,38 @@ test("leaving the loop stops following at once, and leaves the run alone", async
   expect(again).toMatchObject({ runId: run?.runId as string, outcome: "success" });
 });
 
+test("a handle that was left rejects with what happened, for who awaits it, and gives another loop the items so far without an end", async () => {
+  for (const throwOnFailure of [true, false]) {
+    const { mogplex, request, service } = world();
+    const handle = mogplex.run(request, { throwOnFailure });
+    const seen: RunHandleItem[] = [];
+    for await (const item of handle) {
+      seen.push(item);
+      if (item.type === "event") break;
+    }
+    const error = await handle.catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(AbortedError);
+    const runId = service.runs[0]?.runId;
+    expect(error.message).toStartWith(
+      `Following ended when the last loop was left, or at the end of \`await using\`; run "${runId}" goes on; idempotency key `,
+    );
+    expect([error.runId, error.exitCode, error.result.outcome]).toEqual([runId, 130, "interrupted"]);
+    const again = await itemsOf(handle);
+    expect(again.slice(0, seen.length)).toEqual(seen);
+    expect(kinds(again)).not.toContain("end");
+  }
+});
+
+test("a handle that was left before anything was started rejects with an AbortedError, too", async () => {
+  const { mogplex, request, service } = world();
+  const handle = mogplex.run(request);
+  await handle[Symbol.asyncIterator]().return?.();
+  const error = await handle.catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(AbortedError);
+  expect(error.message).toContain("; nothing was started");
+  expect([error.runId, error.idempotencyKey, service.runs]).toEqual([null, null, []]);
+});
+
 test("await using stops following at the end of the block, and causes no unhandled rejection", async () => {
   const { mogplex, request, service } = world();
   {
