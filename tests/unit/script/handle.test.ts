@@ -230,6 +230,28 @@ test("the result of an aborted handle says what its error says, for any reason o
   }
 });
 
+test("an aborted handle on a run that no answer has shown says that it was not read, and not that it goes on", async () => {
+  const { mogplex, request, service } = world();
+  const unknown = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const { attach, automations } = mogplex;
+  const calls = [
+    [() => attach(unknown, { signal: AbortSignal.abort() }), `run "${unknown}"`],
+    [() => automations.follow(unknown, unknown, { signal: AbortSignal.abort() }), `automation run "${unknown}"`],
+  ] as const;
+  for (const [call, label] of calls) {
+    const error = await call().catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(AbortedError);
+    expect(error.message).toBe(`The signal ended the call; ${label} was not read yet`);
+    expect(error.result).toMatchObject({ outcome: "interrupted", reason: `Stopped; ${label} was not read yet` });
+  }
+  const { runId } = await mogplex.start(request);
+  const stop = new AbortController();
+  const seen = mogplex.attach(runId, { signal: stop.signal, onItem: () => stop.abort() });
+  const error = await seen.catch((thrown) => thrown);
+  expect(error.message).toBe(`The signal ended the call; run "${runId}" goes on`);
+  expect(service.runs.map(({ status }) => status)).not.toContain("cancelled");
+});
+
 test("a deadline tells run, key and result", async () => {
   const { mogplex, request } = world({ scenario: "stuck-streaming" });
   const handle = mogplex.run(request, { timeoutMs: 30_000 });
