@@ -345,7 +345,7 @@ export class DeadlineError extends MogplexError {
 
 /**
  * The caller's `signal` aborted after a start was sent: there is a run, or may be one. `cause` is `signal.reason`. The exit code is that
- * of the reason: 124 for a `TimeoutError`, else 130, or that of an error of ours.
+ * of the reason: 124 for a `TimeoutError`, else 130, or that of an error of ours. Also for who awaits a handle whose last loop was left.
  */
 export class AbortedError extends MogplexError {
   /** @internal */

@@ -82,9 +82,12 @@ export type CampaignEvent =
 export interface CampaignEnd {
   /** Tells it from other events. */
   type: "end";
-  /** Our verdict; `started` when the campaign goes on without us, `interrupted` when it was cancelled. */
+  /**
+   * Our verdict; `awaiting_input` when only people can go on (they answer a run, or open a gate), `started` when the campaign goes on without
+   * us, `interrupted` when it was cancelled.
+   */
   outcome: Exclude<Outcome, "deadline" | "error">;
-  /** Exit code that belongs to it: 75 when the campaign goes on. */
+  /** Exit code that belongs to it: 4 when only people can go on, 75 when the campaign goes on without us. */
   exitCode: number;
   /** What the campaign looks like. */
   result: CampaignView;

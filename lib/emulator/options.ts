@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import type { Context } from "hono";
-import { checkOptions, type Keys } from "../check_options.ts";
+import { checkOptions, type Keys, shown } from "../check_options.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import {
   type EventRecording,
@@ -469,8 +469,8 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   const keys: Keys<TestEmulatorOptions> = {
     clock: "clock",
     scenario: "any",
-    repos: "object",
-    automations: "object",
+    repos: "any",
+    automations: "any",
     runMs: "number",
     sandboxLimit: "number",
     sandboxLingerMs: "number",
@@ -480,16 +480,21 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   checkOptions("create emulator", options, keys);
   const { clock = virtualClock(), scenario = "success", repos, automations, runMs, revision, like } = options;
   const { sandboxLimit, sandboxLingerMs } = options;
+  const refuse = (why: string, value: string) => new UsageError({ attempted: "create emulator", why, value });
   for (const [name, value] of Object.entries({ runMs, sandboxLimit, sandboxLingerMs })) {
     if (value === undefined || value >= 0 && Number.isFinite(value)) continue;
-    throw new UsageError({ attempted: "create emulator", why: `'${name}' must be 0 or more`, value: String(value) });
+    throw refuse(`'${name}' must be 0 or more`, String(value));
   }
-  if (like !== undefined && like !== "service") {
-    throw new UsageError({
-      attempted: "create emulator",
-      why: '`like` must be "service"',
-      value: JSON.stringify(like),
-    });
+  for (const [name, value] of Object.entries({ repos, automations })) {
+    if (value === undefined || Array.isArray(value) && value.every((each) => typeof each === "string")) continue;
+    throw refuse(`'${name}' must be a list of names`, shown(name, value));
+  }
+  const unnamed = repos?.find((name) => !/^[^/\s]+(?:\/[^/\s]+)+$/.test(name));
+  if (unnamed !== undefined) throw refuse("each of 'repos' must be owner/name", JSON.stringify(unnamed));
+  if (repos?.length === 0) throw refuse("'repos' must name a repository", "an empty list");
+  if (like !== undefined && like !== "service") throw refuse("'like' must be \"service\"", JSON.stringify(like));
+  if (revision !== undefined && revision !== "base" && revision !== "later") {
+    throw refuse('\'revision\' must be "base" or "later"', JSON.stringify(revision));
   }
   const names = typeof scenario === "string" ? [scenario] : scenario;
   return {

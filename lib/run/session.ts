@@ -184,8 +184,8 @@ export interface Session extends Connected<MogplexClient> {
 /** What every verb takes. */
 export interface VerbOptions {
   /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
-   * on. @default {undefined}
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent, and in any case where a
+   * run is followed by its id. The run itself goes on. @default {undefined}
    */
   signal?: AbortSignal | undefined;
   /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default {undefined} */
