@@ -323,6 +323,15 @@ const steps: readonly (readonly [name: string, prepare: Prepare])[] = [
     "that rights are shown to an owner of the organisation",
     () => Promise.resolve({ method: "hidesRights", args: [], expected: null, repository: "guild/app" }),
   ],
+  // So does Gitea: the team without the code takes the right from a member of the team that has it.
+  ["the right of a member of both a team that writes code and one without it", async ({ gitea, owner, writer }) => {
+    const teams = await gitea.call("GET", "/repos/guild/app/teams", undefined, owner);
+    const { id } = teams.find(({ name }: { name: string }) => name === "issuers");
+    await gitea.call("PUT", `/teams/${id}/members/${writer.name}`, undefined, owner);
+    const { permissions } = await gitea.call("GET", "/repos/guild/app", undefined, writer);
+    if (permissions.push !== false) throw new Error(`Gitea lets such a user push: ${JSON.stringify(permissions)}`);
+    return { ...await right(userOf(writer), false), repository: "guild/app" };
+  }],
   ["the default branch", () => branch("main", { isGuarded: true })],
   ["a branch of its own", () => branch("fix/one", { isGuarded: false })],
   ["a protected branch", async ({ gitea, repository, owner }) => {

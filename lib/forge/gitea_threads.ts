@@ -8,6 +8,7 @@ import { ApiError, MogplexError } from "../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { isForeignHead, readGitea } from "./gitea.ts";
+import { giteaTeams, givesCode, hasTextEditors, hidesCode, overstates, type Team } from "./gitea_teams.ts";
 import { giteaFindings } from "./gitea_findings.ts";
 import {
   type CommentPlace,
@@ -74,10 +75,6 @@ const pullSchema = z.lazy(() => z.object({ head: sideSchema, base: sideSchema })
 const listedSchema = z.lazy(() => z.object({ number: z.int(), head: sideSchema, base: sideSchema }));
 const repositorySchema = z.lazy(() => z.object({ id: z.int(), full_name: z.string(), default_branch: z.string() }));
 const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z.nullish(userSchema) }));
-const teamSchema = z.lazy(() =>
-  z.object({ id: z.int(), permission: z.string(), units_map: z.nullish(z.record(z.string(), z.string())) })
-);
-type Team = z.output<typeof teamSchema>;
 const branchSchema = z.lazy(() =>
   z.object({ name: z.string(), protected: z.boolean(), commit: z.nullish(z.object({ id: z.string() })) })
 );
@@ -92,8 +89,6 @@ const MAX_REVIEWS = 30;
 
 // Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: these eight are all, unless an administrator changes them.
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
-
-const MAY_WRITE: readonly string[] = ["owner", "admin", "write"];
 
 /** An account that was deleted. */
 const GHOST: ForgeUser = { id: -1, name: "Ghost", isBot: true };
@@ -185,7 +180,7 @@ export class GiteaThreads implements Threads {
    * until something else does.
    */
   async #changes(place: ThreadPlace, issue: z.output<typeof issueSchema>): Promise<Thread["changes"]> {
-    if (await this.#hasEditors(place)) return null;
+    if (hasTextEditors(await this.#allTeams())) return null;
     const { list, isWhole } = await this.#timeline(place);
     if (!isWhole) return null;
     const titles = list.filter(({ type }) => type === "change_title")
@@ -197,13 +192,6 @@ export class GiteaThreads implements Threads {
     return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
   }
 
-  /** Whether there may be users who can change the texts of others, and may not push. */
-  async #hasEditors({ kind }: ThreadPlace): Promise<boolean> {
-    const unit = kind === "issue" ? "repo.issues" : "repo.pulls";
-    const teams = await this.#allTeams();
-    return teams === null || teams.some((team) => mayWrite(team, unit) && !mayWrite(team, "repo.code"));
-  }
-
   #timeline(place: ThreadPlace) {
     const path = `${this.#path}/issues/${place.number}/timeline`;
     return this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
@@ -212,7 +200,7 @@ export class GiteaThreads implements Threads {
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
     if (kind === "review") {
       const line = (await this.#lineComments(thread)).list.find((each) => each.id === id);
-      return line === undefined ? null : { ...line, isEditHidden: await this.#hasEditors(thread) };
+      return line === undefined ? null : { ...line, isEditHidden: hasTextEditors(await this.#allTeams()) };
     }
     const found = await orNull(this.#client.call({
       what: `read comment ${id} of ${wordsOf(thread)}`,
@@ -223,7 +211,7 @@ export class GiteaThreads implements Threads {
     const comment = found?.comment ?? null;
     const own = comment === null ? undefined : threadOf(comment);
     if (comment === null || own?.kind !== thread.kind || own.number !== thread.number) return null;
-    return { ...toComment(comment), isEditHidden: await this.#hasEditors(thread) };
+    return { ...toComment(comment), isEditHidden: hasTextEditors(await this.#allTeams()) };
   }
 
   async comments(thread: ThreadPlace) {
@@ -231,7 +219,7 @@ export class GiteaThreads implements Threads {
     // Not in pages.
     const found = await this.#rows(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
     const lines = await this.#lineComments(thread);
-    const isEditHidden = await this.#hasEditors(thread);
+    const isEditHidden = hasTextEditors(await this.#allTeams());
     const list = [...found.map((each) => toComment(each)), ...lines.list].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
     return { list, isWhole: lines.isWhole };
@@ -264,15 +252,17 @@ export class GiteaThreads implements Threads {
     if (teams === null) return this.#hiddenTeams();
     // In an organisation that word leaves out what teams may do to the code alone, or is about something else than the code.
     const path = `${this.#path}/collaborators/${encodeURIComponent(name)}`;
-    let isWriter = found.permission === "write" && await this.#is(this.#askingRights, path);
+    const isWriter = found.permission === "write" && await this.#is(this.#askingRights, path);
+    let [gives, isOverstated] = [false, false];
     let hidden: MogplexError | undefined;
-    for (const team of teams.filter((each) => givesCode(each) || isWriter && takesCode(each))) {
+    for (const team of teams.filter((each) => givesCode(each) || hidesCode(each) || isWriter && overstates(each))) {
       const is = await this.#isIn(team, name);
       if (is === null) hidden ??= this.#hiddenTeams();
-      else if (is && givesCode(team)) return true;
-      else if (is) isWriter = false;
+      else if (is && hidesCode(team)) return false;
+      else if (is && givesCode(team)) gives = true;
+      else if (is) isOverstated = true;
     }
-    return hidden ?? isWriter;
+    return hidden ?? (gives || isWriter && !isOverstated);
   }
 
   async hidesRights(): Promise<MogplexError | null> {
@@ -282,7 +272,7 @@ export class GiteaThreads implements Threads {
     if (found instanceof MogplexError) return found;
     const teams = await this.#allTeams();
     if (teams === null) return this.#hiddenTeams();
-    for (const team of teams.filter((each) => givesCode(each) || takesCode(each))) {
+    for (const team of teams.filter((each) => givesCode(each) || hidesCode(each) || overstates(each))) {
       if (!await this.#sees(team)) return this.#hiddenTeams();
     }
     return null;
@@ -348,14 +338,10 @@ export class GiteaThreads implements Threads {
 
   /** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. */
   #allTeams(): Promise<readonly Team[] | null> {
-    const what = `read the teams of ${this.#repository}`;
-    this.#teams ??= this.#rows(what, `${this.#path}/teams`, teamSchema)
-      .then((teams) => teams, (error) => {
-        if (error instanceof ApiError && error.status === 405) return [];
-        if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return null;
-        this.#teams = undefined;
-        throw error;
-      });
+    this.#teams ??= giteaTeams(this.#client, this.#repository).catch((error) => {
+      this.#teams = undefined;
+      throw error;
+    });
     return this.#teams;
   }
 
@@ -465,23 +451,6 @@ export class GiteaThreads implements Threads {
     });
   }
 }
-
-/** Whether the members of a team may write to a part of the repository. */
-function mayWrite({ permission, units_map: units }: Team, unit: string): boolean {
-  if (["owner", "admin"].includes(permission)) return true;
-  return MAY_WRITE.includes(units?.[unit] ?? "");
-}
-
-/** Whether a team gives its members, beyond what `permission` tells of them, the right to push. */
-const givesCode = (team: Team): boolean => !["owner", "admin"].includes(team.permission) && mayWrite(team, "repo.code");
-
-/**
- * Whether a collaborator who is in this team, too, may not push although `permission` says that: the team has no right to the code, which is what
- * counts then, or that word is the team's. Source: Gitea 1.24.6, models/perm/access/repo_permission.go, GetUserRepoPermission.
- */
-const takesCode = (team: Team): boolean =>
-  !["owner", "admin"].includes(team.permission) && !mayWrite(team, "repo.code") &&
-  (team.permission === "write" || team.units_map?.["repo.code"] === undefined);
 
 const isRefused = (error: unknown): boolean => error instanceof ApiError && error.status === 403;
 

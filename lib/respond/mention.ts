@@ -18,7 +18,7 @@ export type Ask =
 const MAX_TEXT = 100_000;
 
 /** Words that change nothing of a fixed word. */
-const FILLERS = ["please", "it", "this", "that", "now", "run", "the", "everything"];
+const FILLERS = "please it this that now run agent the all everything thanks thank you".split(" ");
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 
@@ -80,12 +80,15 @@ export function readMention(text: string, name: string): Ask | null {
 /** @param text What stands behind the name. */
 function askOf(text: string): Ask {
   const task = plainText(text).trim();
-  // Any user can write this text: a long one is not searched for full stops at its end, which would take quadratic time.
-  const words = task.length > MAX_WORDS ? [] : task.toLowerCase().split(/[\s,.!?]+/).filter((word) => word !== "");
+  const wordsOf = (line: string) =>
+    line.length > MAX_WORDS
+      ? []
+      : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
   // So do persons write it, and a run in place of a stop would be the opposite.
-  const [verb, ...others] = words.filter((word) => !FILLERS.includes(word));
-  if (others.length === 0 && ["stop", "cancel", "abort"].includes(verb ?? "")) return { kind: "stop" };
-  if (others.length === 0 && ["again", "retry"].includes(verb ?? "")) return { kind: "again" };
+  const [first = "", ...more] = wordsOf(task.split("\n", 1)[0] ?? "");
+  if (more.length === 0 && ["stop", "cancel", "abort"].includes(first)) return { kind: "stop" };
+  const [verb = "", ...others] = wordsOf(task);
+  if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   const mend = MENDS.find((each) => verb === "fix" && others.length === 1 && others[0] === each);
   return mend === undefined ? { kind: "task", task } : { kind: "mend", mend };
 }

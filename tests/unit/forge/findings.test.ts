@@ -197,6 +197,7 @@ test("Forges.findings() reads what reviewers of Gitea ask for, and leaves out wh
   const time = { created_at: "2026-03-01T10:00:00Z", updated_at: "2026-03-01T10:00:00Z" };
   const line = { path: "src/a.ts", position: 12, original_position: 0, resolver: null, ...time };
   const { found } = await findings(GITEA, "review", {
+    "GET /repos/acme/web/teams": [405, {}],
     "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
       { id: 1, state: "REQUEST_CHANGES", body: "Two things.", official: true, user: lee, comments_count: 3 },
       { id: 2, state: "REQUEST_CHANGES", body: "No.", official: false, user: eve, comments_count: 0 },
@@ -217,9 +218,26 @@ test("Forges.findings() reads what reviewers of Gitea ask for, and leaves out wh
   expect(found?.leftOut).toBe(1);
 });
 
+test("Forges.findings() leaves out what reviewers of Gitea ask for where others may change it unseen", async () => {
+  const issuers = [{ id: 4, permission: "none", units_map: { "repo.issues": "write" } }];
+  for (const teams of [[200, issuers], [403, {}]] as [number, unknown][]) {
+    const { found } = await findings(GITEA, "review", {
+      "GET /repos/acme/web/teams": teams,
+      "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
+        {
+          ...{ id: 1, state: "REQUEST_CHANGES", body: "Two things.", official: true, comments_count: 0 },
+          user: { id: 2, login: "lee" },
+        },
+      ]],
+    });
+    expect([found?.remarks, found?.leftOut]).toEqual([[], 1]);
+  }
+});
+
 test("Forges.findings() takes no earlier review of Gitea for the word of a reviewer whose newest one was dismissed", async () => {
   const lee = { id: 2, login: "lee" };
   const { found } = await findings(GITEA, "review", {
+    "GET /repos/acme/web/teams": [405, {}],
     "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
       { id: 1, state: "REQUEST_CHANGES", body: "Old.", official: false, user: lee, comments_count: 0 },
       {
@@ -240,6 +258,7 @@ test("Forges.findings() reads the open comments of a review of Gitea that a newe
   const lee = { id: 2, login: "lee" };
   const time = { created_at: "2026-03-01T10:00:00Z", updated_at: "2026-03-01T10:00:00Z" };
   const { found } = await findings(GITEA, "review", {
+    "GET /repos/acme/web/teams": [405, {}],
     "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
       { id: 1, state: "REQUEST_CHANGES", body: "One.", official: false, dismissed: true, user: lee, comments_count: 1 },
       { id: 2, state: "REQUEST_CHANGES", body: "Still red.", official: true, user: lee, comments_count: 0 },

@@ -11,7 +11,21 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex", task("")],
   ["@mogplex stop", { kind: "stop" }],
   ["@mogplex STOP!", { kind: "stop" }],
-  ...["stop please", "please stop", "stop it", "stop?", "stop this run now.", "cancel", "abort!", "Cancel, please"].map(
+  ...[
+    "stop please",
+    "please stop",
+    "stop it",
+    "stop?",
+    "stop this run now.",
+    "cancel",
+    "abort!",
+    "Cancel, please",
+    "**stop**",
+    "stop; thanks",
+    "stop…",
+    "stop the agent",
+    "stop\n\nSorry, wrong thread.",
+  ].map(
     (words): [string, Ask] => [`@mogplex ${words}`, { kind: "stop" }],
   ),
   ...["again please", "again!", "retry", "please, again"].map((words): [string, Ask] => [

@@ -1,0 +1,46 @@
+/**
+ * What the teams of an organisation may do in a repository of Gitea or Forgejo. Source: Gitea 1.24.6, models/perm/access/repo_permission.go,
+ * `GetUserRepoPermission`, and its API reference, https://docs.gitea.com/api/1.24 , `Team`.
+ *
+ * @module
+ */
+import * as z from "zod/mini";
+import { ApiError } from "../errors.ts";
+import type { ForgeClient } from "./forge.ts";
+
+const teamSchema = z.lazy(() =>
+  z.object({ id: z.int(), permission: z.string(), units_map: z.nullish(z.record(z.string(), z.string())) })
+);
+export type Team = z.output<typeof teamSchema>;
+
+/** Teams with a right to the repository; empty where its owner is no organisation, null where they are not shown. @throws what the client throws. */
+export async function giteaTeams(client: ForgeClient, repository: string): Promise<readonly Team[] | null> {
+  const read = (value: unknown) => z.safeParse(z.array(teamSchema), value ?? []).data;
+  try {
+    return await client.call({ what: `read the teams of ${repository}`, path: `/repos/${repository}/teams`, read });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 405) return [];
+    if (error instanceof ApiError && (error.status === 403 || error.status === 404)) return null;
+    throw error;
+  }
+}
+
+const isAdmin = ({ permission }: Team): boolean => ["owner", "admin"].includes(permission);
+
+const mayWrite = (team: Team, unit: string): boolean =>
+  isAdmin(team) || ["owner", "admin", "write"].includes(team.units_map?.[unit] ?? "");
+
+/** Whether there may be users who can change titles, comments and labels of others, and may not push. */
+export function hasTextEditors(teams: readonly Team[] | null): boolean {
+  const mayEdit = (team: Team) => mayWrite(team, "repo.issues") || mayWrite(team, "repo.pulls");
+  return teams === null || teams.some((team) => mayEdit(team) && !mayWrite(team, "repo.code"));
+}
+
+/** Whether a team gives its members, beyond what `permission` tells of them, the right to push. */
+export const givesCode = (team: Team): boolean => !isAdmin(team) && mayWrite(team, "repo.code");
+
+/** Whether a team has no right to the code at all. Gitea then takes the right from a member who has it by another way, as a collaborator. */
+export const hidesCode = (team: Team): boolean => !isAdmin(team) && team.units_map?.["repo.code"] === undefined;
+
+/** Whether the word for the right of a member may be that of the team, which says more than the member may do to the code. */
+export const overstates = (team: Team): boolean => team.permission === "write" && !mayWrite(team, "repo.code");
