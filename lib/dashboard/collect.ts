@@ -13,7 +13,7 @@ import type { DirectoryEntry, ListDirectory } from "../files/disk.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import { readResult } from "../run/read_result.ts";
-import { instantMs } from "../run/result.ts";
+import { instantMs, tookMsOf } from "../run/result.ts";
 import type { CallOptions, MogplexClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
@@ -373,7 +373,7 @@ function runIn(file: string, text: string): RunEntry {
     reason: result.reason,
     pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
     createdAt: result.createdAt,
-    durationMs: result.durationMs,
+    durationMs: tookMsOf(result),
   };
 }
 

@@ -110,7 +110,7 @@ export interface RunEntry {
   pullRequest: string | null;
   /** When it was made, in ISO 8601; null when it is not known. */
   createdAt: string | null;
-  /** How long the job took with it, in milliseconds. */
+  /** How long it took, in milliseconds: the time of the job that started it, else its own where the service said it. */
   durationMs: number;
 }
 
