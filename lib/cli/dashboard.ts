@@ -149,11 +149,13 @@ async function look(context: Context, session: Session, signal?: AbortSignal): P
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */
 function storedOf({ io, flags }: Context): Stored {
-  const { found, isCut } = filesOf(flags.all(RESULTS.name), directoryLister());
+  const { found, cut } = filesOf(flags.all(RESULTS.name), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
-  if (isCut) {
-    const why = `the patterns of --results look at more than ${MAX_ENTRIES} files and folders`;
-    throw new UsageError({ attempted: ATTEMPTED, why, advice: "begin them with a folder" });
+  if (cut !== null) {
+    const where = cut.folder === "" ? "this folder" : JSON.stringify(cut.folder);
+    const why = `--results looks at more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
+    const advice = "write the folders of the reports before `**`, such as 'reports/**/result.json'";
+    throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(cut.pattern), advice });
   }
   if (paths.length > MAX_FILES) {
     const why = `--results finds more than ${MAX_FILES} files`;
