@@ -20,6 +20,7 @@ import {
   concernsOf,
   countBy,
   type DashboardData,
+  headlineOf,
   sumOf,
 } from "../dashboard/data.ts";
 import { messageOf } from "../error_sentence.ts";
@@ -270,9 +271,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
   const concerns = concernsOf(data);
   const failed = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
   const used = formatCount(requests, "request");
-  const heading = concerns.length === 0
-    ? "Nothing needs a person"
-    : `${formatCount(concerns.length, "thing")} to look at`;
+  const heading = headlineOf(concerns);
   return [
     print.paint(concerns.length === 0 ? "green" : "yellow", print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}, again in ${seconds} s; Ctrl-C ends it`)),
@@ -294,7 +293,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
         const { state, ended, items, good } = campaign;
         return own`  ${column(print, campaignTitle(campaign))} ${
           column(print, state, 9)
-        } ${ended} of ${items} ended, ${good} of them well`;
+        } ${ended} of ${items} ended, ${good} of them well or skipped`;
       },
     ),
     ...automations.length > 0 ? [own``, own`automations`] : [],

@@ -340,6 +340,12 @@ export function concernsOf(data: DashboardData): Concern[] {
   return [...all.filter(({ tone }) => tone === "bad"), ...all.filter(({ tone }) => tone === "wait")];
 }
 
+/** How many things need a person, as a sentence without its stop. */
+export function headlineOf({ length }: readonly Concern[]): string {
+  if (length === 0) return "Nothing needs a person";
+  return `${formatCount(length, "thing")} ${length === 1 ? "needs" : "need"} a person`;
+}
+
 // `history.jsonl`: the numbers of each day, one line a day, for the trend.
 
 /** The numbers of a day, by the last dashboard of it. A number is null when it was not read. */
