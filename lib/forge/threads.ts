@@ -187,9 +187,14 @@ export async function orNull<T>(asked: Promise<T>): Promise<T | null> {
   }
 }
 
-/** Rows of one page, and most pages of one list. */
+/** Rows of one page. */
 const PAGE = 100;
-const MAX_PAGES = 10;
+/**
+ * Most rows and pages of one list. Everybody may write comments: few must not be enough to hide our own notes, by which runs are counted. A page
+ * of Gitea has 50 rows.
+ */
+const MAX_ROWS = 5_000;
+const MAX_PAGES = 100;
 
 /**
  * Reads a list page by page.
@@ -202,7 +207,7 @@ export async function readPages<T>(
   size = PAGE,
 ): Promise<{ list: T[]; isWhole: boolean }> {
   const list: T[] = [];
-  for (let page = 1; page <= MAX_PAGES; page++) {
+  for (let page = 1; page <= MAX_PAGES && list.length < MAX_ROWS; page++) {
     const rows = await read(page);
     list.push(...rows);
     if (rows.length < size) return { list, isWhole: true };

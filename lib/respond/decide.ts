@@ -149,7 +149,9 @@ export class Decider {
     if (!thread.isOpen) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at, what, line } = asked;
-    if (since !== undefined && Date.parse(at) < Date.parse(since)) return quiet("it was asked for before that time");
+    // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
+    const firstMs = since === undefined ? (ask.kind === "label" ? this.#nowMs - DAY_MS : 0) : Date.parse(since);
+    if (Date.parse(at) < firstMs) return quiet(`it was asked for before ${new Date(firstMs).toISOString()}`);
     const right = await this.#rightOf(asker);
     if (right instanceof MogplexError) throw right;
     if (!right) return quiet("the user who asked may not push to the repository");

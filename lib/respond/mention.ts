@@ -17,6 +17,8 @@ export type Ask =
 /** Longest text that is looked at, in UTF-16 units; what is longer is no request to an agent. */
 const MAX_TEXT = 100_000;
 
+/** Words that change nothing of a fixed word. */
+const FILLERS = ["please", "it", "this", "that", "now", "run", "the", "everything"];
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 
@@ -79,10 +81,12 @@ export function readMention(text: string, name: string): Ask | null {
 function askOf(text: string): Ask {
   const task = plainText(text).trim();
   // Any user can write this text: a long one is not searched for full stops at its end, which would take quadratic time.
-  const words = task.length > MAX_WORDS ? [] : task.toLowerCase().replace(/[.!]+$/, "").split(/\s+/);
-  if (words.length === 1 && words[0] === "stop") return { kind: "stop" };
-  if (words.length === 1 && words[0] === "again") return { kind: "again" };
-  const mend = MENDS.find((each) => words.length === 2 && words[0] === "fix" && words[1] === each);
+  const words = task.length > MAX_WORDS ? [] : task.toLowerCase().split(/[\s,.!?]+/).filter((word) => word !== "");
+  // So do persons write it, and a run in place of a stop would be the opposite.
+  const [verb, ...others] = words.filter((word) => !FILLERS.includes(word));
+  if (others.length === 0 && ["stop", "cancel", "abort"].includes(verb ?? "")) return { kind: "stop" };
+  if (others.length === 0 && ["again", "retry"].includes(verb ?? "")) return { kind: "again" };
+  const mend = MENDS.find((each) => verb === "fix" && others.length === 1 && others[0] === each);
   return mend === undefined ? { kind: "task", task } : { kind: "mend", mend };
 }
 

@@ -490,8 +490,18 @@ class EventQueue {
   }
 
   #eventOf(entry: RunEvent | LargeEvent): RunEvent {
-    return entry instanceof LargeEvent ? JSON.parse(this.#texts.read(entry.place)) : entry;
+    return entry instanceof LargeEvent ? frozen(JSON.parse(this.#texts.read(entry.place))) : entry;
   }
+}
+
+/** Makes a value of JSON unchangeable. */
+function frozen<T>(value: T): T {
+  const open: unknown[] = [value];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== "object" || next === null) continue;
+    open.push(...Object.values(Object.freeze(next)).filter((each) => typeof each === "object" && each !== null));
+  }
+  return value;
 }
 
 /** Gets all events of a run and keeps some of them. */
@@ -515,9 +525,9 @@ export class KeptEvents {
     return [...this.#mattering.events, ...this.#newest.events];
   }
 
-  /** Adds the next event. */
+  /** Adds the next event, which nobody can change from now on: callers get the same object. */
   add(event: RunEvent): void {
     this.#seen++;
-    for (const displaced of this.#newest.add(event)) this.#mattering.add(displaced);
+    for (const displaced of this.#newest.add(frozen(event))) this.#mattering.add(displaced);
   }
 }

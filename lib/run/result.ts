@@ -159,7 +159,8 @@ export interface RunResult {
   eventsOmitted: number;
   /**
    * Events, oldest first: the newest 200, and of earlier ones those that tell of a phase, a branch, the pull request or the end. A
-   * run may report more than fits into memory, so very large ones are missing as well. `result.json` has no events.
+   * run may report more than fits into memory, so very large ones are missing as well. They are frozen, as in the items of a handle: copy
+   * one to change it. `result.json` has no events.
    */
   events: RunEvent[];
 }

@@ -467,6 +467,15 @@ for (const state of [null, "starting"] as const) {
   });
 }
 
+test("decide() takes no label that was set more than a day ago: it may have had another name then", async () => {
+  const forge = fakeForge();
+  const news = { thread: ISSUE, comment: null, text: null };
+  forge.labels.set("issue 8", { id: 5, by: LEE, at: at(-25 * 60) });
+  expect(await outcome(forge, news)).toBe(`no: it was asked for before ${at(-24 * 60)}`);
+  // A poll says itself how far back it looks.
+  expect(await decider(forge).decide(news, at(-48 * 60))).toMatchObject({ kind: "start" });
+});
+
 test("decide() starts nothing after a stop that was answered, whoever has changed its comment since", async () => {
   const forge = fakeForge();
   const news = forge.say(PULL, KIM, "@mogplex go");

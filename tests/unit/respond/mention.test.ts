@@ -11,7 +11,15 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["@mogplex", task("")],
   ["@mogplex stop", { kind: "stop" }],
   ["@mogplex STOP!", { kind: "stop" }],
+  ...["stop please", "please stop", "stop it", "stop?", "stop this run now.", "cancel", "abort!", "Cancel, please"].map(
+    (words): [string, Ask] => [`@mogplex ${words}`, { kind: "stop" }],
+  ),
+  ...["again please", "again!", "retry", "please, again"].map((words): [string, Ask] => [
+    `@mogplex ${words}`,
+    { kind: "again" },
+  ]),
   ["@mogplex stop the clock in tests", task("stop the clock in tests")],
+  ["@mogplex please", task("please")],
   ["@mogplex again", { kind: "again" }],
   ["@mogplex fix checks", { kind: "mend", mend: "checks" }],
   ["@mogplex fix review.", { kind: "mend", mend: "review" }],

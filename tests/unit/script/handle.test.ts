@@ -84,6 +84,24 @@ test("onItem gets the items of a loop, the end included, and none for what came 
   expect(heard).toEqual([]);
 });
 
+test("a caller that changes an event gets an error, and changes neither the result nor what others get", async () => {
+  const { mogplex, request } = world();
+  const notices: string[] = [];
+  const handle = mogplex.run(request, {
+    onNotice: ({ kind }) => notices.push(kind),
+    onItem: (item) => {
+      if (item.type === "event") item.event.payload = {};
+    },
+  });
+  const items = await itemsOf(handle);
+  expect(notices).toEqual(["hook_failed"]);
+  const { events, pullRequest } = await handle;
+  expect(pullRequest.state).toBe("open");
+  const seen = items.flatMap((item) => item.type === "event" ? [item.event] : []);
+  expect(seen).toEqual(events);
+  expect(() => Object.assign(seen[0]?.payload ?? {}, { stage: "x" })).toThrow(TypeError);
+});
+
 test("iterating throws what came before there was a run", async () => {
   const { mogplex } = world();
   await expect(itemsOf(mogplex.run({ repoId: "nonsense", prompt: "x" }))).rejects.toBeInstanceOf(UsageError);

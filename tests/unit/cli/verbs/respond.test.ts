@@ -725,7 +725,7 @@ test("respond --poll answers what stands behind a thread that cannot be read, an
   const at = place();
   const { gitlab } = at;
   const event = { user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" } as const;
-  gitlab.labelEvents.set("issues/8", Array.from({ length: 1_001 }, () => ({ ...event, user: "eve" })));
+  gitlab.labelEvents.set("issues/8", Array.from({ length: 5_001 }, () => ({ ...event, user: "eve" })));
   gitlab.labelEvents.set("merge_requests/7", [event]);
   const { code, stderr } = await respond(at, "", ["--poll"]);
   expect({ code, runs: runsOf(at).length }).toEqual({ code: 69, runs: 1 });
