@@ -63,6 +63,7 @@ function checkObject(attempted: string, value: unknown, what = "options"): void 
  * @param options What the caller gave.
  * @param keys All options that there are.
  * @param what What the message calls it. @default {"options"}
+ * @param other Options of other calls, and what to say of one of them. @default {undefined}
  * @returns The options, without what stands on `Object.prototype`.
  * @throws {UsageError} when it is no object, or has a key that there is not, or a value of another type.
  */
@@ -71,6 +72,7 @@ export function checkOptions<T>(
   options: T,
   keys: Readonly<Record<string, Kind>>,
   what = "options",
+  other?: { keys: Readonly<Record<string, Kind>>; advice: string },
 ): T {
   checkObject(attempted, options, what);
   for (const [key, value] of Object.entries(options as object)) {
@@ -78,7 +80,11 @@ export function checkOptions<T>(
     const kind = lookup(keys, key);
     if (kind === undefined) {
       const near = nearest(key, Object.keys(keys));
-      const advice = near === undefined ? `there are ${Object.keys(keys).join(", ")}` : `did you mean '${near}'?`;
+      const advice = other !== undefined && lookup(other.keys, key) !== undefined
+        ? other.advice
+        : near === undefined
+        ? `there are ${Object.keys(keys).join(", ")}`
+        : `did you mean '${near}'?`;
       throw new UsageError({ attempted, why: `${what} have no '${key.slice(0, 80)}'`, advice });
     }
     checkKind(attempted, key, value, kind);

@@ -78,7 +78,7 @@ export class MogplexError extends Error {
   readonly advice: string | null;
   /**
    * A word for programs. For an answer of the service its own code, or null when the answer had none; else ours, such as `USAGE`,
-   * `NETWORK`, `START_UNKNOWN`, `DEADLINE`.
+   * `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;
   /** The code that the service gave, such as `FORBIDDEN`; null when it gave none, or did not answer. */
@@ -345,7 +345,7 @@ export class DeadlineError extends MogplexError {
 
 /**
  * The caller's `signal` aborted after a start was sent: there is a run, or may be one. `cause` is `signal.reason`. The exit code is that
- * of the reason: 124 for a `TimeoutError`, else 130, or that of an error of ours.
+ * of the reason: 124 for a `TimeoutError`, else 130, or that of an error of ours. Also for who awaits a handle whose last loop was left.
  */
 export class AbortedError extends MogplexError {
   /** @internal */

@@ -8,13 +8,19 @@ import type { RunStatus } from "./model.ts";
 /** Why a request waits. */
 export type WaitCause = "rate_limit" | "unavailable" | "network" | "start_limit" | "invalid_answer" | "unauthorized";
 
-/** One notice; each is worth a line in the log. */
+/**
+ * One notice; each is worth a line in the log.
+ *
+ * Not each wait is one. Where the service asks for a delay again and again in the same words, only the first wait is told, and the next one after
+ * ten minutes without any; a `heartbeat` each minute says that the work goes on. Each wait of a start is told. `waits` of a result counts them all.
+ */
 export type Notice =
-  /** A request is repeated or delayed because the last attempt failed. */
   | {
+    /** A request is repeated or delayed because the last attempt failed. */
     kind: "wait";
     /** What is attempted, in the words of error messages: `read events of run …`. */
     what: string;
+    /** Why it waits. */
     cause: WaitCause;
     /** The last answer or network error, shortened and masked. */
     detail: string;
@@ -27,24 +33,66 @@ export type Notice =
     /** Wall time of the next attempt, in milliseconds since 1970. */
     untilMs: number;
   }
-  /** No other line was printed for a while. */
-  | { kind: "heartbeat"; status: RunStatus; elapsedMs: number; requests: number }
-  /** The feed never shows more than its first 200 events: later steps are not visible, but the status still is. */
-  | { kind: "window_full" }
-  /** The follower missed events. */
-  | { kind: "events_missed" }
-  /** The service sent an unknown status; it counts as not finished. */
-  | { kind: "unknown_status"; status: string }
-  /** The run under this key had ended without success, so the next key of the series is tried. */
-  | { kind: "restart"; runId: string; status: RunStatus; suffix: number }
-  /** The CI system does not identify the job completely, so the key is random. */
-  | { kind: "random_key"; missing: string[] }
-  /** The job's first attempt found a run under its key, on a system where the nodes of a matrix look alike. */
-  | { kind: "shared_key"; runId: string }
-  /** A function of the caller, such as `onItem`, threw or rejected. Told once a call; the work goes on. */
-  | { kind: "hook_failed"; hook: string; error: unknown }
-  /** Any other message; the toolkit's own text, without untrusted parts. */
-  | { kind: "text"; message: string };
+  | {
+    /** Nothing else was told for a minute. */
+    kind: "heartbeat";
+    /** Status of the run. */
+    status: RunStatus;
+    /** Milliseconds since the call began. */
+    elapsedMs: number;
+    /** Requests that were sent so far. */
+    requests: number;
+  }
+  | {
+    /** The feed never shows more than its first 200 events: later steps are not visible, but the status still is. */
+    kind: "window_full";
+  }
+  | {
+    /** The follower missed events. */
+    kind: "events_missed";
+  }
+  | {
+    /** The service sent an unknown status; it counts as not finished. */
+    kind: "unknown_status";
+    /** The status, as the service sent it. Untrusted text. */
+    status: string;
+  }
+  | {
+    /** The run under this key had ended without success, so the next key of the series is tried. */
+    kind: "restart";
+    /** UUID of the run that had ended. */
+    runId: string;
+    /** Its status. */
+    status: RunStatus;
+    /** Number of the next key in the series. */
+    suffix: number;
+  }
+  | {
+    /** The CI system does not identify the job completely, so the key is random. */
+    kind: "random_key";
+    /** What is missing to identify the job. */
+    missing: string[];
+  }
+  | {
+    /** The job's first attempt found a run under its key, on a system where the nodes of a matrix look alike. */
+    kind: "shared_key";
+    /** UUID of the run that was found. */
+    runId: string;
+  }
+  | {
+    /** A function of the caller, such as `onItem`, threw or rejected. Told once a call; the work goes on. */
+    kind: "hook_failed";
+    /** Name of the function. */
+    hook: string;
+    /** What it threw. */
+    error: unknown;
+  }
+  | {
+    /** Any other message; the toolkit's own text, without untrusted parts. */
+    kind: "text";
+    /** The message. */
+    message: string;
+  };
 
 /** Receives notices. What it throws, or its promise rejects with, is ignored. */
 export type OnNotice = (notice: Notice) => unknown;

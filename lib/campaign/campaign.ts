@@ -26,6 +26,7 @@ import { formatCount } from "../text/duration.ts";
 import { joinRedactors, type Redactor } from "../text/redact.ts";
 import type { CampaignEvent, CampaignOptions, CampaignProgress, RunCampaignOptions } from "./campaign_options.ts";
 import { placeNote } from "./journal/fold.ts";
+import type { ItemMemory } from "./journal/memory.ts";
 import { itemView, makeView } from "./make_view.ts";
 import { type NotificationContext, sendNotification } from "./notify.ts";
 import {
@@ -43,8 +44,7 @@ import { RequestPace } from "./plan/resolve.ts";
 import { campaignState, exitOf, isAtRest, openStarts, toStartCount } from "./progress.ts";
 import { checkForge, type PullRequests, pullRequestsOf } from "./pulls.ts";
 import { ANY_COMMAND, type CampaignCommand, totalsOf } from "./report/words.ts";
-import type { ItemState } from "./verdicts.ts";
-import type { CampaignView } from "./view.ts";
+import type { CampaignItem, CampaignView } from "./view.ts";
 import { followSteps, type Progress } from "./work/follow.ts";
 import { cancelRun } from "./work/look.ts";
 import type { Rest } from "./work/start_item.ts";
@@ -373,10 +373,10 @@ class Step {
   async #toEnd(work: Work): Promise<CampaignStand> {
     const { memory } = work.store;
     if (!isAtRest(memory) || work.store.openRuns().length > 0) {
-      const states = new Map([...memory.items].map(([id, { state }]) => [id, state]));
+      const known = new Map([...memory.items].map(([id, item]) => [id, this.#itemView(work, item)]));
       await work.store.record({ type: "wave" });
       this.#tell(work, { type: "wave", wave: memory.wave });
-      await this.#advance(work, states);
+      await this.#advance(work, known);
     }
     const stand = this.#stand(work);
     if (stand.state === "done") {
@@ -386,7 +386,7 @@ class Step {
     return stand;
   }
 
-  async #advance(work: Work, states: Map<string, ItemState>): Promise<void> {
+  async #advance(work: Work, known: Map<string, CampaignItem>): Promise<void> {
     const { once, onWave } = this.#settings;
     const place = onWave?.(work.store.memory.place) ?? null;
     if (place !== null) await work.store.record({ type: "note", text: placeNote(place) });
@@ -394,7 +394,7 @@ class Step {
     // At rest one wave is enough: only people end the runs that are open, and a run that has ended meanwhile is seen.
     const steps = once || isAtRest(work.store.memory) ? waveSteps(work) : followSteps(work);
     for await (const progress of steps) {
-      this.#tellProgress(work, states, progress);
+      this.#tellProgress(work, known, progress);
       if (progress.type === "gate") await this.#settings.sendNotification();
       if (progress.type === "rest") await this.#share(work);
     }
@@ -412,8 +412,8 @@ class Step {
     this.#session.notify({ kind: "text", message });
   }
 
-  #tellProgress(work: Work, states: Map<string, ItemState>, progress: Progress): void {
-    if (progress.type === "changed") return this.#tellChange(work, states, progress.item);
+  #tellProgress(work: Work, known: Map<string, CampaignItem>, progress: Progress): void {
+    if (progress.type === "changed") return this.#tellChange(work, known, progress.item);
     if (progress.type === "rest") {
       const { because, nextMs } = progress.rest;
       const isNew = this.#rest?.because !== because || this.#rest.nextMs !== nextMs;
@@ -426,15 +426,21 @@ class Step {
     this.#tell(work, progress);
   }
 
-  #tellChange(work: Work, states: Map<string, ItemState>, id: string): void {
+  /** @param known The items as they were told last. */
+  #tellChange(work: Work, known: Map<string, CampaignItem>, id: string): void {
     const memory = work.store.memory.items.get(id);
     if (memory === undefined) return;
-    const before = states.get(id) ?? "waiting";
-    states.set(id, memory.state);
     this.#tellView();
-    const requiresPull = work.lock.success.require === "pull-request";
-    const item = itemView(memory, serviceNow(this.#session), this.#settings.stuckAfterMs, requiresPull);
-    this.#tell(work, { type: "item", item, before });
+    const last = known.get(id);
+    const item = this.#itemView(work, memory);
+    if (JSON.stringify(item) === JSON.stringify(last)) return;
+    known.set(id, item);
+    this.#tell(work, { type: "item", item, before: last?.verdict ?? "waiting" });
+  }
+
+  #itemView({ lock }: Work, item: ItemMemory): CampaignItem {
+    const requiresPull = lock.success.require === "pull-request";
+    return itemView(item, serviceNow(this.#session), this.#settings.stuckAfterMs, requiresPull);
   }
 
   #tellView(): void {

@@ -26,7 +26,8 @@ export interface CampaignProgress {
  * What happens while a campaign is followed, by `type`. Texts in it are untrusted.
  *
  * - `wave`: a wave begins, which looks at runs that are at work and starts new ones; `wave` is its number, from 1.
- * - `item`: the verdict or state of a repository has changed, from `before` to that of `item`.
+ * - `item`: something about a repository has changed: its verdict or state, from `before` to that of `item`; or, where both are the same,
+ *   another field of `item`, such as what its pull request waits for.
  * - `gate`: nothing more is started until a person approves, for `reason`: after the canary, or for too many failures.
  * - `waits`: `because` keeps the next start waiting, until `nextAt` in ISO 8601; null when time alone does not end that. Comes when either
  *   changes.
@@ -34,20 +35,59 @@ export interface CampaignProgress {
  * - `end`: the last one; see {@linkcode CampaignEnd}.
  */
 export type CampaignEvent =
-  | { type: "wave"; wave: number; progress: CampaignProgress }
-  | { type: "item"; item: CampaignItem; before: ItemState; progress: CampaignProgress }
-  | { type: "gate"; gate: "canary" | "threshold"; reason: string; progress: CampaignProgress }
-  | { type: "waits"; because: CampaignLimit; nextAt: string | null; progress: CampaignProgress }
-  | { type: "gap"; cause: "events_missed"; progress: CampaignProgress }
+  | {
+    type: "wave";
+    /** Its number, from 1. */
+    wave: number;
+    /** How far the campaign is. */
+    progress: CampaignProgress;
+  }
+  | {
+    type: "item";
+    /** The repository as it is now. */
+    item: CampaignItem;
+    /** Its verdict or state as it was told last. */
+    before: ItemState;
+    /** How far the campaign is. */
+    progress: CampaignProgress;
+  }
+  | {
+    type: "gate";
+    /** Which gate is closed: that after the canary, or that for too many failures. */
+    gate: "canary" | "threshold";
+    /** Why, in one line. */
+    reason: string;
+    /** How far the campaign is. */
+    progress: CampaignProgress;
+  }
+  | {
+    type: "waits";
+    /** What keeps the next start waiting. */
+    because: CampaignLimit;
+    /** Until when, in ISO 8601; null when time alone does not end it. */
+    nextAt: string | null;
+    /** How far the campaign is. */
+    progress: CampaignProgress;
+  }
+  | {
+    type: "gap";
+    /** The loop was slow or late. */
+    cause: "events_missed";
+    /** How far the campaign is. */
+    progress: CampaignProgress;
+  }
   | CampaignEnd;
 
 /** The last event of a campaign that is followed. */
 export interface CampaignEnd {
   /** Tells it from other events. */
   type: "end";
-  /** Our verdict; `started` when the campaign goes on without us, `interrupted` when it was cancelled. */
+  /**
+   * Our verdict; `awaiting_input` when only people can go on (they answer a run, or open a gate), `started` when the campaign goes on without
+   * us, `interrupted` when it was cancelled.
+   */
   outcome: Exclude<Outcome, "deadline" | "error">;
-  /** Exit code that belongs to it: 75 when the campaign goes on. */
+  /** Exit code that belongs to it: 4 when only people can go on, 75 when the campaign goes on without us. */
   exitCode: number;
   /** What the campaign looks like. */
   result: CampaignView;
@@ -154,7 +194,7 @@ export interface WavesForecast {
   computeMinutes: number;
 }
 
-/** What {@linkcode Campaigns.plan} found. */
+/** What {@linkcode Campaign.plan} found. */
 export interface CampaignPlan {
   /** What the campaign looks like. */
   view: CampaignView;

@@ -14,7 +14,14 @@ import { globProblem, matchesGlob } from "./file/rules.ts";
 import { hasRun, isOpenStart, type ItemMemory } from "./journal/memory.ts";
 import { makeView } from "./make_view.ts";
 import type { CampaignOptions } from "./campaign_options.ts";
-import { type CampaignInternals, type OpenedCampaign, plannedStore, reopen, withCampaign } from "./open_campaign.ts";
+import {
+  type CampaignInternals,
+  type CampaignSource,
+  type OpenedCampaign,
+  plannedStore,
+  reopen,
+  withCampaign,
+} from "./open_campaign.ts";
 import { adoptTask } from "./plan/make_lock.ts";
 import { checkOrigin } from "./plan/plan_campaign.ts";
 import { openStartsText } from "./progress.ts";
@@ -69,19 +76,18 @@ export interface DecideOptions extends CampaignOptions {
 /**
  * Records a decision, and carries out at once what it says about open starts.
  *
- * @param path Path of the campaign file.
  * @throws {UsageError} when nothing was planned, no item fits, or the decision makes no sense now.
  * @throws {MogplexError} with exit code 75 when another process is at work in the directory.
  */
 export async function decideCampaign(
-  path: string,
+  source: CampaignSource,
   decision: Decision,
   options: DecideOptions,
   internals: CampaignInternals = {},
 ): Promise<Decided> {
   const { dryRun = false, stuckAfterMs } = options;
   let recorded: Recorded | undefined;
-  return await withCampaign(path, options, internals, dryRun ? "read" : "write", async (opened) => {
+  return await withCampaign(source, options, internals, dryRun ? "read" : "write", async (opened) => {
     let store = plannedStore(opened, `${decision.kind} campaign`);
     const nowMs = opened.clock.wallTime();
     const view = () => makeView(store.memory, { nowMs, meanRunMs: store.meanRunMs, stuckAfterMs });

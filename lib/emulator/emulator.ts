@@ -40,6 +40,8 @@ export interface Emulator {
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** Runs a control action. @returns What it made: `{ token }` for `addToken`. @throws {UsageError} for an unknown action or a bad argument. */
   control(action: string, args?: ControlArguments): ControlResult;
+  /** Ids of the runs that no scenario fits. */
+  readonly unfit: ReadonlySet<string>;
   /** See {@linkcode TestEmulator.faults}. */
   readonly faults: readonly Readonly<PlannedFault>[];
   /** Ends commands and streams. */
@@ -51,11 +53,16 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   const world = makeWorld(settled);
   const scripts = { scenarios: options.scenarios ?? [], speed: options.speed, runDuration: options.runDuration };
   const faults = new Faults(options.faultClock ?? settled.clock, options.randomFaults);
-  const script = scriptDriver(world, { ...scripts, onFault: (fault) => faults.add(fault) });
+  const unfit = new Set<string>();
+  const onUnfit = (runId: string) => {
+    unfit.add(runId);
+    options.onUnfit?.(runId);
+  };
+  const script = scriptDriver(world, { ...scripts, onFault: (fault) => faults.add(fault), onUnfit });
   world.driver = withRunSlots(world, joinDrivers(options.drivers?.(world) ?? new Map(), script), options.runSlots);
   world.automationDriver = automationDriver(world, scripts);
   const addFault = (fault: Fault) => {
-    checkFaultRoute(fault, routes);
+    checkFaultRoute(fault, routes, world.revision.stream);
     faults.add(fault);
   };
   const planFaults = () => scripts.scenarios.forEach((scenario) => scenario.faults?.forEach((each) => addFault(each)));
@@ -75,7 +82,10 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   function control(action: string, args: ControlArguments = {}): ControlResult {
     if (action === "fault") addFault(parseFault(args));
     if (action === "clearFaults" || action === "reset") faults.clear();
-    if (action === "reset") planFaults();
+    if (action === "reset") {
+      unfit.clear();
+      planFaults();
+    }
     if (action === "fault" || action === "clearFaults") return {};
     return runAction(world, action, args);
   }
@@ -104,7 +114,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
   planFaults();
   // What a placeholder stands for is known when the step is played: it may be any segment.
   for (const { route, kind } of stepFaults) {
-    checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes);
+    checkFaultRoute({ kind, route: route?.replace(/\$\{[^}]*\}/g, "*") }, routes, world.revision.stream);
   }
   app.onError((error) => {
     if (error instanceof ConnectionLost) throw error;
@@ -120,6 +130,7 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
       return answer;
     },
     control,
+    unfit,
     get faults() {
       return faults.planned;
     },
@@ -171,6 +182,8 @@ export interface TestRun {
   request: StartRequest;
   /** The key that was sent. */
   idempotencyKey: string;
+  /** Whether a scenario plays for it. Without one it stays `pending`. */
+  hasScenario: boolean;
 }
 
 /** A message that was sent to another address, such as the webhook of a campaign. */
@@ -195,13 +208,17 @@ export interface TestEmulator {
   readonly runs: readonly TestRun[];
   /** Messages to other addresses so far, oldest first. Each was answered with 200, and nothing left the process. */
   readonly notifications: readonly TestNotification[];
-  /** The virtual clock. @throws {UsageError} when another clock was given. */
+  /**
+   * The virtual clock.
+   *
+   * @throws {UsageError} when another clock was given.
+   */
   readonly clock: VirtualClock;
   /**
    * Makes requests fail.
    *
    * @param fault See {@linkcode Fault}.
-   * @throws {UsageError} for an unknown kind or field, and for a route that no request has.
+   * @throws {UsageError} for an unknown kind or field, for a route that no request has, and for a fault of streams where the revision has none.
    * @example The next two requests are answered with 503
    * ```ts ignore
    * service.fault({ kind: "503", times: 2 });
@@ -284,6 +301,7 @@ export function createEmulator(options: TestEmulatorOptions = {}): TestEmulator 
         status: row.status,
         request: requests.get(row.idempotency_key) ?? { repoId: row.repo_id, prompt: row.prompt },
         idempotencyKey: row.idempotency_key,
+        hasScenario: !emulator.unfit.has(row.id),
       }));
     },
     notifications,

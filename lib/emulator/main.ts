@@ -65,7 +65,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       return EXIT.success;
     }
     // The streams are the command's.
-    const served = await startEmulator({ ...options, onRequest: undefined });
+    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined });
     try {
       return await runCommand(command, { ...served, startLimits: options.startLimits }, io);
     } finally {
@@ -99,7 +99,8 @@ function helpText(): string {
     `Usage: ${NAME} [flags]`,
     `       ${NAME} exec [flags] -- COMMAND [arguments]`,
     "",
-    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos, projects.",
+    "Serves a local Mogplex. Prints one line of JSON when it is ready: url, token, readOnlyToken, repos; with --repos and",
+    "--harness also projects, the directory of their Git repositories.",
     "Its page at the url shows runs, events and pull requests. Requests are logged on standard error.",
     "",
     "exec: serves it while COMMAND runs, and ends with its code. COMMAND gets MOGPLEX_URL, MOGPLEX_API_KEY,",

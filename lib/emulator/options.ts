@@ -10,7 +10,7 @@ import { UsageError } from "../errors.ts";
 import type { Flag, ParsedFlags } from "../flags.ts";
 import type { Io } from "../io.ts";
 import type { Context } from "hono";
-import { checkOptions, type Keys } from "../check_options.ts";
+import { checkOptions, type Keys, shown } from "../check_options.ts";
 import { builtInScenarios, parseScenarios, type Scenario, SCENARIO_TEXTS } from "./agents/scenario.ts";
 import {
   type EventRecording,
@@ -82,6 +82,8 @@ export interface EmulatorOptions {
   controlRoutes?: boolean | undefined;
   /** Called after each request that was answered. @default {undefined} */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
+  /** Called with the id of each run that no scenario fits. @default {undefined} */
+  onUnfit?: ((runId: string) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
   /** Breaks the connection of a request. @default an imitation, for requests in process */
@@ -261,6 +263,9 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     runSlots: number(flags, "run-slots", (value) => isCount(value) && value > 0, "give a whole number above 0"),
     timeLimitMs: seconds === undefined ? undefined : seconds * 1_000,
     onRequest: flags.has("quiet") ? undefined : (request) => io.write("stderr", `${requestLine(request)}\n`),
+    onUnfit: flags.has("quiet")
+      ? undefined
+      : (runId) => io.write("stderr", `no scenario fits run ${runId}: it stays pending\n`),
     onOutput: (text) => io.write("stderr", text),
   };
 }
@@ -433,7 +438,7 @@ export interface TestEmulatorOptions {
   clock?: Clock | undefined;
   /**
    * How runs go: the name of a built-in scenario (see `SCENARIO_NAMES`), or scenarios in YAML; a list for several, of which the first one that
-   * fits a run is played. @default {"success"}
+   * fits a run is played. A run that none fits stays `pending`: see {@linkcode TestRun}. @default {"success"}
    */
   scenario?: string | readonly string[] | undefined;
   /** Names of the repositories, as `owner/name`. @default {["acme/web"]} */
@@ -464,8 +469,8 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   const keys: Keys<TestEmulatorOptions> = {
     clock: "clock",
     scenario: "any",
-    repos: "object",
-    automations: "object",
+    repos: "any",
+    automations: "any",
     runMs: "number",
     sandboxLimit: "number",
     sandboxLingerMs: "number",
@@ -475,16 +480,21 @@ export function readTestOptions(options: TestEmulatorOptions): EmulatorOptions &
   checkOptions("create emulator", options, keys);
   const { clock = virtualClock(), scenario = "success", repos, automations, runMs, revision, like } = options;
   const { sandboxLimit, sandboxLingerMs } = options;
+  const refuse = (why: string, value: string) => new UsageError({ attempted: "create emulator", why, value });
   for (const [name, value] of Object.entries({ runMs, sandboxLimit, sandboxLingerMs })) {
     if (value === undefined || value >= 0 && Number.isFinite(value)) continue;
-    throw new UsageError({ attempted: "create emulator", why: `'${name}' must be 0 or more`, value: String(value) });
+    throw refuse(`'${name}' must be 0 or more`, String(value));
   }
-  if (like !== undefined && like !== "service") {
-    throw new UsageError({
-      attempted: "create emulator",
-      why: '`like` must be "service"',
-      value: JSON.stringify(like),
-    });
+  for (const [name, value] of Object.entries({ repos, automations })) {
+    if (value === undefined || Array.isArray(value) && value.every((each) => typeof each === "string")) continue;
+    throw refuse(`'${name}' must be a list of names`, shown(name, value));
+  }
+  const unnamed = repos?.find((name) => !/^[^/\s]+(?:\/[^/\s]+)+$/.test(name));
+  if (unnamed !== undefined) throw refuse("each of 'repos' must be owner/name", JSON.stringify(unnamed));
+  if (repos?.length === 0) throw refuse("'repos' must name a repository", "an empty list");
+  if (like !== undefined && like !== "service") throw refuse("'like' must be \"service\"", JSON.stringify(like));
+  if (revision !== undefined && revision !== "base" && revision !== "later") {
+    throw refuse('\'revision\' must be "base" or "later"', JSON.stringify(revision));
   }
   const names = typeof scenario === "string" ? [scenario] : scenario;
   return {

@@ -166,6 +166,10 @@ class AutomationOperation implements Operation<AutomationItem, AutomationResult>
     return this.#runId !== undefined || this.#series?.mayExist === true;
   }
 
+  get isSeen(): boolean {
+    return (this.#follower?.run ?? this.#triggered) !== undefined;
+  }
+
   /** Triggers until a run is started or found: a suppressed trigger may work once other runs have ended. */
   async start(): Promise<void> {
     const { automationId, target } = this.#settings;

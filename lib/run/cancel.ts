@@ -11,13 +11,18 @@ import type { MogplexClient } from "../service/client.ts";
 import { isTerminal } from "../service/contract.ts";
 import { failureOf, retry } from "../service/retry.ts";
 import { PROCESS } from "../service/memory.ts";
-import { checkUuid } from "../service/validate.ts";
-import { type ConnectOptions, openSession, type VerbOptions } from "./session.ts";
+import { checkUuid, type Keys } from "../service/validate.ts";
+import { type ConnectOptions, openSession, verbKeys, type VerbOptions } from "./session.ts";
 
 /** Options of {@linkcode Mogplex.cancel}. */
 export interface CancelOptions extends VerbOptions {
   /** Whole wait in milliseconds: more than 0, at most 30 days. @default {60_000} */
   timeoutMs?: number | undefined;
+}
+
+/** The names and types of {@linkcode CancelOptions}. */
+export function cancelKeys(): Keys<CancelOptions> {
+  return { ...verbKeys(), timeoutMs: "number" };
 }
 
 /** Limits of {@linkcode cancelWith}. */

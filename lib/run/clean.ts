@@ -6,7 +6,7 @@
 import type { RunEvent } from "../model.ts";
 import { webUrl } from "../text/escape.ts";
 import { cutText, plainText } from "../text/plain_text.ts";
-import { redactHidden, type Redactor } from "../text/redact.ts";
+import { giveRedactor, redactHidden, type Redactor } from "../text/redact.ts";
 import type { AnyResult, AutomationResult, ResultError, RunResult } from "./result.ts";
 
 /** Removes secrets from one text. */
@@ -140,8 +140,9 @@ const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 
 type Fields = Record<string, unknown>;
 
-/** Makes `JSON.stringify` and `console.log` show something else for an object or a list. */
-function showInstead(value: object, masked: () => unknown): void {
+/** Makes `JSON.stringify` and `console.log` show something else for an object or a list. What masks it later masks the same secrets. */
+function showInstead(value: object, masked: () => unknown, redact: Redactor): void {
+  giveRedactor(value, redact);
   const show = { value: masked, configurable: true };
   Object.defineProperties(value, { toJSON: show, [INSPECT]: show });
 }
@@ -168,8 +169,8 @@ function maskedFields(result: AnyResult, redact: Redactor): string[] {
 }
 
 /**
- * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask. Does
- * nothing to a result that has it already.
+ * Makes `JSON.stringify` and `console.log` show a masked copy of a result, and of each list or object in it that has something to mask;
+ * `mask()`, `render()` and `report()` mask the same secrets. Does nothing to a result that has it already.
  *
  * @returns The same object. A copy of it, by spreading for example, prints its texts as they are, and so does `console.table`, which takes
  * text by text and asks no object.
@@ -181,8 +182,10 @@ export function guardResult<R extends AnyResult>(result: R, redact: Redactor): R
   for (const name of maskedFields(result, redact)) {
     const value = fields[name];
     hideFromDir(fields, name);
-    if (typeof value === "object" && value !== null) showInstead(value, () => (masked() as unknown as Fields)[name]);
+    if (typeof value === "object" && value !== null) {
+      showInstead(value, () => (masked() as unknown as Fields)[name], redact);
+    }
   }
-  showInstead(result, masked);
+  showInstead(result, masked, redact);
   return result;
 }

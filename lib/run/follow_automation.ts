@@ -130,8 +130,9 @@ export interface FollowAutomationOptions extends VerbOptions {
   onItem?: ((item: AutomationHandleItem) => unknown) | undefined;
   /**
    * Whether to throw every end but a success. If false, the result of a run that exists is returned, however it ended: look at
-   * `outcome`, which can then also be `deadline` or `error`. Errors that came before there was a run are always thrown, and so is
-   * the error when `signal` aborts.
+   * `outcome`, which can then also be `deadline` or `error`. With `error`, only the exit codes 69 and 75 are worth another try. An id that
+   * the service does not know, and a token that it refuses, count as the end of the run that was to be followed. Always thrown are errors of
+   * a trigger that came before there was a run, a wrong option, and the error when `signal` aborts.
    * @default {true}
    */
   throwOnFailure?: boolean | undefined;

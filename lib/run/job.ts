@@ -105,6 +105,8 @@ export class Job<I extends JobItem, R extends Resumable> {
 
   async #failed(error: unknown): Promise<JobEnd<R>> {
     if (this.#stopping !== undefined) return await this.#interrupted(this.#stopping);
+    const { signal } = this.#session;
+    if (signal?.aborted && error === signal.reason) return await this.#left(error);
     const mayPass = failureOf(error, { worked: true }) !== undefined;
     const isPast = mayPass && this.#session.clock.now() >= this.#session.deadline;
     const isLate = error instanceof DeadlineError || isPast;
@@ -152,11 +154,38 @@ export class Job<I extends JobItem, R extends Resumable> {
       await this.#drain({ kind: "rest", outcome: own, limitMs, signal: new AbortController().signal });
     }
     const reason = interruptReason(interrupts, text);
-    const signal = interrupts?.signal.reason;
-    // The error of the result says what became of the run. What is thrown is the reason of the caller's signal itself.
-    const error = signal instanceof InterruptedError ? new InterruptedError(signal.signal, reason) : signal;
-    const end = await this.#end({ outcome: own ?? "interrupted", exitCode: exitCodeFor(error), reason, error });
-    return { ...end, error: signal, stopped: text };
+    return await this.#stopped(own, interrupts?.signal.reason, reason, text);
+  }
+
+  /** The caller's signal ended the call, and lets the operation alone. */
+  async #left(by: unknown): Promise<JobEnd<R>> {
+    const { label, mayExist, isSeen } = this.#operation;
+    this.#operation.part?.(mayExist ? "detached" : "ended");
+    const text = isSeen
+      ? `${label} goes on`
+      : this.#following
+      ? `${label} was not read yet`
+      : mayExist
+      ? "the run may have been started"
+      : "nothing was started";
+    return await this.#stopped(undefined, by, interruptReason(undefined, text), text);
+  }
+
+  /**
+   * The end by a signal.
+   *
+   * @param own The verdict of an operation that ended just then.
+   * @param by Reason of the signal.
+   * @param reason Reason of the result.
+   * @param text What became of the operation, as a clause.
+   */
+  async #stopped(own: EndOutcome | undefined, by: unknown, reason: string, text: string): Promise<JobEnd<R>> {
+    // The error of the result says what became of the run. What is thrown is made of the reason of the caller's signal itself.
+    const error = by instanceof InterruptedError
+      ? new InterruptedError(by.signal, reason)
+      : new AbortedError(reason, by);
+    const end = await this.#end({ outcome: own ?? "interrupted", exitCode: error.exitCode, reason, error });
+    return { ...end, error: by, stopped: text };
   }
 
   async #withoutVerdict(error: unknown, reason: string): Promise<JobEnd<R>> {
@@ -235,6 +264,8 @@ export interface Operation<I extends JobItem, R> {
   readonly label: string;
   /** Whether it exists, or may exist because the answer to its start was lost. False if nothing was started. */
   readonly mayExist: boolean;
+  /** Whether an answer of the service has shown it. */
+  readonly isSeen: boolean;
   /** Whether {@linkcode start} found something that no longer goes on by itself. @default {false} */
   readonly foundEnded?: boolean;
   /**
@@ -294,17 +325,24 @@ interface SettleOptions {
   /** Whether to throw every end but a success. @default {true} */
   throwOnFailure?: boolean | undefined;
   signal?: AbortSignal | undefined;
+  /** What the signal means, as a sentence for the error. @default {"The signal ended the call"} */
+  ending?: string | undefined;
+}
+
+/** What is known of a call that the caller's signal ended. */
+interface KnownOfAborted extends Pick<SettleOptions, "ending"> {
+  runId: string | null;
+  idempotencyKey: string | null;
+  /** What became of the run, as a clause. */
+  said?: string | undefined;
 }
 
 /** The error for a call that the caller's signal ended, after a start that may have worked. */
-function abortedError(
-  reason: unknown,
-  known: { runId: string | null; idempotencyKey: string | null; said?: string | null },
-): AbortedError {
-  const { runId, idempotencyKey: key, said } = known;
+function abortedError(reason: unknown, known: KnownOfAborted): AbortedError {
+  const { runId, idempotencyKey: key, said = "the run may have been started" } = known;
+  const { ending = "The signal ended the call" } = known;
   const found = key === null ? "" : `; idempotency key ${JSON.stringify(key)} and the same inputs find it`;
-  const run = said ?? (runId === null ? "the run may have been started" : `run "${runId}" goes on`);
-  return MogplexError.tellRun(new AbortedError(`The signal ended the call; ${run}${found}`, reason), {
+  return MogplexError.tellRun(new AbortedError(`${ending}; ${said}${found}`, reason), {
     runId,
     idempotencyKey: key,
   });
@@ -336,13 +374,13 @@ export function guarded<R extends AnyResult>(result: R, session: Session | undef
  */
 export function settle<R extends AnyResult>(
   { result, error, mayExist, stopped }: JobEnd<R>,
-  { throwOnFailure = true, signal }: SettleOptions,
+  { throwOnFailure = true, signal, ending }: SettleOptions,
   verdictError: (result: R) => MogplexError | undefined,
 ): R {
   // The reason of the caller's signal may be one of our errors: throw it in any case.
   const aborted = signal?.aborted === true && error === signal.reason;
   const isReturned = !throwOnFailure && error instanceof MogplexError && result.runId !== null && !aborted;
-  if (error !== undefined && !isReturned) throw withRun(error, { result, mayExist, stopped, aborted });
+  if (error !== undefined && !isReturned) throw withRun(error, { result, mayExist, stopped, aborted, ending });
   const verdict = throwOnFailure ? verdictError(result) : undefined;
   if (verdict !== undefined) throw verdict;
   return result;
@@ -351,12 +389,14 @@ export function settle<R extends AnyResult>(
 /** The error with what is known of its run. The reason of a signal may belong to several calls, so it becomes the cause of another one. */
 function withRun<R extends AnyResult>(
   error: unknown,
-  { result, mayExist, stopped, aborted }: Pick<JobEnd<R>, "result" | "mayExist" | "stopped"> & { aborted: boolean },
+  { result, mayExist, stopped, aborted, ending }:
+    & Pick<JobEnd<R>, "result" | "mayExist" | "stopped">
+    & { aborted: boolean; ending: SettleOptions["ending"] },
 ): unknown {
   const { runId } = result;
   if (!mayExist) return error;
   const idempotencyKey = result.idempotencyKey;
-  const known = { runId, idempotencyKey, said: stopped };
+  const known = { runId, idempotencyKey, said: stopped, ending };
   const told = aborted ? abortedError(error, known) : error;
   return told instanceof MogplexError ? MogplexError.tellRun(told, { runId, idempotencyKey, result }) : told;
 }

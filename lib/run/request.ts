@@ -12,7 +12,7 @@ import { isUuid } from "../service/contract.ts";
 import { checkRepository, type RepositoryChoice, resolveRepository } from "../service/repository.ts";
 import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
-import { checkRequestKeys, unknownHarness, validateStartRequest } from "../service/validate.ts";
+import { checkRequestKeys, type Keys, unknownHarness, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
 import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
@@ -44,9 +44,14 @@ export interface StartOptions extends VerbOptions, KeyOptions {
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
 
-/** The names and types of the options of all calls that start a run. Each accepts those of the others, without an effect. */
+/** The names and types of {@linkcode StartOptions}. */
+export function startKeys(): Keys<StartOptions> {
+  return { ...verbKeys(), ...keyKeys(), timeoutMs: "number", onStarted: "function" };
+}
+
+/** The names and types of the options of what starts a run and follows it. */
 export function runKeys() {
-  return { ...attachKeys(), ...keyKeys(), onStarted: "function" } as const;
+  return { ...attachKeys(), ...startKeys() } as const;
 }
 
 /** The names and types of the options of what follows a run that exists. */

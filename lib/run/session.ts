@@ -184,11 +184,11 @@ export interface Session extends Connected<MogplexClient> {
 /** What every verb takes. */
 export interface VerbOptions {
   /**
-   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent. The run itself goes
-   * on. @default {undefined}
+   * Ends the call. It then rejects with `signal.reason`, or with an {@linkcode AbortedError} once a start was sent, and in any case where a
+   * run is followed by its id. The run itself goes on. @default {undefined}
    */
   signal?: AbortSignal | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default {undefined} */
+  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default {undefined} */
   onNotice?: OnNotice | undefined;
 }
 
@@ -243,7 +243,7 @@ export type OnInterrupt = "auto" | "cancel" | "detach";
 /** All values of {@linkcode OnInterrupt}, for checks and for the help. */
 export const ON_INTERRUPT: readonly OnInterrupt[] = ["auto", "cancel", "detach"];
 
-/** What the deadline does to the run: `detach` lets it go on, `cancel` cancels it. */
+/** What the deadline (`onTimeout`) or the signal (`onAbort`) does to the run: `detach` lets it go on, `cancel` cancels it. */
 export type StopPolicy = "detach" | "cancel";
 
 /** All values of {@linkcode StopPolicy}, for checks and for the help. */

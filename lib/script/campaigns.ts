@@ -24,8 +24,9 @@ import type {
   Notifier,
   RunCampaignOptions,
 } from "../campaign/campaign_options.ts";
+import { decideCampaign } from "../campaign/decide.ts";
 import type { CampaignDefinition } from "../campaign/file/object.ts";
-import { MemoryHome } from "../campaign/journal/memory_home.ts";
+import { isMemoryHome, type MemoryHome } from "../campaign/journal/memory_home.ts";
 import type { CampaignSource } from "../campaign/open_campaign.ts";
 import { planCampaignWith } from "../campaign/plan/plan_campaign.ts";
 import { cleanCampaign } from "../campaign/report/clean.ts";
@@ -41,7 +42,7 @@ import { checkWord } from "../run/options.ts";
 import { checkFollowTimeout, ON_TIMEOUT, type StopPolicy } from "../run/session.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { type Connector, connectorOf, overlay } from "./connect.ts";
-import { handleOf, signalIn, type WorkHandle } from "./handle.ts";
+import { handleOf, leftSentence, signalIn, type WorkHandle } from "./handle.ts";
 import type { Mogplex } from "./mogplex.ts";
 import { takeViews } from "./report.ts";
 
@@ -93,7 +94,8 @@ export interface Campaign {
    * with a branch as `home`, which may be lost: call {@linkcode Campaign.plan} for that. Safe to be called again and again, by any machine that
    * has the home.
    *
-   * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how.
+   * @returns What it looks like, also when items have failed; `state` and `exitCode` say whether it is done, and how. `exitCode` is 0 until it
+   * is done, also while a gate is closed, so that a schedule is not red meanwhile: `state` is `gated` then.
    * @throws {CampaignFileError | UsageError} for mistakes, a lock or journal that was changed, a token of another user; nothing was started.
    * @throws {MogplexError} with exit code 75 when something else works on it.
    * @throws {UnauthorizedError | ForbiddenError | UnavailableError | NetworkError} when the service refuses the token, or is out of reach.
@@ -119,6 +121,20 @@ export interface Campaign {
    */
   run(options?: CampaignRunOptions): CampaignHandle;
   /**
+   * Opens the gates that are closed. Starts nothing: the next {@linkcode Campaign.run} or {@linkcode Campaign.advance} does.
+   *
+   * @param by Who opens them, for the journal: at most 200 characters.
+   * @returns What it looks like.
+   * @throws {UsageError} when no gate is closed, and when nothing was planned.
+   * @throws {MogplexError} with exit code 75 when something else works on it.
+   * @example A person has looked at the canary
+   * ```ts ignore
+   * const { state } = await campaign.read();
+   * if (state === "gated") await campaign.approve("kim");
+   * ```
+   */
+  approve(by: string, options?: CampaignReadOptions): Promise<CampaignView>;
+  /**
    * Reads what it looks like, from its lock and journal: nothing is changed, even while something else works on it. With `forge` the pull
    * requests are read as well; without it no request is sent.
    *
@@ -142,7 +158,7 @@ export interface CampaignSettings {
   home?: string | MemoryHome | undefined;
   /** Called with each event of `run()` and `advance()`. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
   onEvent?: ((event: CampaignEvent) => unknown) | undefined;
-  /** Called for waits, retries and everything else worth a log line. @default the client's */
+  /** Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. @default the client's */
   onNotice?: OnNotice | undefined;
   /**
    * Is told that the campaign needs a person, or is done, in place of the webhook that it names: of the events in `notify.on`, or of all. Each
@@ -170,7 +186,7 @@ export interface CampaignSettings {
   webhookVariable?: string | undefined;
 }
 
-/** Options of {@linkcode Campaign.read}. */
+/** Options of {@linkcode Campaign.read} and {@linkcode Campaign.approve}. */
 export interface CampaignReadOptions {
   /** Ends the call, which rejects with its reason. @default {undefined} */
   signal?: AbortSignal | undefined;
@@ -275,6 +291,15 @@ function campaignOf(connector: Connector, source: CampaignSource, settings: Camp
       return viewAfter(stand, { signal, throwOnFailure: false });
     },
     run: (options = {}) => runHandle(source, all, sayer, options),
+    async approve(by, options = {}) {
+      const attempted = "approve campaign";
+      if (typeof by !== "string" || by.trim() === "") {
+        throw new UsageError({ attempted, why: "the first argument must be the name of the person who approves" });
+      }
+      checkOptions(attempted, options, { signal: "signal" });
+      const connected = overlay(await all<CampaignReadOptions>(options), { by });
+      return (await decideCampaign(source, { kind: "approve", note: null }, connected)).view;
+    },
     async read(options = {}) {
       checkOptions("read campaign", options, { signal: "signal" });
       return await readCampaignWith(source, await all(options), {});
@@ -307,7 +332,7 @@ function checkSettings(source: CampaignSource, settings: CampaignSettings): void
     const why = "it must be the path of a file, or an object such as { name, prompt, repositories }";
     throw new UsageError({ attempted, why, value: `it is ${source === null ? "null" : typeof source}` });
   }
-  const isHome = home === undefined || home instanceof MemoryHome || typeof home === "string" && home.trim() !== "";
+  const isHome = home === undefined || isMemoryHome(home) || typeof home === "string" && home.trim() !== "";
   if (isHome && home !== "memory") return;
   throw new UsageError({
     attempted,
@@ -393,8 +418,18 @@ function isLeft(stand: CampaignStand, cancelled?: AbortSignal): boolean {
 function endOf(stand: CampaignStand, cancelled: AbortSignal): CampaignEnd | undefined {
   const { view } = stand;
   if (view === null || isLeft(stand, cancelled)) return undefined;
-  const [outcome, exitCode] = [outcomeOfStand(stand), exitCodeOfStand(stand)];
-  return { type: "end", outcome, exitCode, result: view, progress: progressOf(view) };
+  return { type: "end", ...verdictOf(stand), result: view, progress: progressOf(view) };
+}
+
+/** Whether a campaign that is not done goes on only when a person acts: the same call would end so again. */
+function waitsForPerson({ state, view }: CampaignStand): boolean {
+  return state !== "done" && state !== "interrupted" && view?.nextWaveAt === null;
+}
+
+/** Outcome and exit code of `run()`. One that waits for approval has those of one that waits for answers. */
+function verdictOf(stand: CampaignStand): Pick<CampaignEnd, "outcome" | "exitCode"> {
+  if (waitsForPerson(stand)) return { outcome: "awaiting_input", exitCode: EXIT.awaitingInput };
+  return { outcome: outcomeOfStand(stand), exitCode: exitCodeOfStand(stand) };
 }
 
 /**
@@ -410,6 +445,8 @@ function viewAfter(
   if (stand.state === "interrupted" && (stand.view === null || isLeft(stand, cancelled))) {
     const isStarted = stand.view?.items.some(({ starts }) => starts > 0) === true;
     const isCallers = signal?.aborted === true && stand.by === signal.reason;
+    const left = leftSentence(stand.by);
+    if (left !== undefined) throw new AbortedError(`${left}; ${clauseOf(stand)}`, stand.by);
     throw isStarted && isCallers
       ? new AbortedError(`The signal ended the call; ${clauseOf(stand)}`, stand.by)
       : stand.by;
@@ -424,6 +461,9 @@ function clauseOf(stand: CampaignStand): string {
   return stand.state === "interrupted" ? stand.why.replace(/^Stopped[^;]*; /, "") : "";
 }
 
+/** What a script does about a closed gate. */
+const APPROVE = "call `approve()` when a person has said yes, and then go on";
+
 /** Not every item of a campaign has ended well, or the campaign has not ended. It goes on with the next call, unless it is done. */
 export class CampaignVerdictError extends MogplexError {
   /** @internal */
@@ -431,7 +471,10 @@ export class CampaignVerdictError extends MogplexError {
   override name = "CampaignVerdictError";
   /** Private, so that printing the error does not print the service's texts. */
   readonly #view: CampaignView;
-  /** Our verdict; `started` when the campaign goes on without us, `interrupted` when it was cancelled. */
+  /**
+   * Our verdict; `awaiting_input` when only people can go on, `started` when the campaign goes on without us, `interrupted` when it was
+   * cancelled.
+   */
   readonly outcome: CampaignEnd["outcome"];
 
   /**
@@ -443,10 +486,11 @@ export class CampaignVerdictError extends MogplexError {
       ? countSentences(view).join(". ")
       : stand.state === "interrupted"
       ? `it was cancelled; ${clauseOf(stand)}`
-      : `it is not done: ${stand.why}; ${stand.advice}`;
-    super(`Campaign ${JSON.stringify(view.campaign)}: ${how}`, exitNameOf(exitCodeOfStand(stand)));
+      : `it is not done: ${stand.why}; ${stand.state === "gated" ? APPROVE : stand.advice}`;
+    const { outcome, exitCode } = verdictOf(stand);
+    super(`Campaign ${JSON.stringify(view.campaign)}: ${how}`, exitNameOf(exitCode));
     this.#view = view;
-    this.outcome = outcomeOfStand(stand);
+    this.outcome = outcome;
   }
 
   /** What the campaign looks like. */

@@ -18,7 +18,7 @@ import { PROCESS } from "../service/memory.ts";
 import { findToken, type KeptToken, keptToken, originNotices, resolveOrigin } from "../service/connection.ts";
 import { type Fetch, type OutgoingRequest, type RequestReport, userAgent } from "../service/transport.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { createRedactor, isSecret, MIN_SECRET_LENGTH, type Redactor } from "../text/redact.ts";
+import { createRedactor, type Redactor, whyNoSecret } from "../text/redact.ts";
 
 /** Options of {@linkcode createMogplex}. */
 export interface MogplexOptions {
@@ -56,7 +56,10 @@ export interface MogplexOptions {
   onBeforeRequest?: ((request: OutgoingRequest) => unknown) | undefined;
   /** Called after each request, without any secret. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
   onRequest?: ((request: RequestReport) => unknown) | undefined;
-  /** Called for waits, retries and everything else worth a log line; a verb's own option replaces it. @default {undefined} */
+  /**
+   * Called for everything worth a log line: see {@linkcode Notice}, also for which waits are told. A verb's own option replaces it.
+   * @default {undefined}
+   */
   onNotice?: OnNotice | undefined;
   /**
    * `timeoutMs` of each verb on runs and automations that is called without one, in milliseconds: from 1 000 to 30 days.
@@ -157,12 +160,12 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   if (!Array.isArray(secrets) || secrets.some((secret) => typeof secret !== "string")) {
     throw new UsageError({ attempted, why: "'secrets' must be a list of strings" });
   }
-  const place = secrets.findIndex((secret) => !isSecret(secret.trim())) + 1;
+  const reasons = secrets.map((secret) => whyNoSecret(secret.trim()));
+  const place = reasons.findIndex((reason) => reason !== undefined) + 1;
   if (place === 0) return;
-  const what = `fewer than ${MIN_SECRET_LENGTH} characters, or is a UUID, an address or a word of our own output`;
   throw new UsageError({
     attempted,
-    why: `number ${place} of 'secrets' cannot be masked: it has ${what}`,
+    why: `number ${place} of 'secrets' cannot be masked: it ${reasons[place - 1]}`,
     advice: "leave it out, or give the part of it that is secret",
   });
 }

@@ -5,7 +5,7 @@
  */
 import { detected } from "../ci/detect.ts";
 import { ownFields } from "../lookup.ts";
-import { MogplexError } from "../errors.ts";
+import { AbortedError, MogplexError } from "../errors.ts";
 import { hookCaller } from "../hook.ts";
 import {
   attachAutomationJob,
@@ -47,7 +47,8 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
  * like: every loop gets every item, from the beginning. One that is slow or late gets a `gap` in place of items that were dropped: the newest
  * 1 000 are kept, and 10 000 for a loop that has not got them yet.
  *
- * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and the handle is not awaited.
+ * A handle that is not awaited raises no `unhandledRejection`. Following stops when the last loop is left and the handle is not awaited. Who
+ * awaits it afterwards gets an `AbortedError`, and another loop gets the items so far, without an `end`.
  *
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
@@ -85,6 +86,23 @@ const MAX_UNREAD = 10_000;
 const MISSED: MissedItems = { type: "gap", cause: "events_missed" };
 
 const ignore = () => {};
+
+/** Why a handle follows no more: nobody loops over it or awaits it. */
+class LeftHandle extends DOMException {
+  constructor() {
+    super("The handle was left", "AbortError");
+  }
+}
+
+/**
+ * The sentence for the error of a handle that was left; undefined when something else ended its work.
+ *
+ * @param reason The reason of the signal that ended the work.
+ */
+export function leftSentence(reason: unknown): string | undefined {
+  if (!(reason instanceof LeftHandle)) return undefined;
+  return "Following ended when the last loop was left, or at the end of `await using`";
+}
 
 /** A loop over a handle: which item of the log it gets next, and whether it is over. */
 interface Loop {
@@ -126,7 +144,10 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
       this.#hasEnded = true;
       this.#wake();
     });
-    this.#result = this.#end.then((end) => work.settle(end, signal));
+    this.#result = this.#end.then((end) => work.settle(end, signal)).catch((error) => {
+      const left = leftSentence(error);
+      throw left === undefined ? error : new AbortedError(`${left}; nothing was started`, error);
+    });
     // Also keeps a handle that is not awaited from raising `unhandledRejection`.
     this.#result.then(
       () => notStarted(new MogplexError("The work ended before it was started", "internal")),
@@ -229,7 +250,7 @@ class LoggedHandle<I, R, S, E> implements WorkHandle<I, R, S> {
 
   /** Stops following. An end that is already there stays what it is. */
   #goAway(): void {
-    if (!this.#hasEnded) this.#leave.abort(new DOMException("The handle was left", "AbortError"));
+    if (!this.#hasEnded) this.#leave.abort(new LeftHandle());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -332,7 +353,10 @@ function jobWork<O extends object, J extends { type: string }, R extends AnyResu
       if (item !== undefined) tell(item);
       return end;
     },
-    settle: (end, signal) => settle(end, { throwOnFailure: options.throwOnFailure, signal }, verdictError),
+    settle(end, signal) {
+      const { throwOnFailure } = options;
+      return settle(end, { throwOnFailure, signal, ending: leftSentence(signal.reason) }, verdictError);
+    },
     last,
     cancel,
     missed: MISSED,

@@ -8,15 +8,15 @@ import { hookCaller } from "../hook.ts";
 import type { Automation, CancelResult } from "../model.ts";
 import { type RunAutomationOptions, triggerAutomation } from "../run/automation.ts";
 import { type TriggeredRun, triggerKeys, type TriggerOptions, type TriggerRequest } from "../run/automation_request.ts";
-import { cancel, type CancelOptions } from "../run/cancel.ts";
-import type { FollowAutomationOptions } from "../run/follow_automation.ts";
+import { cancel, cancelKeys, type CancelOptions } from "../run/cancel.ts";
+import { followAutomationKeys, type FollowAutomationOptions } from "../run/follow_automation.ts";
 import { listAutomations, listAutomationsKeys, type ListAutomationsOptions } from "../run/list_automations.ts";
-import { attachKeys, runKeys, type RunRequest, start, type StartOptions } from "../run/request.ts";
+import { attachKeys, runKeys, type RunRequest, start, startKeys, type StartOptions } from "../run/request.ts";
 import type { AttachOptions, RunOptions } from "../run/run.ts";
 import type { ConnectOptions } from "../run/session.ts";
 import type { StartedRun } from "../run/start.ts";
 import type { MogplexClient } from "../service/client.ts";
-import { checkOptions, type Keys } from "../service/validate.ts";
+import { checkOptions, type Keys, type Kind } from "../service/validate.ts";
 import { apart, Connector, type MogplexOptions, overlay } from "./connect.ts";
 import {
   attachAutomationHandle,
@@ -120,7 +120,11 @@ export interface MogplexAutomations {
 
 /** One service and one token, with everything that one can do there. */
 export interface Mogplex {
-  /** One method for each route of the service. @throws {UnauthorizedError | UsageError} when there is no token, or a wrong address. */
+  /**
+   * One method for each route of the service.
+   *
+   * @throws {UnauthorizedError | UsageError} when there is no token, or a wrong address.
+   */
   readonly api: MogplexClient;
   /**
    * Starts a run and follows it to its end. In CI the key of the start is derived from the job and the request: two tasks of a job are two
@@ -243,34 +247,38 @@ export interface Mogplex {
 export function createMogplex(options: MogplexOptions = {}): Mogplex {
   const connector = new Connector(options);
   const { connectVerb: connect } = connector;
-  /** The options of a verb, checked, with the connection. */
+  /** The options of a verb, checked, with the connection. @param other See {@linkcode checkOptions}. */
   async function all<O extends object>(
     attempted: string,
     given: O = {} as O,
     keys: Keys<O>,
+    other?: { keys: Readonly<Record<string, Kind>>; advice: string },
   ): Promise<ConnectOptions & O> {
-    const options = checkOptions(attempted, given, keys);
+    const options = checkOptions(attempted, given, keys, undefined, other);
     return await connect(options);
   }
   async function* listed(more?: ListAutomationsOptions): AsyncGenerator<Automation, void, void> {
     yield* listAutomations(await all("list automations", more, listAutomationsKeys()));
   }
+  const ofFollowing = { keys: attachKeys(), advice: "only run() and attach() have it, which follow the run" };
   return connector.on({
     get api() {
       return connector.client;
     },
     run: (request, more = {}) => startHandle(connect, request, more),
     async start(request, more) {
-      const given = await all<StartOptions>("start run", more, runKeys());
+      const given = await all<StartOptions>("start run", more, startKeys(), ofFollowing);
       const onStarted = hookCaller("onStarted", given.onStarted, given.onNotice);
       return await start(request, overlay(given, { onStarted }));
     },
     attach: (runId, more = {}) => attachHandle(connect, runId, more),
-    cancel: async (runId, more) => await cancel(runId, await all<CancelOptions>("cancel run", more, runKeys())),
+    cancel: async (runId, more) =>
+      await cancel(runId, await all<CancelOptions>("cancel run", more, cancelKeys(), ofFollowing)),
     automations: {
       list: listed,
       async trigger(id, request, more) {
-        const given = await all<TriggerOptions>("trigger automation", more, triggerKeys());
+        const other = { keys: followAutomationKeys(), advice: "only run() and follow() have it, which follow the run" };
+        const given = await all<TriggerOptions>("trigger automation", more, triggerKeys(), other);
         const onTriggered = hookCaller("onTriggered", given.onTriggered, given.onNotice);
         return await triggerAutomation(id, request, overlay(given, { onTriggered }));
       },

@@ -7,7 +7,7 @@ import type { CampaignFormatName } from "../campaign/report/write.ts";
 import { detectPlatform } from "../ci/detect.ts";
 import type { PlatformLinks, ReadEnv } from "../ci/platform.ts";
 import { shown } from "../check_options.ts";
-import { UsageError } from "../errors.ts";
+import { MogplexError, type ResultSoFar, UsageError } from "../errors.ts";
 import { processIo } from "../io.ts";
 import {
   collectProblems,
@@ -23,7 +23,7 @@ import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
 import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
 import { cutText, plainLines, plainText } from "../text/plain_text.ts";
-import { createRedactor, joinRedactors, type Redactor, redactValue } from "../text/redact.ts";
+import { createRedactor, joinRedactors, type Redactor, redactValue, withOwn } from "../text/redact.ts";
 import { checkSecrets, connectorOf } from "./connect.ts";
 import type { Mogplex } from "./mogplex.ts";
 
@@ -137,7 +137,7 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
 
 /**
  * A copy of a value with secrets masked and without invisible characters in any text: what may be stored and shown. Its texts are still
- * those of an agent: escape them for the place that shows them.
+ * those of an agent: escape them for the place that shows them. A result of a client knows the secrets of the client.
  *
  * @param value A result, an item, a view of a campaign, or any other plain data.
  * @param options Which secrets to mask.
@@ -147,7 +147,7 @@ function reportsOf(attempted: string, value: unknown): ViewReports | undefined {
  * ```
  */
 export function mask<T>(value: T, options: MaskOptions = {}): T {
-  const { redact } = scriptMask("mask", options);
+  const redact = withOwn(value, scriptMask("mask", options).redact);
   if (isResult(value)) return cleanResult(value, redact, redact.token);
   return isView(value) && viewReports !== undefined
     ? viewReports.clean(value, redact) as T
@@ -169,7 +169,7 @@ function checkFormat(attempted: string, format: string, formats: readonly string
 }
 
 /**
- * Renders one report as {@linkcode report} writes it, secrets masked, without writing it.
+ * Renders one report as {@linkcode report} writes it, secrets masked, those of the result's client as well, without writing it.
  *
  * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
  * @param format Name of the format, such as `markdown` or `json`; for a campaign also `csv`.
@@ -180,12 +180,17 @@ function checkFormat(attempted: string, format: string, formats: readonly string
  * await comment(render(result, "markdown"));
  * ```
  */
-export function render(result: AnyResult, format: ReportFormatName, options?: MaskOptions): string;
+export function render(result: AnyResult | ResultSoFar, format: ReportFormatName, options?: MaskOptions): string;
 /** The same for the view of a campaign, which has the format `csv` as well. */
 export function render(view: AnyCampaignView, format: CampaignFormatName, options?: MaskOptions): string;
-export function render(value: AnyResult | AnyCampaignView, format: string, options: MaskOptions = {}): string {
+export function render(
+  value: AnyResult | ResultSoFar | AnyCampaignView,
+  format: string,
+  options: MaskOptions = {},
+): string {
   const attempted = "render report";
-  const { redact, env } = scriptMask(attempted, options);
+  const { redact: given, env } = scriptMask(attempted, options);
+  const redact = withOwn(value, given);
   const views = reportsOf(attempted, value);
   checkFormat(attempted, format, views?.formats);
   const links = detectPlatform(env).links(env);
@@ -201,17 +206,23 @@ export function render(value: AnyResult | AnyCampaignView, format: string, optio
 
 /**
  * Writes reports about a run, an automation run or a campaign, without any request. Replaces whole files, and creates missing directories.
+ * Secrets are masked, those of the result's client as well.
  *
  * @param result What a run or the run of an automation came to, or the `result` of an error; or the view of a campaign.
  * @param targets Formats and files.
  * @param options Which secrets to mask.
- * @throws {UsageError} for an unknown format or key, before anything is written; when a report cannot be written, after all others are.
+ * @throws {UsageError} for an unknown format or key, before anything is written.
+ * @throws {MogplexError} when a report cannot be written, after all others are: with exit code 2 and `code` `REPORT_NOT_WRITTEN`.
  * @example Write a summary
  * ```ts ignore
  * await report(result, [{ format: "markdown", path: "summary.md" }, { format: "json", path: "result.json" }]);
  * ```
  */
-export function report(result: AnyResult, targets: readonly ReportTarget[], options?: MaskOptions): Promise<void>;
+export function report(
+  result: AnyResult | ResultSoFar,
+  targets: readonly ReportTarget[],
+  options?: MaskOptions,
+): Promise<void>;
 /** The same for the view of a campaign, which has the format `csv` as well. */
 export function report(
   view: AnyCampaignView,
@@ -220,12 +231,13 @@ export function report(
 ): Promise<void>;
 // deno-lint-ignore require-await
 export async function report(
-  value: AnyResult | AnyCampaignView,
+  value: AnyResult | ResultSoFar | AnyCampaignView,
   targets: readonly ReportTarget<string>[],
   options: MaskOptions = {},
 ): Promise<void> {
   const io = processIo();
-  const { redact, env } = scriptMask("write report", options, io.readFile);
+  const { redact: given, env } = scriptMask("write report", options, io.readFile);
+  const redact = withOwn(value, given);
   if (!Array.isArray(targets)) {
     const why = "the second argument must be a list of targets, such as { format, path }";
     throw new UsageError({ attempted: "write report", why, value: shown("targets", targets) });
@@ -244,7 +256,9 @@ export async function report(
       attempt(format, path, () => io.writeFile(path, views.render(value as AnyCampaignView, format, redact, links)));
     }
   }
-  if (problems.length > 0) throw new UsageError(problems.map((problem) => problem.message).join("; "));
+  // No `UsageError`: that one says that nothing was started.
+  const message = problems.map((problem) => problem.message).join("; ");
+  if (problems.length > 0) throw new MogplexError(message, "usage", { code: "REPORT_NOT_WRITTEN" });
 }
 
 // `createLogText()`: makes untrusted text safe to print from a script in a CI job.
@@ -312,14 +326,23 @@ export function createLogText(options: MaskOptions = {}): LogText {
 /** Untrusted text, made harmless for the place where it goes. Secrets are masked by `mask()` or `createLogText()`, not here. */
 export interface EscapeText {
   /**
-   * As inline code on one line, also in a table: no mention, no quick action, no link. A blank text gives an empty string.
+   * As inline code on one line, also in a table: no mention, no quick action, no link. Line breaks become blanks, and `|` becomes the character
+   * `│`, since renderers disagree on how to escape it in a table. A blank text gives an empty string.
    *
    * @param text Anything.
    */
   markdown(text: string): string;
-  /** As a block of code with all its lines. Put it between empty lines, at the left margin. @param text Anything. */
+  /**
+   * As a block of code with all its lines. Put it between empty lines, at the left margin. An empty text gives a block with an empty line.
+   *
+   * @param text Anything.
+   */
   markdownBlock(text: string): string;
-  /** For the text of an HTML or XML element, and for an attribute in quotes. @param text Anything. */
+  /**
+   * For the text of an HTML or XML element, and for an attribute in quotes.
+   *
+   * @param text Anything.
+   */
   html(text: string): string;
   /**
    * For a terminal and the log of a CI job: without terminal sequences and invisible characters, and without anything that a CI system would

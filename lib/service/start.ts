@@ -100,7 +100,8 @@ export class Start<R> {
     throw new UsageError({
       attempted: what,
       why: `the token reaches no repository "${repository.id}"`,
-      advice: 'correct the id ("repos list" shows them), or unhide the repository in the app (hidden ' +
+      advice:
+        'correct the id ("repos list", or api.listRepos() in a script, shows them), or unhide the repository in the app (hidden ' +
         "repositories are not listed)",
     }, { cause: error });
   }

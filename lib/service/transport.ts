@@ -140,7 +140,7 @@ export type StreamStep<Message> =
     kind: "closed";
     /** Why it ended, in a few words with secrets masked; null for an orderly end. */
     detail: string | null;
-    /** Whether a message was longer than {@linkcode MAX_MESSAGE_LENGTH}. The same message would end the next stream as well. */
+    /** Whether a message was longer than 524 288 characters. The same message would end the next stream as well. */
     tooLarge: boolean;
   };
 

@@ -135,7 +135,7 @@ export function checkUuid(id: string, what: string): Uuid {
     attempted: `use ${what}`,
     why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
     value: quoted(id),
-    advice: what === "repository id" ? '"repos list" shows the ids' : undefined,
+    advice: what === "repository id" ? '"repos list", or api.listRepos() in a script, shows the ids' : undefined,
   });
 }
 

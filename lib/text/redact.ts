@@ -36,7 +36,7 @@ export interface Redactor {
 export type MaskText = ((text: string) => string) & { readonly longest?: number };
 
 /** Fewest characters of a secret: a shorter value may be part of an ordinary word. Source: GitLab masks values from 8 characters on. */
-export const MIN_SECRET_LENGTH = 8;
+const MIN_SECRET_LENGTH = 8;
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const URL_LIKE = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** Longest secret that becomes a pattern; of a longer one the text of its forms is looked for. */
@@ -79,10 +79,12 @@ const SHAPES = new RegExp(
   "g",
 );
 
-/** Whether a value is masked where it is given as a secret. */
-export function isSecret(value: string): boolean {
-  return value.length >= MIN_SECRET_LENGTH && !UUID.test(value) && !URL_LIKE.test(value) &&
-    !NEVER_MASKED.includes(value.toLowerCase());
+/** Why a value is not masked where it is given as a secret, as a predicate; undefined for one that is. */
+export function whyNoSecret(value: string): string | undefined {
+  if (value.length < MIN_SECRET_LENGTH) return `has fewer than ${MIN_SECRET_LENGTH} characters`;
+  if (UUID.test(value)) return "is a UUID";
+  if (URL_LIKE.test(value)) return "is an address";
+  return NEVER_MASKED.includes(value.toLowerCase()) ? "is a word of our own output" : undefined;
 }
 
 function base64(bytes: Uint8Array): string {
@@ -259,7 +261,9 @@ export function createRedactor(options: RedactorOptions = {}): Redactor {
   const token = options.token?.trim() ?? "";
   const tokens = token === "" ? [] : [token];
   const values = SECRET_VARIABLES.map((name) => options.env?.(name)?.trim() ?? "");
-  const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter(isSecret);
+  const secrets = [...values, ...options.secrets ?? []].flatMap(withLines).filter((value) =>
+    whyNoSecret(value) === undefined
+  );
   const all = [...tokens, ...secrets];
   const longest = Math.max(0, ...all.map(longestForm));
   return Object.assign(maskerOf(all, [SHAPES]), { token: maskerOf(tokens), longest });
@@ -336,18 +340,33 @@ export function redactHidden(text: string, redact: (text: string) => string): st
 
 const LOOKED_UP_KEY = /^(id|status|type|.*Id|.*_id)$/;
 
+/** Where a value has the redactor of who made it; the same in every copy of this package. */
+const OWN_REDACTOR = Symbol.for("@mogplex/ci redactor");
+
+/** Gives a value a redactor of its own, which {@linkcode withOwn} finds. A copy by spreading does not have it. */
+export function giveRedactor(value: object, redact: Redactor): void {
+  Object.defineProperty(value, OWN_REDACTOR, { value: redact, configurable: true });
+}
+
+/** The redactor, and the one that the value was given. */
+export function withOwn(value: unknown, redact: Redactor): Redactor {
+  const own = (value as { [OWN_REDACTOR]?: Redactor } | null | undefined)?.[OWN_REDACTOR];
+  return own === undefined ? redact : joinRedactors(own, redact);
+}
+
 /**
- * A copy of a value in which every text is masked by {@linkcode redactHidden}. In keys, ids, statuses and types only the access
- * token is masked, so that programs can still look them up.
+ * A copy of a value in which every text is masked by {@linkcode redactHidden}, that of a value with a redactor of its own by that one, too. In
+ * keys, ids, statuses and types only the access token is masked, so that programs can still look them up.
  */
-export function redactValue<T>(value: T, redact: Redactor): T {
-  function walk(part: unknown, key: string): unknown {
+export function redactValue<T>(value: T, given: Redactor): T {
+  function walk(part: unknown, key: string, above: Redactor): unknown {
+    const redact = withOwn(part, above);
     if (typeof part === "string") return redactHidden(part, LOOKED_UP_KEY.test(key) ? redact.token : redact);
-    if (Array.isArray(part)) return part.map((item) => walk(item, key));
+    if (Array.isArray(part)) return part.map((item) => walk(item, key, redact));
     if (typeof part !== "object" || part === null) return part;
     return Object.fromEntries(
-      Object.entries(part).map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name)]),
+      Object.entries(part).map(([name, inner]) => [redactHidden(name, redact.token), walk(inner, name, redact)]),
     );
   }
-  return walk(value, "") as T;
+  return walk(value, "", given) as T;
 }

@@ -53,6 +53,19 @@ const GROUPS: readonly [heading: string, kinds: readonly string[]][] = [
   ["Types", ["interface", "typeAlias"]],
 ];
 
+/** The members of each export, by its name. */
+type Names = ReadonlyMap<string, ReadonlySet<string>>;
+
+/** Properties and methods of a symbol, inherited ones too. */
+function memberNames({ declarations }: DocSymbol, symbols: readonly DocSymbol[]): string[] {
+  return declarations.flatMap(({ def }) => {
+    const parents = typeof def.extends === "string" ? [def.extends] : def.extends?.map(typeText) ?? [];
+    const above = symbols.filter(({ name }) => parents.some((parent) => parent.split("<")[0] === name));
+    const own = [...def.properties ?? [], ...def.methods ?? []].map(({ name }) => name);
+    return [...own, ...above.flatMap((each) => memberNames(each, symbols))];
+  });
+}
+
 /** Exports of a module, by name. */
 function exportsOf(file: string): DocSymbol[] {
   const { nodes } = JSON.parse(execFileSync(runtimes.deno, ["doc", "--json", file], {
@@ -66,19 +79,21 @@ function exportsOf(file: string): DocSymbol[] {
 }
 
 /** Text of a docstring in one line, with links to the sections of this document. */
-function prose(text: string | undefined, known: ReadonlySet<string>): string {
+function prose(text: string | undefined, known: Names): string {
   return (text ?? "").replace(/```[^]*?```/g, "").replace(
     /\{@link(?:code)? ([\w.]+)(?:\s+[^}]*)?\}/g,
     (_, name: string) => {
-      const [whole = ""] = name.split(".");
-      if (!known.has(whole)) throw new Error(`A docstring names ${name}, which no entry exports: ${text}`);
+      const [whole = "", member] = name.split(".");
+      const members = known.get(whole);
+      if (members === undefined) throw new Error(`A docstring names ${name}, which no entry exports: ${text}`);
+      if (member !== undefined && !members.has(member)) throw new Error(`There is no ${name}: ${text}`);
       return `[\`${name}\`](#${whole.toLowerCase()})`;
     },
   ).replace(/@default\s+([^]+)$/, (_, value: string) => defaultText(value)).replace(/\s+/g, " ").trim();
 }
 
 /** Text of a docstring as a paragraph, and the list that follows it. */
-function proseWithList(text: string | undefined, known: ReadonlySet<string>): string {
+function proseWithList(text: string | undefined, known: Names): string {
   const [first = "", ...items] = (text ?? "").split(/\n(?=- )/).map((part) => prose(part, known));
   return [first, ...items.length > 0 ? [items.join("\n")] : []].join("\n\n");
 }
@@ -88,19 +103,28 @@ function defaultText(value: string): string {
   return `Default: ${value.replace(/\{(.*?)\}(?=[\s,;)]|$)/g, "`$1`").replace(/\.?\s*$/, ".")}`;
 }
 
+/** The text after `@default`, as it was written: Deno's tool ends the value at its first closing brace, and drops those that follow. */
+function taggedDefault({ value = "", doc = "" }: { value?: string; doc?: string }): string {
+  const open = value.split("{").length - value.split("}").length;
+  return `{${value}${"}".repeat(Math.max(open, 0))}} ${doc}`;
+}
+
+/** What is thrown, and when. */
+function thrownText({ doc, tsType }: { doc?: string; tsType?: DocType }, known: Names): string {
+  return `${tsType ? `\`${typeText(tsType)}\` ` : ""}${prose(doc, known)}`.trimEnd();
+}
+
 /** Tags of a docstring as items of a list. */
-function tags({ tags = [] }: DocComment, known: ReadonlySet<string>): string[] {
+function tags({ tags = [] }: DocComment, known: Names): string[] {
   return tags.flatMap(({ kind, name, doc, tsType }) => {
     if (kind === "param") return [`- \`${name}\`: ${prose(doc, known)}`];
     if (kind === "return") return [`- returns ${prose(doc, known)}`];
-    if (kind === "throws") {
-      return [`- throws ${tsType ? `\`${typeText(tsType)}\` ` : ""}${prose(doc, known)}`.trimEnd()];
-    }
+    if (kind === "throws") return [`- throws ${thrownText({ doc, tsType }, known)}`];
     return [];
   });
 }
 
-function memberItem(member: DocMember, known: ReadonlySet<string>): string {
+function memberItem(member: DocMember, known: Names): string {
   const { jsDoc = {}, functionDef } = member;
   const text = memberText(
     functionDef === undefined
@@ -111,9 +135,26 @@ function memberItem(member: DocMember, known: ReadonlySet<string>): string {
       : { ...member, ...functionDef },
   );
   const byDefault = jsDoc.tags?.find(({ kind }) => kind === "default");
-  const last = byDefault === undefined ? "" : defaultText(`{${byDefault.value}} ${byDefault.doc ?? ""}`);
-  const meaning = `${prose(jsDoc.doc, known)} ${last}`.trim();
+  const last = byDefault === undefined ? "" : defaultText(taggedDefault(byDefault));
+  const thrown =
+    jsDoc.tags?.filter(({ kind }) => kind === "throws").map((tag) =>
+      `Throws ${thrownText(tag, known).replace(/\.?$/, ".")}`
+    ) ?? [];
+  const meaning = [prose(jsDoc.doc, known), last, ...thrown].filter((text) => text !== "").join(" ");
   return `- \`${text}\`${meaning === "" ? "" : `: ${meaning}`}`;
+}
+
+/** The members of each object that a type may be, with their texts: the first one tells it from the others. */
+function unionItems(type: DocType | undefined, known: Names): string[] {
+  const parts: DocType[] = type?.kind === "union" ? type.value : [];
+  return parts.flatMap(({ kind, value }) => {
+    const [first, ...others]: DocMember[] = kind === "typeLiteral" ? value.properties : [];
+    if (first === undefined || ![first, ...others].some(({ jsDoc }) => jsDoc !== undefined)) return [];
+    return [
+      memberItem(first, known),
+      ...others.filter(({ tsType }) => tsType?.repr !== "undefined").map((each) => `  ${memberItem(each, known)}`),
+    ];
+  });
 }
 
 /** How a symbol is declared, in one line. */
@@ -150,7 +191,7 @@ function constText(name: string): string | undefined {
   return `{ ${Object.entries(value).map(([key, each]) => `readonly ${key}: ${JSON.stringify(each)}`).join("; ")} }`;
 }
 
-function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>): string {
+function section({ name, declarations }: DocSymbol, known: Names): string {
   return declarations.map((declaration, index) => {
     const { jsDoc = {}, def } = declaration;
     const members = [...def.properties ?? [], ...def.methods ?? []].filter((each) =>
@@ -161,7 +202,9 @@ function section({ name, declarations }: DocSymbol, known: ReadonlySet<string>):
       ...index === 0 ? [`### ${name}`] : [],
       ["```ts", declared(name, declaration), "```"].join("\n"),
       proseWithList(jsDoc.doc, known),
-      [...tags(jsDoc, known), ...members.map((each) => memberItem(each, known))].join("\n"),
+      [...tags(jsDoc, known), ...members.map((each) => memberItem(each, known)), ...unionItems(def.tsType, known)].join(
+        "\n",
+      ),
     ];
     return blocks.filter((text) => text !== "").join("\n\n");
   }).join("\n\n");
@@ -176,7 +219,8 @@ export function exportList(): string {
 /** The whole document. */
 export function libraryReference(): string {
   const modules = MODULES.map(({ file, name }) => ({ name, symbols: exportsOf(file) }));
-  const known = new Set(modules.flatMap(({ symbols }) => symbols.map((each) => each.name)));
+  const all = modules.flatMap(({ symbols }) => symbols);
+  const known = new Map(all.map((each) => [each.name, new Set(memberNames(each, all))]));
   const parts = modules.map(({ name, symbols }) => {
     const groups = GROUPS.map(([heading, kinds]) => {
       const found = symbols.filter(({ declarations: [first] }) => kinds.includes(first?.kind ?? ""));

@@ -29,7 +29,7 @@ const ADVICE: Readonly<Record<ChainProblem["kind"], string>> = {
   cut: RESTORE,
   damaged: RESTORE,
   newer: "use that version, or a later one",
-  other: "use another --dir, or the campaign file that this directory belongs to",
+  other: "use another directory, or the campaign that this one belongs to",
 };
 
 /** A last line that was not written whole. */

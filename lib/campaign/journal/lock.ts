@@ -344,7 +344,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     const own = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
       `it is of ${own}, and the file is of ${campaignText({ name: campaign, round })}`,
-      "use another --dir for this campaign or round",
+      "give this campaign or round another home",
     );
   }
   const double = doubleOf(lock.items);

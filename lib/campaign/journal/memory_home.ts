@@ -28,7 +28,12 @@ import type { JournalRecord } from "./record.ts";
  * ```
  */
 export function memoryHome(): MemoryHome {
-  return new MemoryHome();
+  return new MemoryStore();
+}
+
+/** Whether a value is what {@linkcode memoryHome} made. */
+export function isMemoryHome(value: unknown): value is MemoryHome {
+  return value instanceof MemoryStore;
 }
 
 /** What {@linkcode openMemoryHome} needs. */
@@ -41,22 +46,29 @@ interface MemoryHomeOptions extends Omit<LockChecks, "path"> {
 
 /** Opens a home in memory. @throws {MogplexError} with exit code 75 when another call writes in it. */
 export function openMemoryHome(memory: MemoryHome, options: MemoryHomeOptions): Home {
-  return MemoryHome.open(memory, options);
+  return MemoryStore.open(memory as MemoryStore, options);
 }
 
 /** What messages call it. */
 const SHOWN_AS = "the home in memory";
 
+/** A home in the memory of this process. Only `memoryHome()` makes one. */
+export interface MemoryHome {
+  /** Tells it from a home that is a text. */
+  readonly kind: "memory";
+}
+
 /** Lock and journal of a campaign, in memory. */
-export class MemoryHome {
+class MemoryStore implements MemoryHome {
+  readonly kind = "memory";
   #lock: Uint8Array | undefined;
   /** The end of the journal; undefined before the first record. */
   #chain: Chain | undefined;
   readonly #records: JournalRecord[] = [];
   #isWritten = false;
 
-  /** See `openMemoryHome()`. @internal */
-  static open(memory: MemoryHome, { campaign, round, requestHash, clock, access }: MemoryHomeOptions): Home {
+  /** See `openMemoryHome()`. */
+  static open(memory: MemoryStore, { campaign, round, requestHash, clock, access }: MemoryHomeOptions): Home {
     let writes = access === "write";
     if (writes && memory.#isWritten) {
       const why = "another call in this process works on the campaign";
@@ -75,7 +87,7 @@ export class MemoryHome {
       // deno-lint-ignore require-await
       async readLock() {
         if (memory.#lock === undefined) return undefined;
-        return parseLock(memory.#lock, { path: `${SHOWN_AS}: lock`, campaign, round, requestHash });
+        return parseLock(memory.#lock, { path: SHOWN_AS, campaign, round, requestHash });
       },
       // deno-lint-ignore require-await
       async writeLock(lock) {

@@ -36,6 +36,8 @@ export interface ScriptOptions {
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
   /** Takes a fault that a step brings. @default {undefined} (discarded) */
   onFault?: ((fault: Fault) => void) | undefined;
+  /** Takes the id of a run that no scenario fits. @default {undefined} (discarded) */
+  onUnfit?: ((runId: string) => void) | undefined;
 }
 
 interface Play {
@@ -71,7 +73,10 @@ new file mode 100644
 `;
 }
 
-export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, onFault }: ScriptOptions): Driver {
+export function scriptDriver(
+  world: World,
+  { scenarios, speed = 1, runDuration, onFault, onUnfit }: ScriptOptions,
+): Driver {
   const plays = new Map<string, Play>();
   const timeline = new Timeline<Play>();
   const over = new Set<string>();
@@ -216,7 +221,7 @@ export function scriptDriver(world: World, { scenarios, speed = 1, runDuration, 
     queued(run) {
       const known = facts(run);
       const scenario = chooser.choose(known);
-      if (scenario === undefined) return;
+      if (scenario === undefined) return onUnfit?.(run.id);
       if (scenario.refuseQueue !== undefined) throw new QueueError(scenario.refuseQueue);
       const moments = momentsOf(scenario, known);
       // No worker ever takes a run without steps.

@@ -168,14 +168,36 @@ function meets(route: string, known: string): boolean {
     wanted.every((part, index) => part === "*" || actual[index] === "*" || part === actual[index]);
 }
 
+/** The route of streams. */
+const STREAM_ROUTE = "GET /runs/*/events/stream";
+
+/** The only route that a kind of fault hits; undefined where it hits all. */
+export function onlyRoute(kind: FaultKind): string | undefined {
+  if ((STREAM_FAULT_KINDS as readonly string[]).includes(kind)) return STREAM_ROUTE;
+  return kind === "limiter-down" ? "POST /runs" : undefined;
+}
+
 /**
  * Checks that a fault can hit a request.
  *
  * @param routes All routes of the service, as `METHOD PATH` with `*` for each parameter.
- * @throws {UsageError} when no request has its route.
+ * @param hasStreams Whether the revision of the service has streams.
+ * @throws {UsageError} when no request has its route, or none that its kind hits.
  */
-export function checkFaultRoute({ route }: Fault, routes: readonly string[]): void {
-  if (route === undefined || routes.some((known) => meets(route, known))) return;
+export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[], hasStreams: boolean): void {
+  const only = onlyRoute(kind);
+  if (only === STREAM_ROUTE && !hasStreams) {
+    const why = `"${kind}" spoils a stream, and this revision of the service has no streams`;
+    const advice = 'set revision: "later", or --server-revision later';
+    throw new UsageError({ attempted: "inject fault", why, advice });
+  }
+  if (route === undefined) return;
+  const met = routes.filter((known) => meets(route, known));
+  if (met.length > 0) {
+    if (only === undefined || met.includes(only)) return;
+    const why = `"${kind}" hits ${only} only: current route is "${route.slice(0, 100)}"`;
+    throw new UsageError({ attempted: "inject fault", why });
+  }
   const near = nearest(route, routes);
   throw new UsageError({
     attempted: "inject fault",

@@ -13,6 +13,7 @@ import { chance } from "../state/chance.ts";
 import {
   type Fault,
   type FaultKind,
+  onlyRoute,
   type PlannedFault,
   type RandomFaults,
   STREAM_FAULT_KINDS,
@@ -95,20 +96,29 @@ export class Faults {
   ): Promise<Response> {
     const fault = this.#take(request);
     if (fault === undefined) return await next();
-    tell(fault.kind);
-    if (fault.processed && ["500", "empty5xx", "html502", "reset0"].includes(fault.kind)) discard(await next());
-    return await this.#play(fault, request, next, breaker);
+    const { kind } = fault;
+    if (isStreamFault(kind)) {
+      const answer = await next();
+      if (!isStream(answer)) {
+        this.#giveBack(fault);
+        return answer;
+      }
+      tell(kind);
+      return playStreamFault(kind, answer, fault.after ?? 1, breaker);
+    }
+    tell(kind);
+    if (fault.processed && ["500", "empty5xx", "html502", "reset0"].includes(kind)) discard(await next());
+    return await this.#play(kind, fault, request, next, breaker);
   }
 
   #take(request: Request): Fault | undefined {
     const { path } = splitUrl(request.url);
-    const isStart = request.method === "POST" && path === `${API_PREFIX}/runs`;
-    const opensStream = request.method === "GET" && path.endsWith("/events/stream");
-    const suits = (kind: FaultKind) => isStreamFault(kind) ? opensStream : kind !== "limiter-down" || isStart;
+    const fits = (route: string | undefined) => route === undefined || matchesRoute(route, request.method, path);
+    const suits = (kind: FaultKind) => fits(onlyRoute(kind));
     const planned = this.#planned.find(({ kind, route, runId, times = 1, hits }) =>
       hits < times && suits(kind) &&
       (runId === undefined || path.split("/").includes(runId)) &&
-      (route === undefined || matchesRoute(route, request.method, path))
+      fits(route)
     );
     if (planned !== undefined) {
       planned.hits++;
@@ -125,11 +135,22 @@ export class Faults {
     return { kind, retryAfter, delayMs, processed: chance(seed, n, 3) < 0.5 };
   }
 
-  async #play(fault: Fault, request: Request, next: () => Promise<Response>, breaker: Breaker): Promise<Response> {
+  /** A planned fault that has hit nothing waits for the next request. */
+  #giveBack(fault: Fault): void {
+    const planned = this.#planned.find((each) => each === fault);
+    if (planned !== undefined) planned.hits--;
+  }
+
+  async #play(
+    kind: Exclude<FaultKind, StreamFaultKind>,
+    fault: Fault,
+    request: Request,
+    next: () => Promise<Response>,
+    breaker: Breaker,
+  ): Promise<Response> {
     const retryAfter = { "retry-after": String(fault.retryAfter ?? DEFAULT_RETRY_AFTER_SECONDS) };
     const { path, query } = splitUrl(request.url);
-    if (isStreamFault(fault.kind)) return await playStreamFault(fault.kind, next, fault.after ?? 1, breaker);
-    switch (fault.kind) {
+    switch (kind) {
       case "429":
         return fail(
           429,
@@ -222,19 +243,16 @@ const JUNK = [
 /**
  * Plays a fault on a stream.
  *
- * @param next Carries the request out.
+ * @param answer A stream.
  * @param after For `stream-cut`: see {@linkcode cut}.
  * @param breaker Breaks the connection.
- * @returns The answer itself, if it is not a stream.
  */
-async function playStreamFault(
+function playStreamFault(
   kind: StreamFaultKind,
-  next: () => Promise<Response>,
+  answer: Response,
   after: number,
   breaker: StreamBreaker,
-): Promise<Response> {
-  const answer = await next();
-  if (!isStream(answer)) return answer;
+): Response {
   switch (kind) {
     case "stream-cut":
       return cut(answer, after, breaker);

@@ -22,6 +22,44 @@ test("the reference names no type that no entry exports", () => {
   expect(named.filter((name) => !known.has(name))).toEqual([]);
 });
 
+test("each function, class and constant of the reference can be imported", async () => {
+  const values = {
+    ...await import("../../../mod.ts"),
+    ...await import("../../../campaigns.ts"),
+    ...await import("../../../testing.ts"),
+  };
+  const declared = [...TEXT.matchAll(/^```ts\n(?:function|class|const) (\w+)/gm)].map(([, name = ""]) => name);
+  expect(declared.length).toBeGreaterThan(40);
+  expect(declared.filter((name) => !Object.hasOwn(values, name))).toEqual([]);
+});
+
 test("the reference shows no internal member, no value of a constant that it does not know, and no constant of ours", () => {
   expect(TEXT.match(/@internal|readonly \w+: undefined|systemClock|typeof \w+\[number\]/g)).toBeNull();
+});
+
+test("the reference has no tag of a docstring in its text, and closes each brace of a default", () => {
+  expect(TEXT.match(/.*@(?:param|throws|returns|default|example)\b.*/g)).toBeNull();
+  const defaults = [...TEXT.matchAll(/Default: `([^`]*)`/g)].map(([, value = ""]) => value);
+  expect(defaults.length).toBeGreaterThan(50);
+  expect(defaults.filter((value) => value.split("{").length !== value.split("}").length)).toEqual([]);
+});
+
+test("the reference says what the fields of notices and events of campaigns are", () => {
+  for (const name of ["Notice", "CampaignEvent"]) {
+    const [, section = ""] = TEXT.split(`\n### ${name}\n`);
+    const items = (section.split("\n### ")[0] ?? "").match(/^ {2}- `.*/gm) ?? [];
+    expect(items.length).toBeGreaterThan(8);
+    expect(items.filter((item) => !/`: \S/.test(item))).toEqual([]);
+  }
+});
+
+test("the reference links a member only under the name of a type that has it", () => {
+  const sections = new Map(TEXT.split("\n### ").map((text) => [/^\w+/.exec(text)?.[0] ?? "", text]));
+  const links = [...TEXT.matchAll(/\[`(\w+)\.(\w+)`\]/g)];
+  expect(links.length).toBeGreaterThan(10);
+  const own = links.filter(([, name = ""]) => !sections.get(name)?.includes(" extends "));
+  const lost = own.filter(([, name = "", member]) =>
+    !new RegExp(`^- \`(?:readonly )?${member}\\b`, "m").test(sections.get(name) ?? "")
+  );
+  expect(lost.map(([link]) => link)).toEqual([]);
 });

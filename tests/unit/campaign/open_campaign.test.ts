@@ -120,11 +120,11 @@ test("a directory of another campaign or another round is refused, and nothing o
   const world = await started();
   world.write({ name: "another" });
   expect(await refusal(world)).toMatch(
-    /^2 .*of campaign "replace-moment", and the file is of campaign "another"; use another --dir/,
+    /^2 .*of campaign "replace-moment", and the file is of campaign "another"; give this campaign or round another home/,
   );
   world.write({ round: "2026-10" });
   expect(await refusal(world)).toMatch(
-    /^2 .*the file is of campaign "replace-moment", round "2026-10"; use another --dir/,
+    /^2 .*the file is of campaign "replace-moment", round "2026-10"; give this campaign or round another home/,
   );
 });
 

@@ -139,3 +139,11 @@ test("readOptions() turns flags into options", async () => {
     "success",
   ]);
 });
+
+test("readOptions() logs a run that no scenario fits in a line, unless --quiet", () => {
+  for (const [args, line] of [[[], "no scenario fits run r-1: it stays pending\n"], [["--quiet"], ""]] as const) {
+    const io = fakeIo();
+    readOptions(io, parseFlags("mogplex-emulator", args, FLAGS)).onUnfit?.("r-1");
+    expect(io.text.stderr).toBe(line);
+  }
+});

@@ -79,6 +79,13 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
     [() => createEmulator({ scenarios: "success" } as TestEmulatorOptions), "did you mean 'scenario'?"],
     [() => createEmulator({ runMs: -1 }), "'runMs' must be 0 or more: -1"],
     [() => createEmulator({ sandboxLimit: NaN }), "'sandboxLimit'"],
+    [() => createEmulator({ revision: "latest" as "later" }), `'revision' must be "base" or "later": "latest"`],
+    [() => createEmulator({ like: "user" as "service" }), `'like' must be "service": "user"`],
+    [() => createEmulator({ repos: [] }), "'repos' must name a repository: an empty list"],
+    [() => createEmulator({ repos: ["acme/web", "api"] }), `each of 'repos' must be owner/name: "api"`],
+    [() => createEmulator({ repos: ["acme/"] }), `each of 'repos' must be owner/name: "acme/"`],
+    [() => createEmulator({ repos: "acme/web" as never }), `'repos' must be a list of names: "acme/web"`],
+    [() => createEmulator({ automations: [7] as never }), "'automations' must be a list of names: a list"],
     [() => service.fault({ kind: "503", time: 3 } as Fault), "faults have no 'time'; did you mean 'times'?"],
     [() => service.fault({ kind: "504" as "503" }), 'unknown kind "504"'],
     [() => service.fault({ kind: "503", times: -1 }), '"times" must be a whole number of 1 or more'],
@@ -124,6 +131,54 @@ test("createEmulator() refuses a token that was revoked, and gives the next one"
   expect(new Set(asked).size).toBe(3);
   expect(asked[2]).toBe(token);
   expect(await fixed.api.listRepos().catch((error) => error.name)).toBe("UnauthorizedError");
+});
+
+test("createEmulator() refuses a fault that no request of its revision can meet", () => {
+  const stream = "GET /runs/*/events/stream";
+  const base = createEmulator();
+  const later = createEmulator({ revision: "later" });
+  const refused: [() => unknown, string][] = [
+    [() => base.fault({ kind: "stream-cut" }), 'this revision of the service has no streams; set revision: "later"'],
+    [() => base.fault({ kind: "stream-500", route: stream }), "this revision of the service has no streams"],
+    [
+      () => later.fault({ kind: "stream-cut", route: "POST /runs" }),
+      `"stream-cut" hits GET /runs/*/events/stream only`,
+    ],
+    [() => later.fault({ kind: "stream-cut", route: "GET /runs/*/events" }), `hits GET /runs/*/events/stream only`],
+    [() => base.fault({ kind: "limiter-down", route: "GET /repos" }), '"limiter-down" hits POST /runs only'],
+    [() => createEmulator({ scenario: "{ faults: [{ kind: stream-cut }], play: success }" }), "has no streams"],
+    [
+      () => createEmulator({ scenario: "steps: [{ fault: { kind: stream-cut } }, { status: success }]" }),
+      "has no streams",
+    ],
+  ];
+  for (const [call, message] of refused) expect(call).toThrow(message);
+  later.fault({ kind: "stream-cut", route: stream });
+  later.fault({ kind: "stream-cut", route: "/runs/*/events/stream" });
+  later.fault({ kind: "limiter-down" });
+  expect([base.faults.length, later.faults.length]).toEqual([0, 3]);
+});
+
+test("createEmulator() tells of a run that no scenario fits: a prompt is a part of the text, no pattern", async () => {
+  const scenario =
+    "scenarios: [{ match: { prompt: '*fail*' }, play: agent-failure }, { match: { prompt: Fix }, play: success }]";
+  const service = createEmulator({ scenario });
+  const mogplex = createMogplex(service.options);
+  const repoId = service.repos[0]?.id ?? "";
+  for (const prompt of ["Let it fail", "Fix it"]) await mogplex.start({ repoId, prompt });
+  const stands = () => service.runs.map(({ request, status, hasScenario }) => [request.prompt, status, hasScenario]);
+  expect(stands()).toEqual([["Let it fail", "pending", false], ["Fix it", "pending", true]]);
+  service.control("reset");
+  expect(stands()).toEqual([]);
+});
+
+test("createEmulator() counts no hit for a fault of streams where the answer is no stream", async () => {
+  const { fault, faults, options } = createEmulator({ revision: "later" });
+  fault({ kind: "stream-cut" });
+  const headers = { authorization: `Bearer ${options.token}` };
+  const unknown = `${options.url}/api/v1/mogplex/runs/8f3a2b1c-1234-4abc-9def-1234567890ab/events/stream`;
+  expect((await options.fetch(unknown, { headers })).status).toBe(404);
+  expect(faults[0]?.hits).toBe(0);
 });
 
 test("createEmulator() refuses a fault of a step whose route no request has, with the nearest one", () => {

@@ -235,6 +235,6 @@ test("runJob() leaves the run alone when the caller's own signal aborts", async 
     onItem: () => stop.abort(reason),
   });
   expect(error).toBe(reason);
-  expect(result).toMatchObject({ outcome: "error", exitCode: 70 });
+  expect(result).toMatchObject({ outcome: "interrupted", exitCode: 130 });
   expect(client.heard.map(({ what }) => what)).not.toContain("cancel");
 });

@@ -94,6 +94,16 @@ test("a campaign is an object with a home in memory: events with progress, then 
   expect((await c.read()).items.every(({ isFinal }) => isFinal)).toBe(true);
 });
 
+test("run() sends an item only when something about it has changed, with the state before", async () => {
+  const { campaign } = world({ scenario: SLOW });
+  const told: string[] = [];
+  for await (const event of campaign.run()) {
+    if (event.type === "item") told.push(`${event.item.repository} ${event.before} -> ${event.item.verdict}`);
+  }
+  const changes = ["waiting -> running", "running -> succeeded"];
+  expect(told.sort()).toEqual(REPOS.flatMap((name) => changes.map((change) => `${name} ${change}`)).sort());
+});
+
 test("a campaign is advanced in a loop on the clock until nothing is due", async () => {
   const { campaign, clock, service } = world({ scenario: SLOW });
   let view = await campaign.advance();
@@ -176,11 +186,51 @@ test("run() rejects unless all succeeded, resolves in any case with throwOnFailu
   expect((await campaign.run({ throwOnFailure: false })).exitCode).toBe(1);
 });
 
-test("a campaign that waits for a person, or is left at its timeout, goes on: 75 for those who await it", async () => {
-  const gated = world({ scenario: "agent-failure" }, { canary: { size: 1 } });
-  const events = await eventsOf(gated.campaign.run());
+test("run() ends with 4, as for a question, when a gate is closed, and goes on after approve()", async () => {
+  const { campaign, service } = world({}, { canary: { size: 1, gate: "manual" } });
+  const handle = campaign.run();
+  const events = await eventsOf(handle);
   expect(events.some(({ type }) => type === "gate")).toBe(true);
-  expect([events.at(-1)?.type, gated.service.runs.length]).toEqual(["end", 1]);
+  expect([events.at(-1), service.runs.length]).toMatchObject([
+    { type: "end", outcome: "awaiting_input", exitCode: 4 },
+    1,
+  ]);
+  const error = await handle.catch((error) => error);
+  expect([error.name, error.exitCode, error.code, error.outcome, error.isRetryable]).toEqual([
+    "CampaignVerdictError",
+    4,
+    "AWAITING_INPUT",
+    "awaiting_input",
+    false,
+  ]);
+  expect(error.message).toContain("call `approve()` when a person has said yes, and then go on");
+  // A schedule is not red while it waits.
+  const waits = await campaign.advance();
+  expect([waits.exitCode, waits.state, waits.nextWaveAt]).toEqual([0, "gated", null]);
+
+  const approved = await campaign.approve("kim");
+  expect([approved.state, approved.about?.opened]).toMatchObject(["waiting", [{ gate: "canary", by: "kim" }]]);
+  expect(service.runs.length).toBe(1);
+  expect((await campaign.run()).counts.succeeded).toBe(3);
+});
+
+test("approve() refuses a campaign without a closed gate, one that is at work elsewhere, and a person without a name", async () => {
+  const { campaign, campaigns, definition, home } = world({ scenario: SLOW }, { canary: { size: 1, gate: "manual" } });
+  const messageOf = (given: unknown, options?: object) =>
+    campaign.approve(given as string, options).catch((error) => `${error.exitCode} ${error.message}`);
+  expect(await messageOf("kim")).toContain("nothing was planned");
+  await campaign.plan();
+  expect(await messageOf("kim")).toContain("2 Cannot approve campaign: no gate is closed");
+  expect(await messageOf(" ")).toContain("the name of the person who approves");
+  expect(await messageOf({ by: "kim" })).toContain("the name of the person who approves");
+  expect(await messageOf("kim", { nte: "x" })).toContain("options have no 'nte'");
+  const atWork = campaigns.of(definition, { home }).run({ throwOnFailure: false });
+  await atWork.started;
+  expect(await messageOf("kim")).toStartWith("75 ");
+  await atWork;
+});
+
+test("a campaign that is left at its timeout goes on: 75 for those who await it", async () => {
   const late = world({ scenario: SLOW });
   const handle = late.campaign.run({ timeoutMs: MINUTE });
   expect((await eventsOf(handle)).at(-1)).toMatchObject({ outcome: "started", exitCode: 75, progress: { done: 0 } });
@@ -198,7 +248,11 @@ test("leaving the loop, and await using, stop following at once and leave the ru
   const handle = campaign.run();
   for await (const event of handle) if (event.type === "item" && event.item.verdict === "running") break;
   const leftAt = clock.now();
-  expect(await handle.catch((error) => error)).toMatchObject({ name: "AbortError" });
+  const left = await handle.catch((error) => error);
+  expect(left).toBeInstanceOf(AbortedError);
+  expect(left.message).toMatch(
+    /^Following ended when the last loop was left, or at the end of `await using`; \d runs? goe?s? on; the campaign goes on/,
+  );
   expect(clock.now()).toBe(leftAt);
   {
     // The home is free again.
@@ -338,7 +392,7 @@ test("a home in memory outlives errors, clients and definitions, and belongs to 
   expect((await other.of(there.definition, { home: there.home }).run()).counts.succeeded).toBe(3);
   expect(there.service.runs.length).toBe(3);
   const stranger = other.of({ ...there.definition, name: "another" }, { home: there.home });
-  expect(await stranger.read().catch((error) => error.message)).toContain('read lock "the home in memory: lock"');
+  expect(await stranger.read().catch((error) => error.message)).toContain('read lock "the home in memory"');
   const notices: string[] = [];
   const changed = other.of({ ...there.definition, prompt: "Something else" }, {
     home: there.home,

@@ -10,6 +10,7 @@ test("escapeText makes a text harmless for each place", () => {
   const { markdown, markdownBlock, html, terminal } = escapeText;
   expect(markdown("a`b | c\n/close")).toBe("``a`b │ c /close``");
   expect(markdown(" \n ")).toBe("");
+  expect(markdownBlock("")).toBe(" ```text\n \n ```");
   expect(markdownBlock("one\n```\n/close")).toBe(" ````text\n one\n ```\n /close\n ````");
   expect(html(`<a href="x">'&`)).toBe("&lt;a href=&quot;x&quot;&gt;&#39;&amp;");
   expect(terminal("fine\n::error::forged\n\x1b[2Jgone")).toBe("fine\n: :error::forged\ngone");

@@ -6,6 +6,7 @@ import {
   createMogplex,
   DeadlineError,
   follow,
+  render,
   run,
   RunFailedError,
   type RunHandleItem,
@@ -121,6 +122,38 @@ test("leaving the loop stops following at once, and leaves the run alone", async
   expect(again).toMatchObject({ runId: run?.runId as string, outcome: "success" });
 });
 
+test("a handle that was left rejects with what happened, for who awaits it, and gives another loop the items so far without an end", async () => {
+  for (const throwOnFailure of [true, false]) {
+    const { mogplex, request, service } = world();
+    const handle = mogplex.run(request, { throwOnFailure });
+    const seen: RunHandleItem[] = [];
+    for await (const item of handle) {
+      seen.push(item);
+      if (item.type === "event") break;
+    }
+    const error = await handle.catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(AbortedError);
+    const runId = service.runs[0]?.runId;
+    expect(error.message).toStartWith(
+      `Following ended when the last loop was left, or at the end of \`await using\`; run "${runId}" goes on; idempotency key `,
+    );
+    expect([error.runId, error.exitCode, error.result.outcome]).toEqual([runId, 130, "interrupted"]);
+    const again = await itemsOf(handle);
+    expect(again.slice(0, seen.length)).toEqual(seen);
+    expect(kinds(again)).not.toContain("end");
+  }
+});
+
+test("a handle that was left before anything was started rejects with an AbortedError, too", async () => {
+  const { mogplex, request, service } = world();
+  const handle = mogplex.run(request);
+  await handle[Symbol.asyncIterator]().return?.();
+  const error = await handle.catch((thrown) => thrown);
+  expect(error).toBeInstanceOf(AbortedError);
+  expect(error.message).toContain("; nothing was started");
+  expect([error.runId, error.idempotencyKey, service.runs]).toEqual([null, null, []]);
+});
+
 test("await using stops following at the end of the block, and causes no unhandled rejection", async () => {
   const { mogplex, request, service } = world();
   {
@@ -179,10 +212,62 @@ test("an aborted handle rejects with run, key and result, and the run goes on", 
     exitCode: 130,
     runId,
     idempotencyKey,
-    result: { runId, outcome: "error" },
+    result: { runId, outcome: "interrupted" },
   });
   expect(error.message).toContain(idempotencyKey);
   expect(service.runs[0]?.status).not.toBe("cancelled");
+});
+
+test("the result of an aborted handle says what its error says, for any reason of the signal, whatever becomes of the run", async () => {
+  const reasons = [
+    [new DOMException("enough", "AbortError"), 130],
+    [new DOMException("late", "TimeoutError"), 124],
+    [new Error("enough"), 130],
+    ["enough", 130],
+    [new UsageError("enough"), 2],
+  ] as const;
+  for (const [reason, exitCode] of reasons) {
+    for (const onAbort of ["detach", "cancel"] as const) {
+      const { mogplex, request } = world({ scenario: "stuck-streaming" });
+      const stop = new AbortController();
+      const handle = mogplex.run(request, { signal: stop.signal, onAbort });
+      const { runId } = await handle.started;
+      stop.abort(reason);
+      const error = await handle.catch((thrown) => thrown);
+      const said = onAbort === "cancel" ? "the run was cancelled" : `run "${runId}" goes on`;
+      expect([error.exitCode, error.message]).toEqual([
+        exitCode,
+        expect.stringContaining(`The signal ended the call; ${said}`),
+      ]);
+      expect(error.result).toMatchObject({ outcome: "interrupted", exitCode, reason: `Stopped; ${said}` });
+      expect(error.result.error).toMatchObject({ attempted: null, why: `Stopped; ${said}` });
+      const text = render(error.result, "markdown");
+      expect(text).toContain(said.slice(0, 7));
+      expect(text).not.toContain("toolkit failed");
+    }
+  }
+});
+
+test("an aborted handle on a run that no answer has shown says that it was not read, and not that it goes on", async () => {
+  const { mogplex, request, service } = world();
+  const unknown = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const { attach, automations } = mogplex;
+  const calls = [
+    [() => attach(unknown, { signal: AbortSignal.abort() }), `run "${unknown}"`],
+    [() => automations.follow(unknown, unknown, { signal: AbortSignal.abort() }), `automation run "${unknown}"`],
+  ] as const;
+  for (const [call, label] of calls) {
+    const error = await call().catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(AbortedError);
+    expect(error.message).toBe(`The signal ended the call; ${label} was not read yet`);
+    expect(error.result).toMatchObject({ outcome: "interrupted", reason: `Stopped; ${label} was not read yet` });
+  }
+  const { runId } = await mogplex.start(request);
+  const stop = new AbortController();
+  const seen = mogplex.attach(runId, { signal: stop.signal, onItem: () => stop.abort() });
+  const error = await seen.catch((thrown) => thrown);
+  expect(error.message).toBe(`The signal ended the call; run "${runId}" goes on`);
+  expect(service.runs.map(({ status }) => status)).not.toContain("cancelled");
 });
 
 test("a deadline tells run, key and result", async () => {
@@ -192,6 +277,29 @@ test("a deadline tells run, key and result", async () => {
   const error = await handle.catch((thrown) => thrown);
   expect(error).toBeInstanceOf(DeadlineError);
   expect(error).toMatchObject({ code: "DEADLINE", runId, idempotencyKey, result: { status: "streaming", runId } });
+});
+
+test("attach() tells by its exit code whether another try makes sense: unknown ids and refused tokens are ends that are not", async () => {
+  const { mogplex, request, service } = world({ scenario: "stuck-streaming" });
+  const unknown = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const ends: [string, number][] = [];
+  const look = async (runId: string) => {
+    const { outcome, exitCode } = await mogplex.attach(runId, { throwOnFailure: false, timeoutMs: 60_000 });
+    const last = (await itemsOf(mogplex.attach(runId, { timeoutMs: 60_000 }))).at(-1);
+    expect(last).toMatchObject({ type: "end", outcome, exitCode });
+    const error = await mogplex.attach(runId, { timeoutMs: 60_000 }).catch((thrown) => thrown);
+    expect([error.exitCode, error.isRetryable]).toEqual([exitCode, exitCode === 69 || exitCode === 75]);
+    ends.push([outcome, exitCode]);
+  };
+  const { runId } = await mogplex.start(request);
+  await look(runId);
+  await look(unknown);
+  service.fault({ kind: "503", times: 1_000 });
+  await look(runId);
+  service.control("clearFaults");
+  service.revokeToken();
+  await look(runId);
+  expect(ends).toEqual([["deadline", 124], ["error", 2], ["error", 69], ["error", 64]]);
 });
 
 test("follow() throws for no outcome: a loop and an awaited handle have the deadline as their end", async () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createCampaigns, memoryHome } from "../../../campaigns.ts";
-import { createLogText, createMogplex, mask, render } from "../../../mod.ts";
+import { createLogText, createMogplex, mask, render, report } from "../../../mod.ts";
 import { scriptMask } from "../../../lib/script/report.ts";
 import { createEmulator } from "../../../testing.ts";
 
@@ -87,8 +87,22 @@ test("the secrets of a client are masked in what its handles print and write, an
     expect(readFileSync(eventsFile, "utf8")).toContain("uses [redacted]");
     const error = await mogplex.attach(result.runId ?? "").catch((thrown) => thrown);
     expect(JSON.stringify(error)).not.toContain(SECRET);
-    expect(render(result, "markdown")).toContain(SECRET);
-    expect(render(result, "markdown", { mogplex })).not.toContain(SECRET);
+    const files = { json: "", markdown: "" };
+    const folder = mkdtempSync(join(tmpdir(), "mogplex-masking-"));
+    for (const format of ["json", "markdown"] as const) {
+      await report(error.result, [{ format, path: join(folder, format) }]);
+      files[format] = readFileSync(join(folder, format), "utf8");
+    }
+    const copies = [mask(result), mask({ type: "end", result }), mask([error.result])].map((copy) =>
+      JSON.stringify(copy)
+    );
+    const line = createLogText().json({ result });
+    for (const text of [...copies, line, render(result, "json"), render(result, "markdown"), ...Object.values(files)]) {
+      expect(text).not.toContain(SECRET);
+      expect(text).toContain("[redacted]");
+    }
+    expect(render({ ...result }, "markdown")).toContain(SECRET);
+    expect(render({ ...result }, "markdown", { mogplex })).not.toContain(SECRET);
     const text = mask(`${SECRET} and battery staple`, { mogplex, secrets: ["battery staple"] });
     expect(text).toBe("[redacted] and [redacted]");
   }
@@ -126,6 +140,17 @@ test("the secrets of a client are masked in what a campaign remembers", async ()
 });
 
 test("createMogplex() refuses secrets that cannot be masked", () => {
+  const reasons = [
+    ["short", "has fewer than 8 characters"],
+    ["8f3a2b1c-1234-4abc-9def-1234567890ab", "is a UUID"],
+    ["https://vault.example", "is an address"],
+    ["Streaming", "is a word of our own output"],
+  ];
+  for (const [secret = "", reason] of reasons) {
+    expect(() => createMogplex({ secrets: [SECRET, secret] })).toThrow(
+      `number 2 of 'secrets' cannot be masked: it ${reason};`,
+    );
+  }
   for (const secrets of [["short"], "correct horse", [7]]) {
     expect(() => createMogplex({ secrets: secrets as never })).toThrow("Cannot mask secrets");
   }

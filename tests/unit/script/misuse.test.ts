@@ -101,6 +101,36 @@ test("options with a misspelt name or a wrong type are refused by every call, an
   expect(service.runs).toEqual([]);
 });
 
+test("start() and cancel() refuse what only following uses, and say which calls have it", async () => {
+  const id = "8f3a2b1c-1234-4abc-9def-1234567890ab";
+  const mogplex = createMogplex(options);
+  const following = {
+    onAbort: "cancel",
+    onTimeout: "cancel",
+    onItem() {},
+    eventsFile: "events.ndjson",
+    stream: false,
+    tokenShare: 2,
+    throwOnFailure: false,
+  };
+  for (const [name, value] of Object.entries(following)) {
+    const given = { [name]: value };
+    for (const call of [() => mogplex.start(REQUEST, given), () => mogplex.cancel(id, given)]) {
+      expect(await thrownBy(call)).toMatchObject({
+        name: "UsageError",
+        why: `options have no '${name}'`,
+        advice: "only run() and attach() have it, which follow the run",
+      });
+    }
+  }
+  expect(await thrownBy(() => mogplex.start(REQUEST, { onstarted() {} } as never))).toMatchObject({
+    advice: "did you mean 'onStarted'?",
+  });
+  expect(await thrownBy(() => mogplex.automations.trigger(id, { repoId: REPO }, { onAbort: "cancel" } as never)))
+    .toMatchObject({ advice: "only run() and follow() have it, which follow the run" });
+  expect(service.runs).toEqual([]);
+});
+
 test("messages about options never show a token, a prompt or a header", async () => {
   const secret = "mog_abcdefghijklmnopqrstuvwx";
   for (const wrong of [{ token: { toString: () => secret } }, { token: [secret] }, { idempotencyKey: 7 }]) {

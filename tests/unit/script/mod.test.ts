@@ -34,13 +34,16 @@ test("report() writes the targets, with secrets masked", async () => {
   }
 });
 
-test("report() throws UsageError when a report cannot be written, after writing the others", async () => {
+test("report() throws an error that is no UsageError when a report cannot be written, after writing the others", async () => {
   const directory = mkdtempSync(join(tmpdir(), "report-"));
   try {
     const good = join(directory, "summary.md");
     const bad = join(good, "result.json");
     const targets = [{ format: "markdown", path: good }, { format: "json", path: bad }] as const;
-    await expect(library.report(RESULT, targets, { env: () => undefined })).rejects.toBeInstanceOf(library.UsageError);
+    const error = await library.report(RESULT, targets, { env: () => undefined }).catch((thrown) => thrown);
+    expect(error).toBeInstanceOf(library.MogplexError);
+    expect(error).toMatchObject({ name: "MogplexError", code: "REPORT_NOT_WRITTEN", exitCode: 2 });
+    expect(error.message).toContain("result.json");
     expect(readFileSync(good, "utf8")).toContain("failed");
   } finally {
     rmSync(directory, { recursive: true });

@@ -1,18 +1,22 @@
 /** The public types, by what must compile and what must not. `deno check` of the gate reads this file as well. */
 import { expect, test } from "bun:test";
 import type { fetch as UndiciFetch } from "undici-types";
-import type {
-  AnyResult,
-  AutomationHandleItem,
-  Fetch,
-  Mogplex,
-  MogplexClient,
-  RunEvent,
-  RunHandleItem,
-  RunResult,
-  StartedRun,
-  StartRequest,
-  WorkHandle,
+import {
+  type AnyResult,
+  type AutomationHandleItem,
+  type DeadlineError,
+  type Fetch,
+  type Mogplex,
+  type MogplexClient,
+  type MogplexError,
+  render,
+  report,
+  type RunEvent,
+  type RunHandleItem,
+  type RunResult,
+  type StartedRun,
+  type StartRequest,
+  type WorkHandle,
 } from "../../../mod.ts";
 import { type TestEmulator, virtualClock } from "../../../testing.ts";
 
@@ -66,13 +70,19 @@ export async function accepted(
   mogplex.automations.run("x", { input: {} });
   // @ts-expect-error: nothing is started that could have a key
   mogplex.attach("x", { idempotencyKey: "y" });
+  // What an error tells of its run is reported as the error has it.
+  const told = (error: MogplexError) => error.result === null ? "" : render(error.result, "markdown");
+  const kept = async ({ result }: DeadlineError) =>
+    result && await report(result, [{ format: "json", path: "r.json" }]);
+  // @ts-expect-error: nothing is known of a run
+  render(null, "markdown");
   // @ts-expect-error: a controller is no signal
   mogplex.attach("x", { signal: new AbortController() });
   // @ts-expect-error: a misspelt option of the test kit
   virtualClock({ auot: false });
   // @ts-expect-error: a misspelt option
   mogplex.run({ repoId: "x", prompt: "y" }, { timeout: 5 });
-  return { fetches, type, known, wrong };
+  return { fetches, type, known, wrong, told, kept };
 }
 
 test("the public types compile as this file says", () => {

@@ -64,7 +64,7 @@ test("resolveRepository() offers near names of the owner, and the same name of a
     `Cannot find repository as the service lists no repository of this name: "acme/wbe"; did you mean "acme/web"?`,
   );
   expect(await near("acme/billing")).toEndWith(`did you mean "globex/billing"?`);
-  expect(await near("nobody/nothing")).toContain('"repos list" shows the names');
+  expect(await near("nobody/nothing")).toContain('"repos list", or api.listRepos() in a script, shows the names');
 });
 
 test("resolveRepository() refuses a name that several repositories have, and one that a full page may hide", async () => {

@@ -57,7 +57,7 @@ test("validateStartRequest() normalises the repository's root to null", () => {
 
 test("validateStartRequest() refuses an id that is not a UUID", () => {
   expect(refusal({ repoId: "acme/web" })).toBe(
-    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list" shows the ids`,
+    `Cannot use repository id as it must be a UUID (8-4-4-4-12 hexadecimal digits): "acme/web"; "repos list", or api.listRepos() in a script, shows the ids`,
   );
   for (const repoId of ["", 5, null, undefined, `${REPO_ID}0`]) expect(refusal({ repoId })).toContain("must be a UUID");
 });

@@ -203,7 +203,7 @@ test("readJournal() tells the journal of another campaign or round, and one of a
   const room = await roomWith([{ type: "wave" }]);
   expect(await failureOf(() => room.with((home) => home.readJournal(() => {}), { round: "" }))).toBe(
     `2 Cannot read journal as it belongs to another campaign or round than "replace-moment", without a round: "${ONE}:1"; ` +
-      "use another --dir, or the campaign file that this directory belongs to",
+      "use another directory, or the campaign that this one belongs to",
   );
   const newer = room.files.text(ONE) + '{"schema":2}';
   room.files.put(ONE, newer);

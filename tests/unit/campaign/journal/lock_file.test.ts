@@ -123,11 +123,11 @@ test("parseLock() tells a lock of another campaign or round, and one of a newer 
   expect(await problemOf(FULL, { round: "2027-01" })).toBe(
     refused(
       'it is of campaign "replace-moment", round "2026-12", and the file is of campaign "replace-moment", round "2027-01"',
-      "use another --dir for this campaign or round",
+      "give this campaign or round another home",
     ),
   );
   expect(await problemOf(FULL, { campaign: "other", round: "" })).toContain(
-    'and the file is of campaign "other"; use another --dir',
+    'and the file is of campaign "other"; give this campaign or round another home',
   );
   expect(await problemOf({ schema: 2, items: "anything" })).toBe(
     refused("a newer version made it (schema 2)", "use that version, or a later one"),
