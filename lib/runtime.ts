@@ -95,21 +95,25 @@ interface Started {
   cwd: string | undefined;
   /** Name of the runtime: `node`, `bun` or `deno`. */
   runtime: string;
+  /** Flags of the runtime, as the user gave them. Deno does not tell them. @default {[]} */
+  flags?: readonly string[];
 }
 
 /**
  * A program as a user would call it again. A link or a wrapper on the PATH has a name without an extension, and is called by it; a
- * file is given to its runtime: `node mogplex.mjs`.
+ * file is given to its runtime, with the flags that it was given: `node mogplex.mjs`.
  *
  * @param fallback Name for a file that a package manager put away, or whose path needs quotes.
  */
-export function callOf({ file, cwd, runtime }: Started, fallback: string): string {
+export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: string): string {
   const name = file.split(/[\\/]/).at(-1) ?? "";
   if (/^[\w-]+$/.test(name)) return name;
   if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
   const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
   // Deno permits nothing by itself: the program names what it needs.
-  return `${runtime === "deno" ? `deno run $(deno run --allow-env ${path} permissions)` : runtime} ${path}`;
+  if (runtime === "deno") return `deno run $(deno run --allow-env ${path} permissions) ${path}`;
+  const own = flags.every((flag) => /^[\w./:@=+-]+$/.test(flag)) ? flags : [];
+  return [runtime, ...own, path].join(" ");
 }
 
 /** Path of the file that the runtime was started with; empty when there is none. */
@@ -125,7 +129,10 @@ export function programCall(fallback: string): string {
   } catch {
     // Deno has no permission to read it, or the directory was removed.
   }
-  return callOf({ file: programFile(), cwd, runtime: runtimeName().split("/")[0] as string }, fallback);
+  return callOf(
+    { file: programFile(), cwd, runtime: runtimeName().split("/")[0] as string, flags: runtimeArgs() },
+    fallback,
+  );
 }
 
 /** Arguments of the runtime itself, before the program's name. */

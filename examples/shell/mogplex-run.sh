@@ -48,7 +48,7 @@ say() { # TEXT: one line without the token; the run goes on when nobody reads it
 }
 leave() { # CODE OUTCOME REASON: every exit goes through here
   ended=$1
-  if [ -n "$run" ]; then say "verdict $2 (exit code $1)${3:+: $3}; run $run ($run_status)"
+  if [ -n "$run" ]; then say "verdict $2 (exit code $1)${3:+: ${3%.}}; run $run ($run_status)"
   else say "$3" >&2; fi
   [ -n "$armed" ] || [ -z "$work" ] || rm -rf "$work"
   exit "$1"

@@ -269,7 +269,7 @@ async function recordDecision(
         : "";
       const parts = [
         ...again.length > 0
-          ? [`${formatCount(again.length, "item")} will be started again, before all that wait${how}`]
+          ? [`${formatCount(again.length, "item")} will be started again, ahead of the items that wait${how}`]
           : [],
         ...open.length > 0
           ? [

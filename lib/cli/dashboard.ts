@@ -20,6 +20,7 @@ import {
   concernsOf,
   countBy,
   type DashboardData,
+  headlineOf,
   sumOf,
 } from "../dashboard/data.ts";
 import { messageOf } from "../error_sentence.ts";
@@ -149,11 +150,13 @@ async function look(context: Context, session: Session, signal?: AbortSignal): P
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */
 function storedOf({ io, flags }: Context): Stored {
-  const { found, isCut } = filesOf(flags.all(RESULTS.name), directoryLister());
+  const { found, cut } = filesOf(flags.all(RESULTS.name), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
-  if (isCut) {
-    const why = `the patterns of --results look at more than ${MAX_ENTRIES} files and folders`;
-    throw new UsageError({ attempted: ATTEMPTED, why, advice: "begin them with a folder" });
+  if (cut !== null) {
+    const where = cut.folder === "" ? "this folder" : JSON.stringify(cut.folder);
+    const why = `--results looks at more than ${MAX_ENTRIES} files and folders, the last ones in ${where}`;
+    const advice = "write the folders of the reports before `**`, such as 'reports/**/result.json'";
+    throw new UsageError({ attempted: ATTEMPTED, why, value: JSON.stringify(cut.pattern), advice });
   }
   if (paths.length > MAX_FILES) {
     const why = `--results finds more than ${MAX_FILES} files`;
@@ -268,9 +271,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
   const concerns = concernsOf(data);
   const failed = sumOf(automations, (each) => each.runs?.failedLastDay ?? 0);
   const used = formatCount(requests, "request");
-  const heading = concerns.length === 0
-    ? "Nothing needs a person"
-    : `${formatCount(concerns.length, "thing")} to look at`;
+  const heading = headlineOf(concerns);
   return [
     print.paint(concerns.length === 0 ? "green" : "yellow", print.untrusted(heading)),
     print.paint("dim", print.untrusted(`${utcText(nowMs)}, ${used}, again in ${seconds} s; Ctrl-C ends it`)),
@@ -292,7 +293,7 @@ function dashboardLines(data: DashboardData, print: Print, seconds: number): Saf
         const { state, ended, items, good } = campaign;
         return own`  ${column(print, campaignTitle(campaign))} ${
           column(print, state, 9)
-        } ${ended} of ${items} ended, ${good} of them well`;
+        } ${ended} of ${items} ended, ${good} of them well or skipped`;
       },
     ),
     ...automations.length > 0 ? [own``, own`automations`] : [],

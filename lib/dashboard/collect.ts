@@ -13,7 +13,7 @@ import type { DirectoryEntry, ListDirectory } from "../files/disk.ts";
 import { isObject, parseJson } from "../lookup.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import { readResult } from "../run/read_result.ts";
-import { instantMs } from "../run/result.ts";
+import { instantMs, tookMsOf } from "../run/result.ts";
 import type { CallOptions, MogplexClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
@@ -373,7 +373,7 @@ function runIn(file: string, text: string): RunEntry {
     reason: result.reason,
     pullRequest: result.kind === "automation-run" ? null : result.pullRequest.url,
     createdAt: result.createdAt,
-    durationMs: result.durationMs,
+    durationMs: tookMsOf(result),
   };
 }
 
@@ -436,22 +436,37 @@ export const MAX_ENTRIES = 20_000;
 
 const SPECIAL = /[*?]/;
 
+/** Folders into which `**` does not go, beside those that begin with a dot: they are large, and hold no reports. */
+const PASSED_OVER: readonly string[] = ["node_modules"];
+
+/** Where the patterns reached {@linkcode MAX_ENTRIES}. */
+interface GlobCut {
+  /** The pattern that was looked for. */
+  pattern: string;
+  /** The folder that was read then. Untrusted text. */
+  folder: string;
+}
+
 /**
  * The files that patterns match, sorted and each once. What a pattern finds may come from another user's job: below its first `*` or `?`
  * no symbolic link is followed, and only ordinary files are found.
  *
  * @param patterns With `/` between folders. One without `*` and `?` is a path, which is returned as it is.
- * @returns By pattern, in their order. `isCut`: whether there were more entries than {@linkcode MAX_ENTRIES}.
+ * @returns By pattern, in their order. `cut`: null while there were no more entries than {@linkcode MAX_ENTRIES}.
  */
 export function filesOf(
   patterns: readonly string[],
   list: ListDirectory,
-): { found: Map<string, string[]>; isCut: boolean } {
+): { found: Map<string, string[]>; cut: GlobCut | null } {
   let left = MAX_ENTRIES;
+  let looked = "";
+  let cut: GlobCut | null = null;
   const entriesOf = (folder: string) => {
-    const entries = (list(folder === "" ? "." : folder) ?? []).slice(0, left);
+    if (cut !== null) return [];
+    const entries = list(folder === "" ? "." : folder) ?? [];
+    if (entries.length > left) cut = { pattern: looked, folder };
     left -= entries.length;
-    return entries;
+    return cut === null ? entries : [];
   };
   const join = (folder: string, name: string) =>
     folder === "" || folder === "/" ? `${folder}${name}` : `${folder}/${name}`;
@@ -464,7 +479,9 @@ export function filesOf(
     const [part = "", ...rest] = parts;
     const isLast = rest.length === 0;
     if (part === "**") {
-      const below = entriesOf(folder).filter(({ name, kind }) => kind === "folder" && !name.startsWith("."));
+      const below = entriesOf(folder).filter(({ name, kind }) =>
+        kind === "folder" && !name.startsWith(".") && !PASSED_OVER.includes(name)
+      );
       return [
         ...walk(folder, isLast ? ["*"] : rest, true),
         ...below.flatMap(({ name }) => walk(join(folder, name), parts, true)),
@@ -482,12 +499,13 @@ export function filesOf(
 
   const found = new Map<string, string[]>();
   for (const pattern of patterns) {
+    looked = pattern;
     const isAbsolute = pattern.startsWith("/");
     const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
     const paths = SPECIAL.test(pattern) ? walk(isAbsolute ? "/" : "", parts) : [pattern];
     found.set(pattern, [...new Set(paths)].sort());
   }
-  return { found, isCut: left <= 0 };
+  return { found, cut };
 }
 
 /** What a part of a pattern matches. A name that begins with a dot is only found by a pattern that does so, as in shells. */

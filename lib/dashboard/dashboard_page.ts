@@ -28,7 +28,7 @@ import {
   type TableRow,
   type Tone,
 } from "../report/page.ts";
-import { formatCount, formatDuration } from "../text/duration.ts";
+import { formatDuration } from "../text/duration.ts";
 import { distanceText, instantMs, roundSpanText, utcText } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
 import {
@@ -40,6 +40,7 @@ import {
   countBy,
   type DashboardData,
   type Day,
+  headlineOf,
   isRead,
   LIST_WORDS,
   type ListName,
@@ -60,10 +61,7 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
   const nowMs = instantMs(data.at) ?? 0;
   const concerns = concernsOf(data);
   const tone: Tone = concerns.some((each) => each.tone === "bad") ? "bad" : concerns.length > 0 ? "wait" : "good";
-  const count = concerns.length;
-  const headline = count === 0
-    ? "Nothing needs a person"
-    : `${formatCount(count, "thing")} ${count === 1 ? "needs" : "need"} a person`;
+  const headline = headlineOf(concerns);
   const host = data.origin.replace(/^https?:\/\//, "");
   const chart = trend(days);
   const parts = [
@@ -113,7 +111,7 @@ const number = (value: number, text: Part = value) => ({ show: text, value });
 const LINES: readonly (readonly [name: Drawn, words: string, colour: number])[] = [
   ["sandboxes", "sandboxes in use", 0],
   ["failedRuns", "failed runs of automations in 24 h", 5],
-  ["openItems", "open items of campaigns", 1],
+  ["openItems", "campaign items not ended", 1],
   ["pullRequests", "pull requests", 2],
 ];
 
@@ -417,7 +415,7 @@ function overview(data: DashboardData): Html {
     ["automations", known("automations", automations.length), "none"],
     ["repositories", known("repositories", repositories.length), "none"],
   ];
-  if (campaigns.length > 0) rows.push(["open items of campaigns", open, "none"]);
+  if (campaigns.length > 0) rows.push(["campaign items not ended", open, "none"]);
   if (runs.length > 0) rows.push(["runs", runs.length, "none"]);
   return numbers(rows);
 }

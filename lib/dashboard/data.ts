@@ -110,7 +110,7 @@ export interface RunEntry {
   pullRequest: string | null;
   /** When it was made, in ISO 8601; null when it is not known. */
   createdAt: string | null;
-  /** How long the job took with it, in milliseconds. */
+  /** How long it took, in milliseconds: the time of the job that started it, else its own where the service said it. */
   durationMs: number;
 }
 
@@ -338,6 +338,12 @@ function ofRuns({ runs }: DashboardData): Concern[] {
 export function concernsOf(data: DashboardData): Concern[] {
   const all = [ofLists, ofCampaigns, ofAutomations, ofRuns, ofSandboxes].flatMap((find) => find(data));
   return [...all.filter(({ tone }) => tone === "bad"), ...all.filter(({ tone }) => tone === "wait")];
+}
+
+/** How many things need a person, as a sentence without its stop. */
+export function headlineOf({ length }: readonly Concern[]): string {
+  if (length === 0) return "Nothing needs a person";
+  return `${formatCount(length, "thing")} ${length === 1 ? "needs" : "need"} a person`;
 }
 
 // `history.jsonl`: the numbers of each day, one line a day, for the trend.

@@ -5,7 +5,7 @@
  * @module
  */
 import { isObject, parseJson } from "../lookup.ts";
-import { type AnyResult, hasEnded, utcText } from "../run/result.ts";
+import { type AnyResult, runMsOf, utcText } from "../run/result.ts";
 import { sha256Hex } from "../sha256.ts";
 import { formatDuration } from "../text/duration.ts";
 import { jsonLine } from "../text/escape.ts";
@@ -85,13 +85,6 @@ const OUTCOMES: readonly string[] = [
 
 const short = (text: string | null) => text === null ? null : cutText(plainText(text), MAX_TEXT);
 
-function tookMs(result: AnyResult): number | null {
-  if (result.kind === "automation-run") return result.runDurationMs;
-  if (result.status === null || !hasEnded(result.status)) return null;
-  const ms = Date.parse(result.updatedAt ?? "") - Date.parse(result.createdAt ?? "");
-  return ms >= 0 ? ms : null;
-}
-
 /**
  * The record of a run; undefined when there was none, or its end is left to another job.
  *
@@ -114,7 +107,7 @@ export function recordOf(result: AnyResult, at: number, job: string | null): His
     task: result.kind === "run" && result.task !== null ? sha256Hex(result.task.trim()).slice(0, TASK_CHARS) : null,
     outcome,
     exitCode,
-    tookMs: tookMs(result),
+    tookMs: runMsOf(result),
     durationMs,
     requests,
     key: short(result.idempotencyKey),

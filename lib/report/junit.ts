@@ -131,7 +131,7 @@ function verdictCase(view: ResultView, redact: Redact): Case {
   const { outcome, exitCode, reason, advice, nextStep, failureCode, resume, task, finalMessage } = view;
   const ofPhases = view.phases.reduce((sum, { durationMs }) => sum + (durationMs ?? 0), 0);
   // Readers add up the times of all cases: the verdict has what the phases leave of the whole time.
-  const passed = { name: "Verdict", timeMs: Math.max(0, view.durationMs - ofPhases) };
+  const passed = { name: "Verdict", timeMs: Math.max(0, view.tookMs - ofPhases) };
   const red = exitCode === 0 ? null : "error";
   const mark = MARKS[outcome] === "skipped" ? red ?? "skipped" : MARKS[outcome] ?? red;
   if (mark === null) return passed;

@@ -33,11 +33,6 @@ export interface MarkdownOptions {
   redact?: Redact | undefined;
   /** How the run compares with the one before: a sentence of ours. @default {undefined} (the report does not say) */
   compared?: string | undefined;
-  /**
-   * How long the run took, in milliseconds, where this job has not followed it: shown in place of the time spent here.
-   * @default {undefined} (the time spent here)
-   */
-  tookMs?: number | undefined;
 }
 
 // Keeps the whole far below 1 MiB, even at three bytes a unit. Source: GitHub, "Workflow commands", adding a job summary.
@@ -60,9 +55,7 @@ const MAX_ROWS = 50;
  * @returns Less than 1 MiB of UTF-8.
  */
 export function renderMarkdown(result: AnyResult, options: MarkdownOptions = {}): string {
-  const { tookMs } = options;
-  const own = viewOf(result);
-  const view = tookMs === undefined ? own : { ...own, durationMs: tookMs };
+  const view = viewOf(result);
   return `${
     markdownOf([
       { heading: heading(view, options), level: 2 },
@@ -118,8 +111,10 @@ function taskParts(task: string): Block[] {
   return part("Task", { code: open }, ...(rest === "" ? [] : [folded]));
 }
 
-function facts(view: ResultView, { mayLink = () => true, links = {}, tookMs }: MarkdownOptions): Fact[] {
-  const { kind: { noun }, git, times, eventCount } = view;
+function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownOptions): Fact[] {
+  const { kind: { noun }, git, times, eventCount, tookMs, durationMs } = view;
+  const isOurs = tookMs === durationMs;
+  const ownMs = times?.durationMs ?? (isOurs ? null : tookMs);
   return [
     ["Automation", { name: view.automationId }],
     [noun.replace(/^./, (letter) => letter.toUpperCase()), { name: view.runId }],
@@ -130,10 +125,10 @@ function facts(view: ResultView, { mayLink = () => true, links = {}, tookMs }: M
     ["Failure code", { name: view.failureCode }],
     ...(git === null ? [] : gitFacts(git, mayLink)),
     ...startFacts(view),
-    ["Took", times === null || times.durationMs === null ? null : formatDuration(times.durationMs)],
+    ["Took", ownMs === null ? null : formatDuration(ownMs)],
     ["Events", eventCount === null ? null : events(eventCount, view.eventsOmitted)],
-    ["Requests", tookMs === undefined ? view.requests : null],
-    [tookMs === undefined ? "Time spent here" : "Took", formatDuration(view.durationMs)],
+    ["Requests", view.requests],
+    ["Time spent here", isOurs ? formatDuration(durationMs) : null],
     ["Page of this run", links.page === undefined ? null : { link: links.page }],
     ...jobLinks(links),
   ];

@@ -258,7 +258,7 @@ interface ListTools {
 
 /** A list with tools, which appear where scripts run. */
 export function list({ name, rows, kinds, copy = false }: ListTools, content: Part): Html {
-  return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="search ${rows}" placeholder="search ${rows} ( / )"><select aria-label="kind of ${rows}"><option value="">all kinds</option>${
+  return markup`<div class="${name}" data-list><div class="tools" hidden><input type="search" aria-label="search ${rows}" placeholder="search ${rows} ( / )"><select aria-label="kind of ${rows}"><option value="">all ${rows}</option>${
     kinds.map(([kind, count]) => markup`<option value="${kind}">${kind} (${count})</option>`)
   }</select>${
     copy && markup`<button type="button">copy as CSV</button>`

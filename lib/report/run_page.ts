@@ -75,7 +75,6 @@ const MAX_NAME = 400;
 export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): string {
   const view = viewOf(result);
   const { task, finalMessage } = view;
-  const { schemaVersion } = result;
   return page({
     // A tab shows its beginning.
     title: cutText(headlineText(view), MAX_NAME),
@@ -93,10 +92,7 @@ export function renderRunPage(result: AnyResult, options: RunPageOptions = {}): 
       section("earlier", "The runs before it", htmlOf(earlierRuns(options.earlier))),
       section("more", "Details", htmlOf(details(view))),
     ],
-    notes: [
-      "The service does not report what a run costs.",
-      `Result of schema version ${schemaVersion}.`,
-    ],
+    notes: ["The service does not report what a run costs."],
   });
 }
 

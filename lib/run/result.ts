@@ -333,6 +333,22 @@ export function endOfAutomationRun(status: string): AutomationEnd | undefined {
   return Object.hasOwn(AUTOMATION_EXIT, status) ? status as AutomationEnd : undefined;
 }
 
+/** Milliseconds that the run itself took, by the times of the service; null when it was not seen to end. */
+export function runMsOf(result: AnyResult): number | null {
+  if (result.kind === "automation-run") return result.runDurationMs;
+  if (result.status === null || !hasEnded(result.status)) return null;
+  const ms = Date.parse(result.updatedAt ?? "") - Date.parse(result.createdAt ?? "");
+  return ms >= 0 ? ms : null;
+}
+
+/**
+ * Milliseconds that reports name as the time of the run: those of the command that started it, which was there all the time. A command
+ * that came later names the run's own time, where it is known.
+ */
+export function tookMsOf(result: AnyResult): number {
+  return result.replayed === false ? result.durationMs : runMsOf(result) ?? result.durationMs;
+}
+
 // What the events of a run say beyond its status: the branch, the pull request, why it failed.
 
 /** Most UTF-16 units of {@linkcode finalMessageOf}. */

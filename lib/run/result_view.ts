@@ -19,6 +19,7 @@ import {
   resultSentence,
   type RunPhase,
   type RunResult,
+  tookMsOf,
 } from "./result.ts";
 
 // What a reader can do when a run has ended without success.
@@ -243,6 +244,8 @@ export interface ResultView extends Common {
   eventsOmitted: number;
   /** How many events were seen; null for an automation run. */
   eventCount: RunResult["eventCount"] | null;
+  /** See {@linkcode tookMsOf}. */
+  tookMs: number;
 }
 
 /**
@@ -280,6 +283,7 @@ export function viewOf(result: AnyResult): ResultView {
     ...explained,
     nextStep: result.error?.advice ? null : nextStep(result),
     repository: result.repository ?? null,
+    tookMs: tookMsOf(result),
   };
   if (result.kind !== "automation-run") {
     // Results of older versions have all events.
@@ -358,7 +362,7 @@ export function headlineOf(view: ResultView): Headline {
     where: where === null ? null : cutText(where, MAX_WHERE),
     title: titleOf(view.task),
     end: endOf(view),
-    more: `(${count === 0 ? "" : `${filesWord(count)}, `}${formatDuration(view.durationMs)})`,
+    more: `(${count === 0 ? "" : `${filesWord(count)}, `}${formatDuration(view.tookMs)})`,
   };
 }
 

@@ -14,6 +14,12 @@ test("callOf() gives the file to its runtime, below the working directory by its
   expect(nowhere).toBe("node /srv/mogplex.mjs");
 });
 
+test("callOf() keeps the flags of the runtime, and none where a shell would take one apart", () => {
+  const bun = (...flags: string[]) => callOf({ file: "/srv/mogplex.mjs", cwd: "/srv", runtime: "bun", flags }, "x");
+  expect(bun("--no-env-file", "--config=/dev/null")).toBe("bun --no-env-file --config=/dev/null mogplex.mjs");
+  expect(bun("--no-env-file", "--define=a='b'")).toBe("bun mogplex.mjs");
+});
+
 test("callOf() uses the name of a link on the PATH, and the fallback for what a package manager put away", () => {
   expect(call("/usr/local/bin/mogplex-ci")).toBe("mogplex-ci");
   expect(call("C:\\tools\\mogplex")).toBe("mogplex");

@@ -82,9 +82,9 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
         AFTERWARDS,
         "",
         step(
-          `Nothing is left to start. After ${
+          `Nothing to do now. After ${
             view.counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"
-          }, run it again (a schedule does):`,
+          }, go on by hand, unless a schedule does:`,
           campaignCommand(command, "run"),
         ),
       )]

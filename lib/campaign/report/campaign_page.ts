@@ -110,10 +110,7 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
       section("task", "Task", prompts.length > 0 && prompts.map((prompt) => longBlock(prompt))),
       section("about", "File and journal", htmlOf([{ facts: aboutFacts(view) }])),
     ],
-    notes: [
-      "The service reports neither what runs cost nor which pull requests were merged.",
-      `View of schema version ${view.schema}.`,
-    ],
+    notes: ["The service reports neither what runs cost nor which pull requests were merged."],
   });
 }
 

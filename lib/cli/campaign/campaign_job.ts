@@ -137,7 +137,7 @@ export async function endWithCampaign(
   const reports = new PacedReports(clock, () => {
     if (latest === undefined) return;
     const view = { ...latest(), atWork: "campaign run" };
-    void publishCampaign(context, place, view, { problem: null, isEnd: false, note, known });
+    void publishCampaign(context, place, view, { problem: null, note: null, known });
   });
   const onView = (view: (brief?: boolean) => CampaignView) => {
     latest = view;
@@ -174,7 +174,7 @@ export async function endWithCampaign(
   /** Reports and screen. @param problem Message of the error that stopped the step; null for none. @param short See `StatusOptions.short`. */
   const show = async (view: CampaignView | null, problem: string | null, short = false) => {
     if (view === null) return;
-    await publishCampaign(context, place, view, { problem, isEnd: true, note, known });
+    await publishCampaign(context, place, view, { problem, note, known });
     if (json) writer.json({ type: "campaign", ...writer.clean(view) });
     else printStatus(context, place, view, { problem, short });
   };
@@ -275,6 +275,8 @@ export async function decide(context: Context, verb: string, decision: Decision)
     options,
     place.internals,
   );
+  // What waves have written would tell of items as they were before.
+  if (!dryRun && hasReports(context, place)) await publishCampaign(context, place, view, { problem: null, note: null });
   if (flags.has("json")) {
     writer.json(writer.clean({ decision: decision.kind, dryRun, items, state: view.state }));
     return codeOf(context, error);
@@ -286,6 +288,15 @@ export async function decide(context: Context, verb: string, decision: Decision)
     writer.out(writer.untrusted(BY_HAND), own`  ${writer.untrusted(campaignCommand(place.command, "advance"))}`);
   }
   return codeOf(context, error);
+}
+
+/** Whether a wave has written reports into the directory of a campaign. */
+function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
+  try {
+    return io.realPath(`${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.json.file}`) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** Says why a decision could not be carried out at once. @returns The exit code. */
@@ -384,9 +395,8 @@ export function decider({ option, io, writer }: Context): string {
 interface PublishOptions {
   /** Message of the error that stopped the step; null for none. */
   problem: string | null;
-  /** Whether this is the end of the command: outputs, summary, annotations and note are written then. */
-  isEnd: boolean;
-  note: NotePlan;
+  /** The note of the end of a wave, with which outputs, summary and annotations are written; null writes the reports alone. */
+  note: NotePlan | null;
   /** Tasks that the page shows. @default {[]} */
   prompts?: readonly string[];
   /** Messages that were printed before, and are not printed again. @default {new Set()} */
@@ -402,13 +412,13 @@ export async function publishCampaign(
   context: Context,
   { directory, command }: Pick<CampaignPlace, "directory" | "command">,
   view: CampaignView,
-  { problem, isEnd, note, prompts = [], known = new Set() }: PublishOptions,
+  { problem, note, prompts = [], known = new Set() }: PublishOptions,
 ): Promise<string[]> {
   const { io, writer, platform, flags } = context;
   const links = platform.links(io.env);
   const redactToken = (text: string) => writer.redact.token(text);
   const problems = writeCampaignReports(view, directory, io, writer.redact, {
-    files: isEnd ? platform.files(io.env) : {},
+    files: note === null ? {} : platform.files(io.env),
     links,
     redactToken,
     command,
@@ -420,7 +430,7 @@ export async function publishCampaign(
     known.add(message);
   }
   const unwritten = problems.map(({ path }) => path);
-  if (!isEnd) return unwritten;
+  if (note === null) return unwritten;
   const summary = `${directory.replace(/\/+$/, "")}/${CAMPAIGN_FORMATS.markdown.file}`;
   if (!flags.has("json")) {
     const isWritten = !unwritten.includes(summary);

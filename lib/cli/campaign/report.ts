@@ -45,7 +45,7 @@ async function report(context: Context): Promise<number> {
     tasks.forEach(({ title, prompt }) => prompts.add(title === null ? prompt : `${title}\n\n${prompt}`));
   const internals = internalsWith(place.internals, flags.has(WITH_PROMPT.name) ? { onLock } : {});
   const view = await readCampaignWith(place.path, place.options, internals);
-  const options = { problem: null, isEnd: true, note, prompts: [...prompts] };
+  const options = { problem: null, note, prompts: [...prompts] };
   const unwritten = await publishCampaign(context, place, view, options);
   const files = Object.values(CAMPAIGN_FORMATS).map(({ file }) => `${place.directory.replace(/\/+$/, "")}/${file}`)
     .filter((file) => !unwritten.includes(file));

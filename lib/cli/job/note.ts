@@ -155,16 +155,14 @@ export function progressText(
  *
  * @param task What was asked for, where the note is to show that in place of the whole prompt.
  * @param targets Reports of the job: the note links the page.
- * @param tookMs See `renderMarkdown`.
  */
 export function resultContent(
   context: Context,
   result: AnyResult,
-  { task, targets = [], compared, tookMs }: {
+  { task, targets = [], compared }: {
     task?: string | undefined;
     targets?: readonly ReportTarget[];
     compared?: string | undefined;
-    tookMs?: number | undefined;
   },
 ): NoteContent {
   const { io, platform, writer: { redact } } = context;
@@ -173,7 +171,7 @@ export function resultContent(
     render: (mayLink, links) => {
       const shown = task === undefined ? result : { ...result, task: boundedTask(task) };
       const clean = cleanResult(shown, redact, redact.token);
-      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, compared, tookMs });
+      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, compared });
     },
     state: {
       runId: result.kind === "run" ? result.runId : null,

@@ -8,6 +8,7 @@ import { repoName } from "../../service/repository.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
+import { parentOf } from "../../io.ts";
 import { nearest } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
@@ -307,9 +308,11 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   throw new UsageError({ attempted: ATTEMPTED, why, advice: there });
 }
 
-/** The command with the name of a system. */
-function callAgain({ flags, vocabulary }: Context, name: string): string {
+/** The command with the name of a system, as it was called: npm tells a script its name and its `package.json`. */
+function callAgain({ flags, io, vocabulary }: Context, name: string): string {
   const given = ["respond", "dry-run", "uninstall"].filter((flag) => flags.has(flag)).map((flag) => `--${flag}`);
+  const file = io.env("npm_lifecycle_event") === "init" ? io.env("npm_package_json") : undefined;
+  if (file !== undefined) return commandLine("npm", "--prefix", parentOf(file), "run", "init", "--", name, ...given);
   return commandLine(vocabulary.program, "init", name, ...given);
 }
 

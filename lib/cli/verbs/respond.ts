@@ -313,15 +313,13 @@ async function endLeftNote(
   const { platform, clock, writer } = context;
   try {
     const { result } = await lookJob(state.runId, { timeoutMs: LOOK_MS }, { session, platform, onInterrupt: "detach" });
-    const { status, createdAt, updatedAt } = result;
+    const { status, updatedAt } = result;
     const isLeft = status !== null && isTerminal(status) && clock.wallTime() - Date.parse(updatedAt ?? "") > LEFT_MS;
     if (!isLeft) return;
     const seal = await sealFor(context, asked.forge.threads, asked.news.thread);
     const task = await decider.taskOf(asked.news.thread, mark);
     const planned = planOf(context, asked, { ask, of, task, label: "", links: undefined, seal });
-    const ms = Date.parse(updatedAt ?? "") - Date.parse(createdAt ?? "");
-    const tookMs = Number.isNaN(ms) ? undefined : ms;
-    await writeContent(context, planned, resultContent(context, result, { task: planned.task, tookMs }), note.id);
+    await writeContent(context, planned, resultContent(context, result, { task: planned.task }), note.id);
     writer.note(`the note of run ${state.runId} had no end: it was written`);
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);

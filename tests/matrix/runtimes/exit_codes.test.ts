@@ -50,8 +50,10 @@ onEveryRuntime("a job ends with 70 when a promise never settles", async ({ name,
 onEveryRuntime("run --follow ends with 124 at its deadline, and says how it was called", async (on) => {
   const job = await openJob(on);
   const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "3")).ended;
-  // Nothing is on the PATH.
-  const called = on.name === "deno" ? "deno run \\$\\(deno run --allow-env \\S*mogplex\\.mjs permissions\\)" : on.name;
+  // Nothing is on the PATH. Deno does not tell a program its flags.
+  const called = on.name === "deno"
+    ? "deno run \\$\\(deno run --allow-env \\S*mogplex\\.mjs permissions\\)"
+    : [on.name, ...on.runtime.slice(1)].join(" ");
   expect(stdout).toMatch(new RegExp(`\nresume        ${called} \\S*mogplex\\.mjs follow ${job.state().runId}\n`));
   expect(code).toBe(124);
   job.recorder.close();

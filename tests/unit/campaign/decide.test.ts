@@ -43,7 +43,7 @@ for (const [what, select, numbers] of SELECTIONS) {
     const { items, text, view } = await world.decide(retry(select));
     expect([items, view.counts.waiting, world.requests.length]).toEqual([names, names.length, requests]);
     expect(text).toBe(
-      `${names.length === 1 ? "1 item" : `${names.length} items`} will be started again, before all that wait`,
+      `${names.length === 1 ? "1 item" : `${names.length} items`} will be started again, ahead of the items that wait`,
     );
     const sent = world.starts.length;
     const end = await world.run();

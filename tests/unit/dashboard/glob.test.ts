@@ -46,7 +46,19 @@ test("filesOf() finds what shells find, sorted, each once, and follows no link t
 });
 
 test("filesOf() looks at no more than 20 000 entries, however deep the folders are", () => {
-  const { found, isCut } = filesOf(["**/x"], () => [{ name: "a", kind: "folder" }, { name: "x", kind: "file" }]);
-  expect(isCut).toBe(true);
+  const { found, cut } = filesOf(["**/x"], () => [{ name: "a", kind: "folder" }, { name: "x", kind: "file" }]);
+  expect(cut).toMatchObject({ pattern: "**/x", folder: expect.stringMatching(/^a\/a\/a/) });
   expect(found.get("**/x")?.length).toBeLessThanOrEqual(20_000);
+});
+
+test("filesOf() goes by ** into no node_modules, and finds what is in one where the pattern names it", () => {
+  const tree: Record<string, readonly string[]> = { ".": ["src", "node_modules"], "src": ["node_modules"] };
+  const list = (folder: string) => [
+    ...(tree[folder] ?? []).map((name) => ({ name, kind: "folder" as const })),
+    { name: "x", kind: "file" as const },
+  ];
+  const find = (pattern: string) => filesOf([pattern], list).found.get(pattern);
+  expect(find("**/x")).toEqual(["src/x", "x"]);
+  expect(find("node_modules/**/x")).toEqual(["node_modules/x"]);
+  expect(find("**/node_modules/x")).toEqual(["node_modules/x", "src/node_modules/x"]);
 });

@@ -35,6 +35,15 @@ test("readStored() reads results of both kinds, events and campaigns, newest run
   });
 });
 
+test("readStored() has the run's own time where the job did not start it", () => {
+  const attached = sampleResult({ replayed: true, durationMs: 200 });
+  const { runs } = read({
+    "a/result.json": renderJson(sampleResult({ durationMs: 200 })),
+    "b/result.json": renderJson(attached),
+  });
+  expect(runs.map(({ durationMs }) => durationMs)).toEqual([200, 1_080_979]);
+});
+
 test("readStored() has a campaign and round once, from the newest file, when clones of one home each have one", () => {
   const at = (hour: number, changes: Partial<CampaignView>) =>
     CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "failed")], { at: `2026-12-01T0${hour}:00:00.000Z`, ...changes }));

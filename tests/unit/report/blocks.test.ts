@@ -104,7 +104,7 @@ test("table() names its rows and columns, and gives scripts the value behind a c
 test("list() hides its tools until a script shows them", () => {
   const page = list({ name: "items", rows: "items", kinds: [["failed", 2]], copy: true }, "x").toString();
   expect(elementsOf(page).find(({ attributes }) => attributes.class === "tools")?.attributes).toHaveProperty("hidden");
-  expect(textsOf(page, "option")).toEqual(["all kinds", "failed (2)"]);
+  expect(textsOf(page, "option")).toEqual(["all items", "failed (2)"]);
 });
 
 test("bar() and steps() say in words what they draw, and need no style", () => {

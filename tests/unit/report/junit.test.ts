@@ -86,7 +86,14 @@ test("renderJunit() gives GitLab a verdict that is red unless the job ends with 
 });
 
 test("renderJunit() names an automation run and its automation", () => {
-  const suppressed = { outcome: "suppressed", exitCode: 75, runId: null, replayed: null, status: null } as const;
+  const suppressed = {
+    outcome: "suppressed",
+    exitCode: 75,
+    runId: null,
+    replayed: null,
+    status: null,
+    runDurationMs: null,
+  } as const;
   const error = {
     attempted: "trigger automation",
     why: "too many runs are active",

@@ -106,7 +106,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
     eventCount: { seen: 200, missed: true, windowFull: true },
   }));
   expect(markdown.startsWith(
-    "## ❌ `8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c` → failed in the agent's work (18 min 5 s)\n\n" +
+    "## ❌ `8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c` → failed in the agent's work (18 min 1 s)\n\n" +
       "Mogplex run failed (exit code 1).\n\n" +
       " ````text\n The agent finished, but GitHub delivery failed:\n fatal: ``` rejected\n ````\n\n" +
       "**What to do now:** Read what the agent said and did last, ",
@@ -117,6 +117,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
       "| Branch | unknown (asked for `fix/it`) |",
       "| Pull request | unknown: no event seen says so |",
       "| Start | attached: the idempotency key was known |",
+      "| Took | 18 min 1 s |",
       "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",
     ]
   ) expect(markdown).toContain(`${row}\n`);

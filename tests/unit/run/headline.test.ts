@@ -45,3 +45,18 @@ test("headlineText() takes the first line that says something, at most 72 charac
   expect(title("word ".repeat(1_000))).toBe(`r: ${"word ".repeat(14).trim()} w…`);
   expect(title("😀".repeat(100))).toBe(`r: ${"😀".repeat(35)}…`);
 });
+
+test("headlineText() names the run's own time when the command did not start it, as far as that is known", () => {
+  const attached = { durationMs: 200, updatedAt: "2026-08-10T12:00:08.021234+00:00" };
+  const time = (fields: Partial<RunResult>) => /\(.*\)$/.exec(line({ ...attached, ...fields }))?.[0];
+  expect([
+    time({ replayed: true }),
+    time({ replayed: null }),
+    time({ replayed: false }),
+    time({ replayed: true, status: "streaming" }),
+    time({ replayed: true, updatedAt: null }),
+  ]).toEqual(["(8 s)", "(8 s)", "(0.2 s)", "(0.2 s)", "(0.2 s)"]);
+  const automation = (replayed: boolean) =>
+    headlineText(viewOf(sampleAutomationResult({ replayed, durationMs: 200, runDurationMs: 8_000 })));
+  expect([automation(true), automation(false)].map((text) => /\(.*\)$/.exec(text)?.[0])).toEqual(["(8 s)", "(0.2 s)"]);
+});

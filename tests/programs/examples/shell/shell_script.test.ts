@@ -55,7 +55,7 @@ shell(
 /** Scenario, exit code, part of the last line. */
 const VERDICTS = [
   ["success", 0, "verdict success (exit code 0);"],
-  ["agent-failure", 1, "verdict failed (exit code 1): Agent run exited with code 1."],
+  ["agent-failure", 1, "verdict failed (exit code 1): Agent run exited with code 1; run "],
   ["boot-failure", 1, "verdict failed (exit code 1): Too many active sandboxes"],
   ["cancelled-during-boot", 3, "verdict cancelled (exit code 3);"],
   ["awaiting-input", 4, "verdict awaiting_input (exit code 4): the run waits for a person"],

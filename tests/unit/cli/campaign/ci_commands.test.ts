@@ -25,7 +25,6 @@ async function commands(env: Record<string, string>, view: CampaignView): Promis
   };
   const command = { program: "mogplex-ci", file: "campaign.yml", flags: [] };
   const unwritten = await publishCampaign(openContext(call, {}), { directory: "out", command }, view, {
-    isEnd: true,
     problem: null,
     note: { kind: "none" },
   });

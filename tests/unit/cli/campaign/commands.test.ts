@@ -65,7 +65,9 @@ test("campaign status reads pull requests with a token, and says once what to se
   expect(`${stdout}${JSON.stringify(json)}`).not.toContain(GITHUB_TOKEN);
   // The word of a cause that only the screen knows is good for a retry.
   const { stdout: retried } = await world.campaign("retry", ["--cause", "red-checks"], TOKEN);
-  expect(retried).toContain("1 item will be started again, before all that wait, on the branch of the pull request");
+  expect(retried).toContain(
+    "1 item will be started again, ahead of the items that wait, on the branch of the pull request",
+  );
 });
 
 test("campaign status --stuck-after says how long nothing may happen to a pull request", async () => {

@@ -20,7 +20,7 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   expect(await world.campaign("retry", ["--only", project(1), "--by", "ann"])).toMatchObject({
     code: 0,
     stderr: "",
-    stdout: `1 item will be started again, before all that wait\n  ${project(1)}@main\n${BY_HAND}`,
+    stdout: `1 item will be started again, ahead of the items that wait\n  ${project(1)}@main\n${BY_HAND}`,
   });
   expect(last(world)).toMatchObject({ type: "retry", items: [`${project(1)}@main`], by: "ann", adopt: false });
 
@@ -47,6 +47,27 @@ test("campaign retry, approve, stop, resume and skip record who decided, print w
   });
   expect(last(world)).toMatchObject({ type: "resumed", by: "kim" });
   expect(world.requests.length).toBe(requests);
+});
+
+test("a decision writes the reports again that a wave has written, and none with --dry-run or before the first wave", async () => {
+  const world = cliWorld({ count: 2, scenarios: "play: agent-failure" });
+  const skip = ["--only", project(2), "--reason", "archived"];
+  await world.campaign("plan");
+  await world.campaign("stop");
+  expect(world.report("campaign.json")).toBe("");
+  await world.campaign("resume");
+  await world.campaign("run");
+  const before = world.report("campaign.md");
+  expect(before).toContain("2 failed");
+  await world.campaign("skip", [...skip, "--dry-run"]);
+  expect(world.report("campaign.md")).toBe(before);
+  const { stdout } = await world.campaign("skip", skip);
+  expect(stdout).toBe(`1 item will not be started any more\n  ${project(2)}@main\n`);
+  expect(JSON.parse(world.report("campaign.json")).counts).toMatchObject({ failed: 1, skipped: 1 });
+  expect(world.report("campaign.md")).toContain("1 skipped");
+  expect(world.report("campaign.csv")).toContain('"skipped"');
+  await world.campaign("retry", ["--only", project(1)]);
+  expect(JSON.parse(world.report("campaign.json")).counts).toMatchObject({ failed: 0, waiting: 1 });
 });
 
 test("decisions are recorded under the CI's user when no name is given", async () => {
@@ -131,7 +152,7 @@ test("campaign retry --adopt-changes starts items again with the task of the fil
   world.write({ prompt: "A better task" });
   expect(await world.campaign("retry", ["--failed", "--adopt-changes"])).toMatchObject({
     code: 0,
-    stdout: `1 item will be started again, before all that wait, with the task of the file\n  ${
+    stdout: `1 item will be started again, ahead of the items that wait, with the task of the file\n  ${
       project(1)
     }@main\n${BY_HAND}`,
     stderr: "",

@@ -177,7 +177,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  afterwards",
-    "    Nothing is left to start. After a retry, run it again (a schedule does):",
+    "    Nothing to do now. After a retry, go on by hand, unless a schedule does:",
     "      mogplex-ci campaign run campaign.yaml",
   ]);
 });

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type VerdictOptions, verdictText } from "../../../../lib/cli/log/live_log.ts";
 import { commandVocabulary } from "../../../../lib/cli/verb.ts";
 import { UnavailableError } from "../../../../lib/errors.ts";
-import { emptyAutomationResult, emptyRunResult, resultError } from "../../../../lib/run/result.ts";
+import { type AnyResult, emptyAutomationResult, emptyRunResult, resultError } from "../../../../lib/run/result.ts";
 import { sampleAutomationResult, sampleResult } from "../../report/sample.ts";
 
 const OPTIONS: VerdictOptions = { reports: [], cancel: commandVocabulary().cancel, inErrorLine: false };
@@ -44,6 +44,14 @@ test("verdictText() says how to open the page where it is given one", () => {
     "\npage          open mogplex-ci/run.html",
   );
   expect(verdictText(failed, OPTIONS)).not.toContain("\npage ");
+});
+
+test("verdictText() names the run's own time once when the command did not start the run", () => {
+  const times = (result: AnyResult) => verdictText(result, OPTIONS).match(/^(run )?time .*$/gm);
+  expect([
+    times(sampleResult({ replayed: null, resume: null, durationMs: 200 })),
+    times(sampleAutomationResult({ replayed: true, durationMs: 200, runDurationMs: 8_000 })),
+  ]).toEqual([["time          18 min 1 s"], ["time          8 s"]]);
 });
 
 test("verdictText() has a row for all that is known of an automation run, and no command that it lacks", () => {

@@ -9,8 +9,13 @@ const PROGRAM = "#!/usr/bin/env node\n// mogplex.mjs 0.1.0\n";
 const ORIGIN = '[core]\n\tbare = false\n[remote "origin"]\n\turl = git@github.com:acme/web.git\n';
 
 /** What `init` did in a repository with these files. */
-async function init(args: string[], files: Record<string, string> = {}, program = PROGRAM) {
-  const io = fakeIo({ files: { [FILE]: program, ".git/HEAD": "", ...files } });
+async function init(
+  args: string[],
+  files: Record<string, string> = {},
+  program = PROGRAM,
+  env: Record<string, string> = {},
+) {
+  const io = fakeIo({ env, files: { [FILE]: program, ".git/HEAD": "", ...files } });
   const code = await main(["init", ...args], io, { programFile: FILE });
   const written = Object.fromEntries([...io.files].filter(([path]) => !/^(?:\/opt|\.git\/)/.test(path)));
   return { code, written, io, stdout: io.text.stdout, stderr: io.text.stderr };
@@ -159,6 +164,10 @@ test("init ends with 2 and writes nothing where it cannot know what to write", a
     expect([code, written]).toEqual([2, files]);
     expect(stderr).toContain(message);
   }
+  const npm = { npm_lifecycle_event: "init", npm_package_json: "/srv/my clone/package.json" };
+  expect((await init(["--dry-run"], {}, PROGRAM, npm)).stderr).toContain(
+    "name it: npm --prefix '/srv/my clone' run init -- gitlab --dry-run (or github, ",
+  );
   const source = await init(["gitlab"], {}, "export {};\n");
   expect([source.code, source.written]).toEqual([2, {}]);
   expect(source.stderr).toContain("npm --prefix");
