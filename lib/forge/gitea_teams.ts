@@ -30,17 +30,20 @@ const isAdmin = ({ permission }: Team): boolean => ["owner", "admin"].includes(p
 const mayWrite = (team: Team, unit: string): boolean =>
   isAdmin(team) || ["owner", "admin", "write"].includes(team.units_map?.[unit] ?? "");
 
-/** Whether there may be users who can change titles, comments and labels of others, and may not push. */
-export function hasTextEditors(teams: readonly Team[] | null): boolean {
-  const mayEdit = (team: Team) => mayWrite(team, "repo.issues") || mayWrite(team, "repo.pulls");
-  return teams === null || teams.some((team) => mayEdit(team) && !mayWrite(team, "repo.code"));
-}
-
 /** Whether a team gives its members, beyond what `permission` tells of them, the right to push. */
 export const givesCode = (team: Team): boolean => !isAdmin(team) && mayWrite(team, "repo.code");
 
 /** Whether a team has no right to the code at all. Gitea then takes the right from a member who has it by another way, as a collaborator. */
 export const hidesCode = (team: Team): boolean => !isAdmin(team) && team.units_map?.["repo.code"] === undefined;
+
+/**
+ * Whether there may be users who can change titles, comments and labels of others, and may not push. In a team without a right to the code a
+ * collaborator who may write is one of them.
+ */
+export function hasTextEditors(teams: readonly Team[] | null): boolean {
+  const mayEdit = (team: Team) => mayWrite(team, "repo.issues") || mayWrite(team, "repo.pulls");
+  return teams === null || teams.some((team) => hidesCode(team) || mayEdit(team) && !mayWrite(team, "repo.code"));
+}
 
 /** Whether the word for the right of a member may be that of the team, which says more than the member may do to the code. */
 export const overstates = (team: Team): boolean => team.permission === "write" && !mayWrite(team, "repo.code");

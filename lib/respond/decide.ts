@@ -18,6 +18,7 @@ import {
   marksOf,
   mayHaveRun,
   newsOf,
+  stopOf,
 } from "./mark.ts";
 import { type Ask, readMention } from "./mention.ts";
 import { MAX_TASK, promptOf, type Told } from "./what.ts";
@@ -150,7 +151,7 @@ export class Decider {
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at, what, line } = asked;
     // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
-    const firstMs = since === undefined ? (ask.kind === "label" ? this.#nowMs - DAY_MS : 0) : Date.parse(since);
+    const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was asked for before ${new Date(firstMs).toISOString()}`);
     const right = await this.#rightOf(asker);
     if (right instanceof MogplexError) throw right;
@@ -193,7 +194,7 @@ export class Decider {
     const { list } = await this.#threads.comments(thread);
     const marks = marksOf(list, await this.#threads.me(), await this.#sealOf(thread));
     const starting = marks.filter(({ mark, note }) =>
-      mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, ask, at)
+      mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
     );
     return { runs: await this.#runsAtWork(marks), starting };
   }
@@ -204,12 +205,14 @@ export class Decider {
     comments: readonly ThreadComment[],
     { ask, at, me }: { ask: AskId; at: string; me: ForgeUser },
   ): Promise<boolean> {
-    const stops = marksOf(comments, me, await this.#sealOf(place)).filter(({ mark }) => mark.state === "stop");
-    const isAfter = ({ mark, note }: MarkedNote) =>
-      mark.ask.kind === ask.kind ? mark.ask.id > ask.id : isLater(note, ask, at);
-    if (stops.some(isAfter)) return true;
+    const marks = marksOf(comments, me, await this.#sealOf(place));
+    const isAfter = (marked: MarkedNote) => {
+      const ms = stopOf(marked);
+      return ms !== null && isLater({ ...marked.mark.ask, createdAt: new Date(ms).toISOString() }, { ask, at });
+    };
+    if (marks.some(isAfter)) return true;
     for (const comment of comments) {
-      if (comment.author.id === me.id || !isLater(comment, ask, at)) continue;
+      if (comment.author.id === me.id || !isLater(comment, { ask, at })) continue;
       if (readMention(comment.text, this.#settings.name)?.kind !== "stop") continue;
       if (comment.editedAt === null && !comment.isInternal && await this.#hasRight(comment.author)) return true;
     }
@@ -308,7 +311,8 @@ export class Decider {
     if (comment.editedAt !== null) return { reason: "the comment was changed after it was written" };
     const { kind, id, text } = this.#written ?? {};
     const isAsWritten = kind === comment.kind && id === comment.id && text === comment.text;
-    if (comment.isEditHidden === true && !isAsWritten) {
+    // A stop holds in any case: it is the safe side.
+    if (comment.isEditHidden === true && !isAsWritten && what.kind !== "stop") {
       return { reason: "the forge does not show whether somebody who may not push has changed the comment" };
     }
     if (comment.isInternal) return { reason: "the comment is internal, and a note would show it" };
@@ -526,7 +530,10 @@ export class Decider {
 }
 
 /** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */
-function isLater(comment: ThreadComment, ask: AskId, at: string): boolean {
+function isLater(
+  comment: AskId & Pick<ThreadComment, "createdAt">,
+  { ask, at }: { ask: AskId; at: string },
+): boolean {
   const ms = Date.parse(comment.createdAt) - Date.parse(at);
   return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
 }

@@ -16,10 +16,13 @@ export interface AskId {
 }
 
 /**
- * `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. `stop`: what was asked for
- * before starts no more. `isOpen`: the note does not tell the end of the run yet.
+ * `starting`: whether a run was started is not known. `none`: there is no run, for the reason that the note gives. `stop`: what was asked
+ * for before that time, in milliseconds since 1970, starts no more. `isOpen`: the note does not tell the end of the run yet.
  */
-export type MarkState = "starting" | "none" | "stop" | { readonly runId: string; readonly isOpen: boolean };
+export type MarkState = "starting" | "none" | `stop ${number}` | {
+  readonly runId: string;
+  readonly isOpen: boolean;
+};
 
 export interface Mark {
   readonly ask: AskId;
@@ -52,7 +55,7 @@ export function markSeal(
 
 const ASK = "(comment|review|label) (\\d{1,18})";
 const FORM = new RegExp(
-  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none|stop)|([0-9a-f-]{36}) (at work|ended))) ([0-9a-f]{32}) -->$`,
+  `^<!-- mogplex-respond (${ASK} of ${ASK} (?:(starting|none|stop \\d{1,15})|([0-9a-f-]{36}) (at work|ended))) ([0-9a-f]{32}) -->$`,
 );
 
 /** The line that a note has below the marker by which it is found. Nothing of it comes from others. */
@@ -105,9 +108,14 @@ export function marksOf<T extends ThreadComment>(
   }).sort((a, b) => a.note.id - b.note.id);
 }
 
+/** Until when a stop holds, in milliseconds since 1970; null for a mark that is none of a stop. */
+export function stopOf({ mark: { state } }: MarkedNote): number | null {
+  return typeof state === "string" && state.startsWith("stop ") ? Number(state.slice("stop ".length)) : null;
+}
+
 /** Whether a mark stands for an ask that started a run, or may have: also one that others have changed. */
-export function mayHaveRun({ mark: { state } }: MarkedNote): boolean {
-  return state !== "none" && state !== "stop";
+export function mayHaveRun(marked: MarkedNote): boolean {
+  return marked.mark.state !== "none" && stopOf(marked) === null;
 }
 
 export function isSameAsk(a: AskId, b: AskId): boolean {

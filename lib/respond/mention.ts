@@ -18,7 +18,7 @@ export type Ask =
 const MAX_TEXT = 100_000;
 
 /** Words that change nothing of a fixed word. */
-const FILLERS = "please it this that now run agent the all everything thanks thank you".split(" ");
+const FILLERS = "please it this that now run agent the all everything thanks thank you try".split(" ");
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 

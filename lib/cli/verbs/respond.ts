@@ -21,6 +21,7 @@ import {
   type MarkSeal,
   markSeal,
   marksOf,
+  type MarkState,
 } from "../../respond/mark.ts";
 import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
@@ -285,7 +286,7 @@ async function stop(
   }
   const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
   told.push("What was asked for here before and has not started yet does not start any more.");
-  await say(context, asked, decision, told.join("\n\n"), "stop");
+  await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
     runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run is at work`,
@@ -377,7 +378,7 @@ async function say(
   { forge, news: { thread } }: AskContext,
   { ask }: Pick<Stop, "ask">,
   text: string,
-  state: "none" | "stop" = "none",
+  state: MarkState = "none",
 ): Promise<void> {
   const { clock, fetch } = context;
   const { token, tokenPlace, threads } = forge;

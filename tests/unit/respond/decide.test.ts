@@ -176,6 +176,8 @@ test("decide() takes a comment whose edits are hidden as far as the event says t
     const decision = await decide(forge, written === undefined ? news : { ...news, written });
     expect(decision).toMatchObject({ kind: "none", reason: why, tell: null });
   }
+  const stop = forge.say(ISSUE, KIM, "@mogplex stop", { isEditHidden: true });
+  expect(await decide(forge, stop)).toMatchObject({ kind: "stop" });
 });
 
 test("decide() takes title and description for the task of a label", async () => {
@@ -472,7 +474,9 @@ test("decide() takes no label that was set more than a day ago: it may have had 
   const news = { thread: ISSUE, comment: null, text: null };
   forge.labels.set("issue 8", { id: 5, by: LEE, at: at(-25 * 60) });
   expect(await outcome(forge, news)).toBe(`no: it was asked for before ${at(-24 * 60)}`);
-  // A poll says itself how far back it looks.
+  // Also for a poll that looks further back.
+  expect(await decider(forge).decide(news, at(-48 * 60))).toMatchObject({ kind: "none" });
+  forge.labels.set("issue 8", { id: 6, by: LEE, at: at(-23 * 60) });
   expect(await decider(forge).decide(news, at(-48 * 60))).toMatchObject({ kind: "start" });
 });
 
@@ -480,14 +484,16 @@ test("decide() starts nothing after a stop that was answered, whoever has change
   const forge = fakeForge();
   const news = forge.say(PULL, KIM, "@mogplex go");
   const stop = forge.say(PULL, KIM, "@mogplex stop, or do not", { editedAt: at(2) });
-  mark(forge, { kind: "comment", id: stop.comment?.id ?? 0 }, "stop");
+  mark(forge, { kind: "comment", id: stop.comment?.id ?? 0 }, `stop ${Date.parse(at(0))}`);
   expect(await outcome(forge, news)).toBe("no: it was stopped before a run had started");
   // What was asked for after the stop starts, although our note of the stop is later.
   const later = fakeForge();
   const early = later.say(PULL, KIM, "@mogplex stop");
   const anew = later.say(PULL, KIM, "@mogplex anew");
-  mark(later, { kind: "comment", id: early.comment?.id ?? 0 }, "stop");
+  mark(later, { kind: "comment", id: early.comment?.id ?? 0 }, `stop ${Date.parse(at(0))}`);
   expect(await outcome(later, anew)).toStartWith("anew");
+  later.labels.set("pull 7", { id: 5, by: LEE, at: at(0.5) });
+  expect(await decide(later, { thread: PULL, comment: null, text: null })).toMatchObject({ kind: "start" });
 });
 
 test("decide() starts nothing for a label after a member's later stop", async () => {
