@@ -17,7 +17,7 @@ export type Ask =
 /** Longest text that is looked at, in UTF-16 units; what is longer is no request to an agent. */
 const MAX_TEXT = 100_000;
 
-/** Words that change nothing of a fixed word. */
+/** Words that change nothing of a fixed word, and are no task. */
 const FILLERS = "please it this that now run agent the all everything thanks thank you try".split(" ");
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
@@ -82,7 +82,7 @@ function askOf(text: string): Ask {
   const task = plainText(text).trim();
   const wordsOf = (line: string) =>
     line.length > MAX_WORDS
-      ? []
+      ? [line]
       : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
   // So do persons write it, and a run in place of a stop would be the opposite.
   const [first = "", ...more] = wordsOf(task.split("\n", 1)[0] ?? "");
@@ -90,7 +90,8 @@ function askOf(text: string): Ask {
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   const mend = MENDS.find((each) => verb === "fix" && others.length === 1 && others[0] === each);
-  return mend === undefined ? { kind: "task", task } : { kind: "mend", mend };
+  if (mend !== undefined) return { kind: "mend", mend };
+  return { kind: "task", task: verb === "" ? "" : task };
 }
 
 /** Whether a text may mention the agent at all: what costs nothing to say of a list of comments. */

@@ -33,7 +33,10 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     { kind: "again" },
   ]),
   ["@mogplex stop the clock in tests", task("stop the clock in tests")],
-  ["@mogplex please", task("please")],
+  ...["please", "Thanks!", "thank you", "run it", "\u{1f44d}"].map((
+    words,
+  ): [string, Ask] => [`@mogplex ${words}`, task("")]),
+  ["@mogplex 请修复测试", task("请修复测试")],
   ["@mogplex again", { kind: "again" }],
   ["@mogplex fix checks", { kind: "mend", mend: "checks" }],
   ["@mogplex fix review.", { kind: "mend", mend: "review" }],
