@@ -59,10 +59,12 @@ export function runStage(items: readonly string[], options: StageOptions): Runni
 
 /** Processes of a session that are alive, the youngest first. */
 export function sessionOf(leader: number): number[] {
-  const rows = execFileSync("ps", ["-e", "-o", "pid=,sid=,stat="], { encoding: "utf8" }).trim().split("\n");
+  // Not by their numbers, which begin again from the lowest after 32 768.
+  const args = ["-e", "--sort=-start_time,-pid", "-o", "pid=,sid=,stat="];
+  const rows = execFileSync("ps", args, { encoding: "utf8" }).trim().split("\n");
   return rows.map((row) => row.trim().split(/\s+/))
     .filter(([, sid, stat]) => Number(sid) === leader && !stat?.startsWith("Z"))
-    .map(([pid]) => Number(pid)).sort((a, b) => b - a);
+    .map(([pid]) => Number(pid));
 }
 
 /** What {@linkcode sessionOf} has without the leader. */
