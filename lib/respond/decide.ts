@@ -169,7 +169,7 @@ export class Decider {
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
     if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
-    if (await this.#isStopped(place, found.list, { ask, at, me })) return tell(STOPPED);
+    if (await this.#isStopped(found.list, marks, { ask, at, me })) return tell(STOPPED);
     if (thread.isInternal === true && this.#settings.isPublic) {
       return tell("it is confidential, and the log of a job in this project is not");
     }
@@ -201,11 +201,10 @@ export class Decider {
 
   /** Whether somebody with the right has asked for a stop after an ask. Our note of it lasts when others change or remove the comment. */
   async #isStopped(
-    place: ThreadPlace,
     comments: readonly ThreadComment[],
+    marks: readonly MarkedNote[],
     { ask, at, me }: { ask: AskId; at: string; me: ForgeUser },
   ): Promise<boolean> {
-    const marks = marksOf(comments, me, await this.#sealOf(place));
     const isAfter = (marked: MarkedNote) => {
       const ms = stopOf(marked);
       return ms !== null && isLater({ ...marked.mark.ask, createdAt: new Date(ms).toISOString() }, { ask, at });
@@ -224,7 +223,9 @@ export class Decider {
     const now = await this.#threads.thread(before);
     if (now === null || !now.isOpen) return "it was closed meanwhile";
     const me = await this.#threads.me();
-    if (await this.#isStopped(before, (await this.#threads.comments(before)).list, { ask, at, me })) return STOPPED;
+    const { list } = await this.#threads.comments(before);
+    const marks = marksOf(list, me, await this.#sealOf(before));
+    if (await this.#isStopped(list, marks, { ask, at, me })) return STOPPED;
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const found = await this.#askAt(before, each, me);
       if ("reason" in found) return found.reason;
