@@ -268,9 +268,10 @@ export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
     const { repository, root } = item;
     return { item, short: root === null ? repository : `${repository}:${root}` };
   });
-  const same = Map.groupBy(named, ({ short }) => short);
+  const times = new Map<string, number>();
+  for (const { short } of named) times.set(short, (times.get(short) ?? 0) + 1);
   return new Map(
-    named.map(({ item, short }) => [item.id, same.get(short)?.length === 1 ? short : `${short} @ ${item.baseBranch}`]),
+    named.map(({ item, short }) => [item.id, times.get(short) === 1 ? short : `${short} @ ${item.baseBranch}`]),
   );
 }
 
