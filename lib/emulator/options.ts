@@ -231,7 +231,7 @@ export const FLAGS: readonly Flag[] = [
     help: "off: any number of starts, to try a whole campaign (on); give the program MOGPLEX_DEV_START_LIMITS=off, too",
   },
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
-  { name: "quiet", help: "write no line for each request to standard error (with exec there are none)" },
+  { name: "quiet", help: "write no line for each request, and no note of exec, to standard error" },
   { name: "help", help: "print this help" },
 ];
 

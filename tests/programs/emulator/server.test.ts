@@ -138,7 +138,7 @@ test("close() ends open connections, and the port is free again", async () => {
 
 test("startEmulator() lets a scripted run work on a branch that the local repository has", async () => {
   const path = mkdtempSync(join(tmpdir(), "mogplex-branch-"));
-  closing.push(async () => rmSync(path, { recursive: true }));
+  closing.push(() => Promise.resolve(rmSync(path, { recursive: true })));
   const git = (...args: string[]) =>
     execFileSync("git", ["-C", path, "-c", "user.name=T", "-c", "user.email=t@t", ...args]);
   git("init", "--quiet", "--initial-branch=main");
