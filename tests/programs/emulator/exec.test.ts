@@ -121,7 +121,8 @@ test("exec says after a scripted run of a local repository that nothing was chan
   git("init", "--quiet");
   git("commit", "--quiet", "--allow-empty", "-m", "Begin");
   const flags = ["--speed", "10000", "--repo", `acme/web=${path}`];
-  const note = `note: a scenario played the run: ${path} is as it was, and the pull request is made up`;
+  const note =
+    `note: a scenario played the run: the repository at ${path} is unchanged, and the pull request is made up`;
   const command = ["--", "node", ...node, START];
   expect((await exec([...flags, ...command])).stderr).toStartWith(note);
   expect((await exec([...flags, "--quiet", ...command])).stderr).toBe("");

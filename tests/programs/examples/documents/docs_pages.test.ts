@@ -240,7 +240,9 @@ test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the job that init writes,
   expect(good.stdout, good.stderr).toMatch(/PASS +mogplex\b/);
   expect(good.code).toBe(0);
   // Such a green says that it has changed nothing.
-  expect(good.stderr).toContain("note: a scenario played the run: . is as it was, and the pull request is made up.");
+  expect(good.stderr).toContain(
+    "note: a scenario played the run: the repository at . is unchanged, and the pull request is made up.",
+  );
   expect((await run("git branch --list 'mogplex/*'")).stdout).toBe("");
   expect(existsSync(join(cwd, ".gitlab-ci-local/artifacts/mogplex/mogplex-ci/result.json"))).toBe(true);
   const red = await run(start.replace("--speed 20", "--speed 20 --scenario agent-failure"));
