@@ -12,6 +12,7 @@ import {
   type GitFacts,
   headlineOf,
   headlineWords,
+  noPullRequestWords,
   type ResultView,
   viewOf,
   WAIT_CAUSES,
@@ -118,12 +119,12 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   return [
     ["Automation", { name: view.automationId }],
     [noun.replace(/^./, (letter) => letter.toUpperCase()), { name: view.runId }],
-    ["Repository", { name: view.repoId }],
+    ["Repository", { name: view.repository ?? view.repoId }],
     ["Agent", { name: view.harness }],
     ["Status", { name: view.status }],
     ["Exit code", view.exitCode],
     ["Failure code", { name: view.failureCode }],
-    ...(git === null ? [] : gitFacts(git, mayLink)),
+    ...(git === null ? [] : gitFacts(view, git, mayLink)),
     ...startFacts(view),
     ["Took", ownMs === null ? null : formatDuration(ownMs)],
     ["Events", eventCount === null ? null : events(eventCount, view.eventsOmitted)],
@@ -134,18 +135,17 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   ];
 }
 
-function gitFacts(git: GitFacts, mayLink: (url: string) => boolean): Fact[] {
+function gitFacts(view: ResultView, git: GitFacts, mayLink: (url: string) => boolean): Fact[] {
+  const { url } = git.pullRequest;
   return [
     ["Changes", git.changed === null ? "unknown" : git.changed ? "yes" : "no"],
     ["Branch", branchWords(git)],
     ["Base branch", { name: git.branch.base }],
-    ["Pull request", pullRequest(git, mayLink)],
+    [
+      "Pull request",
+      url === null ? noPullRequestWords(view) : mayLink(url) ? { link: url } : { name: url, max: Infinity },
+    ],
   ];
-}
-
-function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): Words {
-  if (url !== null) return mayLink(url) ? { link: url } : { name: url, max: Infinity };
-  return state === "none" ? "none" : "unknown: no event seen says so";
 }
 
 /** How and when the run was started. */

@@ -9,7 +9,15 @@ import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
 import type { AnyResult, Outcome } from "../run/result.ts";
-import { branchWords, headlineOf, headlineText, headlineWords, type ResultView, viewOf } from "../run/result_view.ts";
+import {
+  branchWords,
+  headlineOf,
+  headlineText,
+  headlineWords,
+  noPullRequestWords,
+  type ResultView,
+  viewOf,
+} from "../run/result_view.ts";
 import type { Block, Fact, Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
@@ -181,12 +189,10 @@ function clockText(createdAt: string): string {
   return Number.isNaN(ms) ? "?" : new Date(ms).toISOString().slice("2026-12-01T".length, -".000Z".length);
 }
 
-function pullRequest({ git, outcome }: ResultView): Words {
-  if (git === null) return null;
-  const { state, url } = git.pullRequest;
-  if (url !== null) return { link: url };
-  if (state === "none" || outcome === "failed" || outcome === "cancelled") return "none";
-  return outcome === "success" ? "not known: no event names one" : "none yet";
+function pullRequest(view: ResultView): Words {
+  if (view.git === null) return null;
+  const { url } = view.git.pullRequest;
+  return url === null ? noPullRequestWords(view) : { link: url };
 }
 
 function changes(view: ResultView, { links = {} }: RunPageOptions): Fact[] {

@@ -161,6 +161,13 @@ export function branchWords(
   return requested === null ? "unknown" : ["unknown (asked for ", { name: requested }, ")"];
 }
 
+/** What is known of the pull request of a run that names none. */
+export function noPullRequestWords({ git, outcome }: Pick<ResultView, "git" | "outcome">): string {
+  if (git?.pullRequest.state === "none") return "none";
+  if (outcome === "success") return "not known: no event names one";
+  return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
+}
+
 /** The phases of a run, after "failed in". */
 const PHASE_WORDS: Readonly<Record<string, string>> = {
   queue: "boot",
