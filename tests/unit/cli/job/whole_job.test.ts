@@ -29,8 +29,9 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
   expect(shown).toBe(
     [
       "started run <run> (pending)",
-      `repository ${REPO}, codex`,
+      "agent codex",
       "branch mogplex/external/<hash> (base main, created)",
+      "00:00:00  repository acme/api",
       "00:00:00  started   External Mogplex run accepted",
       "00:00:09  started   Harness run started: codex",
       "00:00:11  log       Synchronized mogplex/external/<hash>",
