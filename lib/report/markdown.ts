@@ -9,6 +9,7 @@ import type { Redact } from "../run/clean.ts";
 import type { AnyResult, RunResult } from "../run/result.ts";
 import {
   branchWords,
+  commandsIn,
   type GitFacts,
   headlineOf,
   headlineWords,
@@ -77,24 +78,34 @@ function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): W
   return [`${view.verdict.mark} `, headlineWords(view, linked)];
 }
 
+const NOW = { strong: "What to do now:" };
+
 /** What happened: why and what to do now, the task, the agent's end of the story. */
 function story(view: ResultView, { redact = (text) => text, compared }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, nextStep, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);
   const files = (git?.files ?? []).filter((path) => path.trim() !== "").map((name) => ({ name }));
-  const now = { strong: "What to do now:" };
   return [
     ...(isGood ? [] : [{ text: `${headline} (exit code ${exitCode}).` }]),
     ...(reason ? [{ code: cutText(reason, MAX_SUMMARY_TEXT) }] : []),
-    ...(advice ? [{ text: [now, " ", { name: advice, max: MAX_ADVICE }] }] : []),
-    ...(nextStep ? [{ text: [now, ` ${nextStep}`] }] : []),
+    ...(advice ? adviceParts(advice) : []),
+    ...(nextStep ? [{ text: [NOW, ` ${nextStep}`] }] : []),
     ...(view.resume ? [{ text: "Follow it again:" }, { code: cutText(view.resume, MAX_PROSE) }] : []),
     ...(compared ? [{ text: compared }] : []),
     ...(task ? taskParts(task.trim()) : []),
     ...(finalMessage ? part("What the agent said last", { code: cutText(finalMessage, MAX_PROSE) }) : []),
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
     ...(files.length > 0 ? part("Files that the service committed", { list: files }) : []),
+  ];
+}
+
+/** The advice, and below it the commands in it, to be copied. */
+function adviceParts(advice: string): Block[] {
+  const { text, commands } = commandsIn(advice);
+  return [
+    { text: [NOW, " ", { name: text, max: MAX_ADVICE }] },
+    ...commands.length > 0 ? [{ code: cutText(commands.join("\n"), MAX_ADVICE) }] : [],
   ];
 }
 

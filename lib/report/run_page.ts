@@ -11,6 +11,7 @@ import type { RunEvent } from "../model.ts";
 import type { AnyResult, Outcome } from "../run/result.ts";
 import {
   branchWords,
+  commandsIn,
   headlineOf,
   headlineText,
   headlineWords,
@@ -151,8 +152,10 @@ function nextOf(view: ResultView): Part {
 /** The beginning of the page. */
 function verdictOf(view: ResultView): Verdict {
   const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, resume } = view;
-  const next = advice ?? nextStep ?? nextOf(view);
+  const { text, commands } = commandsIn(advice ?? "");
+  const next = advice === null ? nextStep ?? nextOf(view) : text;
   const steps: Part[] = next === undefined ? [] : [next];
+  if (commands.length > 0) steps.push(block(commands.join("\n"), 2_000));
   if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
   const isNamed = headlineOf(view).end.startsWith(word);
   return {

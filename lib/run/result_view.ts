@@ -268,6 +268,12 @@ function explain(reason: string | null, error: ResultError | null): Pick<ResultV
   return { reason, advice: reason.includes(advice) ? null : advice };
 }
 
+/** The commands in an advice, and the advice without the marks around them. */
+export function commandsIn(advice: string): { text: string; commands: readonly string[] } {
+  const commands = [...advice.matchAll(/`([^`\n]+)`/g)].map(([, command = ""]) => command);
+  return { text: commands.length === 0 ? advice : advice.replaceAll("`", ""), commands };
+}
+
 const NOTHING_OF_A_RUN = {
   task: null,
   finalMessage: null,

@@ -194,7 +194,7 @@ export async function endWithCampaign(
       // The campaign could not be opened.
       if (!failed.is) throw error;
       await show(failed.view, error instanceof Error ? error.message : null);
-      explain(error, writer);
+      explain(error, writer, context.vocabulary);
       return await leave(failed.view, exitCodeFor(error), error);
     }
     await show(stand.view, null, stand.state === "interrupted");
@@ -300,9 +300,9 @@ function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
 }
 
 /** Says why a decision could not be carried out at once. @returns The exit code. */
-function codeOf({ writer }: Context, error: unknown): number {
+function codeOf({ writer, vocabulary }: Context, error: unknown): number {
   if (error === undefined) return EXIT.success;
-  explain(error, writer);
+  explain(error, writer, vocabulary);
   return exitCodeFor(error);
 }
 
