@@ -193,11 +193,15 @@ export async function endWithCampaign(
     } catch (error) {
       // The campaign could not be opened.
       if (!failed.is) throw error;
-      await show(failed.view, error instanceof Error ? error.message : null);
+      await show(failed.view, error instanceof Error ? error.message : null, true);
       explain(error, writer, context.vocabulary);
+      if (interactive) {
+        const again = campaignCommand(place.command, once ? "advance" : "run");
+        writer.note(own`nothing is lost; once that is mended, it goes on by: ${writer.untrusted(again)}`);
+      }
       return await leave(failed.view, exitCodeFor(error), error);
     }
-    await show(stand.view, null, stand.state === "interrupted");
+    await show(stand.view, null, stand.state === "interrupted" || stand.state === "stopped");
     if (stand.state === "interrupted") {
       // A signal is the usual way to stop, and no error.
       writer.note(stand.why);

@@ -492,7 +492,7 @@ test("a long error is printed once: its line has all of it, the block above only
   const log = await cli(RUN, refused);
   const message = /^error: (.+)\n$/m.exec(log.stderr)?.[1] ?? "";
   expect(log.stdout).toContain(`\nreason        ${message.split("; ")[0]}\n`);
-  expect(message).toContain("; it needs the scope");
+  expect(message).toContain("; create a token that has it");
   // Where the block alone is shown, it has everything.
   const terminal = await cli(RUN, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN, NO_COLOR: "1" }, terminal: true });
   const [reason, advice] = message.split("; ");
