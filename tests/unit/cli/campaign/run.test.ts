@@ -41,7 +41,7 @@ test("campaign run of a stopped campaign, and after a refused token, ends with w
   expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
     75,
     expect.stringMatching(/^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have ended\n2 are open: 2 waiting\n$/),
-    expect.stringMatching(/^the campaign is not done: /),
+    "note: the campaign is not done: it is stopped by kim; resume it, and go on\n",
   ]);
 });
 
