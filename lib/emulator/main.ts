@@ -64,8 +64,9 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       await serve(served, io);
       return EXIT.success;
     }
-    // The streams are the command's.
-    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined });
+    // The streams are the command's. Its log has what an agent prints, unless that is no part of the events.
+    const onOutput = options.revision?.agentOutput ? undefined : options.onOutput;
+    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined, onOutput });
     try {
       const code = await runCommand(command, { ...served, startLimits: options.startLimits }, io);
       if (!flags.has("quiet")) noteScripted(options, served, io);

@@ -24,6 +24,39 @@ test("exec points the command at the emulator, ends with its code, and prints no
   expect(await exec(["--", "node", ...node, PROBE])).toEqual({ code: 7, stdout: "", stderr: "" });
 });
 
+test("exec leaves what an agent prints to the log of the command, unless the events have none of it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-exec-"));
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-c", "user.name=T", "-c", "user.email=t@t.invalid", ...args], { cwd: folder });
+  git("init", "--quiet", "-b", "main");
+  git("commit", "--quiet", "--allow-empty", "-m", "first");
+  const flags = ["--repo", `acme/web=${folder}`, "--harness", "codex=echo I could not do it; exit 1"];
+  const follow = `
+    const { MOGPLEX_URL: url, MOGPLEX_API_KEY: key, MOGPLEX_REPO_ID: repoId } = process.env;
+    const send = async (path, body) => {
+      const headers = { authorization: "Bearer " + key, "idempotency-key": "k" };
+      const method = body === undefined ? "GET" : "POST";
+      const answer = await fetch(url + "/api/v1/mogplex/runs" + path, { method, headers, body: JSON.stringify(body) });
+      return (await answer.json()).data;
+    };
+    const { runId } = await send("", { repoId, prompt: "Try", harness: "codex" });
+    // The service takes 60 requests a minute.
+    for (let run; run?.status !== "failed"; await new Promise((resolve) => setTimeout(resolve, 200))) {
+      ({ run } = await send("/" + runId));
+    }
+    const { events } = await send("/" + runId + "/events");
+    process.exit(10 + events.filter(({ message }) => message.includes("I could not do it")).length);
+  `;
+  try {
+    const command = ["--", "node", ...node, follow];
+    expect(await exec([...flags, ...command])).toEqual({ code: 11, stdout: "", stderr: "" });
+    const bare = await exec([...flags, "--without", "agentOutput", ...command]);
+    expect(bare).toEqual({ code: 10, stdout: "", stderr: "I could not do it\n" });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test("exec stops the emulator when the command has ended", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mogplex-exec-"));
   const file = join(folder, "url");

@@ -18,6 +18,33 @@ test("campaign run follows a campaign to its end, with a line for each change an
   expect(JSON.parse(world.report("campaign.json")).state).toBe("done");
 });
 
+test("campaign run of a stopped campaign, and after a refused token, ends with what matters, and lists no items", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("plan");
+  const noScope = {
+    ok: false,
+    error: { code: "FORBIDDEN", message: "Missing required scope: write. Issue a new token." },
+  };
+  world.before = (request) => request === "POST /runs" ? Response.json(noScope, { status: 403 }) : undefined;
+  const { code, stdout, stderr } = await world.campaign("run");
+  expect({ code, stdout, stderr }).toEqual({
+    code: 65,
+    stdout: "campaign replace-moment is planned: 2 items, nothing has been started\n" +
+      "Campaign replace-moment is waiting: nothing runs; the next start comes with the next wave\n" +
+      "0 of 2 have ended\n2 are open: 2 waiting\n",
+    stderr: 'error: Cannot start run: the token lacks the scope "write" (HTTP 403 FORBIDDEN); ' +
+      "create a token that has it under Settings > Mogplex Keys\n",
+  });
+  world.before = undefined;
+  await world.campaign("stop");
+  const stopped = await world.campaign("run");
+  expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
+    75,
+    expect.stringMatching(/^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have ended\n2 are open: 2 waiting\n$/),
+    "note: the campaign is not done: it is stopped by kim; resume it, and go on\n",
+  ]);
+});
+
 /** When `campaign.json` is written, in seconds, and how many items have a verdict there. @param costMs Time that it takes. */
 function writings(
   world: CliWorld,
