@@ -270,8 +270,10 @@ function fileCell({ file, page }: Pick<RunEntry, "file" | "page">): Html {
   const shown = path.length > MAX_PATH
     ? markup`<bdi class="line" title="${path}">${end}</bdi>`
     : markup`<bdi class="line">${path}</bdi>`;
-  // Escaped in parts, it has no scheme.
-  return page === null ? shown : markup`<a href="${page.split("/").map(encodeURIComponent).join("/")}">${shown}</a>`;
+  if (page === null || page.startsWith("/")) return shown;
+  // Escaped in parts it has no scheme, and without a "/" before it no host.
+  const address = page.split("/").map(encodeURIComponent).join("/");
+  return markup`<a href="${address}" rel="noopener noreferrer">${shown}</a>`;
 }
 
 function automationTable({ automations, lists }: DashboardData, nowMs: number): TablePart {

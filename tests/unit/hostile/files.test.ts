@@ -44,11 +44,11 @@ const CASES = KINDS.flatMap(([kind, resultOf, eventCount]) => {
 for (const { kind, resultOf, eventCount, benign, name, text } of CASES) {
   let kept: Map<string, string> | undefined;
   /** The reports: the test that comes first writes them, the other one releases them. */
-  function reports(): Map<string, string> {
+  const reports = () => {
     const files = kept ?? written(resultOf(text));
     kept = kept === undefined ? files : undefined;
     return files;
-  }
+  };
 
   test(`writeReports() writes nothing but its own records, whatever the ${kind} says: ${name}`, () => {
     const files = reports();
