@@ -78,6 +78,7 @@ const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z
 const branchSchema = z.lazy(() =>
   z.object({ name: z.string(), protected: z.boolean(), commit: z.nullish(z.object({ id: z.string() })) })
 );
+const reactionSchema = z.lazy(() => z.object({ user: z.nullish(userSchema), content: z.string() }));
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
 /** Rows that are asked for on a page; a server may be set to give fewer. */
@@ -443,6 +444,14 @@ export class GiteaThreads implements Threads {
     await this.#client.send(`react to ${wordsOf(thread)}`, `${this.#path}/issues/${place}/reactions`, {
       body: { content: REACTIONS[reaction] },
     });
+  }
+
+  async isAnswered(thread: ThreadPlace, { id }: CommentPlace, me: ForgeUser): Promise<boolean> {
+    const path = `${this.#path}/issues/comments/${id}/reactions`;
+    const list = await orNull(this.#rows(`read the reactions in ${wordsOf(thread)}`, path, reactionSchema));
+    return (list ?? []).some(({ user, content }) =>
+      user?.id === me.id && [REACTIONS.done, REACTIONS.failed].includes(content)
+    );
   }
 
   async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {

@@ -154,6 +154,11 @@ export interface Threads {
   commentsOf(user: ForgeUser, since: string): Promise<readonly PlacedComment[]>;
   /** Numbers of the open pull requests that come from a branch of the repository itself. */
   pullsFrom(branch: string): Promise<readonly number[]>;
+  /**
+   * Whether a reaction of the user of the token says that a comment was answered. Absent where nobody who may not push can remove our notes: nobody
+   * else can remove a reaction.
+   */
+  isAnswered?(thread: ThreadPlace, comment: CommentPlace, me: ForgeUser): Promise<boolean>;
   /** Removes a comment of the user of the token. One that is gone is no failure. */
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   /** Adds a reaction to a comment, or to the thread itself. */

@@ -126,6 +126,8 @@ export function fakeForge(): FakeForge {
           [...forge.threads.values()].filter(({ pull, isOpen }) => isOpen && pull?.source === branch && !pull.isForeign)
             .map(({ number }) => number),
       ),
+    isAnswered: (_thread, { id }) =>
+      answer("isAnswered", () => forge.reactions.some((each) => [`${id} done`, `${id} failed`].includes(each))),
     remove: (_thread, comment) =>
       answer("remove", () => {
         forge.notes = forge.notes.filter((note) => note.id !== comment.id);

@@ -192,24 +192,10 @@ const REFUSED:
       (gitlab) => gitlab.say("merge_requests/7", "renovate", "@mogplex go"),
       "a program wrote the comment",
     ],
-    [
-      "an edited comment",
-      (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { lastEditedAt: gitlab.now() }),
-      "the comment was changed after it was written",
-    ],
-    ["a comment edited on a server whose GraphQL does not show it", (gitlab) => {
-      gitlab.knowsEdits = false;
-      return gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
-    }, "the comment was changed after it was written"],
     ["a fork", (gitlab) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
       return gitlab.say("merge_requests/7", "kim", "@mogplex go");
     }, "the pull request comes from no branch of this repository"],
-    [
-      "60 KB of markup",
-      (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
-      "nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
-    ],
     [
       "a note of the forge itself",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
@@ -227,6 +213,34 @@ for (const [what, arrange, reason] of REFUSED) {
       notes: [],
       reactions: [],
     });
+  });
+}
+
+const TOLD: typeof REFUSED = [
+  [
+    "an edited comment",
+    (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { lastEditedAt: gitlab.now() }),
+    "the comment was changed after it was written",
+  ],
+  ["a comment edited on a server whose GraphQL does not show it", (gitlab) => {
+    gitlab.knowsEdits = false;
+    return gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
+  }, "the comment was changed after it was written"],
+  [
+    "60 KB of markup",
+    (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
+    "the mention may be a part of a quote, of code or of HTML",
+  ],
+];
+
+for (const [what, arrange, reason] of TOLD) {
+  test(`respond starts nothing and writes one note that says why for ${what}`, async () => {
+    const at = place();
+    const note = arrange(at.gitlab);
+    expect(await respond(at, payload(note))).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
+    expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+    expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
+    expect(ours(at)[0]).toEndWith(`No run: ${reason}: write it anew, at the beginning of a comment.\n`);
   });
 }
 
@@ -714,7 +728,7 @@ test("respond --poll says in the log what it looks at", async () => {
     "issue #8, comment 1000:",
     "no run: the user who asked may not push to the repository",
     "merge request !7, comment 1001:",
-    "no run: nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
+    "no run: nothing asks @mogplex for anything at the beginning of a line",
     "merge request !7, the label:",
     "no run: the user who asked may not push to the repository",
     "",
