@@ -423,8 +423,7 @@ function wayOn({ runId, exitCode }: NoteState, name: string): string {
 
 /** What to do now, for whoever has asked. */
 const stepsFor = (name: string): MarkdownOptions["steps"] => ({
-  deadline: "Wait: the next poll writes the end of the run here.",
-  interrupted: "Wait: the next poll writes the end of the run here.",
+  deadline: "Nothing: if the run goes on, the next poll writes its end here.",
   cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was not meant."],
 });
 
@@ -539,7 +538,8 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     });
     const code = await job.end(work);
     if (!note.isEnded) await end(result?.reason ?? "nothing was started", code);
-    const isOpen = result !== undefined && result.runId !== null && !(result.status !== null && isTerminal(result.status));
+    const isOpen = result !== undefined && result.runId !== null &&
+      !(result.status !== null && isTerminal(result.status));
     if (!isOpen) await react(asked, code === EXIT.success ? "done" : "failed");
     if (code === EXIT.success && result !== undefined) {
       await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url });

@@ -117,7 +117,11 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     (forge) => forge.say(PULL, EVE, "@mogplex go", { editedAt: at(1) }),
     "the user who",
   ],
-  ["an unclear mention of an account without rights", (forge) => forge.say(PULL, EVE, "> a\n@mogplex go"), "the user who"],
+  [
+    "an unclear mention of an account without rights",
+    (forge) => forge.say(PULL, EVE, "> a\n@mogplex go"),
+    "the user who",
+  ],
   ["a mention in a block of code", (forge) => forge.say(PULL, KIM, "~~~\n@mogplex go\n~~~"), "nothing asks @mogplex"],
   [
     "an internal comment",
@@ -474,7 +478,12 @@ test("toStop() finds what members have asked for before, and no job has answered
 
 for (
   const [what, text, more, why] of [
-    ["a mention that may be quoted", "> a\n@mogplex go", {}, "the mention may be a part of a quote, of code or of HTML"],
+    [
+      "a mention that may be quoted",
+      "> a\n@mogplex go",
+      {},
+      "the mention may be a part of a quote, of code or of HTML",
+    ],
     ["an edited comment", "@mogplex go", { editedAt: at(1) }, "the comment was changed after it was written"],
   ] as const
 ) {

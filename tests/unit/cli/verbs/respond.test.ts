@@ -522,6 +522,22 @@ test("respond writes the end of a run whose job died into its note, once that ru
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
 });
 
+test("a note whose job had too little time speaks to the asker, and gets reaction and end when the run has ended", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
+  const [body = ""] = ours(at);
+  expect(body).toContain("**What to do now:** Nothing: if the run goes on, the next poll writes its end here.");
+  for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
+  expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
+  await at.clock.sleep(10 * 60_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->/);
+  expect(ours(at)[0]).toContain("Somebody stopped it. Write `@mogplex again` if that was not meant.");
+  expect(at.gitlab.reactions).toContain(`${note.id} x`);
+});
+
 test("the late end of a run shows no task when the comment was changed since, and none where tasks are not shown", async () => {
   for (const args of [[], ["--show-task", "false"]]) {
     const at = place();
