@@ -78,7 +78,9 @@ const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z
 const branchSchema = z.lazy(() =>
   z.object({ name: z.string(), protected: z.boolean(), commit: z.nullish(z.object({ id: z.string() })) })
 );
-const reactionSchema = z.lazy(() => z.object({ user: z.nullish(userSchema), content: z.string() }));
+const reactionSchema = z.lazy(() =>
+  z.object({ user: z.nullish(userSchema), content: z.string(), created_at: z.string() })
+);
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
 /** Rows that are asked for on a page; a server may be set to give fewer. */
@@ -440,18 +442,31 @@ export class GiteaThreads implements Threads {
   }
 
   async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
-    const place = comment === null ? thread.number : `comments/${comment.id}`;
-    await this.#client.send(`react to ${wordsOf(thread)}`, `${this.#path}/issues/${place}/reactions`, {
+    await this.#client.send(`react to ${wordsOf(thread)}`, `${this.#path}/issues/${this.#reacted(thread, comment)}`, {
       body: { content: REACTIONS[reaction] },
     });
   }
 
-  async isAnswered(thread: ThreadPlace, { id }: CommentPlace, me: ForgeUser): Promise<boolean> {
-    const path = `${this.#path}/issues/comments/${id}/reactions`;
-    const list = await orNull(this.#rows(`read the reactions in ${wordsOf(thread)}`, path, reactionSchema));
-    return (list ?? []).some(({ user, content }) =>
-      user?.id === me.id && [REACTIONS.done, REACTIONS.failed].includes(content)
+  async isAnswered(
+    thread: ThreadPlace,
+    comment: CommentPlace | null,
+    { me, since }: { me: ForgeUser; since: string },
+  ): Promise<boolean> {
+    const what = `read the reactions in ${wordsOf(thread)}`;
+    const path = `${this.#path}/issues/${this.#reacted(thread, comment)}`;
+    // Those of a comment are not in pages.
+    const list = await orNull(
+      comment === null
+        ? this.#list(what, path, reactionSchema).then((found) => found.list)
+        : this.#rows(what, path, reactionSchema),
     );
+    return (list ?? []).some(({ user, content, created_at: at }) =>
+      user?.id === me.id && [REACTIONS.done, REACTIONS.failed].includes(content) && Date.parse(at) >= Date.parse(since)
+    );
+  }
+
+  #reacted(thread: ThreadPlace, comment: CommentPlace | null): string {
+    return `${comment === null ? thread.number : `comments/${comment.id}`}/reactions`;
   }
 
   async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {

@@ -155,10 +155,14 @@ export interface Threads {
   /** Numbers of the open pull requests that come from a branch of the repository itself. */
   pullsFrom(branch: string): Promise<readonly number[]>;
   /**
-   * Whether a reaction of the user of the token says that a comment was answered. Absent where nobody who may not push can remove our notes: nobody
-   * else can remove a reaction.
+   * Whether a reaction that the user of the token has given since a time says that a comment, or with null the thread itself, was answered: nobody else
+   * can remove it. Absent where nobody who may not push can remove our notes.
    */
-  isAnswered?(thread: ThreadPlace, comment: CommentPlace, me: ForgeUser): Promise<boolean>;
+  isAnswered?(
+    thread: ThreadPlace,
+    comment: CommentPlace | null,
+    by: { readonly me: ForgeUser; readonly since: string },
+  ): Promise<boolean>;
   /** Removes a comment of the user of the token. One that is gone is no failure. */
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   /** Adds a reaction to a comment, or to the thread itself. */

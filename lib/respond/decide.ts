@@ -169,7 +169,7 @@ export class Decider {
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
-    if (own === undefined && comment !== null && await this.#threads.isAnswered?.(place, comment, me)) {
+    if (own === undefined && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
       return quiet("it was answered, and the note is gone");
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });

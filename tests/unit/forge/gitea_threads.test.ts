@@ -171,3 +171,28 @@ test("GiteaThreads writes with the words of Gitea, and takes what is gone for re
     { state: "success", context: "mogplex", target_url: "https://ci.example.com", description: "All good" },
   ]);
 });
+
+test("GiteaThreads takes its own reaction at the end for an answer, and no other one", async () => {
+  const me = { id: 5, name: "bot", isBot: null };
+  const since = "2026-03-02T12:00:00Z";
+  const row = { user: { id: 5, login: "bot" }, content: "confused", created_at: since };
+  const path = "/repos/acme/web/issues/comments/9/reactions";
+  const rows: [found: unknown, isAnswered: boolean][] = [
+    [[row], true],
+    [[{ ...row, content: "rocket" }], true],
+    [[{ ...row, content: "eyes" }], false],
+    [[{ ...row, user: { id: 6, login: "kim" } }], false],
+    [[{ ...row, user: null }], false],
+    [[{ ...row, created_at: "2026-03-02T11:59:59Z" }], false],
+    [null, false],
+  ];
+  for (const [body, isAnswered] of rows) {
+    const gitea = giteaForge({ exchanges: [{ asked: `GET ${path}`, status: 200, body }] });
+    const comment = { kind: "comment" as const, id: 9 };
+    expect(await threadsOf(gitea).isAnswered({ kind: "issue", number: 3 }, comment, { me, since })).toBe(isAnswered);
+  }
+  const own = "GET /repos/acme/web/issues/3/reactions?limit=50";
+  const exchanges = [[row], []].map((body, at) => ({ asked: `${own}&page=${at + 1}`, status: 200, body }));
+  const of = threadsOf(giteaForge({ exchanges }));
+  expect(await of.isAnswered({ kind: "issue", number: 3 }, null, { me, since })).toBe(true);
+});
