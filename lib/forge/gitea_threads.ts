@@ -87,8 +87,8 @@ const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.null
 const PAGE = 50;
 /** A list may be cut to what the token sees after it was cut into pages: only an empty page is surely the last. */
 const EMPTY = 1;
-/** Most reviews with comments on lines, and most pull requests, that are looked through. */
-const MAX_REVIEWS = 30;
+/** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
+const MAX_REVIEWS = 100;
 
 // Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: these eight are all, unless an administrator changes them.
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
@@ -202,7 +202,7 @@ export class GiteaThreads implements Threads {
 
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
     if (kind === "review") {
-      const line = (await this.#lineComments(thread)).list.find((each) => each.id === id);
+      const line = (await this.#lineComments(thread)).find((each) => each.id === id);
       return line === undefined ? null : { ...line, isEditHidden: hasTextEditors(await this.#allTeams()) };
     }
     const found = await orNull(this.#client.call({
@@ -223,24 +223,25 @@ export class GiteaThreads implements Threads {
     const found = await this.#rows(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
     const lines = await this.#lineComments(thread);
     const isEditHidden = hasTextEditors(await this.#allTeams());
-    const list = [...found.map((each) => toComment(each)), ...lines.list].map((each) => ({ ...each, isEditHidden }));
+    const list = [...found.map((each) => toComment(each)), ...lines].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
-    return { list, isWhole: lines.isWhole };
+    // Our notes are never on lines. Everybody may write reviews: many must not keep a member from asking.
+    return { list, isWhole: true };
   }
 
   /** Comments on lines of code, which stand below reviews. */
-  async #lineComments(thread: ThreadPlace): Promise<{ list: ThreadComment[]; isWhole: boolean }> {
-    if (thread.kind === "issue") return { list: [], isWhole: true };
+  async #lineComments(thread: ThreadPlace): Promise<readonly ThreadComment[]> {
+    if (thread.kind === "issue") return [];
     const what = `read the reviews of ${wordsOf(thread)}`;
     const path = `${this.#path}/pulls/${thread.number}/reviews`;
-    const { list: reviews, isWhole } = await this.#list(what, path, reviewSchema);
+    const { list: reviews } = await this.#list(what, path, reviewSchema);
     const full = reviews.filter(({ comments_count: count }) => count !== 0);
     const list: ThreadComment[] = [];
     for (const { id } of full.slice(-MAX_REVIEWS)) {
       const found = await orNull(this.#rows(what, `${path}/${id}/comments`, commentSchema));
       list.push(...(found ?? []).map((each) => toComment(each, "review")));
     }
-    return { list, isWhole: isWhole && full.length <= MAX_REVIEWS };
+    return list;
   }
 
   async mayPush({ id, name }: ForgeUser): Promise<boolean | MogplexError> {
@@ -404,7 +405,7 @@ export class GiteaThreads implements Threads {
     const lines: News[] = [];
     for (const { number } of pulls.list.slice(0, MAX_REVIEWS)) {
       const thread: ThreadPlace = { kind: "pull", number };
-      for (const { kind, id, text, createdAt } of (await this.#lineComments(thread)).list) {
+      for (const { kind, id, text, createdAt } of await this.#lineComments(thread)) {
         if (Date.parse(createdAt) >= sinceMs) lines.push({ thread, comment: { kind, id }, text });
       }
     }

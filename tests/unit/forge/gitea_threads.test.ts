@@ -196,3 +196,27 @@ test("GiteaThreads takes its own reaction at the end for an answer, and no other
   const of = threadsOf(giteaForge({ exchanges }));
   expect(await of.isAnswered({ kind: "issue", number: 3 }, null, { me, since })).toBe(true);
 });
+
+test("GiteaThreads has read all notes of a pull request, however many reviews there are", async () => {
+  const at = "/repos/acme/web/pulls/3/reviews";
+  const user = { id: 2, login: "kim" };
+  const time = "2026-03-02T12:00:00Z";
+  const reviews = Array.from({ length: 120 }, (_, index) => ({ id: index + 1, comments_count: 1 }));
+  const exchanges = [
+    { asked: "GET /repos/acme/web/teams", status: 405, body: {} },
+    { asked: "GET /repos/acme/web/issues/3/comments", status: 200, body: [] },
+    ...[0, 50, 100, 150].map((from, page) => ({
+      asked: `GET ${at}?limit=50&page=${page + 1}`,
+      status: 200,
+      body: reviews.slice(from, from + 50),
+    })),
+    // The newest ones alone.
+    ...reviews.slice(20).map(({ id }) => ({
+      asked: `GET ${at}/${id}/comments`,
+      status: 200,
+      body: [{ id, body: "a", user, created_at: time, updated_at: time, path: "a.ts", original_position: 1 }],
+    })),
+  ];
+  const { list, isWhole } = await threadsOf(giteaForge({ exchanges })).comments({ kind: "pull", number: 3 });
+  expect([isWhole, list.length, list[0]?.id]).toEqual([true, 100, 21]);
+});
