@@ -40,6 +40,8 @@ export interface Thread extends ThreadPlace {
   readonly text: string;
   readonly author: ForgeUser;
   readonly createdAt: string;
+  /** When it came from another project with all that was written there; absent where it did not. */
+  readonly movedAt?: string | undefined;
   /** Whether only members see it, as a confidential issue on GitLab. @default {false} */
   readonly isInternal?: boolean;
   /** All changes of title and description, the oldest first; null where the forge does not show whether there are any. */

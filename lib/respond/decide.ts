@@ -155,6 +155,9 @@ export class Decider {
     // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was asked for before ${new Date(firstMs).toISOString()}`);
+    if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
+      return quiet("it was asked for before it came to this project");
+    }
     const right = await this.#rightOf(asker);
     if (right instanceof MogplexError) throw right;
     if (!right) return quiet("the user who asked may not push to the repository");

@@ -216,6 +216,28 @@ for (const [what, arrange, reason] of REFUSED) {
   });
 }
 
+test("respond starts nothing for what was asked for in the project that an issue was moved from", async () => {
+  const at = place();
+  const { gitlab } = at;
+  const note = gitlab.say("issues/8", "kim", "@mogplex go");
+  gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+  await at.clock.sleep(1_000);
+  gitlab.say("issues/8", "rae", "moved from acme/other#3", { system: true });
+  const of = { project: { id: PROJECT }, issue: { iid: 8 } };
+  const asks = [
+    { ...of, object_kind: "note", object_attributes: { id: note.id } },
+    { ...of, object_kind: "issue", object_attributes: { id: 1, iid: 8 } },
+  ];
+  for (const each of asks) {
+    const { stdout } = await respond(at, JSON.stringify(each));
+    expect(stdout).toBe("no run: it was asked for before it came to this project\n");
+  }
+  await at.clock.sleep(1_000);
+  const anew = gitlab.say("issues/8", "kim", "@mogplex go");
+  await respond(at, JSON.stringify({ ...of, object_kind: "note", object_attributes: { id: anew.id } }));
+  expect(runsOf(at).length).toBe(1);
+});
+
 const TOLD: typeof REFUSED = [
   [
     "an edited comment",
