@@ -96,7 +96,7 @@ export interface News {
   readonly comment: CommentPlace | null;
   /** What the comment says, so that not every comment has to be read; null for a label. */
   readonly text: string | null;
-  /** What the event says that the comment said when it was written. It is only compared with what the forge shows; absent where it is not known. */
+  /** What the event says that the comment said when it was written. It is compared with what the forge shows, and can stop, not start; absent where it is not known. */
   readonly written?: string;
 }
 
