@@ -61,6 +61,20 @@ export interface Gitea {
 }
 
 /**
+ * Repeats a merge while the server still looks for conflicts. Until then it answers 405, "Please try again later", also when it calls the pull
+ * request mergeable.
+ *
+ * @param merge A call of the API, or a command that prints the answer.
+ */
+export async function whenChecked<T>(merge: () => Promise<T>): Promise<T> {
+  for (let tries = 1;; tries++) {
+    const answer = await merge();
+    if (tries === 120 || !/try again later/i.test(JSON.stringify(answer))) return answer;
+    await Bun.sleep(500);
+  }
+}
+
+/**
  * Ends TLS in front of a port of this machine, with a certificate that the server has made.
  *
  * @returns Host and port in front, and the certificate.

@@ -6,7 +6,7 @@ import { type PullRequestFacts, resolveForgeAccess } from "../../lib/forge/forge
 import { Forges } from "../../lib/forge/forges.ts";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
-import type { GiteaUser } from "../gitea.ts";
+import { type GiteaUser, whenChecked } from "../gitea.ts";
 import { type Exchange, keepRecordings, makeWorld, ORIGIN, recorder, tokenOf, type World } from "../gitea_world.ts";
 import { CURL, GIT, GITEA } from "../programs.ts";
 
@@ -179,7 +179,9 @@ const CASES: readonly Case[] = [
   }, { conflict: false }],
   ["that was merged", async (world) => {
     const { number, path } = await change(world, "merged");
-    await world.gitea.call("POST", `${path}/merge`, { Do: "merge", delete_branch_after_merge: true }, world.owner);
+    const how = { Do: "merge", delete_branch_after_merge: true };
+    const merged = await whenChecked(() => world.gitea.ask("POST", `${path}/merge`, how, world.owner));
+    if (merged.status !== 200) throw new Error(`${path} was not merged: ${JSON.stringify(merged)}`);
     return number;
   }, { state: "merged", branch: "merged", checks: null, review: null, conflict: null, problem: null }],
   ["that was closed, and its branch deleted", async (world) => {
@@ -341,19 +343,14 @@ async function commands(bench: Bench): Promise<void> {
   await review(world, first.path, "APPROVED", reviewer);
   const line = await lineFor(first.number, "merge");
   await gitea.commit(repository, "first", "newer.txt", "newer\n", world.writer);
-  const late = await run(line);
+  const late = await whenChecked(() => run(line));
   bench.check(
     "a commit that was not judged is not merged",
     late.code !== 0 && await stateOf(first.number) === "open",
     JSON.stringify(late),
   );
   const newest = await lineFor(first.number, "merge");
-  let good = await run(newest);
-  // While it looks for conflicts it refuses: "Please try again later".
-  for (let tries = 0; tries < 60 && good.stdout.includes("try again later"); tries++) {
-    await Bun.sleep(500);
-    good = await run(newest);
-  }
+  const good = await whenChecked(() => run(newest));
   bench.check("the judged commit is merged", await stateOf(first.number) === "merged", JSON.stringify(good));
   const second = await change(world, "second");
   const close = await lineFor(second.number, "close");

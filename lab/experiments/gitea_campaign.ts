@@ -5,6 +5,7 @@
 import { runtimes } from "../../tools/setup.mjs";
 import { type Bench, COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
+import { whenChecked } from "../gitea.ts";
 import { makeWorld, tokenOf, work } from "../gitea_world.ts";
 import type { Ended } from "../processes.ts";
 import { CURL, GIT, GITEA } from "../programs.ts";
@@ -88,13 +89,9 @@ async function campaign(bench: Bench): Promise<void> {
   const third = await command("advance");
   bench.check("the campaign is done", third.code === 0 && /is done/.test(third.stdout), seen(third));
   const lines = await command("commands", "--merge", "--method", "squash");
-  const merge = () => bench.run(["sh", "-c", lines.stdout], { env: { ...env, GITEA_TOKEN: owner.token } });
-  let merged = await merge();
-  // While the server looks for conflicts it refuses: "Please try again later".
-  for (let tries = 0; tries < 60 && merged.stdout.includes("try again later"); tries++) {
-    await Bun.sleep(500);
-    merged = await merge();
-  }
+  const merged = await whenChecked(() =>
+    bench.run(["sh", "-c", lines.stdout], { env: { ...env, GITEA_TOKEN: owner.token } })
+  );
   const state = (await gitea.call("GET", path)).merged;
   bench.check(
     "the printed line merges the pull request",

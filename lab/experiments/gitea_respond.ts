@@ -13,7 +13,7 @@ import { root, runtimes } from "../../tools/setup.mjs";
 import type { Bench, Service } from "../bench.ts";
 import { COMMAND } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
-import type { GiteaUser } from "../gitea.ts";
+import { type GiteaUser, whenChecked } from "../gitea.ts";
 import { makeWorld, ORIGIN, tokenOf, work, type World } from "../gitea_world.ts";
 import type { Ended, Running } from "../processes.ts";
 import { GIT, GITEA } from "../programs.ts";
@@ -199,13 +199,9 @@ async function respond(bench: Bench): Promise<void> {
   const [onPull = ""] = await notes(pull);
   bench.check("the pull request has a note of its own", onPull.includes(laterId), onPull);
 
-  const merge = () => gitea.ask("POST", `/repos/${repository}/pulls/${pull}/merge`, { Do: "squash" }, writer);
-  let merged = await merge();
-  // While the server looks for conflicts it asks to try again.
-  for (let tries = 0; merged.status === 405 && tries < 60; tries++) {
-    await Bun.sleep(500);
-    merged = await merge();
-  }
+  const merged = await whenChecked(() =>
+    gitea.ask("POST", `/repos/${repository}/pulls/${pull}/merge`, { Do: "squash" }, writer)
+  );
   bench.check("a person merges it", merged.status === 200, JSON.stringify(merged));
   const last = await say(pull, "@mogplex again", writer);
   const closed = await jobOf(bench, world, service, token, last.delivery).ended;

@@ -24,11 +24,13 @@ test("exec points the command at the emulator, ends with its code, and prints no
 });
 
 test("exec stops the emulator when the command has ended", async () => {
-  const { promise, resolve } = Promise.withResolvers<string>();
-  const port = 20_000 + process.pid % 20_000;
-  expect((await exec(["--port", String(port), "--", "true"])).code).toBe(0);
-  await fetch(`http://127.0.0.1:${port}/`).then(() => resolve("answers"), () => resolve("gone"));
-  expect(await promise).toBe("gone");
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-exec-"));
+  const file = join(folder, "url");
+  expect((await exec(["--", "sh", "-c", `printf %s "$MOGPLEX_URL" > '${file}'`])).code).toBe(0);
+  const url = readFileSync(file, "utf8");
+  rmSync(folder, { recursive: true });
+  expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(await fetch(url).then(() => "answers", () => "gone")).toBe("gone");
 });
 
 test("exec passes signals on, and ends as the command ends by them", async () => {
