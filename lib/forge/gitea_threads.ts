@@ -45,8 +45,9 @@ const commentSchema = z.lazy(() =>
   })
 );
 type Comment = z.output<typeof commentSchema>;
+// Null for a reference in a comment that was deleted since: anybody can bring that about.
 const eventSchema = z.lazy(() =>
-  z.object({
+  z.nullable(z.object({
     id: z.int(),
     type: z.string(),
     body: z.nullish(z.string()),
@@ -54,7 +55,7 @@ const eventSchema = z.lazy(() =>
     created_at: z.string(),
     updated_at: z.string(),
     label: z.nullish(z.object({ name: z.string() })),
-  })
+  }))
 );
 const issueSchema = z.lazy(() =>
   z.object({
@@ -195,9 +196,10 @@ export class GiteaThreads implements Threads {
     return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
   }
 
-  #timeline(place: ThreadPlace) {
+  async #timeline(place: ThreadPlace) {
     const path = `${this.#path}/issues/${place.number}/timeline`;
-    return this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
+    const { list, isWhole } = await this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
+    return { list: list.filter((each) => each !== null), isWhole };
   }
 
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {

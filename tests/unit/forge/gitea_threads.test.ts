@@ -220,3 +220,11 @@ test("GiteaThreads has read all notes of a pull request, however many reviews th
   const { list, isWhole } = await threadsOf(giteaForge({ exchanges })).comments({ kind: "pull", number: 3 });
   expect([isWhole, list.length, list[0]?.id]).toEqual([true, 100, 21]);
 });
+
+test("GiteaThreads reads a thread that a comment has named which is deleted since", async () => {
+  const each = step("an issue that was not changed");
+  const before = await ask(structuredClone(each));
+  const list = each.exchanges.find(({ asked }) => asked.includes("/timeline?"))?.body as unknown[];
+  list.unshift(null);
+  expect(await ask(each)).toEqual(before);
+});
