@@ -18,6 +18,7 @@ import { GITLAB } from "./experiments/gitlab.ts";
 import { JENKINS } from "./experiments/jenkins.ts";
 import { LINTERS } from "./experiments/linters.ts";
 import { METRICS } from "./experiments/metrics.ts";
+import { OPENTELEMETRY_EXPERIMENTS } from "./experiments/opentelemetry.ts";
 import { PACKAGE } from "./experiments/package.ts";
 import { SHELL_EXPERIMENTS } from "./experiments/shells.ts";
 
@@ -38,5 +39,6 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...JENKINS,
   ...METRICS,
   ...PACKAGE,
+  ...OPENTELEMETRY_EXPERIMENTS,
   ...SHELL_EXPERIMENTS,
 ];

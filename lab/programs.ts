@@ -252,6 +252,10 @@ export const DENO_BUNDLE: Program = denoBundle();
 export const TYPESCRIPTS: readonly Program[] = ["5.0.4", "5.4.5", "5.9.3"].map((version) =>
   npmProgram("typescript", version, "bin/tsc")
 );
+/** OpenTelemetry with its API, as its users install it. */
+export const OPENTELEMETRY: Program = npmProgram("@opentelemetry/sdk-node", "0.223.0", "package.json", [
+  "@opentelemetry/api@1.9.1",
+]);
 export const PUBLINT: Program = npmProgram("publint", "0.3.25", "src/cli.js");
 /** Are the types wrong? */
 export const ATTW: Program = npmProgram("@arethetypeswrong/cli", "0.18.5", "dist/index.js");

@@ -1,5 +1,5 @@
 /**
- * Makes `dist/`: the command, the emulator and the library, with checksums, licence notices and declarations; `dist/templates/`, the GitLab
+ * Makes `dist/`: the command and the emulator with checksums, the library, licence notices and declarations; `dist/templates/`, the GitLab
  * components with their program inside; and `dist/action/`, the GitHub action. It writes nothing else: `npm run release` copies what is
  * kept in the repository.
  *
@@ -9,7 +9,7 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFil
 import { join } from "node:path";
 import process from "node:process";
 import { renderActionYaml } from "./build/action_yaml.ts";
-import { ACTION, bundleLibrary, bundleProgram, PROGRAMS } from "./build/bundle.ts";
+import { ACTION, bundleLibrary, bundleProgram, LICENSES, PROGRAMS } from "./build/bundle.ts";
 import { writeDeclarations } from "./build/declarations.ts";
 import { BUILT_FROM, DIST, inputs, isFresh } from "./build/fresh.ts";
 import { notices } from "./build/licences.ts";
@@ -22,12 +22,18 @@ async function writeDist(dist: string): Promise<void> {
     "emulator.mjs",
     ...PROGRAMS.filter((each) => each.executable ?? true).map(({ file }) => file),
   ]);
-  for (const { file, text, packages } of [...programs, ...await bundleLibrary()]) {
+  const library = await bundleLibrary();
+  for (const { file, text } of [...programs, ...library]) {
     writeFileSync(join(dist, file), text, { mode: executable.has(file) ? 0o755 : 0o644 });
-    writeFileSync(join(dist, `${file}.sha256`), `${sha256(text)}  ${file}\n`);
-    writeFileSync(join(dist, `${file}.licenses.txt`), notices(packages));
     process.stdout.write(`dist/${file}  ${Buffer.byteLength(text)} bytes  sha256 ${sha256(text)}\n`);
   }
+  // A program goes out alone, with these two; the files of the library stay together.
+  for (const { file, text, packages } of programs) {
+    writeFileSync(join(dist, `${file}.sha256`), `${sha256(text)}  ${file}\n`);
+    writeFileSync(join(dist, `${file}.licenses.txt`), notices(packages));
+  }
+  const used = new Set(library.flatMap(({ packages }) => packages));
+  writeFileSync(join(dist, LICENSES), notices([...used].sort()));
   await writeDeclarations(dist);
 
   const textOf = (name: string) => programs.find(({ file }) => file === name)?.text ?? "";
@@ -41,7 +47,7 @@ async function writeDist(dist: string): Promise<void> {
   for (const name of ["post.mjs", "README.md"]) cpSync(join(root, "action", name), join(dist, "action", name));
   writeFileSync(join(dist, "action/action.yml"), renderActionYaml());
   renameSync(join(dist, ACTION.file), join(dist, "action/main.mjs"));
-  renameSync(join(dist, `${ACTION.file}.licenses.txt`), join(dist, "action/LICENSES.txt"));
+  renameSync(join(dist, `${ACTION.file}.licenses.txt`), join(dist, "action", LICENSES));
   rmSync(join(dist, `${ACTION.file}.sha256`));
 }
 

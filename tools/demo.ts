@@ -4,7 +4,8 @@
  *
  * Where a person watches, the agent takes its time, and the pages of the local Mogplex stay open until a key is pressed.
  *
- * Arguments are passed to `run --follow` (try `npm start -- --log full`).
+ * Arguments are passed to `run --follow` (try `npm start -- --log full`). A task as the first one is refused by the agent, so that the job
+ * is red.
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -51,7 +52,6 @@ function makeProject() {
 interface Ready {
   url: string;
   token: string;
-  repos: { id: string; full_name: string }[];
 }
 
 async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
@@ -82,10 +82,10 @@ function foreign(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("MOGPLEX_")));
 }
 
-async function runJob(ready: Ready, extra: readonly string[]): Promise<number> {
-  const repo = ready.repos.find((each) => each.full_name === REPOSITORY);
-  if (repo === undefined) throw new Error(`Cannot find repository "${REPOSITORY}" in the local Mogplex`);
-  const args = ["run", PROMPT, "--follow", "--repo", repo.id, "--create-branch", "--out", relative(root, reports)];
+async function runJob(ready: Ready, given: readonly string[]): Promise<number> {
+  const [first = "-"] = given;
+  const [task, extra] = first.startsWith("-") ? [PROMPT, given] : [first, given.slice(1)];
+  const args = ["run", task, "--follow", "--repo", REPOSITORY, "--create-branch", "--out", relative(root, reports)];
   // The local Mogplex ends with this program, so that a run cannot go on.
   if (!extra.some((arg) => arg.startsWith("--on-interrupt"))) args.push("--on-interrupt", "cancel");
   const settings = { MOGPLEX_DEV: "1", MOGPLEX_URL: ready.url, MOGPLEX_API_KEY: ready.token };
@@ -122,7 +122,7 @@ function showBranch() {
 function sayWhatNext() {
   say("What next");
   process.stdout.write([
-    "  with your repository:   npm run -s emulator -- --repo acme/web=PATH --harness 'codex=COMMAND'",
+    "  with your own agent:    npm run -s emulator -- --repo acme/web=PATH --harness 'codex=COMMAND'",
     "  in your CI system:      docs/gitlab.md, docs/github.md, docs/other-runners.md",
     "  from a script:          docs/scripts.md",
     "",
@@ -154,6 +154,7 @@ async function main(args: readonly string[]): Promise<number> {
   makeProject();
   const { child, ready } = await startEmulator();
   say(`A local Mogplex is running at ${ready.url}; its repository ${REPOSITORY} is the sample project`);
+  say("The agent is a script: it replaces substr, and refuses every other task");
   try {
     const code = await runJob(ready, args);
     if (STOPPED.includes(code)) {

@@ -1,6 +1,6 @@
 // Plays the agent in the quick start: a real, deterministic command that works in the clone it is started in. It replaces
-// the deprecated String.prototype.substr, says what it does, and runs the project's tests on the result. Its argument is a
-// pause in milliseconds after each thing that it says, so that a person can watch.
+// the deprecated String.prototype.substr, says what it does, and runs the project's tests on the result. A task without the
+// word substr it does not do: it says so, and fails. Its argument is a pause in milliseconds after each thing that it says, so that a person can watch.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,8 +13,15 @@ async function say(text) {
   await new Promise((resolve) => setTimeout(resolve, pauseMs));
 }
 
-readFileSync(0, "utf8");
-await say("I look for calls of substr.");
+const task = readFileSync(0, "utf8");
+if (!/\bsubstr\b/.test(task)) {
+  await say("I am a script and know one task: replace substr. I have not done yours, and have changed nothing.");
+  await say(
+    "To have your own command as the agent: npm run -s emulator -- --repo acme/web=PATH --harness 'codex=COMMAND'",
+  );
+  process.exit(1);
+}
+await say("I am a script. I look for calls of substr.");
 
 const NUMBER = String.raw`-?\d+`;
 const TERM = String.raw`[\w$]+(?: [-+] \d+)?`;

@@ -27,7 +27,7 @@ export const ENDED = { code: 3, stdout: "https://mogplex.example 2 1 true\n", st
 const SMALL = 16 * 1024;
 
 /** A project that has the package, as it is published. */
-async function consumer(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
+export async function consumer(bench: Bench, files: Readonly<Record<string, string>>): Promise<string> {
   const folder = bench.newFolder();
   const cwd = root;
   const packed = await bench.run(["npm", "pack", "--ignore-scripts", "--pack-destination", folder], { cwd });

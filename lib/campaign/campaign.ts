@@ -99,16 +99,27 @@ export type CampaignStand =
    */
   | { state: "interrupted"; view: CampaignView | null; why: string; by: unknown };
 
-/** The exit code of a step: that of the campaign once it has one, 75 before that, or the code of the signal. */
+/** The exit code of a step: that of {@linkcode exitCodeNow}, or the code of the signal. */
 export function exitCodeOfStand(stand: CampaignStand): number {
   if (stand.state === "interrupted") return exitCodeFor(stand.by);
-  return stand.state === "done" ? stand.view.exitCode : EXIT.rateLimited;
+  return stand.state === "done" ? stand.view.exitCode : exitCodeNow(stand.view);
 }
 
-/** The outcome of a step, for events: `started` when the campaign goes on. */
+/** The outcome of a step, for events: `started` when the campaign goes on without us, `awaiting_input` when only a person can go on. */
 export function outcomeOfStand(stand: CampaignStand): EndOutcome | "started" | "interrupted" {
   if (stand.state === "interrupted") return "interrupted";
-  return stand.state === "done" ? verdictOf(stand.view) : "started";
+  if (stand.state === "done") return verdictOf(stand.view);
+  return exitCodeNow(stand.view) === EXIT.awaitingInput ? "awaiting_input" : "started";
+}
+
+/**
+ * The exit code of a campaign for those who want to know whether it is done: its own once it has one; 4 when only a person can make it go on,
+ * so that nobody tries again by himself; 75 when it goes on.
+ */
+export function exitCodeNow(view: Pick<CampaignView, "exitCode" | "state" | "nextWaveAt">): number {
+  const { exitCode, state, nextWaveAt } = view;
+  if (state === "done" || exitCode !== EXIT.success) return exitCode;
+  return nextWaveAt === null ? EXIT.awaitingInput : EXIT.rateLimited;
 }
 
 function verdictOf({ exitCode }: CampaignView): EndOutcome {
@@ -459,8 +470,11 @@ class Step {
       return { state, view, why: `it waits for approval: ${reason}`, advice: "approve it, and go on" };
     }
     if (state === "stopped") return { state, view, why: `it is ${reason}`, advice: "resume it, and go on" };
-    const runs = formatCount(memory.counts.running, "run");
-    const why = `${runs} at work, and ${formatCount(toStartCount(memory), "item")} to be started`;
+    const { running, "needs-input": asking } = memory.counts;
+    const asks = asking === 0 ? "" : `, ${asking} waiting for an answer`;
+    const why = `${formatCount(running, "run")} at work${asks}, and ${
+      formatCount(toStartCount(memory), "item")
+    } to be started`;
     return { state: "goes on", view, why, advice: "the next call goes on" };
   }
 

@@ -4,7 +4,14 @@
  * @module
  */
 import { isoTimeOrNull } from "../run/result.ts";
-import { type CampaignMemory, hasRun, type ItemMemory, type StartMemory, usualLateMs } from "./journal/memory.ts";
+import {
+  type CampaignMemory,
+  hasRun,
+  isOpenStart,
+  type ItemMemory,
+  type StartMemory,
+  usualLateMs,
+} from "./journal/memory.ts";
 import { forecast } from "./pace/forecast.ts";
 import { DEFAULT_MEAN_RUN_MS, nextStarts, type Pace, quotaUse, SANDBOX_LIMIT } from "./pace/next_starts.ts";
 import {
@@ -52,6 +59,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
   const items = [...memory.items.values()].map((item) =>
     itemView(item, nowMs, input.stuckAfterMs, success.require === "pull-request")
   );
+  const refused = [...memory.items.values()].filter(isRefused).length;
   const open = openStarts(memory);
   const { state, reason } = campaignState(memory);
   const isOver = state === "done";
@@ -73,7 +81,7 @@ export function makeView(memory: CampaignMemory, input: ViewInput): CampaignView
     round,
     state,
     stateReason: reason,
-    counts: { ...counts },
+    counts: { ...counts, starting: counts.starting - refused, waiting: counts.waiting + refused },
     items,
     causes: brief ? [] : groupByCause(items),
     quota: {
@@ -113,7 +121,7 @@ export function itemView(
     repository: item.repository,
     baseBranch: item.baseBranch,
     root: item.root,
-    verdict: state,
+    verdict: isRefused({ state, starts }) ? "waiting" : state,
     isFinal: isFinal(state),
     reason,
     starts: sent,
@@ -128,6 +136,11 @@ export function itemView(
     canary: item.canary,
   };
   return { ...view, stuck: stuckCause(view, withRun?.changed ?? null, nowMs, stuckAfterMs) };
+}
+
+/** Whether the last start was refused with the token: it has begun no run, and is sent again once the token is mended. */
+function isRefused({ state, starts }: Pick<ItemMemory, "state" | "starts">): boolean {
+  return state === "starting" && !isOpenStart({ starts });
 }
 
 /** The moment at which a start was sent: when it took its slot, else our own estimate. */

@@ -14,6 +14,7 @@ import { TimedOut, withLimit } from "../service/answer.ts";
 import { callWebhook } from "../service/post.ts";
 import type { Fetch } from "../service/transport.ts";
 import { sha256Hex } from "../sha256.ts";
+import { escapeSlack } from "../text/escape.ts";
 import { cutText } from "../text/plain_text.ts";
 import { NOTIFY_EVENTS, type NotifyEvent, type NotifyFormat } from "./file/campaign_file.ts";
 import { toldNote } from "./journal/fold.ts";
@@ -245,11 +246,6 @@ const bare = (word: string, url: string) => `${word}: ${url}`;
 
 /** A command between backticks, which it cannot end: a service shows one with a backtick in it as it is. */
 const inBackticks = (text: string) => text.includes("`") ? text : `\`${text}\``;
-
-/** Source: Slack, "Formatting message text", "Escaping text": these three, and nothing else. */
-function escapeSlack(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
-}
 
 /** Source: Adaptive Cards, "RichTextBlock": its texts are no Markdown, as those of a `TextBlock` are. */
 function cardText(text: string, more: Record<string, unknown> = {}) {

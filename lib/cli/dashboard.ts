@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dirname, join, relative } from "node:path";
 import {
   cleanDashboard,
   collect,
@@ -149,7 +150,7 @@ async function look(context: Context, session: Session, signal?: AbortSignal): P
 }
 
 /** What the files of `--results` say. @throws {UsageError} when there are too many. */
-function storedOf({ io, flags }: Context): Stored {
+function storedOf({ io, flags, option }: Context): Stored {
   const { found, cut } = filesOf(flags.all(RESULTS.name), directoryLister());
   const paths = [...new Set([...found.values()].flat())];
   if (cut !== null) {
@@ -162,7 +163,17 @@ function storedOf({ io, flags }: Context): Stored {
     const why = `--results finds more than ${MAX_FILES} files`;
     throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
   }
-  const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"));
+  const from = option(DASHBOARD_OUT) ?? ".";
+  const pageOf = (path: string): string | null => {
+    const page = join(dirname(path), "run.html");
+    try {
+      return io.realPath(page) === undefined ? null : relative(from, page).replaceAll("\\", "/");
+    } catch {
+      // There is none, or Deno may not look.
+      return null;
+    }
+  };
+  const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"), pageOf);
   const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
     file,
     why: "No file that can be read matches this pattern",

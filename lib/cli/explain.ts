@@ -7,7 +7,7 @@ import { MogplexError } from "../errors.ts";
 import type { Io } from "../io.ts";
 import type { Platform } from "../ci/platform.ts";
 import { createRedactor } from "../text/redact.ts";
-import type { VerbGroup } from "./verb.ts";
+import type { VerbGroup, Vocabulary } from "./verb.ts";
 import { Writer } from "./log/writer.ts";
 
 /** A writer that masks the secrets that the environment is known to hold; the token is added once it is found. */
@@ -18,9 +18,9 @@ export function createWriter(io: Io, platform: Platform, group: VerbGroup | unde
 }
 
 /** Prints the lines of an error of ours, and the place in the code for an internal error. */
-export function explain(error: unknown, writer: Writer): void {
+export function explain(error: unknown, writer: Writer, { words }: Pick<Vocabulary, "words">): void {
   if (error instanceof MogplexError) {
-    for (const line of error.lines) writer.error(line);
+    for (const line of error.lines) writer.error(words(line));
     return;
   }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

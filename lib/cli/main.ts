@@ -59,6 +59,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
   const platform = ALL_SYSTEMS.detect(io.env);
   let call: Call | undefined;
   let writer = createWriter(io, platform, undefined);
+  const vocabulary = commandVocabulary(options.program);
   try {
     const text = information(args);
     if (text !== undefined) {
@@ -82,7 +83,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
           systems: ALL_SYSTEMS,
           writer,
           flags,
-          vocabulary: commandVocabulary(options.program),
+          vocabulary,
           verbs: VERBS,
           notes: GITLAB_NOTES,
           openForge: openAnyForge,
@@ -97,7 +98,7 @@ export async function main(args: string[], io: Io, options: MainOptions = {}): P
     const error = isNotPermitted(thrown)
       ? new UsageError({ attempted: "go on", why: messageOf(thrown) }, { cause: thrown })
       : thrown;
-    explain(error, writer);
+    explain(error, writer, vocabulary);
     return call !== undefined && !usesToolkitCodes(call) ? dropInExitCode(error) : exitCodeFor(error);
   }
 }

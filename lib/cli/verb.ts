@@ -26,6 +26,7 @@ import type { AnyResult } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
 import type { Connection } from "../service/connection.ts";
 import type { Fetch, RequestReport } from "../service/transport.ts";
+import { REPOS_LIST } from "../service/validate.ts";
 import type { Variable } from "../variables.ts";
 import type { Writer } from "./log/writer.ts";
 
@@ -99,7 +100,7 @@ export const PROGRAM = "mogplex-ci";
 /** Topics of the help that are no verb. */
 export const TOPICS: readonly string[] = ["verbs", "environment", "exit-codes", "reports", "keys", "security"];
 
-/** Phrases of one program. All but `resume` and `cancel` follow "give". */
+/** Phrases of one program. All but the functions follow "give". */
 export interface Vocabulary {
   /** The program as it was called. */
   readonly program: string;
@@ -115,6 +116,13 @@ export interface Vocabulary {
   resume(result: Pick<AnyResult, "resume" | "outcome" | "runId">): string | null;
   /** How to cancel a run. */
   cancel(runId: string): string;
+  /** A message of the library, with what the program has in the place of what a script has. */
+  words(message: string): string;
+}
+
+/** {@linkcode Vocabulary.words} with a way to list repositories. */
+export function listingBy(list: string): Vocabulary["words"] {
+  return (message) => message.replaceAll(REPOS_LIST, () => list);
 }
 
 /**
@@ -131,6 +139,7 @@ export function commandVocabulary(program = PROGRAM): Vocabulary {
     runId: "an argument or MOGPLEX_RUN_ID",
     resume: ({ resume }) => resume?.replace(/^mogplex-ci(?= )/, () => program) ?? null,
     cancel: (runId) => `${program} runs cancel ${runId}`,
+    words: listingBy(`\`${program} repos list\``),
   };
 }
 

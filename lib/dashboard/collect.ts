@@ -14,6 +14,7 @@ import { isObject, parseJson } from "../lookup.ts";
 import type { Automation, AutomationRun, Repo, Sandbox } from "../model.ts";
 import { readResult } from "../run/read_result.ts";
 import { instantMs, tookMsOf } from "../run/result.ts";
+import { headlineOf, viewOf } from "../run/result_view.ts";
 import type { CallOptions, MogplexClient } from "../service/client.ts";
 import { formatCount } from "../text/duration.ts";
 import { jsonText } from "../text/escape.ts";
@@ -299,8 +300,13 @@ export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
  *
  * @param paths Files.
  * @param readText Reads a file; undefined when it does not exist. May throw.
+ * @param pageOf Path of the page beside a file; null where there is none. @default there is none
  */
-export function readStored(paths: readonly string[], readText: (path: string) => string | undefined): Stored {
+export function readStored(
+  paths: readonly string[],
+  readText: (path: string) => string | undefined,
+  pageOf: (path: string) => string | null = () => null,
+): Stored {
   const runs: RunEntry[] = [];
   const campaigns: CampaignEntry[] = [];
   const fileProblems: FileProblem[] = [];
@@ -312,7 +318,7 @@ export function readStored(paths: readonly string[], readText: (path: string) =>
       const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
       if (campaign !== undefined) campaigns.push(campaign);
-      else runs.push(runIn(file, text));
+      else runs.push({ ...runIn(file, text), page: pageOf(file) });
     } catch (error) {
       fileProblems.push({ file, why: messageOf(error) });
     }
@@ -361,13 +367,14 @@ function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry
 }
 
 /** @throws {UsageError} when the text is not a result. */
-function runIn(file: string, text: string): RunEntry {
+function runIn(file: string, text: string): Omit<RunEntry, "page"> {
   const result = readResult([{ path: file, text }]);
   return {
     file,
     kind: result.kind === "automation-run" ? "automation-run" : "run",
     runId: result.runId,
     repository: result.repository ?? null,
+    task: headlineOf(viewOf(result)).title,
     outcome: result.outcome,
     exitCode: result.exitCode,
     reason: result.reason,

@@ -46,6 +46,7 @@ import {
   type ListName,
   LISTS,
   type ListState,
+  type RunEntry,
   sumOf,
 } from "./data.ts";
 
@@ -77,7 +78,7 @@ export function renderDashboardPage(data: DashboardData, days: readonly Day[] = 
     verdict: {
       tone,
       headline,
-      line: markup`Agents at <bdi>${host}</bdi>, as of ${utcText(nowMs)}`,
+      line: markup`Agents at <bdi>${host}</bdi>, as of <span class="line">${utcText(nowMs)}</span>`,
       reason: null,
       next: [],
     },
@@ -231,28 +232,48 @@ function since(text: string | null, nowMs: number, past = ""): Cell {
 
 function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {
   if (runs.length === 0) return null;
-  const content = runs.map(({ file, repository, outcome, reason, pullRequest, createdAt, durationMs, runId }) => ({
+  const content = runs.map((
+    { repository, task, outcome, reason, pullRequest, createdAt, durationMs, runId, ...run },
+  ) => ({
     kind: outcome,
     cells: [
       repository === null ? shortId(runId) : oneLine(repository),
+      oneLine(task),
       word(outcome.replaceAll("_", " "), outcome === "error" ? "bad" : toneOf(outcome)),
       oneLine(reason),
       pullRequest === null ? null : pullLink(pullRequest),
       since(createdAt, nowMs),
       number(durationMs, formatDuration(durationMs)),
-      oneLine(file),
+      fileCell(run),
     ],
   }));
   const columns = [
     { name: "Repository or run" },
+    { name: "Task" },
     { name: "Outcome" },
     { name: "Why", extra: true },
     { name: "Pull request" },
     { name: "Started", extra: true, named: true },
     { name: "Took", number: true, extra: true, named: true },
-    { name: "File", extra: true },
+    { name: "Page or file", extra: true, named: true },
   ];
   return { id: "runs", heading: "Runs", rows: "runs", empty: null, columns, content };
+}
+
+/** Most UTF-16 units of a path: its end tells two of them apart. */
+const MAX_PATH = 28;
+
+/** The page of a run as a link, or its file where there is no page. */
+function fileCell({ file, page }: Pick<RunEntry, "file" | "page">): Html {
+  const path = page ?? file;
+  const end = `…${path.slice(1 - MAX_PATH).replace(/^[\udc00-\udfff]/, "")}`;
+  const shown = path.length > MAX_PATH
+    ? markup`<bdi class="line" title="${path}">${end}</bdi>`
+    : markup`<bdi class="line">${path}</bdi>`;
+  if (page === null || page.startsWith("/")) return shown;
+  // Escaped in parts it has no scheme, and without a "/" before it no host.
+  const address = page.split("/").map(encodeURIComponent).join("/");
+  return markup`<a href="${address}" rel="noopener noreferrer">${shown}</a>`;
 }
 
 function automationTable({ automations, lists }: DashboardData, nowMs: number): TablePart {
@@ -324,7 +345,7 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
       cells: [
         repository === null ? shortId(id) : oneLine(repository),
         word(status, sandboxTone(status)),
-        oneLine(branch),
+        branchCell(branch),
         ms === null ? null : number(nowMs - ms, roundSpanText(nowMs - ms)),
         since(lastActiveAt, nowMs),
         oneLine(error),
@@ -354,6 +375,14 @@ function sandboxTable(data: DashboardData, nowMs: number): TablePart {
   };
 }
 
+/** Longest branch that has a line of its own: the service's own ones are shorter. */
+const MAX_BRANCH = 40;
+
+function branchCell(branch: string | null): Html | null {
+  const isShort = branch !== null && branch !== "" && branch.length <= MAX_BRANCH;
+  return isShort ? markup`<bdi class="line">${branch}</bdi>` : oneLine(branch);
+}
+
 /** Most sandboxes are stopped, and that is as it should be. */
 function sandboxTone(status: string): Tone {
   return status === "error" ? "bad" : status === "running" ? "good" : "none";
@@ -380,7 +409,7 @@ function ageTable({ sandboxes }: DashboardData, nowMs: number): Html {
   }];
   const rows = statuses.map(([status, all]) => {
     const ages = countBy(sandboxes.filter((each) => each.status === status), ({ createdAt }) => `${ageOf(createdAt)}`);
-    return { cells: [word(status, sandboxTone(status)), ...AGES.map((_, index) => ages.get(`${index}`) ?? null), all] };
+    return { cells: [word(status, sandboxTone(status)), ...AGES.map((_, index) => ages.get(`${index}`) ?? 0), all] };
   });
   return table("Sandboxes by status and age", columns, rows);
 }
@@ -390,13 +419,18 @@ function repositoryTable({ repositories, sandboxes, runs, lists }: DashboardData
   const ran = countBy(runs, ({ repository }) => repository ?? "");
   const content = repositories.map(({ name, defaultBranch }) => ({
     kind: used.has(name) ? "with a sandbox" : "without a sandbox",
-    cells: [oneLine(name), oneLine(defaultBranch), number(used.get(name) ?? 0), number(ran.get(name) ?? 0)],
+    cells: [
+      oneLine(name),
+      oneLine(defaultBranch),
+      number(used.get(name) ?? 0),
+      runs.length === 0 ? null : number(ran.get(name) ?? 0),
+    ],
   }));
   const columns = [
     { name: "Repository" },
     { name: "Default branch" },
     { name: "Sandboxes", number: true, named: true },
-    { name: "Runs here", number: true, named: true },
+    { name: "Of the runs above", number: true, named: true },
   ];
   const empty = "The token reaches no repository.";
   const [id, heading, rows] = ["repositories", "Repositories", "repositories"];

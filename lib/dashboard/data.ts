@@ -101,6 +101,10 @@ export interface RunEntry {
   runId: string | null;
   /** Name of its repository; null when it is not known. Untrusted text. */
   repository: string | null;
+  /** First line of its task; null when it is not known. Untrusted text. */
+  task: string | null;
+  /** Its page `run.html` beside the file, as a path from the folder of the dashboard; null where there is none. Untrusted text. */
+  page: string | null;
   outcome: string;
   /** Exit code of its job. */
   exitCode: number;

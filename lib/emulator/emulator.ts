@@ -58,7 +58,8 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     unfit.add(runId);
     options.onUnfit?.(runId);
   };
-  const script = scriptDriver(world, { ...scripts, onFault: (fault) => faults.add(fault), onUnfit });
+  const hasBranch = options.hasBranch?.(world);
+  const script = scriptDriver(world, { ...scripts, hasBranch, onFault: (fault) => faults.add(fault), onUnfit });
   world.driver = withRunSlots(world, joinDrivers(options.drivers?.(world) ?? new Map(), script), options.runSlots);
   world.automationDriver = automationDriver(world, scripts);
   const addFault = (fault: Fault) => {

@@ -15,7 +15,7 @@ import { lookup } from "../lookup.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
 import { renderScenario } from "./agents/recording.ts";
 import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/scenario.ts";
-import { FLAGS, isPath, NAME, readOptions, readReplay } from "./options.ts";
+import { FLAGS, isPath, NAME, readOptions, readReplay, type StartEmulatorOptions } from "./options.ts";
 import { type ServedEmulator, startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/store.ts";
 
@@ -64,10 +64,13 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
       await serve(served, io);
       return EXIT.success;
     }
-    // The streams are the command's.
-    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined });
+    // The streams are the command's. Its log has what an agent prints, unless that is no part of the events.
+    const onOutput = options.revision?.agentOutput ? undefined : options.onOutput;
+    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined, onOutput });
     try {
-      return await runCommand(command, { ...served, startLimits: options.startLimits }, io);
+      const code = await runCommand(command, { ...served, startLimits: options.startLimits }, io);
+      if (!flags.has("quiet")) noteScripted(options, served, io);
+      return code;
     } finally {
       await served.close();
     }
@@ -115,6 +118,17 @@ function helpText(): string {
     `         ${NAME} exec --speed 20 -- node mogplex.mjs run --follow --create-branch "Fix the flaky tests"`,
     "",
   ].join("\n");
+}
+
+/** Says of a local repository that scripted runs have not changed it, although they have reported a pull request. */
+function noteScripted({ repos = [], commands = {} }: StartEmulatorOptions, { emulator }: ServedEmulator, io: Io): void {
+  const [repo] = repos.filter(({ fullName }) => emulator.world.pulls.has(fullName));
+  if (repo === undefined || Object.keys(commands).length > 0) return;
+  io.write(
+    "stderr",
+    `note: a scenario played the run: the repository at ${repo.path} is unchanged, and the pull request is made up. ` +
+      "For a real change give exec a command: --harness 'codex=COMMAND'\n",
+  );
 }
 
 /** Serves until a signal comes. */

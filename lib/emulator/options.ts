@@ -22,7 +22,7 @@ import {
 import type { RunFacts } from "./agents/schedule.ts";
 import { parseRandomFaults, type RandomFaults } from "./state/faults.ts";
 import { builtInFixture, type Fixture, parseFixture, withSubProject } from "./state/fixture.ts";
-import { createRevision, type Revision, SWITCHES } from "./state/store.ts";
+import { createRevision, type Revision, type RunRow, SWITCHES } from "./state/store.ts";
 import { type Driver, MAX_PROJECTS, type Projects, withProjects, type World } from "./state/world.ts";
 import type { Breaker } from "./wire/faults.ts";
 import { type LoggedRequest, requestLine } from "./wire/request.ts";
@@ -82,6 +82,8 @@ export interface EmulatorOptions {
   controlRoutes?: boolean | undefined;
   /** Called after each request that was answered. @default {undefined} */
   onRequest?: ((request: LoggedRequest) => void) | undefined;
+  /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
+  hasBranch?: ((world: World) => (run: RunRow, branch: string) => boolean) | undefined;
   /** Called with the id of each run that no scenario fits. @default {undefined} */
   onUnfit?: ((runId: string) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
@@ -132,7 +134,7 @@ export interface LocalRepo {
   path: string;
 }
 
-export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker"> {
+export interface StartEmulatorOptions extends Omit<EmulatorOptions, "drivers" | "breaker" | "hasBranch"> {
   /** Port; 0 takes a free one. @default {0} */
   port?: number | undefined;
   /** Host name or address to listen on. Control routes and commands need loopback. @default {"127.0.0.1"} */
@@ -229,7 +231,7 @@ export const FLAGS: readonly Flag[] = [
     help: "off: any number of starts, to try a whole campaign (on); give the program MOGPLEX_DEV_START_LIMITS=off, too",
   },
   { name: "start-limit-scope", value: "token|user", help: "owner of a start limit (token)" },
-  { name: "quiet", help: "write no line for each request to standard error (with exec there are none)" },
+  { name: "quiet", help: "write no line for each request, and no note of exec, to standard error" },
   { name: "help", help: "print this help" },
 ];
 

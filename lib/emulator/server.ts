@@ -13,11 +13,12 @@ import { UsageError } from "../errors.ts";
 import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import { execDriver, type ExecOptions } from "./agents/exec_driver.ts";
-import { currentBranch, ProjectStore } from "./agents/git.ts";
+import { branchExists, currentBranch, ProjectStore } from "./agents/git.ts";
 import { type Emulator, makeEmulator } from "./emulator.ts";
 import type { LocalRepo, StartEmulatorOptions } from "./options.ts";
 import { type Account, firstAccount } from "./service/listings.ts";
 import { builtInFixture, type Fixture, parseFixture, plainRepo } from "./state/fixture.ts";
+import type { RunRow } from "./state/store.ts";
 import { type Driver, mainUser, projectNames, type World } from "./state/world.ts";
 import { socketBreaker } from "./wire/faults.ts";
 
@@ -81,6 +82,7 @@ export async function startEmulator(options: StartEmulatorOptions = {}): Promise
       ...options,
       fixture,
       drivers: execDrivers(options, store),
+      hasBranch: branchFinder(options.repos ?? []),
       breaker: socketBreaker,
     });
     const who = account(emulator);
@@ -156,15 +158,37 @@ function pathFinder(
   options: StartEmulatorOptions,
   store: ProjectStore | undefined,
 ): ExecOptions["pathOf"] {
-  const local = new Map((options.repos ?? []).map(({ fullName, path }) => [fullName, resolve(path)]));
+  const localOf = localPaths(world, options.repos ?? []);
   const projects = new Set((options.projects ?? []).flatMap(projectNames));
-  // By id, since a repository may get another name.
-  const names = new Map([...world.store.repos.values()].map((repo) => [repo.id, repo.full_name]));
-  return ({ repo_id: id }) => {
-    const name = names.get(id) ?? "";
-    const path = local.get(name);
+  const names = firstNames(world);
+  return (run) => {
+    const name = names.get(run.repo_id) ?? "";
+    const path = localOf(run);
     if (path !== undefined || store === undefined || !projects.has(name)) return path;
-    return store.path(name, world.store.repos.get(id)?.default_branch ?? "main");
+    return store.path(name, world.store.repos.get(run.repo_id)?.default_branch ?? "main");
+  };
+}
+
+/** Names of the repositories by id, as they are now: a repository may get another name. */
+function firstNames({ store }: World): ReadonlyMap<string, string> {
+  return new Map([...store.repos.values()].map((repo) => [repo.id, repo.full_name]));
+}
+
+/** How to find the local repository that a run works on. */
+function localPaths(world: World, repos: readonly LocalRepo[]): (run: RunRow) => string | undefined {
+  const paths = new Map(repos.map(({ fullName, path }) => [fullName, resolve(path)]));
+  const names = firstNames(world);
+  return (run) => paths.get(names.get(run.repo_id) ?? "");
+}
+
+/** How to find out whether the local repository of a run has a branch, for runs without a command. */
+function branchFinder(repos: readonly LocalRepo[]) {
+  return (world: World): (run: RunRow, branch: string) => boolean => {
+    const pathOf = localPaths(world, repos);
+    return (run, branch) => {
+      const path = pathOf(run);
+      return path !== undefined && branchExists(path, branch);
+    };
   };
 }
 

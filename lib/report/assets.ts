@@ -553,9 +553,6 @@ footer {
   .rows:not([data-list]) thead {
     display: none;
   }
-  :is([data-list], .rows) thead .extra {
-    display: none;
-  }
   td[data-n]::before {
     content: attr(data-n) ": ";
     color: var(--soft);

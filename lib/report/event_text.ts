@@ -228,13 +228,13 @@ export class CompactLog {
 const LINES = 10;
 
 /**
- * The last ten lines of the compact log before the run ended. Untrusted text.
+ * The last ten lines of the compact log, with the end of the run. Untrusted text.
  *
  * @param events Oldest first.
  * @param redact Removes secrets: one can stand in several pieces of prose, which are joined here.
  */
 export function lastLines(events: readonly RunEvent[], redact: Redact): string[] {
   const log = new CompactLog(redact);
-  const lines = events.filter(({ type }) => !isTerminalType(type)).flatMap((event) => log.lines(event));
+  const lines = events.flatMap((event) => log.lines(event));
   return [...lines, ...log.end()].slice(-LINES).map((line) => cutText(redact(line), COMPACT_WIDTH));
 }

@@ -10,9 +10,11 @@ import type { Redact } from "../run/clean.ts";
 import type { AnyResult, RunResult } from "../run/result.ts";
 import {
   branchWords,
+  commandsIn,
   type GitFacts,
   headlineOf,
   headlineWords,
+  noPullRequestWords,
   type ResultView,
   viewOf,
   WAIT_CAUSES,
@@ -81,26 +83,36 @@ function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): W
   return [`${view.verdict.mark} `, headlineWords(view, linked)];
 }
 
+const NOW = { strong: "What to do now:" };
+
 /** What happened: why and what to do now, the task, the agent's end of the story. */
 function story(view: ResultView, { redact = (text) => text, steps, compared }: MarkdownOptions): Block[] {
   const { verdict: { headline }, reason, advice, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);
   const files = (git?.files ?? []).filter((path) => path.trim() !== "").map((name) => ({ name }));
-  const now = { strong: "What to do now:" };
   const nextStep = lookup(steps ?? {}, outcome) ?? view.nextStep;
   const resume = steps === undefined ? view.resume : null;
   return [
     ...(isGood ? [] : [{ text: `${headline} (exit code ${exitCode}).` }]),
     ...(reason ? [{ code: cutText(reason, MAX_SUMMARY_TEXT) }] : []),
-    ...(advice ? [{ text: [now, " ", { name: advice, max: MAX_ADVICE }] }] : []),
-    ...(nextStep ? [{ text: [now, " ", nextStep] }] : []),
+    ...(advice ? adviceParts(advice) : []),
+    ...(nextStep ? [{ text: [NOW, " ", nextStep] }] : []),
     ...(resume ? [{ text: "Follow it again:" }, { code: cutText(resume, MAX_PROSE) }] : []),
     ...(compared ? [{ text: compared }] : []),
     ...(task ? taskParts(task.trim()) : []),
     ...(finalMessage ? part("What the agent said last", { code: cutText(finalMessage, MAX_PROSE) }) : []),
     ...(lines.length > 0 ? part("Last lines of the log", { code: lines.join("\n") }) : []),
     ...(files.length > 0 ? part("Files that the service committed", { list: files }) : []),
+  ];
+}
+
+/** The advice, and below it the commands in it, to be copied. */
+function adviceParts(advice: string): Block[] {
+  const { text, commands } = commandsIn(advice);
+  return [
+    { text: [NOW, " ", { name: text, max: MAX_ADVICE }] },
+    ...commands.length > 0 ? [{ code: cutText(commands.join("\n"), MAX_ADVICE) }] : [],
   ];
 }
 
@@ -125,12 +137,12 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   return [
     ["Automation", { name: view.automationId }],
     [noun.replace(/^./, (letter) => letter.toUpperCase()), { name: view.runId }],
-    ["Repository", { name: view.repoId }],
+    ["Repository", { name: view.repository ?? view.repoId }],
     ["Agent", { name: view.harness }],
     ["Status", { name: view.status }],
     ["Exit code", view.exitCode],
     ["Failure code", { name: view.failureCode }],
-    ...(git === null ? [] : gitFacts(git, mayLink)),
+    ...(git === null ? [] : gitFacts(view, git, mayLink)),
     ...startFacts(view),
     ["Took", ownMs === null ? null : formatDuration(ownMs)],
     ["Events", eventCount === null ? null : events(eventCount, view.eventsOmitted)],
@@ -141,18 +153,17 @@ function facts(view: ResultView, { mayLink = () => true, links = {} }: MarkdownO
   ];
 }
 
-function gitFacts(git: GitFacts, mayLink: (url: string) => boolean): Fact[] {
+function gitFacts(view: ResultView, git: GitFacts, mayLink: (url: string) => boolean): Fact[] {
+  const { url } = git.pullRequest;
   return [
     ["Changes", git.changed === null ? "unknown" : git.changed ? "yes" : "no"],
     ["Branch", branchWords(git)],
     ["Base branch", { name: git.branch.base }],
-    ["Pull request", pullRequest(git, mayLink)],
+    [
+      "Pull request",
+      url === null ? noPullRequestWords(view) : mayLink(url) ? { link: url } : { name: url, max: Infinity },
+    ],
   ];
-}
-
-function pullRequest({ pullRequest: { state, url } }: GitFacts, mayLink: (url: string) => boolean): Words {
-  if (url !== null) return mayLink(url) ? { link: url } : { name: url, max: Infinity };
-  return state === "none" ? "none" : "unknown: no event seen says so";
 }
 
 /** How and when the run was started. */

@@ -274,8 +274,8 @@ export function policyOf(script: boolean): string {
 
 /** The first thing on a page. */
 export interface Verdict {
-  /** How it is, in colour. */
-  readonly tone: Tone;
+  /** How it is, in colour and as a sign; undefined for a page that judges nothing: it has no sign. */
+  readonly tone: Tone | undefined;
   readonly headline: Part;
   /** The line below it. */
   readonly line: Part;
@@ -295,9 +295,13 @@ const SIGNS: Readonly<Record<Tone, Html>> = {
 };
 
 function top({ tone, headline, line, reason, next, more = null }: Verdict): Html {
-  return markup`<header class="top ${tone}"><svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
-    SIGNS[tone]
-  }</svg><div><h1>${headline}</h1><p>${line}</p>${reason !== null && reason !== "" && block(reason)}${
+  const sign = tone !== undefined &&
+    markup`<svg width="40" height="40" viewBox="0 0 32 32" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" stroke-linejoin="round"><circle cx="16" cy="16" r="14"/>${
+      SIGNS[tone]
+    }</svg>`;
+  return markup`<header class="top ${tone ?? "none"}">${sign}<div><h1>${headline}</h1><p>${line}</p>${
+    reason !== null && reason !== "" && block(reason)
+  }${
     next.map((each, index) =>
       markup`<div class="step">${index === 0 && markup`<strong>What to do:</strong> `}${each}</div>`
     )

@@ -9,7 +9,16 @@ import { lookup } from "../lookup.ts";
 import { isLoopback } from "../loopback.ts";
 import type { RunEvent } from "../model.ts";
 import type { AnyResult, Outcome } from "../run/result.ts";
-import { branchWords, headlineOf, headlineText, headlineWords, type ResultView, viewOf } from "../run/result_view.ts";
+import {
+  branchWords,
+  commandsIn,
+  headlineOf,
+  headlineText,
+  headlineWords,
+  noPullRequestWords,
+  type ResultView,
+  viewOf,
+} from "../run/result_view.ts";
 import type { Block, Fact, Words } from "../text/document.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import { jsonText, shellWord } from "../text/escape.ts";
@@ -143,8 +152,10 @@ function nextOf(view: ResultView): Part {
 /** The beginning of the page. */
 function verdictOf(view: ResultView): Verdict {
   const { verdict: { word }, outcome, exitCode, reason, advice, nextStep, resume } = view;
-  const next = advice ?? nextStep ?? nextOf(view);
+  const { text, commands } = commandsIn(advice ?? "");
+  const next = advice === null ? nextStep ?? nextOf(view) : text;
   const steps: Part[] = next === undefined ? [] : [next];
+  if (commands.length > 0) steps.push(block(commands.join("\n"), 2_000));
   if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
   const isNamed = headlineOf(view).end.startsWith(word);
   return {
@@ -181,12 +192,10 @@ function clockText(createdAt: string): string {
   return Number.isNaN(ms) ? "?" : new Date(ms).toISOString().slice("2026-12-01T".length, -".000Z".length);
 }
 
-function pullRequest({ git, outcome }: ResultView): Words {
-  if (git === null) return null;
-  const { state, url } = git.pullRequest;
-  if (url !== null) return { link: url };
-  if (state === "none" || outcome === "failed" || outcome === "cancelled") return "none";
-  return outcome === "success" ? "not known: no event names one" : "none yet";
+function pullRequest(view: ResultView): Words {
+  if (view.git === null) return null;
+  const { url } = view.git.pullRequest;
+  return url === null ? noPullRequestWords(view) : { link: url };
 }
 
 function changes(view: ResultView, { links = {} }: RunPageOptions): Fact[] {

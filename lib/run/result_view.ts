@@ -161,6 +161,13 @@ export function branchWords(
   return requested === null ? "unknown" : ["unknown (asked for ", { name: requested }, ")"];
 }
 
+/** What is known of the pull request of a run that names none. */
+export function noPullRequestWords({ git, outcome }: Pick<ResultView, "git" | "outcome">): string {
+  if (git?.pullRequest.state === "none") return "none";
+  if (outcome === "success") return "not known: no event names one";
+  return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
+}
+
 /** The phases of a run, after "failed in". */
 const PHASE_WORDS: Readonly<Record<string, string>> = {
   queue: "boot",
@@ -259,6 +266,12 @@ function explain(reason: string | null, error: ResultError | null): Pick<ResultV
     return { reason: resultSentence({ ...error, advice: null }), advice };
   }
   return { reason, advice: reason.includes(advice) ? null : advice };
+}
+
+/** The commands in an advice, and the advice without the marks around them. */
+export function commandsIn(advice: string): { text: string; commands: readonly string[] } {
+  const commands = [...advice.matchAll(/`([^`\n]+)`/g)].map(([, command = ""]) => command);
+  return { text: commands.length === 0 ? advice : advice.replaceAll("`", ""), commands };
 }
 
 const NOTHING_OF_A_RUN = {

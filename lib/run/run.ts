@@ -149,6 +149,8 @@ export interface JobOptions extends JobInternals {
   showTask?: boolean | undefined;
   /** Name of the repository, `owner/name`, if the caller knows it: the service is not asked then. @default {undefined} */
   repository?: string | undefined;
+  /** Called with that name where it was asked for, once it has come. @default {undefined} */
+  onRepository?: ((name: string) => void) | undefined;
   /** Makes the request a part of a derived key: see {@linkcode RunStart.byTask}. @default {undefined} */
   byTask?: RunStart["byTask"];
   /**
@@ -177,7 +179,7 @@ interface OpenJob {
 
 /** Checks the options and opens the session. @throws {UnauthorizedError | UsageError} */
 function open(options: JobSettings, more: JobOptions): OpenJob {
-  const { files, statePath, startOnly, showTask = true, repository } = more;
+  const { files, statePath, startOnly, showTask = true, repository, onRepository } = more;
   const tokenShare = checkTokenShare(options.tokenShare);
   const watch = checkWatch(options, more);
   const session = openSession({ ...options, signal: endingSignal(options.signal, more.interrupts) }, more);
@@ -189,7 +191,16 @@ function open(options: JobSettings, more: JobOptions): OpenJob {
   const { stream = true, onItem, eventsFile } = options;
   const file = eventsFile === undefined ? undefined : openEventsFile(eventsFile, session, options.token);
   const sink = more.sink ?? file;
-  const settings = { tokenShare, stream, onInterrupt: watch.onInterrupt, state, sink, showTask, repository };
+  const settings = {
+    tokenShare,
+    stream,
+    onInterrupt: watch.onInterrupt,
+    state,
+    sink,
+    showTask,
+    repository,
+    onRepository,
+  };
   const job = (target: RunStart | string) =>
     new Job(session, new RunOperation(session, settings, target), { ...watch, startOnly, onItem });
   return { session, settings, seal, job, file };
@@ -246,6 +257,8 @@ interface OperationSettings {
   showTask: boolean;
   /** Name of the repository, `owner/name`; undefined to ask the service for it. */
   repository: string | undefined;
+  /** See {@linkcode JobOptions.onRepository}. */
+  onRepository: JobOptions["onRepository"];
 }
 
 /** A run to start. */
@@ -287,7 +300,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     this.#session = session;
     this.#settings = settings;
     this.#target = target;
-    this.#name = new RepositoryName(session, settings.repository);
+    this.#name = new RepositoryName(session, settings.repository, settings.onRepository);
   }
 
   get #runId(): string | undefined {

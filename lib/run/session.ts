@@ -367,13 +367,18 @@ const MAX_REPOS = 200;
 export class RepositoryName {
   readonly #session: Session;
   readonly #known: string | undefined;
+  readonly #onName: ((name: string) => void) | undefined;
   #leave: (() => void) | undefined;
   #repos: readonly Repo[] = [];
 
-  /** @param name The name, if it is known; then nothing is asked. */
-  constructor(session: Session, name?: string) {
+  /**
+   * @param name The name, if it is known; then nothing is asked.
+   * @param onName Called with the name of the repository that was asked for, once it has come.
+   */
+  constructor(session: Session, name?: string, onName?: (name: string) => void) {
     this.#session = session;
     this.#known = name;
+    this.#onName = onName;
   }
 
   /**
@@ -391,8 +396,14 @@ export class RepositoryName {
     const forget = () => {
       if (nameRequests.get(key) === request) nameRequests.delete(key);
     };
-    request.answer.then((repos) => this.#repos = repos, forget);
+    let isOver = false;
+    request.answer.then((repos) => {
+      this.#repos = repos;
+      const name = this.#nameOf(repoId);
+      if (name !== undefined && !isOver) this.#onName?.(name);
+    }, forget);
     this.#leave = () => {
+      isOver = true;
       if (--request.jobs > 0) return;
       forget();
       request.controller.abort(OVER);
@@ -403,7 +414,11 @@ export class RepositoryName {
   take(repoId: string | undefined): string | undefined {
     this.#leave?.();
     this.#leave = () => {};
-    return this.#known ?? this.#repos.find(({ id }) => id === repoId)?.full_name;
+    return this.#known ?? this.#nameOf(repoId);
+  }
+
+  #nameOf(repoId: string | undefined): string | undefined {
+    return this.#repos.find(({ id }) => id === repoId)?.full_name;
   }
 
   #send(id: string | undefined): NameRequest {

@@ -421,14 +421,7 @@ function endOf(stand: CampaignStand, cancelled: AbortSignal): CampaignEnd | unde
   return { type: "end", ...verdictOf(stand), result: view, progress: progressOf(view) };
 }
 
-/** Whether a campaign that is not done goes on only when a person acts: the same call would end so again. */
-function waitsForPerson({ state, view }: CampaignStand): boolean {
-  return state !== "done" && state !== "interrupted" && view?.nextWaveAt === null;
-}
-
-/** Outcome and exit code of `run()`. One that waits for approval has those of one that waits for answers. */
 function verdictOf(stand: CampaignStand): Pick<CampaignEnd, "outcome" | "exitCode"> {
-  if (waitsForPerson(stand)) return { outcome: "awaiting_input", exitCode: EXIT.awaitingInput };
   return { outcome: outcomeOfStand(stand), exitCode: exitCodeOfStand(stand) };
 }
 

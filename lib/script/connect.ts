@@ -170,9 +170,15 @@ export function checkSecrets(secrets: readonly string[] = []): void {
   });
 }
 
+/** The emulator of a test itself, whose options were meant. */
+const OF_EMULATOR = {
+  keys: { options: "object" },
+  advice: "of the emulator of a test give its options, as in createMogplex(service.options)",
+} as const;
+
 /** @returns The options, without what stands on `Object.prototype`. @throws {UsageError} naming the first option that is wrong. */
 function checkAll(given: MogplexOptions): MogplexOptions {
-  const options = checkOptions(ATTEMPTED, given, mogplexKeys());
+  const options = checkOptions(ATTEMPTED, given, mogplexKeys(), undefined, OF_EMULATOR);
   const { token, plainHttp, env, userAgent: agent = "" } = options;
   const refuse = (why: string) => new UsageError({ attempted: ATTEMPTED, why });
   checkSecrets(options.secrets);
@@ -309,7 +315,7 @@ export function apart<O extends object>(
   keys: Keys<O>,
 ): { connect: Connect; rest: O } {
   try {
-    const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys });
+    const options = checkOptions(attempted, given, { ...mogplexKeys(), ...keys }, undefined, OF_EMULATOR);
     const own = Object.entries(options).filter(([name]) => lookup(keys, name) === undefined);
     const rest = Object.entries(options).filter(([name]) => lookup(keys, name) !== undefined);
     let connector: Connector | undefined;

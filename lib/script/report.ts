@@ -21,7 +21,7 @@ import type { AnyResult } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
 import { resolveToken } from "../service/connection.ts";
 import { checkOptions, type Keys } from "../service/validate.ts";
-import { escapeLogLine, escapeMarkup, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
+import { escapeLogLine, escapeMarkup, escapeSlack, jsonLine, markdownBlock, markdownCode } from "../text/escape.ts";
 import { cutText, plainLines, plainText } from "../text/plain_text.ts";
 import { createRedactor, joinRedactors, type Redactor, redactValue, withOwn } from "../text/redact.ts";
 import { checkSecrets, connectorOf } from "./connect.ts";
@@ -345,6 +345,13 @@ export interface EscapeText {
    */
   html(text: string): string;
   /**
+   * For a message on Slack, in `text` and in `mrkdwn`: it mentions nobody and has no link with a name. Slack has no escape for `*`, `_`, `~` and
+   * backticks, which still format the text. It keeps line breaks.
+   *
+   * @param text Anything.
+   */
+  slack(text: string): string;
+  /**
    * For a terminal and the log of a CI job: without terminal sequences and invisible characters, and without anything that a CI system would
    * obey as a command. It keeps line breaks.
    *
@@ -370,6 +377,7 @@ function escaping(name: keyof EscapeText, escape: (text: string) => string): (te
  *
  * if (escapeText.markdown("/close @everyone") !== "`/close @everyone`") throw new Error("changed");
  * if (escapeText.html("<script>") !== "&lt;script&gt;") throw new Error("changed");
+ * if (escapeText.slack("<!channel> it's done") !== "&lt;!channel&gt; it's done") throw new Error("changed");
  * if (escapeText.terminal("\x1b[31m::error::forged") !== ": :error::forged") throw new Error("changed");
  * ```
  */
@@ -377,6 +385,7 @@ export const escapeText: EscapeText = {
   markdown: /* @__PURE__ */ escaping("markdown", (text) => markdownCode(plainText(text))),
   markdownBlock: /* @__PURE__ */ escaping("markdownBlock", (text) => markdownBlock(plainText(text))),
   html: /* @__PURE__ */ escaping("html", (text) => escapeMarkup(plainText(text))),
+  slack: /* @__PURE__ */ escaping("slack", (text) => escapeSlack(plainText(text))),
   terminal: /* @__PURE__ */ escaping(
     "terminal",
     (text) => plainLines(text).map((line) => escapeLogLine(line)).join("\n"),

@@ -114,21 +114,25 @@ function unauthorized({ attempted, facts, where }: Described): MogplexError {
 }
 
 /** What to do after a 403. */
-function forbiddenAdvice({ attempted: { scope, trigger = false }, facts, said }: Described): string {
+function forbiddenAdvice({ attempted: { trigger = false }, facts }: Described): string {
   if (facts.code === "AUTOMATION_REQUIRED") {
     return trigger
       ? "give the automation an API trigger, or use a token with full access"
       : "use POST /api/v1/mogplex/automations/{automationId}/trigger, or a token with full access";
   }
-  // Only the text tells a missing scope from a rule of the workspace or of the automation.
-  if (/\bscope\b/i.test(said)) return `it needs the scope "${scope}" (Settings > Mogplex Keys)`;
   return trigger
     ? "see which repositories the automation permits, and what the token may do (Settings > Mogplex Keys)"
     : "see what the token may do (Settings > Mogplex Keys)";
 }
 
 function forbidden(described: Described): MogplexError {
-  const { attempted: { what, trigger = false }, facts, said } = described;
+  const { attempted: { what, trigger = false, scope }, facts, where, said } = described;
+  // Only the text tells a missing scope from a rule of the workspace or of the automation.
+  if (facts.code !== "AUTOMATION_REQUIRED" && /\bscope\b/i.test(said)) {
+    const why = `the token lacks the scope "${scope}" (${where})`;
+    const advice = "create a token that has it under Settings > Mogplex Keys";
+    return new ForbiddenError({ attempted: what, why, advice }, "forbidden", facts);
+  }
   const only = facts.code === "AUTOMATION_REQUIRED";
   const may = trigger ? "only trigger automations with an API trigger" : "only trigger automations";
   const why = `the token may ${only ? may : "not do this"} ${said}`;

@@ -9,7 +9,7 @@ import { nearest } from "../nearest.ts";
 import type { MogplexClient } from "./calls.ts";
 import { isUuid, normaliseRoot } from "./contract.ts";
 import type { CallOptions } from "./retry.ts";
-import { checkText, checkUuid } from "./validate.ts";
+import { checkText, checkUuid, REPOS_LIST } from "./validate.ts";
 
 /** A repository, in one of two ways: by `repo` or by `repoId`. */
 export type RepositoryChoice =
@@ -65,7 +65,7 @@ export function checkRepository({ repo, repoId }: GivenRepository, attempted: st
     attempted: "use repository",
     why: "it must be owner/name or an id (UUID)",
     value: JSON.stringify(given.slice(0, 80)),
-    advice: '"repos list", or api.listRepos() in a script, shows names and ids',
+    advice: `${REPOS_LIST} shows names and ids`,
   });
 }
 
@@ -165,6 +165,6 @@ export async function resolveRepository(
   const near = await namesNear(client, wanted, call);
   const advice = near.length > 0
     ? `did you mean ${near.map((name) => JSON.stringify(name)).join(" or ")}?`
-    : '"repos list", or api.listRepos() in a script, shows the names that the token reaches; a hidden repository is found by its id alone';
+    : `${REPOS_LIST} shows the names that the token reaches; a hidden repository is found by its id alone`;
   throw refused("the service lists no repository of this name", advice);
 }

@@ -8,6 +8,7 @@ import { ApiError, MogplexError, StartUnknownError, UsageError } from "../errors
 import type { StartRequest, StartResult } from "../model.ts";
 import { type CallOptions, type Failure, failureOf, isAmbiguous, retry } from "./retry.ts";
 import type { TokenMemory } from "./memory.ts";
+import { REPOS_LIST } from "./validate.ts";
 
 /** One start with one key. */
 export class Start<R> {
@@ -100,8 +101,7 @@ export class Start<R> {
     throw new UsageError({
       attempted: what,
       why: `the token reaches no repository "${repository.id}"`,
-      advice:
-        'correct the id ("repos list", or api.listRepos() in a script, shows them), or unhide the repository in the app (hidden ' +
+      advice: `correct the id (${REPOS_LIST} shows them), or unhide the repository in the app (hidden ` +
         "repositories are not listed)",
     }, { cause: error });
   }

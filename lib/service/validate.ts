@@ -122,6 +122,9 @@ export function checkTriggerInput(input: Record<string, unknown>): Record<string
   return value;
 }
 
+/** How messages name the list of repositories. The programs put their own words in its place. */
+export const REPOS_LIST = '"repos list", or api.listRepos() in a script,';
+
 /**
  * Checks an id and converts it to lower case.
  *
@@ -135,7 +138,7 @@ export function checkUuid(id: string, what: string): Uuid {
     attempted: `use ${what}`,
     why: "it must be a UUID (8-4-4-4-12 hexadecimal digits)",
     value: quoted(id),
-    advice: what === "repository id" ? '"repos list", or api.listRepos() in a script, shows the ids' : undefined,
+    advice: what === "repository id" ? `${REPOS_LIST} shows the ids` : undefined,
   });
 }
 

@@ -238,6 +238,13 @@ export function escapeMarkup(text: string): string {
   );
 }
 
+// Text inside messages of Slack.
+
+/** Source: Slack, "Formatting message text", "Escaping text": these three, and nothing else. */
+export function escapeSlack(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}
+
 // Values of labels in OpenMetrics text. The older text format of Prometheus escapes them in the same way.
 
 const ESCAPES: Readonly<Record<string, string>> = { "\\": "\\\\", '"': '\\"', "\n": "\\n" };

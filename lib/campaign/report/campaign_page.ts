@@ -68,7 +68,10 @@ export function renderCampaignPage(view: CampaignView, options: CampaignMarkdown
   const byId = new Map(view.items.map((item) => [item.id, item]));
   const { title = "" } = view.about ?? {};
   const task = firstLine(prompts.at(-1) ?? "", title);
-  const headline = ["Campaign ", campaignName(view), ` is ${view.state}`];
+  const failed = view.state === "done" && bad > 0
+    ? `, but ${bad} of ${formatCount(items, "item")} did not succeed`
+    : "";
+  const headline = ["Campaign ", campaignName(view), ` is ${view.state}${failed}`];
   const tone = view.state === "done" ? (bad > 0 ? "bad" : "good") : entries.length > 0 ? "wait" : "none";
   return page({
     title: `${plainWords(headline)}${title === "" ? "" : `: ${title}`}`,
@@ -305,7 +308,7 @@ const COLUMNS = [
   { name: "Verdict" },
   { name: "PR or branch" },
   { name: "Why", extra: true },
-  { name: "Time", number: true, extra: true },
+  { name: "Time", number: true, extra: true, named: true },
   { name: "Attempts", number: true, extra: true, named: true },
   { name: "Run", extra: true, named: true },
 ];
@@ -327,13 +330,13 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
     ["minute", "starts in the last minute", minute],
     ["hour", "starts in the last hour", hour],
     ["day", "starts in the last 24 hours", day],
-    ["sandboxes", "sandboxes in use", sandboxes],
+    ["sandboxes", sandboxes.used === null ? "sandboxes" : "sandboxes in use", sandboxes],
   ];
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
       if (limit === null) return markup`<li>${used} ${name}</li>`;
       const binds = bound === waitsFor;
-      const text = used === null ? `${name}: not known, ${limit} at most` : `${used} of ${limit} ${name}`;
+      const text = used === null ? `${name}: not read, ${limit} at most` : `${used} of ${limit} ${name}`;
       return markup`<li>${text}${binds && markup` ${chip("the next start waits for this", "wait")}`}${
         used !== null && gauge(text, used, limit, binds ? 1 : 0)
       }</li>`;

@@ -264,13 +264,15 @@ export function runMs({ startedAt, endedAt, verdict }: CampaignItem, nowMs: numb
  * and root occur twice.
  */
 export function itemNames(items: readonly CampaignItem[]): Map<string, string> {
-  const short = ({ repository, root }: CampaignItem) => root === null ? repository : `${repository}:${root}`;
+  const named = items.map((item) => {
+    const { repository, root } = item;
+    return { item, short: root === null ? repository : `${repository}:${root}` };
+  });
   const times = new Map<string, number>();
-  for (const item of items) times.set(short(item), (times.get(short(item)) ?? 0) + 1);
-  return new Map(items.map((item) => {
-    const name = short(item);
-    return [item.id, times.get(name) === 1 ? name : `${name} @ ${item.baseBranch}`];
-  }));
+  for (const { short } of named) times.set(short, (times.get(short) ?? 0) + 1);
+  return new Map(
+    named.map(({ item, short }) => [item.id, times.get(short) === 1 ? short : `${short} @ ${item.baseBranch}`]),
+  );
 }
 
 // Commands about a campaign, for people to copy.

@@ -22,7 +22,7 @@ import { openContext } from "../job/run_job.ts";
 import type { Writer } from "../log/writer.ts";
 import { optionReader, STATE } from "../options.ts";
 import { INPUT } from "../start_request.ts";
-import { type Context, inOneStream, type MainOptions, type VerbFunction, type Vocabulary } from "../verb.ts";
+import { type Context, inOneStream, listingBy, type MainOptions, type VerbFunction, type Vocabulary } from "../verb.ts";
 import { automationsTriggerFollowVerb } from "../verbs/automations.ts";
 import { followRun } from "../verbs/follow.ts";
 import { startAndFollow } from "../verbs/run_follow.ts";
@@ -64,12 +64,12 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
   const { platform, isAnnotated } = watching(withMatrixNode(ONLY_GITHUB.detect(env), env));
   const writer = createWriter(io, platform, "toolkit");
   const statePath = stage === "post" ? readMark(env, "state") ?? "" : newStatePath(env);
+  const vocabulary = actionVocabulary(io.env);
   let code: number;
   try {
     if (stage === "main") leaveMark(io, "state", statePath);
     const flags = flagsOf(env, statePath);
     const option = inputReader(env, optionReader(flags, io.env));
-    const vocabulary = actionVocabulary(io.env);
     const isGitea = ["gitea", "forgejo"].includes(platform.name);
     const openForge = (context: Context) => isGitea ? openGitea(context) : openGithub(context, githubToken(env));
     const own = { option, vocabulary, given: givenToken(env), notes: GITHUB_COMMENTS, openForge };
@@ -77,7 +77,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     const context = openContext(call, options);
     code = stage === "main" ? await chosenWork(env)(context) : await cleanUpStep(context, env);
   } catch (error) {
-    explain(error, writer);
+    explain(error, writer, vocabulary);
     code = exitCodeFor(error);
     if (!isAnnotated()) annotate(writer, platform, stage === "main" ? failureTitle(env) : CLEANUP_FAILED, error, code);
   }
@@ -86,7 +86,7 @@ export async function main(stage: Stage, process: Io, options: MainOptions = {})
     publishCode({ io, writer, platform }, code);
     leaveMark(io, "ended", String(code));
   } catch (error) {
-    explain(error, writer);
+    explain(error, writer, vocabulary);
   }
   return code;
 }
@@ -297,6 +297,7 @@ function actionVocabulary(env: ReadEnv): Vocabulary {
         : `the action with input run-id ${runId}`;
     },
     cancel: () => "in the app",
+    words: listingBy("the command's `repos list`"),
   };
 }
 

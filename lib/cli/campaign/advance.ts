@@ -22,7 +22,7 @@ const PLAN_FIRST: VerbFlag = {
 
 const EXIT_STATUS: VerbFlag = {
   name: "exit-status",
-  help: `End with ${EXIT.rateLimited} while the campaign goes on`,
+  help: `End with ${EXIT.rateLimited} while the campaign goes on, ${EXIT.awaitingInput} when only a person can go on`,
 };
 
 export const campaignAdvanceVerb: Verb = {

@@ -193,11 +193,15 @@ export async function endWithCampaign(
     } catch (error) {
       // The campaign could not be opened.
       if (!failed.is) throw error;
-      await show(failed.view, error instanceof Error ? error.message : null);
-      explain(error, writer);
+      await show(failed.view, error instanceof Error ? error.message : null, true);
+      explain(error, writer, context.vocabulary);
+      if (interactive) {
+        const again = campaignCommand(place.command, once ? "advance" : "run");
+        writer.note(own`nothing is lost; once that is mended, it goes on by: ${writer.untrusted(again)}`);
+      }
       return await leave(failed.view, exitCodeFor(error), error);
     }
-    await show(stand.view, null, stand.state === "interrupted");
+    await show(stand.view, null, stand.state === "interrupted" || stand.state === "stopped");
     if (stand.state === "interrupted") {
       // A signal is the usual way to stop, and no error.
       writer.note(stand.why);
@@ -300,9 +304,9 @@ function hasReports({ io }: Context, { directory }: CampaignPlace): boolean {
 }
 
 /** Says why a decision could not be carried out at once. @returns The exit code. */
-function codeOf({ writer }: Context, error: unknown): number {
+function codeOf({ writer, vocabulary }: Context, error: unknown): number {
   if (error === undefined) return EXIT.success;
-  explain(error, writer);
+  explain(error, writer, vocabulary);
   return exitCodeFor(error);
 }
 

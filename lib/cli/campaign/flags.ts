@@ -137,9 +137,10 @@ export const OF_WAVES: Meanings = {
   success: "the campaign is done and good; or it goes on",
   failed: "it is done with failures or unknowns; or it stopped after too many failures",
   usage: "a mistake in file or arguments; a lock or journal that was changed; a token of another user",
-  awaitingInput: "only items are left that wait for a person",
+  awaitingInput:
+    "only items are left that wait for a person; with --exit-status also: a gate is closed, or it was stopped",
   unavailable: "service or directory out of reach; nothing is lost, the next wave goes on",
-  rateLimited: "it is not done (with --exit-status); another process is at work in its directory",
+  rateLimited: "it goes on (with --exit-status); another process is at work in its directory",
 };
 
 /** Codes of the verbs that only read or write the directory. */

@@ -52,7 +52,9 @@ async function plan(context: Context): Promise<number> {
     writer.json(writer.clean({ dryRun, ...found }));
     return EXIT.success;
   }
-  writer.out(...planText(found, flags.has(ALL_PLANNED.name), dryRun).map((line) => indented(context, line)));
+  const basis = basisText(found.view, options.meanRunMs !== undefined);
+  const lines = planText(found, { all: flags.has(ALL_PLANNED.name), dryRun, basis });
+  writer.out(...lines.map((line) => indented(context, line)));
   if (!dryRun) writer.out(writer.untrusted(`Wrote ${place.directory}/lock.json; nothing was started`));
   return EXIT.success;
 }
@@ -118,7 +120,16 @@ function quotaLine({ quota }: CampaignView): string {
   return `Starts used by this campaign: ${startsText(quota)}`;
 }
 
-function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
+/** Where the mean time of a run comes from. @param isGiven Whether the caller gave one for the time before runs have ended. */
+function basisText({ items }: CampaignView, isGiven: boolean): string {
+  if (items.some(({ endedAt }) => endedAt !== null)) return "by those that have ended";
+  return isGiven ? "as --mean-run says" : "which is a guess (--mean-run sets it)";
+}
+
+function planText(
+  plan: CampaignPlan,
+  { all, dryRun, basis }: { all: boolean; dryRun: boolean; basis: string },
+): string[] {
   const { view, changes, reading, forecasts, meanRunMs } = plan;
   const nowMs = Date.parse(view.at);
   const round = view.round === "" ? "" : `, round ${view.round}`;
@@ -134,7 +145,7 @@ function planText(plan: CampaignPlan, all: boolean, dryRun: boolean): string[] {
     ...changes.notes.map((note) => `Note: ${note}`),
     "",
     ...(view.state === "done" ? ["It is done: nothing is left to start"] : [
-      `Earliest end, with runs of ${formatDuration(meanRunMs)} on average:`,
+      `Earliest end, with runs of ${formatDuration(meanRunMs)} on average, ${basis}:`,
       ...forecasts.map((row) => waveRow(row, nowMs)),
       ...whyLines(plan.bound, plan.without, nowMs),
     ]),

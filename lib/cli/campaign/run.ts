@@ -20,8 +20,8 @@ const RUN_TIMEOUT: Option<number> = {
 const OF_RUN: Meanings = {
   ...OF_WAVES,
   success: "the campaign is done and good",
-  rateLimited:
-    "it is not done: --timeout passed, a gate is closed, or it was stopped; or another process is at work in its directory",
+  awaitingInput: "only a person can go on: items wait for an answer, a gate is closed, or it was stopped",
+  rateLimited: "it is not done when --timeout has passed, and goes on; or another process is at work in its directory",
 };
 
 export const campaignRunVerb: Verb = {

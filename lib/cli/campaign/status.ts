@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { readCampaignWith } from "../../campaign/campaign.ts";
+import { exitCodeNow, readCampaignWith } from "../../campaign/campaign.ts";
 import { internalsWith } from "../../campaign/open_campaign.ts";
 import { pullRequestsOf } from "../../campaign/pulls.ts";
 import type { CampaignView } from "../../campaign/view.ts";
@@ -25,7 +25,8 @@ const WATCH: VerbFlag = {
 
 const STATUS_EXIT: VerbFlag = {
   name: "exit-status",
-  help: `End with the code of the campaign: 0, 1, 4, or ${EXIT.rateLimited} while it goes on`,
+  help:
+    `End with the code of the campaign: 0, 1, ${EXIT.awaitingInput} when only a person can go on, ${EXIT.rateLimited} while it goes on`,
 };
 
 export const campaignStatusVerb: Verb = {
@@ -50,7 +51,8 @@ export const campaignStatusVerb: Verb = {
     success: "it was printed",
     failed: "with --exit-status: done with failures or unknowns, or stopped after too many failures",
     usage: "nothing was planned; a mistake in file or arguments; a lock or journal that was changed",
-    awaitingInput: "with --exit-status: only items are left that wait for a person",
+    awaitingInput:
+      "with --exit-status: only a person can go on: items wait for an answer, a gate is closed, or it was stopped",
     unavailable: "the directory cannot be read",
     rateLimited: "with --exit-status: it goes on",
   },
@@ -71,11 +73,11 @@ async function status(context: Context): Promise<number> {
       if (error instanceof InterruptedError) return error.exitCode;
       throw error;
     }
-    return flags.has(STATUS_EXIT.name) ? codeOf(last) : EXIT.success;
+    return flags.has(STATUS_EXIT.name) ? exitCodeNow(last) : EXIT.success;
   }
   const view = await readCampaignWith(place.path, place.options, place.internals);
   print(context, place, view);
-  return flags.has(STATUS_EXIT.name) ? codeOf(view) : EXIT.success;
+  return flags.has(STATUS_EXIT.name) ? exitCodeNow(view) : EXIT.success;
 }
 
 /** How often `--watch` reads the directory, in milliseconds. */
@@ -85,11 +87,6 @@ function print(context: Context, place: CampaignPlace, view: CampaignView): void
   const { flags, writer } = context;
   if (flags.has("json")) return writer.json(writer.clean(view));
   printStatus(context, place, view, { all: flags.has(ALL_ROWS.name) });
-}
-
-function codeOf({ exitCode, state }: CampaignView): number {
-  const isOver = state === "done" || exitCode !== EXIT.success;
-  return isOver ? exitCode : EXIT.rateLimited;
 }
 
 /** Whether only a person can make it go on, and no process works on it: there is nothing to watch. */

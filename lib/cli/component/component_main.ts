@@ -49,6 +49,7 @@ export async function componentMain(
   const io: Io = { ...streams, env: inputsFirst(process.env) };
   const platform = ONLY_GITLAB.detect(io.env);
   const writer = createWriter(io, platform, "toolkit");
+  const vocabulary = componentVocabulary(name, io.env);
   try {
     const verb = lookup(verbs, name);
     if (verb === undefined || args.length > 1) {
@@ -57,7 +58,6 @@ export async function componentMain(
     }
     checkInputs(process.env);
     check?.(io.env);
-    const vocabulary = componentVocabulary(name, io.env);
     return await verb(
       openContext(
         { io, platform, systems: ONLY_GITLAB, writer, flags, vocabulary, verbs: [], dropIn: false, notes, openForge },
@@ -65,7 +65,7 @@ export async function componentMain(
       ),
     );
   } catch (error) {
-    explain(error, writer);
+    explain(error, writer, vocabulary);
     return exitCodeFor(error);
   }
 }

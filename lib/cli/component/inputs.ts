@@ -11,7 +11,7 @@ import { UsageError } from "../../errors.ts";
 import { lookup } from "../../lookup.ts";
 import { VARIABLES } from "../../variables.ts";
 import { IDEMPOTENCY_KEY, wholeNumber } from "../options.ts";
-import type { Vocabulary } from "../verb.ts";
+import { listingBy, type Vocabulary } from "../verb.ts";
 
 const PREFIX = "MOGPLEX_INPUT_";
 
@@ -194,5 +194,6 @@ export function componentVocabulary(verb: string, env: ReadEnv): Vocabulary {
       return retry ? "retry this job" : `the component follow with input run-id ${runId}`;
     },
     cancel: () => "in the app",
+    words: listingBy("the command's `repos list`"),
   };
 }

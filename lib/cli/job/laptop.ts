@@ -277,8 +277,8 @@ export function rememberState(context: Context, runId: string, outcome: EndOutco
 /** Remembers how a run ended, as far as this command knows. */
 export function rememberEnd(context: Context, result: AnyResult): void {
   if (result.kind !== "run" || result.runId === null || result.outcome === "started") return;
-  const { runId, outcome, exitCode, pullRequest } = result;
-  add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest.url) });
+  const { runId, outcome, exitCode, pullRequest, repository } = result;
+  add(context, { runId, outcome, exitCode, pullRequest: short(pullRequest.url), repository: short(repository) });
 }
 
 /** `--open`: opens the page of a run in a browser. A failure is printed, and changes no verdict. @param path Path of the page. */

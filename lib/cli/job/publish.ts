@@ -165,7 +165,11 @@ function verdict(context: Context, { log }: Published): Publish<AnyResult> {
       const opens = page !== undefined && laptop !== undefined && flags.has(OPEN.name);
       const { kind, outcome, reason } = result;
       // The reason says what was stopped by a signal, and what goes on.
-      const said = error instanceof InterruptedError ? reason : error instanceof Error ? error.message : null;
+      const said = error instanceof InterruptedError
+        ? reason
+        : error instanceof Error
+        ? vocabulary.words(error.message)
+        : null;
       const isReason = said !== null && said === reason;
       const clean = cleanResult(result, writer.redact, writer.redact.token);
       if (json) writer.json({ type: "result", ...resultFields(clean) });

@@ -33,7 +33,7 @@ import { LiveLog, type LogForm, noticeText } from "../log/live_log.ts";
 import { isInteractive, logWidth } from "../log/writer.ts";
 import { OPEN, optionReader, type Places, readPlaces, REPORT } from "../options.ts";
 import { guardCheckout } from "../start_request.ts";
-import type { Context, MainOptions, ReadOption } from "../verb.ts";
+import type { Context, MainOptions, ReadOption, Vocabulary } from "../verb.ts";
 import { AT_END, eventFiles, prepare, type Prepared, type Published, WHEN_REFUSED } from "./publish.ts";
 
 /** A job that ends with a verdict: opened, logged live, worked on under signals, published. It knows no kind of operation. */
@@ -174,10 +174,10 @@ export class CommandJob<R extends AnyResult> {
     }
     try {
       const { result: found, error } = await this.#ended(work);
-      const result = { ...found, resume: context.vocabulary.resume(found) };
+      const result = inWords(found, context.vocabulary);
       if (error instanceof UsageError && result.runId === null) {
         await prepare(WHEN_REFUSED, context, this.#published).ended({ result, error });
-        context.writer.error(error.message);
+        context.writer.error(context.vocabulary.words(error.message));
       } else await this.#publish.ended({ result, error });
       return result.exitCode;
     } finally {
@@ -217,15 +217,16 @@ export class CommandJob<R extends AnyResult> {
     }
     // What is wrong with its own settings must not hide the error.
     const extra = await context.extras?.open(context).catch(() => undefined);
-    const result: R = {
+    const result = inWords({
       ...this.#nothing,
       exitCode: exitCodeFor(error),
       reason: reasonOf(error),
       error: resultError(error),
       mayExist: this.#nothing.runId !== null,
+      requests: this.#session?.requests() ?? 0,
       durationMs: Math.round(context.clock.now() - this.#startedAt),
       origin: originOf(context),
-    };
+    }, context.vocabulary);
     await prepare(WHEN_REFUSED, context, { places, log: null, extra }).ended({ result, error });
     throw error;
   }
@@ -242,6 +243,17 @@ interface OpenedJob {
   /** Session, signals and CI system. */
   internals: JobInternals;
   sink: EventSink;
+}
+
+/** A result with what the program has in the place of what a script has. */
+function inWords<R extends AnyResult>(result: R, { resume, words }: Vocabulary): R {
+  const { reason, error } = result;
+  return {
+    ...result,
+    reason: reason && words(reason),
+    error: error && { ...error, advice: error.advice && words(error.advice) },
+    resume: resume(result),
+  };
 }
 
 function originOf({ io }: Context): string {

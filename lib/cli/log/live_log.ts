@@ -24,9 +24,9 @@ import type { FollowItem } from "../../run/follow.ts";
 import { type AnyResult, beginsPhase, hasEnded, type RunResult } from "../../run/result.ts";
 import {
   branchWords,
-  type GitFacts,
   headlineOf,
   mayHaveStarted,
+  noPullRequestWords,
   type ResultView,
   viewOf,
 } from "../../run/result_view.ts";
@@ -410,12 +410,6 @@ export function noticeText(notice: Notice): string {
 /** Most UTF-16 units of a reason or an advice in the block; the reports have all of it. */
 const MAX_BLOCK_TEXT = 4_000;
 
-function pullRequest({ pullRequest: { state, url } }: GitFacts, outcome: ResultView["outcome"]): string {
-  if (url !== null || state === "none") return url ?? "none";
-  if (outcome === "success") return "unknown (no event seen says so)";
-  return outcome === "failed" || outcome === "cancelled" ? "none reported" : "none yet";
-}
-
 /** What is known of the events; how many there were only if all is to be shown. Null when there is nothing to say. */
 function events({ seen, missed, windowFull }: RunResult["eventCount"], full: boolean): string | null {
   const parts = [full && `${seen} seen`, missed && "some went by unseen", windowFull && "later ones cannot be seen"];
@@ -462,7 +456,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
   const lost = !started && resume === null && mayHaveStarted(result);
   return factsText([
     ["verdict", `${endWords(view)} (exit code ${view.exitCode})`],
-    ["pull request", started && git !== null ? pullRequest(git, view.outcome) : null],
+    ["pull request", started && git !== null ? git.pullRequest.url ?? noPullRequestWords(view) : null],
     ["repository", view.repository ?? view.repoId],
     ["task", headlineOf(view).title],
     ["reason", shortened(view.reason)],

@@ -23,7 +23,7 @@ interface RecentRun {
   startedAt: string;
   /** UUID of the run. */
   runId: string;
-  /** Name or id of the repository, as it was given. */
+  /** Name of the repository; its id when it was given by that, and no end was seen. */
   repository: string;
   /** Branch that the run works on. */
   branch: string;
@@ -75,6 +75,8 @@ function recentRuns(lines: readonly string[]): RecentRun[] {
       before.outcome = each.outcome;
       before.exitCode = typeof each.exitCode === "number" ? each.exitCode : null;
       before.pullRequest = text(each.pullRequest) || before.pullRequest;
+      // It may have been given by its id.
+      before.repository = text(each.repository) || before.repository;
     }
   }
   return [...runs.values()].reverse();

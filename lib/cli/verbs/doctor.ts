@@ -152,6 +152,13 @@ function firstFailure(checks: readonly Check[]): Check | undefined {
   return failures.find(({ name }) => FIRST_IN_A_JOB.includes(name)) ?? failures[0];
 }
 
+/** What failed before everything else, and first of it what a job would meet first. */
+function failedFirst(checks: readonly Check[]): Check[] {
+  const first = firstFailure(checks);
+  const rank = (check: Check) => check === first ? 0 : check.state === "failed" ? 1 : 2;
+  return checks.toSorted((one, other) => rank(one) - rank(other));
+}
+
 /** Joins checks that were skipped one after the other for the same reason to one line. */
 function joinSkipped(checks: readonly Check[]): Check[] {
   return checks.reduce<Check[]>((rows, check) => {
@@ -175,7 +182,9 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
     const isPart = checks.some(({ name, state }) => name === "forge" && state === "skipped");
     return `${isPart ? "as far as it can be checked here, " : ""}${READY[purpose]}${warnings}`;
   }
-  return `a job would end with exit code ${code}, because of ${first.name} (${count("failed")} failed${warnings})`;
+  return `a job would end with exit code ${code}, because of the check ${first.name} (${
+    count("failed")
+  } failed${warnings})`;
 }
 
 /**
@@ -186,14 +195,16 @@ function summary(checks: readonly Check[], code: number, purpose: Purpose): stri
  */
 export async function checkJob(context: Context, machine: Machine = thisMachine()): Promise<number> {
   const { flags, writer } = context;
-  const checks = await checkAll(context, machine);
+  const { words } = context.vocabulary;
+  const found = await checkAll(context, machine);
+  const checks = found.map((check) => ({ ...check, advice: check.advice && words(check.advice) }));
   const exitCode = firstFailure(checks)?.code ?? EXIT.success;
   if (flags.has("json")) {
     writer.json({ checks, exitCode });
     return exitCode;
   }
   const width = Math.max(...checks.map(({ name }) => name.length));
-  for (const row of joinSkipped(checks)) printCheck(writer, row, width);
+  for (const row of joinSkipped(failedFirst(checks))) printCheck(writer, row, width);
   writer.out(own``, writer.untrusted(summary(checks, exitCode, purposeOf(context))));
   return exitCode;
 }

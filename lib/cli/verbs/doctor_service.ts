@@ -28,6 +28,7 @@ import { API_PREFIX, isUuid } from "../../service/contract.ts";
 import { type NetworkTrouble, probe, troubleOf } from "../../service/probe.ts";
 import { namesNear, repoName, rowOf, rowsText } from "../../service/repository.ts";
 import { authorityVariable, proxySetting, userAgent } from "../../service/transport.ts";
+import { REPOS_LIST } from "../../service/validate.ts";
 import { formatCount, formatDuration } from "../../text/duration.ts";
 import { createRedactor } from "../../text/redact.ts";
 import { REPO } from "../options.ts";
@@ -426,7 +427,7 @@ function countRepositories({ length }: readonly Repo[]): string {
 }
 
 /** Advice for a name that is not found. */
-const LISTS_THEM = "The verb repos list shows the names";
+const LISTS_THEM = `${REPOS_LIST} shows the names`;
 
 /** Looks up a repository that is given by name. */
 function resolveName(wanted: string, repos: Tried<Repo[]> | undefined, near: readonly string[]): Check {
@@ -472,7 +473,7 @@ function checkRepository(
   return warning(
     "repository",
     `the token reaches no listed repository with the id ${wanted}`,
-    "Compare it with repos list. A hidden repository is not listed, but runs can start on it",
+    `${REPOS_LIST} shows the ids. A hidden repository is not listed, but runs can start on it`,
   );
 }
 

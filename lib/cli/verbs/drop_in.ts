@@ -94,9 +94,15 @@ export const runVerb: Verb = {
     'mogplex-ci run --repo acme/web --json "Fix the flaky tests" | jq -r .runId',
   ],
   async run(context) {
-    const { flags, writer } = context;
+    const { flags, writer, vocabulary: { program } } = context;
     const repo = flags.get(REPO.name)?.trim() ?? "";
-    if (repo === "") throw new UsageError(missingRepo(context));
+    if (repo === "") {
+      // For a person, the command as it is called here.
+      if (context.io.isTerminal("stderr")) {
+        writer.note(own`to list the names: ${writer.untrusted(`${program} repos list`)}`);
+      }
+      throw new UsageError(missingRepo(context));
+    }
     const repository = checkRepository({ repo }, "run");
     const argument = requiredArgument(context, "run", "prompt");
     // The documented command calls these bad arguments.

@@ -83,7 +83,8 @@ export async function startAndFollow(context: Context): Promise<number> {
       live.open(run.run.status);
     };
     const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
-    const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink };
+    const onRepository = (name: string): void => live.line("repository", name);
+    const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, onRepository };
     const startOnly = flags.has("detach");
     return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
   } catch (error) {
@@ -99,9 +100,11 @@ function announce(
 ): void {
   if (flags.has("json")) return writer.json({ type: "run", ...run });
   const { working, base, createBranch } = run.branch;
+  const name = givenName(repo);
   const lines = [
     `${replayed ? "attached to" : "started"} run ${run.runId} (${run.status})`,
-    `repository ${givenName(repo) ?? run.repoId}, ${run.harness}`,
+    // The name of one that was given by its id follows once it is known.
+    name === undefined ? `agent ${run.harness}` : `repository ${name}, ${run.harness}`,
     `branch ${working} (base ${base}${createBranch ? ", created" : ""})`,
     // The state file has it, and so has the block at the end where it is needed to go on.
     ...(log === "full" ? [`key ${idempotencyKey}`] : []),

@@ -286,6 +286,12 @@ function git(
   });
 }
 
+/** Whether a repository has a branch. */
+export function branchExists(path: string, branch: string): boolean {
+  const args = ["-C", path, "show-ref", "--verify", "--quiet", `refs/heads/${branch}`];
+  return spawnSync("git", args, { env: chosenEnvironment() }).status === 0;
+}
+
 /**
  * The branch that is checked out in a repository.
  *

@@ -23,7 +23,7 @@ const UNTIL_AGENT = `
   - after: 2
     event:
       message: "Synchronized \${branch}"
-      payload: { stage: git_sync, base_branch: "\${base}", working_branch: "\${branch}", created_branch: true }
+      payload: { stage: git_sync, base_branch: "\${base}", working_branch: "\${branch}", created_branch: "\${created}" }
   - after: 1
     command: cmd_agent
     event:
@@ -250,6 +250,7 @@ export const PLACEHOLDERS = [
   "base",
   "working",
   "branch",
+  "created",
   "prompt",
   "pull",
   "n",

@@ -34,6 +34,8 @@ export interface ScriptOptions {
   speed?: number | undefined;
   /** Milliseconds that a run takes, whatever its scenario and the speed say; undefined for as long as these say. */
   runDuration?: ((run: RunFacts) => number | undefined) | undefined;
+  /** Whether the repository of a run has a branch, apart from those that scripted runs have pushed. @default a repository without branches */
+  hasBranch?: ((run: RunRow, branch: string) => boolean) | undefined;
   /** Takes a fault that a step brings. @default {undefined} (discarded) */
   onFault?: ((fault: Fault) => void) | undefined;
   /** Takes the id of a run that no scenario fits. @default {undefined} (discarded) */
@@ -56,6 +58,8 @@ interface Play {
   /** Time of a cancel while the agent worked. */
   killedMs: number | undefined;
   pullUrl: string | undefined;
+  /** Where the agent works, and whether it made the branch; undefined until a text names it. */
+  branch: { name: string; created: boolean } | undefined;
 }
 
 // The agent reports a kill a little after the cancel.
@@ -75,7 +79,7 @@ new file mode 100644
 
 export function scriptDriver(
   world: World,
-  { scenarios, speed = 1, runDuration, onFault, onUnfit }: ScriptOptions,
+  { scenarios, speed = 1, runDuration, hasBranch = () => false, onFault, onUnfit }: ScriptOptions,
 ): Driver {
   const plays = new Map<string, Play>();
   const timeline = new Timeline<Play>();
@@ -95,9 +99,18 @@ export function scriptDriver(
     return { repo: repoName(run), key, prompt, harness, root, attempt, revision: world.revision };
   }
 
+  function branchOf(run: RunRow, play: Play): { name: string; created: boolean } {
+    const isPushed = (name: string) => world.pulls.get(repoName(run))?.some(({ branch }) => branch === name) === true;
+    const exists = (name: string) => isPushed(name) || hasBranch(run, name);
+    if (play.branch !== undefined) return play.branch;
+    const name = agentBranch(run, exists);
+    return play.branch = { name, created: !exists(name) };
+  }
+
   function pullUrl(run: RunRow, play: Play): string {
     const { prompt, base_branch: base } = run;
-    const pull = { repo: repoName(run), prompt, base, branch: agentBranch(run), diff: scriptedDiff(prompt) };
+    const branch = branchOf(run, play).name;
+    const pull = { repo: repoName(run), prompt, base, branch, diff: scriptedDiff(prompt) };
     return play.pullUrl ??= openPull(world, pull);
   }
 
@@ -110,13 +123,16 @@ export function scriptDriver(
       ) as T;
     }
     if (typeof value !== "string") return value;
+    // The service has a boolean there.
+    if (value === "${created}") return branchOf(run, play).created as T;
     const names: Record<typeof PLACEHOLDERS[number], () => string> = {
       runId: () => run.id,
       repo: () => repoName(run),
       harness: () => run.harness,
       base: () => run.base_branch,
       working: () => run.working_branch,
-      branch: () => agentBranch(run),
+      branch: () => branchOf(run, play).name,
+      created: () => String(branchOf(run, play).created),
       prompt: () => run.prompt,
       pull: () => pullUrl(run, play),
       n: () => String(index),
@@ -238,6 +254,7 @@ export function scriptDriver(
         closed: false,
         killedMs: undefined,
         pullUrl: undefined,
+        branch: undefined,
       };
       if (scenario.steps.some(({ sandbox }) => sandbox !== undefined)) claimSandbox(world, run);
       plays.set(run.id, play);

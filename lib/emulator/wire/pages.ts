@@ -58,9 +58,11 @@ export function homePage(world: World): string {
   return pageOf({
     title: "Local Mogplex",
     verdict: {
-      tone: "none",
+      tone: undefined,
       headline: "Local Mogplex",
-      line: "It answers like the service, on this machine. Everything is forgotten when it ends.",
+      line:
+        "It answers like the service, on this machine. No model reads the tasks: each run plays a scenario, or runs a " +
+        "command. Everything is forgotten when it ends.",
       reason: null,
       next: [],
     },
@@ -87,7 +89,7 @@ export function homePage(world: World): string {
       section(
         "pulls",
         "Pull requests",
-        lastRows("newest of each repository first", ["Number", "Title", "Branch"], pullRows, pulls.length),
+        lastRows("newest of each repository first", ["Pull request", "Title", "Branch"], pullRows, pulls.length),
       ),
     ],
   }, runs.some(({ status }) => !isTerminal(status)));
@@ -100,7 +102,7 @@ function runRow(world: World, run: RunRow): TableRow {
       markup`<bdi><a href="/__runs/${run.id}">${titleOf(run)}</a></bdi>`,
       chip(run.status, toneOf(run.status)),
       repositoryOf(world, run),
-      pull !== undefined && markup`<a href="${pull}">pull request</a>`,
+      pull !== undefined && markup`<a href="${pull}">#${pull.split("/").at(-1)}</a>`,
       timeOfDay(run.created_at),
     ],
   };
@@ -160,8 +162,15 @@ function settings(world: World): string {
     `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
     "# in a clone of the toolkit; in a repository with init: node ci/mogplex.mjs",
-    'node dist/mogplex.mjs run --follow "Fix the flaky tests"',
+    `node dist/mogplex.mjs run --follow "${taskToTry(world)}"`,
   ].join("\n");
+}
+
+/** The task of the first run, which suits the command that works here, if a shell takes it between double quotes as it is. */
+function taskToTry({ store }: World): string {
+  const [first] = store.runs.values();
+  const task = first === undefined ? "" : titleOf(first);
+  return /^[\w .,:;()'-]+$/.test(task) && task === first?.prompt ? task : "Fix the flaky tests";
 }
 
 /** The last rows of a table. @param order Which of them comes first. @param extra Columns that a phone leaves out. */
@@ -244,7 +253,7 @@ export function pullPage(world: World, repo: string, number: string): string | u
   return pageOf({
     title: `${title} · ${name}`,
     verdict: {
-      tone: "none",
+      tone: undefined,
       headline: markup`<bdi>${title}</bdi>`,
       line: markup`<bdi>${name}</bdi>: ${code(branch)} into ${code(base)}`,
       reason: null,

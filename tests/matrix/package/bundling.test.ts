@@ -177,22 +177,19 @@ test("mod.ts runs as a command when it is itself the main module", () => {
   }
 });
 
-/** The checkout as Deno's own package, with the packages in its `node_modules`: nothing is downloaded. */
-const LINKED = {
-  nodeModulesDir: "manual",
-  links: [root],
-  imports: { "@mogplex/ci": `jsr:@mogplex/ci@^${VERSION}` },
-};
+/** What Deno needs for the sources: the packages in the `node_modules` of the checkout, where this is all that is in the test's own folder. */
+const SOURCES = ["--cached-only", "--no-check", "--allow-env"];
 
 // Deno reads no import map of a folder that a test imports from.
 test.each([
-  ["a build", () => join(built("mod.mjs"), "../mod.mjs"), () => join(built("mod.mjs"), "../testing.mjs"), []],
-  ["a checkout", () => "@mogplex/ci", () => "@mogplex/ci/testing", ["--cached-only", "--no-check", "--allow-env"]],
-])("a test of Deno beside %s loads it without the configuration of the checkout", (_, library, kit, flags) => {
+  ["a build", () => join(built("mod.mjs"), ".."), "mjs", {}, []],
+  ["a checkout, with a package.json", () => root, "ts", { "package.json": { type: "module" } }, SOURCES],
+  ["a checkout, with a deno.json", () => root, "ts", { "deno.json": { nodeModulesDir: "manual" } }, SOURCES],
+])("a test of Deno beside %s loads it without the configuration of the checkout", (_, place, type, files, flags) => {
   const own = mkdtempSync(join(folder, "beside-"));
-  if (flags.length > 0) writeFileSync(join(own, "deno.json"), JSON.stringify(LINKED));
-  const text = `import { createMogplex } from "${library()}";
-import { createEmulator } from "${kit()}";
+  for (const [name, value] of Object.entries(files)) writeFileSync(join(own, name), JSON.stringify(value));
+  const text = `import { createMogplex } from "${join(place(), `mod.${type}`)}";
+import { createEmulator } from "${join(place(), `testing.${type}`)}";
 Deno.test("own", async () => {
   const service = createEmulator();
   const request = { repoId: service.repos[0]?.id ?? "", prompt: "Fix it" };

@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,6 +22,39 @@ async function exec(args: string[]) {
 
 test("exec points the command at the emulator, ends with its code, and prints nothing of its own", async () => {
   expect(await exec(["--", "node", ...node, PROBE])).toEqual({ code: 7, stdout: "", stderr: "" });
+});
+
+test("exec leaves what an agent prints to the log of the command, unless the events have none of it", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mogplex-exec-"));
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-c", "user.name=T", "-c", "user.email=t@t.invalid", ...args], { cwd: folder });
+  git("init", "--quiet", "-b", "main");
+  git("commit", "--quiet", "--allow-empty", "-m", "first");
+  const flags = ["--repo", `acme/web=${folder}`, "--harness", "codex=echo I could not do it; exit 1"];
+  const follow = `
+    const { MOGPLEX_URL: url, MOGPLEX_API_KEY: key, MOGPLEX_REPO_ID: repoId } = process.env;
+    const send = async (path, body) => {
+      const headers = { authorization: "Bearer " + key, "idempotency-key": "k" };
+      const method = body === undefined ? "GET" : "POST";
+      const answer = await fetch(url + "/api/v1/mogplex/runs" + path, { method, headers, body: JSON.stringify(body) });
+      return (await answer.json()).data;
+    };
+    const { runId } = await send("", { repoId, prompt: "Try", harness: "codex" });
+    // The service takes 60 requests a minute.
+    for (let run; run?.status !== "failed"; await new Promise((resolve) => setTimeout(resolve, 200))) {
+      ({ run } = await send("/" + runId));
+    }
+    const { events } = await send("/" + runId + "/events");
+    process.exit(10 + events.filter(({ message }) => message.includes("I could not do it")).length);
+  `;
+  try {
+    const command = ["--", "node", ...node, follow];
+    expect(await exec([...flags, ...command])).toEqual({ code: 11, stdout: "", stderr: "" });
+    const bare = await exec([...flags, "--without", "agentOutput", ...command]);
+    expect(bare).toEqual({ code: 10, stdout: "", stderr: "I could not do it\n" });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test("exec stops the emulator when the command has ended", async () => {
@@ -103,4 +137,30 @@ test("exec keeps what is set for the command, but for what contradicts it", asyn
   const removed = ["MOGPLEX_API_KEY_FILE", "MOGPLEX_TOKEN_VARIABLE", "MOGPLEX_REPO", "MOGPLEX_DEV_START_LIMITS"];
   expect(Object.keys(given).filter((name) => removed.includes(name))).toEqual([]);
   expect((await environmentOf(["--start-limits", "off"], {})).MOGPLEX_DEV_START_LIMITS).toBe("off");
+});
+
+/** Starts a run in the only repository, and waits for its pull request. */
+const START = `
+  const { MOGPLEX_URL: url, MOGPLEX_API_KEY: key, MOGPLEX_REPO_ID: repoId } = process.env;
+  const headers = { authorization: "Bearer " + key, "idempotency-key": "k" };
+  const runs = url + "/api/v1/mogplex/runs";
+  const body = JSON.stringify({ repoId, prompt: "Fix it", createBranch: true });
+  const { data: { runId } } = await (await fetch(runs, { method: "POST", headers, body })).json();
+  while (!(await (await fetch(runs + "/" + runId, { headers })).text()).includes('"success"'));
+`;
+
+test("exec says after a scripted run of a local repository that nothing was changed there", async () => {
+  const path = mkdtempSync(join(tmpdir(), "mogplex-exec-"));
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-C", path, "-c", "user.name=T", "-c", "user.email=t@t", ...args]);
+  git("init", "--quiet");
+  git("commit", "--quiet", "--allow-empty", "-m", "Begin");
+  const flags = ["--speed", "10000", "--repo", `acme/web=${path}`];
+  const note =
+    `note: a scenario played the run: the repository at ${path} is unchanged, and the pull request is made up`;
+  const command = ["--", "node", ...node, START];
+  expect((await exec([...flags, ...command])).stderr).toStartWith(note);
+  expect((await exec([...flags, "--quiet", ...command])).stderr).toBe("");
+  expect((await exec([...flags, "--harness", "codex=true", ...command])).stderr).toBe("");
+  rmSync(path, { recursive: true });
 });

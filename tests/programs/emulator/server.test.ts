@@ -1,5 +1,10 @@
 import { afterAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { builtInScenarios } from "../../../lib/emulator/agents/scenario.ts";
 import { startEmulator } from "../../../lib/emulator/server.ts";
 import type { StartEmulatorOptions } from "../../../lib/emulator/options.ts";
 import { openPull } from "../../../lib/emulator/service/listings.ts";
@@ -129,4 +134,31 @@ test("close() ends open connections, and the port is free again", async () => {
   await close();
   await open;
   await expect(fetch(url)).rejects.toThrow();
+});
+
+test("startEmulator() lets a scripted run work on a branch that the local repository has", async () => {
+  const path = mkdtempSync(join(tmpdir(), "mogplex-branch-"));
+  closing.push(() => Promise.resolve(rmSync(path, { recursive: true })));
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-C", path, "-c", "user.name=T", "-c", "user.email=t@t", ...args]);
+  git("init", "--quiet", "--initial-branch=main");
+  git("commit", "--quiet", "--allow-empty", "-m", "Begin");
+  git("branch", "topic");
+  const { url, token, repos, get } = await served({
+    repos: [{ fullName: "acme/web", path }],
+    scenarios: builtInScenarios("success"),
+    runDuration: () => 0,
+  });
+  const branchOf = async (workingBranch: string) => {
+    const answer = await fetch(`${url}/api/v1/mogplex/runs`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${token}`, "idempotency-key": workingBranch },
+      body: JSON.stringify({ repoId: repos[0]?.id, prompt: "Fix it", workingBranch }),
+    });
+    const { data: { runId } } = await answer.json() as { data: { runId: string } };
+    const { data } = await (await get(`/runs/${runId}/events`)).json() as { data: { events: { message: string }[] } };
+    return data.events.find(({ message }) => message.startsWith("Synchronized "))?.message;
+  };
+  expect(await branchOf("topic")).toBe("Synchronized topic");
+  expect(await branchOf("missing")).toStartWith("Synchronized mogplex/agent-");
 });

@@ -5,20 +5,17 @@ import { memoryIo } from "../../unit/report/memory_io.ts";
 import { isInstalled, judge } from "../report/programs.ts";
 import { CORPUS } from "../../unit/hostile/corpus.ts";
 
-const same = (text: string) => text;
-
-function written(text: string): (name: string) => string {
+/** `junit.xml` of a campaign that says `text` everywhere. */
+function junit(text: string): string {
   const io = memoryIo();
-  const command = { program: "mogplex-ci", file: text, flags: ["--dir", text] };
-  const options = { files: { outputs: "outputs", summary: "summary" }, command, problem: text };
-  expect(writeCampaignReports(hostileView(text), ".", io, same, options)).toEqual([]);
-  return (name) => io.files.get(name) ?? io.files.get(`./${name}`) ?? "";
+  expect(writeCampaignReports(hostileView(text), ".", io, (each) => each, { formats: ["junit"] })).toEqual([]);
+  return io.files.get("./junit.xml") as string;
 }
 
 test.skipIf(!isInstalled("xmllint"))(
   "report junit of a campaign is well-formed to xmllint, whatever the campaign says",
   () => {
-    const suites = CORPUS.map(({ text }) => written(text)("junit.xml").replace(/^<\?xml.*\n/, ""));
+    const suites = CORPUS.map(({ text }) => junit(text).replace(/^<\?xml.*\n/, ""));
     expect(judge("xmllint", ["--noout", "--nonet", "-"], `<all>${suites.join("")}</all>`)).toEqual({
       code: 0,
       said: "",

@@ -33,6 +33,16 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   expect(result).toMatchObject({ outcome: "success", exitCode: 0, changed: true, pullRequest: { state: "open" } });
 });
 
+test("npm start with another task is red: the agent refuses it, says so and changes nothing", () => {
+  const command = [runtimes.node, join(root, "tools/task.mjs"), "start", "Write a test for yearOf"];
+  const { code, stdout } = runToEnd(command, { cwd: root });
+  expect(stdout).toContain(
+    "I am a script and know one task: replace substr. I have not done yours, and have changed nothing.",
+  );
+  expect(stdout).toContain("No branch was pushed");
+  expect(code).toBe(1);
+});
+
 test("npm start lists no reports and claims no verdict when it is asked for the help", () => {
   const command = [runtimes.node, join(root, "tools/task.mjs"), "start", "--help"];
   const { code, stdout, stderr } = runToEnd(command, { cwd: root });

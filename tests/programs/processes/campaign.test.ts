@@ -80,7 +80,7 @@ test("plan, advance, status and report bring a campaign to its end, each as a pr
 test("run ends with 1 for failures, and status says what to do", async () => {
   const { campaign, report } = place("<agent-failure>", { canary: { size: 1 } });
   const ended = await campaign("run", "--timeout", "50s");
-  expect([ended.code, report().state]).toEqual([75, "gated"]);
+  expect([ended.code, report().state]).toEqual([4, "gated"]);
   expect((await campaign("approve")).code).toBe(0);
   const done = await campaign("run", "--timeout", "50s");
   expect([done.code, quiet(done.stderr), report().state, report().counts.failed]).toEqual([1, "", "done", 3]);

@@ -128,13 +128,13 @@ test("a campaign that is stopped starts nothing more, collects what runs, and go
   expect([stopping.code, stopping.view.state, stopping.view.stateReason]).toEqual([75, "stopping", "stopped by kim"]);
   const stopped = await world.run();
   expect([stopped.code, stopped.view.state, stopped.view.counts.succeeded, world.starts.length]).toEqual([
-    75,
+    4,
     "stopped",
     3,
     3,
   ]);
   const requests = world.requests.length;
-  expect((await world.advance()).code).toBe(75);
+  expect((await world.advance()).code).toBe(4);
   expect(world.requests.length).toBe(requests);
   expect((await world.decide({ kind: "resume" })).text).toBe("the next wave starts runs again");
   expect((await world.run()).code).toBe(0);

@@ -263,12 +263,12 @@ const CLOSED: readonly [what: string, answer: () => Response, state: string][] =
   [
     "a 401 of the service",
     () => Response.json({ ok: false, error: { code: "UNAUTHORIZED", message: "x" } }, { status: 401 }),
-    "starting",
+    "waiting",
   ],
   [
     "a 403 of the service",
     () => Response.json({ ok: false, error: { code: "FORBIDDEN", message: "x" } }, { status: 403 }),
-    "starting",
+    "waiting",
   ],
 ];
 

@@ -59,7 +59,7 @@ export function campaignFile(more: Record<string, unknown> = {}): string {
 export interface Step {
   /** Null, against its type, when there is no plan: a test that reads it then fails. */
   view: CampaignView;
-  /** Exit code of the step; 75 when the campaign goes on. */
+  /** Exit code of the step; 75 when the campaign goes on, 4 when only a person can go on. */
   code: number;
   /** Message of the error that stopped it; null when nothing did, or the campaign goes on. */
   problem: string | null;

@@ -2,12 +2,16 @@ import { expect, test } from "bun:test";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
-import { breaches, elementsOf, textsOf } from "../report/page_parser.ts";
+import { breaches as breachesOf, elementsOf, textsOf } from "../report/page_parser.ts";
 import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "./sample_data.ts";
 
 type Data = Parameters<typeof cleanDashboard>[0];
 
 const render = (data: Data, days = someDays(0)) => renderDashboardPage(cleanDashboard(data, createRedactor()), days);
+
+/** Beside addresses of the web, it leads to pages of runs near it. */
+const breaches = (page: string) =>
+  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?:\.\.|[\w%.-]+)(?:\/[\w%.-]+)*\/run\.html$)/);
 
 test("renderDashboardPage() says first what needs a person, and links to it", () => {
   const page = render(fullDashboard(12), someDays(40));
@@ -68,11 +72,33 @@ test("renderDashboardPage() does not show as empty what was not read, and says w
   expect(skipped).not.toContain("The token reaches no automation.");
 });
 
-test("renderDashboardPage() has every row of a thousand, in less than 2 MB", () => {
+test("renderDashboardPage() has every row of a thousand, in little more than 2 MB", () => {
   const page = render(fullDashboard(1_000), someDays(800));
   expect(breaches(page)).toEqual([]);
   expect(elementsOf(page).filter(({ attributes }) => attributes["data-k"] !== undefined).length).toBe(4_250);
-  expect(page.length).toBeLessThan(2_000_000);
+  expect(page.length).toBeLessThan(2_150_000);
+});
+
+test("renderDashboardPage() tells runs apart by task and by the end of a path, which leads to the page where there is one", () => {
+  const data = fullDashboard(3);
+  const file = `/${"a".repeat(60)}/b/result.json`;
+  const [first, second, third] = data.runs.map((each) => ({ ...each, createdAt: data.at }));
+  const runs = [
+    { ...first, task: "Fix it", page: "../javascript:x/1 2/run.html" },
+    { ...second, page: "javascript:alert(1)/run.html" },
+    { ...third, file, page: null },
+  ] as Data["runs"];
+  const page = render({ ...data, runs });
+  expect(textsOf(page, "td")).toContain("Fix it");
+  const links = elementsOf(page).filter(({ attributes }) => attributes.href?.endsWith("run.html"));
+  expect(links.map(({ attributes }) => attributes.href)).toEqual([
+    "../javascript%3Ax/1%202/run.html",
+    "javascript%3Aalert(1)/run.html",
+  ]);
+  expect(textsOf(page, "bdi")).toContain(`…${file.slice(-27)}`);
+  // Without runs there is nothing to count for a repository.
+  expect(textsOf(page, "th")).toContain("Of the runs above");
+  expect(textsOf(render({ ...data, runs: [] }), "th")).not.toContain("Of the runs above");
 });
 
 test("renderDashboardPage() rounds the age of a sandbox as it rounds when it was active", () => {

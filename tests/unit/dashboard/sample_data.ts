@@ -89,6 +89,8 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
         kind: "run",
         runId: uuid(2_000 + index),
         repository: index % 6 === 5 ? null : repository(index),
+        task: index % 6 === 5 ? null : `Fix the flaky tests of service ${index}, and do not raise timeouts`,
+        page: index % 3 === 2 ? null : `../out/${index}/run.html`,
         outcome,
         exitCode: outcome === "success" ? 0 : 1,
         reason: outcome === "failed" ? "npm test exited with code 1" : null,

@@ -91,6 +91,8 @@ const RUN: Fields<RunEntry> = {
   kind: true,
   runId: true,
   repository: true,
+  task: true,
+  page: true,
   outcome: true,
   exitCode: true,
   reason: true,

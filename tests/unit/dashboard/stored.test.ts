@@ -44,6 +44,13 @@ test("readStored() has the run's own time where the job did not start it", () =>
   expect(runs.map(({ durationMs }) => durationMs)).toEqual([200, 1_080_979]);
 });
 
+test("readStored() has the first line of the task, and the page beside the file", () => {
+  const text = renderJson(sampleResult({ task: "# Fix it\n\nall" }));
+  const { runs } = readStored(["a/result.json"], () => text, (path) => path.replace("result.json", "run.html"));
+  expect(runs[0]).toMatchObject({ task: "Fix it", page: "a/run.html" });
+  expect(read({ "a/result.json": text }).runs[0]?.page).toBeNull();
+});
+
 test("readStored() has a campaign and round once, from the newest file, when clones of one home each have one", () => {
   const at = (hour: number, changes: Partial<CampaignView>) =>
     CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "failed")], { at: `2026-12-01T0${hour}:00:00.000Z`, ...changes }));

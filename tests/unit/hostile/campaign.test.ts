@@ -134,7 +134,7 @@ for (const [index, { name, text }] of CORPUS.entries()) {
   test(`statusText() and LiveCampaign on a terminal print no command of a CI system and none of a terminal: ${name}`, () => {
     const view = hostileView(text);
     const command = { program: "mogplex-ci", file: text.slice(0, 1_000), flags: [] };
-    for (const system of combinations(PLATFORMS, index)) {
+    for (const system of combinations(PLATFORMS, index, text)) {
       const options = { width: 80, colour: false, escapeLine: (line: string) => system.escapeLine(line), command };
       const status = statusText(view, { ...options, problem: text, all: true });
       const { io, campaign } = live(system, true);
@@ -157,7 +157,7 @@ for (const [index, { name, text }] of CORPUS.entries()) {
 
   test(`LiveCampaign in a log prints no command but its own: ${name}`, async () => {
     const view = hostileView(text.slice(0, 20_000));
-    for (const { section: _, fence: __, ...system } of combinations(PLATFORMS, index)) {
+    for (const { section: _, fence: __, ...system } of combinations(PLATFORMS, index, text)) {
       const { io, campaign, clock } = live(system, false);
       campaign.update({ ...view, items: [] });
       campaign.update(view);

@@ -26,6 +26,9 @@ const PAGES: Readonly<Record<string, (text: string) => string>> = {
   dashboard: (text) => renderDashboardPage(cleanDashboard(hostileDashboard(text), createRedactor())),
 };
 
+/** Where links may lead. The dashboard leads to pages of runs beside it, too. */
+const addressesOf = (kind: string) => kind === "dashboard" ? /^(#|https?:\/\/|(?!\/)[^:]*$)/ : undefined;
+
 /** Elements with the names of their attributes. */
 const shapesOf = (elements: readonly PageElement[]) =>
   elements.map(({ tag, attributes }) => [tag, ...Object.keys(attributes).sort()].join(" "));
@@ -46,7 +49,7 @@ for (const [kind, render] of Object.entries(PAGES)) {
       // What is longer is cut before and here.
       const page = render(text.slice(0, 5_000));
       const elements = elementsOf(page);
-      expect([name, breaches(page, elements)]).toEqual([name, []]);
+      expect([name, breaches(page, elements, addressesOf(kind))]).toEqual([name, []]);
       expect([name, terminalCommands(page)]).toEqual([name, []]);
       expect([name, shapesOf(elements).filter((shape) => !known.has(shape))]).toEqual([name, []]);
     }

@@ -4,14 +4,14 @@ import { sampleEvent } from "./sample.ts";
 
 const piece = (message: string) => sampleEvent(1, { message, payload: { kind: "assistant_delta" } });
 
-test("lastLines() has the last ten lines before the end, and none about the end itself", () => {
+test("lastLines() has the last ten lines of the log, with the one that says failed", () => {
   const events = Array.from({ length: 30 }, (_, index) => sampleEvent(1, { message: `step ${index}` }));
   const failed = sampleEvent(2, { type: "failed", message: "Harness run failed" });
-  const lines = lastLines([...events, failed, failed], (text) => text);
-  expect(lines.map((line) => line.slice(20))).toEqual(
-    Array.from({ length: 10 }, (_, index) => `step ${index + 20}`),
-  );
-  expect(lastLines([failed], (text) => text)).toEqual([]);
+  const lines = lastLines([...events, failed], (text) => text);
+  expect(lines.map((line) => line.slice(20))).toEqual([
+    ...Array.from({ length: 9 }, (_, index) => `step ${index + 21}`),
+    "Harness run failed",
+  ]);
 });
 
 test("lastLines() masks a secret that stands in two pieces of prose", () => {

@@ -57,7 +57,7 @@ Follow it again:
 | Fact | Value |
 | --- | --- |
 | Run | \`3f0f6f0a-6f0e-4a7e-9a0b-0f6d5c4b3a21\` |
-| Repository | \`8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c\` |
+| Repository | \`acme/web\` |
 | Agent | \`codex\` |
 | Status | \`success\` |
 | Exit code | 0 |
@@ -115,7 +115,7 @@ test("renderMarkdown() tells a failure: the reason follows the verdict, and what
     const row of [
       "| Failure code | `command_failed` |",
       "| Branch | unknown (asked for `fix/it`) |",
-      "| Pull request | unknown: no event seen says so |",
+      "| Pull request | none reported |",
       "| Start | attached: the idempotency key was known |",
       "| Took | 18 min 1 s |",
       "| Events | 200 seen; some went by unseen; the feed is full, later ones cannot be seen |",

@@ -132,6 +132,7 @@ test("createMogplex() refuses headers that are ours, and options that it does no
     [{ plainHttp: "yes" as never }, "plainHttp"],
     [{ token: 7 as never }, "'token'"],
     [{ tokn: "x" } as never, "did you mean 'token'?"],
+    [createEmulator() as never, "of the emulator of a test give its options, as in createMogplex(service.options)"],
   ];
   for (const [options, part] of refusals) expect(() => createMogplex(options)).toThrow(part);
 });

@@ -129,8 +129,8 @@ test("an answer of another shape is described by path, never by value", async ()
 
 test("a forbidden call names the scope that it needs when the answer speaks of a scope", async () => {
   const { client } = scripted([bad(403, "FORBIDDEN", "Missing required scope: …")]);
-  expect((await thrown(client.getRun(RUN_ID))).message).toContain(`needs the scope "read"`);
-  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain(`needs the scope "write"`);
+  expect((await thrown(client.getRun(RUN_ID))).message).toContain(`lacks the scope "read"`);
+  expect((await thrown(client.cancelRun(RUN_ID))).message).toContain(`lacks the scope "write"`);
 });
 
 test("a forbidden call advises no scope when the service refuses for another reason", async () => {
@@ -138,7 +138,7 @@ test("a forbidden call advises no scope when the service refuses for another rea
   const trigger = await thrown(client.triggerAutomation(RUN_ID, { repoId: REPO_ID }, { idempotencyKey: "k" }));
   expect(trigger.message).toContain("see which repositories the automation permits");
   expect((await thrown(client.cancelRun(RUN_ID))).message).toContain("see what the token may do");
-  expect(trigger.message).not.toContain("needs the scope");
+  expect(trigger.message).not.toContain("the scope");
 });
 
 test("a trigger that a token for automations only may not send asks for an API trigger", async () => {

@@ -42,12 +42,19 @@ test("the page at / says how to point the tool at the emulator, and lists runs a
   ) {
     expect(before).toContain(text);
   }
+  // Nothing is judged there.
+  expect(before).not.toContain("<svg");
   const headers = { authorization: `Bearer ${token}`, "idempotency-key": "k" };
   const body = JSON.stringify({ repoId: repos[0]?.id, prompt: "Fix it\nand more", createBranch: true });
   await fetch(`${url}/api/v1/mogplex/runs`, { method: "POST", headers, body });
   let page = "";
   while (!page.includes('class="chip good"')) page = await (await fetch(`${url}/`)).text();
   expect(page).not.toContain("and more");
+  // A table of pull requests names each by its repository; a run has its own column for that.
+  expect(page).toContain('<a href="/acme/web/pull/1">acme/web#1</a>');
+  expect(page).toContain('<a href="/acme/web/pull/1">#1</a>');
+  // A task of one line is the one to try; this one has two.
+  expect(page).toContain("run --follow &quot;Fix the flaky tests&quot;");
   const [, run = ""] = /href="(\/__runs\/[^"]+)">Fix it</.exec(page) ?? [];
   const events = await (await fetch(url + run)).text();
   for (const text of ["Pull request ready", "Harness run finished", "and more"]) expect(events).toContain(text);

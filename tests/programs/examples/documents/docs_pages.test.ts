@@ -1,6 +1,6 @@
 /** Every block of the README and of the pages that answer a question, pasted as it stands there. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import process from "node:process";
 import { jobFile, type Recipe, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
@@ -212,29 +212,57 @@ test("docs/gitlab.md has the same pipeline as the README, which tests/components
   expect(block("docs/gitlab.md", "yaml", "component:")).toBe(block("README.md", "yaml", "component:"));
 });
 
-test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says what tags: [] does", async () => {
+/** A Git repository with gitlab-ci-local on the PATH and the folder `MOGPLEX_CI`, and what runs the lines of the page there. */
+async function laptop(files: Readonly<Record<string, string>>) {
   const program = [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"]
     .concat(join(root, "node_modules/gitlab-ci-local/dist/index.js"));
   const { cwd, run } = place({ MOGPLEX_CI: "" });
   writeFiles(cwd, {
     "bin.sh": `#!/bin/sh\nexec ${program.map((word) => `"${word}"`).join(" ")} --no-artifacts-to-source "$@"\n`,
     ".gitignore": "mogplex*.mjs\n/bin\n/ci.project\n.cache\n",
-    "ci.project/templates/run.yml": readFileSync(built("templates/run.yml"), "utf8"),
     "ci.project/dist/mogplex-emulator.mjs": readFileSync(emulator, "utf8"),
+    ...files,
   });
   await run(`mkdir bin && mv bin.sh bin/gitlab-ci-local && ln -s "${runtimes.node}" bin/node`);
   commitAll(cwd);
   const head = `PATH="$PWD/bin:$PATH" MOGPLEX_CI="$PWD/ci.project"\nexport MOGPLEX_CI PATH\n`;
+  return { cwd, run: (script: string) => run(head + script) };
+}
+
+test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the job that init writes, green and red", async () => {
+  const { cwd, run } = await laptop({});
+  expect(
+    (await run("git remote set-url origin git@gitlab.example:acme/billing.git && node mogplex.mjs init gitlab")).code,
+  )
+    .toBe(0);
+  const start = block("docs/gitlab-on-a-laptop.md", "sh", "acme/billing=.");
+  const good = await run(start);
+  expect(good.stdout, good.stderr).toMatch(/PASS +mogplex\b/);
+  expect(good.code).toBe(0);
+  // Such a green says that it has changed nothing.
+  expect(good.stderr).toContain(
+    "note: a scenario played the run: the repository at . is unchanged, and the pull request is made up.",
+  );
+  expect((await run("git branch --list 'mogplex/*'")).stdout).toBe("");
+  expect(existsSync(join(cwd, ".gitlab-ci-local/artifacts/mogplex/mogplex-ci/result.json"))).toBe(true);
+  const red = await run(start.replace("--speed 20", "--speed 20 --scenario agent-failure"));
+  expect(red.stdout).toMatch(/FAIL +mogplex\b/);
+  expect(red.code).toBe(1);
+  expect(red.stderr).not.toContain("a scenario played");
+});
+
+test.skipIf(!CAN_RUN)("docs/gitlab-on-a-laptop.md runs the component, and says what tags: [] does", async () => {
+  const { run } = await laptop({ "ci.project/templates/run.yml": readFileSync(built("templates/run.yml"), "utf8") });
   const copy = block("docs/gitlab-on-a-laptop.md", "sh", "mkdir -p ci");
-  const start = block("docs/gitlab-on-a-laptop.md", "sh", "try.sh");
-  const good = await run(head + copy + start);
+  const start = block("docs/gitlab-on-a-laptop.md", "sh", "minItems");
+  const good = await run(copy + start);
   expect(good.stdout, good.stderr).toMatch(/PASS +mogplex-run/);
   expect(good.code).toBe(0);
   const strict = start.replace(/--ignore-schema-paths "[^"]+"/, "--list");
-  const refused = await run(head + strict);
+  const refused = await run(strict);
   expect(refused.stdout + refused.stderr).toContain("property 'tags' must not have fewer than 1 items");
   const tagged = copy.replace("rules:", "tags: [laptop]\n      rules:");
-  expect((await run(head + tagged + strict)).stdout).toContain("mogplex-run");
+  expect((await run(tagged + strict)).stdout).toContain("mogplex-run");
 });
 
 /** Blocks that are not run here, and why. */

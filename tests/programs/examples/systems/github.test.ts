@@ -23,6 +23,8 @@ function together(what: string, body: (machine: Machine) => Promise<void>): void
 const documented: typeof together = MISSING.length === 0 ? together : (what) => test.skip(what, () => {});
 
 const sent = ({ recorder }: Machine, pattern: RegExp) => recorder.of(pattern).length;
+/** Statuses of the answers to requests, undefined for a lost one. */
+const statuses = ({ recorder }: Machine, pattern: RegExp) => recorder.of(pattern).map(({ status }) => status);
 const runIdOf = (stdout = "") => /run (\S+) \(/.exec(stdout)?.[1] ?? "";
 
 for (const file of Object.keys(RECIPES)) {
@@ -51,7 +53,7 @@ for (const file of Object.keys(RECIPES)) {
       const end = await runGithubJob(machine.recipe(file, "stuck-streaming"), machine, given);
       expect(end.status).toBe("cancelled");
       expect(end.ran.slice(0, 3)).toEqual(["Check out", "Run the agent", expect.any(String)]);
-      expect(sent(machine, CANCEL)).toBe(1);
+      expect(statuses(machine, CANCEL)).toEqual([200]);
       expect(await service.status(runIdOf(machine.done.at(-2)?.stdout))).toBe("cancelled");
       expect(machine.done.at(-1)?.code).toBe(0);
     });
@@ -67,7 +69,7 @@ for (const file of Object.keys(RECIPES)) {
     await runGithubJob(recipe, machine, { ...given, attempt: 2 });
     const [first, second] = machine.done.filter(({ name }) => name === "Run the agent");
     expect(second?.stdout).toContain(`attached to run ${runIdOf(first?.stdout)} (streaming)`);
-    expect(sent(machine, CANCEL)).toBe(1);
+    expect(statuses(machine, CANCEL)).toEqual([200]);
   });
 
   together(`${file} goes green when it is run again after a failure that has passed`, async (machine) => {

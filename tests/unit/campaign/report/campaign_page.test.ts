@@ -112,6 +112,8 @@ test("renderCampaignPage() shows a campaign without items, one that is done, and
   expect(textsOf(done, "header")[0]).toEndWith(
     "Its item succeeded.What to do: Nothing: no item and no error needs a person.",
   );
+  const mixed = rendered(viewOf([anItem(0, "succeeded"), anItem(1, "failed")], { state: "done", ...nothing }));
+  expect(textsOf(mixed, "h1")[0]).toEndWith(" is done, but 1 of 2 items did not succeed");
   const gated = rendered(viewOf([anItem(0, "failed")], { state: "gated", stateReason: "1 of 3 failed" }));
   expect(textsOf(gated, "pre")).toContain("mogplex-ci campaign approve FILE");
 });
@@ -142,5 +144,5 @@ test("renderCampaignPage() says that sandboxes were not read", () => {
   const view = mixedView(3);
   const sandboxes = { used: null, limit: 3 };
   const page = rendered({ ...view, quota: { ...view.quota, sandboxes } });
-  expect(textsOf(page, "li")).toContain("sandboxes in use: not known, 3 at most");
+  expect(textsOf(page, "li")).toContain("sandboxes: not read, 3 at most");
 });

@@ -265,5 +265,5 @@ test("a step with show-task: false shows the task nowhere", async () => {
 test("a step takes the repository by its name", async () => {
   const at = world();
   const { code, summary } = await step({ repo: "acme/api" }, { at });
-  expect([code, starts(at.requests), summary.includes("| Repository | `e0000000-")]).toEqual([0, 1, true]);
+  expect([code, starts(at.requests), summary.includes("| Repository | `acme/api` |")]).toEqual([0, 1, true]);
 });

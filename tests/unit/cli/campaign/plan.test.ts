@@ -12,7 +12,9 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
   expect(lines[1]).toMatch(/^Read in \d+ requests and /);
   expect(stdout).toContain(`Added 400 items:\n  ${project(1)}@main\n`);
   expect(stdout).toContain("  and 390 more (--all shows them)\n");
-  expect(stdout).toContain("Earliest end, with runs of 20 min on average:\n  one process that stays  2026-09-03 ");
+  expect(stdout).toContain(
+    "Earliest end, with runs of 20 min on average, which is a guess (--mean-run sets it):\n  one process that stays  2026-09-03 ",
+  );
   for (const every of ["10 min", "15 min", "20 min", "1 h"]) {
     expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .* waves, about .* of a runner\n`));
   }
@@ -43,7 +45,7 @@ test("campaign plan --dry-run writes nothing, and --json is one object", async (
 test("campaign plan --mean-run is what the forecast goes by until runs have ended", async () => {
   const world = cliWorld({ count: 3 });
   const { stdout } = await world.campaign("plan", ["--mean-run", "1h30m"]);
-  expect(stdout).toContain("Earliest end, with runs of 1 h 30 min on average:");
+  expect(stdout).toContain("Earliest end, with runs of 1 h 30 min on average, as --mean-run says:");
   await world.campaign("run");
   expect((await world.campaign("plan")).stdout).not.toContain("1 h 30 min");
 });

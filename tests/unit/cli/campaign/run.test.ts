@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { project } from "../../campaign/world.ts";
+import { project, REVISIONS } from "../../campaign/world.ts";
 import type { FakeIo } from "../fake_io.ts";
 import { type CliWorld, cliWorld } from "./world.ts";
 
@@ -16,6 +16,33 @@ test("campaign run follows a campaign to its end, with a line for each change an
   expect(stdout).toMatch(/^\.\.\. 0 of 2 items ended, 2 running; 2 of 150 starts a day$/m);
   expect(stdout.match(/campaign replace-moment is done: all 2 items succeeded\n/gi)).toHaveLength(1);
   expect(JSON.parse(world.report("campaign.json")).state).toBe("done");
+});
+
+test("campaign run of a stopped campaign, and after a refused token, ends with what matters, and lists no items", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("plan");
+  const noScope = {
+    ok: false,
+    error: { code: "FORBIDDEN", message: "Missing required scope: write. Issue a new token." },
+  };
+  world.before = (request) => request === "POST /runs" ? Response.json(noScope, { status: 403 }) : undefined;
+  const { code, stdout, stderr } = await world.campaign("run");
+  expect({ code, stdout, stderr }).toEqual({
+    code: 65,
+    stdout: "campaign replace-moment is planned: 2 items, nothing has been started\n" +
+      "Campaign replace-moment is waiting: nothing runs; the next start comes with the next wave\n" +
+      "0 of 2 have ended\n2 are open: 2 waiting\n",
+    stderr: 'error: Cannot start run: the token lacks the scope "write" (HTTP 403 FORBIDDEN); ' +
+      "create a token that has it under Settings > Mogplex Keys\n",
+  });
+  world.before = undefined;
+  await world.campaign("stop");
+  const stopped = await world.campaign("run");
+  expect([stopped.code, stopped.stdout, stopped.stderr]).toEqual([
+    4,
+    expect.stringMatching(/^(?:campaign .*\n)?Campaign .* is stopped: .*\n0 of 2 have ended\n2 are open: 2 waiting\n$/),
+    "note: the campaign is not done: it is stopped by kim; resume it, and go on\n",
+  ]);
 });
 
 /** When `campaign.json` is written, in seconds, and how many items have a verdict there. @param costMs Time that it takes. */
@@ -82,14 +109,34 @@ test("campaign run ends with 75 at its timeout, and says that the same command g
   expect(world.runs().length).toBe(4);
 });
 
-test("campaign run ends with 75 at a gate, and says who opens it", async () => {
+test("campaign run ends with 4 at a gate, and says who opens it", async () => {
   const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
   const { code, stderr, stdout } = await world.campaign("run");
-  expect(code).toBe(75);
+  expect(code).toBe(4);
   expect(stderr).toMatch(
     /^note: the campaign is not done: it waits for approval: the canary item has ended well.*; approve it/,
   );
   expect(stdout).toContain("mogplex-ci campaign approve campaign.yml --dir DIR\n");
+});
+
+test("campaign run ends with 4 when a person has stopped the campaign, and goes on after resume", async () => {
+  const world = cliWorld({ count: 2 });
+  await world.campaign("plan");
+  await world.campaign("stop");
+  const { code, stderr } = await world.campaign("run");
+  expect([code, stderr]).toEqual([4, "note: the campaign is not done: it is stopped by kim; resume it, and go on\n"]);
+  await world.campaign("resume");
+  expect((await world.campaign("run")).code).toBe(0);
+});
+
+test("campaign run ends with 75 at its timeout while a question keeps the others waiting, since an answer makes it go on", async () => {
+  const file = { canary: { size: 1 } };
+  const world = cliWorld({ count: 3, scenarios: "play: awaiting-input", file, revision: REVISIONS.later });
+  const { code, stderr } = await world.campaign("run", ["--timeout", "1h"]);
+  expect([code, stderr]).toEqual([
+    75,
+    "note: the campaign is not done: 0 runs at work, 1 waiting for an answer, and 2 items to be started; the next call goes on\n",
+  ]);
 });
 
 test("campaign run ends with 1 at the threshold", async () => {
@@ -155,7 +202,7 @@ test("campaign run --json prints the same items as the library, and no heartbeat
   const world = cliWorld({ count: 2, file: { canary: { size: 1, gate: "manual" } } });
   const { code, stdout } = await world.campaign("run", ["--json"]);
   const items = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
-  expect(code).toBe(75);
+  expect(code).toBe(4);
   expect(items[0]).toEqual({ type: "wave", wave: 1 });
   expect(items).toContainEqual({ type: "gate", gate: "canary", reason: "the canary item has ended well: look at it" });
   expect(items.at(-1)).toMatchObject({ type: "campaign", state: "gated" });

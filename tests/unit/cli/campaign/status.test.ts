@@ -21,7 +21,7 @@ const EXITS = [
   ["done with failures", "play: agent-failure", {}, 1],
   ["only needs-input left", "play: awaiting-input", {}, 4],
   ["stopped by the threshold", "play: agent-failure", { limits: { "stop-after-failures": 1, parallel: 1 } }, 1],
-  ["gated", "play: success", { canary: { size: 1, gate: "manual" } }, 75],
+  ["gated", "play: success", { canary: { size: 1, gate: "manual" } }, 4],
 ] as const;
 
 for (const [what, scenarios, file, expected] of EXITS) {
@@ -86,14 +86,14 @@ test("campaign status --watch prints nothing when records have changed nothing t
   expect(await watched(["stop", "resume"])).toEqual(await watched([]));
 });
 
-test("campaign status --watch ends with 75 when the campaign is stopped and its last run has ended", async () => {
+test("campaign status --watch ends with 4 when the campaign is stopped and its last run has ended", async () => {
   const world = cliWorld({ count: 4, runDuration: () => 5 * MINUTE });
   await world.campaign("advance");
   await world.campaign("stop");
   const work = world.clock.sleep(10 * MINUTE).then(() => world.campaign("advance"));
   const { code, stdout } = await world.campaign("status", ["--watch", "--exit-status"]);
   await work;
-  expect([code, /^Campaign replace-moment is stopping:/m.test(stdout)]).toEqual([75, true]);
+  expect([code, /^Campaign replace-moment is stopping:/m.test(stdout)]).toEqual([4, true]);
   expect(stdout).toContain("Campaign replace-moment is stopped:");
 });
 

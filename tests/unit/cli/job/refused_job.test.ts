@@ -48,6 +48,22 @@ test("an error before the run stands in every report, and not a word of the earl
   }
 });
 
+test("a repository that is not found leaves the command that lists them, to be copied, and the requests that were sent", async () => {
+  const { cli, requests } = world();
+  const { stderr, io } = await cli(["run", "--follow", "x", "--repo", "nobody/nothing"], {
+    env: { HOME: "/h" },
+  });
+  const summary = io.files.get("mogplex-ci/summary.md") ?? "";
+  expect(summary).toContain(
+    "**What to do now:** `mogplex-ci repos list shows the names that the token reaches; a hidden repository is found by its id alone`" +
+      "\n\n ```text\n mogplex-ci repos list\n ```\n",
+  );
+  expect(summary).toContain(`| Requests | ${requests.length} |`);
+  expect(requests.length).toBe(3);
+  expect(stderr).toContain("; `mogplex-ci repos list` shows the names");
+  expect(io.files.get("mogplex-ci/run.html")).toMatch(/<pre[^>]*>mogplex-ci repos list<\/pre>/);
+});
+
 /** What each report, the annotation and the step summary say at the top. */
 function headlines(stdout: string, files: ReadonlyMap<string, string>): (string | undefined)[] {
   const text = (name: string) => files.get(name) ?? "";

@@ -29,8 +29,9 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
   expect(shown).toBe(
     [
       "started run <run> (pending)",
-      `repository ${REPO}, codex`,
+      "agent codex",
       "branch mogplex/external/<hash> (base main, created)",
+      "00:00:00  repository acme/api",
       "00:00:00  started   External Mogplex run accepted",
       "00:00:09  started   Harness run started: codex",
       "00:00:11  log       Synchronized mogplex/external/<hash>",
@@ -491,7 +492,7 @@ test("a long error is printed once: its line has all of it, the block above only
   const log = await cli(RUN, refused);
   const message = /^error: (.+)\n$/m.exec(log.stderr)?.[1] ?? "";
   expect(log.stdout).toContain(`\nreason        ${message.split("; ")[0]}\n`);
-  expect(message).toContain("; it needs the scope");
+  expect(message).toContain("; create a token that has it");
   // Where the block alone is shown, it has everything.
   const terminal = await cli(RUN, { env: { MOGPLEX_API_KEY: READ_ONLY_TOKEN, NO_COLOR: "1" }, terminal: true });
   const [reason, advice] = message.split("; ");

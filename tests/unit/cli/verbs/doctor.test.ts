@@ -143,10 +143,15 @@ test("doctor fails when no repository is given to a job that needs one, and coun
     state: "failed",
     finding: "none is given; the token reaches 8 repositories",
   });
-  expect(await text()).toEndWith("\na job would end with exit code 2, because of repository (1 failed)\n");
+  expect(await text()).toEndWith("\na job would end with exit code 2, because of the check repository (1 failed)\n");
   // As the job itself, which looks at that first.
   const both = await doctor({ args: [], env: { MOGPLEX_API_KEY: "" } });
   expect([both.code, both.checks.repository?.finding]).toEqual([2, "none is given"]);
+  expect((await both.text()).split("\n").filter((line) => /^\w/.test(line)).slice(0, 3)).toEqual([
+    expect.stringMatching(/^failed +repository +none is given$/),
+    expect.stringMatching(/^failed +token /),
+    expect.stringMatching(/^ok +runtime /),
+  ]);
 });
 
 test("doctor shows no id that a shell could run", async () => {
@@ -230,7 +235,9 @@ test("doctor ends with 65 for a token that cannot start a run, as the job would"
       startsRuns: false,
     },
   });
-  expect(await reader.text()).toEndWith("\na job would end with exit code 65, because of scopes (1 failed)\n");
+  expect(await reader.text()).toEndWith(
+    "\na job would end with exit code 65, because of the check scopes (1 failed)\n",
+  );
   const { code, checks } = await doctor({ instead: RESTRICTED });
   expect([code, checks.scopes?.state, checks.scopes?.startsRuns]).toEqual([65, "failed", false]);
   expect(checks.scopes?.finding).toBe("the token may read and trigger automations, but not start runs");
@@ -241,20 +248,20 @@ test("doctor --for asks for what a job of that purpose needs", async () => {
   const writer = {};
   const restricted = { instead: RESTRICTED };
   const cases: [purpose: string, options: object, code: number, last: string][] = [
-    ["run", writer, 2, "a job would end with exit code 2, because of repository (1 failed)"],
+    ["run", writer, 2, "a job would end with exit code 2, because of the check repository (1 failed)"],
     ["follow", reader, 0, "a job can follow runs"],
     ["follow", writer, 0, "a job can follow runs"],
     ["follow", restricted, 0, "a job can follow runs"],
     ["dashboard", reader, 0, "a dashboard can be made"],
-    ["dashboard", writer, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
-    ["dashboard", restricted, 2, "a job would end with exit code 2, because of scopes (1 failed)"],
-    ["automation", writer, 2, "a job would end with exit code 2, because of repository (1 failed)"],
+    ["dashboard", writer, 2, "a job would end with exit code 2, because of the check scopes (1 failed)"],
+    ["dashboard", restricted, 2, "a job would end with exit code 2, because of the check scopes (1 failed)"],
+    ["automation", writer, 2, "a job would end with exit code 2, because of the check repository (1 failed)"],
   ];
   const named: typeof cases = [
     ["run", writer, 0, "a job can start"],
     ["automation", restricted, 0, "an automation can be triggered"],
     ["automation", writer, 0, "an automation can be triggered"],
-    ["automation", reader, 65, "a job would end with exit code 65, because of scopes (1 failed)"],
+    ["automation", reader, 65, "a job would end with exit code 65, because of the check scopes (1 failed)"],
   ];
   for (const [rows, repo] of [[cases, []], [named, ["--repo", REPO]]] as const) {
     for (const [purpose, options, code, last] of rows) {
@@ -426,7 +433,7 @@ test("doctor names a fault once, with the checks that follow from it in one line
     "                     > Try again later; a job does so itself",
     "skipped  clock       the answer has no date",
     "skipped  access, scopes, server, repository  connection failed",
-    "a job would end with exit code 69, because of connection (1 failed)",
+    "a job would end with exit code 69, because of the check connection (1 failed)",
   ]);
   const refused = await doctor({ env: { MOGPLEX_API_KEY: "mog_nobodyKnowsThisOne" } });
   expect((await troubles(refused)).map((line) => line.slice(0, 19).trim())).toEqual([
@@ -465,6 +472,6 @@ test("doctor names the repository that a typing error hides", async () => {
   const { checks, code } = await doctor({ args: ["--repo", "acme/aip"] });
   expect([code, checks.repository?.advice]).toEqual([
     2,
-    'Did you mean "acme/api"? The verb repos list shows the names',
+    'Did you mean "acme/api"? `mogplex-ci repos list` shows the names',
   ]);
 });

@@ -265,6 +265,6 @@ test("doctor ends with the code of what a job would meet first", async () => {
   for (const [options, code, name] of first) {
     const diagnosis = await doctor(options);
     expect({ name, code: diagnosis.code }).toEqual({ name, code });
-    expect(await diagnosis.text()).toContain(`a job would end with exit code ${code}, because of ${name} (`);
+    expect(await diagnosis.text()).toContain(`a job would end with exit code ${code}, because of the check ${name} (`);
   }
 });

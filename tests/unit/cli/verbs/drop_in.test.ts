@@ -38,6 +38,8 @@ test("run prints the documented error when --repo is missing, and says that the 
     stdout: "",
     stderr: `${documented}; MOGPLEX_REPO_ID counts with --follow or --detach only\n`,
   });
+  const watched = await cli(["run", "x"], { terminal: true });
+  expect(watched.stderr).toBe(`note: to list the names: mogplex-ci repos list\n${documented}\n`);
   expect(requests).toEqual([]);
 });
 

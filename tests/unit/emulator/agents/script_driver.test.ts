@@ -264,3 +264,42 @@ test("scriptDriver() brings the faults of a step with a route to that route, and
   emulator.control("reset");
   await expect(start("a")).rejects.toThrow("INTERNAL_ERROR");
 });
+
+/** Branch and `created_branch` of the run that success plays, and its pull request. */
+async function branchOf(options: Parameters<typeof arrange>[0], bodies: readonly object[]) {
+  const { clock, start, call } = play("success", options);
+  const found = [];
+  for (const [index, body] of bodies.entries()) {
+    const runId = await start(`key-${index}`, body);
+    clock.advance(60_000);
+    const { json } = await call("GET", `/runs/${runId}/events`);
+    const stage = (name: string) =>
+      json.data.events.find(({ payload }: { payload: { stage?: string } }) => payload?.stage === name)?.payload;
+    const { working_branch: branch, created_branch: created } = stage("git_sync");
+    found.push({ branch, created, pull: stage("git_delivery").pull_request_url });
+  }
+  return found;
+}
+
+test("scriptDriver() works on the branch of the request when an earlier run has pushed it", async () => {
+  const [first, again] = await branchOf({}, [
+    { workingBranch: "topic" },
+    { workingBranch: "topic", createBranch: false, prompt: "Name the test" },
+  ]);
+  const pull = "http://localhost/acme/api/pull/1";
+  expect(first).toEqual({ branch: "topic", created: true, pull });
+  expect(again).toEqual({ branch: "topic", created: false, pull });
+});
+
+test("scriptDriver() works on a branch that the repository has, and not on one that it does not have", async () => {
+  const hasBranch = () => (_: unknown, branch: string) => branch === "topic";
+  const [there, missing, base] = await branchOf({ hasBranch }, [
+    { workingBranch: "topic", createBranch: false },
+    { workingBranch: "other", createBranch: false },
+    { createBranch: false },
+  ]);
+  expect(there).toMatchObject({ branch: "topic", created: false });
+  const agent = { branch: expect.stringMatching(/^mogplex\/agent-[0-9a-f]{12}$/), created: true };
+  expect(missing).toMatchObject(agent);
+  expect(base).toMatchObject(agent);
+});
