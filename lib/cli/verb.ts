@@ -33,7 +33,8 @@ import type { Writer } from "./log/writer.ts";
 // What a program decides about the note of a job before the job starts.
 
 /** A note that is going to be written. `mayLink` and `links` are for its summary. */
-export interface PlannedNote extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links"> {
+export interface PlannedNote
+  extends Required<Pick<MarkdownOptions, "mayLink">>, Pick<MarkdownOptions, "links" | "steps"> {
   place: NotePlace;
   /** Access token of the system. */
   token: string;

@@ -203,7 +203,9 @@ const SHORT_PAGE = 10;
 const MAX_PAGES = 20;
 
 /** All entries of a list, page by page; undefined when this token does not see it. */
-async function all<T>(read: (query: string) => Promise<readonly T[] | undefined>): Promise<T[] | undefined> {
+export async function allPages<T>(
+  read: (query: string) => Promise<readonly T[] | undefined>,
+): Promise<T[] | undefined> {
   const found: T[] = [];
   for (let page = 1; page <= MAX_PAGES; page++) {
     const some = await read(`limit=${PAGE}&page=${page}`);
@@ -232,7 +234,7 @@ async function checksOf(
   target: Branch | undefined,
 ): Promise<ChecksState | null> {
   if (!/^[0-9a-f]{40,64}$/.test(commit)) return null;
-  const statuses = await all(async (query) => {
+  const statuses = await allPages(async (query) => {
     const combined = await client.getShown(
       `read the commit statuses of pull request ${url}`,
       `/repos/${repository}/commits/${commit}/status?${query}`,
@@ -287,7 +289,7 @@ async function reviewOf(
   { repository, number, url }: PullRequestAddress,
   target: Branch | undefined,
 ): Promise<{ review: ReviewState | null; asked: string | null }> {
-  const reviews = await all((query) =>
+  const reviews = await allPages((query) =>
     client.getShown(
       `read the reviews of pull request ${url}`,
       `/repos/${repository}/pulls/${number}/reviews?${query}`,

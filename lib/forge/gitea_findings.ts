@@ -7,7 +7,7 @@
 import * as z from "zod/mini";
 import { type Findings, type FindingsOf, NO_FINDINGS, placeOf, type Remark } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
-import { newestWords } from "./gitea.ts";
+import { allPages, newestWords } from "./gitea.ts";
 import { giteaTeams, hasTextEditors } from "./gitea_teams.ts";
 
 // Source: Gitea, API reference, https://docs.gitea.com/api/1.24; `PullRequest`, `CombinedStatus`, `PullReview`, `PullReviewComment`
@@ -49,7 +49,7 @@ const commentSchema = z.lazy(() =>
 );
 
 const PAGE = 50;
-/** Most reviews whose comments are read, the newest ones. */
+/** Most reviews whose comments are read, the newest ones, and first those that count. */
 const MAX_REVIEWS = 30;
 
 /** Reads the statuses that failed, or the open comments. @throws what the client throws. */
@@ -81,7 +81,7 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
   const path = `/repos/${repository}/pulls/${number}/reviews`;
   const list = async <T extends z.core.$ZodType>(at: string, schema: T) =>
     await client.getShown(what, at, z.nullable(z.array(schema))) ?? [];
-  const reviews = await list(`${path}?limit=${PAGE}`, reviewSchema);
+  const reviews = await allPages((query) => list(`${path}?${query}`, reviewSchema)) ?? [];
   const isDismissed = ({ dismissed }: Review) => dismissed === true;
   const official = reviews.filter((review) => review.official === true && !isDismissed(review));
   const members = new Set(official.map((review) => review.user?.id));
@@ -97,8 +97,11 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
   const full = reviews.filter((review) =>
     review.comments_count !== 0 && (!isDismissed(review) || wants.has(review.user?.id))
   );
+  // Everybody may write reviews: many must not hide those that count.
+  const isOfMember = ({ user }: Review) => members.has(user?.id);
+  const ordered = [...full.filter((review) => !isOfMember(review)), ...full.filter(isOfMember)];
   let leftOut = 0;
-  for (const { id } of full.slice(-MAX_REVIEWS)) {
+  for (const { id } of ordered.slice(-MAX_REVIEWS)) {
     for (const comment of await list(`${path}/${id}/comments`, commentSchema)) {
       if (comment.resolver) continue;
       // Others than its author may have changed it: whoever may write to issues.

@@ -45,8 +45,9 @@ const commentSchema = z.lazy(() =>
   })
 );
 type Comment = z.output<typeof commentSchema>;
+// Null for a reference in a comment that was deleted since: anybody can bring that about.
 const eventSchema = z.lazy(() =>
-  z.object({
+  z.nullable(z.object({
     id: z.int(),
     type: z.string(),
     body: z.nullish(z.string()),
@@ -54,7 +55,7 @@ const eventSchema = z.lazy(() =>
     created_at: z.string(),
     updated_at: z.string(),
     label: z.nullish(z.object({ name: z.string() })),
-  })
+  }))
 );
 const issueSchema = z.lazy(() =>
   z.object({
@@ -78,14 +79,17 @@ const permissionSchema = z.lazy(() => z.object({ permission: z.string(), user: z
 const branchSchema = z.lazy(() =>
   z.object({ name: z.string(), protected: z.boolean(), commit: z.nullish(z.object({ id: z.string() })) })
 );
+const reactionSchema = z.lazy(() =>
+  z.object({ user: z.nullish(userSchema), content: z.string(), created_at: z.string() })
+);
 const reviewSchema = z.lazy(() => z.object({ id: z.int(), comments_count: z.nullish(z.int()) }));
 
 /** Rows that are asked for on a page; a server may be set to give fewer. */
 const PAGE = 50;
 /** A list may be cut to what the token sees after it was cut into pages: only an empty page is surely the last. */
 const EMPTY = 1;
-/** Most reviews with comments on lines, and most pull requests, that are looked through. */
-const MAX_REVIEWS = 30;
+/** Most reviews of a pull request, the newest ones, and most pull requests, whose comments on lines are read: each costs a request. */
+const MAX_REVIEWS = 100;
 
 // Source: Gitea, "Configuration Cheat Sheet", `[ui] REACTIONS`: these eight are all, unless an administrator changes them.
 const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "rocket", failed: "confused" };
@@ -192,14 +196,15 @@ export class GiteaThreads implements Threads {
     return isKnown ? titles : [...titles, { by: null, at: issue.updated_at }];
   }
 
-  #timeline(place: ThreadPlace) {
+  async #timeline(place: ThreadPlace) {
     const path = `${this.#path}/issues/${place.number}/timeline`;
-    return this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
+    const { list, isWhole } = await this.#list(`read what has happened to ${wordsOf(place)}`, path, eventSchema);
+    return { list: list.filter((each) => each !== null), isWhole };
   }
 
   async comment(thread: ThreadPlace, { kind, id }: CommentPlace): Promise<ThreadComment | null> {
     if (kind === "review") {
-      const line = (await this.#lineComments(thread)).list.find((each) => each.id === id);
+      const line = (await this.#lineComments(thread)).find((each) => each.id === id);
       return line === undefined ? null : { ...line, isEditHidden: hasTextEditors(await this.#allTeams()) };
     }
     const found = await orNull(this.#client.call({
@@ -220,24 +225,25 @@ export class GiteaThreads implements Threads {
     const found = await this.#rows(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
     const lines = await this.#lineComments(thread);
     const isEditHidden = hasTextEditors(await this.#allTeams());
-    const list = [...found.map((each) => toComment(each)), ...lines.list].map((each) => ({ ...each, isEditHidden }));
+    const list = [...found.map((each) => toComment(each)), ...lines].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
-    return { list, isWhole: lines.isWhole };
+    // Our notes are never on lines. Everybody may write reviews: many must not keep a member from asking.
+    return { list, isWhole: true };
   }
 
   /** Comments on lines of code, which stand below reviews. */
-  async #lineComments(thread: ThreadPlace): Promise<{ list: ThreadComment[]; isWhole: boolean }> {
-    if (thread.kind === "issue") return { list: [], isWhole: true };
+  async #lineComments(thread: ThreadPlace): Promise<readonly ThreadComment[]> {
+    if (thread.kind === "issue") return [];
     const what = `read the reviews of ${wordsOf(thread)}`;
     const path = `${this.#path}/pulls/${thread.number}/reviews`;
-    const { list: reviews, isWhole } = await this.#list(what, path, reviewSchema);
+    const { list: reviews } = await this.#list(what, path, reviewSchema);
     const full = reviews.filter(({ comments_count: count }) => count !== 0);
     const list: ThreadComment[] = [];
     for (const { id } of full.slice(-MAX_REVIEWS)) {
       const found = await orNull(this.#rows(what, `${path}/${id}/comments`, commentSchema));
       list.push(...(found ?? []).map((each) => toComment(each, "review")));
     }
-    return { list, isWhole: isWhole && full.length <= MAX_REVIEWS };
+    return list;
   }
 
   async mayPush({ id, name }: ForgeUser): Promise<boolean | MogplexError> {
@@ -401,7 +407,7 @@ export class GiteaThreads implements Threads {
     const lines: News[] = [];
     for (const { number } of pulls.list.slice(0, MAX_REVIEWS)) {
       const thread: ThreadPlace = { kind: "pull", number };
-      for (const { kind, id, text, createdAt } of (await this.#lineComments(thread)).list) {
+      for (const { kind, id, text, createdAt } of await this.#lineComments(thread)) {
         if (Date.parse(createdAt) >= sinceMs) lines.push({ thread, comment: { kind, id }, text });
       }
     }
@@ -439,10 +445,31 @@ export class GiteaThreads implements Threads {
   }
 
   async react(thread: ThreadPlace, comment: CommentPlace | null, reaction: Reaction): Promise<void> {
-    const place = comment === null ? thread.number : `comments/${comment.id}`;
-    await this.#client.send(`react to ${wordsOf(thread)}`, `${this.#path}/issues/${place}/reactions`, {
+    await this.#client.send(`react to ${wordsOf(thread)}`, `${this.#path}/issues/${this.#reacted(thread, comment)}`, {
       body: { content: REACTIONS[reaction] },
     });
+  }
+
+  async isAnswered(
+    thread: ThreadPlace,
+    comment: CommentPlace | null,
+    { me, since }: { me: ForgeUser; since: string },
+  ): Promise<boolean> {
+    const what = `read the reactions in ${wordsOf(thread)}`;
+    const path = `${this.#path}/issues/${this.#reacted(thread, comment)}`;
+    // Those of a comment are not in pages.
+    const list = await orNull(
+      comment === null
+        ? this.#list(what, path, reactionSchema).then((found) => found.list)
+        : this.#rows(what, path, reactionSchema),
+    );
+    return (list ?? []).some(({ user, content, created_at: at }) =>
+      user?.id === me.id && [REACTIONS.done, REACTIONS.failed].includes(content) && Date.parse(at) >= Date.parse(since)
+    );
+  }
+
+  #reacted(thread: ThreadPlace, comment: CommentPlace | null): string {
+    return `${comment === null ? thread.number : `comments/${comment.id}`}/reactions`;
   }
 
   async setStatus(commit: string, { url, text }: { url: string; text: string }): Promise<void> {

@@ -109,6 +109,12 @@ const REACTIONS: Readonly<Record<Reaction, string>> = { seen: "eyes", done: "whi
  */
 const CHANGE = /^(?:changed (?:title from |the description)|marked the (?:checklist item|task) )/;
 
+/**
+ * An issue that came from another project, with its comments and label events under the names of their authors. Whoever may move it need not have the
+ * right to push. Source: GitLab, "Move an issue", https://docs.gitlab.com/user/project/issues/managing_issues/
+ */
+const MOVED = /^(?:moved|cloned) from /;
+
 const DAY_MS = 86_400_000;
 
 const partOf = (kind: string) => kind === "issue" ? "issues" : "merge_requests";
@@ -186,6 +192,7 @@ export class GitlabThreads implements Threads {
     const { list, isWhole } = await this.#notes(place);
     const changes = list.filter(({ system, body }) => system && CHANGE.test(body))
       .map((note) => ({ by: authorOf(note), at: note.created_at }));
+    const moved = list.findLast(({ system, body }) => system && MOVED.test(body));
     const { source_branch: source, target_branch: target } = found;
     return {
       ...place,
@@ -195,6 +202,7 @@ export class GitlabThreads implements Threads {
       text: found.description ?? "",
       author: authorOf(found),
       createdAt: found.created_at,
+      movedAt: moved?.created_at,
       isInternal: found.confidential === true,
       changes: isWhole ? changes : null,
       pull: place.kind === "issue" || source === undefined || target === undefined ? null : {

@@ -40,6 +40,8 @@ export interface Thread extends ThreadPlace {
   readonly text: string;
   readonly author: ForgeUser;
   readonly createdAt: string;
+  /** When it came from another project with all that was written there; absent where it did not. */
+  readonly movedAt?: string | undefined;
   /** Whether only members see it, as a confidential issue on GitLab. @default {false} */
   readonly isInternal?: boolean;
   /** All changes of title and description, the oldest first; null where the forge does not show whether there are any. */
@@ -94,7 +96,7 @@ export interface News {
   readonly comment: CommentPlace | null;
   /** What the comment says, so that not every comment has to be read; null for a label. */
   readonly text: string | null;
-  /** What the event says that the comment said when it was written. It is only compared with what the forge shows; absent where it is not known. */
+  /** What the event says that the comment said when it was written. It is compared with what the forge shows, and can stop, not start; absent where it is not known. */
   readonly written?: string;
 }
 
@@ -154,6 +156,15 @@ export interface Threads {
   commentsOf(user: ForgeUser, since: string): Promise<readonly PlacedComment[]>;
   /** Numbers of the open pull requests that come from a branch of the repository itself. */
   pullsFrom(branch: string): Promise<readonly number[]>;
+  /**
+   * Whether a reaction that the user of the token has given since a time says that a comment, or with null the thread itself, was answered: nobody else
+   * can remove it. Absent where nobody who may not push can remove our notes.
+   */
+  isAnswered?(
+    thread: ThreadPlace,
+    comment: CommentPlace | null,
+    by: { readonly me: ForgeUser; readonly since: string },
+  ): Promise<boolean>;
   /** Removes a comment of the user of the token. One that is gone is no failure. */
   remove(thread: ThreadPlace, comment: CommentPlace): Promise<void>;
   /** Adds a reaction to a comment, or to the thread itself. */

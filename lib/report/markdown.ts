@@ -5,6 +5,7 @@
  * @module
  */
 import type { PlatformLinks } from "../ci/platform.ts";
+import { lookup } from "../lookup.ts";
 import type { Redact } from "../run/clean.ts";
 import type { AnyResult, RunResult } from "../run/result.ts";
 import {
@@ -33,6 +34,10 @@ export interface MarkdownOptions {
   links?: ReportLinks | undefined;
   /** Removes secrets from text that is joined from several events. @default {no change} */
   redact?: Redact | undefined;
+  /**
+   * What to do now after an outcome, for readers who cannot start the job again. No command is shown then. @default the words for those who start it
+   */
+  steps?: Readonly<Record<string, Words>> | undefined;
   /** How the run compares with the one before: a sentence of ours. @default {undefined} (the report does not say) */
   compared?: string | undefined;
 }
@@ -81,17 +86,19 @@ function heading(view: ResultView, { mayLink = () => true }: MarkdownOptions): W
 const NOW = { strong: "What to do now:" };
 
 /** What happened: why and what to do now, the task, the agent's end of the story. */
-function story(view: ResultView, { redact = (text) => text, compared }: MarkdownOptions): Block[] {
-  const { verdict: { headline }, reason, advice, nextStep, outcome, task, finalMessage, git, exitCode } = view;
+function story(view: ResultView, { redact = (text) => text, steps, compared }: MarkdownOptions): Block[] {
+  const { verdict: { headline }, reason, advice, outcome, task, finalMessage, git, exitCode } = view;
   const isGood = exitCode === 0 && outcome === "success";
   const lines = isGood ? [] : lastLines(view.events, redact);
   const files = (git?.files ?? []).filter((path) => path.trim() !== "").map((name) => ({ name }));
+  const nextStep = lookup(steps ?? {}, outcome) ?? view.nextStep;
+  const resume = steps === undefined ? view.resume : null;
   return [
     ...(isGood ? [] : [{ text: `${headline} (exit code ${exitCode}).` }]),
     ...(reason ? [{ code: cutText(reason, MAX_SUMMARY_TEXT) }] : []),
     ...(advice ? adviceParts(advice) : []),
-    ...(nextStep ? [{ text: [NOW, ` ${nextStep}`] }] : []),
-    ...(view.resume ? [{ text: "Follow it again:" }, { code: cutText(view.resume, MAX_PROSE) }] : []),
+    ...(nextStep ? [{ text: [NOW, " ", nextStep] }] : []),
+    ...(resume ? [{ text: "Follow it again:" }, { code: cutText(resume, MAX_PROSE) }] : []),
     ...(compared ? [{ text: compared }] : []),
     ...(task ? taskParts(task.trim()) : []),
     ...(finalMessage ? part("What the agent said last", { code: cutText(finalMessage, MAX_PROSE) }) : []),

@@ -83,6 +83,8 @@ const MAX_OTHER_RUNS = 20;
 const MAX_OTHER_PULLS = 5;
 /** How long another ask counts as one that starts a run, in milliseconds: its job may have died. */
 export const STARTING_MS = 10 * 60_000;
+/** From when on the job of a comment's event counts as lost, in milliseconds. */
+const LATE_MS = 60 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
 
@@ -144,15 +146,18 @@ export class Decider {
     // The cheapest questions come first: every comment of the repository may be an event.
     const me = await this.#threads.me();
     const asked = comment === null ? await this.#askOfLabel(place) : await this.#askOfComment(place, comment, me);
-    if ("reason" in asked) return quiet(asked.reason);
+    if ("reason" in asked && asked.refused === null) return quiet(asked.reason);
     const thread = await this.#threads.thread(place);
     if (thread === null) return quiet("it is gone");
     if (!thread.isOpen) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
-    const { ask, asker, at, what, line } = asked;
+    const { ask, asker, at } = "reason" in asked ? asked.refused : asked;
     // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
     const firstMs = Math.max(Date.parse(since ?? "1970-01-01"), ask.kind === "label" ? this.#nowMs - DAY_MS : 0);
     if (Date.parse(at) < firstMs) return quiet(`it was asked for before ${new Date(firstMs).toISOString()}`);
+    if (Date.parse(at) <= Date.parse(thread.movedAt ?? "")) {
+      return quiet("it was asked for before it came to this project");
+    }
     const right = await this.#rightOf(asker);
     if (right instanceof MogplexError) throw right;
     if (!right) return quiet("the user who asked may not push to the repository");
@@ -167,7 +172,12 @@ export class Decider {
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
+    if (own === undefined && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
+      return quiet("it was answered, and the note is gone");
+    }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
+    if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
+    const { what, line } = asked;
     if (what?.kind === "stop") return { kind: "stop", ask, at, asker, thread };
     if (await this.#isStopped(found.list, marks, { ask, at, me })) return tell(STOPPED);
     if (thread.isInternal === true && this.#settings.isPublic) {
@@ -187,16 +197,24 @@ export class Decider {
   }
 
   /**
-   * What a stop is about: runs of the thread that have not ended, and notes of earlier asks whose start is not known. Asked anew each time: a job
-   * may be about to start its run.
+   * What a stop is about: runs of the thread that have not ended, notes of earlier asks whose start is not known, and earlier asks without a note.
+   * Asked anew each time: a job may be about to start its run.
    */
-  async toStop({ thread, ask, at }: Stop): Promise<{ runs: readonly string[]; starting: readonly MarkedNote[] }> {
+  async toStop(
+    { thread, ask, at }: Stop,
+  ): Promise<{ runs: readonly string[]; starting: readonly MarkedNote[]; waiting: readonly CommentPlace[] }> {
     const { list } = await this.#threads.comments(thread);
     const marks = marksOf(list, await this.#threads.me(), await this.#sealOf(thread));
     const starting = marks.filter(({ mark, note }) =>
       mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
     );
-    return { runs: await this.#runsAtWork(marks), starting };
+    const waiting: CommentPlace[] = [];
+    for (const comment of list) {
+      if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
+      const kind = readMention(comment.text, this.#settings.name)?.kind ?? "unsure";
+      if (!["stop", "unsure"].includes(kind) && await this.#hasRight(comment.author)) waiting.push(comment);
+    }
+    return { runs: await this.#runsAtWork(marks), starting, waiting };
   }
 
   /** Whether somebody with the right has asked for a stop after an ask. Our note of it lasts when others change or remove the comment. */
@@ -302,30 +320,35 @@ export class Decider {
 
   async #askOfComment(thread: ThreadPlace, place: CommentPlace, me: ForgeUser): Promise<FoundAsk> {
     const comment = await this.#threads.comment(thread, place);
-    if (comment === null) return { reason: "the comment is gone" };
-    if (comment.author.id === me.id) return { reason: "the comment is one of our own" };
-    if (comment.author.isBot === true) return { reason: "a program wrote the comment" };
-    const what = readMention(comment.text, this.#settings.name);
-    if (what === null) {
-      return { reason: `nothing asks @${this.#settings.name} for anything, surely outside of quotes, code and HTML` };
+    if (comment === null) return no("the comment is gone");
+    if (comment.author.id === me.id) return no("the comment is one of our own");
+    if (comment.author.isBot === true) return no("a program wrote the comment");
+    const { kind, id, author: asker, createdAt: at, line } = comment;
+    const { name } = this.#settings;
+    const written = this.#written?.kind === kind && this.#written.id === id ? this.#written.text : undefined;
+    const first = written === undefined ? null : readMention(written, name);
+    // A stop holds whatever became of its comment: it is the safe side.
+    const what = first?.kind === "stop" ? first : readMention(comment.text, name);
+    if (what === null) return no(`nothing asks @${name} for anything at the beginning of a line`);
+    if (comment.isInternal) return no("the comment is internal, and a note would show it");
+    const by: Asker = { ask: { kind, id }, asker, at };
+    if (what === first) return { ...by, what, line };
+    const told = (reason: string) => ({ reason, refused: by });
+    if (comment.editedAt !== null) return told("the comment was changed after it was written");
+    if (what.kind === "unsure") return told("the mention may be a part of a quote, of code or of HTML");
+    if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
+      return { ...by, what, line };
     }
-    if (comment.editedAt !== null) return { reason: "the comment was changed after it was written" };
-    const { kind, id, text } = this.#written ?? {};
-    const isAsWritten = kind === comment.kind && id === comment.id && text === comment.text;
-    // A stop holds in any case: it is the safe side.
-    if (comment.isEditHidden === true && !isAsWritten && what.kind !== "stop") {
-      return { reason: "the forge does not show whether somebody who may not push has changed the comment" };
-    }
-    if (comment.isInternal) return { reason: "the comment is internal, and a note would show it" };
-    const ask = { kind: comment.kind, id: comment.id };
-    return { ask, asker: comment.author, at: comment.createdAt, what, line: comment.line };
+    const reason = "the forge does not show whether somebody who may not push has changed the comment";
+    // Until then the job of its event, which can tell, may still come.
+    return written === undefined && this.#nowMs - Date.parse(at) < LATE_MS ? no(reason) : told(reason);
   }
 
   async #askOfLabel(thread: ThreadPlace): Promise<FoundAsk> {
     const { label } = this.#settings;
     const set = await this.#threads.labelled(thread, label);
-    if (set === null) return { reason: `it does not have the label ${JSON.stringify(label)}` };
-    if (set.by.isBot === true) return { reason: "a program has set the label" };
+    if (set === null) return no(`it does not have the label ${JSON.stringify(label)}`);
+    if (set.by.isBot === true) return no("a program has set the label");
     return { ask: { kind: "label", id: set.id }, asker: set.by, at: set.at, what: null, line: undefined };
   }
 
@@ -539,10 +562,19 @@ function isLater(
   return ms > 0 || ms === 0 && !(comment.kind === ask.kind && comment.id <= ask.id);
 }
 
-/** Who asks for what, or why that counts as nothing. */
+interface Asker {
+  readonly ask: AskId;
+  readonly asker: ForgeUser;
+  readonly at: string;
+}
+
+/** Who asks for what, or why that counts as nothing. `refused`: who has to read that in a note. */
 type FoundAsk =
-  | { ask: AskId; asker: ForgeUser; at: string; what: Ask | null; line: CodeLine | undefined }
-  | { reason: string };
+  | (Asker & { what: Ask | null; line: CodeLine | undefined })
+  | { reason: string; refused: Asker }
+  | { reason: string; refused: null };
+
+const no = (reason: string) => ({ reason, refused: null });
 
 /** What is to be done, whose task it is, and what the forge shows of it, as a quote. */
 interface Task {

@@ -1,7 +1,7 @@
 /**
  * What the event of a forge is about. Only numbers are taken from it, and the words that say of what kind it is: everything else is asked of the
  * forge. Its texts are written by others, and on their way a CI system may have put the values of secret variables into them. Only on GitHub, Gitea
- * and Forgejo the text of a new comment is kept, to be compared with what the forge shows.
+ * and Forgejo the text of a new comment is kept: to be compared with what the forge shows, and for a stop.
  *
  * @module
  */

@@ -7,8 +7,9 @@
 import { type Mend, MENDS } from "../run/mend.ts";
 import { plainText } from "../text/plain_text.ts";
 
-/** What is asked for. */
+/** What is asked for. `unsure`: a line begins with the mention, and may be a part of a quote, or not be shown. */
 export type Ask =
+  | { kind: "unsure" }
   | { kind: "task"; task: string }
   | { kind: "stop" }
   | { kind: "again" }
@@ -18,9 +19,14 @@ export type Ask =
 const MAX_TEXT = 100_000;
 
 /** Words that change nothing of a fixed word, and are no task. */
-const FILLERS = "please it this that now run agent the all everything thanks thank you try".split(" ");
+const FILLERS = "please it this that now run agent the all everything thanks thank you try here immediately".split(" ");
+/** What ends the first part of a sentence. */
+const CLAUSE_END = /\n|[.,;!?…](?=[\s.,;!?…\d]|$)|[ \t](?:[-–—][ \t]|\()/;
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
+
+/** A picture as forges paste it: a whole element without content, which ends in its line. */
+const PICTURE = /<img(?: [a-z]+="[^"<>`$\\]*")* ?\/?>/g;
 
 /** What may show the lines behind it as a quote or as code, or not at all, also behind a blank line: HTML, `>>>` of GitLab, formulas. */
 const OPENS = /<[a-z/!?]|>>>|\$\$|\\\[/i;
@@ -43,7 +49,7 @@ const CONTROL = /[^\P{Cc}\t]/u;
  * a line without indent ends them.
  *
  * @param name What the agent is called, without `@`: letters, digits, `-` and `_`.
- * @returns Null when it does not mention that name, or perhaps inside of a quote or of code. A task may be empty.
+ * @returns Null when it does not mention that name at the beginning of a line, or in a block of code. A task may be empty.
  */
 export function readMention(text: string, name: string): Ask | null {
   if (text.length > MAX_TEXT) return null;
@@ -53,28 +59,32 @@ export function readMention(text: string, name: string): Ask | null {
   let fence = "";
   let isTop = true;
   let mayBegin = true;
+  let unsure: Ask | null = null;
+  const unclear = (from: number): Ask | null =>
+    lines.slice(from).some((line) => mention.test(line)) ? { kind: "unsure" } : unsure;
   for (const [at, line] of lines.entries()) {
     const [found] = (fence === "" && mayBegin && mention.exec(line)) || [];
     if (found !== undefined) return askOf([line.slice(found.length), ...lines.slice(at + 1)].join("\n"));
-    if (CONTROL.test(line)) return null;
+    if (CONTROL.test(line)) return unclear(at);
+    if (fence === "" && mention.test(line)) unsure = { kind: "unsure" };
     if (fence !== "") {
       if (!FENCE.test(line)) continue;
       const [end = ""] = /^(?:`+|~+)(?=[ \t]*$)/.exec(line) ?? [];
-      if (!end.startsWith(fence)) return null;
+      if (!end.startsWith(fence)) return unsure;
       fence = "";
       mayBegin = true;
       continue;
     }
-    if (OPENS.test(line) || isTop && FRONT_MATTER.test(line)) return null;
+    if (OPENS.test(line.replace(PICTURE, "")) || isTop && FRONT_MATTER.test(line)) return unclear(at);
     const isBlank = /^[ \t]*$/.test(line);
     if (!isBlank) isTop = isTop && line.includes("coding:");
     mayBegin = isBlank || mayBegin && PLAIN.test(line);
     // What a quote opens ends with it.
     if (line.startsWith(">") || !FENCE.test(line)) continue;
     fence = /^(?:`{3,}(?=[^`]*$)|~{3,}(?=[^~]*$))/.exec(line)?.[0] ?? "";
-    if (fence === "") return null;
+    if (fence === "") return unclear(at);
   }
-  return null;
+  return unsure;
 }
 
 /** @param text What stands behind the name. */
@@ -84,8 +94,8 @@ function askOf(text: string): Ask {
     line.length > MAX_WORDS
       ? [line]
       : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
-  // So do persons write it, and a run in place of a stop would be the opposite.
-  const [first = "", ...more] = wordsOf(task.split("\n", 1)[0] ?? "");
+  // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `stop, it is the wrong branch`.
+  const [first = "", ...more] = wordsOf(task.split(CLAUSE_END, 1)[0] ?? "");
   if (more.length === 0 && ["stop", "cancel", "abort"].includes(first)) return { kind: "stop" };
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };

@@ -159,8 +159,9 @@ export function progressText(
 export function resultContent(
   context: Context,
   result: AnyResult,
-  { task, targets = [], compared }: {
+  { task, steps, targets = [], compared }: {
     task?: string | undefined;
+    steps?: MarkdownOptions["steps"];
     targets?: readonly ReportTarget[];
     compared?: string | undefined;
   },
@@ -171,7 +172,7 @@ export function resultContent(
     render: (mayLink, links) => {
       const shown = task === undefined ? result : { ...result, task: boundedTask(task) };
       const clean = cleanResult(shown, redact, redact.token);
-      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, compared });
+      return renderMarkdown(clean, { mayLink, links: { ...links, page }, redact, steps, compared });
     },
     state: {
       runId: result.kind === "run" ? result.runId : null,
@@ -245,7 +246,8 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
     async ended(result, compared) {
       if (result.outcome === "started") return;
       try {
-        tell(context, plan, await note.end(resultContent(context, result, { task: plan.task, targets, compared })));
+        const { task, steps } = plan;
+        tell(context, plan, await note.end(resultContent(context, result, { task, steps, targets, compared })));
       } catch (error) {
         tellProblem(context, error);
       }

@@ -6,6 +6,7 @@
 import { ConflictError, MogplexError, NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import type { News, Reaction, ThreadPlace, Threads } from "../../forge/threads.ts";
+import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
@@ -22,6 +23,7 @@ import {
   markSeal,
   marksOf,
   type MarkState,
+  newsOf,
 } from "../../respond/mark.ts";
 import { mayMention } from "../../respond/mention.ts";
 import { checkTemplate } from "../../respond/what.ts";
@@ -270,11 +272,11 @@ async function stop(
 ): Promise<number> {
   const { clock } = context;
   await react(asked, "seen");
-  let { runs, starting } = await decider.toStop(decision);
+  let { runs, starting, waiting } = await decider.toStop(decision);
   // A job that has not seen the stop names its run within seconds.
   for (let look = 0; look < STOP_LOOKS && starting.length > 0; look++) {
     await clock.sleep(STOP_LOOK_MS);
-    ({ runs, starting } = await decider.toStop(decision));
+    ({ runs, starting, waiting } = await decider.toStop(decision));
   }
   const stopped: string[] = [];
   for (const runId of runs) {
@@ -284,6 +286,9 @@ async function stop(
   for (const { mark: { ask } } of starting) {
     await say(context, asked, { ask }, "No run: it was stopped. Whether one had been started before is not known.");
   }
+  // What their authors see, and what lasts when others remove the note.
+  const { forge: { threads }, news: { thread } } = asked;
+  for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
   told.push("What was asked for here before and has not started yet does not start any more.");
   await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
@@ -320,7 +325,10 @@ async function endLeftNote(
     const seal = await sealFor(context, asked.forge.threads, asked.news.thread);
     const task = await decider.taskOf(asked.news.thread, mark);
     const planned = planOf(context, asked, { ask, of, task, label: "", links: undefined, seal });
-    await writeContent(context, planned, resultContent(context, result, { task: planned.task }), note.id);
+    const { task: shown, steps } = planned;
+    await writeContent(context, planned, resultContent(context, result, { task: shown, steps }), note.id);
+    const { comment } = newsOf(asked.news.thread, ask);
+    await react({ ...asked, news: { ...asked.news, comment } }, result.exitCode === EXIT.success ? "done" : "failed");
     writer.note(`the note of run ${state.runId} had no end: it was written`);
   } catch (error) {
     writer.note(error instanceof MogplexError ? error.message : `Cannot write a note: ${error}`);
@@ -413,6 +421,12 @@ function wayOn({ runId, exitCode }: NoteState, name: string): string {
     `\`@${name} stop\` withdraws it.`;
 }
 
+/** What to do now, for whoever has asked. */
+const stepsFor = (name: string): MarkdownOptions["steps"] => ({
+  deadline: "Nothing: if the run goes on, the next poll writes its end here.",
+  cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was not meant."],
+});
+
 /** The note of an ask. @param label Name of the job, which may be empty. */
 function planOf(
   { option }: Context,
@@ -430,6 +444,7 @@ function planOf(
     mayLink: (url) => forge.mayLink(url),
     links,
     task: option(SHOW_TASK) === false ? undefined : task,
+    steps: stepsFor(name),
     head: (state) => markLine({ ask, of, state: markState(state) }, seal) + wayOn(state, name),
   };
 }
@@ -488,6 +503,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const changed = await decider.rival(wanted, marks, written.id) ?? await decider.changed(wanted);
   if (changed !== null) {
     await end(changed, EXIT.success);
+    await react(asked, "failed");
     return none(context, changed);
   }
   writer.out(own`asked by ${writer.untrusted(asker.name)}`);
@@ -522,7 +538,9 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     });
     const code = await job.end(work);
     if (!note.isEnded) await end(result?.reason ?? "nothing was started", code);
-    await react(asked, code === EXIT.success ? "done" : "failed");
+    const isOpen = result !== undefined && result.runId !== null &&
+      !(result.status !== null && isTerminal(result.status));
+    if (!isOpen) await react(asked, code === EXIT.success ? "done" : "failed");
     if (code === EXIT.success && result !== undefined) {
       await setStatus(context, asked, result, { page: pagePath(places.targets), thread: wanted.thread.url });
     }

@@ -198,7 +198,7 @@ test("Forges.findings() reads what reviewers of Gitea ask for, and leaves out wh
   const line = { path: "src/a.ts", position: 12, original_position: 0, resolver: null, ...time };
   const { found } = await findings(GITEA, "review", {
     "GET /repos/acme/web/teams": [405, {}],
-    "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
+    "GET /repos/acme/web/pulls/7/reviews?limit=50&page=1": [200, [
       { id: 1, state: "REQUEST_CHANGES", body: "Two things.", official: true, user: lee, comments_count: 3 },
       { id: 2, state: "REQUEST_CHANGES", body: "No.", official: false, user: eve, comments_count: 0 },
       { id: 3, state: "REQUEST_CHANGES", body: "Old.", official: true, user: kim, comments_count: 0 },
@@ -223,7 +223,7 @@ test("Forges.findings() leaves out what reviewers of Gitea ask for where others 
   for (const teams of [[200, issuers], [403, {}]] as [number, unknown][]) {
     const { found } = await findings(GITEA, "review", {
       "GET /repos/acme/web/teams": teams,
-      "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
+      "GET /repos/acme/web/pulls/7/reviews?limit=50&page=1": [200, [
         {
           ...{ id: 1, state: "REQUEST_CHANGES", body: "Two things.", official: true, comments_count: 0 },
           user: { id: 2, login: "lee" },
@@ -234,11 +234,33 @@ test("Forges.findings() leaves out what reviewers of Gitea ask for where others 
   }
 });
 
+test("Forges.findings() reads what a reviewer of Gitea asks for, however many reviews others have written", async () => {
+  const lee = { id: 2, login: "lee" };
+  const eve = { id: 66, login: "eve" };
+  const time = { created_at: "2026-03-01T10:00:00Z", updated_at: "2026-03-01T10:00:00Z" };
+  const own = { id: 1, state: "REQUEST_CHANGES", body: "", official: true, user: lee, comments_count: 1 };
+  const others = Array.from({ length: 90 }, (_, index) => ({ ...own, id: index + 2, official: false, user: eve }));
+  const comment = { path: "src/a.ts", position: 12, original_position: 0, resolver: null, ...time };
+  for (const reviews of [[own, ...others], [...others, own]]) {
+    const { found } = await findings(GITEA, "review", {
+      "GET /repos/acme/web/teams": [405, {}],
+      "GET /repos/acme/web/pulls/7/reviews?limit=50&page=1": [200, reviews.slice(0, 50)],
+      "GET /repos/acme/web/pulls/7/reviews?limit=50&page=2": [200, reviews.slice(50)],
+      "GET /repos/acme/web/pulls/7/reviews?limit=50&page=3": [200, []],
+      ...Object.fromEntries(reviews.map(({ id, user }) => [
+        `GET /repos/acme/web/pulls/7/reviews/${id}/comments`,
+        [200, [{ ...comment, body: `by ${user.login}`, user }]],
+      ])),
+    });
+    expect(found?.remarks.map(({ text }) => text)).toContain("by lee");
+  }
+});
+
 test("Forges.findings() takes no earlier review of Gitea for the word of a reviewer whose newest one was dismissed", async () => {
   const lee = { id: 2, login: "lee" };
   const { found } = await findings(GITEA, "review", {
     "GET /repos/acme/web/teams": [405, {}],
-    "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
+    "GET /repos/acme/web/pulls/7/reviews?limit=50&page=1": [200, [
       { id: 1, state: "REQUEST_CHANGES", body: "Old.", official: false, user: lee, comments_count: 0 },
       {
         id: 2,
@@ -259,7 +281,7 @@ test("Forges.findings() reads the open comments of a review of Gitea that a newe
   const time = { created_at: "2026-03-01T10:00:00Z", updated_at: "2026-03-01T10:00:00Z" };
   const { found } = await findings(GITEA, "review", {
     "GET /repos/acme/web/teams": [405, {}],
-    "GET /repos/acme/web/pulls/7/reviews?limit=50": [200, [
+    "GET /repos/acme/web/pulls/7/reviews?limit=50&page=1": [200, [
       { id: 1, state: "REQUEST_CHANGES", body: "One.", official: false, dismissed: true, user: lee, comments_count: 1 },
       { id: 2, state: "REQUEST_CHANGES", body: "Still red.", official: true, user: lee, comments_count: 0 },
     ]],

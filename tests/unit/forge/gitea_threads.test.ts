@@ -171,3 +171,60 @@ test("GiteaThreads writes with the words of Gitea, and takes what is gone for re
     { state: "success", context: "mogplex", target_url: "https://ci.example.com", description: "All good" },
   ]);
 });
+
+test("GiteaThreads takes its own reaction at the end for an answer, and no other one", async () => {
+  const me = { id: 5, name: "bot", isBot: null };
+  const since = "2026-03-02T12:00:00Z";
+  const row = { user: { id: 5, login: "bot" }, content: "confused", created_at: since };
+  const path = "/repos/acme/web/issues/comments/9/reactions";
+  const rows: [found: unknown, isAnswered: boolean][] = [
+    [[row], true],
+    [[{ ...row, content: "rocket" }], true],
+    [[{ ...row, content: "eyes" }], false],
+    [[{ ...row, user: { id: 6, login: "kim" } }], false],
+    [[{ ...row, user: null }], false],
+    [[{ ...row, created_at: "2026-03-02T11:59:59Z" }], false],
+    [null, false],
+  ];
+  for (const [body, isAnswered] of rows) {
+    const gitea = giteaForge({ exchanges: [{ asked: `GET ${path}`, status: 200, body }] });
+    const comment = { kind: "comment" as const, id: 9 };
+    expect(await threadsOf(gitea).isAnswered({ kind: "issue", number: 3 }, comment, { me, since })).toBe(isAnswered);
+  }
+  const own = "GET /repos/acme/web/issues/3/reactions?limit=50";
+  const exchanges = [[row], []].map((body, at) => ({ asked: `${own}&page=${at + 1}`, status: 200, body }));
+  const of = threadsOf(giteaForge({ exchanges }));
+  expect(await of.isAnswered({ kind: "issue", number: 3 }, null, { me, since })).toBe(true);
+});
+
+test("GiteaThreads has read all notes of a pull request, however many reviews there are", async () => {
+  const at = "/repos/acme/web/pulls/3/reviews";
+  const user = { id: 2, login: "kim" };
+  const time = "2026-03-02T12:00:00Z";
+  const reviews = Array.from({ length: 120 }, (_, index) => ({ id: index + 1, comments_count: 1 }));
+  const exchanges = [
+    { asked: "GET /repos/acme/web/teams", status: 405, body: {} },
+    { asked: "GET /repos/acme/web/issues/3/comments", status: 200, body: [] },
+    ...[0, 50, 100, 150].map((from, page) => ({
+      asked: `GET ${at}?limit=50&page=${page + 1}`,
+      status: 200,
+      body: reviews.slice(from, from + 50),
+    })),
+    // The newest ones alone.
+    ...reviews.slice(20).map(({ id }) => ({
+      asked: `GET ${at}/${id}/comments`,
+      status: 200,
+      body: [{ id, body: "a", user, created_at: time, updated_at: time, path: "a.ts", original_position: 1 }],
+    })),
+  ];
+  const { list, isWhole } = await threadsOf(giteaForge({ exchanges })).comments({ kind: "pull", number: 3 });
+  expect([isWhole, list.length, list[0]?.id]).toEqual([true, 100, 21]);
+});
+
+test("GiteaThreads reads a thread that a comment has named which is deleted since", async () => {
+  const each = step("an issue that was not changed");
+  const before = await ask(structuredClone(each));
+  const list = each.exchanges.find(({ asked }) => asked.includes("/timeline?"))?.body as unknown[];
+  list.unshift(null);
+  expect(await ask(each)).toEqual(before);
+});

@@ -126,6 +126,11 @@ export function fakeForge(): FakeForge {
           [...forge.threads.values()].filter(({ pull, isOpen }) => isOpen && pull?.source === branch && !pull.isForeign)
             .map(({ number }) => number),
       ),
+    isAnswered: (_thread, comment) =>
+      answer(
+        "isAnswered",
+        () => ["done", "failed"].some((each) => forge.reactions.includes(`${comment?.id ?? "thread"} ${each}`)),
+      ),
     remove: (_thread, comment) =>
       answer("remove", () => {
         forge.notes = forge.notes.filter((note) => note.id !== comment.id);

@@ -25,6 +25,11 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     "stop…",
     "stop the agent",
     "stop\n\nSorry, wrong thread.",
+    "stop (wrong branch)",
+    "stop - wrong thread",
+    "stop, I will do it myself",
+    "stop!!!1",
+    "stop here",
   ].map(
     (words): [string, Ask] => [`@mogplex ${words}`, { kind: "stop" }],
   ),
@@ -32,7 +37,12 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     `@mogplex ${words}`,
     { kind: "again" },
   ]),
-  ["@mogplex stop the clock in tests", task("stop the clock in tests")],
+  ...["stop the clock in tests", "stop-words are missing", "cancel --all must ask first", "abort.ts has a bug"].map((
+    words,
+  ): [string, Ask] => [`@mogplex ${words}`, task(words)]),
+  // As GitHub and Gitea paste a picture.
+  ['<img width="200" alt="a b" src="/attachments/x" />\n\n@mogplex go', task("go")],
+  ['It shows <img src="https://git.example/x">.\n\n@mogplex go', task("go")],
   ...["please", "Thanks!", "thank you", "run it", "\u{1f44d}"].map((
     words,
   ): [string, Ask] => [`@mogplex ${words}`, task("")]),
@@ -167,9 +177,39 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
   ["- a\n  @mogplex go", null],
 ];
 
-for (const [text, ask] of READ) {
-  test(`readMention() reads ${JSON.stringify(text)}`, () => expect(readMention(text, "mogplex")).toEqual(ask));
+/** What counts as a mention; null for one that is not sure, too. */
+function surely(text: string, name = "mogplex"): Ask | null {
+  const ask = readMention(text, name);
+  return ask?.kind === "unsure" ? null : ask;
 }
+
+for (const [text, ask] of READ) {
+  test(`readMention() reads ${JSON.stringify(text)}`, () => expect(surely(text)).toEqual(ask));
+}
+
+for (
+  const text of [
+    "> quoted\n@mogplex go",
+    "The class List<string> is broken.\n\n@mogplex go",
+    "- one\n@mogplex go",
+    "see `x`:\n@mogplex go",
+    "$$ too much\n\n@mogplex go",
+    '<img src="x">\n@mogplex go',
+    '<img src="x" onerror=y>\n\n@mogplex go',
+    '<img src="x">  <pre>\n\n@mogplex go',
+    '<<img src="x">pre>\n\n@mogplex go',
+  ]
+) {
+  test(`readMention() is not sure of ${JSON.stringify(text)}`, () => {
+    expect(readMention(text, "mogplex")).toEqual({ kind: "unsure" });
+  });
+}
+
+test("readMention() sees no mention in a block of code, or inside of a line", () => {
+  for (const text of ["```\n@mogplex go\n```", "~~~\n@mogplex go", "<b>\n\nsee @mogplex", "> @mogplex go\n> b"]) {
+    expect(readMention(text, "mogplex")).toBeNull();
+  }
+});
 
 /** Each puts a text into what a forge shows as a quote or as code, or does not show. */
 const WRAPS: readonly ((text: string) => string)[] = [
@@ -249,7 +289,7 @@ test("readMention() finds nothing in a comment that was put into quotes, code or
   );
   const twice = once.flatMap((text) => WRAPS.map((wrap) => wrap(text)));
   const found = [...once, ...behind, ...twice, ...behind.map((text) => text.replaceAll("\n", "\r\n"))]
-    .filter((text) => readMention(text, "mogplex") !== null);
+    .filter((text) => surely(text) !== null);
   expect(found).toEqual([]);
 });
 
@@ -288,7 +328,7 @@ test("readMention() reads long lines with the signs of code in the time of a sho
     const run = sign.repeat(30_000);
     for (const line of [`${run}a${sign}${"b".repeat(60_000)}`, `${run}${" ".repeat(60_000)}a`]) {
       for (const before of ["", `${sign.repeat(3)}\n`]) {
-        expect(readMention(`${before}${line}\n\n@mogplex go`, "mogplex")).toBeNull();
+        expect(surely(`${before}${line}\n\n@mogplex go`)).toBeNull();
       }
     }
   }

@@ -192,24 +192,10 @@ const REFUSED:
       (gitlab) => gitlab.say("merge_requests/7", "renovate", "@mogplex go"),
       "a program wrote the comment",
     ],
-    [
-      "an edited comment",
-      (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { lastEditedAt: gitlab.now() }),
-      "the comment was changed after it was written",
-    ],
-    ["a comment edited on a server whose GraphQL does not show it", (gitlab) => {
-      gitlab.knowsEdits = false;
-      return gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
-    }, "the comment was changed after it was written"],
     ["a fork", (gitlab) => {
       gitlab.threads.set("merge_requests/7", { ...gitlab.threads.get("merge_requests/7"), source_project_id: 99 });
       return gitlab.say("merge_requests/7", "kim", "@mogplex go");
     }, "the pull request comes from no branch of this repository"],
-    [
-      "60 KB of markup",
-      (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
-      "nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
-    ],
     [
       "a note of the forge itself",
       (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { system: true }),
@@ -227,6 +213,56 @@ for (const [what, arrange, reason] of REFUSED) {
       notes: [],
       reactions: [],
     });
+  });
+}
+
+test("respond starts nothing for what was asked for in the project that an issue was moved from", async () => {
+  const at = place();
+  const { gitlab } = at;
+  const note = gitlab.say("issues/8", "kim", "@mogplex go");
+  gitlab.labelEvents.set("issues/8", [{ user: "kim", action: "add", created_at: gitlab.now(), name: "mogplex" }]);
+  await at.clock.sleep(1_000);
+  gitlab.say("issues/8", "rae", "moved from acme/other#3", { system: true });
+  const of = { project: { id: PROJECT }, issue: { iid: 8 } };
+  const asks = [
+    { ...of, object_kind: "note", object_attributes: { id: note.id } },
+    { ...of, object_kind: "issue", object_attributes: { id: 1, iid: 8 } },
+  ];
+  for (const each of asks) {
+    const { stdout } = await respond(at, JSON.stringify(each));
+    expect(stdout).toBe("no run: it was asked for before it came to this project\n");
+  }
+  await at.clock.sleep(1_000);
+  const anew = gitlab.say("issues/8", "kim", "@mogplex go");
+  await respond(at, JSON.stringify({ ...of, object_kind: "note", object_attributes: { id: anew.id } }));
+  expect(runsOf(at).length).toBe(1);
+});
+
+const TOLD: typeof REFUSED = [
+  [
+    "an edited comment",
+    (gitlab) => gitlab.say("merge_requests/7", "kim", "@mogplex go", { lastEditedAt: gitlab.now() }),
+    "the comment was changed after it was written",
+  ],
+  ["a comment edited on a server whose GraphQL does not show it", (gitlab) => {
+    gitlab.knowsEdits = false;
+    return gitlab.say("merge_requests/7", "kim", "@mogplex go", { updated_at: "2030-01-01T00:00:00Z" });
+  }, "the comment was changed after it was written"],
+  [
+    "60 KB of markup",
+    (gitlab) => gitlab.say("merge_requests/7", "kim", "<q>`".repeat(15_000) + "\n@mogplex go"),
+    "the mention may be a part of a quote, of code or of HTML",
+  ],
+];
+
+for (const [what, arrange, reason] of TOLD) {
+  test(`respond starts nothing and writes one note that says why for ${what}`, async () => {
+    const at = place();
+    const note = arrange(at.gitlab);
+    expect(await respond(at, payload(note))).toMatchObject({ code: 0, stdout: `no run: ${reason}\n`, stderr: "" });
+    expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
+    expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
+    expect(ours(at)[0]).toEndWith(`No run: ${reason}: write it anew, at the beginning of a comment.\n`);
   });
 }
 
@@ -508,6 +544,22 @@ test("respond writes the end of a run whose job died into its note, once that ru
   expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
 });
 
+test("a note whose job had too little time speaks to the asker, and gets reaction and end when the run has ended", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
+  const [body = ""] = ours(at);
+  expect(body).toContain("**What to do now:** Nothing: if the run goes on, the next poll writes its end here.");
+  for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
+  expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
+  await at.clock.sleep(10 * 60_000);
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect(ours(at)[0]).toMatch(/ ended [0-9a-f]{32} -->/);
+  expect(ours(at)[0]).toContain("Somebody stopped it. Write `@mogplex again` if that was not meant.");
+  expect(at.gitlab.reactions).toContain(`${note.id} x`);
+});
+
 test("the late end of a run shows no task when the comment was changed since, and none where tasks are not shown", async () => {
   for (const args of [[], ["--show-task", "false"]]) {
     const at = place();
@@ -714,7 +766,7 @@ test("respond --poll says in the log what it looks at", async () => {
     "issue #8, comment 1000:",
     "no run: the user who asked may not push to the repository",
     "merge request !7, comment 1001:",
-    "no run: nothing asks @mogplex for anything, surely outside of quotes, code and HTML",
+    "no run: nothing asks @mogplex for anything at the beginning of a line",
     "merge request !7, the label:",
     "no run: the user who asked may not push to the repository",
     "",

@@ -94,11 +94,6 @@ const REFUSED:
       (github) => github.say(7, "kim", "@mogplex go", { performed_via_github_app: {} }),
       "a program wrote the comment",
     ],
-    [
-      "an edited comment",
-      (github) => github.say(7, "kim", "@mogplex go", { lastEditedAt: "2026-01-01T00:00:00Z" }),
-      "the comment was changed after it was written",
-    ],
     ["a comment of another issue", (github) => github.say(8, "kim", "@mogplex go"), "the comment is gone"],
     ["a fork", (github) => {
       github.threads.set(7, { ...github.threads.get(7), isCrossRepository: true });
@@ -114,6 +109,13 @@ for (const [what, arrange, reason] of REFUSED) {
     expect([runsOf(at).length, ours(at).length, at.github.reactions.length]).toEqual([0, 0, 0]);
   });
 }
+
+test("respond tells the author of an edited comment on GitHub to write it anew", async () => {
+  const at = place();
+  const news = commented(at.github.say(7, "kim", "@mogplex go", { lastEditedAt: "2026-01-01T00:00:00Z" }));
+  expect((await respond(at, news)).stdout).toBe("no run: the comment was changed after it was written\n");
+  expect([runsOf(at).length, ours(at).length]).toEqual([0, 1]);
+});
 
 test("respond calls an issue an issue in what it says of its comment, also when GitHub refuses it", async () => {
   const at = place();
