@@ -173,7 +173,7 @@ export const FLAGS: readonly Flag[] = [
     name: "harness",
     value: "NAME=COMMAND",
     multiple: true,
-    help: "run COMMAND with sh -c in a working copy for runs with this harness",
+    help: "run COMMAND with sh -c in a working copy for runs with this harness; it must git add new files",
   },
   {
     name: "harness-env",

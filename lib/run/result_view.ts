@@ -37,13 +37,19 @@ const STEPS: Readonly<Record<string, string>> = {
   deliver: "Check what the Git host refuses (protected branches, rights of Mogplex's app), then start again.",
 };
 
+// Source: API reference, "Branches and pull requests": untracked files left behind make delivery fail. Git's words name them.
+const UNTRACKED = "The agent left new files that it did not commit: tell it in the task to commit them (`git add`), " +
+  "then start again.";
+
 /** What to do now; null when it succeeded, or when the reason says it. */
 function nextStep(result: AnyResult): string | null {
   const { outcome, kind } = result;
   if (outcome !== "failed") return lookup(STEPS, outcome) ?? null;
   if (kind === "automation-run") return "Look at the run in the app, then trigger the automation again.";
-  const { failureCode, phases } = result;
-  return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phases.at(-1)?.name ?? "") ?? AGENT;
+  const { failureCode, phases, reason } = result;
+  const phase = phases.at(-1)?.name ?? "";
+  if (phase === "deliver" && /\buntracked files?\b/i.test(reason ?? "")) return UNTRACKED;
+  return lookup(STEPS, failureCode ?? "") ?? lookup(STEPS, phase) ?? AGENT;
 }
 
 // The words of logs and reports for kinds of results, verdicts, branches and causes of waits.

@@ -6,6 +6,9 @@ test("viewOf().nextStep depends on the phase that failed, and on a code that say
   const phase = (name: string) => [{ name, startedAt: "2026-08-10T12:05:00Z", durationMs: 1 }];
   const failed = (fields: object) => viewOf(sampleResult({ outcome: "failed", exitCode: 1, ...fields })).nextStep ?? "";
   expect(failed({ phases: phase("deliver") })).toStartWith("Check what the Git host refuses");
+  const reason = "The agent finished, but GitHub delivery failed: untracked files remain: b.txt";
+  expect(failed({ phases: phase("deliver"), reason })).toStartWith("The agent left new files that it did not commit");
+  expect(failed({ phases: phase("agent"), reason })).toStartWith("Read what the agent said");
   expect(failed({ phases: phase("queue") })).toStartWith("The sandbox did not start");
   expect(failed({ phases: phase("agent"), failureCode: "rate_limited" })).toStartWith("The account has used up");
   for (const odd of [{ phases: [] }, { phases: phase("__proto__"), failureCode: "constructor" }]) {
