@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { JobState } from "../ci/platform.ts";
+import { type JobState, STATUS_VARIABLE } from "../ci/platform.ts";
 import { systemClock } from "../clock.ts";
 import { ForbiddenError, MogplexError, UnauthorizedError, UsageError } from "../errors.ts";
 import type { RunStatus, StartRequest } from "../model.ts";
@@ -36,8 +36,8 @@ export interface CleanupOptions extends ConnectOptions, SessionInternals {
 
 /** What {@linkcode cleanup} did. */
 export interface CleanupEnd {
-  /** `nothing`: there was nothing to do; `cancelled`: the run was asked to stop, or had ended; `failed`: it may go on. */
-  action: "nothing" | "cancelled" | "failed";
+  /** `nothing`: there was nothing to do; `left`: how the job ended is not known, and a run may go on; `cancelled`: the run was asked to stop, or had ended; `failed`: it may go on. */
+  action: "nothing" | "left" | "cancelled" | "failed";
   /** Why, for the log. */
   text: string;
   /** UUID of the run, when it is known. */
@@ -48,8 +48,8 @@ export interface CleanupEnd {
 
 /** What is to be done, and why. */
 interface CleanupDecision {
-  /** Cancel the run; find it by sending its start again, then cancel it; or leave it. */
-  what: "cancel" | "find" | "nothing";
+  /** Cancel the run; find it by sending its start again, then cancel it; leave it, as how the job ended is not known; or do nothing. */
+  what: "cancel" | "find" | "left" | "nothing";
   /** Why, for the log. */
   why: string;
 }
@@ -61,6 +61,8 @@ interface CleanupDecision {
 const CLEANUP_TIMEOUT_MS = 150_000;
 
 const OTHERS = "another job started the run";
+/** What cancels the run where the system does not say how the job ended. */
+const WAYS = `To cancel it, set ${STATUS_VARIABLE} to cancelled when the job was cancelled, or call cleanup --always`;
 const STAYS = "the run is to go on when its job is stopped";
 
 /** Whether a signal would have cancelled the run. */
@@ -87,11 +89,10 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
   if (parting === "ended") return nothing("the run has ended, or none was started");
   const stopped = job === "cancelled" || job === "timed_out";
   if (!always && parting === "detached") return nothing("the run was left to go on");
-  if (!always && parting === "following" && !stopped) {
-    return nothing(`the run is not known to be cancelled: the job is "${job}"`);
-  }
-  if (!always && parting === "following" && !wouldCancel(state, state.owned ?? true)) {
-    return nothing(state.owned === false ? OTHERS : STAYS);
+  if (!always && parting === "following") {
+    if (!wouldCancel(state, state.owned ?? true)) return nothing(state.owned === false ? OTHERS : STAYS);
+    if (job === "unknown") return { what: "left", why: `how the job ended is not known. ${WAYS}` };
+    if (!stopped) return nothing(`the run is not known to be cancelled: the job is "${job}"`);
   }
   const why = always
     ? "--always is set"
@@ -198,14 +199,15 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   if (typeof token !== "string") {
     // A step that has nothing to do needs no token.
     const { what, why } = decide(stored?.claims);
-    if (what !== "nothing") throw token;
-    return { action: "nothing", text: why, runId: null, status: null };
+    if (what === "cancel" || what === "find") throw token;
+    return { action: what, text: why, runId: null, status: null };
   }
   const seal = stateSeal(token);
   const state = stored?.proven(seal);
   const { what, why } = decide(state);
-  if (what === "nothing" || state === undefined) {
-    return { action: "nothing", text: why, runId: state?.runId ?? null, status: state?.status ?? null };
+  if (what === "nothing" || what === "left" || state === undefined) {
+    const [action, runId] = [what === "left" ? what : "nothing" as const, state?.runId ?? null];
+    return { action, text: why, runId, status: state?.status ?? null };
   }
   const session = openSession({ ...options, env, timeoutMs }, options);
   session.memory.workedBefore ||= state.runId !== null;

@@ -38,7 +38,7 @@ const STEPS: Readonly<Record<string, string>> = {
 };
 
 // Source: API reference, "Branches and pull requests": untracked files left behind make delivery fail. Git's words name them.
-const UNTRACKED = "The agent left new files that it did not commit: tell it in the task to commit them (`git add`), " +
+const UNTRACKED = "The agent left new files that it did not commit: tell it in the task to commit them (git add), " +
   "then start again.";
 
 /** What to do now; null when it succeeded, or when the reason says it. */

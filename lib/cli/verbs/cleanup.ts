@@ -42,7 +42,10 @@ export async function cleanUp(context: Context): Promise<CleanupEnd> {
   const { action, text, runId, status } = end;
   if (flags.has("json")) writer.json({ action, runId, status, words: text });
   else if (action === "failed") writer.error(`Cannot clean up: ${text}`);
-  else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
+  else if (action === "left") {
+    // Without the token nothing proves its id, and a process that died while it started the run knows none.
+    writer.out(writer.untrusted(`${runId === null ? "a run may go on" : `run "${runId}" goes on`}: ${text}`));
+  } else writer.out(writer.untrusted(`${action === "nothing" ? "nothing to clean up" : "cleaned up"}: ${text}`));
   return end;
 }
 

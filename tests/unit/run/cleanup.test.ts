@@ -213,6 +213,24 @@ test("cleanup() does nothing after a job that went on to its end, and needs no t
   expect(await cleanup(options).catch((error) => error)).toBeInstanceOf(UnauthorizedError);
 });
 
+test("cleanup() says that a run goes on, and what cancels it, when how the job ended is not known", async () => {
+  const text = expect.stringMatching(/MOGPLEX_JOB_STATUS.*cleanup --always/);
+  const left = async (more: Partial<RunState>) =>
+    (await tried({ ...FOLLOWING, ...more }, {}, { CI_JOB_STATUS: "" })).result;
+  expect(await left({})).toEqual({ action: "left", text, runId: RUN_ID, status: "streaming" });
+  expect(await left(STARTING)).toEqual({ action: "left", text, runId: null, status: null });
+  // Neither of the two ways is for a run that its job was to leave.
+  expect(await left({ onInterrupt: "detach" })).toMatchObject({ action: "nothing" });
+  const files = memoryFiles({ "run.json": stateText(FOLLOWING, SEAL) });
+  const env = (name: string) => ({ ...JOB_ENV, CI_JOB_STATUS: "" } as Record<string, string>)[name];
+  expect(await cleanup({ files, clock: virtualClock(), statePath: "run.json", env })).toEqual({
+    action: "left",
+    text,
+    runId: null,
+    status: null,
+  });
+});
+
 test("cleanup() ignores the file of another job", async () => {
   const others: Record<string, string>[] = [{ CI_JOB_ID: "9002" }, { CI_PIPELINE_ID: "1002" }, { CI_PROJECT_ID: "43" }];
   for (const env of others) {

@@ -337,6 +337,12 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   expect((await clean(following, "failure")).stdout).toBe(
     `nothing to clean up: the run is not known to be cancelled: the job is "failed"\n`,
   );
+  const unknown = await clean(following, "");
+  expect([unknown.code, unknown.stdout]).toEqual([
+    0,
+    'run "<run>" goes on: how the job ended is not known. To cancel it, set MOGPLEX_JOB_STATUS to cancelled when the job ' +
+    "was cancelled, or call cleanup --always\n",
+  ]);
   expect(statuses()).toEqual(["streaming"]);
   const { code, stdout } = await clean(following, "cancelled");
   expect({ code, stdout }).toEqual({
