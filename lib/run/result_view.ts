@@ -344,7 +344,9 @@ interface Headline {
 function titleOf(task: string | null): string | null {
   const line = task?.split("\n").map((each) => each.replace(/^[#>*\s-]+/, "").trim()).find((each) => each !== "");
   if (line === undefined) return null;
-  return line.length > MAX_TITLE ? `${cutText(line, MAX_TITLE - 1).replace(/\u2026\[.*$/s, "").trimEnd()}…` : line;
+  return line.length > MAX_TITLE
+    ? `${cutText(line, MAX_TITLE - 1).replace(/\u2026\[.*$/s, "").replace(/[\s.]+$/, "")}…`
+    : line;
 }
 
 /** A pull request by its number, if its address ends in one. */

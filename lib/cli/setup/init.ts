@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { STATUS_VARIABLE } from "../../ci/platform.ts";
 import { repoName } from "../../service/repository.ts";
 import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
@@ -128,6 +129,9 @@ export async function initRepository(context: Context): Promise<number> {
     ? "Nothing was written. To write these files, leave out --dry-run."
     : `Then commit these files, and try it: ${TOOL} doctor${purpose} --repo ${known ?? "OWNER/NAME"}`;
   steps.say("", `Needs: ${needsOf(recipe, file === "" ? undefined : known)}.`, next);
+  if (file === "") {
+    steps.say(`In a CI job, always run this after it: ${TOOL} cleanup (with ${STATUS_VARIABLE}, or --always)`);
+  }
   return EXIT.success;
 }
 

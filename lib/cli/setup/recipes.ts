@@ -81,7 +81,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     file: "Jenkinsfile",
     beside: "ci/mogplex.Jenkinsfile",
     add: "Create a Pipeline job with the script path ",
-    needs: "a secret text credential mogplex-api-key, Node 20.11 on the agent",
+    needs: "a secret text credential mogplex-api-key, Node 20.11 or later on the agent",
     weekly: true,
     render: (repo) =>
       `pipeline {
@@ -112,7 +112,7 @@ const SCRIPT_RECIPES: Readonly<Record<string, Recipe>> = {
     beside: "ci/mogplex.teamcity.kts",
     add: "Copy the object Mogplex into .teamcity/settings.kts, with buildType(Mogplex) in the project, from ",
     marks: [".teamcity"],
-    needs: "parameter mogplex.api.key (type password) of the project, Node 20.11 on the agent",
+    needs: "parameter mogplex.api.key (type password) of the project, Node 20.11 or later on the agent",
     weekly: true,
     render: (repo) =>
       `${KOTLIN}

@@ -479,7 +479,8 @@ async function keyOf(context: Context): Promise<{ scope: string; missing: readon
 
 /** The CI system of the process, in words. */
 export function ciName({ platform }: Pick<Context, "platform">): string {
-  return platform.isCi ? platform.name : "no CI system";
+  if (!platform.isCi) return "no CI system";
+  return platform.name === "ci" ? "a CI system that is not recognised" : platform.name;
 }
 
 /** Checks which CI system this is, and which of its features a job would use. */

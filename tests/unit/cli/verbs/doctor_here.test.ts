@@ -83,7 +83,7 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
   expect((await check("ci", { env: { ...unknown, MOGPLEX_CI_JOB: "nightly-1" } })).finding).toStartWith(
-    "ci; a job that is run again finds its run; ",
+    "a CI system that is not recognised; a job that is run again finds its run; ",
   );
   expect((await check("ci", { args: ["--key-scope", "job"] })).finding).toContain(
     "each attempt of a job starts a new run",
