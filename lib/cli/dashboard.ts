@@ -22,6 +22,7 @@ import {
   countBy,
   type DashboardData,
   headlineOf,
+  NO_MATCH,
   sumOf,
 } from "../dashboard/data.ts";
 import { messageOf } from "../error_sentence.ts";
@@ -176,7 +177,7 @@ function storedOf({ io, flags, option }: Context): Stored {
   const stored = readStored(paths, (path) => io.readFile(path, MAX_BYTES, "follow"), pageOf);
   const empty = [...found].filter(([, files]) => files.length === 0).map(([file]) => ({
     file,
-    why: "No file that can be read matches this pattern",
+    why: NO_MATCH,
   }));
   return { ...stored, fileProblems: [...empty, ...stored.fileProblems] };
 }

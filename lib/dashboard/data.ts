@@ -154,6 +154,9 @@ export interface FileProblem {
   why: string;
 }
 
+/** {@linkcode FileProblem.why} of a pattern that finds nothing. */
+export const NO_MATCH = "No file that can be read matches this pattern";
+
 export interface DashboardData {
   schema: 1;
   /** When the lists were read, in ISO 8601. */
@@ -254,9 +257,14 @@ function ofLists({ lists, fileProblems }: DashboardData): Concern[] {
     const read = lists[name].state === "failed" ? "not read" : "not all read";
     return about("missing", "bad", `${read}: ${LIST_WORDS[name]}`, texts(lists[name].why));
   });
-  if (fileProblems.length > 0) {
-    const what = `${formatCount(fileProblems.length, "file")} could not be read`;
-    found.push(about("missing", "bad", what, fileProblems.map(({ file }) => file)));
+  const patterns = fileProblems.filter(({ why }) => why === NO_MATCH).map(({ file }) => file);
+  const files = fileProblems.filter(({ why }) => why !== NO_MATCH).map(({ file }) => file);
+  if (patterns.length > 0) {
+    const what = patterns.length === 1 ? "1 pattern matches no file" : `${patterns.length} patterns match no file`;
+    found.push(about("missing", "bad", what, patterns));
+  }
+  if (files.length > 0) {
+    found.push(about("missing", "bad", `${formatCount(files.length, "file")} could not be read`, files));
   }
   return found;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { cleanDashboard } from "../../../lib/dashboard/collect.ts";
 import { renderDashboardPage } from "../../../lib/dashboard/dashboard_page.ts";
+import { type FileProblem, NO_MATCH } from "../../../lib/dashboard/data.ts";
 import { createRedactor } from "../../../lib/text/redact.ts";
 import { breaches as breachesOf, elementsOf, textsOf } from "../report/page_parser.ts";
 import { brokenDashboard, emptyDashboard, fullDashboard, listsWith, someDays } from "./sample_data.ts";
@@ -70,6 +71,16 @@ test("renderDashboardPage() does not show as empty what was not read, and says w
   expect(numbers.slice(0, 4)).toEqual(["?", "4+", "6", "6+"]);
   const skipped = render(emptyDashboard({ lists: listsWith({ automations: { state: "skipped", why: "Later" } }) }));
   expect(skipped).not.toContain("The token reaches no automation.");
+});
+
+test("renderDashboardPage() says of a pattern that it matches no file, and not that a file could not be read", () => {
+  const pattern = { file: "out/**/result.json", why: NO_MATCH };
+  const broken = { file: "broken.json", why: "line 1 is not an event" };
+  const said = (...fileProblems: FileProblem[]) =>
+    textsOf(render(emptyDashboard({ fileProblems })), "main").join("")
+      .match(/\d (?:files?|patterns?) (?:could not be read|match(?:es)? no file)/g);
+  expect(said(pattern)).toEqual(["1 pattern matches no file"]);
+  expect(said(pattern, pattern, broken)).toEqual(["2 patterns match no file", "1 file could not be read"]);
 });
 
 test("renderDashboardPage() has every row of a thousand, in little more than 2 MB", () => {

@@ -73,6 +73,9 @@ test("renderCampaignPage() names no limit where starts are not limited", () => {
   const limited = rendered(mixedView(40));
   const page = rendered(mixedView(40, { quota: unlimited(mixedView(40)) }));
   expect(textsOf(page, "li")).toContain("40 starts in the last hour");
+  const { minute, ...others } = unlimited(mixedView(40));
+  const one = rendered(mixedView(40, { quota: { ...others, minute: { ...minute, used: 1 } } }));
+  expect(textsOf(one, "li")).toContain("1 start in the last minute");
   expect(textsOf(page, "p")).toContain("This service does not limit starts.");
   expect([limited, page].map((each) => each.includes("what the quotas allow"))).toEqual([true, false]);
 });
