@@ -69,11 +69,13 @@ async function runProgram(program: string, args: readonly string[], options: Spa
   atWork = child;
   let stdout = "";
   child.stdout?.setEncoding("utf8").on("data", (piece: string) => stdout += piece);
-  const [code, signal] = await once(child, "close");
+  const [ended, signal] = await once(child, "close");
   atWork = undefined;
+  const code = typeof ended === "number" ? ended : 128 + constants.signals[signal as NodeJS.Signals];
   // Ctrl-C goes to all programs of the terminal. The end of this one may be seen before our own signal.
-  if (SIGNALS.includes(signal)) onSignal(signal);
-  return { code: typeof code === "number" ? code : 128 + constants.signals[signal as NodeJS.Signals], stdout };
+  const stopper = SIGNALS.find((each) => code === 128 + constants.signals[each]);
+  if (stopper !== undefined) onSignal(stopper);
+  return { code, stdout };
 }
 
 /** Runs a program that must end well, and returns what it printed. */
@@ -170,9 +172,6 @@ async function runJob(ready: Ready, given: readonly string[]): Promise<number> {
     stdio: "inherit",
     env: { ...foreign(process.env), ...settings },
   });
-  // The command ends with these codes when only it was signalled.
-  if (code === 130) onSignal("SIGINT");
-  if (code === 143) onSignal("SIGTERM");
   stop.signal.throwIfAborted();
   return code;
 }
