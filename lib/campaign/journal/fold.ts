@@ -264,7 +264,7 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   start.status = record.status ?? start.status;
   start.createdAt = record.createdAt ?? start.createdAt;
   start.updatedAt = record.updatedAt ?? start.updatedAt;
-  if (as !== "needs-input") noteLate(memory, record);
+  if (as !== "needs-input") noteLate(memory, start, record);
   // Its sandbox may be free, or stay for a while: until sandboxes are read again, nobody knows whose they are.
   if (runId !== null && as !== "needs-input") memory.sandboxes = null;
 
@@ -298,8 +298,12 @@ function applyEnded(memory: CampaignMemory, item: ItemMemory, record: Of<"ended"
   setState(memory, item, state, tally);
 }
 
-/** How late the end of a run was seen. The time of a record is that of the machine that wrote it. */
-function noteLate({ lateMs, skewMs }: CampaignMemory, { at, updatedAt }: Of<"ended">): void {
+/**
+ * How late the end of a run was seen. The time of a record is that of the machine that wrote it. A run that had ended before its start was
+ * answered, since the key of the start found it, could not be seen earlier.
+ */
+function noteLate({ lateMs, skewMs }: CampaignMemory, { slotAt }: StartMemory, { at, updatedAt }: Of<"ended">): void {
+  if (slotAt !== null && Date.parse(updatedAt ?? "") < Date.parse(slotAt)) return;
   const ms = Date.parse(at) - skewMs - Date.parse(updatedAt ?? "");
   if (Number.isNaN(ms)) return;
   lateMs.push(Math.max(ms, 0));

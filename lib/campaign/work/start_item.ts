@@ -101,7 +101,8 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
       continue;
     }
     trouble = 0;
-    work.seen.sandboxes = ++sandboxes;
+    // A run that was there before may have been counted, or needs no sandbox any more: only the service knows.
+    sandboxes = work.seen.sandboxes = outcome.replayed || outcome.found ? null : sandboxes + 1;
     // Its key found a run that has ended: the next start of the item may have to follow at once.
     if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) {
       yield { type: "changed", item: item.item.id };

@@ -5,7 +5,7 @@ import { lingerMs } from "../../../lib/campaign/journal/memory.ts";
 import type { RecordBody } from "../../../lib/campaign/journal/record.ts";
 import { nextStartText } from "../../../lib/campaign/report/words.ts";
 import { ended, foldJournal, intent, lockOf, recordsOf, serviceTime, started, uuidOf } from "./journal/sample.ts";
-import { campaignWorld, project } from "./world.ts";
+import { campaignWorld, project, verdicts } from "./world.ts";
 
 const MINUTE = 60_000;
 
@@ -160,4 +160,53 @@ test("status gives the next wave by the service's clock, whatever the machine's 
   const ahead = records.map((record) => ({ ...record, at: new Date(Date.parse(record.at) + hour).toISOString() }));
   const there = makeView(foldJournal(lock, ahead), { nowMs: world.clock.wallTime() + hour, meanRunMs: null });
   expect(there.nextWaveAt).toBe(view.nextWaveAt);
+});
+
+test("runs that had ended before their start found them take no sandbox, and do not delay the earliest end", async () => {
+  const world = campaignWorld({ count: 9, runDuration: () => MINUTE });
+  await world.run();
+  const first = world.runs();
+  await world.clock.sleep(2 * 60 * MINUTE);
+  const before = world.clock.now();
+  const said = new Set<string | null>();
+  const leftMs: number[] = [];
+  // In another directory there is no journal: each start is sent again with its key, and finds the run of then.
+  const { code, view } = await world.run({
+    directory: "second",
+    internals: {
+      onView(make) {
+        const { endsAt, at, counts, waitsFor } = make();
+        said.add(waitsFor);
+        if (endsAt !== null && counts.succeeded > 0) leftMs.push(Date.parse(endsAt) - Date.parse(at));
+      },
+    },
+  });
+  expect([code, view.counts.succeeded, world.starts.length, world.runs()]).toEqual([0, 9, 18, first]);
+  expect([said.has("sandboxes"), world.clock.now() - before]).toEqual([false, 0]);
+  // Three runs at a time of a minute each, with some spread.
+  expect(leftMs.length).toBeGreaterThan(5);
+  expect(Math.max(...leftMs)).toBeLessThan(5 * MINUTE);
+});
+
+test("a run at work that its start found is counted once: there is room for one run, and no more", async () => {
+  const world = campaignWorld({ count: 5, file: { limits: { parallel: 2 } }, runDuration: () => 10 * MINUTE });
+  await world.advance();
+  await world.clock.sleep(MINUTE);
+  world.write();
+  const { view } = await world.advance({ directory: "second" });
+  expect([view.counts.running, world.starts.length, world.runs().length]).toEqual([3, 5, 3]);
+  const { code } = await world.run({ directory: "second" });
+  expect([code, world.runs().filter((run) => !run.endsWith(" success"))]).toEqual([0, []]);
+});
+
+test("between runs that are found again, no more new runs are started than there are sandboxes", async () => {
+  // A run without a sandbox is in no list of the service.
+  const slow = "steps: [{ after: 240, sandbox: up }, { after: 1200, status: success, call: success }]";
+  const world = campaignWorld({ count: 9, scenarios: slow, file: { repositories: [1, 3, 5].map(project) } });
+  await world.run();
+  await world.clock.sleep(2 * 60 * MINUTE);
+  world.write();
+  const { view } = await world.advance({ directory: "second" });
+  expect(verdicts(view)).toMatchObject({ [project(1)]: "succeeded", [project(3)]: "succeeded" });
+  expect([view.counts.running, view.counts.waiting, world.runs().length]).toEqual([3, 3, 6]);
 });
