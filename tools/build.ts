@@ -6,6 +6,7 @@
  * If `dist/` is what this checkout builds, nothing is done: `--dist`, with which tests and tools call it, stands for that.
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { constants } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { renderActionYaml } from "./build/action_yaml.ts";
@@ -56,6 +57,11 @@ async function main(): Promise<void> {
   if (isFresh()) return;
   const from = inputs();
   const made = mkdtempSync(join(root, "node_modules/.dist-"));
+  // Nothing of it is left when the build fails, or a signal ends it.
+  process.on("exit", () => rmSync(made, { recursive: true, force: true }));
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, () => process.exit(128 + constants.signals[signal]));
+  }
   // A temporary directory is its owner's alone, but every reader of the checkout may read the files.
   chmodSync(made, 0o755);
   await writeDist(made);

@@ -4,12 +4,14 @@
  *
  * Where a person watches, the agent takes its time, and the pages of the local Mogplex stay open until a key is pressed.
  *
- * Arguments are passed to `run --follow` (try `npm start -- --log full`). A task as the first one is refused by the agent, so that the job
- * is red.
+ * Arguments are passed to `run --follow`: see {@linkcode USAGE}.
+ *
+ * Ctrl-C ends it at every moment, and with it all that it started.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { constants } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -27,26 +29,89 @@ const watched = process.stdin.isTTY === true && process.stdout.isTTY === true;
 /** Milliseconds after each thing that the agent says: about a quarter of a minute in all. */
 const PAUSE_MS = 2_200;
 const TYPED_AHEAD_MS = 300;
+const CTRL_C = 0x03;
 /** What ends this program, and with it all that it started. */
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+const USAGE = `Usage: npm start [-- [TASK] [flags of run]]
+
+Runs a whole job on this machine: with a local Mogplex, a sample project in .demo/, and a script in place of an agent.
+It ends with the exit code of the run. Ctrl-C ends all of it.
+
+  npm start                             the script does its task: the job is green
+  npm start -- "Write a test"           the script refuses every other task: the job is red
+  npm start -- --log full               with a flag of run
+  node dist/mogplex.mjs run --help      all flags of run (after npm start or npm run build)
+`;
+
+/** Aborts at the first signal. Its reason is a {@linkcode Stopped}. */
+const stop = new AbortController();
+/** The program that is at work, besides the local Mogplex. Signals are passed on to it. */
+let atWork: ChildProcess | undefined;
+
+class Stopped extends Error {
+  readonly code: number;
+  constructor(signal: NodeJS.Signals) {
+    super(`Stopped by ${signal}`);
+    this.code = 128 + constants.signals[signal];
+  }
+}
+
+function onSignal(signal: NodeJS.Signals) {
+  stop.abort(new Stopped(signal));
+  atWork?.kill(signal);
+}
+
+/** Runs a program to its end, and returns its exit code and what it printed, if stdout is a pipe. */
+async function runProgram(program: string, args: readonly string[], options: SpawnOptions) {
+  stop.signal.throwIfAborted();
+  const child = spawn(program, args, options);
+  atWork = child;
+  let stdout = "";
+  child.stdout?.setEncoding("utf8").on("data", (piece: string) => stdout += piece);
+  const [ended, signal] = await once(child, "close");
+  atWork = undefined;
+  const code = typeof ended === "number" ? ended : 128 + constants.signals[signal as NodeJS.Signals];
+  // Ctrl-C goes to all programs of the terminal. The end of this one may be seen before our own signal.
+  const stopper = SIGNALS.find((each) => code === 128 + constants.signals[each]);
+  if (stopper !== undefined) onSignal(stopper);
+  return { code, stdout };
+}
+
+/** Runs a program that must end well, and returns what it printed. */
+async function mustRun(program: string, args: readonly string[], options: SpawnOptions): Promise<string> {
+  const { code, stdout } = await runProgram(program, args, options);
+  stop.signal.throwIfAborted();
+  if (code !== 0) throw new Error(`Cannot go on: ${program} ${args.join(" ")} ended with ${code}`);
+  return stdout;
+}
 
 function say(text: string) {
   process.stdout.write(`\n▸ ${text}\n`);
 }
 
-function git(...args: string[]): string {
+function git(...args: string[]): Promise<string> {
   // The history of the sample must be the same whatever the user's Git configuration is.
   const quiet = ["-c", "core.hooksPath=/dev/null", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"];
-  return execFileSync("git", [...quiet, ...args], { cwd: project, encoding: "utf8" });
+  return mustRun("git", [...quiet, ...args], { cwd: project, stdio: ["ignore", "pipe", "inherit"] });
 }
 
-function makeProject() {
+async function makeProject() {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
   cpSync(join(root, "examples/demo/project"), project, { recursive: true });
-  git("init", "--quiet");
-  git("add", "--all");
-  git("-c", "user.name=Demo", "-c", "user.email=demo@localhost", "commit", "--quiet", "-m", "Invoice text helpers");
+  await git("init", "--quiet");
+  await git("add", "--all");
+  await git(
+    "-c",
+    "user.name=Demo",
+    "-c",
+    "user.email=demo@localhost",
+    "commit",
+    "--quiet",
+    "-m",
+    "Invoice text helpers",
+  );
 }
 
 interface Ready {
@@ -54,9 +119,9 @@ interface Ready {
   token: string;
 }
 
-async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
+function spawnEmulator(): ChildProcess {
   const agent = join(root, "examples/demo/agent.mjs");
-  const child = spawn(runtimes.node, [
+  return spawn(runtimes.node, [
     join(root, "dist/mogplex-emulator.mjs"),
     ...["--repo", `${REPOSITORY}=${project}`],
     ...["--harness", `codex="${runtimes.node}" "${agent}" ${watched ? PAUSE_MS : 0}`],
@@ -66,15 +131,21 @@ async function startEmulator(): Promise<{ child: ChildProcess; ready: Ready }> {
     // Ctrl-C goes to the whole group of the terminal, and the command still has to cancel its run there.
     detached: true,
   });
+}
+
+/** Waits for the first line of the local Mogplex. */
+async function readyEmulator(child: ChildProcess, ended: Promise<unknown>): Promise<Ready> {
   if (child.stdout === null) throw new Error("Cannot read from the local Mogplex");
   const lines = createInterface({ input: child.stdout });
   const first = await Promise.race([
-    once(lines, "line").then(([line]) => String(line)),
-    once(child, "exit").then(([code]) => {
-      throw new Error(`Cannot start the local Mogplex: it exited with ${code}: ${readFileSync(requestLog, "utf8")}`);
+    once(lines, "line", { signal: stop.signal }).then(([line]) => String(line)),
+    ended.then(() => {
+      throw new Error(
+        `Cannot start the local Mogplex: it exited with ${child.exitCode}: ${readFileSync(requestLog, "utf8")}`,
+      );
     }),
   ]);
-  return { child, ready: JSON.parse(first) };
+  return JSON.parse(first);
 }
 
 /** The environment without the caller's own `MOGPLEX_…` settings: the demo sets its own. */
@@ -96,26 +167,25 @@ async function runJob(ready: Ready, given: readonly string[]): Promise<number> {
     ...args.map((arg) => arg.includes(" ") ? `"${arg}"` : arg),
   ];
   say(shown.join(" "));
-  const child = spawn(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
+  const { code } = await runProgram(runtimes.node, [join(root, "dist/mogplex.mjs"), ...args, ...extra], {
     cwd: root,
     stdio: "inherit",
     env: { ...foreign(process.env), ...settings },
   });
-  const pass = (signal: NodeJS.Signals) => child.kill(signal);
-  for (const signal of SIGNALS) process.on(signal, pass);
-  const [code] = await once(child, "exit");
-  for (const signal of SIGNALS) process.off(signal, pass);
-  return typeof code === "number" ? code : 70;
+  stop.signal.throwIfAborted();
+  return code;
 }
 
-function showBranch() {
-  const branches = git("for-each-ref", "--format=%(refname:short)", "refs/heads/mogplex").split("\n").filter(Boolean);
+async function showBranch() {
+  const branches = (await git("for-each-ref", "--format=%(refname:short)", "refs/heads/mogplex")).split("\n").filter(
+    Boolean,
+  );
   const branch = branches[0];
   if (branch === undefined) return say("No branch was pushed");
   say(`git diff main ${branch}`);
   const { NO_COLOR, FORCE_COLOR } = process.env;
   const colour = !NO_COLOR && (process.stdout.isTTY || FORCE_COLOR) ? "always" : "never";
-  process.stdout.write(git("--no-pager", "diff", `--color=${colour}`, "main", branch));
+  process.stdout.write(await git("--no-pager", "diff", `--color=${colour}`, "main", branch));
   say(`The branch is in ${relative(root, project)}, the requests are in ${relative(root, requestLog)}`);
 }
 
@@ -129,54 +199,79 @@ function sayWhatNext() {
   ].join("\n"));
 }
 
-/** Waits until a key is pressed, or a signal comes. */
+/** Waits until a key is pressed, or a signal comes. Ctrl-C is a key meanwhile. */
 async function pressedKey(): Promise<void> {
   const { stdin } = process;
+  stop.signal.throwIfAborted();
   stdin.setRawMode(true).resume();
   await new Promise<void>((resolve) => {
     // Keys that were pressed during the run come at once.
-    setTimeout(() => stdin.removeAllListeners("data").once("data", () => resolve()), TYPED_AHEAD_MS);
-    stdin.on("data", () => {});
-    for (const signal of SIGNALS) process.once(signal, () => resolve());
+    let isAhead = true;
+    setTimeout(() => isAhead = false, TYPED_AHEAD_MS);
+    stdin.on("data", (keys: Buffer) => {
+      if (keys.includes(CTRL_C)) onSignal("SIGINT");
+      else if (!isAhead) resolve();
+    });
+    stop.signal.addEventListener("abort", () => resolve());
   });
-  stdin.setRawMode(false).pause();
+  stdin.removeAllListeners("data").setRawMode(false).pause();
+  stop.signal.throwIfAborted();
 }
 
-/** Exit codes after Ctrl-C and SIGTERM. */
-const STOPPED: readonly number[] = [130, 143];
-
-async function main(args: readonly string[]): Promise<number> {
+async function quickStart(args: readonly string[]): Promise<number> {
   say("Building dist/, unless nothing changed, and a sample project with a Git history");
-  execFileSync(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], {
+  await mustRun(runtimes.bun, ["--no-env-file", "tools/build.ts", "--dist"], {
     cwd: root,
     stdio: ["ignore", "ignore", "inherit"],
   });
-  makeProject();
-  const { child, ready } = await startEmulator();
+  await makeProject();
+  say("Starting a local Mogplex");
+  stop.signal.throwIfAborted();
+  const emulator = spawnEmulator();
+  const ended = once(emulator, "exit");
+  try {
+    return await runDemo(await readyEmulator(emulator, ended), args);
+  } finally {
+    emulator.kill("SIGTERM");
+    await ended;
+  }
+}
+
+async function runDemo(ready: Ready, args: readonly string[]): Promise<number> {
   say(`A local Mogplex is running at ${ready.url}; its repository ${REPOSITORY} is the sample project`);
   say("The agent is a script: it replaces substr, and refuses every other task");
+  const code = await runJob(ready, args);
+  await showBranch();
+  // The arguments may name another folder.
+  const written = existsSync(reports);
+  if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
+  const verdict = written ? ": the run succeeded" : "";
+  say(`The job ends with ${code}${code === 0 ? verdict : ": see docs/exit-codes.md"}`);
+  if (written) sayWhatNext();
+  if (written && watched) {
+    say(
+      `Runs, pull requests, and what to export in another terminal: ${ready.url}/ (press a key to stop the local Mogplex)`,
+    );
+    await pressedKey();
+  }
+  return code;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  // A reader that closes the pipe (`| head`) must not end this program before the local Mogplex.
+  process.stdout.on("error", () => {});
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
-    const code = await runJob(ready, args);
-    if (STOPPED.includes(code)) {
-      say("Stopped. The local Mogplex ends now, too. To begin again: npm start");
-      return code;
-    }
-    showBranch();
-    // The arguments may be --help, or name another folder.
-    const written = existsSync(reports);
-    if (written) say(`Reports in ${relative(root, reports)}/: ${readdirSync(reports).sort().join(", ")}`);
-    const verdict = written ? ": the run succeeded" : "";
-    say(`The job ends with ${code}${code === 0 ? verdict : ": see docs/exit-codes.md"}`);
-    if (written) sayWhatNext();
-    if (written && watched) {
-      say(
-        `Runs, pull requests, and what to export in another terminal: ${ready.url}/ (press a key to stop the local Mogplex)`,
-      );
-      await pressedKey();
-    }
-    return code;
-  } finally {
-    child.kill("SIGTERM");
+    return await quickStart(args);
+  } catch (error) {
+    const { aborted, reason } = stop.signal;
+    if (!aborted) throw error;
+    say("Stopped. Nothing is left running. To begin again: npm start");
+    return reason.code;
   }
 }
 

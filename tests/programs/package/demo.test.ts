@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,6 +8,24 @@ import { runToEnd } from "./runtimes.ts";
 import { runtimes } from "../../../tools/setup.mjs";
 
 const root = join(import.meta.dir, "../../..");
+
+/** Starts the quick start as the leader of a group of its own, as a terminal does. */
+function startDemo(...args: string[]) {
+  const command = [join(root, "tools/task.mjs"), "start", ...args];
+  const child = spawn(runtimes.node, command, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  let stdout = "";
+  child.stdout.on("data", (piece) => stdout += piece);
+  child.stderr.resume();
+  return { child, output: () => stdout };
+}
+
+/** The processes of the quick start's local Mogplex, which is in a group of its own. */
+function emulators(): string[] {
+  const rows = execFileSync("ps", ["-A", "-ww", "-o", "args="], { encoding: "utf8" }).split("\n");
+  return rows.filter((row) =>
+    row.includes(join(root, "dist/mogplex-emulator.mjs")) && row.includes(join(root, ".demo"))
+  );
+}
 
 test("npm start ends with the run's verdict and shows the branch when the agent's command succeeds", () => {
   const { code, stdout } = runToEnd([runtimes.node, join(root, "tools/task.mjs"), "start"], {
@@ -43,28 +61,60 @@ test("npm start with another task is red: the agent refuses it, says so and chan
   expect(code).toBe(1);
 });
 
-test("npm start lists no reports and claims no verdict when it is asked for the help", () => {
-  const command = [runtimes.node, join(root, "tools/task.mjs"), "start", "--help"];
-  const { code, stdout, stderr } = runToEnd(command, { cwd: root });
+test("npm start prints how it is used and starts nothing when it is asked for help", () => {
+  const command = [runtimes.node, join(root, "tools/task.mjs"), "start"];
+  const { code, stdout, stderr } = runToEnd([...command, "--help"], { cwd: root });
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-  expect(stdout).toContain("No branch was pushed");
-  expect(stdout).toEndWith("▸ The job ends with 0\n");
+  expect(stdout).toStartWith("Usage: npm start [-- [TASK] [flags of run]]\n");
+  expect(stdout).not.toContain("▸");
+  expect(runToEnd([...command, "--log", "full", "-h"], { cwd: root })).toEqual({ code, stdout, stderr });
 });
 
-test("npm start cancels its run when Ctrl-C comes, as the local Mogplex ends with it", async () => {
-  const command = [join(root, "tools/task.mjs"), "start"];
-  // A terminal sends the signal to the whole group.
-  const child = spawn(runtimes.node, command, { cwd: root, detached: true, stdio: ["ignore", "pipe", "inherit"] });
-  let stdout = "";
+test("npm start ends with the run's verdict when the reader of its output closes the pipe", async () => {
+  const { child } = startDemo("Write a test for yearOf");
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  let stderr = "";
+  child.stderr.on("data", (piece) => stderr += piece);
+  const [code] = await once(child, "close");
+  expect([code, stderr]).toEqual([1, expect.not.stringContaining("EPIPE")]);
+  expect(emulators()).toEqual([]);
+});
+
+const MOMENTS = [
+  "Building dist/",
+  "Starting a local Mogplex",
+  "A local Mogplex is running",
+  "MOGPLEX_DEV=1",
+  "started run ",
+];
+
+test.each(MOMENTS)("npm start ends with 130 and leaves nothing running when Ctrl-C comes after %j", async (line) => {
+  const { child, output } = startDemo();
+  const group = -(child.pid ?? 0);
   let isSent = false;
-  child.stdout.on("data", (piece) => {
-    stdout += piece;
-    if (isSent || !stdout.includes("started run ")) return;
+  child.stdout.on("data", () => {
+    if (isSent || !output().includes(line)) return;
     isSent = true;
-    process.kill(-(child.pid ?? 0), "SIGINT");
+    // A terminal sends the signal to the whole group.
+    process.kill(group, "SIGINT");
   });
   const [code] = await once(child, "close");
-  expect([code, stdout]).toEqual([130, expect.stringContaining("the run was cancelled")]);
-  expect(stdout).not.toMatch(/goes on|^resume/m);
-  expect(stdout).toEndWith("▸ Stopped. The local Mogplex ends now, too. To begin again: npm start\n");
+  expect([code, output()]).toEqual([130, expect.stringContaining(line)]);
+  expect(output()).toEndWith("▸ Stopped. Nothing is left running. To begin again: npm start\n");
+  expect(output()).not.toMatch(/No branch was pushed|The job ends with|goes on|^resume/m);
+  if (line === "started run ") expect(output()).toContain("the run was cancelled");
+  expect(() => process.kill(group, 0)).toThrow("ESRCH");
+  expect(emulators()).toEqual([]);
+});
+
+test("npm start cancels its run and ends with 143 when SIGTERM comes to it alone", async () => {
+  const { child, output } = startDemo();
+  child.stdout.on("data", () => {
+    if (output().includes("started run ")) child.kill("SIGTERM");
+  });
+  const [code] = await once(child, "close");
+  expect([code, output()]).toEqual([143, expect.stringContaining("the run was cancelled")]);
+  expect(output()).toEndWith("▸ Stopped. Nothing is left running. To begin again: npm start\n");
+  expect(emulators()).toEqual([]);
 });
