@@ -169,7 +169,7 @@ export const FORGE_VARIABLES: Readonly<Record<ForgeName, string>> = {
 };
 
 /** Where tokens are found, for sentences. */
-export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST";
+export const FORGE_TOKENS_TEXT: string = "GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST";
 
 /** The host whose token is in the variable of a forge: the public one. Gitea has none, so that of the job; undefined in any other job. */
 function hostOf(env: ReadEnv, forge: ForgeName): string | undefined {

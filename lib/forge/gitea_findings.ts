@@ -99,9 +99,9 @@ async function reviewOf(client: ForgeClient, { repository, number, url }: PullRe
   );
   // Everybody may write reviews: many must not hide those that count.
   const isOfMember = ({ user }: Review) => members.has(user?.id);
-  const ordered = [...full.filter((review) => !isOfMember(review)), ...full.filter(isOfMember)];
+  const last = [...full.filter((review) => !isOfMember(review)), ...full.filter(isOfMember)].slice(-MAX_REVIEWS);
   let leftOut = 0;
-  for (const { id } of ordered.slice(-MAX_REVIEWS)) {
+  for (const { id } of full.filter((review) => last.includes(review))) {
     for (const comment of await list(`${path}/${id}/comments`, commentSchema)) {
       if (comment.resolver) continue;
       // Others than its author may have changed it: whoever may write to issues.

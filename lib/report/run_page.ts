@@ -465,7 +465,7 @@ function reproduce(view: ResultView, options: RunPageOptions): Block[] {
     { code: `${program} report ${runId}` },
     ...startAgain(view, options),
     ...(scenario === undefined ? [] : [
-      { text: ["With the emulator as ", emulator, " on the PATH, a run ends in this way:"] },
+      { text: ["Try a run that ends in this way, with ", emulator, " on the PATH:"] },
       { code: `mogplex-emulator exec --scenario ${scenario} -- ${program} run --follow 'Try it'` },
     ]),
   ];

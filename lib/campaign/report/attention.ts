@@ -84,7 +84,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
         step(
           `Nothing to do now. After ${
             view.counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"
-          }, go on by hand, unless a schedule does:`,
+          }, continue with this unless a schedule does:`,
           campaignCommand(command, "run"),
         ),
       )]

@@ -125,7 +125,7 @@ function needsPerson(entries: readonly Attention[]): Part {
     ...items > 0 ? [formatCount(items, "item")] : [],
     ...others > 0 ? [`${others} ${items > 0 ? "other " : ""}${others === 1 ? "thing" : "things"}`] : [],
   ];
-  if (texts.length === 0) return "Nothing: no item and no error needs a person.";
+  if (texts.length === 0) return "Nothing needs a person.";
   return markup`<a href="#attention">${texts.join(" and ")}</a> below ${
     items + others === 1 ? "needs" : "need"
   } a person.`;

@@ -463,7 +463,7 @@ export function verdictText(result: AnyResult, options: VerdictOptions): string 
     ["what to do", view.nextStep ?? (inErrorLine ? null : shortened(view.advice))],
     ["automation", view.automationId],
     ["run", started ? `${runId}${status === null ? "" : ` (${status})`}` : null],
-    ["start", replayed === null ? null : replayed ? "attached: the key was known" : `${begun} by this job`],
+    ["start", replayed === null ? null : replayed ? "attached to the run of the same key" : `${begun} by this job`],
     ["key", full || lost ? view.idempotencyKey : null],
     ["branch", started && git !== null ? branchWords(git) : null],
     ["files", git?.files?.length ? shortened(git.files.join(", ")) : null],

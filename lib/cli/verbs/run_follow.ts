@@ -83,7 +83,10 @@ export async function startAndFollow(context: Context): Promise<number> {
       live.open(run.run.status);
     };
     const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
-    const onRepository = (name: string): void => live.line("repository", name);
+    // The start line has a name that was given.
+    const onRepository = givenName(asked.repo) === undefined
+      ? (name: string): void => live.line("repository", name)
+      : undefined;
     const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, onRepository };
     const startOnly = flags.has("detach");
     return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));

@@ -89,7 +89,7 @@ export function homePage(world: World): string {
       section(
         "pulls",
         "Pull requests",
-        lastRows("newest of each repository first", ["Pull request", "Title", "Branch"], pullRows, pulls.length),
+        lastRows("of each repository the newest first", ["Pull request", "Title", "Branch"], pullRows, pulls.length),
       ),
     ],
   }, runs.some(({ status }) => !isTerminal(status)));
@@ -161,7 +161,7 @@ function settings(world: World): string {
     `export MOGPLEX_URL=${world.origin}`,
     `export MOGPLEX_API_KEY=${token ?? "…  # the token of the line on standard output"}`,
     `export MOGPLEX_REPO_ID=${account?.repos[0]?.full_name ?? "…"}`,
-    "# in a clone of the toolkit; in a repository with init: node ci/mogplex.mjs",
+    "# In a clone of the toolkit. Where init has put the program: node ci/mogplex.mjs run …",
     `node dist/mogplex.mjs run --follow "${taskToTry(world)}"`,
   ].join("\n");
 }

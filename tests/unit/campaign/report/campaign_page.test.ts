@@ -55,7 +55,7 @@ test("renderCampaignPage() has one line an item: pull requests by number, short 
   expect(rows.every((row) => row.trim().endsWith("3f0f6f0a"))).toBe(true);
   expect(rows.join(" ")).not.toContain("not read");
   expect(page).not.toContain("not read");
-  expect(page.split("GITHUB_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN with --forge-host HOST").length).toBe(2);
+  expect(page.split("GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST").length).toBe(2);
 });
 
 test("renderCampaignPage() shows skipped items in grey, and in amber the quota that the next start waits for", () => {
@@ -113,7 +113,7 @@ test("renderCampaignPage() shows a campaign without items, one that is done, and
   expect([breaches(empty), textsOf(empty, "h3")]).toEqual([[], ["no items "]]);
   const done = rendered(viewOf([anItem(0, "succeeded")], { state: "done", ...nothing }));
   expect(textsOf(done, "header")[0]).toEndWith(
-    "Its item succeeded.What to do: Nothing: no item and no error needs a person.",
+    "Its item succeeded.What to do: Nothing needs a person.",
   );
   const mixed = rendered(viewOf([anItem(0, "succeeded"), anItem(1, "failed")], { state: "done", ...nothing }));
   expect(textsOf(mixed, "h1")[0]).toEndWith(" is done, but 1 of 2 items did not succeed");

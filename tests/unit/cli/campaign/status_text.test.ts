@@ -23,8 +23,8 @@ test("statusText() fits a small campaign on a screen: where it is, what it waits
   start waits for the quota of starts an hour (30 of 30 used)
 1 of 3 has ended: 1 succeeded
 2 are open: 2 running
-1 pull request; to see which are merged, set GITHUB_TOKEN, GITLAB_TOKEN, or
-  GITEA_TOKEN with --forge-host HOST
+1 pull request; to see which are merged, set GITHUB_TOKEN or GITLAB_TOKEN, or
+  for Gitea GITEA_TOKEN and --forge-host HOST
 
 Nothing needs attention: it goes on with the next wave
 
@@ -177,7 +177,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  afterwards",
-    "    Nothing to do now. After a retry, go on by hand, unless a schedule does:",
+    "    Nothing to do now. After a retry, continue with this unless a schedule does:",
     "      mogplex-ci campaign run campaign.yaml",
   ]);
 });

@@ -221,7 +221,7 @@ test("automations trigger --follow attaches when the job is retried, and starts 
   };
   await cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
   const retried = await cli(FOLLOW, { env: { ...gitlab, CI_JOB_ID: "2" } });
-  expect(retried.stdout).toContain("start         attached: the key was known\n");
+  expect(retried.stdout).toContain("start         attached to the run of the same key\n");
   expect([retried.code, emulator.world.store.automationRuns.size]).toEqual([0, 1]);
   const failing = world("agent-failure");
   await failing.cli(TRIGGER, { env: { ...gitlab, CI_JOB_ID: "1" } });
