@@ -37,7 +37,7 @@ const MAX_DROPS = 5;
 /** Longest backoff before the first reopening of a stream, in milliseconds. */
 const REOPEN_MS = 1_000;
 
-/** After the end of a run: longest wait for each further message, and for all of them, in milliseconds. */
+/** After the end of a run: longest wait for each further message, and time after which no other one is waited for, in milliseconds. */
 const DRAIN_MS = 500;
 
 const MAX_DRAIN_MS = 5_000;
@@ -291,7 +291,7 @@ export class StreamSource implements Source<News> {
     const until = Math.min(clock.now() + MAX_DRAIN_MS, deadline);
     let ended = step.fresh.some(endsRun);
     for (let length = 0; !ended && clock.now() < until;) {
-      const more = await link.within(Math.min(DRAIN_MS, until - clock.now()));
+      const more = await link.within(Math.min(DRAIN_MS, deadline - clock.now()));
       if (more.kind !== "messages") return;
       const { fresh, cut } = this.#feed.take(more.messages);
       length += JSON.stringify(fresh).length;
@@ -300,6 +300,8 @@ export class StreamSource implements Source<News> {
       step.cut ||= cut || isTooMuch;
       ended = isTooMuch || fresh.some(endsRun);
     }
+    // The time is over, and it still brings something.
+    if (!ended) step.cut = true;
   }
 
   /** Reads the events before those that a new stream began with: a stream starts with the newest ones. Some may be missing. */

@@ -277,6 +277,45 @@ test("follow() does not wait for the end of a stream whose run has ended without
   expect(service.clock.now()).toBeLessThanOrEqual(1_000);
 });
 
+test("follow() leaves a stream that goes on after the end of its run, and says that events were missed", async () => {
+  const { clock, emulator, start, follow: followed, options } = streamed("");
+  const runId = await start();
+  emulator.control("setRun", { runId, run: { status: "cancelled" } });
+  const at = "2026-09-01T00:00:00Z";
+  const branch = { base: "main", working: "mogplex/x", createBranch: true };
+  const record = {
+    ...{ runId, repoId: "e0000000-0000-4000-8000-000000000001", harness: "codex", status: "cancelled" },
+    ...{ branch, createdAt: at, updatedAt: at },
+  };
+  let index = 0;
+  const body = new ReadableStream({
+    async pull(controller) {
+      if (index > 0) await clock.sleep(400);
+      const id = `00000000-0000-4000-8000-${String(index).padStart(12, "0")}`;
+      const event = {
+        id,
+        type: index === 0 ? "started" : "log",
+        toolName: null,
+        message: `event ${index}`,
+        payload: {},
+      };
+      const run = index++ === 0 ? `event: run\ndata: ${JSON.stringify(record)}\n\n` : "";
+      const text = `${run}data: ${JSON.stringify({ ...event, createdAt: at })}\n\n`;
+      controller.enqueue(new TextEncoder().encode(text));
+    },
+  });
+  const endless = new Response(body, { headers: { "content-type": "text/event-stream" } });
+  const { said } = await followed({
+    fetch: (url, init) =>
+      new URL(url).pathname.endsWith("/stream")
+        ? Promise.resolve(endless)
+        : options.fetch?.(url, init) as Promise<Response>,
+  }, runId);
+  expect([said.slice(0, 2), said.at(-1)]).toEqual([["[cancelled]", "event 0"], "end cancelled"]);
+  expect(said).toContain("(events_missed)");
+  expect(clock.now()).toBeLessThan(7_000);
+});
+
 test("follow() ends at the deadline with a last look, and closes the stream", async () => {
   const service = streamed("stuck-streaming");
   const { error, heard } = await service.follow({ timeoutMs: 95_000 });
