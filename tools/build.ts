@@ -6,7 +6,6 @@
  * If `dist/` is what this checkout builds, nothing is done: `--dist`, with which tests and tools call it, stands for that.
  */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { constants } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { renderActionYaml } from "./build/action_yaml.ts";
@@ -15,7 +14,7 @@ import { writeDeclarations } from "./build/declarations.ts";
 import { BUILT_FROM, DIST, inputs, isFresh } from "./build/fresh.ts";
 import { notices } from "./build/licences.ts";
 import { componentNames, renderTemplate } from "./build/templates.ts";
-import { root, sha256 } from "./setup.mjs";
+import { exitCodeOf, root, sha256 } from "./setup.mjs";
 
 async function writeDist(dist: string): Promise<void> {
   const programs = await Promise.all(PROGRAMS.map(bundleProgram));
@@ -60,7 +59,7 @@ async function main(): Promise<void> {
   // Nothing of it is left when the build fails, or a signal ends it.
   process.on("exit", () => rmSync(made, { recursive: true, force: true }));
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, () => process.exit(128 + constants.signals[signal]));
+    process.on(signal, () => process.exit(exitCodeOf(signal)));
   }
   // A temporary directory is its owner's alone, but every reader of the checkout may read the files.
   chmodSync(made, 0o755);

@@ -11,11 +11,10 @@
 import { type ChildProcess, spawn, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { constants } from "node:os";
 import { join, relative } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
-import { root, runtimes } from "./setup.mjs";
+import { exitCodeOf, root, runtimes } from "./setup.mjs";
 
 const PROMPT = "Replace the deprecated String.prototype.substr";
 const REPOSITORY = "demo/invoice-text";
@@ -53,7 +52,7 @@ class Stopped extends Error {
   readonly code: number;
   constructor(signal: NodeJS.Signals) {
     super(`Stopped by ${signal}`);
-    this.code = 128 + constants.signals[signal];
+    this.code = exitCodeOf(signal);
   }
 }
 
@@ -71,9 +70,9 @@ async function runProgram(program: string, args: readonly string[], options: Spa
   child.stdout?.setEncoding("utf8").on("data", (piece: string) => stdout += piece);
   const [ended, signal] = await once(child, "close");
   atWork = undefined;
-  const code = typeof ended === "number" ? ended : 128 + constants.signals[signal as NodeJS.Signals];
+  const code = typeof ended === "number" ? ended : exitCodeOf(signal as NodeJS.Signals);
   // Ctrl-C goes to all programs of the terminal. The end of this one may be seen before our own signal.
-  const stopper = SIGNALS.find((each) => code === 128 + constants.signals[each]);
+  const stopper = SIGNALS.find((each) => code === exitCodeOf(each));
   if (stopper !== undefined) onSignal(stopper);
   return { code, stdout };
 }

@@ -3,6 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
+import { constants } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -27,6 +28,15 @@ export const runtimes = {
   deno: join(root, "node_modules/deno/deno"),
   node: findNode(),
 };
+
+/**
+ * The exit code of a process that a signal ended, as shells have it.
+ *
+ * @param {NodeJS.Signals} signal
+ */
+export function exitCodeOf(signal) {
+  return 128 + constants.signals[signal];
+}
 
 /**
  * SHA-256 of a text or of bytes, as 64 hex digits.

@@ -1,8 +1,7 @@
 // Runs one task of the project after the set-up: `node tools/task.mjs NAME [arguments]`. The scripts in package.json call it.
 import { spawn } from "node:child_process";
-import { constants } from "node:os";
 import { join } from "node:path";
-import { root, runtimes, setUp } from "./setup.mjs";
+import { exitCodeOf, root, runtimes, setUp } from "./setup.mjs";
 
 const { bun, deno } = runtimes;
 const script = (/** @type {string} */ file) => [bun, "--no-env-file", join(root, file)];
@@ -38,6 +37,6 @@ if (command === undefined) {
   // Pass signals on: a signal to this process alone would leave the task running.
   for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM"])) process.on(signal, () => child.kill(signal));
   child.on("exit", (code, signal) => {
-    process.exitCode = code ?? 128 + constants.signals[signal ?? "SIGTERM"];
+    process.exitCode = code ?? exitCodeOf(signal ?? "SIGTERM");
   });
 }

@@ -206,8 +206,8 @@ export async function cleanup(options: CleanupOptions): Promise<CleanupEnd> {
   const state = stored?.proven(seal);
   const { what, why } = decide(state);
   if (what === "nothing" || what === "left" || state === undefined) {
-    const [action, runId] = [what === "left" ? what : "nothing" as const, state?.runId ?? null];
-    return { action, text: why, runId, status: state?.status ?? null };
+    const action = what === "left" ? "left" : "nothing";
+    return { action, text: why, runId: state?.runId ?? null, status: state?.status ?? null };
   }
   const session = openSession({ ...options, env, timeoutMs }, options);
   session.memory.workedBefore ||= state.runId !== null;

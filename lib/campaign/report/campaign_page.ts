@@ -335,7 +335,8 @@ function quotas({ quota: { minute, hour, day, sandboxes }, waitsFor }: CampaignV
   return markup`<ul class="quotas">${
     rows.map(([bound, name, { used, limit }]) => {
       if (limit === null) {
-        return markup`<li>${used} ${used === 1 ? name.replace(/^(start|sandbox)e?s/, "$1") : name}</li>`;
+        // Sandboxes always have a limit.
+        return markup`<li>${used} ${used === 1 ? name.replace(/^starts/, "start") : name}</li>`;
       }
       const binds = bound === waitsFor;
       const text = used === null ? `${name}: not read, ${limit} at most` : `${used} of ${limit} ${name}`;
