@@ -149,7 +149,9 @@ export class Decider {
     if ("reason" in asked && asked.refused === null) return quiet(asked.reason);
     const thread = await this.#threads.thread(place);
     if (thread === null) return quiet("it is gone");
-    if (!thread.isOpen) return quiet("it is closed");
+    const isStop = !("reason" in asked) && asked.what?.kind === "stop";
+    // A stop is often written while the thread is closed, and its run goes on behind that.
+    if (!thread.isOpen && !isStop) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at } = "reason" in asked ? asked.refused : asked;
     // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
@@ -173,7 +175,7 @@ export class Decider {
       return quiet("there are too many comments to see whether it was answered");
     }
     if (own === undefined && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
-      return quiet("it was answered, and the note is gone");
+      return quiet("it was answered or stopped, and has no note of its own");
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
     if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
@@ -188,7 +190,9 @@ export class Decider {
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
-      const no = await this.#refusal(thread, where, { marks, me });
+      // Another task may be at work on an issue: each has a branch of its own. The same one may not.
+      const rivals = thread.pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, task.of));
+      const no = await this.#refusal(thread, where, { marks, rivals, me });
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
@@ -329,7 +333,7 @@ export class Decider {
     const first = written === undefined ? null : readMention(written, name);
     // A stop holds whatever became of its comment: it is the safe side.
     const what = first?.kind === "stop" ? first : readMention(comment.text, name);
-    if (what === null) return no(`nothing asks @${name} for anything at the beginning of a line`);
+    if (what === null) return no(`nothing asks \`@${name}\` for anything at the beginning of a line`);
     if (comment.isInternal) return no("the comment is internal, and a note would show it");
     const by: Asker = { ask: { kind, id }, asker, at };
     if (what === first) return { ...by, what, line };
@@ -493,18 +497,18 @@ export class Decider {
   async #refusal(
     thread: Thread,
     place: Wanted["place"],
-    { marks, me }: { marks: readonly MarkedNote[]; me: ForgeUser },
+    { marks, rivals, me }: {
+      marks: readonly MarkedNote[];
+      /** Those whose runs keep another one from being started. */
+      rivals: readonly MarkedNote[];
+      me: ForgeUser;
+    },
   ): Promise<{ reason: string; text: string } | null> {
-    if (thread.pull !== null) {
-      const [busy] = await this.#runsAtWork(marks);
-      const note = marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === busy)?.note;
-      if (busy !== undefined) {
-        const link = note === undefined ? "" : `: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
-        return {
-          reason: BUSY,
-          text: `${BUSY}, ask again when it has ended${link}`,
-        };
-      }
+    const [busy] = await this.#runsAtWork(rivals);
+    const note = marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === busy)?.note;
+    if (busy !== undefined) {
+      const link = note === undefined ? "" : `: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
+      return { reason: BUSY, text: `${BUSY}, ask again when it has ended${link}` };
     }
     const today = await this.#marksOfToday(me);
     if (await this.#isBranchBusy(place, today, marks)) {

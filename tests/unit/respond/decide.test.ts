@@ -122,7 +122,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     (forge) => forge.say(PULL, EVE, "> a\n@mogplex go"),
     "the user who",
   ],
-  ["a mention in a block of code", (forge) => forge.say(PULL, KIM, "~~~\n@mogplex go\n~~~"), "nothing asks @mogplex"],
+  ["a mention in a block of code", (forge) => forge.say(PULL, KIM, "~~~\n@mogplex go\n~~~"), "nothing asks `@mogplex`"],
   [
     "an internal comment",
     (forge) => forge.say(PULL, KIM, "@mogplex go", { isInternal: true }),
@@ -138,7 +138,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     () => ({ thread: PULL, comment: { kind: "comment", id: 5 }, text: "" }),
     "the comment is gone",
   ],
-  ["a mention in the middle", (forge) => forge.say(PULL, KIM, "I asked @mogplex to go"), "nothing asks @mogplex"],
+  ["a mention in the middle", (forge) => forge.say(PULL, KIM, "I asked @mogplex to go"), "nothing asks `@mogplex`"],
   ["a closed merge request", (forge) => {
     forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
     return forge.say(PULL, KIM, "@mogplex go");
@@ -451,6 +451,16 @@ test("decide() stops the runs of the thread that have not ended", async () => {
   expect(await decides.toStop(await stopOf(forge, decides))).toEqual({ runs: [RUN], starting: [], waiting: [] });
 });
 
+test("decide() stops the run of a thread that was closed when the stop was written, and starts nothing there", async () => {
+  const forge = fakeForge();
+  forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex stop"))).toBe("stop");
+  expect(await outcome(forge, forge.say(PULL, EVE, "@mogplex stop"))).toStartWith("no: the user who asked");
+  for (const text of ["@mogplex again", "@mogplex fix checks"]) {
+    expect(await outcome(forge, forge.say(PULL, KIM, text))).toBe("no: it is closed");
+  }
+});
+
 test("toStop() finds earlier asks whose start is not known, and leaves later ones", async () => {
   const forge = fakeForge();
   const earlier = forge.say(PULL, LEE, "@mogplex go");
@@ -507,7 +517,7 @@ test("decide() starts nothing for a comment with our reaction at the end, whoeve
   await forge.react(PULL, { kind: "comment", id }, "seen");
   expect(await outcome(forge, news)).toStartWith("go");
   await forge.react(PULL, { kind: "comment", id }, "failed");
-  expect(await outcome(forge, news)).toBe("no: it was answered, and the note is gone");
+  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, and has no note of its own");
   // A note whose start is not known asks for another try.
   mark(forge, { kind: "comment", id }, "starting");
   expect(await outcome(forge, news)).toStartWith("go");
@@ -589,6 +599,27 @@ test("decide() takes the task of the last run for `again`, as long as its text i
   forge.pushers.add(LEE.id);
   forge.notes = forge.notes.map((note) => note.id === of.id ? { ...note, editedAt: at(-5) } : note);
   expect(await outcome(forge, news)).toStartWith("no: the last task cannot be taken again: the comment was changed");
+});
+
+test("decide() starts no second run for `again` on an issue while the run of that task is at work", async () => {
+  const forge = fakeForge();
+  const first = forge.say(ISSUE, LEE, "@mogplex fix it", { createdAt: at(-10) });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, AT_WORK, { thread: ISSUE });
+  const news = forge.say(ISSUE, KIM, "@mogplex again");
+  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is at work on it");
+  expect(await outcome(forge, news)).toStartWith("fix it");
+  // Another task gets a branch of its own.
+  expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix more"), {}, [RUN])).toStartWith("fix more");
+});
+
+test("decide() mentions nobody when it says that the last task is not there any more", async () => {
+  const forge = fakeForge();
+  const first = forge.say(PULL, LEE, "Never mind.", { createdAt: at(-10) });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
+  const decision = await decide(forge, forge.say(PULL, KIM, "@mogplex again"));
+  expect(decision.kind === "none" && decision.tell?.text).toEndWith(
+    "cannot be taken again: nothing asks `@mogplex` for anything at the beginning of a line",
+  );
 });
 
 test("decide() says that there was no run to start again", async () => {

@@ -766,7 +766,7 @@ test("respond --poll says in the log what it looks at", async () => {
     "issue #8, comment 1000:",
     "no run: the user who asked may not push to the repository",
     "merge request !7, comment 1001:",
-    "no run: nothing asks @mogplex for anything at the beginning of a line",
+    "no run: nothing asks `@mogplex` for anything at the beginning of a line",
     "merge request !7, the label:",
     "no run: the user who asked may not push to the repository",
     "",
