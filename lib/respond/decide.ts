@@ -240,14 +240,20 @@ export class Decider {
     return false;
   }
 
+  /** Whether an ask is stopped by now. Asked again after the start, which may have been tried for as long as the service was down. */
+  async isStopped({ thread, ask, at }: Pick<Wanted, "thread" | "ask" | "at">): Promise<boolean> {
+    const me = await this.#threads.me();
+    const { list } = await this.#threads.comments(thread);
+    return await this.#isStopped(list, marksOf(list, me, await this.#sealOf(thread)), { ask, at, me });
+  }
+
   /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
-  async changed({ thread: before, place, ask, at, of }: Wanted): Promise<string | null> {
+  async changed(wanted: Wanted): Promise<string | null> {
+    const { thread: before, place, ask, of } = wanted;
     const now = await this.#threads.thread(before);
     if (now === null || !now.isOpen) return "it was closed meanwhile";
+    if (await this.isStopped(wanted)) return STOPPED;
     const me = await this.#threads.me();
-    const { list } = await this.#threads.comments(before);
-    const marks = marksOf(list, me, await this.#sealOf(before));
-    if (await this.#isStopped(list, marks, { ask, at, me })) return STOPPED;
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const found = await this.#askAt(before, each, me);
       if ("reason" in found) return found.reason;

@@ -513,6 +513,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     notes: { secrets: () => [], wanted: () => true, plan: () => ({ ...planned, note }) },
   };
   let result: RunResult | undefined;
+  let stopping: Promise<void> | undefined;
   const job = new CommandJob<RunResult>(jobContext, emptyRunResult());
   try {
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
@@ -527,6 +528,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       onStarted: (run: { runId: string; run: { status: string } }) => {
         started(run.runId);
         live.open(run.run.status as Parameters<typeof live.open>[0]);
+        stopping = stopLate(context, decider, wanted, run.runId);
       },
     };
     const files = { files: context.io, statePath: places.state, sink };
@@ -537,6 +539,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       return ended;
     });
     const code = await job.end(work);
+    await stopping;
     if (!note.isEnded) await end(result?.reason ?? "nothing was started", code);
     const isOpen = result !== undefined && result.runId !== null &&
       !(result.status !== null && isTerminal(result.status));
@@ -556,6 +559,18 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     );
     await react(asked, "failed");
     return await job.refuse(error);
+  }
+}
+
+/** Cancels a run whose start was tried for so long that a stop was answered meanwhile. A failure lets the run go on. */
+async function stopLate(context: Context, decider: Decider, wanted: Wanted, runId: string): Promise<void> {
+  const { clock, writer } = context;
+  try {
+    if (!await decider.isStopped(wanted)) return;
+    const { session: { client, deadline } } = openOneShot(context);
+    await cancelWith(client, clock, runId, { deadline });
+  } catch (error) {
+    writer.note(error instanceof MogplexError ? error.message : `Cannot look for a stop: ${error}`);
   }
 }
 

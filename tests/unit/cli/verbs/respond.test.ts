@@ -474,6 +474,21 @@ test("respond stops a run that another job is just about to start", async () => 
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
 });
 
+test("respond stops a run whose start the service has taken only after the stop was answered", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 500 });
+  const task = respond(at, payload(note), ["--timeout", "30m"]);
+  await at.clock.sleep(1_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[0]).toContain("No run: it was stopped.");
+  at.emulator.control("clearFaults", {});
+  await task;
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect(ours(at)[0]).toContain("Somebody stopped it.");
+});
+
 test("the note of a run shows the person's own request at the end, and not the whole prompt", async () => {
   const at = place();
   at.gitlab.say("merge_requests/7", "lee", "The tests fail on Mondays.");
