@@ -290,25 +290,21 @@ export class Decider {
     if (this.#isBeyondLimit(today)) return this.#limitReason;
     if (thread.pull === null) return null;
     const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
-    if (this.#isStarting(earlier) || (await this.#runsAtWork(earlier)).length > 0) {
+    // The clock of this machine may be some minutes off: the forge has just dated the own note.
+    const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
+    if (isStarting(earlier, nowMs) || (await this.#runsAtWork(earlier)).length > 0) {
       return `${BUSY}, ask again when it has ended`;
     }
-    const isBusy = await this.#isBranchBusy(place, today, notes) || await this.#isBranchTaken(thread, place, noteId);
+    const isBusy = await this.#isBranchBusy(place, today, notes) ||
+      await this.#isBranchTaken(thread, place, { noteId, nowMs });
     return isBusy ? `${BUSY_BRANCH}, ask again when it has ended` : null;
-  }
-
-  /** Whether a job is about to start a run. */
-  #isStarting(notes: readonly MarkedNote[]): boolean {
-    return notes.some(({ mark, note }) =>
-      mark.state === "starting" && this.#nowMs - Date.parse(note.createdAt) < STARTING_MS
-    );
   }
 
   /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
   async #isBranchTaken(
     { number }: Thread,
     { workingBranch }: Wanted["place"],
-    noteId: number,
+    { noteId, nowMs }: { noteId: number; nowMs: number },
   ): Promise<boolean> {
     if (workingBranch === undefined) return false;
     const me = await this.#threads.me();
@@ -317,7 +313,7 @@ export class Decider {
       const place: ThreadPlace = { kind: "pull", number: other };
       const { list } = await this.#threads.comments(place);
       const earlier = marksOf(list, me, await this.#sealOf(place)).filter(({ note }) => note.id < noteId);
-      if (this.#isStarting(earlier) || await this.#hasRunOn(workingBranch, earlier)) return true;
+      if (isStarting(earlier, nowMs) || await this.#hasRunOn(workingBranch, earlier)) return true;
     }
     return false;
   }
@@ -561,6 +557,11 @@ export class Decider {
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
     return { thread, hasText, comments: own, leftOut: earlier.length - own.length };
   }
+}
+
+/** Whether a job is about to start a run. */
+function isStarting(notes: readonly MarkedNote[], nowMs: number): boolean {
+  return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < STARTING_MS);
 }
 
 /** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */

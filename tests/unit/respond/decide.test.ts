@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
 import type { News } from "../../../lib/forge/threads.ts";
 import type { RespondSettings, Wanted } from "../../../lib/respond/decide.ts";
-import { type AskId, jobOfAsk, markLine, type MarkState } from "../../../lib/respond/mark.ts";
+import { type AskId, jobOfAsk, type MarkedNote, markLine, marksOf, type MarkState } from "../../../lib/respond/mark.ts";
 import { noteMarker } from "../../../lib/report/note.ts";
 import {
   at,
@@ -422,6 +422,21 @@ test("rival() lets the older note start of two that begin a run on one branch, w
     Object.assign(note, { createdAt: at(0), text: note.text.replace(/ [0-9a-f]{32} -->/, ` ${"0".repeat(32)} -->`) });
   }
   expect(await rival(id + 1)).toBeNull();
+});
+
+test("rival() lets the older note start, however far the clock of this machine is from that of the forge", async () => {
+  for (const minutes of [-30, 30]) {
+    const forge = fakeForge();
+    const news = forge.say(PULL, KIM, "@mogplex go", { createdAt: at(minutes) });
+    const ask = await wanted(forge, news);
+    for (const id of [50, news.comment?.id ?? 0]) mark(forge, { kind: "comment", id }, "starting");
+    const [older, own] = marksOf(forge.notes.slice(-2), BOT, sealOf(PULL));
+    if (older === undefined || own === undefined) throw new Error("there are no notes");
+    for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
+    const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
+    expect(await rival(own)).toBe("another run is at work on it, ask again when it has ended");
+    expect(await rival(older)).toBeNull();
+  }
 });
 
 test("decide() counts runs of the last day by our own notes, and starts nothing beyond the limit", async () => {
