@@ -174,7 +174,9 @@ export class Decider {
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
-    if (own === undefined && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
+    // One reaction on a thread stands for all labels: it may be about an earlier one, whose run has ended since.
+    const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
+    if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
       return quiet("it was answered or stopped, and has no note of its own");
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });

@@ -538,6 +538,16 @@ test("decide() starts nothing for a comment with our reaction at the end, whoeve
   expect(await outcome(forge, news)).toStartWith("go");
 });
 
+test("decide() does not take the reaction to an earlier label, whose note is there, for an answer to a label that was set anew", async () => {
+  const forge = fakeForge();
+  forge.labels.set("pull 7", { id: 6, by: LEE, at: at(0) });
+  await forge.react(PULL, null, "done");
+  const news = { thread: PULL, comment: null, text: null };
+  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, and has no note of its own");
+  mark(forge, { kind: "label", id: 5 }, { runId: RUN, isOpen: false });
+  expect(await decide(forge, news)).toMatchObject({ kind: "start", ask: { kind: "label", id: 6 } });
+});
+
 test("decide() takes a stop that was changed for what its event says, and nothing else", async () => {
   const forge = fakeForge();
   const news = forge.say(PULL, KIM, "@mogplex go on", { editedAt: at(1) });
