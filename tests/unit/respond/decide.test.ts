@@ -300,6 +300,16 @@ test("decide() works on the source of a merge request into a release branch, nev
   expect(place).toEqual({ kind: "branch", baseBranch: "release-1", workingBranch: "feature", createBranch: false });
 });
 
+test("decide() names the character of a branch that turns the rest of a line around, and does not write it", async () => {
+  const forge = fakeForge();
+  const source = "x\u202ey";
+  forge.threads.set("pull 7", aThread(PULL, { pull: { source, target: "main", isForeign: false, commit: null } }));
+  forge.branches.set(source, { isGuarded: false, commit: null });
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe(
+    'no: the service does not take the name of its branch: the character "\\u202e" is not permitted',
+  );
+});
+
 test("decide() says that the branch is gone", async () => {
   const forge = fakeForge();
   forge.branches.delete("feature");
