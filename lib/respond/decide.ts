@@ -11,6 +11,7 @@ import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
 import {
   type AskId,
+  isAnsweredByOther,
   isSameAsk,
   type Mark,
   type MarkedNote,
@@ -164,7 +165,8 @@ export class Decider {
     if (right instanceof MogplexError) throw right;
     if (!right) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
-    const marks = marksOf(found.list, me, await this.#sealOf(place));
+    const seal = await this.#sealOf(place);
+    const marks = marksOf(found.list, me, seal);
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
     this.#open.push(...open.slice(-MAX_RUNS));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
@@ -174,6 +176,7 @@ export class Decider {
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
+    if (own === undefined && isAnsweredByOther(found.list, me, seal, ask)) return quiet("another bot has answered it");
     // One reaction on a thread stands for all labels: it may be about an earlier one, whose run has ended since.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
     if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {

@@ -337,7 +337,27 @@ test("decide() starts again for an ask whose start is not known, beyond every li
 test("decide() ignores a mark that another user wrote", async () => {
   const forge = fakeForge();
   const news = forge.say(PULL, KIM, "@mogplex go");
-  mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none", { author: EVE });
+  const seal = () => "0".repeat(32);
+  mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none", { author: EVE, seal });
+  expect(await outcome(forge, news)).toStartWith("go");
+});
+
+test("decide() starts nothing again for what another bot has answered with the same token, and takes no more from its note", async () => {
+  const forge = fakeForge();
+  const author = { ...BOT, id: 78, name: "mogplex-bot-2" };
+  const news = forge.say(PULL, KIM, "@mogplex go");
+  const ask = { kind: "comment" as const, id: news.comment?.id ?? 0 };
+  mark(forge, ask, "starting", { author });
+  expect(await outcome(forge, news)).toStartWith("go");
+  for (const state of ["none", AT_WORK] as const) {
+    forge.notes.pop();
+    mark(forge, ask, state, { author });
+    expect(await outcome(forge, news)).toBe("no: another bot has answered it");
+  }
+  // Whoever has copied that note brings nobody to do its task again.
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there was no run here");
+  forge.notes = forge.notes.filter(({ author: { id } }) => id !== author.id);
+  mark(forge, ask, "none", { author, seal: sealOf(PULL, "mog_of-another-team") });
   expect(await outcome(forge, news)).toStartWith("go");
 });
 
