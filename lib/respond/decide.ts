@@ -9,6 +9,7 @@ import type { ForgeUser } from "../forge/findings.ts";
 import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
+import { formatCount } from "../text/duration.ts";
 import {
   type AskId,
   isAnsweredByOther,
@@ -527,7 +528,7 @@ export class Decider {
   }
 
   get #limitReason(): string {
-    return `the limit of ${this.#settings.limit} runs a day is reached`;
+    return `the limit of ${formatCount(this.#settings.limit, "run")} a day is reached`;
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are not looked at: a changed note counts, too. */
@@ -601,7 +602,7 @@ interface Task {
 
 function checkedTask(text: string, of: AskId, name: string): Task | { reason: string } {
   if (text === "") return { reason: `there is no task: write \`@${name} <task>\`` };
-  if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters` };
+  if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters: write a shorter one` };
   return { text, of, quote: null };
 }
 

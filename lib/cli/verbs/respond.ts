@@ -423,7 +423,7 @@ function wayOn({ runId, exitCode }: NoteState, name: string): string {
 
 /** What to do now, for whoever has asked. */
 const stepsFor = (name: string): MarkdownOptions["steps"] => ({
-  deadline: "Nothing: if the run goes on, the next poll writes its end here.",
+  deadline: "Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
   cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was not meant."],
 });
 

@@ -151,7 +151,7 @@ test("mentions on several threads at once start no more runs than the limit", as
   const called = await Promise.all(texts.map((text) => respond(at, text, ["--limit", "1/day"])));
   expect(called.map(({ code }) => code)).toEqual([0, 0]);
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("the limit of 1 runs a day is reached")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("the limit of 1 run a day is reached")).length).toBe(1);
 });
 
 test("respond keeps a confidential issue out of a log that others can read", async () => {
@@ -564,7 +564,9 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
   const [body = ""] = ours(at);
-  expect(body).toContain("**What to do now:** Nothing: if the run goes on, the next poll writes its end here.");
+  expect(body).toContain(
+    "**What to do now:** Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
+  );
   for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
   expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
