@@ -772,6 +772,16 @@ test("respond --poll leaves what was asked for long ago, and takes the oldest of
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
 });
 
+test("respond --poll sees a whole day, whatever the time zone of the server is", async () => {
+  const at = place();
+  for (const hours of [23, 13, 5, 1]) {
+    at.gitlab.say("issues/8", "kim", "@mogplex", {
+      created_at: new Date(at.clock.wallTime() - hours * 3_600_000).toISOString(),
+    });
+  }
+  expect((await respond(at, "", ["--poll"])).stdout).toContain(": 4 to look at\n");
+});
+
 test("respond --poll says in the log what it looks at", async () => {
   const at = place();
   at.gitlab.say("issues/8", "eve", "@mogplex go");
