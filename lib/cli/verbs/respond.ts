@@ -481,11 +481,11 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const note = openNote(context, planned);
   const since = clock.wallTime();
   const { request, repository } = await requestOf(context, asked, wanted);
-  await react(asked, "seen");
   const written = await note.begin({
     render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
     state: NOTHING_YET,
   });
+  await react(asked, "seen");
   /** Ends the note without a run. */
   const end = async (reason: string, exitCode: number) => {
     await note.end({

@@ -297,6 +297,20 @@ test("respond starts nothing when the forge does not answer, and the next poll d
   expect(runsOf(at).length).toBe(1);
 });
 
+test("respond leaves no reaction when its first note cannot be written, and the next poll starts the run", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  for (let times = 0; times < 40; times++) at.gitlab.faults.push({ match: /^POST .*\/notes$/, fault: "reset" });
+  expect((await respond(at, payload(note))).code).toBe(69);
+  expect(at.gitlab.reactions).toEqual([]);
+  at.gitlab.faults = [];
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect({ runs: runsOf(at).length, reactions: at.gitlab.reactions }).toEqual({
+    runs: 1,
+    reactions: ["1000 eyes", "1000 white_check_mark"],
+  });
+});
+
 test("respond finds its note when the answer to writing it is lost", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
