@@ -450,7 +450,7 @@ export class Decider {
     if (others.findLast(mayHaveRun)?.mark.state === "starting") {
       return {
         reason:
-          `a task of before is not started yet, and the next poll does it: \`@${this.#settings.name} stop\` withdraws it`,
+          `the last task is not started yet: polls try it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`,
       };
     }
     const last = others.findLast(({ mark }) => typeof mark.state !== "string");

@@ -417,7 +417,7 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
 function wayOn({ runId, exitCode }: NoteState, name: string): string {
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
   if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Ask again when what is named below is mended.";
-  return "\n\nNo start is known. The next poll tries it again, and no second run comes of that: do not ask again. " +
+  return "\n\nNo start is known. Polls try it again for 24 hours, and no second run comes of that: do not ask again meanwhile. " +
     `\`@${name} stop\` withdraws it.`;
 }
 

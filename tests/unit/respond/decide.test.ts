@@ -687,7 +687,7 @@ test("decide() starts no second run for `again` while the last task may still be
   const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, "starting");
   const news = forge.say(PULL, KIM, "@mogplex again");
-  expect(await outcome(forge, news)).toStartWith("no: a task of before is not started yet, and the next poll does it");
+  expect(await outcome(forge, news)).toStartWith("no: the last task is not started yet: polls try it for 24 hours");
 });
 
 test("decide() mends what the forge shows to be broken, and nothing else", async () => {

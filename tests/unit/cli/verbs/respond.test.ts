@@ -325,7 +325,7 @@ test("respond sends the same key again when a start is not known, and one run is
   at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
-  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. The next poll tries it again/);
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. Polls try it again for 24 hours/);
   at.emulator.control("clearFaults", {});
   const second = await respond(at, "", ["--poll"]);
   expect(second.code).toBe(0);
