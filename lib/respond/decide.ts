@@ -77,6 +77,8 @@ export interface RunsAtWork {
 }
 
 const DAY_MS = 86_400_000;
+/** How far back a poll looks at most. */
+export const MAX_POLL_MS = 7 * DAY_MS;
 /** Most runs of a thread that are looked at: older ones have ended. */
 const MAX_RUNS = 5;
 /** Most runs of other threads whose branch is asked for. */
@@ -219,7 +221,9 @@ export class Decider {
       mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
     );
     const waiting: CommentPlace[] = [];
-    for (const comment of list) {
+    // No poll takes up what is older: whatever became of it was not stopped.
+    const firstMs = Date.parse(at) - MAX_POLL_MS;
+    for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
       const kind = readMention(comment.text, this.#settings.name)?.kind ?? "unsure";
       if (!["stop", "unsure"].includes(kind) && await this.#hasRight(comment.author)) waiting.push(comment);

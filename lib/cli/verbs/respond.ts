@@ -10,7 +10,14 @@ import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
-import { Decider, type RespondSettings, STARTING_MS, type Stop, type Wanted } from "../../respond/decide.ts";
+import {
+  Decider,
+  MAX_POLL_MS,
+  type RespondSettings,
+  STARTING_MS,
+  type Stop,
+  type Wanted,
+} from "../../respond/decide.ts";
 import {
   type AskId,
   isSameAsk,
@@ -114,7 +121,7 @@ const SINCE: Option<number> = {
   name: "since",
   value: "TIME",
   help: "With --poll: how far to look back [24h]",
-  parse: duration(7 * 86_400_000),
+  parse: duration(MAX_POLL_MS),
 };
 const ALLOW_URL: VerbFlag = {
   name: "allow-url",

@@ -522,6 +522,8 @@ test("toStop() finds what members have asked for before, and no job has answered
   const waits = [forge.say(PULL, LEE, "@mogplex go"), forge.say(PULL, KIM, "@mogplex fix checks")];
   for (const text of ["hello", "> a\n@mogplex go", "@mogplex stop"]) forge.say(PULL, KIM, text);
   forge.say(PULL, EVE, "@mogplex go");
+  // Its note is gone for a long time.
+  forge.say(PULL, KIM, "@mogplex go", { createdAt: at(-8 * 24 * 60) });
   forge.say(ISSUE, KIM, "@mogplex go");
   mark(forge, { kind: "comment", id: forge.say(PULL, KIM, "@mogplex go").comment?.id ?? 0 }, "none");
   const decides = decider(forge);
