@@ -79,8 +79,8 @@ export interface RunsAtWork {
 const DAY_MS = 86_400_000;
 /** How far back a poll looks at most. */
 export const MAX_POLL_MS = 7 * DAY_MS;
-/** Most runs of a thread that are looked at: older ones have ended. */
-const MAX_RUNS = 5;
+/** Most notes of a thread that get the end of their run at once. */
+const MAX_LEFT = 5;
 /** Most runs of other threads whose branch is asked for. */
 const MAX_OTHER_RUNS = 20;
 /** Most other pull requests of one branch whose notes are read. */
@@ -171,7 +171,7 @@ export class Decider {
     const seal = await this.#sealOf(place);
     const marks = marksOf(found.list, me, seal);
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
-    this.#open.push(...open.slice(-MAX_RUNS));
+    this.#open.push(...open.slice(-MAX_LEFT));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
     if (own !== undefined && own.mark.state !== "starting") {
       return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
@@ -474,11 +474,10 @@ export class Decider {
     return "reason" in task ? task : { ...task, of };
   }
 
-  /** Runs of a thread that have not ended. */
+  /** Runs of a thread that have not ended. Of an issue there may be many: each task has a branch of its own. */
   async #runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
-    const ids = marks.flatMap(({ mark: { state } }) => typeof state === "string" ? [] : [state.runId]);
     const found: string[] = [];
-    for (const id of new Set(ids.slice(-MAX_RUNS))) if (await this.#runs.branchOf(id) !== null) found.push(id);
+    for (const id of openRuns(marks)) if (await this.#runs.branchOf(id) !== null) found.push(id);
     return found;
   }
 
@@ -498,8 +497,7 @@ export class Decider {
 
   /** Whether a run that has not ended works on a branch. */
   async #hasRunOn(branch: string, marks: readonly MarkedNote[]): Promise<boolean> {
-    const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
-    for (const id of new Set(ids.slice(-MAX_OTHER_RUNS))) {
+    for (const id of openRuns(marks).slice(-MAX_OTHER_RUNS)) {
       if (await this.#runs.branchOf(id) === branch) return true;
     }
     return false;
@@ -567,6 +565,12 @@ export class Decider {
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
     return { thread, hasText, comments: own, leftOut: earlier.length - own.length };
   }
+}
+
+/** Runs of which the notes do not tell the end. */
+function openRuns(marks: readonly MarkedNote[]): string[] {
+  const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
+  return [...new Set(ids)];
 }
 
 /** Whether a job is about to start a run. */

@@ -496,6 +496,14 @@ test("decide() stops the runs of the thread that have not ended", async () => {
   expect(await decides.toStop(await stopOf(forge, decides))).toEqual({ runs: [RUN], starting: [], waiting: [] });
 });
 
+test("toStop() finds all runs of an issue, however many there are", async () => {
+  const forge = fakeForge();
+  const ids = Array.from({ length: 9 }, (_, index) => RUN.replace("5", String(index)));
+  for (const [index, runId] of ids.entries()) mark(forge, { kind: "comment", id: index }, { runId, isOpen: true });
+  const decides = decider(forge, {}, ids);
+  expect((await decides.toStop(await stopOf(forge, decides))).runs).toEqual(ids);
+});
+
 test("decide() stops the run of a thread that was closed when the stop was written, and starts nothing there", async () => {
   const forge = fakeForge();
   forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
