@@ -23,7 +23,7 @@ const FILLERS = "please it this that now run agent the all everything thanks tha
 /** Words that change nothing of a stop: `stop working on it for now`. */
 const OF_STOP = "for current job on pls right running task work working".split(" ");
 /** What ends the first part of a sentence. */
-const CLAUSE_END = /\n|[.,:;!?…](?=[\s.,:;!?…\d]|$)|[ \t](?:[-–—][ \t]|\()/;
+const CLAUSE_END = /\n|[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、]|[ \t](?:[-–—][ \t]|\()/;
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 
@@ -62,7 +62,7 @@ export function readMention(text: string, name: string): Ask | null {
 }
 
 function readLines(text: string, name: string): Ask | null {
-  const mention = new RegExp(`^@${name}(?=[\\s,:;.!?]|$)[,:]?`, "i");
+  const mention = new RegExp(`^@${name}(?=[\\s,:;.!?，。：；！？、]|$)[,:，：、]?`, "i");
   const lines = text.split(/\r?\n/);
   /** The signs that have opened a block of code; empty outside of one. */
   let fence = "";

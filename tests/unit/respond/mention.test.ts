@@ -60,6 +60,8 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     words,
   ): [string, Ask] => [`@mogplex ${words}`, task("")]),
   ["@mogplex 请修复测试", task("请修复测试")],
+  ["@mogplex，请修复测试", task("请修复测试")],
+  ["@mogplex：stop，分支错了", { kind: "stop" }],
   ["@mogplex again", { kind: "again" }],
   ["@mogplex fix checks", { kind: "mend", mend: "checks" }],
   ["@mogplex fix review.", { kind: "mend", mend: "review" }],
