@@ -92,8 +92,8 @@ const LATE_MS = 60 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
 
-const BUSY = "another run is at work on it";
-const BUSY_BRANCH = "a run of another thread is at work on its branch";
+const BUSY = "another run is at work here";
+const BUSY_BRANCH = "a run of another thread is at work on this branch";
 const STOPPED = "it was stopped before a run had started";
 
 function quiet(reason: string): Decision {
@@ -273,7 +273,9 @@ export class Decider {
       }
     }
     const again = await placeNow(this.#threads, now);
-    return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
+    return JSON.stringify(again) === JSON.stringify(place)
+      ? null
+      : "source or target branch is another one now, or was protected";
   }
 
   /** The task that a mark names, for its note; undefined when the thread does not show it any more as it was. */
@@ -303,11 +305,11 @@ export class Decider {
     // The clock of this machine may be some minutes off: the forge has just dated the own note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
     if (isStarting(earlier, nowMs) || (await this.#runsAtWork(earlier)).length > 0) {
-      return `${BUSY}, ask again when it has ended`;
+      return `${BUSY}: ask again when that has ended`;
     }
     const isBusy = await this.#isBranchBusy(place, today, notes) ||
       await this.#isBranchTaken(thread, place, { noteId, nowMs });
-    return isBusy ? `${BUSY_BRANCH}, ask again when it has ended` : null;
+    return isBusy ? `${BUSY_BRANCH}: ask again when that has ended` : null;
   }
 
   /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
@@ -517,12 +519,12 @@ export class Decider {
     const [busy] = await this.#runsAtWork(rivals);
     const note = marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === busy)?.note;
     if (busy !== undefined) {
-      const link = note === undefined ? "" : `: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
-      return { reason: BUSY, text: `${BUSY}, ask again when it has ended${link}` };
+      const link = note === undefined ? "" : `. Its note: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
+      return { reason: BUSY, text: `${BUSY}: ask again when that has ended${link}` };
     }
     const today = await this.#marksOfToday(me);
     if (await this.#isBranchBusy(place, today, marks)) {
-      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}, ask again when it has ended` };
+      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: ask again when that has ended` };
     }
     return this.#isBeyondLimit(today)
       ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }

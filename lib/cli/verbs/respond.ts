@@ -297,7 +297,7 @@ async function stop(
   const { forge: { threads }, news: { thread } } = asked;
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
-  told.push("What was asked for here before and has not started yet does not start any more.");
+  told.push("Earlier tasks of this thread that have not started do not start any more.");
   await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
@@ -372,7 +372,7 @@ async function endLeftNotes(
           context,
           asked,
           left.mark,
-          "No run: it was closed before. Whether one had been started is not known.",
+          "No run: the thread was closed. Whether one had been started before is not known.",
         );
       }
     }

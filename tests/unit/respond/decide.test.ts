@@ -405,7 +405,7 @@ test("decide() tells a second mention which run is at work, and takes one when t
   const news = forge.say(PULL, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "another run is at work on it, ask again when it has ended: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "another run is at work here: ask again when that has ended. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
@@ -418,7 +418,7 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run of another thread is at work on its branch, ask again when it has ended",
+    "a run of another thread is at work on this branch: ask again when that has ended",
   );
   const decides = decider(forge);
   expect(await decides.rival(await wanted(forge, news), [], 1_000)).toBeNull();
@@ -443,7 +443,7 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   const id = note?.id ?? 0;
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
-  expect(await rival(id + 1)).toBe("a run of another thread is at work on its branch, ask again when it has ended");
+  expect(await rival(id + 1)).toBe("a run of another thread is at work on this branch: ask again when that has ended");
   expect(await rival(id - 1)).toBeNull();
   // A job that has begun so long ago has died.
   if (note !== undefined) Object.assign(note, { createdAt: at(-11) });
@@ -464,7 +464,7 @@ test("rival() lets the older note start, however far the clock of this machine i
     if (older === undefined || own === undefined) throw new Error("there are no notes");
     for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
     const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
-    expect(await rival(own)).toBe("another run is at work on it, ask again when it has ended");
+    expect(await rival(own)).toBe("another run is at work here: ask again when that has ended");
     expect(await rival(older)).toBeNull();
   }
 });
@@ -671,7 +671,7 @@ test("decide() starts no second run for `again` on an issue while the run of tha
   const first = forge.say(ISSUE, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, AT_WORK, { thread: ISSUE });
   const news = forge.say(ISSUE, KIM, "@mogplex again");
-  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is at work on it");
+  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is at work here");
   expect(await outcome(forge, news)).toStartWith("fix it");
   // Another task gets a branch of its own.
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix more"), {}, [RUN])).toStartWith("fix more");
@@ -772,7 +772,10 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
   const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
     [() => {}, null],
     [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "it was closed meanwhile"],
-    [(forge) => forge.branches.set("feature", { isGuarded: true, commit: null }), "its branch is another one now"],
+    [
+      (forge) => forge.branches.set("feature", { isGuarded: true, commit: null }),
+      "source or target branch is another one now",
+    ],
     [
       (forge) => forge.notes.splice(0, 1, ...forge.notes.slice(0, 1).map((note) => ({ ...note, editedAt: at(1) }))),
       "the comment was",
@@ -782,11 +785,11 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
       const pull = { source: "other", target: "main", isForeign: false, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
       forge.branches.set("other", { isGuarded: false, commit: null });
-    }, "its branch is another one now"],
+    }, "source or target branch is another one now"],
     [(forge) => {
       const pull = { source: "feature", target: "main", isForeign: true, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
-    }, "its branch is another one now"],
+    }, "source or target branch is another one now"],
   ];
   for (const [change, why] of changes) {
     const forge = fakeForge();

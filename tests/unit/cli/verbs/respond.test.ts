@@ -127,7 +127,7 @@ test("two mentions on one merge request at once start one run, and the other one
   const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
   await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("another run is at work here")).length).toBe(1);
 });
 
 test("mentions on two merge requests of one branch at once start one run, and the later one is told", async () => {
@@ -138,7 +138,7 @@ test("mentions on two merge requests of one branch at once start one run, and th
   );
   await Promise.all(asks.map((each) => respond(at, each, ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("a run of another thread is at work on its branch")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("a run of another thread is at work on this branch")).length).toBe(1);
 });
 
 test("mentions on several threads at once start no more runs than the limit", async () => {
@@ -419,9 +419,9 @@ test("respond stops the run of a thread", async () => {
   await respond(at, payload(note), ["--timeout", "60"]);
   expect(ours(at)[0]).toMatch(/ of comment 1000 [0-9a-f-]{36} at work [0-9a-f]{32} -->/);
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
-  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work on it\n");
+  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work here\n");
   expect(ours(at)[1]).toContain(
-    "ask again when it has ended: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "ask again when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
@@ -450,7 +450,7 @@ test("respond starts nothing that was asked for before a stop, when the job of t
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toContain("has not started yet does not start any more");
+  expect(ours(at)[0]).toContain("that have not started do not start any more");
   const { code, stdout } = await respond(at, payload(note));
   expect({ code, stdout, runs: runsOf(at) }).toEqual({
     code: 0,
@@ -634,7 +634,7 @@ test("respond --poll ends a note whose start is not known when its thread is clo
   expect(own.body).toContain("⏳");
   await at.clock.sleep(11 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
-  expect(own.body).toContain("No run: it was closed before. Whether one had been started is not known.");
+  expect(own.body).toContain("No run: the thread was closed. Whether one had been started before is not known.");
   expect(own.body).toContain(" none ");
 });
 
