@@ -353,7 +353,10 @@ export class Decider {
     if (what === first) return { ...by, what, line };
     const told = (reason: string) => ({ reason, refused: by });
     if (comment.editedAt !== null) return told("the comment was changed after it was written");
-    if (what.kind === "unsure") return told("the mention may be a part of a quote, of code or of HTML");
+    if (what.kind === "unsure") {
+      const why = "the mention may be a part of a quote, of code or of HTML";
+      return told(what.isHidden === true ? "there are characters at the mention that are not seen" : why);
+    }
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
       return { ...by, what, line };
     }

@@ -7,9 +7,12 @@
 import { type Mend, MENDS } from "../run/mend.ts";
 import { plainText } from "../text/plain_text.ts";
 
-/** What is asked for. `unsure`: a line begins with the mention, and may be a part of a quote, or not be shown. */
+/**
+ * What is asked for. `unsure`: a line begins with the mention, and may be a part of a quote, or not be shown. `isHidden`: it does so for the eye alone,
+ * as there are characters which are not seen.
+ */
 export type Ask =
-  | { kind: "unsure" }
+  | { kind: "unsure"; isHidden?: true }
   | { kind: "task"; task: string }
   | { kind: "stop" }
   | { kind: "again" }
@@ -54,11 +57,11 @@ const CONTROL = /[^\P{Cc}\t]/u;
  * @returns Null when it does not mention that name at the beginning of a line, or in a block of code. A task may be empty.
  */
 export function readMention(text: string, name: string): Ask | null {
-  const ask = readLines(text.slice(0, MAX_TEXT), name);
+  const part = text.slice(0, MAX_TEXT);
+  const ask = readLines(part, name);
+  if (ask === null) return readLines(plainText(part), name) === null ? null : { kind: "unsure", isHidden: true };
   // Half a task is another task: whoever reads this one finds it too long, and says so.
-  return text.length > MAX_TEXT && ask !== null && !["stop", "unsure"].includes(ask.kind)
-    ? { kind: "task", task: text }
-    : ask;
+  return text.length > MAX_TEXT && !["stop", "unsure"].includes(ask.kind) ? { kind: "task", task: text } : ask;
 }
 
 function readLines(text: string, name: string): Ask | null {

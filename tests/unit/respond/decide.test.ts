@@ -549,6 +549,12 @@ for (
       {},
       "the mention may be a part of a quote, of code or of HTML",
     ],
+    [
+      "a mention behind a mark for the direction of text",
+      "\u200f@mogplex go",
+      {},
+      "there are characters at the mention that are not seen",
+    ],
     ["an edited comment", "@mogplex go", { editedAt: at(1) }, "the comment was changed after it was written"],
   ] as const
 ) {

@@ -220,6 +220,15 @@ for (
   });
 }
 
+test("readMention() is not sure of a mention that only looks as if it were at the beginning of a line", () => {
+  for (const text of ["\u200f@mogplex go", "@mogplex\u200b go", "@mog\u00adplex go", "Thanks!\n\n\ufeff@mogplex go"]) {
+    expect(readMention(text, "mogplex")).toEqual({ kind: "unsure", isHidden: true });
+  }
+  for (const text of ["\u200f\u202e", "> \u200f@mogplex go", "```\n\u200f@mogplex go\n```", "@m\u043egplex go"]) {
+    expect(readMention(text, "mogplex")).toBeNull();
+  }
+});
+
 test("readMention() sees no mention in a block of code, or inside of a line", () => {
   for (const text of ["```\n@mogplex go\n```", "~~~\n@mogplex go", "<b>\n\nsee @mogplex", "> @mogplex go\n> b"]) {
     expect(readMention(text, "mogplex")).toBeNull();
