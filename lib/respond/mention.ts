@@ -22,11 +22,13 @@ export type Ask =
 const MAX_TEXT = 100_000;
 
 /** Words that change nothing of a fixed word, and are no task. */
-const FILLERS = "please it this that now run agent the all everything thanks thank you try here immediately".split(" ");
+const FILLERS =
+  "please it this that now just run agent the all everything thanks thank you try here immediately ok okay no sorry wait"
+    .split(" ");
 /** Words that change nothing of a stop: `stop working on it for now`. */
-const OF_STOP = "for current job on pls right running task work working".split(" ");
+const OF_STOP = "agents both current for job jobs on pls right running runs task tasks work working".split(" ");
 /** What ends the first part of a sentence. */
-const CLAUSE_END = /\n|[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、]|[ \t](?:[-–—][ \t]|\()/;
+const CLAUSE_END = /[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、—]|[ \t](?:[-–][ \t]|\()/;
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 
@@ -106,8 +108,9 @@ function askOf(text: string): Ask {
     line.length > MAX_WORDS
       ? [line]
       : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
-  // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `stop, it is the wrong branch`.
-  const [first = "", ...more] = wordsOf(task.split(CLAUSE_END, 1)[0] ?? "");
+  // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `ok, stop, it is the wrong branch`.
+  const [top = ""] = task.split("\n", 1);
+  const [first = "", ...more] = top.split(CLAUSE_END).map(wordsOf).find((words) => words.length > 0) ?? [];
   if (more.every((word) => OF_STOP.includes(word)) && ["stop", "cancel", "abort"].includes(first)) {
     return { kind: "stop" };
   }
