@@ -89,8 +89,10 @@ const MAX_OTHER_PULLS = 5;
 export const STARTING_MS = 10 * 60_000;
 /** From when on the job of a comment's event counts as lost, in milliseconds. */
 const LATE_MS = 60 * 60_000;
-/** Most users whose right is asked for in one decision. Comments of others are left out. */
+/** Most users whose right is asked for because they have written in a thread. Comments of others are left out. */
 const MAX_USERS = 30;
+/** Most of them who have asked for a stop: strangers must not hide that of a member. */
+const MAX_STOPPERS = 300;
 
 const BUSY = "another run is at work here";
 const BUSY_BRANCH = "a run of another thread is at work on this branch";
@@ -179,7 +181,10 @@ export class Decider {
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
-    if (own === undefined && isAnsweredByOther(found.list, me, seal, ask)) return quiet("another bot has answered it");
+    // Of a stop each bot answers for its own runs.
+    if (own === undefined && !isStop && isAnsweredByOther(found.list, me, seal, ask)) {
+      return quiet("another bot has answered it");
+    }
     // One reaction on a thread stands for all labels: it may be about an earlier one, whose run has ended since.
     const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
     if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
@@ -209,24 +214,29 @@ export class Decider {
   }
 
   /**
-   * What a stop is about: runs of the thread that have not ended, notes of earlier asks whose start is not known, and earlier asks without a note.
-   * Asked anew each time: a job may be about to start its run.
+   * What a stop is about, of all that was asked for before it: runs of the thread that have not ended, notes of asks whose start is not known, and
+   * asks without a note. Asked anew each time: a job may be about to start its run.
    */
   async toStop(
     { thread, ask, at }: Stop,
   ): Promise<{ runs: readonly string[]; starting: readonly MarkedNote[]; waiting: readonly CommentPlace[] }> {
+    const me = await this.#threads.me();
+    const seal = await this.#sealOf(thread);
     const { list } = await this.#threads.comments(thread);
-    const marks = marksOf(list, await this.#threads.me(), await this.#sealOf(thread));
-    const starting = marks.filter(({ mark, note }) =>
-      mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
+    // The job of a stop may come when a later ask has its run.
+    const marks = marksOf(list, me, seal).filter(({ mark, note }) =>
+      !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
     );
+    const starting = marks.filter(({ mark }) => mark.state === "starting");
+    const hasRight = this.#crowd(MAX_USERS);
     const waiting: CommentPlace[] = [];
     // No poll takes up what is older: whatever became of it was not stopped.
     const firstMs = Date.parse(at) - MAX_POLL_MS;
     for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
       const kind = readMention(comment.text, this.#settings.name)?.kind ?? "unsure";
-      if (!["stop", "unsure"].includes(kind) && await this.#hasRight(comment.author)) waiting.push(comment);
+      if (["stop", "unsure"].includes(kind) || !await hasRight(comment.author)) continue;
+      if (!isAnsweredByOther(list, me, seal, comment)) waiting.push(comment);
     }
     return { runs: await this.#runsAtWork(marks), starting, waiting };
   }
@@ -242,10 +252,11 @@ export class Decider {
       return ms !== null && isLater({ ...marked.mark.ask, createdAt: new Date(ms).toISOString() }, { ask, at });
     };
     if (marks.some(isAfter)) return true;
+    const hasRight = this.#crowd(MAX_STOPPERS);
     for (const comment of comments) {
       if (comment.author.id === me.id || !isLater(comment, { ask, at })) continue;
       if (readMention(comment.text, this.#settings.name)?.kind !== "stop") continue;
-      if (comment.editedAt === null && !comment.isInternal && await this.#hasRight(comment.author)) return true;
+      if (comment.editedAt === null && !comment.isInternal && await hasRight(comment.author)) return true;
     }
     return false;
   }
@@ -380,15 +391,21 @@ export class Decider {
     if (allowUsers !== null) return allowUsers.includes(user.name.toLowerCase());
     const known = this.#rights.get(user.id);
     if (known !== undefined) return known;
-    if (this.#rights.size >= MAX_USERS) return false;
     const right = await this.#threads.mayPush(user);
     this.#rights.set(user.id, right);
     return right;
   }
 
-  /** Whether the forge says that a user may ask. What others write must not keep a member from asking: what is not shown is a no here. */
-  async #hasRight(user: ForgeUser): Promise<boolean> {
-    return await this.#rightOf(user) === true;
+  /**
+   * Tells whether the forge says that a user may ask, of those who have written in a thread. What others write must not keep a member from asking:
+   * what is not shown is a no here.
+   *
+   * @param most Users whose right may be asked for: everybody may write. Of more it is a no.
+   */
+  #crowd(most: number): (user: ForgeUser) => Promise<boolean> {
+    const known = this.#rights.size;
+    return async (user) =>
+      (this.#rights.has(user.id) || this.#rights.size - known < most) && await this.#rightOf(user) === true;
   }
 
   /**
@@ -442,9 +459,10 @@ export class Decider {
     if (reason !== null) return { reason };
     const of = findingsFor(mend);
     const findings = of === null ? null : await this.#threads.findings(number, of);
+    const hasRight = this.#crowd(MAX_USERS);
     const quote = findings === null
       ? null
-      : findingsQuote(await ofMembers(findings, ({ author }) => this.#hasRight(author)), this.#redact);
+      : findingsQuote(await ofMembers(findings, ({ author }) => hasRight(author)), this.#redact);
     return { text: mendPrompt(mend, pull.target), of: ask, quote };
   }
 
@@ -561,11 +579,12 @@ export class Decider {
       !isOurs(comment) && !isSameAsk(comment, ask) && Date.parse(comment.createdAt) <= Date.parse(at)
     );
     const own: ThreadComment[] = [];
+    const hasRight = this.#crowd(MAX_USERS);
     // The newest first: the right of so many users is asked for, and of no more.
     for (const comment of earlier.toReversed()) {
       // Where a list shows an edit, another user than the author may have made it: on Gitea any user who may write to issues.
       if (comment.isInternal || comment.editedAt !== null || comment.isEditHidden === true) continue;
-      if (await this.#hasRight(comment.author)) own.unshift(comment);
+      if (await hasRight(comment.author)) own.unshift(comment);
     }
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
     return { thread, hasText, comments: own, leftOut: earlier.length - own.length };

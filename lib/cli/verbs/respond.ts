@@ -296,12 +296,12 @@ async function stop(
   // What their authors see, and what lasts when others remove the note.
   const { forge: { threads }, news: { thread } } = asked;
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
-  const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
+  const told = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be at work."];
   told.push("Earlier tasks of this thread that have not started do not start any more.");
   await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
-    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run is at work`,
+    runs.length > 0 ? own`runs stopped: ${runs.length}` : own`nothing to stop: no run of an earlier task is at work`,
   );
   return EXIT.success;
 }

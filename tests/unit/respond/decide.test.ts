@@ -504,6 +504,60 @@ test("toStop() finds all runs of an issue, however many there are", async () => 
   expect((await decides.toStop(await stopOf(forge, decides))).runs).toEqual(ids);
 });
 
+test("toStop() leaves a run that was asked for after the stop, whose job came late", async () => {
+  const forge = fakeForge();
+  const earlier = forge.say(ISSUE, LEE, "@mogplex go");
+  const stop = await decide(forge, forge.say(ISSUE, KIM, "@mogplex stop", { createdAt: at(1) }));
+  const later = forge.say(ISSUE, KIM, "@mogplex go another way", { createdAt: at(2) });
+  const ids = [RUN, RUN.replace("5", "6")];
+  for (const [index, { comment }] of [earlier, later].entries()) {
+    const state = { runId: ids[index] ?? "", isOpen: true };
+    mark(forge, { kind: "comment", id: comment?.id ?? 0 }, state, { thread: ISSUE });
+  }
+  if (stop.kind !== "stop") throw new Error(JSON.stringify(stop));
+  expect((await decider(forge, {}, ids).toStop(stop)).runs).toEqual([RUN]);
+});
+
+test("decide() stops its own runs also when another bot has answered the stop for those of its own", async () => {
+  const forge = fakeForge();
+  const author = { ...BOT, id: 78, name: "mogplex-bot-2" };
+  const other = forge.say(PULL, LEE, "@mogplex go");
+  mark(forge, { kind: "comment", id: other.comment?.id ?? 0 }, AT_WORK, { author });
+  const stop = forge.say(PULL, KIM, "@mogplex stop", { createdAt: at(1) });
+  mark(forge, { kind: "comment", id: stop.comment?.id ?? 0 }, `stop ${Date.parse(at(1))}`, { author });
+  const decides = decider(forge);
+  const decision = await decides.decide(stop);
+  if (decision.kind !== "stop") throw new Error(JSON.stringify(decision));
+  expect((await decides.toStop(decision)).waiting).toEqual([]);
+});
+
+test("decide() finds the stop of a member, and takes along a member's comment, whoever else has written there", async () => {
+  const forge = fakeForge();
+  const strangers = Array.from({ length: 40 }, (_, index) => ({ ...EVE, id: 1_000 + index, name: `eve-${index}` }));
+  forge.say(PULL, LEE, "It is the clock", { createdAt: at(-30) });
+  const news = forge.say(PULL, KIM, "@mogplex go");
+  for (const each of strangers) forge.say(PULL, each, "@mogplex stop", { createdAt: at(1) });
+  const decides = decider(forge);
+  const decision = await decides.decide(news);
+  if (decision.kind !== "start") throw new Error(JSON.stringify(decision));
+  expect(decision.prompt).toContain("lee wrote:\n> It is the clock");
+  expect(await decides.changed(decision)).toBe(null);
+  forge.say(PULL, { ...LEE, id: 3, name: "max" }, "@mogplex stop", { createdAt: at(2) });
+  forge.pushers.add(3);
+  expect(await decides.changed(decision)).toBe("it was stopped before a run had started");
+});
+
+test("decide() asks for the right of no more than so many users who have written there", async () => {
+  const forge = fakeForge();
+  for (let id = 1_000; id < 1_400; id++) {
+    const each = { ...EVE, id, name: `eve-${id}` };
+    forge.say(PULL, each, "Me, too", { createdAt: at(-30) });
+    forge.say(PULL, each, "@mogplex stop", { createdAt: at(1) });
+  }
+  await wanted(forge, forge.say(PULL, KIM, "@mogplex go"));
+  expect(forge.asked.filter((each) => each === "mayPush").length).toBeLessThanOrEqual(350);
+});
+
 test("decide() stops the run of a thread that was closed when the stop was written, and starts nothing there", async () => {
   const forge = fakeForge();
   forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));

@@ -647,7 +647,7 @@ test("respond starts nothing, stops nothing and writes nothing by a mark that wa
   own.body = own.body.replace(/[0-9a-f-]{36} at work/, "starting");
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
-  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no run is at work\n");
+  expect((await respond(at, payload(stop))).stdout).toBe("nothing to stop: no run of an earlier task is at work\n");
   expect(runsOf(at).map(({ status }) => status)).toEqual(["streaming"]);
 });
 
