@@ -203,9 +203,7 @@ export class Decider {
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
-      // Another task may be at work on an issue: each has a branch of its own. The same one may not.
-      const rivals = thread.pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, task.of));
-      const no = await this.#refusal(thread, where, { marks, rivals, me });
+      const no = await this.#refusal(thread, where, { marks, rivals: rivalsOf(thread, task.of, marks), me });
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
@@ -308,11 +306,16 @@ export class Decider {
    *
    * @param noteId Id of the note of this ask.
    */
-  async rival({ thread, ask, place }: Wanted, notes: readonly MarkedNote[], noteId: number): Promise<string | null> {
+  async rival(
+    { thread, ask, of, place }: Wanted,
+    notes: readonly MarkedNote[],
+    noteId: number,
+  ): Promise<string | null> {
     const today = (await this.#marksOfToday(await this.#threads.me())).filter(({ note }) => note.id < noteId);
     if (this.#isBeyondLimit(today)) return this.#limitReason;
-    if (thread.pull === null) return null;
-    const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
+    const earlier = rivalsOf(thread, of, notes).filter(({ mark, note }) =>
+      !isSameAsk(mark.ask, ask) && note.id < noteId
+    );
     // The clock of this machine may be some minutes off: the forge has just dated the own note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
     if (isStarting(earlier, nowMs) || (await this.#runsAtWork(earlier)).length > 0) {
@@ -589,6 +592,11 @@ export class Decider {
     const hasText = ask.kind !== "label" && await this.#ownsText(thread, at) === "yes";
     return { thread, hasText, comments: own, leftOut: earlier.length - own.length };
   }
+}
+
+/** Notes of a thread whose runs keep another one from being started. On an issue each task has a branch of its own: the same one may not be at work twice. */
+function rivalsOf({ pull }: Thread, of: AskId, marks: readonly MarkedNote[]): readonly MarkedNote[] {
+  return pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, of));
 }
 
 /** Runs of which the notes do not tell the end. */

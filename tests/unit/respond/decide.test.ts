@@ -737,6 +737,23 @@ test("decide() starts no second run for `again` on an issue while the run of tha
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix more"), {}, [RUN])).toStartWith("fix more");
 });
 
+test("rival() lets the older of two `again` start on an issue, and another task beside it", async () => {
+  const forge = fakeForge();
+  const first = forge.say(ISSUE, LEE, "@mogplex fix it", { createdAt: at(-10) });
+  const of = { kind: "comment" as const, id: first.comment?.id ?? 0 };
+  mark(forge, of, { runId: RUN, isOpen: false }, { thread: ISSUE });
+  const asked = ["again", "again", "fix more"].map((text) => forge.say(ISSUE, KIM, `@mogplex ${text}`));
+  const asks: Wanted[] = [];
+  for (const each of asked) asks.push(await wanted(forge, each));
+  for (const each of asks) mark(forge, each.ask, "starting", { thread: ISSUE, of: each.of });
+  const notes = marksOf(forge.notes, BOT, sealOf(ISSUE)).slice(-3);
+  const rivals: (string | null)[] = [];
+  for (const [index, each] of asks.entries()) {
+    rivals.push(await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0));
+  }
+  expect(rivals).toEqual([null, "another run is at work here: ask again when that has ended", null]);
+});
+
 test("decide() mentions nobody when it says that the last task is not there any more", async () => {
   const forge = fakeForge();
   const first = forge.say(PULL, LEE, "Never mind.", { createdAt: at(-10) });
