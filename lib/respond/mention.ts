@@ -23,7 +23,7 @@ const MAX_TEXT = 100_000;
 
 /** Words that change nothing of a fixed word, and are no task. */
 const FILLERS =
-  "please it this that now just run agent the all everything thanks thank you try here immediately ok okay no sorry wait"
+  "please it this that now just run agent the all everything thanks thank you try here immediately ok okay sorry wait"
     .split(" ");
 /** Words that change nothing of a stop: `stop working on it for now`. */
 const OF_STOP = "agents both current for job jobs on pls right running runs task tasks work working".split(" ");
@@ -110,7 +110,8 @@ function askOf(text: string): Ask {
       : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
   // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `ok, stop, it is the wrong branch`.
   const [top = ""] = task.split("\n", 1);
-  const [first = "", ...more] = top.split(CLAUSE_END).map(wordsOf).find((words) => words.length > 0) ?? [];
+  const [first = "", ...more] = top.split(CLAUSE_END).map((clause) => wordsOf(clause).filter((word) => word !== "no"))
+    .find((words) => words.length > 0) ?? [];
   if (more.every((word) => OF_STOP.includes(word)) && ["stop", "cancel", "abort"].includes(first)) {
     return { kind: "stop" };
   }

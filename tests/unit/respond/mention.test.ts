@@ -62,13 +62,14 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     "please:\n- cancel\n- and submit need a colour",
     "ok, stop retrying in the client",
     "rename it, stop",
+    "no retry",
   ].map((
     words,
   ): [string, Ask] => [`@mogplex ${words}`, task(words)]),
   // As GitHub and Gitea paste a picture.
   ['<img width="200" alt="a b" src="/attachments/x" />\n\n@mogplex go', task("go")],
   ['It shows <img src="https://git.example/x">.\n\n@mogplex go', task("go")],
-  ...["please", "Thanks!", "thank you", "ok", "no, sorry", "run it", "\u{1f44d}"].map((
+  ...["please", "Thanks!", "thank you", "ok", "ok, sorry", "run it", "\u{1f44d}"].map((
     words,
   ): [string, Ask] => [`@mogplex ${words}`, task("")]),
   ["@mogplex 请修复测试", task("请修复测试")],
