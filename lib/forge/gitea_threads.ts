@@ -4,7 +4,7 @@
  * @module
  */
 import * as z from "zod/mini";
-import { ApiError, MogplexError } from "../errors.ts";
+import { ApiError, BodyTooLargeError, MogplexError } from "../errors.ts";
 import type { Findings, FindingsOf, ForgeUser } from "./findings.ts";
 import type { ForgeClient, PullRequestAddress } from "./forge.ts";
 import { isForeignHead, readGitea } from "./gitea.ts";
@@ -221,15 +221,26 @@ export class GiteaThreads implements Threads {
   }
 
   async comments(thread: ThreadPlace) {
-    const path = `${this.#path}/issues/${thread.number}/comments`;
-    // Not in pages.
-    const found = await this.#rows(`read the comments of ${wordsOf(thread)}`, path, commentSchema);
+    const found = await this.#commentsOn(thread);
     const lines = await this.#lineComments(thread);
     const isEditHidden = hasTextEditors(await this.#allTeams());
     const list = [...found.map((each) => toComment(each)), ...lines].map((each) => ({ ...each, isEditHidden }));
     list.sort((a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt) || a.id - b.id);
     // Our notes are never on lines. Everybody may write reviews: many must not keep a member from asking.
     return { list, isWhole: true };
+  }
+
+  async #commentsOn(thread: ThreadPlace): Promise<readonly Comment[]> {
+    const what = `read the comments of ${wordsOf(thread)}`;
+    try {
+      // Not in pages.
+      return await this.#rows(what, `${this.#path}/issues/${thread.number}/comments`, commentSchema);
+    } catch (error) {
+      if (!(error instanceof BodyTooLargeError)) throw error;
+    }
+    // Everybody may write comments that are too long for one answer: these are in pages.
+    const list = await wholeList(what, this.#timeline(thread));
+    return list.filter(({ type }) => type === "comment").map((each) => ({ ...each, body: each.body ?? "" }));
   }
 
   /** Comments on lines of code, which stand below reviews. */

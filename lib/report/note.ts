@@ -5,7 +5,15 @@
  */
 import type { ReadEnv } from "../ci/platform.ts";
 import type { Clock } from "../clock.ts";
-import { ApiError, MogplexError, NetworkError, RateLimitedError, UnavailableError, UsageError } from "../errors.ts";
+import {
+  ApiError,
+  BodyTooLargeError,
+  MogplexError,
+  NetworkError,
+  RateLimitedError,
+  UnavailableError,
+  UsageError,
+} from "../errors.ts";
 import { parseJson } from "../lookup.ts";
 import { type Answer, describeAnswer, factsOf, TimedOut, withLimit } from "../service/answer.ts";
 import { type CallOptions, callWithin } from "../service/retry.ts";
@@ -37,6 +45,8 @@ export interface NotePlace {
   readonly path: string;
   /** Query of the first page of notes, the oldest first, with its question mark. */
   readonly query: string;
+  /** Finds our oldest note with a marker where a page of notes is too large for one answer. @default it is not found then */
+  readonly findInParts?: (marker: string) => Promise<number | undefined>;
   /** Method that changes a note. */
   readonly updateMethod: "PUT" | "PATCH";
   /** Most times that a note is changed while its job goes on: where each change starts a pipeline. @default any number */
@@ -356,6 +366,16 @@ class NoteWriter {
 
   /** Id of our oldest note with the marker; undefined if there is none. */
   async find(marker: string): Promise<number | undefined> {
+    const { findInParts } = this.#place;
+    try {
+      return await this.#findInPages(marker);
+    } catch (error) {
+      if (!(error instanceof BodyTooLargeError) || findInParts === undefined) throw error;
+      return await findInParts(marker);
+    }
+  }
+
+  async #findInPages(marker: string): Promise<number | undefined> {
     const { where } = this.#place;
     let query: string | undefined = this.#place.query;
     for (let page = 1; query !== undefined; page++) {

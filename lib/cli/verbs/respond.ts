@@ -167,7 +167,7 @@ export async function respond(context: Context): Promise<number> {
   if (context.openForge === undefined) throw new Error("Cannot respond without a forge");
   checkAddress(context);
   const settings = readSettings(context);
-  const forge = context.openForge(context);
+  const forge = withLongThreads(context.openForge(context));
   const event = flags.has(POLL.name) ? { kind: "unreadable" as const } : await forge.event();
   if (event.kind === "nothing") return none(context, event.reason);
   if (event.kind === "ask") {
@@ -201,6 +201,23 @@ export async function respond(context: Context): Promise<number> {
   }
   if (clock.now() < until) await endLeftNotes(context, { forge, settings, since, out: outDirectory(context) });
   return code;
+}
+
+/** The forge, where notes are found in every thread that its comments can be read of: everybody may write long ones. */
+function withLongThreads(forge: OpenForge): OpenForge {
+  const { threads } = forge;
+  const findInParts = async (thread: ThreadPlace, marker: string) => {
+    const me = await threads.me();
+    const own = (await threads.comments(thread)).list.filter(({ author, text }) =>
+      author.id === me.id && text.startsWith(marker)
+    );
+    return own.length === 0 ? undefined : Math.min(...own.map(({ id }) => id));
+  };
+  const notes = (thread: ThreadPlace) => ({
+    ...forge.notes(thread),
+    findInParts: (marker: string) => findInParts(thread, marker),
+  });
+  return { ...forge, notes };
 }
 
 function none({ writer }: Context, reason: string): number {

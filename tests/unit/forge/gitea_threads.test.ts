@@ -221,6 +221,33 @@ test("GiteaThreads has read all notes of a pull request, however many reviews th
   expect([isWhole, list.length, list[0]?.id]).toEqual([true, 100, 21]);
 });
 
+test("GiteaThreads reads comments that are too many for one answer from the timeline, which has pages", async () => {
+  const [kim, time] = [{ id: 2, login: "kim" }, "2026-03-02T12:00:00Z"];
+  const event = { user: kim, created_at: time, updated_at: time };
+  const rows = [{ ...event, id: 8, type: "label", body: "1" }, {
+    ...event,
+    id: 9,
+    type: "comment",
+    body: "@mogplex stop",
+  }];
+  const at = "/repos/acme/web/issues/3";
+  const gitea = giteaForge({
+    exchanges: [
+      { asked: "GET /repos/acme/web/teams", status: 405, body: {} },
+      ...[rows, []].map((body, page) => ({
+        asked: `GET ${at}/timeline?limit=50&page=${page + 1}`,
+        status: 200,
+        body,
+      })),
+    ],
+  });
+  gitea.faults.push(new Response("[]", { headers: { "content-length": String(2 ** 26) } }));
+  const { list } = await threadsOf(gitea).comments({ kind: "issue", number: 3 });
+  expect(gitea.received[0]?.asked).toBe(`GET ${at}/comments`);
+  expect(list.map(({ kind, id, text, author, editedAt }) => ({ kind, id, text, author: author.name, editedAt })))
+    .toEqual([{ kind: "comment", id: 9, text: "@mogplex stop", author: "kim", editedAt: null }]);
+});
+
 test("GiteaThreads reads a thread that a comment has named which is deleted since", async () => {
   const each = step("an issue that was not changed");
   const before = await ask(structuredClone(each));

@@ -69,6 +69,9 @@ const json = (status: number, body: unknown) =>
   });
 
 /** Makes one: merge request 7 from `feature`, issue 8, members of all kinds. @param now The time that the server has. */
+/** Text of a note that stands for 4 MiB. */
+export const LONG = "A very long note";
+
 export function gitlabProject(now: () => string): GitlabProject {
   let next = 1000;
   const user = (id: number, username: string, role: number, bot = false): [string, User] => [
@@ -145,7 +148,8 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (headers.get("private-token") !== GITLAB_TOKEN) return json(401, { message: "401 Unauthorized" });
     if (url.pathname === "/api/graphql") return graphql(fields);
     const page = Number(url.searchParams.get("page") ?? "1");
-    const listed = (rows: unknown[]) => json(200, rows.slice((page - 1) * 100, page * 100));
+    const size = Number(url.searchParams.get("per_page") ?? "20");
+    const listed = (rows: unknown[]) => json(200, rows.slice((page - 1) * size, page * size));
     const path = url.pathname.slice(PREFIX.length);
     if (path === "/user") return json(200, { id: 77, username: bot, bot: true });
     const known = byId(/^\/users\/(\d+)$/.exec(path)?.[1] ?? "");
@@ -217,7 +221,12 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (id === "" && method === "POST") return json(201, shown(server.say(thread, bot, String(fields.body))));
     if (id === "") {
       const only = url.searchParams.get("activity_filter") === "only_comments";
-      return listed(below(thread).filter(({ system }) => !only || !system).map(shown));
+      const rows = below(thread).filter(({ system }) => !only || !system);
+      const answered = listed(rows.map(shown));
+      const long = rows.slice((page - 1) * size, page * size).filter(({ body }) => body === LONG).length;
+      // The client reads no answer of more than 32 MiB.
+      if (long > 7) answered.headers.set("content-length", String(2 ** 22 * long + 2 ** 22));
+      return answered;
     }
     const note = below(thread).find((each) => each.id === Number(id));
     if (note === undefined) return json(404, { message: "404 Not found" });

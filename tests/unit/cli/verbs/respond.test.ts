@@ -4,7 +4,7 @@ import { main } from "../../../../lib/cli/main.ts";
 import { markLine, markSeal } from "../../../../lib/respond/mark.ts";
 import { fakeIo } from "../fake_io.ts";
 import { REPO, TOKEN, world } from "../world.ts";
-import { GITLAB_TOKEN, type GitlabProject, gitlabProject, PROJECT } from "./gitlab_project.ts";
+import { GITLAB_TOKEN, type GitlabProject, gitlabProject, LONG, PROJECT } from "./gitlab_project.ts";
 
 type At = ReturnType<typeof world> & { gitlab: GitlabProject };
 
@@ -426,6 +426,17 @@ test("respond stops the run of a thread", async () => {
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
+test("respond starts and stops a run in a thread with more comments than one answer may have", async () => {
+  const at = place("stuck-streaming");
+  for (let index = 0; index < 9; index++) at.gitlab.say("merge_requests/7", "eve", LONG);
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  await respond(at, payload(note), ["--timeout", "60"]);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect(ours(at)).toHaveLength(2);
 });
 
 test("respond tells the agent the file and the line that a note is on, of a new line and of one that is gone", async () => {
