@@ -321,6 +321,8 @@ export class Decider {
     if (isStarting(earlier, nowMs) || (await this.#runsAtWork(earlier)).length > 0) {
       return `${BUSY}: ask again when that has ended`;
     }
+    // Its job has ended, or has tried for so long; a poll may do so at any time.
+    if (isStarting(earlier, nowMs, DAY_MS)) return this.#pendingReason;
     const isBusy = await this.#isBranchBusy(place, today, notes) ||
       await this.#isBranchTaken(thread, place, { noteId, nowMs });
     return isBusy ? `${BUSY_BRANCH}: ask again when that has ended` : null;
@@ -477,12 +479,7 @@ export class Decider {
     marks: readonly MarkedNote[],
   ): Promise<Task | { reason: string }> {
     const others = marks.filter(({ mark }) => !isSameAsk(mark.ask, ask));
-    if (others.findLast(mayHaveRun)?.mark.state === "starting") {
-      return {
-        reason:
-          `the last task is not started yet: polls try it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`,
-      };
-    }
+    if (others.findLast(mayHaveRun)?.mark.state === "starting") return { reason: this.#pendingReason };
     const last = others.findLast(({ mark }) => typeof mark.state !== "string");
     if (last === undefined) return { reason: "there was no run here that could be started again" };
     const { of } = last.mark;
@@ -555,6 +552,10 @@ export class Decider {
       : null;
   }
 
+  get #pendingReason(): string {
+    return `the last task is not started yet: polls try it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`;
+  }
+
   get #limitReason(): string {
     return `the limit of ${formatCount(this.#settings.limit, "run")} a day is reached`;
   }
@@ -605,9 +606,9 @@ function openRuns(marks: readonly MarkedNote[]): string[] {
   return [...new Set(ids)];
 }
 
-/** Whether a job is about to start a run. */
-function isStarting(notes: readonly MarkedNote[], nowMs: number): boolean {
-  return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < STARTING_MS);
+/** Whether a job is about to start a run. @param withinMs How long ago it has begun its note at most. */
+function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {
+  return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
 }
 
 /** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */

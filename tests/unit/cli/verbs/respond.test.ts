@@ -130,6 +130,20 @@ test("two mentions on one merge request at once start one run, and the other one
   expect(ours(at).filter((body) => body.includes("another run is at work here")).length).toBe(1);
 });
 
+test("a mention starts nothing beside an earlier one whose start the poll is about to try again", async () => {
+  const at = place("stuck-streaming");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 50 });
+  await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")), ["--timeout", "60"]);
+  await at.clock.sleep(40 * 60_000);
+  at.emulator.control("clearFaults", {});
+  const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
+  const args = ["--timeout", "60"];
+  const [{ stdout }] = await Promise.all([respond(at, payload(second), args), respond(at, "", ["--poll", ...args])]);
+  expect(runsOf(at).map(({ prompt }) => prompt.split("\n", 1)[0])).toEqual(["go"]);
+  expect(stdout).toContain("no run: the last task is not started yet: polls try it for 24 hours, `@mogplex stop`");
+  expect(ours(at)[1]).toContain("withdraws it");
+});
+
 test("mentions on two merge requests of one branch at once start one run, and the later one is told", async () => {
   const at = place("stuck-streaming");
   at.gitlab.threads.set("merge_requests/9", { ...at.gitlab.threads.get("merge_requests/7"), iid: 9 });
