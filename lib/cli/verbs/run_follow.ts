@@ -85,7 +85,7 @@ export async function startAndFollow(context: Context): Promise<number> {
     const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
     // The start line has a name that was given.
     const onRepository = givenName(asked.repo) === undefined
-      ? (name: string): void => live.line("repository", name)
+      ? (name: string): void => live.line("repository", name, false)
       : undefined;
     const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, onRepository };
     const startOnly = flags.has("detach");
@@ -121,7 +121,7 @@ export const runFollowVerb: Verb = {
   chosenBy: ["follow", "detach"],
   usage: '"<prompt>" | -',
   maxPositionals: 1,
-  summary: "Start a run, follow it, report, and end with its verdict: a whole CI job in one line",
+  summary: "Start a run, follow it, report, and end with its verdict: a CI job in one line",
   group: "toolkit",
   flags: [
     [FOLLOW, DETACH, NEW],

@@ -31,7 +31,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "started run <run> (pending)",
       "agent codex",
       "branch mogplex/external/<hash> (base main, created)",
-      "00:00:00  repository acme/api",
+      "          repository acme/api",
       "00:00:00  started   External Mogplex run accepted",
       "00:00:09  started   Harness run started: codex",
       "00:00:11  log       Synchronized mogplex/external/<hash>",
