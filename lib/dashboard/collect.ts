@@ -300,12 +300,12 @@ export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
  *
  * @param paths Files.
  * @param readText Reads a file; undefined when it does not exist. May throw.
- * @param pageOf Path of the page beside a file; null where there is none. @default there is none
+ * @param pageOf Path of the page of this name beside a file; null where there is none. @default there is none
  */
 export function readStored(
   paths: readonly string[],
   readText: (path: string) => string | undefined,
-  pageOf: (path: string) => string | null = () => null,
+  pageOf: (path: string, page: string) => string | null = () => null,
 ): Stored {
   const runs: RunEntry[] = [];
   const campaigns: CampaignEntry[] = [];
@@ -317,8 +317,8 @@ export function readStored(
       // Several lines of JSON are no JSON: events of a run.
       const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
-      if (campaign !== undefined) campaigns.push(campaign);
-      else runs.push({ ...runIn(file, text), page: pageOf(file) });
+      if (campaign !== undefined) campaigns.push({ ...campaign, page: pageOf(file, "campaign.html") });
+      else runs.push({ ...runIn(file, text), page: pageOf(file, "run.html") });
     } catch (error) {
       fileProblems.push({ file, why: messageOf(error) });
     }
@@ -341,7 +341,7 @@ function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 
 /** A campaign; undefined when the value is not one. Numbers that are missing count as 0: there may be states that we do not know. */
-function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry | undefined {
+function campaignIn(file: string, value: Record<string, unknown>): Omit<CampaignEntry, "page"> | undefined {
   const { schema, campaign, counts, state, items } = value;
   if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
   if (!isObject(counts) || !Array.isArray(items)) return undefined;

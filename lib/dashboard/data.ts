@@ -126,6 +126,8 @@ export interface CampaignEntry {
   name: string;
   /** Its round; empty when it has none. Untrusted text. */
   round: string;
+  /** Its page `campaign.html` beside the file, as a path from the folder of the dashboard; null where there is none. Untrusted text. */
+  page: string | null;
   state: string;
   /** Why it is gated, stopping or stopped; null otherwise. Untrusted text. */
   stateReason: string | null;

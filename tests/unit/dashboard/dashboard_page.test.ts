@@ -12,7 +12,7 @@ const render = (data: Data, days = someDays(0)) => renderDashboardPage(cleanDash
 
 /** Beside addresses of the web, it leads to pages of runs near it. */
 const breaches = (page: string) =>
-  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?:\.\.|[\w%.-]+)(?:\/[\w%.-]+)*\/run\.html$)/);
+  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?:\.\.|[\w%.-]+)(?:\/[\w%.-]+)*\/(?:run|campaign)\.html$)/);
 
 test("renderDashboardPage() says first what needs a person, and links to it", () => {
   const page = render(fullDashboard(12), someDays(40));
@@ -110,6 +110,17 @@ test("renderDashboardPage() tells runs apart by task and by the end of a path, w
   // Without runs there is nothing to count for a repository.
   expect(textsOf(page, "th")).toContain("Of the runs above");
   expect(textsOf(render({ ...data, runs: [] }), "th")).not.toContain("Of the runs above");
+});
+
+test("renderDashboardPage() links a campaign to its page where there is one, and to no file of another folder tree", () => {
+  const data = fullDashboard(12);
+  const [first, second, third] = data.campaigns;
+  const campaigns = [first, second, { ...third, page: "/home/me/campaign.html" }] as Data["campaigns"];
+  const html = render({ ...data, campaigns });
+  const links = elementsOf(html).filter(({ attributes }) => attributes.href?.endsWith("campaign.html"));
+  expect(links.map(({ attributes }) => attributes.href)).toEqual(["../campaigns/0/campaign.html"]);
+  expect(textsOf(html, "a")).toContain("move-to-node-24");
+  expect(textsOf(html, "bdi")).toContain("campaign-2");
 });
 
 test("renderDashboardPage() rounds the age of a sandbox as it rounds when it was active", () => {

@@ -103,6 +103,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       file: `campaigns/${index}/campaign.json`,
       name: index === 0 ? "move-to-node-24" : `campaign-${index}`,
       round: index === 0 ? "2026-12" : "",
+      page: index % 2 === 0 ? `../campaigns/${index}/campaign.html` : null,
       state: ["waiting", "gated", "done", "running"][index % 4] ?? "",
       stateReason: index % 4 === 1 ? "2 of 3 items of the canary failed" : null,
       items: 40,
