@@ -181,7 +181,7 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
   ) => ({
     kind: state,
     cells: [
-      markup`${page === null ? oneLine(name) : pageLink(page, markup`<bdi>${name}</bdi>`)}${
+      markup`${page === null ? oneLine(name) : pageLink(page, markup`<bdi class="long">${name}</bdi>`)}${
         round !== "" && markup` <span class="soft">${oneLine(round)}</span>`
       }`,
       word(state, state === "done" && ended > good ? "none" : toneOf(state)),
