@@ -136,7 +136,6 @@ test.skipIf(!HAS_JQ)("the lines of docs/scripts.md print what they say", () =>
       ["runs events", /success\n$/],
       ["agent.log", /^http:\S+\/acme\/web\/pull\/\d+\n$/],
       ["tail -n 1", /^success\n$/],
-      ["repos list", /^acme\/web\n$/],
     ];
     for (const [word, last] of cases) {
       const { code, stdout } = await run(block("docs/scripts.md", "sh", word));
@@ -206,10 +205,6 @@ test("the workflow of docs/github.md follows its run, and cancels it with the jo
     expect((await runGithubJob(playing("stuck-streaming"), machine, given())).status).toBe("cancelled");
     expect(machine.recorder.of(CANCEL)).toHaveLength(1);
   });
-});
-
-test("docs/gitlab.md has the same pipeline as the README, which tests/components runs", () => {
-  expect(block("docs/gitlab.md", "yaml", "component:")).toBe(block("README.md", "yaml", "component:"));
 });
 
 /** A Git repository with gitlab-ci-local on the PATH and the folder `MOGPLEX_CI`, and what runs the lines of the page there. */
