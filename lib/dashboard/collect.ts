@@ -85,7 +85,10 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   /** Reads one list, unless an error before has ended everything. */
   async function list<T>(name: ListName, ask: () => Promise<{ found: T[]; state: ListState }>): Promise<T[]> {
     if (reader.ending !== undefined) {
-      lists[name] = { state: "skipped", why: `It was not asked for after an error: ${reader.ending.message}` };
+      lists[name] = {
+        state: "skipped",
+        why: `It was not read, since the list before failed: ${reader.ending.message}`,
+      };
       return [];
     }
     const answer = await reader.read(ask);
@@ -181,7 +184,7 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
   const why = noun === "automations"
     ? `These are the newest ${count}: a dashboard reads one page of them, at most ${most}`
-    : `The service lists at most ${most} ${noun}, and exactly that many came: there may be more`;
+    : `The service lists at most ${most} ${noun} and has sent ${most}: there may be more`;
   return { state: "cut", why };
 }
 

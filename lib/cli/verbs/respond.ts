@@ -284,13 +284,13 @@ async function stop(
     stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
   }
   for (const { mark: { ask } } of starting) {
-    await say(context, asked, { ask }, "No run: it was stopped. Whether one had been started before is not known.");
+    await say(context, asked, { ask }, "This request was stopped. It is not known whether its run had started.");
   }
   // What their authors see, and what lasts when others remove the note.
   const { forge: { threads }, news: { thread } } = asked;
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
-  told.push("What was asked for here before and has not started yet does not start any more.");
+  told.push("Earlier requests here that have not started are withdrawn.");
   await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
@@ -365,7 +365,7 @@ async function endLeftNotes(
           context,
           asked,
           left.mark,
-          "No run: it was closed before. Whether one had been started is not known.",
+          "The thread was closed. It is not known whether the run of this request had started.",
         );
       }
     }
@@ -416,8 +416,8 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
 /** What an asker has to know when no run was started: whether to ask again. Empty while the job goes on, and when nothing failed. */
 function wayOn({ runId, exitCode }: NoteState, name: string): string {
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Ask again when what is named below is mended.";
-  return "\n\nNo start is known. The next poll tries it again, and no second run comes of that: do not ask again. " +
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then ask again.";
+  return "\n\nNo start is known. Do not ask again: the next poll repeats this start, and never makes a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
 

@@ -127,7 +127,7 @@ export function brokenDashboard(): DashboardData {
     exitCode: 69,
     sandboxes: [],
     lists: listsWith({
-      repositories: { state: "cut", why: "The service lists at most 200 repositories, and exactly that many came" },
+      repositories: { state: "cut", why: "The service lists at most 200 repositories and has sent 200" },
       sandboxes: { state: "failed", why },
       automationRuns: { state: "partial", why: `The runs of 1 of 6 automations were not read: ${why}` },
     }),
