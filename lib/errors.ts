@@ -78,7 +78,7 @@ export class MogplexError extends Error {
   readonly advice: string | null;
   /**
    * A word for programs. For an answer of the service its own code, or null when the answer had none; else ours, such as `USAGE`,
-   * `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `REPORT_NOT_WRITTEN`.
+   * `NETWORK`, `START_UNKNOWN`, `DEADLINE`, `NO_SANDBOX`, `HOOK_FAILED`, `REPORT_NOT_WRITTEN`.
    */
   readonly code: string | null;
   /** The code that the service gave, such as `FORBIDDEN`; null when it gave none, or did not answer. */

@@ -49,3 +49,15 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   const best = ranked[0];
   return best !== undefined && best.edits <= limit ? best.name : undefined;
 }
+
+/** Advice for a word that is none of `known`: the nearest one; undefined when none is near. */
+export function didYouMean(word: string, known: readonly string[]): string | undefined {
+  const near = nearest(word.trim(), known);
+  return near === undefined ? undefined : `did you mean ${JSON.stringify(near)}?`;
+}
+
+/** The same, with all of `known` behind it. */
+export function meantOrKnown(word: string, known: readonly string[]): string {
+  const meant = didYouMean(word, known);
+  return `${meant === undefined ? "" : `${meant} `}there are ${known.join(", ")}`;
+}

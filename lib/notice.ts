@@ -36,7 +36,7 @@ export type Notice =
   | {
     /** Nothing else was told for a minute. */
     kind: "heartbeat";
-    /** Status of the run. */
+    /** Status of the run, or a few words on what is waited for, such as `waiting for a sandbox`. */
     status: RunStatus;
     /** Milliseconds since the call began. */
     elapsedMs: number;

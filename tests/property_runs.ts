@@ -12,12 +12,11 @@ export function propertyRuns(full: number): number {
 
 /**
  * The combinations that a text of a corpus is tried in: all of them in the gate, two of them otherwise, beginning with another one for
- * each text. Of a very long text three are enough in the gate: it is about sizes, the commands of each system stand in short texts.
+ * each text. Of a very long text one is enough in the gate: it is about sizes, the commands of each system stand in short texts.
  *
  * @param index Number of the text in its corpus.
  */
 export function combinations<T>(all: readonly T[], index: number, text: string): readonly T[] {
-  const isFull = process.env.MOGPLEX_TEST_RUNS === "full";
-  const count = !isFull ? 2 : text.length < 100_000 ? all.length : 3;
+  const count = text.length >= 100_000 ? 1 : process.env.MOGPLEX_TEST_RUNS === "full" ? all.length : 2;
   return Array.from({ length: Math.min(count, all.length) }, (_, offset) => all[(index + offset) % all.length] as T);
 }

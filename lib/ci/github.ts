@@ -34,6 +34,7 @@ const githubTable = {
   job: ["GITHUB_JOB"],
   attempt: ["GITHUB_RUN_ATTEMPT"],
   hidesNode: true,
+  countsAttempts: true,
   showsColours: true,
   maskCommand: "add-mask",
   log: ["workflow", "legacy"],

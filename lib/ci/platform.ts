@@ -94,6 +94,8 @@ export interface Platform {
   readonly variables: readonly string[];
   /** Whether the environment is the same in all nodes of a matrix, so that only `--key-part` can distinguish them. */
   readonly hidesNode: boolean;
+  /** Whether {@linkcode JobIdentity.attempt} counts the executions of a job from 1: elsewhere it is an id, or the number of the pipeline. */
+  readonly countsAttempts: boolean;
   /**
    * Name of the command with which a step registers a secret for masking; absent in systems without such a command. The step that fetches the
    * secret should use it. The toolkit does not: it would print the token, and that output may go to a file.
@@ -228,6 +230,8 @@ export interface PlatformTable {
   reads?: readonly string[];
   /** See {@linkcode Platform.hidesNode}. @default {false} */
   hidesNode?: boolean;
+  /** See {@linkcode Platform.countsAttempts}. @default {false} */
+  countsAttempts?: boolean;
   /** See {@linkcode Platform.showsColours}. @default {false} */
   showsColours?: boolean;
   /** See {@linkcode Platform.maskCommand}. */
@@ -310,8 +314,8 @@ function variablesOf(table: PlatformTable): string[] {
  * texts and headers are made inert before the table's functions get them.
  */
 export function definePlatform(table: PlatformTable): Platform {
-  const { annotate, section, setOutput, showSummary, fence, maskCommand, hidesNode = false, showsColours = false } =
-    table;
+  const { annotate, section, setOutput, showSummary, fence, maskCommand } = table;
+  const { hidesNode = false, countsAttempts = false, showsColours = false } = table;
 
   function identity(env: ReadEnv): JobIdentity {
     const own = env(JOB_VARIABLE) || null;
@@ -343,6 +347,7 @@ export function definePlatform(table: PlatformTable): Platform {
     isCi: true,
     variables: variablesOf(table),
     hidesNode,
+    countsAttempts,
     showsColours,
     identity,
     jobState: (env) => parseState(env(STATUS_VARIABLE) || read(env, table.state) || ""),

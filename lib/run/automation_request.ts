@@ -76,7 +76,10 @@ export interface TriggeredRun {
   idempotencyKey: string;
   /** The scope that the key was derived with; `given` for a key from the caller. */
   keyScope: KeyScope | "given";
-  /** Whether this job owns the run and may stop it: it, or an earlier attempt of the same job, triggered the run. */
+  /**
+   * Whether this job, or an earlier attempt of it, triggered the run. False for a run that a key of yours has found: `cancel()`, `onAbort` and
+   * `onTimeout` cancel it all the same.
+   */
   owned: boolean;
 }
 

@@ -43,10 +43,13 @@ export class AgentWatch {
  */
 export function noSandbox({ runId, error }: Pick<Run, "runId" | "error">, waitedMs: number, why: string): MogplexError {
   const waited = waitedMs === 0 ? "" : ` within ${formatDuration(waitedMs)}`;
-  return new MogplexError({
-    attempted: `begin run "${runId}"`,
-    why: `no sandbox was free${waited} (${error ?? "the service says no more"}), and ${why}`,
-    advice:
-      "a sandbox is free 10 to 35 minutes after its run: start the job again later, or give it a longer --timeout",
-  }, "rateLimited");
+  return new MogplexError(
+    {
+      attempted: `begin run "${runId}"`,
+      why: `no sandbox was free${waited} (${error ?? "the service says no more"}), and ${why}`,
+      advice: "a sandbox is free 10 to 35 minutes after its run: start it again later, or give it more time",
+    },
+    "rateLimited",
+    { code: "NO_SANDBOX" },
+  );
 }

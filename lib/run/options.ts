@@ -4,6 +4,7 @@
  * @module
  */
 import { UsageError } from "../errors.ts";
+import { didYouMean } from "../nearest.ts";
 import {
   type Interrupts,
   ON_INTERRUPT,
@@ -42,7 +43,12 @@ export function abortInternals<M extends JobInternals>(
 export function checkWord<T extends string>(name: string, value: T, known: readonly T[]): T {
   if (known.includes(value)) return value;
   const why = `'${name}' must be one of ${known.join(", ")}`;
-  throw new UsageError({ attempted: "follow", why, value: JSON.stringify(value) });
+  throw new UsageError({
+    attempted: "follow",
+    why,
+    value: JSON.stringify(value),
+    advice: didYouMean(String(value), known),
+  });
 }
 
 /** @param tokenShare How many jobs use the token at the same time. @throws {UsageError} when it is out of range. */

@@ -40,7 +40,10 @@ export async function start(request: RunRequest, options: StartOptions & Connect
 export interface StartOptions extends VerbOptions, KeyOptions {
   /** Whole wait in milliseconds: more than 0, from 1 000 where a run is followed, at most 30 days. @default {1_800_000} */
   timeoutMs?: number | undefined;
-  /** Called as soon as the run is started or found. Not waited for; a failure, also of its promise, is a notice. @default {undefined} */
+  /**
+   * Called as soon as the run is started or found, and again for each further start of `run()` after no sandbox was free. Not waited for; a
+   * failure, also of its promise, is a notice. @default {undefined}
+   */
   onStarted?: ((started: StartedRun) => unknown) | undefined;
 }
 
@@ -123,16 +126,17 @@ export async function planStart(
   return { request: valid, hash, key, job };
 }
 
-/** Number of a repeated execution, where the CI system counts them: others give each execution an id. */
-const REPEATED = /^(?:[2-9]|[1-9]\d)$/;
+/** Number of a repeated execution. */
+const REPEATED = /^(?:[2-9]|[1-9]\d+)$/;
 
 /** Says in a repeated job that a task starts afresh: a prompt with a time in it never finds the run of the first execution. */
 export function noteNewTask(
-  { notify }: Session,
+  { notify, platform }: Session,
   { key, job }: StartPlan,
   { replayed, keyScope }: StartedRun,
 ): void {
-  if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline" || !REPEATED.test(job?.attempt ?? "")) return;
+  if (replayed || key.scope !== "pipeline" || keyScope !== "pipeline") return;
+  if (!platform.countsAttempts || !REPEATED.test(job?.attempt ?? "")) return;
   const message =
     "the task differs from those that earlier attempts of this job started: a new run (times and build numbers in a " +
     "prompt make every attempt another task)";

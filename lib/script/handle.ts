@@ -53,7 +53,10 @@ export type AsyncDisposing = SymbolConstructor extends { readonly asyncDispose: 
  * `I` are its items, `R` is its result, `S` says what was started. Items and result hold the texts of the service as they are.
  */
 export interface WorkHandle<I, R, S> extends Promise<R>, AsyncIterable<I>, AsyncDisposing {
-  /** Resolves as soon as the work is started or found; rejects with the error of the start. */
+  /**
+   * Resolves as soon as the work is started or found; rejects with the error of the start. It stays the first start, also when there are
+   * further ones since no sandbox was free: the result has the newest.
+   */
   readonly started: Promise<S>;
   /**
    * Stops the work at the service, and resolves once the service has answered. The handle then ends as the work ends. Waits for the start if

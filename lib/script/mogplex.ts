@@ -131,6 +131,9 @@ export interface Mogplex {
    * runs, and a job that is retried finds each of them again, in any order. Keep times and build numbers out of the prompt, since they make
    * every attempt another task, and give `keyPart` to do the same task twice.
    *
+   * When a run fails since no sandbox was free, and no agent has begun, the next key of the series starts another one after 10, 20 and 40
+   * minutes, as long as `timeoutMs` permits: see `onStarting` and `onStarted`. An `idempotencyKey` that you give starts one run.
+   *
    * @param request What to do, and where. A repository that is given by name is looked up first.
    * @param options See {@linkcode RunOptions}; all durations in milliseconds.
    * @returns A handle, which has begun: await it for the result, loop over it for what happens, or do both. The result does not keep all
@@ -138,6 +141,7 @@ export interface Mogplex {
    * @throws {RunFailedError | RunCancelledError | AwaitingInputError} when the run did not end in success, with the result, unless
    * `throwOnFailure` is false.
    * @throws {DeadlineError} if `timeoutMs` passes first. The run goes on, unless `onTimeout` is `cancel`.
+   * @throws {MogplexError} with the code `NO_SANDBOX` and the exit code 75 when no sandbox was free in time: nothing is at work.
    * @throws {AbortedError} if `signal` aborts after the start was sent. The run goes on, unless `onAbort` is `cancel`.
    * @throws what {@linkcode Mogplex.start} and {@linkcode Mogplex.attach} throw.
    * @example Run, and look at the verdict

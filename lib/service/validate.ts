@@ -7,7 +7,7 @@ import { checkOptions, type Keys, type Kind, shown } from "../check_options.ts";
 import { UsageError } from "../errors.ts";
 import { ownFields } from "../lookup.ts";
 import type { Harness, Mode, OpenWord, StartRequest } from "../model.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import {
   branchProblem,
   HARNESSES,
@@ -229,7 +229,12 @@ function checkPrompt(prompt: string): string {
 
 function checkWord<T extends string>(text: string, word: string, known: readonly T[], what: string): T {
   if ((known as readonly string[]).includes(word)) return word as T;
-  throw new UsageError({ attempted: `use ${what}`, why: `it must be one of ${known.join(", ")}`, value: quoted(text) });
+  throw new UsageError({
+    attempted: `use ${what}`,
+    why: `it must be one of ${known.join(", ")}`,
+    value: quoted(text),
+    advice: didYouMean(text, known),
+  });
 }
 
 /**
@@ -316,12 +321,11 @@ export { checkOptions, type Keys, type Kind };
 function checkKnownWord(field: string, value: unknown, words: readonly string[]): void {
   if (value === undefined || typeof value === "string" && words.includes(value)) return;
   const text = String(value);
-  const near = words.find((word) => word.toLowerCase() === text.trim().toLowerCase()) ?? nearest(text, words);
   throw new UsageError({
     attempted: "start run",
     why: `'${field}' must be one of ${words.join(", ")}`,
     value: shown(field, value),
-    advice: near === undefined ? undefined : `did you mean ${near}?`,
+    advice: didYouMean(text, words),
   });
 }
 

@@ -7,7 +7,7 @@ import { isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
 import { UsageError } from "../../errors.ts";
 import { lookup } from "../../lookup.ts";
-import { nearest } from "../../nearest.ts";
+import { meantOrKnown, nearest } from "../../nearest.ts";
 import { EVENT_TYPES } from "../service/runs.ts";
 import { FAULT_KINDS } from "../state/faults.ts";
 import { explainIssue } from "../state/fixture.ts";
@@ -577,7 +577,7 @@ export function builtInScenarios(name: string): Scenario[] {
     throw new UsageError({
       attempted: "find scenario",
       why: `none is called "${name}"`,
-      advice: `there are ${SCENARIO_NAMES.join(", ")}`,
+      advice: meantOrKnown(name, SCENARIO_NAMES),
     });
   }
   return parseScenarios(text, name).map((scenario) => ({ ...scenario, name: scenario.name ?? name }));

@@ -7,7 +7,7 @@
 import { UsageError } from "../../errors.ts";
 import { checkOptions, type Keys } from "../../check_options.ts";
 import { API_PREFIX } from "../../service/contract.ts";
-import { nearest } from "../../nearest.ts";
+import { meantOrKnown } from "../../nearest.ts";
 
 export const STREAM_FAULT_KINDS = [
   "stream-buffered",
@@ -121,7 +121,7 @@ export function parseFault(args: Record<string, unknown>): Fault {
     throw new UsageError({
       attempted: "inject fault",
       why: `unknown kind "${kind}"`,
-      advice: `there are ${FAULT_KINDS.join(", ")}`,
+      advice: meantOrKnown(String(kind), FAULT_KINDS),
     });
   }
   const number = (value: unknown, name: string) => {
@@ -198,13 +198,10 @@ export function checkFaultRoute({ kind, route }: Fault, routes: readonly string[
     const why = `"${kind}" hits ${only} only: current route is "${route.slice(0, 100)}"`;
     throw new UsageError({ attempted: "inject fault", why });
   }
-  const near = nearest(route, routes);
   throw new UsageError({
     attempted: "inject fault",
     why: `no request has the route "${route.slice(0, 100)}"`,
-    advice: `${near === undefined ? "" : `did you mean "${near}"? `}there are ${
-      routes.join(", ")
-    }, each below ${API_PREFIX}`,
+    advice: `${meantOrKnown(route, routes)}, each below ${API_PREFIX}`,
   });
 }
 
@@ -231,7 +228,7 @@ export function parseRandomFaults(text: string, seed: number): RandomFaults {
   if (!(rate >= 0 && rate <= 1)) throw problem(`rate must be between 0 and 1: current value is ${fields.get("rate")}`);
   const kinds = (fields.get("kinds") ?? "").split("+").map((kind) => {
     if (isKind(kind)) return kind;
-    throw problem(`unknown kind "${kind}"`, `there are ${FAULT_KINDS.join(", ")}`);
+    throw problem(`unknown kind "${kind}"`, meantOrKnown(kind, FAULT_KINDS));
   });
   const number = (name: string) => {
     const value = fields.get(name);

@@ -8,11 +8,13 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { root, runtimes } from "../../../tools/setup.mjs";
+import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { REPO } from "../processes/world/service.ts";
 
@@ -132,14 +134,36 @@ function jobEnd(cwd: string, text: string, name: string): JobEnd {
   };
 }
 
-/** Line of the program. Node 20 lacks what it needs. */
-const PROGRAM = [
-  runtimes.bun,
-  "--no-env-file",
-  "--config=/dev/null",
-  "--tsconfig-override=/dev/null",
-  join(root, "node_modules/gitlab-ci-local/dist/index.js"),
-];
+const PROGRAM = join(root, "node_modules/gitlab-ci-local/dist/index.js");
+
+/**
+ * The program with Bun in one file, since Node 20 lacks what it needs. Compiled, it starts in half the time. Kept in `node_modules/.cache`;
+ * what lies in a project (`.env`, `bunfig.toml`, `tsconfig.json`) changes nothing in it.
+ */
+function compiledProgram(): string {
+  const cache = join(root, "node_modules/.cache");
+  const digest = sha256(readFileSync(PROGRAM)).slice(0, 16);
+  const path = join(cache, `gitlab-ci-local-${digest}-bun-${Bun.version}`);
+  if (existsSync(path)) return path;
+  mkdirSync(cache, { recursive: true });
+  // Files of tests that run at the same time may both build it.
+  const made = join(mkdtempSync(join(cache, "building-")), "gitlab-ci-local");
+  const flags = [
+    "--compile",
+    "--bytecode",
+    "--format=esm",
+    "--no-compile-autoload-dotenv",
+    "--no-compile-autoload-bunfig",
+  ];
+  const { status, stderr } = spawnSync(runtimes.bun, ["build", ...flags, `--outfile=${made}`, PROGRAM], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`Cannot compile ${PROGRAM}: ${stderr}`);
+  renameSync(made, path);
+  rmSync(dirname(made), { recursive: true });
+  return path;
+}
+
 const FLAGS = [
   "--force-shell-executor",
   "--no-artifacts-to-source",
@@ -156,7 +180,6 @@ export async function gitlabCiLocal(cwd: string, options: PipelineOptions): Prom
   const { image, variables, retry, args = [], onText, isChecked = false } = options;
   const check = isChecked ? CHECK : ["--no-json-schema-validation"];
   const line = [
-    ...PROGRAM,
     ...FLAGS,
     ...check,
     ...variableArgs(variables),
@@ -164,7 +187,7 @@ export async function gitlabCiLocal(cwd: string, options: PipelineOptions): Prom
     ...(retry === undefined ? [] : [retry]),
   ];
   const env = { PATH: image, HOME: cwd, NO_COLOR: "1" };
-  const child = spawn(line[0] as string, line.slice(1), { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(compiledProgram(), line, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (chunk: string) => {

@@ -77,6 +77,7 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
   const service = createEmulator();
   const cases: [() => unknown, string][] = [
     [() => createEmulator({ scenarios: "success" } as TestEmulatorOptions), "did you mean 'scenario'?"],
+    [() => createEmulator({ scenario: "agent-failur" }), 'did you mean "agent-failure"? there are success'],
     [() => createEmulator({ runMs: -1 }), "'runMs' must be 0 or more: -1"],
     [() => createEmulator({ sandboxLimit: NaN }), "'sandboxLimit'"],
     [() => createEmulator({ revision: "latest" as "later" }), `'revision' must be "base" or "later": "latest"`],
@@ -88,6 +89,7 @@ test("createEmulator() refuses options, faults and arguments that it does not kn
     [() => createEmulator({ automations: [7] as never }), "'automations' must be a list of names: a list"],
     [() => service.fault({ kind: "503", time: 3 } as Fault), "faults have no 'time'; did you mean 'times'?"],
     [() => service.fault({ kind: "504" as "503" }), 'unknown kind "504"'],
+    [() => service.fault({ kind: "resetmid" as "503" }), 'did you mean "resetMid"? there are 429'],
     [() => service.fault({ kind: "503", times: -1 }), '"times" must be a whole number of 1 or more'],
     [() => service.fault({ kind: "503", times: 0 }), '"times" must be a whole number of 1 or more'],
     [() => service.fault({ kind: "503", route: "DELETE /runs" }), 'no request has the route "DELETE /runs"'],

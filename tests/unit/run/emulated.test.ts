@@ -231,7 +231,7 @@ test("runJob() ends with 75 when no sandbox was free within its time, and its st
 test("runJob() makes no second start with a given key: 75 at once", async () => {
   const { options, counts, clock } = crowded(600);
   const { result } = await runJob(REQUEST, { ...options(), idempotencyKey: "mine", timeoutMs: 36_000_000 });
-  expect([result.exitCode, counts().starts]).toEqual([75, 1]);
+  expect([result.exitCode, result.status, counts().starts]).toEqual([75, "failed", 1]);
   expect(clock.now()).toBeLessThan(120_000);
 });
 

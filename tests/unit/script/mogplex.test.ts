@@ -24,6 +24,22 @@ test("createMogplex() has the verbs and one method for each route", async () => 
   await expect(createCampaigns(mogplex).of("no-such-file.yml").plan()).rejects.toThrow("no-such-file.yml");
 });
 
+test("run() tells each further start after no sandbox was free, and ends with NO_SANDBOX when none is free in time", async () => {
+  const { mogplex, request, service } = world({ scenario: "boot-failure" });
+  const keys: string[] = [];
+  const started: string[] = [];
+  const run = mogplex.run(request, {
+    timeoutMs: 20 * 60_000,
+    onStarting: ({ idempotencyKey }) => keys.push(idempotencyKey),
+    onStarted: ({ runId }) => started.push(runId),
+  });
+  const error = await run.then(() => undefined, (thrown: MogplexError) => thrown);
+  expect(error).toMatchObject({ code: "NO_SANDBOX", exitCode: 75, isRetryable: true, runId: started[1] });
+  expect(error?.result).toMatchObject({ outcome: "error", status: "failed" });
+  expect(keys).toEqual(service.runs.map(({ idempotencyKey }) => idempotencyKey));
+  expect([keys.length, (await run.started).runId]).toEqual([2, started[0] ?? ""]);
+});
+
 test("createMogplex() asks a token function once, again after a refusal, and masks what it gave", async () => {
   const service = createEmulator();
   const { token, ...rest } = service.options;

@@ -44,12 +44,41 @@ test("two tasks of a job are two runs, and a retried job finds both again, in an
   expect(notices()).toEqual([]);
 });
 
-test("a retried job with another task says once that it is a new run", async () => {
-  const { started, notices } = world();
-  await started("Fix build 1");
-  const { replayed } = await started("Fix build 2", { identity: { ...JOB, attempt: "2" } });
-  expect(replayed).toBe(false);
-  expect(notices()).toEqual([expect.stringContaining("a new run")]);
+/** What a start says of earlier attempts in a job with these variables. */
+async function saidIn(variables: Record<string, string>): Promise<string[]> {
+  const service = createEmulator();
+  const notices: string[] = [];
+  const onNotice = (notice: Notice) => void (notice.kind === "text" && notices.push(notice.message));
+  const mogplex = createMogplex({ ...service.options, env: (name) => variables[name], onNotice });
+  const { keyScope } = await mogplex.start({ repo: "acme/web", prompt: "Fix build 2" });
+  expect(keyScope).toBe("pipeline");
+  return notices.filter((text) => text.includes("earlier attempts"));
+}
+
+test("start() says in a repeated job that another task is a new run, where the CI system counts attempts", async () => {
+  const github = {
+    GITHUB_ACTIONS: "true",
+    GITHUB_SERVER_URL: "https://github.com",
+    GITHUB_REPOSITORY: "acme/web",
+    GITHUB_RUN_ID: "5",
+    GITHUB_JOB: "fix",
+  };
+  expect(await saidIn({ ...github, GITHUB_RUN_ATTEMPT: "1" })).toEqual([]);
+  expect(await saidIn({ ...github, GITHUB_RUN_ATTEMPT: "2" })).toEqual([expect.stringContaining("a new run")]);
+  expect(await saidIn({ ...github, GITHUB_RUN_ATTEMPT: "100" })).toEqual([expect.stringContaining("a new run")]);
+});
+
+test("start() says nothing of earlier attempts where their number is that of the pipeline", async () => {
+  const woodpecker = {
+    CI: "woodpecker",
+    CI_SYSTEM_NAME: "woodpecker",
+    CI_SYSTEM_URL: "https://ci.example",
+    CI_REPO: "acme/web",
+    CI_PIPELINE_NUMBER: "7",
+    CI_WORKFLOW_NAME: "fix",
+    CI_STEP_NAME: "agent",
+  };
+  expect(await saidIn(woodpecker)).toEqual([]);
 });
 
 test("the same task twice is one run, and two with a key part", async () => {
