@@ -268,6 +268,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   'npm --prefix ../mogplex-ci run init -- github\ngit add ci .github .gitattributes && git commit -m "Mogplex"\n':
     "the same",
   "npm --prefix ../mogplex-ci run init -- jenkins\n": "the same",
+  [block("README.md", "yaml", "component:")]: "tests/matrix/components/examples.test.ts runs it",
   [block("docs/github.md", "sh", "cat > try.sh")]: "the lab's act-page runs it, with act",
 };
 
