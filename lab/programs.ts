@@ -181,9 +181,12 @@ export function mavenJar(name: string, group: string, artifact: string, version:
   });
 }
 
+/** Version of Deno, a package of ours. */
+const DENO_VERSION: string = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devDependencies.deno;
+
 /** `deno bundle`, with what it downloads in the folder of its path, which is for `DENO_DIR`. */
 function denoBundle(): Program {
-  const version: string = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).devDependencies.deno;
+  const version = DENO_VERSION;
   const folder = join(LAB_FOLDER, `deno-bundle-${version}`);
   return installed("deno bundle", version, folder, () => {
     const half = `${folder}.part`;
@@ -246,10 +249,16 @@ export const GROOVY: Program = mavenJar("Groovy", "org.codehaus.groovy", "groovy
 export const ROLLUP: Program = npmProgram("rollup", "4.68.8", "package.json", ["@rollup/plugin-node-resolve@16.0.3"]);
 export const VITE: Program = npmProgram("vite", "8.3.8", "package.json");
 export const WEBPACK: Program = npmProgram("webpack", "5.113.0", "package.json");
+export const DENO: Program = {
+  name: "deno",
+  version: () => DENO_VERSION,
+  isHere: () => true,
+  provide: () => runtimes.deno,
+};
 /** The bundler of Deno, which downloads another program when it is first called. */
 export const DENO_BUNDLE: Program = denoBundle();
-/** Compilers that the declarations are made for, the oldest first; the newest two are packages of ours. */
-export const TYPESCRIPTS: readonly Program[] = ["5.0.4", "5.4.5", "5.9.3"].map((version) =>
+/** Compilers that the declarations are made for, the oldest first; the newest one is a package of ours. */
+export const TYPESCRIPTS: readonly Program[] = ["5.0.4", "5.4.5", "5.9.3", "6.0.3"].map((version) =>
   npmProgram("typescript", version, "bin/tsc")
 );
 /** OpenTelemetry with its API, as its users install it. */

@@ -189,7 +189,7 @@ async function respond(bench: Bench): Promise<void> {
   bench.check("a mark that somebody has changed names no run", forged.stdout.includes("it was answered"), seen(forged));
   await gitea.call("DELETE", `${issues}/comments/${own.id}`);
   const gone = await jobOf(bench, world, service, token, first.delivery).ended;
-  const isStill = gone.stdout.includes("the note is gone") && (await notes(number)).length === 0;
+  const isStill = gone.stdout.includes("has no note of its own") && (await notes(number)).length === 0;
   bench.check("an ask stays answered when somebody has removed its note", isStill, seen(gone));
 
   const second = await say(pull, "@mogplex also the docs of the command line", writer);

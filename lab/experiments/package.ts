@@ -1,10 +1,10 @@
 /** The package in the hands of bundlers and compilers that other projects use. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { root, runtimes } from "../../tools/setup.mjs";
 import type { Bench } from "../bench.ts";
 import type { Experiment } from "../experiment.ts";
-import { ATTW, DENO_BUNDLE, type Program, PUBLINT, ROLLUP, TYPESCRIPTS, VITE, WEBPACK } from "../programs.ts";
+import { ATTW, DENO, DENO_BUNDLE, type Program, PUBLINT, ROLLUP, TYPESCRIPTS, VITE, WEBPACK } from "../programs.ts";
 
 /** Reads repositories of a service in process, and looks for a campaign: something of each entry. */
 export const SCRIPT = `
@@ -170,6 +170,31 @@ async function compiled(bench: Bench): Promise<void> {
   }
 }
 
+/** Checks the types of the sources of a checkout from another project, with the compiler options that Deno has by itself. */
+async function checkedByDeno(bench: Bench): Promise<void> {
+  const imports = ["mod", "campaigns", "testing"].map((name) => `import * as ${name} from "${root}/${name}.ts";`);
+  const text = (type: string) =>
+    `${imports.join("\n")}
+export const codes: ${type}[] = [mod.EXIT.usage, testing.createEmulator().repos.length];
+export const made: campaigns.Campaigns = campaigns.createCampaigns(mod.createMogplex());
+`;
+  const cwd = bench.newFolder();
+  bench.writeFiles(cwd, {
+    "package.json": `{ "private": true, "type": "module" }`,
+    "right.ts": text("number"),
+    "wrong.ts": text("string"),
+  });
+  // Types of Node are the only package of the project.
+  mkdirSync(join(cwd, "node_modules/@types"), { recursive: true });
+  symlinkSync(join(root, "node_modules/@types/node"), join(cwd, "node_modules/@types/node"));
+  const check = [DENO.provide(), "check", "--no-lock", "--quiet", "--node-modules-dir=manual"];
+  const env = { NO_COLOR: "1" };
+  const right = await bench.run([...check, "right.ts"], { cwd, env });
+  bench.check("the sources are clean", right.code === 0, right.stderr);
+  const wrong = await bench.run([...check, "wrong.ts"], { cwd, env });
+  bench.check("wrong uses are errors", wrong.stderr.match(/TS\d+ \[ERROR\]/g)?.length === 2, wrong.stderr);
+}
+
 /** Asks what people ask of a package before they use it. */
 async function judged(bench: Bench): Promise<void> {
   const cwd = await consumer(bench, {});
@@ -203,9 +228,17 @@ export const PACKAGE: readonly Experiment[] = [
     system: "Compilers",
     programs: TYPESCRIPTS,
     tried:
-      "the declarations of the packed package under every strict flag of TypeScript 5.0, 5.4 and 5.9, with two ways of finding modules",
-    limitSeconds: 180,
+      "the declarations of the packed package under every strict flag of TypeScript 5.0, 5.4, 5.9 and 6.0, with two ways of finding modules",
+    limitSeconds: 300,
     run: compiled,
+  },
+  {
+    name: "package-deno-check",
+    system: "Compilers",
+    programs: [DENO],
+    tried: "the types of a checkout's sources from another project, and wrong uses of them",
+    limitSeconds: 180,
+    run: checkedByDeno,
   },
   {
     name: "package-judges",

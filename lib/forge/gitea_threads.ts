@@ -141,7 +141,8 @@ export class GiteaThreads implements Threads {
 
   #list<T extends z.core.$ZodType>(what: string, path: string, schema: T) {
     const query = path.includes("?") ? "&" : "?";
-    return readPages((page) => this.#rows(what, `${path}${query}limit=${PAGE}&page=${page}`, schema), EMPTY);
+    const read = (page: number, size: number) => this.#rows(what, `${path}${query}limit=${size}&page=${page}`, schema);
+    return readPages(read, PAGE, EMPTY);
   }
 
   async me(): Promise<ForgeUser> {

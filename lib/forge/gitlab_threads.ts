@@ -332,8 +332,8 @@ export class GitlabThreads implements Threads {
   }
 
   #commented(since: string) {
-    // Only days are taken, and the day itself is left out.
-    const after = new Date(Date.parse(since) - DAY_MS).toISOString().slice(0, 10);
+    // Only days are taken, which end by the clock of the server, up to twelve hours after ours; and the day itself is left out.
+    const after = new Date(Date.parse(since) - 1.5 * DAY_MS).toISOString().slice(0, 10);
     const path = `${this.#path}/events?action=commented&after=${after}&sort=asc`;
     return this.#list(`read the events of project ${this.#project}`, path, eventSchema);
   }

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { ApiError, MogplexError, UnavailableError } from "../errors.ts";
+import { ApiError, BodyTooLargeError, MogplexError, UnavailableError } from "../errors.ts";
 import type * as z from "zod/mini";
 import { type Findings, type FindingsOf, type ForgeUser, placeOf } from "./findings.ts";
 import type { ForgeClient, ForgeName, PullRequestFacts, PullRequestOutcome } from "./forge.ts";
@@ -207,21 +207,45 @@ const PAGE = 100;
 const MAX_ROWS = 5_000;
 const MAX_PAGES = 100;
 
+/** Reads a page. Everybody may write comments so long that it is too large for one answer: then in parts. A row alone that is too large is undefined. */
+async function readRows<T>(
+  read: (page: number, size: number) => Promise<readonly T[]>,
+  page: number,
+  size: number,
+): Promise<(T | undefined)[]> {
+  try {
+    return [...await read(page, size)];
+  } catch (error) {
+    if (!(error instanceof BodyTooLargeError)) throw error;
+    if (size === 1) return [undefined];
+  }
+  // Of 100, 50 and 25.
+  const parts = size % 2 === 0 ? 2 : 5;
+  const rows: (T | undefined)[] = [];
+  for (let part = 1; part <= parts; part++) {
+    rows.push(...await readRows(read, (page - 1) * parts + part, size / parts));
+  }
+  return rows;
+}
+
 /**
  * Reads a list page by page.
  *
- * @param read Reads page 1, 2, …; one that is not full is the last.
- * @returns What was read, and whether that is all.
+ * @param read Reads page 1, 2, … of so many rows.
+ * @param size 100 or 50.
+ * @param full Rows of a page behind which there may be another one. @default {size}
+ * @returns What was read, without rows that are too large for any answer, and whether that is all. Our notes are never that large.
  */
 export async function readPages<T>(
-  read: (page: number) => Promise<readonly T[]>,
+  read: (page: number, size: number) => Promise<readonly T[]>,
   size = PAGE,
+  full = size,
 ): Promise<{ list: T[]; isWhole: boolean }> {
   const list: T[] = [];
   for (let page = 1; page <= MAX_PAGES && list.length < MAX_ROWS; page++) {
-    const rows = await read(page);
-    list.push(...rows);
-    if (rows.length < size) return { list, isWhole: true };
+    const rows = await readRows(read, page, size);
+    list.push(...rows.filter((row) => row !== undefined));
+    if (rows.length < full) return { list, isWhole: true };
   }
   return { list, isWhole: false };
 }
@@ -229,7 +253,7 @@ export async function readPages<T>(
 /** Reads a list whose pages GitHub and GitLab name alike. @param schema That of the whole page. */
 export function readList<T>(client: ForgeClient, what: string, path: string, schema: z.ZodMiniType<T[]>) {
   const query = path.includes("?") ? "&" : "?";
-  return readPages((page) => client.get(what, `${path}${query}per_page=${PAGE}&page=${page}`, schema));
+  return readPages((page, size) => client.get(what, `${path}${query}per_page=${size}&page=${page}`, schema));
 }
 
 /** The rows of a list that has to be whole. @throws {MogplexError} with exit code 69 when there are more than were read. */

@@ -9,8 +9,10 @@ import type { ForgeUser } from "../forge/findings.ts";
 import type { CodeLine, CommentPlace, News, Thread, ThreadComment, ThreadPlace, Threads } from "../forge/threads.ts";
 import type { Redact } from "../run/clean.ts";
 import { findingsFor, findingsQuote, lineQuote, type Mend, mendPrompt, ofMembers, withQuote } from "../run/mend.ts";
+import { formatCount } from "../text/duration.ts";
 import {
   type AskId,
+  isAnsweredByOther,
   isSameAsk,
   type Mark,
   type MarkedNote,
@@ -75,8 +77,10 @@ export interface RunsAtWork {
 }
 
 const DAY_MS = 86_400_000;
-/** Most runs of a thread that are looked at: older ones have ended. */
-const MAX_RUNS = 5;
+/** How far back a poll looks at most. */
+export const MAX_POLL_MS = 7 * DAY_MS;
+/** Most notes of a thread that get the end of their run at once. */
+const MAX_LEFT = 5;
 /** Most runs of other threads whose branch is asked for. */
 const MAX_OTHER_RUNS = 20;
 /** Most other pull requests of one branch whose notes are read. */
@@ -88,8 +92,8 @@ const LATE_MS = 60 * 60_000;
 /** Most users whose right is asked for in one decision. Comments of others are left out. */
 const MAX_USERS = 30;
 
-const BUSY = "another run is at work on it";
-const BUSY_BRANCH = "a run of another thread is at work on its branch";
+const BUSY = "another run is at work here";
+const BUSY_BRANCH = "a run of another thread is at work on this branch";
 const STOPPED = "it was stopped before a run had started";
 
 function quiet(reason: string): Decision {
@@ -149,7 +153,9 @@ export class Decider {
     if ("reason" in asked && asked.refused === null) return quiet(asked.reason);
     const thread = await this.#threads.thread(place);
     if (thread === null) return quiet("it is gone");
-    if (!thread.isOpen) return quiet("it is closed");
+    const isStop = !("reason" in asked) && asked.what?.kind === "stop";
+    // A stop is often written while the thread is closed, and its run goes on behind that.
+    if (!thread.isOpen && !isStop) return quiet("it is closed");
     if (thread.pull?.isForeign === true) return quiet("the pull request comes from no branch of this repository");
     const { ask, asker, at } = "reason" in asked ? asked.refused : asked;
     // Where labels are renamed, one that was set long ago has another name now: its age is what the forge shows of it.
@@ -162,9 +168,10 @@ export class Decider {
     if (right instanceof MogplexError) throw right;
     if (!right) return quiet("the user who asked may not push to the repository");
     const found = await this.#threads.comments(place);
-    const marks = marksOf(found.list, me, await this.#sealOf(place));
+    const seal = await this.#sealOf(place);
+    const marks = marksOf(found.list, me, seal);
     const open = marks.filter(({ mark: { state } }) => typeof state !== "string" && state.isOpen);
-    this.#open.push(...open.slice(-MAX_RUNS));
+    this.#open.push(...open.slice(-MAX_LEFT));
     const own = marks.find(({ mark }) => isSameAsk(mark.ask, ask));
     if (own !== undefined && own.mark.state !== "starting") {
       return quiet(typeof own.mark.state === "string" ? "it was answered" : "its run was started");
@@ -172,8 +179,11 @@ export class Decider {
     if (!found.isWhole && own === undefined) {
       return quiet("there are too many comments to see whether it was answered");
     }
-    if (own === undefined && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
-      return quiet("it was answered, and the note is gone");
+    if (own === undefined && isAnsweredByOther(found.list, me, seal, ask)) return quiet("another bot has answered it");
+    // One reaction on a thread stands for all labels: it may be about an earlier one, whose run has ended since.
+    const isShared = ask.kind === "label" && marks.some(({ mark }) => mark.ask.kind === "label");
+    if (own === undefined && !isShared && await this.#threads.isAnswered?.(place, comment, { me, since: at })) {
+      return quiet("it was answered or stopped, and has no note of its own");
     }
     const tell = (reason: string, text = reason): Decision => ({ kind: "none", reason, tell: { ask, thread, text } });
     if ("reason" in asked) return tell(asked.reason, `${asked.reason}: write it anew, at the beginning of a comment`);
@@ -188,7 +198,9 @@ export class Decider {
     const where = await placeNow(this.#threads, thread);
     if (where.kind === "none") return tell(where.reason);
     if (own === undefined) {
-      const no = await this.#refusal(thread, where, { marks, me });
+      // Another task may be at work on an issue: each has a branch of its own. The same one may not.
+      const rivals = thread.pull !== null ? marks : marks.filter(({ mark }) => isSameAsk(mark.of, task.of));
+      const no = await this.#refusal(thread, where, { marks, rivals, me });
       if (no !== null) return tell(no.reason, no.text);
     }
     const told = await this.#told(thread, found.list, { me, at, ask, marks });
@@ -209,7 +221,9 @@ export class Decider {
       mark.state === "starting" && !isLater(list.find((each) => isSameAsk(each, mark.ask)) ?? note, { ask, at })
     );
     const waiting: CommentPlace[] = [];
-    for (const comment of list) {
+    // No poll takes up what is older: whatever became of it was not stopped.
+    const firstMs = Date.parse(at) - MAX_POLL_MS;
+    for (const comment of list.filter(({ createdAt }) => Date.parse(createdAt) >= firstMs)) {
       if (isLater(comment, { ask, at }) || marks.some(({ mark }) => isSameAsk(mark.ask, comment))) continue;
       const kind = readMention(comment.text, this.#settings.name)?.kind ?? "unsure";
       if (!["stop", "unsure"].includes(kind) && await this.#hasRight(comment.author)) waiting.push(comment);
@@ -236,14 +250,20 @@ export class Decider {
     return false;
   }
 
+  /** Whether an ask is stopped by now. Asked again after the start, which may have been tried for as long as the service was down. */
+  async isStopped({ thread, ask, at }: Pick<Wanted, "thread" | "ask" | "at">): Promise<boolean> {
+    const me = await this.#threads.me();
+    const { list } = await this.#threads.comments(thread);
+    return await this.#isStopped(list, marksOf(list, me, await this.#sealOf(thread)), { ask, at, me });
+  }
+
   /** Why a run that was decided on must not be started any more; null when it may be. Asked right before the start. */
-  async changed({ thread: before, place, ask, at, of }: Wanted): Promise<string | null> {
+  async changed(wanted: Wanted): Promise<string | null> {
+    const { thread: before, place, ask, of } = wanted;
     const now = await this.#threads.thread(before);
     if (now === null || !now.isOpen) return "it was closed meanwhile";
+    if (await this.isStopped(wanted)) return STOPPED;
     const me = await this.#threads.me();
-    const { list } = await this.#threads.comments(before);
-    const marks = marksOf(list, me, await this.#sealOf(before));
-    if (await this.#isStopped(list, marks, { ask, at, me })) return STOPPED;
     for (const each of isSameAsk(ask, of) ? [ask] : [ask, of]) {
       const found = await this.#askAt(before, each, me);
       if ("reason" in found) return found.reason;
@@ -253,7 +273,9 @@ export class Decider {
       }
     }
     const again = await placeNow(this.#threads, now);
-    return JSON.stringify(again) === JSON.stringify(place) ? null : "its branch is another one now, or was protected";
+    return JSON.stringify(again) === JSON.stringify(place)
+      ? null
+      : "source or target branch is another one now, or was protected";
   }
 
   /** The task that a mark names, for its note; undefined when the thread does not show it any more as it was. */
@@ -280,25 +302,21 @@ export class Decider {
     if (this.#isBeyondLimit(today)) return this.#limitReason;
     if (thread.pull === null) return null;
     const earlier = notes.filter(({ mark, note }) => !isSameAsk(mark.ask, ask) && note.id < noteId);
-    if (this.#isStarting(earlier) || (await this.#runsAtWork(earlier)).length > 0) {
-      return `${BUSY}, ask again when it has ended`;
+    // The clock of this machine may be some minutes off: the forge has just dated the own note.
+    const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
+    if (isStarting(earlier, nowMs) || (await this.#runsAtWork(earlier)).length > 0) {
+      return `${BUSY}: ask again when that has ended`;
     }
-    const isBusy = await this.#isBranchBusy(place, today, notes) || await this.#isBranchTaken(thread, place, noteId);
-    return isBusy ? `${BUSY_BRANCH}, ask again when it has ended` : null;
-  }
-
-  /** Whether a job is about to start a run. */
-  #isStarting(notes: readonly MarkedNote[]): boolean {
-    return notes.some(({ mark, note }) =>
-      mark.state === "starting" && this.#nowMs - Date.parse(note.createdAt) < STARTING_MS
-    );
+    const isBusy = await this.#isBranchBusy(place, today, notes) ||
+      await this.#isBranchTaken(thread, place, { noteId, nowMs });
+    return isBusy ? `${BUSY_BRANCH}: ask again when that has ended` : null;
   }
 
   /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
   async #isBranchTaken(
     { number }: Thread,
     { workingBranch }: Wanted["place"],
-    noteId: number,
+    { noteId, nowMs }: { noteId: number; nowMs: number },
   ): Promise<boolean> {
     if (workingBranch === undefined) return false;
     const me = await this.#threads.me();
@@ -307,7 +325,7 @@ export class Decider {
       const place: ThreadPlace = { kind: "pull", number: other };
       const { list } = await this.#threads.comments(place);
       const earlier = marksOf(list, me, await this.#sealOf(place)).filter(({ note }) => note.id < noteId);
-      if (this.#isStarting(earlier) || await this.#hasRunOn(workingBranch, earlier)) return true;
+      if (isStarting(earlier, nowMs) || await this.#hasRunOn(workingBranch, earlier)) return true;
     }
     return false;
   }
@@ -329,13 +347,16 @@ export class Decider {
     const first = written === undefined ? null : readMention(written, name);
     // A stop holds whatever became of its comment: it is the safe side.
     const what = first?.kind === "stop" ? first : readMention(comment.text, name);
-    if (what === null) return no(`nothing asks @${name} for anything at the beginning of a line`);
+    if (what === null) return no(`nothing asks \`@${name}\` for anything at the beginning of a line`);
     if (comment.isInternal) return no("the comment is internal, and a note would show it");
     const by: Asker = { ask: { kind, id }, asker, at };
     if (what === first) return { ...by, what, line };
     const told = (reason: string) => ({ reason, refused: by });
     if (comment.editedAt !== null) return told("the comment was changed after it was written");
-    if (what.kind === "unsure") return told("the mention may be a part of a quote, of code or of HTML");
+    if (what.kind === "unsure") {
+      const why = "the mention may be a part of a quote, of code or of HTML";
+      return told(what.isHidden === true ? "there are characters at the mention that are not seen" : why);
+    }
     if (comment.isEditHidden !== true || written === comment.text || what.kind === "stop") {
       return { ...by, what, line };
     }
@@ -440,7 +461,7 @@ export class Decider {
     if (others.findLast(mayHaveRun)?.mark.state === "starting") {
       return {
         reason:
-          `a task of before is not started yet, and the next poll does it: \`@${this.#settings.name} stop\` withdraws it`,
+          `the last task is not started yet: polls try it for 24 hours, \`@${this.#settings.name} stop\` withdraws it`,
       };
     }
     const last = others.findLast(({ mark }) => typeof mark.state !== "string");
@@ -460,11 +481,10 @@ export class Decider {
     return "reason" in task ? task : { ...task, of };
   }
 
-  /** Runs of a thread that have not ended. */
+  /** Runs of a thread that have not ended. Of an issue there may be many: each task has a branch of its own. */
   async #runsAtWork(marks: readonly MarkedNote[]): Promise<string[]> {
-    const ids = marks.flatMap(({ mark: { state } }) => typeof state === "string" ? [] : [state.runId]);
     const found: string[] = [];
-    for (const id of new Set(ids.slice(-MAX_RUNS))) if (await this.#runs.branchOf(id) !== null) found.push(id);
+    for (const id of openRuns(marks)) if (await this.#runs.branchOf(id) !== null) found.push(id);
     return found;
   }
 
@@ -484,8 +504,7 @@ export class Decider {
 
   /** Whether a run that has not ended works on a branch. */
   async #hasRunOn(branch: string, marks: readonly MarkedNote[]): Promise<boolean> {
-    const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
-    for (const id of new Set(ids.slice(-MAX_OTHER_RUNS))) {
+    for (const id of openRuns(marks).slice(-MAX_OTHER_RUNS)) {
       if (await this.#runs.branchOf(id) === branch) return true;
     }
     return false;
@@ -495,22 +514,22 @@ export class Decider {
   async #refusal(
     thread: Thread,
     place: Wanted["place"],
-    { marks, me }: { marks: readonly MarkedNote[]; me: ForgeUser },
+    { marks, rivals, me }: {
+      marks: readonly MarkedNote[];
+      /** Those whose runs keep another one from being started. */
+      rivals: readonly MarkedNote[];
+      me: ForgeUser;
+    },
   ): Promise<{ reason: string; text: string } | null> {
-    if (thread.pull !== null) {
-      const [busy] = await this.#runsAtWork(marks);
-      const note = marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === busy)?.note;
-      if (busy !== undefined) {
-        const link = note === undefined ? "" : `: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
-        return {
-          reason: BUSY,
-          text: `${BUSY}, ask again when it has ended${link}`,
-        };
-      }
+    const [busy] = await this.#runsAtWork(rivals);
+    const note = marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === busy)?.note;
+    if (busy !== undefined) {
+      const link = note === undefined ? "" : `. Its note: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
+      return { reason: BUSY, text: `${BUSY}: ask again when that has ended${link}` };
     }
     const today = await this.#marksOfToday(me);
     if (await this.#isBranchBusy(place, today, marks)) {
-      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}, ask again when it has ended` };
+      return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: ask again when that has ended` };
     }
     return this.#isBeyondLimit(today)
       ? { reason: this.#limitReason, text: `${this.#limitReason}, ask again later` }
@@ -518,7 +537,7 @@ export class Decider {
   }
 
   get #limitReason(): string {
-    return `the limit of ${this.#settings.limit} runs a day is reached`;
+    return `the limit of ${formatCount(this.#settings.limit, "run")} a day is reached`;
   }
 
   /** Our notes of the last 24 hours in all threads. Their codes are not looked at: a changed note counts, too. */
@@ -555,6 +574,17 @@ export class Decider {
   }
 }
 
+/** Runs of which the notes do not tell the end. */
+function openRuns(marks: readonly MarkedNote[]): string[] {
+  const ids = marks.flatMap(({ mark: { state } }) => typeof state !== "string" && state.isOpen ? [state.runId] : []);
+  return [...new Set(ids)];
+}
+
+/** Whether a job is about to start a run. */
+function isStarting(notes: readonly MarkedNote[], nowMs: number): boolean {
+  return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < STARTING_MS);
+}
+
 /** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */
 function isLater(
   comment: AskId & Pick<ThreadComment, "createdAt">,
@@ -587,7 +617,7 @@ interface Task {
 
 function checkedTask(text: string, of: AskId, name: string): Task | { reason: string } {
   if (text === "") return { reason: `there is no task: write \`@${name} <task>\`` };
-  if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters` };
+  if (text.length > MAX_TASK) return { reason: `the task has more than ${MAX_TASK} characters: write a shorter one` };
   return { text, of, quote: null };
 }
 

@@ -108,6 +108,22 @@ export function marksOf<T extends ThreadComment>(
   }).sort((a, b) => a.note.id - b.note.id);
 }
 
+/**
+ * Whether another user of the forge has answered an ask with the same token of Mogplex: the token at the forge was replaced by one of a new user, or
+ * two jobs listen to one name. Any user can copy such a note, and it was true when it was written: so it counts for no more than this.
+ */
+export function isAnsweredByOther(
+  comments: readonly ThreadComment[],
+  me: ForgeUser,
+  seal: MarkSeal,
+  ask: AskId,
+): boolean {
+  return comments.some(({ author, text }) => {
+    const mark = author.id === me.id ? null : readMark(text, seal);
+    return mark !== null && isSameAsk(mark.ask, ask) && mark.state !== "changed" && mark.state !== "starting";
+  });
+}
+
 /** Until when a stop holds, in milliseconds since 1970; null for a mark that is none of a stop. */
 export function stopOf({ mark: { state } }: MarkedNote): number | null {
   return typeof state === "string" && state.startsWith("stop ") ? Number(state.slice("stop ".length)) : null;

@@ -7,21 +7,26 @@
 import { type Mend, MENDS } from "../run/mend.ts";
 import { plainText } from "../text/plain_text.ts";
 
-/** What is asked for. `unsure`: a line begins with the mention, and may be a part of a quote, or not be shown. */
+/**
+ * What is asked for. `unsure`: a line begins with the mention, and may be a part of a quote, or not be shown. `isHidden`: it does so for the eye alone,
+ * as there are characters which are not seen.
+ */
 export type Ask =
-  | { kind: "unsure" }
+  | { kind: "unsure"; isHidden?: true }
   | { kind: "task"; task: string }
   | { kind: "stop" }
   | { kind: "again" }
   | { kind: "mend"; mend: Mend };
 
-/** Longest text that is looked at, in UTF-16 units; what is longer is no request to an agent. */
+/** How much of a text is looked at, in UTF-16 units. */
 const MAX_TEXT = 100_000;
 
 /** Words that change nothing of a fixed word, and are no task. */
 const FILLERS = "please it this that now run agent the all everything thanks thank you try here immediately".split(" ");
+/** Words that change nothing of a stop: `stop working on it for now`. */
+const OF_STOP = "for current job on pls right running task work working".split(" ");
 /** What ends the first part of a sentence. */
-const CLAUSE_END = /\n|[.,;!?…](?=[\s.,;!?…\d]|$)|[ \t](?:[-–—][ \t]|\()/;
+const CLAUSE_END = /\n|[.,:;!?…](?=[\s.,:;!?…\d]|$)|[，。：；！？、]|[ \t](?:[-–—][ \t]|\()/;
 /** Longest task that can be one of the fixed words, as `fix conflict`. */
 const MAX_WORDS = 100;
 
@@ -52,8 +57,15 @@ const CONTROL = /[^\P{Cc}\t]/u;
  * @returns Null when it does not mention that name at the beginning of a line, or in a block of code. A task may be empty.
  */
 export function readMention(text: string, name: string): Ask | null {
-  if (text.length > MAX_TEXT) return null;
-  const mention = new RegExp(`^@${name}(?=[\\s,:;.!?]|$)[,:]?`, "i");
+  const part = text.slice(0, MAX_TEXT);
+  const ask = readLines(part, name);
+  if (ask === null) return readLines(plainText(part), name) === null ? null : { kind: "unsure", isHidden: true };
+  // Half a task is another task: whoever reads this one finds it too long, and says so.
+  return text.length > MAX_TEXT && !["stop", "unsure"].includes(ask.kind) ? { kind: "task", task: text } : ask;
+}
+
+function readLines(text: string, name: string): Ask | null {
+  const mention = new RegExp(`^@${name}(?=[\\s,:;.!?，。：；！？、]|$)[,:，：、]?`, "i");
   const lines = text.split(/\r?\n/);
   /** The signs that have opened a block of code; empty outside of one. */
   let fence = "";
@@ -96,7 +108,9 @@ function askOf(text: string): Ask {
       : line.toLowerCase().split(/[^\p{L}\p{N}]+/u).filter((word) => word !== "" && !FILLERS.includes(word));
   // So do persons write it, and a run in place of a stop would be the opposite. A reason may follow: `stop, it is the wrong branch`.
   const [first = "", ...more] = wordsOf(task.split(CLAUSE_END, 1)[0] ?? "");
-  if (more.length === 0 && ["stop", "cancel", "abort"].includes(first)) return { kind: "stop" };
+  if (more.every((word) => OF_STOP.includes(word)) && ["stop", "cancel", "abort"].includes(first)) {
+    return { kind: "stop" };
+  }
   const [verb = "", ...others] = wordsOf(task);
   if (others.length === 0 && ["again", "retry"].includes(verb)) return { kind: "again" };
   const mend = MENDS.find((each) => verb === "fix" && others.length === 1 && others[0] === each);

@@ -25,6 +25,7 @@ import type {
   StartResult,
   TriggerResult,
 } from "../model.ts";
+import { jsonText } from "../text/escape.ts";
 import { cutText, detach } from "../text/plain_text.ts";
 
 // The service's limits and its rules for names. The client checks them before it sends a request; the emulator enforces them.
@@ -82,7 +83,7 @@ export function isTerminal(status: string): boolean {
  */
 export function branchProblem(name: string): string | undefined {
   const odd = /[^A-Za-z0-9_./-]/u.exec(name)?.[0];
-  if (odd !== undefined) return `the character ${JSON.stringify(odd)} is not permitted`;
+  if (odd !== undefined) return `the character ${jsonText(odd)} is not permitted`;
   if (name === "") return "it is empty";
   if (name === "HEAD") return `it is the reserved name "HEAD"`;
   if (name.startsWith("/")) return `it starts with "/"`;

@@ -10,7 +10,14 @@ import type { MarkdownOptions } from "../../report/markdown.ts";
 import { withPageLink } from "../../report/page_link.ts";
 import { noteMarker, writeNote } from "../../report/note.ts";
 import { pagePath } from "../../report/write.ts";
-import { Decider, type RespondSettings, STARTING_MS, type Stop, type Wanted } from "../../respond/decide.ts";
+import {
+  Decider,
+  MAX_POLL_MS,
+  type RespondSettings,
+  STARTING_MS,
+  type Stop,
+  type Wanted,
+} from "../../respond/decide.ts";
 import {
   type AskId,
   isSameAsk,
@@ -114,7 +121,7 @@ const SINCE: Option<number> = {
   name: "since",
   value: "TIME",
   help: "With --poll: how far to look back [24h]",
-  parse: duration(7 * 86_400_000),
+  parse: duration(MAX_POLL_MS),
 };
 const ALLOW_URL: VerbFlag = {
   name: "allow-url",
@@ -284,13 +291,13 @@ async function stop(
     stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
   }
   for (const { mark: { ask } } of starting) {
-    await say(context, asked, { ask }, "This request was stopped. It is not known whether its run had started.");
+    await say(context, asked, { ask }, "This task was stopped. It is not known whether its run had started.");
   }
   // What their authors see, and what lasts when others remove the note.
   const { forge: { threads }, news: { thread } } = asked;
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const told = stopped.length > 0 ? stopped : ["No run is known to be at work here."];
-  told.push("Earlier requests here that have not started are withdrawn.");
+  told.push("Earlier tasks of this thread that have not started are withdrawn.");
   await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
@@ -365,7 +372,7 @@ async function endLeftNotes(
           context,
           asked,
           left.mark,
-          "The thread was closed. It is not known whether the run of this request had started.",
+          "The thread was closed. It is not known whether the run of this task had started.",
         );
       }
     }
@@ -417,13 +424,13 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
 function wayOn({ runId, exitCode }: NoteState, name: string): string {
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
   if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then ask again.";
-  return "\n\nNo start is known. Do not ask again: the next poll repeats this start, and never makes a second run. " +
+  return "\n\nNo start is known. Do not ask again yet: polls repeat this start for 24 hours, and never make a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
 
 /** What to do now, for whoever has asked. */
 const stepsFor = (name: string): MarkdownOptions["steps"] => ({
-  deadline: "Nothing: if the run goes on, the next poll writes its end here.",
+  deadline: "Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
   cancelled: ["Somebody stopped it. Write ", { name: `@${name} again` }, " if that was not meant."],
 });
 
@@ -481,11 +488,11 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
   const note = openNote(context, planned);
   const since = clock.wallTime();
   const { request, repository } = await requestOf(context, asked, wanted);
-  await react(asked, "seen");
   const written = await note.begin({
     render: (_mayLink, links) => progressText({ links, runId: null, phase: "start", since, task: planned.task }),
     state: NOTHING_YET,
   });
+  await react(asked, "seen");
   /** Ends the note without a run. */
   const end = async (reason: string, exitCode: number) => {
     await note.end({
@@ -513,6 +520,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     notes: { secrets: () => [], wanted: () => true, plan: () => ({ ...planned, note }) },
   };
   let result: RunResult | undefined;
+  let stopping: Promise<void> | undefined;
   const job = new CommandJob<RunResult>(jobContext, emptyRunResult());
   try {
     const { timeoutMs, tokenShare, onTimeout, onInterrupt, log } = readRunSettings(context);
@@ -527,6 +535,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       onStarted: (run: { runId: string; run: { status: string } }) => {
         started(run.runId);
         live.open(run.run.status as Parameters<typeof live.open>[0]);
+        stopping = stopLate(context, decider, wanted, run.runId);
       },
     };
     const files = { files: context.io, statePath: places.state, sink };
@@ -537,6 +546,7 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
       return ended;
     });
     const code = await job.end(work);
+    await stopping;
     if (!note.isEnded) await end(result?.reason ?? "nothing was started", code);
     const isOpen = result !== undefined && result.runId !== null &&
       !(result.status !== null && isTerminal(result.status));
@@ -556,6 +566,18 @@ async function start(context: Context, asked: AskContext, decider: Decider, want
     );
     await react(asked, "failed");
     return await job.refuse(error);
+  }
+}
+
+/** Cancels a run whose start was tried for so long that a stop was answered meanwhile. A failure lets the run go on. */
+async function stopLate(context: Context, decider: Decider, wanted: Wanted, runId: string): Promise<void> {
+  const { clock, writer } = context;
+  try {
+    if (!await decider.isStopped(wanted)) return;
+    const { session: { client, deadline } } = openOneShot(context);
+    await cancelWith(client, clock, runId, { deadline });
+  } catch (error) {
+    writer.note(error instanceof MogplexError ? error.message : `Cannot look for a stop: ${error}`);
   }
 }
 

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { type ForgeUser, NO_FINDINGS } from "../../../lib/forge/findings.ts";
 import type { News } from "../../../lib/forge/threads.ts";
 import type { RespondSettings, Wanted } from "../../../lib/respond/decide.ts";
-import { type AskId, jobOfAsk, markLine, type MarkState } from "../../../lib/respond/mark.ts";
+import { type AskId, jobOfAsk, type MarkedNote, markLine, marksOf, type MarkState } from "../../../lib/respond/mark.ts";
 import { noteMarker } from "../../../lib/report/note.ts";
 import {
   at,
@@ -122,7 +122,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     (forge) => forge.say(PULL, EVE, "> a\n@mogplex go"),
     "the user who",
   ],
-  ["a mention in a block of code", (forge) => forge.say(PULL, KIM, "~~~\n@mogplex go\n~~~"), "nothing asks @mogplex"],
+  ["a mention in a block of code", (forge) => forge.say(PULL, KIM, "~~~\n@mogplex go\n~~~"), "nothing asks `@mogplex`"],
   [
     "an internal comment",
     (forge) => forge.say(PULL, KIM, "@mogplex go", { isInternal: true }),
@@ -138,7 +138,7 @@ const ATTACKS: readonly (readonly [what: string, arrange: (forge: FakeForge) => 
     () => ({ thread: PULL, comment: { kind: "comment", id: 5 }, text: "" }),
     "the comment is gone",
   ],
-  ["a mention in the middle", (forge) => forge.say(PULL, KIM, "I asked @mogplex to go"), "nothing asks @mogplex"],
+  ["a mention in the middle", (forge) => forge.say(PULL, KIM, "I asked @mogplex to go"), "nothing asks `@mogplex`"],
   ["a closed merge request", (forge) => {
     forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
     return forge.say(PULL, KIM, "@mogplex go");
@@ -300,6 +300,16 @@ test("decide() works on the source of a merge request into a release branch, nev
   expect(place).toEqual({ kind: "branch", baseBranch: "release-1", workingBranch: "feature", createBranch: false });
 });
 
+test("decide() names the character of a branch that turns the rest of a line around, and does not write it", async () => {
+  const forge = fakeForge();
+  const source = "x\u202ey";
+  forge.threads.set("pull 7", aThread(PULL, { pull: { source, target: "main", isForeign: false, commit: null } }));
+  forge.branches.set(source, { isGuarded: false, commit: null });
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex go"))).toBe(
+    'no: the service does not take the name of its branch: the character "\\u202e" is not permitted',
+  );
+});
+
 test("decide() says that the branch is gone", async () => {
   const forge = fakeForge();
   forge.branches.delete("feature");
@@ -327,7 +337,27 @@ test("decide() starts again for an ask whose start is not known, beyond every li
 test("decide() ignores a mark that another user wrote", async () => {
   const forge = fakeForge();
   const news = forge.say(PULL, KIM, "@mogplex go");
-  mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none", { author: EVE });
+  const seal = () => "0".repeat(32);
+  mark(forge, { kind: "comment", id: news.comment?.id ?? 0 }, "none", { author: EVE, seal });
+  expect(await outcome(forge, news)).toStartWith("go");
+});
+
+test("decide() starts nothing again for what another bot has answered with the same token, and takes no more from its note", async () => {
+  const forge = fakeForge();
+  const author = { ...BOT, id: 78, name: "mogplex-bot-2" };
+  const news = forge.say(PULL, KIM, "@mogplex go");
+  const ask = { kind: "comment" as const, id: news.comment?.id ?? 0 };
+  mark(forge, ask, "starting", { author });
+  expect(await outcome(forge, news)).toStartWith("go");
+  for (const state of ["none", AT_WORK] as const) {
+    forge.notes.pop();
+    mark(forge, ask, state, { author });
+    expect(await outcome(forge, news)).toBe("no: another bot has answered it");
+  }
+  // Whoever has copied that note brings nobody to do its task again.
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there was no run here");
+  forge.notes = forge.notes.filter(({ author: { id } }) => id !== author.id);
+  mark(forge, ask, "none", { author, seal: sealOf(PULL, "mog_of-another-team") });
   expect(await outcome(forge, news)).toStartWith("go");
 });
 
@@ -375,7 +405,7 @@ test("decide() tells a second mention which run is at work, and takes one when t
   const news = forge.say(PULL, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "another run is at work on it, ask again when it has ended: https://git.example/acme/web/-/merge_requests/7#note_101",
+    "another run is at work here: ask again when that has ended. Its note: https://git.example/acme/web/-/merge_requests/7#note_101",
   );
   expect(await outcome(forge, news)).toStartWith("and the docs");
 });
@@ -388,7 +418,7 @@ test("decide() starts no second run on the branch that another pull request come
   const news = forge.say(other, KIM, "@mogplex and the docs");
   const decision = await decide(forge, news, {}, [RUN]);
   expect(decision.kind === "none" && decision.tell?.text).toBe(
-    "a run of another thread is at work on its branch, ask again when it has ended",
+    "a run of another thread is at work on this branch: ask again when that has ended",
   );
   const decides = decider(forge);
   expect(await decides.rival(await wanted(forge, news), [], 1_000)).toBeNull();
@@ -413,7 +443,7 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   const id = note?.id ?? 0;
   // GitLab lists a comment in its events a while after it was written.
   const rival = (noteId: number) => decider({ ...forge, commentsOf: () => Promise.resolve([]) }).rival(ask, [], noteId);
-  expect(await rival(id + 1)).toBe("a run of another thread is at work on its branch, ask again when it has ended");
+  expect(await rival(id + 1)).toBe("a run of another thread is at work on this branch: ask again when that has ended");
   expect(await rival(id - 1)).toBeNull();
   // A job that has begun so long ago has died.
   if (note !== undefined) Object.assign(note, { createdAt: at(-11) });
@@ -424,6 +454,21 @@ test("rival() lets the older note start of two that begin a run on one branch, w
   expect(await rival(id + 1)).toBeNull();
 });
 
+test("rival() lets the older note start, however far the clock of this machine is from that of the forge", async () => {
+  for (const minutes of [-30, 30]) {
+    const forge = fakeForge();
+    const news = forge.say(PULL, KIM, "@mogplex go", { createdAt: at(minutes) });
+    const ask = await wanted(forge, news);
+    for (const id of [50, news.comment?.id ?? 0]) mark(forge, { kind: "comment", id }, "starting");
+    const [older, own] = marksOf(forge.notes.slice(-2), BOT, sealOf(PULL));
+    if (older === undefined || own === undefined) throw new Error("there are no notes");
+    for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
+    const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
+    expect(await rival(own)).toBe("another run is at work here: ask again when that has ended");
+    expect(await rival(older)).toBeNull();
+  }
+});
+
 test("decide() counts runs of the last day by our own notes, and starts nothing beyond the limit", async () => {
   const forge = fakeForge();
   mark(forge, { kind: "comment", id: 50 }, AT_WORK, { thread: ISSUE });
@@ -431,7 +476,7 @@ test("decide() counts runs of the last day by our own notes, and starts nothing 
   mark(forge, { kind: "comment", id: 52 }, AT_WORK, { thread: ISSUE, author: EVE });
   const news = forge.say(PULL, KIM, "@mogplex go");
   expect(await outcome(forge, news, { limit: 2 })).toStartWith("go");
-  expect(await outcome(forge, news, { limit: 1 })).toBe("no: the limit of 1 runs a day is reached");
+  expect(await outcome(forge, news, { limit: 1 })).toBe("no: the limit of 1 run a day is reached");
 });
 
 for (const name of ["me", "comment", "thread", "mayPush", "comments", "branch", "commentsOf"]) {
@@ -451,6 +496,24 @@ test("decide() stops the runs of the thread that have not ended", async () => {
   expect(await decides.toStop(await stopOf(forge, decides))).toEqual({ runs: [RUN], starting: [], waiting: [] });
 });
 
+test("toStop() finds all runs of an issue, however many there are", async () => {
+  const forge = fakeForge();
+  const ids = Array.from({ length: 9 }, (_, index) => RUN.replace("5", String(index)));
+  for (const [index, runId] of ids.entries()) mark(forge, { kind: "comment", id: index }, { runId, isOpen: true });
+  const decides = decider(forge, {}, ids);
+  expect((await decides.toStop(await stopOf(forge, decides))).runs).toEqual(ids);
+});
+
+test("decide() stops the run of a thread that was closed when the stop was written, and starts nothing there", async () => {
+  const forge = fakeForge();
+  forge.threads.set("pull 7", aThread(PULL, { isOpen: false }));
+  expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex stop"))).toBe("stop");
+  expect(await outcome(forge, forge.say(PULL, EVE, "@mogplex stop"))).toStartWith("no: the user who asked");
+  for (const text of ["@mogplex again", "@mogplex fix checks"]) {
+    expect(await outcome(forge, forge.say(PULL, KIM, text))).toBe("no: it is closed");
+  }
+});
+
 test("toStop() finds earlier asks whose start is not known, and leaves later ones", async () => {
   const forge = fakeForge();
   const earlier = forge.say(PULL, LEE, "@mogplex go");
@@ -467,6 +530,8 @@ test("toStop() finds what members have asked for before, and no job has answered
   const waits = [forge.say(PULL, LEE, "@mogplex go"), forge.say(PULL, KIM, "@mogplex fix checks")];
   for (const text of ["hello", "> a\n@mogplex go", "@mogplex stop"]) forge.say(PULL, KIM, text);
   forge.say(PULL, EVE, "@mogplex go");
+  // Its note is gone for a long time.
+  forge.say(PULL, KIM, "@mogplex go", { createdAt: at(-8 * 24 * 60) });
   forge.say(ISSUE, KIM, "@mogplex go");
   mark(forge, { kind: "comment", id: forge.say(PULL, KIM, "@mogplex go").comment?.id ?? 0 }, "none");
   const decides = decider(forge);
@@ -483,6 +548,12 @@ for (
       "> a\n@mogplex go",
       {},
       "the mention may be a part of a quote, of code or of HTML",
+    ],
+    [
+      "a mention behind a mark for the direction of text",
+      "\u200f@mogplex go",
+      {},
+      "there are characters at the mention that are not seen",
     ],
     ["an edited comment", "@mogplex go", { editedAt: at(1) }, "the comment was changed after it was written"],
   ] as const
@@ -507,10 +578,20 @@ test("decide() starts nothing for a comment with our reaction at the end, whoeve
   await forge.react(PULL, { kind: "comment", id }, "seen");
   expect(await outcome(forge, news)).toStartWith("go");
   await forge.react(PULL, { kind: "comment", id }, "failed");
-  expect(await outcome(forge, news)).toBe("no: it was answered, and the note is gone");
+  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, and has no note of its own");
   // A note whose start is not known asks for another try.
   mark(forge, { kind: "comment", id }, "starting");
   expect(await outcome(forge, news)).toStartWith("go");
+});
+
+test("decide() does not take the reaction to an earlier label, whose note is there, for an answer to a label that was set anew", async () => {
+  const forge = fakeForge();
+  forge.labels.set("pull 7", { id: 6, by: LEE, at: at(0) });
+  await forge.react(PULL, null, "done");
+  const news = { thread: PULL, comment: null, text: null };
+  expect(await outcome(forge, news)).toBe("no: it was answered or stopped, and has no note of its own");
+  mark(forge, { kind: "label", id: 5 }, { runId: RUN, isOpen: false });
+  expect(await decide(forge, news)).toMatchObject({ kind: "start", ask: { kind: "label", id: 6 } });
 });
 
 test("decide() takes a stop that was changed for what its event says, and nothing else", async () => {
@@ -591,6 +672,27 @@ test("decide() takes the task of the last run for `again`, as long as its text i
   expect(await outcome(forge, news)).toStartWith("no: the last task cannot be taken again: the comment was changed");
 });
 
+test("decide() starts no second run for `again` on an issue while the run of that task is at work", async () => {
+  const forge = fakeForge();
+  const first = forge.say(ISSUE, LEE, "@mogplex fix it", { createdAt: at(-10) });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, AT_WORK, { thread: ISSUE });
+  const news = forge.say(ISSUE, KIM, "@mogplex again");
+  expect(await outcome(forge, news, {}, [RUN])).toBe("no: another run is at work here");
+  expect(await outcome(forge, news)).toStartWith("fix it");
+  // Another task gets a branch of its own.
+  expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix more"), {}, [RUN])).toStartWith("fix more");
+});
+
+test("decide() mentions nobody when it says that the last task is not there any more", async () => {
+  const forge = fakeForge();
+  const first = forge.say(PULL, LEE, "Never mind.", { createdAt: at(-10) });
+  mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, { runId: RUN, isOpen: false });
+  const decision = await decide(forge, forge.say(PULL, KIM, "@mogplex again"));
+  expect(decision.kind === "none" && decision.tell?.text).toEndWith(
+    "cannot be taken again: nothing asks `@mogplex` for anything at the beginning of a line",
+  );
+});
+
 test("decide() says that there was no run to start again", async () => {
   const forge = fakeForge();
   expect(await outcome(forge, forge.say(PULL, KIM, "@mogplex again"))).toStartWith("no: there was no run here");
@@ -601,7 +703,7 @@ test("decide() starts no second run for `again` while the last task may still be
   const first = forge.say(PULL, LEE, "@mogplex fix it", { createdAt: at(-10) });
   mark(forge, { kind: "comment", id: first.comment?.id ?? 0 }, "starting");
   const news = forge.say(PULL, KIM, "@mogplex again");
-  expect(await outcome(forge, news)).toStartWith("no: a task of before is not started yet, and the next poll does it");
+  expect(await outcome(forge, news)).toStartWith("no: the last task is not started yet: polls try it for 24 hours");
 });
 
 test("decide() mends what the forge shows to be broken, and nothing else", async () => {
@@ -676,7 +778,10 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
   const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
     [() => {}, null],
     [(forge) => forge.threads.set("pull 7", aThread(PULL, { isOpen: false })), "it was closed meanwhile"],
-    [(forge) => forge.branches.set("feature", { isGuarded: true, commit: null }), "its branch is another one now"],
+    [
+      (forge) => forge.branches.set("feature", { isGuarded: true, commit: null }),
+      "source or target branch is another one now",
+    ],
     [
       (forge) => forge.notes.splice(0, 1, ...forge.notes.slice(0, 1).map((note) => ({ ...note, editedAt: at(1) }))),
       "the comment was",
@@ -686,11 +791,11 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
       const pull = { source: "other", target: "main", isForeign: false, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
       forge.branches.set("other", { isGuarded: false, commit: null });
-    }, "its branch is another one now"],
+    }, "source or target branch is another one now"],
     [(forge) => {
       const pull = { source: "feature", target: "main", isForeign: true, commit: null };
       forge.threads.set("pull 7", aThread(PULL, { pull }));
-    }, "its branch is another one now"],
+    }, "source or target branch is another one now"],
   ];
   for (const [change, why] of changes) {
     const forge = fakeForge();

@@ -30,6 +30,11 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     "stop, I will do it myself",
     "stop!!!1",
     "stop here",
+    "stop: wrong branch",
+    "stop for now",
+    "stop working on it",
+    "cancel the current run",
+    "please stop the job",
   ].map(
     (words): [string, Ask] => [`@mogplex ${words}`, { kind: "stop" }],
   ),
@@ -37,7 +42,15 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     `@mogplex ${words}`,
     { kind: "again" },
   ]),
-  ...["stop the clock in tests", "stop-words are missing", "cancel --all must ask first", "abort.ts has a bug"].map((
+  ...[
+    "work on it",
+    "stop working around the bug",
+    "cancel:hover has no style",
+    "stop the clock in tests",
+    "stop-words are missing",
+    "cancel --all must ask first",
+    "abort.ts has a bug",
+  ].map((
     words,
   ): [string, Ask] => [`@mogplex ${words}`, task(words)]),
   // As GitHub and Gitea paste a picture.
@@ -47,6 +60,8 @@ const READ: readonly (readonly [text: string, ask: Ask | null])[] = [
     words,
   ): [string, Ask] => [`@mogplex ${words}`, task("")]),
   ["@mogplex 请修复测试", task("请修复测试")],
+  ["@mogplex，请修复测试", task("请修复测试")],
+  ["@mogplex：stop，分支错了", { kind: "stop" }],
   ["@mogplex again", { kind: "again" }],
   ["@mogplex fix checks", { kind: "mend", mend: "checks" }],
   ["@mogplex fix review.", { kind: "mend", mend: "review" }],
@@ -205,6 +220,15 @@ for (
   });
 }
 
+test("readMention() is not sure of a mention that only looks as if it were at the beginning of a line", () => {
+  for (const text of ["\u200f@mogplex go", "@mogplex\u200b go", "@mog\u00adplex go", "Thanks!\n\n\ufeff@mogplex go"]) {
+    expect(readMention(text, "mogplex")).toEqual({ kind: "unsure", isHidden: true });
+  }
+  for (const text of ["\u200f\u202e", "> \u200f@mogplex go", "```\n\u200f@mogplex go\n```", "@m\u043egplex go"]) {
+    expect(readMention(text, "mogplex")).toBeNull();
+  }
+});
+
 test("readMention() sees no mention in a block of code, or inside of a line", () => {
   for (const text of ["```\n@mogplex go\n```", "~~~\n@mogplex go", "<b>\n\nsee @mogplex", "> @mogplex go\n> b"]) {
     expect(readMention(text, "mogplex")).toBeNull();
@@ -341,6 +365,12 @@ test("readMention() reads a long task as a task, whatever its end looks like", (
   }
 });
 
-test("readMention() reads nothing of more than 100 000 characters", () => {
-  expect(readMention(`@mogplex ${"x".repeat(100_000)}`, "mogplex")).toBeNull();
+test("readMention() looks at the first 100 000 characters, and takes no half of a task for one", () => {
+  const log = "x".repeat(100_000);
+  for (const words of ["fix this", "again\n", "fix checks\n"]) {
+    const text = `@mogplex ${words}\n${log}`;
+    expect(readMention(text, "mogplex")).toEqual(task(text));
+  }
+  expect(readMention(`@mogplex stop, see this\n${log}`, "mogplex")).toEqual({ kind: "stop" });
+  expect(readMention(`${log}\n\n@mogplex go`, "mogplex")).toBeNull();
 });

@@ -165,7 +165,10 @@ export function gitlabProject(now: () => string): GitlabProject {
       return server.hooks === null ? json(403, { message: "403 Forbidden" }) : listed(server.hooks);
     }
     if (rest === "/events") {
-      return listed(server.notes.filter(({ system }) => !system).map((note) => ({ note: shown(note) })));
+      // `after` is a day that is left out, as it ends in the time zone of the server: here the one where it ends last, UTC-12.
+      const firstMs = Date.parse(`${url.searchParams.get("after")}T23:59:59-12:00`);
+      const own = server.notes.filter(({ system, created_at: at }) => !system && Date.parse(at) > firstMs);
+      return listed(own.map((note) => ({ note: shown(note) })));
     }
     const member = byId(/^\/members\/all\/(\d+)$/.exec(rest)?.[1] ?? "");
     if (rest.startsWith("/members/")) {

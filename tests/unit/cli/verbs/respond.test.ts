@@ -127,7 +127,7 @@ test("two mentions on one merge request at once start one run, and the other one
   const notes = ["kim", "lee"].map((user) => at.gitlab.say("merge_requests/7", user, "@mogplex go"));
   await Promise.all(notes.map((note) => respond(at, payload(note), ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("another run is at work on it")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("another run is at work here")).length).toBe(1);
 });
 
 test("mentions on two merge requests of one branch at once start one run, and the later one is told", async () => {
@@ -138,7 +138,7 @@ test("mentions on two merge requests of one branch at once start one run, and th
   );
   await Promise.all(asks.map((each) => respond(at, each, ["--timeout", "60"])));
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("a run of another thread is at work on its branch")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("a run of another thread is at work on this branch")).length).toBe(1);
 });
 
 test("mentions on several threads at once start no more runs than the limit", async () => {
@@ -151,7 +151,7 @@ test("mentions on several threads at once start no more runs than the limit", as
   const called = await Promise.all(texts.map((text) => respond(at, text, ["--limit", "1/day"])));
   expect(called.map(({ code }) => code)).toEqual([0, 0]);
   expect(runsOf(at).length).toBe(1);
-  expect(ours(at).filter((body) => body.includes("the limit of 1 runs a day is reached")).length).toBe(1);
+  expect(ours(at).filter((body) => body.includes("the limit of 1 run a day is reached")).length).toBe(1);
 });
 
 test("respond keeps a confidential issue out of a log that others can read", async () => {
@@ -297,6 +297,20 @@ test("respond starts nothing when the forge does not answer, and the next poll d
   expect(runsOf(at).length).toBe(1);
 });
 
+test("respond leaves no reaction when its first note cannot be written, and the next poll starts the run", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  for (let times = 0; times < 40; times++) at.gitlab.faults.push({ match: /^POST .*\/notes$/, fault: "reset" });
+  expect((await respond(at, payload(note))).code).toBe(69);
+  expect(at.gitlab.reactions).toEqual([]);
+  at.gitlab.faults = [];
+  expect((await respond(at, "", ["--poll"])).code).toBe(0);
+  expect({ runs: runsOf(at).length, reactions: at.gitlab.reactions }).toEqual({
+    runs: 1,
+    reactions: ["1000 eyes", "1000 white_check_mark"],
+  });
+});
+
 test("respond finds its note when the answer to writing it is lost", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
@@ -311,9 +325,7 @@ test("respond sends the same key again when a start is not known, and one run is
   at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
-  expect(ours(at)[0]).toMatch(
-    / starting [0-9a-f]{32} -->\n\nNo start is known\. Do not ask again: the next poll repeats this start/,
-  );
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. Do not ask again yet: polls repeat/);
   at.emulator.control("clearFaults", {});
   const second = await respond(at, "", ["--poll"]);
   expect(second.code).toBe(0);
@@ -409,9 +421,9 @@ test("respond stops the run of a thread", async () => {
   await respond(at, payload(note), ["--timeout", "60"]);
   expect(ours(at)[0]).toMatch(/ of comment 1000 [0-9a-f-]{36} at work [0-9a-f]{32} -->/);
   const second = at.gitlab.say("merge_requests/7", "lee", "@mogplex and the docs");
-  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work on it\n");
+  expect((await respond(at, payload(second))).stdout).toBe("no run: another run is at work here\n");
   expect(ours(at)[1]).toContain(
-    "ask again when it has ended: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
+    "ask again when that has ended. Its note: https://gitlab.example/acme/api/-/merge_requests/7#note_1001",
   );
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect(await respond(at, payload(stop))).toMatchObject({ code: 0, stdout: "runs stopped: 1\n" });
@@ -440,7 +452,7 @@ test("respond starts nothing that was asked for before a stop, when the job of t
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toContain("Earlier requests here that have not started are withdrawn.");
+  expect(ours(at)[0]).toContain("Earlier tasks of this thread that have not started are withdrawn.");
   const { code, stdout } = await respond(at, payload(note));
   expect({ code, stdout, runs: runsOf(at) }).toEqual({
     code: 0,
@@ -460,7 +472,7 @@ test("respond closes an ask whose start is not known when a stop comes, and the 
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nThis request was stopped\./);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nThis task was stopped\./);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
 });
@@ -476,6 +488,21 @@ test("respond stops a run that another job is just about to start", async () => 
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   await Promise.all([task, respond(at, payload(stop))]);
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+});
+
+test("respond stops a run whose start the service has taken only after the stop was answered", async () => {
+  const at = place("stuck-streaming");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  at.emulator.control("fault", { kind: "reset0", route: "POST /runs", times: 500 });
+  const task = respond(at, payload(note), ["--timeout", "30m"]);
+  await at.clock.sleep(1_000);
+  const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
+  expect((await respond(at, payload(stop))).code).toBe(0);
+  expect(ours(at)[0]).toContain("This task was stopped.");
+  at.emulator.control("clearFaults", {});
+  await task;
+  expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
+  expect(ours(at)[0]).toContain("Somebody stopped it.");
 });
 
 test("the note of a run shows the person's own request at the end, and not the whole prompt", async () => {
@@ -553,7 +580,9 @@ test("a note whose job had too little time speaks to the asker, and gets reactio
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   expect((await respond(at, payload(note), ["--timeout", "60"])).code).toBe(124);
   const [body = ""] = ours(at);
-  expect(body).toContain("**What to do now:** Nothing: if the run goes on, the next poll writes its end here.");
+  expect(body).toContain(
+    "**What to do now:** Nothing: if the run goes on, a poll writes its end here, some minutes after it has ended.",
+  );
   for (const text of ["Follow it again", "more time", "follow"]) expect(body).not.toContain(text);
   expect(at.gitlab.reactions).toEqual([`${note.id} eyes`]);
   await respond(at, payload(at.gitlab.say("merge_requests/7", "lee", "@mogplex stop")));
@@ -607,7 +636,7 @@ test("respond --poll ends a note whose start is not known when its thread is clo
   expect(own.body).toContain("⏳");
   await at.clock.sleep(11 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
-  expect(own.body).toContain("The thread was closed. It is not known whether the run of this request had started.");
+  expect(own.body).toContain("The thread was closed. It is not known whether the run of this task had started.");
   expect(own.body).toContain(" none ");
 });
 
@@ -759,6 +788,16 @@ test("respond --poll leaves what was asked for long ago, and takes the oldest of
   expect(runsOf(at).map(({ prompt }) => prompt.split("\n")[0])).toEqual(["first", "second"]);
 });
 
+test("respond --poll sees a whole day, whatever the time zone of the server is", async () => {
+  const at = place();
+  for (const hours of [23, 13, 5, 1]) {
+    at.gitlab.say("issues/8", "kim", "@mogplex", {
+      created_at: new Date(at.clock.wallTime() - hours * 3_600_000).toISOString(),
+    });
+  }
+  expect((await respond(at, "", ["--poll"])).stdout).toContain(": 4 to look at\n");
+});
+
 test("respond --poll says in the log what it looks at", async () => {
   const at = place();
   at.gitlab.say("issues/8", "eve", "@mogplex go");
@@ -770,7 +809,7 @@ test("respond --poll says in the log what it looks at", async () => {
     "issue #8, comment 1000:",
     "no run: the user who asked may not push to the repository",
     "merge request !7, comment 1001:",
-    "no run: nothing asks @mogplex for anything at the beginning of a line",
+    "no run: nothing asks `@mogplex` for anything at the beginning of a line",
     "merge request !7, the label:",
     "no run: the user who asked may not push to the repository",
     "",
