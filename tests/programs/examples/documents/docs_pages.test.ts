@@ -6,7 +6,7 @@ import process from "node:process";
 import { jobFile, type Recipe, RECIPES } from "../../../../lib/cli/setup/recipes.ts";
 import { root, runtimes } from "../../../../tools/setup.mjs";
 import { built } from "../../../built.ts";
-import { CAN_RUN, commitAll, writeFiles } from "../../components/project.ts";
+import { CAN_RUN, commitAll, compiledGitlabCiLocal, writeFiles } from "../../components/project.ts";
 import { type Ended, launch, REPO, sharedService } from "../../processes/world/service.ts";
 import { CANCEL, START } from "../../processes/world/recorder.ts";
 import { type Block, blocksOf, readPage } from "./pages.ts";
@@ -209,11 +209,9 @@ test("the workflow of docs/github.md follows its run, and cancels it with the jo
 
 /** A Git repository with gitlab-ci-local on the PATH and the folder `MOGPLEX_CI`, and what runs the lines of the page there. */
 async function laptop(files: Readonly<Record<string, string>>) {
-  const program = [runtimes.bun, "--no-env-file", "--config=/dev/null", "--tsconfig-override=/dev/null"]
-    .concat(join(root, "node_modules/gitlab-ci-local/dist/index.js"));
   const { cwd, run } = place({ MOGPLEX_CI: "" });
   writeFiles(cwd, {
-    "bin.sh": `#!/bin/sh\nexec ${program.map((word) => `"${word}"`).join(" ")} --no-artifacts-to-source "$@"\n`,
+    "bin.sh": `#!/bin/sh\nexec "${compiledGitlabCiLocal()}" --no-artifacts-to-source "$@"\n`,
     ".gitignore": "mogplex*.mjs\n/bin\n/ci.project\n.cache\n",
     "ci.project/dist/mogplex-emulator.mjs": readFileSync(emulator, "utf8"),
     ...files,
