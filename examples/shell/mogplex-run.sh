@@ -171,7 +171,7 @@ function value(path, name, count) { # reads the value that begins with this toke
     next_token()
     while (token != "}") {
       if (token !~ /^".*"$/ || token ~ /\\u/) fail()
-      name = path != "-" && token ~ /^"[A-Za-z]+"$/ ? path "." substr(token, 2, length(token) - 2) : "-"
+      name = path != "-" && token ~ /^"[A-Za-z_]+"$/ ? path "." substr(token, 2, length(token) - 2) : "-"
       if (name != "-" && name in known) fail()
       known[name] = ""
       next_token()
@@ -218,13 +218,23 @@ END {
   text = known[".error.message"]
   if (text == "") text = known[run ".error"]
   if (text ~ /^"/) show("text", harmless(substr(text, 2, length(text) - 2)))
+  # The newest delivery counts.
+  for (i = substr(known[".data.events"], 2) - 1; i >= 0; i--) {
+    at = ".data.events." i
+    if (word(at ".type") != "log" || word(at ".payload.stage") != "git_delivery") continue
+    text = known[at ".payload.pull_request_url"]
+    text = harmless(substr(text, 2, length(text) - 2))
+    show("pull", text ~ /^https?:\/\/[!-~]+$/ ? text : "")
+    break
+  }
 }'
 
-request() { # start|look|cancel|repos SECONDS: sends one request; sets http, broken, what the answer says, and what it means
+request() { # start|look|events|cancel|repos SECONDS: sends one request; sets http, broken, what the answer says, and what it means
   what=$1 to=/runs
   case $what in
     start) set -- "$2" -H "Idempotency-Key: $key" -H 'Content-Type: application/json' --data-binary "@$work/request" ;;
     look) to=/runs/$run && set -- "$2" ;;
+    events) to="/runs/$run/events?limit=200" && set -- "$2" ;;
     cancel) to=/runs/$run/cancel && set -- "$2" --data '' ;;
     repos) to="/repos?id=$repo" && set -- "$2" ;;
   esac
@@ -244,8 +254,8 @@ request() { # start|look|cancel|repos SECONDS: sends one request; sets http, bro
   read http <"$work/code" || http=000
   clock
   got_ok='' got_word='' got_id='' got_status='' got_replayed='' got_repos='' got_created='' got_text='' got_date='' got_retry=''
-  got_login='' within=.data
-  case $what in look | cancel) within=.data.run ;; esac
+  got_login='' got_pull='' within=.data
+  case $what in look | events | cancel) within=.data.run ;; esac
   lines=$(
     awk -v now="$now" "$AWK_TIME$AWK_HEADERS" <"$work/head"
     [ "$broken" -ne 0 ] || tr '\000\013\014\177' '\001\001\001?' <"$work/body" | grep -oE -e "$JSON_TOKEN" |
@@ -539,7 +549,9 @@ follow() {
       good)
         attempt=0 before=$run_status run_status=$got_status
         case $run_status in
-          success) leave 0 success '' ;;
+          success)
+            name_pull
+            leave 0 success '' ;;
           failed) leave 1 failed "$got_text" ;;
           cancelled) leave 3 cancelled "$got_text" ;;
           awaiting_input) leave 4 awaiting_input 'the run waits for a person: answer it in the app, or cancel it' ;;
@@ -559,6 +571,10 @@ follow() {
     fi
     pause "$delay"
   done
+}
+name_pull() { # says where the pull request is, which only an event tells; the verdict stands without it
+  request events "$(limit)"
+  if [ "$verdict" = good ] && [ -n "$got_pull" ]; then say "pull request $got_pull"; fi
 }
 interrupt() { # NAME CODE: cancels the run in at most 4 s, as some runners kill after 5
   trap '' INT TERM HUP

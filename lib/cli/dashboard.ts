@@ -165,8 +165,8 @@ function storedOf({ io, flags, option }: Context): Stored {
     throw new UsageError({ attempted: ATTEMPTED, why, value: String(paths.length) });
   }
   const from = option(DASHBOARD_OUT) ?? ".";
-  const pageOf = (path: string): string | null => {
-    const page = join(dirname(path), "run.html");
+  const pageOf = (path: string, name: string): string | null => {
+    const page = join(dirname(path), name);
     try {
       return io.realPath(page) === undefined ? null : relative(from, page).replaceAll("\\", "/");
     } catch {

@@ -63,12 +63,12 @@ export function verbHelp(rows: readonly Verb[]): string {
 }
 
 function rowHelp(verb: Verb): string {
-  const { name, usage, summary, examples } = verb;
+  const { name, usage, summary, remark, examples } = verb;
   const flags = flagsOf(verb);
   const read = variablesOf(verb);
   return [
     `Usage: ${`${PROGRAM} ${name} ${usage}`.trimEnd()} [flags]\n`,
-    `${wrapped(summary)}\n`,
+    `${wrapped(remark === undefined ? summary : `${summary}. ${remark}`)}\n`,
     ...flagParts(flags, read),
     `Examples:\n${commands(examples)}`,
     environmentPart(verb),
@@ -188,9 +188,10 @@ function otherRowHelp(verb: Verb, shown: Verb): string {
   const without = (shown.chosenBy ?? []).map((name) => `--${name}`).join(" and ");
   // What a drop-in verb reads is less than what the others read, and worth its line.
   const read = verb.group === "drop-in" ? `, ${variablesOf(verb).map(({ name }) => name).join(", ")}` : "";
+  const remark = verb.remark === undefined ? "" : `. ${verb.remark}`;
   return [
     `Without ${without} (${verb.name} ${verb.usage}):\n  ${
-      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}`, 2)
+      wrapped(`${verb.summary}; with ${flagsOf(verb).map(({ name }) => `--${name}`).join(", ")}${read}${remark}`, 2)
     }\n${own.length === 0 ? "" : columns(own.map((flag) => flagRow(flag, [])))}${commands(verb.examples)}`,
     ...exitParts(verb),
   ].join("\n");

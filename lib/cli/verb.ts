@@ -349,6 +349,8 @@ export interface Verb {
   maxPositionals: number;
   /** One line. */
   summary: string;
+  /** A sentence in its own help that the lists of verbs have no place for. @default none */
+  remark?: string;
   /** Drop-in verbs take the documented flags, print the documented formats and end with the documented codes. */
   group: VerbGroup;
   /** Its flags and groups of flags: see {@linkcode flagsOf}. */

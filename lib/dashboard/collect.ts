@@ -85,7 +85,10 @@ export async function collect(options: CollectOptions): Promise<Collected> {
   /** Reads one list, unless an error before has ended everything. */
   async function list<T>(name: ListName, ask: () => Promise<{ found: T[]; state: ListState }>): Promise<T[]> {
     if (reader.ending !== undefined) {
-      lists[name] = { state: "skipped", why: `It was not asked for after an error: ${reader.ending.message}` };
+      lists[name] = {
+        state: "skipped",
+        why: `It was not read, since the list before failed: ${reader.ending.message}`,
+      };
       return [];
     }
     const answer = await reader.read(ask);
@@ -181,7 +184,7 @@ function listed(count: number, noun: string, hasMore = count >= MAX_LISTED): Lis
   const most = noun === "automations" ? MAX_AUTOMATIONS : MAX_LISTED;
   const why = noun === "automations"
     ? `These are the newest ${count}: a dashboard reads one page of them, at most ${most}`
-    : `The service lists at most ${most} ${noun}, and exactly that many came: there may be more`;
+    : `The service lists at most ${most} ${noun} and has sent ${most}: there may be more`;
   return { state: "cut", why };
 }
 
@@ -300,12 +303,12 @@ export type Stored = Pick<DashboardData, "runs" | "campaigns" | "fileProblems">;
  *
  * @param paths Files.
  * @param readText Reads a file; undefined when it does not exist. May throw.
- * @param pageOf Path of the page beside a file; null where there is none. @default there is none
+ * @param pageOf Path of the page of this name beside a file; null where there is none. @default there is none
  */
 export function readStored(
   paths: readonly string[],
   readText: (path: string) => string | undefined,
-  pageOf: (path: string) => string | null = () => null,
+  pageOf: (path: string, page: string) => string | null = () => null,
 ): Stored {
   const runs: RunEntry[] = [];
   const campaigns: CampaignEntry[] = [];
@@ -317,8 +320,8 @@ export function readStored(
       // Several lines of JSON are no JSON: events of a run.
       const value = parseJson(text);
       const campaign = isObject(value) && "campaign" in value ? campaignIn(file, value) : undefined;
-      if (campaign !== undefined) campaigns.push(campaign);
-      else runs.push({ ...runIn(file, text), page: pageOf(file) });
+      if (campaign !== undefined) campaigns.push({ ...campaign, page: pageOf(file, "campaign.html") });
+      else runs.push({ ...runIn(file, text), page: pageOf(file, "run.html") });
     } catch (error) {
       fileProblems.push({ file, why: messageOf(error) });
     }
@@ -341,7 +344,7 @@ function numberIn(value: unknown, max = Number.MAX_SAFE_INTEGER): number {
 const textIn = (value: unknown) => typeof value === "string" ? value : null;
 
 /** A campaign; undefined when the value is not one. Numbers that are missing count as 0: there may be states that we do not know. */
-function campaignIn(file: string, value: Record<string, unknown>): CampaignEntry | undefined {
+function campaignIn(file: string, value: Record<string, unknown>): Omit<CampaignEntry, "page"> | undefined {
   const { schema, campaign, counts, state, items } = value;
   if (schema !== 1 || typeof campaign !== "string" || typeof state !== "string") return undefined;
   if (!isObject(counts) || !Array.isArray(items)) return undefined;

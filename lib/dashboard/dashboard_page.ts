@@ -176,10 +176,14 @@ interface TablePart {
 
 function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart | null {
   if (campaigns.length === 0) return null;
-  const content = campaigns.map(({ name, round, state, stateReason, items, ended, good, running, nextWaveAt, at }) => ({
+  const content = campaigns.map((
+    { name, round, page, state, stateReason, items, ended, good, running, nextWaveAt, at },
+  ) => ({
     kind: state,
     cells: [
-      markup`${oneLine(name)}${round !== "" && markup` <span class="soft">${oneLine(round)}</span>`}`,
+      markup`${page === null ? oneLine(name) : pageLink(page, markup`<bdi class="long">${name}</bdi>`)}${
+        round !== "" && markup` <span class="soft">${oneLine(round)}</span>`
+      }`,
       word(state, state === "done" && ended > good ? "none" : toneOf(state)),
       oneLine(stateReason),
       number(ended, `${ended} of ${items}`),
@@ -270,6 +274,11 @@ function fileCell({ file, page }: Pick<RunEntry, "file" | "page">): Html {
   const shown = path.length > MAX_PATH
     ? markup`<bdi class="line" title="${path}">${end}</bdi>`
     : markup`<bdi class="line">${path}</bdi>`;
+  return pageLink(page, shown);
+}
+
+/** A text as the link to a page in a folder of this machine; the text alone where there is none. */
+function pageLink(page: string | null, shown: Html): Html {
   if (page === null || page.startsWith("/")) return shown;
   // Escaped in parts it has no scheme, and without a "/" before it no host.
   const address = page.split("/").map(encodeURIComponent).join("/");

@@ -126,6 +126,8 @@ export interface CampaignEntry {
   name: string;
   /** Its round; empty when it has none. Untrusted text. */
   round: string;
+  /** Its page `campaign.html` beside the file, as a path from the folder of the dashboard; null where there is none. Untrusted text. */
+  page: string | null;
   state: string;
   /** Why it is gated, stopping or stopped; null otherwise. Untrusted text. */
   stateReason: string | null;
@@ -321,11 +323,11 @@ function ofSandboxes(data: DashboardData): Concern[] {
     found.push(about("sandboxes", "bad", `${sandboxCount(broken.length)} with an error`, namesOf(broken)));
   }
   if (stuck.length > 0) {
-    const what = `${sandboxCount(stuck.length)} in the making for over an hour`;
+    const what = `${sandboxCount(stuck.length)} still starting after an hour`;
     found.push(about("sandboxes", "bad", what, namesOf(stuck)));
   }
   if (used >= MAX_SANDBOXES) {
-    const why = `With ${MAX_SANDBOXES} in use the service may refuse the next run`;
+    const why = `The service may refuse the next run while ${MAX_SANDBOXES} sandboxes are in use`;
     found.push(about("sandboxes", "wait", `${sandboxCount(used)} in use`, [why]));
   }
   return found;

@@ -45,8 +45,8 @@ function lists({ at, requests, exitCode, lists }: DashboardData): Family[] {
       ...single("read_timestamp_seconds", "When the lists were read, since 1970.", ms === null ? null : ms / 1_000),
       unit: "seconds",
     },
-    flags("list_read", "Whether anything of a list was read.", isRead),
-    flags("list_complete", "Whether all of a list was read.", ({ state }) => state === "complete"),
+    flags("list_read", "1 if at least a part of the list was read.", isRead),
+    flags("list_complete", "1 if the whole list was read.", ({ state }) => state === "complete"),
   ];
 }
 

@@ -25,8 +25,8 @@ import { eventFeed } from "./state/event_feed.ts";
 import { checkFaultRoute, type Fault, type FaultKind, parseFault, type PlannedFault } from "./state/faults.ts";
 import { RequestLimiter, StartLimiter } from "./state/limiter.ts";
 import { serverClock } from "./state/server_clock.ts";
-import { Store } from "./state/store.ts";
-import { healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
+import { type RunRow, Store } from "./state/store.ts";
+import { type Driver, healthySurroundings, idleAutomationDriver, idleDriver, type World } from "./state/world.ts";
 import { ConnectionLost, Faults } from "./wire/faults.ts";
 import { bare, logRequests, passGate } from "./wire/request.ts";
 import { addControlRoute, addPublicRoutes, addRoutes } from "./wire/routes.ts";
@@ -59,8 +59,17 @@ export function makeEmulator(options: EmulatorOptions = {}): Emulator {
     options.onUnfit?.(runId);
   };
   const hasBranch = options.hasBranch?.(world);
-  const script = scriptDriver(world, { ...scripts, hasBranch, onFault: (fault) => faults.add(fault), onUnfit });
-  world.driver = withRunSlots(world, joinDrivers(options.drivers?.(world) ?? new Map(), script), options.runSlots);
+  const drivers = options.drivers?.(world) ?? new Map<string, Driver>();
+  const scripted = new Set<string>();
+  // Without any command all know that no agent works.
+  const onPlay = ({ harness }: RunRow) => {
+    if (drivers.size === 0 || scripted.has(harness)) return;
+    scripted.add(harness);
+    options.onScripted?.(harness);
+  };
+  const onFault = (fault: Fault) => faults.add(fault);
+  const script = scriptDriver(world, { ...scripts, hasBranch, onFault, onUnfit, onPlay });
+  world.driver = withRunSlots(world, joinDrivers(drivers, script), options.runSlots);
   world.automationDriver = automationDriver(world, scripts);
   const addFault = (fault: Fault) => {
     checkFaultRoute(fault, routes, world.revision.stream);

@@ -15,7 +15,7 @@ import { lookup } from "../lookup.ts";
 import { isMain, programArgs, setExitCode } from "../runtime.ts";
 import { renderScenario } from "./agents/recording.ts";
 import { builtInScenarios, SCENARIO_NAMES, SCENARIO_TEXTS } from "./agents/scenario.ts";
-import { FLAGS, isPath, NAME, readOptions, readReplay, type StartEmulatorOptions } from "./options.ts";
+import { FLAGS, isPath, NAME, readOptions, readReplay, scriptedText, type StartEmulatorOptions } from "./options.ts";
 import { type ServedEmulator, startEmulator } from "./server.ts";
 import { SWITCHES } from "./state/store.ts";
 
@@ -66,10 +66,15 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
     }
     // The streams are the command's. Its log has what an agent prints, unless that is no part of the events.
     const onOutput = options.revision?.agentOutput ? undefined : options.onOutput;
-    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined, onOutput });
+    const scripted: string[] = [];
+    const onScripted = (harness: string) => void scripted.push(harness);
+    const served = await startEmulator({ ...options, onRequest: undefined, onUnfit: undefined, onScripted, onOutput });
     try {
       const code = await runCommand(command, { ...served, startLimits: options.startLimits }, io);
-      if (!flags.has("quiet")) noteScripted(options, served, io);
+      if (!flags.has("quiet")) {
+        noteScripted(options, served, io);
+        for (const harness of scripted) io.write("stderr", `note: ${scriptedText(harness)}\n`);
+      }
       return code;
     } finally {
       await served.close();

@@ -86,6 +86,8 @@ export interface EmulatorOptions {
   hasBranch?: ((world: World) => (run: RunRow, branch: string) => boolean) | undefined;
   /** Called with the id of each run that no scenario fits. @default {undefined} */
   onUnfit?: ((runId: string) => void) | undefined;
+  /** Called once for each harness without a command of which a scenario plays a run, when other harnesses have commands. @default {undefined} */
+  onScripted?: ((harness: string) => void) | undefined;
   /** Drivers by harness, which take precedence over scenarios. @default none */
   drivers?: ((world: World) => ReadonlyMap<string, Driver>) | undefined;
   /** Breaks the connection of a request. @default an imitation, for requests in process */
@@ -268,8 +270,15 @@ export function readOptions(io: Io, flags: ParsedFlags): StartEmulatorOptions {
     onUnfit: flags.has("quiet")
       ? undefined
       : (runId) => io.write("stderr", `no scenario fits run ${runId}: it stays pending\n`),
+    onScripted: flags.has("quiet") ? undefined : (harness) => io.write("stderr", `note: ${scriptedText(harness)}\n`),
     onOutput: (text) => io.write("stderr", text),
   };
+}
+
+/** That no agent has worked for a harness, and what makes one work. */
+export function scriptedText(harness: string): string {
+  return `no command is given for ${harness}: a scenario plays its runs, and no agent works. ` +
+    `For a real run add --harness '${harness}=COMMAND'`;
 }
 
 function readRevision(flags: ParsedFlags): Revision {

@@ -197,23 +197,30 @@ footer {
 .line {
   white-space: nowrap;
 }
+/* A grid lets a text shrink to nothing and still ask for all of its width: a table gives it what the other columns leave. */
 .clip {
   display: inline-block;
-  max-width: clamp(8rem, 14vw, 17rem);
+  min-width: 8rem;
+  max-width: 100%;
   vertical-align: bottom;
 }
 .clip summary {
+  display: grid;
+  grid-template-columns: minmax(0, max-content);
   width: auto;
-  overflow: hidden;
   list-style: none;
   color: inherit;
-  text-overflow: ellipsis;
-  white-space: nowrap;
 }
 .clip summary::-webkit-details-marker {
   display: none;
 }
-.clip[open] summary {
+.clip bdi {
+  max-width: clamp(8rem, 14vw, 17rem);
+  overflow: hidden;
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}
+.clip[open] bdi {
   white-space: normal;
 }
 dl.facts {
@@ -519,7 +526,25 @@ footer {
   border-top: 1px solid var(--line);
   font-size: 0.9rem;
 }
+/* Where there is room, long texts get all of it, and everything else keeps to one line. */
+@media screen and (min-width: 75rem) {
+  .clip bdi {
+    max-width: 36rem;
+  }
+  :is([data-list], .rows) :is(tbody th, td > bdi) {
+    white-space: nowrap;
+  }
+  :is([data-list], .rows) .long {
+    white-space: normal;
+  }
+  table:has(.clip) thead th.number {
+    width: 1px;
+  }
+}
 @media screen and (max-width: 64rem) {
+  .clip bdi {
+    max-width: 100%;
+  }
   :is([data-list], .rows) :is(table, thead, tbody) {
     display: block;
   }
@@ -546,9 +571,6 @@ footer {
   }
   .items tbody th {
     flex-basis: 15rem;
-  }
-  .clip {
-    max-width: 100%;
   }
   .rows:not([data-list]) thead {
     display: none;
@@ -619,7 +641,7 @@ footer {
     overflow: visible;
   }
   .clip,
-  .clip summary,
+  .clip bdi,
   thead th,
   .scroll td:not(.number) {
     max-width: none;

@@ -93,9 +93,8 @@ const MAX_LINE = 32;
 /** A text in a list, where cells have one line; all of a long one at a click. Null for null and for an empty text. */
 export function oneLine(text: string | null): Html | null {
   if (text === null || text === "") return null;
-  const all = markup`<bdi>${cutText(text, MAX_BLOCK)}</bdi>`;
-  if (text.length <= MAX_LINE) return all;
-  return markup`<details class="clip"><summary>${all}</summary></details>`;
+  if (text.length <= MAX_LINE) return bare(text);
+  return markup`<details class="clip"><summary><bdi>${cutText(text, MAX_BLOCK)}</bdi></summary></details>`;
 }
 
 /** The beginning of an id, with all of it in its title; null for null. */

@@ -125,9 +125,9 @@ function afterSuccess({ git }: ResultView): Part {
   if (url !== null) return markup`Review the pull request ${link(url)}`;
   if (git?.changed === false) return "Nothing: the agent changed nothing.";
   if (git?.branch.pushed) {
-    return "Look at the branch that the agent has pushed; there is no pull request that is known of.";
+    return "Look at the branch that the agent has pushed; no pull request is known.";
   }
-  return "Look whether the work is there: no event says where it is.";
+  return "Look for the work in the repository: no event says where it is.";
 }
 
 function nextOf(view: ResultView): Part {

@@ -447,19 +447,21 @@ export class Decider {
     const owned = await this.#ownsText(thread, at);
     const instead = `write a comment \`@${this.#settings.name} <task>\` to start a run`;
     if (owned === "others") {
-      return { reason: `title and description were written or changed by a user who may not push: ${instead}` };
+      return { reason: `a user who may not push wrote or changed title or description: ${instead}` };
     }
     if (owned === "unknown") {
       return {
         reason: `the forge does not show that only users who may push have changed title and description: ${instead}`,
       };
     }
-    if (owned === "changed") return { reason: `title or description were changed after the label was set: ${instead}` };
+    if (owned === "changed") {
+      return { reason: `somebody changed title or description after the label was set: ${instead}` };
+    }
     return checkedTask(`${thread.title}\n\n${thread.text}`.trim(), ask, this.#settings.name);
   }
 
   async #mendOf({ pull, number }: Thread, mend: Mend, ask: AskId): Promise<Task | { reason: string }> {
-    if (pull === null) return { reason: `there is no pull request here whose ${mend} could be mended` };
+    if (pull === null) return { reason: `this is no pull request, so it has no ${mend} to mend` };
     const reason = nothingToMend(mend, await this.#threads.facts(number));
     if (reason !== null) return { reason };
     const of = findingsFor(mend);

@@ -86,8 +86,8 @@ export class StartSeries<R extends StartAnswer> {
         return this.#started(run);
       }
       if (tried >= MAX_KEYS || this.#suffix >= LAST_SUFFIX) {
-        const message = `every key of this job that was tried belongs to a run that ${status}; ` +
-          "none is started afresh (key scope job, or a key part, would start one)";
+        const message = `all keys that this job has tried belong to runs that ${status}; ` +
+          "no new run is started (key scope job or a key part starts one)";
         notify({ kind: "text", message });
         return this.#started(run);
       }

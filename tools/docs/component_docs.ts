@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { OUTPUT_VARIABLES } from "../../lib/report/write.ts";
+import { wrapCells } from "../../lib/text/cells.ts";
 import { VERSION } from "../../lib/version.ts";
 import { componentNames, defaultImage, withPieces } from "../build/templates.ts";
 import { table } from "./markdown_table.ts";
@@ -39,15 +40,26 @@ function typeOf({ type = "string", options }: Input): string {
   return options?.filter((option) => option !== "").map(shown).join(", ") ?? type;
 }
 
-/** The table of the inputs of a component. */
+/** The component whose page has the inputs that several components share. */
+const MAIN = "run";
+
+/** The table of the inputs of a component. Of those that are the same in `run` it has the names alone. */
 export function inputsTable(component: string): string {
-  const rows = Object.entries(inputsOf(component)).map(([name, input]) => [
+  const inputs = Object.entries(inputsOf(component));
+  const main = component === MAIN ? {} : inputsOf(MAIN);
+  const isShared = ([name, input]: [string, Input]) => JSON.stringify(input) === JSON.stringify(main[name]);
+  const rows = inputs.filter((each) => !isShared(each)).map(([name, input]) => [
     `\`${name}\``,
     typeOf(input),
     shown(input.default),
     input.description,
   ]);
-  return table(["Input", "Type", "Default", "Meaning"], rows);
+  const shared = inputs.filter(isShared).map(([name]) => `\`${name}\``).join(", ");
+  const sentence = `The same as in [${MAIN}](../${MAIN}/README.md#inputs): ${shared}.`;
+  return [
+    table(["Input", "Type", "Default", "Meaning"], rows).trimEnd(),
+    ...shared === "" ? [] : [wrapCells(sentence, 120, 120).join("\n")],
+  ].join("\n\n");
 }
 
 const OUTPUTS: Readonly<Record<string, string>> = {

@@ -343,8 +343,8 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
   if (lock.campaign !== campaign || lock.round !== round) {
     const own = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
-      `it is of ${own}, and the file is of ${campaignText({ name: campaign, round })}`,
-      "give this campaign or round another home",
+      `it belongs to ${own}, and the campaign file to ${campaignText({ name: campaign, round })}`,
+      "keep each campaign and each round in a directory or branch of its own",
     );
   }
   const double = doubleOf(lock.items);

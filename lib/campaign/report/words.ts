@@ -133,13 +133,13 @@ export function boundText(
  */
 export function nextStartText(view: CampaignView, stays: boolean = view.atWork !== null): string | null {
   const { waitsFor, quota, counts, items } = view;
-  if (waitsFor === null) return stays ? "is due" : "comes with the next wave";
+  if (waitsFor === null) return stays ? "follows at once" : "comes with the next wave";
   const { used, limit, ended = 0 } = quota.sandboxes;
   const others = (used ?? 0) - ended - counts.running - counts["needs-input"] - counts.starting;
   if (waitsFor === "sandboxes" && (others > 0 || ended > 0)) {
     const parts = [
-      ...ended > 0 ? [`${ended} of them of ended runs`] : [],
-      ...others > 0 ? [`${others} ${ended > 0 ? "" : "of them "}not by this campaign`] : [],
+      ...ended > 0 ? [`${ended} of them by ended runs`] : [],
+      ...others > 0 ? [`${others} ${ended > 0 ? "" : "of them "}outside this campaign`] : [],
     ];
     return `waits for a free sandbox (${used} of ${limit} used, ${parts.join(", ")})`;
   }

@@ -17,7 +17,7 @@ const APPROVE: VerbFlag = { name: "approve", help: "Open a closed gate first" };
 const PLAN_FIRST: VerbFlag = {
   name: "plan",
   help:
-    "Plan first if the branch of --home has no plan yet; by hand only: in a repeated job the branch may have been lost",
+    "Plan first if the branch of --home has no plan; only by hand: when that branch is lost, a scheduled job would begin the campaign anew",
 };
 
 const EXIT_STATUS: VerbFlag = {

@@ -90,11 +90,15 @@ async function commands(context: Context): Promise<number> {
   if (elsewhere.length > 0) {
     const count = formatCount(elsewhere.length, "pull request");
     const more = merge ? "" : ", --all takes them";
-    writer.note(`${count} of another repository or branch than the run's: left out; look where they are${more}`);
+    writer.note(
+      `left out: ${count} in another repository or on another branch than their runs; look at them first${more}`,
+    );
   }
   if (behind.length > 0) {
     const count = formatCount(behind.length, "pull request");
-    writer.note(`${count} behind the base branch: left out until it is merged into them, as by gh pr update-branch`);
+    writer.note(
+      `left out: ${count} behind the base branch; merge the base branch into them first, as gh pr update-branch does`,
+    );
   }
   if (unready.length > 0) {
     writer.note(`${formatCount(unready.length, "pull request")} not ready to be merged: left out`);

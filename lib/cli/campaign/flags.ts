@@ -114,7 +114,7 @@ export const SELECTION: readonly VerbFlag[] = [FAILED, CAUSE, ONLY];
 
 export const CANCEL: VerbFlag = {
   name: "cancel",
-  help: "The next wave cancels what runs; starts without an answer are found and cancelled at once",
+  help: "The next wave cancels the runs at work; starts that the service has not answered are cancelled at once",
 };
 
 /** Codes of the verbs that make waves. */
@@ -148,7 +148,7 @@ export const LOCAL_CODES: readonly ExitName[] = ["success", "usage", "unavailabl
 
 /** What codes of the verbs that record a decision mean. */
 export const OF_DECISIONS: Meanings = {
-  success: "it is recorded, and the next wave obeys",
+  success: "the decision is recorded, and the next wave obeys",
   usage: "no item fits, or the decision makes no sense now; a mistake in file or arguments; a journal that was changed",
   unavailable: "the directory cannot be written",
   rateLimited: "another process is at work in the directory",
@@ -162,7 +162,8 @@ export const SETTLE_CODES: readonly ExitName[] = WAVE_CODES.filter((code) =>
 /** What codes of these verbs mean. */
 export const OF_SETTLING: Meanings = {
   ...OF_DECISIONS,
-  success: "it is recorded, and the next wave obeys; every start without an answer that it is about is settled",
-  unavailable: "the directory cannot be written; or the service gave no answer, and the next wave settles the rest",
-  rateLimited: "another process is at work in the directory; or no start is free to settle one, and the next wave does",
+  success: "the decision is recorded, and the next wave obeys; no start of these items is left without an answer",
+  unavailable: "the directory cannot be written; or the service gave no answer, and the next wave asks again",
+  rateLimited:
+    "another process is at work in the directory; or the quota of starts is used up, and the next wave asks for the answers",
 };

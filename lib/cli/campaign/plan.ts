@@ -94,11 +94,11 @@ function waveRow({ everyMs, waves, computeMinutes, ...end }: WavesForecast, nowM
 }
 
 const LIMITS: Readonly<Record<CampaignLimit, string>> = {
-  minute: "10 starts a minute",
-  hour: "30 starts an hour",
-  day: "150 starts a day",
-  sandboxes: "3 sandboxes at a time",
-  requests: "60 requests a minute",
+  minute: "the limit of 10 starts a minute",
+  hour: "the limit of 30 starts an hour",
+  day: "the limit of 150 starts a day",
+  sandboxes: "the limit of 3 sandboxes",
+  requests: "the limit of 60 requests a minute",
   refused: "the service's refusal of starts",
   parallel: "the file's `parallel`",
   "pull-requests": "the file's `open-pull-requests`",
@@ -113,7 +113,7 @@ const LIMITS: Readonly<Record<CampaignLimit, string>> = {
 function whyLines(bound: CampaignLimit, without: CampaignPlan["without"], nowMs: number): string[] {
   if (bound === "nothing") return ["No limit delays it: only the runs take time."];
   const rows = without.map((each) => `  without ${LIMITS[each.bound]}: ${endText(each, nowMs)}`);
-  return [`What decides it: ${LIMITS[bound]}`, ...rows];
+  return [`The end depends on: ${LIMITS[bound]}`, ...rows];
 }
 
 function quotaLine({ quota }: CampaignView): string {
@@ -140,7 +140,7 @@ function planText(
     `Read in ${formatCount(reading.requests, "request")} and ${formatDuration(ms)}`,
     ...named("Added", changes.added, all),
     ...named("Skipped, since they left the list:", changes.skipped, all),
-    ...named("Left the list, and go on since they were started:", changes.kept, all),
+    ...named("No longer in the list, but started already, so they go on:", changes.kept, all),
     ...excludedLines(view.items),
     ...changes.notes.map((note) => `Note: ${note}`),
     "",

@@ -173,7 +173,7 @@ export class LiveLog {
   /** Prints an item of the follower. */
   item(item: FollowItem): void {
     // That the agent works is told by an event, and by its section.
-    if (item.type === "status") this.status(item.status, hasEnded(item.status) || item.status === "streaming");
+    if (item.type === "status") this.#change(item.status, hasEnded(item.status) || item.status === "streaming", false);
     if (item.type !== "event") return;
     const { form, json, writer, clock } = this.#options;
     this.#newsAt = clock.now();
@@ -188,19 +188,28 @@ export class LiveLog {
    * @param isTold Whether the log says it by other lines: the final status arrives before the last events, and the verdict shows it after them.
    */
   status(status: string, isTold: boolean): void {
+    this.#change(status, isTold, true);
+  }
+
+  #change(status: string, isTold: boolean, timed: boolean): void {
     this.#newsAt = this.#options.clock.now();
     if (this.#options.form === null || status === this.#status) return;
     this.#setStatus(status);
     this.#draw();
-    if (!isTold) this.line("status", status);
+    if (!isTold) this.line("status", status, timed);
   }
 
-  /** Prints a line of our own in the columns of the events. With JSON lines it prints nothing. */
-  line(label: string, text: string): void {
+  /**
+   * Prints a line of our own in the columns of the events. With JSON lines it prints nothing.
+   *
+   * @param timed Whether the line has the present time. Not between the events of a run: those of a run that began earlier follow with
+   * earlier times. @default {true}
+   */
+  line(label: string, text: string, timed = true): void {
     const { json, writer, clock } = this.#options;
     if (json) return;
     this.#section.show();
-    const time = new Date(clock.wallTime()).toISOString().slice(11, 19);
+    const time = timed ? new Date(clock.wallTime()).toISOString().slice(11, 19) : "";
     writer.out(
       ...writer.untrustedLines(this.#row(time, label, text), Infinity, this.#hang).map((line) => this.#colour(line)),
     );

@@ -301,7 +301,7 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   const [first, other] = found;
   if (first !== undefined && other === undefined) return first;
   const why = first === undefined
-    ? "nothing here says which CI system it uses"
+    ? "no file here shows which CI system this repository uses"
     : `it uses several CI systems: ${found.map(([name]) => name).join(", ")}`;
   const root = rootAbove(context);
   const [example = ""] = found.length > 0 ? found.map(([name]) => name) : names;

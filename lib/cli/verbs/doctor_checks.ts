@@ -149,7 +149,7 @@ function bunHazard({ io, platform }: Context, { args }: Machine): string | undef
     return "Bun has run what bunfig.toml of the working directory preloads, with the token in its environment";
   }
   if (args.includes("--no-env-file") || !platform.isCi) return undefined;
-  return "Bun loads the .env files of the working directory, and in CI that is a checkout which others write";
+  return "Bun loads the .env files of the working directory, and in CI other people can write these files";
 }
 
 /** Checks the files by which a checkout can steer a runtime. */

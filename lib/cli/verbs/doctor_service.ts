@@ -147,7 +147,7 @@ function adviceFor(trouble: NetworkTrouble, origin: Origin, env: ReadEnv, machin
         authorityVariable(machine.runtime)
       } to its file in PEM form`;
     case "no_tls":
-      return "What answers there speaks no TLS: check port and scheme in MOGPLEX_URL, and the proxy";
+      return "The server at this address does not use TLS: check port and scheme in MOGPLEX_URL, and the proxy";
     case "timeout":
       return `No answer came in time: a firewall may drop what is sent; ${way}`;
     case "reset":
@@ -175,7 +175,7 @@ function judgeAnswer(answer: Answer, { origin }: Origin): Check {
       "connection",
       `the answer is a redirect to ${JSON.stringify(excerpt(where, redact))} (HTTP ${status}), which is never followed`,
       target !== undefined && isLogin(target.pathname)
-        ? "A login of another site lies between: let CI pass it"
+        ? "The login page of another site answers in its place: let CI pass without it"
         : OWN_ORIGIN,
       "unavailable",
     );
@@ -216,7 +216,7 @@ function checkClock({ dateMs }: Answer, wallTimeMs: number): Check {
   return warning(
     "clock",
     differs,
-    "Set the clock (NTP): certificates seem invalid by it, and keys of scope day and the times in the log go by it",
+    "Set the clock (NTP): a wrong clock makes certificates look invalid, and gives wrong keys of scope day and wrong times in the log",
   );
 }
 

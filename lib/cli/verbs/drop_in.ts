@@ -88,6 +88,7 @@ export const runVerb: Verb = {
   usage: '--repo owner/name "<prompt>" | -',
   maxPositionals: 1,
   summary: "Start a run and print its id, without waiting for it",
+  remark: "Without --branch and --create-branch it asks for no branch: the service picks one.",
   group: "drop-in",
   flags: [REQUEST, KEY, JSON_LINES],
   examples: [

@@ -19,7 +19,7 @@ export const initVerb: Verb = {
     { name: "uninstall", help: "Remove what init wrote, unless it was changed" },
   ],
   codes: ["success", "usage", "internal"],
-  meanings: { success: "the files are there", usage: "bad arguments; it cannot know what to write" },
+  meanings: { success: "the files are there", usage: "bad arguments; init cannot tell what to write" },
   examples: ["mogplex-ci init --dry-run", "mogplex-ci init gitlab", "mogplex-ci init --respond"],
   run: initRepository,
 };

@@ -308,13 +308,13 @@ async function stop(
     stopped.push(`Run \`${runId}\` was stopped: ${isTerminal(status) ? "it has ended" : "it ends"}.`);
   }
   for (const { mark: { ask } } of starting) {
-    await say(context, asked, { ask }, "No run: it was stopped. Whether one had been started before is not known.");
+    await say(context, asked, { ask }, "This task was stopped. It is not known whether its run had started.");
   }
   // What their authors see, and what lasts when others remove the note.
   const { forge: { threads }, news: { thread } } = asked;
   for (const each of waiting) await threads.react(thread, each, "failed").catch(() => {});
   const told = stopped.length > 0 ? stopped : ["No run of an earlier task is known to be at work."];
-  told.push("Earlier tasks of this thread that have not started do not start any more.");
+  told.push("Earlier tasks of this thread that have not started are withdrawn.");
   await say(context, asked, decision, told.join("\n\n"), `stop ${Date.parse(decision.at)}`);
   await react(asked, "done");
   context.writer.out(
@@ -389,7 +389,7 @@ async function endLeftNotes(
           context,
           asked,
           left.mark,
-          "No run: the thread was closed. Whether one had been started before is not known.",
+          "The thread was closed. It is not known whether the run of this task had started.",
         );
       }
     }
@@ -440,8 +440,8 @@ function markState({ runId, exitCode, hasEnded }: NoteState): Mark["state"] {
 /** What an asker has to know when no run was started: whether to ask again. Empty while the job goes on, and when nothing failed. */
 function wayOn({ runId, exitCode }: NoteState, name: string): string {
   if (runId !== null || exitCode === null || exitCode === EXIT.success) return "";
-  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Ask again when what is named below is mended.";
-  return "\n\nNo start is known. Polls try it again for 24 hours, and no second run comes of that: do not ask again meanwhile. " +
+  if (!AGAIN.includes(exitCode)) return "\n\nNo run is known. Correct the problem below, then ask again.";
+  return "\n\nNo start is known. Do not ask again yet: polls repeat this start for 24 hours, and never make a second run. " +
     `\`@${name} stop\` withdraws it.`;
 }
 

@@ -83,11 +83,12 @@ export async function startAndFollow(context: Context): Promise<number> {
       live.open(run.run.status);
     };
     const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
-    // The start line has a name that was given.
-    const onRepository = givenName(asked.repo) === undefined
-      ? (name: string): void => live.line("repository", name)
-      : undefined;
-    const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, onRepository };
+    // The request may have the id in place of a name that was given.
+    const repository = givenName(asked.repo);
+    // Not called for a name that was given: the start line has it.
+    const onRepository = (name: string): void => live.line("repository", name, false);
+    const known = { repository, onRepository };
+    const files = { files: io, statePath: places.state, resumePath: resume, maxEndAgeMs, sink, ...known };
     const startOnly = flags.has("detach");
     return await job.end(runJob(request, options, { ...internals, ...files, onInterrupt, startOnly, showTask }));
   } catch (error) {
@@ -121,7 +122,7 @@ export const runFollowVerb: Verb = {
   chosenBy: ["follow", "detach"],
   usage: '"<prompt>" | -',
   maxPositionals: 1,
-  summary: "Start a run, follow it, report, and end with its verdict: a whole CI job in one line",
+  summary: "Start a run, follow it, report, and end with its verdict: a CI job in one line",
   group: "toolkit",
   flags: [
     [FOLLOW, DETACH, NEW],

@@ -40,6 +40,8 @@ export interface ScriptOptions {
   onFault?: ((fault: Fault) => void) | undefined;
   /** Takes the id of a run that no scenario fits. @default {undefined} (discarded) */
   onUnfit?: ((runId: string) => void) | undefined;
+  /** Called for each run that a scenario plays. */
+  onPlay?: ((run: RunRow) => void) | undefined;
 }
 
 interface Play {
@@ -79,7 +81,7 @@ new file mode 100644
 
 export function scriptDriver(
   world: World,
-  { scenarios, speed = 1, runDuration, hasBranch = () => false, onFault, onUnfit }: ScriptOptions,
+  { scenarios, speed = 1, runDuration, hasBranch = () => false, onFault, onUnfit, onPlay }: ScriptOptions,
 ): Driver {
   const plays = new Map<string, Play>();
   const timeline = new Timeline<Play>();
@@ -242,6 +244,7 @@ export function scriptDriver(
       const moments = momentsOf(scenario, known);
       // No worker ever takes a run without steps.
       if (moments.length === 0) return;
+      onPlay?.(run);
       const play: Play = {
         run,
         moments,

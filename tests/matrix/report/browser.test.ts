@@ -289,6 +289,18 @@ test_("a text that is not cut has no mark that promises more", async () => {
   });
 });
 
+test_("a long text gets the room that the other columns leave, and is cut only where there is none", async () => {
+  await look("verdicts.html", { viewport: { width: 1_200, height: 800 } }, async (page) => {
+    const widths = "Array.from(document.querySelectorAll('td .clip bdi'), (each) => each.clientWidth)";
+    const found = await page.evaluate<number[]>(widths);
+    // A share of the page was its limit.
+    expect([found.length > 0, found.every((width) => width > 0.16 * 1_200)]).toEqual([true, true]);
+    const over =
+      "document.querySelector('.items .scroll').scrollWidth - document.querySelector('.items .scroll').clientWidth";
+    expect(await page.evaluate<number>(over)).toBe(0);
+  });
+});
+
 test_("rows of items have one line, and a long text all of its lines at a click", async () => {
   await look("verdicts.html", { viewport: { width: 1_200, height: 800 } }, async (page) => {
     const heights = "[...new Set(Array.from(document.querySelectorAll('tr[data-k]'), (row) => row.offsetHeight))]";

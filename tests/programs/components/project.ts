@@ -140,7 +140,7 @@ const PROGRAM = join(root, "node_modules/gitlab-ci-local/dist/index.js");
  * The program with Bun in one file, since Node 20 lacks what it needs. Compiled, it starts in half the time. Kept in `node_modules/.cache`;
  * what lies in a project (`.env`, `bunfig.toml`, `tsconfig.json`) changes nothing in it.
  */
-function compiledProgram(): string {
+export function compiledGitlabCiLocal(): string {
   const cache = join(root, "node_modules/.cache");
   const digest = sha256(readFileSync(PROGRAM)).slice(0, 16);
   const path = join(cache, `gitlab-ci-local-${digest}-bun-${Bun.version}`);
@@ -187,7 +187,7 @@ export async function gitlabCiLocal(cwd: string, options: PipelineOptions): Prom
     ...(retry === undefined ? [] : [retry]),
   ];
   const env = { PATH: image, HOME: cwd, NO_COLOR: "1" };
-  const child = spawn(compiledProgram(), line, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(compiledGitlabCiLocal(), line, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let text = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (chunk: string) => {

@@ -94,7 +94,7 @@ test.each(
   await world.run({ internals: { onView: (view) => void said.add(nextStartText(view())) } });
   const sandboxes = [...said].filter((text) => text?.includes("a free sandbox"));
   expect(sandboxes.length).toBeGreaterThan(0);
-  expect(sandboxes.filter((text) => text?.includes("not by this campaign"))).toEqual([]);
+  expect(sandboxes.filter((text) => text?.includes("outside this campaign"))).toEqual([]);
 });
 
 test("lingerMs() is the middle between the last look that saw a sandbox and the first one that did not", async () => {

@@ -157,6 +157,9 @@ test("`run --help` is about the toolkit's verb, and says in a few lines what the
   expect(plain).toContain('Without --follow and --detach (run --repo owner/name "<prompt>" | -):');
   expect(plain).not.toMatch(/--mode|MOGPLEX_(?!API_KEY|URL|DEV)/);
   expect(plain).toContain("--idempotency-key");
+  expect(plain.replace(/\s+/g, " ")).toContain(
+    "Without --branch and --create-branch it asks for no branch: the service picks one.",
+  );
   expect(follow).toContain("Usage: mogplex-ci run --follow ");
   expect(follow).toContain("  --repo REPO             Repository: owner/name, or its id (see repos list)\n");
   // One screen and a half.

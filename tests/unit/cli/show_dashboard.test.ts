@@ -28,6 +28,24 @@ test("dashboard writes four files from a token that only reads, and shows the gi
   expect(io.files.get("out/result.json")).toBe(files["out/result.json"]);
 });
 
+test("dashboard links the page of a campaign and of a run where it is beside their file, and no other", async () => {
+  const campaign = { schema: 1, round: "", state: "running", counts: {}, items: [] };
+  const files = {
+    "a/campaign.json": JSON.stringify({ ...campaign, campaign: "with-page" }),
+    "a/campaign.html": "<p>",
+    "b/campaign.json": JSON.stringify({ ...campaign, campaign: "without" }),
+    "b/result.json": JSON.stringify(RESULT),
+    "b/run.html": "<p>",
+  };
+  const results = Object.keys(files).filter((path) => path.endsWith(".json")).flatMap((path) => ["--results", path]);
+  const { io } = await world().cli(["dashboard", "--out", "public", ...results], { env, files });
+  const data = JSON.parse(io.files.get("public/data.json") ?? "");
+  const pages = [...data.campaigns, ...data.runs].map(({ page }) => page);
+  expect(pages).toEqual(["../a/campaign.html", null, "../b/run.html"]);
+  const links = [...(io.files.get("public/index.html") ?? "").matchAll(/href="(\.\.[^"]+)"/g)].map(([, href]) => href);
+  expect(links.toSorted()).toEqual(["../a/campaign.html", "../b/run.html"]);
+});
+
 test("dashboard refuses a token that could start something, and starts nothing", async () => {
   const { cli, requests, emulator } = world();
   const { code, stderr, io } = await cli(["dashboard", "--out", "public"]);

@@ -12,7 +12,7 @@ const render = (data: Data, days = someDays(0)) => renderDashboardPage(cleanDash
 
 /** Beside addresses of the web, it leads to pages of runs near it. */
 const breaches = (page: string) =>
-  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?:\.\.|[\w%.-]+)(?:\/[\w%.-]+)*\/run\.html$)/);
+  breachesOf(page, elementsOf(page), /^(?:#|https?:\/\/|(?:\.\.|[\w%.-]+)(?:\/[\w%.-]+)*\/(?:run|campaign)\.html$)/);
 
 test("renderDashboardPage() says first what needs a person, and links to it", () => {
   const page = render(fullDashboard(12), someDays(40));
@@ -23,7 +23,9 @@ test("renderDashboardPage() says first what needs a person, and links to it", ()
     "campaign move-to-node-24, round 2026-12: 3 items did not succeed19 of 40 ended well or were skipped",
     "automation Weekly dependency update: its last run failed3 of the last 20 failed · Agent exited with code 1: npm test",
   ]);
-  expect(concerns.at(-1)?.text).toBe("4 sandboxes in useWith 3 in use the service may refuse the next run");
+  expect(concerns.at(-1)?.text).toBe(
+    "4 sandboxes in useThe service may refuse the next run while 3 sandboxes are in use",
+  );
 });
 
 test("renderDashboardPage() has a sentence where there is nothing, and no chart before the second day", () => {
@@ -65,7 +67,7 @@ test("renderDashboardPage() does not show as empty what was not read, and says w
   expect(breaches(page)).toEqual([]);
   expect(page).not.toContain("There is no sandbox.");
   expect(page).toContain("Cannot list sandboxes: the service answers with HTTP 503");
-  expect(page).toContain("exactly that many came");
+  expect(page).toContain("and has sent 200");
   const numbers = textsOf(page, "dd");
   // Unknown, at least four, six, at least six.
   expect(numbers.slice(0, 4)).toEqual(["?", "4+", "6", "6+"]);
@@ -110,6 +112,17 @@ test("renderDashboardPage() tells runs apart by task and by the end of a path, w
   // Without runs there is nothing to count for a repository.
   expect(textsOf(page, "th")).toContain("Of the runs above");
   expect(textsOf(render({ ...data, runs: [] }), "th")).not.toContain("Of the runs above");
+});
+
+test("renderDashboardPage() links a campaign to its page where there is one, and to no file of another folder tree", () => {
+  const data = fullDashboard(12);
+  const [first, second, third] = data.campaigns;
+  const campaigns = [first, second, { ...third, page: "/reports/campaign.html" }] as Data["campaigns"];
+  const html = render({ ...data, campaigns });
+  const links = elementsOf(html).filter(({ attributes }) => attributes.href?.endsWith("campaign.html"));
+  expect(links.map(({ attributes }) => attributes.href)).toEqual(["../campaigns/0/campaign.html"]);
+  expect(textsOf(html, "a")).toContain("move-to-node-24");
+  expect(textsOf(html, "bdi")).toContain("campaign-2");
 });
 
 test("renderDashboardPage() rounds the age of a sandbox as it rounds when it was active", () => {

@@ -103,6 +103,7 @@ export function fullDashboard(size: number, changes: Partial<DashboardData> = {}
       file: `campaigns/${index}/campaign.json`,
       name: index === 0 ? "move-to-node-24" : `campaign-${index}`,
       round: index === 0 ? "2026-12" : "",
+      page: index % 2 === 0 ? `../campaigns/${index}/campaign.html` : null,
       state: ["waiting", "gated", "done", "running"][index % 4] ?? "",
       stateReason: index % 4 === 1 ? "2 of 3 items of the canary failed" : null,
       items: 40,
@@ -126,7 +127,7 @@ export function brokenDashboard(): DashboardData {
     exitCode: 69,
     sandboxes: [],
     lists: listsWith({
-      repositories: { state: "cut", why: "The service lists at most 200 repositories, and exactly that many came" },
+      repositories: { state: "cut", why: "The service lists at most 200 repositories and has sent 200" },
       sandboxes: { state: "failed", why },
       automationRuns: { state: "partial", why: `The runs of 1 of 6 automations were not read: ${why}` },
     }),

@@ -104,6 +104,7 @@ const CAMPAIGN: Fields<CampaignEntry> = {
   file: true,
   name: true,
   round: true,
+  page: true,
   state: true,
   stateReason: true,
   items: true,

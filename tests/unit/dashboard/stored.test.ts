@@ -51,6 +51,13 @@ test("readStored() has the first line of the task, and the page beside the file"
   expect(read({ "a/result.json": text }).runs[0]?.page).toBeNull();
 });
 
+test("readStored() has the page beside the file of a campaign", () => {
+  const text = CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "failed")]));
+  const { campaigns } = readStored(["a/campaign.json"], () => text, (_path, page) => `a/${page}`);
+  expect(campaigns[0]?.page).toBe("a/campaign.html");
+  expect(read({ "a/campaign.json": text }).campaigns[0]?.page).toBeNull();
+});
+
 test("readStored() has a campaign and round once, from the newest file, when clones of one home each have one", () => {
   const at = (hour: number, changes: Partial<CampaignView>) =>
     CAMPAIGN_FORMATS.json.render(viewOf([anItem(0, "failed")], { at: `2026-12-01T0${hour}:00:00.000Z`, ...changes }));

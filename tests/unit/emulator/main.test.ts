@@ -140,6 +140,16 @@ test("readOptions() turns flags into options", async () => {
   ]);
 });
 
+test("readOptions() says that no agent works for a harness without a command, unless --quiet", () => {
+  const note = "note: no command is given for codex: a scenario plays its runs, and no agent works. " +
+    "For a real run add --harness 'codex=COMMAND'\n";
+  for (const [args, line] of [[[], note], [["--quiet"], ""]] as const) {
+    const io = fakeIo();
+    readOptions(io, parseFlags("mogplex-emulator", args, FLAGS)).onScripted?.("codex");
+    expect(io.text.stderr).toBe(line);
+  }
+});
+
 test("readOptions() logs a run that no scenario fits in a line, unless --quiet", () => {
   for (const [args, line] of [[[], "no scenario fits run r-1: it stays pending\n"], [["--quiet"], ""]] as const) {
     const io = fakeIo();

@@ -226,7 +226,7 @@ for (const [what, more, why] of TEXTS) {
     if (decision.kind !== "none") throw new Error("it starts");
     expect(decision.tell?.text).toEndWith("write a comment `@mogplex <task>` to start a run");
     const reasons = {
-      others: "by a user who may not push",
+      others: "a user who may not push wrote or changed",
       unknown: "the forge does not show that only users who may push",
       changed: "after the label was set",
     };
@@ -789,7 +789,7 @@ test("decide() mends what the forge shows to be broken, and nothing else", async
     "no: the forge shows no conflict",
   );
   expect(await outcome(forge, forge.say(ISSUE, KIM, "@mogplex fix checks"))).toStartWith(
-    "no: there is no pull request here",
+    "no: this is no pull request",
   );
 });
 

@@ -74,7 +74,69 @@ shell.each(VERDICTS)(
       expect(end.stdout).toStartWith(`mogplex-run: started run ${run?.id} (pending)\n`);
       expect(last(end)).toContain(words);
       expect(stand.of(START)).toHaveLength(1);
-      expect(stand.received.every(({ what }) => START.test(what) || LOOK.test(what))).toBe(true);
+      // One read of the events at the end, for the pull request.
+      expect(stand.received.filter(({ what }) => !START.test(what) && !LOOK.test(what)).map(({ what }) => what))
+        .toEqual(
+          code === 0 ? [`GET /runs/${run?.id}/events`] : [],
+        );
+    }),
+);
+
+const EVENTS = /^GET \/runs\/[^/]+\/events\b/;
+/** The line about the pull request; undefined without one. */
+const pullLine = ({ stdout }: Ended) => /^mogplex-run: pull request (.*)$/m.exec(stdout)?.[1];
+
+shell(
+  "mogplex-run.sh names the pull request that the events have, and none where there is none",
+  () =>
+    inShell({ scenario: "success" }, async (stand) => {
+      const end = await stand.run(["Fix the tests"]);
+      expect([end.code, pullLine(end)]).toEqual([0, "http://localhost/acme/web/pull/1"]);
+      expect(last(end)).toContain("verdict success (exit code 0); run ");
+    }),
+);
+
+/** What the events say or answer, and the pull request that is named. */
+const PULLS: [string, (run: { runId: string; status: string }) => Response | object, string | undefined][] = [
+  [
+    "no delivery",
+    () => ({ type: "log", payload: { stage: "git_sync", pull_request_url: "https://x.example/1" } }),
+    undefined,
+  ],
+  ["no address", () => ({ type: "log", payload: { stage: "git_delivery", changed: false } }), undefined],
+  ["what is no address of a page", () => delivered("javascript:alert(1)"), undefined],
+  ["an address with a blank", () => delivered("https://x.example/1 ::error::x"), undefined],
+  ["an address with a command", () => delivered("https://x.example/##vso[x]"), undefined],
+  ["an address", () => delivered("https://x.example/pull/7"), "https://x.example/pull/7"],
+  ["500", () => new Response("{}", { status: 500 }), undefined],
+  [
+    "another run",
+    ({ status }) =>
+      Response.json({
+        ok: true,
+        data: { run: { runId: crypto.randomUUID(), status }, events: [delivered("https://x.example/1")] },
+      }),
+    undefined,
+  ],
+];
+
+function delivered(pull_request_url: string): object {
+  return { type: "log", payload: { stage: "git_delivery", changed: true, pull_request_url } };
+}
+
+shell.each(PULLS)(
+  "mogplex-run.sh ends with success whatever the events say of a pull request: %s",
+  (_name, say, pull) =>
+    inShell({ scenario: "success" }, async (stand) => {
+      stand.intercept = ({ what }) => {
+        if (!EVENTS.test(what)) return undefined;
+        const run = { runId: stand.runs()[0]?.id ?? "", status: "success" };
+        const said = say(run);
+        return said instanceof Response ? said : Response.json({ ok: true, data: { run, events: [said] } });
+      };
+      const end = await stand.run(["Fix the tests"]);
+      expect([end.code, pullLine(end)]).toEqual([0, pull]);
+      expect(stand.of(EVENTS)).toHaveLength(1);
     }),
 );
 

@@ -122,12 +122,12 @@ test("lockText() writes equal lines for equal items, however they were made, and
 test("parseLock() tells a lock of another campaign or round, and one of a newer version", async () => {
   expect(await problemOf(FULL, { round: "2027-01" })).toBe(
     refused(
-      'it is of campaign "replace-moment", round "2026-12", and the file is of campaign "replace-moment", round "2027-01"',
-      "give this campaign or round another home",
+      'it belongs to campaign "replace-moment", round "2026-12", and the campaign file to campaign "replace-moment", round "2027-01"',
+      "keep each campaign and each round in a directory or branch of its own",
     ),
   );
   expect(await problemOf(FULL, { campaign: "other", round: "" })).toContain(
-    'and the file is of campaign "other"; give this campaign or round another home',
+    'and the campaign file to campaign "other"; keep each campaign and each round in a directory or branch of its own',
   );
   expect(await problemOf({ schema: 2, items: "anything" })).toBe(
     refused("a newer version made it (schema 2)", "use that version, or a later one"),

@@ -95,7 +95,7 @@ test("the status of a campaign that waits for sandboxes of others says so, witho
   const view = await world.read();
   expect([view.waitsFor, view.quota.sandboxes.used]).toEqual(["sandboxes", 3]);
   expect(statusText(view, { width: 120, colour: false }).join("\n")).toContain(
-    "waits for a free sandbox (3 of 3 used, 3 of them not by this campaign)",
+    "waits for a free sandbox (3 of 3 used, 3 of them outside this campaign)",
   );
 });
 

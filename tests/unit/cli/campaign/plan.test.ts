@@ -18,7 +18,9 @@ test("campaign plan prints the items, the arithmetic and what decides it, writes
   for (const every of ["10 min", "15 min", "20 min", "1 h"]) {
     expect(stdout).toMatch(new RegExp(`  waves every ${every} +2026-09-\\d\\d .* waves, about .* of a runner\n`));
   }
-  expect(stdout).toMatch(/What decides it: 150 starts a day\n {2}without 150 starts a day: 2026-09-/);
+  expect(stdout).toMatch(
+    /The end depends on: the limit of 150 starts a day\n {2}without the limit of 150 starts a day: 2026-09-/,
+  );
   expect(stdout).toContain("Starts used by this campaign: 0 of 10 a minute, 0 of 30 an hour, 0 of 150 a day\n");
   expect(stdout).toEndWith("Wrote DIR/lock.json; nothing was started\n");
   expect(existsSync(`${world.directory}/lock.json`)).toBe(true);
@@ -81,7 +83,9 @@ test("campaign plan, again, prints the difference", async () => {
   expect(code).toBe(0);
   expect(stdout).toContain(`Added 1 item:\n  ${project(4)}@main\n`);
   expect(stdout).toContain(`Skipped, since they left the list: 1 item:\n  ${project(3)}@main\n`);
-  expect(stdout).toContain(`Left the list, and go on since they were started: 1 item:\n  ${project(1)}@main\n`);
+  expect(stdout).toContain(
+    `No longer in the list, but started already, so they go on: 1 item:\n  ${project(1)}@main\n`,
+  );
   expect(stdout).toContain("Note: limits changed, and holds from now on\n");
   expect(stdout).toContain("Note: the task in the file has changed, and the campaign goes on with the locked one");
   expect(stdout).toContain("Starts used by this campaign: 1 of 10 a minute");

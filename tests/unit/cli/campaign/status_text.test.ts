@@ -156,7 +156,7 @@ test("statusText() says whose sandboxes are in the way, and what the canary hold
     quota: { ...viewOf([]).quota, sandboxes: { used: 3, limit: 3 } },
   });
   expect(status(others).join(" ").replace(/\s+/g, " ")).toContain(
-    "waits for a free sandbox (3 of 3 used, 2 of them not by this campaign)",
+    "waits for a free sandbox (3 of 3 used, 2 of them outside this campaign)",
   );
   const canary = viewOf([anItem(1, "running"), anItem(7, "waiting")], { waitsFor: "nothing" });
   expect(status(canary).slice(0, 2).join(" ").replace(/\s+/g, " ")).toContain(

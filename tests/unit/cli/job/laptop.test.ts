@@ -64,6 +64,13 @@ test("run --follow takes the folder again when its run has failed, and asks the 
   expect(requests.filter((request) => request !== "GET /repos")).toEqual(["POST /runs"]);
 });
 
+test("a refused start in a folder with a state file shows the name of the repository that was given, and not its id", async () => {
+  const { cli, files } = await withLiveRun();
+  const { code, stdout, io } = await cli([...RUN, "--harness", "claude"], { files });
+  expect([code, /^repository {4}acme\/api$/m.test(stdout)]).toEqual([2, true]);
+  expect(JSON.parse(io.files.get("mogplex-ci-2/result.json") ?? "").repository).toBe("acme/api");
+});
+
 test("a state file without a valid proof is no run of this folder, whatever it says", async () => {
   const { cli, files, runs } = await withLiveRun();
   const state = JSON.parse(files["mogplex-ci/run.json"] ?? "");

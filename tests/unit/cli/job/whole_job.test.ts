@@ -31,7 +31,7 @@ test("run --follow prints events and verdict on stdout and ends with 0 when the 
       "started run <run> (pending)",
       "agent codex",
       "branch mogplex/external/<hash> (base main, created)",
-      "00:00:00  repository acme/api",
+      "          repository acme/api",
       "00:00:00  started   External Mogplex run accepted",
       "00:00:09  started   Harness run started: codex",
       "00:00:11  log       Synchronized mogplex/external/<hash>",
@@ -335,7 +335,7 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
   expect((await clean(detached, "cancelled")).stdout).toBe("nothing to clean up: the run was left to go on\n");
   expect((await clean(following, "failure")).stdout).toBe(
-    `nothing to clean up: the run is not known to be cancelled: the job is "failed"\n`,
+    `nothing to clean up: the job was not cancelled, so its run goes on: the job is "failed"\n`,
   );
   const unknown = await clean(following, "");
   expect([unknown.code, unknown.stdout]).toEqual([

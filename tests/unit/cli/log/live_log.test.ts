@@ -145,11 +145,17 @@ test("LiveLog writes no times where the CI system writes them", () => {
   }
 });
 
-test("LiveLog gives a status the time of its change, and leaves one out that events tell", () => {
-  const { io, log, clock } = liveLog({});
+test("LiveLog gives the status of a run no time, since earlier events may follow, and leaves one out that events tell", () => {
+  const { io, log } = liveLog({});
   for (const status of ["pending", "streaming", "paused"]) log.item({ type: "status", status } as never);
+  expect(io.text.stdout).toBe("          status    pending\n          status    paused\n");
+});
+
+test("LiveLog gives a status without events the time of its change", () => {
+  const { io, log, clock } = liveLog({});
+  log.status("running", false);
   const time = new Date(clock.wallTime()).toISOString().slice(11, 19);
-  expect(io.text.stdout).toBe(`${time}  status    pending\n${time}  status    paused\n`);
+  expect(io.text.stdout).toBe(`${time}  status    running\n`);
 });
 
 test("LiveLog prints no sections where the CI system has none, nor with --json", () => {

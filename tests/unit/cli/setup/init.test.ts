@@ -150,7 +150,7 @@ test("init keeps the include that a GitLab pipeline has: it asks for one more en
 
 test("init ends with 2 and writes nothing where it cannot know what to write", async () => {
   const cases: [args: string[], files: Record<string, string>, message: string][] = [
-    [[], {}, "nothing here says which CI system it uses; name it: mogplex-ci init gitlab (or github, "],
+    [[], {}, "no file here shows which CI system this repository uses; name it: mogplex-ci init gitlab (or github, "],
     [["--dry-run"], {}, "name it: mogplex-ci init gitlab --dry-run (or github, "],
     [
       [],

@@ -339,7 +339,7 @@ test("respond sends the same key again when a start is not known, and one run is
   at.emulator.control("fault", { kind: "reset0", processed: true, route: "POST /runs", times: 50 });
   const first = await respond(at, payload(note), ["--timeout", "60"]);
   expect(first.code).not.toBe(0);
-  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. Polls try it again for 24 hours/);
+  expect(ours(at)[0]).toMatch(/ starting [0-9a-f]{32} -->\n\nNo start is known\. Do not ask again yet: polls repeat/);
   at.emulator.control("clearFaults", {});
   const second = await respond(at, "", ["--poll"]);
   expect(second.code).toBe(0);
@@ -351,7 +351,9 @@ test("the note of a job with a wrong token says to ask again, and a new mention 
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
   const wrong = { MOGPLEX_API_KEY: `${TOKEN.slice(0, -4)}0000` };
   expect((await respond(at, payload(note), [], wrong)).code).toBe(64);
-  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nNo run is known\. Ask again when /);
+  expect(ours(at)[0]).toMatch(
+    / none [0-9a-f]{32} -->\n\nNo run is known\. Correct the problem below, then ask again\./,
+  );
   expect((await respond(at, payload(note))).stdout).toBe("no run: it was answered\n");
   expect((await respond(at, payload(at.gitlab.say("merge_requests/7", "kim", "@mogplex go")))).code).toBe(0);
   expect(runsOf(at).length).toBe(1);
@@ -410,7 +412,7 @@ for (
     const body = { object_kind: "issue", project: { id: PROJECT }, object_attributes: { id: 1, iid: 8 } };
     expect((await respond(at, JSON.stringify(body))).code).toBe(0);
     expect(runsOf(at)).toEqual([]);
-    expect(ours(at)[0]).toContain("were written or changed by a user who may not push");
+    expect(ours(at)[0]).toContain("a user who may not push wrote or changed title or description");
   });
 }
 
@@ -475,7 +477,7 @@ test("respond starts nothing that was asked for before a stop, when the job of t
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toContain("that have not started do not start any more");
+  expect(ours(at)[0]).toContain("Earlier tasks of this thread that have not started are withdrawn.");
   const { code, stdout } = await respond(at, payload(note));
   expect({ code, stdout, runs: runsOf(at) }).toEqual({
     code: 0,
@@ -495,7 +497,7 @@ test("respond closes an ask whose start is not known when a stop comes, and the 
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nNo run: it was stopped\./);
+  expect(ours(at)[0]).toMatch(/ none [0-9a-f]{32} -->\n\nThis task was stopped\./);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
   expect({ runs: runsOf(at), notes: ours(at).length }).toEqual({ runs: [], notes: 2 });
 });
@@ -521,7 +523,7 @@ test("respond stops a run whose start the service has taken only after the stop 
   await at.clock.sleep(1_000);
   const stop = at.gitlab.say("merge_requests/7", "lee", "@mogplex stop");
   expect((await respond(at, payload(stop))).code).toBe(0);
-  expect(ours(at)[0]).toContain("No run: it was stopped.");
+  expect(ours(at)[0]).toContain("This task was stopped.");
   at.emulator.control("clearFaults", {});
   await task;
   expect(runsOf(at).map(({ status }) => status)).toEqual(["cancelled"]);
@@ -659,7 +661,7 @@ test("respond --poll ends a note whose start is not known when its thread is clo
   expect(own.body).toContain("⏳");
   await at.clock.sleep(11 * 60_000);
   expect((await respond(at, "", ["--poll"])).code).toBe(0);
-  expect(own.body).toContain("No run: the thread was closed. Whether one had been started before is not known.");
+  expect(own.body).toContain("The thread was closed. It is not known whether the run of this task had started.");
   expect(own.body).toContain(" none ");
 });
 

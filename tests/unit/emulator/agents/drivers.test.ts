@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { idleDriver } from "../../../../lib/emulator/state/world.ts";
 import { arrange } from "../arrange.ts";
 import { parseScenario } from "../scenarios.ts";
 
@@ -34,4 +35,18 @@ test("withRunSlots() lets a run that waits be streamed", async () => {
   }
   await clock.advance(900_000);
   expect((await stream).status).toBe(200);
+});
+
+test("makeEmulator() tells once of each harness without a command, when another one has a command", async () => {
+  const told: string[] = [];
+  const onScripted = (harness: string) => void told.push(harness);
+  const drivers = () => new Map([["codex", idleDriver]]);
+  const mixed = arrange({ scenarios: [TEN_SECONDS], drivers, onScripted });
+  await mixed.start("a");
+  expect(told).toEqual([]);
+  await mixed.start("b", { harness: "claude-code" });
+  await mixed.start("c", { harness: "claude-code" });
+  expect(told).toEqual(["claude-code"]);
+  await arrange({ scenarios: [TEN_SECONDS], onScripted }).start("d");
+  expect(told).toEqual(["claude-code"]);
 });
