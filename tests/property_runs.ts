@@ -11,12 +11,22 @@ export function propertyRuns(full: number): number {
 }
 
 /**
- * The combinations that a text of a corpus is tried in: all of them in the gate, two of them otherwise, beginning with another one for
- * each text. Of a very long text one is enough in the gate: it is about sizes, the commands of each system stand in short texts.
+ * The systems that a text of a corpus is tried in: those that it is meant for, and beside them three in the gate and two otherwise, beginning
+ * with another one for each text. Of a very long text one is enough: it is about sizes, the commands of each system stand in short texts.
  *
  * @param index Number of the text in its corpus.
+ * @param isMeant Whether the text has commands of this system.
  */
-export function combinations<T>(all: readonly T[], index: number, text: string): readonly T[] {
-  const count = text.length >= 100_000 ? 1 : process.env.MOGPLEX_TEST_RUNS === "full" ? all.length : 2;
-  return Array.from({ length: Math.min(count, all.length) }, (_, offset) => all[(index + offset) % all.length] as T);
+export function combinations<T>(
+  all: readonly T[],
+  index: number,
+  text: string,
+  isMeant: (system: T) => boolean,
+): readonly T[] {
+  const count = text.length >= 100_000 ? 1 : process.env.MOGPLEX_TEST_RUNS === "full" ? 3 : 2;
+  const inTurn = Array.from(
+    { length: Math.min(count, all.length) },
+    (_, offset) => all[(index + offset) % all.length] as T,
+  );
+  return [...new Set([...all.filter(isMeant), ...inTurn])];
 }

@@ -31,7 +31,8 @@ const MAX_MESSAGE = 4_000;
 function linesOf(error: unknown): string[] {
   if (error instanceof MogplexError) {
     const reason = error.result?.reason ?? null;
-    const said = reason === null || error.message.includes(reason) ? [] : [`reason: ${reason}`];
+    const isNew = reason !== null && !error.message.toLowerCase().includes(reason.toLowerCase());
+    const said = isNew ? [`reason: ${reason}`] : [];
     return [...error.lines.map((text) => `error: ${text}`), ...said];
   }
   const other = otherVersion(error);
