@@ -44,6 +44,12 @@ export const DEFAULT_EVENTS = 100;
 export const REQUEST_LIMIT = 60;
 /** Length of the sliding window of {@linkcode REQUEST_LIMIT}, in milliseconds. */
 export const REQUEST_WINDOW_MS = 60_000;
+/** Which limit a 429 is about, by what the service says in it; null when it does not tell. Source: as above. */
+export function limitWords(said: string): string | null {
+  if (said.includes("Daily external Mogplex run quota exceeded")) return "starts a day";
+  if (said.includes("External Mogplex run rate limit exceeded")) return "starts a minute or an hour";
+  return said.includes("Rate limit exceeded. Retry after ") ? `${REQUEST_LIMIT} requests a minute` : null;
+}
 /** Runs that a token may start, shortest window first. Source: API reference, "Rate limits". */
 export const START_LIMITS: readonly { readonly count: number; readonly windowMs: number }[] = [
   { count: 10, windowMs: 60_000 },

@@ -19,7 +19,7 @@ import { parseJson } from "../lookup.ts";
 import { formatCount, formatDuration } from "../text/duration.ts";
 import type { Redactor } from "../text/redact.ts";
 import { type Answer, describeAnswer, excerpt, factsOf, MAX_RETRY_AFTER_MS } from "./answer.ts";
-import { readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
+import { limitWords, readData, readFailure, type ReadResult, type Schema } from "./contract.ts";
 import type { Verdict } from "./transport.ts";
 
 /** Facts about a call, for its messages. */
@@ -156,7 +156,7 @@ function delayText(ms: number): string {
 
 function rateLimited({ attempted: { what }, facts, said }: Described): MogplexError {
   const wait = facts.retryAfterMs === null ? "" : ` for ${delayText(facts.retryAfterMs)}`;
-  const why = `the token has used up its requests or starts${wait} ${said}`;
+  const why = `the token has used up its ${limitWords(said) ?? "requests or starts"}${wait} ${said}`;
   return new RateLimitedError(
     { attempted: what, why, advice: "wait, or give this job its own token" },
     "rateLimited",

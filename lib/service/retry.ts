@@ -17,6 +17,7 @@ import {
 } from "../errors.ts";
 import { callHook } from "../hook.ts";
 import type { OnNotice, WaitCause } from "../notice.ts";
+import { limitWords } from "./contract.ts";
 import type { TokenMemory } from "./memory.ts";
 
 /**
@@ -180,7 +181,11 @@ function namedDelay(error: ApiError): number | null {
 
 /** Why the attempt failed. What was attempted is left out, since the log line says it already. */
 function detailOf(error: MogplexError): string {
-  if (error instanceof ApiError) return `HTTP ${error.status}${error.code === null ? "" : ` ${error.code}`}`;
+  if (error instanceof ApiError) {
+    const limit = error instanceof RateLimitedError ? limitWords(error.why) : null;
+    const status = `HTTP ${error.status}${error.code === null ? "" : ` ${error.code}`}`;
+    return limit === null ? status : `${status}, the limit of ${limit}`;
+  }
   return error.why;
 }
 

@@ -5,6 +5,7 @@
  */
 import type { StartWindow } from "../file/campaign_file.ts";
 import { type CampaignLimit, nextStarts, type Quota, QUOTAS, recentSlots, SANDBOX_LIMIT } from "./next_starts.ts";
+import { seenAfterMs } from "./poll_plan.ts";
 import { DAY_MS, nextOpening } from "./windows.ts";
 
 const MINUTE_MS = 60_000;
@@ -44,6 +45,8 @@ export interface ForecastInput {
   startsPerItem?: number | undefined;
   /** Distance of waves, in milliseconds; undefined for one process that stays until the end. @default {undefined} */
   waveEveryMs?: number | undefined;
+  /** Whether a process that stays sees the end of a run only at its next look. @default {false}, it sees it at once */
+  looks?: boolean | undefined;
 }
 
 /** A limit, and the end of the campaign if it did not exist. */
@@ -64,7 +67,7 @@ export interface Forecast {
   computeMinutes: number;
   /** The limit without which it would end soonest; `nothing` when only the runs themselves take time. */
   bound: CampaignLimit;
-  /** The limits that delay the end by a minute or more, the strongest first: the reason for `bound`. */
+  /** The limits that delay the end by a minute, or by a tenth of the time, the strongest first: the reason for `bound`. */
   without: readonly Relaxation[];
 }
 
@@ -109,11 +112,13 @@ interface Plan {
 
 function planOf(input: ForecastInput): Plan {
   const { nowMs, waiting, runningSinceMs = [], meanRunMs, spread = SPREAD, windows = [], startsPerItem = 1 } = input;
+  const runsMs = runTimes(Math.ceil(waiting * startsPerItem), meanRunMs, spread);
+  const looks = input.looks === true && input.waveEveryMs === undefined;
   return {
     input,
     windows,
     slotsMs: recentSlots(input.slotsMs, nowMs),
-    runsMs: runTimes(Math.ceil(waiting * startsPerItem), meanRunMs, spread),
+    runsMs: looks ? runsMs.map((runMs) => seenAfterMs(runMs, meanRunMs)) : runsMs,
     // A run that has taken longer than the mean is not about to end for that reason.
     busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
       .sort((a, b) => a - b),
@@ -211,8 +216,9 @@ function relaxations({ input, windows, slotsMs, runsMs, busyUntilMs }: Plan): Re
     ["refused", { nowMs }],
   ];
   const { endsAtMs } = schedule(all);
+  const leastMs = Math.max(1, Math.min(MINUTE_MS, (endsAtMs - nowMs) / 10));
   return changes.map(([bound, change]) => ({ bound, endsAtMs: schedule({ ...all, ...change }).endsAtMs }))
-    .filter((other) => endsAtMs - other.endsAtMs >= MINUTE_MS)
+    .filter((other) => endsAtMs - other.endsAtMs >= leastMs)
     .sort((a, b) => a.endsAtMs - b.endsAtMs);
 }
 

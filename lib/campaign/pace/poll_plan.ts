@@ -70,6 +70,13 @@ function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number)
   return ageMs < YOUTH_MS ? YOUNG_MS : clamp(meanRunMs * FAR_SHARE, FAR_LIMITS_MS);
 }
 
+/** How old a run is when its end is seen by the looks of a process that stays, in milliseconds. */
+export function seenAfterMs(runMs: number, meanRunMs: number): number {
+  let ageMs = 0;
+  while (ageMs < runMs) ageMs += pollIntervalMs(null, ageMs, meanRunMs);
+  return ageMs;
+}
+
 function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs }: PollInput): number {
   // A time ahead of now comes from a clock that was set: it counts as now.
   const seenMs = Math.min(lastSeenMs ?? startedMs, nowMs);

@@ -65,7 +65,7 @@ async function planOf(
   const meanRunMs = store.meanRunMs ?? given ?? DEFAULT_MEAN_RUN_MS;
   const nowMs = serviceNow(session);
   const runningSinceMs = store.openRuns().map(({ start }) => Date.parse(start.createdAt ?? start.sentAt));
-  const input = forecastInput(memory, { nowMs, meanRunMs, runningSinceMs });
+  const input = { ...forecastInput(memory, { nowMs, meanRunMs, runningSinceMs }), looks: true };
   const whole = forecast(input);
   return {
     view: makeView(memory, { nowMs, meanRunMs }),

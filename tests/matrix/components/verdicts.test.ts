@@ -77,7 +77,7 @@ const CASES: Record<string, Case> = {
   },
   "rate-limited": {
     code: 75,
-    says: /^> error: Cannot start run: the token has used up its requests or starts for .*it would work from 20/m,
+    says: /^> error: Cannot start run: the token has used up its .* for .*it would work from 20/m,
     inputs: { timeout: 2 },
     variables: () => ({ MOGPLEX_URL: busy.url }),
   },

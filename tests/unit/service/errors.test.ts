@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import * as errors from "../../../lib/errors.ts";
-import { isAmbiguous } from "../../../lib/service/retry.ts";
+import { isAmbiguous, laterFailure } from "../../../lib/service/retry.ts";
 import { bad, good, html, json, redirect, REPO_ID, RUN_ID, scripted, thrown, TOKEN } from "./answers.ts";
 
 const once = { maxAttempts: 1 };
@@ -92,6 +92,20 @@ test("an error carries status, code, request id and the delay", async () => {
     `Cannot read run "${RUN_ID}": the token has used up its requests or starts for 60 seconds (HTTP 429 RATE_LIMITED, request id "fra1::abc"): ` +
       `"Slow down"; wait, or give this job its own token`,
   );
+});
+
+test("a 429 says which limit is used up, as far as the service tells", async () => {
+  for (
+    const [said, limit] of [
+      ["Rate limit exceeded. Retry after 60s.", "60 requests a minute"],
+      ["External Mogplex run rate limit exceeded", "starts a minute or an hour"],
+      ["Daily external Mogplex run quota exceeded", "starts a day"],
+    ] as const
+  ) {
+    const error = await failure(bad(429, "RATE_LIMITED", said, { "retry-after": "36" }));
+    expect(error.message).toContain(`the token has used up its ${limit} for 36 seconds (HTTP 429 RATE_LIMITED)`);
+    expect(laterFailure(error)?.detail).toBe(`HTTP 429 RATE_LIMITED, the limit of ${limit}`);
+  }
 });
 
 test("an error names a delay in units that people read", async () => {

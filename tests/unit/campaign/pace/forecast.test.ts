@@ -69,6 +69,16 @@ test("forecast() names the limit that decides the end, and the end without it", 
   expect(forecast(input({ waiting: 3 }))).toMatchObject({ bound: "nothing", without: [] });
 });
 
+test("forecast() counts the time until a process that stays looks, and names the limit also in a short campaign", () => {
+  const short = { waiting: 4, meanRunMs: 3 * SECOND, spread: 0, looks: true };
+  // A young run is looked at every 10 seconds.
+  expect(forecast(input(short))).toMatchObject({ endsAtMs: START + 20 * SECOND, bound: "sandboxes" });
+  const forty = forecast(input({ ...short, waiting: 40, quotas: [] }));
+  expect(forty).toMatchObject({ endsAtMs: START + 140 * SECOND, bound: "sandboxes" });
+  const waves = { ...short, waveEveryMs: 10 * MINUTE };
+  expect(forecast(input(waves)).endsAtMs).toBe(forecast(input({ ...waves, looks: false })).endsAtMs);
+});
+
 test("forecast() has no end when no window opens, and nothing to do when nothing waits or runs", () => {
   const never = forecast(input({ windows: [window([], "10:00", "12:00", "UTC")], waveEveryMs: HOUR }));
   expect(never).toMatchObject({ endsAtMs: null, bound: "window" });
