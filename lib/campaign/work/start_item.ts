@@ -60,17 +60,29 @@ export type Step =
  * @throws what the client throws for reads; what the journal throws.
  */
 export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
+  const old: string[] = [];
+  try {
+    return yield* startThem(work, old);
+  } finally {
+    tellOld(work, old);
+  }
+}
+
+/** @param old Gets the items whose run had ended before the plan. */
+async function* startThem(work: Work, old: string[]): AsyncGenerator<Step, Rest, void> {
   const { session, store } = work;
   let sandboxes: number | null = null;
   let trouble = 0;
+  let nowMs = -Infinity;
   for (;;) {
     for (let gate = gateDue(store.memory); gate !== undefined; gate = gateDue(store.memory)) {
       await store.record(gate);
       yield { type: "gate", gate: gate.gate, reason: gate.reason };
     }
-    let { items, nextMs } = readyItems(work);
+    // Answers have whole seconds: by a new one it may be earlier again, and the list of sandboxes would be read without end.
+    nowMs = Math.max(nowMs, serviceNow(session));
+    let { items, nextMs } = readyItems(work, nowMs);
     const running = store.openRuns().length;
-    const nowMs = serviceNow(session);
     const { failed } = work.pulls ?? {};
     const input = paceInput(store.memory, { nowMs, sandboxes, running, waiting: items.length, failed });
     let { starts, ...rest } = nextStarts(input);
@@ -101,8 +113,9 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
       continue;
     }
     trouble = 0;
-    // A run that was there before may have been counted, or needs no sandbox any more: only the service knows.
-    sandboxes = work.seen.sandboxes = outcome.replayed || outcome.found ? null : sandboxes + 1;
+    if (outcome.old) old.push(item.item.repository);
+    // A run that was there before may have been counted, or not: only the service knows. One that has ended needs none.
+    if (!outcome.found) sandboxes = work.seen.sandboxes = outcome.replayed ? null : sandboxes + 1;
     // Its key found a run that has ended: the next start of the item may have to follow at once.
     if (outcome.found && await lookAtRun(work, { item, start: outcome.start })) {
       yield { type: "changed", item: item.item.id };
@@ -111,8 +124,7 @@ export async function* startSome(work: Work): AsyncGenerator<Step, Rest, void> {
 }
 
 /** Items that may be started now, in their order; when there is none, `nextMs` says when there may be one. */
-function readyItems({ session, store }: Work): { items: ItemMemory[]; nextMs: number | null } {
-  const nowMs = serviceNow(session);
+function readyItems({ store }: Work, nowMs: number): { items: ItemMemory[]; nextMs: number | null } {
   const all = startableItems(store.memory).map((item) => ({ item, at: readyMs(item, nowMs) }));
   const items = all.filter(({ at }) => at <= nowMs).map(({ item }) => item);
   return { items, nextMs: items.length > 0 || all.length === 0 ? null : Math.min(...all.map(({ at }) => at)) };
@@ -193,7 +205,8 @@ async function noteOthers({ store }: Work, { because }: Rest, { sandboxes, runni
 type StartOutcome =
   /** The service accepted it. `found`: its key found a run that has ended, or waits for a person. */
   /** `replayed`: its key found a run that existed before. */
-  | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean }
+  /** `old`: that run had ended before the plan. */
+  | { kind: "started"; start: StartMemory; found: boolean; replayed: boolean; old: boolean }
   /** The service refused it, and the journal says why. */
   | { kind: "refused"; as: StartVerdict };
 
@@ -394,12 +407,18 @@ function startedOutcome(
   const found = hasEnded(run.status);
   // A run that is younger than the plan is the campaign's own: the answer of its start was lost.
   const plannedMs = Date.parse(lock.plannedAt) + serviceNow(session) - session.clock.wallTime();
-  if (run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs) {
-    const message = `${item.repository}: its key found a run that had ended before the plan; ` +
-      "give the campaign another `round` if it is to run again";
-    session.notify({ kind: "text", message });
-  }
-  return { kind: "started", start, found, replayed: run.replayed };
+  const old = run.replayed && found && start.number === 1 && Date.parse(run.createdAt) < plannedMs;
+  return { kind: "started", start, found, replayed: run.replayed, old };
+}
+
+/** Says in one line which items had a run before the plan. */
+function tellOld({ session }: Work, [first, ...others]: readonly string[]): void {
+  if (first === undefined) return;
+  const message = others.length === 0
+    ? `${first}: its key found a run that had ended before the plan; give the campaign another \`round\` if it is to run again`
+    : `${first} and ${others.length} more: their keys found runs that had ended before the plan; ` +
+      "give the campaign another `round` if they are to run again";
+  session.notify({ kind: "text", message });
 }
 
 /** Why the run that the service answered with cannot be that of the start, as a clause; undefined when it can be. */
