@@ -17,6 +17,7 @@ import {
 } from "../forge/forge.ts";
 import { type ForgeReading, Forges } from "../forge/forges.ts";
 import { callHook } from "../hook.ts";
+import { isLoopback } from "../loopback.ts";
 import { instantMs } from "../run/result.ts";
 import { environmentVariable } from "../runtime.ts";
 import { branchKey } from "../service/validate.ts";
@@ -460,8 +461,11 @@ export function pullRequestsSentence(items: readonly CampaignItem[]): string | n
   return `${formatCount(own.length, "pull request")}: ${parts.join(", ")}`;
 }
 
-/** What to do about pull requests that were not read; null when all were. */
+/** What to do about pull requests that were not read; null when all were. No token helps with those of an emulator on this machine. */
 export function unreadAdvice(items: readonly CampaignItem[]): string | null {
-  const isUnread = items.some((item) => item.pullRequest !== null && item.pullRequestState === null);
+  const isUnread = items.some(({ pullRequest, pullRequestState }) =>
+    pullRequest !== null && pullRequestState === null &&
+    !(URL.canParse(pullRequest) && isLoopback(new URL(pullRequest).hostname))
+  );
   return isUnread ? `to see which are merged, set ${FORGE_TOKENS_TEXT}` : null;
 }

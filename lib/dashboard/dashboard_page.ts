@@ -28,6 +28,7 @@ import {
   type TableRow,
   type Tone,
 } from "../report/page.ts";
+import { LATE_MS } from "../campaign/report/words.ts";
 import { formatDuration } from "../text/duration.ts";
 import { distanceText, instantMs, roundSpanText, utcText } from "../run/result.ts";
 import { cutText } from "../text/plain_text.ts";
@@ -50,7 +51,7 @@ import {
   sumOf,
 } from "./data.ts";
 
-const FIRST_DAY = markup`<p class="soft">The chart of the days begins with the second day that has a dashboard.</p>`;
+const FIRST_DAY = markup`<p class="soft">From the second day on, a chart of the days stands here.</p>`;
 
 /**
  * Renders the page.
@@ -190,7 +191,7 @@ function campaignTable({ campaigns }: DashboardData, nowMs: number): TablePart |
       number(good),
       number(ended - good),
       number(running),
-      state === "done" ? null : since(nextWaveAt, nowMs, "due "),
+      state === "done" ? null : waveCell(nextWaveAt, nowMs),
       since(at, nowMs),
     ],
   }));
@@ -232,6 +233,12 @@ function since(text: string | null, nowMs: number, past = ""): Cell {
   const iso = new Date(ms).toISOString();
   const words = `${ms > nowMs ? "" : past}${distanceText(ms, nowMs)}`;
   return { show: markup`<time datetime="${iso}" title="${utcText(ms)}">${words}</time>`, value: ms };
+}
+
+/** When the next wave is due. A process that stays makes it when it is due. */
+function waveCell(text: string | null, nowMs: number): Cell {
+  const lateMs = nowMs - (instantMs(text) ?? Infinity);
+  return lateMs >= 0 && lateMs <= LATE_MS ? "due now" : since(text, nowMs, "due ");
 }
 
 function runTable({ runs }: DashboardData, nowMs: number): TablePart | null {

@@ -575,6 +575,10 @@ footer {
   .rows:not([data-list]) thead {
     display: none;
   }
+  [data-list] thead tr:has(button)::before {
+    content: "Sort by";
+    color: var(--soft);
+  }
   td[data-n]::before {
     content: attr(data-n) ": ";
     color: var(--soft);

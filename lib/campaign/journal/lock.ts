@@ -344,7 +344,7 @@ export function parseLock(bytes: Uint8Array, checks: LockChecks): Lock {
     const own = campaignText({ name: lock.campaign, round: lock.round });
     throw refused(
       `it belongs to ${own}, and the campaign file to ${campaignText({ name: campaign, round })}`,
-      "keep each campaign and each round in a directory or branch of its own",
+      "keep each campaign and each round in a directory (--dir) or branch (--home) of its own",
     );
   }
   const double = doubleOf(lock.items);

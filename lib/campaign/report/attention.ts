@@ -82,7 +82,7 @@ export function attentionOf(view: CampaignView, command: CampaignCommand, proble
         AFTERWARDS,
         "",
         step(
-          `Nothing to do now. After ${
+          `No wave is due. After ${
             view.counts["needs-input"] > 0 ? "an answer or a retry" : "a retry"
           }, continue with this unless a schedule does:`,
           campaignCommand(command, "run"),

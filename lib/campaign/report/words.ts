@@ -167,6 +167,8 @@ function doneText(view: CampaignView): string {
   return `${good} of ${formatCount(items, "item")} ${how}, ${others.join(", ")}`;
 }
 
+const NOTHING_RUNS = "nothing runs";
+
 /**
  * What the campaign does and waits for, after its state: `3 runs at work; the next start waits for …`.
  *
@@ -181,11 +183,14 @@ export function stateDetail(view: CampaignView, stays: boolean = view.atWork !==
     ...(running > 0 ? [`${formatCount(running, "run")} at work`] : []),
     ...(asking > 0 ? [`${formatCount(asking, "run")} ${asking === 1 ? "waits" : "wait"} for a person`] : []),
     ...(starting > 0 ? [`${formatCount(starting, "start")} without an answer`] : []),
-  ].join(", ") || "nothing runs";
+  ].join(", ") || NOTHING_RUNS;
   const details: Readonly<Record<CampaignView["state"], () => Words>> = {
     planned: () => `${formatCount(items, "item")}, nothing has been started`,
     running: () => `${atWork}; ${nextStart(view, stays)}`,
-    waiting: () => `${atWork}; ${nextStart(view, stays)}`,
+    waiting: () =>
+      stays && view.waitsFor === null && atWork === NOTHING_RUNS
+        ? "the next run is about to start"
+        : `${atWork}; ${nextStart(view, stays)}`,
     gated: () => [...because, `${atWork}, and nothing is started until somebody approves`],
     stopping: () => [...because, `nothing more is started, ${atWork}`],
     stopped: () => [...because, `nothing more is started, and ${atWork}`],

@@ -216,7 +216,11 @@ function starts({ quota: { minute, hour, day, sandboxes } }: CampaignView): Span
       { text: `${hour.used}/${hour.limit} an hour` },
       { text: `${day.used}/${day.limit} a day` },
     ],
-    { text: `sandboxes ${sandboxes.used ?? "?"}/${sandboxes.limit}` },
+    {
+      text: sandboxes.used === null
+        ? `${sandboxes.limit} sandboxes at most`
+        : `sandboxes ${sandboxes.used}/${sandboxes.limit}`,
+    },
   ]);
 }
 

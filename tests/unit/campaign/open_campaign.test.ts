@@ -120,11 +120,11 @@ test("a directory of another campaign or another round is refused, and nothing o
   const world = await started();
   world.write({ name: "another" });
   expect(await refusal(world)).toMatch(
-    /^2 .*to campaign "replace-moment", and the campaign file to campaign "another"; keep each campaign and each round in a directory or branch of its own/,
+    /^2 .*to campaign "replace-moment", and the campaign file to campaign "another"; keep each campaign and each round in a directory \(--dir\) or branch \(--home\) of its own/,
   );
   world.write({ round: "2026-10" });
   expect(await refusal(world)).toMatch(
-    /^2 .*the campaign file to campaign "replace-moment", round "2026-10"; keep each campaign and each round in a directory or branch of its own/,
+    /^2 .*the campaign file to campaign "replace-moment", round "2026-10"; keep each campaign and each round in a directory \(--dir\) or branch \(--home\) of its own/,
   );
 });
 

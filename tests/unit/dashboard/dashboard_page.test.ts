@@ -36,7 +36,7 @@ test("renderDashboardPage() has a sentence where there is nothing, and no chart 
     expect(page).toContain(text);
   }
   expect(textsOf(page, "table")).toEqual([]);
-  expect(page).toContain("The chart of the days begins with the second day");
+  expect(page).toContain("From the second day on, a chart");
   expect(page).not.toContain('class="chart"');
   expect(page.length).toBeLessThan(60_000);
   expect(render(emptyDashboard(), someDays(2))).toContain("From 2026-11-30 to 2026-12-01, at the end: ");

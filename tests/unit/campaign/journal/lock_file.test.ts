@@ -123,11 +123,11 @@ test("parseLock() tells a lock of another campaign or round, and one of a newer 
   expect(await problemOf(FULL, { round: "2027-01" })).toBe(
     refused(
       'it belongs to campaign "replace-moment", round "2026-12", and the campaign file to campaign "replace-moment", round "2027-01"',
-      "keep each campaign and each round in a directory or branch of its own",
+      "keep each campaign and each round in a directory (--dir) or branch (--home) of its own",
     ),
   );
   expect(await problemOf(FULL, { campaign: "other", round: "" })).toContain(
-    'and the campaign file to campaign "other"; keep each campaign and each round in a directory or branch of its own',
+    'and the campaign file to campaign "other"; keep each campaign and each round in a directory (--dir) or branch (--home) of its own',
   );
   expect(await problemOf({ schema: 2, items: "anything" })).toBe(
     refused("a newer version made it (schema 2)", "use that version, or a later one"),

@@ -56,6 +56,8 @@ test("renderCampaignPage() has one line an item: pull requests by number, short 
   expect(rows.join(" ")).not.toContain("not read");
   expect(page).not.toContain("not read");
   expect(page.split("GITHUB_TOKEN or GITLAB_TOKEN, or for Gitea GITEA_TOKEN and --forge-host HOST").length).toBe(2);
+  const local = anItem(3, "succeeded", { pullRequest: "http://127.0.0.1:4319/acme/service-3/pull/1" });
+  expect(rendered(viewOf([local]))).not.toContain("GITHUB_TOKEN");
 });
 
 test("renderCampaignPage() shows skipped items in grey, and in amber the quota that the next start waits for", () => {

@@ -27,6 +27,12 @@ function table(view: CampaignView, height = 24, width = 80, startMs = nowMs): st
   return lines;
 }
 
+test("LiveCampaign on a terminal says how many sandboxes there are at most until they are read", () => {
+  const view = mixedView(3);
+  const quota = { ...view.quota, sandboxes: { used: null, limit: 3 } };
+  expect(table({ ...view, quota }, 14)[1]).toEndWith("84/150 a day · 3 sandboxes at most");
+});
+
 test("LiveCampaign on a terminal shows the whole in four lines, then what runs, what needs a person and what ended last", () => {
   expect(table(mixedView(400), 14)).toEqual([
     "replace-moment · 224/400 ended · 156 good · 64 need attention · 3 running",

@@ -177,7 +177,7 @@ test("statusText() of a campaign that is done says whether it is good, and how a
   const bad = part(status(viewOf([anItem(1, "failed"), anItem(2, "skipped")], done)), "Needs attention");
   expect(bad.slice(-3)).toEqual([
     "  afterwards",
-    "    Nothing to do now. After a retry, continue with this unless a schedule does:",
+    "    No wave is due. After a retry, continue with this unless a schedule does:",
     "      mogplex-ci campaign run campaign.yaml",
   ]);
 });
