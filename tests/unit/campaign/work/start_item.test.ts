@@ -47,20 +47,6 @@ test("startSome() reads the sandboxes once after a refusal, although the service
   expect([code, world.starts.length, reads.length]).toEqual([0, 2, 2]);
 });
 
-test("startSome() says in one line that keys found runs from before the plan, and reads the sandboxes once", async () => {
-  const world = campaignWorld();
-  await world.run();
-  await world.clock.sleep(60 * MINUTE);
-  const before = world.requests.length;
-  await world.run({ directory: "again" });
-  expect(world.notices.filter((notice) => notice.includes("before the plan"))).toEqual([
-    `${project(1)} and 2 more: their keys found runs that had ended before the plan; ` +
-    "give the campaign another `round` if they are to run again",
-  ]);
-  const later = world.requests.slice(before);
-  expect(later.filter((request) => request.startsWith("GET /sandboxes"))).toHaveLength(1);
-});
-
 for (const [revision, switches] of Object.entries(REVISIONS)) {
   for (const kind of ["reset0", "500", "html502", "truncated", "resetMid"]) {
     test(`a start whose answer is lost starts one run, on the ${revision} revision: ${kind}`, async () => {
