@@ -59,6 +59,8 @@ export class LiveCampaign {
   readonly #options: LiveCampaignOptions;
   readonly #ticker = new AbortController();
   #view: CampaignView | undefined;
+  /** The state, with its reason, that the last line told. */
+  #toldState: string | undefined;
   readonly #section: LogSection;
 
   /** @param options See {@linkcode LiveCampaignOptions}. */
@@ -80,7 +82,11 @@ export class LiveCampaign {
     this.#printItems(before, view);
     // What is printed at the end begins with that line.
     if (view.state === "done") return;
-    if (before === undefined || view.state !== before.state || view.stateReason !== before.stateReason) {
+    // Between two runs that keys find ended it waits for nothing.
+    if (view.state === "waiting" && view.waitsFor === null && before !== undefined) return;
+    const state = `${view.state} ${view.stateReason ?? ""}`;
+    if (state !== this.#toldState) {
+      this.#toldState = state;
       this.#print(`campaign ${view.campaign} is ${view.state}: ${plainWords(stateDetail(view, true))}`);
     }
   }

@@ -95,6 +95,16 @@ test("LiveCampaign prints a change of state with its reason", () => {
   );
 });
 
+test("LiveCampaign does not tell the state between a run that has ended and the next start, which follows at once", () => {
+  const { io, campaign } = live({});
+  campaign.update(VIEWS[0] as CampaignView);
+  const ended = viewOf([anItem(1, "succeeded"), anItem(2, "succeeded"), anItem(3, "waiting")], { waves: 1 });
+  campaign.update({ ...ended, state: "waiting", waitsFor: null });
+  campaign.update(VIEWS[2] as CampaignView);
+  campaign.close();
+  expect(io.text.stdout.match(/ is (?:running|waiting)/g)).toEqual([" is running"]);
+});
+
 test("LiveCampaign redraws its table in place on a terminal, below notices, and removes it at the end", async () => {
   const { io, clock, writer, campaign } = live({}, true);
   campaign.update(mixedView(40));
