@@ -38,7 +38,7 @@ for (const [name, runtime] of Object.entries(RUNTIMES)) {
   test(`doctor says at which point the way to the service breaks, on ${name}`, async () => {
     const broken: [url: string, advice: string][] = [
       ["https://mogplex.invalid", "The name is not found"],
-      [`https://127.0.0.1:${port}`, "What answers there speaks no TLS"],
+      [`https://127.0.0.1:${port}`, "The server at this address does not use TLS"],
       [`https://127.0.0.1:${await closedPort()}`, "No program listens there"],
     ];
     for (const [url, advice] of broken) {
