@@ -110,8 +110,11 @@ export function callOf({ file, cwd, runtime, flags = [] }: Started, fallback: st
   if (/^[\w-]+$/.test(name)) return name;
   if (!/^[\w./:@+-]+\.m?[jt]s$/.test(file) || file.includes("/node_modules/")) return fallback;
   const path = cwd !== undefined && file.startsWith(`${cwd}/`) ? file.slice(cwd.length + 1) : file;
-  // Deno permits nothing by itself: the program names what it needs.
-  if (runtime === "deno") return `deno run $(deno run --allow-env ${path} permissions) ${path}`;
+  if (runtime === "deno") {
+    // Deno does not tell its flags, reads files of the checkout, and permits nothing by itself: the program names what it needs.
+    const deno = "deno run --no-config --no-lock --no-prompt";
+    return `${deno} $(${deno} --allow-env ${path} permissions) ${path}`;
+  }
   const own = flags.every((flag) => /^[\w./:@=+-]+$/.test(flag)) ? flags : [];
   return [runtime, ...own, path].join(" ");
 }

@@ -191,7 +191,9 @@ async function showBranch() {
 function sayWhatNext() {
   say("What next");
   process.stdout.write([
-    "  with your own agent:    npm run -s emulator -- --repo acme/web=PATH --harness 'codex=COMMAND'",
+    "  with your own agent, which finds the task in MOGPLEX_PROMPT:",
+    "    npm run -s emulator -- exec --repo acme/web=PATH --harness 'codex=COMMAND' -- \\",
+    '      node dist/mogplex.mjs run --follow --create-branch "Your task"',
     "  in your CI system:      docs/gitlab.md, docs/github.md, docs/other-runners.md",
     "  from a script:          docs/scripts.md",
     "",

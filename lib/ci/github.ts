@@ -65,10 +65,15 @@ const table = definePlatform({
   },
 });
 
-/** See {@linkcode githubTable} for what its environment does not show. With act there is no pipeline to attach to. */
+/** The environment without an id that act invented. */
+const withoutInvented = (env: ReadEnv): ReadEnv => (name) =>
+  name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name);
+
+/** See {@linkcode githubTable} for what its environment does not show. With act there is no pipeline to attach or link to. */
 export const github: Platform = {
   ...table,
-  identity: (env) => table.identity((name) => name === "GITHUB_RUN_ID" && isInvented(env) ? undefined : env(name)),
+  identity: (env) => table.identity(withoutInvented(env)),
+  links: (env) => table.links(withoutInvented(env)),
 };
 
 // Forgejo Actions.

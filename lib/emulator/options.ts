@@ -175,7 +175,7 @@ export const FLAGS: readonly Flag[] = [
     name: "harness",
     value: "NAME=COMMAND",
     multiple: true,
-    help: "run COMMAND with sh -c in a working copy for runs with this harness; it must git add new files",
+    help: "for its runs sh -c COMMAND works in a clone, the task in MOGPLEX_PROMPT; it must git add new files",
   },
   {
     name: "harness-env",

@@ -12,7 +12,6 @@ import type { AnyResult, Outcome } from "../run/result.ts";
 import {
   branchWords,
   commandsIn,
-  headlineOf,
   headlineText,
   headlineWords,
   noPullRequestWords,
@@ -157,11 +156,10 @@ function verdictOf(view: ResultView): Verdict {
   const steps: Part[] = next === undefined ? [] : [next];
   if (commands.length > 0) steps.push(block(commands.join("\n"), 2_000));
   if (resume !== null) steps.push(markup`To follow it again:${block(resume, 2_000)}`);
-  const isNamed = headlineOf(view).end.startsWith(word);
   return {
     tone: lookup(OUTCOME_TONES, outcome) ?? "wait",
     headline: wordsOf(headlineWords(view), bare),
-    line: isNamed ? `Exit code of this command: ${exitCode}` : markup`<strong>${word}</strong>, exit code ${exitCode}`,
+    line: markup`<strong>${word}</strong>, exit code ${exitCode}`,
     reason,
     next: steps,
     more: outcome === "success" || outcome === "started" ? null : lastEvents(view),

@@ -92,7 +92,7 @@ function decideCleanup(state: RunState | undefined, job: JobState, always: boole
   if (!always && parting === "following") {
     if (!wouldCancel(state, state.owned ?? true)) return nothing(state.owned === false ? OTHERS : STAYS);
     if (job === "unknown") return { what: "left", why: `how the job ended is not known. ${WAYS}` };
-    if (!stopped) return nothing(`the job was not cancelled, so its run goes on: the job is "${job}"`);
+    if (!stopped) return nothing(`the job was not cancelled, so its run is left to go on: the job is "${job}"`);
   }
   const why = always
     ? "--always is set"

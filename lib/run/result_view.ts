@@ -163,7 +163,7 @@ export function branchWords(
   if (pushed !== null) return { name: pushed };
   if (changed === false) return "nothing to push";
   const { workingBranch } = factsFromEvents(events);
-  if (workingBranch !== null) return [{ name: workingBranch }, " (the agent worked on it; no push was seen)"];
+  if (workingBranch !== null) return [{ name: workingBranch }, " (the branch of this run; no push is known)"];
   return requested === null ? "unknown" : ["unknown (asked for ", { name: requested }, ")"];
 }
 

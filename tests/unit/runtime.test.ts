@@ -7,7 +7,7 @@ test("callOf() gives the file to its runtime, below the working directory by its
   expect(call("/srv/mogplex.mjs")).toBe("node mogplex.mjs");
   expect(call("/srv/.mogplex/mogplex.mjs", "bun")).toBe("bun .mogplex/mogplex.mjs");
   expect(call("/opt/mogplex.mjs", "deno")).toBe(
-    "deno run $(deno run --allow-env /opt/mogplex.mjs permissions) /opt/mogplex.mjs",
+    "deno run --no-config --no-lock --no-prompt $(deno run --no-config --no-lock --no-prompt --allow-env /opt/mogplex.mjs permissions) /opt/mogplex.mjs",
   );
   expect(call("/srvx/mogplex.mjs")).toBe("node /srvx/mogplex.mjs");
   const nowhere = callOf({ file: "/srv/mogplex.mjs", cwd: undefined, runtime: "node" }, "mogplex-ci");

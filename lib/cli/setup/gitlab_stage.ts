@@ -128,7 +128,9 @@ function entryOf(text: string, node: unknown): string[] {
 export function stageLine(stages: Stages): string {
   if (stages.kind === "default") return "";
   if (stages.kind === "unknown") return "  stage: test # replace it by one of the stages of your pipeline\n";
-  return `  stage: ${/^[A-Za-z][\w.-]*$/.test(stages.stage) ? stages.stage : JSON.stringify(stages.stage)}\n`;
+  return `  stage: ${
+    /^[A-Za-z][\w.-]*$/.test(stages.stage) ? stages.stage : JSON.stringify(stages.stage)
+  } # the last of your pipeline; another will do\n`;
 }
 
 /** A job without the line that names its stage, by which the user may have changed it. */

@@ -407,7 +407,7 @@ function checkServer(asked: ServiceAnswers): Check {
   const { error } = stream;
   const refusal = streamRefusal(error, false);
   if (refusal === "absent") {
-    return ok("server", "it has no event streams: a run is followed by polling");
+    return ok("server", "it has no event streams, which does no harm: a run is followed by polling");
   }
   if (refusal !== "broken" || !repos.ok) return unasked("server", asked, error);
   return warning("server", `event streams do not work now: ${error.message}`, "Nothing: runs are polled meanwhile");

@@ -278,6 +278,7 @@ export const runsCancelVerb: Verb = {
       writer.out(own`cancellation requested for run ${writer.untrusted(result.run.runId)}`);
       writer.out(own`status: ${writer.untrusted(result.status)}`);
     }
+    if (result.alreadyTerminal) writer.note("the run had ended before, and stays as it is");
     return EXIT.success;
   },
 };

@@ -256,6 +256,12 @@ export function firstAccount(world: World): Account | undefined {
 // Source: API reference, "Branches and pull requests".
 const MAX_TITLE_LENGTH = 72;
 
+/** The first line of a task, cut with `…` to a number of characters. */
+export function firstLine(prompt: string, most: number): string {
+  const line = prompt.split("\n", 1)[0] ?? "";
+  return line.length > most ? `${line.slice(0, most - 1)}…` : line;
+}
+
 /**
  * Opens a pull request, or updates the one of the same branch.
  *
@@ -267,7 +273,7 @@ export function openPull(
   pull: { repo: string; prompt: string; base: string; branch: string; diff: string },
 ): string {
   const { repo, base, branch, diff } = pull;
-  const title = (pull.prompt.split("\n")[0] ?? "").slice(0, MAX_TITLE_LENGTH);
+  const title = firstLine(pull.prompt, MAX_TITLE_LENGTH);
   const pulls = world.pulls.get(repo) ?? [];
   world.pulls.set(repo, pulls);
   const known = pulls.find((candidate) => candidate.branch === branch);

@@ -22,7 +22,7 @@ import {
   type TableRow,
   type Tone,
 } from "../../report/page.ts";
-import { firstAccount } from "../service/listings.ts";
+import { firstAccount, firstLine } from "../service/listings.ts";
 import type { EventRow, RunRow } from "../state/store.ts";
 import type { World } from "../state/world.ts";
 
@@ -121,7 +121,7 @@ function pullPath(world: World, run: RunRow): string | undefined {
 const MAX_TITLE = 100;
 
 function titleOf({ prompt }: RunRow): string {
-  return (prompt.split("\n", 1)[0] ?? "").slice(0, MAX_TITLE) || "(no text)";
+  return firstLine(prompt, MAX_TITLE) || "(no text)";
 }
 
 const TONES: ReadonlyMap<string, Tone> = new Map([

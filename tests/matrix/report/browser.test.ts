@@ -196,7 +196,7 @@ test_("everything is there without JavaScript, and under Jenkins' policy, which 
       const text = await page.locator("body").innerText();
       for (
         const each of [
-          "Exit code of this command: 1",
+          "failed, exit code 1",
           "npm test exited with code 1",
           "quiet for 6 min",
           "Harness run failed",

@@ -52,7 +52,7 @@ onEveryRuntime("run --follow ends with 124 at its deadline, and says how it was 
   const { code, stdout } = await job.launch(...job.follow("<stuck-streaming>", "--timeout", "3")).ended;
   // Nothing is on the PATH. Deno does not tell a program its flags.
   const called = on.name === "deno"
-    ? "deno run \\$\\(deno run --allow-env \\S*mogplex\\.mjs permissions\\)"
+    ? "(deno run --no-config --no-lock --no-prompt) \\$\\(\\1 --allow-env \\S*mogplex\\.mjs permissions\\)"
     : [on.name, ...on.runtime.slice(1)].join(" ");
   expect(stdout).toMatch(new RegExp(`\nresume        ${called} \\S*mogplex\\.mjs follow ${job.state().runId}\n`));
   expect(code).toBe(124);

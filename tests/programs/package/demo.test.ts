@@ -44,6 +44,7 @@ test("npm start ends with the run's verdict and shows the branch when the agent'
   expect(stdout).toContain("All tests pass: 3 files changed.");
   expect(stdout).toContain("The job ends with 0");
   expect(stdout).toContain("▸ What next");
+  expect(stdout).toContain("MOGPLEX_PROMPT");
   // No person is there to press a key.
   expect(stdout).not.toContain("press a key");
   expect(code).toBe(0);

@@ -16,7 +16,8 @@ beforeAll(async () => {
 afterAll(() => service.close());
 
 const ENDED = nothing("the run has ended, or none was started");
-const alive = (status: string) => nothing(`the job was not cancelled, so its run goes on: the job is "${status}"`);
+const alive = (status: string) =>
+  nothing(`the job was not cancelled, so its run is left to go on: the job is "${status}"`);
 
 /** A test with a job. */
 function withJob(what: string, body: (job: CiJob) => Promise<void>): void {

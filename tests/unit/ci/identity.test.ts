@@ -61,6 +61,15 @@ test("identity() of act has no pipeline, whose id is 1 in every run, unless the 
   expect(identityOf({ ...GITHUB, GITHUB_RUN_ID: "1" })?.pipeline).toBe("1");
 });
 
+test("links() of act has no pipeline: GitHub does not have it", () => {
+  const linksOf = (env: Record<string, string>) => {
+    const read = (name: string) => env[name];
+    return detectPlatform(read).links(read).pipeline;
+  };
+  expect(linksOf(GITHUB)).toBe("https://github.com/acme/web/actions/runs/123/attempts/2");
+  expect(linksOf({ ...GITHUB, ACT: "true", GITHUB_RUN_ID: "1" })).toBe(undefined);
+});
+
 test("identity() of GitLab differs by attempt alone when a job is retried", () => {
   const { attempt, ...rest } = identityOf({ ...GITLAB, CI_JOB_ID: "9002" }) ?? {};
   expect(attempt).toBe("9002");

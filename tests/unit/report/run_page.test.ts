@@ -33,11 +33,11 @@ test("renderRunPage() says in its first lines how the run ended, why, and what t
     "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → PR #7 (18 min 5 s)success, exit code 0What to do: Review the pull request https://github.com/acme/web/pull/7",
   );
   expect(top(FAILED)).toStartWith(
-    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → failed in the agent's work (18 min 5 s)Exit code of this command: 1npm test exited with code 1",
+    "8f3a2b1c-0d4e-4f5a-8b6c-7d8e9f0a1b2c → failed in the agent's work (18 min 5 s)failed, exit code 1npm test exited with code 1",
   );
   expect(top({ ...FAILED, outcome: "error", exitCode: 75 })).toContain("nothing is started twice");
   const refused = { ...FAILED, outcome: "error", exitCode: 69, runId: null, mayExist: false } as const;
-  expect(top(refused)).toMatch(/→ not started .* code of this command: 69.*retry the job: nothing was started\./);
+  expect(top(refused)).toMatch(/→ not started .* exit code 69.*retry the job: nothing was started\./);
   const error = { attempted: "read run", why: "no network", value: null, advice: "set MOGPLEX_URL" };
   const both = {
     ...FAILED,

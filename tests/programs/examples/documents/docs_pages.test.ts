@@ -183,6 +183,8 @@ test.skipIf(!HAS_JQ)("the lines of docs/emulator.md start a local service, for o
   expect([one.code, /^verdict +success/m.test(one.stdout)]).toEqual([0, true]);
   const many = await run(block("docs/emulator.md", "sh", "emulator.json"));
   expect([many.code, many.stdout]).toEqual([0, expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+\n$/)]);
+  const own = await run(block("docs/emulator.md", "sh", "--harness"));
+  expect([own.code, /^files +README\.md$/m.test(own.stdout)]).toEqual([0, true]);
   const failing = await run(block("docs/emulator.md", "sh", "agent-failure"));
   expect(failing.stdout).toEndWith("ends with 1\n");
 });

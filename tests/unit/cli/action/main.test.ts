@@ -180,7 +180,7 @@ const LEFT: [status: string, log: RegExp, cancelled: number][] = [
   // Only a kill leaves a step without an end in a job that goes on.
   ["success", /^cleaned up: run "[\w-]+" is "cancelled" \(the job is "cancelled"\)$/m, 1],
   ["", /^cleaned up: /m, 1],
-  ["failure", /^nothing to clean up: the job was not cancelled, so its run goes on: the job is "failed"$/m, 0],
+  ["failure", /^nothing to clean up: the job was not cancelled, so its run is left to go on: the job is "failed"$/m, 0],
 ];
 
 for (const [status, log, cancelled] of LEFT) {

@@ -335,7 +335,7 @@ test("cleanup cancels the run of a job that was cancelled, and nothing else", as
   const statuses = () => [...emulator.world.store.runs.values()].map((run) => run.status);
   expect((await clean(detached, "cancelled")).stdout).toBe("nothing to clean up: the run was left to go on\n");
   expect((await clean(following, "failure")).stdout).toBe(
-    `nothing to clean up: the job was not cancelled, so its run goes on: the job is "failed"\n`,
+    `nothing to clean up: the job was not cancelled, so its run is left to go on: the job is "failed"\n`,
   );
   const unknown = await clean(following, "");
   expect([unknown.code, unknown.stdout]).toEqual([

@@ -247,7 +247,10 @@ test("init gives the GitLab job the last ordinary stage of the repository's pipe
     [{ ".gitlab-ci.yml": "stages: [build]\ninclude: { project: a/b, file: c.yml }\n" }, "  stage: build"],
     [{ ".gitlab-ci.yml": "include: [{ local: /ci/a.yml }]\n", "ci/a.yml": "a: { script: [x] }\n" }, undefined],
   ];
-  for (const [files, line] of cases) expect(await stageFor(files)).toEqual([0, line, false, ""]);
+  for (const [files, line] of cases) {
+    const whole = line === undefined ? line : `${line} # the last of your pipeline; another will do`;
+    expect(await stageFor(files)).toEqual([0, whole, false, ""]);
+  }
 });
 
 test("init prints the line to edit where it cannot read the stages of the GitLab pipeline", async () => {

@@ -181,6 +181,18 @@ test("runs cancel prints the documented lines", async () => {
   });
 });
 
+test("runs cancel notes that a run had ended before", async () => {
+  const { cli, start } = world();
+  const runId = await start();
+  await cli(["runs", "events", runId, "--follow"]);
+  const { code, stdout, stderr } = await cli(["runs", "cancel", runId]);
+  expect({ code, stdout, stderr }).toEqual({
+    code: 0,
+    stdout: "cancellation requested for run <run>\nstatus: success\n",
+    stderr: "note: the run had ended before, and stays as it is\n",
+  });
+});
+
 test("repos list prints a table, or one object a line", async () => {
   const { cli } = world();
   const table = await cli(["repos", "list", "--query", "acme/w"]);

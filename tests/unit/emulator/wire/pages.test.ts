@@ -37,6 +37,17 @@ test("a page on an address that others reach shows no token", async () => {
   expect(home).not.toMatch(/mog_\w/);
 });
 
+test("the title of a pull request is the first line of its task, and shows where it was cut", async () => {
+  const { emulator } = arrange();
+  const pull = { repo: "acme/api", base: "main", branch: "b", diff: "" };
+  const titled = async (prompt: string, title: string) => {
+    openPull(emulator.world, { ...pull, prompt });
+    expect(await (await emulator.fetch("http://localhost/")).text()).toContain(`<bdi>${title}</bdi>`);
+  };
+  await titled(`${"a".repeat(72)}\nMore`, "a".repeat(72));
+  await titled("a".repeat(73), `${"a".repeat(71)}…`);
+});
+
 test("the pages make elements of their own only, whatever the texts of a run are", async () => {
   const own = new Set<string>();
   let first = true;
