@@ -114,7 +114,7 @@ export interface CauseGroup {
   word: string;
   /** What their pull requests wait for; null when the items themselves have no good end. */
   stuck: PullRequestTrouble | null;
-  /** Owners of the pull requests, else of the repositories; each once, empty for items without a good end. */
+  /** Owners of the pull requests, else of the repositories; each once, empty for items that did not end well. */
   owners: readonly string[];
   /** Names of the items. */
   items: readonly string[];
@@ -192,7 +192,7 @@ export interface CampaignView {
   counts: Readonly<Record<ItemState, number>>;
   /** Items, canary first, then in the order of the file. */
   items: readonly CampaignItem[];
-  /** Items without a good end, grouped by identical cause, largest group first; then those whose pull request is stuck. */
+  /** Items that did not end well, grouped by identical cause, largest group first; then those whose pull request is stuck. */
   causes: readonly CauseGroup[];
   /** Use of the quotas. */
   quota: QuotaView;

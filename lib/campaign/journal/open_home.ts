@@ -52,7 +52,7 @@ export function parseHome(text: string, origin: string | undefined): HomeAddress
     throw refused(
       text,
       "no CI system says here which repository the job is for",
-      "write the address in the place of origin",
+      "give the address by --home, or in MOGPLEX_CAMPAIGN_HOME",
     );
   }
   return { kind: "git", remote: checkRemote(origin), branch };

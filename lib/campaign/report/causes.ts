@@ -1,5 +1,5 @@
 /**
- * Items without a good end, grouped by identical cause.
+ * Items that did not end well, grouped by identical cause.
  *
  * @module
  */
@@ -299,7 +299,7 @@ function merge(group: Group, { values }: CausePattern): void {
  * Groups items by verdict and cause: two reasons are the same cause when they differ only in numbers, ids, hashes, temporary folders
  * and names of repositories and branches. Where all items of a group agree, its text shows these parts. Takes linear time.
  *
- * @param items All items of the campaign, for their names; every one without a good end is in exactly one group.
+ * @param items All items of the campaign, for their names; every one that did not end well is in exactly one group.
  * Items whose pull request is stuck follow, by what they wait for.
  *
  * @returns The largest group first; groups of one size in the order of verdicts, then of items. The word of a group depends on its

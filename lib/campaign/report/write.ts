@@ -257,7 +257,7 @@ function progress({ campaign, state, counts, items, causes, waves, exitCode }: C
     },
     single(
       "causes",
-      "Different causes among the items without a good end.",
+      "Different causes among the items that did not end well.",
       causes.filter(({ stuck }) => stuck === null).length,
     ),
     ...pullRequests(items),

@@ -48,7 +48,7 @@ test("--home is a directory or a branch, and every verb refuses anything else", 
       verb,
       2,
       "error: Cannot use the home of a campaign as no CI system says here which repository the job is for: " +
-      '"git:origin#x"; write the address in the place of origin\n',
+      '"git:origin#x"; give the address by --home, or in MOGPLEX_CAMPAIGN_HOME\n',
     ]);
   }
 });
@@ -126,7 +126,9 @@ test("home in the campaign file says for every verb where the campaign is; a fla
   expect((await status([])).stderr).toContain('nothing was planned in "state/waves"; if it was planned elsewhere');
   expect((await status(["--dir", "other"])).stderr).toContain('nothing was planned in "other"');
   file("git:origin#waves");
-  expect((await status([])).stderr).toContain('"git:origin#waves"; write the address in the place of origin');
+  expect((await status([])).stderr).toContain(
+    '"git:origin#waves"; give the address by --home, or in MOGPLEX_CAMPAIGN_HOME',
+  );
   expect((await status(["--home", "dir"])).stderr).toContain('nothing was planned in "mogplex-campaign"');
   const variable = { MOGPLEX_CAMPAIGN_HOME: "git:origin#others" };
   expect((await status([], variable)).stderr).toContain('"git:origin#others"');

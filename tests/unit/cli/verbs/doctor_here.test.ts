@@ -78,7 +78,8 @@ test("doctor says which CI system it sees, and what of it will be used", async (
   const none = await check("ci", { env: NO_CI });
   expect(none).toMatchObject({
     state: "ok",
-    finding: "no CI system; run --follow attaches to the run that it left in this folder, else it starts one",
+    finding:
+      "no CI system; run --follow attaches to the run of this folder that goes on, or ended well unseen in the last hour; else it starts one",
   });
   const unknown = { ...NO_CI, CI: "true" };
   expect((await check("ci", { env: unknown })).finding).toContain("missing: server, project, pipeline, job");
