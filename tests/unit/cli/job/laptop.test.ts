@@ -138,6 +138,21 @@ test("run --follow tells the end of a run that ended well after its command was 
   }
 });
 
+test("run --follow on a terminal tells the end of a run that ended well after Ctrl-C, and starts no second one", async () => {
+  const { cli, emulator, clock } = world("");
+  const stopped = await cli(RUN, {
+    terminal: true,
+    before: (io) => void clock.sleep(20_000).then(() => io.signal("SIGINT")),
+  });
+  expect(stopped.code).toBe(130);
+  const [run] = [...emulator.world.store.runs.values()];
+  expect(["pending", "streaming"]).toContain(run?.status ?? "none");
+  emulator.control("setRun", { runId: run?.runId, run: { status: "success" } });
+  const told = await cli(RUN, { terminal: true, files: left(stopped.io.files) });
+  expect([told.code, emulator.world.store.runs.size]).toEqual([0, 1]);
+  expect(told.stderr + told.stdout).toContain("its end was not seen: here is its end");
+});
+
 test("run --follow starts another run when the unseen end is an hour old, with --new, and with another request", async () => {
   for (
     const [waitMs, more] of [
