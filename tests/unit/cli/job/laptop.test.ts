@@ -145,9 +145,9 @@ test("run --follow on a terminal tells the end of a run that ended well after Ct
     before: (io) => void clock.sleep(20_000).then(() => io.signal("SIGINT")),
   });
   expect(stopped.code).toBe(130);
-  const [run] = [...emulator.world.store.runs.values()];
+  const [[runId = "", run] = []] = [...emulator.world.store.runs];
   expect(["pending", "streaming"]).toContain(run?.status ?? "none");
-  emulator.control("setRun", { runId: run?.runId, run: { status: "success" } });
+  emulator.control("setRun", { runId, run: { status: "success" } });
   const told = await cli(RUN, { terminal: true, files: left(stopped.io.files) });
   expect([told.code, emulator.world.store.runs.size]).toEqual([0, 1]);
   expect(told.stderr + told.stdout).toContain("its end was not seen: here is its end");
