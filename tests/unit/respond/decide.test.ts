@@ -880,6 +880,27 @@ test("changed() refuses what was closed, edited, labelled anew, moved or protect
   }
 });
 
+test("changed() refuses a label that was set anew, and one whose text was changed after it", async () => {
+  const changes: readonly [change: (forge: FakeForge) => void, why: string | null][] = [
+    [() => {}, null],
+    [(forge) => forge.labels.set("issue 8", { id: 6, by: LEE, at: at(1) }), "the label was set anew"],
+    [
+      (forge) => forge.threads.set("issue 8", aThread(ISSUE, { changes: [{ by: EVE, at: at(1) }] })),
+      "title or description were changed",
+    ],
+    [(forge) => forge.labels.delete("issue 8"), 'it does not have the label "mogplex"'],
+  ];
+  for (const [change, why] of changes) {
+    const forge = fakeForge();
+    forge.labels.set("issue 8", { id: 5, by: LEE, at: at(0) });
+    const decides = decider(forge);
+    const decision = await decides.decide({ thread: ISSUE, comment: null, text: null });
+    if (decision.kind !== "start") throw new Error("it does not start");
+    change(forge);
+    expect(await decides.changed(decision)).toBe(why);
+  }
+});
+
 test("a template gets each text in its place, in one pass", async () => {
   const forge = fakeForge();
   const template = "Do: {{task}}\nSeen at {{ url }}\n{{title}}";

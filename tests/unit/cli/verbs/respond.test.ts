@@ -102,6 +102,59 @@ test("respond sets the commit status on GitLab where that is wanted", async () =
   }
 });
 
+test("respond reads a payload that is the variable's text, as well as one in a file", async () => {
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  expect((await respond(at, "", [], { TRIGGER_PAYLOAD: payload(note) })).code).toBe(0);
+  expect({ runs: runsOf(at).length, notes: ours(at).length }).toEqual({ runs: 1, notes: 1 });
+});
+
+test("the note of a run that fails has its last lines, and the comment gets a cross", async () => {
+  const at = place("agent-failure");
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  expect((await respond(at, payload(note))).code).toBe(1);
+  const [body = ""] = ours(at);
+  expect(body).toMatch(/ ended [0-9a-f]{32} -->\n\n## ❌ /);
+  expect(body).toContain("### Last lines of the log\n");
+  expect(at.gitlab.reactions).toEqual(["1000 eyes", "1000 x"]);
+});
+
+test("respond ends with the verdict of the run when GitLab takes no note, reaction or status after the start", async () => {
+  for (const [scenario, code] of [["success", 0], ["agent-failure", 1]] as const) {
+    const at = place(scenario);
+    const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+    at.gitlab.faults.push(
+      ...Array.from(
+        { length: 99 },
+        () => ({ match: /^(?:PUT .*notes|POST .*(?:award_emoji|statuses))/, fault: "reset" as const }),
+      ),
+    );
+    const { code: ended, stderr } = await respond(at, payload(note), ["--commit-status"]);
+    expect({ ended, runs: runsOf(at).map(({ status }) => status) }).toEqual({
+      ended: code,
+      runs: [code === 0 ? "success" : "failed"],
+    });
+    expect(stderr).toContain("note");
+  }
+});
+
+test("respond goes by --allow-users and its variable in place of the rights", async () => {
+  for (const [args, env] of [[["--allow-users", "eve, @Rae"], {}], [[], { MOGPLEX_ALLOW_USERS: "rae eve" }]] as const) {
+    const at = place();
+    const eve = at.gitlab.say("merge_requests/7", "eve", "@mogplex go");
+    expect((await respond(at, payload(eve), [...args], env)).code).toBe(0);
+    const kim = at.gitlab.say("merge_requests/7", "kim", "@mogplex go on");
+    expect((await respond(at, payload(kim), [...args], env)).stdout).toStartWith("no run: ");
+    expect(runsOf(at).length).toBe(1);
+  }
+  const at = place();
+  const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
+  expect(await respond(at, payload(note), ["--allow-users", "kim; lee"])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("must be names of users, separated by commas"),
+  });
+});
+
 test("respond does not start a second time, whatever brings the ask again", async () => {
   const at = place();
   const note = at.gitlab.say("merge_requests/7", "kim", "@mogplex go");
