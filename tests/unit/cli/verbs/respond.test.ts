@@ -134,7 +134,10 @@ test("respond ends with the verdict of the run when GitLab takes no note, reacti
       ended: code,
       runs: [code === 0 ? "success" : "failed"],
     });
-    expect(stderr).toContain("note");
+    expect(stderr).toBe(
+      "note: Cannot update the note on merge request !7: the network failed: fetch failed\n" +
+        (code === 0 ? "note: Cannot set a commit status: the network failed: fetch failed\n" : ""),
+    );
   }
 });
 
