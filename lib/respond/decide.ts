@@ -318,14 +318,21 @@ export class Decider {
     );
     // The clock of this machine may be some minutes off: the forge has just dated the own note.
     const nowMs = Date.parse(notes.find(({ note }) => note.id === noteId)?.note.createdAt ?? "") || this.#nowMs;
-    if (isStarting(earlier, nowMs) || (await this.#runsAtWork(earlier)).length > 0) {
-      return `${BUSY}: ask again when that has ended`;
-    }
+    const starting = earlier.find((each) => isStarting([each], nowMs));
+    if (starting !== undefined) return this.#busyText(thread, starting.note);
+    const [busy] = await this.#runsAtWork(earlier);
+    if (busy !== undefined) return this.#busyText(thread, noteOfRun(earlier, busy));
     // Its job has ended, or has tried for so long; a poll may do so at any time.
     if (isStarting(earlier, nowMs, DAY_MS)) return this.#pendingReason;
     const isBusy = await this.#isBranchBusy(place, today, notes) ||
       await this.#isBranchTaken(thread, place, { noteId, nowMs });
     return isBusy ? `${BUSY_BRANCH}: ask again when that has ended` : null;
+  }
+
+  /** What an ask is told while the run of an earlier one is at work on the same thread. */
+  #busyText({ url }: Thread, note: MarkedNote["note"] | undefined): string {
+    const link = note === undefined ? "" : `. Its note: ${linkOf(this.#threads.forge, url, note.id)}`;
+    return `${BUSY}: ask again when that has ended${link}`;
   }
 
   /** Whether an earlier note on another pull request of the same branch is about a run that is being started, or is at work there. */
@@ -540,11 +547,7 @@ export class Decider {
     },
   ): Promise<{ reason: string; text: string } | null> {
     const [busy] = await this.#runsAtWork(rivals);
-    const note = marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === busy)?.note;
-    if (busy !== undefined) {
-      const link = note === undefined ? "" : `. Its note: ${linkOf(this.#threads.forge, thread.url, note.id)}`;
-      return { reason: BUSY, text: `${BUSY}: ask again when that has ended${link}` };
-    }
+    if (busy !== undefined) return { reason: BUSY, text: this.#busyText(thread, noteOfRun(marks, busy)) };
     const today = await this.#marksOfToday(me);
     if (await this.#isBranchBusy(place, today, marks)) {
       return { reason: BUSY_BRANCH, text: `${BUSY_BRANCH}: ask again when that has ended` };
@@ -611,6 +614,11 @@ function openRuns(marks: readonly MarkedNote[]): string[] {
 /** Whether a job is about to start a run. @param withinMs How long ago it has begun its note at most. */
 function isStarting(notes: readonly MarkedNote[], nowMs: number, withinMs = STARTING_MS): boolean {
   return notes.some(({ mark, note }) => mark.state === "starting" && nowMs - Date.parse(note.createdAt) < withinMs);
+}
+
+/** The note about a run. */
+function noteOfRun(marks: readonly MarkedNote[], runId: string): MarkedNote["note"] | undefined {
+  return marks.find(({ mark: { state } }) => typeof state !== "string" && state.runId === runId)?.note;
 }
 
 /** Whether a comment was written after an ask. Some forges have whole seconds only: then the ids count, or it is later. */

@@ -464,7 +464,10 @@ test("rival() lets the older note start, however far the clock of this machine i
     if (older === undefined || own === undefined) throw new Error("there are no notes");
     for (const { note } of [older, own]) Object.assign(note, { createdAt: at(minutes) });
     const rival = ({ note }: MarkedNote) => decider(forge).rival(ask, [older, own], note.id);
-    expect(await rival(own)).toBe("another run is at work here: ask again when that has ended");
+    expect(await rival(own)).toBe(
+      "another run is at work here: ask again when that has ended. " +
+        `Its note: https://git.example/acme/web/-/merge_requests/7#note_${older.note.id}`,
+    );
     expect(await rival(older)).toBeNull();
   }
 });
@@ -751,7 +754,9 @@ test("rival() lets the older of two `again` start on an issue, and another task 
   for (const [index, each] of asks.entries()) {
     rivals.push(await decider(forge).rival(each, notes, notes[index]?.note.id ?? 0));
   }
-  expect(rivals).toEqual([null, "another run is at work here: ask again when that has ended", null]);
+  const link = `https://git.example/acme/web/-/issues/8#note_${notes[0]?.note.id}`;
+  const told = `another run is at work here: ask again when that has ended. Its note: ${link}`;
+  expect(rivals).toEqual([null, told, null]);
 });
 
 test("decide() mentions nobody when it says that the last task is not there any more", async () => {
