@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { availableParallelism, setPriority, tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -85,8 +85,6 @@ async function runOnce(files: readonly string[], options: RunOptions, atOnce: nu
   }, 30_000);
   try {
     const child = spawn(runtimes.bun, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], env });
-    // In the gate `unit` fills the time in which the other layers wait, and takes none from them.
-    if (layer === "unit" && options.full === true && child.pid !== undefined) setPriority(child.pid, 10);
     const ended = once(child, "close");
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on("line", (line) => progress.take(line));
