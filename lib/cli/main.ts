@@ -9,7 +9,7 @@ import { dropInExitCode, exitCodeFor, UsageError } from "../errors.ts";
 import { EXIT } from "../exit_codes.ts";
 import { type ParsedFlags, parseFlags } from "../flags.ts";
 import { type Io, processIo } from "../io.ts";
-import { nearest } from "../nearest.ts";
+import { didYouMean, nearest } from "../nearest.ts";
 import { isMain, isNotPermitted, printText, programArgs, programCall, setExitCode } from "../runtime.ts";
 import { VERSION } from "../version.ts";
 import { createWriter, explain } from "./explain.ts";
@@ -180,15 +180,14 @@ function flagName(arg: string): string | undefined {
 
 function unknownVerb(args: readonly string[]): UsageError {
   const [first = "", second = ""] = args;
-  const advice = "see --help";
   const names = [...new Set(VERBS.map(wordsOf))];
   const ofGroup = names.filter((name) => name.startsWith(`${first} `)).map((name) => name.slice(first.length + 1));
   if (ofGroup.length > 0) return unknownGroupVerb(first, second, ofGroup);
-  const hint = nearest(first, [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"]);
+  const known = [...new Set(names.flatMap((name) => name.split(" ")[0] ?? [])), "--help", "--version"];
   return new UsageError({
     attempted: `run ${JSON.stringify(first)}`,
     why: "unknown verb",
-    advice: hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`,
+    advice: didYouMean(first, known) ?? "see --help",
   });
 }
 

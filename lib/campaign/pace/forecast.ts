@@ -118,7 +118,7 @@ function planOf(input: ForecastInput): Plan {
     input,
     windows,
     slotsMs: recentSlots(input.slotsMs, nowMs),
-    runsMs: looks ? runsMs.map((runMs) => seenAfterMs(runMs, meanRunMs)) : runsMs,
+    runsMs: looks ? seenAfterMs(runsMs, meanRunMs) : runsMs,
     // A run that has taken longer than the mean is not about to end for that reason.
     busyUntilMs: runningSinceMs.map((since) => Math.round(Math.max(since + meanRunMs, nowMs + meanRunMs / 4)))
       .sort((a, b) => a - b),

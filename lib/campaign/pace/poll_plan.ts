@@ -70,11 +70,16 @@ function pollIntervalMs(status: string | null, ageMs: number, meanRunMs: number)
   return ageMs < YOUTH_MS ? YOUNG_MS : clamp(meanRunMs * FAR_SHARE, FAR_LIMITS_MS);
 }
 
-/** How old a run is when its end is seen by the looks of a process that stays, in milliseconds. */
-export function seenAfterMs(runMs: number, meanRunMs: number): number {
+/** How old runs are when their ends are seen by the looks of a process that stays, in milliseconds. @param runsMs Their times. */
+export function seenAfterMs(runsMs: readonly number[], meanRunMs: number): number[] {
+  const seen = new Map<number, number>();
   let ageMs = 0;
-  while (ageMs < runMs) ageMs += pollIntervalMs(null, ageMs, meanRunMs);
-  return ageMs;
+  // All runs are looked at at the same ages.
+  for (const runMs of runsMs.toSorted((a, b) => a - b)) {
+    while (ageMs < runMs) ageMs += pollIntervalMs(null, ageMs, meanRunMs);
+    seen.set(runMs, ageMs);
+  }
+  return runsMs.map((runMs) => seen.get(runMs) ?? runMs);
 }
 
 function dueAt({ lastSeenMs, startedMs, status }: WatchedRun, { nowMs, meanRunMs }: PollInput): number {

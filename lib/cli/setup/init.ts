@@ -10,7 +10,7 @@ import { messageOf } from "../../error_sentence.ts";
 import { UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { parentOf } from "../../io.ts";
-import { nearest } from "../../nearest.ts";
+import { didYouMean } from "../../nearest.ts";
 import { programFile } from "../../runtime.ts";
 import { sha256Hex } from "../../sha256.ts";
 import { commandLine } from "../../text/escape.ts";
@@ -284,13 +284,11 @@ function systemOf(context: Context, origin: string): [name: string, recipe: Reci
   if (given !== undefined) {
     const recipe = given.toLowerCase() === TERMINAL ? NO_SYSTEM : RECIPES.get(given.toLowerCase());
     if (recipe !== undefined) return [given.toLowerCase(), recipe];
-    const hint = nearest(given, names);
-    const other = hint === undefined ? advice : `did you mean ${JSON.stringify(hint)}?`;
     throw new UsageError({
       attempted: ATTEMPTED,
       why: "the CI system is not known",
       value: JSON.stringify(given),
-      advice: other,
+      advice: didYouMean(given, names) ?? advice,
     });
   }
   const host = origin.replace(/[^/@]*@/, "").replace(/^\w+:\/\//, "").split(/[/:]/)[0] ?? "";

@@ -40,7 +40,7 @@ export interface ScriptOptions {
   onFault?: ((fault: Fault) => void) | undefined;
   /** Takes the id of a run that no scenario fits. @default {undefined} (discarded) */
   onUnfit?: ((runId: string) => void) | undefined;
-  /** Called for each run that a scenario plays. */
+  /** Called for each run that a scenario plays. @default {undefined} */
   onPlay?: ((run: RunRow) => void) | undefined;
 }
 
