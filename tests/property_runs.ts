@@ -15,14 +15,15 @@ export function propertyRuns(full: number): number {
  * with another one for each text. Of a very long text one is enough: it is about sizes, the commands of each system stand in short texts.
  *
  * @param index Number of the text in its corpus.
- * @param isMeant Whether the text has commands of this system.
+ * @param nameOf Name of a system, which begins as the names of texts with its commands: `azure_pipelines`, `azure: task log`.
  */
 export function combinations<T>(
   all: readonly T[],
   index: number,
-  text: string,
-  isMeant: (system: T) => boolean,
+  { name, text }: { readonly name: string; readonly text: string },
+  nameOf: (system: T) => string,
 ): readonly T[] {
+  const isMeant = (system: T) => nameOf(system).startsWith(name.split(":")[0] ?? "");
   const count = text.length >= 100_000 ? 1 : process.env.MOGPLEX_TEST_RUNS === "full" ? 3 : 2;
   const inTurn = Array.from(
     { length: Math.min(count, all.length) },

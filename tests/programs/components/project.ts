@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { root, runtimes, sha256 } from "../../../tools/setup.mjs";
+import { root, runtimes } from "../../../tools/setup.mjs";
 import { built } from "../../built.ts";
 import { REPO } from "../processes/world/service.ts";
 
@@ -134,7 +134,7 @@ function jobEnd(cwd: string, text: string, name: string): JobEnd {
   };
 }
 
-const PROGRAM = join(root, "node_modules/gitlab-ci-local/dist/index.js");
+const PACKAGE = join(root, "node_modules/gitlab-ci-local");
 
 /**
  * The program with Bun in one file, since Node 20 lacks what it needs. Compiled, it starts in half the time. Kept in `node_modules/.cache`;
@@ -142,8 +142,8 @@ const PROGRAM = join(root, "node_modules/gitlab-ci-local/dist/index.js");
  */
 export function compiledGitlabCiLocal(): string {
   const cache = join(root, "node_modules/.cache");
-  const digest = sha256(readFileSync(PROGRAM)).slice(0, 16);
-  const path = join(cache, `gitlab-ci-local-${digest}-bun-${Bun.version}`);
+  const { version } = JSON.parse(readFileSync(join(PACKAGE, "package.json"), "utf8"));
+  const path = join(cache, `gitlab-ci-local-${version}-bun-${Bun.version}`);
   if (existsSync(path)) return path;
   mkdirSync(cache, { recursive: true });
   // Files of tests that run at the same time may both build it.
@@ -155,10 +155,9 @@ export function compiledGitlabCiLocal(): string {
     "--no-compile-autoload-dotenv",
     "--no-compile-autoload-bunfig",
   ];
-  const { status, stderr } = spawnSync(runtimes.bun, ["build", ...flags, `--outfile=${made}`, PROGRAM], {
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`Cannot compile ${PROGRAM}: ${stderr}`);
+  const line = ["build", ...flags, `--outfile=${made}`, join(PACKAGE, "dist/index.js")];
+  const { status, stderr } = spawnSync(runtimes.bun, line, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`Cannot compile gitlab-ci-local: ${stderr}`);
   renameSync(made, path);
   rmSync(dirname(made), { recursive: true });
   return path;

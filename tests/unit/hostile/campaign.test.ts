@@ -68,7 +68,6 @@ const ELEMENTS = new Set(outlineMarkdown(BENIGN("campaign.md")).elements);
 const CASES = readGitlabJunit(BENIGN("junit.xml")).map(({ classname, status }) => [classname, status]);
 
 for (const [index, { name, text }] of CORPUS.entries()) {
-  const isMeant = (system: { name: string }) => system.name.startsWith(name.split(":")[0] ?? "");
   let files: ReturnType<typeof written> | undefined;
   /** The reports, written once for all tests of a text. */
   const reports = () => files ??= written(text);
@@ -135,7 +134,7 @@ for (const [index, { name, text }] of CORPUS.entries()) {
   test(`statusText() and LiveCampaign on a terminal print no command of a CI system and none of a terminal: ${name}`, () => {
     const view = hostileView(text);
     const command = { program: "mogplex-ci", file: text.slice(0, 1_000), flags: [] };
-    for (const system of combinations(PLATFORMS, index, text, isMeant)) {
+    for (const system of combinations(PLATFORMS, index, { name, text }, (system) => system.name)) {
       const options = { width: 80, colour: false, escapeLine: (line: string) => system.escapeLine(line), command };
       const status = statusText(view, { ...options, problem: text, all: true });
       const { io, campaign } = live(system, true);
@@ -158,7 +157,14 @@ for (const [index, { name, text }] of CORPUS.entries()) {
 
   test(`LiveCampaign in a log prints no command but its own: ${name}`, async () => {
     const view = hostileView(text.slice(0, 20_000));
-    for (const { section: _, fence: __, ...system } of combinations(PLATFORMS, index, text, isMeant)) {
+    for (
+      const { section: _, fence: __, ...system } of combinations(
+        PLATFORMS,
+        index,
+        { name, text },
+        (system) => system.name,
+      )
+    ) {
       const { io, campaign, clock } = live(system, false);
       campaign.update({ ...view, items: [] });
       campaign.update(view);
