@@ -5,6 +5,7 @@
  * @module
  */
 import * as z from "zod/mini";
+import { maxLength, minLength } from "../../lengths.ts";
 import { MAX_PROMPT_LENGTH, MODES } from "../../service/contract.ts";
 import { harnessProblem } from "../../service/validate.ts";
 import { NOTIFY_EVENTS, NOTIFY_FORMATS } from "./campaign_file.ts";
@@ -56,7 +57,7 @@ function map<T extends Record<string, z.core.SomeType>>(shape: T) {
 function list<T extends z.core.SomeType>(item: T, min: number, max: number) {
   const error = () =>
     min === 0 ? `it must be a list of at most ${max} items` : `it must be a list of ${min} to ${max} items`;
-  return z.array(item, { error }).check(z.minLength(min, { error }), z.maxLength(max, { error }));
+  return z.array(item, { error }).check(minLength(min, { error }), maxLength(max, { error }));
 }
 
 function globs() {

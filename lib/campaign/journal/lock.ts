@@ -6,6 +6,7 @@
  */
 import * as z from "zod/mini";
 import { MogplexError, UsageError } from "../../errors.ts";
+import { maxLength, minLength } from "../../lengths.ts";
 import { decodeUtf8 } from "../../runtime.ts";
 import { uuid } from "../../service/contract.ts";
 import { sha256Hex } from "../../sha256.ts";
@@ -89,7 +90,7 @@ const MAX_WINDOWS = 1000;
 
 /** Names to texts. The schema library drops `__proto__`. */
 function variables() {
-  return z.record(z.string().check(z.maxLength(200)), z.string().check(z.maxLength(MAX_PROMPT)));
+  return z.record(z.string().check(maxLength(200)), z.string().check(maxLength(MAX_PROMPT)));
 }
 
 /** Whether this runtime knows a time zone: another one would end the campaign without a sentence. */
@@ -107,11 +108,11 @@ function makeItemSchema() {
   return z.object({
     id: visible(MAX_ITEM_ID, 1),
     repository: visible(300, 1),
-    repositoryId: z.string().check(z.maxLength(36)),
+    repositoryId: z.string().check(maxLength(36)),
     baseBranch: visible(MAX_BRANCH),
     root: z.nullable(visible(1024, 1)),
     variables: variables(),
-    requestHash: z.string().check(z.maxLength(64)),
+    requestHash: z.string().check(maxLength(64)),
     task: whole(0, MAX_TASKS - 1),
     canary: z.boolean(),
     excluded: z.nullable(z.object({ as: z.enum(["invalid", "skipped"]), reason: visible(MAX_REASON) })),
@@ -133,7 +134,7 @@ function makeSchema() {
   const name = z.string().check(
     z.refine((text) => CAMPAIGN_NAME.test(text), "it is no name of a campaign"),
   );
-  const prompt = z.string().check(z.maxLength(MAX_PROMPT));
+  const prompt = z.string().check(maxLength(MAX_PROMPT));
   const threshold = z.discriminatedUnion("kind", [
     z.object({ kind: z.literal("count"), count: whole(1, MAX_ITEMS) }),
     z.object({
@@ -158,7 +159,7 @@ function makeSchema() {
     ),
     hash: z.optional(hex(64)),
     fileHash: hex(64),
-    tasks: z.array(task).check(z.minLength(1, "it is empty"), z.maxLength(MAX_TASKS, "it is too long")),
+    tasks: z.array(task).check(minLength(1, "it is empty"), maxLength(MAX_TASKS, "it is too long")),
     success: z.object({ require: z.enum(["run", "changes", "pull-request"]), acceptUnchanged: z.boolean() }),
     limits: z.object({
       parallel: whole(1, 3),
@@ -176,8 +177,8 @@ function makeSchema() {
       fromMinute: whole(0, 1439),
       toMinute: whole(0, 1440),
       zone: visible(100, 1).check(z.refine(isZone, "it is no time zone that this program knows")),
-    })).check(z.maxLength(MAX_WINDOWS, `it has more than ${MAX_WINDOWS} windows`)),
-    items: z.array(itemSchema).check(z.maxLength(MAX_ITEMS, `it has more than ${MAX_ITEMS} items`)),
+    })).check(maxLength(MAX_WINDOWS, `it has more than ${MAX_WINDOWS} windows`)),
+    items: z.array(itemSchema).check(maxLength(MAX_ITEMS, `it has more than ${MAX_ITEMS} items`)),
   });
 }
 

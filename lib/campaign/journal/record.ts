@@ -7,6 +7,7 @@
 import * as z from "zod/mini";
 import { EXIT } from "../../exit_codes.ts";
 import { CHECKS_STATES, REVIEW_STATES } from "../../forge/forge.ts";
+import { maxLength, minLength } from "../../lengths.ts";
 import type { Mend } from "../../run/mend.ts";
 import { isUuid, uuid } from "../../service/contract.ts";
 import { plainText } from "../../text/plain_text.ts";
@@ -206,11 +207,11 @@ export function newerSchema(value: unknown): number | undefined {
   return typeof schema === "number" && Number.isSafeInteger(schema) && schema > 1 ? schema : undefined;
 }
 
-/** A visible text of at most `maxLength` characters, at least `minLength`. */
-export function visible(maxLength: number, minLength = 0): z.ZodMiniType<string> {
+/** A visible text of at most `most` characters, at least `fewest`. */
+export function visible(most: number, fewest = 0): z.ZodMiniType<string> {
   return z.string().check(
-    z.minLength(minLength, "it is empty"),
-    z.maxLength(maxLength, `it has more than ${maxLength} characters`),
+    minLength(fewest, "it is empty"),
+    maxLength(most, `it has more than ${most} characters`),
     z.refine(isVisible, "it has characters that are not visible"),
   );
 }
@@ -266,8 +267,8 @@ function makeSchema() {
   };
   const item = visible(MAX_ITEM_ID, 1);
   const items = z.array(item).check(
-    z.minLength(1, "it is empty"),
-    z.maxLength(MAX_RECORD_ITEMS, `it has more than ${MAX_RECORD_ITEMS} items`),
+    minLength(1, "it is empty"),
+    maxLength(MAX_RECORD_ITEMS, `it has more than ${MAX_RECORD_ITEMS} items`),
   );
   const start = whole(1, MAX_NUMBER);
   const status = visible(MAX_STATUS, 1);
@@ -290,7 +291,7 @@ function makeSchema() {
       branch,
       followUp,
       quote: z.optional(
-        z.array(visible(MAX_QUOTE)).check(z.maxLength(MAX_QUOTE, `it has more than ${MAX_QUOTE} lines`)),
+        z.array(visible(MAX_QUOTE)).check(maxLength(MAX_QUOTE, `it has more than ${MAX_QUOTE} lines`)),
       ),
     }),
     z.object({
@@ -327,7 +328,7 @@ function makeSchema() {
       ...place,
       type: z.literal("sandboxes"),
       used: whole(0, MAX_NUMBER),
-      lingering: z.optional(z.array(item).check(z.maxLength(MAX_RECORD_ITEMS))),
+      lingering: z.optional(z.array(item).check(maxLength(MAX_RECORD_ITEMS))),
       seenAt: z.optional(time()),
     }),
     z.object({
@@ -378,7 +379,7 @@ function makeSchema() {
       type: z.literal("joined"),
       from: reason,
       records: whole(0, MAX_NUMBER),
-      slots: z.array(time()).check(z.maxLength(MAX_SLOTS, `it has more than ${MAX_SLOTS} times`)),
+      slots: z.array(time()).check(maxLength(MAX_SLOTS, `it has more than ${MAX_SLOTS} times`)),
     }),
     z.object({ ...place, type: z.literal("note"), text: reason }),
   ]);

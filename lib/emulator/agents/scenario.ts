@@ -6,6 +6,7 @@
 import { isNode, LineCounter, parseDocument } from "yaml";
 import * as z from "zod/mini";
 import { UsageError } from "../../errors.ts";
+import { minLength } from "../../lengths.ts";
 import { lookup } from "../../lookup.ts";
 import { meantOrKnown, nearest } from "../../nearest.ts";
 import { EVENT_TYPES } from "../service/runs.ts";
@@ -344,7 +345,7 @@ const automationSchema = z.strictObject({
 
 /** One value, or a list of values that are as good. */
 const oneOrMore = <T extends z.core.$ZodType>(type: T, what: string) =>
-  z.union([type, z.array(type).check(z.minLength(1))], `it must be ${what}, or a list of them`);
+  z.union([type, z.array(type).check(minLength(1))], `it must be ${what}, or a list of them`);
 
 const attempt = z.int().check(z.minimum(1));
 
@@ -389,7 +390,7 @@ const scenarioSchema = z.strictObject({
 const scenarioSetSchema = z.strictObject({
   name: z.optional(z.string()),
   description: z.optional(z.string()),
-  scenarios: z.array(scenarioSchema).check(z.minLength(1)),
+  scenarios: z.array(scenarioSchema).check(minLength(1)),
 });
 
 export type Scenario = Omit<z.infer<typeof scenarioSchema>, "play">;

@@ -66,6 +66,11 @@ const TASKS: readonly WrongFile[] = [
     mistakes: [["3:14 prompt-file", "the file does not exist; give its path as it is seen from the folder"]],
   },
   {
+    name: "map with a length for a list",
+    text: fileWith({ exclude: "exclude: { length: {} }" }),
+    mistakes: [["5:10 exclude", 'it is a map with "length"; it must be a list of at most 1000 items']],
+  },
+  {
     name: "a merge conflict",
     text: fileWith({ name: "<<<<<<< ours\nname: fix\n=======\nname: fox\n>>>>>>> theirs" }),
     mistakes: [
