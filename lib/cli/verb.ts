@@ -20,7 +20,7 @@ import type { Setting } from "../report/run_page.ts";
 import type { ThreadPlace, Threads } from "../forge/threads.ts";
 import type { AskEvent } from "../respond/event.ts";
 import type { ReportTarget } from "../report/write.ts";
-import type { RunRequest } from "../run/request.ts";
+import type { LaterRequest, RunRequest } from "../run/request.ts";
 import type { StartedRun } from "../run/start.ts";
 import type { AnyResult } from "../run/result.ts";
 import type { Session } from "../run/session.ts";
@@ -249,7 +249,7 @@ export interface Laptop {
   /** See `chooseFolder` in `job/laptop.ts`. */
   chooseFolder(
     context: Context,
-    asked: RunRequest,
+    asked: RunRequest | LaterRequest,
     wantsNew: boolean,
     job: { readonly session: Session },
   ): Promise<Folder>;
@@ -266,7 +266,7 @@ export interface Laptop {
 /** Where the files of a start go, and what it attaches to. */
 export interface Folder {
   /** The request, with the id of its repository if it had to be looked up. */
-  request: RunRequest;
+  request: RunRequest | LaterRequest;
   /** Directory of the reports. */
   out: string;
   /** State file of the run to attach to; undefined for a new run. */

@@ -18,6 +18,11 @@ interface MergeRequest extends Pick<NotePlace, "api"> {
 /** Requirements of the token, for messages. Source: GitLab, "Personal access tokens", scopes; "Roles and permissions", merge requests. */
 export const TOKEN_NEEDS = `the scope "api" and at least the role Reporter in the project of the merge request`;
 
+/** Name of the variable that holds the token of a job's GitLab. */
+export function tokenVariableOf(env: ReadEnv): string {
+  return env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || "GITLAB_TOKEN";
+}
+
 const SYSTEM = "GitLab";
 const API_VARIABLE = "CI_API_V4_URL";
 

@@ -14,7 +14,7 @@ import type { CallOptions } from "../service/retry.ts";
 import { runToStart } from "../service/start.ts";
 import { checkRequestKeys, type Keys, unknownHarness, validateStartRequest } from "../service/validate.ts";
 import { startError } from "./job.ts";
-import { jobOf, keyKeys, type KeyOptions, planKey, splitSuffix, type StartKey } from "./key.ts";
+import { jobOf, keyKeys, type KeyOptions, LAST_SUFFIX, planKey, splitSuffix, type StartKey } from "./key.ts";
 import { type ConnectOptions, openSession, type Session, verbKeys, type VerbOptions } from "./session.ts";
 import { type SeriesHooks, type StartedRun, StartSeries } from "./start.ts";
 import { requestHash, type RunState } from "./state.ts";
@@ -144,6 +144,29 @@ export function noteNewTask(
 }
 
 /**
+ * Plans the start of a request that is not made yet, after an earlier attempt of the same job has left no run that goes on or ended well.
+ *
+ * @param before State of that attempt; undefined when there was none.
+ */
+export async function planLater(
+  session: Session,
+  later: LaterRequest,
+  options: StartOptions,
+  before: RunState | undefined,
+): Promise<StartPlan> {
+  if (before?.idempotencyKey == null) return await planStart(session, await later.make(), options);
+  const { key, suffix } = splitSuffix(before.idempotencyKey);
+  if (before.runId === null && before.request !== null) {
+    // Its start was not answered: the same bytes with the same key find its run, or start it. No other key starts one.
+    const plan = await planStart(session, before.request, options);
+    return { ...plan, key: { key, suffix, scope: before.owned ? "random" : "given" } };
+  }
+  // Its run is gone, has failed or was cancelled: that key belongs to it.
+  const plan = await planStart(session, await later.make(), options);
+  return key === plan.key.key ? { ...plan, key: { ...plan.key, suffix: Math.min(suffix + 1, LAST_SUFFIX) } } : plan;
+}
+
+/**
  * Takes over the key of an earlier attempt, if that attempt sent the same request and the caller gave no key.
  *
  * @param maxEndAgeMs See {@linkcode StartKey}.
@@ -170,6 +193,24 @@ export function resumePlan(
 }
 
 // What a caller asks of a run: the request of the service, with a repository by name and with our default for the branch.
+
+/**
+ * A request that is made only when a run has to be started: what it says depends on others, and may have changed since an earlier attempt of the
+ * job started its run.
+ */
+export interface LaterRequest {
+  /** Hash of what the caller asks for: an earlier attempt with the same one has the run that is meant. */
+  readonly asked: string;
+  /** The task; null when it is known with the request alone. */
+  readonly task: string | null;
+  /** @throws {MogplexError} when there can be no such run, or that cannot be found out. */
+  make(): Promise<RunRequest>;
+}
+
+/** Whether the request is not made yet. */
+export function isLater(request: RunRequest | LaterRequest): request is LaterRequest {
+  return "make" in request;
+}
 
 /** What a run is to do, and where: `repo` or `repoId` names the repository. */
 export type RunRequest = RepositoryChoice & RunDetails;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MogplexError, UsageError } from "../errors.ts";
+import { MogplexError, NotFoundError, UsageError } from "../errors.ts";
 import type { ExitName } from "../exit_codes.ts";
 import type { CancelResult, Run, StartRequest, StartResult } from "../model.ts";
 import { givenName } from "../service/repository.ts";
@@ -26,7 +26,17 @@ import {
 import { jobOf } from "./key.ts";
 import { AgentWatch, lackedSandbox, noSandbox, SANDBOX_WAITS_MS } from "./no_sandbox.ts";
 import { checkTokenShare, checkWatch, type JobInternals } from "./options.ts";
-import { planStart, resumePlan, type RunRequest, runSeries, type StartOptions, type StartPlan } from "./request.ts";
+import {
+  isLater,
+  type LaterRequest,
+  planLater,
+  planStart,
+  resumePlan,
+  type RunRequest,
+  runSeries,
+  type StartOptions,
+  type StartPlan,
+} from "./request.ts";
 import {
   emptyRunResult,
   endOfRun,
@@ -94,15 +104,19 @@ export interface JobSettings extends Omit<RunOptions, "onItem">, Omit<ConnectOpt
  * be written.
  */
 export async function runJob(
-  request: RunRequest,
+  request: RunRequest | LaterRequest,
   options: JobSettings,
   more: JobOptions,
 ): Promise<JobEnd<RunResult>> {
   // The service is not asked for a name that the caller gave.
-  const opened = open(options, { ...more, repository: more.repository ?? givenName(request.repo) });
+  const opened = open(options, {
+    ...more,
+    repository: more.repository ?? (isLater(request) ? undefined : givenName(request.repo)),
+  });
   try {
-    const resumed = readResumed(opened, options, more);
-    opened.settings.state?.clear();
+    const resumed = readResumed(opened, { options, more, isLater: isLater(request) });
+    // What an earlier attempt left stays until its run is found, or another start begins: the service may not answer now.
+    if (resumed?.asked == null) opened.settings.state?.clear();
     return await opened.job({ request, options, resumed, maxEndAgeMs: more.maxEndAgeMs, byTask: more.byTask }).start();
   } finally {
     opened.file?.close();
@@ -206,17 +220,31 @@ function open(options: JobSettings, more: JobOptions): OpenJob {
   return { session, settings, seal, job, file };
 }
 
-/** Reads the state of an earlier attempt. @throws {UsageError} when the file is missing: a mistyped path must not start a second agent. */
-function readResumed({ session, seal }: OpenJob, options: JobSettings, more: JobOptions): RunState | undefined {
-  const { files, resumePath } = more;
-  if (files === undefined || resumePath === undefined || seal === undefined) return undefined;
+/**
+ * Reads the state of an earlier attempt: where the caller says it is; for a request that is not made yet also where this job is going to write
+ * its own, as no key finds the run of another request.
+ *
+ * @throws {UsageError} when the file that the caller names is missing: a mistyped path must not start a second agent.
+ */
+function readResumed(
+  { session, seal }: OpenJob,
+  { options, more, isLater }: { options: JobSettings; more: JobOptions; isLater: boolean },
+): RunState | undefined {
+  const { files, resumePath, statePath } = more;
   const { notify, clock, memory } = session;
-  const stored = readState(files, resumePath, {
-    job: jobOf(session, options),
+  const job = jobOf(session, options);
+  const { idempotencyKey, keyPart, keyScope = "pipeline" } = options;
+  const isPipelines = keyScope === "pipeline" && idempotencyKey === undefined && keyPart === undefined;
+  // Outside CI the state of the folder is looked at before.
+  const path = resumePath ?? (isLater && isPipelines && job !== null ? statePath : undefined);
+  if (files === undefined || path === undefined || seal === undefined) return undefined;
+  const required = resumePath !== undefined;
+  const stored = readState(files, path, {
+    job,
     execution: false,
-    required: true,
+    required,
     nowMs: clock.wallTime(),
-    notify,
+    notify: required ? notify : () => {},
   });
   const state = stored?.proven(seal);
   // Only a token that the service has accepted has a run.
@@ -263,7 +291,7 @@ interface OperationSettings {
 
 /** A run to start. */
 interface RunStart {
-  request: RunRequest;
+  request: RunRequest | LaterRequest;
   /** Options of its key, and `onStarted`. */
   options: StartOptions;
   /** State of an earlier attempt, whose key is used again; undefined for none. */
@@ -325,19 +353,51 @@ class RunOperation implements Operation<FollowItem, RunResult> {
 
   async start(): Promise<void> {
     if (typeof this.#target === "string") throw new Error("Cannot start a run that exists");
-    const { request, options, resumed, maxEndAgeMs, byTask } = this.#target;
-    const plan = resumePlan(
-      this.#session,
-      await planStart(this.#session, request, options, byTask !== undefined),
-      resumed,
-      maxEndAgeMs,
-    );
+    const { request, options, byTask } = this.#target;
+    const left = isLater(request) ? this.#leftBy(request, this.#target) : undefined;
+    if (left !== undefined && await this.#attachTo(left)) return;
+    const plan = await this.#planOf(this.#target, left);
     this.#plan = plan;
     const { onStarting } = options;
     this.#series = runSeries(this.#session, plan, { onStarting, onKey: (key) => this.#begin(plan, key) });
     const started = await this.#series.start();
     byTask?.(this.#session, plan, started);
     this.#announce(started);
+  }
+
+  async #planOf(target: RunStart, left: RunState | undefined): Promise<StartPlan> {
+    const { request, options, resumed, maxEndAgeMs, byTask } = target;
+    if (isLater(request)) return await planLater(this.#session, request, options, left);
+    const plan = await planStart(this.#session, request, options, byTask !== undefined);
+    return resumePlan(this.#session, plan, resumed, maxEndAgeMs);
+  }
+
+  /** What an earlier attempt with the same request left, which may be made in another way by now. */
+  #leftBy({ asked }: LaterRequest, { resumed, options: { idempotencyKey } }: RunStart): RunState | undefined {
+    if (resumed === undefined) return undefined;
+    const isSame = resumed.asked === asked && [undefined, resumed.idempotencyKey].includes(idempotencyKey);
+    if (!isSame) {
+      this.#session.notify({ kind: "text", message: "the state file is of another request, so its run is not taken" });
+    }
+    return isSame ? resumed : undefined;
+  }
+
+  /** Takes the run of an earlier attempt. @returns Whether there is one that goes on, or has ended well: a failed one is started again. */
+  async #attachTo({ runId, idempotencyKey, owned, requestHash, asked, job }: RunState): Promise<boolean> {
+    const { client, deadline, signal, clock } = this.#session;
+    if (runId === null || idempotencyKey === null) return false;
+    const run = await client.getRun(runId, { deadline, signal }).catch((error) => {
+      if (error instanceof NotFoundError) return undefined;
+      throw error;
+    });
+    const end = run === undefined ? undefined : endOfRun(run.status);
+    if (run === undefined || end === "failed" || end === "cancelled") return false;
+    const { state, onInterrupt } = this.#settings;
+    const startedAt = new Date(clock.wallTime()).toISOString();
+    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked, request: null, job, runId });
+    const found = { ...run, replayed: true };
+    this.#announce({ runId, run: found, replayed: true, idempotencyKey, keyScope: "given", owned: owned === true });
+    return true;
   }
 
   async *items(look: Look): AsyncGenerator<FollowItem, void, void> {
@@ -436,6 +496,7 @@ class RunOperation implements Operation<FollowItem, RunResult> {
       reason,
       error,
       request: this.#plan?.request,
+      task: typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request.task : null,
       showTask: this.#settings.showTask,
       repository: this.#name.take((this.#follower?.run ?? this.#started?.run)?.repoId),
       idempotencyKey: this.#series?.key,
@@ -452,7 +513,18 @@ class RunOperation implements Operation<FollowItem, RunResult> {
     // Other jobs may use the same key: only the answer shows who owns the run.
     const owned = key.scope === "given" || key.scope === "day" ? null : true;
     const startedAt = new Date(this.#session.clock.wallTime()).toISOString();
-    state?.begin({ idempotencyKey, owned, startedAt, onInterrupt, requestHash: hash, request, job, runId: null });
+    const asked = typeof this.#target !== "string" && isLater(this.#target.request) ? this.#target.request.asked : null;
+    state?.begin({
+      idempotencyKey,
+      owned,
+      startedAt,
+      onInterrupt,
+      requestHash: hash,
+      asked,
+      request,
+      job,
+      runId: null,
+    });
   }
 
   #announce(started: StartedRun): void {
@@ -563,6 +635,8 @@ interface ResultParts {
   error?: unknown;
   /** The request; undefined if the job attached to a run by its id. */
   request?: StartRequest | undefined;
+  /** The task, where the request is not known. @default {null} */
+  task?: string | null | undefined;
   /** Whether the result has the task. @default {true} */
   showTask?: boolean | undefined;
   /** Name of the repository; undefined when it is not known. */
@@ -600,7 +674,7 @@ function buildResult(parts: ResultParts): RunResult {
     runId,
     repoId: run?.repoId ?? request?.repoId ?? null,
     repository: parts.repository ?? null,
-    task: showTask ? request?.prompt ?? null : null,
+    task: showTask ? request?.prompt ?? parts.task ?? null : null,
     harness: run?.harness ?? request?.harness ?? null,
     status: run?.status ?? null,
     outcome,

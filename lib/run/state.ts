@@ -51,6 +51,8 @@ export interface RunState {
   onInterrupt: OnInterrupt;
   /** SHA-256 of the request; null when the job only followed the run. */
   requestHash: string | null;
+  /** Of a {@linkcode LaterRequest}: what was asked for; null for every other start. */
+  asked: string | null;
   /** The request, while the run is not known: only sending it again finds the run. */
   request: StartRequest | null;
   /** Who the job is; null outside CI. */
@@ -170,6 +172,7 @@ function parseContent(value: UncheckedObject): RunState | undefined {
     startedAt,
     onInterrupt,
     requestHash: hash,
+    asked: textOf(value.asked, 64),
     request: parseRequest(value.request),
     job: parseJob(value.job),
     folder: textOf(value.folder, 5_000),
@@ -263,10 +266,12 @@ export function readState(files: StateFiles, path: string, options: ReadStateOpt
 // Writing the state file, each time as a whole and with a new proof.
 
 /** What a new state file begins with. */
-export type StateBeginning = Pick<
-  RunState,
-  "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "request" | "job" | "runId"
->;
+export type StateBeginning =
+  & Pick<
+    RunState,
+    "idempotencyKey" | "owned" | "startedAt" | "onInterrupt" | "requestHash" | "request" | "job" | "runId"
+  >
+  & Partial<Pick<RunState, "asked">>;
 
 /** A status or an id of the service; anything else that it may have sent (our own token, say) has no place in a file. */
 const word = (value: string | null): string | null =>
@@ -309,7 +314,7 @@ export class StateWriter {
    * @throws {UsageError} when the file cannot be written.
    */
   begin(beginning: StateBeginning): void {
-    const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, request, job, runId } = beginning;
+    const { idempotencyKey, owned, startedAt, onInterrupt, requestHash, asked = null, request, job, runId } = beginning;
     try {
       this.#attempt(() => {
         this.#state = {
@@ -319,6 +324,7 @@ export class StateWriter {
           startedAt,
           onInterrupt,
           requestHash,
+          asked,
           request,
           job,
           folder: stateFolder(this.#files, this.#path, job),

@@ -1,21 +1,23 @@
 /**
- * `run --after`: what a run is to do that goes on where another one has ended, on the branch of its pull request.
+ * `run --after`: what a run is to do that goes on where another one has ended, on the branch of its pull request. The forge is asked only when
+ * a run has to be started: until a job is retried, the pull request may have been merged, or its checks may be green.
  *
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import { parsePullRequest } from "../../forge/forge.ts";
+import { parsePullRequest, type PullRequestAddress } from "../../forge/forge.ts";
 import { Forges } from "../../forge/forges.ts";
 import type { Threads } from "../../forge/threads.ts";
 import { isObject, parseJson } from "../../lookup.ts";
 import { nothingToMend } from "../../respond/decide.ts";
 import { placeNow } from "../../respond/where.ts";
 import { findingsFor, findingsQuote, type Mend, mendPrompt, MENDS, ofMembers, withQuote } from "../../run/mend.ts";
-import { checkRunRequest, type RunRequest } from "../../run/request.ts";
+import { hashOf } from "../../run/key.ts";
+import { checkRunRequest, type LaterRequest, type RunRequest } from "../../run/request.ts";
 import { isUuid } from "../../service/contract.ts";
 import { anyText, BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH, oneOf, REPO } from "../options.ts";
 import { readCheckoutFile, readPrompt, readRequestSettings } from "../start_request.ts";
-import type { Context, Option } from "../verb.ts";
+import type { Context, OpenForge, Option } from "../verb.ts";
 import { openAddress } from "./open_forge.ts";
 import { openOneShot } from "./run_job.ts";
 
@@ -40,13 +42,18 @@ const ATTEMPTED = "use --after";
 /** Flags that say where a run works, which --after does. */
 const WHERE = [BASE_BRANCH, BRANCH, CREATE_BRANCH, NO_CREATE_BRANCH];
 
+/** Which pull request is gone on with: by its number, its address, or the run that has made it. */
+type Named = { number: number } | { address: PullRequestAddress } | { runId: string };
+
+/** What the run is to do. */
+type Work = { task: string } | { mend: Mend };
+
 /**
- * The request of a follow-up.
+ * The request of a follow-up, as far as flags say it.
  *
- * @throws {UsageError} when there is no such pull request, it is closed or comes from a fork, or there is nothing to mend.
- * @throws {MogplexError} with exit code 69 when forge or service cannot be asked.
+ * @throws {UsageError} when flags contradict each other, or the task or the file of a result cannot be read.
  */
-export async function readFollowUp(context: Context, after: string): Promise<RunRequest> {
+export async function readFollowUp(context: Context, after: string): Promise<LaterRequest> {
   const { flags, option } = context;
   const other = WHERE.find(({ name }) => flags.has(name) || flags.get(name) !== undefined);
   if (other !== undefined) throw new UsageError({ attempted: ATTEMPTED, why: `--${other.name} does not go with it` });
@@ -54,9 +61,27 @@ export async function readFollowUp(context: Context, after: string): Promise<Run
   if (mend !== undefined && flags.positionals.length > 0) {
     throw new UsageError({ attempted: "use --mend", why: "there is a task as well", advice: "give one of them" });
   }
-  const { threads, number } = await pullOf(context, after);
+  const work = mend === undefined ? { task: await readPrompt(context) } : { mend };
+  const { harness, mode, rootDirectory } = readRequestSettings(context);
+  const named = namedBy(context, after);
+  const asked = hashOf(["mogplex-ci/follow-up/1", named, option(REPO), harness, mode, rootDirectory, work]);
+  return { asked, task: work.task ?? null, make: () => makeRequest(context, { after, named, work }) };
+}
+
+/**
+ * The request, by what forge and service say now.
+ *
+ * @throws {UsageError} when there is no such pull request, it is closed or comes from a fork, or there is nothing to mend.
+ * @throws {MogplexError} with exit code 69 when forge or service cannot be asked.
+ */
+async function makeRequest(
+  context: Context,
+  { after, named, work }: { after: string; named: Named; work: Work },
+): Promise<RunRequest> {
+  const { threads, number } = await pullOf(context, after, named);
   const thread = await threads.thread({ kind: "pull", number });
   const value = JSON.stringify(after);
+  const advice = adviceFor(context);
   if (thread?.pull == null) {
     throw new UsageError({
       attempted: ATTEMPTED,
@@ -64,20 +89,20 @@ export async function readFollowUp(context: Context, after: string): Promise<Run
       value,
     });
   }
-  if (!thread.isOpen) throw new UsageError({ attempted: ATTEMPTED, why: "the pull request is closed", value });
+  if (!thread.isOpen) throw new UsageError({ attempted: ATTEMPTED, why: "the pull request is closed", value, advice });
   const place = await placeNow(threads, thread);
-  if (place.kind === "none") throw new UsageError({ attempted: ATTEMPTED, why: place.reason, value });
-  if (mend !== undefined) {
-    const nothing = nothingToMend(mend, await threads.facts(number));
-    if (nothing !== null) throw new UsageError({ attempted: `mend its ${mend}`, why: nothing, value });
+  if (place.kind === "none") throw new UsageError({ attempted: ATTEMPTED, why: place.reason, value, advice });
+  if ("mend" in work) {
+    const nothing = nothingToMend(work.mend, await threads.facts(number));
+    if (nothing !== null) throw new UsageError({ attempted: `mend its ${work.mend}`, why: nothing, value, advice });
   }
   const { baseBranch, workingBranch, createBranch } = place;
   const request = {
     ...readRequestSettings(context),
-    repo: option(REPO) ?? (await threads.repository()).name,
-    prompt: mend === undefined
-      ? await readPrompt(context)
-      : withQuote(mendPrompt(mend, thread.pull.target), await quoteOf(context, threads, number, mend)),
+    repo: context.option(REPO) ?? (await threads.repository()).name,
+    prompt: "task" in work
+      ? work.task
+      : withQuote(mendPrompt(work.mend, thread.pull.target), await quoteOf(context, threads, number, work.mend)),
     baseBranch,
     workingBranch,
     createBranch,
@@ -94,36 +119,44 @@ async function quoteOf({ writer }: Context, threads: Threads, number: number, me
     : findingsQuote(await ofMembers(await threads.findings(number, of)), (text) => writer.redact(text));
 }
 
-/** The pull request that is meant: by its number, its address, or the run that has made it. */
-async function pullOf(context: Context, after: string): Promise<{ threads: Threads; number: number }> {
-  const { openForge } = context;
-  const number = /^[#!]?([1-9]\d{0,8})$/.exec(after)?.[1];
-  if (number !== undefined && openForge !== undefined) {
-    return { threads: openForge(context).threads, number: Number(number) };
-  }
-  const address = parsePullRequest(after);
-  if (address !== undefined) return { threads: openAddress(context, address), number: address.number };
-  if (/^https?:/i.test(after)) {
-    throw new UsageError({
-      attempted: ATTEMPTED,
-      why: "that is not the address of a pull request",
-      value: JSON.stringify(after),
-    });
-  }
-  return await pullOfRun(context, after);
+/** What to do when no run may be started now, in a job that an earlier attempt may have a run of. */
+function adviceFor({ platform, io: { env } }: Context): string | undefined {
+  const job = platform.identity(env);
+  if (job === null || platform.countsAttempts && job.attempt === "1") return undefined;
+  return "if an earlier attempt of this job started a run, its log names it; with --resume and the state file of that attempt, the job attaches to it";
 }
 
-/** The pull request of the run that a result names. Only the id of the run counts: the rest is asked of service and forge. */
-async function pullOfRun(context: Context, path: string): Promise<{ threads: Threads; number: number }> {
-  const { clock, fetch, openForge } = context;
-  const value = JSON.stringify(path);
-  const result = parseJson(readCheckoutFile(context, path, "use --after"));
-  const runId = isObject(result) ? result.runId : undefined;
-  if (typeof runId !== "string" || !isUuid(runId)) {
-    throw new UsageError({ attempted: ATTEMPTED, why: "the file is not the result of a run", value });
+/** What `--after` names. Of a result only the id of the run counts: the rest is asked of service and forge. */
+function namedBy(context: Context, after: string): Named {
+  const number = /^[#!]?([1-9]\d{0,8})$/.exec(after)?.[1];
+  if (number !== undefined && context.openForge !== undefined) return { number: Number(number) };
+  const address = parsePullRequest(after);
+  if (address !== undefined) return { address };
+  const value = JSON.stringify(after);
+  if (/^https?:/i.test(after)) {
+    throw new UsageError({ attempted: ATTEMPTED, why: "that is not the address of a pull request", value });
   }
+  const result = parseJson(readCheckoutFile(context, after, "use --after"));
+  const runId = isObject(result) ? result.runId : undefined;
+  if (typeof runId === "string" && isUuid(runId)) return { runId };
+  throw new UsageError({ attempted: ATTEMPTED, why: "the file is not the result of a run", value });
+}
+
+async function pullOf(context: Context, after: string, named: Named): Promise<{ threads: Threads; number: number }> {
+  if ("address" in named) return { threads: openAddress(context, named.address), number: named.address.number };
+  const { openForge } = context;
   if (openForge === undefined) throw new Error("Cannot find a pull request without a forge");
-  const { threads, token, tokenPlace } = openForge(context);
+  if ("number" in named) return { threads: openForge(context).threads, number: named.number };
+  return await pullOfRun(context, openForge(context), { runId: named.runId, value: JSON.stringify(after) });
+}
+
+/** The pull request of a run. */
+async function pullOfRun(
+  context: Context,
+  { threads, token, tokenPlace }: OpenForge,
+  { runId, value }: { runId: string; value: string },
+): Promise<{ threads: Threads; number: number }> {
+  const { clock, fetch } = context;
   const { session, call } = openOneShot(context);
   const { repoId, branch: { working } } = await session.client.getRun(runId, call);
   const [row] = await session.client.listRepos({ id: repoId, limit: 1 }, call);

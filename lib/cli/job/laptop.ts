@@ -7,11 +7,11 @@
 import { NotFoundError, UsageError } from "../../errors.ts";
 import { EXIT } from "../../exit_codes.ts";
 import { openFile } from "../../files/open_file.ts";
-import { checkRunRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
+import { checkRunRequest, isLater, type LaterRequest, resolveRequest, type RunRequest } from "../../run/request.ts";
 import { endAgeMs, type StartedRun } from "../../run/start.ts";
 import { type AnyResult, END_EXIT, endOfRun, type EndOutcome } from "../../run/result.ts";
 import type { Session } from "../../run/session.ts";
-import { readState, requestHash, type StateFiles, stateSeal } from "../../run/state.ts";
+import { readState, requestHash, type RunState, type StateFiles, stateSeal } from "../../run/state.ts";
 import type { CallOptions } from "../../service/client.ts";
 import { formatDuration } from "../../text/duration.ts";
 import { jsonLine } from "../../text/escape.ts";
@@ -56,7 +56,7 @@ const STARTING_MS = 300_000;
 /**
  * The run of a state file, if it goes on and the file was written with this token.
  *
- * @param hash Of the request that is asked for now: see `requestHash`.
+ * @param isSame Whether a state is about the request that is asked for now.
  * @returns Undefined when there is no such run, or it has ended and that is known, long ago, or no success of the same request.
  * @throws {UsageError} when something else than an ordinary file is in its place.
  * @throws what the client throws.
@@ -65,7 +65,7 @@ async function rememberedRun(
   { client, clock, token, memory }: Session,
   files: StateFiles,
   path: string,
-  hash: string,
+  isSame: (state: RunState) => boolean,
   call: CallOptions,
 ): Promise<Remembered | undefined> {
   if (token === undefined) return undefined;
@@ -75,7 +75,7 @@ async function rememberedRun(
   const state = stored.proven(stateSeal(token));
   if (state === undefined || state.idempotencyKey === null) return undefined;
   const { runId, startedAt } = state;
-  const same = state.requestHash === hash;
+  const same = isSame(state);
   // The key of the same request finds the run, or starts it.
   if (runId === null) {
     return same || nowMs - Date.parse(startedAt) < STARTING_MS ? { runId, same, endAgeMs: null } : undefined;
@@ -109,7 +109,7 @@ const MAX_FOLDERS = 50;
  */
 export async function chooseFolder(
   context: Context,
-  asked: RunRequest,
+  asked: RunRequest | LaterRequest,
   wantsNew: boolean,
   job: { readonly session: Session },
 ): Promise<Folder> {
@@ -122,12 +122,13 @@ export async function chooseFolder(
   const { session } = job;
   const { clock, deadline, signal } = session;
   const call = { deadline: Math.min(deadline, clock.now() + ONE_SHOT_MS), signal };
-  const request = await resolveRequest(session.client, checkRunRequest(asked), call);
-  const hash = requestHash(request);
+  const request = isLater(asked) ? asked : await resolveRequest(session.client, checkRunRequest(asked), call);
+  const hash = isLater(request) ? request.asked : requestHash(request);
+  const isSame = (state: RunState) => hash === (isLater(request) ? state.asked : state.requestHash);
   for (let count = 1; count <= MAX_FOLDERS; count++) {
     const out = count === 1 ? base : `${base.replace(/\/+$/, "")}-${count}`;
     const path = statePath(context, out);
-    const found = await rememberedRun(session, io, path, hash, call);
+    const found = await rememberedRun(session, io, path, isSame, call);
     // A run that has ended is not in the way.
     if (found === undefined || found.endAgeMs !== null && (wantsNew || ownKey)) {
       if (count > 1) {

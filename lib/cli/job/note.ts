@@ -7,7 +7,7 @@
 import { isFileVariable, type ReadEnv } from "../../ci/platform.ts";
 import { MogplexError, UsageError } from "../../errors.ts";
 import { lookup } from "../../lookup.ts";
-import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS } from "../../report/gitlab_note.ts";
+import { gitlabNotes, mergeRequestOf, TOKEN_NEEDS, tokenVariableOf } from "../../report/gitlab_note.ts";
 import { jobLinks, type MarkdownOptions, renderMarkdown } from "../../report/markdown.ts";
 import { LivingNote, noteMarker, writeNote, type WrittenNote } from "../../report/note.ts";
 import { withPageLink } from "../../report/page_link.ts";
@@ -256,11 +256,6 @@ export function prepareNote(context: Context, targets: readonly ReportTarget[]):
 }
 
 // The note on the merge request of a GitLab pipeline: decides whether there is one, and with which token.
-
-/** Name of the variable that holds GitLab's token. */
-function tokenVariableOf(env: ReadEnv): string {
-  return env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || "GITLAB_TOKEN";
-}
 
 /** Hosts of this GitLab: a link to an issue or a merge request there would add a mention to it. */
 function ownHosts(env: ReadEnv, api: string): string[] {

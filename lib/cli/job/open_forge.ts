@@ -21,7 +21,7 @@ import { gitlabApi } from "../../forge/gitlab.ts";
 import { GitlabThreads } from "../../forge/gitlab_threads.ts";
 import type { Threads } from "../../forge/threads.ts";
 import { githubComments, pullRequestOf, repositoryOf, type RepositoryPlace } from "../../report/github_note.ts";
-import { gitlabNotes } from "../../report/gitlab_note.ts";
+import { gitlabNotes, tokenVariableOf } from "../../report/gitlab_note.ts";
 import { apiOf, type NotePlace } from "../../report/note.ts";
 import { githubEvent, gitlabEvent } from "../../respond/event.ts";
 import type { Context, OpenForge } from "../verb.ts";
@@ -81,7 +81,7 @@ const GITLAB_NEEDS = 'the scope "api" and the role Developer';
 /** The project of a GitLab pipeline. */
 export function openGitlab(context: Context): OpenForge {
   const { io: { env }, clock, fetch } = context;
-  const variable = env("MOGPLEX_NOTE_TOKEN_VARIABLE")?.trim() || "GITLAB_TOKEN";
+  const variable = tokenVariableOf(env);
   const place = `variable ${variable}`;
   const value = env(variable);
   if (isFileVariable(variable, value)) {
@@ -207,10 +207,19 @@ function apiAt({ forge, origin, host }: Pick<PullRequestAddress, "forge" | "orig
   return forge === "github" ? githubApi(origin, host) : forge === "gitea" ? giteaApi(origin) : gitlabApi(origin);
 }
 
+/** The host of a job's own forge, with the variable of its token: on a server of one's own, that token is for no other one. */
+function ownHost({ io: { env }, platform: { name } }: Context): string[] {
+  const [server, variable] = name === "gitlab"
+    ? [env("CI_SERVER_URL"), tokenVariableOf(env)]
+    : [name === "github" ? env("GITHUB_SERVER_URL") : undefined, FORGE_VARIABLES.github];
+  const isThere = server !== undefined && URL.canParse(server) && (env(variable)?.trim() ?? "") !== "";
+  return isThere ? [`${new URL(server).host}=${variable}`] : [];
+}
+
 /** The repository of a pull request, for a job that need not stand there. @throws {UsageError} when there is no token for its host. */
 export function openAddress(context: Context, { forge, origin, host, repository }: PullRequestAddress): Threads {
   const { io: { env }, clock, fetch } = context;
-  const token = resolveForgeAccess(env)?.tokenFor({ forge, host });
+  const token = resolveForgeAccess(env, ownHost(context))?.tokenFor({ forge, host });
   if (token === undefined) {
     throw new UsageError({
       attempted: ATTEMPTED,

@@ -4,7 +4,7 @@
  * @module
  */
 import { UsageError } from "../../errors.ts";
-import type { RunRequest } from "../../run/request.ts";
+import { isLater, type RunRequest } from "../../run/request.ts";
 import { emptyRunResult, type RunResult } from "../../run/result.ts";
 import { runJob } from "../../run/run.ts";
 import type { StartedRun } from "../../run/start.ts";
@@ -24,6 +24,7 @@ import {
   outDirectory,
   PROMPT_FILE,
   readRunSettings,
+  REPO,
   REPORTING,
   REQUEST,
   SHOW_TASK,
@@ -66,6 +67,8 @@ export async function startAndFollow(context: Context): Promise<number> {
       throw new UsageError({ attempted: "use --mend", why: "it works with --after only" });
     }
     const asked = after === undefined ? await readStartRequest(context) : await readFollowUp(context, after);
+    /** What the start line and the list of runs say of it. */
+    const about = isLater(asked) ? { repo: option(REPO), prompt: asked.task ?? `--mend ${option(MEND)}` } : asked;
     job.limitTo(timeoutMs);
     // A job in CI finds its run by the key.
     const { request, out, resumePath, maxEndAgeMs } =
@@ -77,14 +80,14 @@ export async function startAndFollow(context: Context): Promise<number> {
     const { live, started, item, internals, sink } = await job.open(log, { hasEvents: true });
 
     const onStarted = (run: StartedRun): void => {
-      announce(context, run, asked, log);
-      laptop?.rememberStart(context, run, places.out, { repository: asked.repo ?? "", task: asked.prompt });
+      announce(context, run, about, log);
+      laptop?.rememberStart(context, run, places.out, { repository: about.repo ?? "", task: about.prompt });
       started(run.runId);
       live.open(run.run.status);
     };
     const options = { ...key, tokenShare, onTimeout, onStarted, onItem: item };
     // The request may have the id in place of a name that was given.
-    const repository = givenName(asked.repo);
+    const repository = givenName(about.repo);
     // Not called for a name that was given: the start line has it.
     const onRepository = (name: string): void => live.line("repository", name, false);
     const known = { repository, onRepository };
@@ -99,7 +102,7 @@ export async function startAndFollow(context: Context): Promise<number> {
 function announce(
   { flags, io, writer }: Context,
   { run, replayed, idempotencyKey }: StartedRun,
-  { repo }: RunRequest,
+  { repo }: Pick<RunRequest, "repo">,
   log: LogForm,
 ): void {
   if (flags.has("json")) return writer.json({ type: "run", ...run });

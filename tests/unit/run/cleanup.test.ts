@@ -34,6 +34,7 @@ const FOLLOWING: RunState = {
   startedAt: "2026-09-01T00:00:00.000Z",
   onInterrupt: "auto",
   requestHash: await requestHash(REQUEST),
+  asked: null,
   request: null,
   job: JOB,
   folder: null,

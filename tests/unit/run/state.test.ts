@@ -25,6 +25,7 @@ const FOLLOWING: RunState = {
   startedAt: new Date(BEGIN_MS).toISOString(),
   onInterrupt: "detach",
   requestHash: await requestHash(REQUEST),
+  asked: null,
   request: null,
   job: JOB,
   folder: null,

@@ -12,6 +12,7 @@ const BEGINNING: StateBeginning = {
   startedAt: "2026-09-01T00:00:00.000Z",
   onInterrupt: "detach",
   requestHash: await requestHash(REQUEST),
+  asked: null,
   request: REQUEST,
   job: JOB,
   runId: null,

@@ -49,6 +49,8 @@ export interface GitlabProject extends Served {
   statuses: string[];
   /** Jobs of the head pipeline that failed, with their logs. Source: https://docs.gitlab.com/api/jobs/ */
   failedJobs: { id: number; name: string; log: string }[];
+  /** Open threads on lines of the merge request. Source: https://docs.gitlab.com/api/discussions/ */
+  discussions: { author: string; body: string; path: string; line: number }[];
   /** Webhooks; null: not shown to this token. Source: https://docs.gitlab.com/api/project_webhooks/ */
   hooks: { url: string; note_events: boolean; issues_events: boolean }[] | null;
   /** Who may pass variables to a pipeline; undefined: not shown. */
@@ -113,6 +115,7 @@ export function gitlabProject(now: () => string): GitlabProject {
     reactions: [],
     statuses: [],
     failedJobs: [],
+    discussions: [],
     hooks: null,
     variablesRole: undefined,
     knowsEdits: true,
@@ -216,6 +219,14 @@ export function gitlabProject(now: () => string): GitlabProject {
     if (what === "award_emoji" || more === "award_emoji") {
       server.reactions.push(`${id || thread} ${url.searchParams.get("name")}`);
       return json(201, { id: 1 });
+    }
+    if (what === "discussions") {
+      return listed(server.discussions.map(({ author, body, path, line }, index) => {
+        const { id, username } = server.users.get(author) ?? { id: 0, username: author };
+        const note = { id: 2000 + index, body, author: { id, username }, created_at: now() };
+        const position = { new_path: path, old_path: path, new_line: line, old_line: null };
+        return { notes: [{ ...note, system: false, resolvable: true, resolved: false, internal: false, position }] };
+      }));
     }
     if (what !== "notes") return json(404, { message: "404 Not found" });
     if (id === "" && method === "POST") return json(201, shown(server.say(thread, bot, String(fields.body))));
